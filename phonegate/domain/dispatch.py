@@ -1,0 +1,51 @@
+"""The domain's view of the phones that are online, free of sockets and tasks.
+
+`phones.switchboard` implements `Dispatcher`; tests use a small one in memory.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from phonegate.store.records import Message, Sim
+
+
+@attrs.frozen(kw_only=True)
+class OnlinePhone:
+    """A connected phone. A list of these is always in order of connection, earliest first."""
+
+    phone: int
+    device_id: str | None
+    name: str | None
+    sims: tuple[Sim, ...]
+    """By slot; empty until the phone has reported them."""
+
+
+class Dispatcher(Protocol):
+    """Hands messages to online phones. Every method is synchronous and called on the event loop."""
+
+    def online(self, org: int) -> Sequence[OnlinePhone]:
+        """The org's connected phones, earliest connection first."""
+
+    def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
+        """Takes room for one message on a phone, if it can be pushed right now.
+
+        False when the phone is gone, its window is full, the SIM's pacing bucket is empty, or
+        older messages wait for it (so that a new one can't overtake them).
+        """
+
+    def release(self, phone: int, sim: Sim | None, segments: int) -> None:
+        """Gives back a reservation whose message was not stored."""
+
+    def push(self, phone: int, message: Message) -> None:
+        """Pushes a committed message whose room was reserved.
+
+        A phone that left since then is no error: the message waits for its return.
+        """
+
+    def wake(self, org: int) -> None:
+        """Says that queued messages of the org may be able to leave."""
+
+    def ask_cancel(self, phone: int, message: int) -> bool:
+        """Asks a phone to drop a message that it holds; False when it is away or can't."""

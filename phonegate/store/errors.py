@@ -1,0 +1,43 @@
+"""What can go wrong with the one file that holds everything."""
+
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """The database can't be used. Each kind names the file and what to do about it."""
+
+
+class DatabaseUnusable(StoreError):
+    """The file can't serve as this program's database; it was left as it was.
+
+    `problem` says what is wrong with it, `remedy` what the operator can do.
+    """
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{path}: {problem}. {remedy}")
+
+
+class DatabaseBusy(StoreError):
+    """Another phonegate process owns the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path}: another phonegate is using this database. Stop it first.")
+
+
+class StorageUnavailable(StoreError):
+    """A write could not be made durable (disk full, I/O error); nothing of it was kept."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"storage can't take it now: {reason}")
+
+
+class StoreClosed(StoreError):
+    """The gateway is going down; the operation was not started."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed")

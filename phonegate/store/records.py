@@ -1,0 +1,188 @@
+"""What the database holds, as plain values: one class for each kind of row.
+
+Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone` and message
+`id` is the row's integer key; an org's public name is `Org.name`.
+"""
+
+from typing import Literal
+
+import attrs
+
+Direction = Literal["in", "out"]
+Provider = Literal["phone", "twilio", "telnyx"]
+
+ANY_SIM = ""
+"""`Message.wish` of a message that any SIM of the org's first phone may send."""
+
+
+@attrs.frozen(kw_only=True)
+class Org:
+    """A tenant. `secret_hash` is a slow hash (see `domain.credentials`), never the secret."""
+
+    id: int
+    name: str
+    secret_hash: str = attrs.field(repr=False)
+    created_at: int
+    segments_per_minute: int | None = None
+    """The pacing of this org's SIMs; `None` takes the gateway's setting."""
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """A bearer token of an org. `digest` is the SHA-256 of its 190-bit random part."""
+
+    id: str
+    org: int
+    org_name: str
+    name: str
+    scopes: tuple[str, ...]
+    digest: bytes = attrs.field(repr=False)
+    created_at: int
+    last_used_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Phone:
+    """A device that has connected at least once.
+
+    `device_id` is `None` for a phone of the seed's protocol, which never names itself; such a
+    phone is told from others by the numbers of its SIMs.
+    """
+
+    id: int
+    org: int
+    device_id: str | None
+    name: str | None = None
+    model: str | None = None
+    app: str | None = None
+    first_seen: int
+    last_seen: int
+
+
+@attrs.frozen(kw_only=True)
+class Sim:
+    """A SIM that a phone has reported. `number` is `None` where Android does not tell it."""
+
+    slot: int
+    number: str | None = None
+    carrier: str | None = None
+    phone: int | None = None
+    """The phone that reported it last."""
+
+
+@attrs.frozen(kw_only=True)
+class NewMessage:
+    """An outbound message about to be stored, already `queued` or already `sending`.
+
+    `wish` says which SIM must send it: `ANY_SIM`, a number ("+15551112222"), or a slot index
+    as digits ("0"), the last one together with `phone` when the phone is known.
+    `sim_slot` and `sim` are the SIM once it is known.
+    """
+
+    org: int
+    address: str
+    body: str
+    status: Literal["queued", "sending"] = "queued"
+    created_at: int
+    segments: int
+    phone: int | None = None
+    wish: str = ANY_SIM
+    sim_slot: int | None = None
+    sim: str | None = None
+    priority: int = 0
+    held_until: int | None = None
+    """Not before this time (`send_at`); `None` once it may leave."""
+    expires_at: int | None = None
+    on_uncertain: Literal["hold", "resend"] = "hold"
+    resend_of: int | None = None
+    provider: Provider = "phone"
+    media_urls: tuple[str, ...] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class NewInbound:
+    """A received message about to be stored.
+
+    `fingerprint` makes storing idempotent: the same one in an org is a repeat. `None` where
+    the phone gave nothing to tell two equal messages apart by.
+    """
+
+    org: int
+    address: str
+    body: str
+    created_at: int
+    date: int | None
+    phone: int | None
+    sim_slot: int | None
+    sim: str | None
+    segments: int | None = None
+    provider: Provider = "phone"
+    media_urls: tuple[str, ...] | None = None
+    fingerprint: bytes | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """A stored message, of either direction. Bodies stay out of every `repr`."""
+
+    id: int
+    org: int
+    direction: Direction
+    address: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    status: str
+    created_at: int
+    phone: int | None
+    wish: str
+    sim_slot: int | None
+    sim: str | None
+    date: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    error: str | None
+    segments: int | None
+    provider: Provider
+    media_urls: tuple[str, ...] | None
+    priority: int
+    held_until: int | None
+    expires_at: int | None
+    attempts: int
+    pushed_at: int | None
+    acked_at: int | None
+    on_uncertain: str
+    resend_of: int | None
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A queued message that may leave now, as little of it as pacing needs to know."""
+
+    id: int
+    segments: int
+    attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class PageQuery:
+    """Which messages of an org a reader wants. At most one of the two ids is usual, not required."""
+
+    limit: int = 100
+    since_id: int | None = None
+    before_id: int | None = None
+    direction: Direction | None = None
+    status: str | None = None
+    address: str | None = None
+    sim: str | None = None
+    """A SIM's number, or a slot index as digits."""
+    search: str | None = None
+    """Words that the body must hold, all of them; the last one as a prefix."""
+
+
+@attrs.frozen(kw_only=True)
+class StoredReply:
+    """The first answer to a request that carried an Idempotency-Key, kept for a day."""
+
+    fingerprint: bytes
+    status: int
+    body: bytes = attrs.field(repr=False)
+    created_at: int
