@@ -1,0 +1,150 @@
+"""Every setting of the gateway, with its default, unit and reason.
+
+The classes only hold values; `config` fills them from the file and the environment. Each
+field's `help` is the line that `gateway.toml.example` prints above it.
+"""
+
+from typing import Any, Literal
+
+import attrs
+
+
+def setting(default: Any, help_: str) -> Any:
+    """A field that knows the sentence which explains it to an operator."""
+    if isinstance(default, list):
+        return attrs.field(factory=lambda: tuple(default), metadata={"help": help_})
+    return attrs.field(default=default, metadata={"help": help_})
+
+
+@attrs.frozen(kw_only=True)
+class HttpSettings:
+    """The door: where it listens and how much of one client it bears."""
+
+    bind: tuple[str, ...] = setting(
+        ["0.0.0.0:8080"], "Addresses to listen on, host:port; port 0 picks a free one."
+    )
+    public_url: str = setting(
+        "", "The address that others reach this gateway by, such as https://sms.example.org."
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        [], "Networks (CIDR) of reverse proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    max_body_bytes: int = setting(
+        1_048_576, "Largest request body, in bytes. 500 messages of plain text fit the default."
+    )
+    max_head_bytes: int = setting(16_384, "Largest request line and headers together, in bytes.")
+    head_timeout_s: float = setting(
+        10.0, "Seconds a client has to send the head of a request, the TLS handshake included."
+    )
+    request_timeout_s: float = setting(60.0, "Seconds a request may take from head to answer.")
+    peer_timeout_s: float = setting(
+        20.0, "Seconds a client may leave what it was sent unacknowledged before it is dropped."
+    )
+    max_connections: int = setting(20_000, "Connections open at once, of phones and apps together.")
+    drain_s: float = setting(
+        8.0, "Seconds that running requests have to finish when the gateway is told to stop."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TlsSettings:
+    """Encryption in the gateway itself; leave empty behind a reverse proxy."""
+
+    certificate: str = setting("", "Path of the certificate chain (PEM). Empty: plain HTTP.")
+    key: str = setting("", "Path of the private key (PEM).")
+
+
+@attrs.frozen(kw_only=True)
+class DatabaseSettings:
+    """The one file that holds everything."""
+
+    path: str = setting("phonegate.db", "The SQLite file; made at the first start, mode 0600.")
+    readers: int = setting(4, "Connections that read at the same time as the one that writes.")
+
+
+@attrs.frozen(kw_only=True)
+class OrgSettings:
+    """Who may become a tenant."""
+
+    registration: Literal["open", "closed"] = setting(
+        "open",
+        "open: the first phone or webhook with a new OrgId creates it; "
+        "closed: only `phonegate org add` does.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class DeliverySettings:
+    """What happens to messages whose phone does not answer."""
+
+    max_attempts: int = setting(
+        5, "Times a message is pushed to a phone that never acknowledges, before it is uncertain."
+    )
+    unacknowledged: Literal["resend", "hold"] = setting(
+        "resend",
+        "A push that a phone of the simple protocol neither confirmed nor refused: "
+        "resend on reconnect, or hold as uncertain.",
+    )
+    on_uncertain: Literal["hold", "resend"] = setting(
+        "hold",
+        "A message that a phone took without ever telling its fate: "
+        "hold it for a person, or resend it as a new message (may arrive twice).",
+    )
+    late_result_grace_s: float = setting(
+        5.0, "Seconds a returning phone has to report old results before messages are pushed again."
+    )
+    result_timeout_s: float = setting(
+        300.0, "Seconds to wait for a phone's result before a message is uncertain."
+    )
+    window: int = setting(100, "Messages in flight to one phone before it must acknowledge some.")
+
+
+@attrs.frozen(kw_only=True)
+class PacingSettings:
+    """How fast one SIM may send."""
+
+    segments_per_minute: int = setting(
+        24,
+        "Segments a minute for each SIM; Android stops an app at 30 and asks the owner. 0: no limit.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class PhoneSettings:
+    """The phone link."""
+
+    ping_interval_s: float = setting(20.0, "Seconds between pings to a phone.")
+    pong_timeout_s: float = setting(
+        20.0, "Seconds a phone has to answer a ping before its link counts as dead."
+    )
+    write_timeout_s: float = setting(
+        20.0, "Seconds a phone may take to read what it was sent before it is dropped."
+    )
+    max_frame_bytes: int = setting(65_536, "Largest frame taken from a phone, in bytes.")
+    max_nonsense: int = setting(
+        20, "Frames that can't be understood, in a row, before a phone is closed with 1008."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class LogSettings:
+    """What is written to standard error."""
+
+    format: Literal["auto", "text", "json"] = setting(
+        "auto", "auto: text on a terminal, JSON lines otherwise."
+    )
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is told.")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything an operator can set, by section of `gateway.toml`."""
+
+    http: HttpSettings = attrs.field(factory=HttpSettings)
+    tls: TlsSettings = attrs.field(factory=TlsSettings)
+    database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
+    orgs: OrgSettings = attrs.field(factory=OrgSettings)
+    delivery: DeliverySettings = attrs.field(factory=DeliverySettings)
+    pacing: PacingSettings = attrs.field(factory=PacingSettings)
+    phones: PhoneSettings = attrs.field(factory=PhoneSettings)
+    log: LogSettings = attrs.field(factory=LogSettings)
