@@ -105,7 +105,8 @@ class PacingSettings:
 
     segments_per_minute: int = setting(
         24,
-        "Segments a minute for each SIM; Android stops an app at 30 and asks the owner. 0: no limit.",
+        "Segments a minute for each SIM; Android stops an app at 30 and asks its owner. "
+        "0: no limit.",
     )
 
 

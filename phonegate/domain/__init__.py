@@ -1,0 +1,1 @@
+"""What phonegate is about: messages, SIMs, orgs. Pure cores, and services over the store."""

@@ -1,4 +1,4 @@
-"""What the gateway refuses, and why. The web and the phone link translate these, in one place each."""
+"""What the gateway refuses, and why; the web and the phone link each translate it in one place."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ class FieldProblem:
     problem: str
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+class Refused(Exception):
     """A request that the gateway won't carry out. Nothing of it was stored.
 
     `detail` is one sentence for a person; it never holds a secret or a message body.

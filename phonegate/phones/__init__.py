@@ -1,0 +1,1 @@
+"""The phone link: connected phones, their protocol and who is online."""

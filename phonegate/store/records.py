@@ -164,7 +164,7 @@ class Candidate:
 
 @attrs.frozen(kw_only=True)
 class PageQuery:
-    """Which messages of an org a reader wants. At most one of the two ids is usual, not required."""
+    """Which messages of an org a reader wants; every given filter narrows the page."""
 
     limit: int = 100
     since_id: int | None = None

@@ -1,0 +1,1 @@
+"""The HTTP API: one table of endpoints, and the app that serves it."""
