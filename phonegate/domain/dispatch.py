@@ -44,8 +44,14 @@ class Dispatcher(Protocol):
         A phone that left since then is no error: the message waits for its return.
         """
 
+    def pace(self, phone: int, sim: Sim | None) -> int:
+        """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
+
     def wake(self, org: int) -> None:
         """Says that queued messages of the org may be able to leave."""
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds; False when it is away or can't."""
+
+    def given_up(self, org: int, phone: int, message: int) -> None:
+        """Says that a message's result is no longer awaited, so that its room is free again."""

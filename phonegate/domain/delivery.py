@@ -1,0 +1,261 @@
+"""What becomes of a message that a phone has, or had: leases, acks, results, redelivery.
+
+Each function is one step inside a write transaction: it reads the message, lets
+`states.advance` decide, and writes the outcome. Reports may come late, twice, or in any
+order; each has at most one effect.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+import attrs
+
+from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance
+from phonegate.store.records import Message, NewMessage
+from phonegate.store.tables import Tables
+
+CANCEL_ERROR = "cancelled"
+"""The `error` of a failed result by which a phone confirms that it dropped a message."""
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What to do about phones that do not answer (`[delivery]` in the configuration)."""
+
+    max_attempts: int = 5
+    unacknowledged: Literal["resend", "hold"] = "resend"
+    result_timeout_ms: int = 300_000
+
+
+@attrs.frozen(kw_only=True)
+class Pick:
+    """A queued message that a phone takes, and the SIM it will leave by."""
+
+    id: int
+    sim_slot: int | None
+    sim: str | None
+
+
+def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
+    """Gives queued messages to a phone; those no longer queued are left out."""
+    leased = (
+        tx.messages.lease(p.id, phone=phone, sim_slot=p.sim_slot, sim=p.sim, now=now) for p in picks
+    )
+    return [message for message in leased if message is not None]
+
+
+def acknowledge(tx: Tables, org: int, phone: int, message_id: int, now: int) -> Message | None:
+    """Notes that a phone has journalled a message: it is never pushed again.
+
+    Returns the message, or None when this phone was never given one of that id.
+    """
+    message = _held(tx, org, phone, message_id)
+    if message is None or message.acked_at is not None:
+        return message
+    return _change(tx, message, acked_at=now)
+
+
+def settle(
+    tx: Tables,
+    org: int,
+    phone: int,
+    message_id: int,
+    *,
+    success: bool,
+    error: str | None,
+    segments: int | None,
+    uncertain: bool,
+    now: int,
+) -> Message | None:
+    """Applies a phone's `send_result`.
+
+    A result implies the ack. Returns the message as it stands then, changed or not, or None
+    when this phone was never given one of that id.
+    """
+    message = _held(tx, org, phone, message_id)
+    if message is None:
+        return None
+    acked_at = message.acked_at or now
+    if uncertain:
+        if message.status != SENDING:
+            return message
+        reason = error or "the phone does not know whether it was sent"
+        return give_up(tx, _change(tx, message, acked_at=acked_at), Event.LOST_TRACK, reason, now)
+    event = Event.RADIOED if success else Event.REFUSED
+    if not success and error == CANCEL_ERROR:
+        event = Event.DROPPED
+    status = advance(message.status, event)
+    if status is None:
+        return message
+    return _change(
+        tx,
+        message,
+        status=status,
+        acked_at=acked_at,
+        sent_at=now if success else None,
+        error=None if success else (error or "the phone gave no reason"),
+        segments=segments or message.segments,
+    )
+
+
+def confirm(
+    tx: Tables,
+    org: int,
+    phone: int,
+    message_id: int,
+    *,
+    delivered: bool,
+    date: int | None,
+    now: int,
+) -> Message | None:
+    """Applies a delivery report; `date` is the recipient network's time in ms, if known.
+
+    Returns as `settle` does.
+    """
+    message = _held(tx, org, phone, message_id)
+    if message is None:
+        return None
+    status = advance(message.status, Event.DELIVERED if delivered else Event.UNDELIVERED)
+    if status is None:
+        return message
+    return _change(
+        tx,
+        message,
+        status=status,
+        acked_at=message.acked_at or now,
+        sent_at=message.sent_at or now,
+        delivered_at=(date or now) if delivered else None,
+        error=None if delivered else "the network reported that it was not delivered",
+    )
+
+
+def resume(
+    tx: Tables,
+    phone: int,
+    *,
+    acks: bool,
+    in_flight: Collection[int],
+    now: int,
+    policy: Policy,
+) -> list[Message]:
+    """What a returning phone must be given again, oldest first, each attempt counted.
+
+    `acks` says whether the phone journals and acknowledges; `in_flight` are the ids already
+    pushed over the present link. Acknowledged messages are never pushed again: their result
+    is awaited. A phone that never acknowledges may have sent what it was given, so the
+    policy bounds how often that is risked; what it doesn't allow becomes `uncertain`.
+    """
+    again = []
+    for message in tx.messages.unsettled(phone):
+        if message.acked_at is not None or message.id in in_flight:
+            continue
+        if message.expires_at is not None and message.expires_at <= now:
+            reason = "its ttl ran out while the phone that was given it was away"
+            give_up(tx, message, Event.OUT_OF_TIME, reason, now)
+        elif not acks and policy.unacknowledged == "hold":
+            give_up(tx, message, Event.LOST_TRACK, "the phone left without a result", now)
+        elif not acks and message.attempts >= policy.max_attempts:
+            reason = f"no result after {message.attempts} attempts"
+            give_up(tx, message, Event.LOST_TRACK, reason, now)
+        else:
+            again.append(_change(tx, message, attempts=message.attempts + 1, pushed_at=now))
+    return again
+
+
+def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -> Message:
+    """Ends the wait for a message, as `event` says, with `reason` as its error.
+
+    One that turns `uncertain` is sent again as a new message if its sender asked for that.
+    The new one holds if it comes to the same, so that a text is repeated once at most. A phone
+    that journals would drop a second push of the same id: hence the new id.
+    """
+    status = advance(message.status, event)
+    if status is None:
+        return message
+    again = (
+        status == UNCERTAIN
+        and message.on_uncertain == "resend"
+        and (message.expires_at is None or message.expires_at > now)
+    )
+    if again:
+        copy = tx.messages.insert(_copy_of(message, now))
+        reason = f"{reason}; sent again as message {copy}"
+    return _change(tx, message, status=status, error=reason)
+
+
+def expire(tx: Tables, now: int, limit: int) -> list[Message]:
+    """Ends the queued messages whose time ran out, at most `limit`; returns them as they are now.
+
+    Those already pushed are left to `resume` and `abandon_silent`.
+    """
+    return [
+        give_up(tx, message, Event.OUT_OF_TIME, "its ttl ran out before it could be sent", now)
+        for message in tx.messages.expired(now, limit)
+        if message.status == QUEUED
+    ]
+
+
+def abandon_silent(
+    tx: Tables, *, online: Collection[int], now: int, policy: Policy, limit: int
+) -> list[Message]:
+    """Turns messages `uncertain` whose phone has had them too long without a result.
+
+    One that was never acknowledged waits on while its phone is away, for it is pushed again
+    when the phone returns. Returns the messages that changed, at most `limit`.
+    """
+    seconds = policy.result_timeout_ms // 1000
+    reason = f"no result from the phone within {seconds} s"
+    changed: list[Message] = []
+    after: tuple[int, int] | None = None
+    while len(changed) < limit:
+        batch = tx.messages.overdue(now - policy.result_timeout_ms, limit, after=after)
+        changed += [
+            give_up(tx, message, Event.LOST_TRACK, reason, now)
+            for message in batch
+            if message.acked_at is not None or message.phone in online
+        ]
+        if len(batch) < limit:
+            break
+        last = batch[-1]
+        after = (last.acked_at or last.pushed_at or 0, last.id)
+    return changed
+
+
+def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:
+    """The message if `phone` was given it, or might be the phone that was.
+
+    Phones that don't name themselves are recognised by their SIMs, which may come after their
+    reports; between two named phones of an org a report must come from the right one.
+    """
+    message = tx.messages.find(org, message_id)
+    if message is None or message.attempts == 0 or message.phone is None:
+        return None
+    if message.phone != phone:
+        holder, reporter = tx.phones.get(message.phone), tx.phones.get(phone)
+        if holder and reporter and holder.device_id and reporter.device_id:
+            return None
+    return message
+
+
+def _change(tx: Tables, message: Message, **columns: Any) -> Message:
+    tx.messages.set(message.id, **columns)
+    return attrs.evolve(message, **columns)
+
+
+def _copy_of(message: Message, now: int) -> NewMessage:
+    by_slot = message.wish.isdigit()
+    return NewMessage(
+        org=message.org,
+        address=message.address,
+        body=message.body,
+        created_at=now,
+        segments=message.segments or 1,
+        phone=message.phone if by_slot else None,
+        wish=message.wish,
+        priority=message.priority,
+        expires_at=message.expires_at,
+        on_uncertain="hold",
+        resend_of=message.id,
+        provider=message.provider,
+        media_urls=message.media_urls,
+    )

@@ -1,0 +1,107 @@
+"""Received SMS: stored once, however often a phone sends them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import attrs
+
+from phonegate.domain.segmentation import count
+from phonegate.store.records import NewInbound, Sim
+from phonegate.store.tables import Tables
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """An SMS as a phone reports it. `date` is the phone's own time in ms.
+
+    `local_id` is the phone's id for it, if it has one.
+    """
+
+    address: str
+    body: str = attrs.field(repr=False)
+    date: int | None = None
+    sim_slot: int | None = None
+    sim: str | None = None
+    local_id: str | None = None
+    media_urls: tuple[str, ...] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """What became of reported SMS. `ids` has one id for each, that of the first copy if repeated."""
+
+    stored: int
+    duplicates: int
+    ids: tuple[int, ...]
+
+
+def receive(
+    tx: Tables,
+    org: int,
+    items: Sequence[Received],
+    *,
+    phone: int | None,
+    device_id: str | None,
+    now: int,
+) -> Receipt:
+    """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
+
+    `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
+    name, if it has told one.
+    """
+    sims: Sequence[Sim] | None = None
+    ids, stored = [], 0
+    for item in items:
+        slot, number = item.sim_slot, item.sim
+        if (slot is None) != (number is None):
+            if sims is None:
+                sims = tx.phones.known_sims(org) if phone is None else tx.phones.sims_of(phone)
+            slot, number = _complete(sims, slot, number)
+        fingerprint = fingerprint_of(item, device_id)
+        new = NewInbound(
+            org=org,
+            address=item.address,
+            body=item.body,
+            created_at=now,
+            date=item.date,
+            phone=phone,
+            sim_slot=slot,
+            sim=number,
+            segments=count(item.body),
+            media_urls=item.media_urls,
+            fingerprint=fingerprint,
+        )
+        message_id = tx.messages.insert_inbound(new)
+        if message_id is None:
+            if fingerprint is None:  # pragma: no cover - without one nothing can be a repeat
+                raise AssertionError
+            message_id = tx.messages.id_of(org, fingerprint)
+        else:
+            stored += 1
+        ids.append(message_id)
+    return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids))
+
+
+def fingerprint_of(item: Received, device_id: str | None) -> bytes | None:
+    """What makes two reports the same SMS: phone, its id there, address, date and body.
+
+    None when the phone gave neither date nor id: two equal texts may then be two SMS, and
+    keeping both is the lesser fault.
+    """
+    if item.date is None and item.local_id is None:
+        return None
+    identity = [device_id, item.local_id, item.address, item.date, item.body]
+    return hashlib.sha256(json.dumps(identity).encode()).digest()
+
+
+def _complete(
+    sims: Sequence[Sim], slot: int | None, number: str | None
+) -> tuple[int | None, str | None]:
+    """Slot and number of the SIM that is named by one of them, where only one can be meant."""
+    named = {
+        (sim.slot, sim.number)
+        for sim in sims
+        if (sim.slot == slot if number is None else sim.number == number)
+    }
+    return named.pop() if len(named) == 1 else (slot, number)

@@ -1,0 +1,123 @@
+"""The gateway's clock for messages: releases, expires and gives up, whoever is online.
+
+Every sweep is a bounded step inside one transaction; what is left over comes with the next.
+"""
+
+from collections.abc import Callable, Collection
+
+import trio
+
+from phonegate import log
+from phonegate.domain import delivery
+from phonegate.domain.delivery import Policy
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.idempotency import KEPT_MS
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable, StoreClosed
+from phonegate.store.records import Message
+from phonegate.store.tables import Tables
+
+SWEEP = 500
+"""Messages handled in one transaction: a few ms of work, so that senders are not held up."""
+
+LONGEST_SLEEP_S = 15.0
+"""A changed wall clock is noticed within this time."""
+
+SHORTEST_SLEEP_S = 0.05
+"""Messages that fall due one after the other are swept together."""
+
+STORAGE_PAUSE_S = 2.0
+"""Wait before another try when the disk refuses."""
+
+_log = log.get("keeper")
+
+
+class Keeper:
+    """Runs beside everything else and moves messages whose time has come."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        *,
+        policy: Policy,
+        now_ms: Callable[[], int],
+        online_phones: Callable[[], Collection[int]],
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._policy = policy
+        self._now_ms = now_ms
+        self._online_phones = online_phones
+        self._bell = trio.Event()
+
+    def ring(self) -> None:
+        """Says that a message with an earlier time than any before may have been stored."""
+        self._bell.set()
+
+    async def run(
+        self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Sweeps until cancelled, or until the store is closed."""
+        task_status.started()
+        while True:
+            self._bell = trio.Event()
+            try:
+                pause = await self.sweep()
+            except StorageUnavailable as error:
+                _log.warning("sweep_failed", reason=error.reason)
+                pause = STORAGE_PAUSE_S
+            except StoreClosed:
+                return
+            with trio.move_on_after(pause):
+                await self._bell.wait()
+                # Rings come in bursts, one for each send.
+                await trio.sleep(SHORTEST_SLEEP_S)
+
+    async def sweep(self) -> float:
+        """Moves what is due; returns the seconds until something will be, bounded."""
+        now = self._now_ms()
+        timeout = self._policy.result_timeout_ms
+        next_times = await self._database.read(_next_times)
+        held, expiry, pushed, oldest_reply = next_times
+        if held is not None and held <= now:
+            for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
+                self._dispatcher.wake(org)
+        if expiry is not None and expiry <= now:
+            self._report(await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP)))
+        if pushed is not None and pushed + timeout <= now:
+            online = frozenset(self._online_phones())
+            self._report(
+                await self._database.write(
+                    lambda tx: delivery.abandon_silent(
+                        tx, online=online, now=now, policy=self._policy, limit=SWEEP
+                    )
+                )
+            )
+        if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
+            await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS))
+        due = [time for time in (held, expiry) if time is not None]
+        if pushed is not None:
+            due.append(pushed + timeout)
+        earliest = min(due, default=now + 60_000)
+        if earliest <= now:
+            # Either more than one sweep was due, or what is due waits for an absent phone.
+            return 1.0
+        return min(max((earliest - now) / 1000, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    def _report(self, messages: Collection[Message]) -> None:
+        for message in messages:
+            _log.info("message_given_up", message=message.id, org=message.org, to=message.status)
+            if message.phone is not None:
+                self._dispatcher.given_up(message.org, message.phone, message.id)
+            if message.on_uncertain == "resend":
+                self._dispatcher.wake(message.org)
+
+
+def _next_times(tx: Tables) -> tuple[int | None, int | None, int | None, int | None]:
+    return (
+        tx.messages.next_held(),
+        tx.messages.next_expiry(),
+        tx.messages.oldest_push(),
+        tx.replies.oldest(),
+    )

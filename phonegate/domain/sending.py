@@ -1,0 +1,301 @@
+"""Accepting outbound messages: route, reserve, store, push; and withdrawing them.
+
+A message is stored as `sending` at once when its phone can take it right now, so that the
+usual send costs one transaction; otherwise it is stored as `queued` and the phone's feeder
+pulls it when the time comes. The push itself happens after the commit, never before.
+"""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Literal
+
+import attrs
+import trio
+
+from phonegate.domain import delivery, routing
+from phonegate.domain.dispatch import Dispatcher, OnlinePhone
+from phonegate.domain.errors import Conflict, NotFound
+from phonegate.domain.segmentation import count
+from phonegate.domain.states import QUEUED, SENDING, Event
+from phonegate.store.database import Database
+from phonegate.store.records import Message, NewMessage, Sim, StoredReply
+from phonegate.store.tables import Tables
+
+COMMIT_DEADLINE_S = 60.0
+"""How long a send outlives a client that hung up, so that what is committed is pushed too."""
+
+FORECAST_CAP = 10_000
+"""Segments counted for an `eta_s`; more waiting than this is hours away in any case."""
+
+
+@attrs.frozen(kw_only=True)
+class Outgoing:
+    """A message to send. `wish` is the SIM as `routing.parse_wish` gives it."""
+
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    wish: str = ""
+    ttl_s: int | None = None
+    send_at: int | None = None
+    """Not before this time, in ms; a past one means now."""
+    priority: int = 0
+    on_uncertain: Literal["hold", "resend"] | None = None
+    """None takes the gateway's setting."""
+    media_urls: tuple[str, ...] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """One accepted message. `eta_s` is set where it waits for its SIM's pacing."""
+
+    id: int
+    to: str = attrs.field(repr=False)
+    status: str
+    segments: int
+    eta_s: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SendOutcome:
+    """What became of a send: all of it was accepted."""
+
+    device_online: bool
+    results: tuple[Sent, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Keep:
+    """Asks for the answer to be stored with the messages, under an Idempotency-Key."""
+
+    route: str
+    key: str
+    fingerprint: bytes
+    render: Callable[[SendOutcome], tuple[int, bytes]]
+    """The answer's status and body."""
+
+
+@attrs.frozen
+class _Plan:
+    """A message with its route. `phone` is set when room at that phone is reserved for it."""
+
+    new: NewMessage
+    phone: int | None
+    sim: Sim | None
+    pace: int
+    """Segments a minute that its SIM may send; 0 is no limit or not known."""
+
+
+class Sending:
+    """The service behind every sending route."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        *,
+        now_ms: Callable[[], int],
+        on_uncertain: Literal["hold", "resend"] = "hold",
+        on_timer: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_timer` is called after a message with a `send_at` or `ttl` was stored."""
+        self._database = database
+        self._dispatcher = dispatcher
+        self._now_ms = now_ms
+        self._on_uncertain = on_uncertain
+        self._on_timer = on_timer
+
+    async def send(
+        self, org: int, items: Sequence[Outgoing], *, keep: Keep | None = None
+    ) -> SendOutcome:
+        """Stores all of `items`, durably, and pushes those that can leave now.
+
+        Raises:
+            UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
+            StorageUnavailable: nothing was stored.
+        """
+        now = self._now_ms()
+        online = self._dispatcher.online(org)
+        routes = await self._routes(org, items, online)
+        plans = self._plans(org, items, routes, now)
+        committed = False
+        try:
+            # A client that hangs up must not leave a message stored as handed to a phone
+            # that was never given it.
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + COMMIT_DEADLINE_S):
+                outcome, pushes = await self._database.write(
+                    lambda tx: _store(tx, org, plans, keep, now=now, device_online=bool(online))
+                )
+                committed = True
+        finally:
+            if not committed:
+                for plan in plans:
+                    if plan.phone is not None:
+                        self._dispatcher.release(plan.phone, plan.sim, plan.new.segments)
+        for phone, message in pushes:
+            self._dispatcher.push(phone, message)
+        if len(pushes) < len(plans):
+            self._dispatcher.wake(org)
+        if any(p.new.held_until is not None or p.new.expires_at is not None for p in plans):
+            self._on_timer()
+        return outcome
+
+    async def cancel(self, org: int, message_id: int) -> Message:
+        """Withdraws a message that has not left yet.
+
+        Returns it `cancelled`, or still `sending` when the phone that holds it was asked to
+        drop it and has yet to confirm.
+
+        Raises:
+            NotFound: no such outbound message in this org.
+            Conflict: it is past recall.
+        """
+        now = self._now_ms()
+
+        def withdraw(tx: Tables) -> Message | None:
+            message = tx.messages.find(org, message_id)
+            if message is None or message.direction != "out":
+                return None
+            if message.status != QUEUED:
+                return message
+            return delivery.give_up(tx, message, Event.WITHDRAWN, "cancelled by its sender", now)
+
+        message = await self._database.write(withdraw)
+        if message is None:
+            raise NotFound(f"No outbound message {message_id} in this org.")
+        if message.status == "cancelled":
+            return message
+        if message.status == SENDING and message.phone is not None:
+            if self._dispatcher.ask_cancel(message.phone, message_id):
+                return message
+            raise Conflict(
+                f"Message {message_id} was already handed to a phone, which can't take it back."
+            )
+        raise Conflict(f"Message {message_id} is {message.status} and can't be cancelled.")
+
+    async def _routes(
+        self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
+    ) -> list[routing.Route]:
+        """Routes every item; asks the store for the SIMs of absent phones only if one is wished."""
+        live = {sim.number for phone in online for sim in phone.sims}
+        live |= {str(sim.slot) for phone in online for sim in phone.sims}
+        known: Sequence[Sim] = ()
+        if any(item.wish and item.wish not in live for item in items):
+            known = await self._database.read(lambda tx: tx.phones.known_sims(org))
+        chosen: dict[str, routing.Route] = {}
+        for item in items:
+            if item.wish not in chosen:
+                chosen[item.wish] = routing.choose(item.wish, online, known)
+        return [chosen[item.wish] for item in items]
+
+    def _plans(
+        self, org: int, items: Sequence[Outgoing], routes: Sequence[routing.Route], now: int
+    ) -> list[_Plan]:
+        plans = []
+        full: set[tuple[int, Sim | None]] = set()
+        for item, route in zip(items, routes, strict=True):
+            segments = count(item.body)
+            held = item.send_at is not None and item.send_at > now
+            start = item.send_at if held and item.send_at is not None else now
+            lane = (route.phone, route.sim) if route.phone is not None else None
+            reserved = lane is not None and not held and lane not in full
+            if lane is not None and reserved:
+                reserved = self._dispatcher.reserve(lane[0], route.sim, segments)
+                if not reserved:
+                    # What comes later in this call must not overtake what has to wait.
+                    full.add(lane)
+            new = NewMessage(
+                org=org,
+                address=item.to,
+                body=item.body,
+                status=SENDING if reserved else QUEUED,
+                created_at=now,
+                segments=segments,
+                phone=route.phone if reserved else route.stored_phone,
+                wish=route.wish,
+                sim_slot=route.sim.slot if route.sim and reserved else None,
+                sim=route.sim.number if route.sim and reserved else None,
+                priority=item.priority,
+                held_until=item.send_at if held else None,
+                expires_at=None if item.ttl_s is None else start + item.ttl_s * 1000,
+                on_uncertain=item.on_uncertain or self._on_uncertain,
+                media_urls=item.media_urls,
+            )
+            pace = 0 if lane is None else self._dispatcher.pace(lane[0], route.sim)
+            plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, pace))
+        return plans
+
+
+def _store(
+    tx: Tables,
+    org: int,
+    plans: Sequence[_Plan],
+    keep: Keep | None,
+    *,
+    now: int,
+    device_online: bool,
+) -> tuple[SendOutcome, list[tuple[int, Message]]]:
+    """Stores the planned messages and the kept answer; returns what to push, and where."""
+    results, pushes = [], []
+    waiting: dict[tuple[int | None, str], int] = {}
+    for plan in plans:
+        new = plan.new
+        message_id = tx.messages.insert(new)
+        eta_s = None
+        if plan.phone is not None:
+            pushes.append((plan.phone, _as_stored(message_id, new)))
+        elif plan.pace > 0 and new.held_until is None:
+            lane = (new.phone, new.wish)
+            if lane not in waiting:
+                waiting[lane] = tx.messages.waiting_segments(
+                    org, phone=new.phone, wish=new.wish, cap=FORECAST_CAP
+                )
+            else:
+                waiting[lane] += new.segments
+            eta_s = ceil(waiting[lane] * 60 / plan.pace)
+        results.append(
+            Sent(
+                id=message_id,
+                to=new.address,
+                status=new.status,
+                segments=new.segments,
+                eta_s=eta_s,
+            )
+        )
+    outcome = SendOutcome(device_online=device_online, results=tuple(results))
+    if keep is not None:
+        status, body = keep.render(outcome)
+        reply = StoredReply(fingerprint=keep.fingerprint, status=status, body=body, created_at=now)
+        tx.replies.put(org, keep.route, keep.key, reply)
+    return outcome, pushes
+
+
+def _as_stored(message_id: int, new: NewMessage) -> Message:
+    """The row that inserting `new` made: saves reading it back on the busiest path."""
+    return Message(
+        id=message_id,
+        org=new.org,
+        direction="out",
+        address=new.address,
+        body=new.body,
+        status=new.status,
+        created_at=new.created_at,
+        phone=new.phone,
+        wish=new.wish,
+        sim_slot=new.sim_slot,
+        sim=new.sim,
+        date=None,
+        sent_at=None,
+        delivered_at=None,
+        error=None,
+        segments=new.segments,
+        provider=new.provider,
+        media_urls=new.media_urls,
+        priority=new.priority,
+        held_until=new.held_until,
+        expires_at=new.expires_at,
+        attempts=1,
+        pushed_at=new.created_at,
+        acked_at=None,
+        on_uncertain=new.on_uncertain,
+        resend_of=new.resend_of,
+    )

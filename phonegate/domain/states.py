@@ -1,0 +1,85 @@
+"""The life of an outbound message: a pure table of what may follow what.
+
+`queued → sending → sent → delivered`, or it ends `failed`, `expired`, `cancelled`, or
+`uncertain`, which a late report can still settle. No entry of the table leads backwards, so
+any order and repetition of reports leaves a message where the furthest of them put it.
+"""
+
+from enum import Enum
+from typing import Final
+
+QUEUED: Final = "queued"
+"""Waits in the database: for its time, a phone, or its SIM's pacing."""
+SENDING: Final = "sending"
+"""Pushed to a phone or carrier, whose answer is awaited."""
+SENT: Final = "sent"
+"""The phone's radio or the carrier took it."""
+DELIVERED: Final = "delivered"
+"""The recipient's phone confirmed it."""
+FAILED: Final = "failed"
+"""The phone, the carrier or the recipient's network refused it."""
+EXPIRED: Final = "expired"
+"""Its `ttl` ran out before any phone was given it."""
+CANCELLED: Final = "cancelled"
+"""Withdrawn by its sender before it left."""
+UNCERTAIN: Final = "uncertain"
+"""A phone or carrier had it and never said what became of it."""
+RECEIVED: Final = "received"
+"""Inbound; never changes."""
+
+OUTBOUND_STATES: Final = (
+    QUEUED,
+    SENDING,
+    SENT,
+    DELIVERED,
+    FAILED,
+    EXPIRED,
+    CANCELLED,
+    UNCERTAIN,
+)
+STATES: Final = (*OUTBOUND_STATES, RECEIVED)
+
+FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
+"""Nothing changes these any more."""
+
+
+class Event(Enum):
+    """Something that happened to a message."""
+
+    PUSHED = "handed to a phone or carrier"
+    RADIOED = "a send result of success"
+    REFUSED = "a send result of failure"
+    DROPPED = "the holder confirmed a cancellation"
+    DELIVERED = "a delivery report of success"
+    UNDELIVERED = "a delivery report of failure"
+    LOST_TRACK = "the holder vanished, or said that it does not know"
+    OUT_OF_TIME = "the ttl ran out"
+    WITHDRAWN = "the sender cancelled it"
+
+
+_NEXT: Final[dict[tuple[str, Event], str]] = {
+    (QUEUED, Event.PUSHED): SENDING,
+    (QUEUED, Event.OUT_OF_TIME): EXPIRED,
+    (QUEUED, Event.WITHDRAWN): CANCELLED,
+    (SENDING, Event.RADIOED): SENT,
+    (SENDING, Event.REFUSED): FAILED,
+    (SENDING, Event.DROPPED): CANCELLED,
+    # A delivery report can overtake the send result on its way to us.
+    (SENDING, Event.DELIVERED): DELIVERED,
+    (SENDING, Event.UNDELIVERED): FAILED,
+    (SENDING, Event.LOST_TRACK): UNCERTAIN,
+    # Once pushed, nobody here can know that it did not leave: it can't be called expired.
+    (SENDING, Event.OUT_OF_TIME): UNCERTAIN,
+    (UNCERTAIN, Event.RADIOED): SENT,
+    (UNCERTAIN, Event.REFUSED): FAILED,
+    (UNCERTAIN, Event.DROPPED): CANCELLED,
+    (UNCERTAIN, Event.DELIVERED): DELIVERED,
+    (UNCERTAIN, Event.UNDELIVERED): FAILED,
+    (SENT, Event.DELIVERED): DELIVERED,
+    (SENT, Event.UNDELIVERED): FAILED,
+}
+
+
+def advance(status: str, event: Event) -> str | None:
+    """The state that `event` leads to from `status`, or None where it changes nothing."""
+    return _NEXT.get((status, event))
