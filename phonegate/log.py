@@ -1,15 +1,37 @@
 """Structured logging: one line an event, text for people, JSON for machines.
 
 An event is a short noun-and-verb name with fields (`phone_connected`, `org`, `phone`). Secrets
-and message bodies are never fields; paths pass through `redact` first.
+and message bodies are never fields; paths are redacted before they become one.
+
+An exception is two fields of its event: `exc`, what it says, and `trace`, where it went through,
+innermost first. Source lines and local variables stay out, since they may hold secrets.
 """
 
+import json
+import logging
 import sys
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, TextIO
 
 import structlog
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+LONGEST_VALUE = 2_000
+"""Characters of one field's text; a library's message may be of any size."""
+
+LONGEST_TRACE = 16
+"""Frames of a traceback; the innermost ones tell the most."""
+
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+_STYLES = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+_PLAIN = "\x1b[0m"
+
+Event = MutableMapping[str, Any]
 
 
 def get(name: str) -> Any:
@@ -22,21 +44,136 @@ def configure(
     level: str = "info",
     stream: TextIO | None = None,
 ) -> None:
-    """Sends every logger's lines to `stream` (standard error), at `level` and above."""
+    """Sends every logger's lines to `stream` (standard error), at `level` and above.
+
+    What libraries log through `logging` joins them, from warnings upward.
+    """
     out = sys.stderr if stream is None else stream
     text = form == "text" or (form == "auto" and out.isatty())
-    last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
-        if text
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *last,
+            _flatten_exception,
+            _Text(colours=out.isatty()) if text else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=_Lines(out),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
+        root.removeHandler(handler)
+    root.addHandler(_Bridge(max(LEVELS[level], logging.WARNING)))
+
+
+class _Lines:
+    """Writes whole lines. A log that can't be written must not stop a gateway that works."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, *_: object) -> "_Lines":
+        return self
+
+    def _write(self, line: str) -> None:
+        # OSError: the disk is full or the reader is gone; ValueError: the stream was closed.
+        with self._lock, suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    msg = debug = info = warning = error = critical = exception = _write
+
+
+class _Bridge(logging.Handler):
+    """Turns records of `logging` into events of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Never raises: `logging` would print a traceback of many lines."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - a library's wrong format string must not hurt us
+            message = str(record.msg)
+        kind = "error" if record.levelno >= logging.ERROR else "warning"
+        getattr(get(record.name), kind)("library", message=message, exc_info=record.exc_info)
+
+
+def _flatten_exception(_: object, __: str, event: Event) -> Event:
+    """Turns `exc_info` into the fields `exc` and `trace`."""
+    given = event.pop("exc_info", None)
+    error = given
+    if isinstance(given, tuple):
+        error = given[1]
+    elif given is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["exc"] = _told(error)
+        event["trace"] = " < ".join(_frames(error.__traceback__))
+    return event
+
+
+def _told(error: BaseException) -> str:
+    """What an exception says, with the members of a group and the cause."""
+    if isinstance(error, BaseExceptionGroup):
+        text = f"{type(error).__name__}[{'; '.join(_told(one) for one in error.exceptions)}]"
+    else:
+        said = str(error)
+        text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return text if error.__cause__ is None else f"{text}, because of {_told(error.__cause__)}"
+
+
+def _frames(trace: TracebackType | None) -> Iterator[str]:
+    places = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return reversed(places[-LONGEST_TRACE:])
+
+
+def _short(filename: str) -> str:
+    """A file's path from its package on: the rest says where it is installed, not what it is."""
+    parts = Path(filename).parts
+    for folder in _PACKAGE_FOLDERS:
+        if folder in parts:
+            return "/".join(parts[parts.index(folder) + 1 :])
+    return "/".join(parts[-2:])
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST_VALUE:
+        return f"{value[:LONGEST_VALUE]}… ({len(value)} characters)"
+    return value
+
+
+def _as_json(_: object, __: str, event: Event) -> str:
+    fields = {key: _cut(event.pop(key)) for key in ("timestamp", "level", "event") if key in event}
+    fields.update({key: _cut(value) for key, value in event.items()})
+    # ASCII: escapes every line separator of Unicode, and lone surrogates.
+    return json.dumps(fields, default=repr)
+
+
+class _Text:
+    """Renders an event as time, level, name and key=value; nothing in it can move a cursor."""
+
+    def __init__(self, *, colours: bool) -> None:
+        self._colours = colours
+
+    def __call__(self, _: object, __: str, event: Event) -> str:
+        level = str(event.pop("level", "info"))
+        head = f"{event.pop('timestamp', '')} {self._paint(level)} {_plain(event.pop('event', ''))}"
+        pairs = (f"{_plain(key)}={_plain(_cut(value))}" for key, value in event.items())
+        return " ".join((head, *pairs))
+
+    def _paint(self, level: str) -> str:
+        padded = f"{level:<7}"
+        return f"{_STYLES.get(level, '')}{padded}{_PLAIN}" if self._colours else padded
+
+
+def _plain(value: Any) -> str:
+    """A value as one word, or quoted and with every unprintable character escaped."""
+    text = value if isinstance(value, str) else repr(value)
+    if text and text.isprintable() and not any(letter in text for letter in " =\"'"):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
