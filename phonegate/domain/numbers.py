@@ -1,0 +1,47 @@
+"""The form of phone numbers and other addresses. Nothing is normalised, nothing looked up.
+
+Numbering plans are not asked: documentation numbers such as +1555123456 belong to none and pass,
+and new ranges are in use long before any list has them.
+"""
+
+import re
+import unicodedata
+
+SENDER_LIMIT = 64
+"""Characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5); the
+rest is room for the e-mail addresses that carriers' gateways put there."""
+
+# ITU-T E.164 section 6: at most 15 digits, country codes never begin with 0. The shortest
+# numbers in use have a country code and more, so fewer than three digits are a slip.
+_E164 = re.compile(r"\+[1-9][0-9]{2,14}")
+# Service numbers inside one network: three digits (112) to eight (some Indian and Brazilian ones).
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
+_NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def is_e164(text: str) -> bool:
+    """Whether this is `+` and 3 to 15 digits, the first not 0."""
+    return _E164.fullmatch(text) is not None
+
+
+def is_short_code(text: str) -> bool:
+    """Whether this is a service number of 3 to 8 digits."""
+    return _SHORT_CODE.fullmatch(text) is not None
+
+
+def is_recipient(text: str) -> bool:
+    """Whether an SMS can be sent there: an E.164 number or a short code."""
+    return is_e164(text) or is_short_code(text)
+
+
+def is_sender(text: str) -> bool:
+    """Whether an SMS can have come from there: 1 to 64 characters, none of them a control.
+
+    Numbers in any national form, short codes and names ("AMAZON") alike: refusing one would
+    lose the message.
+    """
+    if not 1 <= len(text) <= SENDER_LIMIT or text.isspace():
+        return False
+    if text.isprintable():
+        return True
+    return all(unicodedata.category(char) not in _NEVER_IN_A_SENDER for char in text)
