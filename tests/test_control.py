@@ -1,0 +1,188 @@
+"""The control socket, over real sockets."""
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from phonegate import control
+from phonegate.control import Control, ControlRefused, ControlUnusable, NotServing, Report, ask
+from phonegate.domain.errors import NotFound
+from phonegate.store.errors import StorageUnavailable
+
+
+async def echo(request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    await report(1, 2)
+    await report(2, 2)
+    return {"word": request["word"]}
+
+
+async def refuse(request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    raise NotFound(f"There is no {request['word']}.")
+
+
+async def full(request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    raise StorageUnavailable("the disk is full")
+
+
+async def break_down(request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    raise ZeroDivisionError(request["word"])
+
+
+COMMANDS = {"echo": echo, "refuse": refuse, "full": full, "break_down": break_down}
+
+
+async def in_thread(database: Path, command: str, **fields: Any) -> dict[str, Any]:
+    return await trio.to_thread.run_sync(lambda: ask(database, command, **fields))
+
+
+async def test_ask_gets_the_answer_and_the_progress(tmp_path: Path, nursery: trio.Nursery) -> None:
+    database = tmp_path / "x.db"
+    await nursery.start(Control(database, COMMANDS).serve)
+    seen: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total))
+
+    assert await in_thread(database, "echo", word="héllo\n", progress=progress) == {
+        "word": "héllo\n"
+    }
+    assert seen == [(1, 2), (2, 2)]
+
+
+async def test_refusals_keep_their_sentence_and_code(tmp_path: Path, nursery: trio.Nursery) -> None:
+    database = tmp_path / "x.db"
+    await nursery.start(Control(database, COMMANDS).serve)
+    with pytest.raises(ControlRefused, match="There is no it") as caught:
+        await in_thread(database, "refuse", word="it")
+    assert caught.value.code == "not_found"
+    with pytest.raises(ControlRefused, match="disk is full"):
+        await in_thread(database, "full")
+    with pytest.raises(ControlRefused, match="does not know that command"):
+        await in_thread(database, "no_such")
+    with pytest.raises(ControlRefused, match="its log says why") as caught:
+        await in_thread(database, "break_down", word="a-secret")
+    assert "a-secret" not in str(caught.value)
+    assert await in_thread(database, "echo", word="alive") == {"word": "alive"}
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(NotServing):
+        ask(tmp_path / "x.db", "echo")
+    with pytest.raises(NotServing):
+        ask(tmp_path / "missing" / "x.db", "echo")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "x.db.sock"))
+    with pytest.raises(NotServing):
+        ask(tmp_path / "x.db", "echo")
+
+
+async def test_mode_stale_socket_and_removal(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    path = control.socket_path(database)
+    assert path == tmp_path / "x.db.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    before = os.umask(0o022)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Control(database, COMMANDS).serve)
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+            assert await in_thread(database, "echo", word="x") == {"word": "x"}
+            nursery.cancel_scope.cancel()
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+    assert not path.exists()
+
+
+async def test_something_else_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    path = control.socket_path(database)
+    path.write_text("mine")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(Control(database, COMMANDS).serve)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("parts", [["d" * 100, "e" * 100, "x.db"], ["n" * 240 + ".db"]])
+async def test_long_paths(tmp_path: Path, nursery: trio.Nursery, parts: list[str]) -> None:
+    database = tmp_path.joinpath(*parts)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    await nursery.start(Control(database, COMMANDS).serve)
+    assert control.socket_path(database).exists()
+    assert await in_thread(database, "echo", word="x") == {"word": "x"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"[]\n",
+        b"nonsense\n",
+        b"\xff\xfe\n",
+        b'{"command": ["echo"]}\n',
+        b'{"command": "echo"}\n',
+        b"[" * 60_000 + b"\n",
+        b"x" * (control.LONGEST_LINE + 8_192),
+        b"no end",
+    ],
+)
+async def test_a_bad_line_is_answered_and_hurts_nobody(
+    tmp_path: Path, nursery: trio.Nursery, line: bytes
+) -> None:
+    database = tmp_path / "x.db"
+    await nursery.start(Control(database, COMMANDS).serve)
+    with trio.fail_after(5):
+        stream = await trio.open_unix_socket(control.socket_path(database))
+        async with stream:
+            await stream.send_all(line)
+            if not line.endswith(b"\n"):
+                await stream.send_eof()
+            received = b""
+            while b'"ok"' not in received:
+                received += await stream.receive_some()
+    assert json.loads(received.splitlines()[-1])["ok"] is False
+    assert await in_thread(database, "echo", word="alive") == {"word": "alive"}
+
+
+async def test_silent_clients_are_let_go_and_more_than_a_few_wait(
+    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "REQUEST_S", 0.05)
+    database = tmp_path / "x.db"
+    await nursery.start(Control(database, COMMANDS).serve)
+    idle = [
+        await trio.open_unix_socket(control.socket_path(database))
+        for _ in range(control.MAX_CLIENTS)
+    ]
+    assert await in_thread(database, "echo", word="x") == {"word": "x"}
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_a_client_that_leaves_in_the_middle_hurts_nobody(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    database = tmp_path / "x.db"
+    await nursery.start(Control(database, COMMANDS).serve)
+    for _ in range(control.MAX_CLIENTS * 2):
+        stream = await trio.open_unix_socket(control.socket_path(database))
+        await stream.send_all(b'{"command": "echo", "word": "x"}\n')
+        await stream.aclose()
+    assert await in_thread(database, "echo", word="x") == {"word": "x"}
+
+
+def test_an_answer_that_is_none(tmp_path: Path) -> None:
+    path = control.socket_path(tmp_path / "x.db")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        with pytest.raises(ControlUnusable, match="did not answer"):
+            ask(tmp_path / "x.db", "echo", timeout_s=0.01)
