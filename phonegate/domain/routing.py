@@ -1,0 +1,129 @@
+"""Which phone and SIM an outbound message goes to. Pure: who is online is passed in."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import attrs
+
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.errors import BadInput, FieldProblem, UnknownSim
+from phonegate.domain.numbers import is_e164
+from phonegate.store.records import ANY_SIM, Sim
+
+SLOT_DIGITS = 2
+"""Digits of a slot index. Phones have one to four slots and SIM boxes dozens; three digits and
+more are a number, as Android tells it where the SIM holds no international form."""
+_NUMBER_DIGITS = range(SLOT_DIGITS + 1, 21)
+"""Digits of a SIM's number without `+`: Android hands on what the SIM holds, at most 20 digits
+(TS 31.102 section 4.2.26)."""
+
+_PROBLEM = 'must be a SIM\'s number, such as "+15551112222", or a slot index from 0 to 99'
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """Where a message goes.
+
+    `phone` is the online phone to push it to, if any. `stored_phone` and `wish` are what the
+    stored message asks for while it waits: `stored_phone` is set only where a slot index means
+    the slot of one certain phone. `sim` is the SIM that sends it, as far as that is known.
+    """
+
+    phone: int | None
+    stored_phone: int | None
+    wish: str
+    sim: Sim | None
+
+
+def parse_wish(sim: int | str | None) -> str:
+    """The stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
+
+    Raises:
+        BadInput: It is neither; the problem's field is `sim`.
+    """
+    if sim is None:
+        return ANY_SIM
+    if isinstance(sim, str):
+        if is_e164(sim):
+            return sim
+        if sim.isascii() and sim.isdecimal():
+            if len(sim) <= SLOT_DIGITS:
+                return str(int(sim))
+            if len(sim) in _NUMBER_DIGITS:
+                return sim
+    elif not isinstance(sim, bool) and 0 <= sim < 10**SLOT_DIGITS:
+        return str(sim)
+    raise BadInput(f"sim {_PROBLEM}.", [FieldProblem("sim", _PROBLEM)])
+
+
+def is_slot(wish: str) -> bool:
+    """Whether a parsed wish is a slot index."""
+    return 1 <= len(wish) <= SLOT_DIGITS
+
+
+def choose(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+    """Routes a message by its parsed wish.
+
+    Args:
+        wish: As `parse_wish` gives it.
+        online: The org's connected phones, earliest connection first.
+        known: Every SIM that a phone of the org has reported, ordered by phone and slot. It may
+            be left empty when the wished SIM is online.
+
+    Raises:
+        UnknownSim: The wished SIM is none of the org's, which has others. In an org without any
+            it waits for the phone that brings it.
+    """
+    if wish == ANY_SIM:
+        first = next(iter(online), None)
+        return Route(
+            phone=None if first is None else first.phone,
+            stored_phone=None,
+            wish=wish,
+            sim=None if first is None else min(first.sims, key=_slot, default=None),
+        )
+    if is_slot(wish):
+        return _by_slot(wish, online, known)
+    return _by_number(wish, online, known)
+
+
+def _by_number(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+    holder = next((sim for sim in known if sim.number == wish), None)
+    live = [(phone.phone, sim) for phone in online for sim in phone.sims if sim.number == wish]
+    if live:
+        # A SIM that moved to another phone is reported by both until the old one looks again;
+        # the store knows who reported it last.
+        last = None if holder is None else holder.phone
+        phone, sim = next((pair for pair in live if pair[0] == last), live[0])
+        return Route(phone=phone, stored_phone=None, wish=wish, sim=sim)
+    if holder is None:
+        _refuse_beside_others(wish, online, known)
+    return Route(phone=None, stored_phone=None, wish=wish, sim=holder)
+
+
+def _by_slot(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+    slot = int(wish)
+    for phone in online:
+        for sim in phone.sims:
+            if sim.slot == slot:
+                return Route(phone=phone.phone, stored_phone=phone.phone, wish=wish, sim=sim)
+    sim_known = next((sim for sim in known if sim.slot == slot), None)
+    if sim_known is None:
+        _refuse_beside_others(wish, online, known)
+        return Route(phone=None, stored_phone=None, wish=wish, sim=None)
+    return Route(phone=None, stored_phone=sim_known.phone, wish=wish, sim=sim_known)
+
+
+def _refuse_beside_others(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> None:
+    others = tuple(dict.fromkeys(_described(online, known)))
+    if others:
+        raise UnknownSim(wish, others)
+
+
+def _described(online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Iterator[str]:
+    for sim in chain(known, *(phone.sims for phone in online)):
+        yield f"slot {sim.slot}" if sim.number is None else f"{sim.number} (slot {sim.slot})"
+
+
+def _slot(sim: Sim) -> int:
+    return sim.slot
