@@ -1,0 +1,102 @@
+"""The command line: one module for each group of commands, loaded when its command is run.
+
+Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import click
+
+from phonegate.cli.failure import explain
+
+
+@attrs.frozen
+class Entry:
+    """Where a command is, and its line in the overview; `click` need not load it for that."""
+
+    module: str
+    attribute: str
+    about: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "serve": Entry("serve", "command", "Run the gateway."),
+    "demo": Entry("demo", "command", "Watch messages flow, with a simulated phone."),
+    "phone": Entry("phone", "command", "Be a phone: connect, receive and send."),
+    "send": Entry("send", "command", "Send an SMS through a gateway."),
+    "messages": Entry("messages", "command", "Read messages from a gateway."),
+    "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
+    "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
+    "key": Entry("key", "command", "Add, list and revoke API keys."),
+    "backup": Entry("backup", "command", "Copy the database, while serving or not."),
+    "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
+    "version": Entry("version", "command", "Tell the versions of phonegate, Python and SQLite."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are loaded when they are run, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order a newcomer meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, from its module."""
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"phonegate.cli.{entry.module}")
+        command: click.Command = getattr(module, entry.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, from the table alone."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.about) for name, entry in COMMANDS.items()])
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `phonegate demo`. `phonegate COMMAND --help` explains each command.",
+)
+def group() -> None:
+    """Turn the Android phones you already have into an SMS API."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code.
+
+    Args:
+        arguments: The words after the program's name; None takes those of the process.
+    """
+    try:
+        outcome: Any = group.main(args=arguments, prog_name="phonegate", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output had enough (`phonegate messages | head`). Python would
+        # complain once more when it flushes at exit.
+        sys.stdout = None
+        return 1
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        click.echo(f"phonegate: {sentence}", err=True)
+        return 1
+    return outcome if isinstance(outcome, int) else 0

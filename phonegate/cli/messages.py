@@ -1,0 +1,84 @@
+"""`phonegate messages`."""
+
+import time
+from typing import Any
+
+import click
+
+from phonegate.cli import options, terminal
+
+POLL_S = 1.0
+"""Between two looks for new messages: people read, and a page costs the gateway little."""
+LONGEST_PAUSE_S = 30.0
+"""Between two tries while the gateway does not answer."""
+PAGE = 1_000
+"""The most messages that one answer holds."""
+
+
+@click.command(epilog=options.CLIENT_EPILOG)
+@click.option("--follow", "-f", is_flag=True, help="Go on showing new ones as they come.")
+@click.option("--since", type=int, metavar="ID", help="Only those after this id, oldest first.")
+@click.option("--before", type=int, metavar="ID", help="Only those before this id.")
+@click.option("--limit", type=click.IntRange(1, PAGE), help="How many.  [default: 100]")
+@click.option("--direction", type=click.Choice(["in", "out"]), help="Received or sent ones.")
+@click.option("--status", help="Only those of this status, such as queued.")
+@click.option("--address", metavar="NUMBER", help="Only those from or to this number.")
+@click.option("--sim", help="Only those of this SIM: its number or slot.")
+@click.option("--search", metavar="WORDS", help="Only those that hold all these words.")
+@options.as_json
+@options.client
+def command(
+    *,
+    follow: bool,
+    since: int | None,
+    before: int | None,
+    limit: int | None,
+    direction: str | None,
+    status: str | None,
+    address: str | None,
+    sim: str | None,
+    search: str | None,
+    as_json: bool,
+    url: str,
+    org: str,
+) -> None:
+    """Read an org's messages: the newest, or those after an id; oldest first on the screen.
+
+    With --json, one JSON object a line.
+    """
+    from phonegate.cli.client import Client, Unreachable, secret  # noqa: PLC0415 - `--help` is fast
+
+    query = {
+        "direction": direction,
+        "status": status,
+        "address": address,
+        "sim": sim,
+        "q": search,
+    }
+    with Client(url, org, secret()) as client:
+        path = f"/messages/{client.org}"
+        page = client.get(path, {**query, "since_id": since, "before_id": before, "limit": limit})
+        last = _show(page["messages"], since or 0, as_json=as_json)
+        pause = POLL_S
+        while follow:
+            time.sleep(pause)
+            try:
+                page = client.get(path, {**query, "since_id": last, "limit": PAGE})
+            except Unreachable as error:
+                if pause == POLL_S:
+                    click.echo(f"phonegate: {error} Trying again.", err=True)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                last = _show(page["messages"], last, as_json=as_json)
+                pause = POLL_S
+
+
+def _show(messages: list[dict[str, Any]], last: int, *, as_json: bool) -> int:
+    """Prints messages; returns the highest id seen."""
+    for message in messages:
+        if as_json:
+            terminal.print_json(message)
+        else:
+            click.echo(terminal.message_line(message))
+        last = max(last, message["id"])
+    return last

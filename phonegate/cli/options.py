@@ -1,0 +1,70 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from phonegate.settings import Settings
+
+_FILE = click.Path(path_type=Path)
+
+config = click.option(
+    "--config",
+    type=_FILE,
+    envvar="PHONEGATE_CONFIG",
+    show_envvar=True,
+    help="The configuration file.  [default: ./gateway.toml where it exists]",
+)
+database = click.option(
+    "--database", type=_FILE, help="The database file.  [default: as configured, phonegate.db]"
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def gateway(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that works on a gateway's own files."""
+    return config(database(function))
+
+
+def client(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that talks to a gateway over HTTP. The secret is never one."""
+    url = click.option(
+        "--url",
+        envvar="PHONEGATE_URL",
+        show_envvar=True,
+        default="http://127.0.0.1:8080",
+        show_default=True,
+        help="The gateway's address.",
+    )
+    org = click.option(
+        "--org", envvar="PHONEGATE_ORG", show_envvar=True, required=True, help="The org's OrgId."
+    )
+    return url(org(function))
+
+
+CLIENT_EPILOG = (
+    "The org's secret, or an API key, is read from PHONEGATE_SECRET; "
+    "on a terminal it is asked for where that is not set."
+)
+
+
+def settings(
+    config_file: Path | None, database_file: Path | None, bind: tuple[str, ...] = ()
+) -> "Settings":
+    """The settings of a command that takes `gateway` options.
+
+    Raises:
+        ConfigError: with every fault.
+    """
+    from phonegate.config import load  # noqa: PLC0415 - keeps `--help` fast
+
+    overrides: dict[str, Any] = {}
+    if database_file is not None:
+        overrides["database.path"] = str(database_file)
+    if bind:
+        overrides["http.bind"] = bind
+    return load(config_file, os.environ, overrides)

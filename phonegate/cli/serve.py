@@ -1,0 +1,79 @@
+"""`phonegate serve`."""
+
+import ipaddress
+import socket
+from pathlib import Path
+
+import click
+
+import phonegate
+from phonegate.cli import options
+
+
+@click.command()
+@options.config
+@click.option(
+    "--bind",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Where to listen; may be repeated.  [default: as configured, 0.0.0.0:8080]",
+)
+@options.database
+def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -> None:
+    """Run the gateway, until SIGTERM or Ctrl-C.
+
+    No configuration is needed: it listens on port 8080 and keeps everything in ./phonegate.db.
+    """
+    settings = options.settings(config, database, bind)
+    from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
+
+    log.configure(settings.log.format, settings.log.level)
+    scheme = "https" if settings.tls.certificate else "http"
+
+    def ready(bound: list[tuple[str, int]]) -> None:
+        for line in where_to_look(bound, scheme, settings.http.public_url, settings.database.path):
+            click.echo(line)
+
+    gateway.run(settings, ready=ready)
+
+
+def where_to_look(
+    bound: list[tuple[str, int]], scheme: str, public_url: str, database: str
+) -> list[str]:
+    """What a newcomer needs next: addresses for this machine, for phones, and the file."""
+    urls = [f"{scheme}://{_host(host)}:{port}" for host, port in bound]
+    shown = public_url.rstrip("/") or _reachable(bound, scheme) or urls[0]
+    link = shown.replace("http", "ws", 1)
+    return [
+        f"phonegate {phonegate.__version__} is serving.",
+        f"  Here        {', '.join(dict.fromkeys(urls))}",
+        f"  Phones      {link}/websocket?org_id=ORG&secret_key=SECRET",
+        f"  Database    {Path(database).absolute()}",
+        "  Stop        Ctrl-C",
+    ]
+
+
+def _host(host: str) -> str:
+    """A host as it stands in an address that works on this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004 - IP version
+    return f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IP version
+
+
+def _reachable(bound: list[tuple[str, int]], scheme: str) -> str | None:
+    """The address that phones in the same network reach, when every interface is listened on."""
+    port = next((port for host, port in bound if host == "0.0.0.0"), None)  # noqa: S104 - compared
+    if port is None:
+        return None
+    # Connecting a datagram socket sends nothing; it asks the kernel which of our addresses
+    # would be used. The target is TEST-NET-1 (RFC 5737).
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return f"{scheme}://{probe.getsockname()[0]}:{port}"
