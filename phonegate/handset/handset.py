@@ -1,0 +1,273 @@
+"""One simulated phone: lives, loses its link, dies and starts again as its plan says."""
+
+import enum
+from collections.abc import Callable
+from random import Random
+
+import trio
+
+from phonegate.handset import faults
+from phonegate.handset.chassis import Chassis, Identity, SimCard, Stats, now_ms
+from phonegate.handset.conversation import Conversation, greet
+from phonegate.handset.errors import CredentialsRefused, HandsetError, LinkRefused
+from phonegate.handset.faults import Plan
+from phonegate.handset.journal import Journal
+from phonegate.handset.link import POLICY, REPLACED, RESTARTING, Address, End, Link, hold_link
+from phonegate.handset.radio import Radio, RadioMemory
+from phonegate.handset.transmitter import Transmitter
+
+MAX_RETRY_AFTER_S = 300
+"""A gateway's Retry-After is heeded up to here."""
+WRONG_ADDRESS = frozenset({400, 404, 405, 426})
+"""HTTP answers that mean a wrong address, unless this phone was connected there before."""
+
+
+class State(enum.Enum):
+    """Where a phone is in its life."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    REPLACED = "replaced"
+    STOPPED = "stopped"
+
+
+class Handset:
+    """A simulated phone. `run` is its life; the rest may be called while it runs.
+
+    Args:
+        address: Where it connects.
+        identity: Who it is.
+        plan: How it behaves; without faults when absent.
+        journal: Its memory, which outlives its crashes.
+        radio: Where its SMS go; remembered in memory when absent.
+        rng: The source of every decision of the plan.
+        turnstile: Limits how many phones connect at once.
+        notice: Told in a sentence when the link comes, goes or is refused.
+        now_ms: The wall clock, ms since 1970, UTC.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        identity: Identity,
+        plan: Plan | None = None,
+        journal: Journal | None = None,
+        radio: Radio | None = None,
+        rng: Random | None = None,
+        turnstile: trio.CapacityLimiter | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        self.state = State.CONNECTING
+        self._address = address
+        self._turnstile = turnstile
+        self._chassis = Chassis(
+            identity=identity,
+            plan=Plan() if plan is None else plan,
+            journal=Journal() if journal is None else journal,
+            radio=RadioMemory() if radio is None else radio,
+            rng=Random(0) if rng is None else rng,  # noqa: S311 (faults, not secrets)
+            notice=notice,
+            now_ms=now_ms,
+        )
+        self._conversation: Conversation | None = None
+        self._life = trio.CancelScope()
+        self._died = False
+
+    @property
+    def identity(self) -> Identity:
+        """Who it is."""
+        return self._chassis.identity
+
+    @property
+    def stats(self) -> Stats:
+        """What it has done so far."""
+        return self._chassis.stats
+
+    @property
+    def journal(self) -> Journal:
+        """What it remembers."""
+        return self._chassis.journal
+
+    @property
+    def radio(self) -> Radio:
+        """Where its SMS go."""
+        return self._chassis.radio
+
+    def receive_sms(self, address: str, body: str, *, sim_slot: int | None = None) -> str:
+        """An SMS arrives at the phone; it goes to the gateway until that has acknowledged it.
+
+        Returns the phone's id of it. A journal with a file keeps it over a kill.
+        """
+        return self._chassis.receive_sms(address, body, sim_slot)
+
+    async def until(self, condition: Callable[["Handset"], bool]) -> None:
+        """Waits until something is true of this phone. The deadline is the caller's."""
+        while not condition(self):
+            await self._chassis.changed.wait()
+
+    def lose_link(self, *, reset: bool = False) -> None:
+        """Cuts the link now, if there is one, without a word to the gateway."""
+        if self._conversation is not None:
+            self._conversation.cut(reset=reset)
+
+    def die(self) -> None:
+        """The phone's process dies now; it starts again from its journal."""
+        self.stats.crashes += 1
+        self._died = True
+        self.lose_link()
+        self._life.cancel()
+
+    async def run(
+        self, *, task_status: trio.TaskStatus["Handset"] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Lives: connects, and connects again, until cancelled or replaced by another phone.
+
+        `started` gets this handset once the gateway has said `connected` for the first time.
+
+        Raises:
+            CredentialsRefused: the org and secret are not right.
+            LinkRefused: the gateway won't have this phone, or the address is not a gateway's.
+        """
+        known = False
+
+        def connected() -> None:
+            nonlocal known
+            if not known:
+                known = True
+                task_status.started(self)
+
+        try:
+            while True:
+                self._died = False
+                with trio.CancelScope() as self._life:
+                    await self._live(connected)
+                if not self._died:
+                    return
+                await trio.sleep(faults.pause_s(self._chassis.plan, self._chassis.rng, 0))
+        finally:
+            if self.state is not State.REPLACED:
+                self.state = State.STOPPED
+            self._chassis.change()
+
+    async def _live(self, connected: Callable[[], None]) -> None:
+        """One life of the phone's process, which begins with what the journal tells."""
+        chassis = self._chassis
+        for result in chassis.journal.ledger.restart(tell=chassis.extended):
+            chassis.stats.uncertain += 1
+            chassis.finish(result)
+        transmitter = Transmitter(chassis, lambda: self._conversation, self.die)
+        for taken in chassis.journal.ledger.waiting():
+            transmitter.take(taken, resumed=True)
+        refusal: HandsetError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transmitter.run)
+            if chassis.plan.inbound_every_s is not None:
+                nursery.start_soon(self._get_mail, chassis.plan.inbound_every_s)
+            try:
+                await self._stay_connected(transmitter, connected)
+            except HandsetError as error:
+                refusal = error
+            nursery.cancel_scope.cancel()
+        if refusal is not None:
+            raise refusal
+
+    async def _stay_connected(
+        self, transmitter: Transmitter, connected: Callable[[], None]
+    ) -> None:
+        chassis = self._chassis
+        identity = chassis.identity
+        failures = 0
+
+        async def session(link: Link) -> None:
+            nonlocal failures
+            await greet(link)
+            failures = 0
+            chassis.stats.links += 1
+            self.state = State.ONLINE
+            chassis.notice("connected")
+            transmitter.forget_held()
+            connected()
+            self._conversation = Conversation(chassis, link, transmitter.take)
+            chassis.change()
+            try:
+                await self._conversation.run()
+            finally:
+                self._conversation = None
+                self.state = State.CONNECTING
+
+        while True:
+            end = await hold_link(
+                self._address,
+                session,
+                device_id=identity.device_id if chassis.extended else None,
+                name=identity.name if chassis.extended else None,
+                turnstile=self._turnstile,
+            )
+            if end.code == REPLACED:
+                self.state = State.REPLACED
+                chassis.notice("another connection of this device took over")
+                return
+            self._give_up_if_refused(end)
+            again = 0 if end.code == RESTARTING else failures
+            pause = max(
+                faults.pause_s(chassis.plan, chassis.rng, again),
+                min(end.retry_after_s, MAX_RETRY_AFTER_S),
+            )
+            failures += 1
+            why = end.detail or f"code {end.code or end.status}"
+            chassis.notice(f"no link ({why}); connecting again in {pause:.1f} s")
+            chassis.change()
+            await trio.sleep(pause)
+
+    def _give_up_if_refused(self, end: End) -> None:
+        if end.status in {401, 403}:
+            raise CredentialsRefused(self._address.org, end.status, end.detail)
+        if end.code == POLICY:
+            raise LinkRefused(POLICY, end.detail)
+        if end.status in WRONG_ADDRESS and self.stats.links == 0:
+            detail = end.detail or f"is there a gateway at {self._address.netloc}?"
+            raise LinkRefused(end.status, detail)
+
+    async def _get_mail(self, every_s: float) -> None:
+        rng = self._chassis.rng
+        await trio.sleep(rng.uniform(0, every_s))
+        mails = 0
+        while True:
+            mails += 1
+            self.receive_sms(f"+1555{rng.randrange(10**7):07d}", f"mail {mails}")
+            await trio.sleep(every_s)
+
+
+async def run_phone(
+    url: str,
+    org: str,
+    secret: str,
+    *,
+    plan: Plan | None = None,
+    journal: Journal | None = None,
+    radio: Radio | None = None,
+    identity: Identity | None = None,
+    seed: int = 0,
+    task_status: trio.TaskStatus[Handset] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Runs one simulated phone, for `nursery.start`: gives its `Handset` once it is connected.
+
+    Raises:
+        ValueError: the URL or the secret has no proper form.
+        CredentialsRefused: the gateway does not take the org and secret.
+        LinkRefused: the gateway does not take the phone.
+    """
+    if identity is None:
+        sims = (SimCard(slot=0, number="+15550000001", carrier="Simulated"),)
+        identity = Identity(device_id="sim-0001", name="Simulated phone 1", sims=sims)
+    handset = Handset(
+        Address.parse(url, org, secret),
+        identity=identity,
+        plan=plan,
+        journal=journal,
+        radio=radio,
+        rng=Random(seed),  # noqa: S311 (faults, not secrets)
+    )
+    await handset.run(task_status=task_status)

@@ -1,0 +1,254 @@
+"""What a phone must remember of its messages, as a pure state that only records change.
+
+A record is written down before the step that it names is taken: `Taken` before the `ack`,
+`Handed` before the radio, `Result` before the `send_result`. Replaying the records therefore
+gives the phone's whole memory after any crash, and one rule keeps an SMS from going out twice:
+only an id whose last record is `Taken` may be handed to the radio.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import attrs
+
+DIED = "PHONE_RESTARTED"
+"""The error of a message that was with the radio when the phone died: sent or not, who knows."""
+
+CANCELLED = "cancelled"
+"""The error of a message that the gateway took back in time; the gateway knows the word."""
+
+
+def _ids(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(values)
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class Taken:
+    """The phone took on this message and owes the gateway a result for it."""
+
+    id: int
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    sim: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Handed:
+    """From here on the radio may have it."""
+
+    id: int
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What became of a message; final. A `silent` one is never told to the gateway."""
+
+    id: int
+    success: bool
+    error: str | None = None
+    segments: int | None = None
+    uncertain: bool = False
+    silent: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Delivered:
+    """The recipient's phone confirmed the message at `date` (ms since 1970, UTC)."""
+
+    id: int
+    date: int
+
+
+@attrs.frozen(kw_only=True)
+class Confirmed:
+    """The gateway surely has these results and delivery reports."""
+
+    results: tuple[int, ...] = attrs.field(default=(), converter=_ids)
+    deliveries: tuple[int, ...] = attrs.field(default=(), converter=_ids)
+
+
+@attrs.frozen(kw_only=True)
+class Inbound:
+    """An SMS arrived at this phone. `id` is the phone's own; `date` is ms since 1970, UTC."""
+
+    id: str
+    address: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    date: int
+    sim_slot: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class InboundAcked:
+    """The gateway has stored these received messages."""
+
+    ids: tuple[str, ...] = attrs.field(converter=_names)
+
+
+Record = Taken | Handed | Result | Delivered | Confirmed | Inbound | InboundAcked
+
+KINDS: dict[str, type[Any]] = {
+    "taken": Taken,
+    "handed": Handed,
+    "result": Result,
+    "delivered": Delivered,
+    "confirmed": Confirmed,
+    "inbound": Inbound,
+    "inbound_acked": InboundAcked,
+}
+"""The name of each record in a journal file."""
+
+
+class OutOfTurn(ValueError):
+    """A record that can't follow those before it, such as a second hand-over to the radio."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        which = getattr(record, "id", None)
+        super().__init__(f"{type(record).__name__} of id {which} can't come here")
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a push calls for: a record to write (`None`: it was taken before), a known result."""
+
+    record: Taken | None
+    result: Result | None
+
+
+class Ledger:
+    """The memory of one phone. `apply` alone changes it."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._taken: dict[int, Taken] = {}
+        self._handed: dict[int, Taken] = {}
+        self._results: dict[int, Result] = {}
+        self._unreported: dict[int, None] = {}
+        self._deliveries: dict[int, Delivered] = {}
+        self._inbound: dict[str, Inbound] = {}
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record) -> None:
+        """Brings the memory up to date with one more record.
+
+        Raises:
+            OutOfTurn: the record can't follow the earlier ones; nothing changed.
+        """
+        match record:
+            case Taken():
+                self._take(record)
+            case Handed():
+                self._hand(record)
+            case Result():
+                self._finish(record)
+            case Delivered():
+                self._deliver(record)
+            case Confirmed():
+                self._confirm(record)
+            case Inbound():
+                self._inbound[record.id] = record
+            case InboundAcked():
+                self._settle_inbound(record)
+
+    def _settle_inbound(self, record: InboundAcked) -> None:
+        for stored in record.ids:
+            self._inbound.pop(stored, None)
+
+    def _take(self, record: Taken) -> None:
+        if self.knows(record.id):
+            raise OutOfTurn(record)
+        self._taken[record.id] = record
+
+    def _hand(self, record: Handed) -> None:
+        # The one gate to the radio: an id passes it once in the phone's whole memory.
+        taken = self._taken.pop(record.id, None)
+        if taken is None:
+            raise OutOfTurn(record)
+        self._handed[record.id] = taken
+
+    def _finish(self, record: Result) -> None:
+        if record.id in self._results:
+            raise OutOfTurn(record)
+        self._taken.pop(record.id, None)
+        self._handed.pop(record.id, None)
+        self._results[record.id] = record
+        if not record.silent:
+            self._unreported[record.id] = None
+
+    def _deliver(self, record: Delivered) -> None:
+        result = self._results.get(record.id)
+        if result is None or not result.success:
+            raise OutOfTurn(record)
+        self._deliveries[record.id] = record
+
+    def _confirm(self, record: Confirmed) -> None:
+        for known in record.results:
+            self._unreported.pop(known, None)
+        for known in record.deliveries:
+            self._deliveries.pop(known, None)
+
+    def knows(self, message: int) -> bool:
+        """Whether this id was ever taken, or finished without having been taken."""
+        return message in self._taken or message in self._handed or message in self._results
+
+    def answer(self, push: Taken) -> Answer:
+        """What to do about a push: take it on, or answer it as before if it is a repeat."""
+        if not self.knows(push.id):
+            return Answer(record=push, result=None)
+        result = self._results.get(push.id)
+        return Answer(record=None, result=None if result is None or result.silent else result)
+
+    def cancel(self, message: int) -> Result | None:
+        """The result to write for a message that the gateway takes back.
+
+        `None` once it is with the radio or finished. An id that never came is finished too, so
+        that a push which is still on its way finds it cancelled.
+        """
+        if message in self._handed or message in self._results:
+            return None
+        return Result(id=message, success=False, error=CANCELLED)
+
+    def restart(self, *, tell: bool = True) -> list[Result]:
+        """The results to write when the phone starts: what the radio had is `uncertain`.
+
+        With `tell` false they are silent, for a phone whose protocol has no word for it.
+        """
+        return [
+            Result(id=message, success=False, error=DIED, uncertain=True, silent=not tell)
+            for message in self._handed
+        ]
+
+    def result(self, message: int) -> Result | None:
+        """The final result of an id, if it has one."""
+        return self._results.get(message)
+
+    def delivery(self, message: int) -> Delivered | None:
+        """The delivery of an id that the gateway may not know of yet."""
+        return self._deliveries.get(message)
+
+    def waiting(self) -> list[Taken]:
+        """Taken and not yet with the radio, oldest first."""
+        return list(self._taken.values())
+
+    def unreported(self) -> list[Result]:
+        """Results that the gateway may not have, oldest first."""
+        return [self._results[message] for message in self._unreported]
+
+    def undelivered_reports(self) -> list[Delivered]:
+        """Delivery reports that the gateway may not have, though their result surely arrived."""
+        return [one for one in self._deliveries.values() if one.id not in self._unreported]
+
+    def unacked(self, limit: int | None = None) -> list[Inbound]:
+        """Received messages that the gateway has not acknowledged, the oldest `limit`."""
+        return list(islice(self._inbound.values(), limit))
+
+    @property
+    def unacked_count(self) -> int:
+        """How many received messages wait for their acknowledgement."""
+        return len(self._inbound)
