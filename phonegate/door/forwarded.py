@@ -1,0 +1,110 @@
+"""Who the client is: the other end of the socket, or whom a trusted proxy names. Pure."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal
+
+import attrs
+
+Scheme = Literal["http", "https"]
+Network = IPv4Network | IPv6Network
+
+_SCHEMES: dict[str, Scheme] = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+
+
+@attrs.frozen(kw_only=True)
+class Peer:
+    """The client as the gateway reckons with it, after trusted proxies.
+
+    `address` is an IP address in its shortest form (IPv4 also where it came mapped into IPv6).
+    """
+
+    address: str
+    scheme: Scheme
+
+
+def networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
+    """Reads `[http] trusted_proxies`; a lone address is a network of one.
+
+    Raises:
+        ValueError: One of them is no network; the text names it.
+    """
+    return tuple(ip_network(cidr, strict=False) for cidr in cidrs)
+
+
+def true_peer(
+    socket_address: str,
+    scheme: Scheme,
+    headers: Sequence[tuple[str, str]],
+    trusted: Sequence[Network],
+) -> Peer:
+    """The client behind the socket.
+
+    Each proxy appends to X-Forwarded-For whom it was called by, so the list is read from its
+    end, for as long as the teller is trusted; what stands further left anyone may have written.
+
+    Args:
+        socket_address: The address of the socket's other end.
+        scheme: What the socket itself speaks.
+        headers: Names in lower case.
+        trusted: The networks of proxies that are believed.
+
+    Returns:
+        The rightmost hop outside `trusted`; the leftmost one when all are inside. At a hop that
+        can't be read, the proxy that told it: better a proxy's address than a made-up one.
+    """
+    teller = _address(socket_address)
+    if teller is None or not _within(teller, trusted):
+        return Peer(address=socket_address if teller is None else str(teller), scheme=scheme)
+    hops = _listed(headers, "x-forwarded-for")
+    told = 0
+    for hop in reversed(hops):
+        address = _address(hop)
+        if address is None:
+            break
+        teller, told = address, told + 1
+        if not _within(teller, trusted):
+            break
+    return Peer(address=str(teller), scheme=_scheme(headers, max(told, 1)) or scheme)
+
+
+def _scheme(headers: Sequence[tuple[str, str]], told: int) -> Scheme | None:
+    """X-Forwarded-Proto of the hop `told` from the right, where each proxy appended its own.
+
+    Most proxies overwrite the header instead; then there is one value, and it is the one.
+    """
+    schemes = _listed(headers, "x-forwarded-proto")
+    if not schemes:
+        return None
+    return _SCHEMES.get(schemes[max(0, len(schemes) - told)].lower())
+
+
+def _listed(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
+    joined = ",".join(value for key, value in headers if key == name)
+    return [part.strip() for part in joined.split(",")] if joined else []
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """Reads an address with or without port, brackets, quotes and zone."""
+    text = text.strip('"')
+    if text.startswith("["):
+        text, bracket, port = text[1:].partition("]")
+        if not bracket or not _is_port(port):
+            return None
+    elif text.count(":") == 1:
+        text, _, port = text.partition(":")
+        if not _is_port(":" + port):
+            return None
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text[0] == ":" and text[1:].isascii() and text[1:].isdigit())
+
+
+def _within(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in trusted)

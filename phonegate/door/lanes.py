@@ -1,0 +1,176 @@
+"""From an accepted socket to the lane that serves it.
+
+A connection is encrypted where the door is, its first head is read, and that head alone decides:
+a websocket handshake at the phones' path goes to the phone lane, everything else to the house.
+"""
+
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from wsgiref.handlers import format_date_time
+
+import attrs
+import trio
+
+from phonegate.settings import HttpSettings
+
+from .answers import error_answer
+from .calls import SocketPeer
+from .errors import Refused
+from .forwarded import Network, Peer, true_peer
+from .head import HeadReader, RequestHead, handshake, parse, wants_websocket
+from .house import House
+from .streams import Connection, Replay
+
+PhoneLane = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
+"""Serves one websocket of a phone: the stream gives `head.raw` first, then what follows it."""
+
+CLOSE_S = 5.0
+"""Seconds for a last answer and a gentle close; what isn't gone then is cut off."""
+
+_RECEIVE_BYTES = 16_384
+
+
+class Lane(Enum):
+    """Who serves a request."""
+
+    PHONE = auto()
+    HOUSE = auto()
+
+
+def choose(head: RequestHead, phone_path: str) -> Lane:
+    """The lane for a request, by its head alone."""
+    if head.path == phone_path and wants_websocket(head):
+        return Lane.PHONE
+    return Lane.HOUSE
+
+
+class Lanes:
+    """Serves accepted connections.
+
+    Args:
+        settings: Limits and deadlines.
+        tls: The door's side of TLS, or `None` to speak plainly.
+        trusted: The proxies that may say who the client is.
+        house: Serves what no other lane does.
+        phone_lane: Serves websockets at `phone_path`.
+        phone_path: The path, exactly as a client writes it.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        tls: ssl.SSLContext | None,
+        trusted: Sequence[Network],
+        house: House,
+        phone_lane: PhoneLane,
+        phone_path: str,
+    ) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._trusted = trusted
+        self._house = house
+        self._phone_lane = phone_lane
+        self._phone_path = phone_path
+        self._waiting: set[trio.CancelScope] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Closes the connections that have no request: those reading a head, those closing."""
+        self._draining = True
+        for scope in self._waiting:
+            scope.cancel()
+
+    async def serve(self, connection: Connection, address: tuple[str, int]) -> None:
+        """Serves one connection to its end, and closes it."""
+        arrival = _Arrival(connection, HeadReader(self._settings.max_head_bytes))
+        peer = SocketPeer(
+            address=address[0],
+            port=address[1],
+            scheme="http" if self._tls is None else "https",
+        )
+        try:
+            if await self._enter(arrival):
+                await self._attend(arrival, peer)
+        except Refused as refused:
+            await self._answer(arrival.stream, refused)
+        with self._wait_at_most(CLOSE_S):
+            await arrival.stream.aclose()
+
+    async def _enter(self, arrival: "_Arrival") -> bool:
+        """Handshake and head within one deadline; whether there is something to serve.
+
+        Raises:
+            Refused: The head won't do, or took too long.
+        """
+        # Broken: the client is gone, or what it spoke was no TLS. Nobody is there to tell.
+        gone = suppress(trio.BrokenResourceError)
+        with self._wait_at_most(self._settings.head_timeout_s) as waiting, gone:
+            return await self._read(arrival)
+        if waiting.cancelled_caught and arrival.reader.begun and not self._draining:
+            raise Refused(408, "The head of the request took too long to come.", "request_timeout")
+        if waiting.cancelled_caught:
+            await trio.aclose_forcefully(arrival.stream)
+        return False
+
+    async def _read(self, arrival: "_Arrival") -> bool:
+        if self._tls is not None:
+            secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
+            await secured.do_handshake()
+            arrival.stream = secured
+            if secured.selected_alpn_protocol() == "h2":
+                return True
+        while data := await arrival.stream.receive_some(_RECEIVE_BYTES):
+            whole = arrival.reader.feed(bytes(data))
+            if whole is not None:
+                arrival.head, arrival.rest = parse(whole[0]), whole[1]
+                return True
+        return False
+
+    async def _attend(self, arrival: "_Arrival", peer: SocketPeer) -> None:
+        """Hands the connection to its lane."""
+        stream, head, rest = arrival.stream, arrival.head, arrival.rest
+        if head is None:
+            await self._house.serve_http2(stream, peer)
+            return
+        match choose(head, self._phone_path):
+            case Lane.PHONE:
+                head = handshake(head)
+                true = true_peer(peer.address, peer.scheme, head.headers, self._trusted)
+                await self._phone_lane(Replay(stream, head.raw, rest), head, true)
+            case Lane.HOUSE:
+                await self._house.serve_request(stream, peer, head.raw + rest)
+
+    async def _answer(self, stream: trio.abc.Stream, refused: Refused) -> None:
+        answer = error_answer(
+            refused.status,
+            refused.detail,
+            refused.code,
+            date=format_date_time(time.time()),
+            headers=refused.headers,
+        )
+        with self._wait_at_most(CLOSE_S), suppress(trio.BrokenResourceError):
+            await stream.send_all(answer)
+
+    @contextmanager
+    def _wait_at_most(self, seconds: float) -> Iterator[trio.CancelScope]:
+        """A deadline for what isn't worth waiting for once the door drains."""
+        with trio.move_on_after(seconds) as scope:
+            self._waiting.add(scope)
+            try:
+                yield scope
+            finally:
+                self._waiting.discard(scope)
+
+
+@attrs.define
+class _Arrival:
+    """A connection on its way in: what has been learnt of it so far."""
+
+    stream: trio.abc.Stream
+    reader: HeadReader
+    head: RequestHead | None = None
+    rest: bytes = b""

@@ -1,0 +1,114 @@
+"""The two streams between a socket and a lane: one that closes gently, one that gives back."""
+
+import socket
+from contextlib import suppress
+
+import trio
+
+LINGER_S = 2.0
+"""Seconds to wait for a client to close after our last byte. To close with bytes unread sends a
+reset, and a reset can overtake the answer: the client of an early 413 would never read it."""
+
+LINGER_BYTES = 1_048_576
+"""Bytes thrown away meanwhile; a client that goes on sending more gets its reset."""
+
+_RECEIVE_BYTES = 65_536
+
+
+class Connection(trio.abc.HalfCloseableStream):
+    """An accepted socket; its `aclose` says the end first and lets the client read it.
+
+    Args:
+        sock: The accepted socket.
+        peer_timeout_s: Seconds that sent bytes may stay unacknowledged, or the client's window
+            shut, before the kernel gives the client up (TCP_USER_TIMEOUT, RFC 5482).
+    """
+
+    def __init__(self, sock: trio.socket.SocketType, *, peer_timeout_s: float) -> None:
+        self._stream = trio.SocketStream(sock)  # which sets TCP_NODELAY
+        self._broken = False
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only; elsewhere our deadlines must do
+            with suppress(OSError):
+                sock.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(peer_timeout_s * 1000)
+                )
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """See `trio.abc.SendStream`; a send cut short leaves the stream good for nothing."""
+        try:
+            await self._stream.send_all(data)
+        except BaseException:
+            self._broken = True
+            raise
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """See `trio.abc.ReceiveStream`."""
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_eof(self) -> None:
+        """See `trio.abc.HalfCloseableStream`."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Closes, after `LINGER_S` at most; at once when cancelled or broken."""
+        try:
+            if not self._broken:
+                with suppress(
+                    trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError
+                ):
+                    await self._linger()
+        finally:
+            await self._stream.aclose()
+
+    async def _linger(self) -> None:
+        with trio.move_on_after(LINGER_S):
+            await self._stream.send_eof()
+            thrown = 0
+            while thrown < LINGER_BYTES:
+                data = await self._stream.receive_some(_RECEIVE_BYTES)
+                if not data:
+                    return
+                thrown += len(data)
+
+
+class Replay(trio.abc.Stream):
+    """A stream whose first bytes were already read: it gives them again, then goes on.
+
+    Args:
+        stream: The stream they came from; closing this one closes it.
+        *read: What to give first, one piece to a `receive_some` (no longer than asked for).
+    """
+
+    def __init__(self, stream: trio.abc.Stream, *read: bytes) -> None:
+        self._stream = stream
+        self._pieces = [piece for piece in reversed(read) if piece]
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """See `trio.abc.ReceiveStream`."""
+        if not self._pieces:
+            return await self._stream.receive_some(max_bytes)
+        if max_bytes is not None and max_bytes < 1:
+            raise ValueError("max_bytes must be at least 1")
+        await trio.lowlevel.checkpoint()
+        piece = self._pieces.pop()
+        if max_bytes is not None and len(piece) > max_bytes:
+            self._pieces.append(piece[max_bytes:])
+            piece = piece[:max_bytes]
+        return piece
+
+    async def aclose(self) -> None:
+        """See `trio.abc.AsyncResource`."""
+        self._pieces.clear()
+        await self._stream.aclose()
