@@ -1,0 +1,181 @@
+"""Builds dist/phonegate.pyz: the whole gateway in one file that any Python 3.11 or newer runs.
+
+    .venv/bin/python release/zipapp.py            builds it
+    .venv/bin/python release/zipapp.py --pin      renews release/requirements.txt
+
+The same source gives the same bytes, wherever and whenever it is built: packages are pinned by
+hash; whatever names the builder's machine is removed; file modes, times and order are fixed.
+Native modules are removed too, so that the file is the same for every CPU (MarkupSafe, the only
+package that has one, comes with the same in Python). It is built with the oldest Python that
+phonegate supports, because what a package needs on an old Python is decided while building.
+SOURCE_DATE_EPOCH sets the time of the files inside.
+"""
+
+import argparse
+import ast
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "release" / "requirements.txt"
+SPEC = ROOT / "shiv.spec"
+
+PYTHON = (3, 11)
+"""The oldest Python that phonegate runs on."""
+
+MODE = 0o100644
+"""Of every file inside."""
+
+TRACES = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json")
+"""Files of a `.dist-info` that tell how and for which machine a package was installed."""
+
+HEAD = """\
+# The packages inside the zipapp, pinned by hash for Python 3.11.
+# Made from pyproject.toml by: .venv/bin/python release/zipapp.py --pin
+"""
+
+
+def build(output: Path, *, root: Path = ROOT) -> str:
+    """Builds the zipapp of the checkout at `root`; returns its SHA-256."""
+    output = output.resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    before = os.umask(0o022)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            site = Path(folder, "site")
+            install(root / REQUIREMENTS.relative_to(ROOT), site)
+            add_phonegate(root, site)
+            strip(site)
+            packed = Path(folder, "packed.pyz")
+            pack(root, site, packed)
+            even_out(packed, output)
+    finally:
+        os.umask(before)
+    return hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def install(requirements: Path, site: Path) -> None:
+    """Unpacks the pinned packages into `site`."""
+    run(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"),
+        *("--target", str(site), "--requirement", str(requirements)),
+    )
+
+
+def add_phonegate(root: Path, site: Path) -> None:
+    """Adds phonegate itself: as it is pure Python, its files are what its wheel would hold.
+
+    Without a build backend, no version of one shows in the bytes.
+    """
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(root / "phonegate", site / "phonegate", ignore=ignored)
+    version = version_of(root)
+    metadata = site / f"phonegate-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    oldest = ".".join(map(str, PYTHON))
+    metadata.write_text(
+        f"Metadata-Version: 2.1\nName: phonegate\nVersion: {version}\nRequires-Python: >={oldest}\n"
+    )
+
+
+def version_of(root: Path) -> str:
+    """The version, read without running the package."""
+    for node in ast.parse((root / "phonegate" / "__init__.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return str(ast.literal_eval(node.value))
+    raise SystemExit("phonegate/__init__.py has no __version__")
+
+
+def strip(site: Path) -> None:
+    """Removes what names the builder's machine or runs on one kind of CPU alone."""
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    for path in sorted(site.rglob("*")):
+        native = path.suffix in {".so", ".pyd"}
+        trace = path.parent.suffix == ".dist-info" and path.name in TRACES
+        if path.is_file() and (native or trace or path.suffix == ".pyc"):
+            path.unlink()
+
+
+def pack(root: Path, site: Path, output: Path) -> None:
+    """Runs shiv with the arguments of shiv.spec."""
+    lines = (root / SPEC.name).read_text().splitlines()
+    arguments = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    run(
+        *(sys.executable, "-m", "shiv.cli", *arguments),
+        *("--site-packages", str(site), "--output-file", str(output)),
+        folder=root,
+    )
+
+
+def even_out(packed: Path, output: Path) -> None:
+    """Writes the archive anew in a fixed order, with fixed modes.
+
+    shiv sorts what it packs but its own bootstrap files, which keep the order and the modes of
+    the file system that it was installed on.
+    """
+    with packed.open("rb") as file:
+        shebang = file.readline()
+    with zipfile.ZipFile(packed) as old, output.open("wb") as file:
+        file.write(shebang)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+            for entry in sorted(old.infolist(), key=lambda entry: entry.filename):
+                even = zipfile.ZipInfo(entry.filename, entry.date_time)
+                even.compress_type = zipfile.ZIP_DEFLATED
+                even.external_attr = MODE << 16
+                new.writestr(even, old.read(entry))
+    output.chmod(0o755)
+
+
+def pin() -> None:
+    """Renews the pinned requirements from pyproject.toml. Needs pip-tools."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = Path(folder, "requirements.txt")
+        run(
+            *(sys.executable, "-m", "piptools", "compile", "--quiet", "--upgrade"),
+            *("--generate-hashes", "--strip-extras", "--no-header", "--no-emit-index-url"),
+            *("--no-emit-find-links", "--no-emit-trusted-host"),
+            *("--output-file", str(compiled), "pyproject.toml"),
+            folder=ROOT,
+        )
+        REQUIREMENTS.write_text(HEAD + compiled.read_text())
+
+
+def run(*command: str, folder: Path | None = None) -> None:
+    """Runs a program; ends with its exit code where it fails."""
+    done = subprocess.run(command, cwd=folder, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and builds."""
+    parser = argparse.ArgumentParser(description="Builds the zipapp of phonegate.")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist" / "phonegate.pyz")
+    parser.add_argument("--pin", action="store_true", help="renew release/requirements.txt")
+    parser.add_argument(
+        "--any-python",
+        action="store_true",
+        help="build with another Python: the result is for trying out, and for that one alone",
+    )
+    options = parser.parse_args(arguments)
+    if sys.version_info[:2] != PYTHON and not options.any_python:
+        wanted, here = (".".join(map(str, version)) for version in (PYTHON, sys.version_info[:2]))
+        parser.error(f"build with Python {wanted}: what this one ({here}) makes may not run there")
+    if options.pin:
+        pin()
+        return
+    digest = build(options.output)
+    size = options.output.stat().st_size / 1e6
+    print(f"{options.output}  {size:.1f} MB  sha256 {digest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The zipapp, built and run as its users do."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import phonegate
+
+ROOT = Path(__file__).parent.parent.parent
+BUILD_S = 120
+RUN_S = 60
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="built with the oldest supported Python"
+)
+
+
+def build(root: Path, output: Path, umask: int = 0o022) -> None:
+    subprocess.run(
+        [sys.executable, "-W", "error", root / "release" / "zipapp.py", "--output", output],
+        check=True,
+        timeout=BUILD_S,
+        capture_output=True,
+        umask=umask,
+        cwd=output.parent,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("zipapp")
+
+
+@pytest.fixture(scope="module")
+def zipapp(folder: Path) -> Path:
+    output = folder / "phonegate.pyz"
+    build(copy(ROOT, folder / "checkout"), output)
+    return output
+
+
+def copy(root: Path, target: Path) -> Path:
+    """A copy of all that the build reads of a checkout."""
+    for name in ("phonegate", "release"):
+        shutil.copytree(root / name, target / name)
+    shutil.copy(root / "shiv.spec", target)
+    return target
+
+
+def test_another_checkout_and_umask_give_the_same_bytes(
+    folder: Path, zipapp: Path, tmp_path: Path
+) -> None:
+    checkout = copy(folder / "checkout", tmp_path / "elsewhere")
+    cache = checkout / "phonegate" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "rubbish.cpython-311.pyc").write_bytes(b"rubbish")
+    again = tmp_path / "again.pyz"
+    build(checkout, again, umask=0o077)
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (zipapp, again)}
+    assert len(digests) == 1
+
+
+def test_nothing_inside_is_native_or_names_the_builder(zipapp: Path) -> None:
+    with zipfile.ZipFile(zipapp) as archive:
+        names = archive.namelist()
+        traces = {str(ROOT).encode(), sys.executable.encode()}
+        assert not [
+            name for name in names if traces & {t for t in traces if t in archive.read(name)}
+        ]
+    assert not [name for name in names if re.search(r"\.(so|pyd|pyc)$|/RECORD$|direct_url", name)]
+    assert "site-packages/phonegate/cli/serve.py" in names
+    assert "site-packages/phonegate/py.typed" in names
+
+
+def test_every_dependency_is_pinned_to_what_the_project_accepts() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "release" / "requirements.txt").read_text()
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+) \\$", text, re.MULTILINE))
+    for line in project["dependencies"]:
+        wanted = Requirement(line)
+        assert pins[canonicalize_name(wanted.name)] in wanted.specifier, line
+    assert text.count("--hash=sha256:") >= len(pins)
+    assert "://" not in text
+
+
+def found(version: str) -> Path | None:
+    """An interpreter of a version that runs and has what phonegate needs of it."""
+    managed = Path.home() / ".pyenv" / "versions"
+    candidates = sorted(managed.glob(f"{version}.*/bin/python{version}"))
+    if path := shutil.which(f"python{version}"):
+        candidates.append(Path(path))
+    for candidate in candidates:
+        probe = [str(candidate), "-c", "import sqlite3, ssl"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+def run(zipapp: Path, version: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    python = Path(sys.executable) if version == "3.11" else found(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    environment = {"SHIV_ROOT": str(zipapp.parent / "root"), "PATH": os.environ["PATH"]}
+    # -I: this checkout and the packages beside the interpreter stay out.
+    command = [str(python), "-I", "-W", "error::SyntaxWarning", str(zipapp), *words]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_S,
+        env=environment,
+        cwd=zipapp.parent,
+    )
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_it_runs(zipapp: Path, version: str) -> None:
+    done = run(zipapp, version, "version")
+    assert done.stdout.startswith(f"phonegate {phonegate.__version__} (Python {version}."), done
+    done = run(zipapp, version, "demo", "--once")
+    assert done.returncode == 0, done
+    assert "sent" in done.stdout
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
+def test_an_older_python_is_told_what_is_missing(zipapp: Path, version: str) -> None:
+    done = run(zipapp, version, "version")
+    assert done.returncode == 1
+    assert done.stderr.startswith("phonegate needs Python 3.11 or newer; this is Python ")
+    assert len(done.stderr.splitlines()) == 1
