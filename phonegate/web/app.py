@@ -1,0 +1,99 @@
+"""The Quart app: a thin adapter between ASGI and the table of endpoints.
+
+Quart brings what people and tools expect of it (its test client, routes of its own for pages);
+the table's endpoints pass it by on their way to the desk. No globals, no background tasks.
+"""
+
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+from quart import Response, g
+from quart import request as quart_request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from phonegate.settings import HttpSettings
+from phonegate.web.desk import BASE_HEADERS, Desk, Reply
+from phonegate.web.endpoint import Request
+from phonegate.web.errors import TooLarge, answer_for
+from phonegate.web.services import Services
+from phonegate.web.table import build_table
+
+
+class _App(QuartTrio):
+    """Quart without its own error log, whose lines hold paths and with them secrets."""
+
+    def log_exception(self, exception_info: Any) -> None:
+        """Tells the log of a failure that no handler caught."""
+        answer_for(exception_info[1])
+
+
+def build_app(services: Services, settings: HttpSettings) -> QuartTrio:
+    """The app that serves the whole table, and routes that are added to it later."""
+    app = _App("phonegate", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # The desk has the deadline of a whole request.
+    app.config["BODY_TIMEOUT"] = None
+    app.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
+    # An error is an answer, in tests too.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    desk = Desk(services, build_table(), request_timeout_s=settings.request_timeout_s)
+
+    async def read_body() -> bytes:
+        try:
+            data = await quart_request.get_data(cache=False, as_text=False, parse_form_data=False)
+        except RequestEntityTooLarge:
+            raise TooLarge(settings.max_body_bytes) from None
+        return data
+
+    async def from_table() -> Response | None:
+        g.started = perf_counter()
+        request = _request()
+        if not desk.covers(request.path):
+            return None
+        g.told = True
+        return _response(await desk.reply(request, read_body))
+
+    async def from_error(error: Exception) -> Response:
+        return _response(desk.render(answer_for(error), head=quart_request.method == "HEAD"))
+
+    async def finish(response: Response) -> Response:
+        for name, value in BASE_HEADERS:
+            response.headers.setdefault(name, value)
+        if not g.get("told"):
+            desk.tell(
+                _request(), response.status_code, perf_counter() - g.get("started", perf_counter())
+            )
+        return response
+
+    app.before_request(from_table)
+    app.after_request(finish)
+    app.register_error_handler(Exception, from_error)
+    return app
+
+
+def _request() -> Request:
+    scope = quart_request.scope
+    raw_path = scope.get("raw_path")
+    path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    client = scope.get("client")
+    return Request(
+        method=quart_request.method,
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        client=client[0] if client else "",
+    )
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, status=reply.status)
+    response.headers.clear()
+    for name, value in reply.headers:
+        response.headers[name] = value
+    return response

@@ -1,0 +1,145 @@
+"""From parsed JSON to request types, and from answer types to JSON: one strict cattrs converter.
+
+Every problem of a request is collected, each under the name of its field, `messages[2].to`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.errors import (
+    AttributeValidationNote,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.web.fields import Rule, Several, Wrong, rule_of
+
+T = TypeVar("T")
+
+MAX_PROBLEMS = 100
+"""Problems that one answer lists: enough to repair a call, small beside the call itself."""
+
+MAX_NAME = 60
+"""Characters of a client's own field name that an answer repeats."""
+
+
+class Converter:
+    """Structures requests and unstructures answers; built once, holds no request's data."""
+
+    def __init__(self) -> None:
+        self._cattrs = cattrs.Converter()
+        self._cattrs.register_structure_hook_factory(_has_rule, self._rule_hook)
+        self._cattrs.register_structure_hook_factory(attrs.has, self._object_hook)
+        self._cattrs.register_unstructure_hook_factory(attrs.has, self._answer_hook)
+
+    def structure(self, value: object, cls: type[T]) -> T:
+        """A request object from parsed JSON.
+
+        Raises:
+            BadInput: naming every wrong field.
+        """
+        try:
+            return self._cattrs.structure(value, cls)
+        except (ClassValidationError, IterableValidationError, Wrong) as error:
+            found = tuple(_problems(error, ""))
+        raise refusal(found)
+
+    def encode(self, answer: object) -> bytes:
+        """An answer as JSON text in UTF-8."""
+        plain = self._cattrs.unstructure(answer)
+        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
+        return text.encode("utf-8", "replace")
+
+    def _rule_hook(self, type_: Any) -> Callable[[Any, Any], Any]:
+        rule = rule_of(type_)
+        if isinstance(rule, Several):
+            return self._list_hook(rule, get_args(type_)[0])
+
+        def read(value: object, _: Any) -> Any:
+            return rule.read(value) if rule is not None else value
+
+        return read
+
+    def _list_hook(self, rule: Several, type_: Any) -> Callable[[Any, Any], Any]:
+        inner = self._cattrs.get_structure_hook(type_)
+
+        def read(value: object, _: Any) -> Any:
+            return inner(rule.read(value), type_)
+
+        return read
+
+    def _object_hook(self, cls: type) -> Callable[[Any, Any], Any]:
+        inner: Callable[[Any, Any], Any] = make_dict_structure_fn(
+            cls, self._cattrs, _cattrs_forbid_extra_keys=getattr(cls, "closed", False)
+        )
+
+        def read(value: object, _: Any) -> Any:
+            if type(value) is not dict:
+                raise Wrong("must be an object")
+            return inner(value, cls)
+
+        return read
+
+    def _answer_hook(self, cls: type) -> Callable[[Any], Any]:
+        # An optional part of an answer is left out; everything else is there, null or not.
+        absent: Any = {
+            a.name: override(omit_if_default=True)
+            for a in attrs.fields(cls)
+            if a.default is not attrs.NOTHING and a.metadata.get("omit")
+        }
+        return make_dict_unstructure_fn(cls, self._cattrs, **absent)
+
+
+def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
+    """The refusal of a request with these wrong fields; its sentence tells the first of them."""
+    first = problems[0]
+    more = f" ({len(problems) - 1} more in errors.)" if len(problems) > 1 else ""
+    name = first.field or "The body"
+    return BadInput(f"{name} {first.problem}.{more}", problems[:MAX_PROBLEMS])
+
+
+def shown(name: str) -> str:
+    """A client's own field name, cut and cleaned for an answer."""
+    clean = "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
+    return clean if len(name) <= MAX_NAME else clean + "…"
+
+
+def _has_rule(type_: Any) -> bool:
+    return get_origin(type_) is Annotated and any(isinstance(m, Rule) for m in type_.__metadata__)
+
+
+def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
+    """Every problem that cattrs found, with the path of its field."""
+    if isinstance(error, ClassValidationError | IterableValidationError):
+        for inner in error.exceptions:
+            yield from _problems(inner, _path(inner, at))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        for name in sorted(error.extra_fields):
+            yield FieldProblem(_join(at, shown(name)), "is no field of this request")
+    elif isinstance(error, KeyError):
+        yield FieldProblem(at, "is required")
+    elif isinstance(error, Wrong):
+        yield FieldProblem(at, str(error))
+    else:
+        raise error
+
+
+def _path(error: BaseException, at: str) -> str:
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return _join(at, note.name)
+        if isinstance(note, IterableValidationNote):
+            return f"{at}[{note.index}]"
+    return at
+
+
+def _join(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name

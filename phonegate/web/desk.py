@@ -1,0 +1,276 @@
+"""Answering a request from the table: the one way from bytes in to an answer out.
+
+It knows no framework. A lane gives it a `Request` and a way to read the body, and gets an
+answer as status, headers and bytes, whatever went wrong; each request leaves one line in the log.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain.accounts import Principal
+from phonegate.domain.credentials import is_key_like
+from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
+from phonegate.web.convert import Converter, refusal
+from phonegate.web.credentials import SECRET_FIELD, find_credential
+from phonegate.web.endpoint import Answer, Call, Endpoint, Request
+from phonegate.web.errors import BodyTimeout, answer_for
+from phonegate.web.fields import fields_of, read_parameters
+from phonegate.web.payload import check_media, read_object
+from phonegate.web.services import Services
+from phonegate.web.table import Match, Table
+
+BASE_HEADERS: Final = (
+    # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+JSON_TYPE: Final = ("Content-Type", "application/json")
+
+MAX_PARAMETERS: Final = 50
+"""Parameters in a query, several times what any endpoint knows."""
+
+CLIENT_GONE: Final = 499
+"""What the log says of a request whose client hung up before its answer (nginx's number)."""
+
+_ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
+_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+
+ReadBody = Callable[[], Awaitable[bytes]]
+
+_log = log.get("web")
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """An answer ready to be written."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.define
+class _Trace:
+    """What the log line of a request will tell, as far as it is known."""
+
+    match: Match | None = None
+    org: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Heard:
+    """A request taken apart, not yet understood."""
+
+    endpoint: Endpoint
+    request: Request
+    path: Mapping[str, str] = attrs.field(repr=False)
+    query: Mapping[str, Sequence[str]] = attrs.field(repr=False)
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+
+class Desk:
+    """Serves the endpoints of a table."""
+
+    def __init__(self, services: Services, table: Table, *, request_timeout_s: float) -> None:
+        self._services = services
+        self._table = table
+        self._timeout_s = request_timeout_s
+        self._converter = Converter()
+
+    def covers(self, path: str) -> bool:
+        """Whether a path, percent-encoded as sent, is one of the table's."""
+        return self._table.covers(path)
+
+    async def reply(self, request: Request, read_body: ReadBody) -> Reply:
+        """Answers a request; never raises but for cancellation.
+
+        `read_body` is awaited only when the endpoint takes a body; it may raise `TooLarge`.
+        """
+        started = perf_counter()
+        trace, status = _Trace(), CLIENT_GONE
+        try:
+            try:
+                answer = await self._answer(request, read_body, trace)
+                reply = self.render(answer, head=request.method == "HEAD")
+            except Exception as error:  # noqa: BLE001 - the one place where all of them end
+                reply = self.render(answer_for(error), head=request.method == "HEAD")
+            status = reply.status
+            return reply
+        finally:
+            self.tell(request, status, perf_counter() - started, trace.match, trace.org)
+
+    def render(self, answer: Answer, *, head: bool = False) -> Reply:
+        """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
+        if answer.content is None:
+            return Reply(status=answer.status, headers=(*BASE_HEADERS, *answer.headers), body=b"")
+        body = (
+            answer.content
+            if isinstance(answer.content, bytes)
+            else self._converter.encode(answer.content)
+        )
+        length = ("Content-Length", str(len(body)))
+        headers = (JSON_TYPE, length, *BASE_HEADERS, *answer.headers)
+        return Reply(status=answer.status, headers=headers, body=b"" if head else body)
+
+    def tell(
+        self,
+        request: Request,
+        status: int,
+        seconds: float,
+        match: Match | None = None,
+        org: str | None = None,
+    ) -> None:
+        """Writes a request's line in the log: no secret, no message body, no free text."""
+        fields: dict[str, Any] = {
+            "method": request.method if _METHOD.fullmatch(request.method) else "***",
+            "path": self._table.redacted(request.path),
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "client": request.client,
+        }
+        if request.query:
+            fields["query"] = _redacted_query(request.query, match)
+        if org is None and match is not None:
+            org = match.path.get("org")
+        if org is not None and _ORG.fullmatch(org):
+            fields["org"] = org
+        _log.info("request", **fields)
+
+    async def _answer(self, request: Request, read_body: ReadBody, trace: _Trace) -> Answer:
+        match = trace.match = self._table.match(request.method, request.path)
+        endpoint = match.endpoint
+        if endpoint is None:
+            return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
+        deadline = trio.current_time() + self._timeout_s
+        query = _read_query(request.query)
+        body: dict[str, Any] = {}
+        if endpoint.body is not None:
+            request = attrs.evolve(request, body=await _body(read_body, deadline))
+            kind = request.headers.get("content-type")
+            check_media(kind, request.headers.get("content-encoding"), request.body)
+            body = read_object(request.body)
+        heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
+        with trio.fail_at(deadline):
+            return await endpoint.handler(await self._call(heard, trace))
+
+    async def _call(self, heard: _Heard, trace: _Trace) -> Call:
+        """The request as its handler gets it.
+
+        The caller is asked for first, so that a stranger learns nothing; but a refused call
+        must not leave a new org behind, so where one may be created the fields come first.
+        """
+        endpoint = heard.endpoint
+        asked: Any = None
+        body: Any = None
+        principal: Principal | None = None
+        if endpoint.creates_org:
+            asked, body = self._understand(heard)
+            principal = await self._caller(heard)
+        else:
+            principal = await self._caller(heard)
+            asked, body = self._understand(heard)
+        if principal is not None:
+            trace.org = principal.org_name
+        return Call(
+            services=self._services,
+            request=heard.request,
+            principal=principal,
+            path=heard.path,
+            query=asked,
+            body=body,
+        )
+
+    async def _caller(self, heard: _Heard) -> Principal | None:
+        """Who calls, or None where nobody has to be anybody.
+
+        Raises:
+            Unauthorized, Forbidden, Throttled, BadInput: as `Accounts.authenticate`.
+        """
+        endpoint = heard.endpoint
+        if endpoint.scope is None:
+            return None
+        credential = find_credential(endpoint, heard.request, heard.path, heard.query, heard.body)
+        org = heard.path.get("org")
+        if org is None:
+            org = heard.body.get("org_id")
+            if org is not None and not isinstance(org, str):
+                raise refusal((FieldProblem("org_id", "must be text"),))
+            if org is None and credential is not None and not is_key_like(credential):
+                raise refusal((FieldProblem("org_id", "is required"),))
+        principal = await self._services.accounts.authenticate(
+            credential,
+            org_name=org,
+            address=heard.request.client,
+            scope=endpoint.scope,
+            create=endpoint.creates_org,
+        )
+        if org is not None and principal.org_name != org:
+            raise Unauthorized("The org and its credential don't fit together.")
+        return principal
+
+    def _understand(self, heard: _Heard) -> tuple[Any, Any]:
+        """The query and the body as the endpoint's own types."""
+        asked: Any = None
+        body: Any = None
+        if heard.endpoint.query is not None:
+            asked, wrong = read_parameters(heard.endpoint.query, heard.query)
+            if wrong:
+                raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
+        if heard.endpoint.body is not None:
+            body = self._converter.structure(heard.body, heard.endpoint.body)
+        return asked, body
+
+
+async def _body(read_body: ReadBody, deadline: float) -> bytes:
+    with trio.move_on_at(deadline):
+        return await read_body()
+    raise BodyTimeout("The body did not arrive in time.")
+
+
+def _read_query(text: str) -> dict[str, list[str]]:
+    """The parameters of a query, each with all the values that it was given.
+
+    Raises:
+        BadInput: not UTF-8, or more parameters than anything here takes.
+    """
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise BadInput("The query is not UTF-8.") from None
+    except ValueError:
+        raise BadInput(f"The query has more than {MAX_PARAMETERS} parameters.") from None
+    result: dict[str, list[str]] = {}
+    for name, value in pairs:
+        result.setdefault(name, []).append(value)
+    return result
+
+
+def _redacted_query(text: str, match: Match | None) -> str:
+    """A query for the log: the values that the table calls harmless, `***` for all others."""
+    endpoint = match.endpoint if match is not None else None
+    known = (
+        {}
+        if endpoint is None or endpoint.query is None
+        else {f.name: f for f in fields_of(endpoint.query) if not f.private}
+    )
+    shown = []
+    for part in text.split("&")[:MAX_PARAMETERS]:
+        name, _, value = part.partition("=")
+        if name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
+            shown.append(f"{name}={value}")
+        elif name in known or name == SECRET_FIELD:
+            shown.append(f"{name}=***")
+        else:
+            shown.append("***")
+    return "&".join(shown)

@@ -1,0 +1,151 @@
+"""What an endpoint is, free of any framework: the types of the one table of endpoints.
+
+Whatever serves HTTP (the Quart app, a faster lane) and whatever describes it (OpenAPI, the
+pages for people and agents, the tests) works from these, so they can't disagree.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import attrs
+
+from phonegate.domain.accounts import Principal
+from phonegate.web.services import Services
+
+Scope = Literal["send", "read", "manage"]
+Place = Literal["header", "bearer", "body", "path", "query"]
+
+SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
+"""Where a secret may stand, in the order of looking: the first one found counts."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """A request as it came in, its body not yet understood."""
+
+    method: str
+    path: str = attrs.field(repr=False)
+    """As sent: still percent-encoded, without the query."""
+    query: str = attrs.field(default="", repr=False)
+    """As sent, without the question mark."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """By lower-case name; one that was sent twice is joined with a comma (RFC 9110, 5.3)."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    client: str = ""
+    """The client's address, after trusted proxies."""
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What goes back.
+
+    `content` is an answer object or plain JSON data, bytes that are JSON already, or None for
+    no body.
+    """
+
+    status: int = 200
+    content: Any = attrs.field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """An understood request of a known caller, as a handler gets it."""
+
+    services: Services
+    request: Request
+    principal: Principal | None
+    """Who calls; None only where an endpoint has no scope."""
+    path: Mapping[str, str] = attrs.field(repr=False)
+    """The parameters of the path, decoded once."""
+    query: Any = attrs.field(repr=False)
+    """An object of the endpoint's `query` type."""
+    body: Any = attrs.field(repr=False)
+    """An object of the endpoint's `body` type."""
+
+    @property
+    def caller(self) -> Principal:
+        """The caller of an endpoint that has a scope."""
+        if self.principal is None:
+            raise TypeError(f"{self.request.method} has no caller: its endpoint has no scope")
+        return self.principal
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@attrs.frozen(kw_only=True)
+class Example:
+    """A request that works as printed, and its answer. `path` and `body` are verbatim."""
+
+    title: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    answer: str
+    status: int = 200
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One endpoint: all that is needed to serve it, to describe it and to test it."""
+
+    name: str
+    """Unique, in snake case: the operation's id in documents, the route of kept answers."""
+    method: str
+    paths: tuple[str, ...]
+    """Templates such as "/send/{org}"; the first is the one to recommend, another may hold
+    `{secret}`."""
+    scope: Scope | None
+    """What a credential must allow; None: open to everybody."""
+    summary: str
+    description: str = ""
+    group: str
+    creates_org: bool = False
+    """An unknown org with a well-formed secret is created, where registration is open."""
+    body: type | None = None
+    query: type | None = None
+    answer: type
+    statuses: tuple[int, ...] = (200,)
+    error_codes: tuple[str, ...] = ()
+    """Codes of errors beyond those that every endpoint shares."""
+    idempotent: bool = False
+    """Takes an Idempotency-Key."""
+    examples: tuple[Example, ...] = ()
+    handler: Handler
+
+    @property
+    def secret_places(self) -> tuple[Place, ...]:
+        """Where this endpoint takes its secret from, in order."""
+        if self.scope is None:
+            return ()
+        without: set[Place] = set()
+        if self.body is None or "secret_key" not in {a.name for a in attrs.fields(self.body)}:
+            without.add("body")
+        if not any("{secret}" in path for path in self.paths):
+            without.add("path")
+        return tuple(place for place in SECRET_PLACES if place not in without)
+
+
+@attrs.frozen(kw_only=True)
+class PathParameter:
+    """A parameter of a path template, for the documents."""
+
+    name: str
+    description: str
+    example: str
+
+
+PATH_PARAMETERS: Sequence[PathParameter] = (
+    PathParameter(
+        name="org",
+        description="The OrgId: 3 to 50 of A-Z, a-z, 0-9, - and _.",
+        example="myorg",
+    ),
+    PathParameter(
+        name="secret",
+        description="The SecretKey, percent-encoded. X-Secret-Key keeps it out of logs.",
+        example="my-secret-key-123",
+    ),
+    PathParameter(name="id", description="The id of the message or key.", example="5"),
+)

@@ -1,0 +1,329 @@
+"""What one field of a request may hold: strict rules, each with the sentence for who broke it.
+
+A field's type names its rule, `Annotated[int, Whole(1, 1000)]`; `convert` applies it, and the
+documents made from the table of endpoints read its limits. Nothing is coerced: `true` is no
+number and "5" no integer, because a silent guess about an SMS is a wrong SMS.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
+
+import attrs
+
+from phonegate.domain.errors import BadInput
+from phonegate.domain.numbers import SENDER_LIMIT, is_recipient, is_sender
+from phonegate.domain.routing import parse_wish
+
+MAX_ID = 2**63 - 1
+"""The largest integer that SQLite stores (https://www.sqlite.org/datatype3.html)."""
+
+MAX_TIME_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
+
+SECONDS_BELOW = 100_000_000_000
+"""An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
+
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
+)
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+
+
+class Wrong(ValueError):
+    """A value that its rule refuses; the text reads as a sentence after the field's name."""
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What a field may hold."""
+
+    def read(self, value: object) -> Any:
+        """The value as handlers get it, from JSON. Raises `Wrong`."""
+
+    def read_text(self, text: str) -> Any:
+        """The same from the text of a path or query parameter. Raises `Wrong`."""
+
+
+@attrs.frozen
+class Text:
+    """Text of `shortest` to `longest` characters (code points), without NUL or lone surrogates."""
+
+    shortest: int
+    longest: int
+
+    def read(self, value: object) -> str:
+        """The text itself."""
+        if type(value) is not str:
+            raise Wrong("must be text")
+        if len(value) < self.shortest:
+            raise Wrong(
+                "must not be empty"
+                if self.shortest == 1
+                else f"must have at least {self.shortest} characters"
+            )
+        if len(value) > self.longest:
+            raise Wrong(f"has {len(value)} characters, at most {self.longest} are allowed")
+        if found := _FORBIDDEN.search(value):
+            kind = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
+            raise Wrong(f"holds {kind} at position {found.start()}")
+        return value
+
+    def read_text(self, text: str) -> str:
+        """The text itself."""
+        return self.read(text)
+
+
+@attrs.frozen
+class Whole:
+    """A whole number within limits, both of them allowed."""
+
+    least: int
+    most: int
+
+    def read(self, value: object) -> int:
+        """The number; `true` and `1.0` are none."""
+        if type(value) is not int:
+            raise Wrong("must be a whole number")
+        if value < self.least:
+            raise Wrong(f"must be at least {self.least}")
+        if value > self.most:
+            raise Wrong(f"must be at most {self.most}")
+        return value
+
+    def read_text(self, text: str) -> int:
+        """The number, from decimal digits."""
+        if not _WHOLE.fullmatch(text):
+            raise Wrong("must be a whole number")
+        return self.read(int(text))
+
+
+@attrs.frozen
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object) -> str:
+        """The word."""
+        if type(value) is not str or value not in self.words:
+            raise Wrong(f"must be one of: {', '.join(self.words)}")
+        return value
+
+    def read_text(self, text: str) -> str:
+        """The word."""
+        return self.read(text)
+
+
+@attrs.frozen
+class Several:
+    """A list of `fewest` to `most` items, whose own type says what each may be."""
+
+    fewest: int
+    most: int
+
+    def read(self, value: object) -> list[Any]:
+        """The list, its items still to be read."""
+        if type(value) is not list:
+            raise Wrong("must be a list")
+        if len(value) < self.fewest:
+            raise Wrong(f"must hold at least {self.fewest}")
+        if len(value) > self.most:
+            raise Wrong(f"holds {len(value)}, at most {self.most} are allowed in one call")
+        return value
+
+    def read_text(self, text: str) -> list[str]:
+        """The items of a comma-separated list."""
+        return self.read(text.split(","))
+
+
+@attrs.frozen
+class Recipient:
+    """Whom an SMS goes to: a number in E.164 form, or a short code."""
+
+    def read(self, value: object) -> str:
+        """The number as given."""
+        if type(value) is not str:
+            raise Wrong('must be text, such as "+15553334444"')
+        if not is_recipient(value):
+            raise Wrong("must be a number like +15553334444 (E.164), or a short code")
+        return value
+
+    def read_text(self, text: str) -> str:
+        """The number as given."""
+        return self.read(_signed(text))
+
+
+@attrs.frozen
+class Sender:
+    """Whom an SMS came from: a number in any form, a short code or a name."""
+
+    def read(self, value: object) -> str:
+        """The sender as given."""
+        text = Text(1, SENDER_LIMIT).read(value)
+        if not is_sender(text):
+            raise Wrong("must be a number or a name, without control characters")
+        return text
+
+    def read_text(self, text: str) -> str:
+        """The sender as given."""
+        return self.read(_signed(text))
+
+
+@attrs.frozen
+class SimWish:
+    """A SIM: its number, or its slot index as an integer or in digits."""
+
+    def read(self, value: object) -> str:
+        """The wish as the domain keeps it (see `routing.parse_wish`)."""
+        if type(value) is not str and type(value) is not int:
+            raise Wrong('must be a SIM\'s number, such as "+15551112222", or a slot index')
+        if isinstance(value, str):
+            Text(1, 64).read(value)
+        try:
+            return parse_wish(value)
+        except BadInput as error:
+            raise Wrong(
+                error.problems[0].problem
+                if error.problems
+                else "must be a SIM's number, such as +15551112222, or a slot index"
+            ) from None
+
+    def read_text(self, text: str) -> str:
+        """The same, from a query parameter."""
+        return self.read(_signed(text))
+
+
+@attrs.frozen
+class Moment:
+    """A point in time: ISO 8601 with an offset, or seconds or milliseconds since 1970."""
+
+    def read(self, value: object) -> int:
+        """Milliseconds since 1970-01-01 UTC."""
+        if type(value) is int:
+            if not 0 <= value <= MAX_TIME_MS:
+                raise Wrong("is out of range for a time")
+            return value * 1000 if value < SECONDS_BELOW else value
+        if type(value) is str and _ISO.fullmatch(value):
+            try:
+                return round(datetime.fromisoformat(value.upper()).timestamp() * 1000)
+            except (ValueError, OverflowError):
+                raise Wrong("is no date of the calendar") from None
+        raise Wrong(
+            'must be a time with its offset, such as "2030-01-31T08:00:00Z", or epoch seconds'
+        )
+
+    def read_text(self, text: str) -> int:
+        """The same, from a query parameter."""
+        return self.read(int(text) if _WHOLE.fullmatch(text) else text)
+
+
+@attrs.frozen
+class LocalId:
+    """A phone's own id of a message: text or an integer, kept as text."""
+
+    longest: int = 200
+
+    def read(self, value: object) -> str:
+        """The id as text."""
+        if type(value) is int:
+            return str(Whole(-MAX_ID, MAX_ID).read(value))
+        if type(value) is str:
+            return Text(1, self.longest).read(value)
+        raise Wrong("must be text or a whole number")
+
+    def read_text(self, text: str) -> str:
+        """The id as text."""
+        return self.read(text)
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """One field of a request or parameter of a query, as the documents describe it."""
+
+    name: str
+    type: Any
+    rule: Rule | None
+    required: bool
+    default: Any
+    description: str
+    example: Any
+    private: bool
+    """Its value never reaches a log."""
+
+
+def field(
+    description: str,
+    *,
+    default: Any = attrs.NOTHING,
+    example: Any = None,
+    private: bool = False,
+    omit: bool = False,
+) -> Any:
+    """An attribute of a request or answer type, with what the documents say about it.
+
+    A `private` one reaches no log; one to `omit` is left out of an answer that has its default.
+    """
+    metadata = {"description": description, "example": example, "private": private, "omit": omit}
+    return attrs.field(default=default, metadata=metadata, repr=not private)
+
+
+@cache
+def fields_of(cls: type) -> tuple[Field, ...]:
+    """The fields of a request, query or answer type, in order."""
+    return tuple(
+        Field(
+            name=a.name,
+            type=a.type,
+            rule=rule_of(a.type),
+            required=a.default is attrs.NOTHING,
+            default=None if a.default is attrs.NOTHING else a.default,
+            description=a.metadata.get("description", ""),
+            example=a.metadata.get("example"),
+            private=a.metadata.get("private", False),
+        )
+        for a in attrs.fields(cls)
+    )
+
+
+def rule_of(type_: Any) -> Rule | None:
+    """The rule in a field's type, also behind `| None`."""
+    if get_origin(type_) is Annotated:
+        return next((m for m in type_.__metadata__ if isinstance(m, Rule)), None)
+    return next((rule for arg in get_args(type_) if (rule := rule_of(arg)) is not None), None)
+
+
+def read_parameters(cls: type, given: Mapping[str, Sequence[str]]) -> tuple[Any, dict[str, str]]:
+    """Fills a query type from the parameters of a query.
+
+    Unknown parameters are ignored, as the seed does.
+
+    Returns:
+        The filled object and no problems, or None and the problem of each wrong parameter.
+    """
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for known in fields_of(cls):
+        texts = given.get(known.name, ())
+        if not texts:
+            if known.required:
+                problems[known.name] = "is required"
+            continue
+        if len(texts) > 1:
+            problems[known.name] = "is given more than once"
+            continue
+        if known.rule is None:
+            raise TypeError(f"{cls.__name__}.{known.name} has no rule")
+        try:
+            values[known.name] = known.rule.read_text(texts[0])
+        except Wrong as error:
+            problems[known.name] = str(error)
+    return (None, problems) if problems else (cls(**values), problems)
+
+
+def _signed(text: str) -> str:
+    """A number whose `+` a query turned into a space, as in `?sim=+15551112222`."""
+    return "+" + text[1:] if text.startswith(" ") else text

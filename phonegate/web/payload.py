@@ -1,0 +1,119 @@
+"""The body of a request: from bytes and a Content-Type to a JSON object, or a clear refusal.
+
+Strict by RFC 8259 and I-JSON (RFC 7493): UTF-8, no field twice in an object, no NaN. Two
+kindnesses: a UTF-8 byte order mark is skipped, and `//` comments outside of strings are, since
+the seed's page prints one in its example of a send.
+"""
+
+import json
+import re
+from email.message import Message as HeaderText
+from typing import Any, NoReturn
+
+from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.web.convert import shown
+from phonegate.web.errors import UnsupportedMedia
+
+MAX_DIGITS = 30
+"""An integer with more digits is beyond every field's limit; it is not worth converting
+(Python refuses 4,301 digits with an error that names no field)."""
+
+_BEYOND = int("9" * MAX_DIGITS)
+_BOM = b"\xef\xbb\xbf"
+# An unclosed string runs to the end of the text, so that the search is linear in its length.
+_COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"?|//[^\r\n]*+', re.DOTALL)
+_CHARSETS = ("", "utf-8", "utf8", "us-ascii")
+
+
+def check_media(content_type: str | None, content_encoding: str | None, body: bytes) -> None:
+    """Refuses what is not JSON by its own declaration.
+
+    `curl -d` without a header declares a form, so a form whose body is a JSON object passes.
+
+    Raises:
+        UnsupportedMedia: another media type, charset or a compressed body.
+    """
+    if content_encoding is not None and content_encoding.strip().lower() not in {"", "identity"}:
+        raise UnsupportedMedia("Send the body uncompressed, without Content-Encoding.")
+    if content_type is None or not content_type.strip():
+        return
+    header = HeaderText()
+    header["Content-Type"] = content_type
+    media = header.get_content_type()
+    charset = header.get_param("charset", "")
+    if not isinstance(charset, str) or charset.strip().lower() not in _CHARSETS:
+        raise UnsupportedMedia("Send the body as UTF-8.")
+    main, _, sub = content_type.partition(";")[0].strip().lower().partition("/")
+    if media == "application/x-www-form-urlencoded" and body.lstrip().startswith(b"{"):
+        return
+    if not (main == "application" and sub == "json") and not (main and sub.endswith("+json")):
+        raise UnsupportedMedia("Send JSON, with Content-Type: application/json.")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds.
+
+    Raises:
+        BadInput: empty, not UTF-8, not JSON, too deep, a field twice, or not an object.
+    """
+    try:
+        text = body.removeprefix(_BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"The body is not UTF-8 at byte {error.start}.") from None
+    if not text.strip():
+        raise BadInput("The body is empty; a JSON object is expected.")
+    try:
+        value = _decode(text)
+    except RecursionError:
+        raise BadInput("The body is nested too deeply.") from None
+    if type(value) is not dict:
+        raise BadInput("The body must be a JSON object.")
+    return value
+
+
+def _decode(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        problem = error
+    if "//" in text:
+        try:
+            return _DECODER.decode(_COMMENT.sub(_keep_strings, text))
+        except json.JSONDecodeError as error:
+            problem = error
+    # The decoder's error holds the whole text; only its place leaves this function.
+    raise BadInput(
+        f"The body is not valid JSON at line {problem.lineno}, column {problem.colno}: "
+        f"{problem.msg.lower()}."
+    ) from None
+
+
+def _keep_strings(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else " "
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                problem = FieldProblem(shown(name), "is given more than once in one object")
+                raise BadInput(f"{problem.field} {problem.problem}.", [problem])
+            seen.add(name)
+    return result
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        return -_BEYOND if digits.startswith("-") else _BEYOND
+    return int(digits)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadInput(f"The body is not valid JSON: {name} is no JSON number.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_constant
+)

@@ -1,0 +1,88 @@
+"""The examples of the phone gateway's face: each works as printed here."""
+
+from typing import Final
+
+from phonegate.web.endpoint import Example
+
+_JSON: Final = (("Content-Type", "application/json"),)
+_SECRET: Final = (("X-Secret-Key", "my-secret-key-123"),)
+
+WEBHOOK: Final = (
+    Example(
+        title="a phone pushes what it received",
+        path="/webhook",
+        headers=_JSON,
+        body="""{
+"org_id": "myorg",
+"secret_key": "my-secret-key-123",
+"messages": [
+{"address":"+15551112222","body":"hello","date":1700000000000,"sim_slot":0,"id":"123"}
+]
+}""",
+        answer='{"ok":true,"org_id":"myorg","stored":1}',
+    ),
+)
+
+_PAGE: Final = (
+    '{"org_id":"myorg","count":1,"messages":[{"id":1,"direction":"in","address":"+15551112222",'
+    '"body":"hello","status":"received","created_at":"2026-11-21T08:00:00.000Z"}]}'
+)
+
+MESSAGES: Final = (
+    Example(
+        title="secret in the path",
+        path="/messages/myorg/my-secret-key-123",
+        answer=_PAGE,
+    ),
+    Example(
+        title="secret in a header (preferred)",
+        path="/messages/myorg",
+        headers=_SECRET,
+        answer=_PAGE,
+    ),
+    Example(
+        title="with filters",
+        path="/messages/myorg?limit=100&since_id=0&direction=in&sim=+15551112222",
+        headers=_SECRET,
+        answer='{"org_id":"myorg","count":0,"messages":[]}',
+    ),
+)
+
+SEND: Final = (
+    Example(
+        title="one message",
+        path="/send/myorg",
+        headers=_JSON,
+        body="""{
+"secret_key": "my-secret-key-123",
+"sim": "+15551112222", // optional: SIM number or slot index; omit = first device
+"to": "+15553334444",
+"body": "sent from the API"
+}""",
+        answer='{"ok":true,"device_online":true,"queued":1,'
+        '"results":[{"id":5,"to":"+15553334444","status":"sending"}]}',
+    ),
+    Example(
+        title="several at once",
+        path="/send/myorg",
+        headers=_JSON,
+        body="""{
+"secret_key": "my-secret-key-123",
+"messages":[{"to":"+15553334444","body":"a"},{"to":"+15553335555","body":"b"}]
+}""",
+        answer='{"ok":true,"device_online":true,"queued":2,'
+        '"results":[{"id":6,"to":"+15553334444","status":"sending"},'
+        '{"id":7,"to":"+15553335555","status":"sending"}]}',
+    ),
+)
+
+SIMS: Final = (
+    Example(
+        title="the org's SIMs",
+        path="/sims/myorg",
+        headers=_SECRET,
+        answer='{"online_devices":1,'
+        '"live_sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}],'
+        '"known_sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}]}',
+    ),
+)

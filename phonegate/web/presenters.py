@@ -1,0 +1,134 @@
+"""How stored things look in answers: the JSON objects that the documents name."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.states import QUEUED, SENDING
+from phonegate.store.records import ApiKey, Message, Sim
+from phonegate.web.fields import field
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@attrs.frozen(kw_only=True)
+class MessageJson:
+    """A message of either direction."""
+
+    id: int = field("Ascending in the gateway; the ticket that /send gave.", example=5)
+    direction: str = field("in or out", example="out")
+    address: str = field("The other party's number or name.", example="+15553334444")
+    body: str = field("The text.", example="sent from the API", private=True)
+    status: str = field(
+        "in: received; out: queued, sending, sent, delivered, failed, expired, cancelled "
+        "or uncertain.",
+        example="sent",
+    )
+    created_at: str = field(
+        "When the gateway stored it (ISO 8601, UTC).", example="2026-11-21T08:00:00.000Z"
+    )
+    sim_slot: int | None = field("The SIM's slot in its phone.", example=0)
+    sim: str | None = field("The SIM's number.", example="+15551112222")
+    date: int | None = field("The phone's own time of a received message, in ms since 1970.")
+    sent_at: str | None = field("When a phone or carrier sent it.")
+    delivered_at: str | None = field("When the recipient's phone confirmed it.")
+    error: str | None = field("Why it failed, in the phone's or carrier's words.")
+    segments: int | None = field("SMS that it takes.", example=1)
+    provider: str = field("phone, twilio or telnyx", example="phone")
+    media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
+    send_at: str | None = field("Not before this time, while it waits for that.")
+    expires_at: str | None = field("Given up at this time if it has not left (ttl).")
+    waiting_for: str | None = field(
+        "Why it has not been sent yet: send_at (its time), phone (one that can send it is not "
+        "online), turn (others before it, or the SIM's pacing), result (a phone has it)."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SimJson:
+    """A SIM that a phone reported."""
+
+    slot: int = field("Slot index in its phone.", example=0)
+    number: str | None = field("Its number, where Android tells it.", example="+15551112222")
+    carrier: str | None = field("Its network.", example="AT&T")
+
+
+@attrs.frozen(kw_only=True)
+class KeyJson:
+    """An API key, without the key itself."""
+
+    id: str = field("Names the key in /keys/{org}/{id}.", example="k3v9")
+    name: str = field("What its owner called it.", example="billing")
+    scopes: tuple[str, ...] = field("Of send, read, manage.", example=["send"])
+    created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
+    last_used_at: str | None = field("ISO 8601, UTC.")
+
+
+def iso(ms: int) -> str:
+    """A time in ms since 1970 as ISO 8601 in UTC with milliseconds, `2026-11-21T08:00:00.000Z`."""
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def message_json(message: Message, online: Sequence[OnlinePhone]) -> MessageJson:
+    """A message for an answer; `online` are the org's phones, to tell why it waits."""
+    return MessageJson(
+        id=message.id,
+        direction=message.direction,
+        address=message.address,
+        body=message.body,
+        status=message.status,
+        created_at=iso(message.created_at),
+        sim_slot=message.sim_slot,
+        sim=message.sim,
+        date=message.date,
+        sent_at=_iso_or_none(message.sent_at),
+        delivered_at=_iso_or_none(message.delivered_at),
+        error=message.error,
+        segments=message.segments,
+        provider=message.provider,
+        media_urls=message.media_urls,
+        send_at=_iso_or_none(message.held_until),
+        expires_at=_iso_or_none(message.expires_at),
+        waiting_for=_reason(message, online),
+    )
+
+
+def sim_json(sim: Sim) -> SimJson:
+    """A SIM for an answer."""
+    return SimJson(slot=sim.slot, number=sim.number, carrier=sim.carrier)
+
+
+def key_json(key: ApiKey) -> KeyJson:
+    """An API key for a list of them."""
+    return KeyJson(
+        id=key.id,
+        name=key.name,
+        scopes=key.scopes,
+        created_at=iso(key.created_at),
+        last_used_at=_iso_or_none(key.last_used_at),
+    )
+
+
+def _iso_or_none(ms: int | None) -> str | None:
+    return None if ms is None else iso(ms)
+
+
+def _reason(message: Message, online: Sequence[OnlinePhone]) -> str | None:
+    if message.status == SENDING:
+        return "result"
+    if message.status != QUEUED:
+        return None
+    if message.held_until is not None:
+        return "send_at"
+    return "turn" if any(_can_send(phone, message) for phone in online) else "phone"
+
+
+def _can_send(phone: OnlinePhone, message: Message) -> bool:
+    if message.phone is not None:
+        return phone.phone == message.phone
+    if not message.wish:
+        return True
+    return any(message.wish in {sim.number, str(sim.slot)} for sim in phone.sims)

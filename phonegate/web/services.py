@@ -1,0 +1,25 @@
+"""What the handlers work with: ready objects, handed in once."""
+
+from collections.abc import Callable
+
+import attrs
+
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.sending import Sending
+from phonegate.store.database import Database
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """The domain as the web sees it. `started_at` and `now_ms` are wall clock, in ms."""
+
+    accounts: Accounts
+    database: Database
+    sending: Sending
+    idempotency: Idempotency
+    switchboard: Dispatcher
+    now_ms: Callable[[], int]
+    version: str
+    started_at: int

@@ -1,0 +1,152 @@
+"""The one table of endpoints, and finding the one that a request means."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import attrs
+
+from phonegate.domain.errors import BadInput, FieldProblem, NotFound
+from phonegate.web import health, keys_api, phone_api
+from phonegate.web.endpoint import Endpoint
+from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
+
+
+@attrs.frozen(kw_only=True)
+class Match:
+    """The endpoint that a request means. `endpoint` is None for OPTIONS, which all have."""
+
+    endpoint: Endpoint | None
+    template: str
+    path: Mapping[str, str] = attrs.field(repr=False)
+    allowed: tuple[str, ...]
+
+
+@attrs.frozen
+class _Address:
+    """A path template with what answers there, by method."""
+
+    template: str
+    parts: tuple[str, ...]
+    endpoints: dict[str, Endpoint]
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        extra = ["HEAD"] if "GET" in self.endpoints else []
+        return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
+
+
+class Table:
+    """Every endpoint once, findable by method and path.
+
+    Paths are compared as sent and decoded part by part, so that a secret may hold an encoded
+    slash. One slash at the end makes no difference: a redirect would lose a POST's body.
+    """
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        """Refuses two endpoints that one request could mean (ValueError)."""
+        self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
+        self._by_length: dict[int, list[_Address]] = {}
+        names: set[str] = set()
+        for endpoint in self.endpoints:
+            if endpoint.name in names:
+                raise ValueError(f"two endpoints are named {endpoint.name}")
+            names.add(endpoint.name)
+            for template in endpoint.paths:
+                self._add(endpoint, template)
+
+    def covers(self, path: str) -> bool:
+        """Whether any endpoint answers at a path, for whatever method."""
+        return self._find(_split(path)) is not None
+
+    def match(self, method: str, path: str) -> Match:
+        """The endpoint for a method and a path, percent-encoded as sent.
+
+        Raises:
+            NotFound: nothing is there.
+            MethodNotAllowed: something is there, for other methods.
+            BadInput: a part of the path is not UTF-8.
+        """
+        parts = _split(path)
+        address = self._find(parts)
+        if address is None:
+            raise NotFound(NO_SUCH_ADDRESS)
+        values = _values(address.parts, parts)
+        if method == "OPTIONS":
+            endpoint = None
+        else:
+            endpoint = address.endpoints.get("GET" if method == "HEAD" else method)
+            if endpoint is None:
+                raise MethodNotAllowed(address.allowed)
+        return Match(
+            endpoint=endpoint, template=address.template, path=values, allowed=address.allowed
+        )
+
+    def redacted(self, path: str) -> str:
+        """A path for the log: secrets, and whatever is in no known place, as `***`."""
+        parts = _split(path)
+        address = self._find(parts)
+        if address is not None:
+            return "/" + "/".join(
+                "***" if template == "{secret}" or not _harmless(part) else part
+                for template, part in zip(address.parts, parts, strict=True)
+            )
+        known = {a.parts[0] for group in self._by_length.values() for a in group}
+        return f"/{parts[0]}/***" if parts[0] in known else "/***"
+
+    def _add(self, endpoint: Endpoint, template: str) -> None:
+        parts = tuple(template.removeprefix("/").split("/"))
+        group = self._by_length.setdefault(len(parts), [])
+        for other in group:
+            if other.template == template:
+                if endpoint.method in other.endpoints:
+                    raise ValueError(f"two endpoints for {endpoint.method} {template}")
+                other.endpoints[endpoint.method] = endpoint
+                return
+            if all(a == b or "{" in a + b for a, b in zip(parts, other.parts, strict=True)):
+                raise ValueError(f"{template} and {other.template} can be the same path")
+        group.append(_Address(template, parts, {endpoint.method: endpoint}))
+
+    def _find(self, parts: Sequence[str]) -> _Address | None:
+        for address in self._by_length.get(len(parts), ()):
+            if all(
+                part != "" if template.startswith("{") else part == template
+                for template, part in zip(address.parts, parts, strict=True)
+            ):
+                return address
+        return None
+
+
+def _split(path: str) -> tuple[str, ...]:
+    if not path.startswith("/"):
+        # The absolute form of a request target, as sent to a proxy (RFC 9112, 3.2.2).
+        try:
+            path = urlsplit(path).path or "/"
+        except ValueError:
+            path = "/"
+    parts = path[1:].split("/")
+    if len(parts) > 1 and parts[-1] == "":
+        parts.pop()
+    return tuple(parts)
+
+
+def _values(template: Sequence[str], parts: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for name, part in zip(template, parts, strict=True):
+        if not name.startswith("{"):
+            continue
+        try:
+            values[name[1:-1]] = unquote_to_bytes(part).decode("utf-8")
+        except UnicodeDecodeError:
+            problem = FieldProblem(name[1:-1], "is not UTF-8")
+            raise BadInput(f"{problem.field} in the path {problem.problem}.", [problem]) from None
+    return values
+
+
+def _harmless(part: str) -> bool:
+    """Whether a part of a path can stand in a log as it is: an org's name, an id."""
+    return len(part) <= 64 and part.replace("-", "").replace("_", "").isalnum() and part.isascii()  # noqa: PLR2004 - an OrgId has 50, a number 19
+
+
+def build_table() -> Table:
+    """The table of everything this gateway answers."""
+    return Table([*phone_api.ENDPOINTS, *keys_api.ENDPOINTS, *health.ENDPOINTS])

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.store.records import Message, Sim
+from phonegate.web.fields import MAX_TIME_MS
+from phonegate.web.presenters import iso, message_json
+
+MESSAGE = Message(
+    id=5,
+    org=1,
+    direction="out",
+    address="+15553334444",
+    body="hi",
+    status="queued",
+    created_at=1_700_000_000_001,
+    phone=None,
+    wish="",
+    sim_slot=None,
+    sim=None,
+    date=None,
+    sent_at=None,
+    delivered_at=None,
+    error=None,
+    segments=1,
+    provider="phone",
+    media_urls=None,
+    priority=0,
+    held_until=None,
+    expires_at=None,
+    attempts=0,
+    pushed_at=None,
+    acked_at=None,
+    on_uncertain="hold",
+    resend_of=None,
+)
+SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
+PHONE = OnlinePhone(phone=7, device_id=None, name=None, sims=(SIM,))
+
+
+def waits(**changes: object) -> str | None:
+    message = attrs.evolve(MESSAGE, **changes)  # type: ignore[arg-type]
+    return message_json(message, [PHONE]).waiting_for
+
+
+@given(st.integers(0, MAX_TIME_MS))
+def test_a_time_is_iso_8601_in_utc_with_milliseconds(ms: int) -> None:
+    text = iso(ms)
+    assert len(text) == len("2026-11-21T08:00:00.000Z")
+    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000 == ms
+
+
+def test_a_message_shows_its_times_and_nulls() -> None:
+    shown = attrs.asdict(message_json(MESSAGE, []))
+    assert shown["created_at"] == "2023-11-14T22:13:20.001Z"
+    assert shown["sent_at"] is None
+    assert set(shown) == {
+        "id",
+        "direction",
+        "address",
+        "body",
+        "status",
+        "created_at",
+        "sim_slot",
+        "sim",
+        "date",
+        "sent_at",
+        "delivered_at",
+        "error",
+        "segments",
+        "provider",
+        "media_urls",
+        "send_at",
+        "expires_at",
+        "waiting_for",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "queued"}, "turn"),
+        ({"status": "queued", "wish": "0"}, "turn"),
+        ({"status": "queued", "wish": "+15551112222"}, "turn"),
+        ({"status": "queued", "phone": 7, "wish": "0"}, "turn"),
+        ({"status": "queued", "wish": "1"}, "phone"),
+        ({"status": "queued", "phone": 8, "wish": "0"}, "phone"),
+        ({"status": "queued", "held_until": 1_800_000_000_000}, "send_at"),
+        ({"status": "sending"}, "result"),
+        ({"status": "sent"}, None),
+        ({"status": "uncertain"}, None),
+        ({"status": "received", "direction": "in"}, None),
+    ],
+)
+def test_a_message_that_waits_says_for_what(changes: dict[str, object], reason: str | None) -> None:
+    assert waits(**changes) == reason
+
+
+def test_without_any_phone_a_message_waits_for_one() -> None:
+    assert message_json(MESSAGE, []).waiting_for == "phone"
