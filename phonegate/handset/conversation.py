@@ -25,16 +25,17 @@ says what arrived, and no more than this fits into the buffers of a link."""
 STATUS_EVERY_S = 60
 
 
-async def greet(link: Link) -> None:
-    """Waits for the gateway's `connected`.
+async def greet(link: Link) -> dict[str, Any]:
+    """Waits for the gateway's `connected`, which it gives back.
 
     Raises:
         LinkLost: it did not come.
     """
     with trio.move_on_after(GREETING_TIMEOUT_S):
-        while (await link.receive()).get("type") != "connected":
-            pass
-        return
+        while True:
+            frame = await link.receive()
+            if frame.get("type") == "connected":
+                return frame
     raise LinkLost(ABNORMAL, "no word of welcome")
 
 

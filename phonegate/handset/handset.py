@@ -9,17 +9,12 @@ import trio
 from phonegate.handset import faults
 from phonegate.handset.chassis import Chassis, Identity, SimCard, Stats, now_ms
 from phonegate.handset.conversation import Conversation, greet
-from phonegate.handset.errors import CredentialsRefused, HandsetError, LinkRefused
+from phonegate.handset.errors import HandsetError
 from phonegate.handset.faults import Plan
 from phonegate.handset.journal import Journal
-from phonegate.handset.link import POLICY, REPLACED, RESTARTING, Address, End, Link, hold_link
+from phonegate.handset.link import REPLACED, RESTARTING, Address, Link, hold_link
 from phonegate.handset.radio import Radio, RadioMemory
 from phonegate.handset.transmitter import Transmitter
-
-MAX_RETRY_AFTER_S = 300
-"""A gateway's Retry-After is heeded up to here."""
-WRONG_ADDRESS = frozenset({400, 404, 405, 426})
-"""HTTP answers that mean a wrong address, unless this phone was connected there before."""
 
 
 class State(enum.Enum):
@@ -209,26 +204,16 @@ class Handset:
                 self.state = State.REPLACED
                 chassis.notice("another connection of this device took over")
                 return
-            self._give_up_if_refused(end)
+            end.raise_if_final(self._address, known=self.stats.links > 0)
             again = 0 if end.code == RESTARTING else failures
             pause = max(
                 faults.pause_s(chassis.plan, chassis.rng, again),
-                min(end.retry_after_s, MAX_RETRY_AFTER_S),
+                end.retry_after_s,
             )
             failures += 1
-            why = end.detail or f"code {end.code or end.status}"
-            chassis.notice(f"no link ({why}); connecting again in {pause:.1f} s")
+            chassis.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             chassis.change()
             await trio.sleep(pause)
-
-    def _give_up_if_refused(self, end: End) -> None:
-        if end.status in {401, 403}:
-            raise CredentialsRefused(self._address.org, end.status, end.detail)
-        if end.code == POLICY:
-            raise LinkRefused(POLICY, end.detail)
-        if end.status in WRONG_ADDRESS and self.stats.links == 0:
-            detail = end.detail or f"is there a gateway at {self._address.netloc}?"
-            raise LinkRefused(end.status, detail)
 
     async def _get_mail(self, every_s: float) -> None:
         rng = self._chassis.rng

@@ -15,6 +15,8 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from trio_websocket import wrap_client_stream as open_websocket
 from wsproto.utilities import LocalProtocolError
 
+from phonegate.handset.errors import CredentialsRefused, LinkRefused
+
 PATH = "/websocket"
 
 CONNECT_TIMEOUT_S = 15
@@ -36,6 +38,10 @@ RESTARTING = 1012
 """Close code (IANA registry): the gateway restarts and wants the phone back soon."""
 ABNORMAL = 1006
 """Close code of a link that broke without a close frame (RFC 6455, 7.1.5)."""
+WRONG_ADDRESS = frozenset({400, 404, 405, 426})
+"""HTTP answers that mean a wrong address, unless there was a link to it before."""
+MAX_RETRY_AFTER_S = 300
+"""A gateway's Retry-After is heeded up to here."""
 
 
 def _secret_form(_: object, __: object, value: str) -> None:
@@ -122,6 +128,27 @@ class End:
     """The HTTP status that refused the upgrade."""
     detail: str | None = None
     retry_after_s: float = 0
+    """How long the gateway wants to be left alone, at most `MAX_RETRY_AFTER_S`."""
+
+    @property
+    def why(self) -> str:
+        """The reason in a few words."""
+        return self.detail or f"code {self.code if self.status is None else self.status}"
+
+    def raise_if_final(self, address: Address, *, known: bool) -> None:
+        """Says so if there is no use in trying again; `known` when it has worked before.
+
+        Raises:
+            CredentialsRefused: the org and secret are not right.
+            LinkRefused: the gateway won't have this phone, or there is no gateway.
+        """
+        if self.status in {401, 403}:
+            raise CredentialsRefused(address.org, self.status, self.detail)
+        if self.code == POLICY:
+            raise LinkRefused(POLICY, self.detail)
+        if self.status in WRONG_ADDRESS and not known:
+            detail = self.detail or f"is there a gateway at {address.netloc}?"
+            raise LinkRefused(self.status, detail)
 
 
 class LinkLost(Exception):
@@ -376,5 +403,5 @@ def _rejection(error: ConnectionRejected) -> End:
         detail = said if isinstance(said, str) else None
     for header, value in error.headers or ():
         if header.lower() == b"retry-after" and value.isdigit():
-            retry_after_s = float(value)
+            retry_after_s = min(float(value), MAX_RETRY_AFTER_S)
     return End(status=error.status_code, detail=detail, retry_after_s=retry_after_s)
