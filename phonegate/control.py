@@ -93,13 +93,15 @@ class ControlRefused(ControlError):
 def socket_path(database: Path) -> Path:
     """Where the control socket of a database is: `<database>.sock` beside it.
 
-    A name too long for a socket address is replaced by a digest of it.
+    Beside the file itself where the path is a link to it. A name too long for a socket address
+    is replaced by a digest of it.
     """
+    database = Path(os.path.realpath(database))
     name = database.name + _SUFFIX
     if len(os.fsencode(name)) > _MAX_ADDRESS - len(_PROC):
         digest = hashlib.sha256(os.fsencode(database.name)).hexdigest()
         name = f".{digest[:32]}{_SUFFIX}"
-    return database.absolute().parent / name
+    return database.parent / name
 
 
 @contextmanager

@@ -102,6 +102,15 @@ async def test_mode_stale_socket_and_removal(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+async def test_a_link_to_the_database_leads_to_its_socket(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    (tmp_path / "x.db").touch()
+    (tmp_path / "link.db").symlink_to("x.db")
+    await nursery.start(Control(tmp_path / "x.db", COMMANDS).serve)
+    assert await in_thread(tmp_path / "link.db", "echo", word="x") == {"word": "x"}
+
+
 async def test_something_else_in_its_place_is_left_alone(tmp_path: Path) -> None:
     database = tmp_path / "x.db"
     path = control.socket_path(database)

@@ -1,0 +1,209 @@
+"""What the owner of a gateway does to it: orgs, API keys, backups.
+
+The same commands run in a gateway that is serving, asked through its control socket, and on the
+file of one that is stopped. Requests and answers are plain JSON data.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import trio
+
+import phonegate
+from phonegate.control import Command, Report
+from phonegate.domain.accounts import SCOPES, Accounts
+from phonegate.domain.errors import BadInput, FieldProblem, NotFound
+from phonegate.store.database import Database
+from phonegate.store.errors import StoreError
+from phonegate.store.records import Org
+
+PROGRESS_S = 0.2
+"""Between two reports of a backup's progress: as often as a person's eye follows a bar."""
+
+
+class Administration:
+    """The owner's commands over one open database."""
+
+    def __init__(self, accounts: Accounts, database: Database) -> None:
+        self._accounts = accounts
+        self._database = database
+
+    def commands(self) -> Mapping[str, Command]:
+        """Every command by its name on the control socket."""
+        return {
+            "org_add": self.org_add,
+            "org_list": self.org_list,
+            "org_rotate": self.org_rotate,
+            "org_remove": self.org_remove,
+            "key_add": self.key_add,
+            "key_list": self.key_list,
+            "key_revoke": self.key_revoke,
+            "backup": self.backup,
+            "status": self.status,
+        }
+
+    async def org_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Adds an org; the answer holds its secret, which is kept nowhere in the clear."""
+        org, secret = await self._accounts.add_org(
+            _text(request, "org"), _text_or_none(request, "secret")
+        )
+        return {"org": org.name, "secret": secret}
+
+    async def org_list(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
+        """Every org."""
+        orgs = await self._accounts.orgs()
+        return {"orgs": [{"org": o.name, "created_at": _moment(o.created_at)} for o in orgs]}
+
+    async def org_rotate(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Gives an org another secret; the old one ends at once."""
+        org, secret = await self._accounts.rotate_org(
+            _text(request, "org"), _text_or_none(request, "secret")
+        )
+        return {"org": org.name, "secret": secret}
+
+    async def org_remove(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Removes an org with its phones, messages and keys."""
+        await self._accounts.remove_org(_text(request, "org"))
+        return {"org": request["org"]}
+
+    async def key_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Adds an API key; the answer holds it, and nothing else ever will."""
+        org = await self._org(request)
+        scopes = request.get("scopes") or list(SCOPES)
+        if not (isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes)):
+            raise BadInput("scopes is not a list of texts.", [FieldProblem("scopes", "no list")])
+        key, text = await self._accounts.add_key(org.id, _text(request, "name"), scopes)
+        return {"id": key.id, "key": text, "name": key.name, "scopes": list(key.scopes)}
+
+    async def key_list(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """The API keys of an org, without the part that is secret."""
+        org = await self._org(request)
+        keys = await self._accounts.keys(org.id)
+        return {
+            "keys": [
+                {
+                    "id": key.id,
+                    "name": key.name,
+                    "scopes": list(key.scopes),
+                    "created_at": _moment(key.created_at),
+                    "last_used_at": _moment(key.last_used_at),
+                }
+                for key in keys
+            ]
+        }
+
+    async def key_revoke(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Ends an API key at once."""
+        org = await self._org(request)
+        key = _text(request, "id")
+        if not await self._accounts.revoke_key(org.id, key):
+            raise NotFound(f"{org.name} has no API key {key}.")
+        return {"id": key}
+
+    async def backup(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """Copies the database to `file`, an absolute path, while everything goes on."""
+        target = Path(_text(request, "file"))
+        if not target.is_absolute():
+            raise BadInput("file is not an absolute path.", [FieldProblem("file", "relative")])
+        seen, done, failures = [(0, 0)], trio.Event(), list[Exception]()
+
+        async def tell() -> None:
+            told = seen[0]
+            while not done.is_set():
+                with trio.move_on_after(PROGRESS_S):
+                    await done.wait()
+                if seen[0] != told:
+                    told = seen[0]
+                    await report(*told)
+
+        def progress(copied: int, total: int) -> None:
+            # Only noted here: a slow reader of the reports must not slow the copying.
+            seen[0] = (copied, total)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tell)
+            try:
+                await self._database.backup(target, progress)
+            except (StoreError, OSError) as error:
+                failures.append(error)
+            finally:
+                done.set()
+        for failure in failures:
+            raise failure
+        size = (await trio.Path(target).stat()).st_size
+        return {"file": str(target), "bytes": size}
+
+    async def status(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
+        """Who serves, and how many messages are in which state."""
+        counts = await self._database.read(lambda tx: tx.messages.count_by_status())
+        return {"version": phonegate.__version__, "pid": os.getpid(), "messages": counts}
+
+    async def _org(self, request: Mapping[str, Any]) -> Org:
+        name = _text(request, "org")
+        org = await self._database.read(lambda tx: tx.orgs.get(name))
+        if org is None:
+            raise NotFound(f"There is no org named {name}.")
+        return org
+
+
+def offline(
+    path: Path,
+    command: str,
+    fields: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> Mapping[str, Any]:
+    """Carries out a command on the file of a gateway that is not running.
+
+    Raises:
+        StoreError: the database can't be used, or another process uses it.
+        Refused: the command can't be carried out.
+    """
+
+    async def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
+    async def carry_out() -> list[Mapping[str, Any] | Exception]:
+        outcome: list[Mapping[str, Any] | Exception] = []
+        database = Database.open(path)
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(database.run_writer)
+                accounts = Accounts(database, now_ms=lambda: time.time_ns() // 1_000_000)
+                try:
+                    handler = Administration(accounts, database).commands()[command]
+                    outcome.append(await handler(fields, report))
+                except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery
+                    outcome.append(error)
+                finally:
+                    database.stop_writing()
+        finally:
+            database.close()
+        return outcome
+
+    (outcome,) = trio.run(carry_out)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _text(request: Mapping[str, Any], field: str) -> str:
+    value = request.get(field)
+    if not isinstance(value, str):
+        raise BadInput(f"{field} is not a text.", [FieldProblem(field, "is not a text")])
+    return value
+
+
+def _text_or_none(request: Mapping[str, Any], field: str) -> str | None:
+    return None if request.get(field) is None else _text(request, field)
+
+
+def _moment(ms: int | None) -> str | None:
+    """A time as the HTTP API writes it: ISO 8601, UTC."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")

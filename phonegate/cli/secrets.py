@@ -1,0 +1,37 @@
+"""Where a new secret comes from. Never an argument: every user of a machine can read those."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from phonegate.cli.failure import Failure
+
+SOURCES = ("generate", "prompt", "stdin", "environment")
+
+option = click.option(
+    "--secret-from",
+    "source",
+    type=click.Choice(SOURCES),
+    default="generate",
+    show_default=True,
+    help="Where the secret comes from; environment is PHONEGATE_SECRET.",
+)
+
+
+def read(source: str) -> str | None:
+    """The secret from where the option says; None to have one generated."""
+    if source == "generate":
+        return None
+    if source == "prompt":
+        answer: Any = click.prompt("Secret", hide_input=True, confirmation_prompt=True, err=True)
+        return str(answer)
+    if source == "stdin":
+        secret = sys.stdin.readline().rstrip("\n")
+    else:
+        secret = os.environ.get("PHONEGATE_SECRET", "")
+    if not secret:
+        place = "standard input" if source == "stdin" else "PHONEGATE_SECRET"
+        raise Failure(f"There is no secret in {place}.")
+    return secret

@@ -1,0 +1,118 @@
+"""The owner's commands, over the real store and, as they are used, over both ways to it."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from phonegate.administration import Administration, offline
+from phonegate.control import Control, ControlRefused, ask
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.errors import BadInput, Conflict, NotFound, Unauthorized
+from phonegate.store.database import Database
+from phonegate.store.errors import DatabaseBusy, StoreError
+
+SECRET = "my-secret-key-123"
+
+
+def now_ms() -> int:
+    return 1_700_000_000_000
+
+
+async def test_orgs_and_keys_through_the_control_socket(
+    database: Database, nursery: trio.Nursery
+) -> None:
+    accounts = Accounts(database, registration="closed", now_ms=now_ms)
+    await nursery.start(Control(database.path, Administration(accounts, database).commands()).serve)
+
+    async def do(command: str, **fields: Any) -> Mapping[str, Any]:
+        return await trio.to_thread.run_sync(lambda: ask(database.path, command, **fields))
+
+    async def authenticate(credential: str) -> str:
+        principal = await accounts.authenticate(
+            credential, org_name="myorg", address="192.0.2.1", scope="read"
+        )
+        return principal.org_name
+
+    assert await do("org_add", org="myorg", secret=SECRET) == {"org": "myorg", "secret": SECRET}
+    assert await authenticate(SECRET) == "myorg"
+    with pytest.raises(ControlRefused, match="already") as caught:
+        await do("org_add", org="myorg")
+    assert caught.value.code == "conflict"
+    generated = (await do("org_rotate", org="myorg"))["secret"]
+    with pytest.raises(Unauthorized):
+        await authenticate(SECRET)
+    assert await authenticate(generated) == "myorg"
+    assert await do("org_list") == {
+        "orgs": [{"org": "myorg", "created_at": "2023-11-14T22:13:20Z"}]
+    }
+
+    key = await do("key_add", org="myorg", name="reader", scopes=["read"])
+    assert await authenticate(key["key"]) == "myorg"
+    (listed,) = (await do("key_list", org="myorg"))["keys"]
+    assert (listed["id"], listed["scopes"]) == (key["id"], ["read"])
+    assert key["key"] not in str(listed)
+    await do("key_revoke", org="myorg", id=key["id"])
+    with pytest.raises(Unauthorized):
+        await authenticate(key["key"])
+    with pytest.raises(ControlRefused, match="no API key"):
+        await do("key_revoke", org="myorg", id=key["id"])
+
+    assert (await do("status"))["messages"] == {}
+    await do("org_remove", org="myorg")
+    with pytest.raises(ControlRefused, match="no org named myorg"):
+        await do("key_list", org="myorg")
+    for wrong in (
+        {"command": "org_add"},
+        {"command": "org_add", "org": 5},
+        {"command": "org_add", "org": "myorg", "secret": "short"},
+        {"command": "backup", "file": "relative.db"},
+    ):
+        with pytest.raises(ControlRefused) as caught:
+            await do(**wrong)
+        assert caught.value.code == "bad_input"
+
+
+async def test_backup_while_serving_tells_its_progress(
+    database: Database, nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    accounts = Accounts(database, now_ms=now_ms)
+    await accounts.add_org("myorg", SECRET)
+    await nursery.start(Control(database.path, Administration(accounts, database).commands()).serve)
+    target = tmp_path / "copy.db"
+    answer = await trio.to_thread.run_sync(lambda: ask(database.path, "backup", file=str(target)))
+    assert answer == {"file": str(target), "bytes": target.stat().st_size}
+    with sqlite3.connect(target) as copied:
+        assert copied.execute("SELECT count(*) FROM orgs").fetchone() == (1,)
+    copied.close()
+    with pytest.raises(ControlRefused) as caught:
+        await trio.to_thread.run_sync(lambda: ask(database.path, "backup", file=str(target)))
+    assert str(target) in str(caught.value)
+
+
+def test_offline_does_the_same_on_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "phonegate.db"
+    answer = offline(path, "org_add", {"org": "myorg", "secret": SECRET})
+    assert answer["secret"] == SECRET
+    with pytest.raises(Conflict):
+        offline(path, "org_add", {"org": "myorg"})
+    with pytest.raises(NotFound):
+        offline(path, "org_remove", {"org": "nobody"})
+    with pytest.raises(BadInput):
+        offline(path, "org_add", {"org": "x"})
+    steps: list[tuple[int, int]] = []
+    offline(path, "backup", {"file": str(tmp_path / "copy.db")}, lambda *step: steps.append(step))
+    assert offline(tmp_path / "copy.db", "org_list", {})["orgs"][0]["org"] == "myorg"
+    with pytest.raises(StoreError):
+        offline(path, "backup", {"file": str(tmp_path / "copy.db")})
+
+
+def test_offline_keeps_away_from_a_database_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "phonegate.db"
+    database = Database.open(path)
+    with pytest.raises(DatabaseBusy):
+        offline(path, "org_list", {})
+    database.close()
