@@ -1,0 +1,1 @@
+"""One SQLite file: the only place in the program that speaks SQL."""

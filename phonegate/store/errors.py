@@ -41,3 +41,36 @@ class StoreClosed(StoreError):
 
     def __init__(self) -> None:
         super().__init__("the store is closed")
+
+
+class ConstraintBroken(StoreError):
+    """An operation broke a rule of the schema (a row it points at is gone, a key is taken).
+
+    Only this operation was undone. `rule` is SQLite's sentence: it names tables and columns,
+    never values.
+    """
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(rule)
+
+
+class NameTaken(StoreError):
+    """An org of this name exists already."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is an org {name} already")
+
+
+class BackupFailed(StoreError):
+    """No backup was made; nothing of it is left at `target`.
+
+    `problem` says why, `remedy` what the operator can do.
+    """
+
+    def __init__(self, target: Path, problem: str, remedy: str) -> None:
+        self.target = target
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{target}: {problem}. {remedy}")

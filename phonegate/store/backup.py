@@ -1,0 +1,100 @@
+"""Online backup: a consistent copy of the database, taken while it is being used."""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from phonegate.store.errors import BackupFailed
+
+PAGES_AT_ONCE: Final = 1024
+"""Pages (4 MiB) between two reports of progress and looks whether to go on."""
+
+
+def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Copies *source* as it is now to the new file *target*. Runs in a thread of trio's.
+
+    The copy has a connection of its own and reads one state throughout: commits that come
+    meanwhile are not in it, and don't make it start again. Until it is done the source's
+    log can't be emptied and grows.
+
+    Raises:
+        BackupFailed: Nothing was made.
+    """
+    if os.path.lexists(target):
+        raise _exists(target)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        _copy(source, temporary, progress)
+        flush(temporary)
+        _place(temporary, target)
+        flush(target.parent)
+    except sqlite3.Error as error:
+        raise BackupFailed(target, f"it can't be written ({error})", _REMEDY) from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise BackupFailed(target, f"it can't be written ({reason})", _REMEDY) from error
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            temporary.with_name(temporary.name + ending).unlink(missing_ok=True)
+
+
+_REMEDY: Final = "See to the folder's rights and the space on its disk"
+
+
+def _copy(source: Path, temporary: Path, progress: Callable[[int, int], None] | None) -> None:
+    def report(_status: int, remaining: int, total: int) -> None:
+        # Raises when the backup was cancelled, which ends it.
+        if progress is None:
+            trio.from_thread.check_cancelled()
+        else:
+            trio.from_thread.run_sync(progress, total - remaining, total)
+
+    with (
+        contextlib.closing(_connect(source, "ro")) as reader,
+        contextlib.closing(_connect(temporary, "rw")) as writer,
+    ):
+        # A read transaction that is open already pins the state that is copied.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        reader.backup(writer, pages=PAGES_AT_ONCE, progress=report)
+        reader.execute("ROLLBACK")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+    )
+
+
+def _place(temporary: Path, target: Path) -> None:
+    """Gives the file its name, never in place of another."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:
+        # No hard links on this file system (FAT): between the look and the renaming lies a
+        # moment in which another program could put a file there.
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        temporary.rename(target)
+
+
+def _exists(target: Path) -> BackupFailed:
+    return BackupFailed(target, "there is something of this name already", "Name another file")
+
+
+def flush(path: Path) -> None:
+    """Has the disk keep what was written to a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

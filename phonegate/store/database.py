@@ -1,0 +1,286 @@
+"""The database: one file, one connection that writes, a few that read."""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import trio
+
+from phonegate.store import backup, migrations, place
+from phonegate.store.errors import StoreClosed
+from phonegate.store.failures import code, translated
+from phonegate.store.tables import Tables
+from phonegate.store.writer import Writer
+
+T = TypeVar("T")
+
+BUSY_MS: Final = 5_000
+"""How long to wait for a lock that another program holds on the file, such as `sqlite3`."""
+
+CHECKPOINT_PAGES: Final = 4_000
+"""The log is copied into the file when it has so many pages (16 MiB): a page that changes with
+every message is then written once for hundreds of commits."""
+
+LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
+"""The log shrinks to this after a long reader (a backup) has kept it growing."""
+
+WRITER_CACHE_KIB: Final = 16 * 1024
+READER_CACHE_KIB: Final = 4 * 1024
+STATEMENTS: Final = 256
+"""Prepared statements that each connection keeps: more than there are SQL texts in use."""
+
+PROGRESS_STEPS: Final = 10_000
+"""SQLite's steps between two looks whether a read was cancelled: about 0.1 ms."""
+
+
+class Database:
+    """The store of one gateway.
+
+    Exactly one connection writes and checkpoints: SQLite before 3.51.3 can lose commits when
+    two do so at once. Reads see the state of the last commit, each of them one state
+    throughout, and wait for nobody.
+
+    Use from one trio run: `open`, start `run_writer`, then `write` and `read`; at the end
+    `stop_writing`, await the writer's task, `close`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: int,
+        writing: sqlite3.Connection,
+        reading: list[sqlite3.Connection],
+    ) -> None:
+        self.path = path
+        self._lock = lock
+        self._writing = writing
+        self._writer = Writer(writing)
+        self._reading = reading
+        self._idle = deque((connection, Tables(connection)) for connection in reading)
+        self._readers = trio.CapacityLimiter(len(reading))
+        self._backups = trio.CapacityLimiter(1)
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, readers: int = 4) -> Self:
+        """Opens the database, made or brought up to date if need be, and locks it.
+
+        Args:
+            path: The file. Its log and lock lie beside it, all of mode 0600.
+            readers: Reads that may run at the same time.
+
+        Raises:
+            DatabaseBusy: Another process has it open.
+            DatabaseUnusable: It can't be used; it and its folder are as they were.
+        """
+        path = Path(os.path.realpath(path))
+        place.check_sqlite(path)
+        # Without a lock file nobody has the database open, and what is no database of ours
+        # shall not get one. With one, the lock comes before the look: closing a file that this
+        # process has open elsewhere would drop SQLite's locks on it (a rule of POSIX).
+        new = not place.lock_path(path).exists()
+        if new:
+            place.inspect(path)
+        lock = place.lock(path)
+        connections: list[sqlite3.Connection] = []
+        try:
+            if not place.inspect(path):
+                _create(path)
+            with _sqlite_errors(path):
+                writing = _connect(path, connections)
+                _prepare_writer(writing)
+                migrations.migrate(writing)
+                _narrow(path)
+                for _ in range(readers):
+                    _prepare_reader(_connect(path, connections))
+        except BaseException:
+            for connection in reversed(connections):
+                connection.close()
+            if new:
+                place.lock_path(path).unlink(missing_ok=True)
+            os.close(lock)
+            raise
+        return cls(path, lock, writing, connections[1:])
+
+    async def run_writer(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The task that commits. Ends when `stop_writing` was called and nothing waits."""
+        await self._writer.run(task_status=task_status)
+
+    async def write(self, op: Callable[[Tables], T]) -> T:
+        """Runs *op* in the writer's thread and returns its result once it is durable.
+
+        *op* shares its transaction with others; what it raises undoes it alone and is raised
+        here. Cancelling the wait doesn't undo what was queued: it is committed all the same.
+
+        Raises:
+            StorageUnavailable: It could not be made durable; nothing of it was kept.
+            ConstraintBroken: *op* broke a rule of the schema.
+            StoreClosed: The store is going down; *op* was not run.
+        """
+        return await self._writer.write(op)
+
+    async def read(self, op: Callable[[Tables], T]) -> T:
+        """Runs *op* on one state of the database, in a thread; cancelling stops the query.
+
+        Raises:
+            StorageUnavailable: The file could not be read.
+            StoreClosed: The store was closed.
+        """
+        if self._closed:
+            raise StoreClosed
+        return await trio.to_thread.run_sync(self._read, op, limiter=self._readers)
+
+    def stop_writing(self) -> None:
+        """Takes no more writes; `run_writer` ends when those that wait are committed."""
+        self._writer.stop()
+
+    def close(self) -> None:
+        """Copies the log into the file, closes it and gives up the lock. Takes a disk's time.
+
+        What the copying can't do (a full disk) stays in the log, and nothing is lost.
+        """
+        if self._closed:
+            return
+        if self._writer.running:
+            raise RuntimeError("close() came before the writer had ended")
+        self._closed = True
+        self._writer.stop()
+        # Readers first: the connection that closes last checkpoints, and that must be the writer.
+        for connection in self._reading:
+            connection.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._writing.close()
+        os.close(self._lock)
+
+    async def backup(
+        self, target: Path, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Copies the database as it is now into a new file, while it is being used.
+
+        Args:
+            target: The file to make, of mode 0600. It appears when it is complete and durable.
+            progress: Called on the event loop with the pages copied and the pages in all.
+
+        Raises:
+            BackupFailed: There is something at *target* already, or it can't be written.
+        """
+        if self._closed:
+            raise StoreClosed
+        await trio.to_thread.run_sync(
+            backup.copy, self.path, target, progress, limiter=self._backups
+        )
+
+    # -- in a reader's thread
+
+    def _read(self, op: Callable[[Tables], T]) -> T:
+        connection, tables = self._idle.pop()
+        try:
+            connection.execute("BEGIN")
+            connection.set_progress_handler(_check_cancelled, PROGRESS_STEPS)
+            try:
+                return op(tables)
+            finally:
+                connection.set_progress_handler(None, 0)
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if code(error) == sqlite3.SQLITE_INTERRUPT:
+                trio.from_thread.check_cancelled()
+            meant = translated(error)
+            if meant is error:
+                raise
+            raise meant from error
+        finally:
+            self._idle.append((connection, tables))
+
+
+def _check_cancelled() -> int:
+    # What it raises makes SQLite stop with "interrupted".
+    trio.from_thread.check_cancelled()
+    return 0
+
+
+def _connect(path: Path, opened: list[sqlite3.Connection]) -> sqlite3.Connection:
+    # The first may write; the others can't even checkpoint.
+    mode = "ro" if opened else "rw"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        # trio runs each call in whichever thread is free; one at a time has the connection.
+        check_same_thread=False,
+        cached_statements=STATEMENTS,
+        timeout=BUSY_MS / 1000,
+    )
+    opened.append(connection)
+    return connection
+
+
+def _prepare_writer(connection: sqlite3.Connection) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"the file system allows no write-ahead log, only {mode}")
+    for pragma in (
+        "synchronous = FULL",
+        # macOS: a flush that reaches the disk and not only its cache. No effect elsewhere.
+        "fullfsync = ON",
+        "checkpoint_fullfsync = ON",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "trusted_schema = OFF",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"journal_size_limit = {LOG_LIMIT_BYTES}",
+        f"cache_size = -{WRITER_CACHE_KIB}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    for pragma in (
+        "query_only = ON",
+        "temp_store = MEMORY",
+        "trusted_schema = OFF",
+        "wal_autocheckpoint = 0",
+        f"cache_size = -{READER_CACHE_KIB}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _create(path: Path) -> None:
+    """Makes an empty database of today's schema. It appears complete or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with _sqlite_errors(path):
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with contextlib.closing(_connect(temporary, [])) as connection:
+                migrations.migrate(connection)
+            backup.flush(temporary)
+            temporary.replace(path)
+            backup.flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+        temporary.with_name(temporary.name + "-journal").unlink(missing_ok=True)
+
+
+def _narrow(path: Path) -> None:
+    """Takes away what rights others have on the file; SQLite gives its log the same."""
+    # Not ours to change when another user owns it and lets us write: their choice.
+    with contextlib.suppress(PermissionError):
+        path.chmod(0o600)
+
+
+@contextlib.contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise place.damaged(path, error) from error
+    except OSError as error:
+        raise place.refused(path, error) from error

@@ -1,0 +1,369 @@
+"""Messages: storing them, their way through the queue, and what is due when."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Final
+
+from phonegate.store import search
+from phonegate.store.pages import Pages
+from phonegate.store.records import Candidate, Message, NewInbound, NewMessage, PageQuery
+from phonegate.store.rows import MAX_ID, SELECTED, media, message
+
+SETTABLE: Final = frozenset(
+    {
+        "status",
+        "phone",
+        "wish",
+        "sim_slot",
+        "sim",
+        "date",
+        "sent_at",
+        "delivered_at",
+        "error",
+        "segments",
+        "provider",
+        "priority",
+        "held_until",
+        "expires_at",
+        "attempts",
+        "pushed_at",
+        "acked_at",
+        "on_uncertain",
+        "resend_of",
+    }
+)
+"""Columns that change after a message was stored. What was said, to whom, never does."""
+
+_INSERT = """
+    INSERT INTO messages (
+        org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
+        provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
+        on_uncertain, resend_of
+    ) VALUES (?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_INSERT_INBOUND = """
+    INSERT INTO messages (
+        org, direction, address, body, status, created_at, phone, sim_slot, sim, date, segments,
+        provider, media_urls, fingerprint
+    ) VALUES (?, 'in', ?, ?, 'received', ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING
+"""
+
+_BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
+
+_FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
+
+CANDIDATES: Final = """
+    SELECT id, segments, attempts FROM messages INDEXED BY messages_ready
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
+    ORDER BY priority DESC, id LIMIT ?
+"""
+
+WAITING: Final = """
+    SELECT sum(segments) FROM (
+        SELECT segments FROM messages INDEXED BY messages_ready
+        WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
+        LIMIT ?
+    )
+"""
+
+LEASE: Final = f"""
+    UPDATE messages SET status = 'sending', phone = ?, sim_slot = ?, sim = ?,
+        attempts = attempts + 1, pushed_at = ?, acked_at = NULL
+    WHERE id = ? AND status = 'queued' AND held_until IS NULL
+    RETURNING {SELECTED}
+"""  # noqa: S608 - constants
+
+UNSETTLED: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
+    WHERE status = 'sending' AND phone = ? ORDER BY id
+"""  # noqa: S608 - constants
+
+RELEASE: Final = """
+    UPDATE messages SET held_until = NULL WHERE id IN (
+        SELECT id FROM messages INDEXED BY messages_held
+        WHERE status = 'queued' AND held_until IS NOT NULL AND held_until <= ?
+        ORDER BY held_until LIMIT ?
+    ) RETURNING org
+"""
+
+NEXT_HELD: Final = """
+    SELECT held_until FROM messages INDEXED BY messages_held
+    WHERE status = 'queued' AND held_until IS NOT NULL ORDER BY held_until LIMIT 1
+"""
+
+EXPIRED: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring
+    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL AND expires_at <= ?
+    ORDER BY expires_at LIMIT ?
+"""  # noqa: S608 - constants
+
+NEXT_EXPIRY: Final = """
+    SELECT expires_at FROM messages INDEXED BY messages_expiring
+    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL
+    ORDER BY expires_at LIMIT 1
+"""
+
+OVERDUE: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
+    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) < ?
+    ORDER BY coalesce(acked_at, pushed_at) LIMIT ?
+"""  # noqa: S608 - constants
+
+OLDEST_PUSH: Final = """
+    SELECT coalesce(acked_at, pushed_at) FROM messages INDEXED BY messages_pushed
+    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) IS NOT NULL
+    ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
+"""
+
+_UNINDEXED = """
+    SELECT id, org, direction, address, body FROM messages WHERE id > ? ORDER BY id LIMIT ?
+"""
+
+_OF_ORG = """
+    SELECT id, org, direction, address, body, status FROM messages INDEXED BY messages_by_org
+    WHERE org = ? LIMIT ?
+"""
+
+_UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
+
+
+class Messages:
+    """The rows of `messages`, their index of words and their counts by status.
+
+    Counts are gathered in `changes` while operations run and written by `settle` once for
+    all of them; the index follows behind (see `index`). Both are the writer's business.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._pages = Pages(connection)
+        self.changes: list[tuple[str, int]] = []
+        """Statuses that gained (+1) or lost (-1) a message since the last `settle`."""
+        self.unindexed = 0
+        """About how many messages the index of words lacks; never fewer than it does."""
+
+    # -- storing
+
+    def insert(self, new: NewMessage) -> int:
+        """Stores an outbound message; its id. One that is `sending` counts as pushed now."""
+        pushed = new.status == "sending"
+        cursor = self._connection.execute(
+            _INSERT,
+            (
+                new.org,
+                new.address,
+                new.body,
+                new.status,
+                new.created_at,
+                new.phone,
+                new.wish,
+                new.sim_slot,
+                new.sim,
+                new.segments,
+                new.provider,
+                media(new.media_urls),
+                new.priority,
+                new.held_until,
+                new.expires_at,
+                1 if pushed else 0,
+                new.created_at if pushed else None,
+                new.on_uncertain,
+                new.resend_of,
+            ),
+        )
+        return self._stored(cursor, new.status)
+
+    def insert_inbound(self, new: NewInbound) -> int | None:
+        """Stores a received message; its id, or `None` if its fingerprint is there already."""
+        cursor = self._connection.execute(
+            _INSERT_INBOUND,
+            (
+                new.org,
+                new.address,
+                new.body,
+                new.created_at,
+                new.phone,
+                new.sim_slot,
+                new.sim,
+                new.date,
+                new.segments,
+                new.provider,
+                media(new.media_urls),
+                new.fingerprint,
+            ),
+        )
+        if cursor.rowcount == 0:
+            return None
+        return self._stored(cursor, "received")
+
+    def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
+        """The id of the received message that has this fingerprint."""
+        row = self._connection.execute(_BY_FINGERPRINT, (org, fingerprint)).fetchone()
+        return None if row is None else int(row[0])
+
+    # -- reading
+
+    def find(self, org: int, id: int) -> Message | None:  # noqa: A002 - the record's name for it
+        """The message of this id, if it is the org's."""
+        if not 0 < id <= MAX_ID:
+            return None
+        row = self._connection.execute(_FIND, (id, org)).fetchone()
+        return None if row is None else message(row)
+
+    def page(self, org: int, query: PageQuery) -> list[Message]:
+        """A page of the org's messages, ascending by id.
+
+        With `since_id` the first `limit` after it, so that a poller misses nothing; else the
+        newest `limit`, below `before_id` if that is given.
+        """
+        return self._pages.page(org, query)
+
+    def count_by_status(self) -> dict[str, int]:
+        """How many messages there are of each status, over all orgs, as of the last commit."""
+        return dict(self._connection.execute("SELECT status, n FROM tallies WHERE n <> 0"))
+
+    # -- the way through the queue
+
+    def set(self, id: int, **columns: object) -> None:  # noqa: A002
+        """Changes the named columns of a message.
+
+        Raises:
+            ValueError: One of the names is no column that may change.
+        """
+        names = tuple(columns)
+        sql = _update(names)
+        status = columns.get("status")
+        if status is not None:
+            row = self._connection.execute(
+                "SELECT status FROM messages WHERE id = ?", (id,)
+            ).fetchone()
+            if row is not None and row[0] != status:
+                self.changes += ((row[0], -1), (str(status), 1))
+        self._connection.execute(sql, (*columns.values(), id))
+
+    def candidates(self, org: int, *, phone: int | None, wish: str, limit: int) -> list[Candidate]:
+        """The messages that may leave now for this phone (or none) and wish, first things first."""
+        rows = self._connection.execute(CANDIDATES, (org, wish, phone, limit))
+        return [Candidate(id=row[0], segments=row[1], attempts=row[2]) for row in rows]
+
+    def waiting_segments(self, org: int, *, phone: int | None, wish: str, cap: int) -> int:
+        """The segments that `candidates` would hand out in all, counted no further than *cap*."""
+        # Each message has a segment at least, so `cap` rows are enough to reach the cap.
+        (total,) = self._connection.execute(WAITING, (org, wish, phone, cap)).fetchone()
+        return min(total or 0, cap)
+
+    def lease(
+        self,
+        id: int,  # noqa: A002
+        *,
+        phone: int,
+        sim_slot: int | None,
+        sim: str | None,
+        now: int,
+    ) -> Message | None:
+        """Turns a queued message to `sending`, for one more attempt by this phone and SIM.
+
+        `None` if it isn't queued any more, or held.
+        """
+        rows = self._connection.execute(LEASE, (phone, sim_slot, sim, now, id)).fetchall()
+        if not rows:
+            return None
+        self.changes += (("queued", -1), ("sending", 1))
+        return message(rows[0])
+
+    def unsettled(self, phone: int) -> list[Message]:
+        """The messages that were pushed to this phone and have no result, by id."""
+        return [message(row) for row in self._connection.execute(UNSETTLED, (phone,))]
+
+    # -- what is due
+
+    def release_held(self, now: int, limit: int) -> AbstractSet[int]:
+        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of."""
+        return {org for (org,) in self._connection.execute(RELEASE, (now, limit)).fetchall()}
+
+    def next_held(self) -> int | None:
+        """When the next held message is due (ms)."""
+        return self._first(NEXT_HELD)
+
+    def next_expiry(self) -> int | None:
+        """When the next unsent message expires (ms)."""
+        return self._first(NEXT_EXPIRY)
+
+    def oldest_push(self) -> int | None:
+        """When the message was acked, or else pushed, that has waited longest for its result."""
+        return self._first(OLDEST_PUSH)
+
+    def expired(self, now: int, limit: int) -> list[Message]:
+        """Unsent messages whose time has run out, the earliest first."""
+        return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
+
+    def overdue(self, pushed_before: int, limit: int) -> list[Message]:
+        """Messages without a result, acked or else pushed before a time, the longest first."""
+        return [message(row) for row in self._connection.execute(OVERDUE, (pushed_before, limit))]
+
+    # -- chores of the writer
+
+    def settle(self) -> None:
+        """Writes the counts of what has changed. Part of every commit."""
+        if not self.changes:
+            return
+        sums: Counter[str] = Counter()
+        for status, change in self.changes:
+            sums[status] += change
+        self._connection.executemany(
+            "INSERT INTO tallies VALUES (?, ?)"
+            " ON CONFLICT (status) DO UPDATE SET n = n + excluded.n",
+            [item for item in sums.items() if item[1]],
+        )
+        self.changes.clear()
+
+    def index(self, limit: int) -> int:
+        """Adds the *limit* oldest messages that the index of words lacks; how many there were.
+
+        Fewer than *limit* means that the index is complete.
+        """
+        upto = self._pages.indexed()
+        rows = self._connection.execute(_UNINDEXED, (upto, limit)).fetchall()
+        if rows:
+            self._connection.executemany(
+                "INSERT INTO words (rowid, tokens) VALUES (?, ?)",
+                [(row[0], search.document(*row)) for row in rows],
+            )
+            self._connection.execute(
+                "UPDATE marks SET value = ? WHERE name = 'indexed'", (rows[-1][0],)
+            )
+        return len(rows)
+
+    def drop(self, org: int, limit: int) -> bool:
+        """Deletes up to *limit* messages of a removed org, words included; whether that was all."""
+        rows = self._connection.execute(_OF_ORG, (org, limit)).fetchall()
+        upto = self._pages.indexed()
+        self._connection.executemany(
+            _UNINDEX, [(row[0], search.document(*row[:5])) for row in rows if row[0] <= upto]
+        )
+        self._connection.executemany("DELETE FROM messages WHERE id = ?", [row[:1] for row in rows])
+        self.changes += ((row[5], -1) for row in rows)
+        return len(rows) < limit
+
+    def _stored(self, cursor: sqlite3.Cursor, status: str) -> int:
+        assert cursor.lastrowid is not None, "an INSERT of one row"  # noqa: S101
+        self.changes.append((status, 1))
+        self.unindexed += 1
+        return cursor.lastrowid
+
+    def _first(self, sql: str) -> int | None:
+        row = self._connection.execute(sql).fetchone()
+        return None if row is None else int(row[0])
+
+
+@lru_cache(maxsize=256)
+def _update(names: tuple[str, ...]) -> str:
+    unknown = sorted(set(names) - SETTABLE)
+    if unknown or not names:
+        raise ValueError(f"not columns of a message that may be set: {', '.join(unknown)}")
+    changes = ", ".join(f"{name} = ?" for name in names)
+    return f"UPDATE messages SET {changes} WHERE id = ?"  # noqa: S608 - names were checked

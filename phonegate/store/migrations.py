@@ -1,0 +1,202 @@
+"""The schema, as numbered steps from an empty file to today's.
+
+A step is never edited once released; a change is a new step. `PRAGMA user_version` says how
+many have run, `PRAGMA application_id` that the file is ours.
+
+Notes on the first step:
+
+- Every table is STRICT: a wrong type is an error at once, not a surprise on another machine.
+- `id` is AUTOINCREMENT where an id once given out must never name another row.
+- An org whose `name` is NULL has been removed; its rows are being cleared away in slices.
+- The four `messages_by_*` indexes that end in `direction` give any page in id order: SQLite
+  appends the rowid to every key, and a page of both directions is a merge of two ranges.
+- The partial indexes are the queues. Finished messages are in none of them.
+- `tallies` counts messages by status, so that nobody counts ten million rows.
+- `words` is contentless: bodies are stored once. Messages above the mark `indexed` are not in
+  it yet; the writer adds them in groups, which costs a third of adding each with its commit.
+"""
+
+import sqlite3
+from typing import Final
+
+APPLICATION_ID: Final = 0x70686774
+"""`phgt` in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html)."""
+
+_FIRST: Final = (
+    """
+    CREATE TABLE orgs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT UNIQUE,
+        secret_hash TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        segments_per_minute INTEGER
+    ) STRICT
+    """,
+    "CREATE INDEX orgs_removed ON orgs (id) WHERE name IS NULL",
+    """
+    CREATE TABLE api_keys (
+        id TEXT PRIMARY KEY,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER
+    ) STRICT
+    """,
+    "CREATE INDEX api_keys_by_org ON api_keys (org, created_at, id)",
+    """
+    CREATE TABLE phones (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        device_id TEXT,
+        name TEXT,
+        model TEXT,
+        app TEXT,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX phones_by_device ON phones (org, device_id)",
+    """
+    CREATE TABLE sims (
+        phone INTEGER NOT NULL REFERENCES phones (id) ON DELETE CASCADE,
+        slot INTEGER NOT NULL,
+        org INTEGER NOT NULL,
+        number TEXT,
+        carrier TEXT,
+        PRIMARY KEY (phone, slot)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX sims_by_org ON sims (org, phone, slot)",
+    "CREATE INDEX sims_by_number ON sims (org, number) WHERE number IS NOT NULL",
+    """
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
+        address TEXT NOT NULL,
+        body TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        phone INTEGER,
+        wish TEXT NOT NULL DEFAULT '',
+        sim_slot INTEGER,
+        sim TEXT,
+        date INTEGER,
+        sent_at INTEGER,
+        delivered_at INTEGER,
+        error TEXT,
+        segments INTEGER,
+        provider TEXT NOT NULL,
+        media_urls TEXT,
+        priority INTEGER NOT NULL DEFAULT 0,
+        held_until INTEGER,
+        expires_at INTEGER,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        pushed_at INTEGER,
+        acked_at INTEGER,
+        on_uncertain TEXT NOT NULL DEFAULT 'hold',
+        resend_of INTEGER,
+        fingerprint BLOB
+    ) STRICT
+    """,
+    "CREATE INDEX messages_by_org ON messages (org, direction)",
+    "CREATE INDEX messages_by_status ON messages (org, status)",
+    "CREATE INDEX messages_by_address ON messages (org, address, direction)",
+    """
+    CREATE INDEX messages_by_sim ON messages (org, sim, direction)
+    WHERE sim IS NOT NULL
+    """,
+    """
+    CREATE INDEX messages_by_slot ON messages (org, sim_slot, direction)
+    WHERE sim_slot IS NOT NULL
+    """,
+    """
+    CREATE UNIQUE INDEX messages_by_fingerprint ON messages (org, fingerprint)
+    WHERE fingerprint IS NOT NULL
+    """,
+    """
+    CREATE INDEX messages_ready
+    ON messages (org, wish, phone, priority DESC, id, segments, attempts)
+    WHERE status = 'queued' AND held_until IS NULL
+    """,
+    """
+    CREATE INDEX messages_held ON messages (held_until)
+    WHERE status = 'queued' AND held_until IS NOT NULL
+    """,
+    """
+    CREATE INDEX messages_expiring ON messages (expires_at)
+    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL
+    """,
+    "CREATE INDEX messages_unsettled ON messages (phone) WHERE status = 'sending'",
+    """
+    CREATE INDEX messages_pushed ON messages (coalesce(acked_at, pushed_at))
+    WHERE status = 'sending'
+    """,
+    """
+    CREATE TABLE replies (
+        id INTEGER PRIMARY KEY,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        route TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        status INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX replies_by_key ON replies (org, route, key)",
+    "CREATE INDEX replies_by_age ON replies (created_at)",
+    """
+    CREATE TABLE tallies (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO marks VALUES ('indexed', 0)",
+    # No positions and no sizes: a search asks which messages hold all of its words, no more.
+    # The `ascii` tokenizer cuts at ASCII punctuation only, and store/search.py leaves none.
+    """
+    CREATE VIRTUAL TABLE words
+    USING fts5(tokens, content='', detail=none, columnsize=0, tokenize='ascii')
+    """,
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+"""Step n brings a file from version n to n + 1."""
+
+VERSION: Final = len(STEPS)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The number of steps that have run on this file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(
+    connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] | None = None
+) -> bool:
+    """Runs the steps that this file lacks, all or none; whether there were any.
+
+    Raises:
+        sqlite3.Error: A step failed; the file is as it was.
+    """
+    steps = STEPS if steps is None else steps
+    done = version(connection)
+    if done >= len(steps):
+        return False
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps[done:]:
+            for statement in step:
+                connection.execute(statement)
+        # PRAGMA takes no parameters; both are our own integers.
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return True

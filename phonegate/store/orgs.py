@@ -1,0 +1,114 @@
+"""Orgs: the tenants, and the removal of everything that one owned."""
+
+import sqlite3
+from typing import Any
+
+from phonegate.store.errors import NameTaken
+from phonegate.store.records import Org
+
+_COLUMNS = "id, name, secret_hash, created_at, segments_per_minute"
+
+
+class Orgs:
+    """The rows of `orgs`. A removed org is in no answer from that moment on."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.removed = True
+        """Whether removed orgs may be waiting to be cleared away; true until looked."""
+
+    def get(self, name: str) -> Org | None:
+        """The org of this name; letter case counts."""
+        row = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM orgs WHERE name = ?",  # noqa: S608 - a constant
+            (name,),
+        ).fetchone()
+        return None if row is None else _org(row)
+
+    def by_id(self, org: int) -> Org | None:
+        """The org of this id, unless it was removed."""
+        row = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM orgs WHERE id = ? AND name IS NOT NULL",  # noqa: S608
+            (org,),
+        ).fetchone()
+        return None if row is None else _org(row)
+
+    def all(self) -> list[Org]:
+        """Every org, by name."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM orgs WHERE name IS NOT NULL ORDER BY name"  # noqa: S608
+        )
+        return [_org(row) for row in rows]
+
+    def add(self, name: str, secret_hash: str, now: int) -> Org:
+        """Creates an org.
+
+        Raises:
+            NameTaken: There is one of this name; nothing was changed.
+        """
+        cursor = self._connection.execute(
+            "INSERT INTO orgs (name, secret_hash, created_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO NOTHING",
+            (name, secret_hash, now),
+        )
+        if cursor.rowcount == 0 or cursor.lastrowid is None:
+            raise NameTaken(name)
+        return Org(id=cursor.lastrowid, name=name, secret_hash=secret_hash, created_at=now)
+
+    def rotate(self, name: str, secret_hash: str) -> bool:
+        """Gives an org another secret; whether there is such an org."""
+        cursor = self._connection.execute(
+            "UPDATE orgs SET secret_hash = ? WHERE name = ?", (secret_hash, name)
+        )
+        return cursor.rowcount == 1
+
+    def set_pacing(self, name: str, segments_per_minute: int | None) -> bool:
+        """Sets how many segments a minute each SIM of the org may send; whether there is one.
+
+        `None` goes back to the gateway's setting, 0 is no limit.
+        """
+        cursor = self._connection.execute(
+            "UPDATE orgs SET segments_per_minute = ? WHERE name = ?", (segments_per_minute, name)
+        )
+        return cursor.rowcount == 1
+
+    def remove(self, name: str) -> bool:
+        """Removes an org with all it owns; whether there was such an org.
+
+        The org, its secret, keys and phones are gone with the commit, and the name is free.
+        Messages may be millions: the writer clears them away afterwards in slices (see
+        `doomed`), so that no other org waits for them. A restart goes on with it.
+        """
+        row = self._connection.execute("SELECT id FROM orgs WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return False
+        (org,) = row
+        self._connection.execute(
+            "UPDATE orgs SET name = NULL, secret_hash = '' WHERE id = ?", (org,)
+        )
+        self._connection.execute("DELETE FROM api_keys WHERE org = ?", (org,))
+        self._connection.execute("DELETE FROM phones WHERE org = ?", (org,))
+        self.removed = True
+        return True
+
+    def doomed(self) -> int | None:
+        """The id of a removed org that still has rows, or at least its own."""
+        row = self._connection.execute(
+            "SELECT id FROM orgs WHERE name IS NULL ORDER BY id LIMIT 1"
+        ).fetchone()
+        self.removed = row is not None
+        return None if row is None else int(row[0])
+
+    def forget(self, org: int) -> None:
+        """Deletes the last of a removed org, once its messages are gone."""
+        self._connection.execute("DELETE FROM orgs WHERE id = ? AND name IS NULL", (org,))
+
+
+def _org(row: tuple[Any, ...]) -> Org:
+    return Org(
+        id=row[0],
+        name=row[1],
+        secret_hash=row[2],
+        created_at=row[3],
+        segments_per_minute=row[4],
+    )

@@ -1,0 +1,250 @@
+"""Pages of messages: any filter, in the order of ids, without sorting and without counting.
+
+A page reads one index from where the reader stands and stops when it is full, so it costs the
+same however much is stored. The indexes end in `direction` (SQLite appends the rowid); a page
+of both directions is the merge of two ranges, which SQLite does as it goes ("MERGE (UNION
+ALL)" in its plans). Filters that the chosen index does not hold are checked row by row:
+
+- an address is nearly always the rarest thing, so it comes first;
+- then the SIM, unless a status is asked for that few messages have or have for long;
+- then the status, then the direction.
+
+Indexes are named in the SQL: SQLite keeps no statistics here, and a plan that changed with
+the data would be a page that is slow some day.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import attrs
+
+from phonegate.store import search
+from phonegate.store.records import Message, PageQuery
+from phonegate.store.rows import MAX_ID, SELECTED, message
+
+_COMMON: Final = frozenset({"received", "sent", "delivered"})
+"""Statuses that messages end in as a rule: an org's history is made of them."""
+
+_MAX_SLOT_DIGITS: Final = 2
+"""`sim` is a slot up to here, beyond it a number: the shortest short codes have three digits."""
+
+_TAIL: Final = 1_000_000
+"""More than the index of words can ever be behind; the writer keeps it below some thousands."""
+
+
+@attrs.frozen
+class Shape:
+    """What of a page's SQL depends on the query: which filters there are, never their values."""
+
+    index: str
+    keys: tuple[str, ...]
+    directions: tuple[str, ...]
+    """The ranges to merge; empty for the index that doesn't end in `direction`."""
+    checks: tuple[str, ...]
+    since: bool
+    before: bool
+    only_id: bool = False
+
+
+class Pages:
+    """Reads pages over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def page(self, org: int, query: PageQuery) -> list[Message]:
+        """See `Messages.page`."""
+        if query.search is None:
+            return [message(row) for row in self._rows(org, query)]
+        asked = search.terms(query.search)
+        if asked is None:
+            return []
+        if query.since_id is None:
+            found = list(self._newest_first(org, query, asked))
+            return found[::-1]
+        return list(self._oldest_first(org, query, asked))
+
+    def indexed(self) -> int:
+        """The id up to which the index of words is complete."""
+        row = self._connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()
+        return int(row[0])
+
+    def _rows(self, org: int, query: PageQuery, *, only_id: bool = False) -> list[Any]:
+        found = shape(query, only_id=only_id)
+        if found is None or query.limit <= 0:
+            return []
+        try:
+            rows = self._connection.execute(sql(found), values(org, query)).fetchall()
+        except UnicodeEncodeError:
+            return []  # A lone surrogate, which no stored text can hold.
+        if query.since_id is None:
+            rows.reverse()
+        return rows
+
+    def _newest_first(self, org: int, query: PageQuery, asked: Any) -> Iterator[Message]:
+        left = query.limit
+        upto = self.indexed()
+        for found in reversed(self._tail(org, query, asked, upto)):
+            if left <= 0:
+                return
+            left -= 1
+            yield found
+        before = min(upto + 1, MAX_ID if query.before_id is None else query.before_id)
+        while left > 0:
+            # Where the org, or the address or SIM sought in it, has nothing, there is nothing
+            # to search: this steps over what others have stored meanwhile.
+            newest = self._rows(org, attrs.evolve(query, before_id=before, limit=1), only_id=True)
+            if not newest:
+                return
+            number = search.bucket(newest[0][0])
+            first = number << search.BUCKET_BITS
+            bounds = attrs.evolve(query, since_id=first - 1, before_id=before, limit=left)
+            for row in self._matching(org, bounds, asked, number, newest=True):
+                left -= 1
+                yield message(row)
+            before = first
+
+    def _oldest_first(self, org: int, query: PageQuery, asked: Any) -> Iterator[Message]:
+        left = query.limit
+        upto = self.indexed()
+        since = max(query.since_id or 0, 0)
+        before = min(upto + 1, MAX_ID if query.before_id is None else query.before_id)
+        while left > 0:
+            oldest = self._rows(
+                org, attrs.evolve(query, since_id=since, before_id=before, limit=1), only_id=True
+            )
+            if not oldest:
+                break
+            number = search.bucket(oldest[0][0])
+            last = ((number + 1) << search.BUCKET_BITS) - 1
+            bounds = attrs.evolve(
+                query, since_id=since, before_id=min(before, last + 1), limit=left
+            )
+            for row in self._matching(org, bounds, asked, number, newest=False):
+                left -= 1
+                yield message(row)
+            since = last
+        for found in self._tail(org, query, asked, upto):
+            if left <= 0:
+                return
+            left -= 1
+            yield found
+
+    def _tail(self, org: int, query: PageQuery, asked: Any, upto: int) -> list[Message]:
+        """The matches among the few messages that the index lacks yet."""
+        since = upto if query.since_id is None else max(upto, query.since_id)
+        rows = self._rows(org, attrs.evolve(query, since_id=since, limit=_TAIL))
+        return [found for found in map(message, rows) if search.matches(found.body, asked)]
+
+    def _matching(
+        self, org: int, query: PageQuery, asked: Any, number: int, *, newest: bool
+    ) -> list[Any]:
+        found = shape(query)
+        if found is None:
+            return []
+        direction = found.directions[0] if len(found.directions) == 1 else None
+        expression = search.expression(
+            org, number, asked, direction=direction, address=query.address
+        )
+        return self._connection.execute(
+            search_sql(_checked(query), newest), values(org, query) | {"words": expression}
+        ).fetchall()
+
+
+def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
+    """The index that a page should read, or `None` when no message can be in it."""
+    direction: str | None = query.direction
+    if query.status is not None:
+        implied = "in" if query.status == "received" else "out"
+        if direction not in {None, implied}:
+            return None
+        direction = implied
+    checks = set(_checked(query))
+    keys: tuple[str, ...]
+    if query.address is not None:
+        index, keys = "messages_by_address", ("address",)
+    elif query.sim is not None and (query.status is None or query.status in _COMMON):
+        column = _sim_column(query.sim)
+        index = "messages_by_sim" if column == "sim" else "messages_by_slot"
+        keys = (column,)
+    elif query.status is not None:
+        index, keys = "messages_by_status", ("status",)
+    else:
+        index, keys = "messages_by_org", ()
+    if index == "messages_by_status":
+        directions: tuple[str, ...] = ()
+    else:
+        directions = ("in", "out") if direction is None else (direction,)
+    checks -= {*keys, "direction"}
+    return Shape(
+        index,
+        keys,
+        directions,
+        tuple(sorted(checks)),
+        query.since_id is not None,
+        query.before_id is not None,
+        only_id,
+    )
+
+
+@lru_cache(maxsize=512)
+def sql(form: Shape) -> str:
+    """The SELECT of a page: newest first, or oldest first when it has a `since_id`."""
+    columns = "id" if form.only_id else SELECTED
+    where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
+    if form.since:
+        where.append("id > :since_id")
+    if form.before:
+        where.append("id < :before_id")
+    select = f"SELECT {columns} FROM messages INDEXED BY {form.index} WHERE {{}}"  # noqa: S608
+    ranges = [
+        select.format(" AND ".join((*where, f"direction = '{direction}'")))
+        for direction in form.directions
+    ] or [select.format(" AND ".join(where))]
+    order = "ASC" if form.since else "DESC"
+    return f"{' UNION ALL '.join(ranges)} ORDER BY id {order} LIMIT :limit"
+
+
+@lru_cache(maxsize=128)
+def search_sql(checks: tuple[str, ...], newest: bool) -> str:  # noqa: FBT001 - a cache key
+    """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
+    where = "".join(f" AND m.{name} = :{name}" for name in checks)
+    columns = ", ".join(f"m.{name}" for name in SELECTED.split(", "))
+    return (
+        f"SELECT {columns} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
+        " WHERE words MATCH :words AND words.rowid > :since_id AND words.rowid < :before_id"
+        f" AND m.org = :org{where}"
+        f" ORDER BY words.rowid {'DESC' if newest else 'ASC'} LIMIT :limit"
+    )
+
+
+def values(org: int, query: PageQuery) -> dict[str, object]:
+    """What the named parameters of either SELECT stand for."""
+    found: dict[str, object] = {"org": org, "limit": min(query.limit, MAX_ID)}
+    if query.since_id is not None:
+        found["since_id"] = max(min(query.since_id, MAX_ID), -1)
+    if query.before_id is not None:
+        found["before_id"] = max(min(query.before_id, MAX_ID), 0)
+    for name in _checked(query):
+        found[name] = getattr(query, name, None)
+    if query.sim is not None:
+        column = _sim_column(query.sim)
+        found[column] = query.sim if column == "sim" else int(query.sim)
+    return found
+
+
+def _checked(query: PageQuery) -> tuple[str, ...]:
+    """The columns that the query's filters are about."""
+    names = [
+        name for name in ("address", "direction", "status") if getattr(query, name) is not None
+    ]
+    if query.sim is not None:
+        names.append(_sim_column(query.sim))
+    return tuple(names)
+
+
+def _sim_column(sim: str) -> str:
+    is_slot = sim.isascii() and sim.isdigit() and len(sim) <= _MAX_SLOT_DIGITS
+    return "sim_slot" if is_slot else "sim"

@@ -1,0 +1,145 @@
+"""Phones that have connected, and the SIMs that they reported."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from phonegate.store.records import Phone, Sim
+
+_PHONE = "id, org, device_id, name, model, app, first_seen, last_seen"
+_SIM = "slot, number, carrier, phone"
+
+
+class Phones:
+    """The rows of `phones` and `sims`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def connect(
+        self, org: int, device_id: str | None, now: int, *, phone: int | None = None
+    ) -> Phone:
+        """The row of a phone that has just connected, new if need be.
+
+        With a *device_id* it is the row of that device; *phone* may then name the row that the
+        phone had before it told its id, which becomes the device's unless that has one.
+        Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
+        """
+        row = None
+        if device_id is not None:
+            row = self._update(
+                "UPDATE phones SET last_seen = ? WHERE org = ? AND device_id = ?",
+                (now, org, device_id),
+            )
+        if row is None and phone is not None:
+            row = self._update(
+                "UPDATE phones SET last_seen = ?, device_id = ?"
+                " WHERE id = ? AND org = ? AND device_id IS NULL",
+                (now, device_id, phone, org),
+            )
+        if row is None:
+            row = self._update(
+                "INSERT INTO phones (org, device_id, first_seen, last_seen) VALUES (?, ?, ?, ?)",
+                (org, device_id, now, now),
+            )
+        assert row is not None, "an INSERT gives its row or raises"  # noqa: S101
+        return _phone(row)
+
+    def get(self, phone: int) -> Phone | None:
+        """The phone of this id."""
+        row = self._connection.execute(
+            f"SELECT {_PHONE} FROM phones WHERE id = ?",  # noqa: S608 - a constant
+            (phone,),
+        ).fetchone()
+        return None if row is None else _phone(row)
+
+    def anonymous(self, org: int) -> list[Phone]:
+        """The org's phones that never told a device id, oldest first."""
+        rows = self._connection.execute(
+            f"SELECT {_PHONE} FROM phones"  # noqa: S608
+            " WHERE org = ? AND device_id IS NULL ORDER BY id",
+            (org,),
+        )
+        return [_phone(row) for row in rows]
+
+    def describe(
+        self,
+        phone: int,
+        *,
+        name: str | None = None,
+        model: str | None = None,
+        app: str | None = None,
+        now: int,
+    ) -> None:
+        """Notes what a phone says of itself; what it leaves out stays as it was."""
+        self._connection.execute(
+            "UPDATE phones SET name = coalesce(?, name), model = coalesce(?, model),"
+            " app = coalesce(?, app), last_seen = ? WHERE id = ?",
+            (name, model, app, now, phone),
+        )
+
+    def seen(self, phone: int, now: int) -> None:
+        """Notes that the phone was there just now."""
+        self._connection.execute("UPDATE phones SET last_seen = ? WHERE id = ?", (now, phone))
+
+    def report_sims(self, org: int, phone: int, sims: Sequence[Sim], now: int) -> None:
+        """Puts *sims* in place of all that the phone reported before.
+
+        A number belongs to one phone of an org: the one that reported it last. Of two entries
+        for one slot the last counts.
+        """
+        slots = {sim.slot: (sim.slot, sim.number, sim.carrier, phone) for sim in sims}
+        self.seen(phone, now)
+        # Phones report at each reconnect, nearly always the same.
+        if [slots[slot] for slot in sorted(slots)] == self._sims_of(phone):
+            return
+        self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
+        for slot, number, carrier, _ in slots.values():
+            if number is not None:
+                self._connection.execute(
+                    "DELETE FROM sims WHERE org = ? AND number = ? AND phone <> ?",
+                    (org, number, phone),
+                )
+            self._connection.execute(
+                "INSERT INTO sims (phone, slot, org, number, carrier) VALUES (?, ?, ?, ?, ?)",
+                (phone, slot, org, number, carrier),
+            )
+
+    def known_sims(self, org: int) -> list[Sim]:
+        """Every SIM of the org's phones, online or not, by phone and slot."""
+        rows = self._connection.execute(
+            f"SELECT {_SIM} FROM sims WHERE org = ? ORDER BY phone, slot",  # noqa: S608
+            (org,),
+        )
+        return [_sim(row) for row in rows]
+
+    def sims_of(self, phone: int) -> list[Sim]:
+        """The SIMs of one phone, by slot."""
+        return [_sim(row) for row in self._sims_of(phone)]
+
+    def _sims_of(self, phone: int) -> list[tuple[Any, ...]]:
+        return self._connection.execute(
+            f"SELECT {_SIM} FROM sims WHERE phone = ? ORDER BY slot",  # noqa: S608
+            (phone,),
+        ).fetchall()
+
+    def _update(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        rows = self._connection.execute(f"{sql} RETURNING {_PHONE}", values).fetchall()
+        return rows[0] if rows else None
+
+
+def _phone(row: tuple[Any, ...]) -> Phone:
+    return Phone(
+        id=row[0],
+        org=row[1],
+        device_id=row[2],
+        name=row[3],
+        model=row[4],
+        app=row[5],
+        first_seen=row[6],
+        last_seen=row[7],
+    )
+
+
+def _sim(row: tuple[Any, ...]) -> Sim:
+    return Sim(slot=row[0], number=row[1], carrier=row[2], phone=row[3])

@@ -1,0 +1,52 @@
+"""How rows of `messages` become records."""
+
+import json
+from typing import Any, Final
+
+import attrs
+
+from phonegate.store.records import Message
+
+COLUMNS: Final = tuple(field.name for field in attrs.fields(Message))
+SELECTED: Final = ", ".join(COLUMNS)
+"""The columns of a `SELECT` whose rows `message` takes; those of the table bear the same names."""
+
+MAX_ID: Final = 2**63 - 1
+"""The greatest integer that SQLite stores; readers may send any that Python knows."""
+
+
+def message(row: tuple[Any, ...]) -> Message:
+    """The record of a row of `SELECTED` columns. Spelt out: this runs for every row read."""
+    return Message(
+        id=row[0],
+        org=row[1],
+        direction=row[2],
+        address=row[3],
+        body=row[4],
+        status=row[5],
+        created_at=row[6],
+        phone=row[7],
+        wish=row[8],
+        sim_slot=row[9],
+        sim=row[10],
+        date=row[11],
+        sent_at=row[12],
+        delivered_at=row[13],
+        error=row[14],
+        segments=row[15],
+        provider=row[16],
+        media_urls=None if row[17] is None else tuple(json.loads(row[17])),
+        priority=row[18],
+        held_until=row[19],
+        expires_at=row[20],
+        attempts=row[21],
+        pushed_at=row[22],
+        acked_at=row[23],
+        on_uncertain=row[24],
+        resend_of=row[25],
+    )
+
+
+def media(urls: tuple[str, ...] | None) -> str | None:
+    """Media URLs as the table keeps them: a JSON array."""
+    return None if urls is None else json.dumps(urls)

@@ -1,0 +1,129 @@
+"""Words of message bodies as the full-text index holds them. Pure.
+
+SQLite's FTS5 only splits what this module gives it at blanks. Cutting words here rather than
+in a tokenizer of SQLite puts the org into every word (`17b0xhello`), and so a search reads
+only the word lists of its own org, prefix searches too, however much the others have stored.
+The number after `b` is the message's bucket: a prefix search must read all the lists of a
+bucket before it knows the first match, so the bucket's size bounds what any search costs.
+
+Folding follows the spirit of FTS5's `unicode61 remove_diacritics 2`: case and the accents of
+Latin, Greek and Cyrillic letters don't count. Marks that carry meaning in other scripts stay
+part of their word; scripts that put no blanks between words are cut into single characters.
+"""
+
+import unicodedata
+import zlib
+
+BUCKET_BITS = 17
+"""131,072 ids a bucket: a prefix found in all of them costs some 10 ms, and ten million
+messages are 76 buckets, so that a word found nowhere costs a few ms."""
+
+MAX_WORD = 64
+"""Characters of a word that count: an address or a key in base64 is longer, and rarely sought."""
+
+MAX_TERMS = 32
+"""Words of a search that count. Each costs one walk over a word list."""
+
+_KEPT_IN_MEMORY = 8192
+"""Code points whose fate is remembered (0.1 KiB each): more than any one language uses, and a
+bound against bodies that go through all 1.1 million."""
+
+_COMBINING_ACCENTS = range(0x300, 0x370)
+_UNSPACED = (
+    range(0x0E00, 0x0F00),  # Thai, Lao
+    range(0x1000, 0x10A0),  # Myanmar
+    range(0x1780, 0x1800),  # Khmer
+    range(0x3040, 0x3100),  # Hiragana, Katakana
+    range(0x3400, 0xA000),  # Han
+    range(0xF900, 0xFB00),  # Han, compatibility
+    range(0x20000, 0x32000),  # Han, supplementary
+)
+
+
+class _Fold(dict[int, str]):
+    """What `str.translate` puts in a character's place, worked out when first needed."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if code in _COMBINING_ACCENTS:
+            folded = ""
+        elif unicodedata.category(char)[0] not in "LNM":
+            folded = " "
+        elif any(code in script for script in _UNSPACED):
+            folded = f" {char} "
+        else:
+            folded = char
+        if len(self) < _KEPT_IN_MEMORY:
+            self[code] = folded
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def words(text: str) -> list[str]:
+    """The words of *text*, folded, in order, repeats included."""
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return [word[:MAX_WORD] for word in folded.translate(_FOLD).split()]
+
+
+def terms(text: str) -> tuple[tuple[str, ...], str] | None:
+    """What a search asks for: whole words and the prefix of one more; `None` if it has no word."""
+    wanted = words(text)[:MAX_TERMS]
+    if not wanted:
+        return None
+    return tuple(dict.fromkeys(wanted[:-1])), wanted[-1]
+
+
+def matches(body: str, asked: tuple[tuple[str, ...], str]) -> bool:
+    """Whether a body has every word asked for. The index gives the same answer, faster."""
+    whole, prefix = asked
+    present = set(words(body))
+    return present.issuperset(whole) and any(word.startswith(prefix) for word in present)
+
+
+def bucket(message: int) -> int:
+    """The bucket of a message's id."""
+    return message >> BUCKET_BITS
+
+
+def document(message: int, org: int, direction: str, address: str, body: str) -> str:
+    """A message as the index stores it: its words, its direction and its address, as tokens.
+
+    Must give the same for a message as long as that is stored: it is needed again to take the
+    message out of the index.
+    """
+    scope = _scope(org, bucket(message))
+    tokens = [f"{scope}x{word}" for word in dict.fromkeys(words(body))]
+    return " ".join((*tokens, f"{scope}d{direction}", _address(scope, address)))
+
+
+def expression(
+    org: int,
+    number: int,
+    asked: tuple[tuple[str, ...], str],
+    *,
+    direction: str | None,
+    address: str | None,
+) -> str:
+    """The FTS5 expression for one bucket. Tokens hold no quote, so nothing in it needs escaping."""
+    scope = _scope(org, number)
+    whole, prefix = asked
+    tokens = [f'"{scope}x{word}"' for word in whole]
+    if direction is not None:
+        tokens.append(f'"{scope}d{direction}"')
+    if address is not None:
+        tokens.append(f'"{_address(scope, address)}"')
+    return " AND ".join((*tokens, f'"{scope}x{prefix}"*'))
+
+
+def _scope(org: int, number: int) -> str:
+    return f"{org}b{number}"
+
+
+def _address(scope: str, address: str) -> str:
+    # A checksum is enough: readers compare the address itself as well.
+    return f"{scope}a{zlib.crc32(address.encode()):08x}"

@@ -1,0 +1,265 @@
+"""The one writer: everything that waits goes into one transaction, answered after its commit.
+
+A commit costs a flush of the disk, which takes the time of hundreds of inserts; writers that
+arrive while one is under way share the next. Each operation has its own savepoint, so that
+one that fails is undone alone.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import trio
+
+from phonegate import log
+from phonegate.store.errors import StorageUnavailable, StoreClosed
+from phonegate.store.failures import of_storage, translated
+from phonegate.store.tables import Tables
+
+T = TypeVar("T")
+
+MAX_WAITING: Final = 1024
+"""Operations that may wait for the writer; more wait in line to wait. Four full batches: deep
+enough that the writer never idles under load, and a bound on memory."""
+
+MAX_BATCH: Final = 256
+"""Operations of one commit. Beyond it a flush is a small part of the cost already (47,000
+inserts a second with 256 a commit, 25,000 with 32), and only the latency would grow."""
+
+BATCH_SECONDS: Final = 0.05
+"""A batch is committed once its operations have run this long: one operation may store 500
+messages, and nobody should wait for 256 of those."""
+
+INDEX_AT: Final = 500
+"""Messages missing in the index of words that are reason enough to add them under load.
+Added in such groups they cost a third; a search looks through the missing ones itself."""
+
+INDEX_AT_ONCE: Final = 1000
+"""Messages added to the index in one go: 20 ms, which is what others may have to wait."""
+
+IDLE_SECONDS: Final = 0.1
+"""With chores to do, the writer waits this long for operations before it does them."""
+
+_log = log.get("store")
+
+
+class _Order:
+    """An operation that waits, and what came of it."""
+
+    __slots__ = ("done", "error", "op", "result")
+
+    def __init__(self, op: Callable[[Tables], Any]) -> None:
+        self.op = op
+        self.done = trio.Event()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+
+class Writer:
+    """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tables = Tables(connection)
+        # Until looked: what the last run left undone.
+        self._tables.messages.unindexed = INDEX_AT
+        self._send, self._receive = trio.open_memory_channel[_Order](MAX_WAITING)
+        self._left: list[_Order] = []
+        # A thread of the writer's own: trio's default limit of 40 is shared with DNS look-ups.
+        self._thread = trio.CapacityLimiter(1)
+        self._failing = False
+        self.running = False
+
+    async def write(self, op: Callable[[Tables], T]) -> T:
+        """See `Database.write`."""
+        order = _Order(op)
+        try:
+            await self._send.send(order)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            raise StoreClosed from None
+        await order.done.wait()
+        if order.error is not None:
+            try:
+                raise order.error
+            finally:
+                del order  # Breaks the cycle of the error, its traceback and this frame.
+        result: T = order.result
+        return result
+
+    def stop(self) -> None:
+        """Takes no more operations; `run` ends when those that wait are done."""
+        self._send.close()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serves until `stop` was called and nothing waits.
+
+        Cancelled, it answers everyone who waits with `StoreClosed`; what a commit under way
+        still brings in is answered as ever.
+        """
+        self.running = True
+        batch: list[_Order] = []
+        rounds = 0
+        try:
+            task_status.started()
+            while True:
+                batch = await self._next_batch()
+                if batch:
+                    ran = await trio.to_thread.run_sync(self._commit, batch, limiter=self._thread)
+                    for order in batch[:ran]:
+                        order.done.set()
+                    self._left.extend(batch[ran:])
+                    self._note(batch[:ran])
+                rounds += 1
+                # Under load chores get a turn now and then, else whenever nothing waits.
+                if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
+                    await trio.to_thread.run_sync(self._do_chores, limiter=self._thread)
+        except trio.EndOfChannel:
+            pass
+        finally:
+            self.running = False
+            # In this order: who waits in line is sent away before the line is emptied.
+            self._send.close()
+            with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
+                while True:
+                    self._left.append(self._receive.receive_nowait())
+            self._receive.close()
+            self._refuse([*batch, *self._left])
+
+    async def _next_batch(self) -> list[_Order]:
+        """What waits: something, unless there are chores to do and nothing came for a while."""
+        batch, self._left = self._left, []
+        self._take_waiting(batch)
+        if batch:
+            return batch
+        messages, orgs = self._tables.messages, self._tables.orgs
+        if self._failing or not (messages.unindexed or orgs.removed):
+            batch.append(await self._receive.receive())
+        elif not orgs.removed:
+            with trio.move_on_after(IDLE_SECONDS):
+                batch.append(await self._receive.receive())
+        self._take_waiting(batch)
+        return batch
+
+    def _take_waiting(self, batch: list[_Order]) -> None:
+        try:
+            while len(batch) < MAX_BATCH:
+                batch.append(self._receive.receive_nowait())
+        except trio.WouldBlock:
+            pass
+        except trio.EndOfChannel:
+            if not batch:
+                raise
+
+    def _chores_due(self, *, idle: bool, turn: bool) -> bool:
+        if self._failing:
+            return False
+        if self._tables.messages.unindexed >= INDEX_AT:
+            return True
+        return (idle and self._tables.messages.unindexed > 0) or (
+            (idle or turn) and self._tables.orgs.removed
+        )
+
+    def _note(self, ran: Sequence[_Order]) -> None:
+        """Says once that the storage fails, and once that it is back."""
+        failed = next((o.error for o in ran if isinstance(o.error, StorageUnavailable)), None)
+        if failed is not None and not self._failing:
+            _log.error("storage_unavailable", reason=failed.reason)
+        if failed is None and self._failing:
+            _log.info("storage_recovered")
+        self._failing = failed is not None
+
+    def _refuse(self, orders: Sequence[_Order]) -> None:
+        for order in orders:
+            if not order.done.is_set():
+                order.error = StoreClosed()
+                order.done.set()
+
+    # -- in the writer's thread
+
+    def _commit(self, batch: Sequence[_Order]) -> int:
+        """Runs operations in one transaction and commits it; how many of *batch* it took."""
+        ran = 0
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            until = time.perf_counter() + BATCH_SECONDS
+            for order in batch:
+                ran += 1
+                self._attempt(order)
+                if time.perf_counter() > until:
+                    break
+            self._tables.messages.settle()
+            self._connection.execute("COMMIT")
+        except _TransactionLost as lost:
+            return self._undo(batch, lost.cause)
+        except (sqlite3.Error, MemoryError) as error:
+            return self._undo(batch, error)
+        return ran
+
+    def _attempt(self, order: _Order) -> None:
+        changes = self._tables.messages.changes
+        mark = len(changes)
+        self._connection.execute("SAVEPOINT op")
+        try:
+            order.result = order.op(self._tables)
+        except Exception as error:
+            # A full disk can roll back the whole transaction, with what others did in it.
+            if of_storage(error) or not self._connection.in_transaction:
+                raise _TransactionLost(error) from error
+            self._connection.execute("ROLLBACK TO op")
+            del changes[mark:]
+            order.error = translated(error)
+        if not self._connection.in_transaction:
+            raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
+        self._connection.execute("RELEASE op")
+
+    def _undo(self, batch: Sequence[_Order], error: BaseException) -> int:
+        """Undoes the transaction and tells everyone in it."""
+        self._roll_back()
+        reason = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
+        for order in batch:
+            order.result = None
+            order.error = StorageUnavailable(reason)
+        return len(batch)
+
+    def _roll_back(self) -> None:
+        self._tables.messages.changes.clear()
+        # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
+        # and comes here again.
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _do_chores(self) -> None:
+        """Brings the index of words up to date and clears removed orgs away, one slice of each.
+
+        A failure undoes the slice and leaves it to a later turn: nobody waits for it.
+        """
+        messages, orgs = self._tables.messages, self._tables.orgs
+        try:
+            if messages.unindexed:
+                known = messages.unindexed
+                self._connection.execute("BEGIN IMMEDIATE")
+                added = messages.index(INDEX_AT_ONCE)
+                self._connection.execute("COMMIT")
+                messages.unindexed = 0 if added < INDEX_AT_ONCE else max(known - added, INDEX_AT)
+            if orgs.removed:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._tables.clear_slice()
+                messages.settle()
+                self._connection.execute("COMMIT")
+        except (sqlite3.Error, MemoryError) as error:
+            self._roll_back()
+            # Chores rest until an operation has been committed again.
+            self._failing = True
+            reason = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
+            _log.error("chores_failed", reason=reason)
+
+
+class _TransactionLost(Exception):
+    """An operation met a failure of the storage; nothing of the transaction can be kept."""
+
+    def __init__(self, cause: BaseException) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
