@@ -14,6 +14,8 @@ from typing import Final
 
 import attrs
 
+from phonegate.domain.errors import BadInput, FieldProblem
+
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Base62: passes through URLs, shells and a double-click unharmed."""
 
@@ -85,6 +87,18 @@ def secret_problem(secret: str) -> str | None:
     if secret.startswith(KEY_PREFIX):
         return f"must not begin with {KEY_PREFIX}, as API keys do"
     return None
+
+
+def require_forms(name: str, secret: str) -> None:
+    """Refuses what can't be a new org.
+
+    Raises:
+        BadInput: The form of the name (`org_id`) or the secret (`secret_key`).
+    """
+    found = {"org_id": org_problem(name), "secret_key": secret_problem(secret)}
+    problems = [FieldProblem(field, problem) for field, problem in found.items() if problem]
+    if problems:
+        raise BadInput("; ".join(f"{p.field} {p.problem}" for p in problems) + ".", problems)
 
 
 def make_secret() -> str:

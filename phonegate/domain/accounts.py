@@ -1,0 +1,295 @@
+"""Who is asking: orgs by their secret, API keys by themselves, and how both come and go.
+
+A secret is kept as a slow hash. A right one is remembered in memory, so that it costs its owner
+microseconds from then on; a wrong one costs the guesser a turn at one of two threads and a token
+of `throttle`. An unknown org costs the same work and gets the same answer as a wrong secret.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, TypeVar
+
+import trio
+
+from phonegate import log
+from phonegate.domain.checks import WRONG_CREDENTIAL, Checks
+from phonegate.domain.credentials import (
+    STANDARD_COST,
+    Cost,
+    is_key_like,
+    make_api_key,
+    make_secret,
+    require_forms,
+)
+from phonegate.domain.errors import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    NotFound,
+    Unauthorized,
+)
+from phonegate.domain.principal import SCOPES, Principal, Scope
+from phonegate.domain.remembered import Remembered
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable
+from phonegate.store.records import ApiKey, Org
+from phonegate.store.tables import Tables
+
+__all__ = ["NO_CREDENTIAL", "SCOPES", "WRONG_CREDENTIAL", "Accounts", "Principal", "Scope"]
+
+NO_CREDENTIAL: Final = (
+    "A secret is needed: send it as X-Secret-Key, Authorization: Bearer, "
+    "secret_key in the body, or in the path."
+)
+_TOUCH_MS = 60_000
+"""How often the last use of a key is written down."""
+_TOUCH_DEADLINE_S = 1.0
+"""A busy disk may cost the request that writes it down this long, once a minute."""
+
+_CHANGE_DEADLINE_S = 10.0
+"""A change of credentials is seen through even if its client leaves, but not for ever."""
+
+_KEY_NAME_CHARS = 100
+"""As the route that makes keys says."""
+
+_log = log.get("accounts")
+
+T = TypeVar("T")
+
+
+class Accounts:
+    """Checks credentials, and makes and ends them.
+
+    `on_change`, where set, is called with an org's id after it was removed, its secret
+    rotated, or a key that may manage revoked: what was let in before then must come again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        registration: Literal["open", "closed"] = "open",
+        now_ms: Callable[[], int],
+        cost: Cost = STANDARD_COST,
+    ) -> None:
+        self.on_change: Callable[[int], None] | None = None
+        self._database = database
+        self._now_ms = now_ms
+        self._remembered = Remembered()
+        self._checks = Checks(
+            database,
+            self._remembered,
+            open_registration=registration == "open",
+            now_ms=now_ms,
+            cost=cost,
+        )
+
+    async def authenticate(
+        self,
+        credential: str | None,
+        *,
+        org_name: str | None,
+        address: str,
+        scope: Scope,
+        create: bool = False,
+    ) -> Principal:
+        """Says whom a credential speaks for, if it is right and reaches far enough.
+
+        Args:
+            credential: An org's secret, or an API key, which works wherever a secret does.
+            org_name: The org that the request names; an API key needs none.
+            address: Of the client, to count its failures by.
+            scope: What the request is about to do.
+            create: Whether an org that does not exist is created with this secret, as the first
+                phone or webhook does where registration is open.
+
+        Raises:
+            Unauthorized: No credential, or not a right one of this org.
+            Forbidden: It is right and lacks `scope`.
+            Throttled: Too many failures before it, or too many checks at once.
+            BadInput: The org can't be created by such a name or with such a secret.
+            StoreError: The database can't be asked.
+        """
+        if not credential:
+            raise Unauthorized(NO_CREDENTIAL)
+        by_key = is_key_like(credential)
+        mark = self._remembered.mark(None if by_key else org_name, credential)
+        known = self._remembered.recall(mark, self._now_ms())
+        if known is not None:
+            principal = known.principal
+            if by_key and org_name not in (None, principal.org_name):
+                raise self._checks.failure(address, None)
+        elif by_key:
+            principal = await self._checks.key(credential, mark, org_name, address)
+        else:
+            principal = await self._checks.secret(
+                credential, mark, org_name, address, create=create
+            )
+        if scope not in principal.scopes:
+            raise Forbidden(f"This API key lacks the scope {scope}.")
+        if by_key:
+            await self._touch(mark)
+        return principal
+
+    def is_current(self, principal: Principal) -> bool:
+        """Whether the org's credentials are still those by which this principal was let in.
+
+        For who keeps a principal for long: look again once `on_change` would reach it.
+        """
+        return self._checks.generation(principal.org) == principal.generation
+
+    # Orgs
+
+    async def orgs(self) -> list[Org]:
+        """Every org."""
+        return await self._database.read(lambda tx: tx.orgs.all())
+
+    async def add_org(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+        """Creates an org, whatever `registration` says; without a secret, makes one.
+
+        Raises:
+            BadInput: The form of the name or the secret.
+            Conflict: There is such an org.
+        """
+        secret = make_secret() if secret is None else secret
+        require_forms(name, secret)
+        stored = await self._checks.hash(secret)
+        now = self._now_ms()
+
+        def add(tx: Tables) -> Org:
+            if tx.orgs.get(name) is not None:
+                raise Conflict(f"There is an org named {name} already.")
+            return tx.orgs.add(name, stored, now)
+
+        return await self._database.write(add), secret
+
+    async def rotate_org(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+        """Gives an org another secret; the old one ends at once. Its API keys go on.
+
+        Raises:
+            BadInput: The form of the secret.
+            NotFound: There is no such org.
+        """
+        secret = make_secret() if secret is None else secret
+        require_forms(name, secret)
+        stored = await self._checks.hash(secret)
+
+        def rotate(tx: Tables) -> Org:
+            tx.orgs.rotate(name, stored)
+            return _named(tx, name)
+
+        org = await self._change(rotate)
+        self._changed(org.id)
+        return org, secret
+
+    async def remove_org(self, name: str) -> None:
+        """Removes an org with its keys, phones and messages.
+
+        Raises:
+            NotFound: There is no such org.
+        """
+
+        def remove(tx: Tables) -> Org:
+            org = _named(tx, name)
+            tx.orgs.remove(name)
+            return org
+
+        org = await self._change(remove)
+        self._changed(org.id)
+
+    # API keys
+
+    async def keys(self, org: int) -> list[ApiKey]:
+        """The org's API keys, without their secret part."""
+        return await self._database.read(lambda tx: tx.keys.of_org(org))
+
+    async def add_key(
+        self, org: int, name: str, scopes: Sequence[Scope] = SCOPES
+    ) -> tuple[ApiKey, str]:
+        """Makes an API key; its text is in this answer and nowhere else.
+
+        Raises:
+            BadInput: The form of the name or the scopes.
+            NotFound: There is no such org.
+        """
+        _require_key_form(name, scopes)
+        made, now = make_api_key(), self._now_ms()
+
+        def add(tx: Tables) -> ApiKey:
+            owner = tx.orgs.by_id(org)
+            if owner is None:
+                raise NotFound("There is no such org any more.")
+            key = ApiKey(
+                id=made.id,
+                org=org,
+                org_name=owner.name,
+                name=name,
+                scopes=tuple(scope for scope in SCOPES if scope in scopes),
+                digest=made.digest,
+                created_at=now,
+            )
+            tx.keys.add(key)
+            return key
+
+        return await self._database.write(add), made.text
+
+    async def revoke_key(self, org: int, key_id: str) -> bool:
+        """Ends an API key at once; False if the org has no such key."""
+
+        def revoke(tx: Tables) -> ApiKey | None:
+            key = tx.keys.get(key_id)
+            return key if key is not None and tx.keys.remove(org, key_id) else None
+
+        key = await self._change(revoke)
+        if key is None:
+            return False
+        # Only a key that may manage can have let a phone in.
+        self._changed(org, told="manage" in key.scopes)
+        return True
+
+    async def _change(self, op: Callable[[Tables], T]) -> T:
+        """Writes what ends credentials; whoever asked, what is remembered must follow."""
+        try:
+            with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
+                return await self._database.write(op)
+        except trio.TooSlowError:
+            # It may still be written after this. Whatever it ends must not be remembered.
+            self._checks.changed(None)
+            raise StorageUnavailable("the change was not confirmed in time") from None
+
+    def _changed(self, org: int, *, told: bool = True) -> None:
+        self._checks.changed(org)
+        if told and self.on_change is not None:
+            self.on_change(org)
+
+    async def _touch(self, mark: bytes) -> None:
+        known, now = self._remembered.recall(mark, self._now_ms()), self._now_ms()
+        if known is None or known.principal.key_id is None:
+            return
+        if known.used_at is not None and abs(now - known.used_at) < _TOUCH_MS:
+            return
+        known.used_at = now  # before the write, so that one request a minute does it
+        key_id = known.principal.key_id
+        with trio.move_on_after(_TOUCH_DEADLINE_S):
+            try:
+                await self._database.write(lambda tx: tx.keys.touch(key_id, now))
+            except Exception as error:  # noqa: BLE001 - a note on the side never fails a request
+                _log.warning("key_use_not_noted", key=key_id, error=type(error).__name__)
+
+
+def _named(tx: Tables, name: str) -> Org:
+    org = tx.orgs.get(name)
+    if org is None:
+        raise NotFound(f"There is no org named {name}.")
+    return org
+
+
+def _require_key_form(name: str, scopes: Sequence[str]) -> None:
+    problems = []
+    if not 1 <= len(name) <= _KEY_NAME_CHARS or not name.isprintable():
+        problem = f"must be 1 to {_KEY_NAME_CHARS} printable characters"
+        problems.append(FieldProblem("name", problem))
+    if not scopes or not set(scopes) <= set(SCOPES):
+        problems.append(FieldProblem("scopes", f"must be one or more of {', '.join(SCOPES)}"))
+    if problems:
+        raise BadInput("; ".join(f"{p.field} {p.problem}" for p in problems) + ".", problems)

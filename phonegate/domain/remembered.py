@@ -1,0 +1,74 @@
+"""The right credentials of late, so that a slow hash is computed once and not at every request."""
+
+import hmac
+import secrets
+from collections import OrderedDict
+
+import attrs
+
+from phonegate.domain.principal import Principal
+
+CAPACITY = 16_384
+"""Right credentials kept, some 8 MB: about as many as a large gateway has connections."""
+LIFETIME_MS = 3_600_000
+"""An hour, and a credential is checked anew; a full memory then costs a tenth of a core. Nothing
+relies on it: rotation, removal and revocation forget at once."""
+
+
+@attrs.define
+class Known:
+    """A right credential. `used_at` is the last use of an API key that was written down."""
+
+    principal: Principal
+    forget_at: int
+    used_at: int | None
+
+
+class Remembered:
+    """Right credentials, each known only by a mark that means nothing outside this process."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._key = secrets.token_bytes(32)
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
+        """The one that was used longest ago is first."""
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def mark(self, org_name: str | None, credential: str) -> bytes:
+        """HMAC-SHA256 under a random key: a dump of this memory tells no secret.
+
+        Right names and secrets hold no NUL, so no two right pairs share a mark.
+        """
+        text = f"{org_name or ''}\0{credential}"
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
+
+    def recall(self, mark: bytes, now: int) -> Known | None:
+        """What is known of a mark."""
+        known = self._known.get(mark)
+        if known is None:
+            return None
+        if not 0 < known.forget_at - now <= LIFETIME_MS:  # more than that: the clock was set back
+            del self._known[mark]
+            return None
+        self._known.move_to_end(mark)
+        return known
+
+    def remember(
+        self, mark: bytes, principal: Principal, now: int, *, used_at: int | None = None
+    ) -> None:
+        """Keeps a credential that was just found right."""
+        self._known[mark] = Known(principal, now + LIFETIME_MS, used_at)
+        self._known.move_to_end(mark)
+        if len(self._known) > self._capacity:
+            self._known.popitem(last=False)
+
+    def forget(self, org: int) -> None:
+        """Forgets every credential of an org."""
+        for mark in [m for m, known in self._known.items() if known.principal.org == org]:
+            del self._known[mark]
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._known.clear()
