@@ -1,0 +1,690 @@
+import math
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trio.lowlevel
+from trio.testing import wait_all_tasks_blocked
+
+from phonegate.domain import checks as checks_module
+from phonegate.domain import turns as turns_module
+from phonegate.domain.accounts import NO_CREDENTIAL, WRONG_CREDENTIAL, Accounts, Principal, Scope
+from phonegate.domain.credentials import Cost, hash_secret, verify_secret
+from phonegate.domain.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Refused,
+    Throttled,
+    Unauthorized,
+)
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable
+
+CHEAP = Cost(log2_n=4)
+SECRET, OTHER = "my-secret-key-123", "my-other-secret-456"
+HERE, THERE = "203.0.113.5", "203.0.113.6"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(database: Database, clock: Clock) -> Accounts:
+    return Accounts(database, now_ms=clock, cost=CHEAP)
+
+
+class Hashes:
+    """Counts the slow hashes; the checks among them wait while `gate` is not set."""
+
+    def __init__(self) -> None:
+        self.verified: list[str] = []
+        self.hashed = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self._begin, self.begun = trio.open_memory_channel[None](math.inf)
+
+    def verify(self, secret: str, stored: str) -> bool:
+        self.verified.append(stored)
+        trio.from_thread.run_sync(self._begin.send_nowait, None)  # also: this is a thread
+        assert self.gate.wait(30)
+        return verify_secret(secret, stored)
+
+    def hash(self, secret: str, cost: Cost) -> str:
+        self.hashed += 1
+        trio.from_thread.check_cancelled()  # this is a thread, too
+        return hash_secret(secret, cost)
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> Hashes:
+    counted = Hashes()
+    monkeypatch.setattr(checks_module, "verify_secret", counted.verify)
+    monkeypatch.setattr(checks_module, "hash_secret", counted.hash)
+    return counted
+
+
+async def enter(
+    accounts: Accounts,
+    credential: str | None = SECRET,
+    org: str | None = "myorg",
+    *,
+    address: str = HERE,
+    scope: Scope = "manage",
+    create: bool = False,
+) -> Principal:
+    return await accounts.authenticate(
+        credential, org_name=org, address=address, scope=scope, create=create
+    )
+
+
+async def fate(call: Callable[[], Any]) -> Any:
+    """What a call gave, be it a refusal."""
+    try:
+        return await call()
+    except Refused as refused:
+        return refused
+
+
+async def together(*calls: Callable[[], Any]) -> list[Any]:
+    """The fates of calls that run at the same time, in order."""
+    fates: list[Any] = [None] * len(calls)
+
+    async def run(index: int, call: Callable[[], Any]) -> None:
+        fates[index] = await fate(call)
+
+    async with trio.open_nursery() as nursery:
+        for index, call in enumerate(calls):
+            nursery.start_soon(run, index, call)
+    return fates
+
+
+class TestSecret:
+    async def test_the_right_one_may_do_all(self, accounts: Accounts) -> None:
+        org, secret = await accounts.add_org("myorg", SECRET)
+        assert secret == SECRET
+        for scope in ("send", "read", "manage"):
+            principal = await enter(accounts, scope=scope)
+            assert principal == Principal(
+                org=org.id, org_name="myorg", scopes=("send", "read", "manage")
+            )
+
+    async def test_unknown_org_and_wrong_secret_are_the_same(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        wrong = await fate(lambda: enter(accounts, OTHER))
+        unknown = await fate(lambda: enter(accounts, OTHER, "noorg"))
+        assert type(wrong) is type(unknown) is Unauthorized
+        assert wrong.detail == unknown.detail == WRONG_CREDENTIAL
+        # The same work: one hash each, of the same cost.
+        costs = [stored.split("$")[2] for stored in hashes.verified]
+        assert costs == ["ln=4,r=8,p=1"] * 2
+
+    @pytest.mark.parametrize("credential", [None, ""])
+    async def test_none_at_all_is_told_how(
+        self, accounts: Accounts, credential: str | None
+    ) -> None:
+        with pytest.raises(Unauthorized) as caught:
+            await enter(accounts, credential)
+        assert caught.value.detail == NO_CREDENTIAL
+
+    @pytest.mark.parametrize(
+        ("credential", "org"),
+        [
+            *((SECRET, None), (SECRET, ""), (SECRET, "no org"), ("short", "myorg")),
+            *(("x" * 1_000_000, "myorg"), (SECRET + "\0", "myorg"), ("\ud800" * 12, "myorg")),
+            *((SECRET, "my\ud800"), ("pgk_", "myorg"), ("pgk_" + "x" * 41, None)),
+        ],
+    )
+    async def test_what_can_be_none_is_wrong_without_work(
+        self, accounts: Accounts, hashes: Hashes, credential: str, org: str | None
+    ) -> None:
+        with pytest.raises(Unauthorized) as caught:
+            await enter(accounts, credential, org)
+        assert caught.value.detail == WRONG_CREDENTIAL
+        assert hashes.verified == []
+
+    async def test_it_is_hashed_once_and_then_remembered(
+        self, accounts: Accounts, hashes: Hashes, clock: Clock
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        for _ in range(100):
+            await enter(accounts)
+        assert len(hashes.verified) == 1
+        clock.now += 3_600_000
+        await enter(accounts)
+        assert len(hashes.verified) == 2
+
+    async def test_the_remembered_way_never_leaves_the_event_loop(self, accounts: Accounts) -> None:
+        await accounts.add_org("myorg", SECRET)
+        await enter(accounts)
+        with trio.CancelScope() as scope:
+            scope.cancel()  # the first checkpoint would end this
+            await enter(accounts)
+        assert not scope.cancelled_caught
+
+    async def test_a_wrong_one_is_not_remembered(self, accounts: Accounts, hashes: Hashes) -> None:
+        await accounts.add_org("myorg", SECRET)
+        for _ in range(3):
+            assert isinstance(await fate(lambda: enter(accounts, OTHER)), Unauthorized)
+        assert len(hashes.verified) == 3
+
+    async def test_one_orgs_secret_opens_no_other(self, accounts: Accounts) -> None:
+        await accounts.add_org("myorg", SECRET)
+        await accounts.add_org("yourorg", OTHER)
+        await enter(accounts)
+        assert isinstance(await fate(lambda: enter(accounts, SECRET, "yourorg")), Unauthorized)
+        assert isinstance(await fate(lambda: enter(accounts, SECRET, "Myorg")), Unauthorized)
+
+    async def test_a_damaged_hash_is_a_wrong_secret_and_a_line_in_the_log(
+        self, accounts: Accounts, database: Database, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        await database.write(lambda tx: tx.orgs.add("myorg", "garbage", 0))
+        assert isinstance(await fate(lambda: enter(accounts)), Unauthorized)
+        out = "".join(capsys.readouterr())
+        assert "secret_hash_unreadable" in out
+        assert SECRET not in out
+
+
+class TestConcurrentChecks:
+    async def test_the_same_secret_is_hashed_once(self, accounts: Accounts, hashes: Hashes) -> None:
+        await accounts.add_org("myorg", SECRET)
+        fates = await together(*[partial(enter, accounts)] * 50)
+        assert {type(f) for f in fates} == {Principal}
+        assert len(hashes.verified) == 1
+
+    async def test_a_wrong_one_is_hashed_once_and_everyone_told(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        fates = await together(*[partial(enter, accounts, OTHER)] * 5)
+        assert [f.detail for f in fates] == [WRONG_CREDENTIAL] * 5
+        assert len(hashes.verified) == 1
+
+    async def test_who_waits_goes_on_when_the_first_one_leaves(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        hashes.gate.clear()
+        entered = []
+
+        async def wait() -> None:
+            entered.append(await enter(accounts))
+
+        async with trio.open_nursery() as nursery:
+            first = await nursery.start(_leave_when_told, partial(enter, accounts))
+            await wait_all_tasks_blocked()
+            nursery.start_soon(wait)
+            await wait_all_tasks_blocked()
+            first.cancel()
+            hashes.gate.set()
+        assert len(entered) == 1
+
+    async def test_no_more_than_two_hashes_run_at_once(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        hashes.gate.clear()
+        async with trio.open_nursery() as nursery:
+            for i in range(8):
+                call = partial(enter, accounts, SECRET, f"org-{i}", address=f"192.0.2.{i}")
+                nursery.start_soon(fate, call)
+            await hashes.begun.receive()
+            await hashes.begun.receive()
+            await wait_all_tasks_blocked()
+            assert len(hashes.verified) == 2
+            hashes.gate.set()
+        assert len(hashes.verified) == 8
+
+    async def test_too_many_waiting_are_sent_away(
+        self, accounts: Accounts, hashes: Hashes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns_module, "WAITING", 6)
+        await accounts.add_org("myorg", SECRET)
+        await enter(accounts)
+        hashes.gate.clear()
+        async with trio.open_nursery() as nursery:
+            for i in range(6):
+                call = partial(enter, accounts, SECRET, f"org-{i}", address=f"192.0.2.{i}")
+                nursery.start_soon(fate, call)
+            await wait_all_tasks_blocked()
+            with pytest.raises(Throttled) as caught:
+                await enter(accounts, OTHER, address=THERE)
+            assert caught.value.retry_after_s >= 1
+            await enter(accounts)  # what is remembered needs no turn
+            hashes.gate.set()
+        with pytest.raises(Unauthorized):
+            await enter(accounts, OTHER, address=THERE)
+
+    async def test_one_address_does_not_fill_the_queue(
+        self, accounts: Accounts, hashes: Hashes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns_module, "WAITING_EACH", 3)
+        await accounts.add_org("myorg", SECRET)
+        hashes.gate.clear()
+        entered = []
+
+        async def rightful() -> None:
+            entered.append(await enter(accounts, address=THERE))
+
+        async with trio.open_nursery() as nursery:
+            for i in range(3):
+                nursery.start_soon(fate, partial(enter, accounts, SECRET, f"org-{i}"))
+            await wait_all_tasks_blocked()
+            with pytest.raises(Throttled):
+                await enter(accounts)
+            nursery.start_soon(rightful)
+            await wait_all_tasks_blocked()
+            hashes.gate.set()
+        assert len(entered) == 1
+
+    async def test_many_guesses_at_once_gain_nothing(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        guesses = [partial(enter, accounts, f"guess-number-{i}") for i in range(40)]
+        fates = await together(*guesses)
+        refused = [f for f in fates if isinstance(f, Throttled)]
+        # Ten for the bucket; a second thread may have begun one more.
+        assert 10 <= len(hashes.verified) <= 11
+        assert len(refused) == 40 - len(hashes.verified)
+
+
+class TestThrottle:
+    async def test_an_address_that_guesses_waits(self, accounts: Accounts, clock: Clock) -> None:
+        await accounts.add_org("myorg", SECRET)
+        for i in range(10):
+            assert isinstance(await fate(lambda: enter(accounts, OTHER)), Unauthorized), i
+        with pytest.raises(Throttled) as caught:
+            await enter(accounts, OTHER)
+        assert caught.value.retry_after_s == 30
+        assert "30 s" in caught.value.detail
+        with pytest.raises(Throttled):  # even with the right one, from there
+            await enter(accounts)
+        clock.now += 30_000
+        await enter(accounts)
+
+    async def test_a_remembered_secret_passes_from_any_address(self, accounts: Accounts) -> None:
+        await accounts.add_org("myorg", SECRET)
+        await enter(accounts, address=THERE)
+        for _ in range(11):
+            await fate(lambda: enter(accounts, OTHER))
+        await enter(accounts)
+
+    async def test_an_attack_from_everywhere_keeps_no_fresh_address_out(
+        self, accounts: Accounts
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        for i in range(35):
+            await fate(partial(enter, accounts, OTHER, address=f"198.51.100.{i}"))
+        with pytest.raises(Throttled):
+            await enter(accounts, OTHER, address="198.51.100.1")
+        await enter(accounts, address=THERE)
+
+    async def test_right_secrets_are_never_counted(self, accounts: Accounts) -> None:
+        for i in range(30):
+            await accounts.add_org(f"org-{i}", SECRET)
+            await enter(accounts, SECRET, f"org-{i}")
+
+    async def test_an_unknown_org_is_throttled_like_a_known_one(self, accounts: Accounts) -> None:
+        for i in range(30):
+            await fate(partial(enter, accounts, OTHER, "noorg", address=f"198.51.100.{i}"))
+        with pytest.raises(Throttled):
+            await enter(accounts, OTHER, "noorg", address="198.51.100.1")
+
+
+class TestFirstContact:
+    async def test_creates_the_org(self, accounts: Accounts, database: Database) -> None:
+        principal = await enter(accounts, create=True)
+        org = await database.read(lambda tx: tx.orgs.get("myorg"))
+        assert org is not None
+        assert principal.org == org.id
+        assert SECRET not in org.secret_hash
+        assert await enter(accounts, create=True) == principal
+        assert await enter(accounts) == principal
+        assert isinstance(await fate(lambda: enter(accounts, OTHER, create=True)), Unauthorized)
+
+    async def test_creates_it_once_and_the_loser_is_wrong(self, accounts: Accounts) -> None:
+        fates = await together(
+            partial(enter, accounts, SECRET, create=True),
+            partial(enter, accounts, OTHER, create=True),
+        )
+        assert sorted(type(f).__name__ for f in fates) == ["Principal", "Unauthorized"]
+        assert len(await accounts.orgs()) == 1
+        winner = SECRET if isinstance(fates[0], Principal) else OTHER
+        await enter(accounts, winner)
+
+    async def test_two_phones_with_the_same_secret_both_enter(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        fates = await together(*[partial(enter, accounts, create=True)] * 10)
+        assert {type(f) for f in fates} == {Principal}
+        assert hashes.hashed == 1
+
+    async def test_one_that_only_reads_creates_nothing_beside_one_that_may(
+        self, accounts: Accounts
+    ) -> None:
+        reading, creating = await together(
+            partial(enter, accounts), partial(enter, accounts, create=True)
+        )
+        assert isinstance(creating, Principal)
+        assert isinstance(reading, Principal | Unauthorized)
+        assert len(await accounts.orgs()) == 1
+
+    @pytest.mark.parametrize(
+        ("org", "secret", "fields"),
+        [
+            ("my org", SECRET, ["org_id"]),
+            (None, SECRET, ["org_id"]),
+            ("myorg", "short", ["secret_key"]),
+            ("ab", "with a space in it", ["org_id", "secret_key"]),
+        ],
+    )
+    async def test_names_what_no_org_can_have(
+        self, accounts: Accounts, org: str | None, secret: str, fields: list[str]
+    ) -> None:
+        with pytest.raises(BadInput) as caught:
+            await enter(accounts, secret, org, create=True)
+        assert [p.field for p in caught.value.problems] == fields
+        assert secret not in caught.value.detail
+        assert await accounts.orgs() == []
+
+    async def test_an_api_key_creates_nothing(self, accounts: Accounts) -> None:
+        with pytest.raises(Unauthorized):
+            await enter(accounts, "pgk_12345678_" + "a" * 32, create=True)
+        assert await accounts.orgs() == []
+
+    async def test_is_a_wrong_secret_where_registration_is_closed(
+        self, database: Database, clock: Clock
+    ) -> None:
+        closed = Accounts(database, registration="closed", now_ms=clock, cost=CHEAP)
+        for secret, org in [(SECRET, "myorg"), ("short", "myorg"), (SECRET, "my org")]:
+            with pytest.raises(Unauthorized) as caught:
+                await enter(closed, secret, org, create=True)
+            assert caught.value.detail == WRONG_CREDENTIAL
+        assert await closed.orgs() == []
+        await closed.add_org("myorg", SECRET)
+        await enter(closed, create=True)
+
+    async def test_an_address_that_guessed_creates_nothing(self, accounts: Accounts) -> None:
+        await accounts.add_org("other", OTHER)
+        for _ in range(10):
+            await fate(lambda: enter(accounts, SECRET, "other"))
+        with pytest.raises(Throttled):
+            await enter(accounts, create=True)
+
+
+class TestOrgs:
+    async def test_a_secret_is_made_when_none_is_given(self, accounts: Accounts) -> None:
+        org, secret = await accounts.add_org("myorg")
+        assert (await enter(accounts, secret)).org == org.id
+        assert await accounts.orgs() == [org]
+
+    async def test_there_is_one_of_a_name(self, accounts: Accounts) -> None:
+        await accounts.add_org("myorg", SECRET)
+        with pytest.raises(Conflict, match="myorg"):
+            await accounts.add_org("myorg", OTHER)
+        await enter(accounts)
+
+    @pytest.mark.parametrize(("name", "secret"), [("a", SECRET), ("myorg", "short"), ("myorg", "")])
+    async def test_forms_are_kept(self, accounts: Accounts, name: str, secret: str) -> None:
+        with pytest.raises(BadInput):
+            await accounts.add_org(name, secret)
+
+    async def test_rotation_ends_the_old_secret_at_once(self, accounts: Accounts) -> None:
+        told: list[int] = []
+        accounts.on_change = told.append
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, key = await accounts.add_key(org.id, "app")
+        before = await enter(accounts)
+        assert accounts.is_current(before)
+        rotated, secret = await accounts.rotate_org("myorg")
+        assert rotated.id == org.id
+        assert told == [org.id]
+        assert not accounts.is_current(before)
+        with pytest.raises(Unauthorized):
+            await enter(accounts)
+        assert accounts.is_current(await enter(accounts, secret))
+        await enter(accounts, key)
+
+    async def test_rotation_ends_it_for_a_check_under_way(
+        self, accounts: Accounts, hashes: Hashes
+    ) -> None:
+        await accounts.add_org("myorg", SECRET)
+        hashes.gate.clear()
+        fates = []
+
+        async def late() -> None:
+            fates.append(await fate(partial(enter, accounts)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(late)
+            await hashes.begun.receive()
+            await accounts.rotate_org("myorg", OTHER)
+            hashes.gate.set()
+        assert isinstance(fates[0], Unauthorized)
+        with pytest.raises(Unauthorized):
+            await enter(accounts)
+        await enter(accounts, OTHER)
+
+    async def test_removal_takes_the_keys_along(self, accounts: Accounts) -> None:
+        told: list[int] = []
+        accounts.on_change = told.append
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, key = await accounts.add_key(org.id, "app")
+        await enter(accounts)
+        await enter(accounts, key)
+        await accounts.remove_org("myorg")
+        assert told == [org.id]
+        for credential in (SECRET, key):
+            with pytest.raises(Unauthorized):
+                await enter(accounts, credential)
+        assert await accounts.orgs() == []
+        await enter(accounts, OTHER, create=True)
+
+    async def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
+        told: list[int] = []
+        accounts.on_change = told.append
+        with pytest.raises(NotFound):
+            await accounts.remove_org("noorg")
+        with pytest.raises(NotFound):
+            await accounts.rotate_org("noorg", SECRET)
+        assert told == []
+        assert await accounts.orgs() == []
+
+    async def test_a_change_is_seen_through_when_its_client_leaves(
+        self, accounts: Accounts
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app")
+        await enter(accounts, text)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await accounts.revoke_key(org.id, key.id)
+        with pytest.raises(Unauthorized):
+            await enter(accounts, text)
+        assert await accounts.keys(org.id) == []
+
+
+class TestKeys:
+    async def test_a_key_names_its_org(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app", ["send", "read"])
+        assert key.scopes == ("send", "read")
+        expected = Principal(org=org.id, org_name="myorg", scopes=("send", "read"), key_id=key.id)
+        for _ in range(2):  # looked up, then remembered
+            assert await enter(accounts, text, None, scope="read") == expected
+            assert await enter(accounts, text, "myorg", scope="send") == expected
+
+    async def test_it_reaches_as_far_as_its_scopes(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, text = await accounts.add_key(org.id, "app", ["send"])
+        for _ in range(2):
+            with pytest.raises(Forbidden) as caught:
+                await enter(accounts, text, scope="manage")
+            assert "manage" in caught.value.detail
+            assert text not in caught.value.detail
+
+    async def test_it_is_wrong_in_another_org(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        await accounts.add_org("yourorg", OTHER)
+        _, text = await accounts.add_key(org.id, "app")
+        for _ in range(2):
+            with pytest.raises(Unauthorized) as caught:
+                await enter(accounts, text, "yourorg")
+            assert caught.value.detail == WRONG_CREDENTIAL
+            await enter(accounts, text)
+
+    async def test_it_is_wrong_with_another_random_part(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app")
+        for wrong in (f"pgk_{key.id}_" + "a" * 32, text[:-1], text + "a", text.swapcase()):
+            with pytest.raises(Unauthorized):
+                await enter(accounts, wrong)
+
+    async def test_guessing_keys_is_throttled(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, text = await accounts.add_key(org.id, "app")
+        for _ in range(10):
+            await fate(partial(enter, accounts, "pgk_12345678_" + "a" * 32))
+        with pytest.raises(Throttled):
+            await enter(accounts, text)
+        await enter(accounts, text, address=THERE)
+        await enter(accounts, text)
+
+    async def test_a_revoked_one_is_wrong_at_once(self, accounts: Accounts) -> None:
+        told: list[int] = []
+        accounts.on_change = told.append
+        org, _ = await accounts.add_org("myorg", SECRET)
+        other, _ = await accounts.add_org("yourorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app")
+        _, kept = await accounts.add_key(org.id, "reader", ["read"])
+        await enter(accounts, text)
+        assert await accounts.revoke_key(other.id, key.id) is False
+        assert await accounts.revoke_key(org.id, "nokey") is False
+        await enter(accounts, text)
+        assert told == []
+        assert await accounts.revoke_key(org.id, key.id) is True
+        assert told == [org.id]
+        with pytest.raises(Unauthorized):
+            await enter(accounts, text)
+        await enter(accounts, kept, scope="read")
+        assert [k.name for k in await accounts.keys(org.id)] == ["reader"]
+
+    async def test_a_key_that_let_no_phone_in_drops_none(self, accounts: Accounts) -> None:
+        told: list[int] = []
+        accounts.on_change = told.append
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app", ["read"])
+        await enter(accounts, text, scope="read")
+        assert await accounts.revoke_key(org.id, key.id) is True
+        assert told == []
+        with pytest.raises(Unauthorized):
+            await enter(accounts, text, scope="read")
+
+    @pytest.mark.parametrize(
+        ("name", "scopes", "fields"),
+        [
+            ("", ["send"], ["name"]),
+            ("x" * 101, ["send"], ["name"]),
+            ("a\nb", ["send"], ["name"]),
+            ("app", [], ["scopes"]),
+            ("", ["admin"], ["name", "scopes"]),
+        ],
+    )
+    async def test_forms_are_kept(
+        self, accounts: Accounts, name: str, scopes: list[Any], fields: list[str]
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        with pytest.raises(BadInput) as caught:
+            await accounts.add_key(org.id, name, scopes)
+        assert [p.field for p in caught.value.problems] == fields
+
+    async def test_a_removed_org_gets_none(self, accounts: Accounts) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        await accounts.remove_org("myorg")
+        with pytest.raises(NotFound):
+            await accounts.add_key(org.id, "app")
+
+    async def test_its_last_use_is_noted_once_a_minute(
+        self, accounts: Accounts, clock: Clock, database: Database
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "app")
+
+        async def last_used() -> int | None:
+            found = await database.read(lambda tx: tx.keys.get(key.id))
+            assert found is not None
+            return found.last_used_at
+
+        assert await last_used() is None
+        start = clock.now
+        await enter(accounts, text)
+        assert await last_used() == start
+        clock.now += 59_999
+        await enter(accounts, text)
+        assert await last_used() == start
+        clock.now += 1
+        await enter(accounts, text)
+        assert await last_used() == start + 60_000
+
+    async def test_a_full_disk_keeps_no_key_out(
+        self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, text = await accounts.add_key(org.id, "app")
+
+        async def full(_op: object) -> None:
+            raise StorageUnavailable("disk full")
+
+        monkeypatch.setattr(Database, "write", lambda _self, op: full(op))
+        await enter(accounts, text)
+
+    async def test_a_stuck_disk_costs_a_second(
+        self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        _, text = await accounts.add_key(org.id, "app")
+        allowed = []
+
+        async def stuck(_op: object) -> None:
+            allowed.append(trio.current_effective_deadline() - trio.current_time())
+            await trio.lowlevel.checkpoint()
+
+        monkeypatch.setattr(Database, "write", lambda _self, op: stuck(op))
+        await enter(accounts, text)
+        assert 0 < allowed[0] <= 1
+
+
+async def test_no_secret_in_anything_that_is_shown(accounts: Accounts) -> None:
+    org, secret = await accounts.add_org("myorg")
+    key, text = await accounts.add_key(org.id, "app")
+    principal = await enter(accounts, text)
+    shown = repr([org, key, principal, accounts.__dict__, await accounts.orgs()])
+    assert secret not in shown
+    assert text not in shown
+    assert text[13:] not in shown
+    assert "scrypt" not in shown
+
+
+async def _leave_when_told(
+    call: Callable[[], Any],
+    task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    with trio.CancelScope() as scope:
+        task_status.started(scope)
+        await call()

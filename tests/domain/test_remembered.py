@@ -1,0 +1,66 @@
+from phonegate.domain.principal import Principal
+from phonegate.domain.remembered import LIFETIME_MS, Remembered
+
+NOW = 1_700_000_000_000
+
+
+def who(org: int) -> Principal:
+    return Principal(org=org, org_name=f"org-{org}", scopes=("send",))
+
+
+def test_a_mark_tells_credentials_and_orgs_apart_and_nothing_else() -> None:
+    memory = Remembered()
+    marks = {
+        memory.mark("myorg", "secret-a"),
+        memory.mark("myorg", "secret-b"),
+        memory.mark("yourorg", "secret-a"),
+        memory.mark(None, "secret-a"),
+        memory.mark("myorgsecret", "-a"),
+    }
+    assert len(marks) == 5
+    assert memory.mark("myorg", "secret-a") == memory.mark("myorg", "secret-a")
+    assert memory.mark("myorg", "secret-a") != Remembered().mark("myorg", "secret-a")
+
+
+def test_any_text_has_a_mark() -> None:
+    memory = Remembered()
+    assert memory.mark("\ud800", "\udfff") != memory.mark("\ud800", "\ud800")
+
+
+def test_it_forgets_after_its_lifetime() -> None:
+    memory = Remembered()
+    memory.remember(b"a", who(1), NOW)
+    assert memory.recall(b"a", NOW + LIFETIME_MS - 1) is not None
+    assert memory.recall(b"a", NOW + LIFETIME_MS) is None
+    assert len(memory) == 0
+
+
+def test_a_clock_set_back_makes_nothing_live_longer() -> None:
+    memory = Remembered()
+    memory.remember(b"a", who(1), NOW)
+    assert memory.recall(b"a", NOW - 1) is None
+
+
+def test_the_one_unused_for_longest_makes_room() -> None:
+    memory = Remembered(capacity=2)
+    memory.remember(b"a", who(1), NOW)
+    memory.remember(b"b", who(2), NOW)
+    memory.recall(b"a", NOW)
+    memory.remember(b"c", who(3), NOW)
+    assert memory.recall(b"b", NOW) is None
+    assert memory.recall(b"a", NOW) is not None
+    assert memory.recall(b"c", NOW) is not None
+    assert len(memory) == 2
+
+
+def test_an_org_is_forgotten_whole() -> None:
+    memory = Remembered()
+    memory.remember(b"a", who(1), NOW)
+    memory.remember(b"b", who(1), NOW)
+    memory.remember(b"c", who(2), NOW)
+    memory.forget(1)
+    assert memory.recall(b"a", NOW) is None
+    assert memory.recall(b"b", NOW) is None
+    assert memory.recall(b"c", NOW) is not None
+    memory.clear()
+    assert len(memory) == 0
