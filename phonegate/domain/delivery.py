@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import attrs
 
-from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance
+from phonegate.domain.states import SENDING, UNCERTAIN, Event, advance
 from phonegate.store.records import Message, NewMessage
 from phonegate.store.tables import Tables
 
@@ -191,7 +191,6 @@ def expire(tx: Tables, now: int, limit: int) -> list[Message]:
     return [
         give_up(tx, message, Event.OUT_OF_TIME, "its ttl ran out before it could be sent", now)
         for message in tx.messages.expired(now, limit)
-        if message.status == QUEUED
     ]
 
 

@@ -44,7 +44,8 @@ class Idempotency:
                 earlier = None
             if earlier is not None and earlier.fingerprint != fingerprint:
                 raise KeyReused(
-                    "This Idempotency-Key was used for another request. Use a new key for a new one."
+                    "This Idempotency-Key was used for another request. "
+                    "Use a new key for a new one."
                 )
             yield earlier
         finally:

@@ -29,7 +29,7 @@ class Received:
 
 @attrs.frozen(kw_only=True)
 class Receipt:
-    """What became of reported SMS. `ids` has one id for each, that of the first copy if repeated."""
+    """What became of reported SMS. `ids` has one for each: of a repeat, that of the first copy."""
 
     stored: int
     duplicates: int
@@ -74,9 +74,8 @@ def receive(
         )
         message_id = tx.messages.insert_inbound(new)
         if message_id is None:
-            if fingerprint is None:  # pragma: no cover - without one nothing can be a repeat
-                raise AssertionError
-            message_id = tx.messages.id_of(org, fingerprint)
+            # Only a fingerprint that is there already keeps a message out.
+            message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
         else:
             stored += 1
         ids.append(message_id)

@@ -55,9 +55,7 @@ class Keeper:
         """Says that a message with an earlier time than any before may have been stored."""
         self._bell.set()
 
-    async def run(
-        self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Sweeps until cancelled, or until the store is closed."""
         task_status.started()
         while True:
@@ -95,7 +93,7 @@ class Keeper:
                 )
             )
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
-            await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS))
+            await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
         due = [time for time in (held, expiry) if time is not None]
         if pushed is not None:
             due.append(pushed + timeout)

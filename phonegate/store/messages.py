@@ -97,20 +97,21 @@ NEXT_HELD: Final = """
 
 EXPIRED: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_expiring
-    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL AND expires_at <= ?
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= ?
     ORDER BY expires_at LIMIT ?
 """  # noqa: S608 - constants
 
 NEXT_EXPIRY: Final = """
     SELECT expires_at FROM messages INDEXED BY messages_expiring
-    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL
+    WHERE status = 'queued' AND expires_at IS NOT NULL
     ORDER BY expires_at LIMIT 1
 """
 
 OVERDUE: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
     WHERE status = 'sending' AND coalesce(acked_at, pushed_at) < ?
-    ORDER BY coalesce(acked_at, pushed_at) LIMIT ?
+        AND (coalesce(acked_at, pushed_at), id) > (?, ?)
+    ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
 """  # noqa: S608 - constants
 
 OLDEST_PUSH: Final = """
@@ -290,7 +291,7 @@ class Messages:
         return self._first(NEXT_HELD)
 
     def next_expiry(self) -> int | None:
-        """When the next unsent message expires (ms)."""
+        """When the next queued message expires (ms)."""
         return self._first(NEXT_EXPIRY)
 
     def oldest_push(self) -> int | None:
@@ -298,12 +299,18 @@ class Messages:
         return self._first(OLDEST_PUSH)
 
     def expired(self, now: int, limit: int) -> list[Message]:
-        """Unsent messages whose time has run out, the earliest first."""
+        """Queued messages whose time has run out, the earliest first."""
         return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
 
-    def overdue(self, pushed_before: int, limit: int) -> list[Message]:
-        """Messages without a result, acked or else pushed before a time, the longest first."""
-        return [message(row) for row in self._connection.execute(OVERDUE, (pushed_before, limit))]
+    def overdue(
+        self, pushed_before: int, limit: int, *, after: tuple[int, int] | None = None
+    ) -> list[Message]:
+        """Messages without a result, acked or else pushed before a time, the longest first.
+
+        *after* is that time and the id of the message to go on behind.
+        """
+        values = (pushed_before, *(after or (0, 0)), limit)
+        return [message(row) for row in self._connection.execute(OVERDUE, values)]
 
     # -- chores of the writer
 

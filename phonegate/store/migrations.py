@@ -127,7 +127,7 @@ _FIRST: Final = (
     """,
     """
     CREATE INDEX messages_expiring ON messages (expires_at)
-    WHERE status IN ('queued', 'sending') AND expires_at IS NOT NULL
+    WHERE status = 'queued' AND expires_at IS NOT NULL
     """,
     "CREATE INDEX messages_unsettled ON messages (phone) WHERE status = 'sending'",
     """

@@ -35,6 +35,11 @@ class Replies:
             (org, route, key, reply.fingerprint, reply.status, reply.body, reply.created_at),
         )
 
+    def oldest(self) -> int | None:
+        """When the oldest kept answer was given (ms)."""
+        (time,) = self._connection.execute("SELECT min(created_at) FROM replies").fetchone()
+        return None if time is None else int(time)
+
     def prune(self, before: int, limit: int = PRUNE_AT_ONCE) -> int:
         """Deletes answers older than *before* (ms), the oldest first; how many.
 

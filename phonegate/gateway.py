@@ -1,0 +1,196 @@
+"""The whole gateway: what it is made of, in which order it starts and how it stops.
+
+Start: store, keeper, control socket, door. Stop is the reverse, each step under a deadline:
+no new connections, every phone told to come back (1012), running requests answered, writes
+committed, the file checkpointed.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+import phonegate
+from phonegate import log
+from phonegate.administration import Administration
+from phonegate.control import Control
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.delivery import Policy
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.keeper import Keeper
+from phonegate.domain.sending import Sending
+from phonegate.door import Door
+from phonegate.phones.link import PhoneLink
+from phonegate.phones.switchboard import Switchboard
+from phonegate.settings import Settings
+from phonegate.store.database import Database
+from phonegate.web.app import build_app
+from phonegate.web.services import Services
+
+GOODBYE_S = 3.0
+"""Time for the close frames of all phones; the rest of the drain belongs to running requests."""
+
+RESTART = 1012
+"""Close code "service restart" (RFC 6455 registry): come back soon."""
+
+_log = log.get("gateway")
+
+
+def now_ms() -> int:
+    """The wall clock, in ms since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def run(
+    settings: Settings, *, ready: Callable[[list[tuple[str, int]]], None] | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses.
+
+    Raises:
+        StoreError: the database can't be used.
+        OSError: an address can't be listened on.
+        TlsError: the certificate or key can't be used.
+    """
+    try:
+        trio.run(_run_until_signalled, settings, ready)
+    except BaseExceptionGroup as group:
+        raise _cause(group) from group
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong, without the nurseries that it passed through on its way."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+async def _run_until_signalled(
+    settings: Settings, ready: Callable[[list[tuple[str, int]]], None] | None
+) -> None:
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            bound = await nursery.start(serve, settings, stop)
+            if ready is not None:
+                ready(bound)
+            async for number in signals:
+                _log.info("stopping", signal=signal.Signals(number).name)
+                break
+            stop.set()
+
+
+async def serve(
+    settings: Settings,
+    stop: trio.Event | None = None,
+    *,
+    task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
+
+    Reports the bound addresses through `task_status`. Raises as `run` does.
+    """
+    path = Path(settings.database.path)
+    database = await trio.to_thread.run_sync(
+        lambda: Database.open(path, readers=settings.database.readers)
+    )
+    try:
+        async with trio.open_nursery() as store:
+            await store.start(database.run_writer)
+            await _Gateway.assemble(settings, database).serve(stop or trio.Event(), task_status)
+            database.stop_writing()
+    finally:
+        database.close()
+        _log.info("stopped")
+
+
+@attrs.frozen(kw_only=True)
+class _Gateway:
+    """The parts, put together."""
+
+    settings: Settings
+    database: Database
+    switchboard: Switchboard
+    keeper: Keeper
+    door: Door
+    administration: Administration
+
+    @classmethod
+    def assemble(cls, settings: Settings, database: Database) -> "_Gateway":
+        """Builds every part from the ones below it."""
+        delivery = settings.delivery
+        policy = Policy(
+            max_attempts=delivery.max_attempts,
+            unacknowledged=delivery.unacknowledged,
+            result_timeout_ms=round(delivery.result_timeout_s * 1000),
+        )
+        accounts = Accounts(database, registration=settings.orgs.registration, now_ms=now_ms)
+        switchboard = Switchboard(settings, now_ms=now_ms)
+        accounts.on_change = switchboard.drop_org
+        keeper = Keeper(
+            database,
+            switchboard,
+            policy=policy,
+            now_ms=now_ms,
+            online_phones=switchboard.online_phones,
+        )
+        sending = Sending(
+            database,
+            switchboard,
+            now_ms=now_ms,
+            on_uncertain=delivery.on_uncertain,
+            on_timer=keeper.ring,
+        )
+        services = Services(
+            accounts=accounts,
+            database=database,
+            sending=sending,
+            idempotency=Idempotency(database, now_ms=now_ms),
+            switchboard=switchboard,
+            now_ms=now_ms,
+            version=phonegate.__version__,
+            started_at=now_ms(),
+        )
+        link = PhoneLink(
+            accounts=accounts,
+            database=database,
+            switchboard=switchboard,
+            settings=settings,
+            policy=policy,
+            now_ms=now_ms,
+        )
+        return cls(
+            settings=settings,
+            database=database,
+            switchboard=switchboard,
+            keeper=keeper,
+            door=Door(
+                settings.http,
+                settings.tls,
+                app=build_app(services, settings.http),
+                phone_lane=link.serve,
+            ),
+            administration=Administration(accounts, database),
+        )
+
+    async def serve(self, stop: trio.Event, task_status: Any) -> None:
+        """Runs the parts; returns once `stop` was set and everything running has ended."""
+        async with trio.open_nursery() as services:
+            await services.start(self.keeper.run)
+            control = Control(self.database.path, self.administration.commands())
+            await services.start(control.serve)
+            async with trio.open_nursery() as doors:
+                bound = await doors.start(self.door.serve)
+                for host, port in bound:
+                    _log.info("listening", host=host, port=port)
+                task_status.started(bound)
+                await stop.wait()
+                self.door.drain()
+                doors.cancel_scope.deadline = trio.current_time() + self.settings.http.drain_s
+                with trio.move_on_after(GOODBYE_S):
+                    await self.switchboard.close_all(RESTART, "the gateway restarts")
+            services.cancel_scope.cancel()

@@ -1,0 +1,93 @@
+"""Received SMS are stored once."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from phonegate.domain.inbox import Receipt, Received, fingerprint_of, receive
+from phonegate.store.database import Database
+from phonegate.store.records import Message, PageQuery, Sim
+from phonegate.store.tables import Tables
+
+NOW = 1_700_000_000_000
+SMS = Received(address="+15551112222", body="hello", date=NOW, sim_slot=0, local_id="123")
+
+
+@attrs.frozen
+class Scene:
+    database: Database
+    org: int
+
+    async def receive(self, *items: Received, device_id: str | None = None) -> Receipt:
+        return await self.database.write(
+            lambda tx: receive(tx, self.org, items, phone=None, device_id=device_id, now=NOW + 1)
+        )
+
+    async def stored(self) -> list[Message]:
+        return await self.database.read(lambda tx: tx.messages.page(self.org, PageQuery()))
+
+
+@pytest.fixture
+async def scene(database: Database) -> Scene:
+    org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
+    return Scene(database, org.id)
+
+
+async def test_a_message_keeps_what_the_phone_told(scene: Scene) -> None:
+    receipt = await scene.receive(SMS)
+    (message,) = await scene.stored()
+    assert receipt == Receipt(stored=1, duplicates=0, ids=(message.id,))
+    assert (message.direction, message.status) == ("in", "received")
+    assert (message.address, message.body, message.date) == ("+15551112222", "hello", NOW)
+    assert (message.created_at, message.segments, message.sim_slot) == (NOW + 1, 1, 0)
+
+
+async def test_a_repeat_is_a_duplicate_with_the_first_ones_id(scene: Scene) -> None:
+    first = await scene.receive(SMS)
+    assert await scene.receive(SMS) == Receipt(stored=0, duplicates=1, ids=first.ids)
+    assert await scene.receive(SMS, SMS) == Receipt(stored=0, duplicates=2, ids=first.ids * 2)
+
+
+async def test_a_repeat_within_one_call_counts_too(scene: Scene) -> None:
+    receipt = await scene.receive(SMS, SMS)
+    assert (receipt.stored, receipt.duplicates) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [{"address": "+1"}, {"body": "other"}, {"date": NOW + 1}, {"local_id": "124"}]
+)
+async def test_whatever_tells_two_messages_apart_keeps_both(
+    scene: Scene, change: dict[str, Any]
+) -> None:
+    await scene.receive(SMS)
+    assert (await scene.receive(attrs.evolve(SMS, **change))).stored == 1
+
+
+async def test_two_phones_may_receive_the_same_text(scene: Scene) -> None:
+    await scene.receive(SMS, device_id="a")
+    assert (await scene.receive(SMS, device_id="b")).stored == 1
+
+
+async def test_equal_texts_without_date_or_id_are_all_kept(scene: Scene) -> None:
+    bare = attrs.evolve(SMS, date=None, local_id=None)
+    assert fingerprint_of(bare, None) is None
+    assert (await scene.receive(bare, bare)).stored == 2
+
+
+async def test_orgs_do_not_share_repeats(scene: Scene) -> None:
+    await scene.receive(SMS)
+    other = await scene.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
+    assert (await Scene(scene.database, other.id).receive(SMS)).stored == 1
+
+
+async def test_the_sims_number_is_filled_in_where_only_one_can_be_meant(scene: Scene) -> None:
+    def report(tx: Tables, device_id: str, number: str) -> None:
+        phone = tx.phones.connect(scene.org, device_id, NOW)
+        tx.phones.report_sims(scene.org, phone.id, [Sim(slot=0, number=number)], NOW)
+
+    await scene.database.write(lambda tx: report(tx, "a", "+15550001111"))
+    await scene.receive(SMS)
+    await scene.database.write(lambda tx: report(tx, "b", "+15550002222"))
+    await scene.receive(attrs.evolve(SMS, local_id="124"))
+    assert [message.sim for message in await scene.stored()] == ["+15550001111", None]

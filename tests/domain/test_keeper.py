@@ -1,0 +1,120 @@
+"""The sweeps of the keeper, with a clock that the test moves."""
+
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from phonegate.domain import delivery
+from phonegate.domain.delivery import Pick, Policy
+from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.keeper import LONGEST_SLEEP_S, Keeper
+from phonegate.store.database import Database
+from phonegate.store.records import NewMessage, StoredReply
+from phonegate.store.tables import Tables
+from tests.domain.dispatcher import Phones, as_dispatcher
+
+NOW = 1_700_000_000_000
+
+
+@attrs.define
+class Scene:
+    database: Database
+    phones: Phones
+    org: int
+    phone: int
+    now: int = NOW
+    online: frozenset[int] = frozenset()
+    keeper: Keeper = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.keeper = Keeper(
+            self.database,
+            as_dispatcher(self.phones),
+            policy=Policy(),
+            now_ms=lambda: self.now,
+            online_phones=lambda: self.online,
+        )
+
+    async def queued(self, **changes: Any) -> int:
+        new = NewMessage(org=self.org, address="+1555", body="hi", created_at=NOW, segments=1)
+        return await self.database.write(
+            lambda tx: tx.messages.insert(attrs.evolve(new, **changes))
+        )
+
+    async def status(self, message_id: int) -> str:
+        found = await self.database.read(lambda tx: tx.messages.find(self.org, message_id))
+        assert found is not None
+        return found.status
+
+
+@pytest.fixture
+async def scene(database: Database) -> Scene:
+    def build(tx: Tables) -> tuple[int, int]:
+        org = tx.orgs.add("myorg", "hash", NOW)
+        return org.id, tx.phones.connect(org.id, "phone-a", NOW).id
+
+    return Scene(database, Phones(), *await database.write(build))
+
+
+async def test_with_nothing_due_it_sleeps_but_not_for_ever(scene: Scene) -> None:
+    assert await scene.keeper.sweep() == LONGEST_SLEEP_S
+
+
+async def test_a_scheduled_message_is_released_at_its_time(scene: Scene) -> None:
+    message_id = await scene.queued(held_until=NOW + 2000)
+    assert await scene.keeper.sweep() == pytest.approx(2.0)
+    assert scene.phones.woken == []
+    scene.now = NOW + 2000
+    await scene.keeper.sweep()
+    assert scene.phones.woken == [scene.org]
+    ready = await scene.database.read(
+        lambda tx: tx.messages.candidates(scene.org, phone=None, wish="", limit=5)
+    )
+    assert [candidate.id for candidate in ready] == [message_id]
+
+
+async def test_a_message_that_nobody_took_expires(scene: Scene) -> None:
+    message_id = await scene.queued(expires_at=NOW + 3000)
+    assert await scene.keeper.sweep() == pytest.approx(3.0)
+    scene.now = NOW + 3000
+    await scene.keeper.sweep()
+    assert await scene.status(message_id) == "expired"
+
+
+async def test_a_scheduled_message_can_expire_while_held(scene: Scene) -> None:
+    message_id = await scene.queued(held_until=NOW + 9000, expires_at=NOW + 1)
+    scene.now = NOW + 1
+    await scene.keeper.sweep()
+    assert await scene.status(message_id) == "expired"
+
+
+async def test_a_silent_phone_is_given_up_and_its_room_freed(scene: Scene) -> None:
+    message_id = await scene.queued()
+    pick = Pick(id=message_id, sim_slot=None, sim=None)
+    await scene.database.write(lambda tx: delivery.lease(tx, scene.phone, [pick], NOW))
+    scene.now = NOW + Policy().result_timeout_ms + 1
+    await scene.keeper.sweep()
+    assert await scene.status(message_id) == "sending"  # away: it will be pushed again
+    scene.online = frozenset({scene.phone})
+    await scene.keeper.sweep()
+    assert await scene.status(message_id) == "uncertain"
+    assert scene.phones.freed == [(scene.phone, message_id)]
+
+
+async def test_old_kept_answers_go(scene: Scene) -> None:
+    reply = StoredReply(fingerprint=b"f", status=200, body=b"", created_at=NOW)
+    await scene.database.write(lambda tx: tx.replies.put(scene.org, "send", "k", reply))
+    scene.now = NOW + KEPT_MS
+    await scene.keeper.sweep()
+    assert await scene.database.read(lambda tx: tx.replies.oldest()) is None
+
+
+async def test_a_ring_brings_the_next_sweep_forward(scene: Scene, nursery: trio.Nursery) -> None:
+    await nursery.start(scene.keeper.run)
+    message_id = await scene.queued(expires_at=NOW)
+    scene.keeper.ring()
+    with trio.fail_after(LONGEST_SLEEP_S / 2):
+        while await scene.status(message_id) != "expired":
+            await trio.lowlevel.checkpoint()

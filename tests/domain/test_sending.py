@@ -1,0 +1,216 @@
+"""Accepting and withdrawing messages, on the real store with phones in memory."""
+
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from phonegate.domain import delivery
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.errors import Conflict, NotFound, UnknownSim
+from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable
+from phonegate.store.records import Message, PageQuery, Sim
+from phonegate.store.tables import Tables
+from tests.domain.dispatcher import Phones, as_dispatcher
+
+NOW = 1_700_000_000_000
+SIM = Sim(slot=0, number="+15551112222")
+
+
+@attrs.define
+class Scene:
+    database: Database
+    phones: Phones
+    sending: Sending
+    org: int
+    phone: int
+    timers: list[None]
+
+    def connect(self, *sims: Sim) -> None:
+        self.phones.phones.append(
+            OnlinePhone(phone=self.phone, device_id="phone-a", name=None, sims=sims)
+        )
+
+    async def stored(self) -> list[Message]:
+        return await self.database.read(lambda tx: tx.messages.page(self.org, PageQuery()))
+
+
+@pytest.fixture
+async def scene(database: Database) -> Scene:
+    phones = Phones()
+    timers: list[None] = []
+    sending = Sending(
+        database,
+        as_dispatcher(phones),
+        now_ms=lambda: NOW,
+        on_timer=lambda: timers.append(None),
+    )
+
+    def build(tx: Tables) -> tuple[int, int]:
+        org = tx.orgs.add("myorg", "hash", NOW)
+        return org.id, tx.phones.connect(org.id, "phone-a", NOW).id
+
+    org, phone = await database.write(build)
+    return Scene(database, phones, sending, org, phone, timers)
+
+
+def text(body: str = "hi", **changes: Any) -> Outgoing:
+    return attrs.evolve(Outgoing(to="+15553334444", body=body), **changes)
+
+
+async def test_without_a_phone_it_is_queued(scene: Scene) -> None:
+    outcome = await scene.sending.send(scene.org, [text()])
+    assert outcome.device_online is False
+    (result,) = outcome.results
+    assert (result.status, result.eta_s) == ("queued", None)
+    (stored,) = await scene.stored()
+    assert (stored.id, stored.status, stored.phone, stored.attempts) == (
+        result.id,
+        "queued",
+        None,
+        0,
+    )
+    assert scene.phones.pushed == []
+
+
+async def test_a_phone_with_room_is_given_it_after_the_commit(scene: Scene) -> None:
+    scene.connect(SIM)
+    outcome = await scene.sending.send(scene.org, [text(), text("again")])
+    assert outcome.device_online is True
+    assert [result.status for result in outcome.results] == ["sending", "sending"]
+    stored = await scene.stored()
+    assert [message for _, message in scene.phones.pushed] == stored
+    assert {phone for phone, _ in scene.phones.pushed} == {scene.phone}
+    assert (stored[0].sim_slot, stored[0].sim, stored[0].attempts) == (0, "+15551112222", 1)
+    assert stored[0].pushed_at == NOW
+
+
+async def test_a_later_message_never_overtakes_one_that_found_no_room(scene: Scene) -> None:
+    scene.connect(SIM)
+    scene.phones.room = 2
+    long = "x" * 400  # three segments
+    outcome = await scene.sending.send(scene.org, [text(), text(long), text()])
+    assert [result.status for result in outcome.results] == ["sending", "queued", "queued"]
+    assert scene.phones.woken == [scene.org]
+
+
+async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
+    scene.connect(SIM)
+    scene.phones.room = 1
+    scene.phones.segments_per_minute = 24
+    outcome = await scene.sending.send(scene.org, [text() for _ in range(13)])
+    etas = [result.eta_s for result in outcome.results]
+    assert etas[0] is None
+    assert etas[1:3] == [3, 5]  # 2.5 s a segment
+    assert etas[-1] == 30
+
+
+async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
+    await scene.database.write(lambda tx: tx.phones.report_sims(scene.org, scene.phone, [SIM], NOW))
+    outcome = await scene.sending.send(scene.org, [text(wish="+15551112222")])
+    assert outcome.results[0].status == "queued"
+    (stored,) = await scene.stored()
+    assert (stored.wish, stored.phone) == ("+15551112222", None)
+
+
+async def test_an_unknown_sim_refuses_the_whole_call(scene: Scene) -> None:
+    scene.connect(SIM)
+    with pytest.raises(UnknownSim) as caught:
+        await scene.sending.send(scene.org, [text(), text(wish="+15550000000")])
+    # Known beside it, from the store or from who is online.
+    assert caught.value.wish == "+15550000000"
+    assert await scene.stored() == []
+    assert scene.phones.room == 100
+
+
+async def test_a_scheduled_message_is_held_and_its_ttl_counts_from_then(scene: Scene) -> None:
+    scene.connect(SIM)
+    outcome = await scene.sending.send(scene.org, [text(send_at=NOW + 60_000, ttl_s=10)])
+    assert outcome.results[0].status == "queued"
+    (stored,) = await scene.stored()
+    assert (stored.held_until, stored.expires_at) == (NOW + 60_000, NOW + 70_000)
+    assert len(scene.timers) == 1
+
+
+async def test_a_past_time_means_now(scene: Scene) -> None:
+    scene.connect(SIM)
+    outcome = await scene.sending.send(scene.org, [text(send_at=NOW - 1)])
+    assert outcome.results[0].status == "sending"
+
+
+async def test_the_answer_is_kept_with_the_messages(scene: Scene) -> None:
+    def render(outcome: SendOutcome) -> tuple[int, bytes]:
+        return 200, str(outcome.results[0].id).encode()
+
+    keep = Keep(route="send", key="k", fingerprint=b"f", render=render)
+    outcome = await scene.sending.send(scene.org, [text()], keep=keep)
+    kept = await scene.database.read(lambda tx: tx.replies.get(scene.org, "send", "k"))
+    assert kept is not None
+    assert kept.body == str(outcome.results[0].id).encode()
+
+
+async def test_room_is_given_back_when_nothing_was_stored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.connect(SIM)
+
+    async def full(_: object) -> None:
+        raise StorageUnavailable("disk full")
+
+    monkeypatch.setattr(scene.database, "write", full)
+    with pytest.raises(StorageUnavailable):
+        await scene.sending.send(scene.org, [text()])
+    assert scene.phones.room == 100
+    assert scene.phones.pushed == []
+
+
+async def test_a_client_that_hangs_up_loses_no_push(scene: Scene) -> None:
+    scene.connect(SIM)
+    with trio.CancelScope() as client:
+        client.cancel()
+        # The first checkpoint inside `send` lies after the write was handed over.
+        await scene.sending.send(scene.org, [text()])
+    stored = await scene.stored()
+    assert [message for _, message in scene.phones.pushed] == stored
+    assert len(stored) == 1
+
+
+async def test_a_waiting_message_is_cancelled_however_often_it_is_asked(scene: Scene) -> None:
+    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    for _ in range(2):
+        assert (await scene.sending.cancel(scene.org, result.id)).status == "cancelled"
+
+
+async def test_a_message_at_a_phone_is_asked_back(scene: Scene) -> None:
+    scene.connect(SIM)
+    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    with pytest.raises(Conflict, match="can't take it back"):
+        await scene.sending.cancel(scene.org, result.id)
+    scene.phones.cancels = True
+    assert (await scene.sending.cancel(scene.org, result.id)).status == "sending"
+
+
+async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> None:
+    scene.connect(SIM)
+    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    await scene.database.write(
+        lambda tx: delivery.settle(
+            tx,
+            scene.org,
+            scene.phone,
+            result.id,
+            success=True,
+            error=None,
+            segments=None,
+            uncertain=False,
+            now=NOW,
+        )
+    )
+    with pytest.raises(Conflict, match="is sent"):
+        await scene.sending.cancel(scene.org, result.id)
+    other = await scene.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
+    with pytest.raises(NotFound):
+        await scene.sending.cancel(other.id, result.id)

@@ -1,0 +1,93 @@
+"""The transition table, by example and by property."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.domain import states
+from phonegate.domain.states import Event, advance
+
+FURTHEST = {
+    states.QUEUED: 0,
+    states.SENDING: 1,
+    states.UNCERTAIN: 2,
+    states.SENT: 3,
+    states.DELIVERED: 4,
+    states.FAILED: 4,
+    states.EXPIRED: 4,
+    states.CANCELLED: 4,
+}
+"""How far a state is from the start; the same figure for ends that exclude each other."""
+
+events = st.sampled_from(Event)
+
+
+def after(*happened: Event) -> str:
+    status = states.QUEUED
+    for event in happened:
+        status = advance(status, event) or status
+    return status
+
+
+@pytest.mark.parametrize(
+    ("happened", "status"),
+    [
+        ((), states.QUEUED),
+        ((Event.PUSHED,), states.SENDING),
+        ((Event.PUSHED, Event.RADIOED), states.SENT),
+        ((Event.PUSHED, Event.RADIOED, Event.DELIVERED), states.DELIVERED),
+        ((Event.PUSHED, Event.DELIVERED, Event.RADIOED), states.DELIVERED),
+        ((Event.PUSHED, Event.REFUSED), states.FAILED),
+        ((Event.PUSHED, Event.REFUSED, Event.RADIOED), states.FAILED),
+        ((Event.PUSHED, Event.LOST_TRACK), states.UNCERTAIN),
+        ((Event.PUSHED, Event.LOST_TRACK, Event.RADIOED), states.SENT),
+        ((Event.PUSHED, Event.LOST_TRACK, Event.REFUSED), states.FAILED),
+        ((Event.PUSHED, Event.OUT_OF_TIME), states.UNCERTAIN),
+        ((Event.OUT_OF_TIME,), states.EXPIRED),
+        ((Event.WITHDRAWN,), states.CANCELLED),
+        ((Event.PUSHED, Event.WITHDRAWN), states.SENDING),
+        ((Event.PUSHED, Event.DROPPED), states.CANCELLED),
+        ((Event.PUSHED, Event.RADIOED, Event.LOST_TRACK), states.SENT),
+        ((Event.PUSHED, Event.RADIOED, Event.UNDELIVERED), states.FAILED),
+        ((Event.RADIOED,), states.QUEUED),
+    ],
+)
+def test_known_lives(happened: tuple[Event, ...], status: str) -> None:
+    assert after(*happened) == status
+
+
+@given(st.lists(events))
+def test_no_order_of_events_leads_backwards(happened: list[Event]) -> None:
+    status = states.QUEUED
+    for event in happened:
+        following = advance(status, event)
+        if following is not None:
+            assert FURTHEST[following] > FURTHEST[status]
+            status = following
+
+
+@given(st.lists(events), events)
+def test_a_repeated_event_changes_nothing(happened: list[Event], event: Event) -> None:
+    once = after(*happened, event)
+    assert after(*happened, event, event) == once
+
+
+@given(st.lists(events))
+def test_final_states_are_final(happened: list[Event]) -> None:
+    status = states.QUEUED
+    for event in happened:
+        if status in states.FINAL_STATES:
+            assert advance(status, event) is None
+        status = advance(status, event) or status
+
+
+@given(st.lists(events))
+def test_only_a_pushed_message_can_be_anywhere_but_waiting_or_withdrawn(
+    happened: list[Event],
+) -> None:
+    if Event.PUSHED not in happened:
+        assert after(*happened) in {states.QUEUED, states.EXPIRED, states.CANCELLED}
+
+
+def test_inbound_never_changes() -> None:
+    assert all(advance(states.RECEIVED, event) is None for event in Event)
