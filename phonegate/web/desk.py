@@ -14,9 +14,9 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.accounts import Principal
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
+from phonegate.domain.principal import Principal
 from phonegate.web.convert import Converter, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import attrs
 
-from phonegate.domain.accounts import Principal
+from phonegate.domain.principal import Principal, Scope
 from phonegate.web.services import Services
 
-Scope = Literal["send", "read", "manage"]
 Place = Literal["header", "bearer", "body", "path", "query"]
 
 SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")

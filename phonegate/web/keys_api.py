@@ -1,16 +1,14 @@
 """API keys: tokens of an org with less than all of its rights, made and revoked one by one."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final
 
 import attrs
 
 from phonegate.domain.errors import Forbidden, NotFound
+from phonegate.domain.principal import SCOPES, Scope
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.fields import OneOf, Several, Text, field
 from phonegate.web.presenters import KeyJson, key_json
-
-Scope = Literal["send", "read", "manage"]
-SCOPES: Final = ("send", "read", "manage")
 
 
 @attrs.frozen(kw_only=True)

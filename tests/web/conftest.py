@@ -1,0 +1,146 @@
+"""The whole web over the real domain and store; only the phones are played."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from quart_trio import QuartTrio
+
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.credentials import Cost
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.sending import Sending
+from phonegate.settings import HttpSettings
+from phonegate.store.database import Database
+from phonegate.store.records import Message, Sim
+from phonegate.web.app import build_app
+from phonegate.web.services import Services
+
+ORG = "myorg"
+SECRET = "my-secret-key-123"
+NOW = 1_800_000_000_000
+
+CHEAP = Cost(log2_n=4, r=1, p=1)
+"""A slow hash that is fast: these tests are not about guessing."""
+
+
+@attrs.define
+class PlayedPhones:
+    """Phones that are online because a test says so, and take whatever they are given."""
+
+    phones: list[OnlinePhone] = attrs.field(factory=list)
+    pushed: list[Message] = attrs.field(factory=list)
+    full: bool = False
+    can_cancel: bool = False
+    segments_per_minute: int = 24
+
+    def online(self, org: int) -> Sequence[OnlinePhone]:
+        return self.phones
+
+    def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
+        return not self.full
+
+    def release(self, phone: int, sim: Sim | None, segments: int) -> None:
+        pass
+
+    def push(self, phone: int, message: Message) -> None:
+        self.pushed.append(message)
+
+    def wake(self, org: int) -> None:
+        pass
+
+    def ask_cancel(self, phone: int, message: int) -> bool:
+        return self.can_cancel
+
+    def given_up(self, org: int, phone: int, message: int) -> None:
+        pass
+
+    def pace(self, phone: int, sim: Sim | None) -> int:
+        return self.segments_per_minute
+
+
+@attrs.frozen
+class Reply:
+    """An answer as a client sees it."""
+
+    status: int
+    headers: Any
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The wrong fields that it names."""
+        return {e["field"]: e["problem"] for e in self.json.get("errors", ())}
+
+
+@attrs.define
+class Web:
+    """A client of the app, beside what is behind it."""
+
+    app: QuartTrio
+    services: Services
+    database: Database
+    phones: PlayedPhones
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        secret: str | None = SECRET,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """Makes a request, with the org's secret in its header unless told otherwise."""
+        sent = dict(headers or {})
+        if secret is not None:
+            sent.setdefault("X-Secret-Key", secret)
+        if body is not None:
+            raw = json.dumps(body).encode()
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        client: Any = self.app.test_client()
+        response = await client.open(path, method=method, headers=sent, data=raw)
+        return Reply(response.status_code, response.headers, await response.get_data(as_text=False))
+
+    async def make_org(self, name: str = ORG, secret: str = SECRET) -> int:
+        org, _ = await self.services.accounts.add_org(name, secret)
+        return org.id
+
+
+def build_services(database: Database, phones: PlayedPhones) -> Services:
+    def now_ms() -> int:
+        return NOW
+
+    return Services(
+        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP),
+        database=database,
+        sending=Sending(database, phones, now_ms=now_ms),
+        idempotency=Idempotency(database, now_ms=now_ms),
+        switchboard=phones,
+        now_ms=now_ms,
+        version="0.1.0",
+        started_at=NOW - 86_400_000,
+    )
+
+
+def build_web(database: Database, **settings: Any) -> Web:
+    phones = PlayedPhones()
+    services = build_services(database, phones)
+    return Web(build_app(services, HttpSettings(**settings)), services, database, phones)
+
+
+@pytest.fixture
+async def web(database: Database) -> Web:
+    """The web with one org, `ORG`."""
+    built = build_web(database, max_body_bytes=100_000)
+    await built.make_org()
+    return built
