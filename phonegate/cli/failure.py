@@ -32,7 +32,7 @@ def _loaded() -> tuple[type[BaseException], ...]:
         "phonegate.config": "ConfigError",
         "phonegate.control": "ControlError",
         "phonegate.domain.errors": "Refused",
-        "phonegate.door.tls": "TlsError",
+        "phonegate.door.errors": "DoorError",
         "phonegate.handset.errors": "HandsetError",
         "phonegate.store.errors": "StoreError",
     }

@@ -37,4 +37,6 @@ def message_line(message: dict[str, Any]) -> str:
         f"{message['id']:>6}  {moment}  {arrow} {clean(message['address']):<16} "
         f"{message['status']:<9}  {clean(message['body'])}"
     )
-    return f"{line}  ({clean(message['error'])})" if message.get("error") else line
+    if message.get("error"):
+        return f"{line}  ({clean(message['error'])})"
+    return f"{line}  (waits for: {message['waiting_for']})" if message.get("waiting_for") else line

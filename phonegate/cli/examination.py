@@ -1,0 +1,179 @@
+"""What `phonegate check` looks at. Everything here only looks."""
+
+import os
+import platform
+import socket
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from phonegate.cli import options
+from phonegate.config import DEFAULT_FILE, ConfigError
+from phonegate.control import ControlError, NotServing, ask
+from phonegate.door import DoorError, tls
+from phonegate.rules import parse_bind
+from phonegate.settings import Settings
+from phonegate.store import place
+from phonegate.store.errors import StoreError
+
+SAFE_SQLITE = (3, 51, 3)
+"""Before it, commits can be lost when two connections write or checkpoint at once (WAL-reset
+bug); the gateway has one that does, so only other programs on the file can bring it about."""
+
+ASK_S = 5.0
+
+_OTHERS_READ = 0o044
+_OTHERS_WRITE = 0o022
+_TMP = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - these are what is warned of
+
+
+@attrs.frozen
+class Finding:
+    """One thing that was looked at, and what is to be said of it."""
+
+    kind: Literal["fine", "note", "fault"]
+    about: str
+    text: str
+
+
+def examine(config: Path | None, database: Path | None) -> list[Finding]:
+    """Looks at everything; what hangs on a usable configuration is left out without one."""
+    findings = [*_python(), *_sqlite(), *_zipapp()]
+    source = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if source is not None and source.exists():
+        findings += _written_by_others("configuration", source)
+    try:
+        settings = options.settings(config, database)
+    except ConfigError as error:
+        findings += [Finding("fault", "configuration", str(fault)) for fault in error.faults]
+        return findings
+    told = str(source) if source else "every default; there is no gateway.toml here"
+    findings.append(Finding("fine", "configuration", told))
+    path = Path(settings.database.path).absolute()
+    serving = _serving(path)
+    findings += [*_database(path, serving), *_tls(settings)]
+    findings += _addresses(settings, serving)
+    return findings
+
+
+def _python() -> Iterator[Finding]:
+    # An older one than is supported never gets here: __main__ refuses it.
+    yield Finding("fine", "Python", f"{platform.python_version()} ({sys.executable})")
+
+
+def _sqlite() -> Iterator[Finding]:
+    try:
+        place.check_sqlite(Path("SQLite"))
+    except StoreError as error:
+        yield Finding("fault", "SQLite", str(error))
+        return
+    yield Finding("fine", "SQLite", sqlite3.sqlite_version)
+    if sqlite3.sqlite_version_info < SAFE_SQLITE:
+        yield Finding(
+            "note",
+            "SQLite",
+            "before 3.51.3, commits can be lost when another program writes to the database "
+            "while the gateway serves; use `phonegate backup` and `phonegate org`, not sqlite3",
+        )
+
+
+def _zipapp() -> Iterator[Finding]:
+    """Where the zipapp unpacks itself, when this is one."""
+    if "_bootstrap" not in sys.modules:
+        return
+    root = Path(os.environ.get("SHIV_ROOT") or Path.home() / ".shiv")
+    about = "zipapp"
+    if not os.access(root, os.W_OK | os.X_OK):
+        yield Finding(
+            "fault", about, f"{root} can't be written; set SHIV_ROOT to a folder that can"
+        )
+    elif any(root.resolve().is_relative_to(folder) for folder in _TMP):
+        yield Finding("note", about, f"{root} is cleaned up by the system; set SHIV_ROOT elsewhere")
+    else:
+        yield Finding("fine", about, f"unpacked to {root}")
+    yield from _written_by_others(about, root)
+
+
+def _serving(path: Path) -> str | None:
+    """What a gateway that serves this database says of itself; None where none does."""
+    try:
+        status = ask(path, "status", timeout_s=ASK_S)
+    except NotServing:
+        return None
+    except ControlError as error:
+        return str(error)
+    return f"served by phonegate {status['version']}, process {status['pid']}"
+
+
+def _database(path: Path, serving: str | None) -> Iterator[Finding]:
+    if serving is not None:
+        yield Finding("note", "database", f"{path} is {serving}")
+    else:
+        try:
+            there = place.inspect(path)
+        except StoreError as error:
+            yield Finding("fault", "database", str(error))
+            return
+        told = str(path) if there else f"{path} will be made at the first start"
+        yield Finding("fine", "database", told)
+    for file in (path, path.with_name(path.name + "-wal")):
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (_OTHERS_READ | _OTHERS_WRITE):
+            yield Finding(
+                "note", "database", f"{file} can be read by others; the next start mends that"
+            )
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    try:
+        context = tls.context(settings.tls)
+    except DoorError as error:
+        yield Finding("fault", "TLS", str(error))
+        return
+    if context is None:
+        return
+    certificate, key = settings.tls.certificate, settings.tls.key
+    yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
+    if Path(key).stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
+        yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
+
+
+def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
+    for bind in settings.http.bind:
+        host, port = parse_bind(bind)
+        reason = _why_not(host, port)
+        if reason is None:
+            yield Finding("fine", "address", f"{bind} is free")
+        elif serving is not None:
+            yield Finding("note", "address", f"{bind} is in use, while the gateway serves")
+        else:
+            yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
+
+
+def _why_not(host: str, port: int) -> str | None:
+    """Why an address can't be listened on; None where it can."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                # As the gateway does: connections of an earlier run that linger don't count.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except (OSError, OverflowError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
+def _written_by_others(about: str, path: Path) -> Iterator[Finding]:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if mode & _OTHERS_WRITE:
+        yield Finding("note", about, f"{path} can be changed by others: chmod go-w it")

@@ -1,0 +1,241 @@
+"""The tour that `phonegate demo` gives: a real gateway, a simulated phone, plain HTTP."""
+
+import json
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import trio
+
+from phonegate import gateway, log
+from phonegate.cli import terminal
+from phonegate.handset.chassis import Identity, SimCard
+from phonegate.handset.faults import Plan
+from phonegate.handset.handset import Handset, run_phone
+from phonegate.handset.radio import Transmission
+from phonegate.settings import DatabaseSettings, HttpSettings, PacingSettings, Settings
+
+ORG = "demo"
+SECRET = "demo-secret-key"  # noqa: S105 - it guards a gateway on loopback that keeps nothing
+SIM = "+15550000001"
+FRIEND = "+15553334444"
+STRANGER = "+15551112222"
+
+STEP_S = 30.0
+"""For one step on a machine that is busy; each takes a fraction of a second."""
+
+POLL_S = 0.05
+"""Between two looks for what should be there in a moment."""
+
+FOLLOW_S = 0.5
+"""Between two looks for what a person may cause."""
+
+PAGE = 1_000
+
+Message = dict[str, Any]
+
+
+class StepFailed(Exception):
+    """A step of the tour did not get through; what it was is on the screen."""
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port where nothing listens on it, else 0, which picks a free one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
+def run(port: int, *, once: bool) -> bool:
+    """Gives the tour; False where a step did not get through in time."""
+    log.configure("auto", "warning")
+    with tempfile.TemporaryDirectory(prefix="phonegate-demo-") as folder:
+        settings = Settings(
+            http=HttpSettings(bind=(f"127.0.0.1:{port}",)),
+            database=DatabaseSettings(path=str(Path(folder, "demo.db"))),
+            # Nobody's Android asks questions here, and a newcomer should not have to wait.
+            pacing=PacingSettings(segments_per_minute=0),
+        )
+        return trio.run(_run, settings, once)
+
+
+async def _run(settings: Settings, once: bool) -> bool:  # noqa: FBT001 - trio.run takes no keywords
+    stop, through = trio.Event(), True
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as servers:
+            bound = await servers.start(gateway.serve, settings, stop)
+            url = f"http://127.0.0.1:{bound[0][1]}"
+            async with trio.open_nursery() as tour, _client(url) as client:
+                tour.start_soon(_until_signalled, signals, tour.cancel_scope)
+                guide = _Guide(url, client, tour)
+                try:
+                    await (guide.once() if once else guide.forever())
+                except StepFailed:
+                    through = False
+                except httpx.HTTPError as error:
+                    click.echo(f"    the request failed: {error}", err=True)
+                    through = False
+                tour.cancel_scope.cancel()
+            stop.set()
+    return through
+
+
+async def _until_signalled(signals: Any, scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    # Straight to this machine, whatever proxies the environment names.
+    return httpx.AsyncClient(
+        base_url=url, headers={"X-Secret-Key": SECRET}, timeout=STEP_S, trust_env=False
+    )
+
+
+class _Guide:
+    """Shows what happens, as a person would do it: with requests, and a phone in the hand."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient, nursery: trio.Nursery) -> None:
+        self._url = url
+        self._client = client
+        self._nursery = nursery
+
+    def transmit(self, transmission: Transmission) -> None:
+        """The phone's radio: whatever leaves it is shown."""
+        click.echo(
+            f"    the phone sends to {terminal.clean(transmission.to)}: "
+            f"{terminal.clean(transmission.body)}"
+        )
+
+    async def once(self) -> None:
+        """One message each way, and an answer."""
+        click.echo(f"The gateway serves {self._url}, on a database that it will remove.\n")
+        click.echo(f"1. A phone pushes an SMS that it received from {STRANGER}:")
+        received = {"address": STRANGER, "body": "hello", "date": _now_ms(), "sim_slot": 0}
+        await self._post("/webhook", {"org_id": ORG, "messages": [received]})
+
+        click.echo("2. An app reads it:")
+        await self._expect(0, lambda m: m["body"] == "hello", "the message that was pushed")
+
+        click.echo("3. A phone connects over the WebSocket, and an app sends an SMS:")
+        phone = await self._phone(Plan())
+        sent = await self._post(
+            f"/send/{ORG}", {"to": FRIEND, "body": "Sent from the API. Are you there?"}
+        )
+        ticket = sent["results"][0]["id"]
+        await self._expect(
+            ticket - 1,
+            lambda m: m["id"] == ticket and m["status"] == "sent",
+            "the message to be sent",
+        )
+
+        click.echo("4. The answer arrives at the phone, and the app reads it:")
+        phone.receive_sms(FRIEND, "Yes, all well!")
+        await self._expect(
+            ticket, lambda m: m["address"] == FRIEND and m["direction"] == "in", "the answer"
+        )
+        click.echo("\nBoth ways work.")
+
+    async def forever(self) -> None:
+        """Shows messages as they flow, until somebody stops it."""
+        phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
+        click.echo(_invitation(self._url))
+        phone.receive_sms(STRANGER, "Hello from the simulated phone.")
+        last, states = 0, dict[int, str]()
+        while True:
+            for message in await self._page(max(0, last - PAGE // 2)):
+                if states.get(message["id"]) != message["status"]:
+                    states[message["id"]] = message["status"]
+                    click.echo(terminal.message_line(message))
+                last = max(last, message["id"])
+            await trio.sleep(FOLLOW_S)
+
+    async def _phone(self, plan: Plan) -> Handset:
+        sims = (SimCard(slot=0, number=SIM, carrier="Simulated"),)
+        identity = Identity(device_id="demo-phone", name="Demo phone", sims=sims)
+
+        async def live(*, task_status: Any) -> None:
+            await run_phone(
+                self._url,
+                ORG,
+                SECRET,
+                plan=plan,
+                radio=self,
+                identity=identity,
+                task_status=task_status,
+            )
+
+        async def connect() -> Handset:
+            connected: Handset = await self._nursery.start(live)
+            return connected
+
+        phone: Handset = await _in_time(connect, "the phone to connect")
+        return phone
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        click.echo(f"    POST {path} {json.dumps(body)}")
+        response = await self._client.post(path, json={**body, "secret_key": SECRET})
+        click.echo(f"    -> {response.status_code} {response.text.strip()}")
+        answer: dict[str, Any] = response.raise_for_status().json()
+        return answer
+
+    async def _page(self, since: int) -> list[Message]:
+        response = await self._client.get(
+            f"/messages/{ORG}", params={"since_id": since, "limit": PAGE}
+        )
+        messages: list[Message] = response.raise_for_status().json()["messages"]
+        return messages
+
+    async def _expect(self, since: int, wanted: Callable[[Message], bool], what: str) -> None:
+        async def look() -> Message:
+            while True:
+                for message in await self._page(since):
+                    if wanted(message):
+                        return message
+                await trio.sleep(POLL_S)
+
+        click.echo(f"    GET /messages/{ORG}?since_id={since}")
+        message = await _in_time(look, what)
+        click.echo(f"    -> {terminal.message_line(message).strip()}")
+
+
+async def _in_time(step: Callable[[], Awaitable[Any]], what: str) -> Any:
+    with trio.move_on_after(STEP_S):
+        return await step()
+    click.echo(f"    waited {STEP_S:g} s in vain for {what}", err=True)
+    raise StepFailed
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _invitation(url: str) -> str:
+    return f"""\
+phonegate serves {url} with a simulated phone ({SIM}) connected.
+Org {ORG}, secret {SECRET}. Everything is removed when you stop it (Ctrl-C).
+
+In another terminal, send an SMS; it leaves the phone, and an answer comes back:
+
+  curl -X POST {url}/send/{ORG} -H 'X-Secret-Key: {SECRET}' \\
+    -H 'Content-Type: application/json' -d '{{"to": "{FRIEND}", "body": "hello"}}'
+
+Push one as a phone does that received it, and read everything:
+
+  curl -X POST {url}/webhook -H 'Content-Type: application/json' -d '{{"org_id": "{ORG}",
+    "secret_key": "{SECRET}", "messages": [{{"address": "{STRANGER}", "body": "hi"}}]}}'
+  curl -H 'X-Secret-Key: {SECRET}' {url}/messages/{ORG}
+  curl -H 'X-Secret-Key: {SECRET}' {url}/sims/{ORG}
+
+Messages, as they come and change:
+"""

@@ -1,0 +1,232 @@
+"""The client commands, against a small gateway of our own that remembers what it was asked."""
+
+import io
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phonegate.cli import main, messages, send
+
+Output = pytest.CaptureFixture[str]
+
+SIM = {"slot": 0, "number": "+15551112222", "carrier": "AT&T"}
+
+
+def message(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "direction": "in",
+        "address": "+15551112222",
+        "body": "hello\x1b[31m\nthere",
+        "status": "received",
+        "created_at": "2026-11-21T08:00:00.000Z",
+        "error": None,
+        **fields,
+    }
+
+
+class Fake:
+    """A gateway that gives prepared answers, in turn for each path; the last one stays."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
+        self.answers: dict[str, list[tuple[int, Any]]] = {}
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = json.loads(self.rfile.read(length)) if length else None
+                path = self.path.partition("?")[0]
+                fake.asked.append((self.command, self.path, dict(self.headers), body))
+                answers = fake.answers[path]
+                status, content = answers.pop(0) if len(answers) > 1 else answers[0]
+                data = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                if status == 301:
+                    self.send_header("Location", "https://elsewhere.example.org/")
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Fake]:
+    monkeypatch.chdir(tmp_path)
+    gateway = Fake()
+    monkeypatch.setenv("PHONEGATE_URL", gateway.url)
+    monkeypatch.setenv("PHONEGATE_ORG", "myorg")
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    # A proxy of the environment must not come between us and this machine.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(send, "POLL_S", 0.001)
+    monkeypatch.setattr(messages, "POLL_S", 0.001)
+    thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield gateway
+    gateway.server.shutdown()
+    thread.join()
+    gateway.server.server_close()
+
+
+def accepted(*ids: int, status: str = "sending") -> dict[str, Any]:
+    results = [{"id": number, "to": "+15553334444", "status": status} for number in ids]
+    return {"ok": True, "device_online": True, "queued": len(ids), "results": results}
+
+
+def test_send_one(fake: Fake, capsys: Output) -> None:
+    fake.answers["/send/myorg"] = [(200, accepted(5))]
+    words = ["--sim", "0", "--ttl", "60", "--priority", "2", "--send-at", "2031-05-04T09:30:00Z"]
+    assert main(["send", "--to", "+15553334444", "hello", *words]) == 0
+    (asked,) = fake.asked
+    assert asked[0] == "POST"
+    assert asked[2]["X-Secret-Key"] == "my-secret-key-123"
+    assert asked[2]["Idempotency-Key"]
+    assert asked[3] == {
+        "to": "+15553334444",
+        "body": "hello",
+        "sim": "0",
+        "ttl": 60,
+        "priority": 2,
+        "send_at": "2031-05-04T09:30:00Z",
+    }
+    assert "5   +15553334444  sending" in capsys.readouterr().out
+
+
+def test_send_many_from_standard_input(
+    fake: Fake, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.answers["/send/myorg"] = [(200, accepted(5, 6))]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("from a pipe\n"))
+    assert main(["send", "--to", "+1555", "--to", "+1556", "--json"]) == 0
+    bodies = [{"to": "+1555", "body": "from a pipe"}, {"to": "+1556", "body": "from a pipe"}]
+    assert fake.asked[0][3] == {"messages": bodies}
+    assert json.loads(capsys.readouterr().out)["results"][1]["id"] == 6
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["send", "--to", "+1555"]) == 2
+
+
+def test_send_repeats_a_lost_answer_under_the_same_key(fake: Fake) -> None:
+    busy = {"ok": False, "detail": "Busy.", "code": "unavailable"}
+    fake.answers["/send/myorg"] = [(503, busy), (200, accepted(5))]
+    assert main(["send", "--to", "+1555", "hello"]) == 0
+    first, second = fake.asked
+    assert first[2]["Idempotency-Key"] == second[2]["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(("last", "code"), [("sent", 0), ("delivered", 0), ("failed", 1)])
+def test_send_and_wait(fake: Fake, capsys: Output, last: str, code: int) -> None:
+    fake.answers["/send/myorg"] = [(200, accepted(5))]
+    states = [message(5, status=status, error="no signal") for status in ("sending", last)]
+    fake.answers["/messages/myorg/id/5"] = [(200, {"message": state}) for state in states]
+    assert main(["send", "--to", "+1555", "hello", "--wait", "20"]) == code
+    assert last in capsys.readouterr().out
+
+
+def test_send_and_wait_in_vain(fake: Fake) -> None:
+    fake.answers["/send/myorg"] = [(200, accepted(5, status="queued"))]
+    waiting = {"message": message(5, status="queued")}
+    fake.answers["/messages/myorg/id/5"] = [(200, waiting)]
+    assert main(["send", "--to", "+1555", "hello", "--wait", "0.05"]) == 1
+
+
+def test_messages_are_shown_without_their_escape_sequences(fake: Fake, capsys: Output) -> None:
+    fake.answers["/messages/myorg"] = [(200, {"messages": [message(1), message(2)]})]
+    words = ["--since", "0", "--limit", "5", "--direction", "in", "--search", "hello"]
+    assert main(["messages", *words]) == 0
+    path = fake.asked[0][1]
+    assert {"since_id=0", "limit=5", "direction=in", "q=hello"} == set(
+        path.split("?")[1].split("&")
+    )
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert len(output.splitlines()) == 2
+    assert main(["messages", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[1])["id"] == 2
+
+
+def test_following_goes_on_after_the_last_one_and_through_a_failure(
+    fake: Fake, capsys: Output
+) -> None:
+    denied = {"ok": False, "detail": "Wrong secret.", "code": "unauthorized"}
+    fake.answers["/messages/myorg"] = [
+        (200, {"messages": [message(3)]}),
+        (503, {"ok": False, "detail": "Restarting.", "code": "unavailable"}),
+        (200, {"messages": [message(4), message(5)]}),
+        (401, denied),
+    ]
+    # Only an answer that trying again can't change ends it.
+    assert main(["messages", "--follow"]) == 1
+    captured = capsys.readouterr()
+    assert [int(line.split()[0]) for line in captured.out.splitlines()] == [3, 4, 5]
+    assert "Restarting. Trying again." in captured.err
+    assert "since_id=5" in fake.asked[-1][1]
+
+
+def test_sims(fake: Fake, capsys: Output) -> None:
+    gone = {"slot": 1, "number": None, "carrier": None}
+    answer = {"online_devices": 1, "live_sims": [SIM], "known_sims": [SIM, gone]}
+    fake.answers["/sims/myorg"] = [(200, answer)]
+    assert main(["sims"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Phones online: 1"
+    assert lines[2].split() == ["0", "+15551112222", "AT&T", "yes"]
+    assert lines[3].split() == ["1", "-", "-"]
+    assert main(["sims", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == answer
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "sentence"),
+    [
+        (401, {"detail": "Unknown org or wrong secret."}, "Check PHONEGATE_ORG"),
+        (404, {"detail": "No SIM 7."}, "No SIM 7."),
+        (
+            400,
+            {"detail": "Wrong.", "errors": [{"field": "to", "problem": "is no number"}]},
+            "  to: is no number",
+        ),
+        (301, b"moved", "redirects to https://elsewhere.example.org/"),
+        (502, b"<html>Bad Gateway</html>", "HTTP 502 without JSON"),
+        (200, b"[]", "without JSON"),
+    ],
+)
+def test_refusals_are_sentences(
+    fake: Fake, capsys: Output, status: int, content: Any, sentence: str
+) -> None:
+    fake.answers["/sims/myorg"] = [(status, content)]
+    assert main(["sims"]) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "my-secret-key-123" not in error
+    assert "Traceback" not in error
+
+
+def test_nobody_there_or_no_address(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    assert main(["sims", "--org", "myorg", "--url", "http://127.0.0.1:9"]) == 1
+    assert "Is it running (phonegate serve)" in capsys.readouterr().err
+    for url in ("sms.example.org", "ftp://x", "http://[::1", "http://"):
+        assert main(["sims", "--org", "myorg", "--url", url]) == 1
+        assert "is no gateway address" in capsys.readouterr().err
+    monkeypatch.delenv("PHONEGATE_SECRET")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["sims", "--org", "myorg"]) == 1
+    assert "Set PHONEGATE_SECRET" in capsys.readouterr().err

@@ -1,0 +1,130 @@
+"""The command line as a whole: overview, help, exit codes, one-sentence failures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from phonegate.cli import COMMANDS, group, main
+from phonegate.cli.failure import Failure, explain
+from phonegate.config import ConfigError, Fault
+from phonegate.domain.errors import NotFound
+from phonegate.store.errors import DatabaseBusy
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def loaded(name: str) -> click.Command:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return command
+
+
+def every_command() -> list[click.Command]:
+    found: list[click.Command] = []
+    for name in COMMANDS:
+        command = loaded(name)
+        found += command.commands.values() if isinstance(command, click.Group) else [command]
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_overview_says_what_the_command_itself_says(name: str) -> None:
+    # The same verb: the table must not go stale when a command changes.
+    assert (loaded(name).help or "").split()[0].strip(",:") == COMMANDS[name].about.split()[
+        0
+    ].strip(",:")
+
+
+def test_every_command_and_option_has_help() -> None:
+    for command in every_command():
+        assert command.help, command
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (command, parameter)
+
+
+def test_no_secret_can_be_an_argument_of_the_owners_commands() -> None:
+    for name in ("org", "key", "send", "messages", "sims", "serve", "backup", "check"):
+        command = loaded(name)
+        commands = command.commands.values() if isinstance(command, click.Group) else [command]
+        options = {option for one in commands for p in one.params for option in p.opts}
+        assert not options & {"--secret", "--key", "--secret-key"}
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_works(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    assert "Usage: phonegate" in capsys.readouterr().out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from phonegate.cli import main; code = main(['--help']);"
+        "heavy = {'trio', 'httpx', 'quart', 'cattrs', 'structlog', 'sqlite3'} & set(sys.modules);"
+        "sys.exit(code or str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("phonegate ")
+    assert main([]) == 2
+    assert main(["no-such"]) == 2
+    assert main(["version", "--no-such"]) == 2
+    assert main(["send"]) == 2
+    assert main(["org", "list"]) == 1
+    captured = capsys.readouterr()
+    assert "There is no database" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_python_m_phonegate() -> None:
+    command = [sys.executable, "-m", "phonegate", "version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("phonegate ")
+
+
+def test_a_reader_that_has_enough_is_no_failure_of_ours() -> None:
+    pipe = f"{sys.executable} -m phonegate check --example | head -1"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_configuration_faults_are_told_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("gateway.toml").write_text('[http]\nbnd = 1\ndrain_s = "x"\n')
+    assert main(["serve"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("phonegate: the configuration has 2 faults:\n")
+    assert "http.bnd (file gateway.toml)" in error
+    assert "http.drain_s" in error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (Failure("It can't."), "It can't."),
+        (NotFound("There is no such org."), "There is no such org."),
+        (DatabaseBusy(Path("x.db")), "x.db: another phonegate"),
+        (OSError(98, "Address already in use"), "Address already in use"),
+        (FileNotFoundError(2, "No such file or directory", "x.pem"), "x.pem: No such file"),
+        (ConfigError((Fault(key="a", source="b", problem="c"),)), "configuration:\n  a (b): c"),
+        (ExceptionGroup("", [ExceptionGroup("", [Failure("Deep.")])]), "Deep."),
+        (ValueError("a fault of ours"), None),
+        (ExceptionGroup("", [Failure("x"), ValueError("a fault of ours")]), None),
+    ],
+)
+def test_explain(error: Exception, text: str | None) -> None:
+    told = explain(error)
+    if text is None:
+        assert told is None
+    else:
+        assert told is not None
+        assert told.startswith(text)

@@ -1,0 +1,141 @@
+"""org, key, backup and check, on the file of a gateway that is not running."""
+
+import io
+import json
+import os
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from phonegate.cli import main
+from phonegate.config import example
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("PHONEGATE_"):
+            monkeypatch.delenv(name)
+
+
+def told(capsys: Output, *words: str) -> str:
+    assert main(words) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = json.loads(told(capsys, "org", "add", "myorg", "--json"))
+    assert len(made["secret"]) >= 12
+    assert main(["org", "add", "myorg"]) == 1
+    assert "already" in capsys.readouterr().err
+    assert told(capsys, "org", "list").splitlines()[1].startswith("myorg  20")
+    rotated = told(capsys, "org", "rotate", "myorg")
+    assert "secret  " in rotated
+    assert made["secret"] not in rotated
+
+    monkeypatch.setenv("PHONEGATE_SECRET", "from-the-environment")
+    output = told(capsys, "org", "rotate", "myorg", "--secret-from", "environment")
+    assert "from-the-environment" not in output
+    monkeypatch.setattr(sys, "stdin", io.StringIO("from-standard-input\n"))
+    told(capsys, "org", "rotate", "myorg", "--secret-from", "stdin")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["org", "rotate", "myorg", "--secret-from", "stdin"]) == 1
+    assert "no secret in standard input" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert main(["org", "rotate", "myorg", "--secret-from", "stdin"]) == 1
+    assert "short" not in capsys.readouterr().err
+
+    assert told(capsys, "org", "remove", "myorg", "--yes") == "Removed myorg.\n"
+    assert json.loads(told(capsys, "org", "list", "--json")) == {"orgs": []}
+
+
+def test_removing_asks_first(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(capsys, "org", "add", "myorg")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert main(["org", "remove", "myorg"]) == 1
+    capsys.readouterr()
+    assert "myorg" in told(capsys, "org", "list")
+
+
+def test_keys(capsys: Output) -> None:
+    told(capsys, "org", "add", "myorg")
+    words = ("key", "add", "myorg", "reader", "--scope", "read", "--json")
+    key = json.loads(told(capsys, *words))
+    assert key["key"].startswith("pgk_")
+    assert key["scopes"] == ["read"]
+    listed = told(capsys, "key", "list", "myorg")
+    assert key["id"] in listed
+    assert key["key"] not in listed
+    assert told(capsys, "key", "revoke", "myorg", key["id"]) == f"Revoked {key['id']}.\n"
+    assert main(["key", "revoke", "myorg", key["id"]]) == 1
+    assert main(["key", "add", "myorg", "x", "--scope", "everything"]) == 2
+
+
+def test_backup(capsys: Output) -> None:
+    told(capsys, "org", "add", "myorg")
+    told(capsys, "backup", "copy.db")
+    with sqlite3.connect("copy.db") as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    copy.close()
+    assert main(["backup", "copy.db"]) == 1
+    assert "copy.db: there is something" in capsys.readouterr().err
+    assert main(["backup", "no/such/folder/copy.db"]) == 1
+
+
+def test_check_changes_nothing_and_says_what_is_fine(capsys: Output) -> None:
+    output = told(capsys, "check", "--database", "new.db")
+    assert "will be made at the first start" in output
+    assert "every default" in output
+    assert list(Path().iterdir()) == []
+
+
+def test_check_prints_the_example(capsys: Output) -> None:
+    assert told(capsys, "check", "--example") == example()
+
+
+def test_check_tells_every_fault_of_the_configuration(capsys: Output) -> None:
+    Path("gateway.toml").write_text("[http]\nbnd = 1\ndrain_s = -1\n")
+    assert main(["check"]) == 1
+    output = capsys.readouterr().out
+    assert output.count("FAULT") == 2
+
+
+def test_check_tells_every_fault_of_the_machine(capsys: Output) -> None:
+    Path("not.db").write_text("this is a diary")
+    Path("chain.pem").write_text("no certificate")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        Path("gateway.toml").write_text(
+            f'[http]\nbind = ["127.0.0.1:{port}"]\n[database]\npath = "not.db"\n'
+            '[tls]\ncertificate = "chain.pem"\nkey = "missing.pem"\n'
+        )
+        Path("gateway.toml").chmod(0o666)
+        assert main(["check"]) == 1
+    captured = capsys.readouterr()
+    faults = [line for line in captured.out.splitlines() if line.startswith("FAULT")]
+    assert [fault.split()[1] for fault in faults] == ["database:", "TLS:", "address:"]
+    assert "not.db: this is not a database" in captured.out
+    assert "gateway.toml can be changed by others" in captured.out
+    assert captured.err == "3 faults.\n"
+    assert Path("not.db").read_text() == "this is a diary"
+
+
+def test_check_takes_a_good_certificate(capsys: Output) -> None:
+    authority = trustme.CA()
+    leaf = authority.issue_cert("sms.example.org")
+    leaf.private_key_pem.write_to_path("key.pem")
+    leaf.cert_chain_pems[0].write_to_path("chain.pem")
+    Path("key.pem").chmod(0o644)
+    Path("gateway.toml").write_text('[tls]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
+    output = told(capsys, "check", "--config", "gateway.toml")
+    assert "fit each other" in output
+    assert "key.pem can be read by others" in output

@@ -1,0 +1,147 @@
+"""serve and demo: what they print, and that they work as whole programs."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phonegate.cli import main, tour
+from phonegate.cli.serve import where_to_look
+
+DEADLINE_S = 60
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_where_to_look_names_addresses_that_work() -> None:
+    lines = where_to_look([("0.0.0.0", 8080), ("::", 8080)], "http", "", "x.db")
+    assert "http://127.0.0.1:8080, http://[::1]:8080" in lines[1]
+    assert re.search(r"ws://[\d.]+:8080/websocket\?org_id=ORG&secret_key=SECRET", lines[2])
+    lines = where_to_look([("127.0.0.1", 443)], "https", "https://sms.example.org/", "x.db")
+    assert "wss://sms.example.org/websocket" in lines[2]
+    lines = where_to_look([("localhost", 1), ("::1", 2)], "https", "", "x.db")
+    assert "https://localhost:1, https://[::1]:2" in lines[1]
+
+
+def test_serve_refuses_a_file_that_is_no_database(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("diary.txt").write_text("dear diary")
+    assert main(["serve", "--database", "diary.txt", "--bind", "127.0.0.1:0"]) == 1
+    error = capsys.readouterr().err
+    assert "diary.txt: this is not a database" in error
+    assert "Traceback" not in error
+    assert Path("diary.txt").read_text() == "dear diary"
+
+
+def test_serve_refuses_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["serve", "--bind", address]) == 1
+    error = capsys.readouterr().err
+    assert address in error
+    assert "Traceback" not in error
+
+
+class Program:
+    """phonegate as a process of its own."""
+
+    def __init__(self, *words: str) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PHONEGATE_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "phonegate", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+        )
+
+    def until(self, pattern: str) -> str:
+        """Reads its output up to a line that has the pattern."""
+        seen = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            seen.append(line)
+            if found := re.search(pattern, line):
+                return found[0]
+        raise AssertionError("".join(seen))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def programs() -> Iterator[list[Program]]:
+    started: list[Program] = []
+    yield started
+    for program in started:
+        program.process.kill()
+        program.process.communicate()
+
+
+def test_serve_needs_no_configuration_and_is_administered_while_it_serves(
+    programs: list[Program], capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(program)
+    url = program.until(r"http://127\.0\.0\.1:\d+")
+    with urllib.request.urlopen(f"{url}/health", timeout=DEADLINE_S) as answer:
+        assert answer.status == 200
+    assert main(["org", "add", "myorg"]) == 0
+    assert main(["backup", "copy.db"]) == 0
+    assert Path("copy.db").stat().st_mode & 0o077 == 0
+    assert main(["check"]) == 0
+    assert "is served by phonegate" in capsys.readouterr().out
+    second = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(second)
+    assert second.process.wait(DEADLINE_S) == 1
+    assert program.stop() == 0
+    assert not Path("phonegate.db.sock").exists()
+    assert main(["org", "list"]) == 0
+    assert "myorg" in capsys.readouterr().out
+
+
+def test_demo_once_shows_a_round_trip_each_way() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "phonegate", "demo", "--once"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done
+    assert '"stored": 1' in done.stdout or '"stored":1' in done.stdout
+    assert "the phone sends to +15553334444: Sent from the API." in done.stdout
+    assert re.search(r"-> \+15553334444 +sent ", done.stdout)
+    assert "<- +15553334444     received   Yes, all well!" in done.stdout
+    assert done.stderr == ""
+    assert list(Path().iterdir()) == []
+
+
+def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
+    program = Program("demo", "--port", "0")
+    programs.append(program)
+    send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
+    copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
+    subprocess.run(["bash", "-c", copied], check=True, capture_output=True)
+    program.until("the phone sends to .*: hello")
+    program.until("<- .*received")
+    assert program.stop(signal.SIGINT) == 0
+
+
+def test_a_port_in_use_is_not_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert tour.free_port(taken.getsockname()[1]) == 0
