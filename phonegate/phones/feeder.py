@@ -1,0 +1,259 @@
+"""Pulls a phone's due messages from the database as its room and its SIMs' pacing allow.
+
+The database is the queue: nothing is held here but what an earlier link left open. A lane is
+one of its queues, messages that ask for the same SIM in the same words; a SIM of this phone
+serves several. A SIM is *behind* from the moment that something may wait for it until its
+lanes were seen empty; while it is, no new message may overtake.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from heapq import merge
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain import delivery
+from phonegate.domain.delivery import Pick
+from phonegate.store.errors import StorageUnavailable, StoreClosed
+from phonegate.store.records import ANY_SIM, Candidate, Message, Sim
+from phonegate.store.tables import Tables
+
+if TYPE_CHECKING:
+    from phonegate.phones.session import Session
+
+READ_AHEAD: Final = 100
+"""Candidates read from a lane at a time; a default window's worth."""
+
+STORAGE_PAUSE_S: Final = 2.0
+"""Wait before another try when the disk refuses."""
+
+SHORTEST_SLEEP_S: Final = 0.01
+"""Bucket times are whole ms; waking too early by rounding must not become a busy loop."""
+
+_log = log.get("phones")
+
+
+@attrs.frozen
+class _Lane:
+    phone: int | None
+    wish: str
+
+
+@attrs.frozen
+class _Choice:
+    """A candidate whose room and segments are taken, and the SIM it will leave by."""
+
+    candidate: Candidate
+    sim: Sim | None
+
+
+class Feeder:
+    """The task of one session that feeds its phone."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._bell = trio.Event()
+        self._wakes = 0
+        self._behind: set[int | None] = {None}
+        self._left_open: deque[Message] = deque()
+
+    def wake(self) -> None:
+        """Says that messages may wait for any SIM of this phone."""
+        self._wakes += 1
+        self._behind = {_slot(sim) for sim in self._sims()}
+        self._bell.set()
+
+    def make_room(self) -> None:
+        """Says that the window has room again."""
+        self._bell.set()
+
+    def resume(self, messages: Iterable[Message]) -> None:
+        """Takes what an earlier link left open; it goes before everything queued."""
+        self._left_open.extend(messages)
+        self.wake()
+
+    def is_behind(self, sim: Sim | None) -> bool:
+        """Whether older messages may wait for this SIM."""
+        return _slot(sim) in self._behind or bool(self._left_open)
+
+    async def run(self) -> None:
+        """Feeds until cancelled, or until the store is closed."""
+        while True:
+            self._bell = trio.Event()
+            try:
+                pause = await self._feed()
+            except StorageUnavailable as error:
+                _log.warning("feeding_failed", phone=self._session.phone, reason=error.reason)
+                pause = STORAGE_PAUSE_S
+            except StoreClosed:
+                return
+            with trio.move_on_after(max(pause, SHORTEST_SLEEP_S)):
+                await self._bell.wait()
+
+    async def _feed(self) -> float:
+        """Pushes what can leave now; returns the seconds until a SIM may send again."""
+        while True:
+            waits = self._push_left_open()
+            if self._session.protocol.room == 0:
+                return float("inf")
+            wakes = self._wakes
+            ready = []
+            for sim in self._sims():
+                if _slot(sim) not in self._behind or _slot(sim) in waits:
+                    continue
+                wait = self._wait_s(sim, 1)
+                if wait > 0:
+                    waits[_slot(sim)] = wait
+                else:
+                    ready.append(sim)
+            if not ready:
+                return min(waits.values(), default=float("inf"))
+            queues = await self._read(ready)
+            choices = self._choose(queues, waits)
+            await self._lease(choices)
+            if wakes == self._wakes:
+                chosen = {choice.candidate.id for choice in choices}
+                self._behind -= {
+                    _slot(sim)
+                    for sim, queue in queues.items()
+                    if not queue.cut and all(c.id in chosen for c in queue.candidates)
+                }
+            if not choices and not self._behind - waits.keys():
+                return min(waits.values(), default=float("inf"))
+
+    def _push_left_open(self) -> dict[int | None, float]:
+        """Pushes again what an earlier link left open; returns the waits of SIMs that can't."""
+        session = self._session
+        waits: dict[int | None, float] = {}
+        for _ in range(len(self._left_open)):
+            message = self._left_open.popleft()
+            sim = session.sim_of(message)
+            slot, segments = _slot(sim), message.segments or 1
+            if slot not in waits and session.protocol.room > 0:
+                if session.pacer.take(session.bucket(sim), session.rate, segments):
+                    session.protocol.reserve()
+                    session.push(message)
+                    continue
+                waits[slot] = self._wait_s(sim, segments)
+            self._left_open.append(message)
+        return waits
+
+    async def _read(self, sims: Sequence[Sim | None]) -> "dict[Sim | None, _Queue]":
+        lanes = {sim: self._lanes_of(sim) for sim in sims}
+        limit = min(self._session.protocol.room, READ_AHEAD)
+        org = self._session.org
+
+        def read(tx: Tables) -> dict[Sim | None, _Queue]:
+            queues = {}
+            for sim, its in lanes.items():
+                found = [
+                    tx.messages.candidates(org, phone=lane.phone, wish=lane.wish, limit=limit)
+                    for lane in its
+                ]
+                # Each lane is in its own right order already; among lanes the older goes first.
+                queues[sim] = _Queue(
+                    candidates=tuple(merge(*found, key=_id)),
+                    cut=any(len(some) == limit for some in found),
+                )
+            return queues
+
+        if not any(lanes.values()):
+            return dict.fromkeys(lanes, _Queue(candidates=(), cut=False))
+        return await self._session.database.read(read)
+
+    def _choose(
+        self, queues: "dict[Sim | None, _Queue]", waits: dict[int | None, float]
+    ) -> list[_Choice]:
+        """Takes room and segments for what can leave now, in order for each SIM."""
+        session = self._session
+        choices: list[_Choice] = []
+        for sim, queue in queues.items():
+            for candidate in queue.candidates:
+                if not session.protocol.reserve():
+                    return choices
+                if not session.pacer.take(session.bucket(sim), session.rate, candidate.segments):
+                    session.protocol.release()
+                    waits[_slot(sim)] = self._wait_s(sim, candidate.segments)
+                    break
+                choices.append(_Choice(candidate, sim))
+        return choices
+
+    async def _lease(self, choices: Sequence[_Choice]) -> None:
+        """Turns the chosen messages `sending` and pushes them, once that is committed."""
+        if not choices:
+            return
+        session = self._session
+        phone, now = session.phone, session.now_ms()
+        picks = [
+            Pick(
+                id=choice.candidate.id,
+                sim_slot=None if choice.sim is None else choice.sim.slot,
+                sim=None if choice.sim is None else choice.sim.number,
+            )
+            for choice in choices
+        ]
+        leased: dict[int, Message] = {}
+        try:
+            for message in await session.database.write(
+                lambda tx: delivery.lease(tx, phone, picks, now)
+            ):
+                leased[message.id] = message
+        finally:
+            for choice in choices:
+                given = leased.get(choice.candidate.id)
+                if given is not None:
+                    session.push(given)
+                    continue
+                # Another phone was faster, it was cancelled, or the disk refused.
+                session.protocol.release()
+                session.pacer.give_back(
+                    session.bucket(choice.sim), session.rate, choice.candidate.segments
+                )
+        if session.phone != phone and leased:
+            # The phone turned out to be another while its messages were being leased.
+            now_is = session.phone
+            await session.database.write(lambda tx: move(tx, leased, phone, now_is))
+
+    def _sims(self) -> Sequence[Sim | None]:
+        return self._session.online.sims or (None,)
+
+    def _lanes_of(self, sim: Sim | None) -> list[_Lane]:
+        lanes = []
+        if sim is not None:
+            slot = str(sim.slot)
+            lanes += [_Lane(self._session.phone, slot), _Lane(None, slot)]
+            if sim.number is not None:
+                lanes.append(_Lane(None, sim.number))
+        if sim is self._sims()[0] and self._session.is_first:
+            lanes.append(_Lane(None, ANY_SIM))
+        return lanes
+
+    def _wait_s(self, sim: Sim | None, segments: int) -> float:
+        session = self._session
+        return session.pacer.wait_s(session.bucket(sim), session.rate, segments)
+
+
+@attrs.frozen(kw_only=True)
+class _Queue:
+    """What waits for one SIM, as far as was read; `cut` where there may be more."""
+
+    candidates: tuple[Candidate, ...]
+    cut: bool
+
+
+def move(tx: Tables, ids: Collection[int], old: int, new: int) -> None:
+    """Gives a phone's unanswered messages to another row, which it turned out to be."""
+    for message in tx.messages.unsettled(old):
+        if message.id in ids:
+            tx.messages.set(message.id, phone=new)
+
+
+def _slot(sim: Sim | None) -> int | None:
+    return None if sim is None else sim.slot
+
+
+def _id(candidate: Candidate) -> int:
+    return candidate.id

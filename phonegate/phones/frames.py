@@ -1,0 +1,236 @@
+"""The frames of the phone link, both directions, and how the gateway's are written.
+
+The public page fixes five of them (`sims`, `inbound`, `send_result`; `connected`, `send_sms`);
+the others are extensions that a phone may ignore. `grammar` reads what phones send. Bodies and
+numbers stay out of every `repr`.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+
+class FrameFault(Exception):
+    """A frame that can't be understood. Nothing of it was taken.
+
+    `code` is one of `not_text`, `bad_json`, `not_an_object`, `unknown_type` and `bad_field`;
+    `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
+    """
+
+    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+        self.code = code
+        self.detail = detail
+        self.field = field
+        super().__init__(detail)
+
+
+# --- phone → gateway
+
+
+@attrs.frozen(kw_only=True)
+class SimReport:
+    """One SIM of a `sims` frame; `number` is None where the phone does not know it."""
+
+    slot: int
+    number: str | None = attrs.field(default=None, repr=False)
+    carrier: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Sims:
+    """The SIMs that the phone has now, all of them, by slot."""
+
+    sims: tuple[SimReport, ...]
+
+
+@attrs.frozen(kw_only=True)
+class InboundText:
+    """A received SMS. `id` is the phone's own, a string or an integer, and is echoed as it came."""
+
+    address: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    date: int | None = None
+    sim_slot: int | None = None
+    sim: str | None = attrs.field(default=None, repr=False)
+    id: str | int | None = None
+    media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Inbound:
+    """Received SMS: one under `message`, or a list under `messages`."""
+
+    messages: tuple[InboundText, ...]
+
+
+@attrs.frozen(kw_only=True)
+class SendResult:
+    """What became of a pushed message. `uncertain`: the phone itself does not know."""
+
+    id: int
+    success: bool
+    error: str | None = attrs.field(default=None, repr=False)
+    segments: int | None = None
+    uncertain: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Hello:
+    """What the phone is and which extensions it knows; unknown features are kept, unused."""
+
+    device_id: str | None = None
+    name: str | None = None
+    model: str | None = None
+    app: str | None = None
+    features: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class Ack:
+    """The phone has journalled the message and is about to send it."""
+
+    id: int
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryReport:
+    """The recipient's network reported on a sent message."""
+
+    id: int
+    delivered: bool
+    date: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """How the phone is: percent, charging or not, bars or dBm as it likes, kind of network."""
+
+    battery: int | None = None
+    charging: bool | None = None
+    signal: int | None = None
+    network: str | None = None
+
+
+@attrs.frozen
+class Ping:
+    """Asks for a `pong`, for phones whose websocket library hides the protocol's own pings."""
+
+
+PhoneFrame = Sims | Inbound | SendResult | Hello | Ack | DeliveryReport | Status | Ping
+
+
+# --- gateway → phone
+
+
+@attrs.frozen(kw_only=True)
+class Connected:
+    """Always the first frame. `server_time` is in ms here and ISO 8601 on the wire."""
+
+    org_id: str
+    device_id: str | None
+    server_time: int
+
+
+@attrs.frozen(kw_only=True)
+class SendSms:
+    """Send this. The last four are extensions and are left out where there is nothing to say."""
+
+    id: int
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    sim: str | None = attrs.field(repr=False)
+    sim_slot: int | None = None
+    segments: int | None = None
+    expires_at: int | None = None
+    media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class InboundAck:
+    """An `inbound` frame is committed.
+
+    `ids` are the phone's own, one for each message of the frame, null where it gave none;
+    `message_id` is the gateway's id of the last of them, `message_ids` those of all.
+    """
+
+    ids: tuple[str | int | None, ...]
+    message_ids: tuple[int, ...]
+
+
+@attrs.frozen
+class Cancel:
+    """Drop this message if it has not left yet."""
+
+    id: int
+
+
+@attrs.frozen(kw_only=True)
+class Error:
+    """A frame was refused: `field` where one was wrong, `id` or `ids` whose it was."""
+
+    code: str
+    detail: str
+    field: str | None = None
+    id: int | None = None
+    ids: tuple[str | int | None, ...] | None = None
+
+
+@attrs.frozen
+class Pong:
+    """Answers a `ping` frame."""
+
+
+GatewayFrame = Connected | SendSms | InboundAck | Cancel | Error | Pong
+
+
+def encode(frame: GatewayFrame) -> str:
+    """One frame as compact JSON; non-ASCII is escaped, so that its length in bytes is its own."""
+    return json.dumps(_fields_of(frame), separators=(",", ":"))
+
+
+def _fields_of(frame: GatewayFrame) -> dict[str, Any]:
+    match frame:
+        case Connected():
+            time = datetime.fromtimestamp(frame.server_time / 1000, UTC)
+            return {
+                "type": "connected",
+                "org_id": frame.org_id,
+                "device_id": frame.device_id,
+                "server_time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            }
+        case SendSms():
+            fields = {
+                "type": "send_sms",
+                "id": frame.id,
+                "to": frame.to,
+                "body": frame.body,
+                "sim": frame.sim,
+            }
+            extensions = {
+                "sim_slot": frame.sim_slot,
+                "segments": frame.segments,
+                "expires_at": frame.expires_at,
+                "media_urls": frame.media_urls,
+            }
+            return fields | _present(extensions)
+        case InboundAck():
+            return {
+                "type": "inbound_ack",
+                "ids": frame.ids,
+                "message_id": frame.message_ids[-1] if frame.message_ids else None,
+                "message_ids": frame.message_ids,
+            }
+        case Cancel():
+            return {"type": "cancel", "id": frame.id}
+        case Error():
+            fields = {"type": "error", "detail": frame.detail, "code": frame.code}
+            return fields | _present({"field": frame.field, "id": frame.id, "ids": frame.ids})
+        case Pong():
+            return {"type": "pong"}
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,138 @@
+"""Which phone a connection is: by its `device_id`, or else by the numbers of its SIMs.
+
+A phone of the simple protocol names itself nowhere. Its connection begins on any free row of
+the org's unnamed phones and is moved to the right one when the phone reports its SIMs.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from phonegate import log
+from phonegate.phones import frames
+from phonegate.phones.feeder import move
+from phonegate.store.records import Sim
+from phonegate.store.tables import Tables
+
+if TYPE_CHECKING:
+    from phonegate.phones.session import Session
+
+Write = Callable[[Callable[[Tables], Any]], Awaitable[Any]]
+
+_log = log.get("phones")
+
+
+class Identity:
+    """Finds out who a session's phone is. Its steps run one after the other, in the recorder."""
+
+    def __init__(self, session: "Session", write: Write) -> None:
+        self._session = session
+        self._write = write
+
+    async def greet(self, hello: frames.Hello) -> None:
+        """Takes what a `hello` tells of the phone, its `device_id` if it had given none."""
+        session = self._session
+        now = session.now_ms()
+        told, known = hello.device_id, session.online.device_id
+        if told is not None and known is not None and told != known:
+            await session.say(
+                frames.Error(
+                    code="device_id_mismatch",
+                    detail="The device_id of this connection stays the one it was opened with.",
+                    field="device_id",
+                )
+            )
+        if told is not None and known is None:
+            await self._name(told)
+        phone = session.phone
+        await self._write(
+            lambda tx: tx.phones.describe(
+                phone, name=hello.name, model=hello.model, app=hello.app, now=now
+            )
+        )
+        if hello.name is not None:
+            online = attrs.evolve(session.online, name=hello.name)
+            session.switchboard.rename(session, online)
+
+    async def _name(self, device_id: str) -> None:
+        session = self._session
+        now, old, ids = session.now_ms(), session.phone, frozenset(session.protocol.in_flight)
+        # A row that is surely this phone's becomes the device's, with all that waits for it.
+        own = old if session.protocol.identified or session.fresh else None
+
+        def name(tx: Tables) -> int:
+            row = tx.phones.connect(session.org, device_id, now, phone=own)
+            move(tx, ids, old, row.id)
+            return row.id
+
+        async with session.switchboard.identity_lock(session.org):
+            row = await self._write(name)
+            self._become(attrs.evolve(session.online, phone=row, device_id=device_id))
+        session.protocol.identified = True
+
+    async def report(self, report: frames.Sims) -> None:
+        """Takes the SIMs that the phone has now; an unnamed phone is recognised by them."""
+        session = self._session
+        numbers = [sim.number for sim in report.sims if sim.number is not None]
+        if session.online.device_id is None:
+            session.switchboard.replace(session, numbers)
+        async with session.switchboard.identity_lock(session.org):
+            row = await self._recognise(numbers)
+            now = session.now_ms()
+            sims = tuple(
+                Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier, phone=row)
+                for sim in report.sims
+            )
+            await self._write(lambda tx: tx.phones.report_sims(session.org, row, sims, now))
+            self._become(attrs.evolve(session.online, phone=row, sims=sims))
+        session.protocol.identified = True
+        session.feeder.wake()
+
+    async def _recognise(self, numbers: list[str]) -> int:
+        """The row that the phone has after its first report; messages pushed to it come along."""
+        session = self._session
+        if session.protocol.identified or not numbers:
+            return session.phone
+        target = await session.database.read(lambda tx: _holder(tx, session.org, numbers))
+        old = session.phone
+        if target is None or target == old:
+            return old
+        seated: Any = session.switchboard.at(target)
+        if seated is not None and seated.protocol.identified:
+            # A newer connection holds the number: an older one was replaced before.
+            return old
+        mine = frozenset(session.protocol.in_flight)
+        others = frozenset(() if seated is None else seated.protocol.in_flight)
+
+        def exchange(tx: Tables) -> None:
+            move(tx, mine, old, target)
+            move(tx, others, target, old)
+
+        await self._write(exchange)
+        seated = session.switchboard.at(target)
+        if seated is None:
+            self._become(attrs.evolve(session.online, phone=target))
+        else:
+            session.switchboard.swap(session, seated)
+            seated.protocol.forget_reservations()
+            session.protocol.forget_reservations()
+        return target
+
+    def _become(self, online: Any) -> None:
+        session = self._session
+        if online.phone != session.phone:
+            session.protocol.forget_reservations()
+            _log.info("phone_recognised", org=session.org_name, phone=online.phone)
+        session.switchboard.rename(session, online)
+
+
+def _holder(tx: Tables, org: int, numbers: list[str]) -> int | None:
+    """The unnamed phone that reported one of these numbers last."""
+    holders = {sim.number: sim.phone for sim in tx.phones.known_sims(org)}
+    for number in numbers:
+        phone = holders.get(number)
+        row = None if phone is None else tx.phones.get(phone)
+        if row is not None and row.device_id is None:
+            return row.id
+    return None

@@ -1,0 +1,346 @@
+"""The phone lane: from a websocket handshake at the door to a session, or to a refusal."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+from urllib.parse import unquote, unquote_plus
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain import errors
+from phonegate.domain.accounts import Accounts, Principal
+from phonegate.domain.delivery import Policy
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
+from phonegate.phones.grammar import MAX_LABEL, is_device_id
+from phonegate.phones.session import Session, Surroundings, Tenant
+from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
+from phonegate.phones.wire import LinkLost, PhoneSocket
+from phonegate.settings import Settings
+from phonegate.store.database import Database
+from phonegate.store.errors import StoreError
+from phonegate.store.records import Org, Phone, Sim
+from phonegate.store.tables import Tables
+
+HANDSHAKE_S: Final = 15.0
+"""From the head to the answered upgrade. Checking a new secret takes a fraction of a second;
+the rest is for a queue of such checks after a restart."""
+
+CLOSING_S: Final = 4.0
+"""For the end of the connection; a little more than the stream's own deadline."""
+
+RETRY_AFTER_S: Final = 5
+"""What a phone is told to wait when the disk refuses."""
+
+_SKIP_BYTES: Final = 16_384
+
+_STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
+    errors.BadInput: (400, b"Bad Request"),
+    errors.Unauthorized: (401, b"Unauthorized"),
+    errors.Forbidden: (403, b"Forbidden"),
+    errors.Throttled: (429, b"Too Many Requests"),
+}
+
+_log = log.get("phones")
+
+
+class Head(Protocol):
+    """What is needed of a request's head; the door's `RequestHead` is one."""
+
+    @property
+    def query(self) -> str:
+        """The undecoded query."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """Lower-case names and values."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes that the stream repeats first."""
+
+
+class Peer(Protocol):
+    """Who the client is; the door's `Peer` is one."""
+
+    @property
+    def address(self) -> str:
+        """The client's address, behind trusted proxies."""
+
+
+@attrs.frozen(kw_only=True)
+class _Request:
+    """What a handshake asks for."""
+
+    credential: str | None = attrs.field(repr=False)
+    org_name: str | None
+    device_id: str | None
+    name: str | None
+    key: bytes
+
+    @classmethod
+    def read(cls, head: Head) -> "_Request":
+        """Reads header and query.
+
+        Raises:
+            BadInput: the `device_id` is none, or the handshake has no key.
+        """
+        headers = dict(reversed(head.headers))
+        query = _query(head.query)
+        device_id = query.get("device_id")
+        if device_id is not None and not is_device_id(unquote(device_id)):
+            problem = FieldProblem("device_id", "must be 1 to 128 printable characters")
+            raise BadInput(f"device_id {problem.problem}.", [problem])
+        key = headers.get("sec-websocket-key", "")
+        if not (key and key.isascii()):
+            raise BadInput("A websocket handshake has a Sec-WebSocket-Key.")
+        bearer = headers.get("authorization", "").partition(" ")
+        credential = headers.get("x-secret-key")
+        if not credential and bearer[0].lower() == "bearer":
+            credential = bearer[2].strip()
+        if not credential:
+            # unquote and not unquote_plus: a secret may hold a plus and never a space.
+            credential = unquote(query.get("secret_key", ""))
+        org_name = query.get("org_id")
+        return cls(
+            credential=credential or None,
+            org_name=None if org_name is None else unquote(org_name),
+            device_id=None if device_id is None else unquote(device_id),
+            name=_label(query.get("name")),
+            key=key.encode(),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class _Arrival:
+    """A phone that may come in, with the row that it begins on."""
+
+    org: Org
+    row: Phone
+    fresh: bool
+    usual_sim: Sim | None
+
+
+class PhoneLink:
+    """Serves the websockets of phones."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        database: Database,
+        switchboard: Switchboard,
+        settings: Settings,
+        policy: Policy,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._accounts = accounts
+        self._shared = Surroundings(
+            database=database,
+            switchboard=switchboard,
+            settings=settings,
+            policy=policy,
+            now_ms=now_ms,
+        )
+
+    async def serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
+        """Serves one handshake to the end of its link, and closes the stream.
+
+        Whatever goes wrong ends this link alone; nothing but a cancellation is raised.
+        """
+        try:
+            await self._serve(stream, head, peer)
+        except* Exception as group:  # noqa: BLE001 - one phone's fault must stay its own
+            _log.error("phone_link_failed", peer=peer.address, exc_info=group)
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
+        with trio.move_on_after(HANDSHAKE_S) as handshake:
+            try:
+                await _skip(stream, len(head.raw))
+                request = _Request.read(head)
+                principal = await self._accounts.authenticate(
+                    request.credential,
+                    org_name=request.org_name,
+                    address=peer.address,
+                    scope="manage",
+                    create=True,
+                )
+                arrival = await self._arrive(principal, request)
+            except Refused as refused:
+                _log.info("phone_refused", peer=peer.address, code=refused.code)
+                await _refuse(stream, refused)
+                return
+            except StoreError as error:
+                _log.warning("phone_refused", peer=peer.address, exc_info=error)
+                await _refuse(stream, _Unavailable())
+                return
+            except trio.BrokenResourceError:
+                return
+            try:
+                await self._meet(stream, request, principal, arrival, handshake)
+            finally:
+                self._shared.switchboard.unclaim(arrival.row.id)
+
+    async def _meet(
+        self,
+        stream: trio.abc.Stream,
+        request: _Request,
+        principal: Principal,
+        arrival: _Arrival,
+        handshake: trio.CancelScope,
+    ) -> None:
+        """Answers the upgrade and runs the session."""
+        phones, switchboard = self._shared.settings.phones, self._shared.switchboard
+        async with trio.open_nursery() as nursery:
+            try:
+                socket = await PhoneSocket.accept(
+                    nursery,
+                    stream,
+                    request.key,
+                    max_frame_bytes=phones.max_frame_bytes,
+                    write_timeout_s=phones.write_timeout_s,
+                )
+            except LinkLost:
+                nursery.cancel_scope.cancel()
+                return
+            handshake.deadline = float("inf")
+            session = Session(
+                socket,
+                self._shared,
+                tenant=Tenant(
+                    id=principal.org,
+                    name=principal.org_name,
+                    rate=switchboard.rate_of(arrival.org),
+                ),
+                online=OnlinePhone(
+                    phone=arrival.row.id,
+                    device_id=arrival.row.device_id,
+                    name=arrival.row.name,
+                    sims=(),
+                ),
+                usual_sim=arrival.usual_sim,
+                fresh=arrival.fresh,
+            )
+            if not self._accounts.is_current(principal):
+                session.close(POLICY_VIOLATION, "the credentials of this org have changed")
+            try:
+                await session.run()
+            finally:
+                with trio.move_on_after(CLOSING_S, shield=True):
+                    await socket.drop()
+                nursery.cancel_scope.cancel()
+
+    async def _arrive(self, principal: Principal, request: _Request) -> _Arrival:
+        """Finds or makes the row of the phone, and claims it.
+
+        Raises:
+            Unauthorized: the org was removed this very moment.
+            StoreError: it can't be stored.
+        """
+        switchboard, now = self._shared.switchboard, self._shared.now_ms()
+        free = await self._free_row(principal.org) if request.device_id is None else None
+        arrival = None
+        try:
+            arrival = await self._shared.database.write(
+                lambda tx: _connect(tx, principal.org, request, free, now)
+            )
+        finally:
+            if free is not None and arrival is None:
+                switchboard.unclaim(free)
+        if arrival is None:
+            raise errors.Unauthorized("The org or its secret is wrong.")
+        switchboard.claim(arrival.row.id)
+        return arrival
+
+    async def _free_row(self, org: int) -> int | None:
+        """Claims the first row of the org's unnamed phones that no connection has."""
+        for row in await self._shared.database.read(lambda tx: tx.phones.anonymous(org)):
+            if self._shared.switchboard.claim(row.id):
+                return row.id
+        return None
+
+
+def _connect(
+    tx: Tables, org: int, request: _Request, free: int | None, now: int
+) -> _Arrival | None:
+    known = tx.orgs.by_id(org)
+    if known is None:
+        return None
+    row = tx.phones.connect(org, request.device_id, now, phone=free)
+    if request.name is not None:
+        tx.phones.describe(row.id, name=request.name, now=now)
+        row = attrs.evolve(row, name=request.name)
+    sims = tx.phones.sims_of(row.id)
+    return _Arrival(
+        org=known,
+        row=row,
+        fresh=request.device_id is None and row.id != free,
+        usual_sim=sims[0] if sims else None,
+    )
+
+
+class _Unavailable(Refused):
+    """The database can't be asked."""
+
+    code = "storage_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway's storage is not available now. Try again soon.")
+
+
+def _query(text: str) -> dict[str, str]:
+    """The fields of a query, undecoded; of a repeated one the first."""
+    pairs = (pair.partition("=") for pair in text.split("&"))
+    fields: dict[str, str] = {}
+    for name, _, value in pairs:
+        fields.setdefault(unquote_plus(name), value)
+    return fields
+
+
+def _label(text: str | None) -> str | None:
+    """A name for people: one that can't be shown is as good as none."""
+    name = unquote_plus(text or "").strip()[:MAX_LABEL]
+    return name if name.isprintable() and name else None
+
+
+async def _skip(stream: trio.abc.Stream, count: int) -> None:
+    """Takes the head off the stream; it was read at the door.
+
+    Raises:
+        trio.BrokenResourceError: the stream ended within it.
+    """
+    while count:
+        data = await stream.receive_some(min(count, _SKIP_BYTES))
+        if not data:
+            raise trio.BrokenResourceError("the head is not all there")
+        count -= len(data)
+
+
+async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
+    """Answers a handshake with an error, in plain HTTP."""
+    status, phrase = _STATUSES.get(type(refused), (503, b"Service Unavailable"))
+    body: dict[str, Any] = {"ok": False, "detail": refused.detail, "code": refused.code}
+    if isinstance(refused, BadInput) and refused.problems:
+        body["errors"] = [attrs.asdict(problem) for problem in refused.problems]
+    data = json.dumps(body).encode()
+    lines = [
+        b"HTTP/1.1 %d %s" % (status, phrase),
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(data),
+        b"Connection: close",
+    ]
+    if isinstance(refused, Throttled):
+        lines.append(b"Retry-After: %d" % refused.retry_after_s)
+    elif isinstance(refused, _Unavailable):
+        lines.append(b"Retry-After: %d" % RETRY_AFTER_S)
+    elif isinstance(refused, errors.Unauthorized):
+        lines.append(b'WWW-Authenticate: Bearer realm="phonegate"')
+    try:
+        await stream.send_all(b"\r\n".join(lines) + b"\r\n\r\n" + data)
+        await stream.aclose()
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return

@@ -1,0 +1,281 @@
+"""One phone's link as a state machine: frames and times in, frames and steps out.
+
+Pure: no await, no clock, no logger. `session` moves the bytes, `recorder` carries out the steps
+against the database in the order of the frames. Times are seconds of any monotonic clock.
+
+What it keeps of the guarantees:
+
+- A message is pushed over one link once, and never after its `ack` or result arrived here, even
+  while that is still on its way into the database.
+- At most `window` messages are in flight. A push holds its room until the phone acknowledges
+  it, reports its result, or the gateway stops waiting.
+- A frame that can't be understood costs an `error` frame and nothing else; too many of them in
+  a row close the link.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import attrs
+
+from phonegate.phones import frames
+from phonegate.phones.frames import FrameFault, GatewayFrame
+from phonegate.phones.grammar import parse
+from phonegate.store.records import Message
+
+POLICY_VIOLATION: Final = 1008
+"""Close code (RFC 6455, 7.4.1)."""
+
+SPENT_PER_WINDOW: Final = 8
+"""How many windows of acknowledged ids are remembered. Only a push that was decided before the
+ack was committed can come too late, and at most one window of those is under way."""
+
+
+@attrs.frozen
+class Send:
+    """Send this frame to the phone."""
+
+    frame: GatewayFrame
+
+
+@attrs.frozen
+class GraceOver:
+    """A step: the phone has had its time to name itself and to report old results."""
+
+
+Step = (
+    frames.Sims
+    | frames.Inbound
+    | frames.SendResult
+    | frames.Hello
+    | frames.Ack
+    | frames.DeliveryReport
+    | frames.Ping
+    | GraceOver
+)
+"""What has to be recorded, or answered only after all that came before it is recorded."""
+
+
+@attrs.frozen
+class Record:
+    """Carry this step out, after those before it."""
+
+    step: Step
+
+
+@attrs.frozen
+class Probe:
+    """Send a websocket ping; tell `heard` when anything comes."""
+
+
+@attrs.frozen
+class Close:
+    """Close the link with this code."""
+
+    code: int
+    reason: str
+
+
+@attrs.frozen
+class Dead:
+    """The phone answers nothing: drop the link, a close frame would reach nobody."""
+
+
+Effect = Send | Record | Probe | Close | Dead
+
+
+class LinkProtocol:
+    """The state of one link, from the accepted upgrade to its end."""
+
+    def __init__(
+        self,
+        *,
+        window: int,
+        max_nonsense: int,
+        grace_s: float,
+        ping_interval_s: float,
+        pong_timeout_s: float,
+        identified: bool,
+        now: float,
+    ) -> None:
+        """`identified`: the phone has told its `device_id` with the upgrade."""
+        self._window = window
+        self._max_nonsense = max_nonsense
+        self._ping_interval_s = ping_interval_s
+        self._pong_timeout_s = pong_timeout_s
+        self._nonsense = 0
+        self._flight: dict[int, None] = {}
+        self._reserved = 0
+        self._spent: OrderedDict[int, None] = OrderedDict()
+        self._grace_until = now + grace_s
+        self._grace_over = False
+        self._resumed = False
+        self._ping_at = now + ping_interval_s
+        self._asked_at: float | None = None
+        self.identified = identified
+        self.hello: frames.Hello | None = None
+        self.status: frames.Status | None = None
+
+    # --- what it knows
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the phone said hello, and so knows the extensions."""
+        return self.hello is not None
+
+    @property
+    def acks(self) -> bool:
+        """Whether the phone acknowledges pushes."""
+        return self._has("ack")
+
+    @property
+    def room(self) -> int:
+        """Messages that may be pushed now."""
+        return max(0, self._window - len(self._flight) - self._reserved)
+
+    @property
+    def in_flight(self) -> Collection[int]:
+        """The ids pushed over this link and not yet acknowledged, answered or given up."""
+        return self._flight.keys()
+
+    @property
+    def due(self) -> float:
+        """When `tick` has something to do next."""
+        asked = self._asked_at
+        alive = self._ping_at if asked is None else asked + self._pong_timeout_s
+        return alive if self._grace_over else min(alive, self._grace_until)
+
+    # --- what happens
+
+    def receive(self, data: str | bytes) -> list[Effect]:
+        """Takes one frame of the phone."""
+        try:
+            frame = parse(data)
+        except FrameFault as fault:
+            return self._refuse(fault)
+        self._nonsense = 0
+        match frame:
+            case frames.Status():
+                self.status = frame
+                return []
+            case frames.Hello():
+                self.hello = frame
+            case frames.Ack() | frames.SendResult() | frames.DeliveryReport():
+                # A delivery report says as well as a result that the phone had the message.
+                self._flight.pop(frame.id, None)
+                self._spend(frame.id)
+            case _:
+                pass
+        return [Record(frame)]
+
+    def reserve(self) -> bool:
+        """Takes room for one message; False when the window is full."""
+        if self.room == 0:
+            return False
+        self._reserved += 1
+        return True
+
+    def release(self) -> None:
+        """Gives back the room of a message that is not pushed after all."""
+        self._reserved = max(0, self._reserved - 1)
+
+    def forget_reservations(self) -> None:
+        """The phone goes by another row now: what was reserved is pushed elsewhere, if at all."""
+        self._reserved = 0
+
+    def push(self, message: Message) -> list[Effect]:
+        """Pushes a committed message, whose reserved room it takes.
+
+        Nothing is sent where the phone has it already: a message can come here twice when
+        it was being stored while the phone reconnected.
+        """
+        self.release()
+        if message.id in self._flight or message.id in self._spent:
+            return []
+        self._flight[message.id] = None
+        return [
+            Send(
+                frames.SendSms(
+                    id=message.id,
+                    to=message.address,
+                    body=message.body,
+                    sim=message.sim,
+                    sim_slot=message.sim_slot,
+                    segments=message.segments,
+                    expires_at=message.expires_at,
+                    media_urls=message.media_urls,
+                )
+            )
+        ]
+
+    def give_up(self, message_id: int) -> bool:
+        """The gateway waits no longer for this message; True if that made room.
+
+        It is not pushed again: what follows it, if anything, is a new message.
+        """
+        if message_id not in self._flight:
+            return False
+        del self._flight[message_id]
+        self._spend(message_id)
+        return True
+
+    def cancel(self, message_id: int) -> list[Effect]:
+        """Asks the phone to drop a message; nothing when it can't, or may not have it yet."""
+        if not self._has("cancel") or not (self._resumed or message_id in self._flight):
+            return []
+        return [Send(frames.Cancel(message_id))]
+
+    def take_resume(self) -> bool:
+        """Whether what an earlier link left open must be pushed again now; True once.
+
+        A phone that acknowledges drops what it has, so it can be asked at once. Any other gets
+        a grace for late results, for it may send a text twice. Either must be identified first.
+        """
+        if self._resumed or not self.identified or not (self.acks or self._grace_over):
+            return False
+        self._resumed = True
+        return True
+
+    def heard(self, at: float) -> None:
+        """Something came from the phone at this time, whatever it was."""
+        if self._asked_at is not None and at >= self._asked_at:
+            self._ping_at = self._asked_at + self._ping_interval_s
+            self._asked_at = None
+
+    def tick(self, now: float) -> list[Effect]:
+        """Does what is due: the end of the grace, a ping, the verdict on a silent phone."""
+        effects: list[Effect] = []
+        if not self._grace_over and now >= self._grace_until:
+            self._grace_over = True
+            effects.append(Record(GraceOver()))
+        if self._asked_at is not None:
+            if now >= self._asked_at + self._pong_timeout_s:
+                effects.append(Dead())
+        elif now >= self._ping_at:
+            self._asked_at = now
+            effects.append(Probe())
+        return effects
+
+    def _refuse(self, fault: FrameFault) -> list[Effect]:
+        self._nonsense += 1
+        error = frames.Error(code=fault.code, detail=fault.detail, field=fault.field)
+        effects: list[Effect] = [Send(error)]
+        if self._nonsense >= self._max_nonsense:
+            reason = f"{self._nonsense} frames in a row could not be understood"
+            effects.append(Close(POLICY_VIOLATION, reason))
+        return effects
+
+    def _has(self, feature: str) -> bool:
+        return self.hello is not None and feature in self.hello.features
+
+    def _spend(self, message_id: int) -> None:
+        self._spent[message_id] = None
+        self._spent.move_to_end(message_id)
+        while len(self._spent) > SPENT_PER_WINDOW * self._window:
+            self._spent.popitem(last=False)
+
+
+def sends(effects: Sequence[Effect]) -> list[GatewayFrame]:
+    """The frames among effects."""
+    return [effect.frame for effect in effects if isinstance(effect, Send)]

@@ -1,0 +1,256 @@
+"""Writes down what a phone reports, in the order it came, and answers once that is committed.
+
+Everything that waits goes into one transaction. A `ping` is answered only after all that came
+before it is recorded, so a phone can take the `pong` as "you have all that".
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain import delivery, inbox
+from phonegate.domain.inbox import Received
+from phonegate.phones import frames
+from phonegate.phones.identity import Identity
+from phonegate.phones.protocol import GraceOver, Step
+from phonegate.store.errors import StorageUnavailable, StoreError
+from phonegate.store.tables import Tables
+
+if TYPE_CHECKING:
+    from phonegate.phones.session import Session
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 64
+"""Steps in one transaction; a few ms of the one writer's time."""
+
+FIRST_PAUSE_S: Final = 0.5
+"""Wait before the first new try when the disk refuses; doubled each time."""
+
+LONGEST_PAUSE_S: Final = 10.0
+"""A disk that has room again is noticed within this time."""
+
+PREDECESSOR_S: Final = 10.0
+"""How long to wait for an older connection of the phone to have its reports recorded."""
+
+Report = frames.Inbound | frames.Ack | frames.SendResult | frames.DeliveryReport | frames.Ping
+
+_log = log.get("phones")
+
+
+@attrs.frozen
+class _Stored:
+    """The gateway's ids of an `inbound` frame's messages."""
+
+    ids: tuple[int, ...]
+
+
+class Recorder:
+    """The task of one session that writes."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._identity = Identity(session, self._keep_trying)
+        self.scope = trio.CancelScope(shield=True)
+        """Given a deadline when the session ends: what has arrived is still recorded."""
+        self.held = False
+        """Whether the disk refuses just now."""
+        self.grace_over = False
+        """Set where the queue had no room for that step."""
+
+    async def run(self, steps: trio.MemoryReceiveChannel[Step]) -> None:
+        """Records until the channel is closed and empty, or the scope's deadline."""
+        session = self._session
+        waiting: list[Step] = []
+        try:
+            with self.scope:
+                async for step in steps:
+                    waiting = [step]
+                    while len(waiting) < MAX_BATCH:
+                        try:
+                            waiting.append(steps.receive_nowait())
+                        except (trio.WouldBlock, trio.EndOfChannel):
+                            break
+                    await self._take(waiting)
+                    waiting = []
+                    if self.grace_over:
+                        self.grace_over = False
+                        await self._take([GraceOver()])
+                await self._keep_trying(lambda tx: tx.phones.seen(session.phone, session.now_ms()))
+        except StoreError as error:
+            _log.warning("recording_ended", phone=session.phone, reason=str(error))
+        if waiting:
+            lost = len(waiting) + steps.statistics().current_buffer_used
+            _log.error("reports_lost", phone=session.phone, count=lost)
+
+    async def _take(self, steps: Sequence[Step]) -> None:
+        reports: list[Report] = []
+        for step in steps:
+            match step:
+                case frames.Hello() | frames.Sims() | GraceOver():
+                    await self._record(reports)
+                    reports = []
+                    await self._identify(step)
+                case _:
+                    reports.append(step)
+        await self._record(reports)
+
+    async def _identify(self, step: frames.Hello | frames.Sims | GraceOver) -> None:
+        session = self._session
+        match step:
+            case frames.Hello():
+                await self._identity.greet(step)
+            case frames.Sims():
+                await self._identity.report(step)
+            case GraceOver():
+                session.protocol.identified = True
+        if not session.protocol.take_resume():
+            return
+        # What an older connection heard must be in the database before anything is pushed again.
+        with trio.move_on_after(PREDECESSOR_S):
+            await session.switchboard.predecessors_ended(session)
+        phone, acks, policy = session.phone, session.protocol.acks, session.policy
+        in_flight = frozenset(session.protocol.in_flight)
+        now = session.now_ms()
+        session.feeder.resume(
+            await self._keep_trying(
+                lambda tx: delivery.resume(
+                    tx, phone, acks=acks, in_flight=in_flight, now=now, policy=policy
+                )
+            )
+        )
+
+    async def _record(self, reports: Sequence[Report]) -> None:
+        """Records reports in one transaction; one that can't be written fails alone."""
+        if not any(not isinstance(report, frames.Ping) for report in reports):
+            for _ in reports:
+                await self._session.say(frames.Pong())
+            return
+        try:
+            answers = await self._keep_trying(lambda tx: self._write(tx, reports), reports)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the link
+            if len(reports) > 1:
+                for report in reports:
+                    await self._record([report])
+                return
+            _log.error("report_failed", phone=self._session.phone, exc_info=error)
+            answers = [_internal_error(reports[0])]
+        for report, answer in zip(reports, answers, strict=True):
+            await self._answer(report, answer)
+
+    async def _answer(self, report: Report, answer: "_Stored | frames.Error | None") -> None:
+        session = self._session
+        match report, answer:
+            case _, frames.Error():
+                await session.say(answer)
+            case frames.Ping(), _:
+                await session.say(frames.Pong())
+            case frames.Inbound(), _Stored() if session.protocol.greeted:
+                ids = tuple(message.id for message in report.messages)
+                await session.say(frames.InboundAck(ids=ids, message_ids=answer.ids))
+            case _:
+                pass
+
+    def _write(
+        self, tx: Tables, reports: Sequence[Report]
+    ) -> "list[_Stored | frames.Error | None]":
+        return [self._write_one(tx, report) for report in reports]
+
+    def _write_one(self, tx: Tables, report: Report) -> "_Stored | frames.Error | None":
+        session = self._session
+        org, phone, now = session.org, session.phone, session.now_ms()
+        match report:
+            case frames.Inbound():
+                items = [_received(message) for message in report.messages]
+                device_id = session.online.device_id
+                receipt = inbox.receive(tx, org, items, phone=phone, device_id=device_id, now=now)
+                return _Stored(receipt.ids)
+            case frames.Ack():
+                found = delivery.acknowledge(tx, org, phone, report.id, now)
+            case frames.SendResult():
+                found = delivery.settle(
+                    tx,
+                    org,
+                    phone,
+                    report.id,
+                    success=report.success,
+                    error=report.error,
+                    segments=report.segments,
+                    uncertain=report.uncertain,
+                    now=now,
+                )
+            case frames.DeliveryReport():
+                found = delivery.confirm(
+                    tx, org, phone, report.id, delivered=report.delivered, date=report.date, now=now
+                )
+            case frames.Ping():
+                return None
+        return None if found is not None else _no_such_message(tx, org, report.id)
+
+    async def _keep_trying(self, op: Callable[[Tables], T], reports: Sequence[Report] = ()) -> T:
+        """Writes, again and again while the disk refuses; the phone is told once.
+
+        Meanwhile the queue fills, and then the phone is not read from: it keeps what it has to
+        say. Most reports would never be repeated, so none is dropped while the link lives.
+        """
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                result = await self._session.database.write(op)
+            except StorageUnavailable as error:
+                if not self.held:
+                    self.held = True
+                    _log.warning("recording_waits", phone=self._session.phone, reason=error.reason)
+                    await self._session.say(_storage_unavailable(reports))
+            else:
+                self.held = False
+                return result
+            await trio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def _received(message: frames.InboundText) -> Received:
+    return Received(
+        address=message.address,
+        body=message.body,
+        date=message.date,
+        sim_slot=message.sim_slot,
+        sim=message.sim,
+        local_id=None if message.id is None else str(message.id),
+        media_urls=message.media_urls,
+    )
+
+
+def _no_such_message(tx: Tables, org: int, message_id: int) -> frames.Error:
+    found = tx.messages.find(org, message_id)
+    if found is None or found.direction != "out" or found.phone is None:
+        return frames.Error(
+            code="unknown_message",
+            detail=f"Message {message_id} was never given to a phone of this org.",
+            id=message_id,
+        )
+    return frames.Error(
+        code="not_yours", detail=f"Message {message_id} is another phone's.", id=message_id
+    )
+
+
+def _internal_error(report: Report) -> frames.Error:
+    return frames.Error(
+        code="internal_error",
+        detail="The gateway could not record this because of a fault of its own.",
+        id=None if isinstance(report, frames.Inbound | frames.Ping) else report.id,
+    )
+
+
+def _storage_unavailable(reports: Sequence[Report]) -> frames.Error:
+    ids = [m.id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
+    return frames.Error(
+        code="storage_unavailable",
+        detail="The gateway's disk takes nothing now; it goes on trying.",
+        ids=tuple(ids) or None,
+    )

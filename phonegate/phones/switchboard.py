@@ -1,0 +1,306 @@
+"""Who is online, and the way from a message to the phone that sends it.
+
+Everything here is synchronous and runs on the event loop; a `Station` is one connection, which
+`session` implements.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, Final, Protocol
+
+import trio
+
+from phonegate import log
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.pacing import Rate
+from phonegate.phones.pacer import Pacer
+from phonegate.settings import Settings
+from phonegate.store.records import Message, Org, Sim
+
+REPLACED: Final = 4000
+"""Close code: the same phone has connected anew (private use, RFC 6455 7.4.2)."""
+
+POLICY_VIOLATION: Final = 1008
+"""Close code (RFC 6455, 7.4.1)."""
+
+GOODBYE_S: Final = 2.5
+"""How long `close_all` waits for phones to answer their close frames before it drops the rest.
+The gateway gives the whole step three seconds."""
+
+_log = log.get("phones")
+
+
+class Station(Protocol):
+    """One connected phone, as the switchboard sees it."""
+
+    org: int
+    rate: Rate
+    online: OnlinePhone
+    """What the domain sees of it; its `phone` is the key here, changed only by `rename`."""
+    ended: trio.Event
+    """Set when all that came over the connection is recorded, or given up."""
+
+    def has_room(self, sim: Sim | None) -> bool:
+        """Whether a new message for this SIM could be pushed at once, pacing aside."""
+
+    def reserve(self) -> bool:
+        """Takes room for a message."""
+
+    def release(self) -> None:
+        """Gives it back."""
+
+    def push(self, message: Message) -> None:
+        """Sends a committed message, with the room that it took."""
+
+    def bucket(self, sim: Sim | None) -> Hashable:
+        """The key of the pacing bucket of a SIM of this phone."""
+
+    def wake(self) -> None:
+        """Looks for queued messages."""
+
+    def ask_cancel(self, message: int) -> bool:
+        """Asks the phone to drop a message."""
+
+    def give_up(self, message: int) -> None:
+        """Stops waiting for a message."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Begins to close the connection politely."""
+
+    def drop(self) -> None:
+        """Ends the connection at once."""
+
+
+class Switchboard:
+    """Implements `domain.dispatch.Dispatcher` over the stations that are online."""
+
+    def __init__(self, settings: Settings, *, now_ms: Callable[[], int]) -> None:
+        self._rate = Rate(settings.pacing.segments_per_minute)
+        self._now_ms = now_ms
+        self.pacer = Pacer()
+        self._by_phone: dict[int, Station] = {}
+        # Dicts for their order, which is that of connection.
+        self._by_org: dict[int, dict[Station, None]] = {}
+        self._views: dict[int, tuple[OnlinePhone, ...]] = {}
+        self._claimed: set[int] = set()
+        self._ending: dict[int, dict[Station, None]] = {}
+        self._open: dict[Station, None] = {}
+        self._identity: dict[int, trio.Lock] = {}
+        self._closing: tuple[int, str] | None = None
+
+    # --- Dispatcher
+
+    def online(self, org: int) -> Sequence[OnlinePhone]:
+        """The org's connected phones, earliest connection first."""
+        view = self._views.get(org)
+        if view is None:
+            stations = self._by_org.get(org)
+            if stations is None:
+                return ()
+            view = self._views[org] = tuple(station.online for station in stations)
+        return view
+
+    def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
+        """Takes room for one message on a phone, if it can be pushed right now."""
+        station = self._by_phone.get(phone)
+        if station is None or not station.has_room(sim):
+            return False
+        if not self.pacer.take(station.bucket(sim), station.rate, segments):
+            return False
+        return station.reserve()
+
+    def release(self, phone: int, sim: Sim | None, segments: int) -> None:
+        """Gives back a reservation whose message was not stored."""
+        station = self._by_phone.get(phone)
+        if station is not None:
+            self.pacer.give_back(station.bucket(sim), station.rate, segments)
+            station.release()
+
+    def push(self, phone: int, message: Message) -> None:
+        """Pushes a committed message; a phone that left since then gets it on its return."""
+        station = self._by_phone.get(phone)
+        if station is not None:
+            station.push(message)
+
+    def pace(self, phone: int, sim: Sim | None) -> int:  # noqa: ARG002 - a limit of the org's so far
+        """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
+        station = self._by_phone.get(phone)
+        return (self._rate if station is None else station.rate).segments_per_minute
+
+    def wake(self, org: int) -> None:
+        """Says that queued messages of the org may be able to leave."""
+        for station in self._by_org.get(org, ()):
+            station.wake()
+
+    def ask_cancel(self, phone: int, message: int) -> bool:
+        """Asks a phone to drop a message that it holds; False when it is away or can't."""
+        station = self._by_phone.get(phone)
+        return station is not None and station.ask_cancel(message)
+
+    def given_up(self, org: int, phone: int, message: int) -> None:  # noqa: ARG002 - the phone says it
+        """Says that a message's result is no longer awaited, so that its room is free again."""
+        station = self._by_phone.get(phone)
+        if station is not None:
+            station.give_up(message)
+
+    # --- for the gateway
+
+    def online_phones(self) -> Collection[int]:
+        """The rows of all phones that are connected."""
+        return self._by_phone.keys()
+
+    def drop_org(self, org: int) -> None:
+        """Sends an org's phones away: its secret has changed, or the org is gone."""
+        for station in list(self._by_org.get(org, ())):
+            self._part(station, POLICY_VIOLATION, "the credentials of this org have changed")
+
+    async def close_all(self, code: int, reason: str, *, goodbye_s: float = GOODBYE_S) -> None:
+        """Closes every connection, those to come included; after `goodbye_s` drops the rest.
+
+        Returns when all that the phones had sent is recorded, or their time is over.
+        """
+        self._closing = (code, reason)
+        for station in list(self._open):
+            self._part(station, code, reason)
+        with trio.move_on_after(goodbye_s):
+            await self._all_ended()
+            return
+        _log.warning("phones_dropped", count=len(self._open))
+        for station in list(self._open):
+            station.drop()
+        await self._all_ended()
+
+    async def _all_ended(self) -> None:
+        while self._open:
+            await next(iter(self._open)).ended.wait()
+
+    # --- for the stations
+
+    def rate_of(self, org: Org) -> Rate:
+        """How fast each SIM of an org may send."""
+        own = org.segments_per_minute
+        return self._rate if own is None else Rate(own)
+
+    def join(self, station: Station) -> None:
+        """Puts a new connection online, in place of an older one of the same phone."""
+        self._open[station] = None
+        if self._closing is not None:
+            station.close(*self._closing)
+            return
+        self._by_org.setdefault(station.org, {})[station] = None
+        self._seat(station)
+
+    def leave(self, station: Station) -> None:
+        """Takes a connection off line; what it has sent may still be on its way to the store."""
+        stations = self._by_org.get(station.org, {})
+        if station not in stations:
+            return
+        was_first = next(iter(stations)) is station
+        del stations[station]
+        if self._by_phone.get(station.online.phone) is station:
+            del self._by_phone[station.online.phone]
+        self._views.pop(station.org, None)
+        if not stations:
+            del self._by_org[station.org]
+        elif was_first:
+            # Messages for any SIM are now another phone's to send.
+            next(iter(stations)).wake()
+
+    def done(self, station: Station) -> None:
+        """Forgets a connection whose reports are all recorded."""
+        self._open.pop(station, None)
+        self._release_seat(station)
+        if station.org not in self._by_org:
+            lock = self._identity.get(station.org)
+            if lock is not None and not lock.locked():
+                del self._identity[station.org]
+
+    def rename(self, station: Station, online: OnlinePhone) -> None:
+        """Gives a connection another row, name or SIMs; its place in the order stays."""
+        if online.phone == station.online.phone:
+            station.online = online
+            self._views.pop(station.org, None)
+            return
+        if self._by_phone.get(station.online.phone) is station:
+            del self._by_phone[station.online.phone]
+        self._release_seat(station)
+        station.online = online
+        if station in self._by_org.get(station.org, {}):
+            self._seat(station)
+        else:
+            self._ending.setdefault(online.phone, {})[station] = None
+
+    def swap(self, one: Station, other: Station) -> None:
+        """Exchanges the rows of two connections; neither replaces the other."""
+        rows = one.online.phone, other.online.phone
+        for station in (one, other):
+            self._by_phone.pop(station.online.phone, None)
+            self._release_seat(station)
+        one.online = _with_phone(one.online, rows[1])
+        other.online = _with_phone(other.online, rows[0])
+        for station in (one, other):
+            if station in self._by_org.get(station.org, {}):
+                self._seat(station)
+
+    def replace(self, station: Station, numbers: Collection[str]) -> None:
+        """Closes the org's older connections that hold one of these numbers.
+
+        That is a phone that came back before the death of its old link was noticed.
+        """
+        for other in list(self._by_org.get(station.org, ())):
+            if other is station:
+                return
+            if any(sim.number in numbers for sim in other.online.sims):
+                self._part(other, REPLACED, "replaced by a newer connection")
+
+    def is_first(self, station: Station) -> bool:
+        """Whether this is the org's earliest connection, which sends what names no SIM."""
+        return next(iter(self._by_org.get(station.org, ())), None) is station
+
+    def at(self, phone: int) -> Station | None:
+        """The connection of this phone."""
+        return self._by_phone.get(phone)
+
+    def claim(self, phone: int) -> bool:
+        """Sets a row aside for a connection that is being made; False if it has one already."""
+        if phone in self._by_phone or phone in self._claimed:
+            return False
+        self._claimed.add(phone)
+        return True
+
+    def unclaim(self, phone: int) -> None:
+        """Ends a claim; the row is online by then, or free again."""
+        self._claimed.discard(phone)
+
+    async def predecessors_ended(self, station: Station) -> None:
+        """Waits until earlier connections of this phone have recorded all that came over them."""
+        for other in list(self._ending.get(station.online.phone, ())):
+            if other is station:
+                return
+            await other.ended.wait()
+
+    def identity_lock(self, org: int) -> Any:
+        """Held while a connection of this org finds out which row it is."""
+        return self._identity.setdefault(org, trio.Lock())
+
+    def _seat(self, station: Station) -> None:
+        phone = station.online.phone
+        older = self._by_phone.get(phone)
+        if older is not None:
+            self._part(older, REPLACED, "replaced by a newer connection")
+        self._by_phone[phone] = station
+        self._ending.setdefault(phone, {})[station] = None
+        self._views.pop(station.org, None)
+
+    def _part(self, station: Station, code: int, reason: str) -> None:
+        self.leave(station)
+        station.close(code, reason)
+
+    def _release_seat(self, station: Station) -> None:
+        seats = self._ending.get(station.online.phone, {})
+        seats.pop(station, None)
+        if not seats:
+            self._ending.pop(station.online.phone, None)
+
+
+def _with_phone(online: OnlinePhone, phone: int) -> OnlinePhone:
+    return OnlinePhone(phone=phone, device_id=online.device_id, name=online.name, sims=online.sims)

@@ -1,0 +1,28 @@
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+from phonegate.settings import Settings
+from phonegate.store.database import Database
+
+from .site import PATIENT, Site
+
+Start = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+def start(database: Database, nursery: trio.Nursery) -> Start:
+    """Starts a site with other settings."""
+
+    async def start(settings: Settings = PATIENT) -> Site:
+        site = Site(database, settings)
+        await nursery.start(site.serve)
+        return site
+
+    return start
+
+
+@pytest.fixture
+async def site(start: Start) -> Site:
+    return await start()

@@ -1,0 +1,192 @@
+"""The phone lane on a real socket over the real store, and phones to connect to it."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websocket_url
+
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.credentials import Cost
+from phonegate.domain.delivery import Policy
+from phonegate.domain.sending import Outgoing, Sending, SendOutcome
+from phonegate.door.forwarded import Peer
+from phonegate.door.head import HeadReader, handshake, parse
+from phonegate.door.streams import Connection, Replay
+from phonegate.phones.link import PhoneLink
+from phonegate.phones.switchboard import Switchboard
+from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings, Settings
+from phonegate.store.database import Database
+from phonegate.store.records import Message, PageQuery
+
+ORG = "myorg"
+SECRET = "my-secret-key-123"
+NUMBER = "+15551112222"
+OTHER = "+15553334444"
+
+PATIENT = Settings(
+    delivery=DeliverySettings(late_result_grace_s=60.0),
+    pacing=PacingSettings(segments_per_minute=0),
+    phones=PhoneSettings(ping_interval_s=60.0),
+)
+"""Nothing happens by the clock."""
+
+HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0))
+"""Open messages are pushed again at once."""
+
+DEADLINE_S = 10
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Site:
+    """A gateway's inside without web and door."""
+
+    def __init__(self, database: Database, settings: Settings = PATIENT) -> None:
+        self.database = database
+        self.switchboard = Switchboard(settings, now_ms=now_ms)
+        self.accounts = Accounts(database, now_ms=now_ms, cost=Cost(log2_n=4, r=1, p=1))
+        self.accounts.on_change = self.switchboard.drop_org
+        self.sending = Sending(database, self.switchboard, now_ms=now_ms)
+        policy = Policy(
+            max_attempts=settings.delivery.max_attempts,
+            unacknowledged=settings.delivery.unacknowledged,
+        )
+        self.link = PhoneLink(
+            accounts=self.accounts,
+            database=database,
+            switchboard=self.switchboard,
+            settings=settings,
+            policy=policy,
+            now_ms=now_ms,
+        )
+        self.port = 0
+        self.serving = 0
+
+    async def serve(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as nursery:
+            (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+            self.port = listener.socket.getsockname()[1]
+            await trio.serve_listeners(
+                self._handle, [listener], handler_nursery=nursery, task_status=task_status
+            )
+
+    async def _handle(self, plain: trio.SocketStream) -> None:
+        self.serving += 1
+        stream = Connection(plain.socket, peer_timeout_s=20)
+        reader = HeadReader(16_384)
+        try:
+            while data := await stream.receive_some(16_384):
+                whole = reader.feed(bytes(data))
+                if whole is not None:
+                    head = handshake(parse(whole[0]))
+                    peer = Peer(address="127.0.0.1", scheme="http")
+                    await self.link.serve(Replay(stream, head.raw, whole[1]), head, peer)
+                    return
+        finally:
+            self.serving -= 1
+
+    def url(self, **query: str) -> str:
+        query = {"org_id": ORG, "secret_key": SECRET} | query
+        fields = "&".join(f"{name}={value}" for name, value in query.items())
+        return f"ws://127.0.0.1:{self.port}/websocket?{fields}"
+
+    @asynccontextmanager
+    async def phone(self, **query: str) -> AsyncIterator["Phone"]:
+        """A connected phone that has had its `connected` frame."""
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(DEADLINE_S):
+                socket = await connect_websocket_url(
+                    nursery, self.url(**query), message_queue_size=500
+                )
+            phone = Phone(socket)
+            phone.connected = await phone.get()
+            assert phone.connected["type"] == "connected"
+            yield phone
+            with trio.move_on_after(2, shield=True):
+                await socket.aclose()
+            nursery.cancel_scope.cancel()
+
+    async def org(self) -> int:
+        found = await self.database.read(lambda tx: tx.orgs.get(ORG))
+        assert found is not None
+        return found.id
+
+    async def send(self, *bodies: str, wish: str = "", to: str = OTHER) -> SendOutcome:
+        items = [Outgoing(to=to, body=body, wish=wish) for body in bodies]
+        return await self.sending.send(await self.org(), items)
+
+    async def messages(self, **query: Any) -> list[Message]:
+        org = await self.org()
+        return await self.database.read(lambda tx: tx.messages.page(org, PageQuery(**query)))
+
+    async def message(self, message_id: int) -> Message:
+        org = await self.org()
+        found = await self.database.read(lambda tx: tx.messages.find(org, message_id))
+        assert found is not None
+        return found
+
+    async def until_status(self, message_id: int, status: str) -> Message:
+        """Waits for a message to get there; only for what has no frame of its own."""
+        with trio.fail_after(DEADLINE_S):
+            while (message := await self.message(message_id)).status != status:  # noqa: ASYNC110 - the store tells nobody
+                await trio.sleep(0.005)
+        return message
+
+    async def until_online(self, count: int) -> None:
+        org = await self.org()
+        with trio.fail_after(DEADLINE_S):
+            while len(self.switchboard.online(org)) != count:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
+
+
+class Phone:
+    """The far end of a link, frame by frame."""
+
+    def __init__(self, socket: WebSocketConnection) -> None:
+        self.socket = socket
+        self.connected: dict[str, Any] = {}
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.raw(json.dumps({"type": kind, **fields}))
+
+    async def raw(self, data: str | bytes) -> None:
+        with trio.fail_after(DEADLINE_S):
+            await self.socket.send_message(data)
+
+    async def get(self) -> dict[str, Any]:
+        with trio.fail_after(DEADLINE_S):
+            frame = json.loads(await self.socket.get_message())
+        assert isinstance(frame, dict)
+        return frame
+
+    async def settled(self) -> list[dict[str, Any]]:
+        """All frames up to the answer of a `ping`: everything said before is recorded by then."""
+        await self.say("ping")
+        frames = []
+        while (frame := await self.get())["type"] != "pong":
+            frames.append(frame)
+        return frames
+
+    async def closed(self) -> int:
+        """The close code, once the gateway has closed."""
+        with trio.fail_after(DEADLINE_S):
+            while True:
+                try:
+                    await self.socket.get_message()
+                except ConnectionClosed as closed:
+                    return 0 if closed.reason is None else closed.reason.code
+
+    async def sims(self, *numbers: str | None) -> None:
+        reports = [{"slot": slot, "number": number} for slot, number in enumerate(numbers)]
+        await self.say("sims", sims=reports)
+        assert await self.settled() == []
+
+    async def hello(self, *features: str, **fields: Any) -> None:
+        await self.say("hello", features=list(features), **fields)
