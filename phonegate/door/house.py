@@ -11,6 +11,7 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
@@ -20,7 +21,7 @@ from phonegate.settings import HttpSettings
 from .calls import AsgiApp, Calls, SocketPeer
 from .errors import AppUnusable
 from .forwarded import Network
-from .protocols import OneRequestH11, StrictH2, Worker, config
+from .protocols import OneRequestH11, StrictH2, config
 
 _log = log.get("door")
 
@@ -49,10 +50,11 @@ class House:
         self.settings = settings
         self.trusted = trusted
         self.config = config(settings)
-        self.worker = Worker()
+        self.worker = WorkerContext(max_requests=None)
         self.sends: set[trio.CancelScope] = set()
         """The sends under way: shielded from everything but this set."""
         self.abandoned = False
+        self.draining = False
         self._kept: set[_Wire] = set()
         self._stop = trio.Event()
 
@@ -88,7 +90,7 @@ class House:
 
     def drain(self) -> None:
         """Closes HTTP/2 connections as soon as they have no request running."""
-        self.worker.end()
+        self.draining = True
         for wire in self._kept:
             wire.note_idle()
 
@@ -179,9 +181,10 @@ class _Wire:
         """Sets how long to wait for a next request, on a connection that may have one."""
         if not isinstance(self._protocol, StrictH2):
             return
+        self._protocol.draining = self._house.draining
         if not self._protocol.idle:
             self._reading.deadline = float("inf")
-        elif self._house.worker.terminated.is_set():
+        elif self._house.draining:
             self._reading.cancel()
         elif self._reading.deadline == float("inf"):
             self._reading.deadline = trio.current_time() + KEEP_ALIVE_S

@@ -18,12 +18,11 @@ import h2.exceptions
 import h2.settings
 import h11
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 
 from phonegate import log
 from phonegate.settings import HttpSettings
@@ -58,26 +57,6 @@ class Quiet:
         """Nothing."""
 
     debug = info
-
-
-class _Flag(EventWrapper):
-    """Hypercorn's event, which can also be set where nothing may be awaited."""
-
-    def set_now(self) -> None:
-        self._event.set()
-
-
-class Worker(WorkerContext):
-    """What Hypercorn's machines share: whether the end has come."""
-
-    def __init__(self) -> None:
-        super().__init__(max_requests=None)
-        self._ending = _Flag()
-        self.terminated = self._ending
-
-    def end(self) -> None:
-        """No new HTTP/2 request is taken from here on."""
-        self._ending.set_now()
 
 
 def config(settings: HttpSettings) -> Config:
@@ -137,6 +116,9 @@ class OneRequestH11(H11Protocol):
 class StrictH2(H2Protocol):
     """HTTP/2 without websockets, in which a wrong request costs its stream alone."""
 
+    draining = False
+    """Whether new requests are refused, for the client to send elsewhere."""
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         codes = h2.settings.SettingCodes
@@ -148,6 +130,11 @@ class StrictH2(H2Protocol):
                 codes.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
+
+    @property
+    def idle(self) -> bool:
+        """No request is running, and no end of an answer waits for its turn to be sent."""
+        return not self.streams and not self.stream_buffers
 
     async def handle(self, event: Event) -> None:
         """Frees the calls that wait to write, too, when the client has gone."""
@@ -173,16 +160,30 @@ class StrictH2(H2Protocol):
                     self.connection.reset_stream(
                         event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR
                     )
-                await buffer.close()
-                await self._window_updated(event.stream_id)
+                await self._drop_answer(event.stream_id)
                 await self._flush()
         await super().stream_send(event)
+
+    async def _drop_answer(self, stream_id: int) -> None:
+        """Lets the sending task forget a stream that was reset; Hypercorn keeps its buffer."""
+        if stream_id in self.stream_buffers:
+            await self.stream_buffers[stream_id].close()
+            await self._window_updated(stream_id)
+
+    async def _send_data(self, stream_id: int) -> None:
+        """Tells the shell when an answer is out: a connection that drains ends no earlier."""
+        await super()._send_data(stream_id)
+        if stream_id not in self.stream_buffers:
+            await self.send(Updated(idle=self.idle))
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         """Keeps from Hypercorn the events that it raises on, which would end all streams."""
         for event in events:
             if isinstance(event, h2.events.RequestReceived) and not _acceptable(event):
                 self.connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            elif isinstance(event, h2.events.RequestReceived) and self.draining:
+                # RFC 9113, 8.7: the client may send it again, to whoever comes after us.
+                self.connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
             elif isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
                 # The body of a request that was already answered or refused. It still uses the
                 # connection's window, so it is acknowledged or the other streams would starve.
@@ -192,6 +193,8 @@ class StrictH2(H2Protocol):
                     )
             else:
                 await super()._handle_events([event])
+                if isinstance(event, h2.events.StreamReset):
+                    await self._drop_answer(event.stream_id)
         await self._flush()
 
 
