@@ -144,14 +144,13 @@ class Database:
     def close(self) -> None:
         """Copies the log into the file, closes it and gives up the lock. Takes a disk's time.
 
-        What the copying can't do (a full disk) stays in the log, and nothing is lost.
+        What the copying can't do (a full disk) stays in the log, and nothing is lost. Writes
+        that still wait are refused: await the writer's task first.
         """
         if self._closed:
             return
-        if self._writer.running:
-            raise RuntimeError("close() came before the writer had ended")
         self._closed = True
-        self._writer.stop()
+        self._writer.end()
         # Readers first: the connection that closes last checkpoints, and that must be the writer.
         for connection in self._reading:
             connection.close()

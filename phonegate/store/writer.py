@@ -7,6 +7,7 @@ one that fails is undone alone.
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -69,8 +70,9 @@ class Writer:
         self._left: list[_Order] = []
         # A thread of the writer's own: trio's default limit of 40 is shared with DNS look-ups.
         self._thread = trio.CapacityLimiter(1)
+        self._using = threading.Lock()
+        self._ended = False
         self._failing = False
-        self.running = False
 
     async def write(self, op: Callable[[Tables], T]) -> T:
         """See `Database.write`."""
@@ -92,13 +94,18 @@ class Writer:
         """Takes no more operations; `run` ends when those that wait are done."""
         self._send.close()
 
+    def end(self) -> None:
+        """Leaves the connection to the caller, after a transaction under way. For good."""
+        self.stop()
+        with self._using:
+            self._ended = True
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serves until `stop` was called and nothing waits.
 
         Cancelled, it answers everyone who waits with `StoreClosed`; what a commit under way
         still brings in is answered as ever.
         """
-        self.running = True
         batch: list[_Order] = []
         rounds = 0
         try:
@@ -106,7 +113,7 @@ class Writer:
             while True:
                 batch = await self._next_batch()
                 if batch:
-                    ran = await trio.to_thread.run_sync(self._commit, batch, limiter=self._thread)
+                    ran = await self._in_thread(self._commit, batch)
                     for order in batch[:ran]:
                         order.done.set()
                     self._left.extend(batch[ran:])
@@ -114,11 +121,10 @@ class Writer:
                 rounds += 1
                 # Under load chores get a turn now and then, else whenever nothing waits.
                 if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
-                    await trio.to_thread.run_sync(self._do_chores, limiter=self._thread)
-        except trio.EndOfChannel:
+                    await self._in_thread(self._do_chores)
+        except (trio.EndOfChannel, StoreClosed):
             pass
         finally:
-            self.running = False
             # In this order: who waits in line is sent away before the line is emptied.
             self._send.close()
             with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
@@ -176,7 +182,16 @@ class Writer:
                 order.error = StoreClosed()
                 order.done.set()
 
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await trio.to_thread.run_sync(self._use, work, *arguments, limiter=self._thread)
+
     # -- in the writer's thread
+
+    def _use(self, work: Callable[..., T], *arguments: object) -> T:
+        with self._using:
+            if self._ended:
+                raise StoreClosed
+            return work(*arguments)
 
     def _commit(self, batch: Sequence[_Order]) -> int:
         """Runs operations in one transaction and commits it; how many of *batch* it took."""

@@ -1,0 +1,272 @@
+import sqlite3
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.store import messages as sql
+from phonegate.store.records import Candidate, Message, Org
+from phonegate.store.tables import Tables
+from tests.store.conftest import inbound, memory, outbound
+
+
+def _found(tables: Tables, org: Org, message: int) -> Message:
+    found = tables.messages.find(org.id, message)
+    assert found is not None
+    return found
+
+
+def test_outbound_round_trip(tables: Tables, org: Org, other: Org) -> None:
+    number = tables.messages.insert(
+        outbound(
+            org.id,
+            "text",
+            phone=3,
+            wish="0",
+            sim_slot=0,
+            sim="+1",
+            priority=2,
+            held_until=5,
+            expires_at=6,
+            on_uncertain="resend",
+            resend_of=1,
+            provider="twilio",
+            media_urls=("https://a/b", "https://c"),
+            segments=4,
+        )
+    )
+    assert _found(tables, org, number) == Message(
+        id=number,
+        org=org.id,
+        direction="out",
+        address="+15553334444",
+        body="text",
+        status="queued",
+        created_at=1000,
+        phone=3,
+        wish="0",
+        sim_slot=0,
+        sim="+1",
+        date=None,
+        sent_at=None,
+        delivered_at=None,
+        error=None,
+        segments=4,
+        provider="twilio",
+        media_urls=("https://a/b", "https://c"),
+        priority=2,
+        held_until=5,
+        expires_at=6,
+        attempts=0,
+        pushed_at=None,
+        acked_at=None,
+        on_uncertain="resend",
+        resend_of=1,
+    )
+    assert tables.messages.find(other.id, number) is None
+
+
+def test_a_message_stored_as_sending_counts_as_pushed(tables: Tables, org: Org) -> None:
+    found = _found(tables, org, tables.messages.insert(outbound(org.id, status="sending", phone=1)))
+    assert (found.attempts, found.pushed_at) == (1, 1000)
+    assert tables.messages.unsettled(1) == [found]
+
+
+def test_inbound_is_stored_once_for_each_fingerprint(tables: Tables, org: Org, other: Org) -> None:
+    first = tables.messages.insert_inbound(inbound(org.id, fingerprint=b"f", sim_slot=1))
+    assert first is not None
+    assert tables.messages.insert_inbound(inbound(org.id, "other", fingerprint=b"f")) is None
+    assert tables.messages.by_fingerprint(org.id, b"f") == first
+    assert tables.messages.by_fingerprint(other.id, b"f") is None
+    assert tables.messages.insert_inbound(inbound(other.id, fingerprint=b"f")) is not None
+    # Without one nothing is a repeat.
+    assert tables.messages.insert_inbound(inbound(org.id)) is not None
+    assert tables.messages.insert_inbound(inbound(org.id)) is not None
+    found = _found(tables, org, first)
+    assert (found.direction, found.status, found.date) == ("in", "received", 900)
+    tables.messages.settle()
+    assert tables.messages.count_by_status() == {"received": 4}
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63 - 1, 2**63, 10**40])
+def test_find_takes_any_integer(tables: Tables, org: Org, number: int) -> None:
+    assert tables.messages.find(org.id, number) is None
+
+
+def test_ids_are_never_given_out_again(
+    tables: Tables, connection: sqlite3.Connection, org: Org
+) -> None:
+    last = tables.messages.insert(outbound(org.id))
+    connection.execute("DELETE FROM messages")
+    assert tables.messages.insert(outbound(org.id)) > last
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_any_body_comes_back_as_it_was(bodies: list[str]) -> None:
+    connection = memory()
+    tables = Tables(connection)
+    org = tables.orgs.add("myorg", "hash", 1)
+    numbers = [tables.messages.insert(outbound(org.id, body)) for body in bodies]
+    tables.messages.index(1000)
+    assert [_found(tables, org, number).body for number in numbers] == bodies
+    connection.close()
+
+
+def test_set_changes_named_columns(tables: Tables, org: Org) -> None:
+    number = tables.messages.insert(outbound(org.id))
+    tables.messages.set(number, status="sent", sent_at=7, error=None)
+    found = _found(tables, org, number)
+    assert (found.status, found.sent_at) == ("sent", 7)
+
+
+@pytest.mark.parametrize("name", ["body", "org", "nonsense", "status = 'x' --"])
+def test_set_refuses_other_columns(tables: Tables, org: Org, name: str) -> None:
+    number = tables.messages.insert(outbound(org.id))
+    with pytest.raises(ValueError, match="may be set"):
+        tables.messages.set(number, **{name: "x"})
+    with pytest.raises(ValueError, match="may be set"):
+        tables.messages.set(number)
+
+
+def test_counts_follow_every_change(
+    tables: Tables, connection: sqlite3.Connection, org: Org
+) -> None:
+    numbers = [tables.messages.insert(outbound(org.id)) for _ in range(5)]
+    tables.messages.insert_inbound(inbound(org.id))
+    tables.messages.settle()
+    tables.messages.lease(numbers[0], phone=1, sim_slot=None, sim=None, now=1)
+    tables.messages.lease(numbers[1], phone=1, sim_slot=None, sim=None, now=1)
+    tables.messages.set(numbers[1], status="sent")
+    tables.messages.set(numbers[1], status="sent")
+    tables.messages.set(numbers[2], status="cancelled", error="asked")
+    tables.messages.set(99_999, status="sent")
+    tables.messages.settle()
+    counted = connection.execute("SELECT status, count(*) FROM messages GROUP BY status")
+    assert tables.messages.count_by_status() == dict(counted)
+
+
+def test_lease_takes_a_queued_message_once(tables: Tables, org: Org) -> None:
+    number = tables.messages.insert(outbound(org.id))
+    tables.messages.set(number, acked_at=1)
+    leased = tables.messages.lease(number, phone=4, sim_slot=1, sim="+1", now=50)
+    assert leased == _found(tables, org, number)
+    assert leased is not None
+    assert (leased.status, leased.phone, leased.sim_slot, leased.sim) == ("sending", 4, 1, "+1")
+    assert (leased.attempts, leased.pushed_at, leased.acked_at) == (1, 50, None)
+    assert tables.messages.lease(number, phone=4, sim_slot=1, sim="+1", now=51) is None
+    held = tables.messages.insert(outbound(org.id, held_until=9))
+    assert tables.messages.lease(held, phone=4, sim_slot=1, sim="+1", now=51) is None
+    assert tables.messages.lease(99_999, phone=4, sim_slot=1, sim="+1", now=51) is None
+
+
+def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -> None:
+    insert = tables.messages.insert
+    low = insert(outbound(org.id, priority=-1))
+    first = insert(outbound(org.id, segments=3))
+    second = insert(outbound(org.id))
+    urgent = insert(outbound(org.id, priority=5))
+    pinned = insert(outbound(org.id, phone=8, wish="0"))
+    insert(outbound(org.id, held_until=5))
+    insert(outbound(other.id))
+    insert(outbound(org.id, status="sending"))
+    insert(outbound(org.id, wish="+1"))
+
+    def ids(limit: int = 10, **which: Any) -> list[int]:
+        return [c.id for c in tables.messages.candidates(org.id, limit=limit, **which)]
+
+    assert ids(phone=None, wish="") == [urgent, first, second, low]
+    assert ids(2, phone=None, wish="") == [urgent, first]
+    assert ids(phone=8, wish="0") == [pinned]
+    assert ids(phone=None, wish="0") == []
+    assert tables.messages.candidates(org.id, phone=None, wish="", limit=2)[1] == Candidate(
+        id=first, segments=3, attempts=0
+    )
+
+
+def test_waiting_segments_counts_up_to_its_cap(tables: Tables, org: Org) -> None:
+    for segments in (2, 3, 4):
+        tables.messages.insert(outbound(org.id, segments=segments))
+    waiting = tables.messages.waiting_segments
+    assert waiting(org.id, phone=None, wish="", cap=100) == 9
+    assert waiting(org.id, phone=None, wish="", cap=6) == 6
+    assert waiting(org.id, phone=1, wish="", cap=6) == 0
+
+
+def test_unsettled_is_by_id_and_of_the_phone(tables: Tables, org: Org) -> None:
+    numbers = [
+        tables.messages.insert(outbound(org.id, status="sending", phone=phone))
+        for phone in (1, 2, 1)
+    ]
+    assert [m.id for m in tables.messages.unsettled(1)] == [numbers[0], numbers[2]]
+
+
+def test_held_messages_are_released_when_due(tables: Tables, org: Org, other: Org) -> None:
+    assert tables.messages.next_held() is None
+    numbers = [
+        tables.messages.insert(outbound(of.id, held_until=due))
+        for of, due in ((org, 30), (other, 20), (org, 10))
+    ]
+    cancelled = tables.messages.insert(outbound(org.id, held_until=1))
+    tables.messages.set(cancelled, status="cancelled")
+    assert tables.messages.next_held() == 10
+    assert tables.messages.release_held(5, 10) == set()
+    assert tables.messages.release_held(20, 1) == {org.id}
+    assert _found(tables, org, numbers[2]).held_until is None
+    assert tables.messages.release_held(30, 10) == {org.id, other.id}
+    assert tables.messages.next_held() is None
+
+
+def test_expiry_concerns_what_is_queued(tables: Tables, org: Org) -> None:
+    assert tables.messages.next_expiry() is None
+    late = tables.messages.insert(outbound(org.id, expires_at=30))
+    early = tables.messages.insert(outbound(org.id, expires_at=10))
+    tables.messages.insert(outbound(org.id, expires_at=5, status="sending"))
+    assert tables.messages.next_expiry() == 10
+    assert [m.id for m in tables.messages.expired(30, 10)] == [early, late]
+    assert [m.id for m in tables.messages.expired(30, 1)] == [early]
+    assert tables.messages.expired(9, 10) == []
+
+
+def test_overdue_counts_from_the_ack_or_else_the_push(tables: Tables, org: Org) -> None:
+    assert tables.messages.oldest_push() is None
+    acked = tables.messages.insert(outbound(org.id, status="sending", created_at=10))
+    pushed = tables.messages.insert(outbound(org.id, status="sending", created_at=20))
+    done = tables.messages.insert(outbound(org.id, status="sending", created_at=5))
+    tables.messages.set(done, status="sent")
+    tables.messages.set(acked, acked_at=40)
+    assert tables.messages.oldest_push() == 20
+    assert tables.messages.overdue(20, 10) == []
+    assert [m.id for m in tables.messages.overdue(41, 10)] == [pushed, acked]
+    assert [m.id for m in tables.messages.overdue(41, 1)] == [pushed]
+    assert [m.id for m in tables.messages.overdue(41, 1, after=(20, pushed))] == [acked]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (sql.CANDIDATES, (1, "", None, 9)),
+        (sql.WAITING, (1, "", None, 9)),
+        (sql.UNSETTLED, (1,)),
+        (sql.RELEASE, (1, 9)),
+        (sql.NEXT_HELD, ()),
+        (sql.EXPIRED, (1, 9)),
+        (sql.NEXT_EXPIRY, ()),
+        (sql.OVERDUE, (1, 0, 0, 9)),
+        (sql.OLDEST_PUSH, ()),
+        (sql.LEASE, (1, 0, "", 1, 9)),
+    ],
+)
+def test_queue_queries_run_from_an_index(
+    connection: sqlite3.Connection, text: str, values: tuple[object, ...]
+) -> None:
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+    assert plan
+    for step in plan:
+        assert "TEMP B-TREE" not in step, plan
+        # A scan is fine where it walks an index of nothing but what is due, in its order.
+        assert not step.startswith("SCAN messages") or "USING" in step, plan
+    if text in {sql.CANDIDATES, sql.WAITING}:
+        assert any(
+            "INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan
+        )

@@ -1,0 +1,90 @@
+import sqlite3
+
+import pytest
+
+from phonegate.store.errors import NameTaken
+from phonegate.store.records import Org, PageQuery, Sim, StoredReply
+from phonegate.store.tables import Tables
+from tests.store.conftest import inbound, outbound
+
+
+def test_add_get_and_by_id(tables: Tables) -> None:
+    added = tables.orgs.add("myorg", "hash", 5)
+    assert added == Org(id=added.id, name="myorg", secret_hash="hash", created_at=5)
+    assert tables.orgs.get("myorg") == added == tables.orgs.by_id(added.id)
+    assert tables.orgs.get("MyOrg") is None
+    assert "hash" not in repr(added)
+
+
+def test_a_name_is_taken_once(tables: Tables, org: Org) -> None:
+    with pytest.raises(NameTaken):
+        tables.orgs.add(org.name, "another", 6)
+    assert tables.orgs.get(org.name) == org
+
+
+def test_rotate_and_pacing(tables: Tables, org: Org) -> None:
+    assert tables.orgs.rotate("myorg", "new")
+    assert tables.orgs.set_pacing("myorg", 7)
+    found = tables.orgs.get("myorg")
+    assert found is not None
+    assert (found.secret_hash, found.segments_per_minute) == ("new", 7)
+    assert not tables.orgs.rotate("nobody", "new")
+    assert not tables.orgs.set_pacing("nobody", 7)
+
+
+def test_all_is_by_name(tables: Tables) -> None:
+    for name in ("b", "a", "c"):
+        tables.orgs.add(name, "hash", 1)
+    assert [org.name for org in tables.orgs.all()] == ["a", "b", "c"]
+
+
+def _fill(tables: Tables, org: int, count: int) -> None:
+    phone = tables.phones.connect(org, "device", 1)
+    tables.phones.report_sims(org, phone.id, [Sim(slot=0, number="+1555")], 1)
+    for number in range(count):
+        tables.messages.insert(outbound(org, f"body number {number} überall"))
+        tables.messages.insert_inbound(inbound(org, fingerprint=b"%d" % number))
+    tables.replies.put(
+        org, "send", "key", StoredReply(fingerprint=b"", status=200, body=b"", created_at=1)
+    )
+    tables.messages.settle()
+
+
+def test_removal_clears_everything_of_the_org_and_only_that(
+    tables: Tables, connection: sqlite3.Connection, org: Org, other: Org
+) -> None:
+    _fill(tables, org.id, 700)
+    _fill(tables, other.id, 3)
+    assert tables.messages.index(1000) == 1000  # The rest is stored and not indexed yet.
+    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)")
+
+    assert tables.orgs.remove("myorg")
+    assert not tables.orgs.remove("myorg")
+    assert tables.orgs.get("myorg") is None
+    assert tables.orgs.by_id(org.id) is None
+    assert [o.name for o in tables.orgs.all()] == ["other"]
+    # The name is free at once, for another org.
+    again = tables.orgs.add("myorg", "hash", 2)
+    assert again.id != org.id
+
+    rounds = 0
+    while tables.orgs.removed:
+        tables.clear_slice()
+        rounds += 1
+    tables.messages.settle()
+    assert rounds == 4  # 1400 messages in slices of 500, then nothing.
+
+    for table in ("api_keys", "phones", "sims", "messages", "replies"):
+        (left,) = connection.execute(
+            f"SELECT count(*) FROM {table} WHERE org = ?", (org.id,)
+        ).fetchone()
+        assert left == 0, table
+    found = connection.execute("SELECT count(*) FROM orgs WHERE id = ?", (org.id,)).fetchone()
+    assert found == (0,)
+    terms = {term for (term,) in connection.execute("SELECT term FROM terms")}
+    assert not [term for term in terms if term.startswith(f"{org.id}b")]
+    assert tables.messages.count_by_status() == {"queued": 3, "received": 3}
+
+    tables.messages.index(1000)
+    page = tables.messages.page(other.id, PageQuery(search="body uber"))
+    assert len(page) == 3

@@ -1,0 +1,369 @@
+import itertools
+import sqlite3
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phonegate.store import pages, search
+from phonegate.store.records import Message, Org, PageQuery
+from phonegate.store.rows import SELECTED, message
+from phonegate.store.tables import Tables
+from tests.store.conftest import inbound, memory, outbound
+
+ADDRESSES = ("+1555", "+1556", "BANK")
+SIMS = (None, "+1", "+2")
+SLOTS = (None, 0, 1)
+STATUSES = ("queued", "sending", "sent", "delivered", "failed", "uncertain")
+BODIES = ("hello world", "Your code: 1234", "Héllo wörld code", "", "code", "hell of a code 12")
+SEARCHES = (
+    "hel",
+    "HELLO",
+    "wor hello",
+    "code 12",
+    "c",
+    "nothing",
+    "!",
+    'code" OR *',
+    "wörld héllo",
+)
+
+FILTERS: dict[str, Any] = {
+    "since_id": 5,
+    "before_id": 10,
+    "direction": "out",
+    "status": "failed",
+    "address": "+1555",
+    "sim": "+1",
+}
+
+
+# -- plans
+
+
+def _plan(connection: sqlite3.Connection, query: PageQuery) -> list[str]:
+    shape = pages.shape(query)
+    assert shape is not None
+    text = f"EXPLAIN QUERY PLAN {pages.sql(shape)}"
+    return [row[3] for row in connection.execute(text, pages.values(1, query))]
+
+
+def _every_combination() -> list[PageQuery]:
+    names = list(FILTERS)
+    queries = []
+    for count in range(len(names) + 1):
+        for chosen in itertools.combinations(names, count):
+            given_ = {name: FILTERS[name] for name in chosen}
+            for status, sim in itertools.product(("failed", "sent"), ("+1", "0")):
+                if "status" in given_:
+                    given_["status"] = status
+                if "sim" in given_:
+                    given_["sim"] = sim
+                queries.append(PageQuery(**given_))
+    return list(dict.fromkeys(queries))
+
+
+def test_every_combination_of_filters_walks_an_index_in_order(
+    connection: sqlite3.Connection,
+) -> None:
+    for query in _every_combination():
+        plan = _plan(connection, query)
+        searches = [step for step in plan if step.startswith("SEARCH messages")]
+        assert searches, (query, plan)
+        for step in plan:
+            assert "TEMP B-TREE" not in step, (query, plan)
+            assert not step.startswith("SCAN"), (query, plan)
+        for step in searches:
+            # Never a whole org: something of the query narrows it, where there is something.
+            assert "USING INDEX messages_by_" in step, (query, plan)
+            assert "(org=? AND " in step, (query, plan)
+            if query.since_id is not None:
+                assert "rowid>?" in step, (query, plan)
+            if query.before_id is not None:
+                assert "rowid<?" in step, (query, plan)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (PageQuery(), "messages_by_org (org=? AND direction=?)"),
+        (PageQuery(direction="in"), "messages_by_org (org=? AND direction=?)"),
+        (PageQuery(status="failed"), "messages_by_status (org=? AND status=?)"),
+        (PageQuery(status="failed", direction="out"), "messages_by_status (org=? AND status=?)"),
+        (PageQuery(status="failed", sim="+1"), "messages_by_status (org=? AND status=?)"),
+        (
+            PageQuery(status="sent", sim="+1"),
+            "messages_by_sim (org=? AND sim=? AND direction=?)",
+        ),
+        (PageQuery(sim="+1"), "messages_by_sim (org=? AND sim=? AND direction=?)"),
+        (
+            PageQuery(sim="1", direction="in"),
+            "messages_by_slot (org=? AND sim_slot=? AND direction=?)",
+        ),
+        (
+            PageQuery(address="+1555", sim="+1", status="failed"),
+            "messages_by_address (org=? AND address=? AND direction=?)",
+        ),
+    ],
+)
+def test_the_rarest_filter_chooses_the_index(
+    connection: sqlite3.Connection, query: PageQuery, index: str
+) -> None:
+    assert any(step.endswith(index) for step in _plan(connection, query))
+
+
+def test_search_walks_the_words_in_order(connection: sqlite3.Connection) -> None:
+    for newest, checks in itertools.product((True, False), ((), ("status", "sim", "address"))):
+        text = f"EXPLAIN QUERY PLAN {pages.search_sql(checks, newest)}"
+        values = dict.fromkeys(("org", "since_id", "before_id", "limit", *checks), 1)
+        plan = [row[3] for row in connection.execute(text, values | {"words": "x"})]
+        assert plan[0].startswith("SCAN words VIRTUAL TABLE INDEX"), plan
+        assert plan[1] == "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)", plan
+        assert len(plan) == 2, plan
+
+
+def test_texts_are_few(connection: sqlite3.Connection) -> None:
+    # Statements stay prepared only while their texts stay the same.
+    texts = set()
+    for query in _every_combination():
+        for changed in (query, attrs.evolve(query, limit=7)):
+            shape = pages.shape(changed)
+            assert shape is not None
+            texts.add(pages.sql(shape))
+    assert len(texts) < 200
+
+
+# -- answers
+
+
+def _naive(rows: list[Message], org: int, query: PageQuery) -> list[Message]:
+    asked = None if query.search is None else search.terms(query.search)
+
+    def fits(row: Message) -> bool:
+        sim = str(row.sim_slot) if query.sim in {"0", "1"} else row.sim
+        return (
+            row.org == org
+            and (query.since_id is None or row.id > query.since_id)
+            and (query.before_id is None or row.id < query.before_id)
+            and query.direction in {None, row.direction}
+            and query.status in {None, row.status}
+            and query.address in {None, row.address}
+            and query.sim in {None, sim}
+            and (query.search is None or (asked is not None and search.matches(row.body, asked)))
+        )
+
+    found = [row for row in rows if fits(row)]
+    return found[: query.limit] if query.since_id is not None else found[-query.limit :]
+
+
+def _insert(tables: Tables, org: int, row: tuple[Any, ...]) -> None:
+    direction, address, body, sim, slot, status = row
+    if direction == "in":
+        tables.messages.insert_inbound(inbound(org, body, address=address, sim=sim, sim_slot=slot))
+    else:
+        number = tables.messages.insert(
+            outbound(org, body, address=address, sim=sim, sim_slot=slot)
+        )
+        tables.messages.set(number, status=status)
+
+
+ROWS = st.tuples(
+    st.sampled_from(("in", "out")),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(BODIES),
+    st.sampled_from(SIMS),
+    st.sampled_from(SLOTS),
+    st.sampled_from(STATUSES),
+)
+QUERIES = st.builds(
+    PageQuery,
+    limit=st.integers(1, 12),
+    since_id=st.none() | st.integers(-1, 45),
+    before_id=st.none() | st.integers(0, 45),
+    direction=st.sampled_from((None, None, "in", "out")),
+    status=st.sampled_from((None, None, "received", *STATUSES)),
+    address=st.sampled_from((None, None, *ADDRESSES, "+1")),
+    sim=st.sampled_from((None, None, "+1", "+2", "0", "1", "+3")),
+    search=st.sampled_from((None, None, *SEARCHES)),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rows=st.lists(st.tuples(st.booleans(), ROWS), max_size=40),
+    indexed=st.integers(0, 45),
+    bits=st.sampled_from((2, 17)),
+    queries=st.lists(QUERIES, min_size=1, max_size=8),
+)
+def test_a_page_is_what_a_plain_filter_gives(
+    rows: list[tuple[bool, Any]], indexed: int, bits: int, queries: list[PageQuery]
+) -> None:
+    connection = memory()
+    tables = Tables(connection)
+    ours = tables.orgs.add("ours", "hash", 1).id
+    theirs = tables.orgs.add("theirs", "hash", 1).id
+    usual = search.BUCKET_BITS
+    search.BUCKET_BITS = bits
+    try:
+        for mine, row in rows:
+            _insert(tables, ours if mine else theirs, row)
+        if indexed:
+            tables.messages.index(indexed)
+        stored = connection.execute(f"SELECT {SELECTED} FROM messages ORDER BY id")
+        everything = [message(row) for row in stored]
+        for query in queries:
+            for org in (ours, theirs):
+                expected = _naive(everything, org, query)
+                assert tables.messages.page(org, query) == expected, query
+    finally:
+        search.BUCKET_BITS = usual
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"',
+        "'",
+        "*",
+        "a AND",
+        "NOT",
+        "OR OR",
+        "NEAR(a b)",
+        "tokens: x",
+        "-x",
+        "^x",
+        "(",
+        "{a b}: c",
+        "a + b",
+        "\0",
+        "x" * 5000,
+        "a " * 5000,
+        "\ud800",
+        "1b0xhello",
+        "%",
+        "hello\x00world",
+    ],
+)
+@pytest.mark.parametrize("indexed", [10, 0])
+def test_no_search_is_a_syntax_error(tables: Tables, org: Org, text: str, indexed: int) -> None:
+    tables.messages.insert(outbound(org.id, "hello"))
+    if indexed:
+        tables.messages.index(indexed)
+    for bounds in ({}, {"since_id": 0}):
+        found = tables.messages.page(org.id, PageQuery(search=text, **bounds))  # type: ignore[arg-type]
+        assert found == []
+
+
+@given(st.text(max_size=30))
+def test_a_body_is_found_by_each_of_its_words(text: str) -> None:
+    body = text.encode("utf-8", "ignore").decode()
+    connection = memory()
+    tables = Tables(connection)
+    org = tables.orgs.add("ours", "hash", 1).id
+    tables.messages.insert(outbound(org, body))
+    tables.messages.index(10)
+    for word in search.words(body):
+        for asked in (word, word[:1], word.upper()):
+            terms = search.terms(asked)
+            if terms is not None and search.matches(body, terms):
+                assert tables.messages.page(org, PageQuery(search=asked)), (body, asked)
+        assert tables.messages.page(org, PageQuery(search=word))
+    connection.close()
+
+
+def test_search_never_shows_another_orgs_words(tables: Tables, org: Org, other: Org) -> None:
+    # A body that spells what the index holds for the other org.
+    tables.messages.insert(outbound(org.id, f"{other.id}b0xsecret _{other.id}b0xsecret"))
+    tables.messages.insert(outbound(other.id, "secret"))
+    tables.messages.index(10)
+    assert [m.org for m in tables.messages.page(other.id, PageQuery(search="secret"))] == [other.id]
+    assert tables.messages.page(org.id, PageQuery(search="secret")) == []
+
+
+def test_a_contradiction_is_an_empty_page(tables: Tables, org: Org) -> None:
+    tables.messages.insert_inbound(inbound(org.id))
+    assert tables.messages.page(org.id, PageQuery(direction="in", status="queued")) == []
+    assert tables.messages.page(org.id, PageQuery(direction="out", status="received")) == []
+    assert tables.messages.page(org.id, PageQuery(direction="in", status="received")) != []
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 10**30])
+@pytest.mark.parametrize("search_", [None, "hello"])
+def test_ids_of_any_size(tables: Tables, org: Org, number: int, search_: str | None) -> None:
+    tables.messages.insert_inbound(inbound(org.id))
+    tables.messages.index(10)
+    page = tables.messages.page
+    assert page(org.id, PageQuery(since_id=number, search=search_)) == []
+    assert len(page(org.id, PageQuery(before_id=number, search=search_))) == 1
+    assert len(page(org.id, PageQuery(since_id=-number, search=search_))) == 1
+    assert page(org.id, PageQuery(before_id=-number, search=search_)) == []
+    assert page(org.id, PageQuery(sim=str(number), search=search_)) == []
+
+
+def test_a_filter_that_no_text_can_equal_finds_nothing(tables: Tables, org: Org) -> None:
+    tables.messages.insert_inbound(inbound(org.id))
+    for search_ in (None, "hello"):
+        assert tables.messages.page(org.id, PageQuery(address="\ud800", search=search_)) == []
+
+
+def _steps(connection: sqlite3.Connection, tables: Tables, org: int, query: PageQuery) -> int:
+    """How many steps of SQLite's a page takes: the same on every machine."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    connection.set_progress_handler(step, 1)
+    try:
+        tables.messages.page(org, query)
+    finally:
+        connection.set_progress_handler(None, 0)
+    return count
+
+
+def test_cost_does_not_grow_with_what_is_stored(
+    tables: Tables, connection: sqlite3.Connection, org: Org, other: Org
+) -> None:
+    def fill(count: int) -> None:
+        connection.execute("BEGIN")
+        for number in range(count):
+            of = org.id if number % 50 == 0 else other.id
+            tables.messages.insert(outbound(of, f"hello code {number}", sim="+1", sim_slot=0))
+        while tables.messages.index(5000) == 5000:
+            pass
+        connection.execute("COMMIT")
+
+    rare = tables.messages.insert(outbound(org.id, "hello rare", address="+999", sim="+9"))
+    tables.messages.set(rare, status="failed")
+    queries = [
+        PageQuery(limit=10, **which)
+        for which in (
+            {},
+            {"direction": "out"},
+            {"direction": "in"},
+            {"status": "failed"},
+            {"status": "failed", "sim": "+1"},
+            {"status": "failed", "sim": "+9"},
+            {"address": "+999"},
+            {"address": "+999", "sim": "0"},
+            {"sim": "+9"},
+            {"sim": "+1", "direction": "in"},
+            {"search": "hello"},
+            {"search": "rare"},
+            {"search": "hello", "address": "+999"},
+            {"search": "hello", "status": "failed"},
+            {"search": "hello", "direction": "in"},
+            {"since_id": 0, "search": "hello rare"},
+        )
+    ]
+    fill(1000)
+    before = [_steps(connection, tables, org.id, query) for query in queries]
+    fill(10_000)
+    after = [_steps(connection, tables, org.id, query) for query in queries]
+    for query, few, many in zip(queries, before, after, strict=True):
+        assert many <= few * 1.5 + 100, query

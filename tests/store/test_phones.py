@@ -1,0 +1,75 @@
+from phonegate.store.records import Org, Sim
+from phonegate.store.tables import Tables
+
+
+def test_a_device_has_one_row_for_each_org(tables: Tables, org: Org, other: Org) -> None:
+    first = tables.phones.connect(org.id, "pixel", 10)
+    again = tables.phones.connect(org.id, "pixel", 20)
+    assert again.id == first.id
+    assert (again.first_seen, again.last_seen) == (10, 20)
+    assert tables.phones.connect(other.id, "pixel", 30).id != first.id
+
+
+def test_an_unnamed_phone_gets_a_row_or_its_old_one(tables: Tables, org: Org, other: Org) -> None:
+    first = tables.phones.connect(org.id, None, 10)
+    second = tables.phones.connect(org.id, None, 11)
+    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [first.id, second.id]
+    assert tables.phones.connect(org.id, None, 12, phone=first.id).id == first.id
+    # Neither another org's row nor a named one is taken over.
+    named = tables.phones.connect(org.id, "pixel", 13)
+    assert tables.phones.connect(other.id, None, 14, phone=first.id).id not in {first.id, second.id}
+    assert tables.phones.connect(org.id, None, 15, phone=named.id).device_id is None
+    assert tables.phones.connect(org.id, None, 15, phone=named.id).id != named.id
+
+
+def test_an_unnamed_phone_that_tells_its_id_keeps_its_row(tables: Tables, org: Org) -> None:
+    unnamed = tables.phones.connect(org.id, None, 10)
+    named = tables.phones.connect(org.id, "pixel", 11, phone=unnamed.id)
+    assert (named.id, named.device_id) == (unnamed.id, "pixel")
+    # A device that has a row keeps that one.
+    second = tables.phones.connect(org.id, None, 12)
+    assert tables.phones.connect(org.id, "pixel", 13, phone=second.id).id == named.id
+
+
+def test_describe_leaves_what_was_not_said(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 10).id
+    tables.phones.describe(phone, name="desk", model="Pixel 8", now=11)
+    tables.phones.describe(phone, app="1.2", now=12)
+    tables.phones.seen(phone, 13)
+    found = tables.phones.get(phone)
+    assert found is not None
+    assert (found.name, found.model, found.app, found.last_seen) == ("desk", "Pixel 8", "1.2", 13)
+    assert tables.phones.get(phone + 1) is None
+
+
+def test_a_report_replaces_the_slots_and_moves_numbers(
+    tables: Tables, org: Org, other: Org
+) -> None:
+    old = tables.phones.connect(org.id, "old", 1).id
+    new = tables.phones.connect(org.id, "new", 1).id
+    theirs = tables.phones.connect(other.id, "theirs", 1).id
+    tables.phones.report_sims(
+        org.id, old, [Sim(slot=1, number="+2"), Sim(slot=0, number="+1", carrier="AT&T")], 2
+    )
+    tables.phones.report_sims(other.id, theirs, [Sim(slot=0, number="+1")], 2)
+    assert tables.phones.sims_of(old) == [
+        Sim(slot=0, number="+1", carrier="AT&T", phone=old),
+        Sim(slot=1, number="+2", phone=old),
+    ]
+    tables.phones.report_sims(org.id, new, [Sim(slot=0, number="+1"), Sim(slot=1)], 3)
+    assert tables.phones.known_sims(org.id) == [
+        Sim(slot=1, number="+2", phone=old),
+        Sim(slot=0, number="+1", phone=new),
+        Sim(slot=1, phone=new),
+    ]
+    assert tables.phones.known_sims(other.id) == [Sim(slot=0, number="+1", phone=theirs)]
+    tables.phones.report_sims(org.id, new, [], 4)
+    assert tables.phones.sims_of(new) == []
+
+
+def test_of_two_entries_for_one_slot_the_last_counts(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 1).id
+    tables.phones.report_sims(
+        org.id, phone, [Sim(slot=0, number="+1"), Sim(slot=0, number="+2")], 1
+    )
+    assert tables.phones.sims_of(phone) == [Sim(slot=0, number="+2", phone=phone)]
