@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - a double takes what the store is handed
 from typing import Any
 
 import attrs
