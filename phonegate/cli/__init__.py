@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import click
 
-from phonegate.cli.failure import explain
+from phonegate.cli.failure import explain, reader_left
 
 
 @attrs.frozen
@@ -88,12 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         click.echo("Stopped.", err=True)
         return 1
-    except BrokenPipeError:
-        # Whoever read our output had enough (`phonegate messages | head`). Python would
-        # complain once more when it flushes at exit.
-        sys.stdout = None
-        return 1
     except Exception as error:
+        if reader_left(error):
+            # Python would complain once more when it flushes what is left at exit.
+            sys.stdout = None
+            return 1
         sentence = explain(error)
         if sentence is None:
             raise

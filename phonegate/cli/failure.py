@@ -17,6 +17,11 @@ def explain(error: BaseException) -> str | None:
     return "\n".join(_sentence(cause) for cause in causes)
 
 
+def reader_left(error: BaseException) -> bool:
+    """Whether it is only that whoever read our output had enough (`phonegate messages | head`)."""
+    return all(isinstance(cause, BrokenPipeError) for cause in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The errors themselves, without the groups that nurseries wrap them in."""
     if isinstance(error, BaseExceptionGroup):

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from phonegate.cli import COMMANDS, group, main
-from phonegate.cli.failure import Failure, explain
+from phonegate.cli.failure import Failure, explain, reader_left
 from phonegate.config import ConfigError, Fault
 from phonegate.domain.errors import NotFound
 from phonegate.store.errors import DatabaseBusy
@@ -96,6 +96,8 @@ def test_a_reader_that_has_enough_is_no_failure_of_ours() -> None:
     pipe = f"{sys.executable} -m phonegate check --example | head -1"
     done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+    assert reader_left(ExceptionGroup("", [BrokenPipeError()]))
+    assert not reader_left(ExceptionGroup("", [BrokenPipeError(), ValueError()]))
 
 
 def test_configuration_faults_are_told_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:
