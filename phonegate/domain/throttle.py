@@ -85,8 +85,7 @@ class _Buckets:
         return max(0, self._missing(key, now) - spare)
 
     def spend(self, key: str, now: int) -> None:
-        missing = self._missing(key, now) + self._allowance.refill_ms
-        self._full_at[key] = now + min(missing, self._allowance.horizon_ms)
+        self._full_at[key] = now + self._missing(key, now) + self._allowance.refill_ms
         self._full_at.move_to_end(key)
         if len(self._full_at) > self._memory:
             self._full_at.popitem(last=False)
@@ -101,7 +100,8 @@ class _Buckets:
             return 0
         horizon = self._allowance.horizon_ms
         if full_at - now > horizon:
-            # The clock was set back. Without this the key would wait until it caught up.
+            # It has failed beyond all measure, or the clock was set back and the key would wait
+            # until it caught up.
             self._full_at[key] = full_at = now + horizon
         return full_at - now
 

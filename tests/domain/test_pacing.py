@@ -126,6 +126,7 @@ def test_ready_at_is_the_first_moment(tries: list[tuple[int, int]], segments: in
         bucket = take(bucket, DEFAULT, length, now) or bucket
     ready = ready_at(bucket, DEFAULT, segments, now)
     assert ready >= now
+    assert ready == forecast(bucket, DEFAULT, 0, segments, now)
     assert take(bucket, DEFAULT, segments, ready) is not None
     if ready > now:
         assert take(bucket, DEFAULT, segments, ready - 1) is None

@@ -1,6 +1,6 @@
 import pytest
 import smsutil
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phonegate.domain.segmentation import BASIC, EXTENDED, Encoding, count, segment
@@ -18,7 +18,13 @@ UNICODE = st.text(
     min_size=1,
     max_size=400,
 )
-PLAIN = st.integers(0, 200).map(lambda n: "a" * n)
+# Runs of one character each reach the third and fourth part, where a wrong cut tells.
+RUNS = st.lists(
+    st.tuples(st.sampled_from("a€ł😀"), st.integers(1, 170)), min_size=1, max_size=6
+).map(lambda runs: "".join(char * times for char, times in runs))
+GSM_RUNS = st.lists(
+    st.tuples(st.sampled_from("a€"), st.integers(1, 170)), min_size=1, max_size=6
+).map(lambda runs: "".join(char * times for char, times in runs))
 
 
 @pytest.mark.parametrize(
@@ -33,10 +39,12 @@ PLAIN = st.integers(0, 200).map(lambda n: "a" * n)
         ("a" * 158 + "€", "gsm7", [159]),
         ("a" * 159 + "€", "gsm7", [153, 7]),
         ("a" * 152 + "€" + "b" * 20, "gsm7", [152, 21]),
+        ("€" * 200, "gsm7", [76, 76, 48]),
         ("ł" * 70, "ucs2", [70]),
         ("ł" * 71, "ucs2", [67, 4]),
         ("😀" * 35, "ucs2", [35]),
         ("😀" * 36, "ucs2", [33, 3]),
+        ("😀" * 100, "ucs2", [33, 33, 33, 1]),
         ("a" * 66 + "😀" + "a" * 10, "ucs2", [66, 11]),
         ("ç" * 160, "ucs2", [67, 67, 26]),
         ("Ç" * 160, "gsm7", [160]),
@@ -55,7 +63,7 @@ def test_known_texts(text: str, encoding: Encoding, lengths: list[int]) -> None:
     assert count(text) == len(lengths)
 
 
-@given(st.one_of(GSM, UNICODE, st.builds(lambda a, b, c: a + b + c, PLAIN, GSM, UNICODE)))
+@given(st.one_of(GSM, UNICODE, RUNS, GSM_RUNS))
 def test_agrees_with_smsutil(text: str) -> None:
     oracle = smsutil.split(text)
     cut = segment(text)
@@ -65,6 +73,9 @@ def test_agrees_with_smsutil(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))
+@example("\ud800" * 134)
+@example("ł" * 66 + "\ud83d" + "😀" * 30)
+@example("ł" * 133 + "\ud800")
 def test_any_text_is_counted_and_every_part_fits(text: str) -> None:
     cut = segment(text)
     assert count(text) == len(cut.parts)
