@@ -2,7 +2,7 @@ import base64
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.credentials import (
@@ -66,6 +66,7 @@ def test_a_made_secret_is_one() -> None:
     assert all(secret_problem(secret) is None for secret in made)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_a_hash_fits_its_secret_alone(secret: str, other: str) -> None:
     stored = hash_secret(secret, CHEAP)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.numbers import is_e164, is_recipient, is_sender, is_short_code
@@ -66,12 +66,14 @@ def test_what_is_no_sender(text: str) -> None:
     assert not is_sender(text)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"\+[1-9][0-9]{2,14}", fullmatch=True))
 def test_every_number_of_the_form_passes(text: str) -> None:
     assert is_recipient(text)
     assert is_sender(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_gets_an_answer(text: str) -> None:
     assert is_recipient(text) == (is_e164(text) or is_short_code(text))

@@ -1,7 +1,7 @@
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.pacing import (
@@ -70,18 +70,21 @@ def busiest_minute(taken: list[tuple[int, int]]) -> int:
     )
 
 
+@settings(deadline=None)
 @given(TRIES)
 def test_no_minute_exceeds_what_android_allows(tries: list[tuple[int, int]]) -> None:
     taken = run(tries, DEFAULT, Bucket.full(DEFAULT, 0))
     assert busiest_minute(taken) <= ANDROID_LIMIT
 
 
+@settings(deadline=None)
 @given(LONG_TRIES)
 def test_long_messages_keep_to_it_as_well(tries: list[tuple[int, int]]) -> None:
     taken = run(tries, DEFAULT, Bucket.full(DEFAULT, 0))
     assert busiest_minute(taken) <= ANDROID_LIMIT
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, ANDROID_LIMIT), min_size=1, max_size=60))
 def test_sending_as_early_as_possible_keeps_to_it(lengths: list[int]) -> None:
     taken = greedy(lengths, DEFAULT, Bucket.full(DEFAULT, 0))
@@ -93,6 +96,7 @@ def test_a_stream_of_messages_just_longer_than_half_the_minute() -> None:
     assert busiest_minute(greedy([20] * 8, DEFAULT, Bucket.full(DEFAULT, 0))) <= ANDROID_LIMIT
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=20, max_size=60))
 def test_the_rate_itself_is_reached(lengths: list[int]) -> None:
     taken = greedy(lengths, DEFAULT, Bucket.full(DEFAULT, 0))
@@ -101,6 +105,7 @@ def test_the_rate_itself_is_reached(lengths: list[int]) -> None:
     assert taken[-1][0] == max(0, -(-(total - 6) * MINUTE_MS // 24))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 500), TRIES)
 def test_a_message_of_any_length_leaves_in_the_end(
     per_minute: int, segments: int, tries: list[tuple[int, int]]
@@ -117,6 +122,7 @@ def test_a_message_of_any_length_leaves_in_the_end(
     assert take(bucket, rate, segments, ready) is not None
 
 
+@settings(deadline=None)
 @given(TRIES, st.integers(1, 40))
 def test_ready_at_is_the_first_moment(tries: list[tuple[int, int]], segments: int) -> None:
     bucket = Bucket.full(DEFAULT, 0)
@@ -132,6 +138,7 @@ def test_ready_at_is_the_first_moment(tries: list[tuple[int, int]], segments: in
         assert take(bucket, DEFAULT, segments, ready - 1) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), max_size=40), st.integers(1, 6), st.integers(0, 30))
 def test_the_forecast_is_when_the_queue_has_left(
     queue: list[int], segments: int, spent: int
@@ -143,6 +150,7 @@ def test_the_forecast_is_when_the_queue_has_left(
     assert forecast(bucket, DEFAULT, sum(queue), segments, 0) == left[-1][0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), max_size=20), st.integers(1, 30))
 def test_the_forecast_of_long_messages_promises_nothing_too_late(
     queue: list[int], segments: int
@@ -160,6 +168,7 @@ def test_the_eta_is_in_whole_seconds() -> None:
     assert eta_s(bucket, Rate(0), 10_000, 6, 0) == 0
 
 
+@settings(deadline=None)
 @given(TRIES, st.integers(1, 6), st.integers(CLOCK_JITTER_MS + 1, 10**11))
 def test_a_clock_set_back_stalls_nobody(
     tries: list[tuple[int, int]], segments: int, jump: int
@@ -174,6 +183,7 @@ def test_a_clock_set_back_stalls_nobody(
     assert after.updated_ms == bucket.updated_ms - jump
 
 
+@settings(deadline=None)
 @given(TRIES, st.integers(1, 6), st.integers(0, CLOCK_JITTER_MS))
 def test_a_time_read_a_moment_ago_gives_nothing_away(
     tries: list[tuple[int, int]], segments: int, late: int
@@ -188,6 +198,7 @@ def test_a_time_read_a_moment_ago_gives_nothing_away(
     assert ready_at(bucket, DEFAULT, segments, now - late) <= now + 15_000
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(0, 60_000))
 def test_giving_back_undoes_the_take(segments: int, later: int) -> None:
     full = Bucket.full(DEFAULT, 0)
@@ -198,6 +209,7 @@ def test_giving_back_undoes_the_take(segments: int, later: int) -> None:
     assert back.recent == ()
 
 
+@settings(deadline=None)
 @given(TRIES, st.integers(1, 30))
 def test_giving_back_leaves_what_others_took(tries: list[tuple[int, int]], segments: int) -> None:
     bucket = Bucket.full(DEFAULT, 0)

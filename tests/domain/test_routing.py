@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import OnlinePhone
@@ -52,6 +52,7 @@ def test_what_is_no_wish(given_: int | str) -> None:
     assert [problem.field for problem in caught.value.problems] == ["sim"]
 
 
+@settings(deadline=None)
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=25)))
 def test_a_parsed_wish_parses_to_itself(given_: int | str | None) -> None:
     try:
@@ -171,6 +172,7 @@ def orgs(draw: st.DrawFn) -> tuple[list[OnlinePhone], list[Sim]]:
     return online, known
 
 
+@settings(deadline=None)
 @given(orgs(), st.sampled_from([ANY_SIM, A, B, C, "0", "3", "7"]))
 def test_every_route_keeps_the_wish(org: tuple[list[OnlinePhone], list[Sim]], wish: str) -> None:
     online, known = org

@@ -1,6 +1,6 @@
 import pytest
 import smsutil
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.segmentation import BASIC, EXTENDED, Encoding, count, segment
@@ -63,6 +63,7 @@ def test_known_texts(text: str, encoding: Encoding, lengths: list[int]) -> None:
     assert count(text) == len(lengths)
 
 
+@settings(deadline=None)
 @given(st.one_of(GSM, UNICODE, RUNS, GSM_RUNS))
 def test_agrees_with_smsutil(text: str) -> None:
     oracle = smsutil.split(text)
@@ -72,6 +73,7 @@ def test_agrees_with_smsutil(text: str) -> None:
     assert count(text) == len(oracle.parts)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=300))
 @example("\ud800" * 134)
 @example("ł" * 66 + "\ud83d" + "😀" * 30)
@@ -86,6 +88,7 @@ def test_any_text_is_counted_and_every_part_fits(text: str) -> None:
         assert max(units) <= (70 if len(cut.parts) == 1 else 67)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 67), st.integers(20, 80))
 def test_a_pair_is_never_split(before: int, pairs: int) -> None:
     text = "ł" * before + "😀" * pairs

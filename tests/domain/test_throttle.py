@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.throttle import ADDRESS, ORG, Throttle
@@ -107,6 +107,7 @@ def test_loopback_is_nothing_special() -> None:
     assert throttle.wait_ms("127.0.0.1", None, NOW) == 30_000
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_can_be_an_address(address: str) -> None:
     throttle = Throttle()
@@ -145,6 +146,7 @@ def test_a_clock_set_back_bars_nobody_for_long() -> None:
     assert throttle.wait_ms(HERE, "myorg", yesterday + ADDRESS.horizon_ms) == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40_000), st.sampled_from([HERE, THERE])), max_size=120),
 )
