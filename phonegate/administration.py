@@ -193,7 +193,8 @@ def offline(
 
 def _text(request: Mapping[str, Any], field: str) -> str:
     value = request.get(field)
-    if not isinstance(value, str):
+    # Lone surrogates come from arguments that are not UTF-8; no database takes them.
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise BadInput(f"{field} is not a text.", [FieldProblem(field, "is not a text")])
     return value
 

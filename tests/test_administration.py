@@ -68,6 +68,7 @@ async def test_orgs_and_keys_through_the_control_socket(
     for wrong in (
         {"command": "org_add"},
         {"command": "org_add", "org": 5},
+        {"command": "key_list", "org": "\udcff"},
         {"command": "org_add", "org": "myorg", "secret": "short"},
         {"command": "backup", "file": "relative.db"},
     ):

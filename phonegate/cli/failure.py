@@ -10,7 +10,7 @@ class Failure(Exception):
 
 def explain(error: BaseException) -> str | None:
     """The text for a person, or None for an error that only a programmer can read."""
-    known = (*_loaded(), Failure, OSError)
+    known = (*_loaded(), Failure, OSError, UnicodeError)
     causes = list(_causes(error))
     if not all(isinstance(cause, known) for cause in causes):
         return None
@@ -51,6 +51,9 @@ def _sentence(error: BaseException) -> str:
     if faults is not None:
         many = f"the configuration has {len(faults)} faults" if len(faults) > 1 else "configuration"
         return f"{many}:\n" + "\n".join(f"  {fault}" for fault in faults)
+    if isinstance(error, UnicodeError):
+        # Its own text quotes the input, which may be a message or a secret.
+        return "Some of the input is not UTF-8 text."
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"

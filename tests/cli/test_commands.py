@@ -119,6 +119,7 @@ def test_configuration_faults_are_told_all_at_once(capsys: pytest.CaptureFixture
         (FileNotFoundError(2, "No such file or directory", "x.pem"), "x.pem: No such file"),
         (ConfigError((Fault(key="a", source="b", problem="c"),)), "configuration:\n  a (b): c"),
         (ExceptionGroup("", [ExceptionGroup("", [Failure("Deep.")])]), "Deep."),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no"), "Some of the input is not UTF-8"),
         (ValueError("a fault of ours"), None),
         (ExceptionGroup("", [Failure("x"), ValueError("a fault of ours")]), None),
     ],
