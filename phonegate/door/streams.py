@@ -9,8 +9,9 @@ LINGER_S = 2.0
 """Seconds to wait for a client to close after our last byte. To close with bytes unread sends a
 reset, and a reset can overtake the answer: the client of an early 413 would never read it."""
 
-LINGER_BYTES = 1_048_576
-"""Bytes thrown away meanwhile; a client that goes on sending more gets its reset."""
+LINGER_BYTES = 16_777_216
+"""Bytes thrown away meanwhile: room for the rest of any body that was sent in good faith. A
+client that goes on past it gets its reset."""
 
 _RECEIVE_BYTES = 65_536
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import attrs
 import trio
+import trio.testing
 from trio_websocket import ConnectionClosed, wrap_server_stream
 
 from phonegate.door import Door, Peer, RequestHead
@@ -161,6 +162,12 @@ class Site:
     @property
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    async def level(self) -> "Level":
+        """What the process holds once every earlier connection has ended."""
+        await until(lambda: self.door.connections == 0)
+        await trio.testing.wait_all_tasks_blocked()
+        return Level.now()
 
     async def connect(self, *, receive_buffer: int | None = None) -> trio.SocketStream:
         sock = trio.socket.socket()

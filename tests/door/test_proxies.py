@@ -1,0 +1,155 @@
+"""The door behind nginx and Caddy as Debian has them, kept-alive connections included."""
+
+import json
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+import websockets.sync.client
+
+from .conftest import OpenDoor
+from .site import Site
+
+NGINX = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    map $http_upgrade $connection_upgrade {{
+        default upgrade;
+        '' '';
+    }}
+    upstream gateway {{
+        server 127.0.0.1:{door};
+        keepalive 4;
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://gateway;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto https;
+        }}
+    }}
+}}
+"""
+
+CADDY = """\
+{{
+    admin off
+    auto_https off
+    storage file_system {folder}
+}}
+http://127.0.0.1:{port} {{
+    bind 127.0.0.1
+    reverse_proxy 127.0.0.1:{door} {{
+        header_up X-Forwarded-Proto https
+    }}
+}}
+"""
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def proxy(kind: str, site: Site, folder: Path) -> AsyncIterator[str]:
+    """Runs one before the door; gives its URL."""
+    program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip(f"{kind} is not installed")
+    port = free_port()
+    file = folder / kind
+    template = {"nginx": NGINX, "caddy": CADDY}[kind]
+    file.write_text(template.format(folder=folder, port=port, door=site.port))
+    words = {
+        "nginx": ["-p", str(folder), "-e", "stderr", "-c", str(file)],
+        "caddy": ["run", "--adapter", "caddyfile", "--config", str(file)],
+    }[kind]
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    async with trio.open_nursery() as nursery:
+        run = partial(trio.run_process, capture_stderr=True, check=False, env=home)
+        nursery.start_soon(run, [program, *words])
+        with trio.fail_after(20):
+            while True:
+                try:
+                    await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+                    break
+                except OSError:
+                    await trio.sleep(0.02)
+        yield f"127.0.0.1:{port}"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["nginx", "caddy"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def listen_once(url: str) -> Any:
+    with websockets.sync.client.connect(
+        url, additional_headers={"X-Forwarded-For": "6.6.6.6"}, open_timeout=10
+    ) as link:
+        greeting = json.loads(link.recv(10))
+        link.send("hello")
+        assert link.recv(10) == "hello"
+        return greeting
+
+
+async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
+    open_door: OpenDoor, kind: str, tmp_path: Path
+) -> None:
+    site = await open_door(trusted_proxies=("127.0.0.2/32",))
+    async with proxy(kind, site, tmp_path) as address, httpx.AsyncClient() as client:
+        for number in range(8):
+            told = {"X-Forwarded-For": "6.6.6.6"}
+            seen = (await client.get(f"http://{address}/who", headers=told)).json()
+            assert (seen["client"][0], seen["scheme"]) == ("127.0.0.1", "http")
+            body = b"b" * (number * 30_000)
+            posted = await client.post(f"http://{address}/echo", content=body)
+            assert (posted.status_code, posted.content) == (200, body)
+        early = await client.post(f"http://{address}/early", content=b"b" * 500_000)
+        assert early.status_code == 413
+        with trio.fail_after(20):
+            url = f"ws://{address}/websocket?a=b"
+            for _ in range(2):
+                greeting = await trio.to_thread.run_sync(listen_once, url)
+                assert greeting == ["127.0.0.1", "http", "a=b"]
+                assert (await client.get(f"http://{address}/who")).status_code == 200
+
+
+async def test_a_trusted_proxy_says_who_the_client_is(
+    open_door: OpenDoor, kind: str, tmp_path: Path
+) -> None:
+    site = await open_door(trusted_proxies=("127.0.0.0/8",))
+    async with proxy(kind, site, tmp_path) as address, httpx.AsyncClient() as client:
+        told = {"X-Forwarded-For": "6.6.6.6"}
+        seen = (await client.get(f"http://{address}/who", headers=told)).json()
+        # nginx appends whom it was called by, and here that is a trusted address itself; Caddy
+        # believes no client and replaces the header.
+        expected = {"nginx": "6.6.6.6", "caddy": "127.0.0.1"}[kind]
+        assert (seen["client"][0], seen["scheme"]) == (expected, "https")
+        greeting = await trio.to_thread.run_sync(listen_once, f"ws://{address}/websocket")
+        assert greeting == [expected, "https", ""]
