@@ -8,8 +8,9 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from quart import Response, g
+from quart import Response, g, has_request_context
 from quart import request as quart_request
+from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -49,22 +50,25 @@ def build_app(services: Services, settings: HttpSettings) -> QuartTrio:
 
     async def from_table() -> Response | None:
         g.started = perf_counter()
-        request = _request()
+        request = _request(quart_request.scope)
         if not desk.covers(request.path):
             return None
         g.told = True
         return _response(await desk.reply(request, read_body))
 
     async def from_error(error: Exception) -> Response:
-        return _response(desk.render(answer_for(error), head=quart_request.method == "HEAD"))
+        reply = desk.render(answer_for(error), head=has_request_context() and _head())
+        if not has_request_context():
+            # An upgrade where there is none: Quart calls no after_request for it.
+            desk.tell(_request(quart_websocket.scope), reply.status, 0.0)
+        return _response(reply)
 
     async def finish(response: Response) -> Response:
         for name, value in BASE_HEADERS:
             response.headers.setdefault(name, value)
         if not g.get("told"):
-            desk.tell(
-                _request(), response.status_code, perf_counter() - g.get("started", perf_counter())
-            )
+            seconds = perf_counter() - g.get("started", perf_counter())
+            desk.tell(_request(quart_request.scope), response.status_code, seconds)
         return response
 
     app.before_request(from_table)
@@ -73,8 +77,12 @@ def build_app(services: Services, settings: HttpSettings) -> QuartTrio:
     return app
 
 
-def _request() -> Request:
-    scope = quart_request.scope
+def _head() -> bool:
+    return quart_request.method == "HEAD"
+
+
+def _request(scope: Any) -> Request:
+    """The request that an ASGI scope tells of, of HTTP or of an upgrade to a websocket."""
     raw_path = scope.get("raw_path")
     path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
     headers: dict[str, str] = {}
@@ -83,7 +91,7 @@ def _request() -> Request:
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     client = scope.get("client")
     return Request(
-        method=quart_request.method,
+        method=scope.get("method", "GET"),
         path=path,
         query=scope["query_string"].decode("latin-1"),
         headers=headers,

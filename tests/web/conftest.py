@@ -1,7 +1,7 @@
 """The whole web over the real domain and store; only the phones are played."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -38,6 +38,7 @@ class PlayedPhones:
     full: bool = False
     can_cancel: bool = False
     segments_per_minute: int = 24
+    on_push: Callable[[], None] = lambda: None
 
     def online(self, org: int) -> Sequence[OnlinePhone]:
         return self.phones
@@ -50,6 +51,7 @@ class PlayedPhones:
 
     def push(self, phone: int, message: Message) -> None:
         self.pushed.append(message)
+        self.on_push()
 
     def wake(self, org: int) -> None:
         pass

@@ -1,0 +1,237 @@
+"""The desk alone, with endpoints of its own and no store behind it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, cast
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from phonegate.domain.errors import Unauthorized
+from phonegate.domain.principal import Principal
+from phonegate.web.desk import Desk, Reply
+from phonegate.web.endpoint import Answer, Call, Endpoint, Request
+from phonegate.web.errors import TooLarge
+from phonegate.web.fields import Text, field
+from phonegate.web.services import Services
+from phonegate.web.table import Table
+
+SECRET = "my-secret-key-123"
+BODY_TEXT = "the words of a message"
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    secret_key: Annotated[str, Text(0, 50)] | None = field("secret", default=None)
+    word: Annotated[str, Text(1, 50)] = field("a word")
+
+
+class OneOrg:
+    """Accounts of one org with one secret."""
+
+    async def authenticate(
+        self, credential: str | None, *, org_name: str | None, **_: object
+    ) -> Principal:
+        if credential != SECRET:
+            raise Unauthorized("no")
+        return Principal(org=1, org_name=org_name or "myorg", scopes=("send",))
+
+
+@attrs.frozen
+class OneOrgServices:
+    accounts: OneOrg
+
+
+def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:
+    post = Endpoint(
+        name="order",
+        method="POST",
+        paths=("/order/{org}", "/order/{org}/{secret}"),
+        scope="send",
+        summary="order",
+        group="test",
+        body=Order,
+        answer=Answer,
+        handler=handler,
+    )
+    get = attrs.evolve(post, name="look", method="GET", body=None)
+    services = cast(Services, OneOrgServices(OneOrg()))
+    return Desk(services, Table([post, get]), request_timeout_s=timeout_s)
+
+
+async def ask(
+    served: Desk,
+    method: str = "POST",
+    path: str = f"/order/myorg/{SECRET}",
+    *,
+    query: str = "",
+    body: bytes = b'{"word":"x"}',
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    async def read_body() -> bytes:
+        return body
+
+    request = Request(
+        method=method, path=path, query=query, headers=headers or {}, client="203.0.113.9"
+    )
+    return await served.reply(request, read_body)
+
+
+async def answer_word(call: Call) -> Answer:
+    return Answer(content={"word": call.body.word if call.body else None, "org": call.caller.org})
+
+
+async def test_a_handler_gets_what_was_understood() -> None:
+    reply = await ask(desk(answer_word))
+    assert (reply.status, reply.body) == (200, b'{"word":"x","org":1}')
+    assert dict(reply.headers) == {
+        "Content-Type": "application/json",
+        "Content-Length": "20",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+async def test_head_is_get_without_its_body() -> None:
+    get = await ask(desk(answer_word), "GET")
+    head = await ask(desk(answer_word), "HEAD")
+    assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
+
+
+async def test_a_body_is_read_only_where_one_is_taken() -> None:
+    async def read_body() -> bytes:
+        raise AssertionError
+
+    served = desk(answer_word)
+    for method, path in (("GET", "/order/o/" + SECRET), ("PUT", "/order/o"), ("POST", "/no")):
+        reply = await served.reply(Request(method=method, path=path), read_body)
+        assert reply.status in {200, 404, 405}
+
+
+async def test_a_body_too_large_is_an_answer() -> None:
+    async def read_body() -> bytes:
+        raise TooLarge(5)
+
+    reply = await desk(answer_word).reply(Request(method="POST", path="/order/o"), read_body)
+    assert reply.status == 413
+
+
+async def test_a_body_that_does_not_come_is_408(autojump_clock: trio.testing.MockClock) -> None:
+    async def read_body() -> bytes:
+        await trio.sleep_forever()
+        return b""
+
+    reply = await desk(answer_word).reply(Request(method="POST", path="/order/o"), read_body)
+    assert reply.status == 408
+    assert trio.current_time() == 10
+
+
+async def test_a_handler_that_takes_too_long_is_503(autojump_clock: trio.testing.MockClock) -> None:
+    async def stuck(call: Call) -> Answer:
+        await trio.sleep_forever()
+        return Answer()
+
+    reply = await ask(desk(stuck))
+    assert (reply.status, dict(reply.headers)["Retry-After"]) == (503, "5")
+
+
+async def test_a_fault_of_ours_tells_neither_client_nor_log_what_was_sent() -> None:
+    async def fail(call: Call) -> Answer:
+        raise KeyError(call.body.word + call.path["secret"])
+
+    with capture_logs() as lines:
+        reply = await ask(desk(fail), body=f'{{"word":"{BODY_TEXT}"}}'.encode())
+    assert reply.status == 500
+    seen = str(lines) + reply.body.decode()
+    assert BODY_TEXT not in seen
+    assert SECRET not in seen
+    assert [line["event"] for line in lines] == ["request_failed", "request"]
+    assert lines[0]["event_id"] in reply.body.decode()
+
+
+async def test_an_answer_that_is_no_json_is_a_fault_not_a_crash() -> None:
+    async def fail(call: Call) -> Answer:
+        return Answer(content={"x": object()})
+
+    assert (await ask(desk(fail))).status == 500
+
+
+async def test_a_request_leaves_one_line() -> None:
+    with capture_logs() as lines:
+        await ask(desk(answer_word))
+    (line,) = lines
+    ms = line.pop("ms")
+    assert isinstance(ms, float)
+    assert line == {
+        "event": "request",
+        "log_level": "info",
+        "part": "web",
+        "method": "POST",
+        "path": "/order/myorg/***",
+        "status": 200,
+        "client": "203.0.113.9",
+        "org": "myorg",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (f"secret_key={SECRET}", "secret_key=***"),
+        (f"a=1&{SECRET}&b=2", "***&***&***"),
+        (f"secret%5Fkey={SECRET}", "***"),
+    ],
+)
+async def test_a_query_in_the_log_holds_no_secret(query: str, shown: str) -> None:
+    with capture_logs() as lines:
+        await ask(desk(answer_word), query=query)
+    assert lines[0]["query"] == shown
+
+
+@pytest.mark.parametrize("method", ["GE\nT", "x" * 100, SECRET])
+async def test_a_strange_method_does_not_reach_the_log(method: str) -> None:
+    with capture_logs() as lines:
+        await ask(desk(answer_word), method)
+    assert (lines[0]["method"], lines[0]["status"]) == ("***", 405)
+
+
+async def test_a_client_that_hangs_up_leaves_a_line_too() -> None:
+    started = trio.Event()
+
+    async def stuck(call: Call) -> Answer:
+        started.set()
+        await trio.sleep_forever()
+        return Answer()
+
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, desk(stuck))
+            await started.wait()
+            nursery.cancel_scope.cancel()
+    assert [line["status"] for line in lines] == [499]
+
+
+async def test_a_stranger_learns_nothing_about_fields() -> None:
+    reply = await ask(desk(answer_word), path="/order/myorg", body=b'{"word":5}')
+    assert reply.status == 401
+
+
+async def test_headers_of_an_answer_are_added() -> None:
+    async def extra(call: Call) -> Answer:
+        return Answer(status=201, content=b"{}", headers=(("X-Extra", "1"),))
+
+    reply = await ask(desk(extra))
+    assert (reply.status, reply.body, dict(reply.headers)["X-Extra"]) == (201, b"{}", "1")
+
+
+async def test_whatever_a_handler_raises_is_an_answer() -> None:
+    errors: list[Any] = [ExceptionGroup("x", [ValueError("x")]), OSError("x"), RecursionError()]
+    for error in errors:
+
+        async def fail(call: Call, error: Exception = error) -> Answer:
+            raise error
+
+        assert (await ask(desk(fail))).status == 500
