@@ -1,11 +1,15 @@
 """`phonegate messages`."""
 
+import contextlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phonegate.cli import options, terminal
+
+if TYPE_CHECKING:
+    from phonegate.cli.client import Client
 
 POLL_S = 1.0
 """Between two looks for new messages: people read, and a page costs the gateway little."""
@@ -46,7 +50,7 @@ def command(
 
     With --json, one JSON object a line.
     """
-    from phonegate.cli.client import Client, Unreachable, secret  # noqa: PLC0415 - `--help` is fast
+    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
 
     query = {
         "direction": direction,
@@ -59,18 +63,28 @@ def command(
         path = f"/messages/{client.org}"
         page = client.get(path, {**query, "since_id": since, "before_id": before, "limit": limit})
         last = _show(page["messages"], since or 0, as_json=as_json)
-        pause = POLL_S
-        while follow:
-            time.sleep(pause)
-            try:
-                page = client.get(path, {**query, "since_id": last, "limit": PAGE})
-            except Unreachable as error:
-                if pause == POLL_S:
-                    click.echo(f"phonegate: {error} Trying again.", err=True)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-            else:
-                last = _show(page["messages"], last, as_json=as_json)
-                pause = POLL_S
+        if follow:
+            # Ctrl-C is how a person ends this: no failure.
+            with contextlib.suppress(KeyboardInterrupt):
+                _follow(client, query, last, as_json=as_json)
+
+
+def _follow(client: "Client", query: dict[str, Any], last: int, *, as_json: bool) -> None:
+    """Shows messages after `last` as they come, also after the gateway was away."""
+    from phonegate.cli.client import Unreachable  # noqa: PLC0415 - keeps `--help` fast
+
+    pause = POLL_S
+    while True:
+        time.sleep(pause)
+        try:
+            page = client.get(f"/messages/{client.org}", {**query, "since_id": last, "limit": PAGE})
+        except Unreachable as error:
+            if pause == POLL_S:
+                click.echo(f"phonegate: {error} Trying again.", err=True)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        else:
+            last = _show(page["messages"], last, as_json=as_json)
+            pause = POLL_S
 
 
 def _show(messages: list[dict[str, Any]], last: int, *, as_json: bool) -> int:

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -175,6 +176,18 @@ def test_following_goes_on_after_the_last_one_and_through_a_failure(
     assert [int(line.split()[0]) for line in captured.out.splitlines()] == [3, 4, 5]
     assert "Restarting. Trying again." in captured.err
     assert "since_id=5" in fake.asked[-1][1]
+
+
+def test_ctrl_c_ends_following_without_a_failure(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.answers["/messages/myorg"] = [(200, {"messages": []})]
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    assert main(["messages", "--follow"]) == 0
 
 
 def test_sims(fake: Fake, capsys: Output) -> None:
