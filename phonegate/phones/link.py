@@ -17,7 +17,7 @@ from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
 from phonegate.phones.grammar import MAX_LABEL, is_device_id
 from phonegate.phones.session import Session, Surroundings, Tenant
 from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
-from phonegate.phones.wire import LinkLost, PhoneSocket
+from phonegate.phones.wire import LIBRARY_FAULTS, LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
@@ -152,6 +152,8 @@ class PhoneLink:
         """
         try:
             await self._serve(stream, head, peer)
+        except* LIBRARY_FAULTS as group:
+            _log.info("phone_link_broken", peer=peer.address, exc_info=group)
         except* Exception as group:  # noqa: BLE001 - one phone's fault must stay its own
             _log.error("phone_link_failed", peer=peer.address, exc_info=group)
         finally:
@@ -183,7 +185,7 @@ class PhoneLink:
             try:
                 await self._meet(stream, request, principal, arrival, handshake)
             finally:
-                self._shared.switchboard.unclaim(arrival.row.id)
+                self._shared.switchboard.unclaim(request)
 
     async def _meet(
         self,
@@ -241,25 +243,32 @@ class PhoneLink:
             Unauthorized: the org was removed this very moment.
             StoreError: it can't be stored.
         """
-        switchboard, now = self._shared.switchboard, self._shared.now_ms()
-        free = await self._free_row(principal.org) if request.device_id is None else None
-        arrival = None
-        try:
-            arrival = await self._shared.database.write(
-                lambda tx: _connect(tx, principal.org, request, free, now)
-            )
-        finally:
-            if free is not None and arrival is None:
-                switchboard.unclaim(free)
+        while True:
+            try:
+                arrival = await self._try_row(principal.org, request)
+            except BaseException:
+                self._shared.switchboard.unclaim(request)
+                raise
+            # Another phone may have found a new row before it was claimed for this one.
+            if request.device_id is not None or self._shared.switchboard.claim(
+                arrival.row.id, request
+            ):
+                return arrival
+
+    async def _try_row(self, org: int, request: _Request) -> _Arrival:
+        free = await self._free_row(org, request) if request.device_id is None else None
+        now = self._shared.now_ms()
+        arrival = await self._shared.database.write(
+            lambda tx: _connect(tx, org, request, free, now)
+        )
         if arrival is None:
             raise errors.Unauthorized("The org or its secret is wrong.")
-        switchboard.claim(arrival.row.id)
         return arrival
 
-    async def _free_row(self, org: int) -> int | None:
+    async def _free_row(self, org: int, by: object) -> int | None:
         """Claims the first row of the org's unnamed phones that no connection has."""
         for row in await self._shared.database.read(lambda tx: tx.phones.anonymous(org)):
-            if self._shared.switchboard.claim(row.id):
+            if self._shared.switchboard.claim(row.id, by):
                 return row.id
         return None
 

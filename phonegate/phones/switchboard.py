@@ -81,7 +81,7 @@ class Switchboard:
         # Dicts for their order, which is that of connection.
         self._by_org: dict[int, dict[Station, None]] = {}
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
-        self._claimed: set[int] = set()
+        self._claimed: dict[int, object] = {}
         self._ending: dict[int, dict[Station, None]] = {}
         self._open: dict[Station, None] = {}
         self._identity: dict[int, trio.Lock] = {}
@@ -183,6 +183,7 @@ class Switchboard:
     def join(self, station: Station) -> None:
         """Puts a new connection online, in place of an older one of the same phone."""
         self._open[station] = None
+        self._claimed.pop(station.online.phone, None)
         if self._closing is not None:
             station.close(*self._closing)
             return
@@ -260,16 +261,19 @@ class Switchboard:
         """The connection of this phone."""
         return self._by_phone.get(phone)
 
-    def claim(self, phone: int) -> bool:
-        """Sets a row aside for a connection that is being made; False if it has one already."""
-        if phone in self._by_phone or phone in self._claimed:
-            return False
-        self._claimed.add(phone)
-        return True
+    def claim(self, phone: int, by: object) -> bool:
+        """Sets a row aside for a connection that is being made; False if another has it.
 
-    def unclaim(self, phone: int) -> None:
-        """Ends a claim; the row is online by then, or free again."""
-        self._claimed.discard(phone)
+        The claim ends with `join`, or with `unclaim` where it doesn't come to that.
+        """
+        if phone in self._by_phone:
+            return False
+        return self._claimed.setdefault(phone, by) is by
+
+    def unclaim(self, by: object) -> None:
+        """Ends the claims of a connection that is not made after all."""
+        for phone in [phone for phone, holder in self._claimed.items() if holder is by]:
+            del self._claimed[phone]
 
     async def predecessors_ended(self, station: Station) -> None:
         """Waits until earlier connections of this phone have recorded all that came over them."""

@@ -22,7 +22,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Ping, TextMessage
-from wsproto.utilities import LocalProtocolError
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 QUEUE_FRAMES: Final = 16
 """Frames read ahead of the session, so that a burst costs few task switches."""
@@ -39,6 +39,10 @@ TOO_BIG: Final = 1009
 
 _FAULTS: Final = frozenset({1002, 1003, 1007, TOO_BIG})
 """Close codes by which the library answers a peer that broke the protocol."""
+
+LIBRARY_FAULTS: Final = (ConnectionClosed, LocalProtocolError, RemoteProtocolError)
+"""What the library's reading task dies of when a phone does what it did not foresee, such as a
+ping behind our close frame. It ends one link and says nothing about us."""
 
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""

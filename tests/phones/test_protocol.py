@@ -1,0 +1,493 @@
+"""The link protocol by itself, and against the steps of delivery under any misfortune."""
+
+import json
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from phonegate.domain import delivery
+from phonegate.domain.delivery import Pick, Policy
+from phonegate.phones import frames
+from phonegate.phones.frames import encode
+from phonegate.phones.protocol import (
+    Close,
+    Dead,
+    GraceOver,
+    LinkProtocol,
+    Probe,
+    Record,
+    Send,
+    Step,
+    sends,
+)
+from phonegate.store.records import Message, Phone
+
+WINDOW = 3
+GRACE_S = 5.0
+
+
+def message(message_id: int, **changes: Any) -> Message:
+    base = Message(
+        id=message_id,
+        org=1,
+        direction="out",
+        address="+15553334444",
+        body="hi",
+        status="queued",
+        created_at=0,
+        phone=None,
+        wish="",
+        sim_slot=0,
+        sim="+15551112222",
+        date=None,
+        sent_at=None,
+        delivered_at=None,
+        error=None,
+        segments=1,
+        provider="phone",
+        media_urls=None,
+        priority=0,
+        held_until=None,
+        expires_at=None,
+        attempts=0,
+        pushed_at=None,
+        acked_at=None,
+        on_uncertain="hold",
+        resend_of=None,
+    )
+    return attrs.evolve(base, **changes)
+
+
+def link(*, identified: bool = True, now: float = 0.0, window: int = WINDOW) -> LinkProtocol:
+    return LinkProtocol(
+        window=window,
+        max_nonsense=3,
+        grace_s=GRACE_S,
+        ping_interval_s=20,
+        pong_timeout_s=20,
+        identified=identified,
+        now=now,
+    )
+
+
+def say(protocol: LinkProtocol, kind: str, **fields: Any) -> Sequence[object]:
+    return protocol.receive(json.dumps({"type": kind, **fields}))
+
+
+def push(protocol: LinkProtocol, message_id: int) -> list[int]:
+    assert protocol.reserve()
+    return [f.id for f in sends(protocol.push(message(message_id))) if hasattr(f, "id") and f.id]
+
+
+def test_the_window_frees_by_ack_result_report_and_giving_up() -> None:
+    protocol = link(window=4)
+    assert [push(protocol, n) for n in (1, 2, 3, 4)] == [[1], [2], [3], [4]]
+    assert protocol.room == 0
+    assert not protocol.reserve()
+    say(protocol, "ack", id=1)
+    say(protocol, "send_result", id=2, success=True)
+    say(protocol, "delivery_report", id=3, delivered=True)
+    assert protocol.give_up(4)
+    assert not protocol.give_up(4)
+    assert protocol.room == 4
+    say(protocol, "send_result", id=1, success=True)
+    say(protocol, "ack", id=99)
+    assert protocol.room == 4
+
+
+def test_reservations_are_given_back() -> None:
+    protocol = link(window=1)
+    assert protocol.reserve()
+    assert protocol.room == 0
+    protocol.release()
+    protocol.release()
+    assert protocol.room == 1
+    protocol.reserve()
+    protocol.forget_reservations()
+    assert protocol.room == 1
+
+
+def test_nothing_is_pushed_twice_over_a_link_nor_after_its_ack() -> None:
+    protocol = link()
+    assert push(protocol, 1) == [1]
+    assert push(protocol, 1) == []
+    say(protocol, "ack", id=1)
+    assert push(protocol, 1) == []
+    say(protocol, "ack", id=2)
+    assert push(protocol, 2) == []
+    assert protocol.room == WINDOW
+
+
+def test_old_acks_are_forgotten_one_by_one() -> None:
+    protocol = link(window=1)
+    for message_id in range(1, 1001):
+        say(protocol, "ack", id=message_id)
+    assert push(protocol, 1000) == []
+    assert push(protocol, 1) == [1]
+
+
+def test_what_comes_is_recorded_in_order_and_status_is_kept() -> None:
+    protocol = link()
+    assert say(protocol, "ack", id=1) == [Record(frames.Ack(id=1))]
+    assert say(protocol, "ping") == [Record(frames.Ping())]
+    assert say(protocol, "status", battery=5) == []
+    assert protocol.status == frames.Status(battery=5)
+    assert not protocol.greeted
+    hello = frames.Hello(features=frozenset({"ack"}))
+    assert say(protocol, "hello", features=["ack"]) == [Record(hello)]
+    assert protocol.greeted
+    assert protocol.acks
+
+
+def test_nonsense_costs_an_error_each_and_the_link_in_the_end() -> None:
+    protocol = link()
+    (effect,) = protocol.receive("nonsense")
+    assert isinstance(effect, Send)
+    assert isinstance(effect.frame, frames.Error)
+    assert effect.frame.code == "bad_json"
+    assert len(protocol.receive(b"")) == 1
+    assert say(protocol, "status") == []  # which starts the count anew
+    (wrong,) = say(protocol, "ack", id=True)
+    assert isinstance(wrong, Send)
+    assert wrong.frame == frames.Error(
+        code="bad_field", detail=f"id must be an integer from 1 to {2**63 - 1}.", field="id"
+    )
+    assert len(say(protocol, "dance")) == 1
+    error, close = protocol.receive("[]")
+    assert isinstance(error, Send)
+    assert isinstance(close, Close)
+    assert close.code == 1008
+
+
+def test_cancel_is_for_phones_that_can_and_have_it() -> None:
+    protocol = link()
+    push(protocol, 1)
+    assert protocol.cancel(1) == []
+    say(protocol, "hello", features=["cancel"])
+    assert protocol.cancel(1) == [Send(frames.Cancel(1))]
+    assert protocol.cancel(2) == []
+    protocol.tick(GRACE_S)
+    assert protocol.take_resume()
+    assert protocol.cancel(2) == [Send(frames.Cancel(2))]
+
+
+@pytest.mark.parametrize("identified", [True, False])
+def test_a_phone_that_acks_resumes_once_it_is_known(*, identified: bool) -> None:
+    protocol = link(identified=identified)
+    assert not protocol.take_resume()
+    say(protocol, "hello", features=["ack"])
+    assert protocol.take_resume() == identified
+    protocol.identified = True
+    assert protocol.take_resume() != identified
+    assert not protocol.take_resume()
+
+
+def test_others_resume_after_the_grace() -> None:
+    protocol = link()
+    say(protocol, "hello", features=["cancel"])
+    assert protocol.due == GRACE_S
+    assert protocol.tick(GRACE_S - 0.1) == []
+    assert not protocol.take_resume()
+    assert protocol.tick(GRACE_S) == [Record(GraceOver())]
+    assert protocol.take_resume()
+    assert protocol.tick(GRACE_S) == []
+    assert protocol.due == 20
+
+
+def test_a_silent_phone_is_found_dead() -> None:
+    protocol = link()
+    protocol.tick(GRACE_S)
+    assert protocol.tick(19.9) == []
+    assert protocol.tick(20) == [Probe()]
+    protocol.heard(19.9)  # older than the ping: no answer to it
+    assert protocol.due == 40
+    assert protocol.tick(39.9) == []
+    protocol.heard(39.9)
+    assert protocol.tick(39.9) == []
+    assert protocol.due == 40
+    assert protocol.tick(40) == [Probe()]
+    assert protocol.tick(60) == [Dead()]
+
+
+# --- against delivery
+
+
+class MemoryMessages:
+    """As much of the store's messages as delivery asks for; a twin of its SQL."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Message] = {}
+
+    def find(self, org: int, id: int) -> Message | None:  # noqa: A002
+        return self.rows.get(id)
+
+    def set(self, id: int, **columns: Any) -> None:  # noqa: A002
+        self.rows[id] = attrs.evolve(self.rows[id], **columns)
+
+    def lease(self, id: int, *, phone: int, now: int, **sim: Any) -> Message | None:  # noqa: A002
+        row = self.rows[id]
+        if row.status != "queued":
+            return None
+        attempts = row.attempts + 1
+        self.set(id, status="sending", phone=phone, attempts=attempts, pushed_at=now, acked_at=None)
+        return self.rows[id]
+
+    def unsettled(self, phone: int) -> list[Message]:
+        return [r for r in self.rows.values() if r.status == "sending" and r.phone == phone]
+
+
+class MemoryPhones:
+    def get(self, phone: int) -> Phone:
+        return Phone(id=phone, org=1, device_id="d", first_seen=0, last_seen=0)
+
+
+class MemoryTables:
+    def __init__(self) -> None:
+        self.messages = MemoryMessages()
+        self.phones = MemoryPhones()
+
+
+class Links(RuleBasedStateMachine):
+    """One phone and the gateway over a network that loses, repeats, delays and breaks.
+
+    `up` and `down` are the frames under way; `steps` those that were read and not yet
+    recorded; `late` committed messages on their way to the push.
+    """
+
+    acks = True
+    policy = Policy(max_attempts=4)
+
+    @initialize()
+    def begin(self) -> None:
+        self.tx: Any = MemoryTables()
+        self.now = 0.0
+        self.next_id = 1
+        self.radio: Counter[int] = Counter()
+        self.pushes: Counter[int] = Counter()
+        self.acked_here: set[int] = set()
+        self.journal: set[int] = set()
+        self.sending: deque[int] = deque()
+        self.results: dict[int, dict[str, Any]] = {}
+        self.steps: deque[Step] = deque()
+        self.late: deque[tuple[LinkProtocol, Message]] = deque()
+        self.left_open: deque[Message] = deque()
+        self.connect()
+
+    def connect(self) -> None:
+        # The recorder of the old link ends before the new one resumes, whatever the new does.
+        self.record_all()
+        self.protocol = link(now=self.now)
+        self.up: deque[str] = deque()
+        self.down: deque[str] = deque()
+        self.left_open.clear()
+        if self.acks:
+            self.up.append('{"type":"hello","features":["ack"]}')
+
+    # the gateway
+
+    @rule()
+    def enqueue(self) -> None:
+        self.tx.messages.rows[self.next_id] = message(self.next_id)
+        self.next_id += 1
+
+    @rule(late=st.booleans())
+    def feed(self, *, late: bool) -> None:
+        while self.left_open and self.protocol.reserve():
+            self.deliver(self.protocol, self.left_open.popleft())
+        for row in list(self.tx.messages.rows.values()):
+            if row.status != "queued" or not self.protocol.reserve():
+                continue
+            pick = Pick(id=row.id, sim_slot=0, sim=None)
+            (leased,) = delivery.lease(self.tx, 1, [pick], int(self.now))
+            self.late.append((self.protocol, leased))
+        if not late:
+            self.push_late()
+
+    @rule()
+    def push_late(self) -> None:
+        while self.late:
+            reserved_by, leased = self.late.popleft()
+            if reserved_by is self.protocol:
+                self.deliver(reserved_by, leased)
+
+    def deliver(self, protocol: LinkProtocol, row: Message) -> None:
+        for effect in protocol.push(row):
+            assert isinstance(effect, Send)
+            assert row.id not in self.acked_here, "pushed after its ack had come"
+            self.pushes[row.id] += 1
+            self.down.append(encode(effect.frame))
+
+    @precondition(lambda self: bool(self.up))
+    @rule(repeat=st.integers(0, 2))
+    def read(self, repeat: int) -> None:
+        data = self.up.popleft()
+        for _ in range(repeat + 1):
+            fields = json.loads(data)
+            for effect in self.protocol.receive(data):
+                assert isinstance(effect, Record)
+                self.steps.append(effect.step)
+                if fields["type"] == "ack":
+                    self.acked_here.add(fields["id"])
+
+    @precondition(lambda self: bool(self.steps))
+    @rule()
+    def record(self) -> None:
+        before = {row.id: row.status for row in self.tx.messages.rows.values()}
+        step = self.steps.popleft()
+        match step:
+            case frames.Ack():
+                assert delivery.acknowledge(self.tx, 1, 1, step.id, int(self.now))
+            case frames.SendResult():
+                delivery.settle(
+                    self.tx,
+                    1,
+                    1,
+                    step.id,
+                    success=step.success,
+                    error=None,
+                    segments=None,
+                    uncertain=False,
+                    now=int(self.now),
+                )
+                # Each report has at most one effect: only an open message changes.
+                if before[step.id] not in {"sending", "uncertain"}:
+                    assert self.tx.messages.rows[step.id].status == before[step.id]
+            case _:
+                pass
+        if self.protocol.take_resume():
+            # Lost pushes of this link's own leases are not late any more.
+            in_flight = {row.id for _, row in self.late} | set(self.protocol.in_flight)
+            self.left_open.extend(
+                delivery.resume(
+                    self.tx,
+                    1,
+                    acks=self.acks,
+                    in_flight=in_flight,
+                    now=int(self.now),
+                    policy=self.policy,
+                )
+            )
+
+    def record_all(self) -> None:
+        while self.steps:
+            self.record()
+
+    @rule(seconds=st.sampled_from([1.0, GRACE_S]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        for effect in self.protocol.tick(self.now):
+            if isinstance(effect, Record):
+                self.steps.append(effect.step)
+        self.protocol.heard(self.now)
+
+    @rule(data=st.sampled_from(["?", "{}", '{"type":"dance"}']))
+    def nonsense(self, data: str) -> None:
+        protocol = link()
+        before = self.protocol.room
+        assert all(isinstance(effect, Send) for effect in protocol.receive(data))
+        assert self.protocol.room == before
+
+    # the phone
+
+    @precondition(lambda self: bool(self.down))
+    @rule()
+    def take(self) -> None:
+        frame = json.loads(self.down.popleft())
+        if frame["type"] != "send_sms":
+            return
+        if self.acks:
+            self.up.append(json.dumps({"type": "ack", "id": frame["id"]}))
+            if frame["id"] in self.journal:
+                if frame["id"] in self.results:
+                    self.up.append(json.dumps(self.results[frame["id"]]))
+                return
+            self.journal.add(frame["id"])
+        self.radio[frame["id"]] += 1
+        self.sending.append(frame["id"])
+
+    @precondition(lambda self: bool(self.sending))
+    @rule(success=st.booleans())
+    def finish(self, *, success: bool) -> None:
+        message_id = self.sending.popleft()
+        result = {"type": "send_result", "id": message_id, "success": success}
+        self.results[message_id] = result
+        self.up.append(json.dumps(result))
+
+    @rule(kept=st.integers(0, 3))
+    def break_link(self, kept: int) -> None:
+        """The link dies; the first frames that were under way still arrive."""
+        for _ in range(min(kept, len(self.up))):
+            self.read(0)
+        self.connect()
+
+    # what holds
+
+    @invariant()
+    def room_is_neither_lost_nor_overdrawn(self) -> None:
+        protocol = self.protocol
+        reserved = sum(1 for holder, _ in self.late if holder is protocol)
+        assert protocol.room == WINDOW - len(protocol.in_flight) - reserved
+        assert 0 <= protocol.room <= WINDOW
+
+    @invariant()
+    def the_guarantees_hold(self) -> None:
+        for row in self.tx.messages.rows.values():
+            if self.acks:
+                assert self.radio[row.id] <= 1
+            else:
+                assert self.pushes[row.id] <= self.policy.max_attempts
+            if row.status in {"sent", "failed"}:
+                assert row.id in self.results
+
+    def teardown(self) -> None:
+        """On a network that works again, every message comes to an end and all room returns."""
+        if not hasattr(self, "tx"):
+            return
+        for _ in range(2):
+            self.connect()
+            self.wait(GRACE_S)
+            for _ in range(self.next_id + WINDOW):
+                self.feed(late=False)
+                while self.down:
+                    self.take()
+                while self.sending:
+                    self.finish(success=True)
+                while self.up:
+                    self.read(0)
+                self.record_all()
+        lost = {"sending"} if self.acks else set()
+        for row in self.tx.messages.rows.values():
+            if row.status in lost:
+                # Its result was lost on the way, and its ack was not: the keeper's to end.
+                assert row.acked_at is not None
+                assert row.id in self.results
+            else:
+                assert row.status in {"sent", "failed", "uncertain"}
+            if row.status in {"sending", "uncertain"}:
+                self.protocol.give_up(row.id)
+        self.room_is_neither_lost_nor_overdrawn()
+        assert self.protocol.room == WINDOW
+
+
+class SeedLinks(Links):
+    """The same for a phone of the simple protocol, which never acknowledges."""
+
+    acks = False
+
+
+TestLinks = Links.TestCase
+TestLinks.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSeedLinks = SeedLinks.TestCase
+TestSeedLinks.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
