@@ -50,11 +50,10 @@ _REMEDY: Final = "See to the folder's rights and the space on its disk"
 
 def _copy(source: Path, temporary: Path, progress: Callable[[int, int], None] | None) -> None:
     def report(_status: int, remaining: int, total: int) -> None:
-        # Raises when the backup was cancelled, which ends it.
-        if progress is None:
-            trio.from_thread.check_cancelled()
-        else:
+        if progress is not None:
             trio.from_thread.run_sync(progress, total - remaining, total)
+        # Raises when the backup was cancelled, which ends it.
+        trio.from_thread.check_cancelled()
 
     with (
         contextlib.closing(_connect(source, "ro")) as reader,

@@ -172,12 +172,18 @@ def _check_log(path: Path) -> None:
             return
     except FileNotFoundError:
         return
+    index = path.with_name(path.name + "-shm")
+    left = index.exists()
     # Read-only: such a connection neither checkpoints nor removes the log when it closes.
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
             version = migrations.version(reader)
     except sqlite3.Error as error:
         raise damaged(path, error) from None
+    finally:
+        # Nor its index of the log, which every opening makes anew.
+        if not left:
+            index.unlink(missing_ok=True)
     _check_identity(path, application=migrations.APPLICATION_ID, version=version)
 
 

@@ -267,6 +267,4 @@ def test_queue_queries_run_from_an_index(
         # A scan is fine where it walks an index of nothing but what is due, in its order.
         assert not step.startswith("SCAN messages") or "USING" in step, plan
     if text in {sql.CANDIDATES, sql.WAITING}:
-        assert any(
-            "INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan
-        )
+        assert any("INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan)

@@ -1,0 +1,439 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from phonegate.store import writer
+from phonegate.store.database import Database
+from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed
+from phonegate.store.records import NewMessage, Org, PageQuery
+from phonegate.store.tables import Tables
+from tests.store.conftest import inbound, outbound
+
+LIMIT_S = 30
+"""No test waits longer, whatever breaks."""
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database.open(tmp_path / "phonegate.db")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+    opened.close()
+
+
+def _store(new: NewMessage, tx: Tables) -> int:
+    return tx.messages.insert(new)
+
+
+async def _org(store: Database, name: str = "myorg") -> int:
+    return (await store.write(lambda tx: tx.orgs.add(name, "hash", 1))).id
+
+
+async def _everything(store: Database, org: int) -> list[str]:
+    page = await store.read(lambda tx: tx.messages.page(org, PageQuery(limit=10_000)))
+    return [message.body for message in page]
+
+
+async def test_of_a_thousand_each_gets_its_own_answer(store: Database) -> None:
+    org = await _org(store)
+    answers: dict[int, object] = {}
+
+    async def write(number: int) -> None:
+        # Every tenth names an org that isn't there.
+        owner = org if number % 10 else 999
+        new = outbound(owner, str(number))
+        try:
+            answers[number] = await store.write(lambda tx: tx.messages.insert(new))
+        except ConstraintBroken as error:
+            answers[number] = error
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(1000):
+                nursery.start_soon(write, number)
+    refused = {n for n, answer in answers.items() if isinstance(answer, ConstraintBroken)}
+    assert refused == set(range(0, 1000, 10))
+    assert len({id(answers[number]) for number in refused}) == 100
+    stored = await store.read(
+        lambda tx: {
+            n: tx.messages.find(org, number)
+            for n, number in answers.items()
+            if isinstance(number, int)
+        }
+    )
+    assert len(stored) == 900
+    assert all(found is not None and found.body == str(n) for n, found in stored.items())
+    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 900}
+
+
+async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Database) -> None:
+    org = await _org(store)
+
+    def half(tx: Tables) -> None:
+        tx.messages.insert(outbound(org, "half"))
+        raise KeyError("reason")
+
+    async def fails() -> None:
+        with pytest.raises(KeyError, match="reason"):
+            await store.write(half)
+
+    async def works(number: int) -> None:
+        await store.write(lambda tx: tx.messages.insert(outbound(org, str(number))))
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(works, number)
+                nursery.start_soon(fails)
+    assert sorted(await _everything(store, org)) == sorted(map(str, range(20)))
+    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 20}
+
+
+async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> None:
+    org = await _org(store)
+    entered, may_go = trio.Event(), threading.Event()
+
+    def slow(_tx: Tables) -> None:
+        trio.from_thread.run_sync(entered.set)
+        may_go.wait(LIMIT_S)
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.write, slow)
+            await entered.wait()
+            scope = trio.CancelScope()
+
+            async def leave() -> None:
+                with scope:
+                    await store.write(lambda tx: tx.messages.insert(outbound(org, "kept")))
+
+            nursery.start_soon(leave)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            may_go.set()
+        await store.write(lambda _: None)
+    assert await _everything(store, org) == ["kept"]
+
+
+async def test_the_line_is_bounded(store: Database) -> None:
+    entered, may_go = trio.Event(), threading.Event()
+
+    def slow(_tx: Tables) -> None:
+        trio.from_thread.run_sync(entered.set)
+        may_go.wait(LIMIT_S)
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.write, slow)
+            await entered.wait()
+            for _ in range(writer.MAX_WAITING + 50):
+                nursery.start_soon(store.write, lambda _: None)
+            await trio.testing.wait_all_tasks_blocked()
+            waiting = store._writer._send.statistics()
+            assert waiting.current_buffer_used == writer.MAX_WAITING
+            assert waiting.tasks_waiting_send == 50
+            may_go.set()
+
+
+async def test_a_long_batch_is_cut_and_all_of_it_done(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BATCH_SECONDS", 0)
+    org = await _org(store)
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(store.write, partial(_store, outbound(org, str(number))))
+    assert len(await _everything(store, org)) == 50
+
+
+# -- failing storage
+
+
+def _limit_pages(store: Database, extra: int) -> None:
+    (now,) = store._writing.execute("PRAGMA page_count").fetchone()
+    store._writing.execute(f"PRAGMA max_page_count = {now + extra}")
+
+
+async def test_a_full_disk_refuses_whole_operations_and_recovers(store: Database) -> None:
+    org = await _org(store)
+    _limit_pages(store, 3)
+    big = "x" * 3000
+    outcomes: dict[int, BaseException | list[int]] = {}
+
+    async def write(number: int) -> None:
+        def three(tx: Tables) -> list[int]:
+            return [tx.messages.insert(outbound(org, f"{number} {big}")) for _ in range(3)]
+
+        try:
+            outcomes[number] = await store.write(three)
+        except StorageUnavailable as error:
+            outcomes[number] = error
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(write, number)
+        errors = [o for o in outcomes.values() if isinstance(o, StorageUnavailable)]
+        assert errors
+        assert "full" in errors[0].reason
+        # Nothing is half done: each operation's three messages are there, or none is.
+        kept = await _everything(store, org)
+        done = [number for number, o in outcomes.items() if isinstance(o, list)]
+        assert sorted(body.split()[0] for body in kept) == sorted(3 * [str(n) for n in done])
+        # Still full, still answering.
+        with pytest.raises(StorageUnavailable):
+            await store.write(lambda tx: [tx.messages.insert(outbound(org, big)) for _ in range(9)])
+        store._writing.execute("PRAGMA max_page_count = 1000000")
+        await write(100)
+    assert isinstance(outcomes[100], list)
+    assert store._writing.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    counts = await store.read(lambda tx: tx.messages.count_by_status())
+    assert counts == {"queued": 3 * (len(done) + 1)}
+
+
+class _Faulty:
+    """A connection whose statements of one kind fail, as on a disk that is going."""
+
+    def __init__(self, connection: sqlite3.Connection, statement: str) -> None:
+        self._connection = connection
+        self.statement = statement
+        self.failing = True
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if self.failing and sql.startswith(self.statement):
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"])
+async def test_a_commit_that_fails_is_told_to_all_and_the_writer_lives_on(
+    store: Database, statement: str
+) -> None:
+    org = await _org(store)
+    faulty = _Faulty(store._writing, statement)
+    store._writer._connection = faulty  # type: ignore[assignment]
+    refused = 0
+
+    async def write(op: Callable[[Tables], Any]) -> None:
+        nonlocal refused
+        with pytest.raises(StorageUnavailable) as caught:
+            await store.write(op)
+        assert caught.value.reason == "disk I/O error"
+        refused += 1
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(write, partial(_store, outbound(org, str(number))))
+        assert refused == 10
+        assert await _everything(store, org) == []
+        faulty.failing = False
+        await store.write(lambda tx: tx.messages.insert(outbound(org, "back")))
+    assert await _everything(store, org) == ["back"]
+    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 1}
+
+
+# -- ending
+
+
+async def test_what_waits_is_done_before_the_end(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "phonegate.db")
+    done = 0
+
+    async def write() -> None:
+        nonlocal done
+        await store.write(lambda _: None)
+        done += 1
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(write)
+            await trio.testing.wait_all_tasks_blocked()
+            store.stop_writing()
+            with pytest.raises(StoreClosed):
+                await store.write(lambda _: None)
+            await store.run_writer()
+    assert done == 100
+    store.close()
+    with pytest.raises(StoreClosed):
+        await store.write(lambda _: None)
+
+
+async def test_a_cancelled_writer_sends_everybody_away(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "phonegate.db")
+    refused = 0
+
+    async def write() -> None:
+        nonlocal refused
+        with pytest.raises(StoreClosed):
+            await store.write(lambda _: None)
+        refused += 1
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for _ in range(writer.MAX_WAITING + 10):
+                nursery.start_soon(write)
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await store.run_writer()
+    assert refused == writer.MAX_WAITING + 10
+    store.close()
+
+
+async def test_close_without_waiting_for_the_writer_is_safe(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "phonegate.db")
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.run_writer)
+            await _org(store)
+            store.close()
+    again = Database.open(tmp_path / "phonegate.db")
+    assert [org.name for org in await again.read(lambda tx: tx.orgs.all())] == ["myorg"]
+    again.close()
+
+
+# -- chores
+
+
+async def test_words_are_indexed_when_nothing_else_is_to_do(store: Database) -> None:
+    org = await _org(store)
+    number = await store.write(lambda tx: tx.messages.insert(outbound(org, "needle here")))
+    query = PageQuery(search="need")
+    # Found at once, and still once the index has it.
+    assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
+    with trio.fail_after(LIMIT_S):
+        while await store.read(lambda tx: tx.messages._pages.indexed()) < number:
+            await store.read(lambda _: None)
+    assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
+
+
+async def test_words_left_over_are_indexed_by_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "phonegate.db"
+    store = Database.open(path)
+    tables = Tables(store._writing)
+    org = tables.orgs.add("myorg", "hash", 1).id
+    store._writing.execute("BEGIN")
+    last = [tables.messages.insert_inbound(inbound(org, str(n))) for n in range(1500)][-1]
+    store._writing.execute("COMMIT")
+    store.close()
+
+    again = Database.open(path)
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(again.run_writer)
+            while await again.read(lambda tx: tx.messages._pages.indexed()) != last:
+                pass
+            again.stop_writing()
+    again.close()
+
+
+async def test_a_removed_org_is_cleared_away_beside_other_writes(store: Database) -> None:
+    org, other = await _org(store), await _org(store, "other")
+
+    def fill(tx: Tables) -> None:
+        for number in range(1200):
+            tx.messages.insert(outbound(org, str(number)))
+
+    await store.write(fill)
+    assert await store.write(lambda tx: tx.orgs.remove("myorg"))
+    with trio.fail_after(LIMIT_S):
+        while await store.read(lambda tx: tx.messages.page(org, PageQuery(limit=1))):
+            await store.write(lambda tx: tx.messages.insert(outbound(other)))
+    rows = await store.read(lambda tx: tx.orgs.all())
+    assert [row.name for row in rows] == ["other"]
+
+
+async def test_chores_that_fail_cost_nothing_else(store: Database) -> None:
+    org = await _org(store)
+    # An index that can't be written to, for whatever reason.
+    store._writing.execute("DROP TABLE words")
+    with trio.fail_after(LIMIT_S):
+        for _ in range(3):
+            await store.write(
+                lambda tx: [tx.messages.insert(outbound(org)) for _ in range(writer.INDEX_AT)]
+            )
+    assert len(await _everything(store, org)) == 3 * writer.INDEX_AT
+
+
+# -- kill -9
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+import trio
+from phonegate.store.database import Database
+from phonegate.store.records import NewMessage
+
+async def main():
+    store = Database.open(Path(sys.argv[1]))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(store.run_writer)
+        org = await store.write(lambda tx: tx.orgs.get("myorg") or tx.orgs.add("myorg", "h", 1))
+        async def client(k):
+            for i in range(1_000_000):
+                body = f"{sys.argv[2]}-{k}-{i}"
+                new = NewMessage(org=org.id, address="+1", body=body, created_at=1, segments=1)
+                number = await store.write(lambda tx: tx.messages.insert(new))
+                print(number, body, flush=True)
+        for k in range(8):
+            nursery.start_soon(client, k)
+
+trio.run(main)
+"""
+
+
+def test_kill_9_keeps_all_that_was_answered(tmp_path: Path) -> None:
+    path = tmp_path / "phonegate.db"
+    answered: dict[int, str] = {}
+    for turn in range(3):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(path), str(turn)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(200 + 100 * turn)]
+        os.kill(child.pid, signal.SIGKILL)
+        rest = child.stdout.read().splitlines(keepends=True)
+        child.stdout.close()
+        child.wait()
+        for line in lines + rest:
+            if line.endswith("\n"):
+                number, body = line.split()
+                answered[int(number)] = body
+        store = Database.open(path)
+        tables = Tables(store._writing)
+        org = tables.orgs.get("myorg")
+        assert isinstance(org, Org)
+        for kept, body in answered.items():
+            found = tables.messages.find(org.id, kept)
+            assert found is not None, (turn, kept)
+            assert found.body == body
+        assert store._writing.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (count,) = store._writing.execute("SELECT count(*) FROM messages").fetchone()
+        assert tables.messages.count_by_status() == {"queued": count}
+        store.close()
+    assert len(answered) >= 900
