@@ -17,7 +17,7 @@ from phonegate import log
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
 from phonegate.domain.principal import Principal
-from phonegate.web.convert import Converter, refusal
+from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, answer_for
@@ -84,7 +84,6 @@ class Desk:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
-        self._converter = Converter()
 
     def covers(self, path: str) -> bool:
         """Whether a path, percent-encoded as sent, is one of the table's."""
@@ -115,7 +114,7 @@ class Desk:
         body = (
             answer.content
             if isinstance(answer.content, bytes)
-            else self._converter.encode(answer.content)
+            else CONVERTER.encode(answer.content)
         )
         length = ("Content-Length", str(len(body)))
         headers = (JSON_TYPE, length, *BASE_HEADERS, *answer.headers)
@@ -141,7 +140,7 @@ class Desk:
             fields["query"] = _redacted_query(request.query, match)
         if org is None and match is not None:
             org = match.path.get("org")
-        if org is not None and _ORG.fullmatch(org):
+        if org is not None and _ORG.fullmatch(org) and not is_key_like(org):
             fields["org"] = org
         _log.info("request", **fields)
 
@@ -226,7 +225,7 @@ class Desk:
             if wrong:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
         if heard.endpoint.body is not None:
-            body = self._converter.structure(heard.body, heard.endpoint.body)
+            body = CONVERTER.structure(heard.body, heard.endpoint.body)
         return asked, body
 
 

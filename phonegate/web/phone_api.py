@@ -14,7 +14,7 @@ from phonegate.domain.states import STATES
 from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
-from phonegate.web.convert import Converter, refusal
+from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
 from phonegate.web.errors import FieldsRefused
 from phonegate.web.fields import (
@@ -56,8 +56,6 @@ MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
 
 MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 100
-
-_CONVERTER = Converter()
 
 _SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: S105 - a description
 
@@ -440,7 +438,7 @@ def _render(outcome: SendOutcome) -> tuple[int, bytes]:
         for sent in outcome.results
     )
     answer = SendAnswer(device_online=outcome.device_online, queued=len(results), results=results)
-    return 200, _CONVERTER.encode(answer)
+    return 200, CONVERTER.encode(answer)
 
 
 def _message_id(call: Call) -> int:

@@ -1,12 +1,15 @@
 """The whole web over the real domain and store; only the phones are played."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
 import httpx
 import pytest
+import trio
 from quart_trio import QuartTrio
 
 from phonegate.domain.accounts import Accounts
@@ -24,6 +27,8 @@ ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "203.0.113.9"
 NOW = 1_800_000_000_000
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 CHEAP = Cost(log2_n=4, r=1, p=1)
 """A slow hash that is fast: these tests are not about guessing."""
@@ -142,6 +147,17 @@ def build_web(database: Database, **settings: Any) -> Web:
     phones = PlayedPhones()
     services = build_services(database, phones)
     return Web(build_app(services, HttpSettings(**settings)), services, database, phones)
+
+
+@pytest.fixture
+async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
+    """The real store, in memory where the system has such files: no test here is about disks."""
+    with TemporaryDirectory(dir=MEMORY) as folder:
+        opened = Database.open(Path(folder) / "phonegate.db")
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+        opened.close()
 
 
 @pytest.fixture

@@ -149,6 +149,9 @@ def test_the_absolute_form_of_a_target_is_understood() -> None:
         (f"/{SECRET}", "/***"),
         (f"http://x/send/myorg/{SECRET}", "/send/myorg/***"),
         ("/messages/a%0Ab", "/messages/***"),
+        (f"/keys/myorg/pgk_{'a' * 8}_{'b' * 32}", "/keys/myorg/***"),
+        (f"/keys/pgk_{'a' * 8}_{'b' * 32}/x", "/keys/***/x"),
+        (f"/messages/myorg/id/{SECRET}", "/messages/myorg/id/***"),
     ],
 )
 def test_a_path_in_the_log_holds_no_secret(path: str, shown: str) -> None:
