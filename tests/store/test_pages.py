@@ -332,7 +332,7 @@ def test_cost_does_not_grow_with_what_is_stored(
     def fill(count: int) -> None:
         connection.execute("BEGIN")
         for number in range(count):
-            of = org.id if number % 50 == 0 else other.id
+            of = org.id if number % 3 == 0 else other.id
             tables.messages.insert(outbound(of, f"hello code {number}", sim="+1", sim_slot=0))
         while tables.messages.index(5000) == 5000:
             pass
