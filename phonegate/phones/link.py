@@ -177,7 +177,7 @@ class PhoneLink:
                 await _refuse(stream, refused)
                 return
             except StoreError as error:
-                _log.warning("phone_refused", peer=peer.address, exc_info=error)
+                _log.warning("phone_refused", peer=peer.address, reason=str(error))
                 await _refuse(stream, _Unavailable())
                 return
             except trio.BrokenResourceError:

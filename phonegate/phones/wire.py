@@ -171,7 +171,7 @@ class PhoneSocket:
     def code(self) -> int | None:
         """The close code, once the link has ended."""
         reason = self._websocket.closed
-        return None if reason is None else reason.code
+        return None if reason is None else int(reason.code)
 
     def refresh(self) -> None:
         """Says that the phone gave a sign of life."""

@@ -1,6 +1,7 @@
 """The phone lane on a real socket over the real store, and phones to connect to it."""
 
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from phonegate.door.forwarded import Peer
 from phonegate.door.head import HeadReader, handshake, parse
 from phonegate.door.streams import Connection, Replay
 from phonegate.phones.link import PhoneLink
+from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings, Settings
 from phonegate.store.database import Database
@@ -68,6 +70,7 @@ class Site:
         )
         self.port = 0
         self.serving = 0
+        self.send_buffer = 0
 
     async def serve(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as nursery:
@@ -79,6 +82,8 @@ class Site:
 
     async def _handle(self, plain: trio.SocketStream) -> None:
         self.serving += 1
+        if self.send_buffer:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
         stream = Connection(plain.socket, peer_timeout_s=20)
         reader = HeadReader(16_384)
         try:
@@ -89,28 +94,49 @@ class Site:
                     peer = Peer(address="127.0.0.1", scheme="http")
                     await self.link.serve(Replay(stream, head.raw, whole[1]), head, peer)
                     return
+        except trio.BrokenResourceError:
+            pass
         finally:
+            await trio.aclose_forcefully(stream)
             self.serving -= 1
 
-    def url(self, **query: str) -> str:
-        query = {"org_id": ORG, "secret_key": SECRET} | query
-        fields = "&".join(f"{name}={value}" for name, value in query.items())
-        return f"ws://127.0.0.1:{self.port}/websocket?{fields}"
+    def target(self, **query: str | None) -> str:
+        """The request target; a field that is None is left out."""
+        both: dict[str, str | None] = {"org_id": ORG, "secret_key": SECRET, **query}
+        fields = (f"{name}={value}" for name, value in both.items() if value is not None)
+        return f"/websocket?{'&'.join(fields)}"
+
+    def url(self, **query: str | None) -> str:
+        return f"ws://127.0.0.1:{self.port}{self.target(**query)}"
 
     @asynccontextmanager
-    async def phone(self, **query: str) -> AsyncIterator["Phone"]:
+    async def phone(
+        self,
+        *,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        subprotocols: list[str] | None = None,
+        **query: str | None,
+    ) -> AsyncIterator["Phone"]:
         """A connected phone that has had its `connected` frame."""
         async with trio.open_nursery() as nursery:
             with trio.fail_after(DEADLINE_S):
-                socket = await connect_websocket_url(
-                    nursery, self.url(**query), message_queue_size=500
+                link = await connect_websocket_url(
+                    nursery,
+                    self.url(**query),
+                    message_queue_size=500,
+                    extra_headers=headers,
+                    subprotocols=subprotocols,
                 )
-            phone = Phone(socket)
+            phone = Phone(link)
             phone.connected = await phone.get()
             assert phone.connected["type"] == "connected"
-            yield phone
-            with trio.move_on_after(2, shield=True):
-                await socket.aclose()
+            try:
+                yield phone
+            finally:
+                with trio.move_on_after(2, shield=True):
+                    await link.aclose()
+                # Which the library leaves open where the far end closed first.
+                await trio.aclose_forcefully(link._stream)
             nursery.cancel_scope.cancel()
 
     async def org(self) -> int:
@@ -138,6 +164,16 @@ class Site:
             while (message := await self.message(message_id)).status != status:  # noqa: ASYNC110 - the store tells nobody
                 await trio.sleep(0.005)
         return message
+
+    async def until_fed(self) -> None:
+        """Waits until no phone has messages to pull, so that a new one is pushed at once."""
+        with trio.fail_after(DEADLINE_S):
+            for station in self.stations():
+                while station.feeder._behind:  # noqa: ASYNC110 - it tells nobody
+                    await trio.sleep(0.001)
+
+    def stations(self) -> list[Session]:
+        return [station for station in self.switchboard._open if isinstance(station, Session)]
 
     async def until_online(self, count: int) -> None:
         org = await self.org()

@@ -1,7 +1,28 @@
 """Sessions over real sockets and the real store."""
 
+import attrs
+import trio
+
+from phonegate.phones.switchboard import Switchboard
+from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
+from phonegate.store.records import Sim
+
 from .conftest import Start
-from .site import HASTY, NUMBER, ORG, OTHER, Site
+from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
+
+SECOND = "+15551113333"
+TEXT = {"address": OTHER, "body": "hello", "date": 1_700_000_000_000}
+
+
+def with_delivery(**changes: object) -> DeliverySettings:
+    return attrs.evolve(HASTY.delivery, **changes)  # type: ignore[arg-type]
+
+
+async def bodies(phone: Phone, count: int) -> list[str]:
+    return [(await phone.get())["body"] for _ in range(count)]
+
+
+# --- the seed's frames
 
 
 async def test_the_seeds_five_frames(site: Site) -> None:
@@ -9,12 +30,11 @@ async def test_the_seeds_five_frames(site: Site) -> None:
         assert phone.connected["org_id"] == ORG
         assert phone.connected["server_time"].endswith("Z")
         await phone.sims(NUMBER)
-        await phone.say(
-            "inbound", message={"address": OTHER, "body": "hello", "date": 1_700_000_000_000}
-        )
+        await phone.say("inbound", message=TEXT)
         assert await phone.settled() == []
         (stored,) = await site.messages(direction="in")
         assert (stored.address, stored.body, stored.status) == (OTHER, "hello", "received")
+        await site.until_fed()
         outcome = await site.send("hi", wish=NUMBER)
         (result,) = outcome.results
         assert (outcome.device_online, result.status) == (True, "sending")
@@ -30,20 +50,413 @@ async def test_the_seeds_five_frames(site: Site) -> None:
 
 
 async def test_what_waited_is_delivered_on_connect(site: Site) -> None:
-    async with site.phone() as phone:
+    async with site.phone():
         pass
     await site.until_online(0)
     outcome = await site.send("one", "two")
+    assert not outcome.device_online
     assert [result.status for result in outcome.results] == ["queued", "queued"]
     async with site.phone() as phone:
-        assert [(await phone.get())["body"] for _ in range(2)] == ["one", "two"]
+        assert await bodies(phone, 2) == ["one", "two"]
 
 
-async def test_resume(start: Start) -> None:
-    site = await start(HASTY)
+async def test_failures_and_delivery_reports(site: Site) -> None:
     async with site.phone(device_id="a") as phone:
+        first, second = (await site.send("one", "two")).results
+        await bodies(phone, 2)
+        await phone.say("send_result", id=first.id, success=False, error="no credit")
+        await phone.say("send_result", id=second.id, success=True, segments=2)
+        await phone.say("delivery_report", id=second.id, delivered=True, date=1_700_000_000_001)
+        assert await phone.settled() == []
+        failed, delivered = await site.message(first.id), await site.message(second.id)
+        assert (failed.status, failed.error) == ("failed", "no credit")
+        assert (delivered.status, delivered.segments) == ("delivered", 2)
+        assert delivered.delivered_at == 1_700_000_000_001
+
+
+# --- inbound
+
+
+async def test_inbound_is_acked_after_commit_and_stored_once(site: Site) -> None:
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        for _ in range(2):
+            await phone.say("inbound", message=TEXT | {"id": "123"})
+        await phone.say("inbound", messages=[TEXT | {"id": 7}, TEXT | {"body": "b"}])
+        acks = await phone.settled()
+        stored = await site.messages(direction="in")
+        ids = [message.id for message in stored]
+        assert len(ids) == 3
+        assert [ack["ids"] for ack in acks] == [["123"], ["123"], [7, None]]
+        assert [ack["message_ids"] for ack in acks] == [[ids[0]], [ids[0]], ids[1:]]
+        assert acks[0]["message_id"] == ids[0]
+
+
+async def test_inbound_from_a_slot_gets_the_sims_number(site: Site) -> None:
+    async with site.phone() as phone:
+        await phone.sims(SECOND, NUMBER)
+        await phone.say("inbound", message=TEXT | {"sim_slot": 1})
+        assert await phone.settled() == []
+    (stored,) = await site.messages(direction="in")
+    assert (stored.sim_slot, stored.sim) == (1, NUMBER)
+
+
+# --- handing over again
+
+
+async def test_an_unacked_push_is_pushed_again_and_an_acked_one_never(start: Start) -> None:
+    site = await start(PATIENT)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        acked, lost = (await site.send("acked", "lost")).results
+        await bodies(phone, 2)
+        await phone.say("ack", id=acked.id)
+        assert await phone.settled() == []
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        push = await phone.get()
+        assert (push["id"], push["body"]) == (lost.id, "lost")
+        await phone.sims(NUMBER)
+        await phone.say("ack", id=lost.id)
+        await phone.say("send_result", id=acked.id, success=True)
+        await phone.say("send_result", id=lost.id, success=True)
+        assert await phone.settled() == []
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        assert await phone.settled() == []
+    assert [(m.status, m.attempts) for m in await site.messages()] == [("sent", 1), ("sent", 2)]
+
+
+async def test_a_simple_phone_gets_it_again_after_the_grace_and_not_for_ever(
+    start: Start,
+) -> None:
+    site = await start(attrs.evolve(HASTY, delivery=with_delivery(max_attempts=2)))
+    async with site.phone() as phone:
         await phone.sims(NUMBER)
         (result,) = (await site.send("hi")).results
-        await phone.get()
+        assert await bodies(phone, 1) == ["hi"]
+    async with site.phone() as phone:
+        assert await bodies(phone, 1) == ["hi"]
+    async with site.phone() as phone:
+        message = await site.until_status(result.id, "uncertain")
+        assert message.attempts == 2
+        await phone.say("send_result", id=result.id, success=True)
+        assert await phone.settled() == []
+    assert (await site.message(result.id)).status == "sent"
+
+
+async def test_a_late_result_comes_before_the_grace_is_over(site: Site) -> None:
+    async with site.phone() as phone:
+        (result,) = (await site.send("hi")).results
+        await bodies(phone, 1)
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await phone.say("send_result", id=result.id, success=True)
+        assert await phone.settled() == []
+    assert (await site.message(result.id)).status == "sent"
+
+
+async def test_unacknowledged_hold(start: Start) -> None:
+    site = await start(attrs.evolve(HASTY, delivery=with_delivery(unacknowledged="hold")))
     async with site.phone(device_id="a") as phone:
-        assert (await phone.get())["id"] == result.id
+        (result,) = (await site.send("hi")).results
+        await bodies(phone, 1)
+    async with site.phone(device_id="a"):
+        await site.until_status(result.id, "uncertain")
+
+
+# --- who is who
+
+
+async def test_a_device_that_comes_again_replaces_itself(site: Site) -> None:
+    async with site.phone(device_id="a") as old:
+        await old.hello("ack")
+        await old.sims(NUMBER)
+        (result,) = (await site.send("hi")).results
+        await bodies(old, 1)
+        await old.say("ack", id=result.id)
+        async with site.phone(device_id="a") as new:
+            assert await old.closed() == 4000
+            await new.hello("ack")
+            # The ack that the old link brought counts: nothing is pushed again.
+            assert await new.settled() == []
+            (online,) = site.switchboard.online(await site.org())
+            assert online.device_id == "a"
+
+
+async def test_a_simple_phone_that_comes_again_is_known_by_its_sim(site: Site) -> None:
+    async with site.phone() as old:
+        await old.sims(NUMBER)
+        (result,) = (await site.send("hi")).results
+        await bodies(old, 1)
+        (before,) = site.switchboard.online(await site.org())
+        async with site.phone() as new:
+            await new.sims(NUMBER)
+            assert await old.closed() == 4000
+            (after,) = site.switchboard.online(await site.org())
+            assert after.phone == before.phone
+            await new.say("send_result", id=result.id, success=True)
+            assert await new.settled() == []
+    assert (await site.message(result.id)).status == "sent"
+
+
+async def test_simple_phones_find_back_to_their_rows_in_any_order(site: Site) -> None:
+    numbers = [NUMBER, SECOND, OTHER]
+
+    async def rows(order: list[str]) -> dict[str, int]:
+        async with site.phone() as one, site.phone() as two, site.phone() as three:
+            for phone, number in zip((one, two, three), order, strict=True):
+                await phone.sims(number)
+            online = site.switchboard.online(await site.org())
+            assert [phone.sims[0].number for phone in online] == order
+            return {number: phone.phone for number, phone in zip(order, online, strict=True)}
+
+    first = await rows(numbers)
+    await site.until_online(0)
+    assert len(set(first.values())) == 3
+    assert await rows([OTHER, NUMBER, SECOND]) == first
+    await site.until_online(0)
+    assert await rows([SECOND, OTHER, NUMBER]) == first
+
+
+async def test_pushes_follow_a_phone_to_its_row(start: Start) -> None:
+    site = await start(HASTY)
+    slow = attrs.evolve(HASTY, delivery=with_delivery(late_result_grace_s=60.0))
+    async with site.phone() as one, site.phone() as two:
+        await one.sims(NUMBER)
+        await two.sims(SECOND)
+        rows = [phone.phone for phone in site.switchboard.online(await site.org())]
+    await site.until_online(0)
+    other = await start(slow)
+    # The second phone comes first, on the first one's row, and is given something there.
+    async with other.phone() as two:
+        (result,) = (await other.send("hi")).results
+        assert await bodies(two, 1) == ["hi"]
+        assert (await other.message(result.id)).phone == rows[0]
+        async with other.phone() as one:
+            await one.sims(NUMBER)
+            await two.sims(SECOND)
+            online = other.switchboard.online(await other.org())
+            assert [phone.phone for phone in online] == [rows[1], rows[0]]
+            assert (await other.message(result.id)).phone == rows[1]
+
+
+async def test_hello_may_name_the_device(site: Site) -> None:
+    async with site.phone() as phone:
+        await phone.hello("ack", device_id="a", name="Front desk", model="Pixel")
+        assert await phone.settled() == []
+        (online,) = site.switchboard.online(await site.org())
+        assert (online.device_id, online.name) == ("a", "Front desk")
+        row = await site.database.read(lambda tx: tx.phones.get(online.phone))
+        assert row is not None
+        assert (row.device_id, row.model) == ("a", "Pixel")
+        await phone.hello("ack", device_id="b")
+        (error,) = await phone.settled()
+        assert (error["code"], error["field"]) == ("device_id_mismatch", "device_id")
+        async with site.phone(device_id="a"):
+            assert await phone.closed() == 4000
+
+
+async def test_reports_on_messages_of_others_are_refused(site: Site) -> None:
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as two:
+        (result,) = (await site.send("hi")).results
+        await bodies(one, 1)
+        for kind, fields in (
+            ("send_result", {"success": True}),
+            ("ack", {}),
+            ("delivery_report", {"delivered": True}),
+        ):
+            await two.say(kind, id=result.id, **fields)
+            (error,) = await two.settled()
+            assert (error["code"], error["id"]) == ("not_yours", result.id)
+        await two.say("send_result", id=4711, success=True)
+        (error,) = await two.settled()
+        assert (error["code"], error["id"]) == ("unknown_message", 4711)
+        assert (await site.message(result.id)).status == "sending"
+
+
+# --- routing and order
+
+
+async def test_each_lane_is_fed_by_the_sim_that_serves_it(site: Site) -> None:
+    async with site.phone():
+        pass
+    await site.until_online(0)
+    for wish in ("", NUMBER, "1", SECOND):
+        await site.send(f"to {wish}", wish=wish)
+    async with site.phone() as phone:
+        # Before it has said who it is, a phone gets only what any SIM may send.
+        assert await bodies(phone, 1) == ["to "]
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}, {"slot": 1}])
+        pushes = {push["body"]: push for push in [await phone.get(), await phone.get()]}
+        assert pushes[f"to {NUMBER}"]["sim"] == NUMBER
+        assert (pushes["to 1"]["sim"], pushes["to 1"]["sim_slot"]) == (None, 1)
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}, {"slot": 1, "number": SECOND}])
+        assert await bodies(phone, 1) == [f"to {SECOND}"]
+
+
+async def test_what_names_no_sim_goes_to_the_first_phone_and_then_to_the_next(
+    start: Start,
+) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=1)))
+    async with site.phone(device_id="b") as two:
+        await two.sims(SECOND)
+        async with site.phone(device_id="a") as one:
+            await one.sims(NUMBER)
+            await site.until_fed()
+            results = (await site.send("1", "2")).results
+            assert [result.status for result in results] == ["sending", "queued"]
+            assert await bodies(two, 1) == ["1"]
+            assert await one.settled() == []
+            await two.socket.aclose()
+            assert await bodies(one, 1) == ["2"]
+
+
+async def test_a_new_message_does_not_overtake(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=2)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.send(*"abcdef")
+        seen: list[str] = []
+        while len(seen) < 8:
+            push = await phone.get()
+            seen.append(push["body"])
+            if push["body"] in {"b", "e"}:
+                await site.send("g")
+            await phone.say("send_result", id=push["id"], success=True)
+        assert seen == [*"abcdefgg"]
+
+
+async def test_given_up_messages_free_the_window(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=1)))
+    async with site.phone(device_id="a") as phone:
+        first, _ = (await site.send("a", "b")).results
+        assert await bodies(phone, 1) == ["a"]
+        (online,) = site.switchboard.online(await site.org())
+        site.switchboard.given_up(await site.org(), online.phone, first.id)
+        assert await bodies(phone, 1) == ["b"]
+
+
+async def test_pacing_outlives_the_connection(start: Start) -> None:
+    paced = PacingSettings(segments_per_minute=8)
+    site = await start(attrs.evolve(PATIENT, pacing=paced))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        outcome = await site.send("a", "b", "c", wish=NUMBER)
+        assert [result.status for result in outcome.results] == ["sending", "sending", "queued"]
+        assert outcome.results[2].eta_s is not None
+        assert await bodies(phone, 2) == ["a", "b"]
+        assert await phone.settled() == []
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        assert (await site.send("d")).results[0].status == "queued"
+        assert await phone.settled() == []
+
+
+async def test_the_feeder_waits_for_the_bucket_and_no_longer(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, pacing=PacingSettings(segments_per_minute=600)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        results = (await site.send(*(str(n) for n in range(155)), wish=NUMBER)).results
+        assert [result.status for result in results].count("queued") >= 5
+        for n in range(155):
+            push = await phone.get()
+            assert push["body"] == str(n)
+            await phone.say("send_result", id=push["id"], success=True)
+
+
+async def test_cancel(site: Site) -> None:
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack", "cancel")
+        assert await phone.settled() == []
+        (result,) = (await site.send("hi")).results
+        await phone.get()
+        message = await site.sending.cancel(await site.org(), result.id)
+        assert message.status == "sending"
+        assert await phone.get() == {"type": "cancel", "id": result.id}
+        await phone.say("send_result", id=result.id, success=False, error="cancelled")
+        assert await phone.settled() == []
+    assert (await site.message(result.id)).status == "cancelled"
+
+
+# --- ends
+
+
+async def test_nonsense(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, phones=PhoneSettings(max_nonsense=3)))
+    async with site.phone() as phone:
+        await phone.raw(b"\x00\x01")
+        assert (await phone.get())["code"] == "not_text"
+        await phone.say("dance")
+        assert (await phone.get())["code"] == "unknown_type"
+        await phone.say("ack", id=True)
+        assert (await phone.get())["field"] == "id"
+        assert await phone.closed() == 1008
+
+
+async def test_frames_are_limited_in_bytes(site: Site) -> None:
+    async with site.phone() as phone:
+        fill = "x" * (65_536 - len('{"type":"ping","x":""}'))
+        await phone.raw('{"type":"ping","x":"' + fill + '"}')
+        assert (await phone.get())["type"] == "pong"
+        await phone.raw('{"type":"ping","x":"' + fill + 'x"}')
+        assert await phone.closed() == 1009
+    async with site.phone() as phone:
+        await phone.raw('{"type":"ping","x":"' + "é" * 33_000 + '"}')
+        assert await phone.closed() == 1009
+
+
+async def test_close_all_tells_every_phone_and_records_what_they_still_say(site: Site) -> None:
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as two:
+        (result,) = (await site.send("hi")).results
+        await bodies(one, 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(site.switchboard.close_all, 1012, "restart")
+            # Under way while the gateway goes: the close frame has not been answered yet.
+            await one.say("send_result", id=result.id, success=True)
+            assert await one.closed() == 1012
+            assert await two.closed() == 1012
+    assert (await site.message(result.id)).status == "sent"
+    with trio.fail_after(DEADLINE_S):
+        while site.serving:  # noqa: ASYNC110 - it tells nobody
+            await trio.sleep(0.005)
+    assert is_empty(site.switchboard)
+
+
+def is_empty(board: Switchboard) -> bool:
+    kept = (
+        board._by_phone,
+        board._by_org,
+        board._views,
+        board._claimed,
+        board._ending,
+        board._open,
+        board._identity,
+    )
+    return not any(kept)
+
+
+async def test_a_changed_secret_sends_phones_away(site: Site) -> None:
+    async with site.phone() as phone:
+        await site.accounts.rotate_org(ORG)
+        assert await phone.closed() == 1008
+
+
+async def test_nothing_stays_behind(site: Site) -> None:
+    async with site.phone() as simple, site.phone(device_id="a"):
+        await simple.sims(NUMBER)
+    async with site.phone() as simple:
+        await simple.hello(device_id="b")
+        assert await simple.settled() == []
+    with trio.fail_after(DEADLINE_S):
+        while site.serving:  # noqa: ASYNC110 - it tells nobody
+            await trio.sleep(0.005)
+    assert is_empty(site.switchboard)
+
+
+def test_sims_are_hashable() -> None:
+    """The feeder keys by them."""
+    assert {Sim(slot=0): 1}[Sim(slot=0)] == 1

@@ -1,0 +1,212 @@
+"""What passes under the websocket: limits, deadlines and ends."""
+
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import trio
+
+from phonegate.phones import wire
+from phonegate.settings import PhoneSettings
+from phonegate.store.errors import StorageUnavailable
+
+from .conftest import Start
+from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
+from .test_link import handshake
+
+
+@asynccontextmanager
+async def raw(site: Site, **query: str) -> AsyncIterator[trio.SocketStream]:
+    """A phone that has shaken hands and does nothing by itself."""
+    stream = await trio.open_tcp_stream("127.0.0.1", site.port)
+    async with stream:
+        await stream.send_all(handshake(site.target(**query)))
+        received = b""
+        with trio.fail_after(DEADLINE_S):
+            while b'"connected"' not in received:
+                received += await stream.receive_some()
+        yield stream
+
+
+def frame(payload: bytes, first: int = 0x81) -> bytes:
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([first]) + length + bytes(4) + payload
+
+
+async def pour(stream: trio.SocketStream, data: bytes) -> bool:
+    """Sends without end and without reading; True once the gateway has had enough."""
+    with trio.move_on_after(DEADLINE_S):
+        try:
+            while True:
+                await stream.send_all(data)
+        except trio.BrokenResourceError:
+            return True
+    return False
+
+
+async def close_code(stream: trio.SocketStream) -> int | None:
+    """The code of the close frame that ends what the gateway sends, if one does."""
+    received = b""
+    with trio.fail_after(DEADLINE_S):
+        try:
+            while data := await stream.receive_some():
+                received += data
+        except trio.BrokenResourceError:
+            return None
+    at = received.rfind(b"\x88")
+    return struct.unpack_from("!H", received, at + 2)[0] if at >= 0 else None
+
+
+async def ends(site: Site) -> None:
+    with trio.fail_after(DEADLINE_S):
+        while site.serving:  # noqa: ASYNC110 - it tells nobody
+            await trio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (frame(b"\xff\xfe"), 1007),
+        (frame(b"x", first=0xC1), 1002),
+        (frame(b"x", first=0x80), 1002),
+        (frame(b"x", first=0x8B), 1002),
+        (b"\x81\x01x", 1002),
+        (frame(b"x" * 126, first=0x89), 1002),
+    ],
+    ids=["not UTF-8", "reserved bit", "no start", "unknown opcode", "unmasked", "long ping"],
+)
+async def test_a_broken_frame_is_answered_with_its_close_code(
+    site: Site, data: bytes, code: int
+) -> None:
+    async with raw(site) as stream:
+        await stream.send_all(data)
+        assert await close_code(stream) == code
+    await ends(site)
+
+
+async def test_a_huge_frame_is_refused_before_it_is_all_there(site: Site) -> None:
+    async with raw(site) as stream:
+        await stream.send_all(b"\x81\xff" + (2**40).to_bytes(8, "big") + bytes(4))
+        await stream.send_all(b"x" * 100_000)
+        assert await close_code(stream) == 1009
+
+
+async def test_pieces_without_end_are_no_frame(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MAX_UNPRODUCTIVE", 10_000)
+    async with raw(site) as stream:
+        await stream.send_all(frame(b"{", first=0x01))
+        assert await pour(stream, frame(b"", first=0x00) * 100)
+    await ends(site)
+
+
+async def test_a_silent_phone_is_found_dead(start: Start) -> None:
+    phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.1)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    async with raw(site) as stream:
+        assert await close_code(stream) is None
+    await ends(site)
+
+
+async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
+    phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.5)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    async with raw(site) as stream:
+        for _ in range(5):
+            received = b""
+            with trio.fail_after(DEADLINE_S):
+                while len(received) < 6:
+                    received += await stream.receive_some()
+            assert received[0] == 0x89
+            await stream.send_all(frame(received[2:6], first=0x8A))
+        assert len(site.stations()) == 1
+
+
+async def test_a_phone_that_does_not_read_is_dropped(start: Start) -> None:
+    phones = PhoneSettings(write_timeout_s=0.2, ping_interval_s=60)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    site.send_buffer = 4_096
+    async with raw(site, device_id="a") as stream, site.phone(device_id="b") as other:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        assert await pour(stream, frame(b'{"type":"ping"}') * 1_000)
+        # It held up nobody.
+        assert await other.settled() == []
+    await ends(site)
+
+
+async def test_close_all_drops_those_that_do_not_answer(start: Start) -> None:
+    site = await start()
+    async with raw(site) as stream:
+        began = trio.current_time()
+        with trio.fail_after(DEADLINE_S):
+            await site.switchboard.close_all(1012, "restart", goodbye_s=0.1)
+        assert trio.current_time() - began < 1.5
+        assert await close_code(stream) == 1012
+
+
+class Trouble:
+    """A database whose disk refuses while `on`."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.on = False
+        self.refused = trio.Event()
+        write = site.database.write
+
+        async def refusing(op: object) -> object:
+            if self.on:
+                self.refused.set()
+                raise StorageUnavailable("disk full")
+            return await write(op)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(site.database, "write", refusing)
+        monkeypatch.setattr("phonegate.phones.recorder.FIRST_PAUSE_S", 0.02)
+        monkeypatch.setattr("phonegate.phones.feeder.STORAGE_PAUSE_S", 0.02)
+
+
+@pytest.mark.parametrize("greeted", [True, False])
+async def test_a_full_disk_loses_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, greeted: bool
+) -> None:
+    trouble = Trouble(site, monkeypatch)
+    async with site.phone(device_id="a") as phone:
+        if greeted:
+            await phone.hello("ack")
+        await phone.sims(NUMBER)
+        (result,) = (await site.send("hi")).results
+        await phone.get()
+        trouble.on = True
+        text = {"address": OTHER, "body": "x", "date": 1, "id": "1"}
+        await phone.say("inbound", message=text)
+        error = await phone.get()
+        assert (error["code"], error["ids"]) == ("storage_unavailable", ["1"])
+        await phone.say("send_result", id=result.id, success=True)
+        # More than the queue holds: the phone has to wait, and is not taken for dead.
+        for number in range(300):
+            await phone.say("inbound", message=text | {"date": 2 + number})
+        assert await site.messages(direction="in") == []
+        trouble.on = False
+        frames = await phone.settled()
+        assert [f["type"] for f in frames] == ["inbound_ack"] * (301 if greeted else 0)
+        assert len(await site.messages(direction="in", limit=1000)) == 301
+        assert (await site.message(result.id)).status == "sent"
+
+
+async def test_the_feeder_goes_on_after_a_full_disk(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site.phone(device_id="a"):
+        pass
+    await site.until_online(0)
+    await site.send("hi")
+    trouble = Trouble(site, monkeypatch)
+    async with site.phone(device_id="a") as phone:
+        assert (await phone.get())["body"] == "hi"
+        await site.until_fed()
+        trouble.on = True
+        site.stations()[0].wake()
+    trouble.on = False
+    assert json.dumps([m.status for m in await site.messages()]) == '["sending"]'
