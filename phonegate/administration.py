@@ -138,9 +138,14 @@ class Administration:
         return {"file": str(target), "bytes": size}
 
     async def status(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
-        """Who serves, and how many messages are in which state."""
+        """Who serves, how many messages are in which state, and how many tasks run."""
         counts = await self._database.read(lambda tx: tx.messages.count_by_status())
-        return {"version": phonegate.__version__, "pid": os.getpid(), "messages": counts}
+        return {
+            "version": phonegate.__version__,
+            "pid": os.getpid(),
+            "messages": counts,
+            "tasks": trio.lowlevel.current_statistics().tasks_living,
+        }
 
     async def _org(self, request: Mapping[str, Any]) -> Org:
         name = _text(request, "org")

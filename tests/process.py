@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -50,7 +51,7 @@ class GatewayProcess:
             text=True,
             cwd=database.parent,
         )
-        self.log: list[str] = []
+        self.log: deque[str] = deque(maxlen=20_000)
         self.port = 0
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
@@ -69,7 +70,7 @@ class GatewayProcess:
 
     def wait_until_listening(self) -> None:
         if not self._listening.wait(START_DEADLINE_S) or not self.port:
-            self.process.kill()
+            self.kill()
             message = "the gateway did not start:\n" + "\n".join(self.log)
             raise AssertionError(message)
 
@@ -83,19 +84,22 @@ class GatewayProcess:
             self.kill()
             raise
         finally:
-            self._reader.join(10)
-            assert self.process.stderr is not None
-            self.process.stderr.close()
+            self._close()
 
     def kill(self) -> None:
         """Ends it as a power cut does, as far as a process can see."""
         self.process.kill()
         self.process.wait()
-        self._reader.join(10)
+        self._close()
 
     def events(self) -> list[dict[str, Any]]:
         """The log so far, an event each."""
         return [json.loads(line) for line in self.log if line.startswith("{")]
+
+    def _close(self) -> None:
+        self._reader.join(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None
