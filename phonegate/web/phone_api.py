@@ -1,275 +1,35 @@
 """The phone gateway's face: the seed's routes, and those that the design adds to them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final, Literal
-
-import attrs
+from typing import Final
 
 from phonegate.domain import inbox
 from phonegate.domain.errors import FieldProblem, NotFound, UnknownSim
 from phonegate.domain.inbox import Received
-from phonegate.domain.routing import SLOT_DIGITS
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
-from phonegate.domain.states import STATES
 from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
 from phonegate.web.errors import FieldsRefused
-from phonegate.web.fields import (
-    MAX_ID,
-    MAX_TIME_MS,
-    LocalId,
-    Moment,
-    OneOf,
-    Recipient,
-    Sender,
-    Several,
-    SimWish,
-    Text,
-    Whole,
-    Wrong,
-    field,
-)
+from phonegate.web.fields import MAX_ID, Whole, Wrong
 from phonegate.web.idempotency_key import once
-from phonegate.web.presenters import MessageJson, SimJson, message_json, sim_json
-
-MAX_MESSAGES: Final = 500
-"""Messages in one call: what the default body limit holds as plain text."""
-
-MAX_BODY: Final = 1600
-"""Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
-can take what a phone can."""
-
-MAX_RECEIVED: Final = 65_536
-"""Characters of a received text: above the 39,015 of 255 parts (3GPP TS 23.040, 9.2.3.24.1)."""
-
-MAX_SLOT: Final = 10**SLOT_DIGITS - 1
-"""The highest slot that `sim` can name; a phone that knows no slot leaves the field out."""
-
-MAX_TTL_S: Final = 30 * 24 * 60 * 60
-"""A text that is worth sending a month late does not need an end."""
-
-MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
-"""Beyond a year, a time to send at is more likely a slip in its unit."""
-
-MAX_PAGE: Final = 1000
-DEFAULT_PAGE: Final = 100
-
-_SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: S105 - a description
-
-
-# --- What goes in -----------------------------------------------------------------------------
-
-
-@attrs.frozen(kw_only=True)
-class ReceivedSms:
-    """An SMS that a phone received."""
-
-    address: Annotated[str, Sender()] = field("Who sent it.", example="+15551112222")
-    body: Annotated[str, Text(0, MAX_RECEIVED)] = field("Its text.", example="hello", private=True)
-    date: Annotated[int, Whole(0, MAX_TIME_MS)] | None = field(
-        "When, by the phone's clock, in ms since 1970.", default=None, example=1700000000000
-    )
-    sim_slot: Annotated[int, Whole(0, MAX_SLOT)] | None = field(
-        "The receiving SIM's slot.", default=None, example=0
-    )
-    sim: Annotated[str, Text(1, 64)] | None = field("The receiving SIM's number.", default=None)
-    id: Annotated[str, LocalId()] | None = field(
-        "The phone's own id of it, text or integer; tells equal texts apart.",
-        default=None,
-        example="123",
-    )
-
-
-@attrs.frozen(kw_only=True)
-class Webhook:
-    """Received SMS that a phone pushes."""
-
-    org_id: Annotated[str, Text(0, 200)] | None = field(
-        "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
-    )
-    secret_key: Annotated[str, Text(0, 400)] | None = field(
-        _SECRET, default=None, example="my-secret-key-123", private=True
-    )
-    device_id: Annotated[str, Text(1, 200)] | None = field(
-        "The phone's own name, the same in every call.", default=None
-    )
-    messages: Annotated[tuple[ReceivedSms, ...], Several(1, MAX_MESSAGES)] = field(
-        "The messages, oldest first."
-    )
-
-
-@attrs.frozen(kw_only=True)
-class SendItem:
-    """One message of a batch; what it leaves out is taken from the call."""
-
-    to: Annotated[str, Recipient()] = field(
-        "The recipient's number (E.164) or short code.", example="+15553334444"
-    )
-    body: Annotated[str, Text(1, MAX_BODY)] = field("The text.", example="a", private=True)
-    sim: Annotated[str, SimWish()] | None = field(
-        "The SIM's number or slot index; omit for the first phone.",
-        default=None,
-        example="+15551112222",
-    )
-    ttl: Annotated[int, Whole(1, MAX_TTL_S)] | None = field(
-        "Seconds to try before it is given up as expired; up to 30 days.", default=None
-    )
-    send_at: Annotated[int, Moment()] | None = field(
-        "Not before this time: ISO 8601 with an offset, or seconds or milliseconds since 1970 "
-        "(from 100000000000 on they are milliseconds); at most a year ahead. A past time sends "
-        "now.",
-        default=None,
-        example="2030-01-31T08:00:00Z",
-    )
-    priority: Annotated[int, Whole(-128, 127)] | None = field(
-        "Higher ones leave first; 0 without.", default=None, example=0
-    )
-    on_uncertain: Annotated[Literal["hold", "resend"], OneOf(("hold", "resend"))] | None = field(
-        "If a phone took it and vanished: hold it as uncertain, or resend it, which may send it "
-        "twice.",
-        default=None,
-    )
-
-
-@attrs.frozen(kw_only=True)
-class Send:
-    """One message, or a batch of them in `messages` with options for all beside it."""
-
-    secret_key: Annotated[str, Text(0, 400)] | None = field(
-        _SECRET, default=None, example="my-secret-key-123", private=True
-    )
-    to: Annotated[str, Recipient()] | None = field(
-        "The recipient's number (E.164) or short code.", default=None, example="+15553334444"
-    )
-    body: Annotated[str, Text(1, MAX_BODY)] | None = field(
-        "The text.", default=None, example="sent from the API", private=True
-    )
-    messages: Annotated[tuple[SendItem, ...], Several(1, MAX_MESSAGES)] | None = field(
-        "Several messages, instead of to and body: all are accepted, or none.", default=None
-    )
-    sim: Annotated[str, SimWish()] | None = field(
-        "The SIM's number or slot index; omit for the first phone.",
-        default=None,
-        example="+15551112222",
-    )
-    ttl: Annotated[int, Whole(1, MAX_TTL_S)] | None = field(
-        "Seconds to try before it is given up as expired; up to 30 days.", default=None
-    )
-    send_at: Annotated[int, Moment()] | None = field(
-        "Not before this time, as in a batch's item.", default=None
-    )
-    priority: Annotated[int, Whole(-128, 127)] | None = field(
-        "Higher ones leave first; 0 without.", default=None
-    )
-    on_uncertain: Annotated[Literal["hold", "resend"], OneOf(("hold", "resend"))] | None = field(
-        "hold or resend, as in a batch's item.", default=None
-    )
-
-
-@attrs.frozen(kw_only=True)
-class MessagesQuery:
-    """Which messages to read."""
-
-    limit: Annotated[int, Whole(1, MAX_PAGE)] = field(
-        "At most so many.", default=DEFAULT_PAGE, example=100
-    )
-    since_id: Annotated[int, Whole(0, MAX_ID)] | None = field(
-        "The first ones after this id; without, the newest.", default=None, example=0
-    )
-    before_id: Annotated[int, Whole(1, MAX_ID)] | None = field(
-        "The newest ones before this id.", default=None
-    )
-    direction: Annotated[Literal["in", "out"], OneOf(("in", "out"))] | None = field(
-        "Only received ones (in) or sent ones (out).", default=None
-    )
-    sim: Annotated[str, SimWish()] | None = field(
-        "Only those of this SIM, by number or slot index.", default=None, example="+15551112222"
-    )
-    status: Annotated[str, OneOf(STATES)] | None = field("Only those in this state.", default=None)
-    address: Annotated[str, Sender()] | None = field(
-        "Only those from or to this number or name.", default=None, private=True
-    )
-    q: Annotated[str, Text(1, 200)] | None = field(
-        "Only those whose text has all these words; the last may be the beginning of one.",
-        default=None,
-        private=True,
-    )
-
-
-# --- What comes out ---------------------------------------------------------------------------
-
-
-@attrs.frozen(kw_only=True)
-class WebhookAnswer:
-    """What became of pushed messages."""
-
-    ok: bool = field("Always true.", default=True)
-    org_id: str = field("The org that has them now.", example="myorg")
-    stored: int = field("New ones, stored for good.", example=1)
-    duplicates: int | None = field(
-        "Repeats of earlier ones, if there were any.", default=None, omit=True
-    )
-
-
-@attrs.frozen(kw_only=True)
-class SendResult:
-    """One accepted message."""
-
-    id: int = field("Its ticket: see it in /messages.", example=5)
-    to: str = field("The recipient.", example="+15553334444")
-    status: str = field("queued, or sending when a phone was given it.", example="sending")
-    eta_s: int | None = field("Seconds it will wait for its SIM's pacing.", default=None, omit=True)
-
-
-@attrs.frozen(kw_only=True)
-class SendAnswer:
-    """What became of messages to send: all are stored."""
-
-    ok: bool = field("Always true.", default=True)
-    device_online: bool = field("Whether a phone of the org is connected.")
-    queued: int = field("Messages accepted.", example=1)
-    results: tuple[SendResult, ...] = field("One for each message, in order.")
-
-
-@attrs.frozen(kw_only=True)
-class MessagesAnswer:
-    """A page of messages."""
-
-    org_id: str = field("The org.", example="myorg")
-    count: int = field("Messages in this answer.", example=1)
-    messages: tuple[MessageJson, ...] = field("By ascending id.")
-
-
-@attrs.frozen(kw_only=True)
-class MessageAnswer:
-    """One message."""
-
-    org_id: str = field("The org.", example="myorg")
-    message: MessageJson = field("The message.")  # noqa: RUF009 - field() makes an attribute
-
-
-@attrs.frozen(kw_only=True)
-class CancelAnswer:
-    """What became of a withdrawal."""
-
-    ok: bool = field("Always true.", default=True)
-    id: int = field("The message.", example=5)
-    status: str = field("cancelled; or sending while the phone is asked.", example="cancelled")
-
-
-@attrs.frozen(kw_only=True)
-class SimsAnswer:
-    """The SIMs of an org."""
-
-    online_devices: int = field("Phones connected now.", example=1)
-    live_sims: tuple[SimJson, ...] = field("SIMs of the phones that are connected.")
-    known_sims: tuple[SimJson, ...] = field("Every SIM a phone has reported, online or not.")
-
-
-# --- What happens -----------------------------------------------------------------------------
+from phonegate.web.phone_types import (
+    MAX_AHEAD_MS,
+    CancelAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    MessagesQuery,
+    Send,
+    SendAnswer,
+    SendItem,
+    SendResult,
+    SimsAnswer,
+    Webhook,
+    WebhookAnswer,
+)
+from phonegate.web.presenters import message_json, sim_json
 
 
 async def receive(call: Call) -> Answer:

@@ -218,6 +218,7 @@ async def test_a_body_beyond_the_limit_is_413(web: Web, endpoint: Endpoint) -> N
     body = {**good_body(endpoint), "filling": "x" * 100_000}
     reply = await web.call(endpoint.method, address(endpoint), body)
     assert (reply.status, reply.json["code"], is_clear(reply)) == (413, "too_large", True)
+    assert "larger than 100000 bytes" in reply.json["detail"]
     assert await nothing_stored(web)
 
 
