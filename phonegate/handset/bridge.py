@@ -10,10 +10,9 @@ from typing import Any
 import attrs
 import trio
 
-from phonegate.handset import faults
 from phonegate.handset.chassis import SimCard
 from phonegate.handset.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
-from phonegate.handset.faults import Plan
+from phonegate.handset.faults import Dice, Plan
 from phonegate.handset.link import REPLACED, RESTARTING, Address, Link, hold_link
 
 MAX_LINE_BYTES = 65_536
@@ -54,8 +53,10 @@ class Bridge:
         self._device_id = device_id
         self._name = name
         self._sims = sims
-        self._plan = Plan() if plan is None else plan
-        self._rng = Random() if rng is None else rng  # noqa: S311 (spreads reconnects, no secret)
+        self._dice = Dice(
+            Plan() if plan is None else plan,
+            Random() if rng is None else rng,  # noqa: S311 (spreads reconnects, no secret)
+        )
         self._show = _write_line if show is None else show
         self._notice = notice
         self._pending: str | None = None
@@ -104,7 +105,7 @@ class Bridge:
                 self._notice("another connection of this device took over")
                 return
             end.raise_if_final(self._address, known=self.links > 0)
-            pause = faults.pause_s(self._plan, self._rng, 0 if end.code == RESTARTING else failures)
+            pause = self._dice.pause_s(0 if end.code == RESTARTING else failures)
             failures += 1
             self._notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             await trio.sleep(max(pause, end.retry_after_s))

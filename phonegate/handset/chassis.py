@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from random import Random
 
 import attrs
 import trio
 
-from phonegate.handset.faults import Plan
+from phonegate.handset.faults import Dice, Plan
 from phonegate.handset.journal import Journal
 from phonegate.handset.ledger import Inbound, Result
 from phonegate.handset.radio import Radio
@@ -79,7 +78,7 @@ class Chassis:
     plan: Plan
     journal: Journal
     radio: Radio
-    rng: Random
+    dice: Dice
     notice: Callable[[str], None]
     now_ms: Callable[[], int]
     stats: Stats = attrs.field(factory=Stats)

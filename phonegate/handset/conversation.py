@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import trio
 
-from phonegate.handset import faults
 from phonegate.handset.chassis import Chassis
+from phonegate.handset.faults import Cut
 from phonegate.handset.ledger import Confirmed, Delivered, Inbound, InboundAcked, Result, Taken
 from phonegate.handset.link import ABNORMAL, Link, LinkLost
 
@@ -59,7 +59,7 @@ class Conversation:
         # What the `ping` that is under way will confirm.
         self._asked: tuple[tuple[int, bool], ...] | None = None
         self._inbound: dict[str, None] = {}
-        self._battery = chassis.rng.randint(20, 100)
+        self._battery = chassis.dice.other.randint(20, 100)
 
     async def run(self) -> None:
         """Talks until the link ends.
@@ -140,20 +140,20 @@ class Conversation:
 
     async def _send(self, frame: dict[str, Any]) -> None:
         """Sends a frame, unless the plan loses the link at it."""
-        cut = faults.draw_cut(self._chassis.plan, self._chassis.rng)
+        cut = self._chassis.dice.cut()
         if cut is None or not cut.before:
             await self._link.send(frame)
         if cut is not None:
             self._lose(cut)
 
-    def _lose(self, cut: faults.Cut) -> None:
+    def _lose(self, cut: Cut) -> None:
         self.cut(reset=cut.reset)
         raise LinkLost(ABNORMAL, "cut on purpose")
 
     # What the gateway says.
 
     async def _hear(self, frame: dict[str, Any]) -> None:
-        cut = faults.draw_cut(self._chassis.plan, self._chassis.rng)
+        cut = self._chassis.dice.cut()
         if cut is not None and cut.before:
             self._lose(cut)
         match frame.get("type"):
@@ -185,7 +185,7 @@ class Conversation:
             return
         self._chassis.journal.record(answer.record)
         self._chassis.stats.received += 1
-        repeat = faults.draw_repeat(self._chassis.plan, self._chassis.rng)
+        repeat = self._chassis.dice.repeat()
         try:
             for _ in range(2 if repeat else 1):
                 await self._ack(push.id)
@@ -258,7 +258,7 @@ class Conversation:
 
     async def _send_status(self) -> None:
         self._battery = self._battery - 1 if self._battery > 1 else 100
-        signal = self._chassis.rng.randint(1, 4)
+        signal = self._chassis.dice.other.randint(1, 4)
         status = {"battery": self._battery, "charging": False, "signal": signal, "network": "wifi"}
         await self._send({"type": "status", **status})
 

@@ -83,49 +83,63 @@ class Cut:
     reset: bool
 
 
-def draw_fate(plan: Plan, rng: Random, *, resumed: bool = False) -> Fate:
-    """Decides about one message.
+class Dice:
+    """Draws what a plan leaves to chance, for one phone.
 
-    Draws the same count of numbers whatever the plan says, so that with one seed a change of one
-    chance leaves the others' decisions as they were. A message that is `resumed` after a crash
-    gets past the point before the hand-over, or it would never come to an end.
+    Each kind of decision has a source of its own, and each draws the same count of numbers
+    whatever the plan says: with one seed the n-th message of a phone meets the same fate however
+    its frames interleave, and a change of one chance leaves the other decisions as they were.
     """
-    delay = rng.uniform(*plan.delay_ms) / 1000
-    fails, error = rng.random() < plan.fail, rng.choice(ERRORS)
-    hold = rng.random() < plan.reorder
-    vanishes, waits = rng.random() < plan.vanish, rng.random() < plan.lose_results
-    crashes, where = rng.random() < plan.crash, rng.random()
-    point: CrashPoint = "before_radio" if where < 0.5 else "after_radio"  # noqa: PLR2004 (a half)
-    if not resumed and where < 0.2:  # noqa: PLR2004 (one crash in five comes this early)
-        point = "before_handover"
-    return Fate(
-        delay_s=delay,
-        error=error if fails else None,
-        hold=hold,
-        telling="never" if vanishes else "on_reconnect" if waits else "now",
-        crash=point if crashes else None,
-    )
 
+    def __init__(self, plan: Plan, rng: Random) -> None:
+        self._plan = plan
+        self._fates, self._repeats, self._cuts, self._pauses, self.other = (
+            Random(rng.getrandbits(64))  # noqa: S311 (faults, not secrets)
+            for _ in range(5)
+        )
+        # `other` serves what is not a fault: the battery, the senders of received messages.
 
-def draw_repeat(plan: Plan, rng: Random) -> bool:
-    """Decides whether a message's ack and result each go out twice."""
-    return rng.random() < plan.repeat
+    def fate(self, *, resumed: bool = False) -> Fate:
+        """Decides about one message.
 
+        One that is `resumed` after a crash gets past the point before the hand-over, or it would
+        never come to an end.
+        """
+        plan, rng = self._plan, self._fates
+        delay = rng.uniform(*plan.delay_ms) / 1000
+        fails, error = rng.random() < plan.fail, rng.choice(ERRORS)
+        hold = rng.random() < plan.reorder
+        vanishes, waits = rng.random() < plan.vanish, rng.random() < plan.lose_results
+        crashes, where = rng.random() < plan.crash, rng.random()
+        point: CrashPoint = "before_radio" if where < 0.5 else "after_radio"  # noqa: PLR2004 (a half)
+        if not resumed and where < 0.2:  # noqa: PLR2004 (one crash in five comes this early)
+            point = "before_handover"
+        return Fate(
+            delay_s=delay,
+            error=error if fails else None,
+            hold=hold,
+            telling="never" if vanishes else "on_reconnect" if waits else "now",
+            crash=point if crashes else None,
+        )
 
-def draw_cut(plan: Plan, rng: Random) -> Cut | None:
-    """Decides whether the link is lost at this frame, and how."""
-    lost, before, reset = rng.random() < plan.lose_links, rng.random(), rng.random()
-    return Cut(before=before < 0.5, reset=reset < 0.5) if lost else None  # noqa: PLR2004 (halves)
+    def repeat(self) -> bool:
+        """Decides whether a message's ack and result each go out twice."""
+        return self._repeats.random() < self._plan.repeat
 
+    def cut(self) -> Cut | None:
+        """Decides whether the link is lost at this frame, and how."""
+        rng = self._cuts
+        lost, before, reset = rng.random() < self._plan.lose_links, rng.random(), rng.random()
+        return Cut(before=before < 0.5, reset=reset < 0.5) if lost else None  # noqa: PLR2004 (halves)
 
-def pause_s(plan: Plan, rng: Random, failures: int) -> float:
-    """Seconds until the next attempt to connect, after so many failed ones in a row.
+    def pause_s(self, failures: int) -> float:
+        """Seconds until the next attempt to connect, after so many failed ones in a row.
 
-    Exponential with full jitter, so that the phones of a gateway that went away don't come back
-    in step; after a link that worked (`failures` 0) it is at most the shortest pause.
-    """
-    least, most = plan.reconnect_s
-    if failures == 0:
-        return rng.uniform(least / 2, least)
-    # 2 ** 20 times any pause is beyond any limit; more would overflow a float at last.
-    return rng.uniform(least, min(most, least * 2 ** min(failures, 20)))
+        Exponential with full jitter, so that the phones of a gateway that went away don't come
+        back in step; after a link that worked (`failures` 0) it is at most the shortest pause.
+        """
+        least, most = self._plan.reconnect_s
+        if failures == 0:
+            return self._pauses.uniform(least / 2, least)
+        # 2 ** 20 times any pause is beyond any limit; more would overflow a float at last.
+        return self._pauses.uniform(least, min(most, least * 2 ** min(failures, 20)))

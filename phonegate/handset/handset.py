@@ -6,11 +6,10 @@ from random import Random
 
 import trio
 
-from phonegate.handset import faults
 from phonegate.handset.chassis import Chassis, Identity, SimCard, Stats, now_ms
 from phonegate.handset.conversation import Conversation, greet
 from phonegate.handset.errors import HandsetError
-from phonegate.handset.faults import Plan
+from phonegate.handset.faults import Dice, Plan
 from phonegate.handset.journal import Journal
 from phonegate.handset.link import REPLACED, RESTARTING, Address, Link, hold_link
 from phonegate.handset.radio import Radio, RadioMemory
@@ -54,15 +53,16 @@ class Handset:
         notice: Callable[[str], None] = lambda _: None,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
+        wanted = Plan() if plan is None else plan
         self.state = State.CONNECTING
         self._address = address
         self._turnstile = turnstile
         self._chassis = Chassis(
             identity=identity,
-            plan=Plan() if plan is None else plan,
+            plan=wanted,
             journal=Journal() if journal is None else journal,
             radio=RadioMemory() if radio is None else radio,
-            rng=Random(0) if rng is None else rng,  # noqa: S311 (faults, not secrets)
+            dice=Dice(wanted, Random(0) if rng is None else rng),  # noqa: S311 (faults, not secrets)
             notice=notice,
             now_ms=now_ms,
         )
@@ -140,7 +140,7 @@ class Handset:
                     await self._live(connected)
                 if not self._died:
                     return
-                await trio.sleep(faults.pause_s(self._chassis.plan, self._chassis.rng, 0))
+                await trio.sleep(self._chassis.dice.pause_s(0))
         finally:
             if self.state is not State.REPLACED:
                 self.state = State.STOPPED
@@ -207,7 +207,7 @@ class Handset:
             end.raise_if_final(self._address, known=self.stats.links > 0)
             again = 0 if end.code == RESTARTING else failures
             pause = max(
-                faults.pause_s(chassis.plan, chassis.rng, again),
+                chassis.dice.pause_s(again),
                 end.retry_after_s,
             )
             failures += 1
@@ -216,7 +216,7 @@ class Handset:
             await trio.sleep(pause)
 
     async def _get_mail(self, every_s: float) -> None:
-        rng = self._chassis.rng
+        rng = self._chassis.dice.other
         await trio.sleep(rng.uniform(0, every_s))
         mails = 0
         while True:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,7 @@ class JournalFile:
         """
         self.path = path
         self._ledgers: dict[str, Ledger] = {}
+        self._torn = False
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
@@ -93,6 +95,8 @@ class JournalFile:
             raise
 
     def _read(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            raise JournalUnusable(self.path, "not a regular file")
         whole = 0
         with os.fdopen(os.dup(self._fd), "rb") as lines:
             for number, line in enumerate(lines, start=1):
@@ -114,17 +118,21 @@ class JournalFile:
         """The journal of one phone, with all that the file remembers of it."""
 
         def write(record: Record) -> None:
-            # Straight to the kernel, on the event loop: it takes microseconds, and the ack that
-            # follows must not leave before it.
-            try:
-                line = encode(phone, record)
-                whole = os.write(self._fd, line) == len(line)
-            except OSError as error:
-                raise JournalUnusable(self.path, error.strerror or "not writable") from error
-            if not whole:
-                raise JournalUnusable(self.path, "no room left")
+            self._append(encode(phone, record))
 
         return Journal(self._ledgers.setdefault(phone, Ledger()), write)
+
+    def _append(self, line: bytes) -> None:
+        # Straight to the kernel, on the event loop: it takes microseconds, and the ack that
+        # follows must not leave before it.
+        if self._torn:
+            raise JournalUnusable(self.path, "its last line is torn")
+        try:
+            self._torn = os.write(self._fd, line) != len(line)
+        except OSError as error:
+            raise JournalUnusable(self.path, error.strerror or "not writable") from error
+        if self._torn:
+            raise JournalUnusable(self.path, "no room left")
 
     def close(self) -> None:
         """Lets another program have the file."""

@@ -10,10 +10,11 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
+import h11
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 from trio_websocket import wrap_client_stream as open_websocket
-from wsproto.utilities import LocalProtocolError
+from wsproto.utilities import ProtocolError
 
 from phonegate.handset.errors import CredentialsRefused, LinkRefused
 
@@ -42,6 +43,10 @@ WRONG_ADDRESS = frozenset({400, 404, 405, 426})
 """HTTP answers that mean a wrong address, unless there was a link to it before."""
 MAX_RETRY_AFTER_S = 300
 """A gateway's Retry-After is heeded up to here."""
+
+
+_NONSENSE = (ConnectionClosed, h11.ProtocolError, ProtocolError)
+"""What the libraries raise at a peer that does not speak HTTP and websocket as it should."""
 
 
 def _secret_form(_: object, __: object, value: str) -> None:
@@ -240,7 +245,7 @@ class Link:
             # Half a frame may have gone: nothing more can follow it.
             self.cut()
             raise LinkLost(reason="the gateway stopped reading") from None
-        except (ConnectionClosed, LocalProtocolError):
+        except _NONSENSE:
             raise self._lost() from None
 
     async def receive(self) -> dict[str, Any]:
@@ -271,7 +276,7 @@ class Link:
         except trio.TooSlowError:
             self.cut()
             raise LinkLost(reason="the gateway went silent") from None
-        except (ConnectionClosed, LocalProtocolError):
+        except _NONSENSE:
             raise self._lost() from None
 
     def cut(self, *, reset: bool = False) -> None:
@@ -350,18 +355,29 @@ async def _talk(
     wire: Wire,
     session: Callable[[Link], Awaitable[None]],
 ) -> End:
+    reading = trio.CancelScope()
+
+    async def read(*, task_status: trio.TaskStatus[WebSocketConnection]) -> None:
+        with reading:
+            async with trio.open_nursery() as nursery:
+                websocket = await open_websocket(
+                    nursery,
+                    wire,  # type: ignore[arg-type]  # it asks for no more than a Stream
+                    address.netloc,
+                    target,
+                    extra_headers=address.headers(),
+                    max_message_size=MAX_FRAME_BYTES,
+                    message_queue_size=QUEUE_FRAMES,
+                )
+                wire.upgraded = True
+                # A cancelled session still says goodbye, and only a reader hears the answer.
+                # From here on the session's end, below, is what ends the reading.
+                reading.shield = True
+                task_status.started(websocket)
+
     try:
         async with trio.open_nursery() as nursery:
-            websocket = await open_websocket(
-                nursery,
-                wire,  # type: ignore[arg-type]  # it asks for no more than a Stream
-                address.netloc,
-                target,
-                extra_headers=address.headers(),
-                max_message_size=MAX_FRAME_BYTES,
-                message_queue_size=QUEUE_FRAMES,
-            )
-            wire.upgraded = True
+            websocket = await nursery.start(read)
             link = Link(websocket, wire)
             try:
                 await session(link)
@@ -369,7 +385,7 @@ async def _talk(
                 if not link.is_cut:
                     with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
                         await websocket.aclose()
-                nursery.cancel_scope.cancel()
+                reading.cancel()
         return End(code=1000)
     except BaseExceptionGroup as group:
         return _end_of(group)
@@ -379,9 +395,7 @@ async def _talk(
 
 def _end_of(group: BaseExceptionGroup[BaseException]) -> End:
     """The one word for a group of failures; what isn't the network's doing goes on its way."""
-    network, other = group.split(
-        (LinkLost, ConnectionRejected, ConnectionClosed, LocalProtocolError)
-    )
+    network, other = group.split((LinkLost, ConnectionRejected, *_NONSENSE))
     if other is not None:
         raise other
     first: BaseException | None = network

@@ -5,10 +5,9 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from phonegate.handset import faults
 from phonegate.handset.chassis import Chassis
 from phonegate.handset.conversation import Conversation
-from phonegate.handset.faults import Fate
+from phonegate.handset.faults import CrashPoint, Fate
 from phonegate.handset.ledger import Delivered, Handed, Result, Taken
 from phonegate.handset.link import LinkLost
 from phonegate.handset.radio import Transmission, segments
@@ -78,7 +77,7 @@ class Transmitter:
 
     async def _serve(self, job: _Job) -> None:
         taken = job.taken
-        fate = faults.draw_fate(self._chassis.plan, self._chassis.rng, resumed=job.resumed)
+        fate = self._chassis.dice.fate(resumed=job.resumed)
         if fate.delay_s:
             await trio.sleep(fate.delay_s)
         if self._ledger.result(taken.id) is not None:
@@ -100,7 +99,7 @@ class Transmitter:
             self._follow(taken, result)
         await self._report(result, fate, times=2 if job.repeat else 1)
 
-    async def _crash_at(self, point: faults.CrashPoint, fate: Fate) -> None:
+    async def _crash_at(self, point: CrashPoint, fate: Fate) -> None:
         if fate.crash == point:
             self._die()
             await trio.lowlevel.checkpoint_if_cancelled()
