@@ -106,6 +106,9 @@ class Lanes:
         Raises:
             Refused: The head won't do, or took too long.
         """
+        if self._draining:  # accepted just before the listener closed
+            await trio.aclose_forcefully(arrival.stream)
+            return False
         # Broken: the client is gone, or what it spoke was no TLS. Nobody is there to tell.
         gone = suppress(trio.BrokenResourceError)
         with self._wait_at_most(self._settings.head_timeout_s) as waiting, gone:

@@ -79,18 +79,26 @@ class Connection(trio.abc.HalfCloseableStream):
 class Replay(trio.abc.Stream):
     """A stream whose first bytes were already read: it gives them again, then goes on.
 
+    What followed the head is given only once something was sent, that is, the head answered.
+    A client should not send before that, but trio-websocket puts a frame that comes between
+    handshake and answer aside until the next one comes.
+
     Args:
         stream: The stream they came from; closing this one closes it.
-        *read: What to give first, one piece to a `receive_some` (no longer than asked for).
+        head: What to give first.
+        rest: What came after it.
     """
 
-    def __init__(self, stream: trio.abc.Stream, *read: bytes) -> None:
+    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes = b"") -> None:
         self._stream = stream
-        self._pieces = [piece for piece in reversed(read) if piece]
+        self._head = head
+        self._rest = rest
+        self._answered = trio.Event()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`."""
         await self._stream.send_all(data)
+        self._answered.set()
 
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
@@ -98,18 +106,25 @@ class Replay(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """See `trio.abc.ReceiveStream`."""
-        if not self._pieces:
-            return await self._stream.receive_some(max_bytes)
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
-        await trio.lowlevel.checkpoint()
-        piece = self._pieces.pop()
-        if max_bytes is not None and len(piece) > max_bytes:
-            self._pieces.append(piece[max_bytes:])
-            piece = piece[:max_bytes]
-        return piece
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            piece, self._head = _cut(self._head, max_bytes)
+            return piece
+        await self._answered.wait()
+        if self._rest:
+            piece, self._rest = _cut(self._rest, max_bytes)
+            return piece
+        return await self._stream.receive_some(max_bytes)
 
     async def aclose(self) -> None:
         """See `trio.abc.AsyncResource`."""
-        self._pieces.clear()
+        self._head = self._rest = b""
+        self._answered.set()
         await self._stream.aclose()
+
+
+def _cut(data: bytes, max_bytes: int | None) -> tuple[bytes, bytes]:
+    at = len(data) if max_bytes is None else max_bytes
+    return data[:at], data[at:]

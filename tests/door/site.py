@@ -101,6 +101,23 @@ class App:
             await answer(send, 200, b"done")
             nursery.cancel_scope.cancel()
 
+    async def _flood(self, scope: Any, receive: Any, send: Any) -> None:
+        """Sends without end; like Quart, it is cancelled when the client goes."""
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                self.disconnected.set()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(listen)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            self.held.set()
+            while True:
+                body = b"x" * 100_000
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
     async def _stuck(self, scope: Any, receive: Any, send: Any) -> None:
         self.held.set()
         try:

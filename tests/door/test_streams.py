@@ -7,25 +7,53 @@ from phonegate.door.streams import Replay
 
 async def test_what_was_read_comes_again_then_what_follows() -> None:
     near, far = trio.testing.memory_stream_pair()
-    replay = Replay(near, b"head", b"", b"rest")
+    replay = Replay(near, b"head", b"rest")
     await far.send_all(b"more")
-    assert await replay.receive_some(100) == b"head"
+    assert await replay.receive_some(3) == b"hea"
+    assert await replay.receive_some(100) == b"d"
+    await replay.send_all(b"answer")
+    assert await far.receive_some() == b"answer"
     assert await replay.receive_some(3) == b"res"
     assert await replay.receive_some() == b"t"
     assert await replay.receive_some() == b"more"
-    await replay.send_all(b"answer")
-    assert await far.receive_some() == b"answer"
     with pytest.raises(ValueError, match="max_bytes"):
-        await Replay(near, b"head").receive_some(0)
+        await replay.receive_some(0)
 
 
-async def test_nothing_comes_again_after_the_close() -> None:
+async def test_what_followed_waits_for_the_answer() -> None:
+    near, _ = trio.testing.memory_stream_pair()
+    replay = Replay(near, b"head", b"rest")
+    assert await replay.receive_some() == b"head"
+    got: list[object] = []
+
+    async def receive() -> None:
+        got.append(await replay.receive_some())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        assert got == []
+        await replay.send_all(b"answer")
+    assert got == [b"rest"]
+
+
+async def test_closing_wakes_who_waits_and_nothing_comes_again() -> None:
     near, far = trio.testing.memory_stream_pair()
-    replay = Replay(near, b"head")
-    await replay.aclose()
+    replay = Replay(near, b"head", b"rest")
+    assert await replay.receive_some() == b"head"
+
+    async def receive() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await replay.receive_some()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        await replay.aclose()
+    unread = Replay(far, b"head")
+    await unread.aclose()
     with pytest.raises(trio.ClosedResourceError):
-        await replay.receive_some()
-    assert await far.receive_some() == b""
+        await unread.receive_some()
 
 
 async def test_a_deadline_of_the_caller_holds() -> None:
