@@ -41,7 +41,7 @@ def body(chance: random.Random, number: int) -> str:
 
 def fill(tx: Tables, *, org: int, start: int, count: int, chance: random.Random) -> None:
     for number in range(start, start + count):
-        address = f"+1555{number % 5_000:07d}"
+        address = f"+1555{number % 40:07d}"
         if number % 2:
             tx.messages.insert_inbound(
                 NewInbound(
@@ -101,12 +101,13 @@ def queries(rows: int) -> dict[str, Callable[[], PageQuery]]:
         "before_id": lambda: PageQuery(limit=PAGE, before_id=middle),
         "direction=in": lambda: PageQuery(limit=PAGE, direction="in"),
         "status=queued": lambda: PageQuery(limit=5, status="queued"),
-        "address": lambda: PageQuery(limit=PAGE, address="+15550000001"),
+        "address": lambda: PageQuery(limit=10, address="+15550000001"),
         "sim=number": lambda: PageQuery(limit=PAGE, sim="+15550001111"),
         "sim=slot": lambda: PageQuery(limit=PAGE, sim="1"),
         "direction+sim": lambda: PageQuery(limit=PAGE, direction="out", sim="+15550001111"),
         "q=needle": lambda: PageQuery(limit=10, search="needle"),
         "q=alarm code": lambda: PageQuery(limit=10, search="alarm code"),
+        "q=cod*": lambda: PageQuery(limit=10, search="cod*"),
     }
 
 

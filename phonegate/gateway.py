@@ -101,7 +101,9 @@ async def serve(
     try:
         async with trio.open_nursery() as store:
             await store.start(database.run_writer)
-            await _Gateway.assemble(settings, database).serve(trio.Event() if stop is None else stop, task_status)
+            await _Gateway.assemble(settings, database).serve(
+                trio.Event() if stop is None else stop, task_status
+            )
             database.stop_writing()
     finally:
         database.close()

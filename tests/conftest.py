@@ -1,12 +1,23 @@
 """Fixtures that more than one folder needs."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 
 from phonegate.store.database import Database
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_imported() -> Iterator[None]:
+    """Undoes what a command that a test ran in this process did to the loggers."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture

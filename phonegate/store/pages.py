@@ -86,7 +86,7 @@ class Pages:
             rows.reverse()
         return rows
 
-    def _newest_first(self, org: int, query: PageQuery, asked: Any) -> Iterator[Message]:
+    def _newest_first(self, org: int, query: PageQuery, asked: search.Terms) -> Iterator[Message]:
         left = query.limit
         upto = self.indexed()
         for found in reversed(self._tail(org, query, asked, upto)):
@@ -109,7 +109,7 @@ class Pages:
                 yield found
             before = first
 
-    def _oldest_first(self, org: int, query: PageQuery, asked: Any) -> Iterator[Message]:
+    def _oldest_first(self, org: int, query: PageQuery, asked: search.Terms) -> Iterator[Message]:
         left = query.limit
         upto = self.indexed()
         since = max(query.since_id or 0, 0)
@@ -135,14 +135,14 @@ class Pages:
             left -= 1
             yield found
 
-    def _tail(self, org: int, query: PageQuery, asked: Any, upto: int) -> list[Message]:
+    def _tail(self, org: int, query: PageQuery, asked: search.Terms, upto: int) -> list[Message]:
         """The matches among the few messages that the index lacks yet."""
         since = upto if query.since_id is None else max(upto, query.since_id)
         rows = self._rows(org, attrs.evolve(query, since_id=since, limit=_TAIL))
         return [found for found in map(message, rows) if search.matches(found.body, asked)]
 
     def _matching(
-        self, org: int, query: PageQuery, asked: Any, number: int, *, newest: bool
+        self, org: int, query: PageQuery, asked: search.Terms, number: int, *, newest: bool
     ) -> list[Message]:
         """The matches in a range of ids within one bucket."""
         found = shape(query)
@@ -151,7 +151,7 @@ class Pages:
         few: list[Any] | None = None
         if query.address is not None or query.status is not None or query.sim is not None:
             few = self._rows(org, attrs.evolve(query, limit=_FEW + 1))
-        elif asked[0]:
+        elif asked[0] and asked[1] is not None:
             few = self._having(org, attrs.evolve(query, limit=_FEW + 1), number, asked[0], None)
         if few is not None and len(few) <= _FEW:
             # Where few messages pass the other filters or have the whole words, those are

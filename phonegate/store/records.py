@@ -175,7 +175,7 @@ class PageQuery:
     sim: str | None = None
     """A SIM's number, or a slot index as digits."""
     search: str | None = None
-    """Words that the body must hold, all of them; the last one as a prefix."""
+    """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
 
 
 @attrs.frozen(kw_only=True)

@@ -70,19 +70,29 @@ def words(text: str) -> list[str]:
     return [word[:MAX_WORD] for word in folded.translate(_FOLD).split()]
 
 
-def terms(text: str) -> tuple[tuple[str, ...], str] | None:
-    """What a search asks for: whole words and the prefix of one more; `None` if it has no word."""
+Terms = tuple[tuple[str, ...], str | None]
+"""What a search asks for: whole words, and the beginning of one more."""
+
+
+def terms(text: str) -> Terms | None:
+    """What *text* asks for: its words; with a `*` at its end, the last is a beginning.
+
+    `None` if it has no word.
+    """
     wanted = words(text)[:MAX_TERMS]
     if not wanted:
         return None
-    return tuple(dict.fromkeys(wanted[:-1])), wanted[-1]
+    prefix = wanted.pop() if text.rstrip().endswith("*") else None
+    return tuple(dict.fromkeys(wanted)), prefix
 
 
-def matches(body: str, asked: tuple[tuple[str, ...], str]) -> bool:
+def matches(body: str, asked: Terms) -> bool:
     """Whether a body has every word asked for. The index gives the same answer, faster."""
     whole, prefix = asked
     present = set(words(body))
-    return present.issuperset(whole) and any(word.startswith(prefix) for word in present)
+    return present.issuperset(whole) and (
+        prefix is None or any(word.startswith(prefix) for word in present)
+    )
 
 
 def bucket(message: int) -> int:

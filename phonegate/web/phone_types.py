@@ -180,7 +180,7 @@ class MessagesQuery:
         "Only those from or to this number or name.", default=None, private=True
     )
     q: Annotated[str, Text(1, 200)] | None = field(
-        "Only those whose text has all these words; the last may be the beginning of one.",
+        "Only those whose text has all these words; a * at the end makes the last a beginning.",
         default=None,
         private=True,
     )

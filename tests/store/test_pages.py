@@ -19,11 +19,11 @@ SLOTS = (None, 0, 1)
 STATUSES = ("queued", "sending", "sent", "delivered", "failed", "uncertain")
 BODIES = ("hello world", "Your code: 1234", "Héllo wörld code", "", "code", "hell of a code 12")
 SEARCHES = (
-    "hel",
+    "hel*",
     "HELLO",
     "wor hello",
-    "code 12",
-    "c",
+    "code 1*",
+    "c*",
     "nothing",
     "!",
     'code" OR *',
@@ -266,7 +266,7 @@ def test_a_body_is_found_by_each_of_its_words(text: str) -> None:
     tables.messages.insert(outbound(org, body))
     tables.messages.index(10)
     for word in search.words(body):
-        for asked in (word, word[:1], word.upper()):
+        for asked in (word, word[:1] + "*", word.upper()):
             terms = search.terms(asked)
             if terms is not None and search.matches(body, terms):
                 assert tables.messages.page(org, PageQuery(search=asked)), (body, asked)

@@ -51,8 +51,11 @@ def test_form_of_accents_does_not_count(text: str) -> None:
     )
 
 
-def test_terms_keep_the_last_word_as_a_prefix() -> None:
-    assert search.terms("Your code is") == (("your", "code"), "is")
+def test_terms_are_whole_words_unless_a_star_ends_them() -> None:
+    assert search.terms("Your code is") == (("your", "code", "is"), None)
+    assert search.terms("Your code is* ") == (("your", "code"), "is")
+    assert search.terms("co*de") == (("co", "de"), None)
+    assert search.terms("*") is None
     assert search.terms(" !? ") is None
 
 
