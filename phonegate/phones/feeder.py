@@ -6,7 +6,6 @@ serves several. A SIM is *behind* from the moment that something may wait for it
 lanes were seen empty; while it is, no new message may overtake.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from heapq import merge
 from typing import TYPE_CHECKING, Final
@@ -58,7 +57,7 @@ class Feeder:
         self._bell = trio.Event()
         self._wakes = 0
         self._behind: set[int | None] = {None}
-        self._left_open: deque[Message] = deque()
+        self._left_open: list[Message] = []
 
     def wake(self) -> None:
         """Says that messages may wait for any SIM of this phone."""
@@ -78,6 +77,11 @@ class Feeder:
     def is_behind(self, sim: Sim | None) -> bool:
         """Whether older messages may wait for this SIM."""
         return _slot(sim) in self._behind or bool(self._left_open)
+
+    def serves(self, phone: int | None, wish: str) -> bool:
+        """Whether one of this phone's lanes is that of `phone` and `wish`."""
+        lane = _Lane(phone, wish)
+        return any(lane in self._lanes_of(sim) for sim in self._sims())
 
     async def run(self) -> None:
         """Feeds until cancelled, or until the store is closed."""
@@ -128,8 +132,8 @@ class Feeder:
         """Pushes again what an earlier link left open; returns the waits of SIMs that can't."""
         session = self._session
         waits: dict[int | None, float] = {}
-        for _ in range(len(self._left_open)):
-            message = self._left_open.popleft()
+        left_open, self._left_open = self._left_open, []
+        for message in left_open:
             sim = session.sim_of(message)
             slot, segments = _slot(sim), message.segments or 1
             if slot not in waits and session.protocol.room > 0:

@@ -5,6 +5,7 @@ before it is recorded, so a phone can take the `pong` as "you have all that".
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -61,19 +62,14 @@ class Recorder:
         self.grace_over = False
         """Set where the queue had no room for that step."""
 
-    async def run(self, steps: trio.MemoryReceiveChannel[Step]) -> None:
+    async def run(self, steps: trio.MemoryReceiveChannel[tuple[Step, int]]) -> None:
         """Records until the channel is closed and empty, or the scope's deadline."""
         session = self._session
         waiting: list[Step] = []
         try:
             with self.scope:
-                async for step in steps:
-                    waiting = [step]
-                    while len(waiting) < MAX_BATCH:
-                        try:
-                            waiting.append(steps.receive_nowait())
-                        except (trio.WouldBlock, trio.EndOfChannel):
-                            break
+                async for first in steps:
+                    waiting = self._with_followers(first, steps)
                     await self._take(waiting)
                     waiting = []
                     if self.grace_over:
@@ -85,6 +81,17 @@ class Recorder:
         if waiting:
             lost = len(waiting) + steps.statistics().current_buffer_used
             _log.error("reports_lost", phone=session.phone, count=lost)
+
+    def _with_followers(
+        self, first: tuple[Step, int], steps: trio.MemoryReceiveChannel[tuple[Step, int]]
+    ) -> list[Step]:
+        batch = [first]
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while len(batch) < MAX_BATCH:
+                batch.append(steps.receive_nowait())
+        for _, size in batch:
+            self._session.taken(size)
+        return [step for step, _ in batch]
 
     async def _take(self, steps: Sequence[Step]) -> None:
         reports: list[Report] = []

@@ -42,6 +42,10 @@ from phonegate.store.records import Message, Sim
 STEPS: Final = 64
 """Steps that wait for the recorder before the phone is not read from."""
 
+STEPS_BYTES: Final = 262_144
+"""Bytes of frames that wait for the recorder, likewise: four of the largest, so that many phones
+which send large frames and read no answers don't fill the memory."""
+
 ANSWERS: Final = 64
 """Room in the outbox beside a full window of pushes: for answers, errors and pings."""
 
@@ -122,7 +126,9 @@ class Session:
         self._to_phone, self._outbox = trio.open_memory_channel[str | None](
             delivery.window + ANSWERS
         )
-        self._to_recorder, self._steps = trio.open_memory_channel[Step](STEPS)
+        self._to_recorder, self._steps = trio.open_memory_channel[tuple[Step, int]](STEPS)
+        self._waiting_bytes = 0
+        self._lighter = trio.Event()
         self._bell = trio.Event()
         self._farewell: Close | None = None
         self._over = False
@@ -191,6 +197,10 @@ class Session:
             return None
         return Sim(slot=message.sim_slot, number=message.sim)
 
+    def serves(self, phone: int | None, wish: str) -> bool:
+        """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
+        return self.feeder.serves(phone, wish)
+
     def wake(self) -> None:
         """Looks for queued messages."""
         self.feeder.wake()
@@ -258,6 +268,11 @@ class Session:
                 after_s=round(trio.current_time() - began, 1),
             )
 
+    def taken(self, size: int) -> None:
+        """Says that the recorder took a step that came in a frame of this size."""
+        self._waiting_bytes -= size
+        self._lighter.set()
+
     async def say(self, frame: GatewayFrame) -> None:
         """Sends a frame when the outbox has room; a link that is ending swallows it."""
         if self._parting:
@@ -313,7 +328,7 @@ class Session:
                 data = await self._socket.receive()
                 room = self.protocol.room
                 for effect in self.protocol.receive(data):
-                    await self._do(effect)
+                    await self._do(effect, len(data))
                 if room == 0 and self.protocol.room > 0:
                     self.feeder.make_room()
         except (LinkLost, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -332,13 +347,17 @@ class Session:
             self._outbox.close()
             self._written_all.set()
 
-    async def _do(self, effect: Effect) -> None:
+    async def _do(self, effect: Effect, size: int) -> None:
         match effect:
             case Send(frame):
                 await self.say(frame)
             case Record(step):
                 self._stalled = True
-                await self._to_recorder.send(step)
+                while self._waiting_bytes > STEPS_BYTES:
+                    self._lighter = trio.Event()
+                    await self._lighter.wait()
+                self._waiting_bytes += size
+                await self._to_recorder.send((step, size))
                 self._stalled = False
             case _:
                 self._do_now(effect)
@@ -357,7 +376,7 @@ class Session:
                 self._send_now(PING)
             case Record(GraceOver()):
                 try:
-                    self._to_recorder.send_nowait(GraceOver())
+                    self._to_recorder.send_nowait((GraceOver(), 0))
                 except trio.WouldBlock:
                     self._recorder.grace_over = True
             case Close(code, reason):

@@ -54,6 +54,9 @@ class Station(Protocol):
     def bucket(self, sim: Sim | None) -> Hashable:
         """The key of the pacing bucket of a SIM of this phone."""
 
+    def serves(self, phone: int | None, wish: str) -> bool:
+        """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
+
     def wake(self) -> None:
         """Looks for queued messages."""
 
@@ -126,10 +129,15 @@ class Switchboard:
         station = self._by_phone.get(phone)
         return (self._rate if station is None else station.rate).segments_per_minute
 
-    def wake(self, org: int) -> None:
-        """Says that queued messages of the org may be able to leave."""
+    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
+        """Says that queued messages of the org may be able to leave.
+
+        `lanes` are the `phone` and `wish` of those messages, where they are known: in an org of
+        many phones only those that serve one of them then look.
+        """
         for station in self._by_org.get(org, ()):
-            station.wake()
+            if lanes is None or any(station.serves(*lane) for lane in lanes):
+                station.wake()
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds; False when it is away or can't."""

@@ -122,7 +122,7 @@ class PhoneSocket:
 
     def __init__(self, websocket: WebSocketConnection, line: _Line, max_frame_bytes: int) -> None:
         self._websocket = websocket
-        # The one thing taken from the library's inside: the protocol object that makes frames.
+        # The one thing used of the library's inside: the protocol object that makes frames.
         self._frames: Any = websocket._wsproto  # noqa: SLF001
         self._line = line
         self._max_frame_bytes = max_frame_bytes

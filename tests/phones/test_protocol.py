@@ -488,6 +488,6 @@ class SeedLinks(Links):
 
 
 TestLinks = Links.TestCase
-TestLinks.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestSeedLinks = SeedLinks.TestCase
-TestSeedLinks.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSeedLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

@@ -113,10 +113,10 @@ async def test_a_silent_phone_is_found_dead(start: Start) -> None:
 
 
 async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
-    phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.5)
+    phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.3)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site) as stream:
-        for _ in range(5):
+        for _ in range(3):
             received = b""
             with trio.fail_after(DEADLINE_S):
                 while len(received) < 6:

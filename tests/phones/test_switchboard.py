@@ -1,0 +1,226 @@
+"""The switchboard by itself, with stations that only note what they are told."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from phonegate.domain.dispatch import Dispatcher, OnlinePhone
+from phonegate.domain.pacing import Rate
+from phonegate.phones.switchboard import REPLACED, Station, Switchboard
+from phonegate.settings import PacingSettings, Settings
+from phonegate.store.records import Message, Org, Sim
+
+from .test_protocol import message
+
+
+@attrs.define(eq=False)
+class Fake:
+    """A station of no socket."""
+
+    online: OnlinePhone
+    org: int = 1
+    rate: Rate = attrs.field(factory=lambda: Rate(0))
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    room: int = 1
+    told: list[Any] = attrs.field(factory=list)
+
+    def has_room(self, sim: Sim | None) -> bool:
+        return self.room > 0
+
+    def reserve(self) -> bool:
+        self.room -= 1
+        return True
+
+    def release(self) -> None:
+        self.room += 1
+
+    def push(self, message: Message) -> None:
+        self.told.append(message.id)
+
+    def bucket(self, sim: Sim | None) -> Hashable:
+        return self.online.phone
+
+    def serves(self, phone: int | None, wish: str) -> bool:
+        return phone in {None, self.online.phone} and wish in {s.number for s in self.online.sims}
+
+    def wake(self) -> None:
+        self.told.append("wake")
+
+    def ask_cancel(self, message: int) -> bool:
+        return True
+
+    def give_up(self, message: int) -> None:
+        self.told.append(("gave up", message))
+
+    def close(self, code: int, reason: str) -> None:
+        self.told.append(code)
+
+    def drop(self) -> None:
+        self.told.append("drop")
+        self.ended.set()
+
+
+def fake(phone: int, *numbers: str, **changes: Any) -> Fake:
+    sims = tuple(Sim(slot=slot, number=number) for slot, number in enumerate(numbers))
+    return Fake(OnlinePhone(phone=phone, device_id=None, name=None, sims=sims), **changes)
+
+
+@pytest.fixture
+def board() -> Switchboard:
+    return Switchboard(
+        Settings(pacing=PacingSettings(segments_per_minute=24)), now_ms=lambda: 1_700_000_000_000
+    )
+
+
+async def test_it_is_a_dispatcher(board: Switchboard) -> None:
+    dispatcher: Dispatcher = board
+    station: Station = fake(1)
+    assert dispatcher.online(1) == ()
+    assert not dispatcher.reserve(1, None, 1)
+    assert not dispatcher.ask_cancel(1, 5)
+    dispatcher.release(1, None, 1)
+    dispatcher.push(1, message(5))
+    dispatcher.given_up(1, 1, 5)
+    dispatcher.wake(1)
+    board.join(station)
+    assert dispatcher.online(1) == (station.online,)
+    assert dispatcher.ask_cancel(1, 5)
+
+
+async def test_order_is_that_of_connection(board: Switchboard) -> None:
+    stations = [fake(phone) for phone in (3, 1, 2)]
+    for station in stations:
+        board.join(station)
+    assert [phone.phone for phone in board.online(1)] == [3, 1, 2]
+    assert board.is_first(stations[0])
+    board.leave(stations[0])
+    assert stations[1].told == ["wake"]
+    assert stations[2].told == []
+    assert board.is_first(stations[1])
+    assert [phone.phone for phone in board.online(1)] == [1, 2]
+    board.leave(stations[0])
+    assert sorted(board.online_phones()) == [1, 2]
+
+
+async def test_room_and_pacing_are_taken_together_and_given_back(board: Switchboard) -> None:
+    station = fake(1, room=100, rate=Rate(24))
+    board.join(station)
+    assert [board.reserve(1, None, 2) for _ in range(4)] == [True] * 3 + [False]
+    assert station.room == 97
+    board.release(1, None, 2)
+    assert station.room == 98
+    assert board.reserve(1, None, 2)
+    station.room = 0
+    assert not board.reserve(1, None, 1)
+
+
+async def test_the_same_phone_replaces_itself(board: Switchboard) -> None:
+    old, new = fake(1), fake(1)
+    board.join(old)
+    board.join(new)
+    assert old.told == [REPLACED]
+    assert board.online(1) == (new.online,)
+    board.push(1, message(5))
+    assert new.told == ["wake", 5]
+    # What the old one had to say is awaited.
+    with trio.move_on_after(0) as scope:
+        await board.predecessors_ended(new)
+    assert scope.cancelled_caught
+    old.ended.set()
+    await board.predecessors_ended(new)
+    board.done(old)
+    board.leave(old)
+    assert board.at(1) is new
+
+
+async def test_only_older_holders_of_a_number_are_replaced(board: Switchboard) -> None:
+    older, self_, newer = fake(1, "+1555"), fake(2, "+1555"), fake(3, "+1555")
+    for station in (older, self_, newer):
+        board.join(station)
+    board.replace(self_, ["+1555"])
+    assert REPLACED in older.told
+    assert newer.told == []
+    assert [phone.phone for phone in board.online(1)] == [2, 3]
+
+
+async def test_rename_and_swap_keep_the_order(board: Switchboard) -> None:
+    one, two = fake(1), fake(2)
+    board.join(one)
+    board.join(two)
+    board.rename(one, attrs.evolve(one.online, phone=7))
+    assert [phone.phone for phone in board.online(1)] == [7, 2]
+    board.swap(one, two)
+    assert [phone.phone for phone in board.online(1)] == [2, 7]
+    assert (board.at(2), board.at(7)) == (one, two)
+    assert one.told == two.told == []
+    board.rename(one, attrs.evolve(one.online, phone=7))
+    assert two.told == [REPLACED]
+
+
+async def test_claims(board: Switchboard) -> None:
+    me, you = object(), object()
+    assert board.claim(1, me)
+    assert board.claim(1, me)
+    assert not board.claim(1, you)
+    board.unclaim(me)
+    assert board.claim(1, you)
+    station = fake(1)
+    board.join(station)
+    assert not board.claim(1, you)
+    board.leave(station)
+    assert board.claim(1, me)
+
+
+async def test_wake_reaches_those_who_serve(board: Switchboard) -> None:
+    one, two, other = fake(1, "+1555"), fake(2, "+1666"), fake(3, "+1555", org=2)
+    for station in (one, two, other):
+        board.join(station)
+    board.wake(1, [(None, "+1666"), (2, "+1555")])
+    assert (one.told, two.told, other.told) == ([], ["wake"], [])
+    board.wake(1, [(None, "+1555"), (1, "+1666")])
+    assert (one.told, two.told, other.told) == (["wake"], ["wake"], [])
+    board.wake(1)
+    assert (one.told, two.told, other.told) == (["wake"] * 2, ["wake"] * 2, [])
+
+
+async def test_rates(board: Switchboard) -> None:
+    org = Org(id=1, name="o", secret_hash="", created_at=0)
+    assert board.rate_of(org) == Rate(24)
+    assert board.rate_of(attrs.evolve(org, segments_per_minute=5)) == Rate(5)
+    board.join(fake(1, rate=Rate(5)))
+    assert (board.pace(1, None), board.pace(2, None)) == (5, 24)
+
+
+async def test_close_all_reaches_all_and_drops_the_slow(board: Switchboard) -> None:
+    quick, slow, late = fake(1), fake(2), fake(3)
+    board.join(quick)
+    board.join(slow)
+    async with trio.open_nursery() as nursery:
+
+        async def end(station: Fake) -> None:
+            await station.ended.wait()
+            board.done(station)
+
+        for station in (quick, slow, late):
+            nursery.start_soon(end, station)
+        quick.ended.set()
+        late.ended.set()
+        await board.close_all(1012, "restart", goodbye_s=0.02)
+        assert quick.told == [1012]
+        assert slow.told[-2:] == [1012, "drop"]
+        board.join(late)
+        assert late.told == [1012]
+    assert board.online(1) == ()
+
+
+async def test_drop_org_is_for_one_org(board: Switchboard) -> None:
+    mine, others = fake(1), fake(2, org=2)
+    board.join(mine)
+    board.join(others)
+    board.drop_org(1)
+    assert mine.told == [1008]
+    assert others.told == []
+    assert board.online(1) == ()
