@@ -218,7 +218,7 @@ class Conversation:
             await self.tell(result)
 
     def _hear_pong(self) -> None:
-        # The gateway reads a phone's frames in turn: its pong says that it read those before.
+        # The gateway answers a ping when all that came before it is written down.
         if self._asked is not None:
             self._confirm(self._asked)
             self._asked = None
