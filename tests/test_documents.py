@@ -1,0 +1,140 @@
+"""What the documents print works: the README's quickstart, the frames of docs/phone-link.md."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import connect
+
+from phonegate.cli import group
+from phonegate.phones.grammar import parse
+from tests.process import GatewayProcess
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+LINK = (ROOT / "docs" / "phone-link.md").read_text()
+SECRET = "my-secret-key-123"
+
+
+def blocks(text: str, section: str, language: str) -> list[str]:
+    """The code blocks of one section of a document."""
+    (body,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", body, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path / "phonegate.db") as process:
+        yield process
+
+
+def run_curls(block: str, gateway: GatewayProcess) -> list[Any]:
+    """Runs the commands of a block one by one; their answers."""
+    local = block.replace("http://localhost:8080", gateway.url)
+    commands = re.findall(r"^curl.*?(?=^#)", local, re.MULTILINE | re.DOTALL)
+    done = [
+        subprocess.run(
+            ["bash", "-c", command.replace("curl", "curl -sS --max-time 30", 1)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for command in commands
+    ]
+    return [json.loads(each.stdout) for each in done]
+
+
+def test_the_quickstart_works_as_printed(gateway: GatewayProcess) -> None:
+    serve, push, phone, send = blocks(README, "Quickstart", "sh")
+    assert serve.strip().endswith("phonegate serve")
+    pushed, read = run_curls(push, gateway)
+    assert pushed == {"ok": True, "org_id": "myorg", "stored": 1}
+    assert read["messages"][0]["body"] == "hello"
+    command = phone.replace(".venv/bin/phonegate", f"{sys.executable} -m phonegate")
+    command = command.strip() + f" --url {gateway.url}"
+    # Its own phone, and a look at when it is there.
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec env {command}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        while not run_curls(f"curl {gateway.url}/sims/myorg/{SECRET}\n#", gateway)[0]["live_sims"]:
+            assert process.poll() is None
+        sent, _ = run_curls(send, gateway)
+        assert sent["device_online"] is True
+        (result,) = sent["results"]
+        look = f"curl '{gateway.url}/messages/myorg/{SECRET}?since_id=1'\n#"
+        seen: dict[int, str] = {}
+        # The simulated phone confirms, and its recipient replies.
+        while seen.get(result["id"]) != "sent" or len(seen) < 2:
+            seen = {m["id"]: m["status"] for m in run_curls(look, gateway)[0]["messages"]}
+            assert process.poll() is None
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_readmes_phone_is_greeted(gateway: GatewayProcess) -> None:
+    (program,) = blocks(README, "Connect a phone", "python")
+    local = program.replace("localhost:8080", f"127.0.0.1:{gateway.port}")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", local],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["type"] == "connected"
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^phonegate [a-z]+ [^#\n.]*$", README, re.MULTILINE)
+)
+def test_every_command_of_the_readme_exists(command: str) -> None:
+    words = [word for word in command.split()[1:] if not word.startswith(('"', "+", "/"))]
+    options = {word for word in words if word.startswith("--")}
+    commands = [word for word in words[:2] if not word.startswith("--")]
+    while commands:
+        shown = CliRunner().invoke(group, [*commands, "--help"])
+        if shown.exit_code == 0:
+            break
+        commands.pop()
+    assert commands, command
+    assert options <= set(re.findall(r"--[a-z-]+", shown.output)), command
+
+
+def frames(direction: str) -> list[str]:
+    rows = re.findall(rf"^\| {direction} \| (.*)$", LINK, re.MULTILINE)
+    found = [text for row in rows for text in re.findall(r"`(\{.*?\})`", row)]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("text", frames("phone → gateway"))
+def test_every_printed_frame_of_a_phone_is_understood(text: str) -> None:
+    parse(text.replace('"…"', '"x"'))
+
+
+def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayProcess) -> None:
+    printed = {
+        json.loads(text)["type"]: set(json.loads(text)) for text in frames("gateway → phone")
+    }
+    url = f"ws://127.0.0.1:{gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
+    with connect(url) as link:
+        assert printed["connected"] == set(json.loads(link.recv()))
+        for text in frames("phone → gateway"):
+            if '"hello"' in text or '"inbound"' in text:
+                link.send(text.replace('"…"', '"x"'))
+        link.send('{"type":"sims","sims":[{"slot":"x"}]}')
+        seen = {}
+        while not {"error", "inbound_ack"} <= set(seen):
+            frame = json.loads(link.recv())
+            seen[frame["type"]] = set(frame)
+        assert printed["error"] == seen["error"]
+        assert printed["inbound_ack"] <= seen["inbound_ack"]
