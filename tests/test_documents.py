@@ -132,7 +132,7 @@ def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayPro
             if '"hello"' in text or '"inbound"' in text:
                 link.send(text.replace('"…"', '"x"'))
         link.send('{"type":"sims","sims":[{"slot":"x"}]}')
-        seen = {}
+        seen: dict[str, set[str]] = {}
         while not {"error", "inbound_ack"} <= set(seen):
             frame = json.loads(link.recv())
             seen[frame["type"]] = set(frame)
