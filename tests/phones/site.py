@@ -71,8 +71,14 @@ class Site:
         self.port = 0
         self.serving = 0
         self.send_buffer = 0
+        self.scope = trio.CancelScope()
+        """Cancels all that is served."""
 
     async def serve(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        with self.scope:
+            await self._serve(task_status)
+
+    async def _serve(self, task_status: Any) -> None:
         async with trio.open_nursery() as nursery:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             self.port = listener.socket.getsockname()[1]

@@ -1,11 +1,15 @@
 """Sessions over real sockets and the real store."""
 
+from collections.abc import Callable
+
 import attrs
+import pytest
 import trio
 
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.store.records import Sim
+from phonegate.store.tables import Tables
 
 from .conftest import Start
 from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
@@ -455,6 +459,96 @@ async def test_nothing_stays_behind(site: Site) -> None:
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     assert is_empty(site.switchboard)
+
+
+class Gate:
+    """Holds up one write: the first after `shut`."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._shut = False
+        self.held = trio.Event()
+        self.open = trio.Event()
+        write = site.database.write
+
+        async def holding(op: Callable[[Tables], object]) -> object:
+            if self._shut:
+                self._shut = False
+                self.held.set()
+                await self.open.wait()
+            return await write(op)
+
+        monkeypatch.setattr(site.database, "write", holding)
+
+    def shut(self) -> None:
+        self._shut = True
+
+
+async def test_nothing_is_resumed_before_the_old_links_reports_are_recorded(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(site, monkeypatch)
+    async with site.phone(device_id="a") as old:
+        await old.hello("ack")
+        (result,) = (await site.send("hi")).results
+        await bodies(old, 1)
+        assert await old.settled() == []
+        gate.shut()
+        await old.say("ack", id=result.id)
+        await gate.held.wait()
+        async with site.phone(device_id="a") as new:
+            await new.hello("ack")
+            await new.say("ping")
+            with trio.move_on_after(0.2) as scope:
+                await new.get()
+            assert scope.cancelled_caught, "it answered before the old link had recorded"
+            gate.open.set()
+            assert (await new.get())["type"] == "pong"
+
+
+async def test_what_had_arrived_is_recorded_even_when_the_link_is_cancelled(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(site, monkeypatch)
+    async with site.phone(device_id="a") as phone:
+        first, second = (await site.send("a", "b")).results
+        await bodies(phone, 2)
+        assert await phone.settled() == []
+        gate.shut()
+        await phone.say("send_result", id=first.id, success=True)
+        await gate.held.wait()
+        await phone.say("send_result", id=second.id, success=True)
+        with trio.fail_after(DEADLINE_S):
+            while site.stations()[0]._waiting_bytes == 0:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+        site.scope.cancel()
+        gate.open.set()
+        await site.until_status(second.id, "sent")
+        assert (await site.message(first.id)).status == "sent"
+
+
+async def test_a_phone_that_has_not_told_its_sims_yet_is_paced_by_the_last_ones(
+    start: Start,
+) -> None:
+    site = await start(attrs.evolve(PATIENT, pacing=PacingSettings(segments_per_minute=8)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.send("a", "b")
+        await bodies(phone, 2)
+    async with site.phone(device_id="a") as phone:
+        assert (await site.send("c")).results[0].status == "queued"
+        with trio.move_on_after(0.1) as scope:
+            await phone.get()
+        assert scope.cancelled_caught, "it got more than its SIM may send"
+
+
+async def test_errors_are_told_before_the_link_is_closed_for_them(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, phones=PhoneSettings(max_nonsense=50)))
+    async with site.phone() as phone:
+        for _ in range(50):
+            await phone.say("dance")
+        for _ in range(50):
+            assert (await phone.get())["code"] == "unknown_type"
+        assert await phone.closed() == 1008
 
 
 def test_sims_are_hashable() -> None:
