@@ -55,7 +55,7 @@ class Recorder:
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._identity = Identity(session, self._keep_trying)
-        self.scope = trio.CancelScope()
+        self.scope = trio.CancelScope(shield=True)
         """Given a deadline when the session ends: what has arrived is still recorded."""
         self.held = False
         """Whether the disk refuses just now."""
