@@ -14,7 +14,7 @@ What it keeps of the guarantees:
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 import attrs
@@ -274,8 +274,3 @@ class LinkProtocol:
         self._spent.move_to_end(message_id)
         while len(self._spent) > SPENT_PER_WINDOW * self._window:
             self._spent.popitem(last=False)
-
-
-def sends(effects: Sequence[Effect]) -> list[GatewayFrame]:
-    """The frames among effects."""
-    return [effect.frame for effect in effects if isinstance(effect, Send)]

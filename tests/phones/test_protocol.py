@@ -30,7 +30,6 @@ from phonegate.phones.protocol import (
     Record,
     Send,
     Step,
-    sends,
 )
 from phonegate.store.records import Message, Phone
 
@@ -87,8 +86,12 @@ def say(protocol: LinkProtocol, kind: str, **fields: Any) -> Sequence[object]:
 
 
 def push(protocol: LinkProtocol, message_id: int) -> list[int]:
+    """Pushes with a reservation; the ids that went out."""
     assert protocol.reserve()
-    return [f.id for f in sends(protocol.push(message(message_id))) if hasattr(f, "id") and f.id]
+    sent = [
+        effect.frame for effect in protocol.push(message(message_id)) if isinstance(effect, Send)
+    ]
+    return [frame.id for frame in sent if isinstance(frame, frames.SendSms)]
 
 
 def test_the_window_frees_by_ack_result_report_and_giving_up() -> None:

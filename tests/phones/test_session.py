@@ -8,7 +8,6 @@ import trio
 
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
-from phonegate.store.records import Sim
 from phonegate.store.tables import Tables
 
 from .conftest import Start
@@ -549,8 +548,3 @@ async def test_errors_are_told_before_the_link_is_closed_for_them(start: Start) 
         for _ in range(50):
             assert (await phone.get())["code"] == "unknown_type"
         assert await phone.closed() == 1008
-
-
-def test_sims_are_hashable() -> None:
-    """The feeder keys by them."""
-    assert {Sim(slot=0): 1}[Sim(slot=0)] == 1
