@@ -88,16 +88,16 @@ class _OneRequest(h11.Connection):
 
 
 class OneRequestH11(H11Protocol):
-    """HTTP/1.1 for the one request whose head the door has already read."""
+    """HTTP/1.1 for the one request whose head the door has already read.
+
+    The canonical head names no protocol to switch to, so neither h2c nor a websocket begins here.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = _OneRequest(
             h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size
         )
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Never switches to h2c (RFC 9113 dropped it; behind proxies it smuggles requests)."""
 
     async def _send_error_response(self, status_code: int) -> None:
         """The body came wrong (a bad chunk): says so in JSON, as every error is said."""

@@ -118,6 +118,11 @@ class App:
                 body = b"x" * 100_000
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
+    async def _deaf(self, scope: Any, receive: Any, send: Any) -> None:
+        self.held.set()
+        await self.release.wait()
+        await answer(send, 200, b"done")
+
     async def _stuck(self, scope: Any, receive: Any, send: Any) -> None:
         self.held.set()
         try:

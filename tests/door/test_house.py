@@ -10,12 +10,14 @@ import httpx
 import pytest
 import trio
 import trio.testing
+from hypercorn.events import RawData
 from quart import request
 from quart_trio import QuartTrio
 from structlog.testing import capture_logs
 
 from phonegate.door import AppUnusable, Door
 from phonegate.door import house as house_module
+from phonegate.door.calls import SocketPeer
 from phonegate.settings import HttpSettings, TlsSettings
 
 from .conftest import OpenDoor
@@ -108,15 +110,15 @@ class TestRequests:
         assert (answer.status, answer.json["code"]) == (413, "too_large")
         await level.regained()
 
-    async def test_a_late_body_in_many_pieces_holds_up_nothing(self, open_door: OpenDoor) -> None:
+    async def test_a_body_that_nobody_reads_holds_up_nothing(self, open_door: OpenDoor) -> None:
         site = await open_door()
         level = Level.now()
         async with await site.connect() as stream:
-            await stream.send_all(post("/hold", b"x" * 40)[:-40])
+            await stream.send_all(post("/deaf", b"x" * 40)[:-40])
             await site.app.held.wait()
-            for _ in range(39):
+            for _ in range(39):  # pieces, far more than wait for an application to read them
                 await stream.send_all(b"x")
-                await trio.lowlevel.checkpoint()
+                await trio.testing.wait_all_tasks_blocked(0.001)
             site.app.release.set()
             with trio.fail_after(5):
                 assert Answer.read(await read_all(stream)).body == b"done"
@@ -347,17 +349,17 @@ class TestHttp2:
         async with client.stream:
             number = await client.ask(b"/early", method=b"POST")
             await client.wait(h2.events.StreamEnded, number)
-            for _ in range(20):  # more than the connection's window of 65,535 bytes
-                with trio.fail_after(5):
-                    while client.machine.local_flow_control_window(number) < 10_000:
-                        await client.wait(h2.events.WindowUpdated, 0)
-                        client.events.clear()
-                client.machine.send_data(number, b"x" * 10_000)
+            left = 200_000  # three times the window that a connection begins with
+            while left:
+                room = client.machine.local_flow_control_window(number)
+                if not room:
+                    client.events.clear()
+                    await client.wait(h2.events.WindowUpdated)
+                    continue
+                size = min(room, left, 16_384)
+                client.machine.send_data(number, b"x" * size)
                 await client.flush()
-                if len(client.events) > 5:
-                    break
-                client.machine.increment_flow_control_window(1)
-                await client.flush()
+                left -= size
             number = await client.ask(b"/who")
             await client.wait(h2.events.StreamEnded, number)
 
@@ -385,6 +387,17 @@ class TestHttp2:
             number = await client.ask(b"/who")
             await until(site.app.disconnected.is_set)
             await client.wait(h2.events.StreamEnded, number)
+
+    async def test_a_client_that_leaves_with_its_window_shut_frees_the_call(
+        self, site: Site
+    ) -> None:
+        client = await Http2.connect(site)
+        # 65,535 bytes fit into the first window; the rest waits inside Hypercorn.
+        await client.wait(h2.events.DataReceived, await client.ask(b"/big?n=1000000"))
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        await trio.aclose_forcefully(client.stream)
+        with trio.fail_after(5):
+            await site.level()
 
     async def test_draining_says_goodbye_to_the_idle_and_lets_the_busy_finish(
         self, site: Site
@@ -432,3 +445,52 @@ class TestHttp2:
         await until(lambda: len(site.app.calls) == 4)
         await until(lambda: site.door.connections == 0)
         await trio.aclose_forcefully(client.stream)
+
+
+class Stuck(trio.abc.Stream):
+    """A client that reads nothing until it is let."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.let = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.let.wait()
+        self.sent += data
+
+    async def wait_send_all_might_not_block(self) -> None:
+        raise NotImplementedError
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class TestWire:
+    def wire(self, stream: trio.abc.Stream, **settings: Any) -> Any:
+        lane = house_module.House(App(), HttpSettings(**settings), ())
+        peer = SocketPeer(address="127.0.0.1", port=1, scheme="https")
+        return house_module._Wire(lane, stream, peer, deadline=float("inf"))
+
+    async def test_who_is_cancelled_in_a_send_takes_no_bytes_along(self) -> None:
+        stream = Stuck()
+        wire = self.wire(stream)
+        async with trio.open_nursery() as calls:
+            for data in (b"one ", b"two "):  # one is in the send, the other before it
+                calls.start_soon(wire.send, RawData(data))
+                await trio.testing.wait_all_tasks_blocked()
+            calls.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+            stream.let.set()
+        await wire.send(RawData(b"three"))
+        assert stream.sent == b"one two three"
+
+    async def test_a_send_has_a_deadline_of_its_own(self) -> None:
+        wire = self.wire(Stuck(), peer_timeout_s=0.05)
+        with trio.fail_after(5):
+            await wire.send(RawData(b"never read"))
+        assert wire._reading.cancel_called
