@@ -10,12 +10,16 @@ from typing import Any, Literal
 
 import attrs
 
-from phonegate.domain.states import SENDING, UNCERTAIN, Event, advance
+from phonegate.domain.routing import is_slot
+from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance
 from phonegate.store.records import Message, NewMessage
 from phonegate.store.tables import Tables
 
 CANCEL_ERROR = "cancelled"
 """The `error` of a failed result by which a phone confirms that it dropped a message."""
+
+_LATE_UNSENT = "its ttl ran out before it could be sent"
+_LATE_AWAY = "its ttl ran out while the phone that was given it was away"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,11 +41,21 @@ class Pick:
 
 
 def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
-    """Gives queued messages to a phone; those no longer queued are left out."""
-    leased = (
-        tx.messages.lease(p.id, phone=phone, sim_slot=p.sim_slot, sim=p.sim, now=now) for p in picks
-    )
-    return [message for message in leased if message is not None]
+    """Gives queued messages to a phone; those no longer queued are left out.
+
+    So are those whose time has run out and which the keeper has not come to yet: they expire
+    here, and so never stand in the way of the ones behind them.
+    """
+    leased = []
+    for pick in picks:
+        message = tx.messages.lease(
+            pick.id, phone=phone, sim_slot=pick.sim_slot, sim=pick.sim, now=now
+        )
+        if message is None:
+            _expire_if_late(tx, phone, pick.id, now)
+        else:
+            leased.append(message)
+    return leased
 
 
 def acknowledge(tx: Tables, org: int, phone: int, message_id: int, now: int) -> Message | None:
@@ -150,8 +164,7 @@ def resume(
         if message.acked_at is not None or message.id in in_flight:
             continue
         if message.expires_at is not None and message.expires_at <= now:
-            reason = "its ttl ran out while the phone that was given it was away"
-            give_up(tx, message, Event.OUT_OF_TIME, reason, now)
+            give_up(tx, message, Event.OUT_OF_TIME, _LATE_AWAY, now)
         elif not acks and policy.unacknowledged == "hold":
             give_up(tx, message, Event.LOST_TRACK, "the phone left without a result", now)
         elif not acks and message.attempts >= policy.max_attempts:
@@ -189,7 +202,7 @@ def expire(tx: Tables, now: int, limit: int) -> list[Message]:
     Those already pushed are left to `resume` and `abandon_silent`.
     """
     return [
-        give_up(tx, message, Event.OUT_OF_TIME, "its ttl ran out before it could be sent", now)
+        give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
         for message in tx.messages.expired(now, limit)
     ]
 
@@ -200,24 +213,35 @@ def abandon_silent(
     """Turns messages `uncertain` whose phone has had them too long without a result.
 
     One that was never acknowledged waits on while its phone is away, for it is pushed again
-    when the phone returns. Returns the messages that changed, at most `limit`.
+    when the phone returns; unless its ttl has run out by then. Returns the messages that
+    changed, at most `limit`.
     """
     seconds = policy.result_timeout_ms // 1000
-    reason = f"no result from the phone within {seconds} s"
-    changed: list[Message] = []
-    after: tuple[int, int] | None = None
-    while len(changed) < limit:
-        batch = tx.messages.overdue(now - policy.result_timeout_ms, limit, after=after)
-        changed += [
-            give_up(tx, message, Event.LOST_TRACK, reason, now)
-            for message in batch
-            if message.acked_at is not None or message.phone in online
-        ]
-        if len(batch) < limit:
-            break
-        last = batch[-1]
-        after = (last.acked_at or last.pushed_at or 0, last.id)
+    silent = f"no result from the phone within {seconds} s"
+    changed = []
+    for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
+        if message.acked_at is None and message.phone not in online:
+            event, reason = Event.OUT_OF_TIME, _LATE_AWAY
+        else:
+            event, reason = Event.LOST_TRACK, silent
+        changed.append(give_up(tx, message, event, reason, now))
     return changed
+
+
+def overdue(
+    tx: Tables, *, online: Collection[int], now: int, policy: Policy, limit: int
+) -> list[Message]:
+    """The messages that `abandon_silent` would give up. Only reads."""
+    return tx.messages.overdue(now - policy.result_timeout_ms, limit, online=online, now=now)
+
+
+def _expire_if_late(tx: Tables, phone: int, message_id: int, now: int) -> None:
+    holder = tx.phones.get(phone)
+    message = None if holder is None else tx.messages.find(holder.org, message_id)
+    if message is None or message.status != QUEUED or message.expires_at is None:
+        return
+    if message.expires_at <= now:
+        give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
 
 
 def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:
@@ -242,14 +266,13 @@ def _change(tx: Tables, message: Message, **columns: Any) -> Message:
 
 
 def _copy_of(message: Message, now: int) -> NewMessage:
-    by_slot = message.wish.isdigit()
     return NewMessage(
         org=message.org,
         address=message.address,
         body=message.body,
         created_at=now,
         segments=message.segments or 1,
-        phone=message.phone if by_slot else None,
+        phone=message.phone if is_slot(message.wish) else None,
         wish=message.wish,
         priority=message.priority,
         expires_at=message.expires_at,

@@ -15,6 +15,7 @@ from phonegate.domain.idempotency import KEPT_MS
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable, StoreClosed
 from phonegate.store.records import Message
+from phonegate.store.replies import PRUNE_AT_ONCE
 from phonegate.store.tables import Tables
 
 SWEEP = 500
@@ -25,6 +26,9 @@ LONGEST_SLEEP_S = 15.0
 
 SHORTEST_SLEEP_S = 0.05
 """Messages that fall due one after the other are swept together."""
+
+ABSENT_PAUSE_MS = 1_000
+"""Between two looks at messages whose phone is overdue with its results, and away."""
 
 STORAGE_PAUSE_S = 2.0
 """Wait before another try when the disk refuses."""
@@ -75,33 +79,49 @@ class Keeper:
     async def sweep(self) -> float:
         """Moves what is due; returns the seconds until something will be, bounded."""
         now = self._now_ms()
-        timeout = self._policy.result_timeout_ms
-        next_times = await self._database.read(_next_times)
-        held, expiry, pushed, oldest_reply = next_times
+        more = False
+        held, expiry, pushed, oldest_reply = await self._database.read(_next_times)
         if held is not None and held <= now:
             for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
                 self._dispatcher.wake(org)
         if expiry is not None and expiry <= now:
             self._report(await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP)))
-        if pushed is not None and pushed + timeout <= now:
-            online = frozenset(self._online_phones())
-            self._report(
-                await self._database.write(
-                    lambda tx: delivery.abandon_silent(
-                        tx, online=online, now=now, policy=self._policy, limit=SWEEP
-                    )
-                )
-            )
+        if pushed is not None and pushed + self._policy.result_timeout_ms <= now:
+            more |= await self._abandon_silent(now)
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
-            await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
+            pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
+            more |= pruned >= PRUNE_AT_ONCE
+        if any(time is not None and time <= now for time in (held, expiry)):
+            held, expiry, *_ = await self._database.read(_next_times)
         due = [time for time in (held, expiry) if time is not None]
+        if more or any(time <= now for time in due):
+            return SHORTEST_SLEEP_S
         if pushed is not None:
-            due.append(pushed + timeout)
+            time = pushed + self._policy.result_timeout_ms
+            # Overdue still is what waits for an absent phone, which may be back any moment.
+            due.append(time if time > now else now + ABSENT_PAUSE_MS)
         earliest = min(due, default=now + 60_000)
-        if earliest <= now:
-            # Either more than one sweep was due, or what is due waits for an absent phone.
-            return 1.0
         return min(max((earliest - now) / 1000, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    async def _abandon_silent(self, now: int) -> bool:
+        """Gives up what got no result in time; whether there may be more of it."""
+        online = frozenset(self._online_phones())
+        policy = self._policy
+
+        # What waits for absent phones may be so much that the look alone takes a while: the
+        # writer is asked only once there is something to write.
+        def look(tx: Tables) -> bool:
+            return bool(delivery.overdue(tx, online=online, now=now, policy=policy, limit=1))
+
+        if not await self._database.read(look):
+            return False
+        changed = await self._database.write(
+            lambda tx: delivery.abandon_silent(
+                tx, online=online, now=now, policy=policy, limit=SWEEP
+            )
+        )
+        self._report(changed)
+        return len(changed) >= SWEEP
 
     def _report(self, messages: Collection[Message]) -> None:
         for message in messages:

@@ -1,7 +1,9 @@
 """Messages: storing them, their way through the queue, and what is due when."""
 
+import json
 import sqlite3
 from collections import Counter
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
@@ -74,6 +76,7 @@ LEASE: Final = f"""
     UPDATE messages SET status = 'sending', phone = ?, sim_slot = ?, sim = ?,
         attempts = attempts + 1, pushed_at = ?, acked_at = NULL
     WHERE id = ? AND status = 'queued' AND held_until IS NULL
+        AND (expires_at IS NULL OR expires_at > ?)
     RETURNING {SELECTED}
 """  # noqa: S608 - constants
 
@@ -109,8 +112,9 @@ NEXT_EXPIRY: Final = """
 
 OVERDUE: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
-    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) < ?
-        AND (coalesce(acked_at, pushed_at), id) > (?, ?)
+    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) < ? AND (
+        acked_at IS NOT NULL OR expires_at <= ? OR phone IN (SELECT value FROM json_each(?))
+    )
     ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
 """  # noqa: S608 - constants
 
@@ -268,9 +272,9 @@ class Messages:
     ) -> Message | None:
         """Turns a queued message to `sending`, for one more attempt by this phone and SIM.
 
-        `None` if it isn't queued any more, or held.
+        `None` if it isn't queued any more, is held, or its time has run out.
         """
-        rows = self._connection.execute(LEASE, (phone, sim_slot, sim, now, id)).fetchall()
+        rows = self._connection.execute(LEASE, (phone, sim_slot, sim, now, id, now)).fetchall()
         if not rows:
             return None
         self.changes += (("queued", -1), ("sending", 1))
@@ -303,13 +307,14 @@ class Messages:
         return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
 
     def overdue(
-        self, pushed_before: int, limit: int, *, after: tuple[int, int] | None = None
+        self, pushed_before: int, limit: int, *, online: Collection[int], now: int
     ) -> list[Message]:
-        """Messages without a result, acked or else pushed before a time, the longest first.
+        """Messages whose result was awaited since before a time, the longest first.
 
-        *after* is that time and the id of the message to go on behind.
+        Left out are those that still come to something: never acked, of a phone that is not
+        among *online*, and with time left at *now*. There may be a great many of them.
         """
-        values = (pushed_before, *(after or (0, 0)), limit)
+        values = (pushed_before, now, json.dumps(list(online)), limit)
         return [message(row) for row in self._connection.execute(OVERDUE, values)]
 
     # -- chores of the writer

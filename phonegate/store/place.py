@@ -36,11 +36,12 @@ def check_sqlite(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         try:
             connection.execute("CREATE VIRTUAL TABLE probe USING fts5(tokens)")
+            connection.execute("SELECT value FROM json_each('[]')")
         except sqlite3.OperationalError:
             raise DatabaseUnusable(
                 path,
-                "this Python's SQLite lacks FTS5, the full-text search",
-                "Run phonegate with the Python of your distribution, which has it",
+                "this Python's SQLite lacks FTS5, the full-text search, or its JSON functions",
+                "Run phonegate with the Python of your distribution, which has them",
             ) from None
 
 

@@ -1,6 +1,7 @@
 """The steps of delivery, on the real store."""
 
 import sqlite3
+from functools import partial
 from typing import Any
 
 import attrs
@@ -264,6 +265,44 @@ async def test_silence_after_an_ack_ends_uncertain_and_without_one_only_if_onlin
     assert (await scene.get(unacked)).status == "uncertain"
     await scene.settle(acked)
     assert (await scene.get(acked)).status == "sent"
+
+
+async def test_a_push_that_an_absent_phone_never_acked_ends_with_its_ttl(scene: Scene) -> None:
+    late = NOW + POLICY.result_timeout_ms + 1
+    message_id = await scene.pushed(expires_at=late)
+
+    def sweep(tx: Tables, now: int) -> None:
+        delivery.abandon_silent(tx, online=(), now=now, policy=POLICY, limit=9)
+
+    for now, status in ((late - 1, "sending"), (late + 1, "uncertain")):
+        await scene.database.write(partial(sweep, now=now))
+        assert (await scene.get(message_id)).status == status
+    assert "ttl" in ((await scene.get(message_id)).error or "")
+
+
+async def test_a_message_whose_ttl_ran_out_expires_instead_of_being_pushed(scene: Scene) -> None:
+    late, fresh = await scene.queued(expires_at=NOW), await scene.queued(expires_at=NOW + 1)
+    picks = [Pick(id=number, sim_slot=None, sim=None) for number in (late, fresh)]
+    leased = await scene.database.write(lambda tx: delivery.lease(tx, scene.phone, picks, NOW))
+    assert [message.id for message in leased] == [fresh]
+    stored = await scene.get(late)
+    assert (stored.status, stored.attempts) == ("expired", 0)
+
+
+async def test_a_copy_for_a_number_without_plus_waits_where_its_sim_looks(scene: Scene) -> None:
+    await scene.pushed(on_uncertain="resend", wish="5551112222")
+    message_id = await scene.pushed(on_uncertain="resend", wish="7")
+    for number in (message_id - 1, message_id):
+        await scene.settle(number, uncertain=True, success=False)
+
+    def waiting(tx: Tables) -> list[int]:
+        lanes = (("5551112222", None), ("7", scene.phone))
+        return [
+            tx.messages.waiting_segments(scene.org, phone=phone, wish=wish, cap=9)
+            for wish, phone in lanes
+        ]
+
+    assert await scene.database.read(waiting) == [1, 1]
 
 
 async def test_an_uncertain_message_is_sent_again_once_if_its_sender_asked(scene: Scene) -> None:

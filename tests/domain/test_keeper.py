@@ -7,9 +7,10 @@ import pytest
 import trio
 
 from phonegate.domain import delivery
+from phonegate.domain import keeper as keeper_module
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.domain.keeper import LONGEST_SLEEP_S, Keeper
+from phonegate.domain.keeper import LONGEST_SLEEP_S, SHORTEST_SLEEP_S, Keeper
 from phonegate.store.database import Database
 from phonegate.store.records import NewMessage, StoredReply
 from phonegate.store.tables import Tables
@@ -42,6 +43,12 @@ class Scene:
         return await self.database.write(
             lambda tx: tx.messages.insert(attrs.evolve(new, **changes))
         )
+
+    async def pushed(self, now: int) -> int:
+        message_id = await self.queued()
+        pick = Pick(id=message_id, sim_slot=None, sim=None)
+        assert await self.database.write(lambda tx: delivery.lease(tx, self.phone, [pick], now))
+        return message_id
 
     async def status(self, message_id: int) -> str:
         found = await self.database.read(lambda tx: tx.messages.find(self.org, message_id))
@@ -91,9 +98,7 @@ async def test_a_scheduled_message_can_expire_while_held(scene: Scene) -> None:
 
 
 async def test_a_silent_phone_is_given_up_and_its_room_freed(scene: Scene) -> None:
-    message_id = await scene.queued()
-    pick = Pick(id=message_id, sim_slot=None, sim=None)
-    await scene.database.write(lambda tx: delivery.lease(tx, scene.phone, [pick], NOW))
+    message_id = await scene.pushed(NOW)
     scene.now = NOW + Policy().result_timeout_ms + 1
     await scene.keeper.sweep()
     assert await scene.status(message_id) == "sending"  # away: it will be pushed again
@@ -101,6 +106,47 @@ async def test_a_silent_phone_is_given_up_and_its_room_freed(scene: Scene) -> No
     await scene.keeper.sweep()
     assert await scene.status(message_id) == "uncertain"
     assert scene.phones.freed == [(scene.phone, message_id)]
+
+
+async def test_what_is_left_of_a_full_sweep_follows_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "SWEEP", 1)
+    for _ in range(2):
+        await scene.queued(expires_at=NOW)
+        await scene.queued(held_until=NOW)
+        await scene.pushed(NOW - Policy().result_timeout_ms - 1)
+    scene.online = frozenset({scene.phone})
+    assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert await scene.keeper.sweep() == LONGEST_SLEEP_S
+    counts = await scene.database.read(lambda tx: tx.messages.count_by_status())
+    assert counts == {"expired": 2, "queued": 2, "uncertain": 2}
+
+
+async def test_more_old_answers_than_one_sweep_takes_follow_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "PRUNE_AT_ONCE", 1)
+    reply = StoredReply(fingerprint=b"f", status=200, body=b"", created_at=NOW)
+    await scene.database.write(lambda tx: tx.replies.put(scene.org, "send", "k", reply))
+    scene.now = NOW + KEPT_MS
+    assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert await scene.keeper.sweep() == LONGEST_SLEEP_S
+
+
+async def test_what_waits_for_absent_phones_does_not_occupy_the_writer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.pushed(NOW)
+    scene.now = NOW + Policy().result_timeout_ms + 1
+
+    async def refuse(_: object) -> None:
+        pytest.fail("it wrote")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scene.database, "write", refuse)
+        assert await scene.keeper.sweep() == pytest.approx(1.0)
 
 
 async def test_old_kept_answers_go(scene: Scene) -> None:

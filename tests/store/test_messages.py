@@ -230,16 +230,44 @@ def test_expiry_concerns_what_is_queued(tables: Tables, org: Org) -> None:
 
 def test_overdue_counts_from_the_ack_or_else_the_push(tables: Tables, org: Org) -> None:
     assert tables.messages.oldest_push() is None
-    acked = tables.messages.insert(outbound(org.id, status="sending", created_at=10))
-    pushed = tables.messages.insert(outbound(org.id, status="sending", created_at=20))
-    done = tables.messages.insert(outbound(org.id, status="sending", created_at=5))
+    acked = tables.messages.insert(outbound(org.id, status="sending", created_at=10, phone=1))
+    pushed = tables.messages.insert(outbound(org.id, status="sending", created_at=20, phone=1))
+    done = tables.messages.insert(outbound(org.id, status="sending", created_at=5, phone=1))
     tables.messages.set(done, status="sent")
     tables.messages.set(acked, acked_at=40)
+
+    def overdue(before: int, limit: int = 10) -> list[int]:
+        return [m.id for m in tables.messages.overdue(before, limit, online={1, 2}, now=50)]
+
     assert tables.messages.oldest_push() == 20
-    assert tables.messages.overdue(20, 10) == []
-    assert [m.id for m in tables.messages.overdue(41, 10)] == [pushed, acked]
-    assert [m.id for m in tables.messages.overdue(41, 1)] == [pushed]
-    assert [m.id for m in tables.messages.overdue(41, 1, after=(20, pushed))] == [acked]
+    assert overdue(20) == []
+    assert overdue(41) == [pushed, acked]
+    assert overdue(41, limit=1) == [pushed]
+
+
+def test_overdue_leaves_out_what_an_absent_phone_may_still_be_given(
+    tables: Tables, org: Org
+) -> None:
+    messages = [
+        tables.messages.insert(
+            outbound(org.id, status="sending", created_at=1, phone=phone, expires_at=expires_at)
+        )
+        for phone, expires_at in ((1, None), (2, None), (2, 50), (2, 51))
+    ]
+    tables.messages.set(messages[1], acked_at=2)
+    found = tables.messages.overdue(10, 10, online=[1], now=50)
+    assert [m.id for m in found] == [messages[0], messages[2], messages[1]]
+    assert [m.id for m in tables.messages.overdue(10, 10, online=[], now=50)] == [
+        messages[2],
+        messages[1],
+    ]
+
+
+def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
+    late = tables.messages.insert(outbound(org.id, expires_at=20))
+    assert tables.messages.lease(late, phone=1, sim_slot=None, sim=None, now=20) is None
+    assert _found(tables, org, late).status == "queued"
+    assert tables.messages.lease(late, phone=1, sim_slot=None, sim=None, now=19) is not None
 
 
 @pytest.mark.parametrize(
@@ -252,9 +280,9 @@ def test_overdue_counts_from_the_ack_or_else_the_push(tables: Tables, org: Org) 
         (sql.NEXT_HELD, ()),
         (sql.EXPIRED, (1, 9)),
         (sql.NEXT_EXPIRY, ()),
-        (sql.OVERDUE, (1, 0, 0, 9)),
+        (sql.OVERDUE, (1, 1, "[1]", 9)),
         (sql.OLDEST_PUSH, ()),
-        (sql.LEASE, (1, 0, "", 1, 9)),
+        (sql.LEASE, (1, 0, "", 1, 9, 1)),
     ],
 )
 def test_queue_queries_run_from_an_index(
