@@ -88,7 +88,7 @@ class Checks:
             Unauthorized: It is no key, or not of that org.
             Throttled: Too many failures before it.
         """
-        self._throttled(address, None)
+        self._throttled(address, None, mark)
         presented = parse_api_key(credential)
         if presented is None:
             raise self.failure(address, None)
@@ -97,6 +97,7 @@ class Checks:
             changes = self._changes
             key = await self._database.read(lambda tx: tx.keys.get(presented.id))
         if key is None or not same_digest(key.digest, presented.digest):
+            self._remembered.found_wrong(mark)
             raise self.failure(address, None)
         if org_name not in (None, key.org_name):
             raise self.failure(address, None)
@@ -129,7 +130,7 @@ class Checks:
             raise Unauthorized(WRONG_CREDENTIAL)
         name = org_name or ""
         while True:
-            self._throttled(address, name)
+            self._throttled(address, name, mark)
             check = self._running.get((mark, create))
             if check is None:
                 break
@@ -143,22 +144,23 @@ class Checks:
             # Who did the work was cancelled, or could not do it: now we try.
         check = self._running[mark, create] = _Check()
         try:
-            check.principal = await self._verify(secret, name, address, create=create)
+            check.principal = await self._verify(secret, mark, name, address, create=create)
             check.wrong = check.principal is None
         finally:
             del self._running[mark, create]
             check.done.set()
         if check.principal is None:
+            self._remembered.found_wrong(mark)
             raise self.failure(address, name)
         self._remembered.remember(mark, check.principal, self._now_ms())
         return check.principal
 
     async def _verify(
-        self, secret: str, name: str, address: str, *, create: bool
+        self, secret: str, mark: bytes, name: str, address: str, *, create: bool
     ) -> Principal | None:
         async with self._turns.bounded(address):
             # Others of this address may have failed while it waited for its turn.
-            self._throttled(address, name)
+            self._throttled(address, name, mark)
             while True:
                 changes = self._changes
                 org = await self._database.read(lambda tx: tx.orgs.get(name))
@@ -194,7 +196,9 @@ class Checks:
             _log.error("secret_hash_unreadable", org=org and org.name, problem=error.problem)
             return False
 
-    def _throttled(self, address: str, name: str | None) -> None:
+    def _throttled(self, address: str, name: str | None, mark: bytes) -> None:
+        if self._remembered.was_right(mark):
+            return
         wait = self._throttle.wait_ms(address, name, self._now_ms())
         if wait > 0:
             seconds = -(-wait // 1000)

@@ -47,13 +47,23 @@ class Remembered:
     def recall(self, mark: bytes, now: int) -> Known | None:
         """What is known of a mark."""
         known = self._known.get(mark)
-        if known is None:
-            return None
-        if not 0 < known.forget_at - now <= LIFETIME_MS:  # more than that: the clock was set back
-            del self._known[mark]
+        # More than a lifetime left: the clock was set back.
+        if known is None or not 0 < known.forget_at - now <= LIFETIME_MS:
             return None
         self._known.move_to_end(mark)
         return known
+
+    def was_right(self, mark: bytes) -> bool:
+        """Whether this credential was right when it was last checked.
+
+        It must be checked anew once `recall` gives nothing. But who presents it is no guesser,
+        so that others who share its address and guess can't keep it waiting.
+        """
+        return mark in self._known
+
+    def found_wrong(self, mark: bytes) -> None:
+        """Notes that a credential is not right, or no more."""
+        self._known.pop(mark, None)
 
     def remember(
         self, mark: bytes, principal: Principal, now: int, *, used_at: int | None = None
@@ -65,10 +75,12 @@ class Remembered:
             self._known.popitem(last=False)
 
     def forget(self, org: int) -> None:
-        """Forgets every credential of an org."""
-        for mark in [m for m, known in self._known.items() if known.principal.org == org]:
-            del self._known[mark]
+        """Has every credential of an org checked anew."""
+        for known in self._known.values():
+            if known.principal.org == org:
+                known.forget_at = 0
 
     def clear(self) -> None:
-        """Forgets all."""
-        self._known.clear()
+        """Has all of them checked anew."""
+        for known in self._known.values():
+            known.forget_at = 0

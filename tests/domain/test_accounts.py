@@ -22,6 +22,7 @@ from phonegate.domain.errors import (
     Throttled,
     Unauthorized,
 )
+from phonegate.domain.remembered import LIFETIME_MS
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
 
@@ -324,6 +325,40 @@ class TestThrottle:
         for _ in range(11):
             await fate(lambda: enter(accounts, OTHER))
         await enter(accounts)
+
+    async def test_guesses_from_its_address_never_keep_a_proven_secret_out(
+        self, accounts: Accounts, clock: Clock, hashes: Hashes
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "billing")
+        await enter(accounts)
+        await enter(accounts, text)
+        clock.now += LIFETIME_MS
+        for _ in range(11):
+            await fate(lambda: enter(accounts, OTHER))
+        checked = len(hashes.verified)
+        await enter(accounts)
+        await enter(accounts, text)
+        assert len(hashes.verified) == checked + 1  # it was checked anew all the same
+        await accounts.revoke_key(org.id, key.id)
+        await enter(accounts)
+
+    async def test_a_secret_that_was_right_gets_one_try_once_it_is_wrong(
+        self, accounts: Accounts
+    ) -> None:
+        org, _ = await accounts.add_org("myorg", SECRET)
+        key, text = await accounts.add_key(org.id, "billing")
+        await enter(accounts)
+        await enter(accounts, text)
+        await accounts.rotate_org("myorg", OTHER)
+        await accounts.revoke_key(org.id, key.id)
+        for _ in range(10):
+            await fate(lambda: enter(accounts, "my-guess-of-it-789"))
+        for credential in (SECRET, text):
+            with pytest.raises(Unauthorized):
+                await enter(accounts, credential)
+            with pytest.raises(Throttled):
+                await enter(accounts, credential)
 
     async def test_an_attack_from_everywhere_keeps_no_fresh_address_out(
         self, accounts: Accounts

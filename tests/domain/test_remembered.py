@@ -32,7 +32,6 @@ def test_it_forgets_after_its_lifetime() -> None:
     memory.remember(b"a", who(1), NOW)
     assert memory.recall(b"a", NOW + LIFETIME_MS - 1) is not None
     assert memory.recall(b"a", NOW + LIFETIME_MS) is None
-    assert len(memory) == 0
 
 
 def test_a_clock_set_back_makes_nothing_live_longer() -> None:
@@ -63,4 +62,17 @@ def test_an_org_is_forgotten_whole() -> None:
     assert memory.recall(b"b", NOW) is None
     assert memory.recall(b"c", NOW) is not None
     memory.clear()
+    assert memory.recall(b"c", NOW) is None
+
+
+def test_what_was_right_is_known_as_such_until_it_is_found_wrong() -> None:
+    memory = Remembered()
+    assert not memory.was_right(b"a")
+    memory.remember(b"a", who(1), NOW)
+    memory.recall(b"a", NOW + LIFETIME_MS)
+    memory.forget(1)
+    assert memory.was_right(b"a")
+    memory.found_wrong(b"a")
+    memory.found_wrong(b"b")
+    assert not memory.was_right(b"a")
     assert len(memory) == 0
