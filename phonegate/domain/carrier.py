@@ -21,11 +21,26 @@ class Outbound:
     body: str = attrs.field(repr=False)
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     reference: str
-    """The same for every try of this message: the Idempotency-Key where the carrier has one."""
+    """The same for every try of this message: the Idempotency-Key where the carrier has one.
+
+    1 to 255 letters, digits, `-`, `_` and `:`, unlike that of any other message of any gateway
+    that shares the carrier's account: the carrier answers a key that it knows with the message
+    that it took under it.
+    """
     accepted_at: int
-    """When the gateway took it, in ms: where to begin looking for it at the carrier."""
+    """In ms, no later than its first try: where to begin looking for it at the carrier."""
+    tried_at: int | None = None
+    """In ms, when a try of it may last have been under way; None counts as `accepted_at`."""
+    others: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+    """Ids at the carrier of other messages: `find` takes none of them for this one.
+
+    Those with the same numbers since `accepted_at` are enough.
+    """
     callback_url: str | None = attrs.field(default=None, repr=False)
-    """Where the carrier may report its states; None where it can't reach this gateway."""
+    """Where the carrier may report its states; None where it can't reach this gateway.
+
+    The same for every try: a carrier may compare tries byte for byte.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +64,33 @@ class CarrierMessage:
     sent_at: int | None = None
     delivered_at: int | None = None
     """Times in ms, where the carrier tells them."""
+
+
+@attrs.frozen(kw_only=True)
+class StatusReport:
+    """What a carrier told of a message that it has. Reports repeat and overtake each other."""
+
+    carrier_id: str
+    progress: Progress
+    segments: int | None = None
+    fault: CarrierFault | None = None
+    """Set when `progress` is failed."""
+    at: int | None = None
+    """When it came so far, in ms, where the carrier tells it."""
+
+
+@attrs.frozen(kw_only=True)
+class InboundReport:
+    """A message for one of the org's numbers at a carrier. May come more than once."""
+
+    carrier_id: str
+    sender: str = attrs.field(repr=False)
+    recipient: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
+    date: int | None = None
+    """When the carrier received it, in ms, where it tells."""
+    segments: int | None = None
 
 
 class CarrierError(Exception):

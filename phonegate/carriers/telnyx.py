@@ -1,0 +1,186 @@
+"""Sending through Telnyx's messaging API, version 2.
+
+Each message goes with an Idempotency-Key: for 24 hours Telnyx answers a repeat of the same
+request under it with the first answer. There is no list of messages to look one up in, so the
+repeat is the way to find what became of one.
+(developers.telnyx.com/docs/development/api-fundamentals/idempotency)
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import trio
+
+from phonegate.carriers import telnyx_terms, words
+from phonegate.carriers.wire import Answer, Wire, open_client, wall_clock_ms
+from phonegate.domain.carrier import (
+    CarrierMessage,
+    CarrierRefusal,
+    NotTaken,
+    Outbound,
+    OutcomeUnknown,
+)
+
+SETTLE_S = 30.0
+"""Seconds after a try before it is repeated: the first may still be under way at Telnyx."""
+REMEMBERED_MS = 23 * 3_600_000
+"""How long a repeat is safe: Telnyx promises 24 hours, the last is left for clocks and queues."""
+MAX_ANSWER_BYTES = 262_144
+"""A message resource has 1 to 30 kB."""
+
+_CONFLICT = 409
+_UNPROCESSABLE = 422
+_NOT_NOW = frozenset({401, 402, 403, 404})
+
+
+class Telnyx:
+    """One account at Telnyx: a `domain.carrier.Carrier`.
+
+    Args:
+        base_url: `https://api.telnyx.com`, or where a stand-in listens.
+        api_key: `KEY…`.
+        messaging_profile_id: Sent along where given.
+        client: Makes the HTTP client.
+        now_ms: The wall clock.
+        settle_s: See `SETTLE_S`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        messaging_profile_id: str | None = None,
+        *,
+        client: Callable[[], httpx.AsyncClient] = open_client,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._wire = Wire(base_url, client=client, now_ms=now_ms)
+        self._api_key = api_key
+        self._profile = messaging_profile_id
+        self._now_ms = now_ms
+        self._settle_ms = round(settle_s * 1000)
+        self._headers = {"authorization": f"Bearer {api_key}"}
+
+    def __repr__(self) -> str:
+        return "Telnyx()"
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._wire.aclose()
+
+    async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
+        """As `Carrier.send`."""
+        answer = await self._post(message, deadline_s)
+        data = words.read_json(answer.body)
+        errors = words.at(data, "errors")
+        self._demand_verdict(answer, errors)
+        if answer.refused:
+            if _about_the_key(answer, errors):
+                raise OutcomeUnknown(self._refusal(answer, errors))
+            otherwise = f"HTTP {answer.status} without a reason"
+            secrets = (self._api_key, message.body)
+            raise CarrierRefusal(telnyx_terms.fault(errors, otherwise, secrets))
+        return self._taken(answer, data, message)
+
+    async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
+        """As `Carrier.fetch`."""
+        try:
+            answer = await self._wire.ask(
+                "GET",
+                f"/v2/messages/{quote(carrier_id, safe='')}",
+                headers=self._headers,
+                until=trio.current_time() + deadline_s,
+                most_bytes=MAX_ANSWER_BYTES,
+            )
+            data = words.read_json(answer.body)
+            self._demand_verdict(answer, words.at(data, "errors"))
+        except OutcomeUnknown as unknown:
+            raise NotTaken(unknown.reason) from None
+        if answer.refused:
+            errors = words.at(data, "errors")
+            if words.as_code(words.at(errors, 0, "code")) == telnyx_terms.UNKNOWN_MESSAGE:
+                return None
+            raise NotTaken(self._refusal(answer, errors))
+        found = telnyx_terms.message(words.at(data, "data"), (self._api_key,))
+        if found is None:
+            raise NotTaken(f"Telnyx answered HTTP {answer.status} without the message")
+        return found
+
+    async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
+        """As `Carrier.find`: repeats the request under its key.
+
+        If Telnyx never had the first one, it takes this one: either way there is one message.
+        None when Telnyx refuses it now, which it would not do to one that it had taken.
+        """
+        now = self._now_ms()
+        if now >= message.accepted_at + REMEMBERED_MS:
+            raise OutcomeUnknown("Telnyx may have forgotten by now whether it took the message")
+        last_try = message.accepted_at if message.tried_at is None else message.tried_at
+        if now < last_try + self._settle_ms:
+            raise OutcomeUnknown("the last try may still be under way at Telnyx")
+        answer = await self._post(message, deadline_s)
+        data = words.read_json(answer.body)
+        errors = words.at(data, "errors")
+        self._demand_verdict(answer, errors)
+        if not answer.refused:
+            return self._taken(answer, data, message)
+        if answer.status == _UNPROCESSABLE or _about_the_key(answer, errors):
+            raise OutcomeUnknown(self._refusal(answer, errors))
+        if answer.status in _NOT_NOW and not telnyx_terms.is_about_message(errors):
+            raise NotTaken(self._refusal(answer, errors))
+        return None
+
+    async def _post(self, message: Outbound, deadline_s: float) -> Answer:
+        return await self._wire.ask(
+            "POST",
+            "/v2/messages",
+            headers={
+                **self._headers,
+                "content-type": "application/json",
+                "idempotency-key": message.reference,
+            },
+            content=self._content(message),
+            until=trio.current_time() + deadline_s,
+            most_bytes=MAX_ANSWER_BYTES,
+        )
+
+    def _content(self, message: Outbound) -> bytes:
+        """The same bytes for each try: Telnyx compares them, and refuses others under the key."""
+        fields: dict[str, Any] = {"to": message.recipient, "from": message.sender}
+        if message.media_urls:
+            fields["media_urls"] = list(message.media_urls)
+        if self._profile is not None:
+            fields["messaging_profile_id"] = self._profile
+        if message.body:
+            fields["text"] = message.body
+        if message.callback_url is not None:
+            fields["webhook_url"] = message.callback_url
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _taken(self, answer: Answer, data: Any, message: Outbound) -> CarrierMessage:
+        secrets = (self._api_key, message.body)
+        taken = telnyx_terms.message(words.at(data, "data"), secrets)
+        if taken is None:
+            raise OutcomeUnknown(f"Telnyx answered HTTP {answer.status} without the message")
+        return taken
+
+    def _demand_verdict(self, answer: Answer, errors: Any) -> None:
+        self._wire.demand_verdict(answer, pause_header="x-ratelimit-reset")
+        if answer.refused and words.as_code(words.at(errors, 0, "code")) in telnyx_terms.BUSY_CODES:
+            raise NotTaken(self._refusal(answer, errors))
+
+    def _refusal(self, answer: Answer, errors: Any) -> str:
+        fault = telnyx_terms.fault(errors, "without a reason", (self._api_key,))
+        return f"Telnyx answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
+
+
+def _about_the_key(answer: Answer, errors: Any) -> bool:
+    """Whether the key is known for another request, or the first under it is still running."""
+    if answer.status == _CONFLICT:
+        return not telnyx_terms.is_about_message(errors)
+    told = f"{words.at(errors, 0, 'title')} {words.at(errors, 0, 'detail')}"
+    return answer.status == _UNPROCESSABLE and "idempoten" in told.lower()

@@ -1,0 +1,242 @@
+"""One account's connections to its carrier, and what is certain when they fail.
+
+Whether a request that failed may be repeated depends on one thing: whether any of it had left.
+httpcore tells (its `trace` extension), so no kind of failure has to be guessed at.
+"""
+
+import functools
+import math
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import attrs
+import httpx
+import trio
+
+import phonegate
+from phonegate.domain.carrier import NotTaken, OutcomeUnknown
+
+CONNECT_S = 10.0
+"""Seconds for a connection: a carrier's address that does not answer must not use up the deadline
+of a message that another of its addresses could take."""
+IDLE_S = 30.0
+"""Seconds an unused connection is kept: shorter than load balancers keep theirs (60 s and more),
+so that a request seldom meets a connection that is just being closed."""
+MAX_CONNECTIONS = 8
+"""For each account: carriers take 1 to 100 messages a second for one account and answer in about
+a tenth of a second."""
+LONGEST_PAUSE_S = 86_400.0
+"""The longest wait taken from a carrier: beyond a day it is a slip, and someone should look."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_MOVED = frozenset({301, 302, 307, 308})
+_BUSY = frozenset({429, 503})
+_REQUEST_TIMEOUT = 408
+
+# Beside httpx's own, what the layers below it let through when a connection is closed under them.
+_FAILURES = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    # Shared: reading the certificates takes some 20 ms and 1 MB, each time.
+    return httpx.create_ssl_context()
+
+
+def open_client() -> httpx.AsyncClient:
+    """A client for one account. It follows no redirect and keeps no cookie."""
+    return httpx.AsyncClient(
+        verify=_trust(),
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        limits=httpx.Limits(
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_CONNECTIONS,
+            keepalive_expiry=IDLE_S,
+        ),
+        headers={
+            "user-agent": f"phonegate/{phonegate.__version__}",
+            "accept": "application/json",
+            # A small compressed answer can be a huge one; these are a few kilobytes anyway.
+            "accept-encoding": "identity",
+        },
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What the carrier answered."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes | None = attrs.field(repr=False)
+    """None where it broke off, ran out of time, or was larger or otherwise encoded than asked."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the carrier did what it was asked to."""
+        return 200 <= self.status < 300  # noqa: PLR2004 (RFC 9110 section 15.3)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the carrier says that the request is wrong."""
+        return 400 <= self.status < 500  # noqa: PLR2004 (RFC 9110 section 15.5)
+
+
+class Wire:
+    """Asks one carrier's API, over connections that are kept.
+
+    Args:
+        base_url: Where the API's paths begin, such as `https://api.twilio.com`.
+        client: Makes the HTTP client; its connections are closed by `aclose`.
+        now_ms: The clock that dates in answers are held against.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        client: Callable[[], httpx.AsyncClient] = open_client,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._host = httpx.URL(self._base_url).host
+        self._client = client()
+        self._now_ms = now_ms
+        self._closed = False
+
+    async def aclose(self) -> None:
+        """Closes all connections; requests under way end as broken."""
+        self._closed = True
+        await self._client.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        until: float,
+        most_bytes: int,
+    ) -> Answer:
+        """Sends one request and reads its answer, up to `most_bytes` of body.
+
+        Args:
+            method: Of HTTP.
+            path: With the query, encoded.
+            headers: Beside the client's own.
+            content: The request's body.
+            until: The deadline, in trio's time.
+            most_bytes: An answer with a larger body has a `body` of None.
+
+        Raises:
+            NotTaken: Nothing of the request left this machine.
+            OutcomeUnknown: Some of it left, and no status came back.
+        """
+        if self._closed:
+            raise NotTaken(f"the connections to {self._host} are closed")
+        left = False
+
+        async def watch(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal left
+            left = left or not event.startswith("connection.")
+
+        problem = "no answer in time"
+        response: httpx.Response | None = None
+        body: bytes | None = None
+        with trio.CancelScope(deadline=until):
+            try:
+                request = self._client.build_request(
+                    method,
+                    self._base_url + path,
+                    headers=dict(headers),
+                    content=content,
+                    # Reading, writing and waiting for a free connection end with the scope.
+                    timeout=httpx.Timeout(None, connect=CONNECT_S),
+                    extensions={"trace": watch},
+                )
+                response = await self._client.send(request, stream=True)
+                body = await _read(response, most_bytes)
+            except _FAILURES as error:
+                # Not what the error says: once a request is formed that may quote its headers.
+                problem = type(error).__name__
+                if not left and isinstance(error, httpx.ConnectError) and str(error):
+                    problem = f"{problem}, {error}"
+        if response is not None:
+            # With the status known, whatever broke afterwards costs only the body.
+            return Answer(status=response.status_code, headers=response.headers, body=body)
+        if left:
+            raise OutcomeUnknown(f"the request to {self._host} left, then: {problem}")
+        raise NotTaken(f"no connection to {self._host}: {problem}")
+
+    def demand_verdict(self, answer: Answer, *, pause_header: str = "retry-after") -> None:
+        """Lets through an answer that says yes or no for good.
+
+        Args:
+            answer: Of `ask`.
+            pause_header: A header with seconds to wait, where Retry-After is missing.
+
+        Raises:
+            NotTaken: The carrier asks to come again later, or is elsewhere.
+            OutcomeUnknown: It failed in the middle, or says what no one can make sense of.
+        """
+        said = f"{self._host} answered HTTP {answer.status}"
+        if answer.status in _BUSY:
+            pause = retry_after_s(answer.headers.get("retry-after"), self._now_ms())
+            if pause is None:
+                pause = retry_after_s(answer.headers.get(pause_header), self._now_ms())
+            raise NotTaken(f"{said}: too much at once, or closed for now", pause)
+        if answer.status in _MOVED:
+            raise NotTaken(f"{said}, a redirect: check the carrier's address in the configuration")
+        if answer.status == _REQUEST_TIMEOUT or not (answer.ok or answer.refused):
+            raise OutcomeUnknown(said)
+
+
+async def _read(response: httpx.Response, most_bytes: int) -> bytes | None:
+    try:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            return None
+        body = bytearray()
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > most_bytes:
+                return None
+        return bytes(body)
+    finally:
+        await response.aclose()
+
+
+def retry_after_s(value: str | None, now: int) -> float | None:
+    """The seconds that a Retry-After header asks for, by count or date (RFC 9110 10.2.3).
+
+    None where there is none, or none that can be read. Dates are held against `now`, in ms.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if _SECONDS.fullmatch(value):
+        return min(float(value), LONGEST_PAUSE_S)
+    try:
+        moment = parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    pause = moment - now / 1000
+    return min(max(0.0, pause), LONGEST_PAUSE_S) if math.isfinite(pause) else None

@@ -1,0 +1,109 @@
+"""Reading what carriers write: JSON that may be anything, and words that people will see."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+LONGEST_WORDS = 300
+"""Characters kept of a carrier's explanation: two sentences."""
+SHORTEST_SECRET = 4
+"""What is shorter would blot out parts of ordinary words."""
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_BLANKS = re.compile(r"\s+")
+_NEVER_STORED = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def read_json(body: bytes | None) -> Any:
+    """What a body of JSON holds; None where it is missing or is no JSON."""
+    if body is None:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def at(data: Any, *path: str | int) -> Any:
+    """The value under keys and places; None as soon as one of them leads nowhere."""
+    for step in path:
+        if isinstance(data, Mapping) and isinstance(step, str):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
+
+
+def as_id(value: Any) -> str | None:
+    """A carrier's id, or None for what can't be one."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def as_code(value: Any) -> str | None:
+    """An error's code as text; carriers write numbers and strings. None and "" are no code."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return as_id(value)
+
+
+def as_count(value: Any) -> int | None:
+    """A positive number of segments, from a number or its digits."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:  # noqa: PLR2004 (beyond any message)
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 < value < 100_000 else None  # noqa: PLR2004 (as above)
+
+
+def as_text(value: Any) -> str:
+    """Text as it may be stored: without NUL and halves of surrogate pairs. "" for other things."""
+    return _NEVER_STORED.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
+
+
+def from_rfc2822(value: Any) -> int | None:
+    """A date such as `Thu, 24 Aug 2023 05:01:45 +0000`, in ms."""
+    try:
+        return _ms(parsedate_to_datetime(value)) if isinstance(value, str) else None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def from_iso8601(value: Any) -> int | None:
+    """A date such as `2024-01-15T20:16:07.588+00:00`, in ms."""
+    try:
+        return _ms(datetime.fromisoformat(value)) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _ms(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def for_people(words: Any, secrets: Collection[str] = ()) -> str:
+    """A carrier's words as one short line, without what must not be shown.
+
+    Args:
+        words: Whatever stood where an explanation should stand.
+        secrets: Keys, and the message's text: a carrier may quote what it was sent.
+    """
+    text = as_text(words)
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    text = _BLANKS.sub(" ", "".join(char if char.isprintable() else " " for char in text)).strip()
+    return text if len(text) <= LONGEST_WORDS else text[: LONGEST_WORDS - 1] + "…"
+
+
+def explain(carrier: str, meaning: str | None, words: str) -> str:
+    """Our sentence on an error, where there is one, with the carrier's own words kept."""
+    if meaning is None:
+        return words or f"{carrier} gave no reason."
+    return f"{meaning} {carrier}: {words}" if words else meaning
