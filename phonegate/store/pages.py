@@ -14,15 +14,19 @@ the data would be a page that is slow some day.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from phonegate.store import search
 from phonegate.store.records import Message, PageQuery
-from phonegate.store.rows import MAX_ID, SELECTED, message
+from phonegate.store.rows import COLUMNS, MAX_ID, SELECTED, message
+
+T = TypeVar("T")
+
+_BODY: Final = COLUMNS.index("body")
 
 _COMMON: Final = frozenset({"received", "sent", "delivered"})
 """Statuses that messages end in as a rule: an org's history is made of them."""
@@ -32,6 +36,10 @@ _MAX_SLOT_DIGITS: Final = 2
 
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
+
+MAX_CHARS: Final = 2_000_000
+"""Characters of bodies after which a page ends, before its limit. A thousand of the longest texts
+that can be sent stay below; a thousand of the longest that can be received would be 200 MB."""
 
 _TAIL: Final = 1_000_000
 """More than the index of words can ever be behind; the writer keeps it below some thousands."""
@@ -60,26 +68,29 @@ class Pages:
     def page(self, org: int, query: PageQuery) -> list[Message]:
         """See `Messages.page`."""
         if query.search is None:
-            return [message(row) for row in self._rows(org, query)]
+            return [message(row) for row in self._rows(org, query, bounded=True)]
         asked = search.terms(query.search)
         if asked is None:
             return []
         if query.since_id is None:
-            found = list(self._newest_first(org, query, asked))
+            found = list(_bounded(self._newest_first(org, query, asked), _size))
             return found[::-1]
-        return list(self._oldest_first(org, query, asked))
+        return list(_bounded(self._oldest_first(org, query, asked), _size))
 
     def indexed(self) -> int:
         """The id up to which the index of words is complete."""
         row = self._connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()
         return int(row[0])
 
-    def _rows(self, org: int, query: PageQuery, *, only_id: bool = False) -> list[Any]:
+    def _rows(
+        self, org: int, query: PageQuery, *, only_id: bool = False, bounded: bool = False
+    ) -> list[Any]:
         found = shape(query, only_id=only_id)
         if found is None or query.limit <= 0:
             return []
         try:
-            rows = self._connection.execute(sql(found), values(org, query)).fetchall()
+            cursor = self._connection.execute(sql(found), values(org, query))
+            rows = list(_bounded(cursor, _size_of_row) if bounded else cursor)
         except UnicodeEncodeError:
             return []  # A lone surrogate, which no stored text can hold.
         if query.since_id is None:
@@ -152,14 +163,15 @@ class Pages:
         if query.address is not None or query.status is not None or query.sim is not None:
             few = self._rows(org, attrs.evolve(query, limit=_FEW + 1))
         elif asked[0] and asked[1] is not None:
-            few = self._having(org, attrs.evolve(query, limit=_FEW + 1), number, asked[0], None)
+            rows = self._having(org, attrs.evolve(query, limit=_FEW + 1), number, asked[0], None)
+            few = rows.fetchall()
         if few is not None and len(few) <= _FEW:
             # Where few messages pass the other filters or have the whole words, those are
             # looked through: to find a prefix takes all the words that begin with it.
             fitting = [row for row in map(message, few) if search.matches(row.body, asked)]
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
         rows = self._having(org, query, number, *asked, newest=newest)
-        return [message(row) for row in rows]
+        return [message(row) for row in _bounded(rows, _size_of_row)]
 
     def _having(
         self,
@@ -170,7 +182,7 @@ class Pages:
         prefix: str | None,
         *,
         newest: bool = False,
-    ) -> list[Any]:
+    ) -> sqlite3.Cursor:
         """The rows that the index of words gives."""
         implied = _direction(query)
         expression = search.expression(
@@ -178,7 +190,7 @@ class Pages:
         )
         return self._connection.execute(
             search_sql(_checked(query), newest), values(org, query) | {"words": expression}
-        ).fetchall()
+        )
 
 
 def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
@@ -258,6 +270,24 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
         column = _sim_column(query.sim)
         found[column] = query.sim if column == "sim" else int(query.sim)
     return found
+
+
+def _bounded(found: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:
+    """What fits in one page: at least the first, however long it is."""
+    total = 0
+    for one in found:
+        yield one
+        total += size(one)
+        if total > MAX_CHARS:
+            return
+
+
+def _size(found: Message) -> int:
+    return len(found.body)
+
+
+def _size_of_row(row: Any) -> int:
+    return len(row[_BODY])
 
 
 def _direction(query: PageQuery) -> str | None:

@@ -161,7 +161,7 @@ class MessagesQuery:
     """Which messages to read."""
 
     limit: Annotated[int, Whole(1, MAX_PAGE)] = field(
-        "At most so many.", default=DEFAULT_PAGE, example=100
+        "At most so many; fewer where texts are very long.", default=DEFAULT_PAGE, example=100
     )
     since_id: Annotated[int, Whole(0, MAX_ID)] | None = field(
         "The first ones after this id; without, the newest.", default=None, example=0

@@ -118,7 +118,9 @@ def _iso_or_none(ms: int | None) -> str | None:
 
 def _reason(message: Message, online: Sequence[OnlinePhone]) -> str | None:
     if message.status == SENDING:
-        return "result"
+        # A push that was never acked, to a phone that left, waits for its return.
+        settled = message.phone is None or message.acked_at is not None
+        return "result" if settled or message.phone in {p.phone for p in online} else "phone"
     if message.status != QUEUED:
         return None
     if message.held_until is not None:
@@ -127,8 +129,8 @@ def _reason(message: Message, online: Sequence[OnlinePhone]) -> str | None:
 
 
 def _can_send(phone: OnlinePhone, message: Message) -> bool:
-    if message.phone is not None:
-        return phone.phone == message.phone
+    if message.phone not in {None, phone.phone}:
+        return False
     if not message.wish:
         return True
     return any(message.wish in {sim.number, str(sim.slot)} for sim in phone.sims)

@@ -367,3 +367,32 @@ def test_cost_does_not_grow_with_what_is_stored(
     after = [_steps(connection, tables, org.id, query) for query in queries]
     for query, few, many in zip(queries, before, after, strict=True):
         assert many <= few * 1.5 + 100, query
+
+
+# -- long texts
+
+
+@pytest.mark.parametrize("words", [None, "long", "lo*"])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
+    tables: Tables, org: Org, monkeypatch: pytest.MonkeyPatch, words: str | None, *, indexed: bool
+) -> None:
+    monkeypatch.setattr(pages, "MAX_CHARS", 100)
+    monkeypatch.setattr(pages, "_FEW", 0)  # so that the index of words is asked
+    numbers = [
+        tables.messages.insert_inbound(inbound(org.id, body="long " * 12, date=date))
+        for date in range(5)
+    ]
+    if indexed:
+        tables.messages.index(10)
+
+    def ids(**query: Any) -> list[int]:
+        page = tables.messages.page(org.id, PageQuery(search=words, **query))
+        return [found.id for found in page]
+
+    assert ids() == numbers[3:]
+    assert ids(before_id=numbers[3]) == numbers[1:3]
+    assert ids(since_id=0) == numbers[:2]
+    assert ids(since_id=numbers[1]) == numbers[2:4]
+    monkeypatch.setattr(pages, "MAX_CHARS", 1)
+    assert ids(since_id=numbers[3]) == numbers[4:]  # never an empty page where something is
