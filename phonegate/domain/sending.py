@@ -15,6 +15,7 @@ import trio
 from phonegate.domain import delivery, routing
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, NotFound
+from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
@@ -112,25 +113,34 @@ class Sending:
         Raises:
             UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
             StorageUnavailable: nothing was stored.
+            Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
+            TooSlowError: the disk took a minute, and nothing is known.
         """
         now = self._now_ms()
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
         plans = self._plans(org, items, routes, now)
-        committed = False
+        done = None
+        late = False
+
+        def store(tx: Tables) -> tuple[SendOutcome, list[tuple[int, Message]]]:
+            if late:
+                # Nobody is there to push it, and its sender was told to ask again.
+                raise trio.TooSlowError
+            return _store(tx, org, plans, keep, now=now, device_online=bool(online))
+
         try:
             # A client that hangs up must not leave a message stored as handed to a phone
             # that was never given it.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + COMMIT_DEADLINE_S):
-                outcome, pushes = await self._database.write(
-                    lambda tx: _store(tx, org, plans, keep, now=now, device_online=bool(online))
-                )
-                committed = True
+            with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+                done = await self._database.write(store)
         finally:
-            if not committed:
+            if done is None:
+                late = True
                 for plan in plans:
                     if plan.phone is not None:
                         self._dispatcher.release(plan.phone, plan.sim, plan.new.segments)
+        outcome, pushes = done
         for phone, message in pushes:
             self._dispatcher.push(phone, message)
         if len(pushes) < len(plans):
@@ -235,6 +245,11 @@ def _store(
     device_online: bool,
 ) -> tuple[SendOutcome, list[tuple[int, Message]]]:
     """Stores the planned messages and the kept answer; returns what to push, and where."""
+    if keep is not None:
+        # A request that was given up as too slow may have been stored after all.
+        earlier = tx.replies.get(org, keep.route, keep.key)
+        if earlier is not None and earlier.created_at > now - KEPT_MS:
+            raise Conflict("A request with this Idempotency-Key was answered just now. Ask again.")
     results, pushes = [], []
     waiting: dict[tuple[int | None, str], int] = {}
     for plan in plans:

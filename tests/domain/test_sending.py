@@ -1,5 +1,6 @@
 """Accepting and withdrawing messages, on the real store with phones in memory."""
 
+import threading
 from typing import Any
 
 import attrs
@@ -7,6 +8,7 @@ import pytest
 import trio
 
 from phonegate.domain import delivery
+from phonegate.domain import sending as sending_module
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import Conflict, NotFound, UnknownSim
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome
@@ -176,6 +178,39 @@ async def test_a_client_that_hangs_up_loses_no_push(scene: Scene) -> None:
     stored = await scene.stored()
     assert [message for _, message in scene.phones.pushed] == stored
     assert len(stored) == 1
+
+
+async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
+    scene: Scene, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.connect(SIM)
+    monkeypatch.setattr(sending_module, "COMMIT_DEADLINE_S", 0.05)
+    stuck, freed = trio.Event(), threading.Event()
+
+    def hold(_: Tables) -> None:
+        trio.from_thread.run_sync(stuck.set)
+        assert freed.wait(30)
+
+    nursery.start_soon(scene.database.write, hold)
+    await stuck.wait()
+    room = scene.phones.room
+    try:
+        with pytest.raises(trio.TooSlowError):
+            await scene.sending.send(scene.org, [text()])
+    finally:
+        freed.set()
+    await scene.database.write(lambda _: None)
+    assert await scene.stored() == []
+    assert scene.phones.pushed == []
+    assert scene.phones.room == room
+
+
+async def test_a_key_that_got_its_answer_meanwhile_sends_nothing_again(scene: Scene) -> None:
+    keep = Keep(route="send", key="k", fingerprint=b"f", render=lambda _: (200, b"{}"))
+    await scene.sending.send(scene.org, [text()], keep=keep)
+    with pytest.raises(Conflict):
+        await scene.sending.send(scene.org, [text()], keep=keep)
+    assert len(await scene.stored()) == 1
 
 
 async def test_a_waiting_message_is_cancelled_however_often_it_is_asked(scene: Scene) -> None:
