@@ -1,7 +1,7 @@
 """The fake carriers, held to the contract by the carriers' own SDKs."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -152,6 +152,15 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+class BearerAuth(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self.key}"
+        yield request
+
+
 def messages_url(fake: FakeCarrier) -> str:
     return f"{fake.base_url}/2010-04-01/Accounts/{fake.twilio.sid}/Messages.json"
 
@@ -170,10 +179,8 @@ async def post_telnyx(
     return await client.post(
         f"{fake.base_url}/v2/messages",
         json={"to": TO, "from": fake.telnyx.numbers[0], "text": "hello", **fields},
-        headers={
-            "Authorization": f"Bearer {fake.telnyx.api_key}",
-            **({"Idempotency-Key": key} if key else {}),
-        },
+        headers={"Idempotency-Key": key} if key else {},
+        auth=BearerAuth(fake.telnyx.api_key),
     )
 
 
@@ -342,6 +349,7 @@ class TestTwilio:
             ({"Body": "x" * 1601}, 21617),
             ({"MediaUrl": "no url"}, 21620),
             ({"StatusCallback": "no url"}, 21609),
+            ({"StatusCallback": "http://[broken"}, 21609),
             ({"To": "+15005550004"}, 21610),
         ],
     )
@@ -637,6 +645,7 @@ class TestFaults:
         ("kind", "accepted"),
         [
             ("rate_limited", 0),
+            ("unavailable", 0),
             ("error_before", 0),
             ("error_after", 1),
             ("garbage", 1),
@@ -656,6 +665,8 @@ class TestFaults:
         match kind:
             case "rate_limited":
                 assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+            case "unavailable":
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
             case "garbage":
                 assert answer.is_success
                 with pytest.raises(json.JSONDecodeError):
@@ -756,6 +767,28 @@ async def test_requests_are_kept_byte_for_byte(still: FakeCarrier) -> None:
     assert answers.count(b"HTTP/1.1 401") == 2
     assert [seen.raw for seen in still.ledger.requests] == [first, second]
     assert still.ledger.requests[0].body == b"{}\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json", b"To=%ff&\xff=1"),
+        ("/v2/messages", b"[" * 100_000),
+        ("/v2/messages", b'{"to": ["+1555123456"], "from": "+15005550010", "text": "\\ud800"}'),
+        ("/v2/messages", b"\xff"),
+        ("/_control", b"null"),
+        ("/%ff", b""),
+    ],
+)
+async def test_nonsense_is_answered(
+    still: FakeCarrier, http: httpx.AsyncClient, path: str, body: bytes
+) -> None:
+    auth: httpx.Auth = httpx.BasicAuth(still.twilio.sid, still.twilio.token)
+    if path.startswith("/v2"):
+        auth = BearerAuth(still.telnyx.api_key)
+    answer = await http.post(still.base_url + path, content=body, auth=auth)
+    assert answer.status_code < 500
+    assert answer.json()
 
 
 async def test_a_broken_peer_ends_nothing_else(still: FakeCarrier, http: httpx.AsyncClient) -> None:

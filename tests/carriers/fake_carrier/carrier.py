@@ -20,6 +20,9 @@ from tests.carriers.fake_carrier.telnyx_api import TelnyxApi
 from tests.carriers.fake_carrier.twilio_api import TwilioApi
 from tests.carriers.fake_carrier.wire import Answer, Request
 
+UNTAKEN = frozenset({"rate_limited", "unavailable", "error_before", "cut_before"})
+"""Faults under which the carrier never looks at the request."""
+
 
 class FakeCarrier:
     """Twilio at `/2010-04-01/…`, Telnyx at `/v2/…`, `/_control` and `/_ledger` beside them.
@@ -211,7 +214,7 @@ class FakeCarrier:
             await trio.sleep(fault.delay_s)
         decided: Answer | None = None
         before = len(self.ledger.accepted)
-        if kind not in {"rate_limited", "error_before", "cut_before"}:
+        if kind not in UNTAKEN:
             decided = self._apis[carrier].answer(request)
         accepted = self.ledger.accepted[-1].id if len(self.ledger.accepted) > before else None
         self.ledger.requests.append(
@@ -247,6 +250,8 @@ def _spoiled(fault: Fault, carrier: CarrierName, decided: Answer | None) -> Answ
     match fault.kind:
         case "rate_limited":
             return _too_many(carrier, fault.retry_after_s)
+        case "unavailable":
+            return _unavailable(carrier, fault.retry_after_s)
         case "error_before" | "error_after":
             return _broken_inside(carrier)
         case "cut_before" | "cut_after":
@@ -279,6 +284,15 @@ def _too_many(carrier: CarrierName, retry_after_s: int) -> Answer:
         "Too many requests",
         "You have exceeded the maximum number of allowed requests.",
         headers=wait,
+    )
+
+
+def _unavailable(carrier: CarrierName, retry_after_s: int) -> Answer:
+    wait = (("Retry-After", str(retry_after_s)),)
+    if carrier == "twilio":
+        return twilio_api.error_answer(503, 20503, "Service unavailable", wait)
+    return telnyx_api.error_answer(
+        503, "10007", "Unexpected error", "The service is unavailable.", headers=wait
     )
 
 

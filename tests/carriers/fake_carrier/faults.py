@@ -11,6 +11,7 @@ from tests.carriers.fake_carrier.accounts import CarrierName
 FaultKind = Literal[
     "slow",
     "rate_limited",
+    "unavailable",
     "error_before",
     "error_after",
     "cut_before",
@@ -20,11 +21,13 @@ FaultKind = Literal[
     "noise",
     "late_accept",
 ]
-"""slow: does it at once, answers after `delay_s`. rate_limited: 429 with Retry-After.
-error_before, error_after: 500 without doing it, 500 after doing it. cut_before, cut_after: a
-reset of the connection. truncated: does it, then half of the answer's body and the end.
-garbage: does it, then a page of HTML under its status. noise: does it, then bytes that are no
-HTTP. late_accept: does it only after `delay_s`, even when the client has gone by then."""
+"""slow: does it at once, answers after `delay_s`. rate_limited, unavailable: 429 or 503 with
+Retry-After. error_before, error_after: 500 without doing it, 500 after doing it. cut_before,
+cut_after: a reset of the connection. truncated: does it, then half of the answer's body and the
+end. garbage: does it, then a page of HTML under its status. noise: does it, then bytes that are
+no HTTP. late_accept: does it only after `delay_s`, even when the client has gone by then.
+
+Telnyx keeps its answer under the Idempotency-Key whenever it did it, whatever the client got."""
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 COMMON = tuple(kind for kind in KINDS if kind != "late_accept")

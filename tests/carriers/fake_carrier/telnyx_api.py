@@ -12,7 +12,7 @@ from tests.carriers.fake_carrier import journeys
 from tests.carriers.fake_carrier.callbacks import Call, telnyx_call
 from tests.carriers.fake_carrier.exchange import Exchange
 from tests.carriers.fake_carrier.message import Sms
-from tests.carriers.fake_carrier.twilio_api import content_type
+from tests.carriers.fake_carrier.twilio_api import content_type, is_url
 from tests.carriers.fake_carrier.wire import Answer, Request, json_answer
 
 ROOT = "/v2/messages"
@@ -211,9 +211,7 @@ class TelnyxApi:
             )
         if profile and profile != account.profile:
             raise _bad("The messaging profile is unknown.", "/messaging_profile_id")
-        if len(media) > MAX_MEDIA or not all(
-            isinstance(url, str) and url.startswith(("http://", "https://")) for url in media
-        ):
+        if len(media) > MAX_MEDIA or not all(isinstance(url, str) and is_url(url) for url in media):
             raise Refused(
                 400,
                 "10003",
@@ -336,10 +334,13 @@ class TelnyxApi:
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise _bad("The request failed because it was not well-formed.")
+    # One recipient may also come as a list of one (error page 40310).
+    if isinstance(fields.get("to"), list) and len(fields["to"]) == 1:
+        fields["to"] = fields["to"][0]
     for name in STRINGS:
         if not isinstance(fields.get(name), str | None):
             raise _bad(f"'{name}' must be a string.", f"/{name}")

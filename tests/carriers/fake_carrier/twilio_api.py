@@ -185,10 +185,10 @@ class TwilioApi:
             )
         if len(media) > MAX_MEDIA:
             raise Refused(400, 21623, "Number of media files exceeds allowed limit.")
-        if not all(_is_url(url) for url in media):
+        if not all(is_url(url) for url in media):
             raise Refused(400, 21620, "Invalid media URL(s).")
         callback = form.get("StatusCallback")
-        if callback and not _is_url(callback):
+        if callback and not is_url(callback):
             raise Refused(400, 21609, f"Invalid 'StatusCallback' URL: {callback}")
 
     def _one(self, request: Request, sms: Sms) -> Answer:
@@ -470,13 +470,16 @@ def _not_found(request: Request) -> Refused:
     return Refused(404, 20404, f"The requested resource {request.path} was not found")
 
 
-def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
+def is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _whole(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdigit() else default
+    return int(text) if text and text.isdecimal() else default
 
 
 def _dated(sent_ms: int, name: str, text: str) -> bool:

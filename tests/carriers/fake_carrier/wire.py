@@ -43,7 +43,7 @@ class Request:
 
     @property
     def form(self) -> list[tuple[str, str]]:
-        return parse_qsl(self.body.decode(), keep_blank_values=True)
+        return parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True)
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)

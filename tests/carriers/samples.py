@@ -1,0 +1,29 @@
+"""Messages for tests, with words that must never turn up where they should not."""
+
+from typing import Any
+
+import attrs
+
+from phonegate.domain.carrier import Outbound
+
+NOW = 1_700_000_000_000
+DEADLINE_S = 5.0
+
+SID = "AC" + "0123456789abcdef" * 2
+SERVICE = "MG" + "fedcba9876543210" * 2
+TOKEN = "canary-token-0123456789abcdef0123"
+API_KEY = "KEY0123456789ABCDEF_canarykey"
+BODY = "canary body: your code is 424242"
+CANARIES = (TOKEN, API_KEY, BODY, "424242")
+
+MESSAGE = Outbound(
+    sender="+15005550006",
+    recipient="+15551230001",
+    body=BODY,
+    reference="8e03978e-40d5-43e8-bc93-6894a57f9326",
+    accepted_at=NOW,
+)
+
+
+def message(**changes: Any) -> Outbound:
+    return attrs.evolve(MESSAGE, **changes)

@@ -1,0 +1,287 @@
+import httpx
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.carriers import wire
+from phonegate.carriers.wire import Answer, Wire, retry_after_s
+from phonegate.domain.carrier import NotTaken, OutcomeUnknown
+
+from .samples import NOW
+from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
+
+MOST = 1_000
+
+
+async def ask(to: Wire, *, deadline_s: float = 5.0, content: bytes = b"{}") -> Answer:
+    return await to.ask(
+        "POST",
+        "/x",
+        headers={"authorization": "Bearer canary"},
+        content=content,
+        until=trio.current_time() + deadline_s,
+        most_bytes=MOST,
+    )
+
+
+async def ask_stub(*acts: Act, deadline_s: float = 5.0) -> Answer:
+    async with stub(*acts) as served:
+        to = Wire(served.url)
+        try:
+            return await ask(to, deadline_s=deadline_s)
+        finally:
+            await to.aclose()
+
+
+async def test_an_answer_comes_with_status_headers_and_body() -> None:
+    got = await ask_stub(answer(201, b'{"a":1}', "X-Thing: yes"))
+    assert (got.status, got.body, got.headers["x-thing"]) == (201, b'{"a":1}', "yes")
+    assert got.ok
+    assert not got.refused
+
+
+async def test_one_connection_serves_many_requests() -> None:
+    async with stub(answer(200, b"{}")) as served:
+        to = Wire(served.url)
+        for _ in range(5):
+            await ask(to)
+        assert (served.connections, len(served.requests)) == (1, 5)
+        await to.aclose()
+
+
+async def test_nobody_listening_means_not_taken() -> None:
+    with pytest.raises(NotTaken, match="no connection to 127.0.0.1") as caught:
+        await ask(Wire(await nowhere()))
+    assert caught.value.retry_after_s is None
+
+
+async def test_an_unknown_host_means_not_taken() -> None:
+    with pytest.raises(NotTaken):
+        await ask(Wire("http://carrier.invalid"))
+
+
+async def test_a_handshake_that_never_ends_means_not_taken() -> None:
+    async with stub(hang) as served:
+        with pytest.raises(NotTaken, match="no answer in time"):
+            await ask(Wire(served.url.replace("http", "https")), deadline_s=0.1)
+    assert served.requests == []
+
+
+async def test_a_server_that_speaks_no_tls_means_not_taken(nursery: trio.Nursery) -> None:
+    async def speak(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"220 ready\r\n")
+        await stream.receive_some()
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, speak, [listener])
+    with pytest.raises(NotTaken, match="ConnectError"):
+        await ask(Wire(f"https://127.0.0.1:{listener.socket.getsockname()[1]}"))
+    nursery.cancel_scope.cancel()
+
+
+async def _reset(stream: trio.SocketStream) -> None:
+    stream.socket.setsockopt(1, 13, b"\x01\x00\x00\x00\x00\x00\x00\x00")  # SO_LINGER: RST
+
+
+async def _half(stream: trio.SocketStream) -> None:
+    await stream.send_all(b"HTTP/1.1 20")
+
+
+async def _noise(stream: trio.SocketStream) -> None:
+    await stream.send_all(b"\x16\x03\x01 nothing of HTTP\r\n\r\n")
+
+
+@pytest.mark.parametrize("act", [close, _reset, _noise], ids=["closed", "reset", "noise"])
+async def test_a_link_that_breaks_after_the_request_leaves_it_unknown(act: Act) -> None:
+    async def once(stream: trio.SocketStream) -> None:
+        await act(stream)
+        await stream.aclose()
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await ask_stub(once)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("act", [hang, _half], ids=["silent", "half a status"])
+async def test_time_that_runs_out_after_the_request_leaves_it_unknown(act: Act) -> None:
+    async def then_wait(stream: trio.SocketStream) -> None:
+        await act(stream)
+        await trio.sleep_forever()
+
+    with pytest.raises(OutcomeUnknown, match="no answer in time"):
+        await ask_stub(then_wait, deadline_s=0.2)
+
+
+async def test_a_request_that_is_not_read_is_unknown_in_time() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=1)
+    to = Wire(f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
+    with trio.fail_after(5), pytest.raises(OutcomeUnknown):
+        await ask(to, deadline_s=0.2, content=b"x" * 30_000_000)
+    await to.aclose()
+    await listener.aclose()
+
+
+async def test_a_status_counts_though_its_body_never_comes() -> None:
+    async def stall(stream: trio.SocketStream) -> None:
+        await stream.send_all(answer_bytes(400, b"{", length=100))
+        await trio.sleep_forever()
+
+    got = await ask_stub(stall, deadline_s=0.2)
+    assert (got.status, got.body) == (400, None)
+
+
+async def test_a_status_counts_though_its_body_breaks_off() -> None:
+    async def cut(stream: trio.SocketStream) -> None:
+        await stream.send_all(answer_bytes(201, b"{", length=100))
+        await stream.aclose()
+
+    got = await ask_stub(cut)
+    assert (got.status, got.body) == (201, None)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(MOST, True), (MOST + 1, False)])
+async def test_a_body_is_read_up_to_its_limit(size: int, kept: bool) -> None:  # noqa: FBT001
+    got = await ask_stub(answer(200, b"x" * size))
+    assert (got.body is not None) is kept
+
+
+async def test_an_endless_body_is_not_read_to_its_end() -> None:
+    async def flood(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await stream.send_all(b"x" * 65_536)
+
+    got = await ask_stub(flood)
+    assert (got.status, got.body) == (200, None)
+
+
+async def test_a_compressed_body_is_not_unpacked() -> None:
+    got = await ask_stub(answer(200, b"\x1f\x8b\x08", "Content-Encoding: gzip"))
+    assert got.body is None
+
+
+async def test_requests_that_ran_out_of_time_hold_no_connection() -> None:
+    acts = [hang] * (wire.MAX_CONNECTIONS + 2)
+    async with stub(*acts, answer(200, b"{}")) as served:
+        to = Wire(served.url)
+        for _ in acts:
+            with pytest.raises(OutcomeUnknown):
+                await ask(to, deadline_s=0.05)
+        assert (await ask(to)).status == 200
+        await to.aclose()
+
+
+async def test_waiting_for_a_free_connection_means_not_taken() -> None:
+    async with stub(hang) as served, trio.open_nursery() as nursery:
+        to = Wire(served.url)
+
+        async def occupy() -> None:
+            with pytest.raises(OutcomeUnknown):
+                await ask(to, deadline_s=30)
+
+        for _ in range(wire.MAX_CONNECTIONS):
+            nursery.start_soon(occupy)
+        while len(served.requests) < wire.MAX_CONNECTIONS:
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        with pytest.raises(NotTaken):
+            await ask(to, deadline_s=0.05)
+        assert len(served.requests) == wire.MAX_CONNECTIONS
+        # Those under way end when the account is closed.
+        await to.aclose()
+
+
+async def test_a_closed_account_takes_nothing() -> None:
+    async with stub(answer(200)) as served:
+        to = Wire(served.url)
+        await to.aclose()
+        with pytest.raises(NotTaken, match="closed"):
+            await ask(to)
+        assert served.requests == []
+
+
+async def test_no_cookie_is_kept_and_no_redirect_followed() -> None:
+    acts = [answer(302, b"", "Location: /elsewhere", "Set-Cookie: a=b; Path=/")]
+    async with stub(*acts) as served:
+        to = Wire(served.url)
+        assert (await ask(to)).status == 302
+        await ask(to)
+        assert len(served.requests) == 2
+        assert b"cookie" not in served.requests[1].lower()
+        await to.aclose()
+
+
+async def test_a_header_that_no_request_can_have_is_not_quoted() -> None:
+    async with stub(answer(200)) as served:
+        to = Wire(served.url)
+        with pytest.raises((NotTaken, OutcomeUnknown)) as caught:
+            await to.ask(
+                "GET",
+                "/",
+                headers={"authorization": "canary\r\nx: y"},
+                until=trio.current_time() + 5,
+                most_bytes=MOST,
+            )
+        assert "canary" not in str(caught.value)
+        await to.aclose()
+
+
+def verdict(status: int, **headers: str) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    Wire("http://carrier.test", now_ms=lambda: NOW).demand_verdict(
+        Answer(status=status, headers=httpx.Headers(named), body=b""),
+        pause_header="x-ratelimit-reset",
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 400, 401, 403, 404, 409, 422, 451])
+def test_a_yes_and_a_no_are_verdicts(status: int) -> None:
+    verdict(status)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_busy_is_not_taken_and_says_how_long(status: int) -> None:
+    with pytest.raises(NotTaken) as caught:
+        verdict(status, retry_after="7", x_ratelimit_reset="9")
+    assert caught.value.retry_after_s == 7
+    with pytest.raises(NotTaken) as caught:
+        verdict(status, x_ratelimit_reset="9")
+    assert caught.value.retry_after_s == 9
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_carrier_elsewhere_has_not_taken_it(status: int) -> None:
+    with pytest.raises(NotTaken, match="redirect"):
+        verdict(status)
+
+
+@pytest.mark.parametrize("status", [304, 303, 408, 500, 502, 504, 599])
+def test_other_statuses_leave_it_unknown(status: int) -> None:
+    with pytest.raises(OutcomeUnknown, match=str(status)):
+        verdict(status)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0),
+        (" 12 ", 12),
+        ("999999999", wire.LONGEST_PAUSE_S),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
+        ("Tue, 14 Nov 2023 22:12:20 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+    assert retry_after_s(value, NOW) == seconds
+
+
+@given(st.text())
+def test_no_retry_after_breaks_anything(value: str) -> None:
+    pause = retry_after_s(value, NOW)
+    assert pause is None or 0 <= pause <= wire.LONGEST_PAUSE_S
