@@ -13,7 +13,7 @@ import trio
 from phonegate.handset.chassis import SimCard
 from phonegate.handset.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
 from phonegate.handset.faults import Dice, Plan
-from phonegate.handset.link import REPLACED, RESTARTING, Address, Link, hold_link
+from phonegate.handset.link import REPLACED, Address, Link, hold_link
 
 MAX_LINE_BYTES = 65_536
 """The longest frame that the gateway takes."""
@@ -105,7 +105,7 @@ class Bridge:
                 self._notice("another connection of this device took over")
                 return
             end.raise_if_final(self._address, known=self.links > 0)
-            pause = self._dice.pause_s(0 if end.code == RESTARTING else failures)
+            pause = self._dice.pause_s(failures)
             failures += 1
             self._notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             await trio.sleep(max(pause, end.retry_after_s))

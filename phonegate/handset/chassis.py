@@ -9,6 +9,7 @@ import trio
 from phonegate.handset.faults import Dice, Plan
 from phonegate.handset.journal import Journal
 from phonegate.handset.ledger import Inbound, Result
+from phonegate.handset.link import Link
 from phonegate.handset.radio import Radio
 
 BODY_LIMIT = 1600
@@ -97,6 +98,12 @@ class Chassis:
         """Lets watchers look again."""
         self.changed.set()
         self.changed = trio.Event()
+
+    def cut(self, link: Link, *, reset: bool) -> None:
+        """Loses a link on purpose, without a word to the gateway."""
+        if not link.is_cut:
+            self.stats.cuts += 1
+            link.cut(reset=reset)
 
     def finish(self, result: Result) -> None:
         """Writes the final result of a message down."""

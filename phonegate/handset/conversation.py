@@ -73,12 +73,6 @@ class Conversation:
             while True:
                 await self._hear(await self._link.receive())
 
-    def cut(self, *, reset: bool = False) -> None:
-        """Drops the link without a word."""
-        if not self._link.is_cut:
-            self._chassis.stats.cuts += 1
-            self._link.cut(reset=reset)
-
     async def tell(self, result: Result, *, times: int = 1) -> None:
         """Tells a result, and the delivery if there was one.
 
@@ -147,7 +141,7 @@ class Conversation:
             self._lose(cut)
 
     def _lose(self, cut: Cut) -> None:
-        self.cut(reset=cut.reset)
+        self._chassis.cut(self._link, reset=cut.reset)
         raise LinkLost(ABNORMAL, "cut on purpose")
 
     # What the gateway says.

@@ -11,7 +11,7 @@ from phonegate.handset.conversation import Conversation, greet
 from phonegate.handset.errors import HandsetError
 from phonegate.handset.faults import Dice, Plan
 from phonegate.handset.journal import Journal
-from phonegate.handset.link import REPLACED, RESTARTING, Address, Link, hold_link
+from phonegate.handset.link import REPLACED, Address, Link, hold_link
 from phonegate.handset.radio import Radio, RadioMemory
 from phonegate.handset.transmitter import Transmitter
 
@@ -66,6 +66,7 @@ class Handset:
             notice=notice,
             now_ms=now_ms,
         )
+        self._link: Link | None = None
         self._conversation: Conversation | None = None
         self._life = trio.CancelScope()
         self._died = False
@@ -104,8 +105,8 @@ class Handset:
 
     def lose_link(self, *, reset: bool = False) -> None:
         """Cuts the link now, if there is one, without a word to the gateway."""
-        if self._conversation is not None:
-            self._conversation.cut(reset=reset)
+        if self._link is not None:
+            self._chassis.cut(self._link, reset=reset)
 
     def die(self) -> None:
         """The phone's process dies now; it starts again from its journal."""
@@ -177,19 +178,21 @@ class Handset:
 
         async def session(link: Link) -> None:
             nonlocal failures
-            await greet(link)
-            failures = 0
-            chassis.stats.links += 1
-            self.state = State.ONLINE
-            chassis.notice("connected")
-            transmitter.forget_held()
-            connected()
-            self._conversation = Conversation(chassis, link, transmitter.take)
-            chassis.change()
+            self._link = link
             try:
+                await greet(link)
+                # Also after a restart of the gateway (1012), which wants its phones back soon.
+                failures = 0
+                chassis.stats.links += 1
+                self.state = State.ONLINE
+                chassis.notice("connected")
+                transmitter.forget_held()
+                connected()
+                self._conversation = Conversation(chassis, link, transmitter.take)
+                chassis.change()
                 await self._conversation.run()
             finally:
-                self._conversation = None
+                self._link = self._conversation = None
                 self.state = State.CONNECTING
 
         while True:
@@ -205,11 +208,7 @@ class Handset:
                 chassis.notice("another connection of this device took over")
                 return
             end.raise_if_final(self._address, known=self.stats.links > 0)
-            again = 0 if end.code == RESTARTING else failures
-            pause = max(
-                chassis.dice.pause_s(again),
-                end.retry_after_s,
-            )
+            pause = max(chassis.dice.pause_s(failures), end.retry_after_s)
             failures += 1
             chassis.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             chassis.change()

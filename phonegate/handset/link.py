@@ -35,8 +35,6 @@ REPLACED = 4000
 """Close code: another connection of the same device took over."""
 POLICY = 1008
 """Close code (RFC 6455, 7.4.1): the gateway had enough of what this phone says."""
-RESTARTING = 1012
-"""Close code (IANA registry): the gateway restarts and wants the phone back soon."""
 ABNORMAL = 1006
 """Close code of a link that broke without a close frame (RFC 6455, 7.1.5)."""
 WRONG_ADDRESS = frozenset({400, 404, 405, 426})

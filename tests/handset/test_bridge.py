@@ -10,7 +10,7 @@ from phonegate.handset.bridge import Bridge, read_lines
 from phonegate.handset.chassis import SimCard
 from phonegate.handset.errors import CredentialsRefused, LinkRefused
 from phonegate.handset.faults import Plan
-from phonegate.handset.link import Address
+from phonegate.handset.link import Address, Link, LinkLost
 from tests.handset.gateway import SECRET, Gateway, Order
 
 QUICK = Plan(reconnect_s=(0, 0.01))
@@ -111,6 +111,24 @@ async def test_after_a_lost_link_the_sims_are_told_again(
     await gateway.until(lambda: gateway.peers[1].kinds() == ["sims", "x"])
     assert script.bridge.links == 2
     assert any("restarting" in text for text in script.said)
+
+
+async def test_a_line_that_a_lost_link_took_along_goes_again(
+    gateway: Gateway, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_text, losses = Link.send_text, [LinkLost()]
+
+    async def lossy(link: Link, text: str) -> None:
+        if losses:
+            raise losses.pop()
+        await send_text(link, text)
+
+    monkeypatch.setattr(Link, "send_text", lossy)
+    script = Script(gateway)
+    nursery.start_soon(script.run)
+    await script.write.send(b'{"type":"x"}')
+    await gateway.until(lambda: len(gateway.peers) == 2 and gateway.peers[1].kinds() == ["x"])
+    assert script.bridge.sent == 1
 
 
 async def test_replaced_refused_and_sent_away(gateway: Gateway) -> None:

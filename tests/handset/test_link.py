@@ -119,6 +119,32 @@ async def test_only_objects_are_frames(gateway: Gateway) -> None:
     assert frames == [{"type": "x"}]
 
 
+async def test_a_session_lasts_longer_than_connecting_may(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "CONNECT_TIMEOUT_S", 0.5)
+
+    async def session(one: Link) -> None:
+        await trio.sleep(0.6)
+        await one.receive()
+
+    assert await hold_link(address_of(gateway), session) == End(code=1000)
+
+
+async def test_the_turnstile_counts_those_who_connect(gateway: Gateway) -> None:
+    turnstile = trio.CapacityLimiter(1)
+    held = []
+
+    async def session(_: Link) -> None:
+        held.append(turnstile.borrowed_tokens)
+
+    await hold_link(address_of(gateway), session, turnstile=turnstile)
+    await turnstile.acquire_on_behalf_of("another phone")
+    with trio.move_on_after(0.05):
+        await hold_link(address_of(gateway), session, turnstile=turnstile)
+    assert held == [0]
+
+
 async def test_the_close_code_is_the_end(gateway: Gateway) -> None:
     async def session(one: Link) -> None:
         await one.receive()
@@ -275,9 +301,12 @@ async def test_cancelling_closes_politely(gateway: Gateway, nursery: trio.Nurser
         scope.cancel()
         await one.receive()
 
+    begun = trio.current_time()
     with trio.CancelScope() as scope:
         await hold_link(address_of(gateway), session)
     assert scope.cancelled_caught
+    # The gateway's answer was heard, not waited out.
+    assert trio.current_time() - begun < link.CLOSE_TIMEOUT_S
     with trio.fail_after(5):
         while gateway.peers[0].websocket.closed is None:
             await trio.lowlevel.checkpoint()
