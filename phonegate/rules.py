@@ -9,8 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from phonegate.domain.pacing import parse_limit
+
 Rule = Callable[[Any], str | None]
 """Looks at a value of the right type; says what is wrong with it and what is right, or None."""
+
+MAX_RATE = 100_000
+"""Segments a minute that no radio reaches: more is a slip in the unit."""
 
 _MAX_PORT = 65_535
 _PORT_DIGITS = 5
@@ -97,6 +102,20 @@ def _filled(value: str) -> str | None:
 
 
 _DAY_S = 86_400
+
+
+def _limits(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            _, rate = parse_limit(value)
+        except ValueError as error:
+            return str(error)
+        problem = _between(0, MAX_RATE)(rate.segments_per_minute)
+        if problem is not None:
+            return f"{value!r}: {problem}"
+    return None
+
+
 _SECONDS = _between(0, _DAY_S, above=True)
 
 RULES: Mapping[str, Rule] = types.MappingProxyType(
@@ -119,7 +138,9 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "delivery.late_result_grace_s": _between(0, _DAY_S),
         "delivery.result_timeout_s": _SECONDS,
         "delivery.window": _between(1, 10_000),
-        "pacing.segments_per_minute": _between(0, 100_000),
+        "pacing.segments_per_minute": _between(0, MAX_RATE),
+        "pacing.orgs": _limits,
+        "pacing.sims": _limits,
         "phones.ping_interval_s": _SECONDS,
         "phones.pong_timeout_s": _SECONDS,
         "phones.write_timeout_s": _SECONDS,

@@ -108,6 +108,12 @@ class PacingSettings:
         "Segments a minute for each SIM; Android stops an app at 30 and asks its owner. "
         "0: no limit.",
     )
+    orgs: tuple[str, ...] = setting(
+        [], 'Other limits for the SIMs of some orgs, such as ["myorg=0", "club=10"].'
+    )
+    sims: tuple[str, ...] = setting(
+        [], 'Other limits for some SIMs, by number, such as ["+15551112222=10"].'
+    )
 
 
 @attrs.frozen(kw_only=True)

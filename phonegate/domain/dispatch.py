@@ -3,7 +3,7 @@
 `phones.switchboard` implements `Dispatcher`; tests use a small one in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import attrs
@@ -47,8 +47,11 @@ class Dispatcher(Protocol):
     def pace(self, phone: int, sim: Sim | None) -> int:
         """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
 
-    def wake(self, org: int) -> None:
-        """Says that queued messages of the org may be able to leave."""
+    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
+        """Says that queued messages of the org may be able to leave.
+
+        `lanes` are the `phone` and `wish` of those messages; None where they are not known.
+        """
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds; False when it is away or can't."""

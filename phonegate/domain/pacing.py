@@ -15,6 +15,7 @@ Times are milliseconds of any clock, the same one for all calls on a bucket; a m
 best. A clock that is set back or forward costs at most one capacity too many, never a stall.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import attrs
@@ -58,6 +59,48 @@ class Rate:
     def ceiling(self) -> int:
         """The most segments in any minute, one message that is longer by itself excepted."""
         return self.segments_per_minute + self.capacity
+
+
+@attrs.frozen(kw_only=True)
+class Rates:
+    """Which rate counts for a SIM: its own, else its org's, else everybody's."""
+
+    usual: Rate
+    by_org: Mapping[str, Rate] = attrs.field(factory=dict)
+    by_number: Mapping[str, Rate] = attrs.field(factory=dict, repr=False)
+
+    @classmethod
+    def of_settings(
+        cls, segments_per_minute: int, orgs: Iterable[str], sims: Iterable[str]
+    ) -> Self:
+        """Builds it from entries such as "myorg=0" and "+15551112222=10".
+
+        Raises:
+            ValueError: an entry is not a name, an equals sign and a number.
+        """
+        return cls(
+            usual=Rate(segments_per_minute),
+            by_org=dict(map(parse_limit, orgs)),
+            by_number=dict(map(parse_limit, sims)),
+        )
+
+    def of(self, org: str, number: str | None) -> Rate:
+        """The rate of a SIM of `org`; `number` is None where nobody knows it."""
+        if number is not None and number in self.by_number:
+            return self.by_number[number]
+        return self.by_org.get(org, self.usual)
+
+
+def parse_limit(entry: str) -> tuple[str, Rate]:
+    """Whose limit an entry such as "myorg=0" sets, and to what.
+
+    Raises:
+        ValueError: saying what is wrong, for a person.
+    """
+    name, sign, number = entry.rpartition("=")
+    if not (sign and name.strip() and number.strip().isdecimal()):
+        raise ValueError(f"{entry!r} is no name=segments, such as myorg=0")
+    return name.strip(), Rate(int(number))
 
 
 @attrs.frozen

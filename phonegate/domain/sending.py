@@ -85,6 +85,11 @@ class _Plan:
     pace: int
     """Segments a minute that its SIM may send; 0 is no limit or not known."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is queued and could leave as soon as there is room."""
+        return self.phone is None and self.new.held_until is None
+
 
 class Sending:
     """The service behind every sending route."""
@@ -143,8 +148,8 @@ class Sending:
         outcome, pushes = done
         for phone, message in pushes:
             self._dispatcher.push(phone, message)
-        if len(pushes) < len(plans):
-            self._dispatcher.wake(org)
+        if lanes := {(p.new.phone, p.new.wish) for p in plans if p.waits}:
+            self._dispatcher.wake(org, lanes)
         if any(p.new.held_until is not None or p.new.expires_at is not None for p in plans):
             self._on_timer()
         return outcome

@@ -137,7 +137,7 @@ class Feeder:
             sim = session.sim_of(message)
             slot, segments = _slot(sim), message.segments or 1
             if slot not in waits and session.protocol.room > 0:
-                if session.pacer.take(session.bucket(sim), session.rate, segments):
+                if session.pacer.take(session.bucket(sim), session.rate_of(sim), segments):
                     session.protocol.reserve()
                     session.push(message)
                     continue
@@ -157,9 +157,9 @@ class Feeder:
                     tx.messages.candidates(org, phone=lane.phone, wish=lane.wish, limit=limit)
                     for lane in its
                 ]
-                # Each lane is in its own right order already; among lanes the older goes first.
+                # Each lane is in this order already: the more urgent first, then the older.
                 queues[sim] = _Queue(
-                    candidates=tuple(merge(*found, key=_id)),
+                    candidates=tuple(merge(*found, key=_turn)),
                     cut=any(len(some) == limit for some in found),
                 )
             return queues
@@ -178,7 +178,8 @@ class Feeder:
             for candidate in queue.candidates:
                 if not session.protocol.reserve():
                     return choices
-                if not session.pacer.take(session.bucket(sim), session.rate, candidate.segments):
+                rate = session.rate_of(sim)
+                if not session.pacer.take(session.bucket(sim), rate, candidate.segments):
                     session.protocol.release()
                     waits[_slot(sim)] = self._wait_s(sim, candidate.segments)
                     break
@@ -214,7 +215,9 @@ class Feeder:
                 # Another phone was faster, it was cancelled, or the disk refused.
                 session.protocol.release()
                 session.pacer.give_back(
-                    session.bucket(choice.sim), session.rate, choice.candidate.segments
+                    session.bucket(choice.sim),
+                    session.rate_of(choice.sim),
+                    choice.candidate.segments,
                 )
         if session.phone != phone and leased:
             # The phone turned out to be another while its messages were being leased.
@@ -237,7 +240,7 @@ class Feeder:
 
     def _wait_s(self, sim: Sim | None, segments: int) -> float:
         session = self._session
-        return session.pacer.wait_s(session.bucket(sim), session.rate, segments)
+        return session.pacer.wait_s(session.bucket(sim), session.rate_of(sim), segments)
 
 
 @attrs.frozen(kw_only=True)
@@ -259,5 +262,5 @@ def _slot(sim: Sim | None) -> int | None:
     return None if sim is None else sim.slot
 
 
-def _id(candidate: Candidate) -> int:
-    return candidate.id
+def _turn(candidate: Candidate) -> tuple[int, int]:
+    return -candidate.priority, candidate.id

@@ -21,7 +21,7 @@ from phonegate.phones.wire import LIBRARY_FAULTS, LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
-from phonegate.store.records import Org, Phone, Sim
+from phonegate.store.records import Phone, Sim
 from phonegate.store.tables import Tables
 
 HANDSHAKE_S: Final = 15.0
@@ -117,7 +117,6 @@ class _Request:
 class _Arrival:
     """A phone that may come in, with the row that it begins on."""
 
-    org: Org
     row: Phone
     fresh: bool
     usual_sim: Sim | None
@@ -196,7 +195,7 @@ class PhoneLink:
         handshake: trio.CancelScope,
     ) -> None:
         """Answers the upgrade and runs the session."""
-        phones, switchboard = self._shared.settings.phones, self._shared.switchboard
+        phones = self._shared.settings.phones
         async with trio.open_nursery() as nursery:
             try:
                 socket = await PhoneSocket.accept(
@@ -213,11 +212,7 @@ class PhoneLink:
             session = Session(
                 socket,
                 self._shared,
-                tenant=Tenant(
-                    id=principal.org,
-                    name=principal.org_name,
-                    rate=switchboard.rate_of(arrival.org),
-                ),
+                tenant=Tenant(id=principal.org, name=principal.org_name),
                 online=OnlinePhone(
                     phone=arrival.row.id,
                     device_id=arrival.row.device_id,
@@ -276,8 +271,7 @@ class PhoneLink:
 def _connect(
     tx: Tables, org: int, request: _Request, free: int | None, now: int
 ) -> _Arrival | None:
-    known = tx.orgs.by_id(org)
-    if known is None:
+    if tx.orgs.by_id(org) is None:
         return None
     row = tx.phones.connect(org, request.device_id, now, phone=free)
     if request.name is not None:
@@ -285,7 +279,6 @@ def _connect(
         row = attrs.evolve(row, name=request.name)
     sims = tx.phones.sims_of(row.id)
     return _Arrival(
-        org=known,
         row=row,
         fresh=request.device_id is None and row.id != free,
         usual_sim=sims[0] if sims else None,

@@ -70,7 +70,6 @@ class Tenant:
 
     id: int
     name: str
-    rate: Rate
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +105,6 @@ class Session:
         self.now_ms = shared.now_ms
         self.org = tenant.id
         self.org_name = tenant.name
-        self.rate = tenant.rate
         self.online = online
         self.fresh = fresh
         self.ended = trio.Event()
@@ -187,6 +185,11 @@ class Session:
         if sim is not None and sim.number is not None:
             return self.org, sim.number
         return "slot", self.phone, None if sim is None else sim.slot
+
+    def rate_of(self, sim: Sim | None) -> Rate:
+        """How fast a SIM of this phone may send."""
+        sim = sim or self._usual_sim
+        return self.switchboard.rates.of(self.org_name, None if sim is None else sim.number)
 
     def sim_of(self, message: Message) -> Sim | None:
         """The SIM that a message was leased to."""

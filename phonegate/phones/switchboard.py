@@ -11,10 +11,10 @@ import trio
 
 from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.pacing import Rate
+from phonegate.domain.pacing import Rate, Rates
 from phonegate.phones.pacer import Pacer
 from phonegate.settings import Settings
-from phonegate.store.records import Message, Org, Sim
+from phonegate.store.records import Message, Sim
 
 REPLACED: Final = 4000
 """Close code: the same phone has connected anew (private use, RFC 6455 7.4.2)."""
@@ -33,7 +33,6 @@ class Station(Protocol):
     """One connected phone, as the switchboard sees it."""
 
     org: int
-    rate: Rate
     online: OnlinePhone
     """What the domain sees of it; its `phone` is the key here, changed only by `rename`."""
     ended: trio.Event
@@ -53,6 +52,9 @@ class Station(Protocol):
 
     def bucket(self, sim: Sim | None) -> Hashable:
         """The key of the pacing bucket of a SIM of this phone."""
+
+    def rate_of(self, sim: Sim | None) -> Rate:
+        """How fast a SIM of this phone may send."""
 
     def serves(self, phone: int | None, wish: str) -> bool:
         """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
@@ -77,7 +79,8 @@ class Switchboard:
     """Implements `domain.dispatch.Dispatcher` over the stations that are online."""
 
     def __init__(self, settings: Settings, *, now_ms: Callable[[], int]) -> None:
-        self._rate = Rate(settings.pacing.segments_per_minute)
+        pacing = settings.pacing
+        self.rates = Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
         self._now_ms = now_ms
         self.pacer = Pacer()
         self._by_phone: dict[int, Station] = {}
@@ -107,7 +110,7 @@ class Switchboard:
         station = self._by_phone.get(phone)
         if station is None or not station.has_room(sim):
             return False
-        if not self.pacer.take(station.bucket(sim), station.rate, segments):
+        if not self.pacer.take(station.bucket(sim), station.rate_of(sim), segments):
             return False
         return station.reserve()
 
@@ -115,7 +118,7 @@ class Switchboard:
         """Gives back a reservation whose message was not stored."""
         station = self._by_phone.get(phone)
         if station is not None:
-            self.pacer.give_back(station.bucket(sim), station.rate, segments)
+            self.pacer.give_back(station.bucket(sim), station.rate_of(sim), segments)
             station.release()
 
     def push(self, phone: int, message: Message) -> None:
@@ -124,10 +127,11 @@ class Switchboard:
         if station is not None:
             station.push(message)
 
-    def pace(self, phone: int, sim: Sim | None) -> int:  # noqa: ARG002 - a limit of the org's so far
+    def pace(self, phone: int, sim: Sim | None) -> int:
         """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
         station = self._by_phone.get(phone)
-        return (self._rate if station is None else station.rate).segments_per_minute
+        rate = self.rates.usual if station is None else station.rate_of(sim)
+        return rate.segments_per_minute
 
     def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.
@@ -182,11 +186,6 @@ class Switchboard:
             await next(iter(self._open)).ended.wait()
 
     # --- for the stations
-
-    def rate_of(self, org: Org) -> Rate:
-        """How fast each SIM of an org may send."""
-        own = org.segments_per_minute
-        return self._rate if own is None else Rate(own)
 
     def join(self, station: Station) -> None:
         """Puts a new connection online, in place of an older one of the same phone."""

@@ -59,7 +59,7 @@ _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
 _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
 
 CANDIDATES: Final = """
-    SELECT id, segments, attempts FROM messages INDEXED BY messages_ready
+    SELECT id, segments, priority FROM messages INDEXED BY messages_ready
     WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
     ORDER BY priority DESC, id LIMIT ?
 """
@@ -253,7 +253,7 @@ class Messages:
     def candidates(self, org: int, *, phone: int | None, wish: str, limit: int) -> list[Candidate]:
         """The messages that may leave now for this phone (or none) and wish, first things first."""
         rows = self._connection.execute(CANDIDATES, (org, wish, phone, limit))
-        return [Candidate(id=row[0], segments=row[1], attempts=row[2]) for row in rows]
+        return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
 
     def waiting_segments(self, org: int, *, phone: int | None, wish: str, cap: int) -> int:
         """The segments that `candidates` would hand out in all, counted no further than *cap*."""

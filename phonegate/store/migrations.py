@@ -28,8 +28,7 @@ _FIRST: Final = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT UNIQUE,
         secret_hash TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        segments_per_minute INTEGER
+        created_at INTEGER NOT NULL
     ) STRICT
     """,
     "CREATE INDEX orgs_removed ON orgs (id) WHERE name IS NULL",
@@ -118,7 +117,7 @@ _FIRST: Final = (
     """,
     """
     CREATE INDEX messages_ready
-    ON messages (org, wish, phone, priority DESC, id, segments, attempts)
+    ON messages (org, wish, phone, priority DESC, id, segments)
     WHERE status = 'queued' AND held_until IS NULL
     """,
     """

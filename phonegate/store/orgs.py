@@ -6,7 +6,7 @@ from typing import Any
 from phonegate.store.errors import NameTaken
 from phonegate.store.records import Org
 
-_COLUMNS = "id, name, secret_hash, created_at, segments_per_minute"
+_COLUMNS = "id, name, secret_hash, created_at"
 
 
 class Orgs:
@@ -62,16 +62,6 @@ class Orgs:
         )
         return cursor.rowcount == 1
 
-    def set_pacing(self, name: str, segments_per_minute: int | None) -> bool:
-        """Sets how many segments a minute each SIM of the org may send; whether there is one.
-
-        `None` goes back to the gateway's setting, 0 is no limit.
-        """
-        cursor = self._connection.execute(
-            "UPDATE orgs SET segments_per_minute = ? WHERE name = ?", (segments_per_minute, name)
-        )
-        return cursor.rowcount == 1
-
     def remove(self, name: str) -> bool:
         """Removes an org with all it owns; whether there was such an org.
 
@@ -110,5 +100,4 @@ def _org(row: tuple[Any, ...]) -> Org:
         name=row[1],
         secret_hash=row[2],
         created_at=row[3],
-        segments_per_minute=row[4],
     )

@@ -23,8 +23,6 @@ class Org:
     name: str
     secret_hash: str = attrs.field(repr=False)
     created_at: int
-    segments_per_minute: int | None = None
-    """The pacing of this org's SIMs; `None` takes the gateway's setting."""
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +157,7 @@ class Candidate:
 
     id: int
     segments: int
-    attempts: int
+    priority: int = 0
 
 
 @attrs.frozen(kw_only=True)

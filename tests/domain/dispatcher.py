@@ -1,6 +1,6 @@
 """A `Dispatcher` in memory: phones with a window, and a record of what they were asked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -19,6 +19,7 @@ class Phones:
     pushed: list[tuple[int, Message]] = attrs.field(factory=list)
     woken: list[int] = attrs.field(factory=list)
     freed: list[tuple[int, int]] = attrs.field(factory=list)
+    lanes: set[tuple[int | None, str]] | None = None
 
     def online(self, org: int) -> Sequence[OnlinePhone]:
         return self.phones
@@ -38,8 +39,9 @@ class Phones:
     def pace(self, phone: int, sim: Sim | None) -> int:
         return self.segments_per_minute
 
-    def wake(self, org: int) -> None:
+    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         self.woken.append(org)
+        self.lanes = None if lanes is None else set(lanes)
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         return self.cancels

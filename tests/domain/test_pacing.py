@@ -9,9 +9,11 @@ from phonegate.domain.pacing import (
     MINUTE_MS,
     Bucket,
     Rate,
+    Rates,
     eta_s,
     forecast,
     give_back,
+    parse_limit,
     ready_at,
     take,
 )
@@ -258,3 +260,17 @@ def test_memory_is_bounded_at_any_rate() -> None:
         bucket = take(bucket, rate, 1, now) or bucket
         sizes.append(len(bucket.recent))
     assert max(sizes) <= 14
+
+
+def test_a_sims_own_rate_goes_before_its_orgs_and_that_before_everybodys() -> None:
+    rates = Rates.of_settings(24, ["club=10", "own=0"], ["+15551112222=3"])
+    assert rates.of("club", "+15551112222") == Rate(3)
+    assert rates.of("club", "+15550000000") == rates.of("club", None) == Rate(10)
+    assert rates.of("own", None).unlimited
+    assert rates.of("other", "+15550000000") == Rate(24)
+
+
+@pytest.mark.parametrize("entry", ["", "club", "=3", "club=", "club=-1", "club=1.5", "club=x"])
+def test_a_limit_is_a_name_and_a_number(entry: str) -> None:
+    with pytest.raises(ValueError, match="no name=segments"):
+        parse_limit(entry)

@@ -150,8 +150,10 @@ class Site:
         assert found is not None
         return found.id
 
-    async def send(self, *bodies: str, wish: str = "", to: str = OTHER) -> SendOutcome:
-        items = [Outgoing(to=to, body=body, wish=wish) for body in bodies]
+    async def send(
+        self, *bodies: str, wish: str = "", to: str = OTHER, priority: int = 0
+    ) -> SendOutcome:
+        items = [Outgoing(to=to, body=body, wish=wish, priority=priority) for body in bodies]
         return await self.sending.send(await self.org(), items)
 
     async def messages(self, **query: Any) -> list[Message]:

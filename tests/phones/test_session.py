@@ -548,3 +548,26 @@ async def test_errors_are_told_before_the_link_is_closed_for_them(start: Start) 
         for _ in range(50):
             assert (await phone.get())["code"] == "unknown_type"
         assert await phone.closed() == 1008
+
+
+async def test_a_sim_may_have_a_pace_of_its_own(start: Start) -> None:
+    paced = PacingSettings(segments_per_minute=8, sims=(f"{NUMBER}=4",))
+    site = await start(attrs.evolve(PATIENT, pacing=paced))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        outcome = await site.send("a", "b", wish=NUMBER)
+        assert [result.status for result in outcome.results] == ["sending", "queued"]
+
+
+async def test_the_more_urgent_goes_first_whatever_sim_was_asked_for(start: Start) -> None:
+    site = await start(PATIENT)
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+    await site.send("usual", wish=NUMBER)
+    await site.send("by slot", wish="0")
+    await site.send("urgent", wish="0", priority=5)
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        assert await bodies(phone, 3) == ["urgent", "usual", "by slot"]

@@ -11,7 +11,7 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.pacing import Rate
 from phonegate.phones.switchboard import REPLACED, Station, Switchboard
 from phonegate.settings import PacingSettings, Settings
-from phonegate.store.records import Message, Org, Sim
+from phonegate.store.records import Message, Sim
 
 from .test_protocol import message
 
@@ -29,6 +29,9 @@ class Fake:
 
     def has_room(self, sim: Sim | None) -> bool:
         return self.room > 0
+
+    def rate_of(self, sim: Sim | None) -> Rate:
+        return self.rate
 
     def reserve(self) -> bool:
         self.room -= 1
@@ -186,10 +189,7 @@ async def test_wake_reaches_those_who_serve(board: Switchboard) -> None:
     assert (one.told, two.told, other.told) == (["wake"] * 2, ["wake"] * 2, [])
 
 
-async def test_rates(board: Switchboard) -> None:
-    org = Org(id=1, name="o", secret_hash="", created_at=0)
-    assert board.rate_of(org) == Rate(24)
-    assert board.rate_of(attrs.evolve(org, segments_per_minute=5)) == Rate(5)
+async def test_the_pace_is_that_of_the_sim(board: Switchboard) -> None:
     board.join(fake(1, rate=Rate(5)))
     assert (board.pace(1, None), board.pace(2, None)) == (5, 24)
 

@@ -180,7 +180,7 @@ def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -
     assert ids(phone=8, wish="0") == [pinned]
     assert ids(phone=None, wish="0") == []
     assert tables.messages.candidates(org.id, phone=None, wish="", limit=2)[1] == Candidate(
-        id=first, segments=3, attempts=0
+        id=first, segments=3, priority=0
     )
 
 

@@ -22,14 +22,12 @@ def test_a_name_is_taken_once(tables: Tables, org: Org) -> None:
     assert tables.orgs.get(org.name) == org
 
 
-def test_rotate_and_pacing(tables: Tables, org: Org) -> None:
+def test_rotate(tables: Tables, org: Org) -> None:
     assert tables.orgs.rotate("myorg", "new")
-    assert tables.orgs.set_pacing("myorg", 7)
     found = tables.orgs.get("myorg")
     assert found is not None
-    assert (found.secret_hash, found.segments_per_minute) == ("new", 7)
+    assert found.secret_hash == "new"
     assert not tables.orgs.rotate("nobody", "new")
-    assert not tables.orgs.set_pacing("nobody", 7)
 
 
 def test_all_is_by_name(tables: Tables) -> None:

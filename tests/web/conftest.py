@@ -1,7 +1,7 @@
 """The whole web over the real domain and store; only the phones are played."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +58,7 @@ class PlayedPhones:
         self.pushed.append(message)
         self.on_push()
 
-    def wake(self, org: int) -> None:
+    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         pass
 
     def ask_cancel(self, phone: int, message: int) -> bool:
