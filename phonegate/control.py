@@ -192,9 +192,9 @@ class Control:
             answer = {"ok": False, "detail": error.detail, "code": error.code}
         except (StoreError, OSError) as error:
             answer = {"ok": False, "detail": str(error), "code": "storage"}
-        except (trio.BrokenResourceError, trio.TooSlowError):
-            raise
-        except Exception:  # noqa: BLE001 - logged; a fault in one command is not the gateway's
+        except Exception as error:
+            if _left(error):
+                raise trio.BrokenResourceError from error
             _log.exception("control_command_failed")
             answer = {
                 "ok": False,
@@ -216,6 +216,13 @@ async def _line(stream: trio.SocketStream) -> bytes:
                 raise BadInput("The line has no end.")
             buffer += received
     return bytes(buffer.partition(b"\n")[0])
+
+
+def _left(error: Exception) -> bool:
+    """Whether nothing went wrong but that the client left, even where a nursery tells of it."""
+    if isinstance(error, ExceptionGroup):
+        return all(_left(one) for one in error.exceptions)
+    return isinstance(error, trio.BrokenResourceError | trio.TooSlowError)
 
 
 async def _unknown(_: Mapping[str, Any], __: Report) -> Mapping[str, Any]:

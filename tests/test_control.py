@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trio
 
 from phonegate import control
@@ -186,6 +187,37 @@ async def test_a_client_that_leaves_in_the_middle_hurts_nobody(
         await stream.send_all(b'{"command": "echo", "word": "x"}\n')
         await stream.aclose()
     assert await in_thread(database, "echo", word="x") == {"word": "x"}
+
+
+async def test_a_client_that_leaves_during_a_long_command_is_no_fault(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    ended = trio.Event()
+
+    async def forever(_: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        async def tell() -> None:
+            while True:
+                await report(1, 2)
+
+        try:
+            async with trio.open_nursery() as inner:
+                inner.start_soon(tell)
+                await trio.sleep_forever()
+        finally:
+            ended.set()
+
+    database = tmp_path / "x.db"
+    with structlog.testing.capture_logs() as logged:
+        await nursery.start(Control(database, {"forever": forever}).serve)
+        stream = await trio.open_unix_socket(control.socket_path(database))
+        await stream.send_all(b'{"command": "forever"}\n')
+        await stream.receive_some(1)
+        await stream.aclose()
+        with trio.fail_after(10):
+            await ended.wait()
+            while not logged:
+                await trio.lowlevel.checkpoint()
+    assert [line["event"] for line in logged] == ["control_client_left"]
 
 
 def test_an_answer_that_is_none(tmp_path: Path) -> None:
