@@ -13,7 +13,7 @@ class CredentialsRefused(HandsetError):
     def __init__(self, org: str, status: int, detail: str | None = None) -> None:
         self.org = org
         self.status = status
-        said = f": {detail.rstrip(".")}" if detail else ""
+        said = ": " + detail.rstrip(".") if detail else ""
         super().__init__(
             f"The gateway refused the credentials of org {org} (HTTP {status}){said}. "
             "Check the org and its secret."
@@ -26,7 +26,7 @@ class LinkRefused(HandsetError):
     def __init__(self, code: int, detail: str | None = None) -> None:
         self.code = code
         self.detail = detail
-        said = f": {detail.rstrip(".")}" if detail else ""
+        said = ": " + detail.rstrip(".") if detail else ""
         super().__init__(f"The gateway refused this phone (code {code}){said}.")
 
 
