@@ -16,6 +16,7 @@ import trio
 import phonegate
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import SCOPES, Accounts
+from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
@@ -101,7 +102,9 @@ class Administration:
         org = await self._org(request)
         key = _text(request, "id")
         if not await self._accounts.revoke_key(org.id, key):
-            raise NotFound(f"{org.name} has no API key {key}.")
+            # A key's text in place of its id must not be shown again.
+            shown = "of that id" if is_key_like(key) else key
+            raise NotFound(f"{org.name} has no API key {shown}.")
         return {"id": key}
 
     async def backup(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:

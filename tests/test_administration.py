@@ -60,6 +60,9 @@ async def test_orgs_and_keys_through_the_control_socket(
         await authenticate(key["key"])
     with pytest.raises(ControlRefused, match="no API key"):
         await do("key_revoke", org="myorg", id=key["id"])
+    with pytest.raises(ControlRefused, match="no API key of that id") as refused:
+        await do("key_revoke", org="myorg", id=key["key"])
+    assert key["key"] not in refused.value.detail
 
     assert (await do("status"))["messages"] == {}
     await do("org_remove", org="myorg")

@@ -17,7 +17,7 @@ from phonegate import log
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
 from phonegate.domain.principal import Principal
-from phonegate.web.convert import CONVERTER, refusal
+from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, answer_for
@@ -42,6 +42,9 @@ CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
 
 _ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
+"""What stands for a byte that is no part of UTF-8."""
+
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
 
 ReadBody = Callable[[], Awaitable[bytes]]
@@ -243,12 +246,13 @@ def _read_query(text: str) -> dict[str, list[str]]:
     """
     try:
         pairs = parse_qsl(
-            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_PARAMETERS
         )
-    except UnicodeDecodeError:
-        raise BadInput("The query is not UTF-8.") from None
     except ValueError:
         raise BadInput(f"The query has more than {MAX_PARAMETERS} parameters.") from None
+    foreign = [name for name, value in pairs if _UNDECODED.search(name + value)]
+    if foreign:
+        raise refusal(tuple(FieldProblem(shown(name), "is not UTF-8") for name in foreign))
     result: dict[str, list[str]] = {}
     for name, value in pairs:
         result.setdefault(name, []).append(value)
@@ -263,13 +267,13 @@ def _redacted_query(text: str, match: Match | None) -> str:
         if endpoint is None or endpoint.query is None
         else {f.name: f for f in fields_of(endpoint.query) if not f.private}
     )
-    shown = []
+    told = []
     for part in text.split("&")[:MAX_PARAMETERS]:
         name, _, value = part.partition("=")
         if name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
-            shown.append(f"{name}={value}")
+            told.append(f"{name}={value}")
         elif name in known or name == SECRET_FIELD:
-            shown.append(f"{name}=***")
+            told.append(f"{name}=***")
         else:
-            shown.append("***")
-    return "&".join(shown)
+            told.append("***")
+    return "&".join(told)

@@ -279,3 +279,11 @@ async def test_no_json_whatsoever_breaks_a_route(web: Web, endpoint: Endpoint) -
 def named_unprintable(change: dict[str, Any]) -> set[str]:
     cleaned = {"".join(c if c.isprintable() else "?" for c in name) for name in change}
     return {name.split("[")[0].split(".")[0] for name in cleaned}
+
+
+async def test_a_parameter_that_is_not_utf_8_is_named(web: Web) -> None:
+    reply = await web.call("GET", f"/messages/{ORG}?limit=5&address=%ff&q=caf%e9")
+    assert reply.status == 400
+    assert set(reply.fields) == {"address", "q"}
+    reply = await web.call("GET", f"/messages/{ORG}?%ff=1")
+    assert (reply.status, reply.json["code"]) == (400, "bad_input")
