@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +12,9 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from structlog.testing import capture_logs
 
+from phonegate import gateway
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.settings import DatabaseSettings, HttpSettings, Settings
 from phonegate.store.database import Database
 from phonegate.store.records import PageQuery, Sim
 from tests.web.conftest import ORG, SECRET, Web, build_web
@@ -131,6 +134,20 @@ async def test_every_error_on_the_wire_is_json(
     assert (content["ok"], content["code"]) == (False, code)
     assert headers["cache-control"] == "no-store"
     assert [line["status"] for line in lines if line["event"] == "request"] == [status]
+
+
+async def test_a_body_that_stays_away_is_told_so_through_the_door_too(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    stop = trio.Event()
+    settings = Settings(
+        http=HttpSettings(bind=("127.0.0.1:0",), request_timeout_s=0.5),
+        database=DatabaseSettings(path=str(tmp_path / "phonegate.db")),
+    )
+    ((_, port),) = await nursery.start(gateway.serve, settings, stop)
+    status, _, body = await raw(port, POST % (b"Content-Length: 100", b"{"))
+    stop.set()
+    assert (status, json.loads(body)["code"]) == (408, "request_timeout")
 
 
 async def test_a_send_whose_client_hangs_up_is_committed_and_pushed(
