@@ -92,8 +92,8 @@ def _from_twilio(fields: Mapping[str, Any]) -> StatusReport | InboundReport | No
         if "CallSid" in fields:
             return None
         raise MalformedCallback("there is no MessageSid")
-    status = fields.get("MessageStatus") or fields.get("SmsStatus")
-    if status in {"received", "receiving"} or (status is None and "Body" in fields):
+    status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
+    if status == "received" or (not status and "Body" in fields):
         return InboundReport(
             carrier_id=carrier_id,
             sender=_address(fields.get("From"), "From"),
@@ -103,7 +103,7 @@ def _from_twilio(fields: Mapping[str, Any]) -> StatusReport | InboundReport | No
             segments=words.as_count(fields.get("NumSegments")),
         )
     progress = twilio_terms.PROGRESS.get(status) if isinstance(status, str) else None
-    if progress is None or not isinstance(status, str):
+    if progress is None:
         return None
     return StatusReport(
         carrier_id=carrier_id,

@@ -224,7 +224,7 @@ class _Search:
             found is None
             or found.id in self._wanted.others
             or str(entry.get("direction", "")).startswith("inbound")
-            or entry.get("from") not in {None, self._wanted.sender}
+            or (entry.get("from") or self._wanted.sender) != self._wanted.sender
         ):
             return
         created, text = words.from_rfc2822(entry.get("date_created")), entry.get("body")

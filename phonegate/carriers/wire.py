@@ -159,6 +159,7 @@ class Wire:
             nonlocal left
             left = left or not event.startswith("connection.")
 
+        patience_s = max(0.0, until - trio.current_time())
         problem = "no answer in time"
         response: httpx.Response | None = None
         body: bytes | None = None
@@ -169,8 +170,10 @@ class Wire:
                     self._base_url + path,
                     headers=dict(headers),
                     content=content,
-                    # Reading, writing and waiting for a free connection end with the scope.
-                    timeout=httpx.Timeout(None, connect=CONNECT_S),
+                    # Reading, writing and waiting for a free connection end with the scope. TCP
+                    # and TLS get a half each: httpcore forgets a socket whose handshake was
+                    # cancelled, and closes one whose handshake was too slow.
+                    timeout=httpx.Timeout(None, connect=min(CONNECT_S, patience_s / 2)),
                     extensions={"trace": watch},
                 )
                 response = await self._client.send(request, stream=True)
@@ -215,11 +218,16 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes | None:
         if response.headers.get("content-encoding", "identity") != "identity":
             return None
         body = bytearray()
+        whole = True
         async for part in response.aiter_raw():
             body += part
             if len(body) > most_bytes:
-                return None
-        return bytes(body)
+                whole = False
+                # Reading on from what is closed ends the generators inside one another in
+                # order; leaving the loop would leave them to the garbage collector.
+                await response.aclose()
+                body.clear()
+        return bytes(body) if whole else None
     finally:
         await response.aclose()
 

@@ -86,11 +86,18 @@ async def read_request(stream: trio.SocketStream) -> bytes | None:
 
 @asynccontextmanager
 async def stub(*acts: Act) -> AsyncIterator[Stub]:
+    """A stub while the block runs; an error of the block comes out as it is, in no group."""
     served = Stub(*acts)
+    failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         await nursery.start(served.serve)
-        yield served
+        try:
+            yield served
+        except Exception as error:  # noqa: BLE001 (raised again below)
+            failure = error
         nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def nowhere() -> str:

