@@ -20,6 +20,9 @@ from tests.carriers.fake_carrier.telnyx_api import TelnyxApi
 from tests.carriers.fake_carrier.twilio_api import TwilioApi
 from tests.carriers.fake_carrier.wire import Answer, Request
 
+PATIENCE_S = 15
+"""More than any wait of a test takes on a busy machine, unless what it waits for is lost."""
+
 UNTAKEN = frozenset({"rate_limited", "unavailable", "error_before", "cut_before"})
 """Faults under which the carrier never looks at the request."""
 
@@ -144,9 +147,14 @@ class FakeCarrier:
         return sms, await self.courier.deliver(call, client=self._client)
 
     async def wait_until(self, true: Callable[[], bool]) -> None:
-        """Returns when it holds; asked again at each request, state and callback."""
-        while not true():
-            await self._changed.wait()
+        """Returns when it holds; asked again at each request, state and callback.
+
+        Raises:
+            trio.TooSlowError: after `PATIENCE_S`, so that a test fails and does not hang.
+        """
+        with trio.fail_after(PATIENCE_S):
+            while not true():
+                await self._changed.wait()
 
     async def wait_for(self, message: str, *states: str) -> Sms:
         """Returns when the message is in one of the states; without any, in a final one."""
