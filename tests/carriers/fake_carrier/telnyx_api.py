@@ -12,7 +12,8 @@ from tests.carriers.fake_carrier import journeys
 from tests.carriers.fake_carrier.callbacks import Call, telnyx_call
 from tests.carriers.fake_carrier.exchange import Exchange
 from tests.carriers.fake_carrier.message import Sms
-from tests.carriers.fake_carrier.twilio_api import content_type, is_url
+from tests.carriers.fake_carrier.twilio_api import is_url
+from tests.carriers.fake_carrier.twilio_resources import content_type
 from tests.carriers.fake_carrier.wire import Answer, Request, json_answer
 
 ROOT = "/v2/messages"

@@ -2,26 +2,22 @@
 
 import base64
 import binascii
-import mimetypes
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from tests.carriers.fake_carrier import journeys
+from tests.carriers.fake_carrier import twilio_resources as resources
 from tests.carriers.fake_carrier.callbacks import Call, twilio_call
 from tests.carriers.fake_carrier.exchange import Exchange
 from tests.carriers.fake_carrier.message import Sms
+from tests.carriers.fake_carrier.twilio_resources import DEFAULT_PAGE, ROOT, VERSION, content_type
 from tests.carriers.fake_carrier.wire import Answer, Request, json_answer
 
-VERSION = "2010-04-01"
-ROOT = f"/{VERSION}/Accounts/"
 MAX_BODY = 1600
 MAX_MEDIA = 10
-DEFAULT_PAGE = 50
 MAX_PAGE = 1000
 DAY_MS = 86_400_000
 
@@ -42,12 +38,6 @@ def error_answer(
     more = f"https://www.twilio.com/docs/errors/{code}"
     content = {"code": code, "message": message, "more_info": more, "status": status}
     return json_answer(status, content, headers=headers)
-
-
-def rfc2822(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    return format_datetime(datetime.fromtimestamp(at_ms // 1000, UTC))
 
 
 class TwilioApi:
@@ -75,27 +65,39 @@ class TwilioApi:
         if place is None or place[1] != account.sid:
             raise _not_found(request)
         parts = [part for part in (place[2] or "").split("/") if part]
-        handler: Callable[[], Answer] | None = None
         match (request.method, parts):
-            case ("GET", []):
-                handler = self._account
-            case ("GET", ["IncomingPhoneNumbers"]):
-                handler = self._numbers
             case ("POST", ["Messages"]):
                 return self._create(request)
             case ("GET", ["Messages"]):
                 return self._list(request)
             case (_, ["Messages", sid]):
                 return self._one(request, self._find(sid, request))
-            case ("GET", ["Messages", sid, "Media"]):
-                return self._media_list(self._find(sid, request))
-            case ("GET", ["Messages", sid, "Media", media]):
-                return self._media(self._find(sid, request), media, request)
+            case ("GET", _):
+                return self._read(parts, request)
+            case _:
+                raise _not_found(request)
+
+    def _read(self, parts: list[str], request: Request) -> Answer:
+        account = self._exchange.twilio
+        base = f"{ROOT}{account.sid}"
+        match parts:
+            case []:
+                return json_answer(200, resources.account(account))
+            case ["IncomingPhoneNumbers" as name]:
+                numbers = resources.numbers(account)
+                page = resources.only_page(f"{base}/{name}.json", "incoming_phone_numbers", numbers)
+                return json_answer(200, page)
+            case ["Messages", sid, "Media"]:
+                media = resources.media(self._find(sid, request))
+                uri = f"{base}/Messages/{sid}/Media.json"
+                return json_answer(200, resources.only_page(uri, "media_list", media))
+            case ["Messages", sid, "Media", wanted]:
+                for medium in resources.media(self._find(sid, request)):
+                    if medium["sid"] == wanted:
+                        return json_answer(200, medium)
             case _:
                 pass
-        if handler is None:
-            raise _not_found(request)
-        return handler()
+        raise _not_found(request)
 
     def _authenticate(self, request: Request) -> None:
         scheme, _, credentials = (request.header("authorization") or "").partition(" ")
@@ -149,7 +151,7 @@ class TwilioApi:
             service=service,
             visible_ms=now + round(self._exchange.settings.listing_delay_s * 1000),
         )
-        answer = json_answer(201, self.render(sms))
+        answer = json_answer(201, resources.message(sms))
         self._exchange.accept(sms)
         return answer
 
@@ -194,7 +196,7 @@ class TwilioApi:
     def _one(self, request: Request, sms: Sms) -> Answer:
         match request.method:
             case "GET":
-                return json_answer(200, self.render(sms))
+                return json_answer(200, resources.message(sms))
             case "DELETE":
                 if not sms.final:
                     raise Refused(
@@ -206,7 +208,7 @@ class TwilioApi:
                 form = dict(request.form)
                 if form.get("Body") == "":
                     sms.text = ""
-                return json_answer(200, self.render(sms))
+                return json_answer(200, resources.message(sms))
             case _:
                 raise Refused(405, 20004, "Method not allowed")
 
@@ -246,7 +248,7 @@ class TwilioApi:
                 "previous_page_uri": uri(Page=page - 1) if page else None,
                 "start": start,
                 "uri": uri(Page=page),
-                "messages": [self.render(sms) for sms in shown],
+                "messages": [resources.message(sms) for sms in shown],
             },
         )
 
@@ -259,125 +261,6 @@ class TwilioApi:
         if dates and sms.sent_ms is None:
             return self._exchange.settings.unsent_match_dates
         return all(_dated(sms.sent_ms or 0, name, text) for name, text in dates.items())
-
-    def render(self, sms: Sms) -> dict[str, Any]:
-        """The message with exactly the keys of the API's document."""
-        uri = f"{ROOT}{sms.account}/Messages/{sms.id}"
-        inbound = sms.direction == "inbound"
-        waiting = sms.sender is None
-        return {
-            "body": sms.text,
-            "num_segments": "0" if waiting else str(sms.segments),
-            "direction": "inbound" if inbound else "outbound-api",
-            "from": sms.sender,
-            "to": sms.recipient,
-            "date_updated": rfc2822(sms.updated_ms),
-            "price": None if sms.sent_ms is None or inbound else "-0.00790",
-            "error_message": sms.error_text,
-            "uri": f"{uri}.json",
-            "account_sid": sms.account,
-            "num_media": str(len(sms.media)),
-            "status": sms.status,
-            "messaging_service_sid": sms.service,
-            "sid": sms.id,
-            "date_sent": rfc2822(sms.sent_ms),
-            "date_created": rfc2822(sms.created_ms),
-            "error_code": sms.error_code,
-            "price_unit": "USD",
-            "api_version": VERSION,
-            "subresource_uris": {"media": f"{uri}/Media.json"},
-        }
-
-    def _media_list(self, sms: Sms) -> Answer:
-        uri = f"{ROOT}{sms.account}/Messages/{sms.id}/Media.json?PageSize={DEFAULT_PAGE}&Page=0"
-        return json_answer(
-            200,
-            {
-                "first_page_uri": uri,
-                "end": max(len(sms.media) - 1, 0),
-                "next_page_uri": None,
-                "page": 0,
-                "page_size": DEFAULT_PAGE,
-                "previous_page_uri": None,
-                "start": 0,
-                "uri": uri,
-                "media_list": [self._medium(sms, index) for index in range(len(sms.media))],
-            },
-        )
-
-    def _media(self, sms: Sms, media: str, request: Request) -> Answer:
-        for index in range(len(sms.media)):
-            medium = self._medium(sms, index)
-            if medium["sid"] == media:
-                return json_answer(200, medium)
-        raise _not_found(request)
-
-    @staticmethod
-    def _medium(sms: Sms, index: int) -> dict[str, Any]:
-        sid = f"ME{index:02x}{sms.id[4:]}"
-        return {
-            "sid": sid,
-            "account_sid": sms.account,
-            "parent_sid": sms.id,
-            "content_type": content_type(sms.media[index]),
-            "date_created": rfc2822(sms.created_ms),
-            "date_updated": rfc2822(sms.created_ms),
-            "uri": f"{ROOT}{sms.account}/Messages/{sms.id}/Media/{sid}.json",
-        }
-
-    def _account(self) -> Answer:
-        account = self._exchange.twilio
-        uri = f"{ROOT}{account.sid}"
-        return json_answer(
-            200,
-            {
-                "sid": account.sid,
-                "friendly_name": "Fake account",
-                "status": "active",
-                "type": "Full",
-                "auth_token": account.token,
-                "owner_account_sid": account.sid,
-                "date_created": rfc2822(0),
-                "date_updated": rfc2822(0),
-                "uri": f"{uri}.json",
-                "subresource_uris": {
-                    "messages": f"{uri}/Messages.json",
-                    "incoming_phone_numbers": f"{uri}/IncomingPhoneNumbers.json",
-                },
-            },
-        )
-
-    def _numbers(self) -> Answer:
-        account = self._exchange.twilio
-        uri = f"{ROOT}{account.sid}/IncomingPhoneNumbers.json?PageSize={DEFAULT_PAGE}&Page=0"
-        return json_answer(
-            200,
-            {
-                "first_page_uri": uri,
-                "end": max(len(account.numbers) - 1, 0),
-                "next_page_uri": None,
-                "page": 0,
-                "page_size": DEFAULT_PAGE,
-                "previous_page_uri": None,
-                "start": 0,
-                "uri": uri,
-                "incoming_phone_numbers": [
-                    {
-                        "sid": f"PN{index:032x}",
-                        "account_sid": account.sid,
-                        "friendly_name": number,
-                        "phone_number": number,
-                        "capabilities": {"voice": False, "sms": True, "mms": True, "fax": False},
-                        "sms_url": account.sms_url,
-                        "sms_method": "POST",
-                        "status": "in-use",
-                        "api_version": VERSION,
-                        "uri": f"{ROOT}{account.sid}/IncomingPhoneNumbers/PN{index:032x}.json",
-                    }
-                    for index, number in enumerate(account.numbers)
-                ],
-            },
-        )
 
     def status_call(self, sms: Sms) -> Call | None:
         """The callback for the message's present state."""
@@ -460,10 +343,6 @@ class TwilioApi:
 
 _PAGING = frozenset({"PageSize", "Page", "PageToken"})
 _DATES = ("DateSent", "DateSent<", "DateSent>")
-
-
-def content_type(url: str) -> str:
-    return mimetypes.guess_type(urlsplit(url).path)[0] or "image/jpeg"
 
 
 def _not_found(request: Request) -> Refused:
