@@ -24,6 +24,7 @@ from phonegate.web.errors import BodyTimeout, answer_for
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.services import Services
+from phonegate.web.shares import Shares
 from phonegate.web.table import Match, Table
 
 BASE_HEADERS: Final = (
@@ -87,6 +88,7 @@ class Desk:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
+        self._shares = Shares()
 
     def covers(self, path: str) -> bool:
         """Whether a path, percent-encoded as sent, is one of the table's."""
@@ -162,7 +164,11 @@ class Desk:
             body = read_object(request.body)
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
         with trio.fail_at(deadline):
-            return await endpoint.handler(await self._call(heard, trace))
+            call = await self._call(heard, trace)
+            if call.principal is None:
+                return await endpoint.handler(call)
+            async with self._shares.take(call.principal.org, endpoint.size(call)):
+                return await endpoint.handler(call)
 
     async def _call(self, heard: _Heard, trace: _Trace) -> Call:
         """The request as its handler gets it.

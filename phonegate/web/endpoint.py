@@ -111,6 +111,8 @@ class Endpoint:
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     examples: tuple[Example, ...] = ()
+    size: Callable[[Call], int] = lambda _: 1
+    """How many messages a call is about: what it takes of its org's share (see `shares`)."""
     handler: Handler
 
     @property

@@ -225,6 +225,7 @@ ENDPOINTS: Final = (
         body=Webhook,
         answer=WebhookAnswer,
         examples=phone_examples.WEBHOOK,
+        size=lambda call: len(call.body.messages),
         handler=receive,
     ),
     Endpoint(
@@ -239,6 +240,7 @@ ENDPOINTS: Final = (
         query=MessagesQuery,
         answer=MessagesAnswer,
         examples=phone_examples.MESSAGES,
+        size=lambda call: call.query.limit // 2,  # reading one costs half of sending one
         handler=messages,
     ),
     Endpoint(
@@ -282,6 +284,7 @@ ENDPOINTS: Final = (
         error_codes=("unknown_sim", "conflict", "idempotency_key_reused"),
         idempotent=True,
         examples=phone_examples.SEND,
+        size=lambda call: len(call.body.messages or ()),
         handler=send,
     ),
     Endpoint(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
@@ -527,3 +528,37 @@ async def test_sims_are_listed_as_on_the_page(web: Web) -> None:
     reply = await web.call("GET", f"/sims/{ORG}/{SECRET}", secret=None)
     assert reply.json["live_sims"] == []
     assert reply.json["known_sims"] == [{"slot": 0, "number": "+15551112222", "carrier": "AT&T"}]
+
+
+async def test_full_calls_of_one_org_take_turns_and_keep_no_other_waiting(
+    web: Web, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = await org_id(web)
+    await web.make_org("other", SECRET)
+    begun, go_on = list[int](), trio.Event()
+    send = web.services.sending.send
+
+    async def held(org: int, *args: Any, **kwargs: Any) -> Any:
+        begun.append(org)
+        if org == mine:
+            await go_on.wait()
+        return await send(org, *args, **kwargs)
+
+    monkeypatch.setattr(web.services.sending, "send", held)
+    full = {"messages": [{"to": "+15553334444", "body": "hi"}] * 500}
+    statuses = list[int]()
+
+    async def call() -> None:
+        statuses.append((await web.call("POST", f"/send/{ORG}", full)).status)
+
+    for _ in range(4):
+        nursery.start_soon(call)
+    while len(begun) < 2:
+        await trio.testing.wait_all_tasks_blocked()
+    reply = await web.call("POST", "/send/other", full)
+    assert (reply.status, len(begun)) == (200, 3)
+    go_on.set()
+    with trio.fail_after(20):
+        while len(statuses) < 4:
+            await trio.testing.wait_all_tasks_blocked()
+    assert statuses == [200] * 4

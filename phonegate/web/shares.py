@@ -1,0 +1,91 @@
+"""Each org's share of the gateway: how much of its work may be under way at once.
+
+Everything that is under way takes turns on one event loop and in one writer. Without a bound, an
+org that sends hundreds of full calls at once makes all others wait for all of them; with it,
+they wait for one share of it, and the rest waits in a line of the org's own.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate.domain.errors import Throttled
+
+SHARE: Final = 1_000
+"""Messages, sent or read, that one org has under way: two full calls, some 50 ms of work, or as
+many single ones as go into four commits."""
+
+LINE: Final = 100 * SHARE
+"""Messages that may wait in an org's line: some seconds of work, and 160 MB of the longest."""
+
+RETRY_S: Final = 5
+"""When to come again if the line is full: it moves by some thousand messages a second."""
+
+
+@attrs.define
+class _Line:
+    busy: int = 0
+    asked: int = 0
+    waiting: deque[tuple[int, trio.Event]] = attrs.field(factory=deque)
+
+
+class Shares:
+    """The shares of all orgs that have something under way."""
+
+    def __init__(self, *, share: int = SHARE, line: int = LINE) -> None:
+        self._share = share
+        self._longest = line
+        self._lines: dict[int, _Line] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @asynccontextmanager
+    async def take(self, org: int, messages: int) -> AsyncIterator[None]:
+        """Holds room for work on so many messages; what is more than a share takes all of it.
+
+        Raises:
+            Throttled: More waits already than the org's line may hold.
+        """
+        size = min(max(messages, 1), self._share)
+        line = self._lines.setdefault(org, _Line())
+        if line.waiting or line.busy + size > self._share:
+            await self._wait(org, line, size)
+        else:
+            line.busy += size
+        try:
+            yield
+        finally:
+            self._end(org, line, size)
+
+    async def _wait(self, org: int, line: _Line, size: int) -> None:
+        if line.asked + size > self._longest:
+            raise Throttled(
+                f"Too many requests of this org wait. Try again in {RETRY_S} s.", RETRY_S
+            )
+        place = (size, trio.Event())
+        line.waiting.append(place)
+        line.asked += size
+        try:
+            await place[1].wait()
+        except BaseException:
+            if not place[1].is_set():
+                line.waiting.remove(place)
+                line.asked -= size
+                size = 0
+            self._end(org, line, size)
+            raise
+
+    def _end(self, org: int, line: _Line, size: int) -> None:
+        line.busy -= size
+        while line.waiting and line.busy + line.waiting[0][0] <= self._share:
+            size, event = line.waiting.popleft()
+            line.asked -= size
+            line.busy += size
+            event.set()
+        if not line.busy:
+            del self._lines[org]
