@@ -3,8 +3,12 @@
 from typing import Any
 
 import attrs
+from hypothesis import HealthCheck, settings
 
 from phonegate.domain.carrier import Outbound
+
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first text that Hypothesis draws on a machine takes a second: it makes a table of Unicode."""
 
 NOW = 1_700_000_000_000
 DEADLINE_S = 5.0

@@ -19,7 +19,7 @@ from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain.carrier import InboundReport, StatusReport
 
 from .fake_carrier import FakeCarrier, SentCallback
-from .samples import NOW, TOKEN
+from .samples import NOW, TOKEN, patient
 from .stub import answer, stub
 from .test_words import JSON
 
@@ -231,6 +231,7 @@ def test_telnyx_events_of_no_message_are_malformed(told: object) -> None:
         telnyx(told)
 
 
+@patient
 @given(st.dictionaries(st.sampled_from([*STATUS, *INBOUND, "MediaUrl0", "ErrorCode"]), JSON))
 def test_no_call_of_twilio_breaks_anything(fields: dict[str, Any]) -> None:
     try:
@@ -240,6 +241,7 @@ def test_no_call_of_twilio_breaks_anything(fields: dict[str, Any]) -> None:
     assert told is None or told.carrier_id
 
 
+@patient
 @given(
     st.sampled_from(["message.received", "message.sent", "message.finalized", "x"]),
     st.dictionaries(

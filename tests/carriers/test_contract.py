@@ -15,6 +15,10 @@ SHORT_S = 0.3
 PICTURES = ("https://example.com/a.jpg", "https://example.com/b.png?x=1&y=2")
 
 
+def patience_s(kind: FaultKind) -> float:
+    return SHORT_S if kind == "slow" else DEADLINE_S
+
+
 def no_canary_in(error: Exception) -> None:
     told = f"{error} {error!r}"
     assert not [canary for canary in CANARIES if canary in told]
@@ -103,7 +107,7 @@ async def test_a_lost_answer_is_found_and_nothing_sent_twice(stand: Stand, kind:
     stand.trouble(kind)
     message = stand.message()
     with pytest.raises(OutcomeUnknown) as caught:
-        await stand.carrier.send(message, deadline_s=SHORT_S)
+        await stand.carrier.send(message, deadline_s=patience_s(kind))
     no_canary_in(caught.value)
     found = await stand.carrier.find(message, deadline_s=DEADLINE_S)
     assert found is not None
@@ -131,7 +135,7 @@ async def test_what_can_not_be_asked_now_is_no_answer(stand: Stand, kind: FaultK
     sent = await stand.carrier.send(stand.message(), deadline_s=DEADLINE_S)
     stand.trouble(kind, reading=True)
     with pytest.raises(NotTaken) as caught:
-        await stand.carrier.fetch(sent.id, deadline_s=SHORT_S)
+        await stand.carrier.fetch(sent.id, deadline_s=patience_s(kind))
     no_canary_in(caught.value)
     assert await stand.carrier.fetch(sent.id, deadline_s=DEADLINE_S) is not None
 
@@ -162,7 +166,7 @@ async def test_another_message_is_never_taken_for_a_lost_one(stand: Stand) -> No
 async def test_a_cancelled_send_leaves_it_in_order(stand: Stand) -> None:
     for _ in range(10):
         stand.trouble("slow")
-        with trio.move_on_after(0.03):
+        with trio.move_on_after(0.01):
             await stand.carrier.send(stand.message(), deadline_s=DEADLINE_S)
     assert await stand.carrier.send(stand.message(), deadline_s=DEADLINE_S)
 

@@ -21,7 +21,7 @@ from phonegate.carriers.signatures import (
     check_twilio,
 )
 
-from .samples import NOW, TOKEN
+from .samples import NOW, TOKEN, patient
 
 URL = "https://gw.test/callbacks/twilio/1/token"
 SIGNER = RequestValidator(TOKEN)
@@ -73,6 +73,7 @@ def twilio_agrees(
     return ours
 
 
+@patient
 @given(URLS, FIELDS)
 def test_twilios_own_signatures_are_right(url: str, fields: list[tuple[str, str]]) -> None:
     assert twilio_agrees(SIGNER.compute_signature(url, Form(fields)), url, fields)
@@ -87,6 +88,7 @@ def test_a_port_may_be_signed_or_not(signed: str, called: str) -> None:
     assert right is (signed in {"", called} or (signed, called) == (":443", ""))
 
 
+@patient
 @given(URLS, FIELDS, st.data())
 def test_tampered_calls_of_twilio_are_judged_as_its_library_does(
     url: str, fields: list[tuple[str, str]], data: st.DataObject
@@ -170,12 +172,14 @@ def telnyx_agrees(
     return ours
 
 
+@patient
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-250, 250))
 def test_telnyxs_signatures_are_right(text: str, away_s: int) -> None:
     at_s = int(time.time()) + away_s
     assert telnyx_agrees(sign(text.encode(), at_s), str(at_s), text.encode())
 
 
+@patient
 @given(st.sampled_from(["body", "time", "signature", "age", "key"]), st.data())
 def test_tampered_calls_of_telnyx_are_judged_as_its_library_does(
     what: str, data: st.DataObject

@@ -101,6 +101,11 @@ async def test_a_key_that_telnyx_knows_otherwise_is_unknown(method: str, act: Ac
         await use(method, act)
 
 
+async def test_a_request_that_telnyx_can_not_process_now_may_be_known_otherwise() -> None:
+    with pytest.raises(OutcomeUnknown):
+        await use("find", refusal(422, "10015", "Bad Request", "Not this."))
+
+
 async def test_every_try_is_the_same_request_byte_for_byte() -> None:
     wanted = message(media_urls=("https://example.com/a.jpg",), callback_url="https://gw.test/cb")
     _, sent = await use("send", taken(), wanted=wanted)

@@ -8,7 +8,7 @@ from phonegate.carriers import wire
 from phonegate.carriers.wire import Answer, Wire, retry_after_s
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
 
-from .samples import NOW
+from .samples import NOW, patient
 from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
 
 MOST = 1_000
@@ -272,6 +272,7 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | No
     assert retry_after_s(value, NOW) == seconds
 
 
+@patient
 @given(st.text())
 def test_no_retry_after_breaks_anything(value: str) -> None:
     pause = retry_after_s(value, NOW)

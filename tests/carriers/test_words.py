@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from phonegate.carriers import telnyx_terms, twilio_terms, words
 
+from .samples import patient
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -60,6 +62,7 @@ def test_text_can_be_stored() -> None:
     assert words.as_text(None) == ""
 
 
+@patient
 @given(st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 (Hypothesis asks for it)
 def test_dates_are_milliseconds(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -68,6 +71,7 @@ def test_dates_are_milliseconds(moment: datetime) -> None:
     assert words.from_rfc2822(moment.strftime("%a, %d %b %Y %H:%M:%S +0000")) == ms // 1000 * 1000
 
 
+@patient
 @given(JSON)
 def test_no_date_breaks_anything(value: Any) -> None:
     words.from_iso8601(value)
@@ -88,6 +92,7 @@ def test_words_for_people_are_one_short_line_without_secrets() -> None:
     assert words.for_people({"a": 1}) == ""
 
 
+@patient
 @given(JSON)
 def test_no_answer_breaks_anything(data: Any) -> None:
     twilio_terms.message(data)
@@ -96,6 +101,7 @@ def test_no_answer_breaks_anything(data: Any) -> None:
     twilio_terms.fault(data, data)
 
 
+@patient
 @given(
     st.dictionaries(
         st.sampled_from(["sid", "status", "num_segments", "error_code", "date_sent"]), JSON
@@ -105,6 +111,7 @@ def test_no_twilio_message_breaks_anything(data: Any) -> None:
     twilio_terms.message({"sid": "SM1", "status": "failed", **data})
 
 
+@patient
 @given(st.dictionaries(st.sampled_from(["id", "to", "parts", "errors", "sent_at"]), JSON))
 def test_no_telnyx_message_breaks_anything(data: Any) -> None:
     telnyx_terms.message({"id": "1", "to": [{"status": "sending_failed"}], **data})
