@@ -74,6 +74,10 @@ class Feeder:
         self._left_open.extend(messages)
         self.wake()
 
+    def forget(self, message: int) -> None:
+        """Pushes a message not again that nobody waits for any more; it may leave as another."""
+        self._left_open = [m for m in self._left_open if m.id != message]
+
     def is_behind(self, sim: Sim | None) -> bool:
         """Whether older messages may wait for this SIM."""
         return _slot(sim) in self._behind or bool(self._left_open)
@@ -101,7 +105,7 @@ class Feeder:
         """Pushes what can leave now; returns the seconds until a SIM may send again."""
         while True:
             waits = self._push_left_open()
-            if self._session.protocol.room == 0:
+            if self._session.parting or self._session.protocol.room == 0:
                 return float("inf")
             wakes = self._wakes
             ready = []
@@ -116,6 +120,9 @@ class Feeder:
             if not ready:
                 return min(waits.values(), default=float("inf"))
             queues = await self._read(ready)
+            if self._session.parting:
+                # What it took now would wait for its return, though others may send it.
+                return float("inf")
             choices = self._choose(queues, waits)
             await self._lease(choices)
             if wakes == self._wakes:
@@ -133,7 +140,11 @@ class Feeder:
         session = self._session
         waits: dict[int | None, float] = {}
         left_open, self._left_open = self._left_open, []
+        now = session.now_ms()
         for message in left_open:
+            if message.expires_at is not None and message.expires_at <= now:
+                # It ran out while it waited for its SIM. No result will come: the keeper ends it.
+                continue
             sim = session.sim_of(message)
             slot, segments = _slot(sim), message.segments or 1
             if slot not in waits and session.protocol.room > 0:

@@ -115,16 +115,20 @@ class Identity:
             self._become(attrs.evolve(session.online, phone=target))
         else:
             session.switchboard.swap(session, seated)
-            seated.protocol.forget_reservations()
-            session.protocol.forget_reservations()
+            seated.protocol.move()
+            session.protocol.move()
         return target
 
     def _become(self, online: Any) -> None:
         session = self._session
-        if online.phone != session.phone:
-            session.protocol.forget_reservations()
+        moved = online.phone != session.phone
+        if moved:
+            session.protocol.move()
             _log.info("phone_recognised", org=session.org_name, phone=online.phone)
         session.switchboard.rename(session, online)
+        if moved:
+            # Other messages may wait for it there.
+            session.feeder.wake()
 
 
 def _holder(tx: Tables, org: int, numbers: list[str]) -> int | None:

@@ -180,9 +180,13 @@ class LinkProtocol:
         """Gives back the room of a message that is not pushed after all."""
         self._reserved = max(0, self._reserved - 1)
 
-    def forget_reservations(self) -> None:
-        """The phone goes by another row now: what was reserved is pushed elsewhere, if at all."""
+    def move(self) -> None:
+        """The phone goes by another row now: what was reserved is pushed elsewhere, if at all.
+
+        What an earlier link of that row left open is still to be pushed again.
+        """
         self._reserved = 0
+        self._resumed = False
 
     def push(self, message: Message) -> list[Effect]:
         """Pushes a committed message, whose reserved room it takes.
@@ -227,7 +231,7 @@ class LinkProtocol:
         return [Send(frames.Cancel(message_id))]
 
     def take_resume(self) -> bool:
-        """Whether what an earlier link left open must be pushed again now; True once.
+        """Whether what an earlier link left open must be pushed again now; True once for a row.
 
         A phone that acknowledges drops what it has, so it can be asked at once. Any other gets
         a grace for late results, for it may send a text twice. Either must be identified first.

@@ -18,6 +18,7 @@ from phonegate.phones import frames
 from phonegate.phones.identity import Identity
 from phonegate.phones.protocol import GraceOver, Step
 from phonegate.store.errors import StorageUnavailable, StoreError
+from phonegate.store.records import Message
 from phonegate.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -43,10 +44,18 @@ _log = log.get("phones")
 
 
 @attrs.frozen
+class _Copied:
+    """The message may have been stored once more, to be sent again."""
+
+
+@attrs.frozen
 class _Stored:
     """The gateway's ids of an `inbound` frame's messages."""
 
     ids: tuple[int, ...]
+
+
+_Answer = _Stored | _Copied | frames.Error | None
 
 
 class Recorder:
@@ -122,13 +131,21 @@ class Recorder:
         phone, acks, policy = session.phone, session.protocol.acks, session.policy
         in_flight = frozenset(session.protocol.in_flight)
         now = session.now_ms()
-        session.feeder.resume(
-            await self._keep_trying(
-                lambda tx: delivery.resume(
-                    tx, phone, acks=acks, in_flight=in_flight, now=now, policy=policy
-                )
+
+        def resume(tx: Tables) -> tuple[list[Message], bool]:
+            # Only what a phone may have sent without a word is ever stored once more.
+            copied = not acks and any(
+                message.on_uncertain == "resend" for message in tx.messages.unsettled(phone)
             )
-        )
+            again = delivery.resume(
+                tx, phone, acks=acks, in_flight=in_flight, now=now, policy=policy
+            )
+            return again, copied
+
+        again, copied = await self._keep_trying(resume)
+        session.feeder.resume(again)
+        if copied:
+            session.switchboard.wake(session.org)
 
     async def _record(self, reports: Sequence[Report]) -> None:
         """Records reports in one transaction; one that can't be written fails alone."""
@@ -150,25 +167,26 @@ class Recorder:
         for report, answer in zip(reports, answers, strict=True):
             await self._answer(report, answer)
 
-    async def _answer(self, report: Report, answer: "_Stored | frames.Error | None") -> None:
+    async def _answer(self, report: Report, answer: _Answer) -> None:
         session = self._session
         match report, answer:
             case _, frames.Error():
                 await session.say(answer)
             case frames.Ping(), _:
                 await session.say(frames.Pong())
+            case _, _Copied():
+                # Whichever phone sends it.
+                session.switchboard.wake(session.org)
             case frames.Inbound(), _Stored() if session.protocol.greeted:
                 ids = tuple(message.id for message in report.messages)
                 await session.say(frames.InboundAck(ids=ids, message_ids=answer.ids))
             case _:
                 pass
 
-    def _write(
-        self, tx: Tables, reports: Sequence[Report]
-    ) -> "list[_Stored | frames.Error | None]":
+    def _write(self, tx: Tables, reports: Sequence[Report]) -> list[_Answer]:
         return [self._write_one(tx, report) for report in reports]
 
-    def _write_one(self, tx: Tables, report: Report) -> "_Stored | frames.Error | None":
+    def _write_one(self, tx: Tables, report: Report) -> _Answer:
         session = self._session
         org, phone, now = session.org, session.phone, session.now_ms()
         match report:
@@ -191,6 +209,8 @@ class Recorder:
                     uncertain=report.uncertain,
                     now=now,
                 )
+                if found is not None and report.uncertain and found.on_uncertain == "resend":
+                    return _Copied()
             case frames.DeliveryReport():
                 found = delivery.confirm(
                     tx, org, phone, report.id, delivered=report.delivered, date=report.date, now=now

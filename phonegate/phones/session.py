@@ -147,13 +147,18 @@ class Session:
         return self.switchboard.is_first(self)
 
     @property
+    def parting(self) -> bool:
+        """Whether the link is ending: nothing more is pushed over it."""
+        return self._over or self._farewell is not None
+
+    @property
     def status(self) -> frames.Status | None:
         """How the phone said last that it is."""
         return self.protocol.status
 
     def has_room(self, sim: Sim | None) -> bool:
         """Whether a new message for this SIM could be pushed at once, pacing aside."""
-        return not self._parting and self.protocol.room > 0 and not self.feeder.is_behind(sim)
+        return not self.parting and self.protocol.room > 0 and not self.feeder.is_behind(sim)
 
     def reserve(self) -> bool:
         """Takes room for a message."""
@@ -166,7 +171,7 @@ class Session:
 
     def push(self, message: Message) -> None:
         """Sends a committed message, unless the phone has it or the link is ending."""
-        if self._parting:
+        if self.parting:
             # It stays `sending`, and is pushed when the phone returns.
             return
         effects = self.protocol.push(message)
@@ -216,10 +221,11 @@ class Session:
                 self._do_now(effect)
         except trio.WouldBlock:
             return False
-        return bool(effects) and not self._parting
+        return bool(effects) and not self.parting
 
     def give_up(self, message: int) -> None:
         """Stops waiting for a message."""
+        self.feeder.forget(message)
         if self.protocol.give_up(message):
             self.feeder.make_room()
 
@@ -278,18 +284,14 @@ class Session:
 
     async def say(self, frame: GatewayFrame) -> None:
         """Sends a frame when the outbox has room; a link that is ending swallows it."""
-        if self._parting:
+        if self.parting:
             return
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._to_phone.send(frames.encode(frame))
 
-    @property
-    def _parting(self) -> bool:
-        return self._over or self._farewell is not None
-
     async def _attend(self) -> None:
         """Keeps the time until the link has to end, or has ended."""
-        while not self._parting:
+        while not self.parting:
             if self._stalled:
                 # Its pongs wait behind reports that the disk does not take.
                 self.protocol.heard(trio.current_time())
@@ -300,7 +302,7 @@ class Session:
                 except trio.WouldBlock:
                     # No room for a ping: the write that is under way has its own deadline.
                     _log.debug("phone_slow", phone=self.phone)
-            if self._parting:
+            if self.parting:
                 break
             with trio.move_on_at(self.protocol.due):
                 await self._bell.wait()

@@ -241,7 +241,8 @@ class Switchboard:
         """Exchanges the rows of two connections; neither replaces the other."""
         rows = one.online.phone, other.online.phone
         for station in (one, other):
-            self._by_phone.pop(station.online.phone, None)
+            if self._by_phone.get(station.online.phone) is station:
+                del self._by_phone[station.online.phone]
             self._release_seat(station)
         one.online = _with_phone(one.online, rows[1])
         other.online = _with_phone(other.online, rows[0])
@@ -252,9 +253,13 @@ class Switchboard:
     def replace(self, station: Station, numbers: Collection[str]) -> None:
         """Closes the org's older connections that hold one of these numbers.
 
-        That is a phone that came back before the death of its old link was noticed.
+        That is a phone that came back before the death of its old link was noticed. A report
+        that comes over a link which is ending replaces nobody: newer ones have come since.
         """
-        for other in list(self._by_org.get(station.org, ())):
+        stations = self._by_org.get(station.org, {})
+        if station not in stations:
+            return
+        for other in list(stations):
             if other is station:
                 return
             if any(sim.number in numbers for sim in other.online.sims):

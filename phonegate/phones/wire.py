@@ -8,6 +8,7 @@ All that is peculiar to that library is dealt with here:
 - It sends frame by frame and waits for nothing it sent; here waiting frames leave in one write,
   and every write, its own pongs included, has a deadline. A write that was cut short ends the
   link, since nothing can follow half a frame.
+- A ping that comes behind our close frame ends its reading task; here it is not answered.
 - After its own `aclose` it throws away what still arrives. A phone that is told to go may have
   reports under way, so here the close frame is sent and reading goes on until it is answered.
 - It drops a connection that breaks the websocket protocol without saying why; here the close
@@ -16,12 +17,12 @@ All that is peculiar to that library is dealt with here:
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 QUEUE_FRAMES: Final = 16
@@ -42,7 +43,7 @@ _FAULTS: Final = frozenset({1002, 1003, 1007, TOO_BIG})
 
 LIBRARY_FAULTS: Final = (ConnectionClosed, LocalProtocolError, RemoteProtocolError)
 """What the library's reading task dies of when a phone does what it did not foresee, such as a
-ping behind our close frame. It ends one link and says nothing about us."""
+broken frame behind our close frame. It ends one link and says nothing about us."""
 
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
@@ -122,8 +123,11 @@ class PhoneSocket:
 
     def __init__(self, websocket: WebSocketConnection, line: _Line, max_frame_bytes: int) -> None:
         self._websocket = websocket
-        # The one thing used of the library's inside: the protocol object that makes frames.
-        self._frames: Any = websocket._wsproto  # noqa: SLF001
+        # The one thing used of the library's inside: the protocol object that makes frames, its
+        # own pongs included.
+        self._frames = cast("Any", websocket._wsproto)  # noqa: SLF001
+        self._make = self._frames.send
+        self._frames.send = self._send_if_open
         self._line = line
         self._max_frame_bytes = max_frame_bytes
         line.parting = self._parting
@@ -225,6 +229,13 @@ class PhoneSocket:
     async def drop(self) -> None:
         """Closes the connection under the websocket."""
         await self._line.aclose()
+
+    def _send_if_open(self, event: Event) -> bytes:
+        """The bytes of a frame; a pong is none once we have said goodbye (RFC 6455, 5.5.1)."""
+        if isinstance(event, Pong) and self._frames.state is ConnectionState.LOCAL_CLOSING:
+            return b""
+        data: bytes = self._make(event)
+        return data
 
     def _parting(self) -> bytes:
         """Tells a peer that broke the protocol why it is dropped."""

@@ -118,7 +118,7 @@ def test_reservations_are_given_back() -> None:
     protocol.release()
     assert protocol.room == 1
     protocol.reserve()
-    protocol.forget_reservations()
+    protocol.move()
     assert protocol.room == 1
 
 

@@ -6,12 +6,14 @@ import attrs
 import pytest
 import trio
 
+from phonegate.domain.sending import Outgoing
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.store.tables import Tables
 
 from .conftest import Start
 from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
+from .test_wire import ends, frame, raw, until
 
 SECOND = "+15551113333"
 TEXT = {"address": OTHER, "body": "hello", "date": 1_700_000_000_000}
@@ -571,3 +573,122 @@ async def test_the_more_urgent_goes_first_whatever_sim_was_asked_for(start: Star
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         assert await bodies(phone, 3) == ["urgent", "usual", "by slot"]
+
+
+# --- what waits is never forgotten, and what is over never comes back
+
+
+async def test_what_the_phone_lost_track_of_is_sent_again_at_once(site: Site) -> None:
+    async with site.phone(device_id="first") as first, site.phone(device_id="a") as phone:
+        await first.sims(SECOND)
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
+        await site.sending.send(await site.org(), [again])
+        push = await phone.get()
+        # The SIM is about to move: whichever phone sends the copy has to be told.
+        await first.sims(SECOND, NUMBER)
+        await phone.sims()
+        await site.until_fed()
+        await phone.say("send_result", id=push["id"], success=False, uncertain=True)
+        copy = await first.get()
+        assert (copy["body"], copy["id"] != push["id"]) == ("x", True)
+
+
+async def test_what_is_uncertain_on_return_is_sent_again_by_whom_it_is_for(start: Start) -> None:
+    site = await start(attrs.evolve(HASTY, delivery=with_delivery(unacknowledged="hold")))
+    async with site.phone(device_id="first") as first:
+        await first.sims(SECOND)
+        async with site.phone(device_id="a") as phone:
+            await phone.sims(NUMBER)
+            await site.until_fed()
+            again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
+            await site.sending.send(await site.org(), [again])
+            push = await phone.get()
+        await first.sims(SECOND, NUMBER)
+        await site.until_fed()
+        async with site.phone(device_id="a"):
+            copy = await first.get()
+        assert (copy["body"], copy["id"] != push["id"]) == ("x", True)
+
+
+async def test_a_link_that_is_ending_takes_no_more_messages(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=1)))
+    sims = f'{{"type":"sims","sims":[{{"slot":0,"number":"{NUMBER}"}}]}}'
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(sims.encode()) + frame(b'{"type":"ping"}'))
+        await until(stream, b"pong")
+        first, second = (await site.send("one", "two", wish=NUMBER)).results
+        await until(stream, b"send_sms")
+        (station,) = site.stations()
+        station.close(1012, "restart")
+        await until(stream, (1012).to_bytes(2, "big"))
+        result = f'{{"type":"send_result","id":{first.id},"success":true}}'
+        await stream.send_all(frame(result.encode()))
+        await site.until_status(first.id, "sent")
+        # Whatever the room that the result made may have set off is done behind these.
+        for _ in range(3):
+            await site.messages()
+            await site.database.write(lambda _: None)
+        await stream.send_all(frame((1012).to_bytes(2, "big"), first=0x88))
+    await ends(site)
+    assert (await site.message(second.id)).status == "queued"
+
+
+async def test_what_waits_to_be_pushed_again_may_be_over_before(start: Start) -> None:
+    site = await start(attrs.evolve(HASTY, pacing=PacingSettings(segments_per_minute=12)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        await site.send("given up", "expired", "still wanted")
+        pushes = [(await phone.get())["id"] for _ in range(3)]
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        (station,) = site.stations()
+        with trio.fail_after(DEADLINE_S):
+            while len(station.feeder._left_open) < 3:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
+        site.switchboard.given_up(station.org, station.phone, pushes[0])
+        station.feeder._left_open = [
+            attrs.evolve(message, expires_at=1 if message.id == pushes[1] else None)
+            for message in station.feeder._left_open
+        ]
+        site.switchboard.pacer._buckets.clear()
+        station.wake()
+        assert (await phone.get())["id"] == pushes[2]
+        assert await phone.settled() == []
+
+
+async def test_a_late_hello_still_brings_what_the_device_was_not_given(start: Start) -> None:
+    site = await start(HASTY)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        await site.send("hi")
+        push = await phone.get()
+    async with site.phone() as phone:
+        (station,) = [one for one in site.stations() if one.online.device_id is None]
+        with trio.fail_after(DEADLINE_S):
+            while not station.protocol.identified:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
+        await phone.settled()
+        await phone.hello("ack", device_id="a")
+        assert (await phone.get())["id"] == push["id"]
+
+
+async def test_a_report_over_an_ending_link_replaces_nobody(site: Site) -> None:
+    sims = f'{{"type":"sims","sims":[{{"slot":0,"number":"{NUMBER}"}}]}}'.encode()
+    async with raw(site) as stream:
+        await stream.send_all(frame(sims) + frame(b'{"type":"ping"}'))
+        await until(stream, b"pong")
+        async with site.phone() as phone:
+            await phone.sims(NUMBER)
+            await until(stream, (4000).to_bytes(2, "big"))
+            await stream.send_all(frame(sims) + frame((4000).to_bytes(2, "big"), first=0x88))
+            with trio.fail_after(DEADLINE_S):
+                while site.serving > 1:  # noqa: ASYNC110 - it tells nobody
+                    await trio.sleep(0.005)
+            assert await phone.settled() == []
+            await site.until_online(1)

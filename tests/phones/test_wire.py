@@ -32,6 +32,14 @@ async def raw(site: Site, **query: str) -> AsyncIterator[trio.SocketStream]:
         yield stream
 
 
+async def until(stream: trio.SocketStream, end: bytes) -> None:
+    """Reads until what came ends so, but for the rest of a last frame."""
+    received = b""
+    with trio.fail_after(DEADLINE_S):
+        while end not in received:
+            received += await stream.receive_some()
+
+
 def frame(payload: bytes, first: int = 0x81) -> bytes:
     size = len(payload)
     length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
@@ -146,6 +154,24 @@ async def test_close_all_drops_those_that_do_not_answer(start: Start) -> None:
             await site.switchboard.close_all(1012, "restart", goodbye_s=0.1)
         assert trio.current_time() - began < 1.5
         assert await close_code(stream) == 1012
+
+
+async def test_a_ping_behind_the_goodbye_costs_no_report(site: Site) -> None:
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(b'{"type":"ping"}'))
+        await until(stream, b"pong")
+        await site.until_fed()
+        await site.send(*"abcdefgh")
+        await until(stream, b'"body":"h"')
+        site.stations()[0].close(1012, "restart")
+        await until(stream, (1012).to_bytes(2, "big"))
+        ids = [message.id for message in await site.messages()]
+        results = (f'{{"type":"send_result","id":{i},"success":true}}'.encode() for i in ids)
+        goodbye = frame((1012).to_bytes(2, "big"), first=0x88)
+        ping = frame(b"", first=0x89)
+        await stream.send_all(b"".join(frame(result) for result in results) + ping + goodbye)
+    await ends(site)
+    assert [message.status for message in await site.messages()] == ["sent"] * 8
 
 
 class Trouble:
