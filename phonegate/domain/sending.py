@@ -318,4 +318,9 @@ def _as_stored(message_id: int, new: NewMessage) -> Message:
         acked_at=None,
         on_uncertain=new.on_uncertain,
         resend_of=new.resend_of,
+        assistant=new.assistant,
+        reference=new.reference,
+        callback_url=new.callback_url,
+        first_tried_at=new.first_tried_at,
+        look_at=new.look_at,
     )

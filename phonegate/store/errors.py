@@ -63,6 +63,14 @@ class NameTaken(StoreError):
         super().__init__(f"there is an org {name} already")
 
 
+class NumberTaken(StoreError):
+    """A sender number belongs to another assistant of the org."""
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        super().__init__(f"{number} belongs to another assistant already")
+
+
 class BackupFailed(StoreError):
     """No backup was made; nothing of it is left at `target`.
 

@@ -34,6 +34,10 @@ SETTABLE: Final = frozenset(
         "acked_at",
         "on_uncertain",
         "resend_of",
+        "carrier_id",
+        "first_tried_at",
+        "look_at",
+        "looks",
     }
 )
 """Columns that change after a message was stored. What was said, to whom, never does."""
@@ -42,8 +46,8 @@ _INSERT = """
     INSERT INTO messages (
         org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
         provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
-        on_uncertain, resend_of
-    ) VALUES (?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at
+    ) VALUES (?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _INSERT_INBOUND = """
@@ -124,6 +128,27 @@ OLDEST_PUSH: Final = """
     ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
 """
 
+BY_CARRIER_ID: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_by_carrier_id
+    WHERE carrier_id IS NOT NULL AND assistant = ? AND carrier_id = ?
+"""  # noqa: S608 - constants
+
+READY_FOR_CARRIERS: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_ready_for_carriers
+    WHERE status = 'queued' AND held_until IS NULL AND assistant IS NOT NULL
+    ORDER BY id LIMIT ?
+"""  # noqa: S608 - constants
+
+TO_LOOK_AT: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_to_look_at
+    WHERE look_at IS NOT NULL AND look_at <= ? ORDER BY look_at LIMIT ?
+"""  # noqa: S608 - constants
+
+NEXT_LOOK: Final = """
+    SELECT look_at FROM messages INDEXED BY messages_to_look_at
+    WHERE look_at IS NOT NULL ORDER BY look_at LIMIT 1
+"""
+
 _UNINDEXED = """
     SELECT id, org, direction, address, body FROM messages WHERE id > ? ORDER BY id LIMIT ?
 """
@@ -178,6 +203,11 @@ class Messages:
                 new.created_at if pushed else None,
                 new.on_uncertain,
                 new.resend_of,
+                new.assistant,
+                new.reference,
+                new.callback_url,
+                new.first_tried_at,
+                new.look_at,
             ),
         )
         return self._stored(cursor, new.status)
@@ -283,6 +313,25 @@ class Messages:
     def unsettled(self, phone: int) -> list[Message]:
         """The messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(UNSETTLED, (phone,))]
+
+    # -- at carriers
+
+    def by_carrier_id(self, assistant: int, carrier_id: str) -> Message | None:
+        """The outbound message that an assistant's carrier knows by this id."""
+        row = self._connection.execute(BY_CARRIER_ID, (assistant, carrier_id)).fetchone()
+        return None if row is None else message(row)
+
+    def ready_for_carriers(self, limit: int) -> list[Message]:
+        """Queued messages of all assistants with a carrier that may leave now, by id."""
+        return [message(row) for row in self._connection.execute(READY_FOR_CARRIERS, (limit,))]
+
+    def to_look_at(self, now: int, limit: int) -> list[Message]:
+        """Messages whose state at the carrier is to be looked up by now, the earliest first."""
+        return [message(row) for row in self._connection.execute(TO_LOOK_AT, (now, limit))]
+
+    def next_look(self) -> int | None:
+        """When the next message is to be looked up at its carrier (ms)."""
+        return self._first(NEXT_LOOK)
 
     # -- what is due
 

@@ -162,7 +162,50 @@ _FIRST: Final = (
     """,
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_ASSISTANTS: Final = (
+    # Credentials are kept as the owner typed them, since the carriers want them in clear: the
+    # file's mode is what guards them. `from_file` marks those that gateway.toml declares.
+    """
+    CREATE TABLE assistants (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        credentials TEXT NOT NULL,
+        token TEXT NOT NULL,
+        from_file INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX assistants_by_org ON assistants (org, id)",
+    """
+    CREATE TABLE assistant_numbers (
+        org INTEGER NOT NULL,
+        number TEXT NOT NULL,
+        assistant INTEGER NOT NULL REFERENCES assistants (id) ON DELETE CASCADE,
+        PRIMARY KEY (org, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX assistant_numbers_by_assistant ON assistant_numbers (assistant, number)",
+    "ALTER TABLE messages ADD COLUMN assistant INTEGER",
+    "ALTER TABLE messages ADD COLUMN carrier_id TEXT",
+    "ALTER TABLE messages ADD COLUMN reference TEXT",
+    "ALTER TABLE messages ADD COLUMN callback_url TEXT",
+    "ALTER TABLE messages ADD COLUMN first_tried_at INTEGER",
+    "ALTER TABLE messages ADD COLUMN look_at INTEGER",
+    "ALTER TABLE messages ADD COLUMN looks INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE INDEX messages_by_carrier_id ON messages (assistant, carrier_id)
+    WHERE carrier_id IS NOT NULL
+    """,
+    "CREATE INDEX messages_to_look_at ON messages (look_at) WHERE look_at IS NOT NULL",
+    """
+    CREATE INDEX messages_ready_for_carriers ON messages (id)
+    WHERE status = 'queued' AND held_until IS NULL AND assistant IS NOT NULL
+    """,
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS)
 """Step n brings a file from version n to n + 1."""
 
 VERSION: Final = len(STEPS)

@@ -4,6 +4,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 `id` is the row's integer key; an org's public name is `Org.name`.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import attrs
@@ -37,6 +38,23 @@ class ApiKey:
     digest: bytes = attrs.field(repr=False)
     created_at: int
     last_used_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Assistant:
+    """A named owner of sender numbers, with the provider that sends for it."""
+
+    id: int
+    org: int
+    org_name: str
+    name: str
+    provider: Provider
+    phone_numbers: tuple[str, ...] = attrs.field(repr=False)
+    credentials: Mapping[str, str] = attrs.field(repr=False)
+    token: str = attrs.field(repr=False)
+    """The unguessable part of its callback addresses."""
+    from_file: bool
+    created_at: int
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +113,15 @@ class NewMessage:
     resend_of: int | None = None
     provider: Provider = "phone"
     media_urls: tuple[str, ...] | None = None
+    assistant: int | None = None
+    """The assistant whose carrier sends it; None for the org's own phones."""
+    reference: str | None = None
+    """The same for every try at the carrier, and never another message's: a UUID."""
+    callback_url: str | None = attrs.field(default=None, repr=False)
+    """As first given to the carrier: a changed one would make a repeat another request."""
+    first_tried_at: int | None = None
+    look_at: int | None = None
+    """When to look at the carrier what became of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -149,6 +176,15 @@ class Message:
     acked_at: int | None
     on_uncertain: str
     resend_of: int | None
+    assistant: int | None = None
+    carrier_id: str | None = None
+    """The carrier's own id, once it is known."""
+    reference: str | None = None
+    callback_url: str | None = attrs.field(default=None, repr=False)
+    first_tried_at: int | None = None
+    look_at: int | None = None
+    looks: int = 0
+    """How often the carrier has been asked already."""
 
 
 @attrs.frozen(kw_only=True)

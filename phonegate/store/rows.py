@@ -44,6 +44,13 @@ def message(row: tuple[Any, ...]) -> Message:
         acked_at=row[23],
         on_uncertain=row[24],
         resend_of=row[25],
+        assistant=row[26],
+        carrier_id=row[27],
+        reference=row[28],
+        callback_url=row[29],
+        first_tried_at=row[30],
+        look_at=row[31],
+        looks=row[32],
     )
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from phonegate.store.assistants import Assistants
 from phonegate.store.keys import ApiKeys
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
@@ -22,6 +23,7 @@ class Tables:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.orgs = Orgs(connection)
         self.keys = ApiKeys(connection)
+        self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.messages = Messages(connection)
         self.replies = Replies(connection)

@@ -209,7 +209,7 @@ def test_a_newer_database_whose_update_is_only_in_its_log(tmp_path: Path) -> Non
     for name in ("phonegate.db", "phonegate.db-wal"):
         (killed / name).write_bytes((tmp_path / name).read_bytes())
     newer.close()
-    assert (killed / "phonegate.db").read_bytes()[60:64] == b"\0\0\0\1"
+    assert (killed / "phonegate.db").read_bytes()[60:64] == migrations.VERSION.to_bytes(4)
     assert "newer" in _refusal(killed / "phonegate.db").problem
 
 
