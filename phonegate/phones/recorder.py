@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_BATCH: Final = 64
-"""Steps in one transaction; a few ms of the one writer's time."""
+"""Steps in one transaction, or texts where a step has many: a few ms of the one writer's time. A
+frame is never parted, so it may be as many texts as a frame can hold."""
 
 FIRST_PAUSE_S: Final = 0.5
 """Wait before the first new try when the disk refuses; doubled each time."""
@@ -95,9 +96,11 @@ class Recorder:
         self, first: tuple[Step, int], steps: trio.MemoryReceiveChannel[tuple[Step, int]]
     ) -> list[Step]:
         batch = [first]
+        weight = _weight(first[0])
         with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while len(batch) < MAX_BATCH:
+            while weight < MAX_BATCH:
                 batch.append(steps.receive_nowait())
+                weight += _weight(batch[-1][0])
         for _, size in batch:
             self._session.taken(size)
         return [step for step, _ in batch]
@@ -239,6 +242,11 @@ class Recorder:
                 return result
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def _weight(step: Step) -> int:
+    """How many rows it writes, about."""
+    return max(1, len(step.messages)) if isinstance(step, frames.Inbound) else 1
 
 
 def _received(message: frames.InboundText) -> Received:
