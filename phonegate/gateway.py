@@ -5,6 +5,7 @@ no new connections, every phone told to come back (1012), running requests answe
 committed, the file checkpointed.
 """
 
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -34,6 +35,9 @@ from phonegate.web.services import Services
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
 
+SPARE_DESCRIPTORS = 64
+"""File descriptors for all that is no connection: the database, the log, the control socket."""
+
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
 
@@ -55,10 +59,31 @@ def run(
         OSError: an address can't be listened on.
         TlsError: the certificate or key can't be used.
     """
+    _allow_connections(settings.http.max_connections)
     try:
         trio.run(_run_until_signalled, settings, ready)
     except BaseExceptionGroup as group:
         raise _cause(group) from group
+
+
+def _allow_connections(wanted: int) -> None:
+    """Raises the limit of open files as far as it must and may be.
+
+    Systems begin with 1,024, so that old programs which use select(2) don't fail; a gateway of
+    a thousand phones would then accept nobody more, its operator included.
+    """
+    wanted += SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < allowed:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        except (OSError, ValueError):
+            allowed = soft
+    if allowed < wanted:
+        _log.info("few_descriptors", limit=allowed, wanted=wanted)
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
+from tests.process import GatewayProcess
 
 DEADLINE_S = 60
 
@@ -145,3 +147,12 @@ def test_a_port_in_use_is_not_taken() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         assert tour.free_port(taken.getsockname()[1]) == 0
+
+
+def test_more_may_connect_than_the_system_lets_programs_open_at_first(tmp_path: Path) -> None:
+    few = ("sh", "-c", 'ulimit -Sn 64 && exec "$@"', "sh")
+    with GatewayProcess(tmp_path / "x.db", wrapper=few) as gateway, ExitStack() as stack:
+        for _ in range(80):
+            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 10))
+        with urllib.request.urlopen(f"{gateway.url}/health", timeout=10) as answer:
+            assert answer.status == 200
