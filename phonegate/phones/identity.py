@@ -4,8 +4,8 @@ A phone of the simple protocol names itself nowhere. Its connection begins on an
 the org's unnamed phones and is moved to the right one when the phone reports its SIMs.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from phonegate.phones.session import Session
 
 Write = Callable[[Callable[[Tables], Any]], Awaitable[Any]]
+
+MOST_MOVED: Final = 1_000
+"""Queued messages of one slot that follow a phone to its row; hours of work for its SIM."""
 
 _log = log.get("phones")
 
@@ -61,14 +64,22 @@ class Identity:
         # A row that is surely this phone's becomes the device's, with all that waits for it.
         own = old if session.protocol.identified or session.fresh else None
 
+        sims = session.online.sims
+
         def name(tx: Tables) -> int:
             row = tx.phones.connect(session.org, device_id, now, phone=own)
-            move(tx, ids, old, row.id)
+            if row.id != old:
+                move(tx, ids, old, row.id)
+                if sims:
+                    # They were reported under the other row, where nobody will come for them.
+                    tx.phones.report_sims(session.org, row.id, _of_row(sims, row.id), now)
+                    _move_queued(tx, session.org, sims, old, row.id)
             return row.id
 
         async with session.switchboard.identity_lock(session.org):
             row = await self._write(name)
-            self._become(attrs.evolve(session.online, phone=row, device_id=device_id))
+            online = attrs.evolve(session.online, phone=row, device_id=device_id)
+            self._become(attrs.evolve(online, sims=_of_row(sims, row)))
         session.protocol.identified = True
 
     async def report(self, report: frames.Sims) -> None:
@@ -129,6 +140,18 @@ class Identity:
         if moved:
             # Other messages may wait for it there.
             session.feeder.wake()
+
+
+def _of_row(sims: Sequence[Sim], row: int) -> tuple[Sim, ...]:
+    return tuple(attrs.evolve(sim, phone=row) for sim in sims)
+
+
+def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) -> None:
+    """Gives what waits for a slot of one row to another, which its phone turned out to be."""
+    for sim in sims:
+        slot = str(sim.slot)
+        for waiting in tx.messages.candidates(org, phone=old, wish=slot, limit=MOST_MOVED):
+            tx.messages.set(waiting.id, phone=new)
 
 
 def _holder(tx: Tables, org: int, numbers: list[str]) -> int | None:

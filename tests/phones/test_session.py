@@ -1,6 +1,7 @@
 """Sessions over real sockets and the real store."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -676,6 +677,30 @@ async def test_a_late_hello_still_brings_what_the_device_was_not_given(start: St
         await phone.settled()
         await phone.hello("ack", device_id="a")
         assert (await phone.get())["id"] == push["id"]
+
+
+async def test_slots_follow_a_phone_that_names_itself_last(start: Start) -> None:
+    site = await start(attrs.evolve(HASTY, delivery=with_delivery(window=1)))
+    async with site.phone(device_id="a"):
+        pass
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        _, waiting = (await site.send("one", "two", wish="0")).results
+        assert (await phone.get())["body"] == "one"
+        await phone.hello("ack", device_id="a")
+        assert await phone.settled() == []
+    await site.until_online(0)
+    (away,) = (await site.send("three", wish="0")).results
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        pushes: list[dict[str, Any]] = []
+        while len(pushes) < 3:
+            pushes.append(await phone.get())
+            await phone.say("ack", id=pushes[-1]["id"])
+    assert pushes[0]["body"] == "one"
+    assert [push["id"] for push in pushes[1:]] == [waiting.id, away.id]
 
 
 async def test_a_report_over_an_ending_link_replaces_nobody(site: Site) -> None:
