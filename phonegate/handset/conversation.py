@@ -290,4 +290,11 @@ def _push_of(frame: dict[str, Any]) -> Taken | None:
     message, to, body, sim = (frame.get(key) for key in ("id", "to", "body", "sim"))
     if type(message) is not int or not isinstance(to, str) or not isinstance(body, str):
         return None
-    return Taken(id=message, to=to, body=body, sim=None if sim is None else str(sim))
+    expires_at = frame.get("expires_at")
+    return Taken(
+        id=message,
+        to=to,
+        body=body,
+        sim=None if sim is None else str(sim),
+        expires_at=expires_at if type(expires_at) is int else None,
+    )

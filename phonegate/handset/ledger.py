@@ -35,6 +35,8 @@ class Taken:
     to: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     sim: str | None = None
+    expires_at: int | None = None
+    """Not to be sent from then on (ms since 1970, UTC)."""
 
 
 @attrs.frozen(kw_only=True)

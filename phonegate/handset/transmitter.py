@@ -17,6 +17,8 @@ HOLD_S = 0.2
 QUEUE = 1000
 """Messages that wait for the radio: ten times a gateway's window. One more is refused."""
 NO_SUCH_SIM = "RESULT_NO_SUCH_SIM"
+TOO_LATE = "RESULT_TOO_LATE"
+"""Its time was over before its turn came."""
 QUEUE_FULL = "RESULT_ERROR_LIMIT_EXCEEDED"
 
 
@@ -109,6 +111,9 @@ class Transmitter:
         """Puts it on the air, or gives the error of a radio that didn't."""
         chassis = self._chassis
         error = fate.error if chassis.identity.has_sim(taken.sim) else NO_SUCH_SIM
+        # A phone of the seed's protocol knows nothing of times.
+        if taken.expires_at is not None and chassis.extended:
+            error = TOO_LATE if taken.expires_at <= chassis.now_ms() else error
         if error is not None:
             chassis.stats.failed += 1
             return error

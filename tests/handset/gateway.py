@@ -25,6 +25,7 @@ class Order:
     acked: bool = False
     results: list[dict[str, Any]] = attrs.field(factory=list)
     delivered: int = 0
+    expires_at: int | None = None
 
     @property
     def settled(self) -> bool:
@@ -138,7 +139,8 @@ class Gateway:
     async def push(self, peer: Peer, order: Order) -> None:
         order.pushes += 1
         push = {"type": "send_sms", "id": order.id, "to": order.to, "body": order.body}
-        await peer.send({**push, "sim": order.sim})
+        more = {} if order.expires_at is None else {"expires_at": order.expires_at}
+        await peer.send({**push, "sim": order.sim, **more})
 
     async def _hear(self, peer: Peer, device: str | None, frame: dict[str, Any]) -> None:
         orders = self.orders.get(device, {})

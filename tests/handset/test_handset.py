@@ -104,6 +104,20 @@ async def test_a_sim_that_the_phone_lacks_fails(gateway: Gateway, nursery: trio.
     assert radio.sent == []
 
 
+async def test_what_is_past_its_time_is_not_sent(gateway: Gateway, nursery: trio.Nursery) -> None:
+    times = (None, 999, 1_000, 1_001)
+    orders = [
+        gateway.order(Order(one, "+15550001", "hi", expires_at=time))
+        for one, time in enumerate(times, start=1)
+    ]
+    handset = make(gateway, now_ms=lambda: 1_000)
+    radio = await start(nursery, handset)
+    await gateway.settled(orders)
+    assert [sent.id for sent in radio.sent] == [1, 4]
+    errors = [order.results[0].get("error") for order in orders]
+    assert errors == [None, "RESULT_TOO_LATE", "RESULT_TOO_LATE", None]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
