@@ -25,8 +25,12 @@ class GatewayProcess:
         port: int = 0,
         settings: Mapping[str, object] | None = None,
         wrapper: tuple[str, ...] = (),
+        program: tuple[str, ...] = ("-m", "phonegate"),
     ) -> None:
-        """`settings` are environment variables without their prefix, such as DELIVERY_WINDOW."""
+        """`settings` are environment variables without their prefix, such as DELIVERY_WINDOW.
+
+        `program` is what Python is told to run.
+        """
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PHONEGATE_")
         }
@@ -37,8 +41,7 @@ class GatewayProcess:
             [
                 *wrapper,
                 sys.executable,
-                "-m",
-                "phonegate",
+                *program,
                 "serve",
                 "--bind",
                 bind,
