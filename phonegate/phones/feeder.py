@@ -80,7 +80,8 @@ class Feeder:
 
     def is_behind(self, sim: Sim | None) -> bool:
         """Whether older messages may wait for this SIM."""
-        return _slot(sim) in self._behind or bool(self._left_open)
+        takes_new = self._session.protocol.takes_new
+        return _slot(sim) in self._behind or bool(self._left_open) or not takes_new
 
     def serves(self, phone: int | None, wish: str) -> bool:
         """Whether one of this phone's lanes is that of `phone` and `wish`."""
@@ -105,7 +106,8 @@ class Feeder:
         """Pushes what can leave now; returns the seconds until a SIM may send again."""
         while True:
             waits = self._push_left_open()
-            if self._session.parting or self._session.protocol.room == 0:
+            protocol = self._session.protocol
+            if self._session.parting or protocol.room == 0 or not protocol.takes_new:
                 return float("inf")
             wakes = self._wakes
             ready = []

@@ -120,6 +120,7 @@ class _Arrival:
     row: Phone
     fresh: bool
     usual_sim: Sim | None
+    owing: bool
 
 
 class PhoneLink:
@@ -221,6 +222,7 @@ class PhoneLink:
                 ),
                 usual_sim=arrival.usual_sim,
                 fresh=arrival.fresh,
+                owing=arrival.owing,
             )
             if not self._accounts.is_current(principal):
                 session.close(POLICY_VIOLATION, "the credentials of this org have changed")
@@ -282,6 +284,9 @@ def _connect(
         row=row,
         fresh=request.device_id is None and row.id != free,
         usual_sim=sims[0] if sims else None,
+        # Of an unnamed phone nobody knows yet whether it is the one that owes.
+        owing=row.device_id is not None
+        and any(message.acked_at is None for message in tx.messages.unsettled(row.id)),
     )
 
 

@@ -97,9 +97,13 @@ class LinkProtocol:
         ping_interval_s: float,
         pong_timeout_s: float,
         identified: bool,
+        owing: bool = False,
         now: float,
     ) -> None:
-        """`identified`: the phone has told its `device_id` with the upgrade."""
+        """`identified`: the phone has told its `device_id` with the upgrade.
+
+        `owing`: pushes over an earlier link have no ack and no result yet.
+        """
         self._window = window
         self._max_nonsense = max_nonsense
         self._ping_interval_s = ping_interval_s
@@ -111,6 +115,7 @@ class LinkProtocol:
         self._grace_until = now + grace_s
         self._grace_over = False
         self._resumed = False
+        self._owing = owing
         self._ping_at = now + ping_interval_s
         self._asked_at: float | None = None
         self.identified = identified
@@ -229,6 +234,15 @@ class LinkProtocol:
         if not self._has("cancel") or not (self._resumed or message_id in self._flight):
             return []
         return [Send(frames.Cancel(message_id))]
+
+    @property
+    def takes_new(self) -> bool:
+        """Whether it may be given messages that it never had.
+
+        What an earlier link left open goes first. A link that never lasts until then would
+        otherwise leave more open each time.
+        """
+        return self._resumed or not self._owing
 
     def take_resume(self) -> bool:
         """Whether what an earlier link left open must be pushed again now; True once for a row.

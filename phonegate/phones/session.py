@@ -95,8 +95,12 @@ class Session:
         online: OnlinePhone,
         usual_sim: Sim | None,
         fresh: bool,
+        owing: bool,
     ) -> None:
-        """`usual_sim` is the first SIM known of this row; `fresh` says that the row is new."""
+        """`usual_sim` is the first SIM known of this row; `fresh` says that the row is new.
+
+        `owing` is what `LinkProtocol` says.
+        """
         delivery, phones = shared.settings.delivery, shared.settings.phones
         self.database = shared.database
         self.switchboard = shared.switchboard
@@ -115,6 +119,7 @@ class Session:
             ping_interval_s=phones.ping_interval_s,
             pong_timeout_s=phones.pong_timeout_s,
             identified=online.device_id is not None,
+            owing=owing,
             now=trio.current_time(),
         )
         self.feeder = Feeder(self)

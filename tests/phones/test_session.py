@@ -717,3 +717,28 @@ async def test_a_report_over_an_ending_link_replaces_nobody(site: Site) -> None:
                     await trio.sleep(0.005)
             assert await phone.settled() == []
             await site.until_online(1)
+
+
+async def test_what_was_left_open_goes_before_what_is_new(start: Start) -> None:
+    site = await start(PATIENT)
+    async with site.phone(device_id="a") as phone:
+        await site.send("old")
+        assert await bodies(phone, 1) == ["old"]
+    await site.send("new")
+    async with site.phone(device_id="a") as phone:
+        assert await phone.settled() == []
+        await site.send("newest")
+        await phone.hello("ack")
+        assert await bodies(phone, 3) == ["old", "new", "newest"]
+
+
+async def test_links_that_never_last_leave_no_more_open(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=2)))
+    async with site.phone(device_id="a"):
+        pass  # creates the org
+    await site.send(*"abcdef")
+    for _ in range(4):
+        async with site.phone(device_id="a") as phone:
+            await phone.settled()
+    statuses = [message.status for message in await site.messages()]
+    assert statuses.count("sending") == 2
