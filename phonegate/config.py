@@ -7,16 +7,20 @@ Every fault is found before anything is reported, so that an operator mends the 
 import math
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
 import cattrs
 
+from phonegate import declarations
+from phonegate.carriers.credentials import FIELDS
+from phonegate.faults import ConfigError, Fault, one_line, shown, unknown
 from phonegate.rules import RULES
 from phonegate.settings import Settings
+
+__all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "example", "load"]
 
 DEFAULT_FILE = Path("gateway.toml")
 """Read when no file is named and it exists in the working directory."""
@@ -24,7 +28,17 @@ DEFAULT_FILE = Path("gateway.toml")
 PREFIX = "PHONEGATE_"
 
 CLIENT_VARIABLES = frozenset(
-    {"PHONEGATE_URL", "PHONEGATE_ORG", "PHONEGATE_SECRET", "PHONEGATE_CONFIG"}
+    {
+        "PHONEGATE_URL",
+        "PHONEGATE_ORG",
+        "PHONEGATE_SECRET",
+        "PHONEGATE_CONFIG",
+        *(
+            f"PHONEGATE_ASSISTANT_{field.name.upper()}"
+            for fields in FIELDS.values()
+            for field in fields
+        ),
+    }
 )
 """Variables of the command line's client commands; no settings of the gateway."""
 
@@ -33,27 +47,6 @@ _SERVICE_LINKS = ("PHONEGATE_SERVICE_", "PHONEGATE_PORT")
 
 _OPTIONS = {"http.bind": "--bind", "database.path": "--database"}
 _UNITS = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
-
-
-@attrs.frozen(kw_only=True)
-class Fault:
-    """One thing to mend: `key` is "http.bind", `source` says where the value came from."""
-
-    key: str
-    source: str
-    problem: str
-
-    def __str__(self) -> str:
-        """One line for the operator."""
-        return _one_line(f"{self.key} ({self.source}): {self.problem}")
-
-
-class ConfigError(Exception):
-    """The configuration can't be used; `faults` names everything that is wrong with it."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        self.faults = faults
-        super().__init__("\n".join(str(fault) for fault in faults))
 
 
 @attrs.frozen(kw_only=True)
@@ -81,15 +74,19 @@ def load(
     """
     faults: list[Fault] = []
     given: dict[str, _Given] = {}
-    given.update(_from_file(path, faults))
-    given.update(_from_environment(environ or {}, faults))
+    environ = environ or {}
+    document, source = _document(path, faults)
+    tables = document.pop(declarations.KEY, [])
+    given.update(_from_file(document, source, faults))
+    given.update(_from_environment(environ, declarations.referred(tables), faults))
     for key, value in (overrides or {}).items():
         given[key] = _Given(value=value, source=f"option {_OPTIONS.get(key, key)}")
     settings = _build(given, faults)
     faults += _across(settings, given)
+    assistants = declarations.read(tables, source, environ, faults)
     if faults:
         raise ConfigError(tuple(faults))
-    return settings
+    return attrs.evolve(settings, assistants=assistants)
 
 
 def example() -> str:
@@ -110,25 +107,31 @@ def example() -> str:
                 f"# {_kind(field.name, field.type)}; {_variable(section, field.name)}",
                 f"#{field.name} = {_toml(default)}",
             ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "", declarations.EXAMPLE])
 
 
 # Where values come from
 
 
-def _from_file(path: Path | None, faults: list[Fault]) -> Iterator[tuple[str, _Given]]:
-    """Every key of the file with its value; what can't be read or is unknown is a fault."""
+def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], str]:
+    """What is in the file, and how faults call it; nothing where there is none."""
     if path is None:
         if not DEFAULT_FILE.exists():
-            return
+            return {}, ""
         path = DEFAULT_FILE
     source = f"file {path}"
-    document = _parse(path, source, faults)
+    return _parse(path, source, faults), source
+
+
+def _from_file(
+    document: Mapping[str, Any], source: str, faults: list[Fault]
+) -> Iterator[tuple[str, _Given]]:
+    """Every key of the sections with its value; what is unknown is a fault."""
     sections = _sections()
     for section, keys in document.items():
         if section not in sections:
-            known = sorted(sections)
-            faults.append(_unknown(section, source, "section", known))
+            known = sorted([*sections, declarations.KEY])
+            faults.append(unknown(section, source, "section", known))
         elif not isinstance(keys, dict):
             problem = f"a section is needed: a line [{section}] with its keys below"
             faults.append(Fault(key=section, source=source, problem=problem))
@@ -138,7 +141,7 @@ def _from_file(path: Path | None, faults: list[Fault]) -> Iterator[tuple[str, _G
                     yield f"{section}.{key}", _Given(value=value, source=source)
                 else:
                     known = sorted(sections[section])
-                    faults.append(_unknown(f"{section}.{key}", source, "key", known))
+                    faults.append(unknown(f"{section}.{key}", source, "key", known))
 
 
 def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
@@ -150,32 +153,36 @@ def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        problem = f"is not TOML: {_one_line(str(error))}; text needs quotes around it"
+        problem = f"is not TOML: {one_line(str(error))}; text needs quotes around it"
     faults.append(Fault(key="the whole file", source=source, problem=problem))
     return {}
 
 
 def _from_environment(
-    environ: Mapping[str, str], faults: list[Fault]
+    environ: Mapping[str, str], others: Collection[str], faults: list[Fault]
 ) -> Iterator[tuple[str, _Given]]:
-    """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type."""
+    """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
+
+    `others` are variables that the file refers to.
+    """
     sections = _sections()
+    foreign = {*CLIENT_VARIABLES, *others}
     by_variable = {
         _variable(section, key): (section, key, kind)
         for section, keys in sections.items()
         for key, kind in keys.items()
     }
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
+        if not variable.startswith(PREFIX):
             continue
         if variable in by_variable:
             section, key, kind = by_variable[variable]
             source = f"environment variable {variable}"
             value = _from_text(environ[variable], kind)
             yield f"{section}.{key}", _Given(value=value, source=source)
-        elif not variable.startswith(_SERVICE_LINKS):
+        elif variable not in foreign and not variable.startswith(_SERVICE_LINKS):
             known = sorted({*by_variable, *CLIENT_VARIABLES})
-            faults.append(_unknown(variable, "environment", "setting", known))
+            faults.append(unknown(variable, "environment", "setting", known))
 
 
 def _from_text(text: str, kind: Any) -> Any:
@@ -192,15 +199,6 @@ def _from_text(text: str, kind: Any) -> Any:
     except ValueError:
         return text
     return text
-
-
-def _unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
-    """A name that is none of ours, with the one that was probably meant."""
-    close = get_close_matches(key.rpartition(".")[2], known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    if not close and what == "setting":
-        hint = "gateway.toml.example lists all of them"
-    return Fault(key=key, source=source, problem=f"there is no such {what}; {hint}")
 
 
 # What values must be
@@ -279,7 +277,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
                 value = converter.structure(given[key].value, field.type)
                 problem = RULES[key](value) if key in RULES else None
             except TypeError as error:
-                problem = f"{error}, not {_shown(given[key].value)}"
+                problem = f"{error}, not {shown(given[key].value)}"
             if problem is None:
                 values[field.name] = value
             else:
@@ -289,7 +287,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
         sections[section] = kind(**values)
     known = {f"{section}.{key}" for section, keys in _sections().items() for key in keys}
     faults += [
-        _unknown(key, entry.source, "key", sorted(known))
+        unknown(key, entry.source, "key", sorted(known))
         for key, entry in given.items()
         if key not in known
     ]
@@ -316,7 +314,11 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
 
 def _classes() -> dict[str, Any]:
     """The class of every section, by the section's name."""
-    return {section.name: section.type for section in attrs.fields(Settings)}
+    return {
+        section.name: section.type
+        for section in attrs.fields(Settings)
+        if section.name != declarations.KEY
+    }
 
 
 def _sections() -> dict[str, dict[str, Any]]:
@@ -356,18 +358,6 @@ def _toml(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return f"[{', '.join(_toml(item) for item in value)}]"
-
-
-def _shown(value: Any) -> str:
-    """A wrong value for a message: short, on one line."""
-    text = _one_line(repr(value))
-    longest = 60
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _one_line(text: str) -> str:
-    words = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def _docstring(kind: Any) -> str:

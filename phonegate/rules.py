@@ -97,6 +97,10 @@ def _url(value: str) -> str | None:
     return None
 
 
+def _filled_url(value: str) -> str | None:
+    return _url(value) if value else "an address such as https://api.example.org is needed"
+
+
 def _filled(value: str) -> str | None:
     return None if value.strip() else "a path is needed"
 
@@ -146,6 +150,9 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "phones.write_timeout_s": _SECONDS,
         "phones.max_frame_bytes": _between(1_024, 1 << 24),
         "phones.max_nonsense": _between(1, 1_000_000),
+        "carriers.twilio_url": _filled_url,
+        "carriers.telnyx_url": _filled_url,
+        "carriers.deadline_s": _SECONDS,
     }
 )
 """What each setting's value must be beyond its type, by dotted key."""

@@ -4,6 +4,7 @@ The classes only hold values; `config` fills them from the file and the environm
 field's `help` is the line that `gateway.toml.example` prints above it.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
@@ -134,6 +135,28 @@ class PhoneSettings:
 
 
 @attrs.frozen(kw_only=True)
+class CarrierSettings:
+    """The carriers' APIs, for assistants that send through one."""
+
+    twilio_url: str = setting("https://api.twilio.com", "Where Twilio's API is.")
+    telnyx_url: str = setting("https://api.telnyx.com", "Where Telnyx's API is.")
+    deadline_s: float = setting(
+        20.0, "Seconds that sending through a carrier may take before its sender is answered."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class AssistantSettings:
+    """One `[[assistants]]` of the file: sender numbers of an org, and how it sends from them."""
+
+    org: str
+    name: str
+    provider: Literal["phone", "twilio", "telnyx"]
+    phone_numbers: tuple[str, ...]
+    credentials: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class LogSettings:
     """What is written to standard error."""
 
@@ -154,4 +177,7 @@ class Settings:
     delivery: DeliverySettings = attrs.field(factory=DeliverySettings)
     pacing: PacingSettings = attrs.field(factory=PacingSettings)
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
+    carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
+    assistants: tuple[AssistantSettings, ...] = ()
+    """No section: each is a table of its own in the file, and no variable overrides them."""

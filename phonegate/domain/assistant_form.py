@@ -1,0 +1,72 @@
+"""What an assistant must look like: its name, its numbers, its credentials. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Literal
+
+from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.domain.numbers import is_e164
+from phonegate.store.records import Provider
+
+MAX_NAME: Final = 100
+"""Characters of an assistant's name, as of an API key's."""
+
+MAX_NUMBERS: Final = 50
+"""Sender numbers of one assistant: more than a sender's pool has, and a list fit for a page."""
+
+_TOLD: Final = 3
+"""Problems that a sentence tells; the others are in `BadInput.problems`."""
+
+CarrierName = Literal["twilio", "telnyx"]
+
+CheckCredentials = Callable[[CarrierName, Mapping[str, object]], dict[str, str]]
+"""The credentials as they are kept, or `BadInput` that names the wrong ones, never their values."""
+
+
+def kept_credentials(
+    check: CheckCredentials,
+    *,
+    name: str,
+    provider: Provider,
+    phone_numbers: Sequence[str],
+    credentials: Mapping[str, object],
+) -> dict[str, str]:
+    """The credentials of an assistant as they are kept, if all of it is right.
+
+    Raises:
+        BadInput: It names every wrong field.
+    """
+    problems = list(form_problems(name, phone_numbers))
+    kept: dict[str, str] = {}
+    if provider == "phone":
+        if any(value not in (None, "") for value in credentials.values()):
+            problems.append(FieldProblem("credentials", "must be empty: a phone needs none"))
+    else:
+        try:
+            kept = check(provider, credentials)
+        except BadInput as error:
+            problems += error.problems
+    if problems:
+        raise refusal(problems)
+    return kept
+
+
+def form_problems(name: str, phone_numbers: Sequence[str]) -> Iterator[FieldProblem]:
+    """What is wrong with an assistant's name and numbers, in their form alone."""
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name.isspace():
+        yield FieldProblem("name", f"must be 1 to {MAX_NAME} printable characters")
+    if not 1 <= len(phone_numbers) <= MAX_NUMBERS:
+        yield FieldProblem("phone_numbers", f"must hold 1 to {MAX_NUMBERS} numbers")
+        return
+    for index, number in enumerate(phone_numbers):
+        if not is_e164(number):
+            problem = "must be a number like +15553334444 (E.164)"
+            yield FieldProblem(f"phone_numbers[{index}]", problem)
+        elif number in phone_numbers[:index]:
+            yield FieldProblem(f"phone_numbers[{index}]", "stands there twice")
+
+
+def refusal(problems: Sequence[FieldProblem], about: str = "") -> BadInput:
+    """A refusal whose sentence tells the first problems, for those who see nothing else of it."""
+    told = "; ".join(f"{one.field} {one.problem}" for one in problems[:_TOLD])
+    more = f" ({len(problems) - _TOLD} more)" if len(problems) > _TOLD else ""
+    return BadInput(f"{about}: {told}{more}." if about else f"{told}{more}.", problems)

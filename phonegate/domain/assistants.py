@@ -1,0 +1,247 @@
+"""Assistants of an org: which sender numbers it has at which carrier, and with which account.
+
+Some are made over the API or by command; others the configuration file declares, and only a
+change of the file changes those. Credentials are checked by a function that the gateway hands in,
+because only a carrier's own code knows their form.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
+from phonegate.domain.declared import make_token, require_usable, settle
+from phonegate.domain.errors import Conflict, FieldProblem, NotFound
+from phonegate.settings import AssistantSettings
+from phonegate.store.database import Database
+from phonegate.store.errors import NumberTaken, StorageUnavailable
+from phonegate.store.records import Assistant, Provider
+from phonegate.store.tables import Tables
+
+_CHANGE_DEADLINE_S: Final = 10.0
+"""A change is seen through even if its client leaves, but not for ever."""
+
+_log = log.get("assistants")
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What to change of an assistant: None leaves a thing as it is.
+
+    Of the credentials only those that are named change; None takes an optional one away.
+    """
+
+    name: str | None = None
+    provider: Provider | None = None
+    phone_numbers: Sequence[str] | None = None
+    credentials: Mapping[str, object] | None = attrs.field(default=None, repr=False)
+
+
+class Assistants:
+    """Makes, shows, changes and removes assistants.
+
+    `on_change`, where set, is called with an assistant's id after it was changed or removed: a
+    client that was opened with its old credentials must not be used again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        check: CheckCredentials,
+        now_ms: Callable[[], int],
+        public_url: str = "",
+    ) -> None:
+        self.on_change: Callable[[int], None] | None = None
+        self._database = database
+        self._check = check
+        self._now_ms = now_ms
+        self._public_url = public_url.rstrip("/")
+
+    def callback_url(self, assistant: Assistant) -> str | None:
+        """Where the carrier reports to; None where it can't reach this gateway, or there is none.
+
+        It holds the assistant's token: for its owner and its carrier, for no log.
+        """
+        if not self._public_url or assistant.provider == "phone":
+            return None
+        path = f"{assistant.provider}/{assistant.id}/{assistant.token}"
+        return f"{self._public_url}/callbacks/{path}"
+
+    async def of_org(self, org: int) -> list[Assistant]:
+        """The assistants of an org, oldest first."""
+        return await self._database.read(lambda tx: tx.assistants.of_org(org))
+
+    async def get(self, org: int, id: int) -> Assistant:  # noqa: A002 - the record's own name
+        """One assistant.
+
+        Raises:
+            NotFound: The org has no such assistant.
+        """
+        return await self._database.read(lambda tx: _found(tx, org, id))
+
+    async def by_number(self, org: int, number: str) -> Assistant | None:
+        """The assistant of the org that owns a sender number."""
+        return await self._database.read(lambda tx: tx.assistants.by_number(org, number))
+
+    async def add(
+        self,
+        org: int,
+        *,
+        name: str,
+        provider: Provider,
+        phone_numbers: Sequence[str],
+        credentials: Mapping[str, object],
+    ) -> Assistant:
+        """Makes an assistant.
+
+        Raises:
+            BadInput: It names every wrong field, never a credential's value.
+            Conflict: One of the numbers is another assistant's.
+            NotFound: There is no such org any more.
+        """
+        kept = self._kept(name, provider, phone_numbers, credentials)
+        token, now = make_token(), self._now_ms()
+
+        def op(tx: Tables) -> Assistant:
+            if tx.orgs.by_id(org) is None:
+                raise NotFound("There is no such org any more.")
+            made = tx.assistants.add(
+                org,
+                name=name,
+                provider=provider,
+                phone_numbers=phone_numbers,
+                credentials=kept,
+                token=token,
+                from_file=False,
+                now=now,
+            )
+            return _found(tx, org, made)
+
+        added = await self._write(op)
+        _log.info("assistant_added", org=added.org_name, assistant=added.id, provider=provider)
+        return added
+
+    async def change(self, org: int, id: int, change: Change) -> Assistant:  # noqa: A002 - as get
+        """Changes an assistant; a message that is on its way goes on with the new credentials.
+
+        The provider stays: messages on their way could be found at no other carrier.
+
+        Raises:
+            BadInput: It names every wrong field, never a credential's value.
+            Conflict: One of the numbers is another assistant's, or the file declares this one.
+            NotFound: The org has no such assistant.
+        """
+
+        def op(tx: Tables) -> Assistant:
+            old = _found(tx, org, id)
+            _require_own(old)
+            if change.provider not in (None, old.provider):
+                raise refusal(
+                    [FieldProblem("provider", "can't be changed; add another assistant instead")]
+                )
+            name = old.name if change.name is None else change.name
+            numbers = old.phone_numbers if change.phone_numbers is None else change.phone_numbers
+            merged: Mapping[str, object] = {**old.credentials, **(change.credentials or {})}
+            tx.assistants.change(
+                old,
+                name=name,
+                provider=old.provider,
+                phone_numbers=numbers,
+                credentials=self._kept(name, old.provider, numbers, merged),
+                from_file=False,
+            )
+            return _found(tx, org, id)
+
+        changed = await self._write(op, id)
+        _log.info("assistant_changed", org=changed.org_name, assistant=id)
+        return changed
+
+    async def remove(self, org: int, id: int) -> None:  # noqa: A002 - as get
+        """Removes an assistant; its messages stay.
+
+        Raises:
+            Conflict: The file declares it.
+            NotFound: The org has no such assistant.
+        """
+
+        def op(tx: Tables) -> Assistant:
+            old = _found(tx, org, id)
+            _require_own(old)
+            tx.assistants.remove(org, id)
+            return old
+
+        removed = await self._write(op, id)
+        _log.info("assistant_removed", org=removed.org_name, assistant=id)
+
+    async def sync(self, declared: Sequence[AssistantSettings]) -> None:
+        """Makes the assistants of the configuration file what it says now: all or nothing.
+
+        Raises:
+            BadInput: An org is missing, a number is taken, something is wrong in itself, or the
+                credentials of a stored assistant can't be used on this machine.
+        """
+        now = self._now_ms()
+
+        def op(tx: Tables) -> list[int]:
+            return settle(tx, declared, self._check, now)
+
+        def every(tx: Tables) -> list[Assistant]:
+            return [one for org in tx.orgs.all() for one in tx.assistants.of_org(org.id)]
+
+        for id_ in await self._write(op):
+            self._tell(id_)
+        require_usable(await self._database.read(every), self._check)
+
+    def _kept(
+        self,
+        name: str,
+        provider: Provider,
+        phone_numbers: Sequence[str],
+        credentials: Mapping[str, object],
+    ) -> dict[str, str]:
+        return kept_credentials(
+            self._check,
+            name=name,
+            provider=provider,
+            phone_numbers=phone_numbers,
+            credentials=credentials,
+        )
+
+    async def _write(self, op: Callable[[Tables], T], id: int | None = None) -> T:  # noqa: A002 - as get
+        """Writes; what was opened with old credentials is told of it, whatever the client does."""
+        try:
+            with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
+                done = await self._database.write(op)
+        except NumberTaken as error:
+            raise Conflict(f"{error.number} belongs to another assistant of this org.") from None
+        except trio.TooSlowError:
+            # It may still be written after this.
+            self._tell(id)
+            raise StorageUnavailable("the change was not confirmed in time") from None
+        self._tell(id)
+        return done
+
+    def _tell(self, id: int | None) -> None:  # noqa: A002 - as get
+        if id is not None and self.on_change is not None:
+            self.on_change(id)
+
+
+def _found(tx: Tables, org: int, id: int) -> Assistant:  # noqa: A002 - as Assistants.get
+    assistant = tx.assistants.get(id)
+    if assistant is None or assistant.org != org:
+        raise NotFound("No such assistant in this org.")
+    return assistant
+
+
+def _require_own(assistant: Assistant) -> None:
+    if assistant.from_file:
+        raise Conflict(
+            f"The assistant {assistant.name} is declared under [[assistants]] in the gateway's "
+            "configuration file; change it there and restart the gateway."
+        )

@@ -1,0 +1,50 @@
+"""What can be wrong with a configuration, as its operator is told."""
+
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+
+_LONGEST_SHOWN = 60
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """One thing to mend: `key` is "http.bind", `source` says where the value came from."""
+
+    key: str
+    source: str
+    problem: str
+
+    def __str__(self) -> str:
+        """One line for the operator."""
+        return one_line(f"{self.key} ({self.source}): {self.problem}")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; `faults` names everything that is wrong with it."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+def unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
+    """A name that is none of ours, with the one that was probably meant."""
+    close = get_close_matches(key.rpartition(".")[2], known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    if not close and what == "setting":
+        hint = "gateway.toml.example lists all of them"
+    return Fault(key=key, source=source, problem=f"there is no such {what}; {hint}")
+
+
+def shown(value: Any) -> str:
+    """A wrong value for a message: short, on one line. Never a secret's."""
+    text = one_line(repr(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and control characters."""
+    words = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
