@@ -18,17 +18,25 @@ import trio
 import phonegate
 from phonegate import log
 from phonegate.administration import Administration
+from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.directory import CarrierUrls, open_carrier
+from phonegate.carriers.phone import OwnPhones
 from phonegate.control import Control
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier import Account
 from phonegate.domain.delivery import Policy
+from phonegate.domain.forwarding import Forwarding, Terms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
+from phonegate.domain.lines import Lines
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import Settings
 from phonegate.store.database import Database
+from phonegate.store.records import Assistant
 from phonegate.web.app import build_app
 from phonegate.web.services import Services
 
@@ -56,6 +64,7 @@ def run(
 
     Raises:
         StoreError: the database can't be used.
+        BadInput: an assistant of the configuration can't be used.
         OSError: an address can't be listened on.
         TlsError: the certificate or key can't be used.
     """
@@ -143,6 +152,8 @@ class _Gateway:
     database: Database
     switchboard: Switchboard
     keeper: Keeper
+    assistants: Assistants
+    lines: Lines
     door: Door
     administration: Administration
 
@@ -156,6 +167,12 @@ class _Gateway:
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
         )
         accounts = Accounts(database, registration=settings.orgs.registration, now_ms=now_ms)
+        assistants = Assistants(
+            database,
+            check=check_credentials,
+            now_ms=now_ms,
+            public_url=settings.http.public_url,
+        )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org
         keeper = Keeper(
@@ -172,10 +189,23 @@ class _Gateway:
             on_uncertain=delivery.on_uncertain,
             on_timer=keeper.ring,
         )
+        lines = Lines(_opener(settings))
+        assistants.on_change = lines.forget
+        terms = Terms(deadline_s=settings.carriers.deadline_s, now_ms=now_ms)
+        forwarding = Forwarding(
+            database,
+            OwnPhones(database, sending, switchboard),
+            lines,
+            terms,
+            callback_url=assistants.callback_url,
+            on_timer=keeper.ring,
+        )
         services = Services(
             accounts=accounts,
+            assistants=assistants,
             database=database,
             sending=sending,
+            forwarding=forwarding,
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             now_ms=now_ms,
@@ -195,17 +225,20 @@ class _Gateway:
             database=database,
             switchboard=switchboard,
             keeper=keeper,
+            assistants=assistants,
+            lines=lines,
             door=Door(
                 settings.http,
                 settings.tls,
                 app=build_app(services, settings.http),
                 phone_lane=link.serve,
             ),
-            administration=Administration(accounts, database),
+            administration=Administration(accounts, assistants, database),
         )
 
     async def serve(self, stop: trio.Event, task_status: Any) -> None:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
+        await self.assistants.sync(self.settings.assistants)
         async with trio.open_nursery() as services:
             await services.start(self.keeper.run)
             control = Control(self.database.path, self.administration.commands())
@@ -220,4 +253,17 @@ class _Gateway:
                 doors.cancel_scope.deadline = trio.current_time() + self.settings.http.drain_s
                 with trio.move_on_after(GOODBYE_S):
                     await self.switchboard.close_all(RESTART, "the gateway restarts")
+            await self.lines.close()
             services.cancel_scope.cancel()
+
+
+def _opener(settings: Settings) -> Callable[[Assistant], Account]:
+    """Opens the accounts of assistants at the carriers that the settings name."""
+    urls = CarrierUrls(twilio=settings.carriers.twilio_url, telnyx=settings.carriers.telnyx_url)
+
+    def open_account(assistant: Assistant) -> Account:
+        if assistant.provider == "phone":
+            raise ValueError("a phone is no account")
+        return open_carrier(assistant.provider, assistant.credentials, urls=urls)
+
+    return open_account

@@ -151,3 +151,10 @@ class Carrier(Protocol):
             NotTaken: it can't be asked now.
             OutcomeUnknown: it still can't be known.
         """
+
+
+class Account(Carrier, Protocol):
+    """A carrier with connections of its own."""
+
+    async def aclose(self) -> None:
+        """Closes the connections; sends under way end in `OutcomeUnknown`."""

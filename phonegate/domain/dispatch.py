@@ -20,6 +20,8 @@ class OnlinePhone:
     name: str | None
     sims: tuple[Sim, ...]
     """By slot; empty until the phone has reported them."""
+    features: frozenset[str] = frozenset()
+    """Extensions that it can do, as its `hello` said; none until then."""
 
 
 class Dispatcher(Protocol):

@@ -11,6 +11,8 @@ class FieldProblem:
 
     field: str
     problem: str
+    sentence: str | None = None
+    """The whole sentence, where it is not made of the two."""
 
 
 class Refused(Exception):

@@ -54,9 +54,9 @@ class Identity:
                 phone, name=hello.name, model=hello.model, app=hello.app, now=now
             )
         )
-        if hello.name is not None:
-            online = attrs.evolve(session.online, name=hello.name)
-            session.switchboard.rename(session, online)
+        name = session.online.name if hello.name is None else hello.name
+        online = attrs.evolve(session.online, name=name, features=hello.features)
+        session.switchboard.rename(session, online)
 
     async def _name(self, device_id: str) -> None:
         session = self._session

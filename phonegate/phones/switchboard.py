@@ -319,4 +319,10 @@ class Switchboard:
 
 
 def _with_phone(online: OnlinePhone, phone: int) -> OnlinePhone:
-    return OnlinePhone(phone=phone, device_id=online.device_id, name=online.name, sims=online.sims)
+    return OnlinePhone(
+        phone=phone,
+        device_id=online.device_id,
+        name=online.name,
+        sims=online.sims,
+        features=online.features,
+    )

@@ -35,6 +35,7 @@ SETTABLE: Final = frozenset(
         "on_uncertain",
         "resend_of",
         "carrier_id",
+        "callback_url",
         "first_tried_at",
         "look_at",
         "looks",
@@ -116,7 +117,7 @@ NEXT_EXPIRY: Final = """
 
 OVERDUE: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
-    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) < ? AND (
+    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) < ? AND (
         acked_at IS NOT NULL OR expires_at <= ? OR phone IN (SELECT value FROM json_each(?))
     )
     ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
@@ -124,7 +125,7 @@ OVERDUE: Final = f"""
 
 OLDEST_PUSH: Final = """
     SELECT coalesce(acked_at, pushed_at) FROM messages INDEXED BY messages_pushed
-    WHERE status = 'sending' AND coalesce(acked_at, pushed_at) IS NOT NULL
+    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) IS NOT NULL
     ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
 """
 

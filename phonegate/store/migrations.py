@@ -199,6 +199,12 @@ _ASSISTANTS: Final = (
     WHERE carrier_id IS NOT NULL
     """,
     "CREATE INDEX messages_to_look_at ON messages (look_at) WHERE look_at IS NOT NULL",
+    # A carrier's messages are looked at by times of their own.
+    "DROP INDEX messages_pushed",
+    """
+    CREATE INDEX messages_pushed ON messages (coalesce(acked_at, pushed_at))
+    WHERE status = 'sending' AND assistant IS NULL
+    """,
     """
     CREATE INDEX messages_ready_for_carriers ON messages (id)
     WHERE status = 'queued' AND held_until IS NULL AND assistant IS NOT NULL

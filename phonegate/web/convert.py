@@ -101,6 +101,8 @@ class Converter:
 def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     """The refusal of a request with these wrong fields; its sentence tells the first of them."""
     first = problems[0]
+    if first.sentence is not None:
+        return BadInput(first.sentence, problems[:MAX_PROBLEMS])
     more = f" ({len(problems) - 1} more in errors.)" if len(problems) > 1 else ""
     name = first.field or "The body"
     return BadInput(f"{name} {first.problem}.{more}", problems[:MAX_PROBLEMS])
@@ -127,7 +129,7 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
     elif isinstance(error, Wrong):
-        yield FieldProblem(at, str(error))
+        yield FieldProblem(at, str(error), error.sentence)
     else:
         raise error
 

@@ -20,7 +20,7 @@ from phonegate.domain.principal import Principal
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
-from phonegate.web.errors import BodyTimeout, answer_for
+from phonegate.web.errors import BodyTimeout, TooLarge, answer_for
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.services import Services
@@ -34,19 +34,25 @@ BASE_HEADERS: Final = (
     ("X-Content-Type-Options", "nosniff"),
 )
 
-JSON_TYPE: Final = ("Content-Type", "application/json")
-
 MAX_PARAMETERS: Final = 50
 """Parameters in a query, several times what any endpoint knows."""
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
 
+ORG_FIELD: Final = "org_id"
+"""Names the org in a body or a query, where no path does."""
+
 _ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
 
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
+
+NEEDS_KEY: Final = (
+    "This needs an API key (Authorization: Bearer pgk_...), or the org's SecretKey in "
+    "X-Secret-Key with ?org_id= beside it."
+)
 
 ReadBody = Callable[[], Awaitable[bytes]]
 
@@ -122,7 +128,7 @@ class Desk:
             else CONVERTER.encode(answer.content)
         )
         length = ("Content-Length", str(len(body)))
-        headers = (JSON_TYPE, length, *BASE_HEADERS, *answer.headers)
+        headers = (("Content-Type", answer.media), length, *BASE_HEADERS, *answer.headers)
         return Reply(status=answer.status, headers=headers, body=b"" if head else body)
 
     def tell(
@@ -162,6 +168,10 @@ class Desk:
             kind = request.headers.get("content-type")
             check_media(kind, request.headers.get("content-encoding"), request.body)
             body = read_object(request.body)
+        elif endpoint.raw_limit is not None:
+            request = attrs.evolve(request, body=await _body(read_body, deadline))
+            if len(request.body) > endpoint.raw_limit:
+                raise TooLarge(endpoint.raw_limit)
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
         with trio.fail_at(deadline):
             call = await self._call(heard, trace)
@@ -209,11 +219,15 @@ class Desk:
         credential = find_credential(endpoint, heard.request, heard.path, heard.query, heard.body)
         org = heard.path.get("org")
         if org is None:
-            org = heard.body.get("org_id")
+            org = heard.body.get(ORG_FIELD)
             if org is not None and not isinstance(org, str):
-                raise refusal((FieldProblem("org_id", "must be text"),))
+                raise refusal((FieldProblem(ORG_FIELD, "must be text"),))
+            if org is None:
+                org = _org_of_query(endpoint, heard.query)
             if org is None and credential is not None and not is_key_like(credential):
-                raise refusal((FieldProblem("org_id", "is required"),))
+                if not _takes_org_id(endpoint):
+                    raise Unauthorized(NEEDS_KEY)
+                raise refusal((FieldProblem(ORG_FIELD, "is required"),))
         principal = await self._services.accounts.authenticate(
             credential,
             org_name=org,
@@ -236,6 +250,22 @@ class Desk:
         if heard.endpoint.body is not None:
             body = CONVERTER.structure(heard.body, heard.endpoint.body)
         return asked, body
+
+
+def _takes_org_id(endpoint: Endpoint) -> bool:
+    return endpoint.body is not None and ORG_FIELD in attrs.fields_dict(endpoint.body)
+
+
+def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:
+    """The org that a query names, where the endpoint says that one may."""
+    if endpoint.query is None or not any(f.name == ORG_FIELD for f in fields_of(endpoint.query)):
+        return None
+    given = {ORG_FIELD: query.get(ORG_FIELD, ())}
+    asked, wrong = read_parameters(endpoint.query, given)
+    if ORG_FIELD in wrong:
+        raise refusal((FieldProblem(ORG_FIELD, wrong[ORG_FIELD]),))
+    org: str | None = getattr(asked, ORG_FIELD, None)
+    return org
 
 
 async def _body(read_body: ReadBody, deadline: float) -> bytes:

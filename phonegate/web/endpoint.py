@@ -38,13 +38,15 @@ class Request:
 class Answer:
     """What goes back.
 
-    `content` is an answer object or plain JSON data, bytes that are JSON already, or None for
+    `content` is an answer object or plain JSON data, bytes that are `media` already, or None for
     no body.
     """
 
     status: int = 200
     content: Any = attrs.field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    media: str = "application/json"
+    """The Content-Type of content that is bytes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +105,8 @@ class Endpoint:
     creates_org: bool = False
     """An unknown org with a well-formed secret is created, where registration is open."""
     body: type | None = None
+    raw_limit: int | None = None
+    """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
     query: type | None = None
     answer: type
     statuses: tuple[int, ...] = (200,)
@@ -148,5 +152,10 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         description="The SecretKey, percent-encoded. X-Secret-Key keeps it out of logs.",
         example="my-secret-key-123",
     ),
-    PathParameter(name="id", description="The id of the message or key.", example="5"),
+    PathParameter(name="id", description="The id of the message, key or assistant.", example="5"),
+    PathParameter(
+        name="token",
+        description="The assistant's own part of its callback address.",
+        example="q3k1dTlVbLxXv0b5c2Yw7w",
+    ),
 )

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
+from urllib.parse import urlsplit
 
 import attrs
 
 from phonegate.domain.errors import BadInput
-from phonegate.domain.numbers import SENDER_LIMIT, is_recipient, is_sender
+from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender
 from phonegate.domain.routing import parse_wish
 
 MAX_ID = 2**63 - 1
@@ -23,18 +24,29 @@ MAX_ID = 2**63 - 1
 MAX_TIME_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
 
+MAX_URL = 2048
+"""Characters of a media URL: the length that every HTTP client takes."""
+
 SECONDS_BELOW = 100_000_000_000
 """An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
 )
+_URL = re.compile(r"https?://[^\s/?#@\\]+([/?#][^\s\\]*)?", re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,30}")
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
 class Wrong(ValueError):
-    """A value that its rule refuses; the text reads as a sentence after the field's name."""
+    """A value that its rule refuses; the text reads as a sentence after the field's name.
+
+    `sentence` is the whole of it where a contract has its own words for it.
+    """
+
+    def __init__(self, problem: str, sentence: str | None = None) -> None:
+        self.sentence = sentence
+        super().__init__(problem)
 
 
 @runtime_checkable
@@ -54,6 +66,8 @@ class Text:
 
     shortest: int
     longest: int
+    blank: bool = True
+    """Whether it may consist of nothing but blanks."""
 
     def read(self, value: object) -> str:
         """The text itself."""
@@ -70,6 +84,8 @@ class Text:
         if found := _FORBIDDEN.search(value):
             kind = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
             raise Wrong(f"holds {kind} at position {found.start()}")
+        if not self.blank and not value.strip():
+            raise Wrong("must not be empty")
         return value
 
     def read_text(self, text: str) -> str:
@@ -155,6 +171,46 @@ class Recipient:
     def read_text(self, text: str) -> str:
         """The number as given."""
         return self.read(_signed(text))
+
+
+@attrs.frozen
+class PhoneNumber:
+    """A number in E.164 form, refused in the words of the seed's `/sms/send`."""
+
+    field: str
+
+    def read(self, value: object) -> str:
+        """The number as given."""
+        if type(value) is not str or not is_e164(value):
+            form = "Use E.164 format (e.g., +1234567890)"
+            raise Wrong(f"has an invalid format. {form}", f"Invalid {self.field} format. {form}")
+        return value
+
+    def read_text(self, text: str) -> str:
+        """The number as given."""
+        return self.read(_signed(text))
+
+
+@attrs.frozen
+class WebAddress:
+    """An absolute http or https URL, as a carrier or phone can fetch."""
+
+    def read(self, value: object) -> str:
+        """The address as given."""
+        text = Text(1, MAX_URL).read(value)
+        if not _URL.fullmatch(text):
+            raise Wrong("must be an http or https URL, such as https://example.com/image.jpg")
+        try:
+            port = urlsplit(text).port
+        except ValueError:
+            port = 0
+        if port == 0:
+            raise Wrong("has a host or port that can't be")
+        return text
+
+    def read_text(self, text: str) -> str:
+        """The address as given."""
+        return self.read(text)
 
 
 @attrs.frozen

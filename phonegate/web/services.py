@@ -5,7 +5,9 @@ from collections.abc import Callable
 import attrs
 
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.assistants import Assistants
 from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.forwarding import Forwarding
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
@@ -16,8 +18,10 @@ class Services:
     """The domain as the web sees it. `started_at` and `now_ms` are wall clock, in ms."""
 
     accounts: Accounts
+    assistants: Assistants
     database: Database
     sending: Sending
+    forwarding: Forwarding
     idempotency: Idempotency
     switchboard: Dispatcher
     now_ms: Callable[[], int]

@@ -8,7 +8,7 @@ import attrs
 
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
-from phonegate.web import health, keys_api, phone_api
+from phonegate.web import assistants_api, health, keys_api, phone_api, sms_api
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
 
@@ -159,4 +159,12 @@ def _harmless(template: str, part: str) -> bool:
 
 def build_table() -> Table:
     """The table of everything this gateway answers."""
-    return Table([*phone_api.ENDPOINTS, *keys_api.ENDPOINTS, *health.ENDPOINTS])
+    return Table(
+        [
+            *phone_api.ENDPOINTS,
+            *keys_api.ENDPOINTS,
+            *assistants_api.ENDPOINTS,
+            *sms_api.ENDPOINTS,
+            *health.ENDPOINTS,
+        ]
+    )

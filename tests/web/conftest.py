@@ -12,10 +12,16 @@ import pytest
 import trio
 from quart_trio import QuartTrio
 
+from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.phone import OwnPhones
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.forwarding import Forwarding, Terms
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.lines import Lines
 from phonegate.domain.sending import Sending
 from phonegate.settings import HttpSettings
 from phonegate.store.database import Database
@@ -27,6 +33,7 @@ ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "203.0.113.9"
 NOW = 1_800_000_000_000
+PUBLIC_URL = "https://sms.example.org"
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -71,6 +78,31 @@ class PlayedPhones:
         return self.segments_per_minute
 
 
+@attrs.define
+class PlayedCarrier:
+    """Every assistant's carrier: it takes what it is given, unless a test says otherwise."""
+
+    taken: list[Outbound] = attrs.field(factory=list)
+    answers: list[CarrierError | CarrierMessage] = attrs.field(factory=list)
+    """What it answers to the next messages."""
+
+    async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, CarrierError):
+            raise answer
+        self.taken.append(message)
+        return answer or CarrierMessage(id=f"SM{len(self.taken):032}", progress="sending")
+
+    async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
+        return None
+
+    async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
+        return None
+
+    async def aclose(self) -> None:
+        pass
+
+
 @attrs.frozen
 class Reply:
     """An answer as a client sees it."""
@@ -97,6 +129,7 @@ class Web:
     services: Services
     database: Database
     phones: PlayedPhones
+    carrier: PlayedCarrier
 
     async def call(
         self,
@@ -127,14 +160,24 @@ class Web:
         return org.id
 
 
-def build_services(database: Database, phones: PlayedPhones) -> Services:
+def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarrier) -> Services:
     def now_ms() -> int:
         return NOW
 
+    assistants = Assistants(database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL)
+    sending = Sending(database, phones, now_ms=now_ms)
     return Services(
         accounts=Accounts(database, now_ms=now_ms, cost=CHEAP),
+        assistants=assistants,
         database=database,
-        sending=Sending(database, phones, now_ms=now_ms),
+        sending=sending,
+        forwarding=Forwarding(
+            database,
+            OwnPhones(database, sending, phones),
+            Lines(lambda _: carrier),
+            Terms(deadline_s=2.0, now_ms=now_ms),
+            callback_url=assistants.callback_url,
+        ),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
         now_ms=now_ms,
@@ -144,9 +187,10 @@ def build_services(database: Database, phones: PlayedPhones) -> Services:
 
 
 def build_web(database: Database, **settings: Any) -> Web:
-    phones = PlayedPhones()
-    services = build_services(database, phones)
-    return Web(build_app(services, HttpSettings(**settings)), services, database, phones)
+    phones, carrier = PlayedPhones(), PlayedCarrier()
+    services = build_services(database, phones, carrier)
+    app = build_app(services, HttpSettings(**settings))
+    return Web(app, services, database, phones, carrier)
 
 
 @pytest.fixture

@@ -1,0 +1,176 @@
+"""Sending through an org's own phones: the same interface as a carrier's, over `Sending`.
+
+The gateway itself is the far end, so that little can get lost: a message is stored and under the
+reference that it came with in one transaction, where `find` sees it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+from phonegate.domain.carrier import (
+    CarrierFault,
+    CarrierMessage,
+    CarrierRefusal,
+    NotTaken,
+    Outbound,
+    OutcomeUnknown,
+    Progress,
+)
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.errors import Conflict, Refused
+from phonegate.domain.forwarding import no_media
+from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
+from phonegate.store.database import Database
+from phonegate.store.errors import StoreClosed, StoreError
+from phonegate.store.records import Message
+from phonegate.store.rows import MAX_ID
+
+ROUTE: Final = "phone_carrier"
+"""Under which the references of messages are kept."""
+
+MMS: Final = "mms"
+"""The feature of a phone that can send media (its `hello`)."""
+
+_PROGRESS: Mapping[str, Progress] = {
+    "queued": "sending",
+    "sending": "sending",
+    "uncertain": "sending",
+    "sent": "sent",
+    "delivered": "delivered",
+}
+
+
+class OwnPhones:
+    """Accepts messages for SIMs of an org's phones: `domain.forwarding.OwnPhones`."""
+
+    def __init__(self, database: Database, sending: Sending, dispatcher: Dispatcher) -> None:
+        self._database = database
+        self._sending = sending
+        self._dispatcher = dispatcher
+
+    async def has(self, org: int, number: str) -> bool:
+        """Whether a number is a known SIM of the org."""
+        if any(sim.number == number for p in self._dispatcher.online(org) for sim in p.sims):
+            return True
+        known = await self._database.read(lambda tx: tx.phones.known_sims(org))
+        return any(sim.number == number for sim in known)
+
+    async def accept(self, org: int, outgoing: Outgoing, *, keep: Keep | None = None) -> Sent:
+        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now.
+
+        Raises:
+            BadInput: it has media, and that phone can't send any or is not there to tell.
+            UnknownSim, StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
+        """
+        if outgoing.media_urls:
+            self._require_mms(org, outgoing.wish)
+        return (await self._sending.send(org, [outgoing], keep=keep)).results[0]
+
+    def _require_mms(self, org: int, number: str) -> None:
+        holders = [
+            phone
+            for phone in self._dispatcher.online(org)
+            if any(sim.number == number for sim in phone.sims)
+        ]
+        if not holders:
+            raise no_media(
+                "need a phone that is online and can send MMS, and none with this SIM is"
+            )
+        if MMS not in holders[0].features:
+            raise no_media("can't be sent by the phone with this SIM, which knows no MMS")
+
+
+class PhoneCarrier:
+    """An org's phones as a `domain.carrier.Carrier`.
+
+    Args:
+        org: Whose phones.
+        phones: Takes the messages.
+        database: Where they are kept.
+        now_ms: The wall clock.
+    """
+
+    def __init__(
+        self, org: int, phones: OwnPhones, database: Database, *, now_ms: Callable[[], int]
+    ) -> None:
+        self._org = org
+        self._phones = phones
+        self._database = database
+        self._now_ms = now_ms
+
+    async def aclose(self) -> None:
+        """Nothing: the phones' connections are their own."""
+
+    async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
+        """As `Carrier.send`."""
+        outgoing = Outgoing(
+            to=message.recipient,
+            body=message.body,
+            wish=message.sender,
+            media_urls=message.media_urls or None,
+        )
+        keep = Keep(
+            route=ROUTE,
+            key=message.reference,
+            fingerprint=hashlib.sha256(message.reference.encode()).digest(),
+            render=_render,
+        )
+        try:
+            with trio.fail_after(deadline_s):
+                sent = await self._phones.accept(self._org, outgoing, keep=keep)
+        except Conflict:
+            raise OutcomeUnknown("a message of this reference was stored already") from None
+        except Refused as error:
+            raise CarrierRefusal(CarrierFault(code=error.code, text=error.detail)) from None
+        except StoreError as error:
+            raise NotTaken(f"the gateway can't store it: {type(error).__name__}") from None
+        except trio.TooSlowError:
+            raise OutcomeUnknown("the gateway did not store it in time") from None
+        return CarrierMessage(id=str(sent.id), progress="sending", segments=sent.segments)
+
+    async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
+        """As `Carrier.fetch`."""
+        if not (carrier_id.isascii() and carrier_id.isdigit()):
+            return None
+        message_id = int(carrier_id) if len(carrier_id) <= len(str(MAX_ID)) else 0
+        try:
+            with trio.fail_after(deadline_s):
+                found = await self._database.read(
+                    lambda tx: tx.messages.find(self._org, message_id)
+                )
+        except (StoreError, trio.TooSlowError) as error:
+            raise NotTaken(f"the gateway can't read it: {type(error).__name__}") from None
+        return None if found is None or found.direction != "out" else _as_carrier(found)
+
+    async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
+        """As `Carrier.find`: by the reference that was stored with the message."""
+        try:
+            with trio.fail_after(deadline_s):
+                kept = await self._database.read(
+                    lambda tx: tx.replies.get(self._org, ROUTE, message.reference)
+                )
+        except (StoreClosed, StoreError, trio.TooSlowError) as error:
+            raise NotTaken(f"the gateway can't read it: {type(error).__name__}") from None
+        return None if kept is None else await self.fetch(kept.body.decode(), deadline_s=deadline_s)
+
+
+def _render(outcome: SendOutcome) -> tuple[int, bytes]:
+    return 200, str(outcome.results[0].id).encode()
+
+
+def _as_carrier(message: Message) -> CarrierMessage:
+    progress = _PROGRESS.get(message.status, "failed")
+    fault = None
+    if progress == "failed":
+        fault = CarrierFault(code=message.status, text=message.error or message.status)
+    return CarrierMessage(
+        id=str(message.id),
+        progress=progress,
+        segments=message.segments,
+        fault=fault,
+        sent_at=message.sent_at,
+        delivered_at=message.delivered_at,
+    )

@@ -1,0 +1,421 @@
+"""Sending from an assistant's number: through its carrier, or one of the org's own phones.
+
+A message for a carrier is stored before the carrier is asked, and what became of it afterwards,
+each in one transaction. In between it may happen that nobody knows whether the carrier has it:
+then it is looked for (`looker`) and never repeated on suspicion.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain import reports
+from phonegate.domain.carrier import CarrierFault, Outbound
+from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
+from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken, hand_over
+from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.lines import Lines, NoAccount
+from phonegate.domain.segmentation import count
+from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
+from phonegate.domain.states import FAILED, QUEUED, SENDING, UNCERTAIN
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable
+from phonegate.store.records import Assistant, Message, NewMessage, PageQuery, StoredReply
+from phonegate.store.tables import Tables
+
+CARRIER_WISH: Final = "carrier"
+"""The `wish` of a message that no SIM of a phone is to send."""
+
+MARGIN_MS: Final = 5_000
+"""Past the deadline of a send before its message is looked at: for storing the outcome."""
+
+OPEN: Final = 0
+"""The status of a kept answer that is not known yet; its body is the message's id."""
+
+MANY: Final = 1_000
+"""Messages to one recipient among which one is looked for."""
+
+STORE_TRIES: Final = 3
+STORE_PAUSE_S: Final = 1.0
+"""Between tries to store an outcome: a carrier's answer is too dear to drop at the first."""
+
+_log = log.get("forwarding")
+
+
+@attrs.frozen(kw_only=True)
+class Draft:
+    """A message to send from one of an org's numbers. Times are in ms."""
+
+    sender: str = attrs.field(repr=False)
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
+    ttl_s: int | None = None
+    send_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Forwarded:
+    """The message is on its way. `message_id` is the carrier's, or else the gateway's own."""
+
+    id: int
+    message_id: str
+    provider: str
+    status: str
+
+
+@attrs.frozen(kw_only=True)
+class NotForwarded:
+    """The message did not leave, or nobody knows (`uncertain`)."""
+
+    id: int
+    provider: str
+    reason: str
+    code: str | None = None
+    """The carrier's own."""
+    uncertain: bool = False
+    retry_after_s: float | None = None
+
+
+Answered = Forwarded | NotForwarded
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """Asks for the answer to be stored under an Idempotency-Key, with the message."""
+
+    route: str
+    key: str
+    fingerprint: bytes
+    render: Callable[[Answered], tuple[int, bytes]]
+    """The answer's status and body."""
+
+    def reply(self, answered: Answered, now: int) -> StoredReply:
+        """The answer as it is kept."""
+        status, body = self.render(answered)
+        return StoredReply(fingerprint=self.fingerprint, status=status, body=body, created_at=now)
+
+
+class OwnPhones(Protocol):
+    """Sending from a SIM of an org's own phones (see `carriers.phone`)."""
+
+    async def accept(self, org: int, outgoing: Outgoing, *, keep: Keep | None = None) -> Sent:
+        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now."""
+
+    async def has(self, org: int, number: str) -> bool:
+        """Whether a number is a known SIM of the org."""
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What sending through carriers has in common."""
+
+    deadline_s: float
+    """For one message: until its sender is answered, or its next try is left for later."""
+    now_ms: Callable[[], int]
+
+
+class Forwarding:
+    """The service behind sending from a number."""
+
+    def __init__(
+        self,
+        database: Database,
+        phones: OwnPhones,
+        lines: Lines,
+        terms: Terms,
+        *,
+        callback_url: Callable[[Assistant], str | None] = lambda _: None,
+        on_timer: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_timer` is called after a message was stored that waits for a time, or has an end."""
+        self._database = database
+        self._phones = phones
+        self._lines = lines
+        self._terms = terms
+        self._callback_url = callback_url
+        self._on_timer = on_timer
+
+    async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
+        """Who sends from a number: an assistant of the org with a carrier, or its phones.
+
+        Raises:
+            NotFound: the number is no assistant's and no known SIM's.
+        """
+        assistant = await self._database.read(lambda tx: tx.assistants.by_number(org, number))
+        if assistant is not None:
+            return "phone" if assistant.provider == "phone" else assistant
+        if await self._phones.has(org, number):
+            return "phone"
+        raise NotFound(f"No assistant found for phone number {number}")
+
+    async def send(self, org: int, draft: Draft, *, claim: Claim | None = None) -> Answered:
+        """Sends a message by whoever owns its sender's number.
+
+        Raises:
+            NotFound: as `owner`, or the number is declared a phone's that has no such SIM.
+            BadInput: the phone can't send media.
+            Throttled: too many messages wait for this carrier; nothing was stored.
+            StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
+        """
+        owner = await self.owner(org, draft.sender)
+        if owner == "phone":
+            return await self._by_phone(org, draft, claim)
+        now = self._terms.now_ms()
+        if draft.send_at is not None and draft.send_at > now:
+            return await self._schedule(owner, draft, claim, now)
+        return await self._by_carrier(owner, draft, claim)
+
+    async def recall(self, org: int, kept: StoredReply, claim: Claim) -> StoredReply:
+        """A kept answer, found out now where it was still open.
+
+        Raises:
+            Conflict: what became of the message is still being found out.
+        """
+        if kept.status != OPEN:
+            return kept
+        message = await self._database.read(
+            lambda tx: tx.messages.find(org, int(kept.body.decode()))
+        )
+        if message is None:
+            raise NotFound("The message of this Idempotency-Key is gone.")
+        if message.carrier_id is None and message.look_at is not None:
+            raise Conflict(
+                "What became of the message of this Idempotency-Key is still being found out. "
+                "Ask again later."
+            )
+        return claim.reply(_as_answered(message), kept.created_at)
+
+    # -- by phone
+
+    async def _by_phone(self, org: int, draft: Draft, claim: Claim | None) -> Answered:
+        outgoing = Outgoing(
+            to=draft.to,
+            body=draft.body,
+            wish=draft.sender,
+            ttl_s=draft.ttl_s,
+            send_at=draft.send_at,
+            media_urls=draft.media_urls or None,
+        )
+        keep = None
+        if claim is not None:
+            render = claim.render
+
+            def told(outcome: SendOutcome) -> tuple[int, bytes]:
+                return render(_by_phone(outcome.results[0]))
+
+            keep = Keep(
+                route=claim.route, key=claim.key, fingerprint=claim.fingerprint, render=told
+            )
+        return _by_phone(await self._phones.accept(org, outgoing, keep=keep))
+
+    # -- by carrier
+
+    async def _schedule(
+        self, assistant: Assistant, draft: Draft, claim: Claim | None, now: int
+    ) -> Answered:
+        new = self._new(assistant, draft, now)
+        with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+            message = await self._store(new, claim, now)
+        self._on_timer()
+        return _as_answered(message)
+
+    async def _by_carrier(
+        self, assistant: Assistant, draft: Draft, claim: Claim | None
+    ) -> Answered:
+        deadline_s = self._terms.deadline_s
+        try:
+            hold = self._lines.hold(assistant, patience_s=deadline_s)
+            async with hold as carrier:
+                # Whoever hangs up must not leave a message behind of which nobody knows whether
+                # the carrier has it.
+                with trio.fail_after(deadline_s + COMMIT_DEADLINE_S, shield=True):
+                    now = self._terms.now_ms()
+                    new = self._new(assistant, draft, now)
+                    message = await self._store(new, claim, now)
+                    outcome = await hand_over(
+                        carrier,
+                        outbound(message),
+                        deadline_s=deadline_s,
+                        others=lambda: others(self._database, message),
+                        now_ms=self._terms.now_ms,
+                    )
+                    return await self._conclude(message, outcome, claim)
+        except NoAccount as error:
+            raise Conflict(
+                f"The {assistant.provider} account of this assistant can't be used: {error}"
+            ) from None
+
+    def _new(self, assistant: Assistant, draft: Draft, now: int) -> NewMessage:
+        held = draft.send_at is not None and draft.send_at > now
+        start = draft.send_at if held and draft.send_at is not None else now
+        deadline_ms = round(self._terms.deadline_s * 1000)
+        return NewMessage(
+            org=assistant.org,
+            address=draft.to,
+            body=draft.body,
+            status=QUEUED if held else SENDING,
+            created_at=now,
+            segments=count(draft.body),
+            wish=CARRIER_WISH,
+            sim=draft.sender,
+            held_until=draft.send_at if held else None,
+            expires_at=None if draft.ttl_s is None else start + draft.ttl_s * 1000,
+            provider=assistant.provider,
+            media_urls=draft.media_urls or None,
+            assistant=assistant.id,
+            reference=str(uuid.uuid4()),
+            callback_url=self._callback_url(assistant),
+            first_tried_at=None if held else now,
+            look_at=None if held else now + deadline_ms + MARGIN_MS,
+        )
+
+    async def _store(self, new: NewMessage, claim: Claim | None, now: int) -> Message:
+        def store(tx: Tables) -> Message:
+            if claim is not None:
+                earlier = tx.replies.get(new.org, claim.route, claim.key)
+                if earlier is not None and earlier.created_at > now - KEPT_MS:
+                    raise Conflict(
+                        "A request with this Idempotency-Key was answered just now. Ask again."
+                    )
+            message_id = tx.messages.insert(new)
+            if new.callback_url is not None:
+                # The carrier calls with the id: it may be faster than its own answer.
+                tx.messages.set(message_id, callback_url=f"{new.callback_url}?message={message_id}")
+            message = tx.messages.find(new.org, message_id)
+            assert message is not None, "it was stored just now"  # noqa: S101
+            if claim is not None:
+                reply = StoredReply(
+                    fingerprint=claim.fingerprint,
+                    status=OPEN,
+                    body=str(message_id).encode(),
+                    created_at=now,
+                )
+                if message.status == QUEUED:
+                    reply = claim.reply(_as_answered(message), now)
+                tx.replies.put(new.org, claim.route, claim.key, reply)
+            return message
+
+        return await self._database.write(store)
+
+    async def _conclude(self, message: Message, outcome: Outcome, claim: Claim | None) -> Answered:
+        """Stores what became of a message that was handed over now; the answer to its sender."""
+        now = self._terms.now_ms()
+
+        def store(tx: Tables) -> Answered:
+            changed = _settled(tx, message, outcome, now)
+            answered = _as_answered(changed, outcome)
+            if claim is not None and not _is_open(answered):
+                tx.replies.put(
+                    message.org, claim.route, claim.key, claim.reply(answered, message.created_at)
+                )
+            return answered
+
+        for tries_left in reversed(range(STORE_TRIES)):
+            try:
+                return await self._database.write(store)
+            except StorageUnavailable as error:
+                _log.error("outcome_not_stored", message=message.id, reason=error.reason)
+                if tries_left:
+                    await trio.sleep(STORE_PAUSE_S)
+        # The message itself is stored; the looker finds again what is known here.
+        return _unstored(message, outcome)
+
+
+def outbound(
+    message: Message, *, tried_at: int | None = None, others: frozenset[str] = frozenset()
+) -> Outbound:
+    """A stored message as its carrier gets it: the same for every try."""
+    return Outbound(
+        sender=message.sim or "",
+        recipient=message.address,
+        body=message.body,
+        media_urls=message.media_urls or (),
+        reference=message.reference or "",
+        accepted_at=message.first_tried_at or message.created_at,
+        tried_at=tried_at,
+        others=others,
+        callback_url=message.callback_url,
+    )
+
+
+async def others(database: Database, message: Message) -> frozenset[str]:
+    """The carrier's ids of an org's other messages to the same recipient."""
+    query = PageQuery(limit=MANY, direction="out", address=message.address)
+    page = await database.read(lambda tx: tx.messages.page(message.org, query))
+    return frozenset(
+        other.carrier_id
+        for other in page
+        if other.carrier_id is not None and other.id != message.id
+    )
+
+
+def sentence(fault: CarrierFault) -> str:
+    """A carrier's refusal as it is kept on the message."""
+    return f"{fault.code}: {fault.text}" if fault.code else fault.text
+
+
+def _settled(tx: Tables, message: Message, outcome: Outcome, now: int) -> Message:
+    match outcome:
+        case Taken(told=told):
+            changed = reports.taken(tx, message, told, now)
+            if changed is None:
+                reason = "what the carrier showed is another message"
+                changed = reports.lost(tx, message, reason, now, now)
+        case Rejected(fault=fault):
+            changed = reports.rejected(tx, message, sentence(fault))
+        case Untaken(reason=reason):
+            changed = reports.rejected(tx, message, reason)
+        case Lost(reason=reason, tried_at=tried_at):
+            changed = reports.lost(tx, message, reason, tried_at, now)
+    return changed
+
+
+def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
+    if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
+        return Forwarded(
+            id=message.id,
+            message_id=message.carrier_id or str(message.id),
+            provider=message.provider,
+            status=message.status,
+        )
+    fault = None
+    if isinstance(outcome, Rejected):
+        fault = outcome.fault
+    elif isinstance(outcome, Taken):
+        fault = outcome.told.fault
+    return NotForwarded(
+        id=message.id,
+        provider=message.provider,
+        reason=message.error or "the carrier gave no reason",
+        code=None if fault is None else fault.code,
+        uncertain=message.status != FAILED,
+        retry_after_s=outcome.retry_after_s if isinstance(outcome, Untaken) else None,
+    )
+
+
+def _unstored(message: Message, outcome: Outcome) -> Answered:
+    if isinstance(outcome, Taken) and outcome.told.progress != "failed":
+        told = attrs.evolve(message, carrier_id=outcome.told.id)
+    elif isinstance(outcome, Lost):
+        told = attrs.evolve(message, status=UNCERTAIN, error=outcome.reason)
+    else:
+        told = attrs.evolve(message, status=FAILED)
+    return _as_answered(told, outcome)
+
+
+def _is_open(answered: Answered) -> bool:
+    return isinstance(answered, NotForwarded) and answered.uncertain
+
+
+def _by_phone(sent: Sent) -> Forwarded:
+    return Forwarded(id=sent.id, message_id=str(sent.id), provider="phone", status=sent.status)
+
+
+def no_media(problem: str) -> BadInput:
+    """The refusal of media that a phone can't send."""
+    return BadInput(f"media_urls {problem}.", [FieldProblem("media_urls", problem)])
