@@ -1,4 +1,4 @@
-"""What the owner of a gateway does to it: orgs, API keys, backups.
+"""What the owner of a gateway does to it: orgs, API keys, assistants, backups.
 
 The same commands run in a gateway that is serving, asked through its control socket, and on the
 file of one that is stopped. Requests and answers are plain JSON data.
@@ -14,13 +14,18 @@ from typing import Any
 import trio
 
 import phonegate
+from phonegate.carriers.credentials import check_credentials, masked
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import SCOPES, Accounts
+from phonegate.domain.assistants import Assistants
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
-from phonegate.store.records import Org
+from phonegate.store.records import Assistant, Org
+
+MAX_ID = 2**63 - 1
+"""The largest id that SQLite stores."""
 
 PROGRESS_S = 0.2
 """Between two reports of a backup's progress: as often as a person's eye follows a bar."""
@@ -29,8 +34,9 @@ PROGRESS_S = 0.2
 class Administration:
     """The owner's commands over one open database."""
 
-    def __init__(self, accounts: Accounts, database: Database) -> None:
+    def __init__(self, accounts: Accounts, assistants: Assistants, database: Database) -> None:
         self._accounts = accounts
+        self._assistants = assistants
         self._database = database
 
     def commands(self) -> Mapping[str, Command]:
@@ -43,6 +49,10 @@ class Administration:
             "key_add": self.key_add,
             "key_list": self.key_list,
             "key_revoke": self.key_revoke,
+            "assistant_add": self.assistant_add,
+            "assistant_list": self.assistant_list,
+            "assistant_show": self.assistant_show,
+            "assistant_remove": self.assistant_remove,
             "backup": self.backup,
             "status": self.status,
         }
@@ -107,6 +117,59 @@ class Administration:
             raise NotFound(f"{org.name} has no API key {shown}.")
         return {"id": key}
 
+    async def assistant_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Adds an assistant; `credentials` are an object, and come back masked."""
+        org = await self._org(request)
+        provider, credentials = request.get("provider"), request.get("credentials")
+        numbers = request.get("phone_numbers")
+        if provider not in ("twilio", "telnyx", "phone"):
+            raise BadInput(
+                "provider is not twilio, telnyx or phone.", [FieldProblem("provider", "unknown")]
+            )
+        if not isinstance(numbers, list) or not all(isinstance(one, str) for one in numbers):
+            problem = FieldProblem("phone_numbers", "no list")
+            raise BadInput("phone_numbers is not a list of texts.", [problem])
+        if not isinstance(credentials, dict):
+            problem = FieldProblem("credentials", "no object")
+            raise BadInput("credentials is not an object.", [problem])
+        added = await self._assistants.add(
+            org.id,
+            name=_text(request, "name"),
+            provider=provider,
+            phone_numbers=numbers,
+            credentials=credentials,
+        )
+        return self._shown(added)
+
+    async def assistant_list(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """The assistants of an org, their credentials masked."""
+        found = await self._assistants.of_org((await self._org(request)).id)
+        return {"assistants": [self._shown(one) for one in found]}
+
+    async def assistant_show(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """One assistant, its credentials masked."""
+        org = await self._org(request)
+        return self._shown(await self._assistants.get(org.id, _whole(request, "id")))
+
+    async def assistant_remove(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Removes an assistant; its messages stay."""
+        org = await self._org(request)
+        await self._assistants.remove(org.id, _whole(request, "id"))
+        return {"id": request["id"]}
+
+    def _shown(self, assistant: Assistant) -> Mapping[str, Any]:
+        return {
+            "id": assistant.id,
+            "org": assistant.org_name,
+            "name": assistant.name,
+            "provider": assistant.provider,
+            "phone_numbers": list(assistant.phone_numbers),
+            "credentials": masked(assistant.credentials),
+            "created_at": _moment(assistant.created_at),
+            "callback_url": self._assistants.callback_url(assistant),
+            "from_file": assistant.from_file,
+        }
+
     async def backup(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         """Copies the database to `file`, an absolute path, while everything goes on."""
         target = Path(_text(request, "file"))
@@ -163,8 +226,12 @@ def offline(
     command: str,
     fields: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
+    *,
+    public_url: str = "",
 ) -> Mapping[str, Any]:
     """Carries out a command on the file of a gateway that is not running.
+
+    `public_url` is where the gateway is reached once it runs.
 
     Raises:
         StoreError: the database can't be used, or another process uses it.
@@ -181,9 +248,13 @@ def offline(
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(database.run_writer)
-                accounts = Accounts(database, now_ms=lambda: time.time_ns() // 1_000_000)
+                accounts = Accounts(database, now_ms=_now_ms)
+                assistants = Assistants(
+                    database, check=check_credentials, now_ms=_now_ms, public_url=public_url
+                )
                 try:
-                    handler = Administration(accounts, database).commands()[command]
+                    administration = Administration(accounts, assistants, database)
+                    handler = administration.commands()[command]
                     outcome.append(await handler(fields, report))
                 except Exception as error:  # noqa: BLE001 - raised below, outside of the nursery
                     outcome.append(error)
@@ -207,8 +278,19 @@ def _text(request: Mapping[str, Any], field: str) -> str:
     return value
 
 
+def _whole(request: Mapping[str, Any], field: str) -> int:
+    value = request.get(field)
+    if type(value) is not int or not 0 < value <= MAX_ID:
+        raise BadInput(f"{field} is not a whole number.", [FieldProblem(field, "no number")])
+    return value
+
+
 def _text_or_none(request: Mapping[str, Any], field: str) -> str | None:
     return None if request.get(field) is None else _text(request, field)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _moment(ms: int | None) -> str | None:

@@ -9,8 +9,10 @@ import pytest
 import trio
 
 from phonegate.administration import Administration, offline
+from phonegate.carriers.credentials import check_credentials
 from phonegate.control import Control, ControlRefused, ask
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.assistants import Assistants
 from phonegate.domain.errors import BadInput, Conflict, NotFound, Unauthorized
 from phonegate.store.database import Database
 from phonegate.store.errors import DatabaseBusy, StoreError
@@ -22,11 +24,16 @@ def now_ms() -> int:
     return 1_700_000_000_000
 
 
+def assistants_of(database: Database) -> Assistants:
+    return Assistants(database, check=check_credentials, now_ms=now_ms)
+
+
 async def test_orgs_and_keys_through_the_control_socket(
     database: Database, nursery: trio.Nursery
 ) -> None:
     accounts = Accounts(database, registration="closed", now_ms=now_ms)
-    await nursery.start(Control(database.path, Administration(accounts, database).commands()).serve)
+    administration = Administration(accounts, assistants_of(database), database)
+    await nursery.start(Control(database.path, administration.commands()).serve)
 
     async def do(command: str, **fields: Any) -> Mapping[str, Any]:
         return await trio.to_thread.run_sync(lambda: ask(database.path, command, **fields))
@@ -85,7 +92,8 @@ async def test_backup_while_serving_tells_its_progress(
 ) -> None:
     accounts = Accounts(database, now_ms=now_ms)
     await accounts.add_org("myorg", SECRET)
-    await nursery.start(Control(database.path, Administration(accounts, database).commands()).serve)
+    administration = Administration(accounts, assistants_of(database), database)
+    await nursery.start(Control(database.path, administration.commands()).serve)
     target = tmp_path / "copy.db"
     answer = await trio.to_thread.run_sync(lambda: ask(database.path, "backup", file=str(target)))
     assert answer == {"file": str(target), "bytes": target.stat().st_size}

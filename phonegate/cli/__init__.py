@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Entry] = {
     "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
     "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
     "key": Entry("key", "command", "Add, list and revoke API keys."),
+    "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
     "backup": Entry("backup", "command", "Copy the database, while serving or not."),
     "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
     "version": Entry("version", "command", "Tell the versions of phonegate, Python and SQLite."),

@@ -27,7 +27,8 @@ def carry_out(
     # Imported here to keep `--help` fast.
     from phonegate.control import NotServing, ask  # noqa: PLC0415
 
-    path = Path(options.settings(config, database).database.path).absolute()
+    settings = options.settings(config, database)
+    path = Path(settings.database.path).absolute()
     try:
         return ask(path, command, progress=progress, **fields)
     except NotServing:
@@ -37,4 +38,4 @@ def carry_out(
             ) from None
     from phonegate.administration import offline  # noqa: PLC0415
 
-    return offline(path, command, fields, progress)
+    return offline(path, command, fields, progress, public_url=settings.http.public_url)

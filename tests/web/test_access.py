@@ -26,10 +26,11 @@ PLACES = [
 
 @attrs.frozen
 class Target:
-    """What the routes act on: a queued message and a key of the org."""
+    """What the routes act on: a queued message, a key and an assistant of the org."""
 
     message_id: int
     key_id: str
+    assistant_id: int
 
 
 @pytest.fixture
@@ -37,7 +38,14 @@ async def target(web: Web) -> Target:
     await web.make_org(OTHER_ORG, OTHER_SECRET)
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     made = await web.call("POST", f"/keys/{ORG}", {"name": "target"})
-    return Target(sent.json["results"][0]["id"], made.json["id"])
+    assistant = {
+        "name": "target",
+        "provider": "twilio",
+        "phone_numbers": ["+15559998888"],
+        "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
+    }
+    added = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
+    return Target(sent.json["results"][0]["id"], made.json["id"], added.json["assistant"]["id"])
 
 
 async def attempt(
@@ -54,8 +62,10 @@ async def attempt(
     template = next(path for path in endpoint.paths if ("{secret}" in path) == in_path)
     quoted = "".join(f"%{byte:02X}" for byte in (credential or "").encode())
     path = template.replace("{org}", org).replace("{secret}", quoted)
-    message_or_key = target.key_id if "/keys/" in path else str(target.message_id)
-    path = path.replace("{id}", message_or_key)
+    ids = {"keys": target.key_id, "assistants": str(target.assistant_id)}
+    path = path.replace("{id}", ids.get(path.split("/")[1], str(target.message_id)))
+    if endpoint.query is not None and "org_id" in attrs.fields_dict(endpoint.query):
+        path += f"?org_id={org}"
     body: dict[str, Any] | None = None
     if endpoint.body is not None:
         text = endpoint.examples[0].body
@@ -70,7 +80,7 @@ async def attempt(
         elif place == "bearer":
             headers["Authorization"] = f"Bearer {credential}"
         elif place == "query":
-            path += f"?secret_key={quoted}"
+            path += f"{'&' if '?' in path else '?'}secret_key={quoted}"
         elif place == "body" and body is not None:
             body["secret_key"] = credential
     return await web.call(endpoint.method, path, body, secret=None, headers=headers)
