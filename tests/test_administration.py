@@ -87,6 +87,70 @@ async def test_orgs_and_keys_through_the_control_socket(
         assert caught.value.code == "bad_input"
 
 
+async def test_assistants_through_the_control_socket(
+    database: Database, nursery: trio.Nursery
+) -> None:
+    accounts, assistants = Accounts(database, now_ms=now_ms), assistants_of(database)
+    await accounts.add_org("myorg", SECRET)
+    told: list[int] = []
+    assistants.on_change = told.append
+    administration = Administration(accounts, assistants, database)
+    await nursery.start(Control(database.path, administration.commands()).serve)
+
+    async def do(command: str, **fields: Any) -> Mapping[str, Any]:
+        return await trio.to_thread.run_sync(lambda: ask(database.path, command, **fields))
+
+    new: dict[str, Any] = {
+        "org": "myorg",
+        "name": "support",
+        "provider": "telnyx",
+        "phone_numbers": ["+15551110001"],
+        "credentials": {"api_key": "KEY0123456789"},
+    }
+    made = await do("assistant_add", **new)
+    assert made == {
+        "id": made["id"],
+        "org": "myorg",
+        "name": "support",
+        "provider": "telnyx",
+        "phone_numbers": ["+15551110001"],
+        "credentials": {"api_key": "…6789"},
+        "created_at": "2023-11-14T22:13:20Z",
+        "callback_url": None,
+        "from_file": False,
+    }
+    assert await do("assistant_list", org="myorg") == {"assistants": [made]}
+    assert await do("assistant_show", org="myorg", id=made["id"]) == made
+    with pytest.raises(ControlRefused, match=r"\+15551110001 belongs to another") as caught:
+        await do("assistant_add", **new)
+    assert caught.value.code == "conflict"
+    for wrong in (
+        {"provider": "pigeon"},
+        {"provider": None},
+        {"phone_numbers": "+15551110001"},
+        {"phone_numbers": [1]},
+        {"phone_numbers": ["1"]},
+        {"credentials": None},
+        {"credentials": {"api_key": 5}},
+        {"name": None},
+        {"name": "\udcff"},
+    ):
+        with pytest.raises(ControlRefused) as caught:
+            await do("assistant_add", **(new | wrong))
+        assert caught.value.code == "bad_input"
+    for unknown in ("1", 0, True, 2**70, None):
+        with pytest.raises(ControlRefused) as caught:
+            await do("assistant_remove", org="myorg", id=unknown)
+        assert caught.value.code == "bad_input"
+    assert await do("assistant_remove", org="myorg", id=made["id"]) == {"id": made["id"]}
+    assert told == [made["id"]]
+    for command in ("assistant_remove", "assistant_show"):
+        with pytest.raises(ControlRefused, match="No such assistant"):
+            await do(command, org="myorg", id=made["id"])
+    with pytest.raises(ControlRefused, match="no org named nobody"):
+        await do("assistant_list", org="nobody")
+
+
 async def test_backup_while_serving_tells_its_progress(
     database: Database, nursery: trio.Nursery, tmp_path: Path
 ) -> None:

@@ -54,6 +54,8 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
         return findings
     told = str(source) if source else "every default; there is no gateway.toml here"
     findings.append(Finding("fine", "configuration", told))
+    if source is not None and any(one.credentials for one in settings.assistants):
+        findings += _read_by_others("configuration", source)
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
     findings += [*_database(path, serving), *_tls(settings)]
@@ -168,6 +170,12 @@ def _why_not(host: str, port: int) -> str | None:
     except (OSError, OverflowError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None
+
+
+def _read_by_others(about: str, path: Path) -> Iterator[Finding]:
+    if path.stat().st_mode & _OTHERS_READ:
+        text = f"{path} declares assistants and can be read by others: chmod 600 it"
+        yield Finding("note", about, text)
 
 
 def _written_by_others(about: str, path: Path) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 import attrs
 import trio
 
-from phonegate import log
 from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
 from phonegate.domain.declared import make_token, require_usable, settle
 from phonegate.domain.errors import Conflict, FieldProblem, NotFound
@@ -23,8 +22,6 @@ from phonegate.store.tables import Tables
 
 _CHANGE_DEADLINE_S: Final = 10.0
 """A change is seen through even if its client leaves, but not for ever."""
-
-_log = log.get("assistants")
 
 T = TypeVar("T")
 
@@ -123,9 +120,7 @@ class Assistants:
             )
             return _found(tx, org, made)
 
-        added = await self._write(op)
-        _log.info("assistant_added", org=added.org_name, assistant=added.id, provider=provider)
-        return added
+        return await self._write(op)
 
     async def change(self, org: int, id: int, change: Change) -> Assistant:  # noqa: A002 - as get
         """Changes an assistant; a message that is on its way goes on with the new credentials.
@@ -158,9 +153,7 @@ class Assistants:
             )
             return _found(tx, org, id)
 
-        changed = await self._write(op, id)
-        _log.info("assistant_changed", org=changed.org_name, assistant=id)
-        return changed
+        return await self._write(op, id)
 
     async def remove(self, org: int, id: int) -> None:  # noqa: A002 - as get
         """Removes an assistant; its messages stay.
@@ -170,14 +163,11 @@ class Assistants:
             NotFound: The org has no such assistant.
         """
 
-        def op(tx: Tables) -> Assistant:
-            old = _found(tx, org, id)
-            _require_own(old)
+        def op(tx: Tables) -> None:
+            _require_own(_found(tx, org, id))
             tx.assistants.remove(org, id)
-            return old
 
-        removed = await self._write(op, id)
-        _log.info("assistant_removed", org=removed.org_name, assistant=id)
+        await self._write(op, id)
 
     async def sync(self, declared: Sequence[AssistantSettings]) -> None:
         """Makes the assistants of the configuration file what it says now: all or nothing.
