@@ -41,7 +41,7 @@ async def target(web: Web) -> Target:
     assistant = {
         "name": "target",
         "provider": "twilio",
-        "phone_numbers": ["+15559998888"],
+        "phone_numbers": ["+1234567890"],
         "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
     }
     added = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
