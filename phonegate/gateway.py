@@ -30,6 +30,7 @@ from phonegate.domain.forwarding import Forwarding, Terms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
 from phonegate.domain.lines import Lines
+from phonegate.domain.looker import Looker
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
 from phonegate.phones.link import PhoneLink
@@ -42,6 +43,9 @@ from phonegate.web.services import Services
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
+
+HANG_UP_S = 1.0
+"""Of the drain, kept for storing what became of messages that no carrier has answered."""
 
 SPARE_DESCRIPTORS = 64
 """File descriptors for all that is no connection: the database, the log, the control socket."""
@@ -154,6 +158,7 @@ class _Gateway:
     keeper: Keeper
     assistants: Assistants
     lines: Lines
+    looker: Looker
     door: Door
     administration: Administration
 
@@ -175,12 +180,17 @@ class _Gateway:
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org
+        lines = Lines(_opener(settings))
+        assistants.on_change = lines.forget
+        terms = Terms(deadline_s=settings.carriers.deadline_s, now_ms=now_ms)
+        looker = Looker(database, lines, terms)
         keeper = Keeper(
             database,
             switchboard,
             policy=policy,
             now_ms=now_ms,
             online_phones=switchboard.online_phones,
+            on_release=looker.ring,
         )
         sending = Sending(
             database,
@@ -189,9 +199,6 @@ class _Gateway:
             on_uncertain=delivery.on_uncertain,
             on_timer=keeper.ring,
         )
-        lines = Lines(_opener(settings))
-        assistants.on_change = lines.forget
-        terms = Terms(deadline_s=settings.carriers.deadline_s, now_ms=now_ms)
         forwarding = Forwarding(
             database,
             OwnPhones(database, sending, switchboard),
@@ -227,6 +234,7 @@ class _Gateway:
             keeper=keeper,
             assistants=assistants,
             lines=lines,
+            looker=looker,
             door=Door(
                 settings.http,
                 settings.tls,
@@ -241,6 +249,7 @@ class _Gateway:
         await self.assistants.sync(self.settings.assistants)
         async with trio.open_nursery() as services:
             await services.start(self.keeper.run)
+            await services.start(self.looker.run)
             control = Control(self.database.path, self.administration.commands())
             await services.start(control.serve)
             async with trio.open_nursery() as doors:
@@ -250,11 +259,18 @@ class _Gateway:
                 task_status.started(bound)
                 await stop.wait()
                 self.door.drain()
-                doors.cancel_scope.deadline = trio.current_time() + self.settings.http.drain_s
+                drained_at = trio.current_time() + self.settings.http.drain_s
+                doors.cancel_scope.deadline = drained_at
+                services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.switchboard.close_all(RESTART, "the gateway restarts")
             await self.lines.close()
             services.cancel_scope.cancel()
+
+    async def _hang_up(self, at: float) -> None:
+        """Ends what carriers have not answered by then, so that its outcome can be stored."""
+        await trio.sleep_until(at)
+        await self.lines.close()
 
 
 def _opener(settings: Settings) -> Callable[[Assistant], Account]:

@@ -31,6 +31,8 @@ class Outbound:
     """In ms, no later than its first try: where to begin looking for it at the carrier."""
     tried_at: int | None = None
     """In ms, when a try of it may last have been under way; None counts as `accepted_at`."""
+    not_after: int | None = None
+    """In ms: from then on no try of it may begin, not even one that only asks (its ttl)."""
     others: frozenset[str] = attrs.field(default=frozenset(), repr=False)
     """Ids at the carrier of other messages: `find` takes none of them for this one.
 

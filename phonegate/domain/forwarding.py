@@ -14,7 +14,8 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.carrier import CarrierFault, Outbound
+from phonegate.domain.carriage import others, outbound, settled
+from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
 from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken, hand_over
 from phonegate.domain.idempotency import KEPT_MS
@@ -24,7 +25,7 @@ from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutc
 from phonegate.domain.states import FAILED, QUEUED, SENDING, UNCERTAIN
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import Assistant, Message, NewMessage, PageQuery, StoredReply
+from phonegate.store.records import Assistant, Message, NewMessage, StoredReply
 from phonegate.store.tables import Tables
 
 CARRIER_WISH: Final = "carrier"
@@ -33,11 +34,11 @@ CARRIER_WISH: Final = "carrier"
 MARGIN_MS: Final = 5_000
 """Past the deadline of a send before its message is looked at: for storing the outcome."""
 
+MESSAGE_FIELD: Final = "message"
+"""In the query of a callback address: the gateway's id of the message that is told about."""
+
 OPEN: Final = 0
 """The status of a kept answer that is not known yet; its body is the message's id."""
-
-MANY: Final = 1_000
-"""Messages to one recipient among which one is looked for."""
 
 STORE_TRIES: Final = 3
 STORE_PAUSE_S: Final = 1.0
@@ -190,6 +191,28 @@ class Forwarding:
             )
         return claim.reply(_as_answered(message), kept.created_at)
 
+    async def apply(
+        self, assistant: Assistant, report: StatusReport, message_id: int | None = None
+    ) -> None:
+        """Applies what a carrier told of a message; one that is not known changes nothing.
+
+        `message_id` is the message that the report was asked for, where its address tells it.
+        """
+        now = self._terms.now_ms()
+        message = await self._database.write(
+            lambda tx: reports.reported(tx, assistant, report, message_id, now)
+        )
+        if message is None:
+            _log.info("report_of_no_message", assistant=assistant.id, progress=report.progress)
+        else:
+            _log.info("message_reported", message=message.id, status=message.status)
+
+    async def receive(self, assistant: Assistant, report: InboundReport) -> None:
+        """Stores a message for one of an assistant's numbers, once however often it comes."""
+        now = self._terms.now_ms()
+        stored = await self._database.write(lambda tx: reports.received(tx, assistant, report, now))
+        _log.info("message_received", assistant=assistant.id, message=stored)
+
     # -- by phone
 
     async def _by_phone(self, org: int, draft: Draft, claim: Claim | None) -> Answered:
@@ -243,6 +266,7 @@ class Forwarding:
                         deadline_s=deadline_s,
                         others=lambda: others(self._database, message),
                         now_ms=self._terms.now_ms,
+                        closing=self._lines.closing,
                     )
                     return await self._conclude(message, outcome, claim)
         except NoAccount as error:
@@ -285,7 +309,8 @@ class Forwarding:
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.
-                tx.messages.set(message_id, callback_url=f"{new.callback_url}?message={message_id}")
+                address = f"{new.callback_url}?{MESSAGE_FIELD}={message_id}"
+                tx.messages.set(message_id, callback_url=address)
             message = tx.messages.find(new.org, message_id)
             assert message is not None, "it was stored just now"  # noqa: S101
             if claim is not None:
@@ -307,7 +332,7 @@ class Forwarding:
         now = self._terms.now_ms()
 
         def store(tx: Tables) -> Answered:
-            changed = _settled(tx, message, outcome, now)
+            changed = settled(tx, message, outcome, now)
             answered = _as_answered(changed, outcome)
             if claim is not None and not _is_open(answered):
                 tx.replies.put(
@@ -324,55 +349,6 @@ class Forwarding:
                     await trio.sleep(STORE_PAUSE_S)
         # The message itself is stored; the looker finds again what is known here.
         return _unstored(message, outcome)
-
-
-def outbound(
-    message: Message, *, tried_at: int | None = None, others: frozenset[str] = frozenset()
-) -> Outbound:
-    """A stored message as its carrier gets it: the same for every try."""
-    return Outbound(
-        sender=message.sim or "",
-        recipient=message.address,
-        body=message.body,
-        media_urls=message.media_urls or (),
-        reference=message.reference or "",
-        accepted_at=message.first_tried_at or message.created_at,
-        tried_at=tried_at,
-        others=others,
-        callback_url=message.callback_url,
-    )
-
-
-async def others(database: Database, message: Message) -> frozenset[str]:
-    """The carrier's ids of an org's other messages to the same recipient."""
-    query = PageQuery(limit=MANY, direction="out", address=message.address)
-    page = await database.read(lambda tx: tx.messages.page(message.org, query))
-    return frozenset(
-        other.carrier_id
-        for other in page
-        if other.carrier_id is not None and other.id != message.id
-    )
-
-
-def sentence(fault: CarrierFault) -> str:
-    """A carrier's refusal as it is kept on the message."""
-    return f"{fault.code}: {fault.text}" if fault.code else fault.text
-
-
-def _settled(tx: Tables, message: Message, outcome: Outcome, now: int) -> Message:
-    match outcome:
-        case Taken(told=told):
-            changed = reports.taken(tx, message, told, now)
-            if changed is None:
-                reason = "what the carrier showed is another message"
-                changed = reports.lost(tx, message, reason, now, now)
-        case Rejected(fault=fault):
-            changed = reports.rejected(tx, message, sentence(fault))
-        case Untaken(reason=reason):
-            changed = reports.rejected(tx, message, reason)
-        case Lost(reason=reason, tried_at=tried_at):
-            changed = reports.lost(tx, message, reason, tried_at, now)
-    return changed
 
 
 def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:

@@ -70,8 +70,12 @@ async def hand_over(
     deadline_s: float,
     others: LookUp,
     now_ms: Callable[[], int],
+    closing: trio.Event,
 ) -> Outcome:
-    """Sends a message within `deadline_s`; what got lost on the way is looked for, not repeated."""
+    """Sends a message within `deadline_s`; what got lost on the way is looked for, not repeated.
+
+    Once `closing` is set nothing more is tried.
+    """
     until = trio.current_time() + deadline_s
     pause_s = FIRST_PAUSE_S
     while True:
@@ -83,7 +87,7 @@ async def hand_over(
             lost = Lost(reason=unknown.reason, tried_at=now_ms())
             try:
                 tried = attrs.evolve(message, tried_at=lost.tried_at)
-                found = await _look_for(carrier, tried, until, others)
+                found = await _look_for(carrier, tried, until, others, closing)
             except OutcomeUnknown:
                 return lost
             if found is not None:
@@ -92,14 +96,15 @@ async def hand_over(
         except NotTaken as error:
             untaken = Untaken(reason=error.reason, retry_after_s=error.retry_after_s)
         wait_s = pause_s if untaken.retry_after_s is None else untaken.retry_after_s
-        if trio.current_time() + wait_s + SHORTEST_TRY_S > until:
+        late = trio.current_time() + wait_s + SHORTEST_TRY_S > until
+        late = late or await _interrupted(closing, wait_s)
+        if late or (message.not_after is not None and now_ms() >= message.not_after):
             return untaken
-        await trio.sleep(wait_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 async def _look_for(
-    carrier: Carrier, message: Outbound, until: float, others: LookUp
+    carrier: Carrier, message: Outbound, until: float, others: LookUp, closing: trio.Event
 ) -> CarrierMessage | None:
     """The message as the carrier has it; None means that it certainly has not.
 
@@ -108,7 +113,8 @@ async def _look_for(
     """
     pause_s = FIRST_PAUSE_S
     while trio.current_time() + pause_s + SHORTEST_TRY_S <= until:
-        await trio.sleep(pause_s)
+        if await _interrupted(closing, pause_s):
+            break
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         message = attrs.evolve(message, others=await others())
         try:
@@ -116,3 +122,10 @@ async def _look_for(
         except (NotTaken, OutcomeUnknown):
             continue
     raise OutcomeUnknown("there was no time left to look for it")
+
+
+async def _interrupted(closing: trio.Event, wait_s: float) -> bool:
+    """Waits; whether it was cut short."""
+    with trio.move_on_after(wait_s):
+        await closing.wait()
+    return closing.is_set()

@@ -47,12 +47,15 @@ class Keeper:
         policy: Policy,
         now_ms: Callable[[], int],
         online_phones: Callable[[], Collection[int]],
+        on_release: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_release` is called after messages were released whose time had come."""
         self._database = database
         self._dispatcher = dispatcher
         self._policy = policy
         self._now_ms = now_ms
         self._online_phones = online_phones
+        self._on_release = on_release
         self._bell = trio.Event()
 
     def ring(self) -> None:
@@ -84,6 +87,7 @@ class Keeper:
         if held is not None and held <= now:
             for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
                 self._dispatcher.wake(org)
+            self._on_release()
         if expiry is not None and expiry <= now:
             self._report(await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP)))
         if pushed is not None and pushed + self._policy.result_timeout_ms <= now:

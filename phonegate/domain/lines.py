@@ -57,12 +57,8 @@ class Lines:
         self._open_account = open_account
         self._lines: dict[int, _Line] = {}
         self._forgotten: list[_Line] = []
-        self._closed = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._closed
+        self.closing = trio.Event()
+        """Set once nothing can be sent any more."""
 
     @asynccontextmanager
     async def hold(self, assistant: Assistant, *, patience_s: float) -> AsyncIterator[Carrier]:
@@ -94,7 +90,7 @@ class Lines:
 
     async def close(self) -> None:
         """Closes every account, within `CLOSING_S`; what is under way ends as not known."""
-        self._closed = True
+        self.closing.set()
         lines = [*self._lines.values(), *self._forgotten]
         self._lines.clear()
         self._forgotten.clear()
@@ -111,7 +107,7 @@ class Lines:
             await self._retire(line)
             line = None
         if line is None:
-            if self._closed:
+            if self.closing.is_set():
                 raise NoAccount("the gateway is going down")
             try:
                 line = _Line(assistant, self._open_account(assistant))

@@ -12,7 +12,7 @@ import attrs
 
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
 from phonegate.domain.segmentation import count
-from phonegate.domain.states import FINAL_STATES, SENDING, UNCERTAIN, Event, advance
+from phonegate.domain.states import FINAL_STATES, QUEUED, SENDING, UNCERTAIN, Event, advance
 from phonegate.store.records import Assistant, Message, NewInbound
 from phonegate.store.tables import Tables
 
@@ -83,7 +83,7 @@ def progressed(
     status = None if event is None else advance(message.status, event)
     if status is not None:
         changes["status"] = status
-        changes["error"] = _sentence(told.fault) if told.progress == "failed" else None
+        changes["error"] = sentence(told.fault) if told.progress == "failed" else None
         if told.progress != "failed":
             changes["sent_at"] = message.sent_at or _sent_at(told) or now
         if told.progress == "delivered":
@@ -102,7 +102,9 @@ def rejected(tx: Tables, message: Message, reason: str) -> Message:
     return _change(tx, present, {"status": status, "error": reason, "look_at": None})
 
 
-def lost(tx: Tables, message: Message, reason: str, tried_at: int, now: int) -> Message:
+def lost(
+    tx: Tables, message: Message, reason: str, tried_at: int, now: int, *, at_least_s: float = 0
+) -> Message:
     """Notes that the carrier may have a message; it is looked for from now on."""
     present = _present(tx, message)
     if present.carrier_id is not None:
@@ -118,7 +120,7 @@ def lost(tx: Tables, message: Message, reason: str, tried_at: int, now: int) -> 
             "status": status,
             "error": f"the carrier may have it: {reason}",
             "pushed_at": tried_at,
-            "look_at": next_look(changed, now),
+            "look_at": next_look(changed, now, at_least_s=at_least_s),
             "looks": present.looks + 1,
         },
     )
@@ -129,13 +131,55 @@ def postponed(
 ) -> Message:
     """Lets a message wait that the carrier certainly does not have, and may take later."""
     present = _present(tx, message)
-    if present.carrier_id is not None or present.status != SENDING:
+    if present.carrier_id is not None or present.status not in {SENDING, UNCERTAIN}:
         return present
     look_at = next_look(present, now, at_least_s=at_least_s)
     if look_at is None:
         return rejected(tx, present, f"{reason}; it was tried for 72 h")
     changes = {"pushed_at": None, "look_at": look_at, "looks": present.looks + 1, "error": reason}
     return _change(tx, present, changes)
+
+
+def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message, bool] | None:
+    """Takes a message in hand until a time; None if there is nothing to do about it any more.
+
+    Returns it with whether it is to be tried now, for the first time or again, which counts as
+    an attempt; otherwise its carrier is to be asked for it.
+    """
+    present = _present(tx, message)
+    if present.status == QUEUED:
+        late = present.expires_at is not None and present.expires_at <= now
+        if present.held_until is not None or late:
+            return None  # The keeper ends it.
+        status = advance(present.status, Event.PUSHED)
+    elif present.look_at is None:
+        return None
+    else:
+        status = present.status
+    changes: dict[str, Any] = {"status": status, "look_at": until}
+    # Certainly not at its carrier, and under no try.
+    untried = present.carrier_id is None and present.pushed_at is None
+    if untried:
+        if present.expires_at is not None and present.expires_at <= now:
+            rejected(tx, present, "its ttl ran out before the carrier took it")
+            return None
+        # Later than its storing, so that it can be told from one whose sender waits.
+        first = present.first_tried_at or max(now, present.created_at + 1)
+        changes |= {
+            "attempts": present.attempts + 1,
+            "pushed_at": now,
+            "first_tried_at": first,
+        }
+    return _change(tx, present, changes), untried
+
+
+def delayed(tx: Tables, message: Message, until: int) -> None:
+    """Lets a message wait for its turn at its carrier: to be sent, or to be looked at."""
+    present = _present(tx, message)
+    if present.status == QUEUED and present.held_until is None:
+        _change(tx, present, {"held_until": until})
+    elif present.look_at is not None:
+        _change(tx, present, {"look_at": until})
 
 
 def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> Message:
@@ -225,7 +269,8 @@ def _adopt(tx: Tables, message: Message, carrier_id: str, now: int) -> Message:
     return _change(tx, message, changes)
 
 
-def _sentence(fault: CarrierFault | None) -> str:
+def sentence(fault: CarrierFault | None) -> str:
+    """A carrier's refusal as it is kept on the message."""
     if fault is None:
         return "the carrier gave no reason"
     return f"{fault.code}: {fault.text}" if fault.code else fault.text

@@ -8,7 +8,7 @@ import attrs
 
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
-from phonegate.web import assistants_api, health, keys_api, phone_api, sms_api
+from phonegate.web import assistants_api, callbacks_api, health, keys_api, phone_api, sms_api
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
 
@@ -165,6 +165,7 @@ def build_table() -> Table:
             *keys_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
+            *callbacks_api.ENDPOINTS,
             *health.ENDPOINTS,
         ]
     )

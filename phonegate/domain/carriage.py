@@ -1,0 +1,64 @@
+"""Between a stored message and its carrier: what is handed over, and what becomes of it."""
+
+from typing import Final
+
+from phonegate.domain import reports
+from phonegate.domain.carrier import Outbound
+from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken
+from phonegate.store.database import Database
+from phonegate.store.records import Message, PageQuery
+from phonegate.store.tables import Tables
+
+MANY: Final = 1_000
+"""Messages to one recipient among which one is looked for."""
+
+
+def outbound(
+    message: Message, *, tried_at: int | None = None, others: frozenset[str] = frozenset()
+) -> Outbound:
+    """A stored message as its carrier gets it: the same for every try."""
+    return Outbound(
+        sender=message.sim or "",
+        recipient=message.address,
+        body=message.body,
+        media_urls=message.media_urls or (),
+        reference=message.reference or "",
+        accepted_at=message.first_tried_at or message.created_at,
+        tried_at=tried_at,
+        not_after=message.expires_at,
+        others=others,
+        callback_url=message.callback_url,
+    )
+
+
+async def others(database: Database, message: Message) -> frozenset[str]:
+    """The carrier's ids of an org's other messages to the same recipient."""
+    query = PageQuery(limit=MANY, direction="out", address=message.address)
+    page = await database.read(lambda tx: tx.messages.page(message.org, query))
+    return frozenset(
+        other.carrier_id
+        for other in page
+        if other.carrier_id is not None and other.id != message.id
+    )
+
+
+def settled(tx: Tables, message: Message, outcome: Outcome, now: int) -> Message:
+    """Stores what became of a message that was handed over.
+
+    One that was not taken is tried again later if it is promised, and has failed otherwise.
+    """
+    match outcome:
+        case Taken(told=told):
+            changed = reports.taken(tx, message, told, now)
+            if changed is None:
+                reason = "what the carrier showed is another message"
+                changed = reports.lost(tx, message, reason, now, now)
+        case Rejected(fault=fault):
+            changed = reports.rejected(tx, message, reports.sentence(fault))
+        case Untaken(reason=reason, retry_after_s=pause_s) if reports.is_promised(message):
+            changed = reports.postponed(tx, message, reason, now, at_least_s=pause_s or 0)
+        case Untaken(reason=reason):
+            changed = reports.rejected(tx, message, reason)
+        case Lost(reason=reason, tried_at=tried_at):
+            changed = reports.lost(tx, message, reason, tried_at, now)
+    return changed
