@@ -77,9 +77,12 @@ class Administration:
         return {"org": org.name, "secret": secret}
 
     async def org_remove(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Removes an org with its phones, messages and keys."""
-        await self._accounts.remove_org(_text(request, "org"))
-        return {"org": request["org"]}
+        """Removes an org with its phones, messages, keys and assistants."""
+        org = await self._org(request)
+        assistants = await self._assistants.of_org(org.id)
+        await self._accounts.remove_org(org.name)
+        self._assistants.ended(assistants)
+        return {"org": org.name}
 
     async def key_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Adds an API key; the answer holds it, and nothing else ever will."""

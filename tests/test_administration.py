@@ -144,6 +144,11 @@ async def test_assistants_through_the_control_socket(
         assert caught.value.code == "bad_input"
     assert await do("assistant_remove", org="myorg", id=made["id"]) == {"id": made["id"]}
     assert told == [made["id"]]
+    ends = await do("assistant_add", **new)
+    told.clear()
+    await do("org_remove", org="myorg")
+    assert told == [ends["id"]]
+    await do("org_add", org="myorg")
     for command in ("assistant_remove", "assistant_show"):
         with pytest.raises(ControlRefused, match="No such assistant"):
             await do(command, org="myorg", id=made["id"])

@@ -169,6 +169,11 @@ class Assistants:
 
         await self._write(op, id)
 
+    def ended(self, assistants: Sequence[Assistant]) -> None:
+        """Tells `on_change` of assistants that ended with their org."""
+        for one in assistants:
+            self._tell(one.id)
+
     async def sync(self, declared: Sequence[AssistantSettings]) -> None:
         """Makes the assistants of the configuration file what it says now: all or nothing.
 
