@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from phonegate.cli import group
 from phonegate.phones.grammar import parse
+from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.process import GatewayProcess
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +95,8 @@ def test_the_readmes_phone_is_greeted(gateway: GatewayProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", re.findall(r"^phonegate [a-z]+ [^#\n.]*$", README, re.MULTILINE)
+    "command",
+    re.findall(r"^(?:\.venv/bin/)?(phonegate [a-z]+ [^#\n.]*)$", README, re.MULTILINE),
 )
 def test_every_command_of_the_readme_exists(command: str) -> None:
     words = [word for word in command.split()[1:] if not word.startswith(('"', "+", "/"))]
@@ -107,6 +109,93 @@ def test_every_command_of_the_readme_exists(command: str) -> None:
         commands.pop()
     assert commands, command
     assert options <= set(re.findall(r"--[a-z-]+", shown.output)), command
+
+
+ASSISTANTS = "Assistants: Twilio, Telnyx or your own phone"
+
+
+def run_owner(command: str, folder: Path, typed: str = "") -> str:
+    """Runs a command of the gateway's owner in the folder of its database; what it printed."""
+    done = subprocess.run(
+        ["bash", "-c", command.replace(".venv/bin/phonegate", f"{sys.executable} -m phonegate")],
+        cwd=folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        start_new_session=True,  # questions go to whoever started it, and not to a terminal
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_first_message_goes_through_each_provider_as_printed(tmp_path: Path) -> None:
+    play, begin, new_key, twilio, by_twilio, telnyx, by_telnyx, by_phone = blocks(
+        README, ASSISTANTS, "sh"
+    )
+    assert play == ".venv/bin/python -m tests.carriers.fake_carrier\n"
+    variables = re.findall(r"PHONEGATE_(CARRIERS_\w+)=http://127.0.0.1:8090", begin)
+    assert len(variables) == 2
+    with FakeCarrierProcess() as fake:
+        settings = dict.fromkeys(variables, fake.url)
+        with GatewayProcess(tmp_path / "phonegate.db", settings=settings) as gateway:
+            run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
+            shown = run_owner(new_key, tmp_path)
+            (key,) = re.findall(r"^key +(pgk_\S+)$", shown, re.MULTILINE)
+            accounts = fake.accounts()
+            typed = {
+                "twilio": ("account_sid", "auth_token", ""),
+                "telnyx": ("api_key", "public_key", "messaging_profile_id"),
+            }
+            for provider, add, send in (
+                ("twilio", twilio, by_twilio),
+                ("telnyx", telnyx, by_telnyx),
+            ):
+                words = [accounts[provider].get(name, "") for name in typed[provider]]
+                shown = run_owner(add, tmp_path, "\n".join(words) + "\n")
+                assert words[1] not in shown
+                (sent,) = run_curls(send.replace("YOUR_API_KEY", key), gateway)
+                assert as_printed(send) == {**sent, "message_id": as_printed(send)["message_id"]}
+                taken = fake.ledger()["accepted"][-1]
+                assert (taken["carrier"], taken["id"]) == (provider, sent["message_id"])
+            url = f"ws://127.0.0.1:{gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
+            with connect(url) as phone:
+                phone.recv()
+                phone.send('{"type":"sims","sims":[{"slot":0,"number":"+15551112222"}]}')
+                phone.send('{"type":"ping"}')
+                assert json.loads(phone.recv())["type"] == "pong"
+                (sent,) = run_curls(by_phone.replace("YOUR_API_KEY", key), gateway)
+                printed = as_printed(by_phone)
+                assert printed == {**sent, "message_id": printed["message_id"]}
+                frame = json.loads(phone.recv())
+                assert (str(frame["id"]), frame["body"]) == (
+                    sent["message_id"],
+                    "sent from my own SIM",
+                )
+
+
+def as_printed(block: str) -> Any:
+    """The answer that the document shows below a command."""
+    (answer,) = re.findall(r"^# -> (.*)$", block, re.MULTILINE)
+    return json.loads(answer)
+
+
+def test_the_fake_carrier_prints_what_the_document_says_of_it() -> None:
+    program = [sys.executable, "-m", "tests.carriers.fake_carrier", "--port", "0"]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = ""
+        while "_control" not in printed:
+            line = process.stdout.readline()
+            assert line, "it ended"
+            printed += line
+        process.terminate()
+    (section,) = re.findall(rf"^## {ASSISTANTS}\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    for number in re.findall(r"--number (\+\d+)", section):
+        assert number in printed
+    for name in ("account_sid", "auth_token", "api_key", "public_key"):
+        assert name in printed
 
 
 def frames(direction: str) -> list[str]:
