@@ -116,6 +116,11 @@ def test_a_wrong_key_is_told(old: str, new: str, words: str) -> None:
     assert any(words in fault for fault in found), found
 
 
+def test_a_variable_that_is_not_set_is_one_fault() -> None:
+    (fault,) = faults_of(TWILIO.replace(TOKEN, "env:UNSET"))
+    assert fault == "assistants[0].auth_token: the environment variable UNSET is not set"
+
+
 def test_names_and_numbers_are_unique_in_an_org() -> None:
     found = faults_of(TWILIO + TWILIO)
     assert found == [
