@@ -65,6 +65,9 @@ class Pace:
         self._next: dict[int, int] = {}
         self._rests: dict[int, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._next)
+
     def slot(self, assistant: int, now: int) -> int:
         """Takes the next free moment of an assistant; one that is not past `now` is now."""
         slot = max(self._next.get(assistant, 0), now - BURST_MS)
@@ -202,7 +205,7 @@ class Looker:
         number = message.assistant or 0
         assistant = await self._database.read(lambda tx: tx.assistants.get(number))
         if assistant is None:
-            return lambda tx, _: reports.orphaned(tx, message)
+            return lambda tx, _: reports.orphaned(tx, message, untried=untried)
         try:
             async with self._lines.hold(assistant, patience_s=PATIENCE_S) as carrier:
                 if untried:

@@ -192,16 +192,12 @@ def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> 
     return _change(tx, present, changes)
 
 
-def orphaned(tx: Tables, message: Message) -> Message:
+def orphaned(tx: Tables, message: Message, *, untried: bool) -> Message:
     """Ends the watch over a message whose assistant is gone."""
     present = _present(tx, message)
     changes: dict[str, Any] = {"look_at": None}
     reason = "its assistant was removed"
-    if present.carrier_id is None and present.pushed_at is None:
-        # It was never tried, or certainly not taken.
-        status = advance(advance(present.status, Event.PUSHED) or present.status, Event.REFUSED)
-    else:
-        status = advance(present.status, Event.LOST_TRACK)
+    status = advance(present.status, Event.REFUSED if untried else Event.LOST_TRACK)
     if status is not None:
         changes |= {"status": status, "error": reason}
     return _change(tx, present, changes)
@@ -264,8 +260,8 @@ def _adopt(tx: Tables, message: Message, carrier_id: str, now: int) -> Message:
         changes["error"] = _FOUND
     elif message.status == SENDING:
         changes["error"] = None
-    changed = attrs.evolve(message, **changes)
-    changes["look_at"] = next_look(changed, now)
+    changes["look_at"] = next_look(attrs.evolve(message, **changes), now)
+    changes["looks"] = 1
     return _change(tx, message, changes)
 
 

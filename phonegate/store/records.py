@@ -184,7 +184,7 @@ class Message:
     first_tried_at: int | None = None
     look_at: int | None = None
     looks: int = 0
-    """How often the carrier has been asked already."""
+    """How often a time to ask the carrier has been set: each is later than the one before."""
 
 
 @attrs.frozen(kw_only=True)
