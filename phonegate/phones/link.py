@@ -332,7 +332,9 @@ async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
     status, phrase = _STATUSES.get(type(refused), (503, b"Service Unavailable"))
     body: dict[str, Any] = {"ok": False, "detail": refused.detail, "code": refused.code}
     if isinstance(refused, BadInput) and refused.problems:
-        body["errors"] = [attrs.asdict(problem) for problem in refused.problems]
+        body["errors"] = [
+            {"field": problem.field, "problem": problem.problem} for problem in refused.problems
+        ]
     data = json.dumps(body).encode()
     lines = [
         b"HTTP/1.1 %d %s" % (status, phrase),
