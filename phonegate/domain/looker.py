@@ -59,26 +59,49 @@ _log = log.get("looker")
 
 
 class Pace:
-    """When each assistant's next message may go. Pure: times in ms are arguments."""
+    """When each assistant's next message may go. Pure: times in ms are arguments.
+
+    A message that can't go now gets a place in its assistant's queue, behind all that wait. What
+    goes, and nothing else, moves the time of the next: so the time of a place is free when it
+    comes, however many wait behind it.
+    """
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
-        self._rests: dict[int, int] = {}
+        self._queues: dict[tuple[int, bool], int] = {}
+        self._rests: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._next)
 
-    def slot(self, assistant: int, now: int) -> int:
-        """Takes the next free moment of an assistant; one that is not past `now` is now."""
-        slot = max(self._next.get(assistant, 0), now - BURST_MS)
-        self._next[assistant] = slot + EACH_EVERY_MS
-        return slot
+    def slot(self, assistant: int, now: int, *, room: bool = True, sends: bool = True) -> int:
+        """When a message may go: not past `now` means that it goes now.
+
+        Args:
+            assistant: Whose message.
+            now: The time.
+            room: Whether one more can be in hand at all.
+            sends: Whether it is to be sent, or looked for, before what is only asked about.
+        """
+        free = max(self._next.get(assistant, 0), now - BURST_MS)
+        if room and free <= now:
+            self._next[assistant] = free + EACH_EVERY_MS
+            return free
+        place = max(self._queues.get((assistant, sends), 0), free, now + 1)
+        self._queues[assistant, sends] = place + EACH_EVERY_MS
+        return place
 
     def rest(self, assistant: int, now: int, at_least_s: float = 0) -> None:
-        """Leaves a carrier alone for a while that could not be asked."""
-        rest = min(2 * self._rests.get(assistant, FIRST_REST_MS // 2), LONGEST_REST_MS)
-        self._rests[assistant] = rest
-        until = now + max(rest, round(at_least_s * 1000))
+        """Leaves a carrier alone for a while that could not be asked.
+
+        What was under way when the rest began may fail too, and makes it no longer.
+        """
+        rest, until = self._rests.get(assistant, (FIRST_REST_MS // 2, now))
+        if until <= now:
+            rest = min(2 * rest, LONGEST_REST_MS)
+            until = now + rest
+        until = max(until, now + round(at_least_s * 1000))
+        self._rests[assistant] = rest, until
         self._next[assistant] = max(self._next.get(assistant, 0), until)
 
     def well(self, assistant: int) -> None:
@@ -89,6 +112,8 @@ class Pace:
         """Drops what would make no difference."""
         for assistant in [a for a, time in self._next.items() if time < now - BURST_MS]:
             del self._next[assistant]
+        for queue in [queue for queue, end in self._queues.items() if end < now]:
+            del self._queues[queue]
 
 
 class Looker:
@@ -164,10 +189,12 @@ class Looker:
         """What to work on now, and what to come back to at which time."""
         chosen, later = [], []
         in_hand = self._in_hand.copy()
-        for message in messages:
+        for message in sorted(messages, key=lambda one: one.carrier_id is not None):
             assistant = message.assistant or 0
-            slot = self._pace.slot(assistant, now)
-            if slot <= now and in_hand[assistant] < EACH_AT_ONCE and message.id not in self._busy:
+            room = in_hand[assistant] < EACH_AT_ONCE and message.id not in self._busy
+            sends = message.carrier_id is None
+            slot = self._pace.slot(assistant, now, room=room, sends=sends)
+            if slot <= now:
                 in_hand[assistant] += 1
                 chosen.append(message)
             else:

@@ -313,6 +313,33 @@ async def test_a_carrier_that_hangs_delays_no_other(desk: Desk, nursery: trio.Nu
     assert all(m.held_until is not None for m in waiting)
 
 
+async def test_however_many_are_due_at_once_all_leave_in_turn(desk: Desk) -> None:
+    many = 5 * EACH_AT_ONCE
+    for _ in range(many):
+        await desk.forwarding.send(desk.org, draft(send_at=NOW + 1))
+    desk.now = NOW + 1
+    for _ in range(many * EACH_EVERY_MS // 1_000 + 2):
+        await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 1_000))
+        await desk.looker.settle()
+        desk.now += 1_000
+    assert len(desk.carrier.sent) == many
+    assert {message.attempts for message in await desk.stored()} == {1}
+
+
+async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(desk: Desk) -> None:
+    for _ in range(5 * EACH_AT_ONCE):
+        await desk.forwarding.send(desk.org, draft())
+    desk.carrier.sent.clear()
+    desk.now += 60_000
+    await desk.looker.settle()
+    await desk.forwarding.send(desk.org, draft(send_at=desk.now + 500))
+    for _ in range(3):
+        desk.now += 500
+        await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 1_000))
+        await desk.looker.settle()
+    assert len(desk.carrier.sent) == 1
+
+
 async def test_it_notices_what_is_released(desk: Desk, nursery: trio.Nursery) -> None:
     await nursery.start(desk.looker.run)
     await schedule(desk)
@@ -370,6 +397,13 @@ def test_a_carrier_that_is_down_is_left_alone_ever_longer() -> None:
     pace.well(1)
     pace.rest(1, now + HOUR_MS, at_least_s=7.5)
     assert pace.slot(1, now + HOUR_MS) == now + HOUR_MS + 7_500
+
+
+def test_failures_at_the_same_time_are_one() -> None:
+    pace = Pace()
+    for _ in range(EACH_AT_ONCE):
+        pace.rest(1, NOW)
+    assert pace.slot(1, NOW) == NOW + 5_000
 
 
 def test_idle_assistants_are_forgotten() -> None:
