@@ -5,7 +5,7 @@ reference that it came with in one transaction, where `find` sees it.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import trio
@@ -20,11 +20,11 @@ from phonegate.domain.carrier import (
     Progress,
 )
 from phonegate.domain.dispatch import Dispatcher
-from phonegate.domain.errors import Conflict, Refused
+from phonegate.domain.errors import Conflict, Refused, Throttled
 from phonegate.domain.forwarding import no_media
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreClosed, StoreError
+from phonegate.store.errors import StoreError
 from phonegate.store.records import Message
 from phonegate.store.rows import MAX_ID
 
@@ -90,22 +90,18 @@ class PhoneCarrier:
         org: Whose phones.
         phones: Takes the messages.
         database: Where they are kept.
-        now_ms: The wall clock.
     """
 
-    def __init__(
-        self, org: int, phones: OwnPhones, database: Database, *, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, org: int, phones: OwnPhones, database: Database) -> None:
         self._org = org
         self._phones = phones
         self._database = database
-        self._now_ms = now_ms
 
     async def aclose(self) -> None:
         """Nothing: the phones' connections are their own."""
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
-        """As `Carrier.send`."""
+        """As `Carrier.send`; the deadline may pass while the disk is written to (see `Sending`)."""
         outgoing = Outgoing(
             to=message.recipient,
             body=message.body,
@@ -121,6 +117,8 @@ class PhoneCarrier:
         try:
             with trio.fail_after(deadline_s):
                 sent = await self._phones.accept(self._org, outgoing, keep=keep)
+        except Throttled as error:
+            raise NotTaken(error.detail, error.retry_after_s) from None
         except Conflict:
             raise OutcomeUnknown("a message of this reference was stored already") from None
         except Refused as error:
@@ -152,7 +150,7 @@ class PhoneCarrier:
                 kept = await self._database.read(
                     lambda tx: tx.replies.get(self._org, ROUTE, message.reference)
                 )
-        except (StoreClosed, StoreError, trio.TooSlowError) as error:
+        except (StoreError, trio.TooSlowError) as error:
             raise NotTaken(f"the gateway can't read it: {type(error).__name__}") from None
         return None if kept is None else await self.fetch(kept.body.decode(), deadline_s=deadline_s)
 

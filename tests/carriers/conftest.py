@@ -1,21 +1,21 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trio
 
-from .fake_carrier import FakeCarrier
-from .stand import STANDS, Stand
-from .stub import nowhere
+from .stand import STANDS
+from .stand_base import Stand
 
 
 @pytest.fixture
-async def stand(request: pytest.FixtureRequest, nursery: trio.Nursery) -> AsyncIterator[Stand]:
+async def stand(
+    request: pytest.FixtureRequest, nursery: trio.Nursery, tmp_path: Path
+) -> AsyncIterator[Stand]:
     """Each implementation in turn."""
-    fake = FakeCarrier()
-    await nursery.start(fake.serve)
-    made = STANDS[request.param](fake, await nowhere())
+    made = await STANDS[request.param].open(nursery, tmp_path)
     yield made
-    await made.carrier.aclose()
+    await made.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

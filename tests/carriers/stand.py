@@ -1,13 +1,15 @@
-"""What the contract of a carrier is tried on: an implementation, and a hand on its other end.
+"""The carriers' clients in front of the fake carrier, and the list of all that keep the contract.
 
 Another way to send joins the suite with a `Stand` of its own in `STANDS`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import attrs
+import trio
 
 from phonegate.carriers.directory import CarrierAccount, CarrierUrls, open_carrier
 from phonegate.carriers.wire import wall_clock_ms
@@ -16,54 +18,10 @@ from phonegate.domain.carrier import Outbound
 from .fake_carrier import FakeCarrier, Fault, FaultKind
 from .fake_carrier.accounts import CarrierName
 from .fake_carrier.journeys import MAGIC
+from .phone_stand import PhoneStand
 from .samples import API_KEY, BODY, TOKEN
-
-LOST_AFTERWARDS: tuple[FaultKind, ...] = (
-    "slow",
-    "error_after",
-    "cut_after",
-    "truncated",
-    "garbage",
-    "noise",
-)
-"""Taken, and not told so in time."""
-LOST_BEFORE: tuple[FaultKind, ...] = ("error_before", "cut_before")
-"""Not taken, which nobody can know from here."""
-
-
-class Stand(ABC):
-    """One implementation, with no time to settle, and the far end of it."""
-
-    carrier: CarrierAccount
-    unknown_id: str
-
-    @abstractmethod
-    def message(self, *, body: str = BODY, media_urls: Sequence[str] = ()) -> Outbound:
-        """A message that it can send, to a recipient who exists."""
-
-    @abstractmethod
-    def refused(self) -> tuple[Outbound, str]:
-        """A message that is refused for good, and the code that it is refused with."""
-
-    @abstractmethod
-    def failing(self) -> tuple[Outbound, str]:
-        """A message that is taken and fails later, and the code of that."""
-
-    @abstractmethod
-    def taken(self) -> list[tuple[str, str, str, tuple[str, ...]]]:
-        """What was taken, once for each SMS that goes out: sender, recipient, body, media."""
-
-    @abstractmethod
-    def trouble(self, kind: FaultKind, *, reading: bool = False) -> None:
-        """Makes the next request to send, or else to read, go wrong."""
-
-    @abstractmethod
-    async def done(self, carrier_id: str) -> None:
-        """Returns when the message has come to its end."""
-
-    @abstractmethod
-    def unreachable(self) -> CarrierAccount:
-        """The same implementation without its far end."""
+from .stand_base import Stand
+from .stub import nowhere
 
 
 class FakeStand(Stand):
@@ -81,6 +39,12 @@ class FakeStand(Stand):
         fake.twilio.token = TOKEN
         fake.telnyx.api_key = API_KEY
         self.carrier = self._open(fake.base_url)
+
+    @classmethod
+    async def open(cls, nursery: trio.Nursery, folder: Path) -> Self:  # noqa: ARG003 - it keeps no files
+        fake = FakeCarrier()
+        await nursery.start(fake.serve)
+        return cls(fake, await nowhere())
 
     def _open(self, url: str) -> CarrierAccount:
         credentials = (
@@ -142,4 +106,8 @@ class TelnyxStand(FakeStand):
     failure = "40008"
 
 
-STANDS = {"twilio": TwilioStand, "telnyx": TelnyxStand}
+STANDS: dict[str, type[Stand]] = {
+    "twilio": TwilioStand,
+    "telnyx": TelnyxStand,
+    "phone": PhoneStand,
+}

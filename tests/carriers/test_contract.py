@@ -8,7 +8,7 @@ from phonegate.domain.carrier import CarrierMessage, CarrierRefusal, NotTaken, O
 
 from .fake_carrier import FaultKind
 from .samples import BODY, CANARIES, DEADLINE_S
-from .stand import LOST_AFTERWARDS, LOST_BEFORE, Stand
+from .stand_base import LOST_AFTERWARDS, LOST_BEFORE, Stand
 
 SHORT_S = 0.3
 """Less than the far end's slowness."""
@@ -73,7 +73,7 @@ async def test_a_refusal_is_final_and_keeps_code_and_words(stand: Stand) -> None
     with pytest.raises(CarrierRefusal) as caught:
         await stand.carrier.send(message, deadline_s=DEADLINE_S)
     assert caught.value.fault.code == code
-    assert "STOP" in caught.value.fault.text
+    assert stand.refusal_says in caught.value.fault.text
     no_canary_in(caught.value)
     assert stand.taken() == []
 
