@@ -24,7 +24,7 @@ from phonegate.domain.segmentation import count
 from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
 from phonegate.domain.states import FAILED, QUEUED, SENDING, UNCERTAIN
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
+from phonegate.store.errors import StorageUnavailable, StoreError
 from phonegate.store.records import Assistant, Message, NewMessage, StoredReply
 from phonegate.store.tables import Tables
 
@@ -43,6 +43,7 @@ OPEN: Final = 0
 STORE_TRIES: Final = 3
 STORE_PAUSE_S: Final = 1.0
 """Between tries to store an outcome: a carrier's answer is too dear to drop at the first."""
+STORE_DEADLINE_S: Final = 10.0
 
 _log = log.get("forwarding")
 
@@ -256,10 +257,13 @@ class Forwarding:
             async with hold as carrier:
                 # Whoever hangs up must not leave a message behind of which nobody knows whether
                 # the carrier has it.
-                with trio.fail_after(deadline_s + COMMIT_DEADLINE_S, shield=True):
+                with trio.fail_after(
+                    COMMIT_DEADLINE_S + deadline_s + STORE_DEADLINE_S, shield=True
+                ):
                     now = self._terms.now_ms()
                     new = self._new(assistant, draft, now)
-                    message = await self._store(new, claim, now)
+                    with trio.fail_after(COMMIT_DEADLINE_S):
+                        message = await self._store(new, claim, now)
                     outcome = await hand_over(
                         carrier,
                         outbound(message),
@@ -340,12 +344,15 @@ class Forwarding:
                 )
             return answered
 
-        for tries_left in reversed(range(STORE_TRIES)):
-            try:
-                return await self._database.write(store)
-            except StorageUnavailable as error:
-                _log.error("outcome_not_stored", message=message.id, reason=error.reason)
-                if tries_left:
+        # What the carrier did is the answer: after another the sender would send it again.
+        with trio.move_on_after(STORE_DEADLINE_S):
+            for tries_left in reversed(range(STORE_TRIES)):
+                try:
+                    return await self._database.write(store)
+                except StoreError as error:
+                    _log.error("outcome_not_stored", message=message.id, reason=str(error))
+                    if not isinstance(error, StorageUnavailable) or not tries_left:
+                        break
                     await trio.sleep(STORE_PAUSE_S)
         # The message itself is stored; the looker finds again what is known here.
         return _unstored(message, outcome)

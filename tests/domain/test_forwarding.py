@@ -20,7 +20,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, Conflict, NotFound, UnknownSim
 from phonegate.domain.forwarding import OPEN, Forwarded, NotForwarded
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
+from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed, StoreError
 from phonegate.store.records import Sim, StoredReply
 from tests.domain.carrier import hurry, taken
 from tests.domain.desk import CALLBACK, NOW, RECIPIENT, SENDER, Desk, build_desk, claim, draft
@@ -172,6 +172,28 @@ async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
     await desk.look()
     message = await desk.only()
     assert (message.carrier_id, len(desk.carrier.sent)) == ("SM1", 1)
+
+
+@pytest.mark.parametrize("trouble", [StoreClosed(), ConstraintBroken("no org"), None])
+async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, trouble: StoreError | None
+) -> None:
+    monkeypatch.setattr(forwarding_module, "STORE_DEADLINE_S", 0.01)
+    write, writes = desk.database.write, 0
+
+    async def once(op: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        if writes == 1:
+            return await write(op)
+        if trouble is None:
+            await trio.sleep_forever()
+        raise trouble
+
+    monkeypatch.setattr(desk.database, "write", once)
+    answered = await desk.forwarding.send(desk.org, draft(), claim=claim())
+    assert isinstance(answered, Forwarded)
+    assert answered.message_id == "SM1"
 
 
 # --- Under an Idempotency-Key
