@@ -33,7 +33,7 @@ SECONDS_BELOW = 100_000_000_000
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
 )
-_URL = re.compile(r"https?://[^\s/?#@\\]+([/?#][^\s\\]*)?", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s/?#\\]+([/?#][^\s\\]*)?", re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,30}")
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
@@ -201,10 +201,11 @@ class WebAddress:
         if not _URL.fullmatch(text):
             raise Wrong("must be an http or https URL, such as https://example.com/image.jpg")
         try:
-            port = urlsplit(text).port
+            parts = urlsplit(text)
+            right = bool(parts.hostname) and parts.port != 0
         except ValueError:
-            port = 0
-        if port == 0:
+            right = False
+        if not right:
             raise Wrong("has a host or port that can't be")
         return text
 
