@@ -248,6 +248,19 @@ async def test_pushes_follow_a_phone_to_its_row(start: Start) -> None:
             assert (await other.message(result.id)).phone == rows[1]
 
 
+async def test_hello_tells_what_the_phone_can_do(site: Site) -> None:
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await phone.settled()
+        (online,) = site.switchboard.online(await site.org())
+        assert online.features == frozenset()
+        await phone.hello("ack", "mms")
+        await phone.settled()
+        (online,) = site.switchboard.online(await site.org())
+        assert online.features == {"ack", "mms"}
+        assert len(online.sims) == 1
+
+
 async def test_hello_may_name_the_device(site: Site) -> None:
     async with site.phone() as phone:
         await phone.hello("ack", device_id="a", name="Front desk", model="Pixel")
