@@ -28,7 +28,8 @@ SETTLE_S = 60.0
 """Seconds after a try in which an absent message may still appear: a request that was cut off may
 wait in Twilio's queue, and lists lag behind."""
 CLOCK_SKEW_MS = 300_000
-"""How far Twilio's clock may be behind ours, and a message seem older than its first try."""
+"""How far Twilio's clock may be behind ours, and a message seem older than its first try, beside
+what the Date of its answer shows: home servers may have no battery for their clock."""
 PAGE_SIZE = 500
 MAX_PAGES = 20
 """10 000 messages between two numbers. Beyond them nothing is certain."""
@@ -76,7 +77,7 @@ class Twilio:
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)
         self._account_sid = account_sid
-        self._auth_token = auth_token
+        self._secrets = (auth_token, account_sid)
         self._service = messaging_service_sid
         self._now_ms = now_ms
         self._settle_ms = round(settle_s * 1000)
@@ -104,10 +105,10 @@ class Twilio:
         data = words.read_json(answer.body)
         self._demand_verdict(answer, data)
         if answer.refused:
-            secrets = (self._auth_token, message.body)
+            secrets = (*self._secrets, message.body)
             said = words.at(data, "message") or f"HTTP {answer.status} without a reason"
             raise CarrierRefusal(twilio_terms.fault(words.at(data, "code"), said, secrets))
-        taken = twilio_terms.message(data, (self._auth_token, message.body))
+        taken = twilio_terms.message(data, (*self._secrets, message.body))
         if taken is None:
             raise OutcomeUnknown(f"Twilio answered HTTP {answer.status} without the message")
         return taken
@@ -130,7 +131,7 @@ class Twilio:
             if words.as_code(words.at(data, "code")) == twilio_terms.UNKNOWN_MESSAGE:
                 return None
             raise NotTaken(self._refusal(answer, data))
-        found = twilio_terms.message(data, (self._auth_token,))
+        found = twilio_terms.message(data, self._secrets)
         if found is None:
             raise NotTaken(f"Twilio answered HTTP {answer.status} without the message")
         return found
@@ -150,7 +151,9 @@ class Twilio:
             query["From"] = message.sender
         path = f"{self._folder}.json?{urlencode(query)}"
         for _ in range(MAX_PAGES):
-            data = await self._page(path, until)
+            data, date = await self._page(path, until)
+            if date is not None:
+                search.ahead_ms = max(search.ahead_ms, self._now_ms() - date)
             for entry in data["messages"]:
                 search.look_at(entry)
             following = data.get("next_page_uri")
@@ -162,7 +165,7 @@ class Twilio:
         else:
             raise OutcomeUnknown(f"no end of Twilio's list after {MAX_PAGES * PAGE_SIZE} messages")
         if search.best is not None:
-            return twilio_terms.message(search.best, (self._auth_token, message.body))
+            return twilio_terms.message(search.best, (*self._secrets, message.body))
         if search.doubtful:
             raise OutcomeUnknown("Twilio has a message that may be this one, without its text")
         last_try = message.accepted_at if message.tried_at is None else message.tried_at
@@ -170,7 +173,8 @@ class Twilio:
             raise OutcomeUnknown("Twilio does not list the message, and still may")
         return None
 
-    async def _page(self, path: str, until: float) -> dict[str, Any]:
+    async def _page(self, path: str, until: float) -> tuple[dict[str, Any], int | None]:
+        """A page of the list, and when Twilio says that it wrote it."""
         answer = await self._wire.ask(
             "GET", path, headers=self._headers, until=until, most_bytes=MAX_PAGE_BYTES
         )
@@ -181,7 +185,7 @@ class Twilio:
         if not isinstance(words.at(data, "messages"), list):
             raise OutcomeUnknown(f"Twilio answered HTTP {answer.status} without a list")
         listed: dict[str, Any] = data
-        return listed
+        return listed, words.from_rfc2822(answer.headers.get("date"))
 
     def _demand_verdict(self, answer: Answer, data: Any) -> None:
         self._wire.demand_verdict(answer)
@@ -189,9 +193,7 @@ class Twilio:
             raise NotTaken(self._refusal(answer, data))
 
     def _refusal(self, answer: Answer, data: Any) -> str:
-        fault = twilio_terms.fault(
-            words.at(data, "code"), words.at(data, "message"), (self._auth_token,)
-        )
+        fault = twilio_terms.fault(words.at(data, "code"), words.at(data, "message"), self._secrets)
         return f"Twilio answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
 
     def _fields(self, message: Outbound) -> list[tuple[str, str]]:
@@ -213,7 +215,8 @@ class _Search:
     def __init__(self, wanted: Outbound) -> None:
         self._wanted = wanted
         self._essence = _essence(wanted.body)
-        self._since = wanted.accepted_at - CLOCK_SKEW_MS
+        self.ahead_ms = 0
+        """How far our clock is ahead of Twilio's."""
         self._rank: tuple[bool, int] | None = None
         self.best: dict[str, Any] | None = None
         self.doubtful = False
@@ -228,7 +231,8 @@ class _Search:
         ):
             return
         created, text = words.from_rfc2822(entry.get("date_created")), entry.get("body")
-        if created is not None and created < self._since:
+        since = self._wanted.accepted_at - self.ahead_ms - CLOCK_SKEW_MS
+        if created is not None and created < since:
             return
         if created is None or not isinstance(text, str) or (self._essence and not text):
             # Accounts may have Twilio forget what messages said.

@@ -251,3 +251,22 @@ async def test_a_message_that_still_waits_at_twilio_is_found(nursery: trio.Nurse
     assert found.sent_at is None
     await client.aclose()
     nursery.cancel_scope.cancel()
+
+
+async def test_a_clock_ahead_of_twilio_s_hides_no_message() -> None:
+    ahead_s = 3_600
+    created = formatdate(NOW / 1000 - ahead_s)
+    date = f"Date: {formatdate(LATER / 1000 - ahead_s, usegmt=True)}"
+    listed = json.dumps({"messages": [entry(date_created=created)], "next_page_uri": None})
+    found, _ = await find(answer(200, listed.encode(), date))
+    assert found is not None
+    # Without that Date it would be one of long ago.
+    assert (await find(answer(200, listed.encode())))[0] is None
+
+
+async def test_words_about_the_account_name_it_not() -> None:
+    act = refusal(404, 20404, f"The requested resource {LIST} was not found")
+    with pytest.raises(CarrierRefusal) as caught:
+        await send(act)
+    assert SID not in caught.value.fault.text
+    assert "was not found" in caught.value.fault.text
