@@ -1,16 +1,40 @@
 """Between a stored message and its carrier: what is handed over, and what becomes of it."""
 
+import hashlib
+import uuid
 from typing import Final
 
 from phonegate.domain import reports
 from phonegate.domain.carrier import Outbound
 from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken
 from phonegate.store.database import Database
-from phonegate.store.records import Message, PageQuery
+from phonegate.store.records import Assistant, Message, PageQuery
 from phonegate.store.tables import Tables
 
 MANY: Final = 1_000
 """Messages to one recipient among which one is looked for."""
+
+_ACCOUNT: Final = ("account_sid", "api_key")
+"""Credentials that say which account it is; the others may change without its being another."""
+
+
+def new_reference(assistant: Assistant) -> str:
+    """A reference for a message that is first tried at an assistant's present account."""
+    return f"{uuid.uuid4()}:{_mark(assistant)}"
+
+
+def is_of_account(message: Message, assistant: Assistant) -> bool:
+    """Whether a message that may have been taken can be looked for at the present account.
+
+    Another account knows nothing of it, and would take it for one that was never sent.
+    """
+    _, _, mark = (message.reference or "").partition(":")
+    return mark in {"", _mark(assistant)}
+
+
+def _mark(assistant: Assistant) -> str:
+    names = [assistant.credentials.get(name, "") for name in _ACCOUNT]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
 
 
 def outbound(

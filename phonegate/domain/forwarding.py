@@ -5,7 +5,6 @@ each in one transaction. In between it may happen that nobody knows whether the 
 then it is looked for (`looker`) and never repeated on suspicion.
 """
 
-import uuid
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
@@ -14,7 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.carriage import others, outbound, settled
+from phonegate.domain.carriage import new_reference, others, outbound, settled
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
 from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken, hand_over
@@ -296,7 +295,7 @@ class Forwarding:
             provider=assistant.provider,
             media_urls=draft.media_urls or None,
             assistant=assistant.id,
-            reference=str(uuid.uuid4()),
+            reference=new_reference(assistant),
             callback_url=self._callback_url(assistant),
             first_tried_at=None if held else now,
             look_at=None if held else now + deadline_ms + MARGIN_MS,

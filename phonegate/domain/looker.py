@@ -14,7 +14,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.carriage import others, outbound, settled
+from phonegate.domain.carriage import is_of_account, others, outbound, settled
 from phonegate.domain.carrier import Carrier, CarrierMessage, NotTaken, OutcomeUnknown
 from phonegate.domain.errors import Throttled
 from phonegate.domain.forwarding import MARGIN_MS, Terms
@@ -51,6 +51,8 @@ PATIENCE_S: Final = 5.0
 """For a place on an assistant's line, which new messages may have filled."""
 
 _NEVER: Final = "the carrier never got it"
+_REMOVED: Final = "its assistant was removed"
+_OTHER_ACCOUNT: Final = "its assistant's account was changed, and the old one may have it"
 
 Step = Callable[[Tables, int], Message]
 """One step of a write transaction, at a time in ms."""
@@ -231,8 +233,10 @@ class Looker:
         """Asks the carrier about a message, or hands it over; what to store of that."""
         number = message.assistant or 0
         assistant = await self._database.read(lambda tx: tx.assistants.get(number))
-        if assistant is None:
-            return lambda tx, _: reports.orphaned(tx, message, untried=untried)
+        known = untried or message.carrier_id is not None
+        if assistant is None or not (known or is_of_account(message, assistant)):
+            reason = _REMOVED if assistant is None else _OTHER_ACCOUNT
+            return lambda tx, _: reports.orphaned(tx, message, reason, untried=untried)
         try:
             async with self._lines.hold(assistant, patience_s=PATIENCE_S) as carrier:
                 if untried:

@@ -192,14 +192,15 @@ def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> 
     return _change(tx, present, changes)
 
 
-def orphaned(tx: Tables, message: Message, *, untried: bool) -> Message:
-    """Ends the watch over a message whose assistant is gone."""
+def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Message:
+    """Ends the watch over a message whose assistant is gone, or its account."""
     present = _present(tx, message)
     changes: dict[str, Any] = {"look_at": None}
-    reason = "its assistant was removed"
     status = advance(present.status, Event.REFUSED if untried else Event.LOST_TRACK)
     if status is not None:
         changes |= {"status": status, "error": reason}
+    elif present.status == UNCERTAIN:
+        changes["error"] = reason
     return _change(tx, present, changes)
 
 

@@ -291,6 +291,35 @@ async def test_without_its_assistant_a_message_ends(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["promised", "at once"])
+async def test_another_account_is_not_asked_for_what_got_lost(desk: Desk, kind: str) -> None:
+    if kind == "promised":
+        await schedule(desk)
+        desk.carrier.sends = [LOST]
+        desk.carrier.finds = [LOST] * 10_000
+        await desk.looker.settle()
+        desk.carrier.finds = []
+        desk.carrier.found.clear()
+    else:
+        await lose(desk)
+    one = desk.assistant
+    await desk.database.write(
+        lambda tx: tx.assistants.change(
+            one,
+            name=one.name,
+            provider=one.provider,
+            phone_numbers=one.phone_numbers,
+            credentials={"account_sid": "another"},
+            from_file=False,
+        )
+    )
+    await desk.look()
+    message = await desk.only()
+    assert (message.status, message.look_at) == ("uncertain", None)
+    assert "account" in (message.error or "")
+    assert (desk.carrier.found, len(desk.carrier.sent)) == ([], 1)
+
+
 # --- Fair turns
 
 

@@ -53,7 +53,7 @@ def apply(tx: Tables, assistant: Assistant, message: Message, step: Any, now: in
         case "looked":
             reports.looked(tx, message, now)
         case "orphaned":
-            reports.orphaned(tx, message, untried=flag)
+            reports.orphaned(tx, message, "gone", untried=flag)
 
 
 def new(org: int, assistant: int) -> NewMessage:
