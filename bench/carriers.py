@@ -198,6 +198,9 @@ class Trial:
     async def trouble(self, kinds: tuple[str, ...], chance: random.Random) -> None:
         """Sets the faults and the weather of a round."""
         await self.control("clear_faults")
+        # Each at least once, whatever chance brings.
+        certain = [{"kind": kind, "delay_s": DEADLINE_S * 1.3} for kind in kinds]
+        await self.control("fault", faults=certain)
         for on, rate in (("send", 0.4), ("read", 0.2)):
             await self.control(
                 "chance",
@@ -252,7 +255,7 @@ class Trial:
             recipient=recipient,
             body=body,
             media=(PICTURE,) if chance.random() < 0.1 else (),
-            ttl_s=chance.choice([None, None, None, 2]),
+            ttl_s=2 if chance.random() < 0.1 else None,
             send_at=now + chance.randrange(200, 2_000) if chance.random() < 0.1 else None,
         )
 
