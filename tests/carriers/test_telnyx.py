@@ -130,6 +130,14 @@ async def test_a_search_that_is_refused_says_nothing(act: Act) -> None:
         await use("find", act)
 
 
+async def test_nothing_is_repeated_past_its_time() -> None:
+    late = message(not_after=LATER)
+    with pytest.raises(OutcomeUnknown, match="ttl"):
+        await use("find", taken(), wanted=late)
+    found, _ = await use("find", taken(), wanted=late, now=LATER - 1)
+    assert found is not None
+
+
 async def test_nothing_is_repeated_once_telnyx_may_have_forgotten() -> None:
     assert telnyx.REMEMBERED_MS < 24 * 3_600_000
     async with stub(taken()) as served:

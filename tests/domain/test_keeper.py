@@ -27,6 +27,8 @@ class Scene:
     phone: int
     now: int = NOW
     online: frozenset[int] = frozenset()
+    released: int = 0
+    """How often it said that messages were released."""
     keeper: Keeper = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -36,7 +38,11 @@ class Scene:
             policy=Policy(),
             now_ms=lambda: self.now,
             online_phones=lambda: self.online,
+            on_release=self._on_release,
         )
+
+    def _on_release(self) -> None:
+        self.released += 1
 
     async def queued(self, **changes: Any) -> int:
         new = NewMessage(org=self.org, address="+1555", body="hi", created_at=NOW, segments=1)
@@ -63,6 +69,24 @@ async def scene(database: Database) -> Scene:
         return org.id, tx.phones.connect(org.id, "phone-a", NOW).id
 
     return Scene(database, Phones(), *await database.write(build))
+
+
+async def test_what_is_released_is_told_to_others_than_phones(scene: Scene) -> None:
+    await scene.queued(held_until=NOW + 1)
+    await scene.keeper.sweep()
+    assert scene.released == 0
+    scene.now += 1
+    await scene.keeper.sweep()
+    assert scene.released == 1
+
+
+async def test_what_a_carrier_has_is_not_given_up_for_a_phone_s_silence(scene: Scene) -> None:
+    at_carrier = await scene.queued(
+        status="sending", assistant=1, wish="carrier", expires_at=NOW + 1_000
+    )
+    scene.now += 86_400_000
+    await scene.keeper.sweep()
+    assert await scene.status(at_carrier) == "sending"
 
 
 async def test_with_nothing_due_it_sleeps_but_not_for_ever(scene: Scene) -> None:

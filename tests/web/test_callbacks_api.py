@@ -298,6 +298,15 @@ async def test_without_a_public_key_the_token_must_do(web: Web) -> None:
     assert len(await line.stored()) == 1
 
 
+async def test_without_a_public_key_a_wrong_token_is_403(web: Web) -> None:
+    line = await open_line(web, "telnyx", {"api_key": "KEY0123456789"})
+    token = line.assistant.token
+    for wrong in (token[:-1], token + "x", token.swapcase(), "x"):
+        other = attrs.evolve(line, address=line.address.replace(token, wrong))
+        assert (await other.telnyx(received())).status == 403
+    assert await line.stored() == []
+
+
 # --- Both
 
 
