@@ -121,10 +121,14 @@ class Wire:
         self._client = client()
         self._now_ms = now_ms
         self._closed = False
+        self._asking: set[trio.CancelScope] = set()
 
     async def aclose(self) -> None:
         """Closes all connections; requests under way end as broken."""
         self._closed = True
+        # Those that wait for one of the connections would open new ones for themselves.
+        for scope in self._asking:
+            scope.cancel()
         await self._client.aclose()
 
     async def ask(
@@ -163,7 +167,8 @@ class Wire:
         problem = "no answer in time"
         response: httpx.Response | None = None
         body: bytes | None = None
-        with trio.CancelScope(deadline=until):
+        with trio.CancelScope(deadline=until) as scope:
+            self._asking.add(scope)
             try:
                 request = self._client.build_request(
                     method,
@@ -183,6 +188,10 @@ class Wire:
                 problem = type(error).__name__
                 if not left and isinstance(error, httpx.ConnectError) and str(error):
                     problem = f"{problem}, {error}"
+            finally:
+                self._asking.discard(scope)
+        if self._closed and scope.cancelled_caught:
+            problem = "the connections were closed"
         if response is not None:
             # With the status known, whatever broke afterwards costs only the body.
             return Answer(status=response.status_code, headers=response.headers, body=body)

@@ -277,3 +277,32 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | No
 def test_no_retry_after_breaks_anything(value: str) -> None:
     pause = retry_after_s(value, NOW)
     assert pause is None or 0 <= pause <= wire.LONGEST_PAUSE_S
+
+
+async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() -> None:
+    ends: list[type[Exception]] = []
+
+    async def one(to: Wire) -> None:
+        try:
+            await ask(to, deadline_s=60)
+        except (NotTaken, OutcomeUnknown) as error:
+            ends.append(type(error))
+
+    all_asked = trio.Event()
+
+    async def hang_once_all_asked(_: trio.SocketStream) -> None:
+        if len(served.requests) == wire.MAX_CONNECTIONS:
+            all_asked.set()
+        await trio.sleep_forever()
+
+    async with stub(hang_once_all_asked) as served:
+        to = Wire(served.url)
+        with trio.fail_after(5):
+            async with trio.open_nursery() as asking:
+                for _ in range(wire.MAX_CONNECTIONS + 3):
+                    asking.start_soon(one, to)
+                await all_asked.wait()
+                await to.aclose()
+        assert len(served.requests) == wire.MAX_CONNECTIONS
+    assert ends.count(OutcomeUnknown) == wire.MAX_CONNECTIONS
+    assert ends.count(NotTaken) == 3
