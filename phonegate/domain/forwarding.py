@@ -189,7 +189,14 @@ class Forwarding:
                 "What became of the message of this Idempotency-Key is still being found out. "
                 "Ask again later."
             )
-        return claim.reply(_as_answered(message), kept.created_at)
+        answered = _as_answered(message)
+        reply = claim.reply(answered, kept.created_at)
+        if not _is_open(answered):
+            # From now on it is the answer, whatever becomes of the message afterwards.
+            await self._database.write(
+                lambda tx: tx.replies.put(org, claim.route, claim.key, reply)
+            )
+        return reply
 
     async def apply(
         self, assistant: Assistant, report: StatusReport, message_id: int | None = None

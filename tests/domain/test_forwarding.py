@@ -223,6 +223,23 @@ async def test_an_open_answer_is_found_out_once_it_is_settled(desk: Desk) -> Non
     assert b"SM9" in answer.body
 
 
+async def test_an_answer_that_was_found_out_stays(desk: Desk) -> None:
+    desk.carrier.sends = [LOST]
+    desk.carrier.finds = [LOST] * 10_000
+    await desk.forwarding.send(desk.org, draft(), claim=claim())
+    desk.carrier.finds = [taken("SM9", progress="sent")]
+    await desk.look()
+    reply = await kept(desk)
+    assert reply is not None
+    first = await desk.forwarding.recall(desk.org, reply, claim())
+    fault = CarrierFault(code="30003", text="unreachable")
+    desk.carrier.fetches = [taken("SM9", progress="failed", fault=fault)]
+    await desk.look()
+    assert (await desk.only()).status == "failed"
+    assert await kept(desk) == first
+    assert first.status == 200
+
+
 async def test_an_open_answer_of_a_message_that_never_left_is_an_error(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
