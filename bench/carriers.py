@@ -198,8 +198,12 @@ class Trial:
     async def trouble(self, kinds: tuple[str, ...], chance: random.Random) -> None:
         """Sets the faults and the weather of a round."""
         await self.control("clear_faults")
-        # Each at least once, whatever chance brings.
-        certain = [{"kind": kind, "delay_s": DEADLINE_S * 1.3} for kind in kinds]
+        # Each at least once at each carrier, whatever chance brings.
+        certain = [
+            {"kind": kind, "carrier": carrier, "delay_s": DEADLINE_S * 1.6}
+            for kind in kinds
+            for carrier in SENDERS
+        ]
         await self.control("fault", faults=certain)
         for on, rate in (("send", 0.4), ("read", 0.2)):
             await self.control(
