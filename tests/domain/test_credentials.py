@@ -51,7 +51,7 @@ def test_secrets(secret: str) -> None:
             "sécret-secret",
             "x" * 12 + "\0",
         ),
-        *("pgk_anything-else", make_api_key().text),
+        *("pgk_anything-else", "pgk_abcd1234_" + "x" * 32),
     ],
 )
 def test_what_is_no_secret(secret: str) -> None:

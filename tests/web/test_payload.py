@@ -119,7 +119,7 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:40],
 )
 def test_what_is_no_json_object_is_refused_with_the_reason(body: bytes, detail: str) -> None:
     with pytest.raises(BadInput) as caught:
