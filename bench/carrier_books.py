@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from tests.carriers.fake_carrier.accounts import CarrierName
+from bench.carrier_orders import Order
 
 AT_CARRIER: Mapping[str, str] = {
     "accepted": "sending",
@@ -54,26 +54,6 @@ RANK = {
 
 class BrokenPromise(AssertionError):
     """The gateway lost, doubled, regressed or misreported something."""
-
-
-@attrs.frozen(kw_only=True)
-class Order:
-    """One send of a client."""
-
-    key: str
-    carrier: CarrierName
-    sender: str
-    recipient: str
-    body: str
-    media: tuple[str, ...] = ()
-    ttl_s: int | None = None
-    send_at: int | None = None
-    """When it is to leave, in ms; None for at once."""
-
-    @property
-    def what(self) -> tuple[str, str, str]:
-        """What makes it the same SMS as another for whoever receives it."""
-        return (self.sender, self.recipient, self.body)
 
 
 @attrs.define

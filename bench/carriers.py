@@ -22,7 +22,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +29,26 @@ import attrs
 import httpx
 import trio
 
-from bench.carrier_books import UNDERWAY, Books, BrokenPromise, Order, is_unaskable, stored_now
+from bench.carrier_books import UNDERWAY, Books, BrokenPromise, is_unaskable, stored_now
+from bench.carrier_orders import PEOPLE, SENDERS, Order, draw
 from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.carriers.fake_carrier.accounts import CarrierName
 from tests.carriers.fake_carrier.faults import KINDS
-from tests.carriers.fake_carrier.journeys import MAGIC, SILENT
 from tests.process import GatewayProcess
 
 ORG = "carriers"
 SECRET = "carriers-secret-key-1"
 CLIENTS = 16
-PEOPLE = tuple(f"+1555123{number:04d}" for number in range(1, 7))
-"""Few, so that a lost message has others of the same numbers beside it."""
-DOOMED = {"twilio": ("30003", "30007"), "telnyx": ("40008", "40014")}
-REFUSED = {"twilio": ("50001", "50004"), "telnyx": ("40300",)}
-"""Recipients, after MAGIC, to which the carriers fail later, or refuse at once."""
-SENDERS: dict[CarrierName, tuple[str, ...]] = {
-    "twilio": ("+15005550006", "+1234567890"),
-    "telnyx": ("+15005550010", "+13125550001"),
-}
 CREDENTIALS: dict[CarrierName, tuple[str, ...]] = {
     "twilio": ("account_sid", "auth_token"),
     "telnyx": ("api_key", "public_key"),
 }
-PICTURE = "https://example.com/a.jpg"
 DEADLINE_S = 1.5
 """What the gateway gives a carrier; the carriers' slowness is about that."""
+PATIENCE_S = 6
+"""How long a client asks what the gateway is still finding out, before it sends something else."""
+MEETING_S = 45
+"""Some request must meet each fault of a round within this time."""
 STANDSTILL_S = 30
 """Once the carriers are well, some message must settle within this time of the one before."""
 AS_SHIPPED_STANDSTILL_S = 1_200
@@ -117,6 +110,7 @@ class Trial:
                 for number, kinds in enumerate(in_turn(self.rounds)):
                     await self.trouble(kinds, chance)
                     await trio.sleep(chance.uniform(0.4, self.seconds))
+                    await self.meet(kinds)
                     await trio.to_thread.run_sync(self.gateway.kill)
                     self.books.kills += 1
                     facts = await trio.to_thread.run_sync(self.books.examine, self.database)
@@ -223,6 +217,14 @@ class Trial:
             listing_delay_s=chance.choice([0, 0.5]),
         )
 
+    async def meet(self, kinds: tuple[str, ...]) -> None:
+        """Waits until each of these faults has happened to some request."""
+        end = trio.current_time() + MEETING_S
+        while missing := set(kinds) - faults_met(await self.ledger()):
+            if trio.current_time() > end:
+                raise BrokenPromise(f"no request met {missing}: is nothing sent any more?")
+            await trio.sleep(0.2)
+
     async def client(self, number: int) -> None:
         """Sends until told to stop; what is not answered for good is asked again."""
         chance = random.Random(f"{self.seed}/{number}")
@@ -230,43 +232,20 @@ class Trial:
             for turn in itertools.count():
                 if self.stopping:
                     break
-                order = self.order(f"{number}-{turn}", chance)
+                order = draw(f"{number}-{turn}", chance)
                 self.books.orders[order.key] = order
                 answer = await self.persist(http, order)
                 if answer is None:
-                    break
+                    continue
                 self.books.answers[order.key] = answer
                 if chance.random() < 0.2:
                     self.books.replayed(order.key, await self.persist(http, order) or answer)
                 await trio.sleep(chance.uniform(0, 0.1))
 
-    def order(self, key: str, chance: random.Random) -> Order:
-        carrier: CarrierName = chance.choice(("twilio", "telnyx"))
-        recipient, dice = chance.choice(PEOPLE), chance.random()
-        now = time.time_ns() // 1_000_000
-        if dice < 0.08:
-            recipient = MAGIC + chance.choice(DOOMED[carrier])
-        elif dice < 0.12:
-            recipient = MAGIC + chance.choice(REFUSED[carrier])
-        elif dice < 0.16:
-            recipient = SILENT
-        # Twins differ in nothing but their keys.
-        body = "twin" if chance.random() < 0.15 else f"text {key}, naïve \u2018quotes\u2019"
-        return Order(
-            key=key,
-            carrier=carrier,
-            sender=chance.choice(SENDERS[carrier]),
-            recipient=recipient,
-            body=body,
-            media=(PICTURE,) if chance.random() < 0.1 else (),
-            ttl_s=2 if chance.random() < 0.1 else None,
-            send_at=now + chance.randrange(200, 2_000) if chance.random() < 0.1 else None,
-        )
-
     async def persist(self, http: httpx.AsyncClient, order: Order) -> tuple[int, Any] | None:
         """Asks until there is an answer that stays, whatever happens to the gateway meanwhile.
 
-        None when the killing is over and the gateway still has to find out.
+        None when the gateway takes long to find out, or the killing is over.
         """
         content: dict[str, Any] = {
             "from_phone_number": order.sender,
@@ -280,13 +259,14 @@ class Trial:
         if order.send_at is not None:
             content["send_at"] = order.send_at
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": order.key}
+        patient = trio.current_time() + PATIENCE_S
         while True:
             try:
                 answer = await http.post(f"{self.url}/sms/send", json=content, headers=headers)
             except httpx.TransportError:
                 await trio.sleep(0.05)
                 continue
-            if answer.status_code == 409 and self.stopping:
+            if answer.status_code == 409 and (self.stopping or trio.current_time() > patient):
                 return None
             if answer.status_code in {409, 429, 503}:
                 await trio.sleep(0.1)
@@ -366,13 +346,18 @@ class Trial:
         if left := self.books.settle(rows, ledger):
             raise BrokenPromise("after the stop:\n    " + "\n    ".join(left))
         self.books.answers_were_true(rows)
-        met = {seen["fault"] for seen in ledger["requests"]} - {None}
+        met = faults_met(ledger)
         print(f"settled: {facts}")
         print(
             f"{self.books.kills} kills, {len(met)} of {len(KINDS)} kinds of fault met, "
             f"{len(ledger['accepted'])} SMS on the air, none twice, none astray; "
             f"{len(self.books.received)} received, none lost; promises kept"
         )
+
+
+def faults_met(ledger: dict[str, Any]) -> set[str]:
+    """The kinds of fault that requests have met."""
+    return {seen["fault"] for seen in ledger["requests"]} - {None}
 
 
 def main() -> int:

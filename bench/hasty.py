@@ -8,13 +8,14 @@ from typing import Any
 
 from phonegate.carriers.directory import open_carrier
 from phonegate.cli import main
-from phonegate.domain import forwarding, looker, reports
+from phonegate.domain import forwarding, keeper, looker, reports
 
 SETTLE_S = 4.0
 """How long after a try its message may still turn up at the fake carriers."""
 
 SHORTER: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
     (forwarding, {"MARGIN_MS": 500}),
+    (keeper, {"LONGEST_SLEEP_S": 1.0}),
     (
         looker,
         {

@@ -9,9 +9,6 @@ import trio
 from bench import carriers
 from tests.carriers.fake_carrier.faults import KINDS
 
-SURELY_MET = 6
-"""Kinds of fault that a run meets however slow it is."""
-
 
 def test_failing_carriers_and_kill_9_break_no_promise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -19,11 +16,7 @@ def test_failing_carriers_and_kill_9_break_no_promise(
     trial = carriers.Trial(folder=tmp_path, seed=7, rounds=3, seconds=1.5)
     trio.run(trial.run)
     told = capsys.readouterr().out
-    found = re.search(r"3 kills, (\d+) of 11 kinds of fault met, .* promises kept", told)
-    assert found
-    # On a machine that is busy the short rounds end before some kind had its turn; the
-    # trial by hand has a round for each.
-    assert int(found[1]) >= SURELY_MET
+    assert re.search(r"3 kills, 11 of 11 kinds of fault met, .* promises kept", told)
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 12, 20, 40])
