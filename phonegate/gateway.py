@@ -192,6 +192,7 @@ class _Gateway:
             online_phones=switchboard.online_phones,
             on_release=looker.ring,
         )
+        looker.on_delay = keeper.ring
         sending = Sending(
             database,
             switchboard,

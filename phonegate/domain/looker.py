@@ -129,6 +129,8 @@ class Looker:
         self._in_hand: Counter[int] = Counter()
         self._busy: set[int] = set()
         self._bell = trio.Event()
+        self.on_delay: Callable[[], None] = lambda: None
+        """Called when queued messages were given a new time to leave at, which the keeper keeps."""
 
     def ring(self) -> None:
         """Says that a message may leave now that had to wait."""
@@ -179,6 +181,8 @@ class Looker:
             for message, untried in await self._database.write(take):
                 self._begin(message)
                 nursery.start_soon(partial(self._work, message, untried=untried))
+            if later:
+                self.on_delay()
         if max(len(due), len(ready)) >= SWEEP:
             return SHORTEST_SLEEP_S
         following = await self._database.read(lambda tx: tx.messages.next_look())

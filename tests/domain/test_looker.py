@@ -324,6 +324,8 @@ async def test_another_account_is_not_asked_for_what_got_lost(desk: Desk, kind: 
 
 
 async def test_a_carrier_that_hangs_delays_no_other(desk: Desk, nursery: trio.Nursery) -> None:
+    told: list[None] = []
+    desk.looker.on_delay = lambda: told.append(None)
     other = await desk.assist("+15550009999")
     desk.carrier.slow = trio.Event()
     for _ in range(EACH_AT_ONCE + 5):
@@ -340,6 +342,7 @@ async def test_a_carrier_that_hangs_delays_no_other(desk: Desk, nursery: trio.Nu
     waiting = [m for m in await desk.stored() if m.status == "queued"]
     assert len(waiting) == 5
     assert all(m.held_until is not None for m in waiting)
+    assert told, "the keeper must learn of the new times, or they wait for its next sweep"
 
 
 async def test_however_many_are_due_at_once_all_leave_in_turn(desk: Desk) -> None:
