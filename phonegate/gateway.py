@@ -1,8 +1,8 @@
 """The whole gateway: what it is made of, in which order it starts and how it stops.
 
-Start: store, keeper, control socket, door. Stop is the reverse, each step under a deadline:
-no new connections, every phone told to come back (1012), running requests answered, writes
-committed, the file checkpointed.
+Start: store, declared assistants, keeper and looker, control socket, door. Stop is the reverse,
+each step under a deadline: no new connections, every phone told to come back (1012), running
+requests answered, carriers hung up on, writes committed, the file checkpointed.
 """
 
 import resource
@@ -69,8 +69,7 @@ def run(
     Raises:
         StoreError: the database can't be used.
         BadInput: an assistant of the configuration can't be used.
-        OSError: an address can't be listened on.
-        TlsError: the certificate or key can't be used.
+        DoorError: an address can't be listened on, or the certificate or key can't be used.
     """
     _allow_connections(settings.http.max_connections)
     try:

@@ -459,7 +459,7 @@ class Stuck(trio.abc.Stream):
         self.sent += data
 
     async def wait_send_all_might_not_block(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("nobody asks a stream whether it would block")
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         await trio.sleep_forever()
