@@ -3,14 +3,24 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from phonegate.store import search
 from phonegate.store.pages import Pages
-from phonegate.store.records import Candidate, Message, NewInbound, NewMessage, PageQuery
+from phonegate.store.records import (
+    Aged,
+    Arrival,
+    Backlog,
+    Candidate,
+    Lane,
+    Message,
+    NewInbound,
+    NewMessage,
+    PageQuery,
+)
 from phonegate.store.rows import MAX_ID, SELECTED, media, message
 
 SETTABLE: Final = frozenset(
@@ -90,8 +100,12 @@ UNSETTLED: Final = f"""
     WHERE status = 'sending' AND phone = ? ORDER BY id
 """  # noqa: S608 - constants
 
+# A carrier's message keeps its own time of the first try; a phone's begins to wait when it could
+# leave, and not when it was accepted.
 RELEASE: Final = """
-    UPDATE messages SET held_until = NULL WHERE id IN (
+    UPDATE messages SET held_until = NULL,
+        first_tried_at = CASE WHEN assistant IS NULL THEN held_until ELSE first_tried_at END
+    WHERE id IN (
         SELECT id FROM messages INDEXED BY messages_held
         WHERE status = 'queued' AND held_until IS NOT NULL AND held_until <= ?
         ORDER BY held_until LIMIT ?
@@ -161,19 +175,51 @@ _OF_ORG = """
 
 _UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
 
+BACKLOG: Final = """
+    SELECT org, wish, phone, n, coalesce(messages.first_tried_at, messages.created_at) FROM (
+        SELECT org, wish, phone, count(*) AS n, min(id) AS oldest
+        FROM messages INDEXED BY messages_ready
+        WHERE status = 'queued' AND held_until IS NULL GROUP BY org, wish, phone LIMIT ?
+    ) JOIN messages ON messages.id = oldest
+"""
+
+HELD: Final = """
+    SELECT count(*) FROM messages INDEXED BY messages_held
+    WHERE status = 'queued' AND held_until IS NOT NULL
+"""
+
+_AGED = "SELECT id, created_at, status, look_at FROM messages WHERE id > ? ORDER BY id LIMIT ?"
+
+_WHOLE = """
+    SELECT id, org, direction, address, body, status, created_at, look_at FROM messages
+    WHERE id = ?
+"""
+
+MAX_LANES: Final = 10_000
+"""Queues that one look tells apart: every SIM of a very large gateway."""
+
+Move = tuple[str | None, str | None]
+"""A message's way from one status to another. From None: it was stored; to None: deleted; from
+one to the same: it came again, and was not stored again."""
+
 
 class Messages:
     """The rows of `messages`, their index of words and their counts by status.
 
-    Counts are gathered in `changes` while operations run and written by `settle` once for
-    all of them; the index follows behind (see `index`). Both are the writer's business.
+    Moves are gathered in `moves` while operations run and written as counts by `settle`, once
+    for all of them; the index follows behind (see `index`). Both are the writer's business.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._pages = Pages(connection)
-        self.changes: list[tuple[str, int]] = []
-        """Statuses that gained (+1) or lost (-1) a message since the last `settle`."""
+        self.moves: list[Move] = []
+        """What has moved since the last `settle`."""
+        self._settled: Counter[Move] = Counter()
+        self.flow: dict[Move, int] = {}
+        """How many messages have moved so, in committed transactions, since this was made."""
+        self.arrivals: list[Arrival] = []
+        """Messages received since the writer last told of them."""
         self.unindexed = 0
         """About how many messages the index of words lacks; never fewer than it does."""
 
@@ -233,8 +279,11 @@ class Messages:
             ),
         )
         if cursor.rowcount == 0:
+            self.moves.append(("received", "received"))
             return None
-        return self._stored(cursor, "received")
+        id_ = self._stored(cursor, "received")
+        self.arrivals.append(Arrival(new.org, new.address, id_))
+        return id_
 
     def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
         """The id of the received message that has this fingerprint."""
@@ -262,6 +311,12 @@ class Messages:
         """How many messages there are of each status, over all orgs, as of the last commit."""
         return dict(self._connection.execute("SELECT status, n FROM tallies WHERE n <> 0"))
 
+    def backlog(self) -> Backlog:
+        """What waits in the queue, over all orgs. Reads the whole queue, but nothing else."""
+        rows = self._connection.execute(BACKLOG, (MAX_LANES,))
+        (held,) = self._connection.execute(HELD).fetchone()
+        return Backlog(lanes=tuple(Lane(*row) for row in rows), held=held)
+
     # -- the way through the queue
 
     def set(self, id: int, **columns: object) -> None:  # noqa: A002
@@ -278,7 +333,7 @@ class Messages:
                 "SELECT status FROM messages WHERE id = ?", (id,)
             ).fetchone()
             if row is not None and row[0] != status:
-                self.changes += ((row[0], -1), (str(status), 1))
+                self.moves.append((row[0], str(status)))
         self._connection.execute(sql, (*columns.values(), id))
 
     def candidates(self, org: int, *, phone: int | None, wish: str, limit: int) -> list[Candidate]:
@@ -308,7 +363,7 @@ class Messages:
         rows = self._connection.execute(LEASE, (phone, sim_slot, sim, now, id, now)).fetchall()
         if not rows:
             return None
-        self.changes += (("queued", -1), ("sending", 1))
+        self.moves.append(("queued", "sending"))
         return message(rows[0])
 
     def unsettled(self, phone: int) -> list[Message]:
@@ -370,18 +425,33 @@ class Messages:
     # -- chores of the writer
 
     def settle(self) -> None:
-        """Writes the counts of what has changed. Part of every commit."""
-        if not self.changes:
+        """Writes the counts of what has moved. Part of every commit, before it."""
+        if not self.moves:
             return
+        self._settled = Counter(self.moves)
+        self.moves.clear()
         sums: Counter[str] = Counter()
-        for status, change in self.changes:
-            sums[status] += change
+        for (before, after), count in self._settled.items():
+            if before is not None:
+                sums[before] -= count
+            if after is not None:
+                sums[after] += count
         self._connection.executemany(
             "INSERT INTO tallies VALUES (?, ?)"
             " ON CONFLICT (status) DO UPDATE SET n = n + excluded.n",
             [item for item in sums.items() if item[1]],
         )
-        self.changes.clear()
+
+    def committed(self) -> None:
+        """Adds what was settled to `flow`, once it is durable."""
+        for move, count in self._settled.items():
+            self.flow[move] = self.flow.get(move, 0) + count
+        self._settled.clear()
+
+    def undone(self) -> None:
+        """Forgets what has moved in a transaction that is no more."""
+        self.moves.clear()
+        self._settled.clear()
 
     def index(self, limit: int) -> int:
         """Adds the *limit* oldest messages that the index of words lacks; how many there were.
@@ -403,17 +473,34 @@ class Messages:
     def drop(self, org: int, limit: int) -> bool:
         """Deletes up to *limit* messages of a removed org, words included; whether that was all."""
         rows = self._connection.execute(_OF_ORG, (org, limit)).fetchall()
+        self._delete(rows)
+        return len(rows) < limit
+
+    # -- by age
+
+    def aged(self, after: int, limit: int) -> list[Aged]:
+        """What decides whether a message may go, of the next *limit* ones after an id."""
+        return [Aged(*row) for row in self._connection.execute(_AGED, (after, limit))]
+
+    def erase(self, ids: Collection[int], still: Callable[[Aged], bool]) -> int:
+        """Deletes messages, words included, of which *still* says that they may go; how many."""
+        rows = [row for id_ in ids if (row := self._connection.execute(_WHOLE, (id_,)).fetchone())]
+        going = [row for row in rows if still(Aged(row[0], row[6], row[5], row[7]))]
+        self._delete(going)
+        return len(going)
+
+    def _delete(self, rows: Sequence[Any]) -> None:
+        """Deletes messages, each given as id, org, direction, address, body, status."""
         upto = self._pages.indexed()
         self._connection.executemany(
             _UNINDEX, [(row[0], search.document(*row[:5])) for row in rows if row[0] <= upto]
         )
         self._connection.executemany("DELETE FROM messages WHERE id = ?", [row[:1] for row in rows])
-        self.changes += ((row[5], -1) for row in rows)
-        return len(rows) < limit
+        self.moves += ((row[5], None) for row in rows)
 
     def _stored(self, cursor: sqlite3.Cursor, status: str) -> int:
         assert cursor.lastrowid is not None, "an INSERT of one row"  # noqa: S101
-        self.changes.append((status, 1))
+        self.moves.append((None, status))
         self.unindexed += 1
         return cursor.lastrowid
 

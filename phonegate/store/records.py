@@ -5,7 +5,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import attrs
 
@@ -220,3 +220,42 @@ class StoredReply:
     status: int
     body: bytes = attrs.field(repr=False)
     created_at: int
+
+
+class Arrival(NamedTuple):
+    """A message that was received: of which org, from which address, under which id."""
+
+    org: int
+    address: str
+    id: int
+
+
+@attrs.frozen
+class Aged:
+    """What of a message decides whether it may be deleted. Times in ms."""
+
+    id: int
+    created_at: int
+    status: str
+    look_at: int | None
+    """Set while its carrier is still to be asked for it."""
+
+
+@attrs.frozen
+class Lane:
+    """Queued messages that could leave, and wait for the same phones."""
+
+    org: int
+    wish: str
+    phone: int | None
+    count: int
+    since: int
+    """When the one that was accepted first began to wait, in ms."""
+
+
+@attrs.frozen
+class Backlog:
+    """All queued messages: those that could leave, by lane, and how many wait for their time."""
+
+    lanes: tuple[Lane, ...]
+    held: int

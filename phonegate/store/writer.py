@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import attrs
 import trio
 
 from phonegate import log
+from phonegate.histogram import Histogram
 from phonegate.store.errors import StorageUnavailable, StoreClosed
 from phonegate.store.failures import of_storage, translated
+from phonegate.store.messages import Move
+from phonegate.store.records import Arrival
 from phonegate.store.tables import Tables
 
 T = TypeVar("T")
@@ -43,7 +47,28 @@ INDEX_AT_ONCE: Final = 1000
 IDLE_SECONDS: Final = 0.1
 """With chores to do, the writer waits this long for operations before it does them."""
 
+COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""From a flush that an SSD takes to one of a card that is wearing out."""
+
+GROUP_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
+
 _log = log.get("store")
+
+
+@attrs.frozen(kw_only=True)
+class WriterStatistics:
+    """What the writer has done since it was made, and what waits for it now."""
+
+    waiting: int
+    commit_seconds: Histogram
+    """From the moment a group was taken up until it was durable or undone."""
+    group_sizes: Histogram
+    failures: int
+    """Groups that could not be made durable."""
+    failing: bool
+    """Whether the last one could not."""
+    flow: dict[Move, int]
+    """See `Messages.flow`."""
 
 
 class _Order:
@@ -62,6 +87,8 @@ class Writer:
     """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.on_arrival: Callable[[Sequence[Arrival]], None] | None = None
+        """Called on the event loop with received messages, once they are committed."""
         self._connection = connection
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
@@ -73,6 +100,9 @@ class Writer:
         self._using = threading.Lock()
         self._ended = False
         self._failing = False
+        self._commit_seconds = Histogram(COMMIT_BOUNDS_S)
+        self._group_sizes = Histogram(GROUP_BOUNDS)
+        self._failures = 0
 
     async def write(self, op: Callable[[Tables], T]) -> T:
         """See `Database.write`."""
@@ -89,6 +119,18 @@ class Writer:
                 del order  # Breaks the cycle of the error, its traceback and this frame.
         result: T = order.result
         return result
+
+    def statistics(self) -> WriterStatistics:
+        """What it has done since it was made, and what waits now."""
+        channel = self._receive.statistics()
+        return WriterStatistics(
+            waiting=channel.current_buffer_used + channel.tasks_waiting_send,
+            commit_seconds=self._commit_seconds.copy(),
+            group_sizes=self._group_sizes.copy(),
+            failures=self._failures,
+            failing=self._failing,
+            flow=self._tables.messages.flow.copy(),
+        )
 
     def stop(self) -> None:
         """Takes no more operations; `run` ends when those that wait are done."""
@@ -113,11 +155,15 @@ class Writer:
             while True:
                 batch = await self._next_batch()
                 if batch:
+                    begun = time.perf_counter()
                     ran = await self._in_thread(self._commit, batch)
+                    self._commit_seconds.note(time.perf_counter() - begun)
+                    self._group_sizes.note(ran)
                     for order in batch[:ran]:
                         order.done.set()
                     self._left.extend(batch[ran:])
                     self._note(batch[:ran])
+                    self._tell_arrivals()
                 rounds += 1
                 # Under load chores get a turn now and then, else whenever nothing waits.
                 if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
@@ -170,11 +216,19 @@ class Writer:
     def _note(self, ran: Sequence[_Order]) -> None:
         """Says once that the storage fails, and once that it is back."""
         failed = next((o.error for o in ran if isinstance(o.error, StorageUnavailable)), None)
+        self._failures += failed is not None
         if failed is not None and not self._failing:
             _log.error("storage_unavailable", reason=failed.reason)
         if failed is None and self._failing:
             _log.info("storage_recovered")
         self._failing = failed is not None
+
+    def _tell_arrivals(self) -> None:
+        arrivals = self._tables.messages.arrivals
+        if arrivals:
+            if self.on_arrival is not None:
+                self.on_arrival(tuple(arrivals))
+            arrivals.clear()
 
     def _refuse(self, orders: Sequence[_Order]) -> None:
         for order in orders:
@@ -206,6 +260,7 @@ class Writer:
                     break
             self._tables.messages.settle()
             self._connection.execute("COMMIT")
+            self._tables.messages.committed()
         except _TransactionLost as lost:
             return self._undo(batch, lost.cause)
         except (sqlite3.Error, MemoryError) as error:
@@ -213,8 +268,8 @@ class Writer:
         return ran
 
     def _attempt(self, order: _Order) -> None:
-        changes = self._tables.messages.changes
-        mark = len(changes)
+        moves, arrivals = self._tables.messages.moves, self._tables.messages.arrivals
+        marks = len(moves), len(arrivals)
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -223,7 +278,8 @@ class Writer:
             if of_storage(error) or not self._connection.in_transaction:
                 raise _TransactionLost(error) from error
             self._connection.execute("ROLLBACK TO op")
-            del changes[mark:]
+            del moves[marks[0] :]
+            del arrivals[marks[1] :]
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
@@ -239,7 +295,8 @@ class Writer:
         return len(batch)
 
     def _roll_back(self) -> None:
-        self._tables.messages.changes.clear()
+        self._tables.messages.undone()
+        self._tables.messages.arrivals.clear()
         # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
         # and comes here again.
         with contextlib.suppress(sqlite3.Error):
@@ -264,6 +321,7 @@ class Writer:
                 self._tables.clear_slice()
                 messages.settle()
                 self._connection.execute("COMMIT")
+                messages.committed()
         except (sqlite3.Error, MemoryError) as error:
             self._roll_back()
             # Chores rest until an operation has been committed again.
