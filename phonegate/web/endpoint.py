@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from phonegate.domain.principal import Principal, Scope
+from phonegate.web.fields import MAX_ID, Rule, Whole
 from phonegate.web.services import Services
 
 Place = Literal["header", "bearer", "body", "path", "query"]
@@ -112,6 +113,8 @@ class Endpoint:
     statuses: tuple[int, ...] = (200,)
     error_codes: tuple[str, ...] = ()
     """Codes of errors beyond those that every endpoint shares."""
+    id: Rule = Whole(1, MAX_ID)
+    """What the `{id}` of its paths may be."""
     idempotent: bool = False
     """Takes an Idempotency-Key."""
     examples: tuple[Example, ...] = ()

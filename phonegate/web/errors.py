@@ -134,8 +134,13 @@ def answer_for(error: BaseException) -> Answer:
     return _fault(error)
 
 
+def status_of(kind: type[Refused]) -> int:
+    """The status that a kind of refusal is answered with."""
+    return next((_STATUS[c] for c in kind.__mro__ if c in _STATUS), 400)
+
+
 def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
-    status = next((_STATUS[c] for c in type(error).__mro__ if c in _STATUS), 400)
+    status = status_of(type(error))
     headers: list[tuple[str, str]] = []
     if isinstance(error, Unauthorized):
         # RFC 9110, 15.5.2: a 401 must say how to authenticate.

@@ -310,6 +310,8 @@ class Field:
     example: Any
     private: bool
     """Its value never reaches a log."""
+    omit: bool
+    """It is left out of an answer that has its default."""
 
 
 def field(
@@ -341,6 +343,7 @@ def fields_of(cls: type) -> tuple[Field, ...]:
             description=a.metadata.get("description", ""),
             example=a.metadata.get("example"),
             private=a.metadata.get("private", False),
+            omit=a.metadata.get("omit", False),
         )
         for a in attrs.fields(cls)
     )

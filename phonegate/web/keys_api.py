@@ -10,6 +10,9 @@ from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.fields import OneOf, Several, Text, field
 from phonegate.web.presenters import KeyJson, key_json
 
+MAX_KEY_ID: Final = 20
+"""Characters of a key's id, with room for longer ones to come."""
+
 
 @attrs.frozen(kw_only=True)
 class NewKey:
@@ -129,6 +132,7 @@ ENDPOINTS: Final = (
         group="keys",
         summary="Revoke an API key",
         answer=RevokedAnswer,
+        id=Text(1, MAX_KEY_ID),
         error_codes=("not_found",),
         handler=revoke,
     ),

@@ -1,11 +1,11 @@
 """What the phone gateway's face takes and gives: its requests, queries and answers."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
 from phonegate.domain.routing import SLOT_DIGITS
-from phonegate.domain.states import STATES
+from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES
 from phonegate.web.fields import (
     MAX_ID,
     MAX_TIME_MS,
@@ -125,6 +125,9 @@ class SendItem:
 class Send:
     """One message, or a batch of them in `messages` with options for all beside it."""
 
+    ways: ClassVar[tuple[tuple[str, ...], ...]] = (("to", "body"), ("messages",))
+    """The fields of the one, and those of the other: a call fills either."""
+
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         _SECRET, default=None, example="my-secret-key-123", private=True
     )
@@ -207,7 +210,9 @@ class SendResult:
 
     id: int = field("Its ticket: see it in /messages.", example=5)
     to: str = field("The recipient.", example="+15553334444")
-    status: str = field("queued, or sending when a phone was given it.", example="sending")
+    status: Annotated[str, OneOf((QUEUED, SENDING))] = field(
+        "queued, or sending when a phone was given it.", example="sending"
+    )
     eta_s: int | None = field("Seconds it will wait for its SIM's pacing.", default=None, omit=True)
 
 
@@ -244,7 +249,9 @@ class CancelAnswer:
 
     ok: bool = field("Always true.", default=True)
     id: int = field("The message.", example=5)
-    status: str = field("cancelled; or sending while the phone is asked.", example="cancelled")
+    status: Annotated[str, OneOf((CANCELLED, SENDING))] = field(
+        "cancelled; or sending while the phone is asked.", example="cancelled"
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import attrs
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.states import QUEUED, SENDING
-from phonegate.store.records import ApiKey, Message, Sim
-from phonegate.web.fields import field
+from phonegate.domain.states import QUEUED, SENDING, STATES
+from phonegate.store.records import ApiKey, Direction, Message, Provider, Sim
+from phonegate.web.fields import OneOf, field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,10 +19,10 @@ class MessageJson:
     """A message of either direction."""
 
     id: int = field("Ascending in the gateway; the ticket that /send gave.", example=5)
-    direction: str = field("in or out", example="out")
+    direction: Direction = field("in or out", example="out")  # noqa: RUF009 - makes an attribute
     address: str = field("The other party's number or name.", example="+15553334444")
     body: str = field("The text.", example="sent from the API", private=True)
-    status: str = field(
+    status: Annotated[str, OneOf(STATES)] = field(
         "in: received; out: queued, sending, sent, delivered, failed, expired, cancelled "
         "or uncertain.",
         example="sent",
@@ -36,7 +37,7 @@ class MessageJson:
     delivered_at: str | None = field("When the recipient's phone confirmed it.")
     error: str | None = field("Why it failed, in the phone's or carrier's words.")
     segments: int | None = field("SMS that it takes.", example=1)
-    provider: str = field("phone, twilio or telnyx", example="phone")
+    provider: Provider = field("phone, twilio or telnyx", example="phone")  # noqa: RUF009 - as above
     media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
     send_at: str | None = field("Not before this time, while it waits for that.")
     expires_at: str | None = field("Given up at this time if it has not left (ttl).")

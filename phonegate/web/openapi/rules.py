@@ -1,0 +1,148 @@
+"""What a field's rule is in JSON Schema 2020-12. Pure.
+
+A rule without an entry here is refused with `TypeError`, so that none is left undescribed.
+"""
+
+from functools import singledispatch
+from typing import Any, Final
+
+from phonegate.carriers.credentials import FIELDS
+from phonegate.domain.numbers import SENDER_LIMIT
+from phonegate.web.assistants_types import MAX_CREDENTIALS, Credentials, Number
+from phonegate.web.fields import (
+    MAX_ID,
+    MAX_TIME_MS,
+    MAX_URL,
+    LocalId,
+    Moment,
+    OneOf,
+    PhoneNumber,
+    Recipient,
+    Sender,
+    Several,
+    SimWish,
+    Text,
+    WebAddress,
+    Whole,
+)
+
+Schema = dict[str, Any]
+
+INT32: Final = 2**31 - 1
+"""Beyond it a client needs a wider type, which `format` tells it."""
+
+E164: Final = r"^\+[1-9][0-9]{2,14}$"
+
+_NO_NUL: Final = r"^[^\u0000]*$"
+_NO_CONTROLS: Final = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_MOMENT: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})$"
+)
+
+
+def whole(least: int, most: int) -> Schema:
+    """A whole number within limits, both of them allowed."""
+    wide = {"format": "int64"} if most > INT32 or least < -INT32 else {}
+    return {"type": "integer", **wide, "minimum": least, "maximum": most}
+
+
+@singledispatch
+def schema_of_rule(rule: object) -> Schema:
+    """The values that a rule takes from JSON; a list's items are its type's to say.
+
+    Raises:
+        TypeError: it is no known rule.
+    """
+    raise TypeError(f"{type(rule).__name__} has no schema: give it one beside the others")
+
+
+@schema_of_rule.register
+def _(rule: Text) -> Schema:
+    schema: Schema = {"type": "string"}
+    if rule.shortest:
+        schema["minLength"] = rule.shortest
+    schema["maxLength"] = rule.longest
+    schema["pattern"] = _NO_NUL if rule.blank else r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    return schema
+
+
+@schema_of_rule.register
+def _(rule: Whole) -> Schema:
+    return whole(rule.least, rule.most)
+
+
+@schema_of_rule.register
+def _(rule: OneOf) -> Schema:
+    return {"type": "string", "enum": list(rule.words)}
+
+
+@schema_of_rule.register
+def _(rule: Several) -> Schema:
+    few = {"minItems": rule.fewest} if rule.fewest else {}
+    return {"type": "array", **few, "maxItems": rule.most}
+
+
+@schema_of_rule.register
+def _(_: Recipient) -> Schema:
+    return {"type": "string", "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8})$"}
+
+
+@schema_of_rule.register(PhoneNumber)
+@schema_of_rule.register(Number)
+def _(_: object) -> Schema:
+    return {"type": "string", "pattern": E164}
+
+
+@schema_of_rule.register
+def _(_: WebAddress) -> Schema:
+    pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#\\]+([/?#][^\s\\]*)?$"
+    return {"type": "string", "format": "uri", "maxLength": MAX_URL, "pattern": pattern}
+
+
+@schema_of_rule.register
+def _(_: Sender) -> Schema:
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": SENDER_LIMIT,
+        # Not of blanks alone.
+        "pattern": rf"^{_NO_CONTROLS}*[^\s\u0000-\u001f\u007f-\u009f]{_NO_CONTROLS}*$",
+    }
+
+
+@schema_of_rule.register
+def _(_: SimWish) -> Schema:
+    number = {"type": "string", "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{1,20})$"}
+    return {"anyOf": [number, {"type": "integer", "minimum": 0, "maximum": 99}]}
+
+
+@schema_of_rule.register
+def _(_: Moment) -> Schema:
+    text = {"type": "string", "format": "date-time", "pattern": _MOMENT}
+    return {"anyOf": [text, whole(0, MAX_TIME_MS)]}
+
+
+@schema_of_rule.register
+def _(rule: LocalId) -> Schema:
+    text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": _NO_NUL}
+    return {"anyOf": [text, whole(-MAX_ID, MAX_ID)]}
+
+
+@schema_of_rule.register
+def _(_: Credentials) -> Schema:
+    known = {
+        field.name: {
+            "type": ["string", "null"],
+            "description": f"{provider}: {field.says}.",
+            "pattern": f"^({field.form.pattern})?$",
+        }
+        for provider, fields in FIELDS.items()
+        for field in fields
+    }
+    return {
+        "type": "object",
+        "maxProperties": MAX_CREDENTIALS,
+        "properties": known,
+        "additionalProperties": False,
+    }
