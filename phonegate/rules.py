@@ -105,6 +105,25 @@ def _filled(value: str) -> str | None:
     return None if value.strip() else "a path is needed"
 
 
+MIN_TOKEN = 20
+"""Characters of the operator's token: nobody counts the guesses at it."""
+
+
+def _one_bind(value: str) -> str | None:
+    return _bind((value,)) if value else None
+
+
+def _token(value: str) -> str | None:
+    """What is wrong with a token; never the token itself."""
+    if not value:
+        return None
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "printable ASCII characters without spaces are needed"
+    if len(value) < MIN_TOKEN:
+        return f"at least {MIN_TOKEN} characters are needed, such as `openssl rand -hex 24` prints"
+    return None
+
+
 _DAY_S = 86_400
 
 
@@ -153,6 +172,16 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "carriers.twilio_url": _filled_url,
         "carriers.telnyx_url": _filled_url,
         "carriers.deadline_s": _SECONDS,
+        "operator.bind": _one_bind,
+        "operator.token": _token,
+        # A day is longer than any client repeats a request; ten years are as good as for ever.
+        "retention.messages_days": _between(0, 3_650),
+        "alarms.phone_away_s": _between(0, 30 * _DAY_S),
+        "alarms.queue_age_s": _between(0, 30 * _DAY_S),
+        "alarms.disk_low_bytes": _between(0, 1 << 50),
+        "alarms.database_bytes": _between(0, 1 << 50),
+        "alarms.log_bytes": _between(0, 1 << 50),
+        "alarms.carrier_failures": _between(0, 1_000_000),
     }
 )
 """What each setting's value must be beyond its type, by dotted key."""

@@ -12,6 +12,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from phonegate.store import migrations
 from phonegate.store.errors import DatabaseBusy, DatabaseUnusable
 
@@ -20,6 +22,19 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 
 MIN_FREE_BYTES: Final = 4 * 1024 * 1024
 """Space that must be free to start: the write-ahead log's usual size, and its index."""
+
+
+@attrs.frozen(kw_only=True)
+class Space:
+    """How large a database is, and how much room its disk has. All in bytes."""
+
+    database: int
+    log: int
+    """Of the write-ahead log beside it."""
+    free: int
+    """What the user of this process may still take of the disk."""
+    disk: int
+
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
@@ -216,3 +231,21 @@ def refused(path: Path, error: OSError) -> DatabaseUnusable:
     return DatabaseUnusable(
         path, f"it can't be written ({reason})", "Let this user write to it and its folder"
     )
+
+
+def space(path: Path) -> Space:
+    """Looks how large a database is, and how much room its disk has."""
+    disk = os.statvfs(path.parent)
+    return Space(
+        database=_size(path),
+        log=_size(path.with_name(path.name + "-wal")),
+        free=disk.f_bavail * disk.f_frsize,
+        disk=disk.f_blocks * disk.f_frsize,
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

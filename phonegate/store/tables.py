@@ -4,6 +4,7 @@ import sqlite3
 
 from phonegate.store.assistants import Assistants
 from phonegate.store.keys import ApiKeys
+from phonegate.store.marks import Marks
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
 from phonegate.store.phones import Phones
@@ -27,6 +28,7 @@ class Tables:
         self.phones = Phones(connection)
         self.messages = Messages(connection)
         self.replies = Replies(connection)
+        self.marks = Marks(connection)
 
     def clear_slice(self) -> None:
         """Deletes one slice of what removed orgs have left, if anything.
