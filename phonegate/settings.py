@@ -37,6 +37,11 @@ class HttpSettings:
     head_timeout_s: float = setting(
         10.0, "Seconds a client has to send the head of a request, the TLS handshake included."
     )
+    keepalive_timeout_s: float = setting(
+        75.0,
+        "Seconds a connection may idle between requests; longer than a proxy in front keeps its "
+        "own (nginx: 60), so that no request meets a connection that is closing.",
+    )
     request_timeout_s: float = setting(60.0, "Seconds a request may take from head to answer.")
     peer_timeout_s: float = setting(
         20.0, "Seconds a client may leave what it was sent unacknowledged before it is dropped."
@@ -61,6 +66,11 @@ class DatabaseSettings:
 
     path: str = setting("phonegate.db", "The SQLite file; made at the first start, mode 0600.")
     readers: int = setting(4, "Connections that read at the same time as the one that writes.")
+    checkpoint: Literal["gateway", "litestream"] = setting(
+        "gateway",
+        "Who copies the write-ahead log into the file. litestream: a Litestream that replicates "
+        "the file, which then must run; the gateway never does (see docs/operations.md).",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -157,6 +167,68 @@ class AssistantSettings:
 
 
 @attrs.frozen(kw_only=True)
+class OperatorSettings:
+    """Where the operator's programs ask: GET /metrics and GET /ready. Off by default."""
+
+    bind: str = setting(
+        "",
+        "An address of their own, such as 127.0.0.1:9464. "
+        "Empty: the addresses of [http], if there is a token.",
+    )
+    token: str = attrs.field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "What they must show as Authorization: Bearer, 20 characters or more. "
+            "Empty: nothing, at an address of their own; no answer at those of [http]."
+        },
+    )
+
+
+@attrs.frozen(kw_only=True)
+class RetentionSettings:
+    """How long finished messages are kept."""
+
+    messages_days: int = setting(
+        0,
+        "Days after which messages that are finished are deleted; what still waits or is "
+        "uncertain stays. 0: kept for ever.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class AlarmSettings:
+    """What is told in the log, once when it begins and once when it is over. 0: not watched."""
+
+    phone_away_s: float = setting(
+        300.0,
+        "Seconds that messages may wait for a phone that is away: a phone that changes "
+        "networks is back in a minute or two.",
+    )
+    queue_age_s: float = setting(
+        900.0,
+        "Seconds that a message may wait for its turn at a phone that is online: a few "
+        "hundred segments at the default pace.",
+    )
+    disk_low_bytes: int = setting(
+        268_435_456,
+        "Least free space of the database's disk, in bytes; below it GET /ready says no. "
+        "Room for some 300,000 messages, and time to make more.",
+    )
+    database_bytes: int = setting(
+        0, "Size of the database, in bytes, that is worth a word, such as 4_294_967_296."
+    )
+    log_bytes: int = setting(
+        268_435_456,
+        "Size of the write-ahead log, in bytes: it grows past 64 MiB only during a backup, or "
+        "when nobody checkpoints.",
+    )
+    carrier_failures: int = setting(
+        5, "Sends in a row that a carrier did not take and did not refuse, as when it is down."
+    )
+
+
+@attrs.frozen(kw_only=True)
 class LogSettings:
     """What is written to standard error."""
 
@@ -178,6 +250,9 @@ class Settings:
     pacing: PacingSettings = attrs.field(factory=PacingSettings)
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
+    operator: OperatorSettings = attrs.field(factory=OperatorSettings)
+    retention: RetentionSettings = attrs.field(factory=RetentionSettings)
+    alarms: AlarmSettings = attrs.field(factory=AlarmSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
     assistants: tuple[AssistantSettings, ...] = ()
     """No section: each is a table of its own in the file, and no variable overrides them."""
