@@ -38,7 +38,7 @@ from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.records import Assistant
-from phonegate.web.app import build_app
+from phonegate.web.app import build_app, build_desk
 from phonegate.web.services import Services
 
 GOODBYE_S = 3.0
@@ -227,6 +227,7 @@ class _Gateway:
             policy=policy,
             now_ms=now_ms,
         )
+        desk = build_desk(services, settings.http)
         return cls(
             settings=settings,
             database=database,
@@ -238,8 +239,9 @@ class _Gateway:
             door=Door(
                 settings.http,
                 settings.tls,
-                app=build_app(services, settings.http),
+                app=build_app(services, settings.http, desk=desk),
                 phone_lane=link.serve,
+                hot=desk,
             ),
             administration=Administration(accounts, assistants, database),
         )

@@ -151,6 +151,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "http.max_body_bytes": _between(1_024, 1 << 30),
         "http.max_head_bytes": _between(1_024, 1 << 20),
         "http.head_timeout_s": _SECONDS,
+        "http.keepalive_timeout_s": _SECONDS,
         "http.request_timeout_s": _SECONDS,
         "http.peer_timeout_s": _SECONDS,
         "http.max_connections": _between(1, 1_000_000),

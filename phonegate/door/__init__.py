@@ -2,6 +2,7 @@
 
 from .entrance import Door
 from .errors import AppUnusable, CannotListen, CertificateUnusable, DoorError
+from .express import HotDesk
 from .forwarded import Peer
 from .head import RequestHead
 from .lanes import PhoneLane
@@ -12,6 +13,7 @@ __all__ = [
     "CertificateUnusable",
     "Door",
     "DoorError",
+    "HotDesk",
     "Peer",
     "PhoneLane",
     "RequestHead",

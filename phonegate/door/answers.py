@@ -1,4 +1,4 @@
-"""The answers that the door gives by itself, in the gateway's one form of error. Pure."""
+"""Answers as the door writes them, and those that it gives by itself, as errors. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -25,12 +25,26 @@ def error_answer(
         headers: More fields, such as `Retry-After`.
     """
     body = error_body(detail, code)
-    fields = [
-        ("Date", date),
-        ("Content-Type", JSON_TYPE),
-        ("Content-Length", str(len(body))),
-        ("Connection", "close"),
-        *headers,
-    ]
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-    return (head + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n").encode("ascii") + body
+    fields = [("Content-Type", JSON_TYPE), ("Content-Length", str(len(body))), *headers]
+    return whole_answer(status, fields, body, date=date, stays=False)
+
+
+def whole_answer(
+    status: int, headers: Sequence[tuple[str, str]], body: bytes, *, date: str, stays: bool
+) -> bytes:
+    """A whole HTTP/1.1 answer.
+
+    Args:
+        status: The HTTP status.
+        headers: Its fields; one of them says how long the body is.
+        body: The body.
+        date: The `Date` field (RFC 9110, 6.6.1).
+        stays: Whether the connection stays open; if not, the answer says so.
+    """
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    end = "" if stays else "Connection: close\r\n"
+    head = f"{_STATUS_LINES[status]}\r\nDate: {date}\r\n{fields}{end}\r\n"
+    return head.encode("latin-1") + body
+
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}

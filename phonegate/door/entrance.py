@@ -7,6 +7,7 @@ from phonegate.settings import HttpSettings, TlsSettings
 from . import tls as encryption
 from .calls import AsgiApp
 from .errors import AppUnusable
+from .express import Express, HotDesk
 from .forwarded import networks
 from .house import House
 from .lanes import Lanes, PhoneLane
@@ -21,6 +22,7 @@ class Door:
         tls: The certificate, or empty for plain HTTP.
         app: The ASGI application of the house lane.
         phone_lane: Serves the websockets at `phone_path`.
+        hot: Answers plain requests for the hot endpoints; without it the application gets them.
         phone_path: The path of the phone link.
 
     Raises:
@@ -35,6 +37,7 @@ class Door:
         *,
         app: AsgiApp,
         phone_lane: PhoneLane,
+        hot: HotDesk | None = None,
         phone_path: str = "/websocket",
     ) -> None:
         context = encryption.context(tls)
@@ -45,6 +48,7 @@ class Door:
             tls=context,
             trusted=trusted,
             house=self._house,
+            express=None if hot is None else Express(hot, settings, trusted),
             phone_lane=phone_lane,
             phone_path=phone_path,
         )

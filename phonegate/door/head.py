@@ -30,7 +30,8 @@ _ASCII_ONLY = ("host", "connection", "upgrade", "expect", "http2-settings", "sec
 _END = b"\r\n\r\n"
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
-_AUTHORITY = re.compile(r"([A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
+AUTHORITY = re.compile(r"([A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
+"""What a Host field may hold."""
 
 
 def _bad(detail: str) -> Refused:
@@ -244,7 +245,7 @@ def _settle_host(
 ) -> tuple[tuple[str, str], ...]:
     """Checks the Host; an absolute target's authority replaces it (RFC 9112, 3.2.2)."""
     host = dict(headers).get("host", "") if authority is None else authority
-    if not _AUTHORITY.fullmatch(host):
+    if not AUTHORITY.fullmatch(host):
         raise _bad("The Host is not a host name with an optional port.")
     if authority is None:
         return headers

@@ -22,18 +22,14 @@ from .calls import AsgiApp, Calls, SocketPeer
 from .errors import AppUnusable
 from .forwarded import Network
 from .protocols import OneRequestH11, StrictH2, config
+from .streams import PIECE_BYTES
 
 _log = log.get("door")
-
-KEEP_ALIVE_S = 75.0
-"""Seconds an HTTP/2 connection may idle: longer than nginx keeps its own (60), so that the proxy
-closes first and no request meets a closing connection."""
 
 ANSWER_GRACE_S = 3.0
 """Seconds past a request's time-out in which the answer that says so may leave."""
 
 _RECEIVE_BYTES = 65_536
-_SEND_BYTES = 65_536  # has peer_timeout_s to leave: 3 KB/s at the default is the slowest client
 
 
 class House:
@@ -187,7 +183,7 @@ class _Wire:
         elif self._house.draining:
             self._reading.cancel()
         elif self._reading.deadline == float("inf"):
-            self._reading.deadline = trio.current_time() + KEEP_ALIVE_S
+            self._reading.deadline = trio.current_time() + self._house.settings.keepalive_timeout_s
 
     async def send(self, event: Event) -> None:
         """What the protocol machine wants done."""
@@ -206,8 +202,8 @@ class _Wire:
     async def _flush(self) -> None:
         sends = self._house.sends
         while self._out and not self._broken:
-            piece = bytes(self._out[:_SEND_BYTES])
-            del self._out[:_SEND_BYTES]
+            piece = bytes(self._out[:PIECE_BYTES])
+            del self._out[:PIECE_BYTES]
             limit = trio.current_time() + self._house.settings.peer_timeout_s
             # Shielded, since half a frame would break every other stream of the connection.
             with trio.CancelScope(shield=True, deadline=min(limit, self._deadline)) as scope:

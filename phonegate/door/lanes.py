@@ -1,7 +1,9 @@
 """From an accepted socket to the lane that serves it.
 
-A connection is encrypted where the door is, its first head is read, and that head alone decides:
-a websocket handshake at the phones' path goes to the phone lane, everything else to the house.
+A connection is encrypted where the door is, a head is read, and that head alone decides: a plain
+request for a hot endpoint is the express lane's, which may give the connection back with a next
+head; a websocket handshake at the phones' path goes to the phone lane, everything else to the
+house.
 """
 
 import ssl
@@ -18,7 +20,9 @@ from phonegate.settings import HttpSettings
 
 from .answers import error_answer
 from .calls import SocketPeer
+from .canonical import PlainRequest
 from .errors import Refused
+from .express import Express
 from .forwarded import Network, Peer, true_peer
 from .head import HeadReader, RequestHead, handshake, parse, wants_websocket
 from .house import House
@@ -55,6 +59,7 @@ class Lanes:
         tls: The door's side of TLS, or `None` to speak plainly.
         trusted: The proxies that may say who the client is.
         house: Serves what no other lane does.
+        express: Serves plain requests for the hot endpoints, where there are any.
         phone_lane: Serves websockets at `phone_path`.
         phone_path: The path, exactly as a client writes it.
     """
@@ -66,6 +71,7 @@ class Lanes:
         tls: ssl.SSLContext | None,
         trusted: Sequence[Network],
         house: House,
+        express: Express | None,
         phone_lane: PhoneLane,
         phone_path: str,
     ) -> None:
@@ -73,6 +79,7 @@ class Lanes:
         self._tls = tls
         self._trusted = trusted
         self._house = house
+        self._express = express
         self._phone_lane = phone_lane
         self._phone_path = phone_path
         self._waiting: set[trio.CancelScope] = set()
@@ -83,6 +90,8 @@ class Lanes:
         self._draining = True
         for scope in self._waiting:
             scope.cancel()
+        if self._express is not None:
+            self._express.drain()
 
     async def serve(self, connection: Connection, address: tuple[str, int]) -> None:
         """Serves one connection to its end, and closes it."""
@@ -93,15 +102,18 @@ class Lanes:
             scheme="http" if self._tls is None else "https",
         )
         try:
-            if await self._enter(arrival):
-                await self._attend(arrival, peer)
+            begun: bytes | None = b""
+            while begun is not None and await self._enter(arrival, begun):
+                begun = await self._attend(arrival, peer)
         except Refused as refused:
             await self._answer(arrival.stream, refused)
         with self._wait_at_most(CLOSE_S):
             await arrival.stream.aclose()
 
-    async def _enter(self, arrival: "_Arrival") -> bool:
+    async def _enter(self, arrival: "_Arrival", begun: bytes) -> bool:
         """Handshake and head within one deadline; whether there is something to serve.
+
+        `begun` is what has come of a head behind an earlier request.
 
         Raises:
             Refused: The head won't do, or took too long.
@@ -112,33 +124,40 @@ class Lanes:
         # Broken: the client is gone, or what it spoke was no TLS. Nobody is there to tell.
         gone = suppress(trio.BrokenResourceError)
         with self._wait_at_most(self._settings.head_timeout_s) as waiting, gone:
-            return await self._read(arrival)
+            return await self._read(arrival, begun)
         if waiting.cancelled_caught and arrival.reader.begun and not self._draining:
             raise Refused(408, "The head of the request took too long to come.", "request_timeout")
         if waiting.cancelled_caught:
             await trio.aclose_forcefully(arrival.stream)
         return False
 
-    async def _read(self, arrival: "_Arrival") -> bool:
-        if self._tls is not None:
+    async def _read(self, arrival: "_Arrival", data: bytes) -> bool:
+        if not data and self._tls is not None:
             secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
             await secured.do_handshake()
             arrival.stream = secured
             if secured.selected_alpn_protocol() == "h2":
                 return True
-        while data := await arrival.stream.receive_some(_RECEIVE_BYTES):
-            whole = arrival.reader.feed(bytes(data))
+        if data:
+            arrival.reader = HeadReader(self._settings.max_head_bytes)
+        while data := data or bytes(await arrival.stream.receive_some(_RECEIVE_BYTES)):
+            whole = arrival.reader.feed(data)
             if whole is not None:
-                arrival.head, arrival.rest = parse(whole[0]), whole[1]
+                head, arrival.rest = whole
+                arrival.plain = None if self._express is None else self._express.take(head)
+                arrival.head = parse(head) if arrival.plain is None else None
                 return True
+            data = b""
         return False
 
-    async def _attend(self, arrival: "_Arrival", peer: SocketPeer) -> None:
-        """Hands the connection to its lane."""
+    async def _attend(self, arrival: "_Arrival", peer: SocketPeer) -> bytes | None:
+        """Hands the connection to its lane; gives what came of another head, if it may go on."""
         stream, head, rest = arrival.stream, arrival.head, arrival.rest
+        if self._express is not None and arrival.plain is not None:
+            return await self._express.serve(stream, peer, arrival.plain, rest)
         if head is None:
             await self._house.serve_http2(stream, peer)
-            return
+            return None
         match choose(head, self._phone_path):
             case Lane.PHONE:
                 head = handshake(head)
@@ -146,6 +165,7 @@ class Lanes:
                 await self._phone_lane(Replay(stream, head.raw, rest), head, true)
             case Lane.HOUSE:
                 await self._house.serve_request(stream, peer, head.raw + rest)
+        return None
 
     async def _answer(self, stream: trio.abc.Stream, refused: Refused) -> None:
         answer = error_answer(
@@ -175,5 +195,7 @@ class _Arrival:
 
     stream: trio.abc.Stream
     reader: HeadReader
+    plain: PlainRequest | None = None
     head: RequestHead | None = None
+    """Of a request that is not plain; none of both under HTTP/2."""
     rest: bytes = b""

@@ -13,6 +13,9 @@ LINGER_BYTES = 16_777_216
 """Bytes thrown away meanwhile: room for the rest of any body that was sent in good faith. A
 client that goes on past it gets its reset."""
 
+PIECE_BYTES = 65_536
+"""Bytes that must leave within a client's deadline: at its default, 3 KB/s is the slowest one."""
+
 _RECEIVE_BYTES = 65_536
 
 
@@ -123,6 +126,19 @@ class Replay(trio.abc.Stream):
         self._head = self._rest = b""
         self._answered.set()
         await self._stream.aclose()
+
+
+async def send_in_pieces(stream: trio.abc.SendStream, data: bytes, seconds: float) -> bool:
+    """Sends all of `data`, with so many seconds for each piece; whether the client took it."""
+    for at in range(0, len(data), PIECE_BYTES):
+        with trio.move_on_after(seconds) as scope:
+            try:
+                await stream.send_all(data[at : at + PIECE_BYTES])
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
+        if scope.cancelled_caught:
+            return False
+    return True
 
 
 def _cut(data: bytes, max_bytes: int | None) -> tuple[bytes, bytes]:

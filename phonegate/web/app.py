@@ -34,8 +34,16 @@ class _App(QuartTrio):
         answer_for(exception_info[1])
 
 
-def build_app(services: Services, settings: HttpSettings) -> QuartTrio:
-    """The app that serves the whole table, and routes that are added to it later."""
+def build_desk(services: Services, settings: HttpSettings) -> Desk:
+    """The desk of the whole table, for every lane: what it bounds, it bounds for all of them."""
+    return Desk(services, build_table(), request_timeout_s=settings.request_timeout_s * DESK_SHARE)
+
+
+def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None = None) -> QuartTrio:
+    """The app that serves the whole table, and routes that are added to it later.
+
+    `desk` answers the table's endpoints; without one the app has its own.
+    """
     app = _App("phonegate", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # The desk has the deadline of a whole request.
@@ -43,7 +51,7 @@ def build_app(services: Services, settings: HttpSettings) -> QuartTrio:
     app.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
     # An error is an answer, in tests too.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    desk = Desk(services, build_table(), request_timeout_s=settings.request_timeout_s * DESK_SHARE)
+    desk = build_desk(services, settings) if desk is None else desk
 
     async def read_body() -> bytes:
         try:

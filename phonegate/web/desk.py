@@ -55,6 +55,7 @@ NEEDS_KEY: Final = (
 )
 
 ReadBody = Callable[[], Awaitable[bytes]]
+"""Reads the body of a request; what it raises is answered."""
 
 _log = log.get("web")
 
@@ -100,16 +101,34 @@ class Desk:
         """Whether a path, percent-encoded as sent, is one of the table's."""
         return self._table.covers(path)
 
-    async def reply(self, request: Request, read_body: ReadBody) -> Reply:
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request is for an endpoint that the express lane answers too."""
+        return self._table.hot(method, path)
+
+    async def answer(
+        self,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        client: str,
+        body: bytes | ReadBody,
+    ) -> Reply:
+        """Answers a request of the express lane, as `reply` does."""
+        request = Request(method=method, path=path, query=query, headers=headers, client=client)
+        return await self.reply(request, body)
+
+    async def reply(self, request: Request, body: bytes | ReadBody) -> Reply:
         """Answers a request; never raises but for cancellation.
 
-        `read_body` is awaited only when the endpoint takes a body; it may raise `TooLarge`.
+        `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
         started = perf_counter()
         trace, status = _Trace(), CLIENT_GONE
         try:
             try:
-                answer = await self._answer(request, read_body, trace)
+                answer = await self._answer(request, body, trace)
                 reply = self.render(answer, head=request.method == "HEAD")
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 reply = self.render(answer_for(error), head=request.method == "HEAD")
@@ -155,7 +174,7 @@ class Desk:
             fields["org"] = org
         _log.info("request", **fields)
 
-    async def _answer(self, request: Request, read_body: ReadBody, trace: _Trace) -> Answer:
+    async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
         if endpoint is None:
@@ -164,12 +183,12 @@ class Desk:
         query = _read_query(request.query)
         body: dict[str, Any] = {}
         if endpoint.body is not None:
-            request = attrs.evolve(request, body=await _body(read_body, deadline))
+            request = attrs.evolve(request, body=await _body(sent, deadline))
             kind = request.headers.get("content-type")
             check_media(kind, request.headers.get("content-encoding"), request.body)
             body = read_object(request.body)
         elif endpoint.raw_limit is not None:
-            request = attrs.evolve(request, body=await _body(read_body, deadline))
+            request = attrs.evolve(request, body=await _body(sent, deadline))
             if len(request.body) > endpoint.raw_limit:
                 raise TooLarge(endpoint.raw_limit)
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
@@ -268,9 +287,11 @@ def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str
     return org
 
 
-async def _body(read_body: ReadBody, deadline: float) -> bytes:
+async def _body(sent: bytes | ReadBody, deadline: float) -> bytes:
+    if isinstance(sent, bytes):
+        return sent
     with trio.move_on_at(deadline):
-        return await read_body()
+        return await sent()
     raise BodyTimeout("The body did not arrive in time.")
 
 

@@ -10,13 +10,16 @@ from typing import Any, Literal
 import attrs
 
 from phonegate.domain.principal import Principal, Scope
-from phonegate.web.fields import MAX_ID, Rule, Whole
+from phonegate.web.fields import MAX_ID, Rule, Text, Whole
 from phonegate.web.services import Services
 
 Place = Literal["header", "bearer", "body", "path", "query"]
 
 SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
 """Where a secret may stand, in the order of looking: the first one found counts."""
+
+NUMBERED: Rule = Whole(1, MAX_ID)
+"""The ids of everything but keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,13 +113,17 @@ class Endpoint:
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
     query: type | None = None
     answer: type
+    media: str | None = None
+    """The Content-Type of answers that are no JSON, where some are not."""
     statuses: tuple[int, ...] = (200,)
     error_codes: tuple[str, ...] = ()
     """Codes of errors beyond those that every endpoint shares."""
-    id: Rule = Whole(1, MAX_ID)
+    id: Rule = NUMBERED
     """What the `{id}` of its paths may be."""
     idempotent: bool = False
     """Takes an Idempotency-Key."""
+    hot: bool = False
+    """Called so often that the door's express lane answers it too, from the same handler."""
     examples: tuple[Example, ...] = ()
     size: Callable[[Call], int] = lambda _: 1
     """How many messages a call is about: what it takes of its org's share (see `shares`)."""
@@ -142,6 +149,7 @@ class PathParameter:
     name: str
     description: str
     example: str
+    rule: Rule
 
 
 PATH_PARAMETERS: Sequence[PathParameter] = (
@@ -149,16 +157,24 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         name="org",
         description="The OrgId: 3 to 50 of A-Z, a-z, 0-9, - and _.",
         example="myorg",
+        rule=Text(1, 50),
     ),
     PathParameter(
         name="secret",
         description="The SecretKey, percent-encoded. X-Secret-Key keeps it out of logs.",
         example="my-secret-key-123",
+        rule=Text(1, 100),
     ),
-    PathParameter(name="id", description="The id of the message, key or assistant.", example="5"),
+    PathParameter(
+        name="id",
+        description="The id of the message, key or assistant.",
+        example="5",
+        rule=NUMBERED,
+    ),
     PathParameter(
         name="token",
         description="The assistant's own part of its callback address.",
         example="q3k1dTlVbLxXv0b5c2Yw7w",
+        rule=Text(1, 100),
     ),
 )

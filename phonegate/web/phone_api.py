@@ -226,6 +226,7 @@ ENDPOINTS: Final = (
         answer=WebhookAnswer,
         examples=phone_examples.WEBHOOK,
         size=lambda call: len(call.body.messages),
+        hot=True,
         handler=receive,
     ),
     Endpoint(
@@ -241,6 +242,7 @@ ENDPOINTS: Final = (
         answer=MessagesAnswer,
         examples=phone_examples.MESSAGES,
         size=lambda call: call.query.limit // 2,  # reading one costs half of sending one
+        hot=True,
         handler=messages,
     ),
     Endpoint(
@@ -285,6 +287,7 @@ ENDPOINTS: Final = (
         idempotent=True,
         examples=phone_examples.SEND,
         size=lambda call: len(call.body.messages or ()),
+        hot=True,
         handler=send,
     ),
     Endpoint(
@@ -296,6 +299,7 @@ ENDPOINTS: Final = (
         summary="List SIMs",
         answer=SimsAnswer,
         examples=phone_examples.SIMS,
+        hot=True,
         handler=sims,
     ),
 )

@@ -130,6 +130,7 @@ ENDPOINTS: Final = (
                 '"message":"SMS sent successfully via telnyx","provider":"telnyx"}',
             ),
         ),
+        hot=True,
         handler=send,
     ),
 )

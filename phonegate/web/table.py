@@ -24,6 +24,8 @@ class Match:
     template: str
     path: Mapping[str, str] = attrs.field(repr=False)
     allowed: tuple[str, ...]
+    redacted: str
+    """The path for the log, as `Table.redacted` gives it."""
 
 
 @attrs.frozen
@@ -32,12 +34,48 @@ class _Address:
 
     template: str
     parts: tuple[str, ...]
-    endpoints: dict[str, Endpoint]
+    endpoints: dict[str, Endpoint] = attrs.field(factory=dict)
+    fixed: tuple[tuple[int, str], ...] = attrs.field(init=False)
+    """The parts that are the same in every path, but for the first."""
+    variable: tuple[tuple[int, str], ...] = attrs.field(init=False)
+    """The parameters, with their braces."""
+
+    def __attrs_post_init__(self) -> None:
+        parts = list(enumerate(self.parts))
+        variable = tuple((at, part) for at, part in parts if part.startswith("{"))
+        fixed = tuple((at, part) for at, part in parts[1:] if not part.startswith("{"))
+        # attrs' own way to set a field of a frozen object while it is made.
+        object.__setattr__(self, "fixed", fixed)
+        object.__setattr__(self, "variable", variable)
 
     @property
     def allowed(self) -> tuple[str, ...]:
         extra = ["HEAD"] if "GET" in self.endpoints else []
         return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
+
+    def values(self, parts: Sequence[str]) -> dict[str, str]:
+        """The parameters of a path, decoded."""
+        values = {}
+        for at, name in self.variable:
+            part = parts[at]
+            try:
+                if "%" in part:
+                    part = unquote_to_bytes(part).decode("utf-8")
+            except UnicodeDecodeError:
+                problem = FieldProblem(name[1:-1], "is not UTF-8")
+                raise BadInput(
+                    f"{problem.field} in the path {problem.problem}.", [problem]
+                ) from None
+            values[name[1:-1]] = part
+        return values
+
+    def redacted(self, parts: Sequence[str]) -> str:
+        """A path of this template for the log."""
+        told = list(parts)
+        for at, name in self.variable:
+            if not _harmless(name, told[at]):
+                told[at] = "***"
+        return "/" + "/".join(told)
 
 
 class Table:
@@ -50,7 +88,8 @@ class Table:
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         """Refuses two endpoints that one request could mean (ValueError)."""
         self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
-        self._by_length: dict[int, list[_Address]] = {}
+        self._addresses: dict[tuple[int, str], list[_Address]] = {}
+        """By number of parts and the first of them."""
         names: set[str] = set()
         for endpoint in self.endpoints:
             if endpoint.name in names:
@@ -62,6 +101,14 @@ class Table:
     def covers(self, path: str) -> bool:
         """Whether any endpoint answers at a path, for whatever method."""
         return self._find(_split(path)) is not None
+
+    def hot(self, method: str, path: str) -> bool:
+        """Whether a request is for an endpoint of the express lane."""
+        address = self._find(_split(path))
+        if address is None:
+            return False
+        endpoint = address.endpoints.get(method)
+        return endpoint is not None and endpoint.hot
 
     def match(self, method: str, path: str) -> Match:
         """The endpoint for a method and a path, percent-encoded as sent.
@@ -75,7 +122,7 @@ class Table:
         address = self._find(parts)
         if address is None:
             raise NotFound(NO_SUCH_ADDRESS)
-        values = _values(address.parts, parts)
+        values = address.values(parts)
         if method == "OPTIONS":
             endpoint = None
         else:
@@ -83,7 +130,11 @@ class Table:
             if endpoint is None:
                 raise MethodNotAllowed(address.allowed)
         return Match(
-            endpoint=endpoint, template=address.template, path=values, allowed=address.allowed
+            endpoint=endpoint,
+            template=address.template,
+            path=values,
+            allowed=address.allowed,
+            redacted=address.redacted(parts),
         )
 
     def redacted(self, path: str) -> str:
@@ -91,16 +142,13 @@ class Table:
         parts = _split(path)
         address = self._find(parts)
         if address is not None:
-            return "/" + "/".join(
-                part if template == part or _harmless(template, part) else "***"
-                for template, part in zip(address.parts, parts, strict=True)
-            )
-        known = {a.parts[0] for group in self._by_length.values() for a in group}
+            return address.redacted(parts)
+        known = {first for _, first in self._addresses}
         return f"/{parts[0]}/***" if parts[0] in known else "/***"
 
     def _add(self, endpoint: Endpoint, template: str) -> None:
         parts = tuple(template.removeprefix("/").split("/"))
-        group = self._by_length.setdefault(len(parts), [])
+        group = self._addresses.setdefault((len(parts), parts[0]), [])
         for other in group:
             if other.template == template:
                 if endpoint.method in other.endpoints:
@@ -109,13 +157,14 @@ class Table:
                 return
             if all(a == b or "{" in a + b for a, b in zip(parts, other.parts, strict=True)):
                 raise ValueError(f"{template} and {other.template} can be the same path")
-        group.append(_Address(template, parts, {endpoint.method: endpoint}))
+        address = _Address(template, parts)
+        address.endpoints[endpoint.method] = endpoint
+        group.append(address)
 
     def _find(self, parts: Sequence[str]) -> _Address | None:
-        for address in self._by_length.get(len(parts), ()):
-            if all(
-                part != "" if template.startswith("{") else part == template
-                for template, part in zip(address.parts, parts, strict=True)
+        for address in self._addresses.get((len(parts), parts[0]), ()):
+            if all(parts[at] == part for at, part in address.fixed) and all(
+                parts[at] for at, _ in address.variable
             ):
                 return address
         return None
@@ -132,19 +181,6 @@ def _split(path: str) -> tuple[str, ...]:
     if len(parts) > 1 and parts[-1] == "":
         parts.pop()
     return tuple(parts)
-
-
-def _values(template: Sequence[str], parts: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for name, part in zip(template, parts, strict=True):
-        if not name.startswith("{"):
-            continue
-        try:
-            values[name[1:-1]] = unquote_to_bytes(part).decode("utf-8")
-        except UnicodeDecodeError:
-            problem = FieldProblem(name[1:-1], "is not UTF-8")
-            raise BadInput(f"{problem.field} in the path {problem.problem}.", [problem]) from None
-    return values
 
 
 def _harmless(template: str, part: str) -> bool:

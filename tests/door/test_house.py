@@ -419,9 +419,9 @@ class TestHttp2:
             await site.done.wait()
 
     async def test_an_idle_connection_ends(
-        self, site: Site, monkeypatch: pytest.MonkeyPatch
+        self, open_door: OpenDoor, tls: TlsSettings, trust: Any
     ) -> None:
-        monkeypatch.setattr(house_module, "KEEP_ALIVE_S", 0.1)
+        site = await open_door(tls=tls, trust=trust, keepalive_timeout_s=0.1)
         client = await Http2.connect(site)
         async with client.stream:
             number = await client.ask(b"/hold")

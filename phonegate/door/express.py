@@ -1,0 +1,213 @@
+"""The express lane: plain requests for the hot endpoints, answered one after the other.
+
+A connection stays here for as long as plain requests come; whatever else comes is given back,
+untouched, to be served by another lane. A client that hangs up is noticed when its answer is
+written: a request that was read whole runs to its end, as one whose answer got lost on the way.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+from wsgiref.handlers import format_date_time
+
+import trio
+
+from phonegate.settings import HttpSettings
+
+from .answers import whole_answer
+from .calls import SocketPeer
+from .canonical import PlainRequest, read
+from .forwarded import Network, true_peer
+from .streams import send_in_pieces
+
+ReadRest = Callable[[], Awaitable[bytes]]
+
+_END = b"\r\n\r\n"
+_RECEIVE_BYTES = 65_536
+
+
+class Reply(Protocol):
+    """An answer of the hot endpoints."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """Its fields, `Content-Length` among them."""
+
+    @property
+    def body(self) -> bytes:
+        """Its body."""
+
+
+class HotDesk(Protocol):
+    """Who answers the hot endpoints; the house lane's application asks the same one."""
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request (its path as sent, undecoded) is for a hot endpoint."""
+
+    async def answer(
+        self,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        client: str,
+        body: bytes | ReadRest,
+    ) -> Reply:
+        """Answers it; raises for nothing but cancellation.
+
+        `body` is the whole body, or what reads it.
+        """
+
+
+class Express:
+    """Serves plain requests.
+
+    Args:
+        desk: Answers them.
+        settings: Limits and deadlines.
+        trusted: The proxies that may say who the client is.
+    """
+
+    def __init__(self, desk: HotDesk, settings: HttpSettings, trusted: Sequence[Network]) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._trusted = trusted
+        self._idle: set[trio.CancelScope] = set()
+        self._draining = False
+        self._second = -1
+        self._date = ""
+
+    def drain(self) -> None:
+        """Closes the connections that have no request; the others with their next answer."""
+        self._draining = True
+        for scope in self._idle:
+            scope.cancel()
+
+    def take(self, head: bytes) -> PlainRequest | None:
+        """Reads a whole head; `None` if the request is another lane's."""
+        request = read(head)
+        if (
+            request is None
+            or request.length > self._settings.max_body_bytes
+            or not self._desk.takes(request.method, request.path)
+        ):
+            return None
+        return request
+
+    async def serve(
+        self, stream: trio.abc.Stream, peer: SocketPeer, request: PlainRequest, data: bytes
+    ) -> bytes | None:
+        """Serves a request and the plain ones that follow it.
+
+        Args:
+            stream: The connection.
+            peer: Its other end.
+            request: The first request, as `take` gave it.
+            data: What was read after its head.
+
+        Returns:
+            What came that is the beginning of another lane's request; `None` if the connection
+            is to be closed.
+        """
+        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
+        while True:
+            body: bytes | _Body
+            if len(data) >= request.length:
+                body, data = data[: request.length], data[request.length :]
+                reply = await self._answer(request, client, body)
+                stays = request.stays and not self._draining
+            else:
+                body = _Body(stream, data, request.length)
+                with body.gone:
+                    reply = await self._answer(request, client, body.read)
+                if body.gone.cancelled_caught:
+                    return None
+                data = body.after
+                # A body that was not read to its end: where the next request begins is still
+                # to come, and not worth waiting for.
+                stays = body.whole and request.stays and not self._draining
+            answer = whole_answer(
+                reply.status, reply.headers, reply.body, date=self._now(), stays=stays
+            )
+            sent = await send_in_pieces(stream, answer, self._settings.peer_timeout_s)
+            if not sent or not stays:
+                return None
+            if not data:
+                data = await self._wait(stream)
+                if not data:
+                    return None
+            following, end = None, data.find(_END) + len(_END)
+            if len(_END) <= end <= self._settings.max_head_bytes:
+                following = self.take(data[:end])
+            if following is None:
+                return data
+            request, data = following, data[end:]
+
+    async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
+        if self._trusted and "x-forwarded-for" in request.headers:
+            headers = tuple(request.headers.items())
+            client = true_peer(client, "http", headers, self._trusted).address
+        return await self._desk.answer(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            client=client,
+            body=body,
+        )
+
+    async def _wait(self, stream: trio.abc.Stream) -> bytes:
+        """What the client sends next; nothing if it leaves, idles too long, or the door drains."""
+        with trio.move_on_after(self._settings.keepalive_timeout_s) as scope:
+            self._idle.add(scope)
+            try:
+                return bytes(await stream.receive_some(_RECEIVE_BYTES))
+            except trio.BrokenResourceError:
+                return b""
+            finally:
+                self._idle.discard(scope)
+        return b""
+
+    def _now(self) -> str:
+        """The `Date` field of answers."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, format_date_time(second)
+        return self._date
+
+
+class _Body:
+    """The body of a request, while it comes."""
+
+    def __init__(self, stream: trio.abc.Stream, begun: bytes, length: int) -> None:
+        self.gone = trio.CancelScope()
+        """Ends whoever waits for a body whose client has left."""
+        self._stream = stream
+        self._data = bytearray(begun)
+        self._length = length
+
+    @property
+    def whole(self) -> bool:
+        return len(self._data) >= self._length
+
+    @property
+    def after(self) -> bytes:
+        """What came behind it."""
+        return bytes(self._data[self._length :])
+
+    async def read(self) -> bytes:
+        while not self.whole:
+            try:
+                piece = await self._stream.receive_some(_RECEIVE_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                piece = b""
+            if not piece:
+                self.gone.cancel()
+                await trio.lowlevel.checkpoint()
+            self._data += piece
+        return bytes(self._data[: self._length])
