@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Entry] = {
     "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
     "backup": Entry("backup", "command", "Copy the database, while serving or not."),
     "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
+    "openapi": Entry("openapi", "command", "Print the OpenAPI document."),
     "version": Entry("version", "command", "Tell the versions of phonegate, Python and SQLite."),
 }
 

@@ -18,6 +18,7 @@ from phonegate.settings import HttpSettings
 from phonegate.web.desk import BASE_HEADERS, Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
+from phonegate.web.openapi.routes import add_routes as add_openapi
 from phonegate.web.services import Services
 from phonegate.web.table import build_table
 
@@ -86,6 +87,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
     app.before_request(from_table)
     app.after_request(finish)
     app.register_error_handler(Exception, from_error)
+    add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
     return app
 
 

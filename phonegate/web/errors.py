@@ -71,6 +71,18 @@ class Busy(Refused):
     code = "unavailable"
 
 
+class UpgradeRequired(Refused):
+    """This address speaks another protocol than HTTP: that of websockets."""
+
+    code = "upgrade_required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Phones connect here by websocket (wss://). Send a websocket handshake, as "
+            "/openapi.json describes."
+        )
+
+
 class FieldsRefused(Refused):
     """Another refusal, of known fields: `cause` decides how it is answered."""
 
@@ -91,6 +103,7 @@ _STATUS: Final[dict[type[Refused], int]] = {
     TooLarge: 413,
     UnsupportedMedia: 415,
     KeyReused: 422,
+    UpgradeRequired: 426,
     Throttled: 429,
     Busy: 503,
 }
@@ -147,6 +160,9 @@ def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
         headers.append(("WWW-Authenticate", "Bearer"))
     if isinstance(error, MethodNotAllowed):
         headers.append(("Allow", ", ".join(error.allowed)))
+    if isinstance(error, UpgradeRequired):
+        # RFC 9110, 15.5.22: a 426 must name the protocol.
+        headers.append(("Upgrade", "websocket"))
     if isinstance(error, Throttled):
         headers.append(("Retry-After", str(max(1, error.retry_after_s))))
     if isinstance(error, Busy):

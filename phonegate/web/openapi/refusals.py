@@ -1,0 +1,112 @@
+"""The errors that an endpoint can answer, by status, as the documents tell them. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from phonegate.domain.errors import Refused
+from phonegate.web import fields
+from phonegate.web.endpoint import Endpoint
+from phonegate.web.errors import status_of
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "bad_input": "the request is wrong in itself; `errors` names every wrong field",
+    "bad_request": "it is no well-formed HTTP request",
+    "unauthorized": "no credential, or a wrong one",
+    "forbidden": "the credential does not reach this far",
+    "not_found": "there is no such thing in this org",
+    "unknown_sim": "the wished SIM is none of the org's; `detail` lists those that are",
+    "request_timeout": "the request did not arrive in time",
+    "conflict": "it can't be done in the state that the thing is in",
+    "too_large": "the body is larger than the gateway takes",
+    "unsupported_media_type": "the body is not JSON in UTF-8",
+    "idempotency_key_reused": "this Idempotency-Key came before with another request",
+    "upgrade_required": "this address speaks the websocket protocol alone",
+    "too_many_requests": "too many requests, or wrong secrets; come again after Retry-After",
+    "head_too_large": "the request line and headers together are too long",
+    "internal_error": "the gateway failed; `detail` names the event in its log",
+    "provider_failed": "the provider did not take it: it did not leave",
+    "outcome_unknown": "the provider may have taken it; it is looked up there, never sent twice",
+    "unavailable": "the gateway did not finish in time; ask again after Retry-After",
+    "storage_unavailable": "the storage can't take it now and nothing was kept; see Retry-After",
+}
+"""What each code says, for who meets it."""
+
+ALWAYS: Final[Mapping[int, tuple[str, ...]]] = {
+    400: ("bad_request",),
+    408: ("request_timeout",),
+    431: ("head_too_large",),
+    500: ("internal_error",),
+    503: ("unavailable", "storage_unavailable"),
+}
+"""What any request may meet, whatever it asks for."""
+
+CARRIED: Final = ("provider_failed", "outcome_unknown")
+"""Codes of a carrier's refusal, which has an answer type of its own, `SmsFailed`."""
+
+
+@attrs.frozen(kw_only=True)
+class FieldError:
+    """A wrong field of a request."""
+
+    field: str = fields.field("Where it is.", example="messages[2].to")
+    problem: str = fields.field("What is wrong with it.", example="is required")
+
+
+@attrs.frozen(kw_only=True)
+class Error:
+    """Why a request was refused, or failed: every error of every route has this form."""
+
+    ok: bool = fields.field("Always false.", default=False)
+    detail: str = fields.field(
+        "What happened and what to do, for people.", example="to is required."
+    )
+    code: str = fields.field("What happened, for programs.", example="bad_input")
+    errors: tuple[FieldError, ...] | None = fields.field(
+        "The wrong fields, where some are.", default=None, omit=True
+    )
+
+
+def refusals_of(endpoint: Endpoint) -> dict[int, tuple[str, ...]]:
+    """The codes of an endpoint's errors by status, in ascending order."""
+    found = {status: list(codes) for status, codes in ALWAYS.items()}
+    for status, code in _own(endpoint):
+        codes = found.setdefault(status, [])
+        if code not in codes:
+            codes.append(code)
+    return {status: tuple(found[status]) for status in sorted(found)}
+
+
+def told(codes: tuple[str, ...]) -> str:
+    """Codes with what each says, as Markdown."""
+    return "; ".join(
+        f"`{code}`: {MEANINGS[code]}" if code in MEANINGS else f"`{code}`" for code in codes
+    )
+
+
+def _own(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
+    parameters = any("{" in path for path in endpoint.paths)
+    if endpoint.scope or parameters or endpoint.query or endpoint.body:
+        yield 400, "bad_input"
+    if endpoint.scope is not None:
+        yield from ((401, "unauthorized"), (403, "forbidden"), (429, "too_many_requests"))
+    if endpoint.body is not None:
+        yield 415, "unsupported_media_type"
+    if endpoint.body is not None or endpoint.raw_limit is not None:
+        yield 413, "too_large"
+    statuses = _statuses()
+    yield from ((statuses[code], code) for code in endpoint.error_codes)
+
+
+def _statuses() -> dict[str, int]:
+    """The status of every code that there is."""
+    known = {code: status for status, codes in ALWAYS.items() for code in codes}
+    known |= dict.fromkeys(CARRIED, 500)
+    return known | {kind.code: status_of(kind) for kind in _kinds(Refused)}
+
+
+def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from _kinds(inner)
