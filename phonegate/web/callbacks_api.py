@@ -25,6 +25,7 @@ MAX_CALL_BYTES: Final = 262_144
 
 TWIML: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 """Tells Twilio to answer nothing to whoever wrote."""
+TWIML_MEDIA: Final = "text/xml"
 
 REFUSED: Final = "This address takes no calls like this one."
 """The same for a wrong token as for a wrong signature."""
@@ -50,7 +51,7 @@ async def from_twilio(call: Call) -> Answer:
     report = _read_twilio(call, assistant)
     await _store(call, assistant, report)
     if isinstance(report, InboundReport):
-        return Answer(content=TWIML, media="text/xml")
+        return Answer(content=TWIML, media=TWIML_MEDIA)
     return Answer(content=Taken())
 
 
@@ -164,6 +165,7 @@ ENDPOINTS: Final = (
         "service. Each call must bear Twilio's X-Twilio-Signature.",
         raw_limit=MAX_CALL_BYTES,
         answer=Taken,
+        media=TWIML_MEDIA,
         error_codes=("forbidden",),
         handler=from_twilio,
     ),
