@@ -14,6 +14,7 @@ import trio
 from phonegate import log
 from phonegate.domain.carrier import Account, Carrier
 from phonegate.domain.errors import Refused, Throttled
+from phonegate.domain.experience import Experience
 from phonegate.store.records import Assistant
 
 AT_ONCE: Final = 16
@@ -57,6 +58,7 @@ class Lines:
         self._open_account = open_account
         self._lines: dict[int, _Line] = {}
         self._forgotten: list[_Line] = []
+        self.experience = Experience()
         self.closing = trio.Event()
         """Set once nothing can be sent any more."""
 
@@ -83,6 +85,7 @@ class Lines:
 
     def forget(self, assistant: int) -> None:
         """Says that an assistant was changed or removed: its account is opened anew."""
+        self.experience.forget(assistant)
         line = self._lines.pop(assistant, None)
         if line is not None:
             line.retired = True

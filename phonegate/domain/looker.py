@@ -264,6 +264,7 @@ class Looker:
             now_ms=self._terms.now_ms,
             closing=self._lines.closing,
         )
+        self._lines.experience.note(message.assistant or 0, message.provider, outcome)
         if isinstance(outcome, Untaken):
             self._rest(message, outcome.retry_after_s)
         else:

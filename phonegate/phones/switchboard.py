@@ -160,6 +160,14 @@ class Switchboard:
         """The rows of all phones that are connected."""
         return self._by_phone.keys()
 
+    def serves(self, org: int, phone: int | None, wish: str) -> bool:
+        """Whether a phone is connected that sends messages stored with this `phone` and `wish`."""
+        return any(station.serves(phone, wish) for station in self._by_org.get(org, ()))
+
+    def online_by_org(self) -> dict[int, int]:
+        """How many phones of each org are connected."""
+        return {org: len(stations) for org, stations in self._by_org.items()}
+
     def drop_org(self, org: int) -> None:
         """Sends an org's phones away: its secret has changed, or the org is gone."""
         for station in list(self._by_org.get(org, ())):

@@ -1,0 +1,102 @@
+"""Deleting finished messages by age, so gently that nobody notices.
+
+A pass goes through the messages from the oldest on, a slice at a time: read beside everybody
+else, then deleted in steps that each cost the writer a few milliseconds, with pauses between
+them. What is skipped (waiting, uncertain, or still watched at its carrier) stays until a later
+pass finds it finished.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from phonegate import log
+from phonegate.domain.states import CANCELLED, DELIVERED, EXPIRED, FAILED, RECEIVED, SENT
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable, StoreClosed
+from phonegate.store.records import Aged
+
+ERASABLE: Final = frozenset({RECEIVED, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED})
+"""States in which nothing is expected any more. A sent message whose delivery nobody reported
+within days will not be reported."""
+
+DAY_MS: Final = 86_400_000
+
+LOOKED_AT_ONCE: Final = 1_000
+"""Messages that one read looks at: a millisecond or two."""
+
+ERASED_AT_ONCE: Final = 50
+"""Messages that one write deletes, words included: some 3 ms, which is what others may have to
+wait; a send of 50 messages costs them as much."""
+
+PAUSE_S: Final = 0.05
+"""Between two writes: the writer is others' for nine parts in ten."""
+
+PASS_S: Final = 3_600.0
+"""Between two passes: an hour more or less is nothing among days."""
+
+FIRST_S: Final = 60.0
+"""Before the first one: after a start phones come back and want their messages."""
+
+_log = log.get("retention")
+
+
+def may_go(message: Aged, cutoff: int) -> bool:
+    """Whether a message is finished and older than `cutoff` (ms)."""
+    return (
+        message.created_at < cutoff and message.status in ERASABLE and message.look_at is None
+    )
+
+
+class Retention:
+    """Runs beside everything else and deletes what is old and finished."""
+
+    def __init__(self, database: Database, *, days: int, now_ms: Callable[[], int]) -> None:
+        """Messages are kept for `days`, counted from when they were stored."""
+        self._database = database
+        self._kept_ms = days * DAY_MS
+        self._now_ms = now_ms
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Works until cancelled, or until the store is closed."""
+        task_status.started()
+        await trio.sleep(FIRST_S)
+        while True:
+            try:
+                erased = await self.sweep()
+            except StorageUnavailable as error:
+                _log.warning("retention_failed", reason=error.reason)
+            except StoreClosed:
+                return
+            else:
+                if erased:
+                    _log.info("messages_erased", count=erased)
+            await trio.sleep(PASS_S)
+
+    async def sweep(self) -> int:
+        """One pass over everything that is old; how many messages were deleted.
+
+        Raises:
+            StorageUnavailable: the disk refused; what was deleted before stays so.
+            StoreClosed: the gateway goes down.
+        """
+        cutoff = self._now_ms() - self._kept_ms
+        after = erased = 0
+        while True:
+            place = after
+            found = await self._database.read(lambda tx: tx.messages.aged(place, LOOKED_AT_ONCE))
+            # Ids ascend with time: a slice without anything old is the end of the old ones.
+            if not any(message.created_at < cutoff for message in found):
+                return erased
+            going = [message.id for message in found if may_go(message, cutoff)]
+            for begin in range(0, len(going), ERASED_AT_ONCE):
+                erased += await self._erase(going[begin : begin + ERASED_AT_ONCE], cutoff)
+                await trio.sleep(PAUSE_S)
+            after = found[-1].id
+
+    async def _erase(self, ids: list[int], cutoff: int) -> int:
+        # Looked at again: a late report may have come between the look and this.
+        return await self._database.write(
+            lambda tx: tx.messages.erase(ids, lambda message: may_go(message, cutoff))
+        )
