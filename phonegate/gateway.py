@@ -23,6 +23,7 @@ from phonegate.carriers.directory import CarrierUrls, open_carrier
 from phonegate.carriers.phone import OwnPhones
 from phonegate.control import Control
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import Account
 from phonegate.domain.delivery import Policy
@@ -158,6 +159,7 @@ class _Gateway:
     assistants: Assistants
     lines: Lines
     looker: Looker
+    arrivals: Arrivals
     door: Door
     administration: Administration
 
@@ -207,8 +209,11 @@ class _Gateway:
             callback_url=assistants.callback_url,
             on_timer=keeper.ring,
         )
+        arrivals = Arrivals(database)
+        database.tell_arrivals(arrivals.ring)
         services = Services(
             accounts=accounts,
+            arrivals=arrivals,
             assistants=assistants,
             database=database,
             sending=sending,
@@ -218,6 +223,7 @@ class _Gateway:
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),
+            public_url=settings.http.public_url,
         )
         link = PhoneLink(
             accounts=accounts,
@@ -236,6 +242,7 @@ class _Gateway:
             assistants=assistants,
             lines=lines,
             looker=looker,
+            arrivals=arrivals,
             door=Door(
                 settings.http,
                 settings.tls,
@@ -261,6 +268,7 @@ class _Gateway:
                 task_status.started(bound)
                 await stop.wait()
                 self.door.drain()
+                self.arrivals.close()
                 drained_at = trio.current_time() + self.settings.http.drain_s
                 doors.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)

@@ -5,7 +5,7 @@ import os
 import secrets
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -14,6 +14,7 @@ import trio
 from phonegate.store import backup, migrations, place
 from phonegate.store.errors import StoreClosed
 from phonegate.store.failures import code, translated
+from phonegate.store.records import Arrival
 from phonegate.store.tables import Tables
 from phonegate.store.writer import Writer
 
@@ -125,6 +126,13 @@ class Database:
             StoreClosed: The store is going down; *op* was not run.
         """
         return await self._writer.write(op)
+
+    def tell_arrivals(self, listener: Callable[[Sequence[Arrival]], None]) -> None:
+        """Has *listener* called with received messages, right after each commit that has some.
+
+        It runs in the writer's own task: it must be quick, never wait and never raise.
+        """
+        self._writer.on_arrival = listener
 
     async def read(self, op: Callable[[Tables], T]) -> T:
         """Runs *op* on one state of the database, in a thread; cancelling stops the query.

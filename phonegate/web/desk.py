@@ -24,7 +24,6 @@ from phonegate.web.errors import BodyTimeout, TooLarge, answer_for
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.services import Services
-from phonegate.web.shares import Shares
 from phonegate.web.table import Match, Table
 
 BASE_HEADERS: Final = (
@@ -95,7 +94,6 @@ class Desk:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
-        self._shares = Shares()
 
     def covers(self, path: str) -> bool:
         """Whether a path, percent-encoded as sent, is one of the table's."""
@@ -194,9 +192,9 @@ class Desk:
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
         with trio.fail_at(deadline):
             call = await self._call(heard, trace)
-            if call.principal is None:
+            if call.principal is None or endpoint.size is None:
                 return await endpoint.handler(call)
-            async with self._shares.take(call.principal.org, endpoint.size(call)):
+            async with self._services.shares.take(call.principal.org, endpoint.size(call)):
                 return await endpoint.handler(call)
 
     async def _call(self, heard: _Heard, trace: _Trace) -> Call:
@@ -251,7 +249,7 @@ class Desk:
             credential,
             org_name=org,
             address=heard.request.client,
-            scope=endpoint.scope,
+            scope=None if endpoint.scope == "any" else endpoint.scope,
             create=endpoint.creates_org,
         )
         if org is not None and principal.org_name != org:

@@ -13,6 +13,9 @@ from phonegate.domain.principal import Principal, Scope
 from phonegate.web.fields import MAX_ID, Rule, Text, Whole
 from phonegate.web.services import Services
 
+AnyScope = Literal["any"]
+"""Every right credential opens it; its handler looks at the scopes itself."""
+
 Place = Literal["header", "bearer", "body", "path", "query"]
 
 SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
@@ -101,7 +104,7 @@ class Endpoint:
     paths: tuple[str, ...]
     """Templates such as "/send/{org}"; the first is the one to recommend, another may hold
     `{secret}`."""
-    scope: Scope | None
+    scope: Scope | AnyScope | None
     """What a credential must allow; None: open to everybody."""
     summary: str
     description: str = ""
@@ -125,8 +128,11 @@ class Endpoint:
     hot: bool = False
     """Called so often that the door's express lane answers it too, from the same handler."""
     examples: tuple[Example, ...] = ()
-    size: Callable[[Call], int] = lambda _: 1
-    """How many messages a call is about: what it takes of its org's share (see `shares`)."""
+    size: Callable[[Call], int] | None = lambda _: 1
+    """How many messages a call is about: what it takes of its org's share (see `shares`). None:
+    its handler takes what it needs itself."""
+    protocol: bool = False
+    """It speaks a protocol of its own, which documents of this table can't describe."""
     handler: Handler
 
     @property

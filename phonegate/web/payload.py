@@ -54,7 +54,19 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object that a body holds.
 
     Raises:
-        BadInput: empty, not UTF-8, not JSON, too deep, a field twice, or not an object.
+        BadInput: as `read_value`, or not an object.
+    """
+    value = read_value(body)
+    if type(value) is not dict:
+        raise BadInput("The body must be a JSON object.")
+    return value
+
+
+def read_value(body: bytes) -> Any:
+    """The JSON that a body holds.
+
+    Raises:
+        BadInput: empty, not UTF-8, not JSON, too deep, or a field twice in one object.
     """
     try:
         text = body.removeprefix(_BOM).decode("utf-8")
@@ -63,12 +75,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not text.strip():
         raise BadInput("The body is empty; a JSON object is expected.")
     try:
-        value = _decode(text)
+        return _decode(text)
     except RecursionError:
         raise BadInput("The body is nested too deeply.") from None
-    if type(value) is not dict:
-        raise BadInput("The body must be a JSON object.")
-    return value
 
 
 def _decode(text: str) -> Any:

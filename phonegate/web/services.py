@@ -5,12 +5,14 @@ from collections.abc import Callable
 import attrs
 
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.forwarding import Forwarding
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
+from phonegate.web.shares import Shares
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +20,7 @@ class Services:
     """The domain as the web sees it. `started_at` and `now_ms` are wall clock, in ms."""
 
     accounts: Accounts
+    arrivals: Arrivals
     assistants: Assistants
     database: Database
     sending: Sending
@@ -27,3 +30,6 @@ class Services:
     now_ms: Callable[[], int]
     version: str
     started_at: int
+    public_url: str = ""
+    """The address that others reach this gateway by, where its owner has set one."""
+    shares: Shares = attrs.field(factory=Shares)

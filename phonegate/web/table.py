@@ -11,6 +11,7 @@ from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.web import assistants_api, callbacks_api, health, keys_api, phone_api, sms_api
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
+from phonegate.web.mcp import api as mcp_api
 
 _ORG = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _ID = re.compile(r"[0-9]{1,19}|[0-9A-Za-z]{1,8}")
@@ -202,6 +203,7 @@ def build_table() -> Table:
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,
+            *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
         ]
     )

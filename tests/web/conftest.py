@@ -15,6 +15,7 @@ from quart_trio import QuartTrio
 from phonegate.carriers.credentials import check_credentials
 from phonegate.carriers.phone import OwnPhones
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.credentials import Cost
@@ -166,8 +167,11 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
 
     assistants = Assistants(database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL)
     sending = Sending(database, phones, now_ms=now_ms)
+    arrivals = Arrivals(database)
+    database.tell_arrivals(arrivals.ring)
     return Services(
         accounts=Accounts(database, now_ms=now_ms, cost=CHEAP),
+        arrivals=arrivals,
         assistants=assistants,
         database=database,
         sending=sending,

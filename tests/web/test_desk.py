@@ -16,6 +16,7 @@ from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
 from phonegate.web.fields import Text, field
 from phonegate.web.services import Services
+from phonegate.web.shares import Shares
 from phonegate.web.table import Table
 
 SECRET = "my-secret-key-123"
@@ -42,6 +43,7 @@ class OneOrg:
 @attrs.frozen
 class OneOrgServices:
     accounts: OneOrg
+    shares: Shares = attrs.field(factory=Shares)
 
 
 def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:

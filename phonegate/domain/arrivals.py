@@ -1,0 +1,124 @@
+"""Waiting for a message to be received, without asking the database again and again.
+
+Each commit that has received messages tells of them once. Who waits is found by the org and the
+address, and only then is a message read; a thousand waits in which nothing comes read nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate.domain.errors import Throttled
+from phonegate.store.database import Database
+from phonegate.store.records import Arrival, Message, PageQuery
+
+PER_HOLDER: Final = 20
+"""Waits of one credential at a time: an agent has one, a program for several people some more.
+Each of them holds a connection."""
+
+PER_ORG: Final = 200
+"""Waits of one org at a time. Each message that comes is compared with all of them."""
+
+RETRY_S: Final = 5
+"""When to come again if there are too many: a wait ends within half a minute."""
+
+
+@attrs.define(eq=False)
+class _Watch:
+    holder: str
+    address: str | None
+    since_id: int
+    rung: trio.Event = attrs.field(factory=trio.Event)
+
+
+class Arrivals:
+    """Everybody who waits for a message. `ring` is for the database to call."""
+
+    def __init__(
+        self, database: Database, *, per_holder: int = PER_HOLDER, per_org: int = PER_ORG
+    ) -> None:
+        self._database = database
+        self._per_holder = per_holder
+        self._per_org = per_org
+        self._watches: dict[int, set[_Watch]] = {}
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._watches.values()))
+
+    def ring(self, arrivals: Sequence[Arrival]) -> None:
+        """Wakes those who wait for one of these messages."""
+        for arrival in arrivals:
+            for watch in self._watches.get(arrival.org, ()):
+                if watch.address in {None, arrival.address} and arrival.id > watch.since_id:
+                    watch.rung.set()
+
+    def close(self) -> None:
+        """Ends every wait now, and those to come at once."""
+        self._closed = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.rung.set()
+
+    async def newest(self, org: int) -> int:
+        """The id of the org's newest message, 0 where there is none."""
+        query = PageQuery(limit=1)
+        found = await self._database.read(lambda tx: tx.messages.page(org, query))
+        return found[0].id if found else 0
+
+    async def wait(
+        self, org: int, holder: str, *, address: str | None, since_id: int, seconds: float
+    ) -> Message | None:
+        """The first message received after an id; None if none came in time.
+
+        Args:
+            org: Whose messages.
+            holder: Who waits: the credential whose waits are counted.
+            address: Who must have sent it; None: anybody.
+            since_id: Messages up to this id don't count.
+            seconds: How long to wait where there is none yet.
+
+        Raises:
+            Throttled: Too many waits of this credential, or of this org.
+            StoreError: The database can't be asked.
+        """
+        query = PageQuery(limit=1, since_id=since_id, direction="in", address=address)
+        with self._watching(org, _Watch(holder, address, since_id)) as watch:
+            deadline = trio.current_time() + seconds
+            # Watching begins before the look, so that nothing comes unseen between the two.
+            while True:
+                found = await self._database.read(lambda tx: tx.messages.page(org, query))
+                if found or self._closed:
+                    return found[0] if found else None
+                with trio.move_on_at(deadline) as scope:
+                    await watch.rung.wait()
+                if scope.cancelled_caught:
+                    return None
+                watch.rung = trio.Event()
+
+    @contextmanager
+    def _watching(self, org: int, watch: _Watch) -> Iterator[_Watch]:
+        watches = self._watches.setdefault(org, set())
+        try:
+            if len(watches) >= self._per_org:
+                raise Throttled(
+                    f"{len(watches)} calls of this org wait for a reply already, the most it may. "
+                    f"Try again in {RETRY_S} s.",
+                    RETRY_S,
+                )
+            mine = sum(other.holder == watch.holder for other in watches)
+            if mine >= self._per_holder:
+                raise Throttled(
+                    f"{mine} calls with this key wait for a reply already, the most it may. "
+                    f"Try again in {RETRY_S} s.",
+                    RETRY_S,
+                )
+            watches.add(watch)
+            yield watch
+        finally:
+            watches.discard(watch)
+            if not watches and self._watches.get(org) is watches:
+                del self._watches[org]

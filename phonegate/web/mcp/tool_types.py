@@ -1,0 +1,110 @@
+"""What the tools take and give: the types of the endpoints, and what agents need beside them."""
+
+from typing import Annotated, ClassVar, Final
+
+import attrs
+
+from phonegate.web.fields import MAX_ID, Sender, Text, Whole, field
+from phonegate.web.idempotency_key import MAX_KEY
+from phonegate.web.mcp.untrusted import NOTICE
+from phonegate.web.phone_types import (
+    MessageAnswer,
+    MessagesAnswer,
+    MessagesQuery,
+    SendAnswer,
+    SendItem,
+)
+from phonegate.web.presenters import MessageJson
+
+MAX_WAIT_S: Final = 25
+"""Seconds that a wait may take: less than the 30 after which many proxies and clients give up."""
+
+
+@attrs.frozen(kw_only=True)
+class GetMessages(MessagesQuery):
+    """Which messages to read."""
+
+    closed: ClassVar[bool] = True
+
+
+@attrs.frozen(kw_only=True)
+class GetMessage:
+    """Which message to read."""
+
+    closed: ClassVar[bool] = True
+
+    id: Annotated[int, Whole(1, MAX_ID)] = field("The message's id.", example=5)
+
+
+@attrs.frozen(kw_only=True)
+class SendSms(SendItem):
+    """The message to send."""
+
+    closed: ClassVar[bool] = True
+
+    idempotency_key: Annotated[str, Text(1, MAX_KEY)] | None = field(
+        "Any text that is new for each message, and the same when a call is repeated because its "
+        "answer was lost: then it is sent once.",
+        default=None,
+        example="reminder-2030-01-31-anna",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ListSims:
+    """Nothing."""
+
+    closed: ClassVar[bool] = True
+
+
+@attrs.frozen(kw_only=True)
+class WaitForReply:
+    """What to wait for."""
+
+    closed: ClassVar[bool] = True
+
+    address: Annotated[str, Sender()] | None = field(
+        "Who must have sent it; without, anybody.", default=None, example="+15553334444"
+    )
+    since_id: Annotated[int, Whole(0, MAX_ID)] | None = field(
+        "Only a message after this id: the id of what was sent, or the since_id of the last "
+        "wait. Without, only one that comes from now on.",
+        default=None,
+        example=5,
+    )
+    timeout_s: Annotated[int, Whole(1, MAX_WAIT_S)] = field(
+        "Seconds to wait.", default=MAX_WAIT_S, example=MAX_WAIT_S
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Messages(MessagesAnswer):
+    """A page of messages."""
+
+    notice: str = field("Whose words the texts are.", default=NOTICE)
+
+
+@attrs.frozen(kw_only=True)
+class OneMessage(MessageAnswer):
+    """One message."""
+
+    notice: str = field("Whose words the text is.", default=NOTICE)
+
+
+@attrs.frozen(kw_only=True)
+class Sent(SendAnswer):
+    """What became of a message to send: it is stored."""
+
+    replayed: bool = field(
+        "Whether this was sent before, under the same idempotency_key, and not again now."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """The first message that came, if one came in time."""
+
+    message: MessageJson | None = field("The message; null where none came.")
+    timed_out: bool = field("Whether the wait ended without one. Wait again with since_id.")
+    since_id: int = field("What to wait from the next time.", example=5)
+    notice: str = field("Whose words the text is.", default=NOTICE)
