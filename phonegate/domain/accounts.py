@@ -73,13 +73,14 @@ class Accounts:
         cost: Cost = STANDARD_COST,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
+        self.open_registration: Final = registration == "open"
         self._database = database
         self._now_ms = now_ms
         self._remembered = Remembered()
         self._checks = Checks(
             database,
             self._remembered,
-            open_registration=registration == "open",
+            open_registration=self.open_registration,
             now_ms=now_ms,
             cost=cost,
         )
@@ -90,7 +91,7 @@ class Accounts:
         *,
         org_name: str | None,
         address: str,
-        scope: Scope | None,
+        scope: Scope,
         create: bool = False,
     ) -> Principal:
         """Says whom a credential speaks for, if it is right and reaches far enough.
@@ -99,7 +100,7 @@ class Accounts:
             credential: An org's secret, or an API key, which works wherever a secret does.
             org_name: The org that the request names; an API key needs none.
             address: Of the client, to count its failures by.
-            scope: What the request is about to do; None: its own business.
+            scope: What the request is about to do.
             create: Whether an org that does not exist is created with this secret, as the first
                 phone or webhook does where registration is open.
 
@@ -125,7 +126,7 @@ class Accounts:
             principal = await self._checks.secret(
                 credential, mark, org_name, address, create=create
             )
-        if scope is not None and scope not in principal.scopes:
+        if scope not in principal.scopes:
             raise Forbidden(f"This API key lacks the scope {scope}.")
         if by_key:
             await self._touch(mark)

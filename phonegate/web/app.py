@@ -15,10 +15,12 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from phonegate.settings import HttpSettings
+from phonegate.web.address import own_address
 from phonegate.web.desk import BASE_HEADERS, Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
 from phonegate.web.openapi.routes import add_routes as add_openapi
+from phonegate.web.pages.site import Site
 from phonegate.web.services import Services
 from phonegate.web.table import build_table
 
@@ -88,7 +90,28 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
     app.after_request(finish)
     app.register_error_handler(Exception, from_error)
     add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
+    _add_pages(app, desk, services, settings)
     return app
+
+
+def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSettings) -> None:
+    """Adds the pages for people and agents, at paths that the table does not cover."""
+    site = Site(
+        build_table(),
+        version=services.version,
+        max_body_bytes=settings.max_body_bytes,
+        open_registration=services.accounts.open_registration,
+    )
+
+    async def from_site() -> Response | None:
+        request = _request(quart_request.scope)
+        if not site.covers(request.path):
+            return None
+        host = request.headers.get("host", "")
+        base = own_address(settings.public_url, quart_request.scheme, host)
+        return _response(desk.render(await site.answer(request, base), head=_head()))
+
+    app.before_request(from_site)
 
 
 def _head() -> bool:
