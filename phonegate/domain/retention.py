@@ -44,9 +44,7 @@ _log = log.get("retention")
 
 def may_go(message: Aged, cutoff: int) -> bool:
     """Whether a message is finished and older than `cutoff` (ms)."""
-    return (
-        message.created_at < cutoff and message.status in ERASABLE and message.look_at is None
-    )
+    return message.created_at < cutoff and message.status in ERASABLE and message.look_at is None
 
 
 class Retention:
@@ -84,8 +82,7 @@ class Retention:
         cutoff = self._now_ms() - self._kept_ms
         after = erased = 0
         while True:
-            place = after
-            found = await self._database.read(lambda tx: tx.messages.aged(place, LOOKED_AT_ONCE))
+            found = await self._following(after)
             # Ids ascend with time: a slice without anything old is the end of the old ones.
             if not any(message.created_at < cutoff for message in found):
                 return erased
@@ -94,6 +91,9 @@ class Retention:
                 erased += await self._erase(going[begin : begin + ERASED_AT_ONCE], cutoff)
                 await trio.sleep(PAUSE_S)
             after = found[-1].id
+
+    async def _following(self, after: int) -> list[Aged]:
+        return await self._database.read(lambda tx: tx.messages.aged(after, LOOKED_AT_ONCE))
 
     async def _erase(self, ids: list[int], cutoff: int) -> int:
         # Looked at again: a late report may have come between the look and this.

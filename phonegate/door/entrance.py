@@ -59,6 +59,11 @@ class Door:
         """Connections open now."""
         return self._listener.connections
 
+    @property
+    def refused(self) -> int:
+        """Connections turned away since the start."""
+        return self._listener.refused
+
     async def serve(
         self,
         *,

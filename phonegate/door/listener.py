@@ -54,6 +54,8 @@ class Listener:
         self._turning_away = 0
         self.connections = 0
         """Connections open now."""
+        self.refused = 0
+        """Connections turned away, since the start, because there were too many."""
 
     async def open(self) -> list[tuple[str, int]]:
         """Listens on every address of `bind`.
@@ -110,6 +112,7 @@ class Listener:
         if full and not self._full:
             _log.warning("connections_full", limit=self._settings.max_connections)
         self._full = full
+        self.refused += full
         if not full:
             self.connections += 1
             nursery.start_soon(self._guard, sock, address)

@@ -22,7 +22,7 @@ from phonegate.web.errors import TooLarge, answer_for
 from phonegate.web.openapi.routes import add_routes as add_openapi
 from phonegate.web.pages.site import Site
 from phonegate.web.services import Services
-from phonegate.web.table import build_table
+from phonegate.web.table import Table, build_table
 
 DESK_SHARE: Final = 0.9
 """Part of a request's time that the desk may use: it knows whether the client was slow (408) or
@@ -37,9 +37,13 @@ class _App(QuartTrio):
         answer_for(exception_info[1])
 
 
-def build_desk(services: Services, settings: HttpSettings) -> Desk:
-    """The desk of the whole table, for every lane: what it bounds, it bounds for all of them."""
-    return Desk(services, build_table(), request_timeout_s=settings.request_timeout_s * DESK_SHARE)
+def build_desk(services: Services, settings: HttpSettings, table: Table | None = None) -> Desk:
+    """The desk of a table, for every lane: what it bounds, it bounds for all of them.
+
+    Without a `table` it is the whole one, and no more.
+    """
+    table = build_table() if table is None else table
+    return Desk(services, table, request_timeout_s=settings.request_timeout_s * DESK_SHARE)
 
 
 def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None = None) -> QuartTrio:

@@ -23,6 +23,7 @@ from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, TooLarge, answer_for
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
+from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
 
@@ -156,7 +157,10 @@ class Desk:
         match: Match | None = None,
         org: str | None = None,
     ) -> None:
-        """Writes a request's line in the log: no secret, no message body, no free text."""
+        """Counts a request and writes its line in the log: no secret, no body, no free text."""
+        endpoint = None if match is None else match.endpoint
+        route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
+        self._services.requests.note(route, status, seconds)
         fields: dict[str, Any] = {
             "method": request.method if _METHOD.fullmatch(request.method) else "***",
             "path": self._table.redacted(request.path),

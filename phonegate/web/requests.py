@@ -10,6 +10,9 @@ BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
 NOWHERE: Final = "other"
 """The path of requests for what is in no table; their own paths are anybody's to invent."""
 
+NO_ENDPOINT: Final = "any"
+"""Their method, for the same reason."""
+
 Route = tuple[str, str]
 """A method and the path template that an endpoint recommends."""
 

@@ -12,6 +12,7 @@ from phonegate.domain.forwarding import Forwarding
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
+from phonegate.web.requests import Requests
 from phonegate.web.shares import Shares
 
 
@@ -33,3 +34,4 @@ class Services:
     public_url: str = ""
     """The address that others reach this gateway by, where its owner has set one."""
     shares: Shares = attrs.field(factory=Shares)
+    requests: Requests = attrs.field(factory=Requests)

@@ -1,0 +1,48 @@
+"""The application behind the operator's own address: ASGI around a desk, and nothing more."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from phonegate.web.desk import Desk
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class OperatorApp:
+    """Answers HTTP requests from a desk whose endpoints take no body."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI scope: the lifespan, or a request."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        client = scope.get("client")
+        reply = await self._desk.answer(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers={n.decode("latin-1").lower(): v.decode("latin-1") for n, v in scope["headers"]},
+            client=client[0] if client else "",
+            body=b"",
+        )
+        headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,104 @@
+"""`GET /metrics` and `GET /ready`, as endpoints of a table: the operator's own, or the main one."""
+
+import hmac
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate.domain.errors import Unauthorized
+from phonegate.operations.readiness import Readiness
+from phonegate.operations.survey import Survey
+from phonegate.store.errors import StorageUnavailable
+from phonegate.web.endpoint import Answer, Call, Endpoint
+from phonegate.web.fields import field
+
+SCRAPE_DEADLINE_S: Final = 8.0
+"""Prometheus gives up after ten seconds by default; an answer that says why is worth more."""
+
+GROUP: Final = "operator"
+
+
+@attrs.frozen(kw_only=True)
+class ReadyAnswer:
+    """It can be given work."""
+
+    ok: bool = field("Always true; a gateway that is not ready answers 503.")
+
+
+@attrs.frozen(kw_only=True)
+class MetricsAnswer:
+    """No JSON: the text format of Prometheus, or OpenMetrics."""
+
+
+class Counter:
+    """Answers whoever shows the operator's token, or everybody where there is none."""
+
+    def __init__(self, survey: Survey, readiness: Readiness, *, token: str) -> None:
+        self._survey = survey
+        self._readiness = readiness
+        self._token = token.encode()
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Both endpoints. The gateway's documents tell nothing of them."""
+        return (
+            Endpoint(
+                name="metrics",
+                method="GET",
+                paths=("/metrics",),
+                scope=None,
+                group=GROUP,
+                summary="Metrics for Prometheus",
+                answer=MetricsAnswer,
+                handler=self.metrics,
+            ),
+            Endpoint(
+                name="ready",
+                method="GET",
+                paths=("/ready",),
+                scope=None,
+                group=GROUP,
+                summary="Whether the gateway should be given work",
+                answer=ReadyAnswer,
+                statuses=(200, 503),
+                handler=self.ready,
+            ),
+        )
+
+    async def metrics(self, call: Call) -> Answer:
+        """Tells everything that is counted."""
+        self._admit(call)
+        # Imported with the first scrape: most gateways are never asked, and it costs them time
+        # and memory.
+        from phonegate.operations.exposition import expose  # noqa: PLC0415
+
+        with trio.move_on_after(SCRAPE_DEADLINE_S):
+            text, media = expose(
+                await self._survey.sample(), call.request.headers.get("accept", "")
+            )
+            return Answer(content=text, media=media)
+        raise StorageUnavailable("reading took too long")
+
+    async def ready(self, call: Call) -> Answer:
+        """Tries whether a write becomes durable, and looks at what else speaks against it."""
+        self._admit(call)
+        reasons = await self._readiness.reasons()
+        if not reasons:
+            return Answer(content=ReadyAnswer(ok=True))
+        content = {
+            "ok": False,
+            "detail": " ".join(reason.detail for reason in reasons),
+            "code": "not_ready",
+            "reasons": [{"code": one.code, "detail": one.detail} for one in reasons],
+        }
+        return Answer(status=503, content=content, headers=(("Retry-After", "5"),))
+
+    def _admit(self, call: Call) -> None:
+        """Raises `Unauthorized` where there is a token and the request does not show it."""
+        if not self._token:
+            return
+        scheme, _, shown = call.request.headers.get("authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            shown.strip().encode("utf-8", "surrogateescape"), self._token
+        ):
+            raise Unauthorized("This needs the operator's token: Authorization: Bearer ...")

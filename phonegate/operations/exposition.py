@@ -1,0 +1,181 @@
+"""Samples as Prometheus reads them: the text format, or OpenMetrics where it is asked for.
+
+The parts of the gateway count in plain integers; only here, once for each scrape, they become
+metrics, in a registry made for it. No label has more values than the table has endpoints: no
+org, number, or path that somebody sent is one.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from phonegate.domain.states import STATES
+from phonegate.histogram import Histogram
+from phonegate.operations.sample import Sample
+
+
+def expose(sample: Sample, accept: str = "") -> tuple[bytes, str]:
+    """A sample as the body of an answer, and its Content-Type.
+
+    Args:
+        sample: What is told.
+        accept: The request's Accept header.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Fixed(families(sample)))
+    # Memory, descriptors, CPU time and start of this process, as every Prometheus knows them.
+    ProcessCollector(registry=registry)
+    encode, media = choose_encoder(accept)
+    return encode(registry), media
+
+
+class _Fixed(Collector):
+    """Families that are made already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them."""
+        return self._families
+
+
+def families(sample: Sample) -> Iterator[Metric]:
+    """Every metric of a sample."""
+    yield from _of_messages(sample)
+    yield from _of_requests(sample)
+    yield from _of_storage(sample)
+    info = GaugeMetricFamily("phonegate_info", "The program that runs.", labels=["version"])
+    info.add_metric([sample.version], 1)
+    yield info
+    yield _gauge("phones_online", "Phones that are connected.", sample.online)
+    yield _gauge("connections", "Connections open at the door.", sample.connections)
+    yield _counter(
+        "connections_refused",
+        "Connections turned away because there were too many.",
+        sample.refused_connections,
+    )
+    yield _gauge(
+        "event_loop_lag_seconds",
+        "The longest that the event loop was late within the last minute.",
+        sample.lag_s,
+    )
+    yield _gauge("tasks", "Tasks that live in the event loop.", sample.tasks)
+    carriers = CounterMetricFamily(
+        "phonegate_carrier_messages",
+        "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",
+        labels=["provider", "outcome"],
+    )
+    for (provider, outcome), count in sorted(sample.carriers.items()):
+        carriers.add_metric([provider, outcome], count)
+    yield carriers
+    yield _gauge(
+        "carrier_assistants_failing",
+        "Assistants whose carrier did not answer their last message.",
+        len(sample.failing),
+    )
+
+
+def _of_messages(sample: Sample) -> Iterator[Metric]:
+    events = CounterMetricFamily(
+        "phonegate_message_events",
+        "What happened to messages since the start.",
+        labels=["event"],
+    )
+    for event, count in sample.counts.items():
+        events.add_metric([event], count)
+    yield events
+    stored = GaugeMetricFamily(
+        "phonegate_messages_stored", "Messages in the database.", labels=["status"]
+    )
+    # States that are not known here, of a newer schema, would be a label of unknown size.
+    for status in STATES:
+        stored.add_metric([status], sample.messages.get(status, 0))
+    yield stored
+    depth = GaugeMetricFamily(
+        "phonegate_queue_messages", "Messages that wait, by what for.", labels=["reason"]
+    )
+    age = GaugeMetricFamily(
+        "phonegate_queue_oldest_seconds",
+        "For how long the oldest message waits that could leave.",
+        labels=["reason"],
+    )
+    for reason, queue in sample.queues.items():
+        depth.add_metric([reason], queue.count)
+        if reason in ("phone", "turn", "carrier"):
+            since = sample.at if queue.since is None else queue.since
+            age.add_metric([reason], max(0, sample.at - since) / 1000)
+    yield from (depth, age)
+
+
+def _of_requests(sample: Sample) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "phonegate_http_requests",
+        "Requests answered, by endpoint and status; 499: the client left.",
+        labels=["method", "path", "status"],
+    )
+    for (route, status), count in sorted(sample.requests.items()):
+        answers.add_metric([*route, str(status)], count)
+    yield answers
+    seconds = HistogramMetricFamily(
+        "phonegate_http_request_seconds",
+        "Time from a request's head to its answer, by endpoint.",
+        labels=["method", "path"],
+    )
+    for route, histogram in sorted(sample.seconds.items()):
+        seconds.add_metric(list(route), _buckets(histogram), histogram.total)
+    yield seconds
+    refused = CounterMetricFamily(
+        "phonegate_http_refused",
+        "Requests refused, by why: their status is 401, 403, 429 or 503.",
+        labels=["reason"],
+    )
+    for status, reason in _REFUSALS.items():
+        total = sum(count for (_, one), count in sample.requests.items() if one == status)
+        refused.add_metric([reason], total)
+    yield refused
+
+
+_REFUSALS = {401: "unauthorized", 403: "forbidden", 429: "throttled", 503: "unavailable"}
+
+
+def _of_storage(sample: Sample) -> Iterator[Metric]:
+    writer, space = sample.writer, sample.space
+    yield _gauge("writer_waiting", "Operations that wait for the writer.", writer.waiting)
+    yield _histogram(
+        "commit_seconds",
+        "Time from taking up a group of writes to their commit.",
+        writer.commit_seconds,
+    )
+    yield _histogram("commit_operations", "Operations that shared a commit.", writer.group_sizes)
+    yield _counter(
+        "commit_failures", "Groups of writes that the disk did not take.", writer.failures
+    )
+    yield _gauge("storage_failing", "1 while the disk takes no writes.", int(writer.failing))
+    yield _gauge("database_bytes", "Size of the database's file.", space.database)
+    yield _gauge("database_log_bytes", "Size of its write-ahead log.", space.log)
+    yield _gauge("disk_free_bytes", "Room on the database's disk.", space.free)
+    yield _gauge("disk_bytes", "Size of the database's disk.", space.disk)
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"phonegate_{name}", about, value=value)
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(f"phonegate_{name}", about, value=value)
+
+
+def _histogram(name: str, about: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(f"phonegate_{name}", about)
+    family.add_metric([], _buckets(histogram), histogram.total)
+    return family
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = [*(str(float(bound)) for bound in histogram.bounds), "+Inf"]
+    return list(zip(bounds, (float(n) for n in histogram.cumulative()), strict=True))

@@ -1,0 +1,32 @@
+"""How late the event loop is: the time that anything here must wait for everything else."""
+
+from collections import deque
+from typing import Final
+
+import trio
+
+EVERY_S: Final = 1.0
+"""Between two measurements: a wake-up a second is nothing, even on a small machine."""
+
+WINDOW: Final = 60
+"""Measurements that `worst_s` looks at: a minute, which is how often most scrapers come."""
+
+
+class Lag:
+    """Measures by sleeping and looking how late it woke up."""
+
+    def __init__(self) -> None:
+        self._late: deque[float] = deque(maxlen=WINDOW)
+
+    @property
+    def worst_s(self) -> float:
+        """The longest within the last minute, in seconds."""
+        return max(self._late, default=0.0)
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Measures until cancelled."""
+        task_status.started()
+        while True:
+            due = trio.current_time() + EVERY_S
+            await trio.sleep_until(due)
+            self._late.append(max(0.0, trio.current_time() - due))

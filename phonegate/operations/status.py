@@ -1,0 +1,40 @@
+"""The status as `phonegate status` asks for it over the control socket: plain JSON data."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from phonegate.operations.sample import Sample
+from phonegate.operations.watch import Watch
+
+
+def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
+    """A sample as the answer to the command."""
+    space = sample.space
+    return {
+        "version": sample.version,
+        "pid": os.getpid(),
+        "uptime_s": max(0, sample.at - sample.started_at) // 1000,
+        "phones_online": sample.online,
+        "connections": sample.connections,
+        "messages": dict(sample.messages),
+        "waiting": {
+            reason: {
+                "messages": queue.count,
+                "oldest_s": None
+                if queue.since is None
+                else max(0, sample.at - queue.since) // 1000,
+            }
+            for reason, queue in sample.queues.items()
+        },
+        "last_minute": watch.per_minute(sample),
+        "storage": {
+            "database_bytes": space.database,
+            "log_bytes": space.log,
+            "free_bytes": space.free,
+            "failing": sample.writer.failing,
+        },
+        "alarms": [{"alarm": name, "about": about} for name, about in watch.alarms],
+        "tasks": sample.tasks,
+        "lag_s": round(sample.lag_s, 3),
+    }

@@ -1,0 +1,88 @@
+"""Takes samples of a gateway, from what its parts count by themselves and what the store holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+import trio
+
+from phonegate.domain.experience import Experience
+from phonegate.operations.lag import Lag
+from phonegate.operations.sample import Sample
+from phonegate.phones.switchboard import Switchboard
+from phonegate.store.database import Database
+from phonegate.store.records import Backlog
+from phonegate.store.tables import Tables
+from phonegate.web.requests import Requests
+
+
+class Entrance(Protocol):
+    """The door, as far as it is counted; `door.Door` is one."""
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+
+    @property
+    def refused(self) -> int:
+        """Connections turned away because there were too many."""
+
+
+@attrs.frozen(kw_only=True)
+class Survey:
+    """Everything that is looked at. Nothing of it is changed."""
+
+    database: Database
+    switchboard: Switchboard
+    requests: Requests
+    experience: Experience
+    door: Entrance
+    lag: Lag
+    now_ms: Callable[[], int]
+    started_at: int
+    version: str
+
+    async def sample(self) -> Sample:
+        """The gateway as it is now; reads the queue, one transaction of the store.
+
+        Raises:
+            StorageUnavailable: the database can't be read.
+            StoreClosed: the gateway goes down.
+        """
+
+        def look(tx: Tables) -> tuple[dict[str, int], Backlog]:
+            return tx.messages.count_by_status(), tx.messages.backlog()
+
+        messages, backlog = await self.database.read(look)
+        # A disk that hangs must not hang everybody else.
+        space = await trio.to_thread.run_sync(self.database.space, abandon_on_cancel=True)
+        serves = self.switchboard.serves
+        return Sample(
+            at=self.now_ms(),
+            started_at=self.started_at,
+            version=self.version,
+            phones=self.switchboard.online_by_org(),
+            messages=messages,
+            writer=self.database.statistics(),
+            space=space,
+            backlog=backlog,
+            away=frozenset(
+                lane
+                for lane in backlog.lanes
+                if lane.assistant is None and not serves(lane.org, lane.phone, lane.wish)
+            ),
+            connections=self.door.connections,
+            refused_connections=self.door.refused,
+            requests=self.requests.statuses.copy(),
+            seconds={route: one.copy() for route, one in self.requests.seconds.items()},
+            carriers=self.experience.outcomes.copy(),
+            failing=self.experience.failures.copy(),
+            lag_s=self.lag.worst_s,
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+        )
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self.database.path

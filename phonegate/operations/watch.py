@@ -1,0 +1,69 @@
+"""The watchman: looks at the gateway every few seconds, and tells the log what is news."""
+
+from collections import deque
+from typing import Final
+
+import trio
+
+from phonegate import log
+from phonegate.domain.alarms import Alarms
+from phonegate.operations.sample import Count, Sample
+from phonegate.operations.survey import Survey
+from phonegate.store.errors import StorageUnavailable, StoreClosed
+
+EVERY_S: Final = 15.0
+"""Between two looks: alarms are about minutes, and a look reads the whole queue."""
+
+LOOK_S: Final = 10.0
+"""A look that takes longer, as on a disk that hangs, is given up."""
+
+MINUTE_MS: Final = 60_000
+
+_log = log.get("operations")
+
+
+class Watch:
+    """Samples by the clock; keeps what has happened within the last minute."""
+
+    def __init__(self, survey: Survey, alarms: Alarms) -> None:
+        self._survey = survey
+        self._alarms = alarms
+        self._past: deque[tuple[int, dict[Count, int]]] = deque(
+            maxlen=round(MINUTE_MS / 1000 / EVERY_S) + 1
+        )
+
+    @property
+    def alarms(self) -> list[tuple[str, str]]:
+        """The alarms that are on: their names, and whom they are about."""
+        return self._alarms.on
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Looks until cancelled, or until the store is closed."""
+        task_status.started()
+        while True:
+            try:
+                with trio.move_on_after(LOOK_S):
+                    self.take(await self._survey.sample())
+            except (StorageUnavailable, OSError) as error:
+                _log.warning("look_failed", reason=str(error))
+            except StoreClosed:
+                return
+            await trio.sleep(EVERY_S)
+
+    def take(self, sample: Sample) -> None:
+        """Notes a sample, and tells what is news in it."""
+        self._past.append((sample.at, sample.counts))
+        for news in self._alarms.look(sample.state):
+            name, subject = news.key
+            if news.begins:
+                _log.warning("alarm", alarm=name, **news.fields)
+            else:
+                _log.info("alarm_over", alarm=name, **({"about": subject} if subject else {}))
+
+    def per_minute(self, sample: Sample) -> dict[Count, int]:
+        """What has happened to messages within the minute before a sample, or since the start."""
+        now = sample.counts
+        for at, counts in self._past:
+            if at >= sample.at - MINUTE_MS:
+                return {name: now[name] - counts[name] for name in now}
+        return now
