@@ -3,8 +3,8 @@
 A request that most clients send is so plain that all readers agree on it: two fields decide its
 framing, and both are looked at here. Whatever is not of that form is not refused but left to
 `head`, which reads every form; so what this module takes, it must take as `head` does, and what
-it doesn't understand it must not guess at. (A head of eight lines costs 11 µs here; the same
-through h11, with the checks of `head` around it, 150.)
+it doesn't understand it must not guess at. (Measured on a head of nine lines: 7 µs here, 21
+through h11 alone, 41 through `head`, which asks h11 and then looks at what h11 lets pass.)
 """
 
 import re
@@ -67,7 +67,7 @@ def read(head: bytes) -> PlainRequest | None:
         or not AUTHORITY.fullmatch(headers.get("host", "?"))
         # A body in a GET, or a POST that does not say how long its body is: allowed, not plain.
         or (length is None) is (method == b"POST")
-        or not _LENGTH.fullmatch(length or "0")
+        or not _LENGTH.fullmatch("0" if length is None else length)
     ):
         return None
     return PlainRequest(

@@ -50,13 +50,20 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
         *,
         app: Any = None,
         phone_lane: Any = echo_phone,
+        hot: Any = None,
         tls: TlsSettings | None = None,
         trust: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> Site:
         settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": 10.0, **settings}
         app = App() if app is None else app
-        door = Door(HttpSettings(**settings), tls or TlsSettings(), app=app, phone_lane=phone_lane)
+        door = Door(
+            HttpSettings(**settings),
+            tls or TlsSettings(),
+            app=app,
+            phone_lane=phone_lane,
+            hot=hot,
+        )
 
         site = Site(door, app, [], trust)
 

@@ -142,6 +142,55 @@ class App:
         raise ValueError("a-secret-in-an-error")
 
 
+@attrs.frozen
+class HotReply:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Hot:
+    """A desk of hot endpoints, all under /hot/; what it does is in the path."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.held = trio.Event()
+        self.release = trio.Event()
+        self.finished = 0
+        self.left = 0
+
+    def takes(self, method: str, path: str) -> bool:
+        return path.startswith("/hot/")
+
+    async def answer(self, *, body: Any, **asked: Any) -> HotReply:
+        try:
+            return await self._answer(body, **asked)
+        except trio.Cancelled:
+            self.left += 1
+            raise
+
+    async def _answer(self, body: Any, *, path: str, **asked: Any) -> HotReply:
+        self.calls.append({"path": path, **asked})
+        does = path.removeprefix("/hot/")
+        if does == "hold":
+            self.held.set()
+            await self.release.wait()
+        if does == "who":
+            body = asked["client"].encode()
+        elif does.isdigit():
+            body = b"x" * int(does)
+        elif does == "impatient":
+            with trio.move_on_after(0.05):
+                await body()
+            body = b"late"
+        elif does == "early":
+            body = b"early"
+        elif not isinstance(body, bytes):
+            body = await body()
+        self.finished += 1
+        return HotReply(200, (("X-Lane", "express"), ("Content-Length", str(len(body)))), body)
+
+
 async def answer(send: Any, status: int, body: bytes) -> None:
     headers = [
         (b"content-type", b"application/json"),
