@@ -164,6 +164,7 @@ ENDPOINTS: Final = (
         "themselves; for inbound messages, set it as the webhook of the number or messaging "
         "service. Each call must bear Twilio's X-Twilio-Signature.",
         raw_limit=MAX_CALL_BYTES,
+        raw_media="application/x-www-form-urlencoded",
         answer=Taken,
         media=TWIML_MEDIA,
         error_codes=("forbidden",),

@@ -114,6 +114,8 @@ class Endpoint:
     body: type | None = None
     raw_limit: int | None = None
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
+    raw_media: str = "application/json"
+    """What such a body is sent as."""
     query: type | None = None
     answer: type
     media: str | None = None

@@ -72,7 +72,8 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
     """
     components = Components()
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in table.endpoints:
+    described = [endpoint for endpoint in table.endpoints if not endpoint.protocol]
+    for endpoint in described:
         for template, operation in operations(endpoint, components):
             paths.setdefault(template, {})[endpoint.method.lower()] = operation
     paths[phone_link.PATH] = {"get": _handshake(components)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from phonegate.domain.principal import SCOPES
 from phonegate.web.endpoint import PATH_PARAMETERS, Endpoint, Example
 from phonegate.web.fields import Field, fields_of
 from phonegate.web.idempotency_key import MAX_KEY, REPLAYED
@@ -124,7 +125,8 @@ def _operation(endpoint: Endpoint, template: str, components: Components) -> dic
 def _security(endpoint: Endpoint, *, in_path: bool) -> list[dict[str, list[str]]]:
     if endpoint.scope is None:
         return []
-    needs: list[dict[str, list[str]]] = [{HEADER: []}, {BEARER: [endpoint.scope]}, {QUERY: []}]
+    role = [endpoint.scope] if endpoint.scope in SCOPES else []
+    needs: list[dict[str, list[str]]] = [{HEADER: []}, {BEARER: role}, {QUERY: []}]
     # The body or the path can hold the secret: then there need be none elsewhere.
     return [{}, *needs] if in_path or "body" in endpoint.secret_places else needs
 
@@ -203,7 +205,8 @@ def _body(
 ) -> dict[str, Any] | None:
     if endpoint.raw_limit is not None:
         described = "As the carrier sends it, with its signature in the headers."
-        return {"description": described, "content": {"*/*": {"schema": {}}}}
+        schema = {"type": "object", "additionalProperties": True}
+        return {"description": described, "content": {endpoint.raw_media: {"schema": schema}}}
     if endpoint.body is None:
         return None
     media: dict[str, Any] = {"schema": components.refer(endpoint.body)}

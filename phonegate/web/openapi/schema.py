@@ -130,10 +130,10 @@ def nullable(schema: Schema) -> Schema:
     """The same schema that takes null too."""
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    if "type" not in schema:
+    if "enum" in schema or "type" not in schema:
+        # An enum that holds null is more than most generators of clients understand.
         return {"anyOf": [schema, {"type": "null"}]}
-    wider = {**schema, "type": [schema["type"], "null"]}
-    return {**wider, "enum": [*schema["enum"], None]} if "enum" in schema else wider
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def _alternatives(ways: tuple[tuple[str, ...], ...]) -> Schema:
