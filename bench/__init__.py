@@ -1,1 +1,1 @@
-"""Long measurements and trials, each run by hand: `python -m bench.crash`, `.hostile`, `.pages`."""
+"""Measurements and trials, each run by hand: `python -m bench`, `python -m bench.crash`."""

@@ -1,0 +1,74 @@
+"""What was measured, by measure, case and side, over the rounds."""
+
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+SIDES = ("phonegate", "baseline")
+
+
+@attrs.frozen
+class Figure:
+    """One thing that is measured."""
+
+    measure: str
+    """Its letter."""
+    case: str
+    name: str
+    unit: str
+    more_is_better: bool = False
+
+    def __str__(self) -> str:
+        return f"({self.measure}) {self.case}: {self.name}"
+
+
+class Figures:
+    """Values of figures; each side's in the order of the rounds."""
+
+    def __init__(self) -> None:
+        self._values: dict[Figure, dict[str, list[float]]] = {}
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[Figure]:
+        return iter(self._values)
+
+    def add(self, side: str, figure: Figure, value: float) -> None:
+        self._values.setdefault(figure, {}).setdefault(side, []).append(value)
+
+    def note(self, text: str) -> None:
+        """Keeps a remark for the report, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def values(self, figure: Figure, side: str) -> list[float]:
+        return self._values.get(figure, {}).get(side, [])
+
+    def median(self, figure: Figure, side: str) -> float | None:
+        values = self.values(figure, side)
+        return statistics.median(values) if values else None
+
+    def ratio(self, figure: Figure) -> float | None:
+        """Phonegate's median by the baseline's."""
+        ours, theirs = (self.median(figure, side) for side in SIDES)
+        return None if ours is None or not theirs else ours / theirs
+
+    def find(self, measure: str, case: str, name: str) -> Figure | None:
+        for figure in self._values:
+            if (figure.measure, figure.case, figure.name) == (measure, case, name):
+                return figure
+        return None
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                **attrs.asdict(figure),
+                "ratio": self.ratio(figure),
+                "sides": {
+                    side: {"median": statistics.median(values), "values": values}
+                    for side, values in sides.items()
+                },
+            }
+            for figure, sides in self._values.items()
+        ]

@@ -1,0 +1,188 @@
+"""(a), (b), (h): sends end to end, from the request to `sent` in the store."""
+
+import asyncio
+import itertools
+import time
+
+import attrs
+
+from bench.figures import Figure, Figures
+from bench.load.book import Quantiles
+from bench.load.http import Client
+from bench.load.org import Org, Wrong
+from bench.plan import Plan
+from bench.servers import Server
+
+SINGLES = (1, 64, 256)
+"""Clients that send one message a request."""
+SLOW_SINGLES = (1, 64)
+BATCHES = ((8, 100), (4, 500))
+"""Clients and the size of their batches: some 1,000 to 2,000 messages under way."""
+HELLO_CLIENTS = 64
+
+RATE = "messages/s"
+P50 = "API to phone p50"
+P99 = "API to phone p99"
+CPU = "server CPU per message"
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """What one load did."""
+
+    messages: int
+    seconds: float
+    """From the first request to the last message stored as sent."""
+    push: Quantiles
+    answer: Quantiles
+    cpu_us: float
+    """Of the server, for each message."""
+    load_share: float
+    """Of the load's own core."""
+
+
+class Senders:
+    """Clients of an org that send as fast as they are answered."""
+
+    def __init__(self, org: Org, clients: int, *, batch: int = 1) -> None:
+        self.org = org
+        self.answers: list[float] = []
+        self._batch = batch
+        self._sims = itertools.cycle([phone.number for phone in org.phones])
+        self._clients = [Client(org.server.port, self._answered) for _ in range(clients)]
+        self._until = 0.0
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._fault: str | None = None
+
+    async def run(self, seconds: float) -> None:
+        """Sends for a while, and waits for the last answers.
+
+        Raises:
+            Wrong: A send was refused.
+        """
+        self._until = time.perf_counter() + seconds
+        self._idle.clear()
+        self.answers.clear()
+        self._busy = len(self._clients)
+        for client in self._clients:
+            self._send(client)
+        await self._idle.wait()
+        if self._fault is not None:
+            raise Wrong(self._fault)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+    @property
+    def connections(self) -> int:
+        return sum(client.connections for client in self._clients)
+
+    def _send(self, client: Client) -> None:
+        book = self.org.book
+        items = [(book.take(), next(self._sims)) for _ in range(self._batch)]
+        client.ask(self.org.send_request(items))
+
+    def _answered(self, client: Client, status: int, body: bytes) -> None:
+        now = time.perf_counter()
+        if status == 200:
+            self.org.book.accepted += self._batch
+            self.answers.append(now - client.begun)
+        else:
+            self._fault = f"a send was answered {status}: {body[:300]!r}"
+        if now < self._until and self._fault is None:
+            self._send(client)
+            return
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
+
+
+async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
+    """Warms up, then measures."""
+    senders = Senders(org, clients, batch=batch)
+    try:
+        await senders.run(plan.warm_s)
+        await org.all_sent()
+        org.book.begin()
+        cpu, own = org.server.cpu_s(), time.process_time()
+        begun = time.perf_counter()
+        await senders.run(plan.seconds)
+        await org.all_sent()
+        seconds = time.perf_counter() - begun
+        cpu = org.server.cpu_s() - cpu
+        own = time.process_time() - own
+    finally:
+        senders.close()
+    count = org.book.begun
+    return Sent(
+        messages=count,
+        seconds=seconds,
+        push=Quantiles.of(org.book.latencies),
+        answer=Quantiles.of(senders.answers),
+        cpu_us=cpu / count * 1e6,
+        load_share=own / seconds,
+    )
+
+
+def record(figures: Figures, side: str, letter: str, case: str, sent: Sent) -> None:
+    def add(name: str, unit: str, value: float, *, more: bool = False) -> None:
+        figures.add(side, Figure(letter, case, name, unit, more), value)
+
+    add(RATE, "/s", sent.messages / sent.seconds, more=True)
+    add(P50, "ms", sent.push.p50)
+    add(P99, "ms", sent.push.p99)
+    add("answer p50", "ms", sent.answer.p50)
+    add("answer p99", "ms", sent.answer.p99)
+    add(CPU, "µs", sent.cpu_us)
+    add("load's share of its core", "%", sent.load_share * 100)
+
+
+def clients_case(clients: int) -> str:
+    return "1 client" if clients == 1 else f"{clients} clients"
+
+
+def batch_case(size: int) -> str:
+    return f"batches of {size}"
+
+
+HELLO_CASE = f"{clients_case(HELLO_CLIENTS)}, phones that ack"
+
+
+async def singles(server: Server, plan: Plan, figures: Figures) -> None:
+    """(a)."""
+    side = server.side.name
+    async with Org(server) as org:
+        await org.connect(plan.phones)
+        for clients in SINGLES:
+            sent = await load(org, plan, clients)
+            record(figures, side, "a", clients_case(clients), sent)
+        await org.check()
+    if side != "phonegate":
+        return
+    async with Org(server, "hello") as org:
+        await org.connect(plan.phones, acks=True)
+        sent = await load(org, plan, HELLO_CLIENTS)
+        record(figures, side, "a", HELLO_CASE, sent)
+        await org.check()
+
+
+async def batches(server: Server, plan: Plan, figures: Figures) -> None:
+    """(b)."""
+    async with Org(server) as org:
+        await org.connect(plan.phones)
+        for clients, size in BATCHES:
+            sent = await load(org, plan, clients, batch=size)
+            record(figures, server.side.name, "b", batch_case(size), sent)
+        await org.check()
+
+
+async def slow_disk(server: Server, plan: Plan, figures: Figures) -> None:
+    """(h): the server's flushes take 5 ms."""
+    async with Org(server) as org:
+        await org.connect(plan.phones)
+        for clients in SLOW_SINGLES:
+            sent = await load(org, plan, clients)
+            record(figures, server.side.name, "h", clients_case(clients), sent)
+        await org.check()

@@ -1,0 +1,57 @@
+"""How much of everything is measured: profiles that bound the time."""
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """One run of the bench."""
+
+    rounds: int = 3
+    minutes: float = 15
+    """When these are over, no further round is begun."""
+    warm_s: float = 0.4
+    seconds: float = 2.0
+    """Of each load that lasts a time."""
+    phones: int = 8
+    """That share the sends of one org."""
+    inbound: int = 6_000
+    """Frames of the phone link's measure."""
+    rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    fleets: tuple[int, ...] = (1_000, 10_000)
+    idle_s: float = 21.0
+    """A whole ping interval of both sides."""
+    starts: int = 2
+    """Of each program, in each round."""
+    zipapp: bool = True
+    drain: int = 100_000
+    fair_s: float = 3.0
+
+
+DEFAULT = Plan()
+QUICK = Plan(
+    rounds=1,
+    minutes=2,
+    warm_s=0.2,
+    seconds=1.0,
+    inbound=2_000,
+    rows=(1_000, 20_000),
+    fleets=(500,),
+    idle_s=3.0,
+    starts=1,
+    zipapp=False,
+    drain=10_000,
+    fair_s=1.5,
+)
+TINY = attrs.evolve(
+    QUICK,
+    warm_s=0.05,
+    seconds=0.2,
+    inbound=100,
+    rows=(100, 1_000),
+    fleets=(20,),
+    idle_s=0.5,
+    drain=400,
+    fair_s=0.3,
+)
+"""For the test that every measure works."""
