@@ -4,7 +4,6 @@ The same commands run in a gateway that is serving, asked through its control so
 file of one that is stopped. Requests and answers are plain JSON data.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from typing import Any
 
 import trio
 
-import phonegate
 from phonegate.carriers.credentials import check_credentials, masked
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import SCOPES, Accounts
@@ -54,7 +52,6 @@ class Administration:
             "assistant_show": self.assistant_show,
             "assistant_remove": self.assistant_remove,
             "backup": self.backup,
-            "status": self.status,
         }
 
     async def org_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
@@ -205,16 +202,6 @@ class Administration:
             raise failure
         size = (await trio.Path(target).stat()).st_size
         return {"file": str(target), "bytes": size}
-
-    async def status(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
-        """Who serves, how many messages are in which state, and how many tasks run."""
-        counts = await self._database.read(lambda tx: tx.messages.count_by_status())
-        return {
-            "version": phonegate.__version__,
-            "pid": os.getpid(),
-            "messages": counts,
-            "tasks": trio.lowlevel.current_statistics().tasks_living,
-        }
 
     async def _org(self, request: Mapping[str, Any]) -> Org:
         name = _text(request, "org")

@@ -1,8 +1,9 @@
 """The whole gateway: what it is made of, in which order it starts and how it stops.
 
-Start: store, declared assistants, keeper and looker, control socket, door. Stop is the reverse,
-each step under a deadline: no new connections, every phone told to come back (1012), running
-requests answered, carriers hung up on, writes committed, the file checkpointed.
+Start: store, declared assistants, keeper and looker, control socket, operator's side, door.
+Stop is the reverse, each step under a deadline: no new connections, every phone told to come
+back (1012), running requests answered, carriers hung up on, writes committed, the file
+checkpointed.
 """
 
 import resource
@@ -34,6 +35,7 @@ from phonegate.domain.lines import Lines
 from phonegate.domain.looker import Looker
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
+from phonegate.operations.office import Office
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import Settings
@@ -41,6 +43,7 @@ from phonegate.store.database import Database
 from phonegate.store.records import Assistant
 from phonegate.web.app import build_app, build_desk
 from phonegate.web.services import Services
+from phonegate.web.table import Table, build_table
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
@@ -134,7 +137,9 @@ async def serve(
     """
     path = Path(settings.database.path)
     database = await trio.to_thread.run_sync(
-        lambda: Database.open(path, readers=settings.database.readers)
+        lambda: Database.open(
+            path, readers=settings.database.readers, checkpoint=settings.database.checkpoint
+        )
     )
     try:
         async with trio.open_nursery() as store:
@@ -160,7 +165,9 @@ class _Gateway:
     lines: Lines
     looker: Looker
     arrivals: Arrivals
+    link: PhoneLink
     door: Door
+    office: Office
     administration: Administration
 
     @classmethod
@@ -233,7 +240,16 @@ class _Gateway:
             policy=policy,
             now_ms=now_ms,
         )
-        desk = build_desk(services, settings.http)
+        office = Office(settings, services, switchboard, lines, door=lambda: door)
+        table = Table([*build_table().endpoints, *office.public_endpoints])
+        desk = build_desk(services, settings.http, table)
+        door = Door(
+            settings.http,
+            settings.tls,
+            app=build_app(services, settings.http, desk=desk),
+            phone_lane=link.serve,
+            hot=desk,
+        )
         return cls(
             settings=settings,
             database=database,
@@ -243,13 +259,9 @@ class _Gateway:
             lines=lines,
             looker=looker,
             arrivals=arrivals,
-            door=Door(
-                settings.http,
-                settings.tls,
-                app=build_app(services, settings.http, desk=desk),
-                phone_lane=link.serve,
-                hot=desk,
-            ),
+            link=link,
+            door=door,
+            office=office,
             administration=Administration(accounts, assistants, database),
         )
 
@@ -259,14 +271,17 @@ class _Gateway:
         async with trio.open_nursery() as services:
             await services.start(self.keeper.run)
             await services.start(self.looker.run)
-            control = Control(self.database.path, self.administration.commands())
-            await services.start(control.serve)
+            await services.start(self.link.run)
+            commands = {**self.administration.commands(), **self.office.commands()}
+            await services.start(Control(self.database.path, commands).serve)
+            await services.start(self.office.run)
             async with trio.open_nursery() as doors:
                 bound = await doors.start(self.door.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 task_status.started(bound)
                 await stop.wait()
+                self.office.drain()
                 self.door.drain()
                 self.arrivals.close()
                 drained_at = trio.current_time() + self.settings.http.drain_s

@@ -1,7 +1,6 @@
 """Takes samples of a gateway, from what its parts count by themselves and what the store holds."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import attrs
@@ -37,7 +36,7 @@ class Survey:
     switchboard: Switchboard
     requests: Requests
     experience: Experience
-    door: Entrance
+    door: Callable[[], Entrance]
     lag: Lag
     now_ms: Callable[[], int]
     started_at: int
@@ -57,7 +56,7 @@ class Survey:
         messages, backlog = await self.database.read(look)
         # A disk that hangs must not hang everybody else.
         space = await trio.to_thread.run_sync(self.database.space, abandon_on_cancel=True)
-        serves = self.switchboard.serves
+        serves, door = self.switchboard.serves, self.door()
         return Sample(
             at=self.now_ms(),
             started_at=self.started_at,
@@ -72,8 +71,8 @@ class Survey:
                 for lane in backlog.lanes
                 if lane.assistant is None and not serves(lane.org, lane.phone, lane.wish)
             ),
-            connections=self.door.connections,
-            refused_connections=self.door.refused,
+            connections=door.connections,
+            refused_connections=door.refused,
             requests=self.requests.statuses.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
             carriers=self.experience.outcomes.copy(),
@@ -81,8 +80,3 @@ class Survey:
             lag_s=self.lag.worst_s,
             tasks=trio.lowlevel.current_statistics().tasks_living,
         )
-
-    @property
-    def path(self) -> Path:
-        """The database's file."""
-        return self.database.path

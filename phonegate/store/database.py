@@ -7,18 +7,22 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
 import trio
 
 from phonegate.store import backup, migrations, place
 from phonegate.store.errors import StoreClosed
 from phonegate.store.failures import code, translated
+from phonegate.store.place import Space
 from phonegate.store.records import Arrival
 from phonegate.store.tables import Tables
-from phonegate.store.writer import Writer
+from phonegate.store.writer import Writer, WriterStatistics
 
 T = TypeVar("T")
+
+Checkpoint = Literal["gateway", "litestream"]
+"""Who copies the log into the file."""
 
 BUSY_MS: Final = 5_000
 """How long to wait for a lock that another program holds on the file, such as `sqlite3`."""
@@ -43,8 +47,9 @@ class Database:
     """The store of one gateway.
 
     Exactly one connection writes and checkpoints: SQLite before 3.51.3 can lose commits when
-    two do so at once. Reads see the state of the last commit, each of them one state
-    throughout, and wait for nobody.
+    two do so at once. With `checkpoint="litestream"` nothing here ever checkpoints, and a
+    Litestream that replicates the file does so alone. Reads see the state of the last commit,
+    each of them one state throughout, and wait for nobody.
 
     Use from one trio run: `open`, start `run_writer`, then `write` and `read`; at the end
     `stop_writing`, await the writer's task, `close`.
@@ -56,8 +61,10 @@ class Database:
         lock: int,
         writing: sqlite3.Connection,
         reading: list[sqlite3.Connection],
+        checkpoint: Checkpoint = "gateway",
     ) -> None:
         self.path = path
+        self._checkpoint = checkpoint
         self._lock = lock
         self._writing = writing
         self._writer = Writer(writing)
@@ -68,12 +75,13 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, readers: int = 4) -> Self:
+    def open(cls, path: Path, *, readers: int = 4, checkpoint: Checkpoint = "gateway") -> Self:
         """Opens the database, made or brought up to date if need be, and locks it.
 
         Args:
             path: The file. Its log and lock lie beside it, all of mode 0600.
             readers: Reads that may run at the same time.
+            checkpoint: Who copies the log into the file.
 
         Raises:
             DatabaseBusy: Another process has it open.
@@ -94,7 +102,7 @@ class Database:
                 _create(path)
             with _sqlite_errors(path):
                 writing = _connect(path, connections)
-                _prepare_writer(writing)
+                _prepare_writer(writing, checkpoint)
                 migrations.migrate(writing)
                 _narrow(path)
                 for _ in range(readers):
@@ -106,7 +114,7 @@ class Database:
                 place.lock_path(path).unlink(missing_ok=True)
             os.close(lock)
             raise
-        return cls(path, lock, writing, connections[1:])
+        return cls(path, lock, writing, connections[1:], checkpoint)
 
     async def run_writer(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -152,20 +160,33 @@ class Database:
     def close(self) -> None:
         """Copies the log into the file, closes it and gives up the lock. Takes a disk's time.
 
-        What the copying can't do (a full disk) stays in the log, and nothing is lost. Writes
-        that still wait are refused: await the writer's task first.
+        What the copying can't do (a full disk) stays in the log, and nothing is lost; all of it
+        does where it is Litestream's to copy. Writes that still wait are refused: await the
+        writer's task first.
         """
         if self._closed:
             return
         self._closed = True
         self._writer.end()
-        # Readers first: the connection that closes last checkpoints, and that must be the writer.
+        # The connection that closes last checkpoints, if it may write: that is to be the writer,
+        # or nobody.
+        if self._checkpoint == "litestream":
+            self._writing.close()
         for connection in self._reading:
             connection.close()
-        with contextlib.suppress(sqlite3.Error):
-            self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._writing.close()
+        if self._checkpoint == "gateway":
+            with contextlib.suppress(sqlite3.Error):
+                self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._writing.close()
         os.close(self._lock)
+
+    def statistics(self) -> WriterStatistics:
+        """What the writer has done, and what waits for it."""
+        return self._writer.statistics()
+
+    def space(self) -> Space:
+        """How large the files are and how much room their disk has. Asks the file system."""
+        return place.space(self.path)
 
     async def backup(
         self, target: Path, progress: Callable[[int, int], None] | None = None
@@ -230,7 +251,9 @@ def _connect(path: Path, opened: list[sqlite3.Connection]) -> sqlite3.Connection
     return connection
 
 
-def _prepare_writer(connection: sqlite3.Connection) -> None:
+def _prepare_writer(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+    pages = CHECKPOINT_PAGES if checkpoint == "gateway" else 0
+    connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"the file system allows no write-ahead log, only {mode}")
@@ -242,7 +265,6 @@ def _prepare_writer(connection: sqlite3.Connection) -> None:
         "foreign_keys = ON",
         "temp_store = MEMORY",
         "trusted_schema = OFF",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"journal_size_limit = {LOG_LIMIT_BYTES}",
         f"cache_size = -{WRITER_CACHE_KIB}",
     ):

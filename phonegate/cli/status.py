@@ -1,0 +1,100 @@
+"""`phonegate status`."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phonegate.cli import options, terminal
+
+WATCH_S = 2.0
+"""Between two looks of --watch: as often as a person reads a number."""
+
+_WAITS_FOR = {
+    "phone": "a phone that is away",
+    "turn": "their turn at a phone",
+    "carrier": "their turn at a carrier",
+    "time": "their time (send_at, quiet hours)",
+    "approval": "a person's approval",
+    "result": "the result of a push",
+}
+
+
+@click.command()
+@click.option("--phones", is_flag=True, help="Tell how many phones each org has connected.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@options.as_json
+@options.gateway
+def command(
+    config: Path | None, database: Path | None, *, phones: bool, watch: bool, as_json: bool
+) -> None:
+    """Tell how the gateway that serves here is: phones, queue, rates, storage, alarms.
+
+    Fails (exit code 1) where none is serving.
+    """
+    # Imported here to keep `--help` fast.
+    from phonegate.control import ask  # noqa: PLC0415
+
+    path = Path(options.settings(config, database).database.path).absolute()
+    while True:
+        answer = ask(path, "status", phones=phones)
+        if watch and not as_json and sys.stdout.isatty():
+            click.clear()
+        if as_json:
+            terminal.print_json(answer)
+        else:
+            click.echo("\n".join(lines(answer)))
+        if not watch:
+            return
+        sys.stdout.flush()
+        time.sleep(WATCH_S)
+
+
+def lines(status: Mapping[str, Any]) -> Iterator[str]:
+    """A status as a person reads it."""
+    storage, minute = status["storage"], status["last_minute"]
+    yield (
+        f"phonegate {status['version']}, process {status['pid']}, "
+        f"up for {duration(status['uptime_s'])}"
+    )
+    yield f"phones     {status['phones_online']} online, {status['connections']} connections"
+    for org, count in status.get("phones", {}).items():
+        yield f"           {count:>5}  {terminal.clean(org)}"
+    waiting = {reason: one for reason, one in status["waiting"].items() if one["messages"]}
+    yield f"queue      {sum(one['messages'] for one in waiting.values())} messages wait"
+    for reason, one in waiting.items():
+        oldest = one["oldest_s"]
+        since = "" if oldest is None else f", the oldest for {duration(oldest)}"
+        yield f"           {one['messages']:>5}  for {_WAITS_FOR.get(reason, reason)}{since}"
+    moved = ", ".join(f"{count} {name}" for name, count in minute.items() if count)
+    yield f"last 60 s  {moved or 'nothing'}"
+    yield (
+        f"storage    {size(storage['database_bytes'])} database, {size(storage['log_bytes'])} log, "
+        f"{size(storage['free_bytes'])} free on the disk"
+        + ("; THE DISK TAKES NO WRITES" if storage["failing"] else "")
+    )
+    alarms = [" ".join((one["alarm"], one["about"])).strip() for one in status["alarms"]]
+    yield f"alarms     {terminal.clean(', '.join(alarms)) or 'none'}"
+
+
+def duration(seconds: int) -> str:
+    """Seconds as days, hours, minutes and seconds: the two largest that there are."""
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def size(count: int) -> str:
+    """Bytes with three digits and a unit of thousands."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1_000:  # noqa: PLR2004 - the step of the units
+            return f"{value:.3g} {unit}"
+        value /= 1_000
+    return f"{value:.3g} TB"
