@@ -34,21 +34,7 @@ class Client:
         """Refuses an address that is none."""
         self.url = url.rstrip("/")
         self.org = quote(org, safe="")
-        try:
-            parts = urlsplit(self.url)
-            host = parts.hostname if parts.scheme in ("http", "https") else None
-        except ValueError:
-            host = None
-        if not host:
-            raise Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
-        if not (secret.isascii() and secret.isprintable()):
-            raise Failure("The secret must be printable ASCII; check PHONEGATE_SECRET.")
-        self._http = httpx.Client(
-            headers={"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
-            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-            # A proxy that the environment names is for the way out, not for this machine.
-            trust_env=not _loopback(host),
-        )
+        self._http = httpx.Client(**connection(url, secret))
 
     def __enter__(self) -> Self:
         return self
@@ -71,18 +57,49 @@ class Client:
         url = f"{self.url}{path}"
         try:
             response = self._http.request(method, url, **extra)
-        except httpx.ConnectError:
-            raise Unreachable(
-                f"No gateway answers at {self.url}. Is it running (phonegate serve), "
-                "and is PHONEGATE_URL or --url right?"
-            ) from None
-        except httpx.TimeoutException:
-            raise Unreachable(f"The gateway at {self.url} did not answer in time.") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Unreachable(
-                f"The connection to {self.url} failed ({type(error).__name__})."
-            ) from None
+            raise Unreachable(unreachable(self.url, error)) from None
         return _understood(response, self.url)
+
+
+def connection(url: str, secret: str) -> dict[str, Any]:
+    """How every command reaches a gateway: what to make a client of httpx with.
+
+    Raises:
+        Failure: the address is none, or the secret can't be sent.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        host = None
+    if not host:
+        raise Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
+    if not (secret.isascii() and secret.isprintable()):
+        raise Failure("The secret must be printable ASCII; check PHONEGATE_SECRET.")
+    return {
+        "headers": {"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
+        "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+        # A proxy that the environment names is for the way out, not for this machine.
+        "trust_env": not _loopback(host),
+    }
+
+
+def unreachable(url: str, error: Exception) -> str:
+    """Why there was no answer, as a sentence.
+
+    The error's own text is left out: it may quote the request.
+    """
+    match error:
+        case httpx.ConnectError():
+            return (
+                f"No gateway answers at {url}. Is it running (phonegate serve), "
+                "and is PHONEGATE_URL or --url right?"
+            )
+        case httpx.TimeoutException():
+            return f"The gateway at {url} did not answer in time."
+        case _:
+            return f"The connection to {url} failed ({type(error).__name__})."
 
 
 def secret() -> str:

@@ -117,10 +117,10 @@ async def _batch(call: Call, post: Post) -> list[Json]:
 
 async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:
     """The status and the answer of one request; never raises but for cancellation."""
+    if isinstance(part, Fault):
+        return status_of(part, version), error_message(part, part.id)
+    about = _about(call.services.version)
     try:
-        if isinstance(part, Fault):
-            raise part
-        about = _about(call.services.version)
         decided = decide(part, version, about, _allowed(call.caller))
         if isinstance(decided, ToolCall):
             decided = await _run(call, version, decided)
@@ -128,8 +128,8 @@ async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:
     except Fault as fault:
         return status_of(fault, version), error_message(fault, part.id)
     except Exception as error:  # noqa: BLE001 - one request of a batch never costs another
-        fault = Fault(INTERNAL_ERROR, answer_for(error).content["detail"])
-        return status_of(fault, version), error_message(fault, part.id)
+        failed = Fault(INTERNAL_ERROR, answer_for(error).content["detail"])
+        return status_of(failed, version), error_message(failed, part.id)
 
 
 def _allowed(caller: Principal) -> list[Json]:
@@ -143,9 +143,7 @@ def _declaration(tool: Tool) -> Json:
 
 @cache
 def _about(version: str) -> About:
-    return About(
-        name="phonegate", title="SMS gateway", version=version, instructions=INSTRUCTIONS
-    )
+    return About(name="phonegate", title="SMS gateway", version=version, instructions=INSTRUCTIONS)
 
 
 # --- Tools ------------------------------------------------------------------------------------

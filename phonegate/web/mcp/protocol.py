@@ -39,8 +39,11 @@ LIST_TTL_MS: Final = 300_000
 """How long a client may keep the list of tools: what a key may do never changes, and a new
 release of the gateway can be noticed five minutes late."""
 
+VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
+SERVER_META: Final = "io.modelcontextprotocol/serverInfo"
+
 _VERSION_HEADER: Final = "mcp-protocol-version"
-_META: Final = "io.modelcontextprotocol/"
 _STRUCTURED_SINCE: Final = "2025-06-18"
 _SAYS_WRONG_ARGUMENTS_SINCE: Final = "2025-11-25"
 _STATUS: Final = {METHOD_NOT_FOUND: 404, INTERNAL_ERROR: 200}
@@ -121,7 +124,7 @@ def understand(headers: Mapping[str, str], value: Any) -> Post:
         Fault: The whole POST is refused, with status 400.
     """
     header = headers.get(_VERSION_HEADER)
-    if header in HANDSHAKE or (header is None and _meta_version(value) is None):
+    if header in HANDSHAKE or (header is None and named_version(value) is None):
         return _of_handshake(header or UNSAID, value)
     return _of_modern(headers, value)
 
@@ -132,18 +135,17 @@ def _of_handshake(version: str, value: Any) -> Post:
             raise Fault(INVALID_REQUEST, f"Revision {version} has no batches.")
         if not 1 <= len(value) <= MAX_BATCH:
             raise Fault(INVALID_REQUEST, f"A batch must hold 1 to {MAX_BATCH} messages.")
-        parts = tuple(part for one in value if (part := _part(one, batch=True)) is not None)
+        asked = (_part(one) for one in value if not _is_answer(one))
+        parts = tuple(part for part in asked if part is not None)
         return Post(version=version, batch=True, parts=parts)
-    claimed = _meta_version(value)
+    claimed = named_version(value)
     if claimed is not None and claimed != version:
         raise Fault(
             HEADER_MISMATCH,
             "The MCP-Protocol-Version header is not the protocol version in params._meta.",
             id_=_id_of(value),
         )
-    if type(value) is dict and "method" not in value and ("result" in value or "error" in value):
-        return Post(version=version, batch=False, parts=())
-    part = _part(value)
+    part = None if _is_answer(value) else _part(value)
     if isinstance(part, Fault):
         raise part
     return Post(version=version, batch=False, parts=() if part is None else (part,))
@@ -157,15 +159,14 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
     if part is None:
         _require_modern(header, None)
         return Post(version=MODERN[0], batch=False, parts=())
-    meta = part.params.get("_meta")
-    claimed = meta.get(f"{_META}protocolVersion") if type(meta) is dict else None
+    meta, claimed = part.params.get("_meta"), named_version(value)
     if claimed is None:
         # A revision that nobody here knows may have put it elsewhere: say so first.
         _require_modern(header, part.id)
-    if type(meta) is not dict or claimed is None or f"{_META}clientCapabilities" not in meta:
+    if type(meta) is not dict or claimed is None or CAPABILITIES_META not in meta:
         raise Fault(
             INVALID_PARAMS,
-            f"params._meta must hold {_META}protocolVersion and {_META}clientCapabilities.",
+            f"params._meta must hold {VERSION_META} and {CAPABILITIES_META}.",
             id_=part.id,
         )
     name = part.params.get("name") if part.method == "tools/call" else None
@@ -181,12 +182,15 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
     return Post(version=claimed, batch=False, parts=(part,))
 
 
-def _part(value: Any, *, batch: bool = False) -> Ask | Fault | None:
+def _is_answer(value: Any) -> bool:
+    """Whether a message answers something, which nobody here ever asks."""
+    return type(value) is dict and "method" not in value and ("result" in value or "error" in value)
+
+
+def _part(value: Any) -> Ask | Fault | None:
     """One message: a request, what is wrong with it, or None for what wants no answer."""
     if type(value) is not dict:
         return Fault(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
-    if batch and "method" not in value and ("result" in value or "error" in value):
-        return None
     id_ = _id_of(value)
     method, params = value.get("method"), value.get("params", {})
     if value.get("jsonrpc") != "2.0" or type(method) is not str or not method:
@@ -205,17 +209,25 @@ def _id_of(value: Any) -> Id | None:
     return id_ if type(id_) in {int, str} else None
 
 
-def _meta_version(value: Any) -> Any:
+def named_version(value: Any) -> Any:
     """The revision that a message names in itself."""
     params = value.get("params") if type(value) is dict else None
     meta = params.get("_meta") if type(params) is dict else None
-    return meta.get(f"{_META}protocolVersion") if type(meta) is dict else None
+    return meta.get(VERSION_META) if type(meta) is dict else None
 
 
 def _require_modern(version: str | None, id_: Id | None) -> None:
     if version is not None and version not in MODERN:
         data = {"supported": list(SUPPORTED), "requested": version}
         raise Fault(UNSUPPORTED_VERSION, "Unsupported protocol version.", data=data, id_=id_)
+
+
+def encoded(text: str) -> str:
+    """Text for a header, wrapped in Base64 where a header can't hold it as it is."""
+    plain = text.isascii() and text.isprintable() and text == text.strip()
+    if plain and not _ENCODED.fullmatch(text):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
 
 
 def _decoded(header: str | None) -> str | None:
@@ -309,7 +321,7 @@ def wrong_arguments_are_results(version: str) -> bool:
 def result_message(id_: Id, result: Json, version: str, about: About) -> Json:
     """A request's answer."""
     if version in MODERN:
-        result = {"resultType": "complete", **result, "_meta": {f"{_META}serverInfo": about.info}}
+        result = {"resultType": "complete", **result, "_meta": {SERVER_META: about.info}}
     return {"jsonrpc": "2.0", "id": id_, "result": result}
 
 

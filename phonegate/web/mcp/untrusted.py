@@ -33,9 +33,7 @@ def framed(messages: Sequence[Mapping[str, Any]], nonce: str) -> str:
     ]
     for message in messages:
         own = {k: v for k, v in message.items() if k not in _FOREIGN and v is not None}
-        foreign = {
-            k: message[k] for k in _FOREIGN if k != "body" and message.get(k) is not None
-        }
+        foreign = {k: message[k] for k in _FOREIGN if k != "body" and message.get(k) is not None}
         parts.append(f"{_line(own)}\n{begin}\n{_line(foreign)}\n{message['body']}\n{end}")
     return "\n\n".join(parts)
 
