@@ -77,13 +77,15 @@ class NewAssistant:
     closed: ClassVar[bool] = True
     """An unknown field is refused: a misspelt one would make another assistant than was meant."""
 
-    name: Annotated[str, Text(1, MAX_NAME)] = field("What to call it.", example="support")
+    name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] = field(
+        "What to call it.", example="support"
+    )
     provider: Annotated[Provider, OneOf(PROVIDERS)] = field(  # noqa: RUF009 - makes an attribute
         "Through what it sends; phone: an own phone that holds the SIM.", example="twilio"
     )
-    phone_numbers: Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS)] = field(
-        "The numbers that it sends from.", example=["+15551234567"]
-    )
+    phone_numbers: Annotated[
+        tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS, distinct=True)
+    ] = field("The numbers that it sends from.", example=["+15551234567"])
     credentials: Annotated[Mapping[str, str | None], Credentials()] | None = field(
         "twilio: account_sid, auth_token, optional messaging_service_sid; telnyx: api_key, "
         "optional public_key, messaging_profile_id; phone: none.",
@@ -99,12 +101,15 @@ class AssistantPatch:
     closed: ClassVar[bool] = True
     """As of a new one."""
 
-    name: Annotated[str, Text(1, MAX_NAME)] | None = field("Its new name.", default=None)
+    name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] | None = field(
+        "Its new name.", default=None
+    )
     provider: Annotated[Provider, OneOf(PROVIDERS)] | None = field(  # noqa: RUF009 - as above
         "Can't be changed: add another assistant.", default=None
     )
     phone_numbers: (
-        Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS)] | None
+        Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS, distinct=True)]
+        | None
     ) = field("All of its numbers, in place of those before.", default=None)
     credentials: Annotated[Mapping[str, str | None], Credentials()] | None = field(
         "The fields to change; null takes an optional one away.", default=None, private=True

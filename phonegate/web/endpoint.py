@@ -10,7 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from phonegate.domain.principal import Principal, Scope
-from phonegate.web.fields import MAX_ID, Rule, Text, Whole
+from phonegate.web.fields import MAX_ID, Rule, Whole
 from phonegate.web.services import Services
 
 AnyScope = Literal["any"]
@@ -157,7 +157,8 @@ class PathParameter:
     name: str
     description: str
     example: str
-    rule: Rule
+    rule: Rule | None = None
+    """What it may be; None: whatever is none of the gateway's is refused as unknown."""
 
 
 PATH_PARAMETERS: Sequence[PathParameter] = (
@@ -165,13 +166,11 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         name="org",
         description="The OrgId: 3 to 50 of A-Z, a-z, 0-9, - and _.",
         example="myorg",
-        rule=Text(1, 50),
     ),
     PathParameter(
         name="secret",
         description="The SecretKey, percent-encoded. X-Secret-Key keeps it out of logs.",
         example="my-secret-key-123",
-        rule=Text(1, 100),
     ),
     PathParameter(
         name="id",
@@ -183,6 +182,5 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         name="token",
         description="The assistant's own part of its callback address.",
         example="q3k1dTlVbLxXv0b5c2Yw7w",
-        rule=Text(1, 100),
     ),
 )

@@ -68,6 +68,8 @@ class Text:
     longest: int
     blank: bool = True
     """Whether it may consist of nothing but blanks."""
+    line: bool = False
+    """Whether all of it must be printable, such as a name in a list."""
 
     def read(self, value: object) -> str:
         """The text itself."""
@@ -86,6 +88,8 @@ class Text:
             raise Wrong(f"holds {kind} at position {found.start()}")
         if not self.blank and not value.strip():
             raise Wrong("must not be empty")
+        if self.line and not value.isprintable():
+            raise Wrong(f"must be {self.shortest} to {self.longest} printable characters")
         return value
 
     def read_text(self, text: str) -> str:
@@ -118,6 +122,23 @@ class Whole:
 
 
 @attrs.frozen
+class Flag:
+    """Yes or no."""
+
+    def read(self, value: object) -> bool:
+        """The answer; 1 and "yes" are none."""
+        if type(value) is not bool:
+            raise Wrong("must be true or false")
+        return value
+
+    def read_text(self, text: str) -> bool:
+        """The answer, from `true` or `false`."""
+        if text not in {"true", "false"}:
+            raise Wrong("must be true or false")
+        return text == "true"
+
+
+@attrs.frozen
 class OneOf:
     """One of a few words."""
 
@@ -140,6 +161,8 @@ class Several:
 
     fewest: int
     most: int
+    distinct: bool = False
+    """Whether no item may stand there twice."""
 
     def read(self, value: object) -> list[Any]:
         """The list, its items still to be read."""
@@ -149,6 +172,8 @@ class Several:
             raise Wrong(f"must hold at least {self.fewest}")
         if len(value) > self.most:
             raise Wrong(f"holds {len(value)}, at most {self.most} are allowed in one call")
+        if self.distinct and any(item in value[:at] for at, item in enumerate(value)):
+            raise Wrong("holds the same item twice")
         return value
 
     def read_text(self, text: str) -> list[str]:

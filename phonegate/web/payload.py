@@ -19,6 +19,8 @@ MAX_DIGITS = 30
 (Python refuses 4,301 digits with an error that names no field)."""
 
 _BEYOND = int("9" * MAX_DIGITS)
+_EXACT = 2**53
+"""Up to here every whole number has a double of its own (RFC 8259, 6)."""
 _BOM = b"\xef\xbb\xbf"
 # An unclosed string runs to the end of the text, so that the search is linear in its length.
 _COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"?|//[^\r\n]*+', re.DOTALL)
@@ -119,10 +121,22 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+def _number(text: str) -> int | float:
+    """A number without a fraction is whole, however it is written.
+
+    JSON has one kind of number, and by JSON Schema 1.0 is an integer (2020-12 Core, 4.2.1).
+    """
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+
+
 def _no_constant(name: str) -> NoReturn:
     raise BadInput(f"The body is not valid JSON: {name} is no JSON number.")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_constant
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_number,
+    parse_constant=_no_constant,
 )

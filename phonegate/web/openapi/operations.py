@@ -125,7 +125,7 @@ def _operation(endpoint: Endpoint, template: str, components: Components) -> dic
 def _security(endpoint: Endpoint, *, in_path: bool) -> list[dict[str, list[str]]]:
     if endpoint.scope is None:
         return []
-    role = [endpoint.scope] if endpoint.scope in SCOPES else []
+    role: list[str] = [endpoint.scope] if endpoint.scope in SCOPES else []
     needs: list[dict[str, list[str]]] = [{HEADER: []}, {BEARER: role}, {QUERY: []}]
     # The body or the path can hold the secret: then there need be none elsewhere.
     return [{}, *needs] if in_path or "body" in endpoint.secret_places else needs
@@ -154,7 +154,7 @@ def _path_parameter(
     known = next(p for p in PATH_PARAMETERS if p.name == name)
     rule = endpoint.id if name == "id" else known.rule
     shown = {slug: _values(template, e.path)[name] for slug, e in examples.items()}
-    schema = schema_of_rule(rule)
+    schema = schema_of_rule(rule) if rule is not None else {"type": "string", "minLength": 1}
     if schema["type"] == "integer":
         sample: Any = int(known.example)
         shown_values: dict[str, Any] = {slug: int(text) for slug, text in shown.items()}

@@ -36,8 +36,11 @@ INT32: Final = 2**31 - 1
 
 E164: Final = r"^\+[1-9][0-9]{2,14}$"
 
-_NO_NUL: Final = r"^[^\u0000]*$"
-_NO_CONTROLS: Final = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+# One character each: any, any but a blank, and the same without controls and ends of lines.
+_ANY: Final = r"[^\u0000]"
+_SEEN: Final = r"[^\s\u0000]"
+_IN_A_LINE: Final = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_SEEN_IN_A_LINE: Final = r"[^\s\u0000-\u001f\u007f-\u009f]"
 _MOMENT: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -66,7 +69,8 @@ def _(rule: Text) -> Schema:
     if rule.shortest:
         schema["minLength"] = rule.shortest
     schema["maxLength"] = rule.longest
-    schema["pattern"] = _NO_NUL if rule.blank else r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    allowed, visible = (_IN_A_LINE, _SEEN_IN_A_LINE) if rule.line else (_ANY, _SEEN)
+    schema["pattern"] = f"^{allowed}*$" if rule.blank else f"^{allowed}*{visible}{allowed}*$"
     return schema
 
 
@@ -106,7 +110,8 @@ def _(rule: OneOf) -> Schema:
 @schema_of_rule.register
 def _(rule: Several) -> Schema:
     few = {"minItems": rule.fewest} if rule.fewest else {}
-    return {"type": "array", **few, "maxItems": rule.most}
+    unique = {"uniqueItems": True} if rule.distinct else {}
+    return {"type": "array", **few, "maxItems": rule.most, **unique}
 
 
 @schema_of_rule.register
@@ -133,7 +138,7 @@ def _(_: Sender) -> Schema:
         "minLength": 1,
         "maxLength": SENDER_LIMIT,
         # Not of blanks alone.
-        "pattern": rf"^{_NO_CONTROLS}*[^\s\u0000-\u001f\u007f-\u009f]{_NO_CONTROLS}*$",
+        "pattern": f"^{_IN_A_LINE}*{_SEEN_IN_A_LINE}{_IN_A_LINE}*$",
     }
 
 
@@ -151,7 +156,7 @@ def _(_: Moment) -> Schema:
 
 @schema_of_rule.register
 def _(rule: LocalId) -> Schema:
-    text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": _NO_NUL}
+    text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": f"^{_ANY}*$"}
     return {"anyOf": [text, whole(-MAX_ID, MAX_ID)]}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import attrs
 
 from phonegate.web.fields import Field, Several, fields_of, rule_of
+from phonegate.web.openapi.conditions import CONDITIONS
 from phonegate.web.openapi.rules import Schema, schema_of_rule
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -69,7 +70,7 @@ class Components:
             schema["required"] = required
         if getattr(cls, "closed", False):
             schema["additionalProperties"] = False
-        return {**schema, **_alternatives(getattr(cls, "ways", ()))}
+        return {**schema, **CONDITIONS.get(cls, {})}
 
     def of_field(self, field: Field, *, answer: bool = False) -> Schema:
         """A field's schema with its description and example."""
@@ -134,24 +135,6 @@ def nullable(schema: Schema) -> Schema:
         # An enum that holds null is more than most generators of clients understand.
         return {"anyOf": [schema, {"type": "null"}]}
     return {**schema, "type": [schema["type"], "null"]}
-
-
-def _alternatives(ways: tuple[tuple[str, ...], ...]) -> Schema:
-    """Two ways to fill an object, which exclude each other: null counts as left out."""
-    if not ways:
-        return {}
-    first, second = ways
-    return {
-        "if": {
-            "required": list(second),
-            "properties": {name: {"not": {"type": "null"}} for name in second},
-        },
-        "then": {"properties": {name: {"type": "null"} for name in first}},
-        "else": {
-            "required": list(first),
-            "properties": {name: {"not": {"type": "null"}} for name in first},
-        },
-    }
 
 
 def _item(type_: Any) -> Any:
