@@ -80,8 +80,11 @@ MORE: Final[Mapping[str, Sequence[Example]]] = {
             title="from a SIM of your own",
             path="/sms/send",
             headers=(_AGENT, _JSON),
-            body='{"from_phone_number":"+15551112222","to_phone_number":"+15553334444",'
-            '"message":"sent from my own SIM"}',
+            body="""{
+"from_phone_number": "+15551112222",
+"to_phone_number": "+15553334444",
+"message": "sent from my own SIM"
+}""",
             answer='{"success":true,"message_id":"7",'
             '"message":"SMS sent successfully via phone","provider":"phone"}',
         ),
@@ -135,16 +138,19 @@ PHONE_PROGRAM: Final = """\
 import asyncio, json, websockets
 
 async def main():
-    url = "LINK/websocket?org_id=myorg&secret_key=my-secret-key-123"
-    async with websockets.connect(url) as ws:
+    url = "LINK/websocket"
+    who = "org_id=myorg&secret_key=my-secret-key-123"
+    async with websockets.connect(f"{url}?{who}") as ws:
         print(await ws.recv())  # {"type":"connected",...}
-        await ws.send(json.dumps({"type":"sims","sims":[{"slot":0,"number":"+15551112222"}]}))
+        sims = [{"slot": 0, "number": "+15551112222"}]
+        await ws.send(json.dumps({"type": "sims", "sims": sims}))
         async for msg in ws:
-            print(msg)  # {"type":"send_sms",...}: here a phone's radio would send it
+            print(msg)  # {"type":"send_sms",...}
             frame = json.loads(msg)
             if frame["type"] == "send_sms":
-                result = {"type": "send_result", "id": frame["id"], "success": True}
-                await ws.send(json.dumps(result))
+                # Here a real phone hands it to its radio.
+                done = {"id": frame["id"], "success": True}
+                await ws.send(json.dumps({"type": "send_result", **done}))
 
 asyncio.run(main())
 """

@@ -15,13 +15,20 @@ _TOKENS: Final = re.compile(
 """Enough for JSON, shell commands and Python as the pages print them; an address's // follows
 no blank, and a text that runs over lines is left as it is."""
 
+_GAPS: Final = re.compile(r"(?<=[,?])(?=\S)|(?=&)")
+"""After a comma of JSON, and around the parameters of an address."""
+
 
 def painted(code: str) -> Markup:
-    """Code as HTML; its text is unchanged."""
+    """Code as HTML; its text is unchanged. A narrow screen may break a line where `_GAPS` are."""
     pieces: list[Markup] = []
     end = 0
     for token in _TOKENS.finditer(code):
-        pieces.append(escape(code[end : token.start()]))
+        pieces.append(_breakable(code[end : token.start()]))
         pieces.append(Markup('<span class="{}">{}</span>').format(token.lastgroup, token[0]))
         end = token.end()
-    return Markup("").join([*pieces, escape(code[end:])])
+    return Markup("").join([*pieces, _breakable(code[end:])])
+
+
+def _breakable(code: str) -> Markup:
+    return Markup("<wbr>").join(escape(part) for part in _GAPS.split(code))
