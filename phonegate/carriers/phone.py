@@ -22,6 +22,7 @@ from phonegate.domain.carrier import (
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.errors import Conflict, Refused, Throttled
 from phonegate.domain.forwarding import no_media
+from phonegate.domain.principal import Principal
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
@@ -58,7 +59,9 @@ class OwnPhones:
         known = await self._database.read(lambda tx: tx.phones.known_sims(org))
         return any(sim.number == number for sim in known)
 
-    async def accept(self, org: int, outgoing: Outgoing, *, keep: Keep | None = None) -> Sent:
+    async def accept(
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+    ) -> Sent:
         """Stores a message for the phone that holds the SIM, and pushes it if it can leave now.
 
         Raises:
@@ -66,8 +69,8 @@ class OwnPhones:
             UnknownSim, StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
         if outgoing.media_urls:
-            self._require_mms(org, outgoing.wish)
-        return (await self._sending.send(org, [outgoing], keep=keep)).results[0]
+            self._require_mms(sender.org, outgoing.wish)
+        return (await self._sending.send(sender, [outgoing], keep=keep)).results[0]
 
     def _require_mms(self, org: int, number: str) -> None:
         holders = [
@@ -87,13 +90,14 @@ class PhoneCarrier:
     """An org's phones as a `domain.carrier.Carrier`.
 
     Args:
-        org: Whose phones.
+        sender: Whose phones; what may be sent for it is sent.
         phones: Takes the messages.
         database: Where they are kept.
     """
 
-    def __init__(self, org: int, phones: OwnPhones, database: Database) -> None:
-        self._org = org
+    def __init__(self, sender: Principal, phones: OwnPhones, database: Database) -> None:
+        self._sender = sender
+        self._org = sender.org
         self._phones = phones
         self._database = database
 
@@ -116,7 +120,7 @@ class PhoneCarrier:
         )
         try:
             with trio.fail_after(deadline_s):
-                sent = await self._phones.accept(self._org, outgoing, keep=keep)
+                sent = await self._phones.accept(self._sender, outgoing, keep=keep)
         except Throttled as error:
             raise NotTaken(error.detail, error.retry_after_s) from None
         except Conflict:

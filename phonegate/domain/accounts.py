@@ -8,9 +8,11 @@ of `throttle`. An unknown org costs the same work and gets the same answer as a 
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeVar
 
+import attrs
 import trio
 
 from phonegate import log
+from phonegate.domain.allowances import effective, problems_of
 from phonegate.domain.checks import WRONG_CREDENTIAL, Checks
 from phonegate.domain.credentials import (
     STANDARD_COST,
@@ -28,11 +30,11 @@ from phonegate.domain.errors import (
     NotFound,
     Unauthorized,
 )
-from phonegate.domain.principal import SCOPES, Principal, Scope
+from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal, Scope, scopes_for
 from phonegate.domain.remembered import Remembered
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import ApiKey, Org
+from phonegate.store.records import ApiKey, Limits, Org
 from phonegate.store.tables import Tables
 
 __all__ = ["NO_CREDENTIAL", "SCOPES", "WRONG_CREDENTIAL", "Accounts", "Principal", "Scope"]
@@ -61,7 +63,8 @@ class Accounts:
     """Checks credentials, and makes and ends them.
 
     `on_change`, where set, is called with an org's id after it was removed, its secret
-    rotated, or a key that may manage revoked: what was let in before then must come again.
+    rotated, or a key that may manage revoked or limited: what was let in before then must come
+    again.
     """
 
     def __init__(
@@ -127,6 +130,8 @@ class Accounts:
                 credential, mark, org_name, address, create=create
             )
         if scope not in principal.scopes:
+            if principal.limits is not None and scope not in LIMITED_SCOPES:
+                raise Forbidden("This API key has limits, so it can't manage anything.")
             raise Forbidden(f"This API key lacks the scope {scope}.")
         if by_key:
             await self._touch(mark)
@@ -205,15 +210,24 @@ class Accounts:
         return await self._database.read(lambda tx: tx.keys.of_org(org))
 
     async def add_key(
-        self, org: int, name: str, scopes: Sequence[Scope] = SCOPES
+        self,
+        org: int,
+        name: str,
+        scopes: Sequence[Scope] | None = None,
+        limits: Limits | None = None,
     ) -> tuple[ApiKey, str]:
         """Makes an API key; its text is in this answer and nowhere else.
 
+        Without `scopes` it may do all that a key with or without limits can.
+
         Raises:
-            BadInput: The form of the name or the scopes.
+            BadInput: The form of the name, the scopes or the limits.
             NotFound: There is no such org.
         """
-        _require_key_form(name, scopes)
+        limits = effective(limits)
+        if scopes is None:
+            scopes = scopes_for(limits)
+        _require_key_form(name, scopes, limits)
         made, now = make_api_key(), self._now_ms()
 
         def add(tx: Tables) -> ApiKey:
@@ -228,11 +242,37 @@ class Accounts:
                 scopes=tuple(scope for scope in SCOPES if scope in scopes),
                 digest=made.digest,
                 created_at=now,
+                limits=limits,
             )
             tx.keys.add(key)
             return key
 
         return await self._database.write(add), made.text
+
+    async def limit_key(
+        self, org: int, key_id: str, change: Callable[[Limits], Limits]
+    ) -> ApiKey | None:
+        """Changes what an API key may send, from now on; None if the org has no such key.
+
+        `change` gets the limits that hold now and gives those to come.
+
+        Raises:
+            BadInput: The form of the limits.
+        """
+
+        def limit(tx: Tables) -> ApiKey | None:
+            key = tx.keys.get(key_id)
+            if key is None or key.org != org:
+                return None
+            limits = effective(change(key.limits or Limits()))
+            _refuse_problems(_limit_problems(limits))
+            tx.keys.limit(key_id, limits)
+            return attrs.evolve(key, limits=limits)
+
+        key = await self._change(limit)
+        if key is not None:
+            self._changed(org, told="manage" in key.scopes)
+        return key
 
     async def revoke_key(self, org: int, key_id: str) -> bool:
         """Ends an API key at once; False if the org has no such key."""
@@ -285,12 +325,24 @@ def _named(tx: Tables, name: str) -> Org:
     return org
 
 
-def _require_key_form(name: str, scopes: Sequence[str]) -> None:
+def _require_key_form(name: str, scopes: Sequence[str], limits: Limits | None) -> None:
     problems = []
     if not 1 <= len(name) <= _KEY_NAME_CHARS or not name.isprintable():
         problem = f"must be 1 to {_KEY_NAME_CHARS} printable characters"
         problems.append(FieldProblem("name", problem))
     if not scopes or not set(scopes) <= set(SCOPES):
         problems.append(FieldProblem("scopes", f"must be one or more of {', '.join(SCOPES)}"))
+    elif limits is not None and "manage" in scopes:
+        problems.append(FieldProblem("scopes", "can't hold manage for a key with limits"))
+    _refuse_problems([*problems, *_limit_problems(limits)])
+
+
+def _limit_problems(limits: Limits | None) -> list[FieldProblem]:
+    if limits is None:
+        return []
+    return [FieldProblem(f"limits.{field}", problem) for field, problem in problems_of(limits)]
+
+
+def _refuse_problems(problems: Sequence[FieldProblem]) -> None:
     if problems:
         raise BadInput("; ".join(f"{p.field} {p.problem}" for p in problems) + ".", problems)

@@ -23,7 +23,7 @@ from phonegate.domain.credentials import (
     verify_secret,
 )
 from phonegate.domain.errors import Throttled, Unauthorized
-from phonegate.domain.principal import SCOPES, Principal
+from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal
 from phonegate.domain.remembered import Remembered
 from phonegate.domain.throttle import Throttle
 from phonegate.domain.turns import Turns
@@ -104,8 +104,11 @@ class Checks:
         principal = Principal(
             org=key.org,
             org_name=key.org_name,
-            scopes=key.scopes,
+            # It could lift its limits, make another key, approve its own messages, or be the
+            # phone that they leave by.
+            scopes=tuple(s for s in key.scopes if key.limits is None or s in LIMITED_SCOPES),
             key_id=key.id,
+            limits=key.limits,
             generation=self._generations[key.org],
         )
         self._remembered.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)

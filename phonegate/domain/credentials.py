@@ -29,7 +29,8 @@ _MADE_SECRET_CHARS = 32
 """190 bits, within the 12 to 50 characters that a secret may have."""
 
 _ORG = re.compile(r"[A-Za-z0-9_-]{3,50}")
-_SECRET = re.compile(r"[!-~]{12,50}")
+SHORTEST_SECRET: Final = 12
+_SECRET = re.compile(rf"[!-~]{{{SHORTEST_SECRET},50}}")
 _KEY = re.compile(r"pgk_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})")
 
 _SALT_BYTES = 16

@@ -196,6 +196,24 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
     return _change(tx, message, status=status, error=reason)
 
 
+def approve(tx: Tables, message: Message, now: int) -> Message:
+    """Lets a message that waits for approval leave at its time; returns it as it stands then."""
+    if message.approval != "asked" or message.status != QUEUED:
+        return message
+    if message.expires_at is not None and message.expires_at <= now:
+        return give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
+    leaves_at = max(message.wanted_at or now, now)
+    return _change(tx, message, approval="given", held_until=leaves_at)
+
+
+def refuse(tx: Tables, message: Message, now: int) -> Message:
+    """Cancels a message that waits for approval; returns it as it stands then."""
+    if message.approval != "asked" or message.status != QUEUED:
+        return message
+    refused = _change(tx, message, approval="refused")
+    return give_up(tx, refused, Event.WITHDRAWN, "refused by its owner", now)
+
+
 def expire(tx: Tables, now: int, limit: int) -> list[Message]:
     """Ends the queued messages whose time ran out, at most `limit`; returns them as they are now.
 

@@ -50,6 +50,29 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class RecipientNotAllowed(Forbidden):
+    """The API key may send to some only; `places` are those of the others in the call.
+
+    It does not say whom the key may send to: who holds it need not know its owner's contacts.
+    """
+
+    code = "recipient_not_allowed"
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self.places = tuple(places)
+        super().__init__("This API key may not send to that recipient.")
+
+
+class BatchOverLimit(Forbidden):
+    """More messages at once than the API key may ever send in the time that `limit` names."""
+
+    code = "batch_over_key_limit"
+
+    def __init__(self, detail: str, *, limit: str) -> None:
+        self.limit = limit
+        super().__init__(detail)
+
+
 class NotFound(Refused):
     """There is no such thing in this org."""
 
@@ -87,3 +110,25 @@ class Throttled(Refused):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(detail)
+
+
+class KeyLimitReached(Throttled):
+    """The API key has sent as much as it may; `limit` is per_hour or per_day."""
+
+    code = "key_limit_reached"
+
+    def __init__(self, detail: str, retry_after_s: int, *, limit: str, ends_at_ms: int) -> None:
+        self.limit = limit
+        self.ends_at_ms = ends_at_ms
+        super().__init__(detail, retry_after_s)
+
+
+class QuietHoursBegun(Throttled):
+    """The message would leave at a time at which its API key may send nothing."""
+
+    code = "quiet_hours"
+    limit = "quiet_hours"
+
+    def __init__(self, detail: str, retry_after_s: int, *, ends_at_ms: int) -> None:
+        self.ends_at_ms = ends_at_ms
+        super().__init__(detail, retry_after_s)

@@ -13,12 +13,14 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
+from phonegate.domain.admission import Departure, Permit, admit, examine
 from phonegate.domain.carriage import new_reference, others, outbound, settled
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
 from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken, hand_over
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.lines import Lines, NoAccount
+from phonegate.domain.principal import Principal
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
 from phonegate.domain.states import FAILED, QUEUED, SENDING, UNCERTAIN
@@ -67,6 +69,8 @@ class Forwarded:
     message_id: str
     provider: str
     status: str
+    held: bool = False
+    """Whether it waits for a person's approval."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +108,9 @@ class Claim:
 class OwnPhones(Protocol):
     """Sending from a SIM of an org's own phones (see `carriers.phone`)."""
 
-    async def accept(self, org: int, outgoing: Outgoing, *, keep: Keep | None = None) -> Sent:
+    async def accept(
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+    ) -> Sent:
         """Stores a message for the phone that holds the SIM, and pushes it if it can leave now."""
 
     async def has(self, org: int, number: str) -> bool:
@@ -154,22 +160,28 @@ class Forwarding:
             return "phone"
         raise NotFound(f"No assistant found for phone number {number}")
 
-    async def send(self, org: int, draft: Draft, *, claim: Claim | None = None) -> Answered:
+    async def send(
+        self, sender: Principal, draft: Draft, *, claim: Claim | None = None
+    ) -> Answered:
         """Sends a message by whoever owns its sender's number.
 
         Raises:
+            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
+                sender's API key; nothing was stored.
             NotFound: as `owner`, or the number is declared a phone's that has no such SIM.
             BadInput: the phone can't send media.
             Throttled: too many messages wait for this carrier; nothing was stored.
             StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
-        owner = await self.owner(org, draft.sender)
+        owner = await self.owner(sender.org, draft.sender)
         if owner == "phone":
-            return await self._by_phone(org, draft, claim)
+            return await self._by_phone(sender, draft, claim)
         now = self._terms.now_ms()
-        if draft.send_at is not None and draft.send_at > now:
-            return await self._schedule(owner, draft, claim, now)
-        return await self._by_carrier(owner, draft, claim)
+        permit = _permit(sender, draft, now)
+        if permit.held or (draft.send_at is not None and draft.send_at > now):
+            new = self._new(owner, draft, permit, now)
+            return await self._schedule(sender, new, claim, now)
+        return await self._by_carrier(sender, owner, draft, claim)
 
     async def recall(self, org: int, kept: StoredReply, claim: Claim) -> StoredReply:
         """A kept answer, found out now where it was still open.
@@ -222,7 +234,7 @@ class Forwarding:
 
     # -- by phone
 
-    async def _by_phone(self, org: int, draft: Draft, claim: Claim | None) -> Answered:
+    async def _by_phone(self, sender: Principal, draft: Draft, claim: Claim | None) -> Answered:
         outgoing = Outgoing(
             to=draft.to,
             body=draft.body,
@@ -241,21 +253,20 @@ class Forwarding:
             keep = Keep(
                 route=claim.route, key=claim.key, fingerprint=claim.fingerprint, render=told
             )
-        return _by_phone(await self._phones.accept(org, outgoing, keep=keep))
+        return _by_phone(await self._phones.accept(sender, outgoing, keep=keep))
 
     # -- by carrier
 
     async def _schedule(
-        self, assistant: Assistant, draft: Draft, claim: Claim | None, now: int
+        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
     ) -> Answered:
-        new = self._new(assistant, draft, now)
         with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
-            message = await self._store(new, claim, now)
+            message = await self._store(sender, new, claim, now)
         self._on_timer()
         return _as_answered(message)
 
     async def _by_carrier(
-        self, assistant: Assistant, draft: Draft, claim: Claim | None
+        self, sender: Principal, assistant: Assistant, draft: Draft, claim: Claim | None
     ) -> Answered:
         deadline_s = self._terms.deadline_s
         try:
@@ -267,9 +278,10 @@ class Forwarding:
                     COMMIT_DEADLINE_S + deadline_s + STORE_DEADLINE_S, shield=True
                 ):
                     now = self._terms.now_ms()
-                    new = self._new(assistant, draft, now)
+                    # It waited for its place on the line: quiet hours may have begun.
+                    new = self._new(assistant, draft, _permit(sender, draft, now), now)
                     with trio.fail_after(COMMIT_DEADLINE_S):
-                        message = await self._store(new, claim, now)
+                        message = await self._store(sender, new, claim, now)
                     outcome = await hand_over(
                         carrier,
                         outbound(message),
@@ -284,9 +296,9 @@ class Forwarding:
                 f"The {assistant.provider} account of this assistant can't be used: {error}"
             ) from None
 
-    def _new(self, assistant: Assistant, draft: Draft, now: int) -> NewMessage:
-        held = draft.send_at is not None and draft.send_at > now
-        start = draft.send_at if held and draft.send_at is not None else now
+    def _new(self, assistant: Assistant, draft: Draft, permit: Permit, now: int) -> NewMessage:
+        timing = permit.timing(draft.send_at, draft.ttl_s, now)
+        held = timing.held_until is not None
         deadline_ms = round(self._terms.deadline_s * 1000)
         return NewMessage(
             org=assistant.org,
@@ -297,8 +309,8 @@ class Forwarding:
             segments=count(draft.body),
             wish=CARRIER_WISH,
             sim=draft.sender,
-            held_until=draft.send_at if held else None,
-            expires_at=None if draft.ttl_s is None else start + draft.ttl_s * 1000,
+            held_until=timing.held_until,
+            expires_at=timing.expires_at,
             provider=assistant.provider,
             media_urls=draft.media_urls or None,
             assistant=assistant.id,
@@ -306,9 +318,13 @@ class Forwarding:
             callback_url=self._callback_url(assistant),
             first_tried_at=None if held else now,
             look_at=None if held else now + deadline_ms + MARGIN_MS,
+            approval="asked" if permit.held else None,
+            wanted_at=timing.wanted_at,
         )
 
-    async def _store(self, new: NewMessage, claim: Claim | None, now: int) -> Message:
+    async def _store(
+        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
+    ) -> Message:
         def store(tx: Tables) -> Message:
             if claim is not None:
                 earlier = tx.replies.get(new.org, claim.route, claim.key)
@@ -316,6 +332,7 @@ class Forwarding:
                     raise Conflict(
                         "A request with this Idempotency-Key was answered just now. Ask again."
                     )
+            admit(tx, sender, 1, now)
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.
@@ -364,6 +381,11 @@ class Forwarding:
         return _unstored(message, outcome)
 
 
+def _permit(sender: Principal, draft: Draft, now: int) -> Permit:
+    (permit,) = examine(sender, [Departure(to=draft.to, send_at=draft.send_at)], now)
+    return permit
+
+
 def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
     if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
         return Forwarded(
@@ -371,6 +393,7 @@ def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
             message_id=message.carrier_id or str(message.id),
             provider=message.provider,
             status=message.status,
+            held=message.approval == "asked",
         )
     fault = None
     if isinstance(outcome, Rejected):
@@ -402,7 +425,13 @@ def _is_open(answered: Answered) -> bool:
 
 
 def _by_phone(sent: Sent) -> Forwarded:
-    return Forwarded(id=sent.id, message_id=str(sent.id), provider="phone", status=sent.status)
+    return Forwarded(
+        id=sent.id,
+        message_id=str(sent.id),
+        provider="phone",
+        status=sent.status,
+        held=sent.held,
+    )
 
 
 def no_media(problem: str) -> BadInput:

@@ -1,4 +1,4 @@
-"""Accepting outbound messages: route, reserve, store, push; and withdrawing them.
+"""Accepting outbound messages: route, reserve, store, push; withdrawing and approving them.
 
 A message is stored as `sending` at once when its phone can take it right now, so that the
 usual send costs one transaction; otherwise it is stored as `queued` and the phone's feeder
@@ -13,9 +13,11 @@ import attrs
 import trio
 
 from phonegate.domain import delivery, routing
+from phonegate.domain.admission import Departure, Permit, admit, examine
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, NotFound
 from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.principal import Principal
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
@@ -54,6 +56,8 @@ class Sent:
     status: str
     segments: int
     eta_s: int | None = None
+    held: bool = False
+    """Whether it waits for a person's approval."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,20 +115,23 @@ class Sending:
         self._on_timer = on_timer
 
     async def send(
-        self, org: int, items: Sequence[Outgoing], *, keep: Keep | None = None
+        self, sender: Principal, items: Sequence[Outgoing], *, keep: Keep | None = None
     ) -> SendOutcome:
         """Stores all of `items`, durably, and pushes those that can leave now.
 
         Raises:
+            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
+                sender's API key; nothing was stored.
             UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
             StorageUnavailable: nothing was stored.
             Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
             TooSlowError: the disk took a minute, and nothing is known.
         """
-        now = self._now_ms()
+        now, org = self._now_ms(), sender.org
+        permits = examine(sender, [Departure(to=i.to, send_at=i.send_at) for i in items], now)
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
-        plans = self._plans(org, items, routes, now)
+        plans = self._plans(org, items, routes, permits, now)
         done = None
         late = False
 
@@ -132,7 +139,7 @@ class Sending:
             if late:
                 # Nobody is there to push it, and its sender was told to ask again.
                 raise trio.TooSlowError
-            return _store(tx, org, plans, keep, now=now, device_online=bool(online))
+            return _store(tx, sender, plans, keep, now=now, device_online=bool(online))
 
         try:
             # A client that hangs up must not leave a message stored as handed to a phone
@@ -187,6 +194,49 @@ class Sending:
             )
         raise Conflict(f"Message {message_id} is {message.status} and can't be cancelled.")
 
+    async def approve(self, org: int, message_id: int) -> Message:
+        """Lets a message leave that waits for approval: at once, or at the time it asked for.
+
+        Returns it as it stands then; one that was approved before is not changed.
+
+        Raises:
+            NotFound: no such outbound message in this org.
+            Conflict: it does not wait for approval, or no longer.
+        """
+        message = await self._decide(org, message_id, delivery.approve)
+        if message.approval == "given":
+            # The keeper lets it leave as it does any whose time has come.
+            self._on_timer()
+            return message
+        raise _undecided(message)
+
+    async def refuse(self, org: int, message_id: int) -> Message:
+        """Cancels a message that waits for approval; one that was refused before stays so.
+
+        Raises:
+            NotFound, Conflict: as `approve`.
+        """
+        message = await self._decide(org, message_id, delivery.refuse)
+        if message.approval == "refused":
+            return message
+        raise _undecided(message)
+
+    async def _decide(
+        self, org: int, message_id: int, decide: Callable[[Tables, Message, int], Message]
+    ) -> Message:
+        now = self._now_ms()
+
+        def change(tx: Tables) -> Message | None:
+            message = tx.messages.find(org, message_id)
+            if message is None or message.direction != "out":
+                return None
+            return decide(tx, message, now)
+
+        message = await self._database.write(change)
+        if message is None:
+            raise NotFound(f"No outbound message {message_id} in this org.")
+        return message
+
     async def _routes(
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
     ) -> list[routing.Route]:
@@ -203,14 +253,19 @@ class Sending:
         return [chosen[item.wish] for item in items]
 
     def _plans(
-        self, org: int, items: Sequence[Outgoing], routes: Sequence[routing.Route], now: int
+        self,
+        org: int,
+        items: Sequence[Outgoing],
+        routes: Sequence[routing.Route],
+        permits: Sequence[Permit],
+        now: int,
     ) -> list[_Plan]:
         plans = []
         full: set[tuple[int, Sim | None]] = set()
-        for item, route in zip(items, routes, strict=True):
+        for item, route, permit in zip(items, routes, permits, strict=True):
             segments = count(item.body)
-            held = item.send_at is not None and item.send_at > now
-            start = item.send_at if held and item.send_at is not None else now
+            timing = permit.timing(item.send_at, item.ttl_s, now)
+            held = timing.held_until is not None
             lane = (route.phone, route.sim) if route.phone is not None else None
             reserved = lane is not None and not held and lane not in full
             if lane is not None and reserved:
@@ -230,10 +285,12 @@ class Sending:
                 sim_slot=route.sim.slot if route.sim and reserved else None,
                 sim=route.sim.number if route.sim and reserved else None,
                 priority=item.priority,
-                held_until=item.send_at if held else None,
-                expires_at=None if item.ttl_s is None else start + item.ttl_s * 1000,
+                held_until=timing.held_until,
+                expires_at=timing.expires_at,
                 on_uncertain=item.on_uncertain or self._on_uncertain,
                 media_urls=item.media_urls,
+                approval="asked" if permit.held else None,
+                wanted_at=timing.wanted_at,
             )
             pace = 0 if lane is None else self._dispatcher.pace(lane[0], route.sim)
             plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, pace))
@@ -242,7 +299,7 @@ class Sending:
 
 def _store(
     tx: Tables,
-    org: int,
+    sender: Principal,
     plans: Sequence[_Plan],
     keep: Keep | None,
     *,
@@ -250,11 +307,13 @@ def _store(
     device_online: bool,
 ) -> tuple[SendOutcome, list[tuple[int, Message]]]:
     """Stores the planned messages and the kept answer; returns what to push, and where."""
+    org = sender.org
     if keep is not None:
         # A request that was given up as too slow may have been stored after all.
         earlier = tx.replies.get(org, keep.route, keep.key)
         if earlier is not None and earlier.created_at > now - KEPT_MS:
             raise Conflict("A request with this Idempotency-Key was answered just now. Ask again.")
+    admit(tx, sender, len(plans), now)
     results, pushes = [], []
     waiting: dict[tuple[int | None, str], int] = {}
     for plan in plans:
@@ -279,6 +338,7 @@ def _store(
                 status=new.status,
                 segments=new.segments,
                 eta_s=eta_s,
+                held=new.approval is not None,
             )
         )
     outcome = SendOutcome(device_online=device_online, results=tuple(results))
@@ -287,6 +347,15 @@ def _store(
         reply = StoredReply(fingerprint=keep.fingerprint, status=status, body=body, created_at=now)
         tx.replies.put(org, keep.route, keep.key, reply)
     return outcome, pushes
+
+
+def _undecided(message: Message) -> Conflict:
+    """Why a message can't be approved or refused."""
+    if message.approval is None:
+        return Conflict(f"Message {message.id} needs no approval.")
+    if message.approval == "given":
+        return Conflict(f"Message {message.id} was approved already; cancel it instead.")
+    return Conflict(f"Message {message.id} is {message.status} already.")
 
 
 def _as_stored(message_id: int, new: NewMessage) -> Message:

@@ -1,18 +1,21 @@
-"""API keys: what is needed to recognise one, never the key itself."""
+"""API keys: what is needed to recognise one, never the key itself; and what each may send."""
 
+import json
 import sqlite3
 from typing import Any
 
-from phonegate.store.records import ApiKey
+import attrs
+
+from phonegate.store.records import ApiKey, Limits, QuietHours
 
 _SELECT = (
-    "SELECT k.id, k.org, o.name, k.name, k.scopes, k.digest, k.created_at, k.last_used_at"
-    " FROM api_keys AS k JOIN orgs AS o ON o.id = k.org"
+    "SELECT k.id, k.org, o.name, k.name, k.scopes, k.digest, k.created_at, k.last_used_at,"
+    " k.limits FROM api_keys AS k JOIN orgs AS o ON o.id = k.org"
 )
 
 
 class ApiKeys:
-    """The rows of `api_keys`."""
+    """The rows of `api_keys`, and of what keys with limits have sent of late."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -20,8 +23,9 @@ class ApiKeys:
     def add(self, key: ApiKey) -> None:
         """Stores a key. Its `org_name` is not stored: the org knows it."""
         self._connection.execute(
-            "INSERT INTO api_keys (id, org, name, scopes, digest, created_at, last_used_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO api_keys"
+            " (id, org, name, scopes, digest, created_at, last_used_at, limits)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key.id,
                 key.org,
@@ -30,6 +34,7 @@ class ApiKeys:
                 key.digest,
                 key.created_at,
                 key.last_used_at,
+                _written(key.limits),
             ),
         )
 
@@ -56,6 +61,34 @@ class ApiKeys:
         """Notes that the key was used just now."""
         self._connection.execute("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now, id))
 
+    def limit(self, id: str, limits: Limits | None) -> None:  # noqa: A002
+        """Gives a key other limits, or none."""
+        self._connection.execute(
+            "UPDATE api_keys SET limits = ? WHERE id = ?", (_written(limits), id)
+        )
+
+    # -- what keys have sent
+
+    def sends(self, key: str, after: int) -> list[tuple[int, int]]:
+        """When a key has sent since a time, and how many messages each time; oldest first."""
+        return self._connection.execute(
+            "SELECT at, n FROM key_sends WHERE key = ? AND at > ? ORDER BY at", (key, after)
+        ).fetchall()
+
+    def count(self, key: str, at: int, n: int) -> None:
+        """Notes that a key has sent *n* messages."""
+        self._connection.execute(
+            "INSERT INTO key_sends VALUES (?, ?, ?)"
+            " ON CONFLICT (key, at) DO UPDATE SET n = n + excluded.n",
+            (key, at, n),
+        )
+
+    def forget_sends(self, key: str, *, before: int, after: int) -> None:
+        """Drops what a key has sent outside of a span of time, both ends of which stay."""
+        self._connection.execute(
+            "DELETE FROM key_sends WHERE key = ? AND (at < ? OR at > ?)", (key, before, after)
+        )
+
 
 def _key(row: tuple[Any, ...]) -> ApiKey:
     return ApiKey(
@@ -67,4 +100,19 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
         digest=row[5],
         created_at=row[6],
         last_used_at=row[7],
+        limits=_read(row[8]),
+    )
+
+
+def _written(limits: Limits | None) -> str | None:
+    return None if limits is None else json.dumps(attrs.asdict(limits))
+
+
+def _read(text: str | None) -> Limits | None:
+    if text is None:
+        return None
+    kept = json.loads(text)
+    quiet = kept.pop("quiet")
+    return Limits(
+        **kept | {"to": tuple(kept["to"])}, quiet=None if quiet is None else QuietHours(**quiet)
     )

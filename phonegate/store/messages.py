@@ -49,6 +49,7 @@ SETTABLE: Final = frozenset(
         "first_tried_at",
         "look_at",
         "looks",
+        "approval",
     }
 )
 """Columns that change after a message was stored. What was said, to whom, never does."""
@@ -57,8 +58,11 @@ _INSERT = """
     INSERT INTO messages (
         org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
         provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
-        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at
-    ) VALUES (?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at,
+        approval, wanted_at
+    ) VALUES (
+        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    )
 """
 
 _INSERT_INBOUND = """
@@ -255,6 +259,8 @@ class Messages:
                 new.callback_url,
                 new.first_tried_at,
                 new.look_at,
+                new.approval,
+                new.wanted_at,
             ),
         )
         return self._stored(cursor, new.status)

@@ -211,7 +211,27 @@ _ASSISTANTS: Final = (
     """,
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS)
+_ALLOWANCES: Final = (
+    # JSON; NULL where a key may send as much as it likes to whom it likes.
+    "ALTER TABLE api_keys ADD COLUMN limits TEXT",
+    # What keys with a limit on their number have sent within a day, by steps of some seconds.
+    """
+    CREATE TABLE key_sends (
+        key TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+        at INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (key, at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "ALTER TABLE messages ADD COLUMN approval TEXT",
+    "ALTER TABLE messages ADD COLUMN wanted_at INTEGER",
+    """
+    CREATE INDEX messages_to_approve ON messages (org)
+    WHERE status = 'queued' AND approval = 'asked'
+    """,
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES)
 """Step n brings a file from version n to n + 1."""
 
 VERSION: Final = len(STEPS)

@@ -5,7 +5,8 @@ same however much is stored. The indexes end in `direction` (SQLite appends the 
 of both directions is the merge of two ranges, which SQLite does as it goes ("MERGE (UNION
 ALL)" in its plans). Filters that the chosen index does not hold are checked row by row:
 
-- an address is nearly always the rarest thing, so it comes first;
+- what waits for approval is few, so that comes first;
+- an address is nearly always the rarest thing, so it is next;
 - then the SIM, unless a status is asked for that few messages have or have for long;
 - then the status, then the direction.
 
@@ -34,6 +35,9 @@ _COMMON: Final = frozenset({"received", "sent", "delivered"})
 _MAX_SLOT_DIGITS: Final = 2
 """`sim` is a slot up to here, beyond it a number: the shortest short codes have three digits."""
 
+TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
+"""The condition of the index `messages_to_approve`."""
+
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
 
@@ -57,6 +61,8 @@ class Shape:
     since: bool
     before: bool
     only_id: bool = False
+    partial: str = ""
+    """The condition of the index, where it holds a part of the messages only."""
 
 
 class Pages:
@@ -160,7 +166,12 @@ class Pages:
         if found is None:
             return []
         few: list[Any] | None = None
-        if query.address is not None or query.status is not None or query.sim is not None:
+        if (
+            query.approval
+            or query.address is not None
+            or query.status is not None
+            or query.sim is not None
+        ):
             few = self._rows(org, attrs.evolve(query, limit=_FEW + 1))
         elif asked[0] and asked[1] is not None:
             rows = self._having(org, attrs.evolve(query, limit=_FEW + 1), number, asked[0], None)
@@ -189,7 +200,8 @@ class Pages:
             org, number, whole, prefix, direction=implied, address=query.address
         )
         return self._connection.execute(
-            search_sql(_checked(query), newest), values(org, query) | {"words": expression}
+            search_sql(_checked(query), newest, query.approval),
+            values(org, query) | {"words": expression},
         )
 
 
@@ -200,7 +212,10 @@ def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
         return None
     checks = set(_checked(query))
     keys: tuple[str, ...]
-    if query.address is not None:
+    partial = ""
+    if query.approval:
+        index, keys, partial = "messages_to_approve", (), TO_APPROVE
+    elif query.address is not None:
         index, keys = "messages_by_address", ("address",)
     elif query.sim is not None and (query.status is None or query.status in _COMMON):
         column = _sim_column(query.sim)
@@ -210,11 +225,15 @@ def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
         index, keys = "messages_by_status", ("status",)
     else:
         index, keys = "messages_by_org", ()
-    if index == "messages_by_status":
+    if partial:
+        if query.status not in {None, "queued"}:
+            return None
         directions: tuple[str, ...] = ()
+    elif index == "messages_by_status":
+        directions = ()
     else:
         directions = ("in", "out") if direction is None else (direction,)
-    checks -= {*keys, "direction"}
+    checks -= {*keys, "direction"} | ({"status"} if partial else set())
     return Shape(
         index,
         keys,
@@ -223,6 +242,7 @@ def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
         query.since_id is not None,
         query.before_id is not None,
         only_id,
+        partial,
     )
 
 
@@ -231,6 +251,8 @@ def sql(form: Shape) -> str:
     """The SELECT of a page: newest first, or oldest first when it has a `since_id`."""
     columns = "id" if form.only_id else SELECTED
     where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
+    if form.partial:
+        where.append(form.partial)
     if form.since:
         where.append("id > :since_id")
     if form.before:
@@ -245,9 +267,11 @@ def sql(form: Shape) -> str:
 
 
 @lru_cache(maxsize=128)
-def search_sql(checks: tuple[str, ...], newest: bool) -> str:  # noqa: FBT001 - a cache key
+def search_sql(checks: tuple[str, ...], newest: bool, approval: bool = False) -> str:  # noqa: FBT001, FBT002 - a cache key
     """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
     where = "".join(f" AND m.{name} = :{name}" for name in checks)
+    if approval:
+        where += f" AND {TO_APPROVE}"
     columns = ", ".join(f"m.{name}" for name in SELECTED.split(", "))
     return (
         f"SELECT {columns} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
@@ -292,6 +316,8 @@ def _size_of_row(row: Any) -> int:
 
 def _direction(query: PageQuery) -> str | None:
     """The direction that all messages of the page have: asked for, or that of their status."""
+    if query.approval:
+        return "out"
     if query.status is None:
         return query.direction
     return "in" if query.status == "received" else "out"

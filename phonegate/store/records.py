@@ -11,6 +11,10 @@ import attrs
 
 Direction = Literal["in", "out"]
 Provider = Literal["phone", "twilio", "telnyx"]
+Approval = Literal["asked", "given", "refused"]
+
+FAR_AHEAD_MS = 253_402_300_799_999
+"""`Message.held_until` of one that waits for a person's approval: the last ms of the year 9999."""
 
 ANY_SIM = ""
 """`Message.wish` of a message that any SIM of the org's first phone may send."""
@@ -27,6 +31,33 @@ class Org:
 
 
 @attrs.frozen(kw_only=True)
+class QuietHours:
+    """A part of every day, by the clocks of a time zone; it may go past midnight."""
+
+    begin: int
+    """Minutes after midnight; the first that is quiet."""
+    end: int
+    """Minutes after midnight; the first that is not. Never the same as `begin`."""
+    zone: str
+    """An IANA name, such as `Europe/Berlin`."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What an API key may send, as its org's owner has set it. One of nothing sets no limit."""
+
+    to: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """The only recipients: numbers, or with a `*` at the end all that begin so. None: any."""
+    per_hour: int | None = None
+    per_day: int | None = None
+    """Messages accepted within any 60 minutes, or 24 hours."""
+    quiet: QuietHours | None = None
+    """When nothing may leave."""
+    hold: bool = False
+    """Whether a person approves each message before it leaves."""
+
+
+@attrs.frozen(kw_only=True)
 class ApiKey:
     """A bearer token of an org. `digest` is the SHA-256 of its 190-bit random part."""
 
@@ -38,6 +69,8 @@ class ApiKey:
     digest: bytes = attrs.field(repr=False)
     created_at: int
     last_used_at: int | None = None
+    limits: Limits | None = None
+    """None for a key without any, which costs nothing to check."""
 
 
 @attrs.frozen(kw_only=True)
@@ -122,6 +155,10 @@ class NewMessage:
     first_tried_at: int | None = None
     look_at: int | None = None
     """When to look at the carrier what became of it."""
+    approval: Approval | None = None
+    """`asked` where a person approves it before it leaves; with it, `held_until` is far ahead."""
+    wanted_at: int | None = None
+    """Its `send_at`, where it waits for approval."""
 
 
 @attrs.frozen(kw_only=True)
@@ -183,6 +220,10 @@ class Message:
     callback_url: str | None = attrs.field(default=None, repr=False)
     first_tried_at: int | None = None
     look_at: int | None = None
+    approval: Approval | None = None
+    """Where a person has to approve it before it leaves: asked, and then what was said."""
+    wanted_at: int | None = None
+    """The time that its sender asked for, where approval was asked."""
     looks: int = 0
     """How often a time to ask the carrier has been set: each is later than the one before."""
 
@@ -208,6 +249,8 @@ class PageQuery:
     address: str | None = None
     sim: str | None = None
     """A SIM's number, or a slot index as digits."""
+    approval: bool = False
+    """Only those that wait for a person's approval."""
     search: str | None = None
     """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
 

@@ -50,7 +50,9 @@ def message(row: tuple[Any, ...]) -> Message:
         callback_url=row[29],
         first_tried_at=row[30],
         look_at=row[31],
-        looks=row[32],
+        approval=row[32],
+        wanted_at=row[33],
+        looks=row[34],
     )
 
 

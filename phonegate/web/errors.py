@@ -2,8 +2,9 @@
 
 import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import trio
@@ -12,17 +13,22 @@ from werkzeug.exceptions import HTTPException
 from phonegate import log
 from phonegate.domain.errors import (
     BadInput,
+    BatchOverLimit,
     Conflict,
     FieldProblem,
     Forbidden,
+    KeyLimitReached,
     KeyReused,
     NotFound,
+    QuietHoursBegun,
+    RecipientNotAllowed,
     Refused,
     Throttled,
     Unauthorized,
 )
 from phonegate.store.errors import StoreError
 from phonegate.web.endpoint import Answer
+from phonegate.web.presenters import iso
 
 RETRY_STORAGE_S: Final = 5
 """A full disk or a restart is rarely over sooner, and a waiting client should not hammer."""
@@ -81,6 +87,17 @@ class UpgradeRequired(Refused):
             "Phones connect here by websocket (wss://). Send a websocket handshake, as "
             "/openapi.json describes."
         )
+
+
+LIMIT_CODES: Final = (
+    RecipientNotAllowed.code,
+    KeyLimitReached.code,
+    BatchOverLimit.code,
+    QuietHoursBegun.code,
+)
+"""What a sending route may refuse because of its caller's API key."""
+
+NOT_ALLOWED: Final = "is none that this API key may send to"
 
 
 class FieldsRefused(Refused):
@@ -167,7 +184,16 @@ def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
         headers.append(("Retry-After", str(max(1, error.retry_after_s))))
     if isinstance(error, Busy):
         headers.append(("Retry-After", str(RETRY_STORAGE_S)))
-    return _answer(status, error.code, error.detail, problems, headers)
+    return _answer(status, error.code, error.detail, problems, headers, extra=_limit_of(error))
+
+
+def _limit_of(error: Refused) -> Mapping[str, Any]:
+    """Which limit of an API key refused, and when it ends, for programs."""
+    if not isinstance(error, KeyLimitReached | BatchOverLimit | QuietHoursBegun):
+        return {}
+    if isinstance(error, BatchOverLimit):
+        return {"limit": error.limit}
+    return {"limit": error.limit, "ends_at": iso(error.ends_at_ms)}
 
 
 def _of_quart(error: HTTPException) -> Answer:
@@ -223,8 +249,10 @@ def _answer(
     detail: str,
     problems: Sequence[FieldProblem] = (),
     headers: Sequence[tuple[str, str]] = (),
+    *,
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> Answer:
-    content: dict[str, Any] = {"ok": False, "detail": detail, "code": code}
+    content: dict[str, Any] = {"ok": False, "detail": detail, "code": code, **extra}
     if problems:
         content["errors"] = [{"field": p.field, "problem": p.problem} for p in problems]
     return Answer(status=status, content=content, headers=tuple(headers))

@@ -4,10 +4,12 @@ from typing import Annotated, ClassVar, Final
 
 import attrs
 
+from phonegate.domain.allowances import effective
 from phonegate.domain.errors import Forbidden, NotFound
-from phonegate.domain.principal import SCOPES, Scope
+from phonegate.domain.principal import SCOPES, Scope, scopes_for
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.fields import OneOf, Several, Text, field
+from phonegate.web.limits_types import LimitsJson, NewLimits, limits_json, limits_of
 from phonegate.web.presenters import KeyJson, key_json
 
 MAX_KEY_ID: Final = 20
@@ -24,9 +26,29 @@ class NewKey:
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
     )
-    name: Annotated[str, Text(1, 100)] = field("What to call it.", example="billing")
+    name: Annotated[str, Text(1, 100, line=True)] = field("What to call it.", example="billing")
     scopes: Annotated[tuple[Annotated[Scope, OneOf(SCOPES)], ...], Several(1, 3)] | None = field(
-        "What it may do, of send, read and manage; all without.", default=None, example=["send"]
+        "What it may do, of send, read and manage; all without. A key with limits can't manage.",
+        default=None,
+        example=["send"],
+    )
+    limits: NewLimits | None = field(  # noqa: RUF009 - field() makes an attribute
+        "What it may send; without, whatever its scopes allow.", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class KeyPatch:
+    """What to change of a key."""
+
+    closed: ClassVar[bool] = True
+    """As of a new one."""
+
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
+    )
+    limits: NewLimits = field(  # noqa: RUF009 - as above
+        "What it may send from now on, in place of all limits before; {} lifts them all."
     )
 
 
@@ -39,6 +61,17 @@ class NewKeyAnswer:
     key: str = field("The key: Authorization: Bearer pgk_…", example="pgk_…", private=True)
     name: str = field("What its owner called it.", example="billing")
     scopes: tuple[str, ...] = field("What it may do.", example=["send"])
+    limits: LimitsJson | None = field(  # noqa: RUF009 - as above
+        "What it may send, where that is limited.", default=None, omit=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class KeyAnswer:
+    """A key that was changed."""
+
+    ok: bool = field("Always true.", default=True)
+    key: KeyJson = field("The key as it is now.")  # noqa: RUF009 - as above
 
 
 @attrs.frozen(kw_only=True)
@@ -62,14 +95,31 @@ async def create(call: Call) -> Answer:
     """Makes a key. One made with a key can't do more than that one."""
     body: NewKey = call.body
     caller = call.caller
-    scopes = SCOPES if body.scopes is None else tuple(s for s in SCOPES if s in body.scopes)
-    if missing := [scope for scope in scopes if scope not in caller.scopes]:
+    limits = None if body.limits is None else effective(limits_of(body.limits))
+    scopes = body.scopes or scopes_for(limits)
+    if missing := [scope for scope in SCOPES if scope in scopes and scope not in caller.scopes]:
         raise Forbidden(f"Your key lacks {', '.join(missing)}, so it can't grant it.")
-    key, text = await call.services.accounts.add_key(caller.org, body.name, scopes)
+    key, text = await call.services.accounts.add_key(caller.org, body.name, scopes, limits)
     return Answer(
         status=201,
-        content=NewKeyAnswer(id=key.id, key=text, name=key.name, scopes=key.scopes),
+        content=NewKeyAnswer(
+            id=key.id,
+            key=text,
+            name=key.name,
+            scopes=key.scopes,
+            limits=None if key.limits is None else limits_json(key.limits),
+        ),
     )
+
+
+async def change(call: Call) -> Answer:
+    """Changes what a key may send."""
+    body: KeyPatch = call.body
+    limits = limits_of(body.limits)
+    key = await call.services.accounts.limit_key(call.caller.org, call.path["id"], lambda _: limits)
+    if key is None:
+        raise NotFound("No such key in this org.")
+    return Answer(content=KeyAnswer(key=key_json(key)))
 
 
 async def keys(call: Call) -> Answer:
@@ -123,6 +173,22 @@ ENDPOINTS: Final = (
         summary="List API keys",
         answer=KeysAnswer,
         handler=keys,
+    ),
+    Endpoint(
+        name="change_key",
+        method="PATCH",
+        paths=("/keys/{org}/{id}",),
+        scope="manage",
+        group="keys",
+        summary="Limit what an API key may send",
+        description="Limits are for a key whose holder decides by itself, such as an AI agent: "
+        "whom it may write to, how much, when, and whether a person approves each message. A key "
+        "with limits can't manage anything, and so not lift them.",
+        body=KeyPatch,
+        answer=KeyAnswer,
+        id=Text(1, MAX_KEY_ID),
+        error_codes=("not_found",),
+        handler=change,
     ),
     Endpoint(
         name="revoke_key",

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from phonegate import log
 from phonegate.domain import inbox
-from phonegate.domain.errors import FieldProblem, NotFound, UnknownSim
+from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
 from phonegate.domain.inbox import Received
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.store.records import ANY_SIM, Message, PageQuery
@@ -12,12 +13,13 @@ from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
-from phonegate.web.errors import FieldsRefused
+from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
 from phonegate.web.fields import MAX_ID, Whole, Wrong
 from phonegate.web.idempotency_key import once
 from phonegate.web.phone_types import (
     MAX_AHEAD_MS,
     CancelAnswer,
+    DecisionAnswer,
     MessageAnswer,
     MessagesAnswer,
     MessagesQuery,
@@ -30,6 +32,8 @@ from phonegate.web.phone_types import (
     WebhookAnswer,
 )
 from phonegate.web.presenters import message_json, sim_json
+
+_log = log.get("web")
 
 
 async def receive(call: Call) -> Answer:
@@ -63,12 +67,16 @@ async def receive(call: Call) -> Answer:
 
 async def send(call: Call) -> Answer:
     """Accepts messages to send, all or none, under the Idempotency-Key if there is one."""
-    items = _outgoing(call.body, call.services.now_ms())
-    org, sending = call.caller.org, call.services.sending
+    body: Send = call.body
+    items = _outgoing(body, call.services.now_ms())
+    sending = call.services.sending
 
     async def accept(keep: Keep | None) -> SendOutcome:
         try:
-            return await sending.send(org, items, keep=keep)
+            return await sending.send(call.caller, items, keep=keep)
+        except RecipientNotAllowed as error:
+            to = ["to" if body.messages is None else f"messages[{i}].to" for i in error.places]
+            raise FieldsRefused(error, [FieldProblem(f, NOT_ALLOWED) for f in to]) from None
         except UnknownSim as error:
             fields = _fields_of_sim(call.body, items, error.wish)
             problem = f"is none of the org's SIMs: {', '.join(error.known)}"
@@ -90,6 +98,7 @@ async def messages(call: Call) -> Answer:
         address=query.address,
         sim=query.sim or None,
         search=query.q,
+        approval=query.waiting_for is not None,
     )
     found = await call.services.database.read(lambda tx: tx.messages.page(caller.org, page))
     online = call.services.switchboard.online(caller.org)
@@ -118,6 +127,26 @@ async def cancel(call: Call) -> Answer:
         status=200 if found.status == "cancelled" else 202,
         content=CancelAnswer(id=found.id, status=found.status),
     )
+
+
+async def approve(call: Call) -> Answer:
+    """Lets a message leave that waits for approval."""
+    found = await call.services.sending.approve(call.caller.org, _message_id(call))
+    return _decided(call, found)
+
+
+async def refuse(call: Call) -> Answer:
+    """Cancels a message that waits for approval."""
+    found = await call.services.sending.refuse(call.caller.org, _message_id(call))
+    return _decided(call, found)
+
+
+def _decided(call: Call, found: Message) -> Answer:
+    """The answer to who decided; the log keeps who it was."""
+    key = call.caller.key_id
+    _log.info("message_decided", message=found.id, approval=found.approval, key=key)
+    online = call.services.switchboard.online(call.caller.org)
+    return Answer(content=DecisionAnswer(message=message_json(found, online)))
 
 
 async def sims(call: Call) -> Answer:
@@ -194,7 +223,13 @@ def _fields_of_sim(body: Send, items: Sequence[Outgoing], wish: str) -> list[str
 
 def _render(outcome: SendOutcome) -> tuple[int, bytes]:
     results = tuple(
-        SendResult(id=sent.id, to=sent.to, status=sent.status, eta_s=sent.eta_s)
+        SendResult(
+            id=sent.id,
+            to=sent.to,
+            status=sent.status,
+            eta_s=sent.eta_s,
+            waiting_for="approval" if sent.held else None,
+        )
         for sent in outcome.results
     )
     answer = SendAnswer(device_online=outcome.device_online, queued=len(results), results=results)
@@ -271,6 +306,38 @@ ENDPOINTS: Final = (
         handler=cancel,
     ),
     Endpoint(
+        name="approve_message",
+        method="POST",
+        paths=(
+            "/messages/{org}/id/{id}/approve",
+            "/messages/{org}/{secret}/id/{id}/approve",
+        ),
+        scope="manage",
+        group="messages",
+        summary="Approve a message that waits for it",
+        description="A message of an API key with the limit hold waits for a person. Approved, it "
+        "leaves at once, or at its send_at. To approve it twice changes nothing. "
+        "GET /messages/{org}?waiting_for=approval lists those that wait.",
+        answer=DecisionAnswer,
+        error_codes=("not_found", "conflict"),
+        handler=approve,
+    ),
+    Endpoint(
+        name="refuse_message",
+        method="POST",
+        paths=(
+            "/messages/{org}/id/{id}/refuse",
+            "/messages/{org}/{secret}/id/{id}/refuse",
+        ),
+        scope="manage",
+        group="messages",
+        summary="Refuse a message that waits for approval",
+        description="It is cancelled. To refuse it twice changes nothing.",
+        answer=DecisionAnswer,
+        error_codes=("not_found", "conflict"),
+        handler=refuse,
+    ),
+    Endpoint(
         name="send_sms",
         method="POST",
         paths=("/send/{org}", "/send/{org}/{secret}"),
@@ -283,7 +350,7 @@ ENDPOINTS: Final = (
         "GET /messages/{org}?direction=out to watch it.",
         body=Send,
         answer=SendAnswer,
-        error_codes=("unknown_sim", "conflict", "idempotency_key_reused"),
+        error_codes=("unknown_sim", "conflict", "idempotency_key_reused", *LIMIT_CODES),
         idempotent=True,
         examples=phone_examples.SEND,
         size=lambda call: len(call.body.messages or ()),

@@ -20,7 +20,7 @@ from phonegate.web.fields import (
     Whole,
     field,
 )
-from phonegate.web.presenters import MessageJson, SimJson
+from phonegate.web.presenters import APPROVAL, MessageJson, SimJson
 
 MAX_MESSAGES: Final = 500
 """Messages in one call: what the default body limit holds as plain text."""
@@ -179,6 +179,9 @@ class MessagesQuery:
         "Only those of this SIM, by number or slot index.", default=None, example="+15551112222"
     )
     status: Annotated[str, OneOf(STATES)] | None = field("Only those in this state.", default=None)
+    waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(
+        "approval: only those that wait for a person's approval.", default=None
+    )
     address: Annotated[str, Sender()] | None = field(
         "Only those from or to this number or name.", default=None, private=True
     )
@@ -214,6 +217,9 @@ class SendResult:
         "queued, or sending when a phone was given it.", example="sending"
     )
     eta_s: int | None = field("Seconds it will wait for its SIM's pacing.", default=None, omit=True)
+    waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(
+        "approval: a person has to approve it before it leaves.", default=None, omit=True
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -241,6 +247,14 @@ class MessageAnswer:
 
     org_id: str = field("The org.", example="myorg")
     message: MessageJson = field("The message.")  # noqa: RUF009 - field() makes an attribute
+
+
+@attrs.frozen(kw_only=True)
+class DecisionAnswer:
+    """What became of a message that waited for approval."""
+
+    ok: bool = field("Always true.", default=True)
+    message: MessageJson = field("The message as it is now.")  # noqa: RUF009 - as above
 
 
 @attrs.frozen(kw_only=True)

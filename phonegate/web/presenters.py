@@ -10,6 +10,10 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.states import QUEUED, SENDING, STATES
 from phonegate.store.records import ApiKey, Direction, Message, Provider, Sim
 from phonegate.web.fields import OneOf, field
+from phonegate.web.limits_types import LimitsJson, limits_json
+
+APPROVAL = "approval"
+"""What a message waits for whose API key holds messages until a person approves them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,8 +46,9 @@ class MessageJson:
     send_at: str | None = field("Not before this time, while it waits for that.")
     expires_at: str | None = field("Given up at this time if it has not left (ttl).")
     waiting_for: str | None = field(
-        "Why it has not been sent yet: send_at (its time), phone (one that can send it is not "
-        "online), turn (others before it, or the SIM's pacing), result (a phone has it)."
+        "Why it has not been sent yet: approval (a person's), send_at (its time), phone (one that "
+        "can send it is not online), turn (others before it, or the SIM's pacing), result (a "
+        "phone has it)."
     )
 
 
@@ -65,6 +70,9 @@ class KeyJson:
     scopes: tuple[str, ...] = field("Of send, read, manage.", example=["send"])
     created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
     last_used_at: str | None = field("ISO 8601, UTC.")
+    limits: LimitsJson | None = field(  # noqa: RUF009 - as above
+        "What it may send, where that is limited.", default=None, omit=True
+    )
 
 
 def iso(ms: int) -> str:
@@ -75,6 +83,7 @@ def iso(ms: int) -> str:
 
 def message_json(message: Message, online: Sequence[OnlinePhone]) -> MessageJson:
     """A message for an answer; `online` are the org's phones, to tell why it waits."""
+    send_at = message.wanted_at if _awaits_approval(message) else message.held_until
     return MessageJson(
         id=message.id,
         direction=message.direction,
@@ -91,7 +100,7 @@ def message_json(message: Message, online: Sequence[OnlinePhone]) -> MessageJson
         segments=message.segments,
         provider=message.provider,
         media_urls=message.media_urls,
-        send_at=_iso_or_none(message.held_until),
+        send_at=_iso_or_none(send_at),
         expires_at=_iso_or_none(message.expires_at),
         waiting_for=_reason(message, online),
     )
@@ -110,6 +119,7 @@ def key_json(key: ApiKey) -> KeyJson:
         scopes=key.scopes,
         created_at=iso(key.created_at),
         last_used_at=_iso_or_none(key.last_used_at),
+        limits=None if key.limits is None else limits_json(key.limits),
     )
 
 
@@ -124,9 +134,15 @@ def _reason(message: Message, online: Sequence[OnlinePhone]) -> str | None:
         return "result" if settled or message.phone in {p.phone for p in online} else "phone"
     if message.status != QUEUED:
         return None
+    if _awaits_approval(message):
+        return APPROVAL
     if message.held_until is not None:
         return "send_at"
     return "turn" if any(_can_send(phone, message) for phone in online) else "phone"
+
+
+def _awaits_approval(message: Message) -> bool:
+    return message.status == QUEUED and message.approval == "asked"
 
 
 def _can_send(phone: OnlinePhone, message: Message) -> bool:

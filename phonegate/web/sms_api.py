@@ -5,12 +5,13 @@ import json
 from math import ceil
 from typing import Final
 
-from phonegate.domain.errors import FieldProblem
+from phonegate.domain.errors import FieldProblem, RecipientNotAllowed
 from phonegate.domain.forwarding import Answered, Claim, Draft, Forwarded
 from phonegate.domain.states import QUEUED
 from phonegate.web.assistants_types import OrgQuery
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
+from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
 from phonegate.web.idempotency_key import REPLAYED, read_key
 from phonegate.web.phone_types import MAX_AHEAD_MS
 from phonegate.web.sms_types import SmsFailed, SmsSend, SmsSent
@@ -33,7 +34,7 @@ async def send(call: Call) -> Answer:
     )
     key = read_key(call.request.headers.get("idempotency-key"))
     if key is None:
-        answered = await call.services.forwarding.send(call.caller.org, draft)
+        answered = await _sent(call, draft)
         return _answer(answered, *_render(answered))
     claim = Claim(route=ROUTE, key=key, fingerprint=_fingerprint(draft), render=_render)
     gate = call.services.idempotency.gate(call.caller.org, ROUTE, key, claim.fingerprint)
@@ -41,8 +42,16 @@ async def send(call: Call) -> Answer:
         if earlier is not None:
             kept = await call.services.forwarding.recall(call.caller.org, earlier, claim)
             return Answer(status=kept.status, content=kept.body, headers=(REPLAYED,))
-        answered = await call.services.forwarding.send(call.caller.org, draft, claim=claim)
+        answered = await _sent(call, draft, claim)
         return _answer(answered, *_render(answered))
+
+
+async def _sent(call: Call, draft: Draft, claim: Claim | None = None) -> Answered:
+    try:
+        return await call.services.forwarding.send(call.caller, draft, claim=claim)
+    except RecipientNotAllowed as error:
+        problem = FieldProblem("to_phone_number", NOT_ALLOWED)
+        raise FieldsRefused(error, [problem]) from None
 
 
 def _fingerprint(draft: Draft) -> bytes:
@@ -78,6 +87,8 @@ def _render(answered: Answered) -> tuple[int, bytes]:
 
 
 def _sentence(answered: Forwarded) -> str:
+    if answered.held:
+        return f"SMS accepted, waiting for approval to be sent via {answered.provider}"
     if answered.status == QUEUED:
         return f"SMS accepted, waiting to be sent via {answered.provider}"
     return f"SMS sent successfully via {answered.provider}"
@@ -113,6 +124,7 @@ ENDPOINTS: Final = (
             "idempotency_key_reused",
             "provider_failed",
             "outcome_unknown",
+            *LIMIT_CODES,
         ),
         idempotent=True,
         examples=(

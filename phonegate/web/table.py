@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
-from phonegate.domain.credentials import is_key_like
+from phonegate.domain.credentials import SHORTEST_SECRET, is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.web import assistants_api, callbacks_api, health, keys_api, phone_api, sms_api
 from phonegate.web.endpoint import Endpoint
@@ -156,11 +156,13 @@ class Table:
                     raise ValueError(f"two endpoints for {endpoint.method} {template}")
                 other.endpoints[endpoint.method] = endpoint
                 return
-            if all(a == b or "{" in a + b for a, b in zip(parts, other.parts, strict=True)):
+            if all(_can_meet(a, b) for a, b in zip(parts, other.parts, strict=True)):
                 raise ValueError(f"{template} and {other.template} can be the same path")
         address = _Address(template, parts)
         address.endpoints[endpoint.method] = endpoint
         group.append(address)
+        # Of two that an odd path fits both, the one that says more of it is meant.
+        group.sort(key=lambda one: len(one.variable))
 
     def _find(self, parts: Sequence[str]) -> _Address | None:
         for address in self._addresses.get((len(parts), parts[0]), ()):
@@ -169,6 +171,19 @@ class Table:
             ):
                 return address
         return None
+
+
+def _can_meet(one: str, other: str) -> bool:
+    """Whether a part of a path can be meant by both parts of templates.
+
+    A `{secret}` can't be a word that is shorter than any secret.
+    """
+    if one == other:
+        return True
+    words = [part for part in (one, other) if not part.startswith("{")]
+    if words and "{secret}" in (one, other):
+        return len(words[0]) >= SHORTEST_SECRET
+    return len(words) < 2  # noqa: PLR2004 - two words that differ
 
 
 def _split(path: str) -> tuple[str, ...]:

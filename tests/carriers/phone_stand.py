@@ -15,11 +15,13 @@ from phonegate.domain import delivery
 from phonegate.domain.carrier import Outbound
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import Throttled
+from phonegate.domain.principal import Principal
 from phonegate.domain.sending import Keep, Outgoing, Sending, Sent
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
 from phonegate.store.records import Sim
 from phonegate.store.tables import Tables
+from tests.domain.callers import owner
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 from .fake_carrier import FaultKind
@@ -38,13 +40,15 @@ class TroubledPhones(OwnPhones):
         super().__init__(database, sending, as_dispatcher(phones))
         self.troubles: list[FaultKind] = []
 
-    async def accept(self, org: int, outgoing: Outgoing, *, keep: Keep | None = None) -> Sent:
+    async def accept(
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+    ) -> Sent:
         trouble = self.troubles.pop(0) if self.troubles else None
         if trouble == "rate_limited":
             raise Throttled("too much at once", 7)
         sent = None
         if trouble is None or trouble in LOST_AFTERWARDS:
-            sent = await super().accept(org, outgoing, keep=keep)
+            sent = await super().accept(sender, outgoing, keep=keep)
         if trouble == "slow":
             await trio.sleep(SLOW_S)
         elif trouble is not None:
@@ -90,7 +94,7 @@ class PhoneStand(Stand):
         sending = Sending(database, as_dispatcher(self._phones), now_ms=wall_clock_ms)
         self._accept = TroubledPhones(database, sending, self._phones)
         self.carrier: CarrierAccount = PhoneCarrier(
-            org,
+            owner(org),
             self._accept,
             self._read,  # type: ignore[arg-type] # as much of it as is used
         )
@@ -168,7 +172,7 @@ class PhoneStand(Stand):
         closed.close()
         sending = Sending(closed, as_dispatcher(self._phones), now_ms=wall_clock_ms)
         phones = OwnPhones(closed, sending, as_dispatcher(self._phones))
-        return PhoneCarrier(self._org, phones, closed)
+        return PhoneCarrier(owner(self._org), phones, closed)
 
     async def close(self) -> None:
         await super().close()

@@ -22,6 +22,7 @@ from phonegate.domain.forwarding import OPEN, Forwarded, NotForwarded
 from phonegate.store.database import Database
 from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed, StoreError
 from phonegate.store.records import Sim, StoredReply
+from tests.domain.callers import owner
 from tests.domain.carrier import hurry, taken
 from tests.domain.desk import CALLBACK, NOW, RECIPIENT, SENDER, Desk, build_desk, claim, draft
 
@@ -41,7 +42,7 @@ async def kept(desk: Desk, key: str = "k") -> StoredReply | None:
 
 
 async def test_a_message_is_taken_and_kept(desk: Desk) -> None:
-    answered = await desk.forwarding.send(desk.org, draft(media_urls=("https://e.com/a",)))
+    answered = await desk.forwarding.send(owner(desk.org), draft(media_urls=("https://e.com/a",)))
     message = await desk.only()
     assert answered == Forwarded(
         id=message.id, message_id="SM1", provider="twilio", status="sending"
@@ -57,7 +58,7 @@ async def test_a_message_is_taken_and_kept(desk: Desk) -> None:
 async def test_it_is_stored_before_the_carrier_is_asked(desk: Desk) -> None:
     desk.carrier.slow = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.forwarding.send, desk.org, draft())
+        nursery.start_soon(desk.forwarding.send, owner(desk.org), draft())
         while not desk.carrier.sent:
             await trio.lowlevel.checkpoint()
         message = await desk.only()
@@ -69,7 +70,7 @@ async def test_it_is_stored_before_the_carrier_is_asked(desk: Desk) -> None:
 
 async def test_the_address_for_reports_names_the_message(desk: Desk) -> None:
     desk.public = True
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     message = await desk.only()
     assert desk.carrier.sent[0].callback_url == f"{CALLBACK}?message={message.id}"
     assert message.callback_url == desk.carrier.sent[0].callback_url
@@ -79,7 +80,7 @@ async def test_the_address_for_reports_names_the_message(desk: Desk) -> None:
 
 async def test_a_refusal_fails_with_the_carrier_s_words(desk: Desk) -> None:
     desk.carrier.sends = [STOP]
-    answered = await desk.forwarding.send(desk.org, draft())
+    answered = await desk.forwarding.send(owner(desk.org), draft())
     message = await desk.only()
     assert (message.status, message.error) == ("failed", "21610: they sent STOP")
     assert message.look_at is None
@@ -90,7 +91,7 @@ async def test_a_refusal_fails_with_the_carrier_s_words(desk: Desk) -> None:
 
 async def test_a_carrier_out_of_reach_fails(desk: Desk) -> None:
     desk.carrier.sends = [NotTaken("no connection", retry_after_s=30)]
-    answered = await desk.forwarding.send(desk.org, draft())
+    answered = await desk.forwarding.send(owner(desk.org), draft())
     assert isinstance(answered, NotForwarded)
     assert (answered.uncertain, answered.retry_after_s) == (False, 30)
     message = await desk.only()
@@ -100,7 +101,7 @@ async def test_a_carrier_out_of_reach_fails(desk: Desk) -> None:
 async def test_what_got_lost_is_uncertain(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    answered = await desk.forwarding.send(desk.org, draft())
+    answered = await desk.forwarding.send(owner(desk.org), draft())
     assert isinstance(answered, NotForwarded)
     assert answered.uncertain
     message = await desk.only()
@@ -111,10 +112,10 @@ async def test_what_got_lost_is_uncertain(desk: Desk) -> None:
 
 
 async def test_what_was_found_is_another_message_s(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [taken("SM1")]
-    answered = await desk.forwarding.send(desk.org, draft())
+    answered = await desk.forwarding.send(owner(desk.org), draft())
     assert isinstance(answered, NotForwarded)
     assert [m.carrier_id for m in await desk.stored()] == ["SM1", None]
     assert desk.carrier.found[0].others == {"SM1"}
@@ -133,7 +134,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_open(desk: Desk) -> None:
                 desk.carrier.slow.set()
 
             nursery.start_soon(hang_up)
-            await desk.forwarding.send(desk.org, draft())
+            await desk.forwarding.send(owner(desk.org), draft())
             await trio.lowlevel.checkpoint()
     assert (await desk.only()).carrier_id == "SM1"
 
@@ -146,7 +147,7 @@ async def test_a_full_disk_stores_and_sends_nothing(
 
     monkeypatch.setattr(desk.database, "write", full)
     with pytest.raises(StorageUnavailable):
-        await desk.forwarding.send(desk.org, draft())
+        await desk.forwarding.send(owner(desk.org), draft())
     assert desk.carrier.sent == []
 
 
@@ -164,7 +165,7 @@ async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
         return await write(op)
 
     monkeypatch.setattr(desk.database, "write", once)
-    answered = await desk.forwarding.send(desk.org, draft())
+    answered = await desk.forwarding.send(owner(desk.org), draft())
     assert isinstance(answered, Forwarded)
     assert answered.message_id == "SM1"
     assert (await desk.only()).carrier_id is None
@@ -191,7 +192,7 @@ async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
         raise trouble
 
     monkeypatch.setattr(desk.database, "write", once)
-    answered = await desk.forwarding.send(desk.org, draft(), claim=claim())
+    answered = await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     assert isinstance(answered, Forwarded)
     assert answered.message_id == "SM1"
 
@@ -200,7 +201,7 @@ async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
 
 
 async def test_an_answer_is_kept_with_its_outcome(desk: Desk) -> None:
-    answered = await desk.forwarding.send(desk.org, draft(), claim=claim())
+    answered = await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     reply = await kept(desk)
     assert reply is not None
     assert (reply.status, reply.body) == (200, repr(answered).encode())
@@ -210,7 +211,7 @@ async def test_an_answer_is_kept_with_its_outcome(desk: Desk) -> None:
 async def test_an_open_answer_is_found_out_once_it_is_settled(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft(), claim=claim())
+    await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     reply = await kept(desk)
     assert reply is not None
     assert reply.status == OPEN
@@ -226,7 +227,7 @@ async def test_an_open_answer_is_found_out_once_it_is_settled(desk: Desk) -> Non
 async def test_an_answer_that_was_found_out_stays(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft(), claim=claim())
+    await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     desk.carrier.finds = [taken("SM9", progress="sent")]
     await desk.look()
     reply = await kept(desk)
@@ -243,7 +244,7 @@ async def test_an_answer_that_was_found_out_stays(desk: Desk) -> None:
 async def test_an_open_answer_of_a_message_that_never_left_is_an_error(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft(), claim=claim())
+    await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     desk.carrier.finds = [None]
     await desk.look()
     reply = await kept(desk)
@@ -254,9 +255,9 @@ async def test_an_open_answer_of_a_message_that_never_left_is_an_error(desk: Des
 
 
 async def test_a_key_that_was_answered_meanwhile_sends_nothing(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft(), claim=claim())
+    await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     with pytest.raises(Conflict):
-        await desk.forwarding.send(desk.org, draft(), claim=claim())
+        await desk.forwarding.send(owner(desk.org), draft(), claim=claim())
     assert len(desk.carrier.sent) == 1
 
 
@@ -265,7 +266,7 @@ async def test_a_key_that_was_answered_meanwhile_sends_nothing(desk: Desk) -> No
 
 async def test_a_message_for_later_waits(desk: Desk) -> None:
     answered = await desk.forwarding.send(
-        desk.org, draft(send_at=NOW + 60_000, ttl_s=30), claim=claim()
+        owner(desk.org), draft(send_at=NOW + 60_000, ttl_s=30), claim=claim()
     )
     message = await desk.only()
     assert answered == Forwarded(
@@ -280,7 +281,7 @@ async def test_a_message_for_later_waits(desk: Desk) -> None:
 
 
 async def test_a_time_that_is_past_means_now(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft(send_at=NOW - 1))
+    await desk.forwarding.send(owner(desk.org), draft(send_at=NOW - 1))
     assert len(desk.carrier.sent) == 1
 
 
@@ -290,7 +291,7 @@ async def test_a_time_that_is_past_means_now(desk: Desk) -> None:
 async def test_a_known_sim_sends_by_its_phone(desk: Desk) -> None:
     desk.phones.phones.append(OnlinePhone(phone=1, device_id=None, name=None, sims=(SIM,)))
     desk.phones.room = 0
-    answered = await desk.forwarding.send(desk.org, draft(sender=SIM.number))
+    answered = await desk.forwarding.send(owner(desk.org), draft(sender=SIM.number))
     message = await desk.only()
     assert answered == Forwarded(
         id=message.id, message_id=str(message.id), provider="phone", status="queued"
@@ -300,12 +301,12 @@ async def test_a_known_sim_sends_by_its_phone(desk: Desk) -> None:
 
 async def test_a_phone_assistant_sends_by_phone(desk: Desk) -> None:
     await desk.assist("+15550009999", provider="phone")
-    answered = await desk.forwarding.send(desk.org, draft(sender="+15550009999"))
+    answered = await desk.forwarding.send(owner(desk.org), draft(sender="+15550009999"))
     assert isinstance(answered, Forwarded)
     assert (answered.provider, answered.status) == ("phone", "queued")
     desk.phones.phones.append(OnlinePhone(phone=1, device_id=None, name=None, sims=(SIM,)))
     with pytest.raises(UnknownSim):
-        await desk.forwarding.send(desk.org, draft(sender="+15550009999"))
+        await desk.forwarding.send(owner(desk.org), draft(sender="+15550009999"))
 
 
 @pytest.mark.parametrize("features", [None, frozenset[str](), frozenset({"mms"})])
@@ -318,24 +319,24 @@ async def test_media_need_a_phone_that_can(desk: Desk, features: frozenset[str] 
     desk.phones.room = 0
     asked = draft(sender=SIM.number, media_urls=("https://e.com/a",))
     if features:
-        await desk.forwarding.send(desk.org, asked)
+        await desk.forwarding.send(owner(desk.org), asked)
         assert (await desk.only()).media_urls == ("https://e.com/a",)
         return
     with pytest.raises(BadInput) as caught:
-        await desk.forwarding.send(desk.org, asked)
+        await desk.forwarding.send(owner(desk.org), asked)
     assert caught.value.problems[0].field == "media_urls"
     assert await desk.stored() == []
 
 
 async def test_a_number_of_nobody_is_refused(desk: Desk) -> None:
     with pytest.raises(NotFound, match=r"^No assistant found for phone number \+19$"):
-        await desk.forwarding.send(desk.org, draft(sender="+19"))
+        await desk.forwarding.send(owner(desk.org), draft(sender="+19"))
 
 
 async def test_another_org_s_number_is_nobody_s(desk: Desk) -> None:
     other = await desk.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
     with pytest.raises(NotFound):
-        await desk.forwarding.send(other.id, draft())
+        await desk.forwarding.send(owner(other.id), draft())
 
 
 # --- What carriers tell
@@ -344,7 +345,7 @@ async def test_another_org_s_number_is_nobody_s(desk: Desk) -> None:
 async def test_a_report_overtakes_the_answer(desk: Desk) -> None:
     desk.carrier.slow = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(desk.forwarding.send, desk.org, draft())
+        nursery.start_soon(desk.forwarding.send, owner(desk.org), draft())
         while not desk.carrier.sent:
             await trio.lowlevel.checkpoint()
         message = await desk.only()
@@ -358,7 +359,7 @@ async def test_a_report_overtakes_the_answer(desk: Desk) -> None:
 async def test_a_report_settles_what_got_lost(desk: Desk) -> None:
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     message = await desk.only()
     report = StatusReport(carrier_id="SM1", progress="sent")
     await desk.forwarding.apply(desk.assistant, report, message.id)
@@ -367,7 +368,7 @@ async def test_a_report_settles_what_got_lost(desk: Desk) -> None:
 
 
 async def test_a_report_of_another_assistant_s_message_changes_nothing(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     message = await desk.only()
     other = await desk.assist("+15550009999")
     for carrier_id in ("SM1", "SM2"):

@@ -8,6 +8,7 @@ from phonegate.domain.looker import EACH_AT_ONCE, EACH_EVERY_MS, Pace
 from phonegate.domain.reports import WATCHED_MS
 from phonegate.store.database import Database
 from phonegate.store.records import Message, NewMessage
+from tests.domain.callers import owner
 from tests.domain.carrier import Played, hurry, taken
 from tests.domain.desk import DEADLINE_S, NOW, RECIPIENT, SENDER, Desk, build_desk, draft
 
@@ -26,7 +27,7 @@ async def lose(desk: Desk) -> Message:
     """A message whose sender was told that nobody knows."""
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.finds = []
     desk.carrier.found.clear()
     return await desk.only()
@@ -55,7 +56,7 @@ async def crash(desk: Desk) -> Message:
 
 async def schedule(desk: Desk, *, ttl_s: int | None = None) -> Message:
     """A message for a minute later, which has come."""
-    await desk.forwarding.send(desk.org, draft(send_at=NOW + 60_000, ttl_s=ttl_s))
+    await desk.forwarding.send(owner(desk.org), draft(send_at=NOW + 60_000, ttl_s=ttl_s))
     desk.now = NOW + 60_000
     await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 10))
     return await desk.only()
@@ -65,7 +66,7 @@ async def schedule(desk: Desk, *, ttl_s: int | None = None) -> Message:
 
 
 async def test_a_message_is_watched_to_its_end(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.fetches = [taken(), taken(progress="sent", sent_at=NOW + 1), None, AWAY]
     times = []
     for _ in range(4):
@@ -87,7 +88,7 @@ async def test_a_message_is_watched_to_its_end(desk: Desk) -> None:
 
 
 async def test_a_late_failure_is_told(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     fault = CarrierFault(code="30003", text="unreachable")
     desk.carrier.fetches = [taken(progress="failed", fault=fault)]
     await desk.look()
@@ -96,7 +97,7 @@ async def test_a_late_failure_is_told(desk: Desk) -> None:
 
 
 async def test_asking_ends_after_three_days(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     looks = 0
     while (await desk.only()).look_at is not None:
         await desk.look()
@@ -109,7 +110,7 @@ async def test_asking_ends_after_three_days(desk: Desk) -> None:
 
 
 async def test_retry_after_is_respected(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.fetches = [NotTaken("busy", retry_after_s=900)]
     await desk.look()
     message = await desk.only()
@@ -166,7 +167,7 @@ async def test_two_of_the_same_words_are_not_taken_for_one(desk: Desk) -> None:
     for _ in range(2):
         desk.carrier.sends = [LOST]
         desk.carrier.finds = [LOST] * 10_000
-        await desk.forwarding.send(desk.org, draft())
+        await desk.forwarding.send(owner(desk.org), draft())
     desk.now += 60_000
     desk.carrier.finds = [taken("SM3"), taken("SM3")]
     await desk.looker.settle()
@@ -275,11 +276,11 @@ async def test_a_carrier_away_for_three_days_fails_it(desk: Desk) -> None:
 
 
 async def test_without_its_assistant_a_message_ends(desk: Desk) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.sends = [LOST]
     desk.carrier.finds = [LOST] * 10_000
-    await desk.forwarding.send(desk.org, draft())
-    await desk.forwarding.send(desk.org, draft(send_at=NOW + 60_000))
+    await desk.forwarding.send(owner(desk.org), draft())
+    await desk.forwarding.send(owner(desk.org), draft(send_at=NOW + 60_000))
     await desk.database.write(lambda tx: tx.assistants.remove(desk.org, desk.assistant.id))
     desk.now = NOW + 60_000
     await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 10))
@@ -329,8 +330,8 @@ async def test_a_carrier_that_hangs_delays_no_other(desk: Desk, nursery: trio.Nu
     other = await desk.assist("+15550009999")
     desk.carrier.slow = trio.Event()
     for _ in range(EACH_AT_ONCE + 5):
-        await desk.forwarding.send(desk.org, draft(send_at=NOW + 1))
-    await desk.forwarding.send(desk.org, draft(sender="+15550009999", send_at=NOW + 1))
+        await desk.forwarding.send(owner(desk.org), draft(send_at=NOW + 1))
+    await desk.forwarding.send(owner(desk.org), draft(sender="+15550009999", send_at=NOW + 1))
     desk.now = NOW + 1
     await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 100))
     await nursery.start(desk.looker.run)
@@ -348,7 +349,7 @@ async def test_a_carrier_that_hangs_delays_no_other(desk: Desk, nursery: trio.Nu
 async def test_however_many_are_due_at_once_all_leave_in_turn(desk: Desk) -> None:
     many = 5 * EACH_AT_ONCE
     for _ in range(many):
-        await desk.forwarding.send(desk.org, draft(send_at=NOW + 1))
+        await desk.forwarding.send(owner(desk.org), draft(send_at=NOW + 1))
     desk.now = NOW + 1
     for _ in range(many * EACH_EVERY_MS // 1_000 + 2):
         await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 1_000))
@@ -360,11 +361,11 @@ async def test_however_many_are_due_at_once_all_leave_in_turn(desk: Desk) -> Non
 
 async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(desk: Desk) -> None:
     for _ in range(5 * EACH_AT_ONCE):
-        await desk.forwarding.send(desk.org, draft())
+        await desk.forwarding.send(owner(desk.org), draft())
     desk.carrier.sent.clear()
     desk.now += 60_000
     await desk.looker.settle()
-    await desk.forwarding.send(desk.org, draft(send_at=desk.now + 500))
+    await desk.forwarding.send(owner(desk.org), draft(send_at=desk.now + 500))
     for _ in range(3):
         desk.now += 500
         await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 1_000))
@@ -383,7 +384,7 @@ async def test_it_notices_what_is_released(desk: Desk, nursery: trio.Nursery) ->
 async def test_a_fault_of_one_message_is_not_the_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await desk.forwarding.send(desk.org, draft())
+    await desk.forwarding.send(owner(desk.org), draft())
 
     async def break_down(*_: object, **__: object) -> None:
         raise RuntimeError("a fault of ours")

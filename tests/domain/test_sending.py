@@ -16,6 +16,7 @@ from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
 from phonegate.store.records import Message, PageQuery, Sim
 from phonegate.store.tables import Tables
+from tests.domain.callers import owner
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 NOW = 1_700_000_000_000
@@ -64,7 +65,7 @@ def text(body: str = "hi", **changes: Any) -> Outgoing:
 
 
 async def test_without_a_phone_it_is_queued(scene: Scene) -> None:
-    outcome = await scene.sending.send(scene.org, [text()])
+    outcome = await scene.sending.send(owner(scene.org), [text()])
     assert outcome.device_online is False
     (result,) = outcome.results
     assert (result.status, result.eta_s) == ("queued", None)
@@ -80,7 +81,7 @@ async def test_without_a_phone_it_is_queued(scene: Scene) -> None:
 
 async def test_a_phone_with_room_is_given_it_after_the_commit(scene: Scene) -> None:
     scene.connect(SIM)
-    outcome = await scene.sending.send(scene.org, [text(), text("again")])
+    outcome = await scene.sending.send(owner(scene.org), [text(), text("again")])
     assert outcome.device_online is True
     assert [result.status for result in outcome.results] == ["sending", "sending"]
     stored = await scene.stored()
@@ -94,7 +95,7 @@ async def test_a_later_message_never_overtakes_one_that_found_no_room(scene: Sce
     scene.connect(SIM)
     scene.phones.room = 2
     long = "x" * 400  # three segments
-    outcome = await scene.sending.send(scene.org, [text(), text(long), text()])
+    outcome = await scene.sending.send(owner(scene.org), [text(), text(long), text()])
     assert [result.status for result in outcome.results] == ["sending", "queued", "queued"]
     assert scene.phones.woken == [scene.org]
     assert scene.phones.lanes == {(None, "")}
@@ -104,7 +105,7 @@ async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
     scene.connect(SIM)
     scene.phones.room = 1
     scene.phones.segments_per_minute = 24
-    outcome = await scene.sending.send(scene.org, [text() for _ in range(13)])
+    outcome = await scene.sending.send(owner(scene.org), [text() for _ in range(13)])
     etas = [result.eta_s for result in outcome.results]
     assert etas[0] is None
     assert etas[1:3] == [3, 5]  # 2.5 s a segment
@@ -113,7 +114,7 @@ async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
 
 async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
     await scene.database.write(lambda tx: tx.phones.report_sims(scene.org, scene.phone, [SIM], NOW))
-    outcome = await scene.sending.send(scene.org, [text(wish="+15551112222")])
+    outcome = await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
     assert outcome.results[0].status == "queued"
     (stored,) = await scene.stored()
     assert (stored.wish, stored.phone) == ("+15551112222", None)
@@ -122,7 +123,7 @@ async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -
 async def test_an_unknown_sim_refuses_the_whole_call(scene: Scene) -> None:
     scene.connect(SIM)
     with pytest.raises(UnknownSim) as caught:
-        await scene.sending.send(scene.org, [text(), text(wish="+15550000000")])
+        await scene.sending.send(owner(scene.org), [text(), text(wish="+15550000000")])
     # Known beside it, from the store or from who is online.
     assert caught.value.wish == "+15550000000"
     assert await scene.stored() == []
@@ -131,7 +132,7 @@ async def test_an_unknown_sim_refuses_the_whole_call(scene: Scene) -> None:
 
 async def test_a_scheduled_message_is_held_and_its_ttl_counts_from_then(scene: Scene) -> None:
     scene.connect(SIM)
-    outcome = await scene.sending.send(scene.org, [text(send_at=NOW + 60_000, ttl_s=10)])
+    outcome = await scene.sending.send(owner(scene.org), [text(send_at=NOW + 60_000, ttl_s=10)])
     assert outcome.results[0].status == "queued"
     (stored,) = await scene.stored()
     assert (stored.held_until, stored.expires_at) == (NOW + 60_000, NOW + 70_000)
@@ -140,7 +141,7 @@ async def test_a_scheduled_message_is_held_and_its_ttl_counts_from_then(scene: S
 
 async def test_a_past_time_means_now(scene: Scene) -> None:
     scene.connect(SIM)
-    outcome = await scene.sending.send(scene.org, [text(send_at=NOW - 1)])
+    outcome = await scene.sending.send(owner(scene.org), [text(send_at=NOW - 1)])
     assert outcome.results[0].status == "sending"
 
 
@@ -149,7 +150,7 @@ async def test_the_answer_is_kept_with_the_messages(scene: Scene) -> None:
         return 200, str(outcome.results[0].id).encode()
 
     keep = Keep(route="send", key="k", fingerprint=b"f", render=render)
-    outcome = await scene.sending.send(scene.org, [text()], keep=keep)
+    outcome = await scene.sending.send(owner(scene.org), [text()], keep=keep)
     kept = await scene.database.read(lambda tx: tx.replies.get(scene.org, "send", "k"))
     assert kept is not None
     assert kept.body == str(outcome.results[0].id).encode()
@@ -165,7 +166,7 @@ async def test_room_is_given_back_when_nothing_was_stored(
 
     monkeypatch.setattr(scene.database, "write", full)
     with pytest.raises(StorageUnavailable):
-        await scene.sending.send(scene.org, [text()])
+        await scene.sending.send(owner(scene.org), [text()])
     assert scene.phones.room == 100
     assert scene.phones.pushed == []
 
@@ -175,7 +176,7 @@ async def test_a_client_that_hangs_up_loses_no_push(scene: Scene) -> None:
     with trio.CancelScope() as client:
         client.cancel()
         # The first checkpoint inside `send` lies after the write was handed over.
-        await scene.sending.send(scene.org, [text()])
+        await scene.sending.send(owner(scene.org), [text()])
     stored = await scene.stored()
     assert [message for _, message in scene.phones.pushed] == stored
     assert len(stored) == 1
@@ -197,7 +198,7 @@ async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
     room = scene.phones.room
     try:
         with pytest.raises(trio.TooSlowError):
-            await scene.sending.send(scene.org, [text()])
+            await scene.sending.send(owner(scene.org), [text()])
     finally:
         freed.set()
     await scene.database.write(lambda _: None)
@@ -208,21 +209,21 @@ async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
 
 async def test_a_key_that_got_its_answer_meanwhile_sends_nothing_again(scene: Scene) -> None:
     keep = Keep(route="send", key="k", fingerprint=b"f", render=lambda _: (200, b"{}"))
-    await scene.sending.send(scene.org, [text()], keep=keep)
+    await scene.sending.send(owner(scene.org), [text()], keep=keep)
     with pytest.raises(Conflict):
-        await scene.sending.send(scene.org, [text()], keep=keep)
+        await scene.sending.send(owner(scene.org), [text()], keep=keep)
     assert len(await scene.stored()) == 1
 
 
 async def test_a_waiting_message_is_cancelled_however_often_it_is_asked(scene: Scene) -> None:
-    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     for _ in range(2):
         assert (await scene.sending.cancel(scene.org, result.id)).status == "cancelled"
 
 
 async def test_a_message_at_a_phone_is_asked_back(scene: Scene) -> None:
     scene.connect(SIM)
-    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     with pytest.raises(Conflict, match="can't take it back"):
         await scene.sending.cancel(scene.org, result.id)
     scene.phones.cancels = True
@@ -231,7 +232,7 @@ async def test_a_message_at_a_phone_is_asked_back(scene: Scene) -> None:
 
 async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> None:
     scene.connect(SIM)
-    (result,) = (await scene.sending.send(scene.org, [text()])).results
+    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     await scene.database.write(
         lambda tx: delivery.settle(
             tx,

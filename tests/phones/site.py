@@ -24,6 +24,7 @@ from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings, Settings
 from phonegate.store.database import Database
 from phonegate.store.records import Message, PageQuery
+from tests.domain.callers import owner
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -154,7 +155,7 @@ class Site:
         self, *bodies: str, wish: str = "", to: str = OTHER, priority: int = 0
     ) -> SendOutcome:
         items = [Outgoing(to=to, body=body, wish=wish, priority=priority) for body in bodies]
-        return await self.sending.send(await self.org(), items)
+        return await self.sending.send(owner(await self.org()), items)
 
     async def messages(self, **query: Any) -> list[Message]:
         org = await self.org()

@@ -11,6 +11,7 @@ from phonegate.domain.sending import Outgoing
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.store.tables import Tables
+from tests.domain.callers import owner
 
 from .conftest import Start
 from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
@@ -599,7 +600,7 @@ async def test_what_the_phone_lost_track_of_is_sent_again_at_once(site: Site) ->
         await phone.sims(NUMBER)
         await site.until_fed()
         again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
-        await site.sending.send(await site.org(), [again])
+        await site.sending.send(owner(await site.org()), [again])
         push = await phone.get()
         # The SIM is about to move: whichever phone sends the copy has to be told.
         await first.sims(SECOND, NUMBER)
@@ -618,7 +619,7 @@ async def test_what_is_uncertain_on_return_is_sent_again_by_whom_it_is_for(start
             await phone.sims(NUMBER)
             await site.until_fed()
             again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
-            await site.sending.send(await site.org(), [again])
+            await site.sending.send(owner(await site.org()), [again])
             push = await phone.get()
         await first.sims(SECOND, NUMBER)
         await site.until_fed()

@@ -37,6 +37,7 @@ FILTERS: dict[str, Any] = {
     "status": "failed",
     "address": "+1555",
     "sim": "+1",
+    "approval": True,
 }
 
 

@@ -8,6 +8,7 @@ import trio.testing
 
 from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.principal import Principal
 from phonegate.store.records import PageQuery, Sim
 from phonegate.web import phone_examples
 from phonegate.web.endpoint import Example
@@ -538,11 +539,11 @@ async def test_full_calls_of_one_org_take_turns_and_keep_no_other_waiting(
     begun, go_on = list[int](), trio.Event()
     send = web.services.sending.send
 
-    async def held(org: int, *args: Any, **kwargs: Any) -> Any:
-        begun.append(org)
-        if org == mine:
+    async def held(sender: Principal, *args: Any, **kwargs: Any) -> Any:
+        begun.append(sender.org)
+        if sender.org == mine:
             await go_on.wait()
-        return await send(org, *args, **kwargs)
+        return await send(sender, *args, **kwargs)
 
     monkeypatch.setattr(web.services.sending, "send", held)
     full = {"messages": [{"to": "+15553334444", "body": "hi"}] * 500}

@@ -1,0 +1,130 @@
+"""Letting a send in: what its API key's limits make of it, refused or admitted and counted.
+
+Both ways of sending (`sending`, `forwarding`) come through here, so that no route can forget a
+limit. A sender without limits costs one comparison.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from phonegate.domain import allowances
+from phonegate.domain.errors import (
+    BatchOverLimit,
+    KeyLimitReached,
+    QuietHoursBegun,
+    RecipientNotAllowed,
+)
+from phonegate.domain.principal import Principal
+from phonegate.store.records import FAR_AHEAD_MS
+from phonegate.store.tables import Tables
+
+
+@attrs.frozen(kw_only=True)
+class Departure:
+    """A message about to be sent, as far as limits ask about it. Times are in ms."""
+
+    to: str = attrs.field(repr=False)
+    send_at: int | None = None
+    """Not before this time; a past one means now."""
+
+
+@attrs.frozen(kw_only=True)
+class Permit:
+    """On what conditions a message may leave."""
+
+    held: bool = False
+    """A person approves it first."""
+    leave_by: int | None = None
+    """It must have left by then, whatever its ttl."""
+
+    def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
+        """When a message with these wishes may leave; its ttl runs from its `send_at`."""
+        wanted_at = send_at if send_at is not None and send_at > now else None
+        ends = [] if ttl_s is None else [(wanted_at or now) + ttl_s * 1000]
+        if self.leave_by is not None:
+            ends.append(self.leave_by)
+        return Timing(
+            held_until=FAR_AHEAD_MS if self.held else wanted_at,
+            wanted_at=wanted_at if self.held else None,
+            expires_at=min(ends, default=None),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Timing:
+    """The times of a message as they are stored; see `store.records.NewMessage`."""
+
+    held_until: int | None
+    wanted_at: int | None
+    expires_at: int | None
+
+
+FREE = Permit()
+"""That of a sender without limits."""
+
+
+def examine(sender: Principal, departures: Sequence[Departure], now: int) -> list[Permit]:
+    """The permit of each message; asks nothing of the store.
+
+    Raises:
+        RecipientNotAllowed: at least one goes to somebody whom the key may not send to.
+        QuietHoursBegun: at least one would leave at a quiet time.
+    """
+    limits = sender.limits
+    if limits is None:
+        return [FREE] * len(departures)
+    if foreign := allowances.foreign(limits, (one.to for one in departures)):
+        raise RecipientNotAllowed(foreign)
+    permits: dict[int, Permit] = {}
+    times = [max(one.send_at or now, now) for one in departures]
+    for leaves_at in set(times):
+        if limits.quiet is not None and allowances.is_quiet(limits.quiet, leaves_at):
+            ends_at = allowances.next_change(limits.quiet, leaves_at)
+            raise QuietHoursBegun(
+                f"This API key may not send at quiet hours; these end at "
+                f"{allowances.utc(ends_at)}.",
+                _seconds(now, ends_at),
+                ends_at_ms=ends_at,
+            )
+        by = allowances.leave_by(limits, leaves_at)
+        permits[leaves_at] = Permit(held=limits.hold, leave_by=by)
+    return [permits[leaves_at] for leaves_at in times]
+
+
+def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
+    """Counts messages against a key's limits, in the transaction that stores them.
+
+    Raises:
+        KeyLimitReached: there is no room for them yet.
+        BatchOverLimit: there never will be, for so many at once.
+    """
+    limits, key = sender.limits, sender.key_id
+    if limits is None or key is None or (limits.per_hour is None and limits.per_day is None):
+        return
+    sends = tx.keys.sends(key, now - allowances.DAY_MS)
+    found = allowances.full(limits, sends, wanted, now)
+    if found is None:
+        # What lies ahead by more than a day was counted by a clock that was wrong.
+        tx.keys.forget_sends(key, before=now - allowances.DAY_MS, after=now + allowances.DAY_MS)
+        tx.keys.count(key, allowances.step(now), wanted)
+        return
+    span = "an hour" if found.window == "per_hour" else "a day"
+    if found.ends_at is None:
+        raise BatchOverLimit(
+            f"This API key may send {found.allowed} messages {span}, and these are {wanted}: "
+            "send fewer at once.",
+            limit=found.window,
+        )
+    raise KeyLimitReached(
+        f"This API key may send {found.allowed} messages {span} and has sent too many for "
+        f"{'this one' if wanted == 1 else f'these {wanted}'}; it may from "
+        f"{allowances.utc(found.ends_at)} on.",
+        _seconds(now, found.ends_at),
+        limit=found.window,
+        ends_at_ms=found.ends_at,
+    )
+
+
+def _seconds(now: int, until: int) -> int:
+    return max(1, -(-(until - now) // 1000))
