@@ -139,23 +139,6 @@ class Flag:
 
 
 @attrs.frozen
-class Flag:
-    """Yes or no."""
-
-    def read(self, value: object) -> bool:
-        """The answer; 1 and "yes" are none."""
-        if type(value) is not bool:
-            raise Wrong("must be true or false")
-        return value
-
-    def read_text(self, text: str) -> bool:
-        """The answer, from `true` or `false`."""
-        if text not in {"true", "false"}:
-            raise Wrong("must be true or false")
-        return text == "true"
-
-
-@attrs.frozen
 class OneOf:
     """One of a few words."""
 

@@ -6,7 +6,6 @@ A rule without an entry here is refused with `TypeError`, so that none is left u
 from functools import singledispatch
 from typing import Any, Final
 from zoneinfo import available_timezones
-from zoneinfo import available_timezones
 
 from phonegate.carriers.credentials import FIELDS
 from phonegate.domain.numbers import SENDER_LIMIT
@@ -28,7 +27,6 @@ from phonegate.web.fields import (
     WebAddress,
     Whole,
 )
-from phonegate.web.limits_types import HOURS, HoursOfDay, RecipientPattern, TimeZone
 from phonegate.web.limits_types import HOURS, HoursOfDay, RecipientPattern, TimeZone
 
 Schema = dict[str, Any]
@@ -79,29 +77,6 @@ def _(rule: Text) -> Schema:
 @schema_of_rule.register
 def _(rule: Whole) -> Schema:
     return whole(rule.least, rule.most)
-
-
-@schema_of_rule.register
-def _(_: Flag) -> Schema:
-    return {"type": "boolean"}
-
-
-@schema_of_rule.register
-def _(_: RecipientPattern) -> Schema:
-    return {
-        "type": "string",
-        "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8}|\+?[0-9]{1,15}\*)$",
-    }
-
-
-@schema_of_rule.register
-def _(_: HoursOfDay) -> Schema:
-    return {"type": "string", "pattern": HOURS}
-
-
-@schema_of_rule.register
-def _(_: TimeZone) -> Schema:
-    return {"type": "string", "enum": sorted(available_timezones())}
 
 
 @schema_of_rule.register
