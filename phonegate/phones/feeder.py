@@ -16,6 +16,7 @@ import trio
 from phonegate import log
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick
+from phonegate.phones.worker import FOREVER, Worker
 from phonegate.store.errors import StorageUnavailable, StoreClosed
 from phonegate.store.records import ANY_SIM, Candidate, Message, Sim
 from phonegate.store.tables import Tables
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 READ_AHEAD: Final = 100
 """Candidates read from a lane at a time; a default window's worth."""
+
+GATHER_S: Final = 0.05
+"""How long little room is left unused, so that it becomes more: each helping of messages costs a
+read and a commit, however small it is."""
 
 STORAGE_PAUSE_S: Final = 2.0
 """Wait before another try when the disk refuses."""
@@ -50,12 +55,16 @@ class _Choice:
 
 
 class Feeder:
-    """The task of one session that feeds its phone."""
+    """What one session knows of its queues, and the work of feeding its phone from them."""
+
+    __slots__ = ("_behind", "_left_open", "_scarce_since", "_session", "_wakes", "worker")
 
     def __init__(self, session: "Session") -> None:
         self._session = session
-        self._bell = trio.Event()
+        self.worker: Worker
+        """Calls `work`."""
         self._wakes = 0
+        self._scarce_since: float | None = None
         self._behind: set[int | None] = {None}
         self._left_open: list[Message] = []
 
@@ -63,11 +72,15 @@ class Feeder:
         """Says that messages may wait for any SIM of this phone."""
         self._wakes += 1
         self._behind = {_slot(sim) for sim in self._sims()}
-        self._bell.set()
+        self.worker.call()
 
     def make_room(self) -> None:
-        """Says that the window has room again."""
-        self._bell.set()
+        """Says that the window has more room."""
+        if not (self._behind or self._left_open):
+            return
+        # Else it naps already, until there is more.
+        if self._scarce_since is None or self._plenty:
+            self.worker.call()
 
     def resume(self, messages: Iterable[Message]) -> None:
         """Takes what an earlier link left open; it goes before everything queued."""
@@ -88,19 +101,15 @@ class Feeder:
         lane = _Lane(phone, wish)
         return any(lane in self._lanes_of(sim) for sim in self._sims())
 
-    async def run(self) -> None:
-        """Feeds until cancelled, or until the store is closed."""
-        while True:
-            self._bell = trio.Event()
-            try:
-                pause = await self._feed()
-            except StorageUnavailable as error:
-                _log.warning("feeding_failed", phone=self._session.phone, reason=error.reason)
-                pause = STORAGE_PAUSE_S
-            except StoreClosed:
-                return
-            with trio.move_on_after(max(pause, SHORTEST_SLEEP_S)):
-                await self._bell.wait()
+    async def work(self) -> float:
+        """Feeds what can leave now; answers when to come again."""
+        try:
+            return max(await self._feed(), SHORTEST_SLEEP_S)
+        except StorageUnavailable as error:
+            _log.warning("feeding_failed", phone=self._session.phone, reason=error.reason)
+            return STORAGE_PAUSE_S
+        except StoreClosed:
+            return FOREVER
 
     async def _feed(self) -> float:
         """Pushes what can leave now; returns the seconds until a SIM may send again."""
@@ -108,23 +117,17 @@ class Feeder:
             waits = self._push_left_open()
             protocol = self._session.protocol
             if self._session.parting or protocol.room == 0 or not protocol.takes_new:
-                return float("inf")
+                return FOREVER
             wakes = self._wakes
-            ready = []
-            for sim in self._sims():
-                if _slot(sim) not in self._behind or _slot(sim) in waits:
-                    continue
-                wait = self._wait_s(sim, 1)
-                if wait > 0:
-                    waits[_slot(sim)] = wait
-                else:
-                    ready.append(sim)
+            ready = self._ready(waits)
             if not ready:
-                return min(waits.values(), default=float("inf"))
+                return min(waits.values(), default=FOREVER)
+            if (pause := self._until_worthwhile()) > 0:
+                return min([pause, *waits.values()])
             queues = await self._read(ready)
             if self._session.parting:
                 # What it took now would wait for its return, though others may send it.
-                return float("inf")
+                return FOREVER
             choices = self._choose(queues, waits)
             await self._lease(choices)
             if wakes == self._wakes:
@@ -135,7 +138,39 @@ class Feeder:
                     if not queue.cut and all(c.id in chosen for c in queue.candidates)
                 }
             if not choices and not self._behind - waits.keys():
-                return min(waits.values(), default=float("inf"))
+                return min(waits.values(), default=FOREVER)
+
+    def _ready(self, waits: dict[int | None, float]) -> list[Sim | None]:
+        """The SIMs whose queues are worth a look; notes the waits of those that pacing stops."""
+        ready = []
+        for sim in self._sims():
+            if _slot(sim) not in self._behind or _slot(sim) in waits:
+                continue
+            wait = self._wait_s(sim, 1)
+            if wait > 0:
+                waits[_slot(sim)] = wait
+            else:
+                ready.append(sim)
+        return ready
+
+    def _until_worthwhile(self) -> float:
+        """Seconds to wait for more room, while the phone still has half a window to send."""
+        if self._plenty:
+            self._scarce_since = None
+            return 0.0
+        now = trio.current_time()
+        if self._scarce_since is None:
+            self._scarce_since = now
+        left = self._scarce_since + GATHER_S - now
+        if left > 0:
+            return left
+        self._scarce_since = None
+        return 0.0
+
+    @property
+    def _plenty(self) -> bool:
+        protocol = self._session.protocol
+        return protocol.room * 2 >= protocol.window
 
     def _push_left_open(self) -> dict[int | None, float]:
         """Pushes again what an earlier link left open; returns the waits of SIMs that can't."""

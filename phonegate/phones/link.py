@@ -15,9 +15,10 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
 from phonegate.phones.grammar import MAX_LABEL, is_device_id
+from phonegate.phones.heartbeat import Heartbeat
 from phonegate.phones.session import Session, Surroundings, Tenant
 from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
-from phonegate.phones.wire import LIBRARY_FAULTS, LinkLost, PhoneSocket
+from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
@@ -142,96 +143,102 @@ class PhoneLink:
             switchboard=switchboard,
             settings=settings,
             policy=policy,
+            heartbeat=Heartbeat(),
             now_ms=now_ms,
         )
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keeps the time of all phones, until cancelled: no link lasts long without it."""
+        await self._shared.heartbeat.run(task_status=task_status)
 
     async def serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
         """Serves one handshake to the end of its link, and closes the stream.
 
         Whatever goes wrong ends this link alone; nothing but a cancellation is raised.
         """
+        address = peer.address
+        socket = self._socket(stream)
         try:
-            await self._serve(stream, head, peer)
-        except* LIBRARY_FAULTS as group:
-            _log.info("phone_link_broken", peer=peer.address, exc_info=group)
+            session = await self._meet(stream, socket, head, address)
+            # A link may last for weeks: what only its beginning needed goes now.
+            del head, peer
+            if session is not None:
+                try:
+                    await session.run()
+                finally:
+                    with trio.move_on_after(CLOSING_S, shield=True):
+                        await socket.drop()
         except* Exception as group:  # noqa: BLE001 - one phone's fault must stay its own
-            _log.error("phone_link_failed", peer=peer.address, exc_info=group)
+            _log.error("phone_link_failed", peer=address, exc_info=group)
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
-        with trio.move_on_after(HANDSHAKE_S) as handshake:
+    def _socket(self, stream: trio.abc.Stream) -> PhoneSocket:
+        phones = self._shared.settings.phones
+        return PhoneSocket(
+            stream,
+            max_frame_bytes=phones.max_frame_bytes,
+            write_timeout_s=phones.write_timeout_s,
+        )
+
+    async def _meet(
+        self, stream: trio.abc.Stream, socket: PhoneSocket, head: Head, address: str
+    ) -> Session | None:
+        """Checks the handshake and answers it; the session to run, if it comes to one."""
+        with trio.move_on_after(HANDSHAKE_S):
             try:
                 await _skip(stream, len(head.raw))
                 request = _Request.read(head)
                 principal = await self._accounts.authenticate(
                     request.credential,
                     org_name=request.org_name,
-                    address=peer.address,
+                    address=address,
                     scope="manage",
                     create=True,
                 )
                 arrival = await self._arrive(principal, request)
             except Refused as refused:
-                _log.info("phone_refused", peer=peer.address, code=refused.code)
+                _log.info("phone_refused", peer=address, code=refused.code)
                 await _refuse(stream, refused)
-                return
             except StoreError as error:
-                _log.warning("phone_refused", peer=peer.address, reason=str(error))
+                _log.warning("phone_refused", peer=address, reason=str(error))
                 await _refuse(stream, _Unavailable())
-                return
             except trio.BrokenResourceError:
-                return
-            try:
-                await self._meet(stream, request, principal, arrival, handshake)
-            finally:
-                self._shared.switchboard.unclaim(request)
+                pass
+            else:
+                return await self._accept(socket, request, principal, arrival)
+        return None
 
-    async def _meet(
-        self,
-        stream: trio.abc.Stream,
-        request: _Request,
-        principal: Principal,
-        arrival: _Arrival,
-        handshake: trio.CancelScope,
-    ) -> None:
-        """Answers the upgrade and runs the session."""
-        phones = self._shared.settings.phones
-        async with trio.open_nursery() as nursery:
-            try:
-                socket = await PhoneSocket.accept(
-                    nursery,
-                    stream,
-                    request.key,
-                    max_frame_bytes=phones.max_frame_bytes,
-                    write_timeout_s=phones.write_timeout_s,
-                )
-            except LinkLost:
-                nursery.cancel_scope.cancel()
-                return
-            handshake.deadline = float("inf")
-            session = Session(
-                socket,
-                self._shared,
-                tenant=Tenant(id=principal.org, name=principal.org_name),
-                online=OnlinePhone(
-                    phone=arrival.row.id,
-                    device_id=arrival.row.device_id,
-                    name=arrival.row.name,
-                    sims=(),
-                ),
-                usual_sim=arrival.usual_sim,
-                fresh=arrival.fresh,
-                owing=arrival.owing,
-            )
-            if not self._accounts.is_current(principal):
-                session.close(POLICY_VIOLATION, "the credentials of this org have changed")
-            try:
-                await session.run()
-            finally:
-                with trio.move_on_after(CLOSING_S, shield=True):
-                    await socket.drop()
-                nursery.cancel_scope.cancel()
+    async def _accept(
+        self, socket: PhoneSocket, request: _Request, principal: Principal, arrival: _Arrival
+    ) -> Session | None:
+        """Answers the upgrade; None where nobody is there any more."""
+        accepted = False
+        try:
+            await socket.accept(request.key)
+            accepted = True
+        except LinkLost:
+            return None
+        finally:
+            if not accepted:
+                self._shared.switchboard.unclaim(request)
+        session = Session(
+            socket,
+            self._shared,
+            tenant=Tenant(id=principal.org, name=principal.org_name),
+            online=OnlinePhone(
+                phone=arrival.row.id,
+                device_id=arrival.row.device_id,
+                name=arrival.row.name,
+                sims=(),
+            ),
+            usual_sim=arrival.usual_sim,
+            fresh=arrival.fresh,
+            owing=arrival.owing,
+        )
+        if not self._accounts.is_current(principal):
+            session.close(POLICY_VIOLATION, "the credentials of this org have changed")
+        return session
 
     async def _arrive(self, principal: Principal, request: _Request) -> _Arrival:
         """Finds or makes the row of the phone, and claims it.

@@ -104,7 +104,7 @@ class LinkProtocol:
 
         `owing`: pushes over an earlier link have no ack and no result yet.
         """
-        self._window = window
+        self.window = window
         self._max_nonsense = max_nonsense
         self._ping_interval_s = ping_interval_s
         self._pong_timeout_s = pong_timeout_s
@@ -137,7 +137,7 @@ class LinkProtocol:
     @property
     def room(self) -> int:
         """Messages that may be pushed now."""
-        return max(0, self._window - len(self._flight) - self._reserved)
+        return max(0, self.window - len(self._flight) - self._reserved)
 
     @property
     def in_flight(self) -> Collection[int]:
@@ -290,5 +290,5 @@ class LinkProtocol:
     def _spend(self, message_id: int) -> None:
         self._spent[message_id] = None
         self._spent.move_to_end(message_id)
-        while len(self._spent) > SPENT_PER_WINDOW * self._window:
+        while len(self._spent) > SPENT_PER_WINDOW * self.window:
             self._spent.popitem(last=False)

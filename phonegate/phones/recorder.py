@@ -5,7 +5,6 @@ before it is recorded, so a phone can take the `pong` as "you have all that".
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -17,6 +16,7 @@ from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.identity import Identity
 from phonegate.phones.protocol import GraceOver, Step
+from phonegate.phones.worker import FOREVER, Worker
 from phonegate.store.errors import StorageUnavailable, StoreError
 from phonegate.store.records import Message
 from phonegate.store.tables import Tables
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from phonegate.phones.session import Session
 
 T = TypeVar("T")
+
+STEPS: Final = 64
+"""Steps that wait before the phone is not read from."""
+
+STEPS_BYTES: Final = 262_144
+"""Bytes of frames that wait, likewise: four of the largest, so that many phones which send large
+frames and read no answers don't fill the memory."""
+
+DRAIN_S: Final = 5.0
+"""How long it may take, after the link's end, to write down what had arrived."""
 
 MAX_BATCH: Final = 64
 """Steps in one transaction, or texts where a step has many: a few ms of the one writer's time. A
@@ -60,50 +70,101 @@ _Answer = _Stored | _Copied | frames.Error | None
 
 
 class Recorder:
-    """The task of one session that writes."""
+    """What one session still has to write down, and the work of doing it."""
+
+    __slots__ = (
+        "_bytes",
+        "_deadline",
+        "_identity",
+        "_lighter",
+        "_scope",
+        "_session",
+        "_steps",
+        "held",
+        "worker",
+    )
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._identity = Identity(session, self._keep_trying)
-        self.scope = trio.CancelScope(shield=True)
-        """Given a deadline when the session ends: what has arrived is still recorded."""
+        self._steps: list[tuple[Step, int]] = []
+        self._bytes = 0
+        self._lighter: trio.Event | None = None
+        self._scope: trio.CancelScope | None = None
+        self._deadline: float | None = None
         self.held = False
         """Whether the disk refuses just now."""
-        self.grace_over = False
-        """Set where the queue had no room for that step."""
+        self.worker: Worker
+        """Calls `work`."""
 
-    async def run(self, steps: trio.MemoryReceiveChannel[tuple[Step, int]]) -> None:
-        """Records until the channel is closed and empty, or the scope's deadline."""
+    @property
+    def has_room(self) -> bool:
+        """Whether the phone may be read from: not too much waits already."""
+        return len(self._steps) < STEPS and self._bytes <= STEPS_BYTES
+
+    async def room(self) -> None:
+        """Waits until there is room."""
+        while not self.has_room:
+            if self._lighter is None:
+                self._lighter = trio.Event()
+            await self._lighter.wait()
+
+    def put(self, step: Step, size: int) -> None:
+        """Takes a step that came in a frame of this size, after those before it."""
+        self._steps.append((step, size))
+        self._bytes += size
+        self.worker.call()
+
+    def finish(self) -> None:
+        """Writes down what has arrived, within `DRAIN_S`; then the session has ended."""
+        self._deadline = trio.current_time() + DRAIN_S
+        if self._scope is not None:
+            self._scope.deadline = self._deadline
+        self.worker.call()
+
+    async def work(self) -> float:
+        """Records until nothing waits; the link's end does not cut it short."""
         session = self._session
         waiting: list[Step] = []
+        done = False
         try:
-            with self.scope:
-                async for first in steps:
-                    waiting = self._with_followers(first, steps)
+            with trio.CancelScope(shield=True) as self._scope:
+                if self._deadline is not None:
+                    self._scope.deadline = self._deadline
+                while self._steps:
+                    waiting = self._next_batch()
                     await self._take(waiting)
                     waiting = []
-                    if self.grace_over:
-                        self.grace_over = False
-                        await self._take([GraceOver()])
-                await self._keep_trying(lambda tx: tx.phones.seen(session.phone, session.now_ms()))
+                if self._deadline is not None:
+                    phone, now = session.phone, session.now_ms()
+                    await self._keep_trying(lambda tx: tx.phones.seen(phone, now))
+                done = True
         except StoreError as error:
             _log.warning("recording_ended", phone=session.phone, reason=str(error))
-        if waiting:
-            lost = len(waiting) + steps.statistics().current_buffer_used
+        finally:
+            self._scope = None
+            if self._deadline is not None or not done:
+                session.ended.set()
+                session.drop()
+        if lost := len(waiting) + len(self._steps):
             _log.error("reports_lost", phone=session.phone, count=lost)
+            self._steps.clear()
+        return FOREVER
 
-    def _with_followers(
-        self, first: tuple[Step, int], steps: trio.MemoryReceiveChannel[tuple[Step, int]]
-    ) -> list[Step]:
-        batch = [first]
-        weight = _weight(first[0])
-        with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while weight < MAX_BATCH:
-                batch.append(steps.receive_nowait())
-                weight += _weight(batch[-1][0])
-        for _, size in batch:
-            self._session.taken(size)
-        return [step for step, _ in batch]
+    def _next_batch(self) -> list[Step]:
+        count = weight = 0
+        for step, size in self._steps:
+            if weight >= MAX_BATCH:
+                break
+            count += 1
+            weight += _weight(step)
+            self._bytes -= size
+        batch = [step for step, _ in self._steps[:count]]
+        del self._steps[:count]
+        if self._lighter is not None:
+            self._lighter.set()
+            self._lighter = None
+        return batch
 
     async def _take(self, steps: Sequence[Step]) -> None:
         reports: list[Report] = []

@@ -1,14 +1,16 @@
-"""The tasks of one connected phone, from the accepted upgrade to the last recorded report.
+"""One connected phone, from the accepted upgrade to the last recorded report.
 
-- the *reader* takes frames and lets `LinkProtocol` judge them,
-- the *recorder* writes down what they say and answers,
+Its one task, that of the connection, is the *reader*: it takes frames and lets `LinkProtocol`
+judge them. Beside it there are workers, who come when there is something to do:
+
+- the *recorder* writes down what frames say and answers,
 - the *feeder* pulls due messages,
-- the *writer* sends what waits in the bounded outbox, as much as there is in one write,
-- the session itself keeps the time and says goodbye.
+- the *writer* sends what waits in the bounded outbox, all of it in one write.
+
+The heartbeat, which all phones share, keeps the time.
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable
 from typing import Final
 
 import attrs
@@ -21,11 +23,11 @@ from phonegate.domain.pacing import Rate
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
 from phonegate.phones.frames import GatewayFrame
+from phonegate.phones.heartbeat import Heartbeat, Watch
 from phonegate.phones.protocol import (
     Close,
     Dead,
     Effect,
-    GraceOver,
     LinkProtocol,
     Probe,
     Record,
@@ -35,31 +37,16 @@ from phonegate.phones.protocol import (
 from phonegate.phones.recorder import Recorder
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
+from phonegate.phones.worker import FOREVER, Worker
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.records import Message, Sim
 
-STEPS: Final = 64
-"""Steps that wait for the recorder before the phone is not read from."""
-
-STEPS_BYTES: Final = 262_144
-"""Bytes of frames that wait for the recorder, likewise: four of the largest, so that many phones
-which send large frames and read no answers don't fill the memory."""
-
 ANSWERS: Final = 64
 """Room in the outbox beside a full window of pushes: for answers, errors and pings."""
 
-WRITE_BATCH: Final = 64
-"""Frames in one write; at the usual size of a message about ten kilobytes."""
-
 GOODBYE_S: Final = 2.0
 """How long a phone may take to answer a close frame; what it sends until then still counts."""
-
-DRAIN_S: Final = 5.0
-"""How long the recorder may take, after the link's end, to write down what had arrived."""
-
-PING: Final = None
-"""In the outbox: a websocket ping."""
 
 _log = log.get("phones")
 
@@ -80,6 +67,7 @@ class Surroundings:
     switchboard: Switchboard
     settings: Settings
     policy: Policy
+    heartbeat: Heartbeat
     now_ms: Callable[[], int]
 
 
@@ -102,6 +90,7 @@ class Session:
         `owing` is what `LinkProtocol` says.
         """
         delivery, phones = shared.settings.delivery, shared.settings.phones
+        self._shared = shared
         self.database = shared.database
         self.switchboard = shared.switchboard
         self.pacer = shared.switchboard.pacer
@@ -126,18 +115,17 @@ class Session:
         self._recorder = Recorder(self)
         self._usual_sim = usual_sim
         self._socket = socket
-        self._to_phone, self._outbox = trio.open_memory_channel[str | None](
-            delivery.window + ANSWERS
-        )
-        self._to_recorder, self._steps = trio.open_memory_channel[tuple[Step, int]](STEPS)
-        self._waiting_bytes = 0
-        self._lighter = trio.Event()
-        self._bell = trio.Event()
+        self._outbox_size = delivery.window + ANSWERS
+        self._relief: trio.Event | None = None
+        self._nursery: trio.Nursery | None = None
+        self._writer: Worker
         self._farewell: Close | None = None
         self._over = False
-        self._read_all = trio.Event()
-        self._written_all = trio.Event()
         self._stalled = False
+        connected = frames.Connected(
+            org_id=self.org_name, device_id=online.device_id, server_time=self.now_ms()
+        )
+        self._outbox = [socket.text(frames.encode(connected))]
 
     # --- what the switchboard asks
 
@@ -236,41 +224,61 @@ class Session:
 
     def close(self, code: int, reason: str) -> None:
         """Begins to close the connection politely; the first reason counts."""
-        if self._farewell is None:
-            self._farewell = Close(code, reason)
-            self._bell.set()
+        if self._farewell is not None:
+            return
+        self._farewell = Close(code, reason)
+        self._outbox.append(self._socket.goodbye(code, reason))
+        self._let_go()
+        if self._nursery is not None:
+            self._writer.call()
+            self._end_within(GOODBYE_S)
 
     def drop(self) -> None:
         """Ends the connection at once, without a close frame."""
         self._over = True
-        self._read_all.set()
-        self._written_all.set()
-        self._bell.set()
+        self._let_go()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    # --- what the heartbeat asks
+
+    @property
+    def due(self) -> float:
+        """When something has to be done next, by trio's clock."""
+        return self.protocol.due
+
+    def tick(self) -> None:
+        """Does what is due, and lets workers go who have little to do."""
+        if self.parting:
+            return
+        now = trio.current_time()
+        if self._stalled:
+            # Its pongs wait behind reports that the disk does not take.
+            self.protocol.heard(now)
+        self.protocol.heard(self._socket.heard_at)
+        for effect in self.protocol.tick(now):
+            try:
+                self._do_now(effect)
+            except trio.WouldBlock:
+                # No room for a ping: the write that is under way has its own deadline.
+                _log.debug("phone_slow", phone=self.phone)
+        for worker in (self._writer, self._recorder.worker, self.feeder.worker):
+            worker.rest()
 
     # --- its life
 
     async def run(self) -> None:
         """Serves the phone until its link ends, and records what came over it."""
         began = trio.current_time()
-        now = self.now_ms()
-        connected = frames.Connected(
-            org_id=self.org_name, device_id=self.online.device_id, server_time=now
-        )
-        self._send_now(frames.encode(connected))
-        self.switchboard.join(self)
-        _log.info("phone_connected", org=self.org_name, phone=self.phone)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._record)
-                nursery.start_soon(self._read)
-                nursery.start_soon(self._write)
-                nursery.start_soon(self.feeder.run)
+                watch = self._begin(nursery)
                 try:
-                    await self._attend()
+                    await self._read()
                 finally:
+                    watch.end()
                     self.switchboard.leave(self)
-                    await self._part()
-                    nursery.cancel_scope.cancel()
+                    self._part()
         finally:
             self.ended.set()
             self.switchboard.done(self)
@@ -282,95 +290,105 @@ class Session:
                 after_s=round(trio.current_time() - began, 1),
             )
 
-    def taken(self, size: int) -> None:
-        """Says that the recorder took a step that came in a frame of this size."""
-        self._waiting_bytes -= size
-        self._lighter.set()
-
     async def say(self, frame: GatewayFrame) -> None:
         """Sends a frame when the outbox has room; a link that is ending swallows it."""
+        await self._put(self._socket.text(frames.encode(frame)))
+
+    def _begin(self, nursery: trio.Nursery) -> Watch:
+        self._nursery = nursery
+        self._writer = Worker(nursery, self._write)
+        self._recorder.worker = Worker(nursery, self._recorder.work)
+        self.feeder.worker = Worker(nursery, self.feeder.work)
+        self.switchboard.join(self)
+        _log.info("phone_connected", org=self.org_name, phone=self.phone)
+        self._writer.call()
         if self.parting:
-            return
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await self._to_phone.send(frames.encode(frame))
+            self._end_within(GOODBYE_S)
+        else:
+            self.feeder.worker.call()
+        return self._shared.heartbeat.watch(self)
 
-    async def _attend(self) -> None:
-        """Keeps the time until the link has to end, or has ended."""
-        while not self.parting:
-            if self._stalled:
-                # Its pongs wait behind reports that the disk does not take.
-                self.protocol.heard(trio.current_time())
-            self.protocol.heard(self._socket.heard_at)
-            for effect in self.protocol.tick(trio.current_time()):
-                try:
-                    self._do_now(effect)
-                except trio.WouldBlock:
-                    # No room for a ping: the write that is under way has its own deadline.
-                    _log.debug("phone_slow", phone=self.phone)
-            if self.parting:
-                break
-            with trio.move_on_at(self.protocol.due):
-                await self._bell.wait()
+    def _part(self) -> None:
+        """Lets the workers end: what came is recorded, and answered where someone may hear it."""
+        self._over = True
+        self._let_go()
+        self._writer.dismiss()
+        self.feeder.worker.dismiss()
+        self._recorder.finish()
+        self._end_within(GOODBYE_S)
 
-    async def _part(self) -> None:
-        """Says goodbye where there is someone to hear it, and lets the recorder finish."""
-        self._to_phone.close()
-        with trio.move_on_after(GOODBYE_S, shield=True), suppress(LinkLost):
-            if self._farewell is not None and not self._over:
-                await self._written_all.wait()
-                await self._socket.close(self._farewell.code, self._farewell.reason)
-                await self._read_all.wait()
-        self._to_recorder.close()
-        self._recorder.scope.deadline = trio.current_time() + DRAIN_S
-        with trio.move_on_after(DRAIN_S + 1, shield=True):
-            await self.ended.wait()
-
-    async def _record(self) -> None:
-        try:
-            await self._recorder.run(self._steps)
-        finally:
-            self.ended.set()
-            self.drop()
+    def _end_within(self, seconds: float) -> None:
+        """Cuts off all but the recorder, which has a deadline of its own, after this time."""
+        if self._nursery is not None:
+            scope = self._nursery.cancel_scope
+            scope.deadline = min(scope.deadline, trio.current_time() + seconds)
 
     async def _read(self) -> None:
-        try:
-            while True:
-                data = await self._socket.receive()
-                room = self.protocol.room
-                for effect in self.protocol.receive(data):
-                    await self._do(effect, len(data))
-                if room == 0 and self.protocol.room > 0:
-                    self.feeder.make_room()
-        except (LinkLost, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        finally:
-            self.drop()
+        protocol = self.protocol
+        while True:
+            try:
+                heard = await self._socket.receive()
+            except LinkLost:
+                return
+            room = protocol.room
+            for data in heard.frames:
+                for effect in protocol.receive(data):
+                    match effect:
+                        case Record(step):
+                            await self._record(step, len(data))
+                        case Send(frame):
+                            await self.say(frame)
+                        case _:
+                            self._do_now(effect)
+            if protocol.room > room:
+                self.feeder.make_room()
+            if heard.reply:
+                await self._put(heard.reply)
+            if heard.over:
+                return
 
-    async def _write(self) -> None:
-        try:
-            async for first in self._outbox:
-                await self._socket.send([first, *_waiting(self._outbox, WRITE_BATCH - 1)])
-        except LinkLost:
-            self.drop()
-        finally:
-            # Whoever waits for room in it goes on.
-            self._outbox.close()
-            self._written_all.set()
+    async def _record(self, step: Step, size: int) -> None:
+        if not self._recorder.has_room:
+            self._stalled = True
+            await self._recorder.room()
+            self._stalled = False
+        self._recorder.put(step, size)
 
-    async def _do(self, effect: Effect, size: int) -> None:
-        match effect:
-            case Send(frame):
-                await self.say(frame)
-            case Record(step):
-                self._stalled = True
-                while self._waiting_bytes > STEPS_BYTES:
-                    self._lighter = trio.Event()
-                    await self._lighter.wait()
-                self._waiting_bytes += size
-                await self._to_recorder.send((step, size))
-                self._stalled = False
-            case _:
-                self._do_now(effect)
+    async def _write(self) -> float:
+        while self._outbox:
+            waiting, self._outbox = self._outbox, []
+            self._let_go()
+            try:
+                await self._socket.send(b"".join(waiting))
+            except LinkLost:
+                self.drop()
+                break
+        return FOREVER
+
+    async def _put(self, data: bytes) -> None:
+        while len(self._outbox) >= self._outbox_size and not self._over:
+            if self._relief is None:
+                self._relief = trio.Event()
+            await self._relief.wait()
+        self._outbox.append(data)
+        self._writer.call()
+
+    def _put_now(self, data: bytes) -> None:
+        """Puts bytes into the outbox.
+
+        Raises:
+            trio.WouldBlock: it is full.
+        """
+        if len(self._outbox) >= self._outbox_size:
+            raise trio.WouldBlock
+        self._outbox.append(data)
+        self._writer.call()
+
+    def _let_go(self) -> None:
+        """Lets whoever waits for room in the outbox look again."""
+        if self._relief is not None:
+            self._relief.set()
+            self._relief = None
 
     def _do_now(self, effect: Effect) -> None:
         """Carries an effect out without waiting.
@@ -380,33 +398,15 @@ class Session:
         """
         match effect:
             case Send(frame):
-                self._send_now(frames.encode(frame))
+                self._put_now(self._socket.text(frames.encode(frame)))
             case Probe():
                 self._socket.refresh()
-                self._send_now(PING)
-            case Record(GraceOver()):
-                try:
-                    self._to_recorder.send_nowait((GraceOver(), 0))
-                except trio.WouldBlock:
-                    self._recorder.grace_over = True
+                self._put_now(self._socket.ping())
+            case Record(step):
+                # Only the end of the grace comes uncalled for, and that once.
+                self._recorder.put(step, 0)
             case Close(code, reason):
                 self.close(code, reason)
             case Dead():
                 _log.info("phone_silent", org=self.org_name, phone=self.phone)
                 self.drop()
-            case Record():  # pragma: no cover - only frames make other steps
-                raise AssertionError
-
-    def _send_now(self, item: str | None) -> None:
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            self._to_phone.send_nowait(item)
-
-
-def _waiting(channel: trio.MemoryReceiveChannel[str | None], most: int) -> Sequence[str | None]:
-    items: list[str | None] = []
-    while len(items) < most:
-        try:
-            items.append(channel.receive_nowait())
-        except (trio.WouldBlock, trio.EndOfChannel):
-            break
-    return items

@@ -1,245 +1,229 @@
-"""A phone's websocket: trio-websocket on a stream that bounds, times and cleans what passes.
+"""A phone's websocket: wsproto's frames on a stream, with limits and deadlines.
 
-All that is peculiar to that library is dealt with here:
+wsproto, which trio-websocket is built on, is used by itself: a phone then costs a third of the
+memory (7 KiB and not 19) and a frame half the time, for there is no task that reads ahead into a
+channel. The door has read the handshake and `link` has checked it, so what is left of it is one
+answer. And what must hold here, holds by itself:
 
-- It parses whatever handshake it is given, and some make it raise. It never sees a phone's: the
-  door has read the head, `link` has checked it, and a plain one of ours takes its place.
-- What arrives behind the handshake is held back until the upgrade is answered.
-- It sends frame by frame and waits for nothing it sent; here waiting frames leave in one write,
-  and every write, its own pongs included, has a deadline. A write that was cut short ends the
+- Frames that wait leave in one write, which has a deadline. A write that was cut short ends the
   link, since nothing can follow half a frame.
-- A ping that comes behind our close frame ends its reading task; here it is not answered.
-- After its own `aclose` it throws away what still arrives. A phone that is told to go may have
-  reports under way, so here the close frame is sent and reading goes on until it is answered.
-- It drops a connection that breaks the websocket protocol without saying why; here the close
-  frame comes first.
+- Our pongs and the answer to a close frame are not sent from here: they go the way of all frames.
+- After our close frame we go on reading until it is answered: a phone that is told to go may have
+  reports under way. Pings that come then are not answered (RFC 6455, 5.5.1).
+- A peer that breaks the protocol is told why it is dropped.
 """
 
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
+import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
-from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection, Event, Ping, Pong, TextMessage
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.utilities import generate_accept_token
 
-QUEUE_FRAMES: Final = 16
-"""Frames read ahead of the session, so that a burst costs few task switches."""
+RECEIVE_BYTES: Final = 16_384
+"""Bytes read at once: a hundred results of a phone."""
 
 MAX_UNPRODUCTIVE: Final = 1_048_576
 """Bytes between two whole frames, or two signs of life, before a phone is dropped: a frame of
-64 KiB in pieces of one byte takes less than half of it. The library keeps a list of pieces."""
+64 KiB in pieces of one byte takes less than half of it. A list of the pieces is kept."""
 
 CLOSE_S: Final = 3.0
-"""For the end of the connection: the last close frame, TLS's goodbye, the door's own linger."""
+"""For the end of the connection: TLS's goodbye, the door's own linger."""
 
 TOO_BIG: Final = 1009
 """Close code (RFC 6455, 7.4.1)."""
 
-_FAULTS: Final = frozenset({1002, 1003, 1007, TOO_BIG})
-"""Close codes by which the library answers a peer that broke the protocol."""
-
-LIBRARY_FAULTS: Final = (ConnectionClosed, LocalProtocolError, RemoteProtocolError)
-"""What the library's reading task dies of when a phone does what it did not foresee, such as a
-broken frame behind our close frame. It ends one link and says nothing about us."""
-
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
 
-_PING: Final = struct.pack("!I", 0x70676174)
+_PING: Final = Ping(payload=struct.pack("!I", 0x70676174))
+
+_UPGRADE: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+)
 
 
 class LinkLost(Exception):
     """The link is gone, by whichever side or fault."""
 
 
-class _Line(trio.abc.Stream):
-    """The stream under the websocket."""
+@attrs.frozen
+class Heard:
+    """What one read brought: whole frames, and the bytes that answer pings and close frames.
 
-    def __init__(self, stream: trio.abc.Stream, head: bytes, write_timeout_s: float) -> None:
-        """`head` is read before the stream's own bytes, which wait until `open` is called."""
-        self._stream = stream
-        self._head = head
-        self._opened = trio.Event()
-        self._write_timeout_s = write_timeout_s
-        self._lock = trio.Lock()
-        self._torn = False
-        self._closed = False
-        self.heard_at = trio.current_time()
-        self.unproductive = 0
-        self.parting: Callable[[], bytes] = bytes
-        """Called once at the close: what to send before it."""
+    `over`: nothing comes after it; once `reply` is sent the connection ends.
+    """
 
-    def open(self) -> None:
-        self._opened.set()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        async with self._lock:
-            if self._torn:
-                raise trio.BrokenResourceError
-            self._torn = True
-            try:
-                with trio.fail_after(self._write_timeout_s):
-                    await self._stream.send_all(data)
-            except trio.TooSlowError:
-                raise trio.BrokenResourceError("the phone does not read") from None
-            self._torn = False
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        await self._opened.wait()
-        data = await self._stream.receive_some(max_bytes)
-        self.heard_at = trio.current_time()
-        self.unproductive += len(data)
-        if self.unproductive > MAX_UNPRODUCTIVE:
-            raise trio.BrokenResourceError("bytes without end make no frame")
-        return data
-
-    async def aclose(self) -> None:
-        if self._closed:
-            await trio.lowlevel.checkpoint()
-            return
-        self._closed = True
-        # A stream whose goodbye is cut short is closed all the same.
-        with trio.move_on_after(CLOSE_S):
-            try:
-                if data := self.parting():
-                    await self.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            finally:
-                await self._stream.aclose()
+    frames: list[str | bytes]
+    reply: bytes
+    over: bool
 
 
 class PhoneSocket:
-    """An accepted websocket: text frames in and out."""
+    """An accepted websocket: text frames in, bytes of frames out."""
 
-    def __init__(self, websocket: WebSocketConnection, line: _Line, max_frame_bytes: int) -> None:
-        self._websocket = websocket
-        # The one thing used of the library's inside: the protocol object that makes frames, its
-        # own pongs included.
-        self._frames = cast("Any", websocket._wsproto)  # noqa: SLF001
-        self._make = self._frames.send
-        self._frames.send = self._send_if_open
-        self._line = line
+    __slots__ = (
+        "_frames",
+        "_max_frame_bytes",
+        "_parts",
+        "_size",
+        "_stream",
+        "_torn",
+        "_unproductive",
+        "_write_timeout_s",
+        "code",
+        "heard_at",
+    )
+
+    def __init__(
+        self, stream: trio.abc.Stream, *, max_frame_bytes: int, write_timeout_s: float
+    ) -> None:
+        self._stream = stream
+        self._frames = Connection(ConnectionType.SERVER)
         self._max_frame_bytes = max_frame_bytes
-        line.parting = self._parting
+        self._write_timeout_s = write_timeout_s
+        # All of one kind: those of one frame.
+        self._parts: list[Any] | None = None
+        self._size = 0
+        self._unproductive = 0
+        self._torn = False
+        self.code: int | None = None
+        """The close code, once one was given or got."""
+        self.heard_at = trio.current_time()
+        """When anything came from the phone last, by trio's clock."""
 
-    @classmethod
-    async def accept(
-        cls,
-        nursery: trio.Nursery,
-        stream: trio.abc.Stream,
-        key: bytes,
-        *,
-        max_frame_bytes: int,
-        write_timeout_s: float,
-    ) -> "PhoneSocket":
+    async def accept(self, key: bytes) -> None:
         """Answers the upgrade whose `Sec-WebSocket-Key` is `key`.
 
         Raises:
             LinkLost: the phone left meanwhile.
         """
-        head = (
-            b"GET / HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
-        )
-        line = _Line(stream, head, write_timeout_s)
-        request = await wrap_server_stream(
-            nursery,
-            line,
-            message_queue_size=QUEUE_FRAMES,
-            # In characters; `receive` counts the bytes, at most four times as many.
-            max_message_size=max_frame_bytes,
-        )
-        try:
-            websocket = await request.accept()
-        except ConnectionClosed:
-            raise LinkLost from None
-        line.open()
-        return cls(websocket, line, max_frame_bytes)
-
-    @property
-    def heard_at(self) -> float:
-        """When anything came from the phone last, by trio's clock."""
-        return self._line.heard_at
-
-    @property
-    def code(self) -> int | None:
-        """The close code, once the link has ended."""
-        reason = self._websocket.closed
-        return None if reason is None else int(reason.code)
+        await self.send(_UPGRADE % generate_accept_token(key))
 
     def refresh(self) -> None:
         """Says that the phone gave a sign of life."""
-        self._line.unproductive = 0
+        self._unproductive = 0
 
-    async def receive(self) -> str | bytes:
-        """The next frame; what arrived before the link's end is given out first.
+    async def receive(self) -> Heard:
+        """What comes next.
 
         Raises:
             LinkLost: the link ended.
         """
         try:
-            data = await self._websocket.get_message()
-        except ConnectionClosed:
+            data = await self._stream.receive_some(RECEIVE_BYTES)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise LinkLost from None
-        self._line.unproductive = 0
-        if isinstance(data, str) and len(data) * 4 > self._max_frame_bytes:
-            size = len(data.encode())
-            if size > self._max_frame_bytes:
-                await self.close(TOO_BIG, f"{size} bytes are more than {self._max_frame_bytes}")
-                raise LinkLost
-        return data
+        if not data:
+            raise LinkLost
+        self.heard_at = trio.current_time()
+        self._unproductive += len(data)
+        if self._unproductive > MAX_UNPRODUCTIVE:
+            # Bytes without end make no frame.
+            raise LinkLost
+        return self._parse(bytes(data))
 
-    async def send(self, texts: Sequence[str | None]) -> None:
-        """Sends frames in one write; None stands for a ping.
+    async def send(self, data: bytes) -> None:
+        """Sends bytes in one write. Not for two tasks at once.
 
         Raises:
             LinkLost: some of them may not have gone; the link can't be used any more.
         """
-        events = (Ping(payload=_PING) if t is None else TextMessage(data=t) for t in texts)
-        try:
-            data = b"".join(self._frames.send(event) for event in events)
-            await self._line.send_all(data)
-        except (LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
-            raise LinkLost from None
+        if self._torn:
+            raise LinkLost
+        self._torn = True
+        with trio.move_on_after(self._write_timeout_s):
+            try:
+                await self._stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                raise LinkLost from None
+            self._torn = False
+        if self._torn:
+            raise LinkLost
 
-    async def close(self, code: int, reason: str) -> None:
-        """Sends the close frame, unless one went before; `receive` goes on until the answer.
-
-        Raises:
-            LinkLost: it could not be sent.
-        """
-        cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
+    def text(self, text: str) -> bytes:
+        """The bytes of a text frame; none once a close frame was given out."""
         if self._frames.state is not ConnectionState.OPEN:
-            return
-        try:
-            await self._line.send_all(self._frames.send(CloseConnection(code=code, reason=cut)))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            raise LinkLost from None
+            return b""
+        return self._frames.send(TextMessage(data=text))
+
+    def ping(self) -> bytes:
+        """The bytes of a ping; none once a close frame was given out."""
+        return self._frames.send(_PING) if self._frames.state is ConnectionState.OPEN else b""
+
+    def goodbye(self, code: int, reason: str) -> bytes:
+        """The bytes of a close frame; none if one was given out before."""
+        if self._frames.state is not ConnectionState.OPEN:
+            return b""
+        self.code = code
+        cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
+        return self._frames.send(CloseConnection(code=code, reason=cut))
 
     async def drop(self) -> None:
         """Closes the connection under the websocket."""
-        await self._line.aclose()
+        with trio.move_on_after(CLOSE_S):
+            await self._stream.aclose()
 
-    def _send_if_open(self, event: Event) -> bytes:
-        """The bytes of a frame; a pong is none once we have said goodbye (RFC 6455, 5.5.1)."""
-        if isinstance(event, Pong) and self._frames.state is ConnectionState.LOCAL_CLOSING:
-            return b""
-        data: bytes = self._make(event)
-        return data
+    def _parse(self, data: bytes) -> Heard:
+        frames: list[str | bytes] = []
+        reply = b""
+        over = False
+        self._frames.receive_data(data)
+        for event in self._frames.events():
+            match event:
+                case TextMessage() | BytesMessage():
+                    if (whole := self._join(event)) is not None:
+                        frames.append(whole)
+                    if self._size > self._max_frame_bytes:
+                        problem = f"more than {self._max_frame_bytes} bytes in one frame"
+                        reply += self.goodbye(TOO_BIG, problem)
+                        over = True
+                        break
+                    if event.message_finished:
+                        self._size = self._unproductive = 0
+                case Ping():
+                    if self._frames.state is ConnectionState.OPEN:
+                        reply += self._frames.send(event.response())
+                case CloseConnection():
+                    reply += self._answer_close(event)
+                    over = True
+                    break
+        return Heard(frames, reply, over)
 
-    def _parting(self) -> bytes:
-        """Tells a peer that broke the protocol why it is dropped."""
-        if self.code not in _FAULTS or self._frames.state is not ConnectionState.OPEN:
-            return b""
-        data: bytes = self._frames.send(CloseConnection(code=self.code, reason="a broken frame"))
-        return data
+    def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+        """The frame that these data complete, if they do and it is not too large."""
+        self._size += len(event.data)
+        if self._size > self._max_frame_bytes:
+            return None
+        if not event.message_finished:
+            if self._parts is None:
+                self._parts = []
+            self._parts.append(event.data)
+            return None
+        if self._parts is not None:
+            parts, self._parts = [*self._parts, event.data], None
+            whole: str | bytes = (
+                "".join(parts) if isinstance(event, TextMessage) else b"".join(parts)
+            )
+        else:
+            whole = event.data if isinstance(event.data, str) else bytes(event.data)
+        if isinstance(whole, str) and self._size * 4 > self._max_frame_bytes:
+            # Counted in characters so far, of at most four bytes each.
+            self._size = len(whole.encode())
+            if self._size > self._max_frame_bytes:
+                return None
+        return whole
+
+    def _answer_close(self, event: CloseConnection) -> bytes:
+        match self._frames.state:
+            case ConnectionState.REMOTE_CLOSING:
+                self.code = int(event.code)
+                return self._frames.send(event.response())
+            case ConnectionState.OPEN:
+                # Not the phone's: wsproto says so that the phone broke the protocol.
+                return self.goodbye(int(event.code), "a broken frame")
+            case _:
+                return b""

@@ -8,6 +8,7 @@ from typing import Any
 import h11
 import pytest
 import trio
+import trio.testing
 import websockets
 
 from phonegate.domain.accounts import Accounts
@@ -161,11 +162,12 @@ async def test_one_faulty_phone_is_its_own_misfortune(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(_: Session) -> None:
+        await trio.testing.wait_all_tasks_blocked()
         raise ZeroDivisionError
 
     async with site.phone(device_id="a") as one:
         with monkeypatch.context() as patch:
-            patch.setattr(Session, "_attend", fail)
+            patch.setattr(Session, "_read", fail)
             async with site.phone(device_id="b") as two:
                 await two.closed()
         assert await one.settled() == []

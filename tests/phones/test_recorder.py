@@ -1,36 +1,30 @@
 """How much a recorder asks of the writer at a time; what it writes is tested with the session."""
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
 
 from phonegate.phones import frames
 from phonegate.phones.protocol import Step
-from phonegate.phones.recorder import MAX_BATCH, Recorder
-from phonegate.phones.session import STEPS, Session
+from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
+from phonegate.phones.worker import Worker
 
-
-class Listener:
-    """A session that only counts what was taken of it."""
-
-    def __init__(self) -> None:
-        self.sizes = 0
-
-    def taken(self, size: int) -> None:
-        self.sizes += size
+if TYPE_CHECKING:
+    from phonegate.phones.session import Session
 
 
 @pytest.mark.parametrize(("texts", "expected"), [(1, MAX_BATCH), (10, 7), (500, 1)])
 async def test_a_transaction_holds_few_texts_however_they_are_parted(
-    texts: int, expected: int
+    texts: int, expected: int, nursery: trio.Nursery
 ) -> None:
     text = frames.InboundText(address="+15553334444", body="x")
     step: Step = frames.Inbound(messages=(text,) * texts)
-    send, receive = trio.open_memory_channel[tuple[Step, int]](STEPS + 1)
+    recorder = Recorder(cast("Session", None))
+    recorder.worker = Worker(nursery, trio.sleep_forever)
     for _ in range(STEPS):
-        send.send_nowait((step, 10))
-    session = Listener()
-    batch = Recorder(cast(Session, cast(Any, session)))._with_followers((step, 10), receive)
-    assert len(batch) == expected
-    assert session.sizes == expected * 10
+        recorder.put(step, 10)
+    assert not recorder.has_room
+    assert len(recorder._next_batch()) == expected
+    assert recorder.has_room
+    assert recorder._bytes == (STEPS - expected) * 10

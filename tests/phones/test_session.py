@@ -534,7 +534,7 @@ async def test_what_had_arrived_is_recorded_even_when_the_link_is_cancelled(
         await gate.held.wait()
         await phone.say("send_result", id=second.id, success=True)
         with trio.fail_after(DEADLINE_S):
-            while site.stations()[0]._waiting_bytes == 0:  # noqa: ASYNC110 - it tells nobody
+            while site.stations()[0]._recorder._bytes == 0:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         site.scope.cancel()
         gate.open.set()

@@ -1,0 +1,82 @@
+"""The time of all connected phones, kept by one task: pings, silence, the end of a grace."""
+
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from phonegate import log
+
+AT_ONCE: Final = 256
+"""Phones seen to before others get a turn: some two ms, when ten thousand came together."""
+
+_log = log.get("phones")
+
+
+class Timed(Protocol):
+    """What has to be seen to at times."""
+
+    @property
+    def due(self) -> float:
+        """When next, by trio's clock. May become later at any time, earlier only in `tick`."""
+
+    def tick(self) -> None:
+        """Does what is due."""
+
+
+@attrs.define(order=False, eq=False)
+class Watch:
+    """One phone that is watched over; `end` it with the phone's link."""
+
+    timed: Timed | None
+
+    def end(self) -> None:
+        """Forgets the phone, though its turn is still to come."""
+        self.timed = None
+
+
+class Heartbeat:
+    """Sees to each phone when its time comes. `run` is its task."""
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[float, int, Watch]] = []
+        self._numbers = count()
+        self._sleep = trio.CancelScope()
+
+    def watch(self, timed: Timed) -> Watch:
+        """Sees to `timed` whenever it is due, until the watch is ended."""
+        watch = Watch(timed)
+        self._put(watch, timed.due)
+        return watch
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Runs until cancelled."""
+        task_status.started()
+        while True:
+            with trio.CancelScope() as self._sleep:
+                self._sleep.deadline = self._turns[0][0] if self._turns else float("inf")
+                await trio.sleep_forever()
+            for _ in range(AT_ONCE):
+                if not (self._turns and self._turns[0][0] <= trio.current_time()):
+                    break
+                self._see_to(heappop(self._turns)[2])
+
+    def _see_to(self, watch: Watch) -> None:
+        timed = watch.timed
+        if timed is None:
+            return
+        try:
+            timed.tick()
+        except Exception as error:  # noqa: BLE001 - one phone's fault must not stop all others' hearts
+            _log.error("heartbeat_failed", exc_info=error)
+            due = trio.current_time() + 1
+        else:
+            due = timed.due
+        if watch.timed is not None:
+            self._put(watch, due)
+
+    def _put(self, watch: Watch, due: float) -> None:
+        heappush(self._turns, (due, next(self._numbers), watch))
+        self._sleep.deadline = min(self._sleep.deadline, due)

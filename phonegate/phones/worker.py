@@ -1,0 +1,84 @@
+"""A task that is there while it has work, and goes home when there is none.
+
+Ten thousand phones that say nothing would otherwise keep thirty thousand tasks waiting, at some
+three kilobytes each.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+BUSY: Final = 4
+"""Calls between two `rest`s that make a worker stay: to come anew costs more than to wait, but
+what a phone has to do once, as it connects, shall leave no task behind."""
+
+FOREVER: Final = float("inf")
+"""What work answers that is done again only when called."""
+
+Work = Callable[[], Awaitable[float]]
+"""Does all there is to do; answers after how many seconds to come again uncalled."""
+
+
+class Worker:
+    """Runs some work whenever it is called, in one task of a nursery; never twice at once."""
+
+    __slots__ = ("_bell", "_called", "_calls", "_dismissed", "_here", "_idle", "_nursery", "_work")
+
+    def __init__(self, nursery: trio.Nursery, work: Work) -> None:
+        self._nursery = nursery
+        self._work = work
+        self._bell: trio.Event | None = None
+        self._calls = 0
+        self._called = self._here = self._idle = self._dismissed = False
+
+    def call(self) -> None:
+        """Says that there is work."""
+        self._called = True
+        if self._bell is not None:
+            self._bell.set()
+        elif not self._here:
+            self._here = True
+            self._nursery.start_soon(self._run)
+
+    def rest(self) -> None:
+        """Sends the task home if it has had little to do since this was asked last."""
+        if self._calls < BUSY and self._idle and self._bell is not None:
+            self._bell.set()
+        self._calls = 0
+
+    def dismiss(self) -> None:
+        """Lets the task end once it has done what there is; called again, it still comes."""
+        self._dismissed = True
+        if self._bell is not None:
+            self._bell.set()
+
+    async def _run(self) -> None:
+        try:
+            while self._called:
+                self._called = False
+                self._calls += 1
+                again_s = await self._work()
+                if self._called or self._dismissed:
+                    continue
+                if again_s < FOREVER:
+                    await self._nap(again_s)
+                elif self._calls >= BUSY:
+                    self._idle = True
+                    await self._wait()
+                    self._idle = False
+        finally:
+            self._here = False
+
+    async def _nap(self, seconds: float) -> None:
+        with trio.move_on_after(seconds) as nap:
+            await self._wait()
+        if nap.cancelled_caught:
+            self._called = True
+
+    async def _wait(self) -> None:
+        self._bell = trio.Event()
+        try:
+            await self._bell.wait()
+        finally:
+            self._bell = None
