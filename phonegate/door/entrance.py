@@ -43,12 +43,13 @@ class Door:
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
         self._house = House(app, settings, trusted)
+        self._express = None if hot is None else Express(hot, settings, trusted)
         self._lanes = Lanes(
             settings,
             tls=context,
             trusted=trusted,
             house=self._house,
-            express=None if hot is None else Express(hot, settings, trusted),
+            express=self._express,
             phone_lane=phone_lane,
             phone_path=phone_path,
         )
@@ -82,9 +83,13 @@ class Door:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._house.run)
+                if self._express is not None:
+                    nursery.start_soon(self._express.run)
                 task_status.started(bound)
                 await self._listener.run()
                 self._house.stop()
+                if self._express is not None:
+                    self._express.stop()
         except* AppUnusable:
             failed = True
         finally:

@@ -18,7 +18,7 @@ from .answers import whole_answer
 from .calls import SocketPeer
 from .canonical import PlainRequest, read
 from .forwarded import Network, true_peer
-from .streams import send_in_pieces
+from .streams import Connection, send_in_pieces
 
 ReadRest = Callable[[], Awaitable[bytes]]
 
@@ -77,16 +77,37 @@ class Express:
         self._desk = desk
         self._settings = settings
         self._trusted = trusted
-        self._idle: set[trio.CancelScope] = set()
+        self._idle: dict[Connection, float] = {}
+        """Since when connections have had no request; the one that idles longest is first."""
         self._draining = False
+        self._running = trio.CancelScope()
         self._second = -1
         self._date = ""
+
+    async def run(self) -> None:
+        """Closes connections that idle too long, until `stop` is called.
+
+        One task looks after all of them: to give each request a deadline of its own costs as
+        much as to read it.
+        """
+        allowed = self._settings.keepalive_timeout_s
+        with self._running:
+            while True:
+                await trio.sleep(min(1.0, allowed / 4))
+                for connection, since in self._idle.items():
+                    if since > trio.current_time() - allowed:
+                        break
+                    connection.hang_up()
+
+    def stop(self) -> None:
+        """Ends `run`, once no connection is left."""
+        self._running.cancel()
 
     def drain(self) -> None:
         """Closes the connections that have no request; the others with their next answer."""
         self._draining = True
-        for scope in self._idle:
-            scope.cancel()
+        for connection in self._idle:
+            connection.hang_up()
 
     def take(self, head: bytes) -> PlainRequest | None:
         """Reads a whole head; `None` if the request is another lane's."""
@@ -100,12 +121,18 @@ class Express:
         return request
 
     async def serve(
-        self, stream: trio.abc.Stream, peer: SocketPeer, request: PlainRequest, data: bytes
+        self,
+        connection: Connection,
+        stream: trio.abc.Stream,
+        peer: SocketPeer,
+        request: PlainRequest,
+        data: bytes,
     ) -> bytes | None:
         """Serves a request and the plain ones that follow it.
 
         Args:
-            stream: The connection.
+            connection: The connection.
+            stream: What is spoken on it; itself, or TLS.
             peer: Its other end.
             request: The first request, as `take` gave it.
             data: What was read after its head.
@@ -137,8 +164,10 @@ class Express:
             sent = await send_in_pieces(stream, answer, self._settings.peer_timeout_s)
             if not sent or not stays:
                 return None
-            if not data:
-                data = await self._wait(stream)
+            if data:
+                await trio.lowlevel.checkpoint()  # nothing else here need be one
+            else:
+                data = await self._wait(connection, stream)
                 if not data:
                     return None
             following, end = None, data.find(_END) + len(_END)
@@ -161,17 +190,15 @@ class Express:
             body=body,
         )
 
-    async def _wait(self, stream: trio.abc.Stream) -> bytes:
+    async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
         """What the client sends next; nothing if it leaves, idles too long, or the door drains."""
-        with trio.move_on_after(self._settings.keepalive_timeout_s) as scope:
-            self._idle.add(scope)
-            try:
-                return bytes(await stream.receive_some(_RECEIVE_BYTES))
-            except trio.BrokenResourceError:
-                return b""
-            finally:
-                self._idle.discard(scope)
-        return b""
+        self._idle[connection] = trio.current_time()
+        try:
+            return bytes(await stream.receive_some(_RECEIVE_BYTES))
+        except trio.BrokenResourceError:
+            return b""
+        finally:
+            del self._idle[connection]
 
     def _now(self) -> str:
         """The `Date` field of answers."""

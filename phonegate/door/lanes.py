@@ -104,7 +104,7 @@ class Lanes:
         try:
             begun: bytes | None = b""
             while begun is not None and await self._enter(arrival, begun):
-                begun = await self._attend(arrival, peer)
+                begun = await self._attend(arrival, connection, peer)
         except Refused as refused:
             await self._answer(arrival.stream, refused)
         with self._wait_at_most(CLOSE_S):
@@ -150,11 +150,13 @@ class Lanes:
             data = b""
         return False
 
-    async def _attend(self, arrival: "_Arrival", peer: SocketPeer) -> bytes | None:
+    async def _attend(
+        self, arrival: "_Arrival", connection: Connection, peer: SocketPeer
+    ) -> bytes | None:
         """Hands the connection to its lane; gives what came of another head, if it may go on."""
         stream, head, rest = arrival.stream, arrival.head, arrival.rest
         if self._express is not None and arrival.plain is not None:
-            return await self._express.serve(stream, peer, arrival.plain, rest)
+            return await self._express.serve(connection, stream, peer, arrival.plain, rest)
         if head is None:
             await self._house.serve_http2(stream, peer)
             return None
