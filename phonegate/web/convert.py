@@ -23,6 +23,9 @@ from phonegate.web.fields import Rule, Several, Wrong, rule_of
 
 T = TypeVar("T")
 
+# json.dumps with arguments makes a new one at each call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 MAX_PROBLEMS = 100
 """Problems that one answer lists: enough to repair a call, small beside the call itself."""
 
@@ -54,7 +57,7 @@ class Converter:
     def encode(self, answer: object) -> bytes:
         """An answer as JSON text in UTF-8."""
         plain = self._cattrs.unstructure(answer)
-        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(plain)
         # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
         return text.encode("utf-8", "replace")
 

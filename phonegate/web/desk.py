@@ -115,7 +115,14 @@ class Desk:
         body: bytes | ReadBody,
     ) -> Reply:
         """Answers a request of the express lane, as `reply` does."""
-        request = Request(method=method, path=path, query=query, headers=headers, client=client)
+        request = Request(
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            client=client,
+            body=body if isinstance(body, bytes) else b"",
+        )
         return await self.reply(request, body)
 
     async def reply(self, request: Request, body: bytes | ReadBody) -> Reply:
@@ -163,7 +170,7 @@ class Desk:
         self._services.requests.note(route, status, seconds)
         fields: dict[str, Any] = {
             "method": request.method if _METHOD.fullmatch(request.method) else "***",
-            "path": self._table.redacted(request.path),
+            "path": self._table.redacted(request.path) if match is None else match.redacted,
             "status": status,
             "ms": round(seconds * 1000, 1),
             "client": request.client,
@@ -185,12 +192,12 @@ class Desk:
         query = _read_query(request.query)
         body: dict[str, Any] = {}
         if endpoint.body is not None:
-            request = attrs.evolve(request, body=await _body(sent, deadline))
+            request = await _with_body(request, sent, deadline)
             kind = request.headers.get("content-type")
             check_media(kind, request.headers.get("content-encoding"), request.body)
             body = read_object(request.body)
         elif endpoint.raw_limit is not None:
-            request = attrs.evolve(request, body=await _body(sent, deadline))
+            request = await _with_body(request, sent, deadline)
             if len(request.body) > endpoint.raw_limit:
                 raise TooLarge(endpoint.raw_limit)
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
@@ -289,11 +296,14 @@ def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str
     return org
 
 
-async def _body(sent: bytes | ReadBody, deadline: float) -> bytes:
+async def _with_body(request: Request, sent: bytes | ReadBody, deadline: float) -> Request:
+    """The request with its body in it, which may yet have to come."""
+    if sent is request.body:
+        return request
     if isinstance(sent, bytes):
-        return sent
+        return attrs.evolve(request, body=sent)
     with trio.move_on_at(deadline):
-        return await sent()
+        return attrs.evolve(request, body=await sent())
     raise BodyTimeout("The body did not arrive in time.")
 
 
@@ -303,6 +313,8 @@ def _read_query(text: str) -> dict[str, list[str]]:
     Raises:
         BadInput: not UTF-8, or more parameters than anything here takes.
     """
+    if not text:
+        return {}
     try:
         pairs = parse_qsl(
             text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_PARAMETERS

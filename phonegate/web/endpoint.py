@@ -5,6 +5,7 @@ pages for people and agents, the tests) works from these, so they can't disagree
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import attrs
@@ -137,7 +138,7 @@ class Endpoint:
     """It speaks a protocol of its own, which documents of this table can't describe."""
     handler: Handler
 
-    @property
+    @cached_property
     def secret_places(self) -> tuple[Place, ...]:
         """Where this endpoint takes its secret from, in order."""
         if self.scope is None:

@@ -24,6 +24,9 @@ _EXACT = 2**53
 _BOM = b"\xef\xbb\xbf"
 # An unclosed string runs to the end of the text, so that the search is linear in its length.
 _COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"?|//[^\r\n]*+', re.DOTALL)
+_PLAIN_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
+"""How nearly all clients write it: known without being parsed."""
+
 _CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 
 
@@ -37,7 +40,7 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
     """
     if content_encoding is not None and content_encoding.strip().lower() not in {"", "identity"}:
         raise UnsupportedMedia("Send the body uncompressed, without Content-Encoding.")
-    if content_type is None or not content_type.strip():
+    if content_type is None or content_type in _PLAIN_JSON or not content_type.strip():
         return
     header = HeaderText()
     header["Content-Type"] = content_type

@@ -6,8 +6,6 @@ they wait for one share of it, and the rest waits in a line of the org's own.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 import attrs
@@ -44,23 +42,26 @@ class Shares:
     def __len__(self) -> int:
         return len(self._lines)
 
-    @asynccontextmanager
-    async def take(self, org: int, messages: int) -> AsyncIterator[None]:
+    def take(self, org: int, messages: int) -> "_Share":
         """Holds room for work on so many messages; what is more than a share takes all of it.
 
-        Raises:
-            Throttled: More waits already than the org's line may hold.
+        Entering it raises `Throttled` if more waits already than the org's line may hold.
         """
-        size = min(max(messages, 1), self._share)
-        line = self._lines.setdefault(org, _Line())
+        return _Share(self, org, min(max(messages, 1), self._share))
+
+    async def enter(self, org: int, size: int) -> None:
+        """Takes room, when there is some."""
+        line = self._lines.get(org)
+        if line is None:
+            line = self._lines[org] = _Line()
         if line.waiting or line.busy + size > self._share:
             await self._wait(org, line, size)
         else:
             line.busy += size
-        try:
-            yield
-        finally:
-            self._end(org, line, size)
+
+    def leave(self, org: int, size: int) -> None:
+        """Gives room back."""
+        self._end(org, self._lines[org], size)
 
     async def _wait(self, org: int, line: _Line, size: int) -> None:
         if line.asked + size > self._longest:
@@ -89,3 +90,20 @@ class Shares:
             event.set()
         if not line.busy:
             del self._lines[org]
+
+
+class _Share:
+    """One piece of work's part of its org's share."""
+
+    __slots__ = ("_org", "_shares", "_size")
+
+    def __init__(self, shares: Shares, org: int, size: int) -> None:
+        self._shares = shares
+        self._org = org
+        self._size = size
+
+    async def __aenter__(self) -> None:
+        await self._shares.enter(self._org, self._size)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._shares.leave(self._org, self._size)
