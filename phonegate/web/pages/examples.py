@@ -17,8 +17,8 @@ _JSON: Final = ("Content-Type", "application/json")
 _SECRET: Final = ("X-Secret-Key", "my-secret-key-123")
 
 _SENT: Final = (
-    '{"org_id":"myorg","count":1,"messages":[{"id":5,"direction":"out","address":"+15553334444",'
-    '"body":"sent from the API","status":"sent","sent_at":"2026-11-21T08:00:01.000Z"}]}'
+    '{"org_id":"myorg","count":1,"messages":[{"id":7,"direction":"out","address":"+15553335555",'
+    '"body":"b","status":"sent","sent_at":"2026-11-21T08:00:01.000Z"}]}'
 )
 _NOTHING_NEW: Final = '{"org_id":"myorg","count":0,"messages":[]}'
 
@@ -61,13 +61,13 @@ MORE: Final[Mapping[str, Sequence[Example]]] = {
             path="/sims/myorg",
             headers=(_AGENT,),
             answer='{"online_devices":1,'
-            '"live_sims":[{"slot":0,"number":"+15551112222","carrier":null}],'
-            '"known_sims":[{"slot":0,"number":"+15551112222","carrier":null}]}',
+            '"live_sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}],'
+            '"known_sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}]}',
         ),
     ),
     "create_key": (
         Example(
-            title="a key for an agent",
+            title="a key for an agent, with limits",
             path="/keys/myorg",
             headers=(_SECRET, _JSON),
             body='{"name":"agent","scopes":["send","read"]}',
@@ -142,8 +142,8 @@ async def main():
     who = "org_id=myorg&secret_key=my-secret-key-123"
     async with websockets.connect(f"{url}?{who}") as ws:
         print(await ws.recv())  # {"type":"connected",...}
-        sims = [{"slot": 0, "number": "+15551112222"}]
-        await ws.send(json.dumps({"type": "sims", "sims": sims}))
+        sim = {"slot": 0, "number": "+15551112222", "carrier": "AT&T"}
+        await ws.send(json.dumps({"type": "sims", "sims": [sim]}))
         async for msg in ws:
             print(msg)  # {"type":"send_sms",...}
             frame = json.loads(msg)
@@ -155,3 +155,15 @@ async def main():
 asyncio.run(main())
 """
 """A whole phone but for its radio; LINK stands for the gateway's address."""
+
+MCP_SETUP: Final = """\
+{
+  "mcpServers": {
+    "phonegate": {
+      "type": "http",
+      "url": "BASE/mcp",
+      "headers": {"Authorization": "Bearer pgk_…"}
+    }
+  }
+}"""
+"""How most MCP clients are told of a server; BASE stands for the gateway's address."""

@@ -27,8 +27,9 @@ from phonegate.domain.states import (
 )
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.fields import OneOf, Rule, Several, Text, Whole, fields_of
+from phonegate.web.limits_types import NewLimits
 from phonegate.web.pages.commands import Command, command
-from phonegate.web.pages.examples import FRAMES, MORE, PHONE_PROGRAM
+from phonegate.web.pages.examples import FRAMES, MCP_SETUP, MORE, PHONE_PROGRAM
 from phonegate.web.phone_types import (
     DEFAULT_PAGE,
     MAX_AHEAD_MS,
@@ -37,6 +38,7 @@ from phonegate.web.phone_types import (
     MAX_PAGE,
     MAX_TTL_S,
 )
+from phonegate.web.presenters import MessageJson
 from phonegate.web.sms_types import MAX_MEDIA
 from phonegate.web.table import Table
 
@@ -47,6 +49,7 @@ GROUPS: Final = {
     "phones": "Phones",
     "keys": "API keys",
     "assistants": "Assistants",
+    "agents": "Agents",
     "gateway": "The gateway itself",
 }
 """The groups of endpoints that a page lists, in order. Carriers' callbacks are left out: their
@@ -84,8 +87,7 @@ class Parameter:
 
 _STATES: Final[Mapping[str, tuple[str, str]]] = {
     QUEUED: (
-        "Stored, and not yet with a phone. waiting_for says what it waits for: its time "
-        "(send_at), a phone, or its SIM's turn.",
+        "Stored, and not yet with a phone; waiting_for says what it waits for.",
         "Wait. It leaves by itself; don't send it again.",
     ),
     SENDING: ("A phone or carrier has it; its result is awaited.", "Wait; look again in seconds."),
@@ -118,7 +120,8 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
         "Stop. Ask your owner for the right one; guessing is slowed down.",
     ),
     403: (
-        "The credential is right and may not do this: a scope is missing, or a limit of the key.",
+        "The credential is right and may not do this: it lacks a scope, or the key may not send "
+        "to this recipient, or so many at once.",
         "Stop, and tell your owner what detail says.",
     ),
     404: (
@@ -139,8 +142,10 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
         "The Idempotency-Key was used for another request.",
         "Use a new key for a new message.",
     ),
+    426: ("The address is the phones' WebSocket.", "Nothing is there for HTTP."),
     429: (
-        "Too many: wrong credentials, waiting work, or a limit of the key.",
+        "Too many: wrong credentials, work that waits, or messages of this key "
+        "(key_limit_reached), or it is the key's quiet_hours.",
         "Wait for the seconds that Retry-After gives, then repeat.",
     ),
     500: (
@@ -204,6 +209,9 @@ def facts(
             for name, endpoint in endpoints.items()
             if (kind := endpoint.body or endpoint.query) is not None
         },
+        "key_limits": parameters(NewLimits),
+        "message_fields": fields_of(MessageJson),
+        "mcp_setup": MCP_SETUP.replace("BASE", base),
         "frames": FRAMES,
         "phone_program": PHONE_PROGRAM.replace("LINK", link),
         "states": states(),
