@@ -146,7 +146,10 @@ class Desk:
     def render(self, answer: Answer, *, head: bool = False) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
-            return Reply(status=answer.status, headers=(*BASE_HEADERS, *answer.headers), body=b"")
+            # A 204 has no length (RFC 9110, 8.6); of others it tells that nothing follows.
+            none = () if answer.status == 204 else (("Content-Length", "0"),)  # noqa: PLR2004
+            headers = (*none, *BASE_HEADERS, *answer.headers)
+            return Reply(status=answer.status, headers=headers, body=b"")
         body = (
             answer.content
             if isinstance(answer.content, bytes)
