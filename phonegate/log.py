@@ -7,10 +7,15 @@ An exception is two fields of its event: `exc`, what it says, and `trace`, where
 innermost first. Source lines and local variables stay out, since they may hold secrets.
 """
 
+import atexit
 import json
 import logging
+import os
+import select
+import stat
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,12 +29,21 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 LONGEST_VALUE = 2_000
 """Characters of one field's text; a library's message may be of any size."""
 
+MOST_ASIDE = 10_000
+"""Lines that may wait for a reader of the log, some 3 MB; what comes beyond is counted alone."""
+
+EXIT_S = 2.0
+"""Seconds that the program's end waits for such lines."""
+
 LONGEST_TRACE = 16
 """Frames of a traceback; the innermost ones tell the most."""
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 _STYLES = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
+
+# ASCII: escapes every line separator of Unicode, and lone surrogates.
+_ENCODER = json.JSONEncoder(default=repr)
 
 Event = MutableMapping[str, Any]
 
@@ -68,22 +82,78 @@ def configure(
 
 
 class _Lines:
-    """Writes whole lines. A log that can't be written must not stop a gateway that works."""
+    """Writes whole lines. A log that can't be written must not stop a gateway that works.
+
+    Nor may one that isn't read: what a full pipe does not take at once is set aside, and a
+    thread that lives until all of it is written does the waiting.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        self._room = _room_of(stream)
+        self._aside: deque[str] = deque()
+        self._lost = 0
+        self._writer: threading.Thread | None = None
+        if self._room is not None:
+            atexit.register(self._finish)
 
     def __call__(self, *_: object) -> "_Lines":
         return self
 
     def _write(self, line: str) -> None:
+        with self._lock:
+            if self._writer is None and (
+                self._room is None
+                # A pipe that has any room has that much of it (pipe(7)).
+                or (len(line) < select.PIPE_BUF and self._room.poll(0))
+            ):
+                self._put(line)
+            elif len(self._aside) < MOST_ASIDE:
+                self._aside.append(line)
+            else:
+                self._lost += 1
+            if self._writer is None and self._aside:
+                self._writer = threading.Thread(target=self._write_aside, daemon=True)
+                self._writer.start()
+
+    msg = debug = info = warning = error = critical = exception = _write
+
+    def _put(self, line: str) -> None:
         # OSError: the disk is full or the reader is gone; ValueError: the stream was closed.
-        with self._lock, suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()
 
-    msg = debug = info = warning = error = critical = exception = _write
+    def _finish(self) -> None:
+        writer = self._writer
+        if writer is not None:
+            writer.join(EXIT_S)
+
+    def _write_aside(self) -> None:
+        while True:
+            with self._lock:
+                if not self._aside:
+                    self._writer = None
+                    lost, self._lost = self._lost, 0
+                    break
+                line = self._aside.popleft()
+            self._put(line)
+        if lost:
+            get("log").warning("lines_lost", count=lost)
+
+
+def _room_of(stream: TextIO) -> "select.poll | None":
+    """Tells whether a stream would take something now; None for a file, which always does."""
+    try:
+        number = stream.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            return None
+        room = select.poll()
+        room.register(number, select.POLLOUT)
+    except (OSError, ValueError, AttributeError):  # no file of the system's, as in a test
+        return None
+    return room
 
 
 class _Bridge(logging.Handler):
@@ -148,10 +218,12 @@ def _cut(value: Any) -> Any:
 
 
 def _as_json(_: object, __: str, event: Event) -> str:
-    fields = {key: _cut(event.pop(key)) for key in ("timestamp", "level", "event") if key in event}
-    fields.update({key: _cut(value) for key, value in event.items()})
-    # ASCII: escapes every line separator of Unicode, and lone surrogates.
-    return json.dumps(fields, default=repr)
+    fields = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    fields.update(event)
+    for key, value in fields.items():
+        if isinstance(value, str) and len(value) > LONGEST_VALUE:
+            fields[key] = _cut(value)
+    return _ENCODER.encode(fields)
 
 
 class _Text:

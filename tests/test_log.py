@@ -3,7 +3,10 @@
 import io
 import json
 import logging
+import os
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -144,3 +147,38 @@ def test_no_event_has_a_line_break_inside(form: str, event: str, fields: dict[st
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
     assert "\x1b" not in line
+
+
+def test_a_reader_that_stalls_stalls_nobody_and_misses_no_line() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out, os.fdopen(reading) as reader:
+        log.configure("json", stream=out)
+        told = threading.Thread(target=tell_many, args=(3_000,), daemon=True)
+        told.start()
+        told.join(30)
+        assert not told.is_alive()
+        lines = [json.loads(reader.readline()) for _ in range(3_000)]
+        assert [line["number"] for line in lines] == list(range(3_000))
+
+
+def test_what_a_stalled_reader_can_not_be_kept_for_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log, "MOST_ASIDE", 100)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out, os.fdopen(reading) as reader:
+        log.configure("json", stream=out)
+        tell_many(5_000)
+        lines: list[Any] = []
+        while not lines or lines[-1]["event"] != "lines_lost":
+            lines.append(json.loads(reader.readline()))
+        kept = len(lines) - 1
+        assert lines[-1]["count"] == 5_000 - kept
+        numbers = [line["number"] for line in lines[:-1]]
+        assert numbers == sorted(set(numbers))
+        assert numbers[:100] == list(range(100))
+
+
+def tell_many(count: int) -> None:
+    for number in range(count):
+        log.get("x").info("told", number=number, filling="x" * 100)
