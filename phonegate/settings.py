@@ -207,8 +207,8 @@ class AlarmSettings:
     )
     queue_age_s: float = setting(
         900.0,
-        "Seconds that a message may wait for its turn at a phone that is online: a few "
-        "hundred segments at the default pace.",
+        "Seconds that a message may wait for its turn at a carrier, or at a phone that is "
+        "online: a few hundred segments at the default pace.",
     )
     disk_low_bytes: int = setting(
         268_435_456,

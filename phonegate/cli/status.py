@@ -55,7 +55,7 @@ def command(
 
 def lines(status: Mapping[str, Any]) -> Iterator[str]:
     """A status as a person reads it."""
-    storage, minute = status["storage"], status["last_minute"]
+    storage, lately = status["storage"], dict(status["lately"])
     yield (
         f"phonegate {status['version']}, process {status['pid']}, "
         f"up for {duration(status['uptime_s'])}"
@@ -69,8 +69,9 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         oldest = one["oldest_s"]
         since = "" if oldest is None else f", the oldest for {duration(oldest)}"
         yield f"           {one['messages']:>5}  for {_WAITS_FOR.get(reason, reason)}{since}"
-    moved = ", ".join(f"{count} {name}" for name, count in minute.items() if count)
-    yield f"last 60 s  {moved or 'nothing'}"
+    seconds = round(lately.pop("seconds"))
+    moved = ", ".join(f"{count} {name}" for name, count in lately.items() if count)
+    yield f"lately     {moved or 'nothing'} (last {seconds} s)"
     yield (
         f"storage    {size(storage['database_bytes'])} database, {size(storage['log_bytes'])} log, "
         f"{size(storage['free_bytes'])} free on the disk"

@@ -11,6 +11,7 @@ from phonegate.operations.watch import Watch
 def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
     """A sample as the answer to the command."""
     space = sample.space
+    seconds, counts = watch.lately(sample)
     return {
         "version": sample.version,
         "pid": os.getpid(),
@@ -27,7 +28,7 @@ def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
             }
             for reason, queue in sample.queues.items()
         },
-        "last_minute": watch.per_minute(sample),
+        "lately": {"seconds": round(seconds, 1), **counts},
         "storage": {
             "database_bytes": space.database,
             "log_bytes": space.log,

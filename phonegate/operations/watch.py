@@ -60,10 +60,13 @@ class Watch:
             else:
                 _log.info("alarm_over", alarm=name, **({"about": subject} if subject else {}))
 
-    def per_minute(self, sample: Sample) -> dict[Count, int]:
-        """What has happened to messages within the minute before a sample, or since the start."""
+    def lately(self, sample: Sample) -> tuple[float, dict[Count, int]]:
+        """What has happened to messages before a sample, and within how many seconds.
+
+        A minute at most, and less by no more than the time between two looks.
+        """
         now = sample.counts
         for at, counts in self._past:
             if at >= sample.at - MINUTE_MS:
-                return {name: now[name] - counts[name] for name in now}
-        return now
+                return (sample.at - at) / 1000, {name: now[name] - counts[name] for name in now}
+        return (sample.at - sample.started_at) / 1000, now

@@ -1,0 +1,147 @@
+"""Alarms: raised once, over once, and not for every swing about a threshold."""
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.domain.alarms import CALM_S, Alarms, Limits, News, Signal, State, Waiting
+
+LIMITS = Limits(
+    phone_away_s=300,
+    queue_age_s=900,
+    disk_low_bytes=1_000,
+    database_bytes=5_000,
+    log_bytes=400,
+    carrier_failures=3,
+)
+KEYS = [("disk_low", ""), ("phone_away", "myorg")]
+
+
+@st.composite
+def looks(draw: st.DrawFn) -> list[tuple[float, list[Signal]]]:
+    """Looks at two things, some seconds apart, each bad, well, between, or not seen."""
+    now, found = 0.0, []
+    for _ in range(draw(st.integers(0, 25))):
+        now += draw(st.sampled_from([1.0, 15.0, 40.0, CALM_S, 100.0]))
+        signals = []
+        for key in KEYS:
+            how = draw(st.sampled_from(["bad", "well", "between", "absent"]))
+            if how != "absent":
+                signals.append(Signal(key, how == "bad", how == "well"))
+        found.append((now, signals))
+    return found
+
+
+@given(looks())
+def test_an_alarm_begins_when_it_turns_bad_and_is_over_after_a_calm(
+    story: list[tuple[float, list[Signal]]],
+) -> None:
+    alarms = Alarms(LIMITS)
+    on: set[Any] = set()
+    # Since when each has been well without a break, by the plainest reckoning.
+    calm: dict[Any, float | None] = dict.fromkeys(KEYS)
+    for now, signals in story:
+        news = alarms.heed(signals, now)
+        by_key = {signal.key: signal for signal in signals}
+        for key in KEYS:
+            signal = by_key.get(key)
+            begins = [one for one in news if one.key == key and one.begins]
+            ends = [one for one in news if one.key == key and not one.begins]
+            if signal is None or signal.well:
+                calm[key] = now if calm[key] is None else calm[key]
+            else:
+                calm[key] = None
+            since = calm[key]
+            assert len(begins) == (key not in on and signal is not None and signal.bad)
+            assert len(ends) == (key in on and since is not None and now - since >= CALM_S)
+            on = (on | {one.key for one in begins}) - {one.key for one in ends}
+            if key not in on:
+                calm[key] = None
+        assert set(alarms.on) == on
+
+
+def names(news: list[News]) -> list[tuple[str, bool]]:
+    return [(one.key[0], one.begins) for one in news]
+
+
+def waiting(**changes: Any) -> Waiting:
+    return attrs.evolve(Waiting(org="myorg", count=2, since=0.0, away=True), **changes)
+
+
+def test_a_phone_is_away_only_when_messages_wait_for_it_for_long() -> None:
+    alarms = Alarms(LIMITS)
+    assert alarms.look(State(now=0, waiting=(waiting(),))) == []
+    assert alarms.look(State(now=299, waiting=(waiting(),))) == []
+    (news,) = alarms.look(State(now=301, waiting=(waiting(), waiting(count=3, since=100))))
+    assert (news.key, news.begins) == (("phone_away", "myorg"), True)
+    assert news.fields == {"org": "myorg", "messages": 5, "waited_s": 301}
+    assert alarms.look(State(now=400, waiting=(waiting(),))) == []
+    # Back, and what had waited leaves; after a calm the alarm is over.
+    assert alarms.look(State(now=410)) == []
+    assert names(alarms.look(State(now=410 + CALM_S))) == [("phone_away", False)]
+
+
+def test_a_phone_that_left_a_moment_ago_is_no_alarm_however_long_its_queue_is() -> None:
+    alarms = Alarms(LIMITS)
+    alarms.look(State(now=880, waiting=(waiting(away=False),)))
+    assert alarms.look(State(now=890, waiting=(waiting(),))) == []
+    assert names(alarms.look(State(now=1191, waiting=(waiting(),)))) == [("phone_away", True)]
+
+
+def test_a_phone_that_comes_for_a_moment_ends_nothing() -> None:
+    alarms = Alarms(LIMITS)
+    alarms.look(State(now=0, waiting=(waiting(),)))
+    alarms.look(State(now=301, waiting=(waiting(),)))
+    for now in range(310, 800, 20):
+        away = now % 40 == 10
+        assert alarms.look(State(now=now, waiting=(waiting(away=away, since=now - 100),))) == []
+    assert alarms.on == [("phone_away", "myorg")]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "between", "well"),
+    [
+        ("disk_low", {"free_bytes": 999}, {"free_bytes": 1_050}, {"free_bytes": 1_100}),
+        ("database_large", {"database_bytes": 5_000}, None, {"database_bytes": 4_999}),
+        ("log_large", {"log_bytes": 400}, {"log_bytes": 200}, {"log_bytes": 199}),
+        (
+            "queue_ageing",
+            {"waiting": (waiting(away=False, since=-900.0),)},
+            {"waiting": (waiting(away=False, since=-450.0 + 200),)},
+            {},
+        ),
+        (
+            "carrier_failing",
+            {"carrier_failures": {7: 3}},
+            {"carrier_failures": {7: 2}},
+            {"carrier_failures": {}},
+        ),
+    ],
+)
+def test_each_threshold_has_room_before_it_is_well(
+    name: str, bad: dict[str, Any], between: dict[str, Any] | None, well: dict[str, Any]
+) -> None:
+    alarms = Alarms(LIMITS)
+    if between is not None and name != "queue_ageing":
+        assert alarms.look(State(now=0, **between)) == []
+    assert names(alarms.look(State(now=0, **bad))) == [(name, True)]
+    if between is not None:
+        for now in (200, 200 + CALM_S):
+            assert alarms.look(State(now=now, **between)) == []
+    assert alarms.look(State(now=500, **well)) == []
+    assert names(alarms.look(State(now=500 + CALM_S, **well))) == [(name, False)]
+
+
+def test_a_limit_of_nothing_watches_nothing() -> None:
+    worst = State(
+        now=1e9,
+        waiting=(waiting(), waiting(away=False)),
+        free_bytes=0,
+        database_bytes=1 << 40,
+        log_bytes=1 << 40,
+        carrier_failures={1: 1_000},
+    )
+    assert Alarms(Limits()).look(worst) == []

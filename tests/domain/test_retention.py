@@ -1,0 +1,190 @@
+"""Deleting what is old and finished."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.domain import retention
+from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, may_go
+from phonegate.domain.states import QUEUED, SENDING, STATES, UNCERTAIN
+from phonegate.store.database import Database
+from phonegate.store.records import Aged, NewInbound, NewMessage, PageQuery
+from phonegate.store.tables import Tables
+
+NOW = 1_700_000_000_000
+OLD = NOW - 31 * DAY_MS
+FRESH = NOW - DAY_MS
+
+
+@given(
+    st.builds(
+        Aged,
+        id=st.integers(1),
+        created_at=st.integers(0, 100),
+        status=st.sampled_from([*STATES, "a state of tomorrow"]),
+        look_at=st.none() | st.integers(0),
+    ),
+    st.integers(0, 100),
+)
+def test_only_what_is_finished_and_older_may_go(message: Aged, cutoff: int) -> None:
+    if may_go(message, cutoff):
+        assert message.created_at < cutoff
+        assert message.status not in {QUEUED, SENDING, UNCERTAIN, "a state of tomorrow"}
+        assert message.look_at is None
+    else:
+        assert (
+            message.created_at >= cutoff
+            or message.status not in ERASABLE
+            or message.look_at is not None
+        )
+
+
+@pytest.fixture
+async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
+    with TemporaryDirectory() as folder:
+        opened = Database.open(Path(folder) / "phonegate.db")
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+        opened.close()
+
+
+def keep(database: Database) -> Retention:
+    return Retention(database, days=30, now_ms=lambda: NOW)
+
+
+def received(tx: Tables, org: int, body: str, created_at: int) -> int:
+    new = NewInbound(
+        org=org,
+        address="+15551112222",
+        body=body,
+        created_at=created_at,
+        date=None,
+        phone=None,
+        sim_slot=None,
+        sim=None,
+    )
+    return tx.messages.insert_inbound(new) or 0
+
+
+def outbound(tx: Tables, org: int, status: str, created_at: int) -> int:
+    new = NewMessage(
+        org=org,
+        address="+15553334444",
+        body=f"one that is {status}",
+        created_at=created_at,
+        segments=1,
+    )
+    stored = tx.messages.insert(new)
+    tx.messages.set(stored, status=status)
+    return stored
+
+
+async def test_a_pass_deletes_what_is_finished_and_leaves_the_rest(database: Database) -> None:
+    def fill(tx: Tables) -> tuple[int, dict[str, int], int, int]:
+        org = tx.orgs.add("myorg", "hash", OLD).id
+        phone = tx.phones.connect(org, "pixel", OLD)
+        assert phone.id
+        old = {status: outbound(tx, org, status, OLD) for status in STATES if status != "received"}
+        old["received"] = received(tx, org, "old words", OLD)
+        watched = outbound(tx, org, "sent", OLD)
+        tx.messages.set(watched, look_at=NOW)
+        return org, old, watched, received(tx, org, "new words", FRESH)
+
+    org, old, watched, fresh = await database.write(fill)
+    assert await keep(database).sweep() == len(ERASABLE)
+
+    def look(tx: Tables) -> tuple[list[int], list[int], dict[str, int], int]:
+        page = tx.messages.page(org, PageQuery(limit=1000))
+        hits = tx.messages.page(org, PageQuery(search="words"))
+        phones = len(tx.phones.known_sims(org))
+        return [m.id for m in page], [m.id for m in hits], tx.messages.count_by_status(), phones
+
+    ids, hits, counts, _ = await database.read(look)
+    kept = [old[status] for status in (QUEUED, SENDING, UNCERTAIN)]
+    assert ids == sorted([*kept, watched, fresh])
+    assert hits == [fresh]
+    assert counts == {QUEUED: 1, SENDING: 1, UNCERTAIN: 1, "sent": 1, "received": 1}
+    assert await keep(database).sweep() == 0
+
+
+async def test_a_poller_goes_on_where_it_was(database: Database) -> None:
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+    ids = await database.write(lambda tx: [received(tx, org, "old", OLD) for _ in range(5)])
+    await keep(database).sweep()
+    later = await database.write(lambda tx: received(tx, org, "new", NOW))
+    assert later > ids[-1], "an id must never name another message"
+    for since in (0, ids[2], ids[-1]):
+        query = PageQuery(since_id=since)
+        page = await database.read(lambda tx, query=query: tx.messages.page(org, query))
+        assert [message.id for message in page] == [later]
+
+
+async def test_words_leave_the_index_with_their_message(database: Database) -> None:
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+
+    def fill(tx: Tables) -> None:
+        for number in range(120):
+            received(tx, org, f"word{number}", OLD)
+        received(tx, org, "fresh", NOW)
+        while tx.messages.index(1000) >= 1000:
+            pass
+
+    await database.write(fill)
+    assert await keep(database).sweep() == 120
+
+    def count(tx: Tables) -> int:
+        connection = tx.messages._connection
+        rows = connection.execute("SELECT rowid FROM words WHERE words MATCH '\"1b0din\"'")
+        return len(rows.fetchall())
+
+    assert await database.read(count) == 1
+
+
+async def test_no_step_keeps_the_writer_longer_than_a_small_send(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A send that comes meanwhile waits for one step at most, and each step is bounded."""
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+    total = 7 * retention.ERASED_AT_ONCE + 3
+    await database.write(lambda tx: [received(tx, org, "old", OLD) for _ in range(total)])
+    monkeypatch.setattr(retention, "PAUSE_S", 0.0)
+    steps: list[int] = []
+    sends: list[int] = []
+    write = database.write
+
+    async def counted(op: Callable[[Tables], int]) -> int:
+        # Beside every step somebody sends; it is committed before the step after the next.
+        async with trio.open_nursery() as both:
+            both.start_soon(send, len(steps))
+            erased = await write(op)
+        steps.append(erased)
+        return erased
+
+    async def send(begun: int) -> None:
+        await write(lambda tx: received(tx, org, "meanwhile", NOW))
+        sends.append(len(steps) - begun)
+
+    monkeypatch.setattr(database, "write", counted)
+    assert await keep(database).sweep() == total
+    assert max(steps) <= retention.ERASED_AT_ONCE
+    assert len(steps) == 8
+    assert max(sends) <= 1
+
+
+async def test_a_message_that_changed_since_it_was_looked_at_stays(database: Database) -> None:
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+    stored = await database.write(lambda tx: outbound(tx, org, "failed", OLD))
+    old = attrs.evolve(Aged(stored, OLD, "failed", None))
+    assert may_go(old, NOW)
+    await database.write(lambda tx: tx.messages.set(stored, status="uncertain"))
+    erased = await database.write(
+        lambda tx: tx.messages.erase([stored], lambda message: may_go(message, NOW))
+    )
+    assert erased == 0

@@ -1,0 +1,58 @@
+"""Samples to tell of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+
+from phonegate.histogram import Histogram
+from phonegate.operations.sample import Sample
+from phonegate.store.place import Space
+from phonegate.store.records import Backlog, Lane
+from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
+
+NOW = 1_800_000_000_000
+AWAY = Lane(1, "myorg", "", None, None, 3, NOW - 90_000)
+TURN = Lane(2, "other", "", None, None, 5, NOW - 20_000)
+CARRIER = Lane(1, "myorg", "=", None, 9, 2, NOW - 5_000)
+
+
+def writer(flow: Mapping[Any, int] | None = None) -> WriterStatistics:
+    return WriterStatistics(
+        waiting=4,
+        commit_seconds=Histogram(COMMIT_BOUNDS_S),
+        group_sizes=Histogram(GROUP_BOUNDS),
+        failures=0,
+        failing=False,
+        flow=dict(flow or {}),
+    )
+
+
+@pytest.fixture
+def sample() -> Sample:
+    return make()
+
+
+def make(**changes: Any) -> Sample:
+    """A sample of a gateway that is neither new nor idle."""
+    basic = Sample(
+        at=NOW,
+        started_at=NOW - 3_600_000,
+        version="0.1.0",
+        phones={1: 2, 2: 1},
+        messages={"queued": 10, "sending": 6, "sent": 70, "received": 8},
+        writer=writer({(None, "queued"): 10, ("queued", "sending"): 6}),
+        space=Space(database=9_000, log=800, free=7_000, disk=100_000),
+        backlog=Backlog(lanes=(AWAY, TURN, CARRIER), timed=7, asked=1),
+        away=frozenset({AWAY}),
+        connections=11,
+        refused_connections=0,
+        requests={(("POST", "/send/{org}"), 200): 5, (("POST", "/send/{org}"), 401): 2},
+        seconds={},
+        carriers={("twilio", "taken"): 3},
+        failing={},
+        lag_s=0.25,
+        tasks=50,
+    )
+    return attrs.evolve(basic, **changes)

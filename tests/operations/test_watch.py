@@ -1,0 +1,86 @@
+"""The watchman: what it tells the log, and what it remembers of the last minute."""
+
+from typing import Any, cast
+
+import pytest
+import structlog
+import trio
+
+from phonegate.domain.alarms import CALM_S, Alarms, Limits
+from phonegate.operations.lag import Lag
+from phonegate.operations.survey import Survey
+from phonegate.operations.watch import Watch
+from phonegate.store.place import Space
+
+from .conftest import NOW, make, writer
+
+FULL = Space(database=1, log=1, free=10, disk=100)
+ROOMY = Space(database=1, log=1, free=90, disk=100)
+
+
+def watch() -> Watch:
+    return Watch(cast("Survey", None), Alarms(Limits(disk_low_bytes=50, phone_away_s=60)))
+
+
+def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
+    told: list[tuple[str, Any]] = []
+    watchman = watch()
+    with structlog.testing.capture_logs() as lines:
+        for second, space in (
+            (0, FULL),
+            (15, FULL),
+            (30, ROOMY),
+            (30 + CALM_S, ROOMY),
+            (99, ROOMY),
+        ):
+            at = NOW + int(second * 1000)
+            watchman.take(make(at=at, space=space, away=frozenset()))
+    told = [(one["event"], one["alarm"]) for one in lines]
+    assert told == [("alarm", "disk_low"), ("alarm_over", "disk_low")]
+    assert [one["log_level"] for one in lines] == ["warning", "info"]
+    assert lines[0]["free_bytes"] == 10
+
+
+def test_a_line_names_the_org_whose_phone_is_away() -> None:
+    watchman = watch()
+    with structlog.testing.capture_logs() as lines:
+        watchman.take(make(space=ROOMY))
+        watchman.take(make(at=NOW + 61_000, space=ROOMY))
+        assert watchman.alarms == [("phone_away", "myorg")]
+        for seconds in (62, 62 + CALM_S):
+            watchman.take(make(at=NOW + int(seconds * 1000), space=ROOMY, away=frozenset()))
+    assert [(one["event"], one.get("org"), one.get("about")) for one in lines] == [
+        ("alarm", "myorg", None),
+        ("alarm_over", None, "myorg"),
+    ]
+    assert (lines[0]["messages"], lines[0]["waited_s"]) == (3, 61)
+
+
+def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
+    watchman = watch()
+
+    def sample(second: int, sent: int) -> Any:
+        flow = {("sending", "sent"): sent}
+        return make(at=NOW + second * 1000, writer=writer(flow), space=ROOMY, away=frozenset())
+
+    seconds, counts = watchman.lately(sample(0, 7))
+    assert (seconds, counts["sent"]) == (3_600, 7)
+    for second in range(0, 300, 15):
+        watchman.take(sample(second, second))
+    for at, span in ((285, 60), (290, 50), (299, 59)):
+        seconds, counts = watchman.lately(sample(at, at))
+        assert (seconds, counts["sent"]) == (span, span)
+
+
+async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
+    lag = Lag()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lag.run)
+        await trio.sleep(2.5)
+        assert lag.worst_s == 0
+        autojump_clock.jump(3.0)
+        await trio.sleep(0.5)
+        assert lag.worst_s == pytest.approx(2.5)
+        await trio.sleep(61)
+        assert lag.worst_s == 0
+        nursery.cancel_scope.cancel()

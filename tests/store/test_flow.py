@@ -1,0 +1,134 @@
+"""What the store counts as messages move, and what waits in its queue."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import trio
+
+from phonegate.store.database import Database
+from phonegate.store.messages import BACKLOG, HELD, MAX_LANES
+from phonegate.store.records import FAR_AHEAD_MS, Org
+from phonegate.store.tables import Tables
+from tests.store.conftest import inbound, outbound
+
+
+async def test_what_moves_is_counted_once_it_is_committed(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    database = Database.open(tmp_path / "phonegate.db")
+    await nursery.start(database.run_writer)
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
+
+    def go(tx: Tables) -> None:
+        stored = tx.messages.insert(outbound(org))
+        phone = tx.phones.connect(org, "pixel", 1).id
+        tx.messages.lease(stored, phone=phone, sim_slot=0, sim=None, now=2)
+        tx.messages.set(stored, status="sent")
+        tx.messages.set(stored, status="sent")
+        for _ in range(3):
+            tx.messages.insert_inbound(inbound(org, fingerprint=b"same"))
+
+    def fail(tx: Tables) -> None:
+        go(tx)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(fail)
+    assert database.statistics().flow == {}
+    await database.write(go)
+    statistics = database.statistics()
+    assert statistics.flow == {
+        (None, "queued"): 1,
+        ("queued", "sending"): 1,
+        ("sending", "sent"): 1,
+        (None, "received"): 1,
+        ("received", "received"): 2,
+    }
+    assert statistics.commit_seconds.count == statistics.group_sizes.count == 3
+    assert (statistics.waiting, statistics.failing, statistics.failures) == (0, False, 0)
+    counts = await database.read(lambda tx: tx.messages.count_by_status())
+    assert counts == {"sent": 1, "received": 1}
+    database.stop_writing()
+    database.close()
+
+
+def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
+    tables: Tables, connection: sqlite3.Connection, org: Org, other: Org
+) -> None:
+    messages = tables.messages
+    messages.insert(outbound(org.id, created_at=500))
+    messages.insert(outbound(org.id, created_at=100))
+    messages.insert(outbound(org.id, wish="+15550001", created_at=300))
+    messages.insert(outbound(other.id, wish="0", phone=4, created_at=50, priority=9))
+    messages.insert(outbound(org.id, held_until=900, created_at=1))
+    messages.insert(outbound(org.id, held_until=FAR_AHEAD_MS))
+    messages.insert(outbound(org.id, status="sending"))
+    backlog = messages.backlog()
+    assert (backlog.timed, backlog.asked) == (1, 1)
+    assert {
+        (lane.org_name, lane.wish, lane.phone, lane.count, lane.since) for lane in backlog.lanes
+    } == {
+        ("myorg", "", None, 2, 500),
+        ("myorg", "+15550001", None, 1, 300),
+        ("other", "0", 4, 1, 50),
+    }
+    # One that had its own time waits since then, and not since it was accepted.
+    messages.set(1, status="failed")
+    messages.set(2, status="failed")
+    messages.release_held(1000, 10)
+    (lane,) = (lane for lane in messages.backlog().lanes if lane.wish == "" and lane.org == org.id)
+    assert (lane.count, lane.since) == (1, 900)
+    for sql, values in ((BACKLOG, (MAX_LANES,)), (HELD, (FAR_AHEAD_MS,))):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert not any(step.startswith("SCAN messages") and "INDEX" not in step for step in plan)
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("checkpoint", ["gateway", "litestream"])
+async def test_only_the_one_that_is_named_checkpoints(
+    tmp_path: Path, nursery: trio.Nursery, checkpoint: str
+) -> None:
+    path = tmp_path / "phonegate.db"
+    database = Database.open(path, checkpoint=checkpoint)  # type: ignore[arg-type]
+    await nursery.start(database.run_writer)
+    before = path.stat().st_size
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
+    body = "x" * 3_000
+    # Past the size at which the gateway's own checkpoints begin (16 MiB of log).
+    for _ in range(12):
+        await database.write(
+            lambda tx: [tx.messages.insert(outbound(org, body)) for _ in range(500)] and None
+        )
+    grown = path.stat().st_size > before
+    assert grown == (checkpoint == "gateway")
+    log = database.space().log
+    assert log > 16_000_000
+    database.stop_writing()
+    database.close()
+    wal = path.with_name("phonegate.db-wal")
+    assert wal.exists() == (checkpoint == "litestream")
+    if checkpoint == "litestream":
+        # What is in the log alone is there again, with and without Litestream.
+        assert wal.stat().st_size == log
+    again = Database.open(path)
+    counts = await again.read(lambda tx: tx.messages.count_by_status())
+    assert counts == {"queued": 6_000}
+    again.close()
+    assert not wal.exists()
+
+
+async def test_proof_that_the_disk_takes_writes_is_one_row(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    database = Database.open(tmp_path / "phonegate.db")
+    await nursery.start(database.run_writer)
+    for now in (5, 6):
+        await database.write(lambda tx, now=now: tx.marks.prove(now))
+    space = database.space()
+    assert 0 < space.free <= space.disk
+    database.stop_writing()
+    database.close()
+    with sqlite3.connect(tmp_path / "phonegate.db") as plain:
+        assert plain.execute("SELECT value FROM marks WHERE name = 'proved'").fetchall() == [(6,)]
+    plain.close()
