@@ -1,23 +1,37 @@
 """The rounds: each measure for each side in turns, on fresh servers and fresh files."""
 
+import asyncio
+import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
-from bench import machine, profile
+from bench import flush, machine, profile
 from bench.figures import Figures
 from bench.load.org import Org
 from bench.machine import Noise
-from bench.measures import fleet, sends
+from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import Plan
-from bench.servers import Server, Side, baseline, phonegate
+from bench.servers import ROOT, Server, Side, baseline, phonegate
 
-LETTERS = "abe"
+LETTERS = "abcdefghi"
 PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
 Measure = Callable[[Server, Plan, Figures], Awaitable[None]]
+
+SIMPLE: dict[str, Measure] = {
+    "a": sends.singles,
+    "b": sends.batches,
+    "c": inbound.received,
+    "h": sends.slow_disk,
+    "i": fairness.quiet,
+}
+"""The measures that need one fresh server."""
 
 
 class Run:
@@ -30,60 +44,147 @@ class Run:
         self._figures = figures
         self._sides = (phonegate(log=log), baseline(log=log))
         self._files = 0
+        self._slow_disk: Path | None = None
+        self._zipapp: Path | None = None
         self._end = time.monotonic() + plan.minutes * 60
 
     async def measure(self, letters: list[str]) -> None:
         """Round after round, while there is time."""
+        await self._prepare(letters)
         self.noise.append(machine.noise(self._folder))
         for number in range(self._plan.rounds):
-            if number and time.monotonic() > self._end:
-                self._figures.note(f"Time was over after {number} of {self._plan.rounds} rounds.")
-                break
+            begun = time.monotonic()
             for letter in letters:
                 await self._turn(letter, number)
             self.noise.append(machine.noise(self._folder))
+            lasted = time.monotonic() - begun
+            left = self._plan.rounds - number - 1
+            if left and time.monotonic() + lasted > self._end:
+                self._figures.note(f"Time was over {left} rounds early.")
+                break
 
     async def profile(self, output: Path) -> None:
         """Watches phonegate alone while single sends come from 64 clients."""
         async with Server(self._sides[0], self._file()) as server, Org(server) as org:
             await org.connect(self._plan.phones)
-            senders = sends.Senders(org, PROFILED_CLIENTS)
+            loops = sends.senders(org, PROFILED_CLIENTS)
             try:
-                await senders.run(self._plan.warm_s)
+                await loops.run(self._plan.warm_s)
                 async with profile.watched(server.pid, output):
-                    await senders.run(PROFILE_S)
+                    await loops.run(PROFILE_S)
                 await org.all_sent()
             finally:
-                senders.close()
+                loops.close()
+
+    # --- what is made once, before the rounds
+
+    async def _prepare(self, letters: list[str]) -> None:
+        if "h" in letters:
+            _tell("compiling the slow disk ...\n")
+            self._slow_disk = await asyncio.to_thread(flush.build, self._folder)
+        if "f" in letters and self._plan.zipapp:
+            _tell("building the zipapp ...\n")
+            try:
+                self._zipapp = await asyncio.to_thread(startup.build_zipapp, self._folder)
+            except subprocess.CalledProcessError:
+                self._figures.note("The zipapp could not be built here, so it was not started.")
+        if "d" in letters:
+            _tell("filling the tables ...\n")
+            # Both sides at once: nothing is timed, and each has a core.
+            await asyncio.gather(
+                *(
+                    self._fill(side, core)
+                    for side, core in zip(self._sides, machine.cores(), strict=True)
+                )
+            )
+        if "g" in letters:
+            for side in self._sides:
+                _tell(f"queueing for {side.name} ...\n")
+                async with Server(side, self._queued(side)) as server:
+                    await drain.queue(server, self._plan)
+
+    async def _fill(self, side: Side, core: int) -> None:
+        for rows in self._plan.rows:
+            with machine.on_core(core):
+                filler = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "bench.measures.reading",
+                    side.name,
+                    str(self._filled(side, rows)),
+                    str(rows),
+                    cwd=ROOT,
+                )
+            if await filler.wait():
+                raise RuntimeError(f"filling a table of {side.name} failed")
+
+    def _filled(self, side: Side, rows: int) -> Path:
+        return self._folder / f"{side.name}-{rows}.db"
+
+    def _queued(self, side: Side) -> Path:
+        return self._folder / f"{side.name}-queued.db"
+
+    # --- one measure in one round
 
     async def _turn(self, letter: str, number: int) -> None:
+        # Who goes first changes with the round.
+        sides = self._sides if number % 2 == 0 else self._sides[::-1]
         match letter:
-            case "a":
-                await self._each(letter, number, sends.singles)
-            case "b":
-                await self._each(letter, number, sends.batches)
+            case "d":
+                await self._read(sides)
             case "e":
                 for phones in self._plan.fleets:
+                    measure = partial(fleet.connected, phones=phones, idle=not number)
+                    for side in sides:
+                        await self._one(letter, side, measure)
+            case "f":
+                await self._start(sides, number)
+            case "g":
+                for side in sides:
+                    file = self._file()
+                    shutil.copyfile(self._queued(side), file)
+                    await self._one(letter, side, drain.drain, file=file)
+            case _:
+                for side in sides:
+                    await self._one(letter, side, SIMPLE[letter])
 
-                    async def connected(
-                        server: Server, plan: Plan, figures: Figures, phones: int = phones
-                    ) -> None:
-                        await fleet.connected(server, plan, figures, phones, idle=not number)
+    async def _one(
+        self, letter: str, side: Side, measure: Measure, *, file: Path | None = None
+    ) -> None:
+        begun = time.monotonic()
+        _tell(f"({letter}) {side.name} ...")
+        preload = self._slow_disk if letter == "h" else None
+        async with Server(side, file or self._file(), preload=preload) as server:
+            await measure(server, self._plan, self._figures)
+        _tell(f" {time.monotonic() - begun:.1f} s\n")
 
-                    await self._each(f"{letter}, {phones} phones", number, connected)
+    async def _read(self, sides: Sequence[Side]) -> None:
+        """All tables of both sides in slices of one stretch of time: their ratios are a bar."""
+        _tell("(d) both ...")
+        begun = time.monotonic()
+        async with AsyncExitStack() as stack:
+            books = [
+                reading.Reader(
+                    await stack.enter_async_context(Server(side, self._filled(side, rows))), rows
+                )
+                for rows in self._plan.rows
+                for side in sides
+            ]
+            await reading.read(books, self._plan, self._figures)
+        _tell(f" {time.monotonic() - begun:.1f} s\n")
 
-    async def _each(self, what: str, number: int, measure: Measure) -> None:
-        """A measure for each side, on fresh files; the first side changes with the round."""
-        sides = self._sides if number % 2 == 0 else self._sides[::-1]
-        for side in sides:
-            begun = time.monotonic()
-            _tell(f"round {number + 1}: ({what}) {side.name} ...")
-            async with self._server(side) as server:
-                await measure(server, self._plan, self._figures)
-            _tell(f" {time.monotonic() - begun:.1f} s\n")
-
-    def _server(self, side: Side) -> Server:
-        return Server(side, self._file())
+    async def _start(self, sides: Sequence[Side], number: int) -> None:
+        _tell("(f) both\n")
+        for _ in range(self._plan.starts):
+            for side in sides:
+                await startup.start(side, self._file(), self._figures, startup.VENV)
+        if self._zipapp is None:
+            return
+        unpacked = self._folder / f"unpacked-{number}"
+        zipped = startup.of_zipapp(self._sides[0], self._zipapp, unpacked)
+        await startup.start(zipped, self._file(), self._figures, startup.FIRST)
+        for _ in range(self._plan.starts):
+            await startup.start(zipped, self._file(), self._figures, startup.LATER)
 
     def _file(self) -> Path:
         self._files += 1

@@ -7,7 +7,8 @@ import time
 from bench.figures import Figure, Figures
 from bench.load.book import Quantiles
 from bench.load.http import Client
-from bench.load.org import Org, Wrong
+from bench.load.loops import Wrong
+from bench.load.org import Org
 from bench.plan import Plan
 from bench.servers import Server
 

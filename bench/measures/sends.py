@@ -1,6 +1,5 @@
 """(a), (b), (h): sends end to end, from the request to `sent` in the store."""
 
-import asyncio
 import itertools
 import time
 
@@ -8,8 +7,8 @@ import attrs
 
 from bench.figures import Figure, Figures
 from bench.load.book import Quantiles
-from bench.load.http import Client
-from bench.load.org import Org, Wrong
+from bench.load.loops import Loops
+from bench.load.org import Org
 from bench.plan import Plan
 from bench.servers import Server
 
@@ -41,86 +40,41 @@ class Sent:
     """Of the load's own core."""
 
 
-class Senders:
-    """Clients of an org that send as fast as they are answered."""
+def senders(org: Org, clients: int, *, batch: int = 1) -> Loops:
+    """Clients that send to the org's phones in turns."""
+    sims = itertools.cycle([phone.number for phone in org.phones])
 
-    def __init__(self, org: Org, clients: int, *, batch: int = 1) -> None:
-        self.org = org
-        self.answers: list[float] = []
-        self._batch = batch
-        self._sims = itertools.cycle([phone.number for phone in org.phones])
-        self._clients = [Client(org.server.port, self._answered) for _ in range(clients)]
-        self._until = 0.0
-        self._busy = 0
-        self._idle = asyncio.Event()
-        self._fault: str | None = None
+    def make() -> bytes:
+        return org.send_request([(org.book.take(), next(sims)) for _ in range(batch)])
 
-    async def run(self, seconds: float) -> None:
-        """Sends for a while, and waits for the last answers.
+    def accepted() -> None:
+        org.book.accepted += batch
 
-        Raises:
-            Wrong: A send was refused.
-        """
-        self._until = time.perf_counter() + seconds
-        self._idle.clear()
-        self.answers.clear()
-        self._busy = len(self._clients)
-        for client in self._clients:
-            self._send(client)
-        await self._idle.wait()
-        if self._fault is not None:
-            raise Wrong(self._fault)
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
-
-    @property
-    def connections(self) -> int:
-        return sum(client.connections for client in self._clients)
-
-    def _send(self, client: Client) -> None:
-        book = self.org.book
-        items = [(book.take(), next(self._sims)) for _ in range(self._batch)]
-        client.ask(self.org.send_request(items))
-
-    def _answered(self, client: Client, status: int, body: bytes) -> None:
-        now = time.perf_counter()
-        if status == 200:
-            self.org.book.accepted += self._batch
-            self.answers.append(now - client.begun)
-        else:
-            self._fault = f"a send was answered {status}: {body[:300]!r}"
-        if now < self._until and self._fault is None:
-            self._send(client)
-            return
-        self._busy -= 1
-        if not self._busy:
-            self._idle.set()
+    return Loops(org.server.port, clients, make, accepted)
 
 
 async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
     """Warms up, then measures."""
-    senders = Senders(org, clients, batch=batch)
+    loops = senders(org, clients, batch=batch)
     try:
-        await senders.run(plan.warm_s)
+        await loops.run(plan.warm_s)
         await org.all_sent()
         org.book.begin()
         cpu, own = org.server.cpu_s(), time.process_time()
         begun = time.perf_counter()
-        await senders.run(plan.seconds)
+        await loops.run(plan.seconds)
         await org.all_sent()
         seconds = time.perf_counter() - begun
         cpu = org.server.cpu_s() - cpu
         own = time.process_time() - own
     finally:
-        senders.close()
+        loops.close()
     count = org.book.begun
     return Sent(
         messages=count,
         seconds=seconds,
         push=Quantiles.of(org.book.latencies),
-        answer=Quantiles.of(senders.answers),
+        answer=Quantiles.of(loops.answers),
         cpu_us=cpu / count * 1e6,
         load_share=own / seconds,
     )

@@ -1,0 +1,44 @@
+"""(f): from the start of the program to its first answer, and its memory then."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+from bench.figures import Figure, Figures
+from bench.servers import ROOT, Server, Side
+
+TIME, MEMORY = "start to first answer", "memory"
+VENV, FIRST, LATER = "from a venv", "zipapp, first start", "zipapp, later starts"
+
+
+def build_zipapp(folder: Path) -> Path:
+    """Builds the zipapp of the checkout.
+
+    Raises:
+        subprocess.CalledProcessError: It can't be built here, as without the package index.
+    """
+    path = folder / "phonegate.pyz"
+    subprocess.run(
+        [sys.executable, str(ROOT / "release" / "zipapp.py"), "--output", str(path)],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+    return path
+
+
+def of_zipapp(side: Side, zipapp: Path, unpacked: Path) -> Side:
+    """Phonegate as that file; `unpacked` is where its first start puts the packages."""
+    return attrs.evolve(
+        side,
+        command=(sys.executable, str(zipapp), "serve"),
+        environment={**side.environment, "SHIV_ROOT": str(unpacked)},
+    )
+
+
+async def start(side: Side, database: Path, figures: Figures, case: str) -> None:
+    async with Server(side, database) as server:
+        figures.add(side.name, Figure("f", case, TIME, "s"), server.started_s)
+        figures.add(side.name, Figure("f", case, MEMORY, "MB"), server.rss_bytes() / 1e6)
