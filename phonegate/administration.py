@@ -4,6 +4,7 @@ The same commands run in a gateway that is serving, asked through its control so
 file of one that is stopped. Requests and answers are plain JSON data.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,13 +15,15 @@ import trio
 
 from phonegate.carriers.credentials import check_credentials, masked
 from phonegate.control import Command, Report
-from phonegate.domain.accounts import SCOPES, Accounts
+from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
-from phonegate.store.records import Assistant, Org
+from phonegate.store.records import Assistant, Limits, Org
+from phonegate.web.convert import CONVERTER
+from phonegate.web.limits_types import NewLimits, limits_json, limits_of
 
 MAX_ID = 2**63 - 1
 """The largest id that SQLite stores."""
@@ -46,6 +49,7 @@ class Administration:
             "org_remove": self.org_remove,
             "key_add": self.key_add,
             "key_list": self.key_list,
+            "key_limit": self.key_limit,
             "key_revoke": self.key_revoke,
             "assistant_add": self.assistant_add,
             "assistant_list": self.assistant_list,
@@ -84,11 +88,20 @@ class Administration:
     async def key_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Adds an API key; the answer holds it, and nothing else ever will."""
         org = await self._org(request)
-        scopes = request.get("scopes") or list(SCOPES)
-        if not (isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes)):
+        scopes = request.get("scopes") or None
+        if not (scopes is None or isinstance(scopes, list)) or any(
+            not isinstance(scope, str) for scope in scopes or ()
+        ):
             raise BadInput("scopes is not a list of texts.", [FieldProblem("scopes", "no list")])
-        key, text = await self._accounts.add_key(org.id, _text(request, "name"), scopes)
-        return {"id": key.id, "key": text, "name": key.name, "scopes": list(key.scopes)}
+        limits = _limits(request.get("limits") or {})
+        key, text = await self._accounts.add_key(org.id, _text(request, "name"), scopes, limits)
+        return {
+            "id": key.id,
+            "key": text,
+            "name": key.name,
+            "scopes": list(key.scopes),
+            "limits": _shown_limits(key.limits),
+        }
 
     async def key_list(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """The API keys of an org, without the part that is secret."""
@@ -100,6 +113,7 @@ class Administration:
                     "id": key.id,
                     "name": key.name,
                     "scopes": list(key.scopes),
+                    "limits": _shown_limits(key.limits),
                     "created_at": _moment(key.created_at),
                     "last_used_at": _moment(key.last_used_at),
                 }
@@ -112,10 +126,26 @@ class Administration:
         org = await self._org(request)
         key = _text(request, "id")
         if not await self._accounts.revoke_key(org.id, key):
-            # A key's text in place of its id must not be shown again.
-            shown = "of that id" if is_key_like(key) else key
-            raise NotFound(f"{org.name} has no API key {shown}.")
+            raise _no_key(org, key)
         return {"id": key}
+
+    async def key_limit(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Changes limits of an API key: sets those in `limits`, takes away those in `lift`."""
+        org = await self._org(request)
+        given, lift = request.get("limits") or {}, request.get("lift") or []
+        if not isinstance(given, dict):
+            raise BadInput("limits is not an object.", [FieldProblem("limits", "no object")])
+        if not isinstance(lift, list):
+            raise BadInput("lift is not a list.", [FieldProblem("lift", "no list")])
+
+        def change(present: Limits) -> Limits:
+            asked = {**(_shown_limits(present) or {}), **dict.fromkeys(map(str, lift)), **given}
+            return _limits(asked)
+
+        key = await self._accounts.limit_key(org.id, _text(request, "id"), change)
+        if key is None:
+            raise _no_key(org, _text(request, "id"))
+        return {"id": key.id, "limits": _shown_limits(key.limits)}
 
     async def assistant_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Adds an assistant; `credentials` are an object, and come back masked."""
@@ -258,6 +288,25 @@ def offline(
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def _limits(asked: object) -> Limits:
+    """Limits of a key, by the rules of the HTTP API."""
+    return limits_of(CONVERTER.structure(asked, NewLimits))
+
+
+def _shown_limits(limits: Limits | None) -> dict[str, Any] | None:
+    """Limits as the HTTP API writes them."""
+    if limits is None:
+        return None
+    shown: dict[str, Any] = json.loads(CONVERTER.encode(limits_json(limits)))
+    return shown
+
+
+def _no_key(org: Org, key: str) -> NotFound:
+    # A key's text in place of its id must not be shown again.
+    shown = "of that id" if is_key_like(key) else key
+    return NotFound(f"{org.name} has no API key {shown}.")
 
 
 def _text(request: Mapping[str, Any], field: str) -> str:

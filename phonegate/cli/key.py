@@ -1,18 +1,41 @@
 """`phonegate key`."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from phonegate.cli import options, terminal
 from phonegate.cli.owner import carry_out
 
+_FIELDS = {"to": "to", "per-hour": "per_hour", "per-day": "per_day", "quiet": "quiet_hours"}
+"""What each limit is called here, and in the gateway."""
+
+
+def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that set a key's limits."""
+    for option in (
+        click.option("--zone", metavar="ZONE", help="The quiet hours' zone, as Europe/Berlin."),
+        click.option("--quiet", metavar="FROM-TO", help="Nothing leaves then, as 22:00-07:00."),
+        click.option("--per-day", type=click.IntRange(min=1), help="Messages in any 24 hours."),
+        click.option("--per-hour", type=click.IntRange(min=1), help="Messages in any 60 minutes."),
+        click.option(
+            "--to",
+            multiple=True,
+            metavar="NUMBER",
+            help="Send to this number alone, or with a * to those that begin so; repeatable.",
+        ),
+    ):
+        function = option(function)
+    return function
+
 
 @click.group()
 def command() -> None:
-    """Add, list and revoke API keys.
+    """Add, list, limit and revoke API keys.
 
-    A key works wherever the org's secret does, as far as its scopes reach.
+    A key works wherever the org's secret does, as far as its scopes and limits reach.
     """
 
 
@@ -24,27 +47,35 @@ def command() -> None:
     "scopes",
     multiple=True,
     type=click.Choice(["send", "read", "manage"]),
-    help="What it may do; may be repeated.  [default: everything]",
+    help="What it may do; may be repeated.  [default: everything, with limits send and read]",
 )
+@_limits
+@click.option("--hold", is_flag=True, help="A person approves each message before it leaves.")
 @options.as_json
 @options.gateway
 def add(
+    *,
     org: str,
     name: str,
     scopes: tuple[str, ...],
+    hold: bool,
     config: Path | None,
     database: Path | None,
-    *,
     as_json: bool,
+    **limits: Any,
 ) -> None:
     """Add an API key called NAME to the ORG and show it, once."""
-    answer = carry_out(config, database, "key_add", org=org, name=name, scopes=list(scopes))
+    asked = _asked(**limits) | ({"hold": True} if hold else {})
+    fields: dict[str, Any] = {"org": org, "name": name, "scopes": list(scopes), "limits": asked}
+    answer = carry_out(config, database, "key_add", **fields)
     if as_json:
         terminal.print_json(answer)
         return
     click.echo(f"id      {answer['id']}")
     click.echo(f"key     {answer['key']}")
     click.echo(f"scopes  {', '.join(answer['scopes'])}")
+    if answer["limits"]:
+        click.echo(f"limits  {_told(answer['limits'])}")
     click.echo("Keep the key: it is not shown again.", err=True)
 
 
@@ -59,10 +90,62 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
         terminal.print_json({"keys": keys})
         return
     rows = [
-        (k["id"], k["name"], ",".join(k["scopes"]), k["created_at"], k["last_used_at"])
+        (
+            k["id"],
+            k["name"],
+            ",".join(k["scopes"]),
+            _told(k["limits"]),
+            k["created_at"],
+            k["last_used_at"],
+        )
         for k in keys
     ]
-    click.echo(terminal.table(("id", "name", "scopes", "created", "last used"), rows))
+    headers = ("id", "name", "scopes", "limits", "created", "last used")
+    click.echo(terminal.table(headers, rows))
+
+
+@command.command()
+@click.argument("org")
+@click.argument("key_id", metavar="ID")
+@_limits
+@click.option(
+    "--lift",
+    multiple=True,
+    type=click.Choice([*_FIELDS, "all"]),
+    help="Take this limit away; may be repeated. all: every one, and hold.",
+)
+@options.gateway
+def limit(
+    *,
+    org: str,
+    key_id: str,
+    lift: tuple[str, ...],
+    config: Path | None,
+    database: Path | None,
+    **limits: Any,
+) -> None:
+    """Change what the API key ID of the ORG may send; limits that are not named stay."""
+    asked = _asked(**limits)
+    if not asked and not lift:
+        raise click.UsageError("Name a limit to set, or one to --lift.")
+    lifted = [*_FIELDS.values(), "hold"] if "all" in lift else [_FIELDS[one] for one in lift]
+    fields: dict[str, Any] = {"org": org, "id": key_id, "limits": asked, "lift": lifted}
+    answer = carry_out(config, database, "key_limit", **fields)
+    click.echo(f"{key_id}: {_told(answer['limits']) or 'no limits'}")
+
+
+@command.command()
+@click.argument("org")
+@click.argument("key_id", metavar="ID")
+@click.option("--off", is_flag=True, help="Let its messages leave without approval again.")
+@options.gateway
+def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Path | None) -> None:
+    """Hold what the API key ID of the ORG sends until a person approves it.
+
+    `phonegate messages --held` lists what waits; `phonegate messages approve` lets it leave.
+    """
+    carry_out(config, database, "key_limit", org=org, id=key_id, limits={"hold": not off})
+    click.echo(f"{key_id}: {'not held any more' if off else 'held until a person approves'}")
 
 
 @command.command()
@@ -73,3 +156,38 @@ def revoke(org: str, key_id: str, config: Path | None, database: Path | None) ->
     """End the API key ID of the ORG at once."""
     carry_out(config, database, "key_revoke", org=org, id=key_id)
     click.echo(f"Revoked {key_id}.")
+
+
+def _asked(
+    *,
+    to: tuple[str, ...],
+    per_hour: int | None,
+    per_day: int | None,
+    quiet: str | None,
+    zone: str | None,
+) -> dict[str, Any]:
+    """The limits that the options set, as the gateway's API names them."""
+    if (quiet is None) != (zone is None):
+        raise click.UsageError("--quiet and --zone go together.")
+    asked = {
+        "to": list(to) or None,
+        "per_hour": per_hour,
+        "per_day": per_day,
+        "quiet_hours": None if quiet is None else {"hours": quiet, "zone": zone},
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _told(limits: Mapping[str, Any] | None) -> str | None:
+    """Limits as a person reads them; None where there are none."""
+    if not limits:
+        return None
+    quiet = limits["quiet_hours"]
+    parts = (
+        f"to {' '.join(limits['to'])}" if limits["to"] else None,
+        f"{limits['per_hour']} an hour" if limits["per_hour"] else None,
+        f"{limits['per_day']} a day" if limits["per_day"] else None,
+        f"quiet {quiet['hours']} {quiet['zone']}" if quiet else None,
+        "hold" if limits["hold"] else None,
+    )
+    return ", ".join(part for part in parts if part)

@@ -19,7 +19,7 @@ PAGE = 1_000
 """The most messages that one answer holds."""
 
 
-@click.command(epilog=options.CLIENT_EPILOG)
+@click.group(invoke_without_command=True, epilog=options.CLIENT_EPILOG)
 @click.option("--follow", "-f", is_flag=True, help="Go on showing new ones as they come.")
 @click.option("--since", type=int, metavar="ID", help="Only those after this id, oldest first.")
 @click.option("--before", type=int, metavar="ID", help="Only those before this id.")
@@ -29,9 +29,12 @@ PAGE = 1_000
 @click.option("--address", metavar="NUMBER", help="Only those from or to this number.")
 @click.option("--sim", help="Only those of this SIM: its number or slot.")
 @click.option("--search", metavar="WORDS", help="Only those that hold all these words.")
+@click.option("--held", is_flag=True, help="Only those that wait for a person's approval.")
 @options.as_json
-@options.client
+@options.client_of_group
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     follow: bool,
     since: int | None,
@@ -42,14 +45,27 @@ def command(
     address: str | None,
     sim: str | None,
     search: str | None,
+    held: bool,
     as_json: bool,
     url: str,
-    org: str,
+    org: str | None,
 ) -> None:
     """Read an org's messages: the newest, or those after an id; oldest first on the screen.
 
-    With --json, one JSON object a line.
+    With --json, one JSON object a line. The commands decide about messages that wait for a
+    person's approval, of API keys that hold theirs.
     """
+    if context.invoked_subcommand is not None:
+        # What was said before the command's name holds for it too.
+        context.default_map = {
+            name: {"url": url} | ({} if org is None else {"org": org})
+            for name in ("approve", "refuse")
+        }
+        return
+    if org is None:
+        raise click.MissingParameter(
+            param=next(p for p in command.params if p.name == "org"), ctx=context
+        )
     from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
 
     query = {
@@ -58,6 +74,7 @@ def command(
         "address": address,
         "sim": sim,
         "q": search,
+        "waiting_for": "approval" if held else None,
     }
     with Client(url, org, secret()) as client:
         path = f"/messages/{client.org}"
@@ -67,6 +84,30 @@ def command(
             # Ctrl-C is how a person ends this: no failure.
             with contextlib.suppress(KeyboardInterrupt):
                 _follow(client, query, last, as_json=as_json)
+
+
+@command.command(epilog=options.CLIENT_EPILOG)
+@click.argument("id", type=click.IntRange(min=1))
+@options.client
+def approve(id: int, url: str, org: str) -> None:  # noqa: A002 - the argument's own name
+    """Let the message ID leave that waits for approval: at once, or at its time."""
+    _decide(url, org, id, "approve")
+
+
+@command.command(epilog=options.CLIENT_EPILOG)
+@click.argument("id", type=click.IntRange(min=1))
+@options.client
+def refuse(id: int, url: str, org: str) -> None:  # noqa: A002
+    """Cancel the message ID that waits for approval."""
+    _decide(url, org, id, "refuse")
+
+
+def _decide(url: str, org: str, message: int, decision: str) -> None:
+    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
+
+    with Client(url, org, secret()) as client:
+        answer = client.post(f"/messages/{client.org}/id/{message}/{decision}", {})
+    click.echo(terminal.message_line(answer["message"]))
 
 
 def _follow(client: "Client", query: dict[str, Any], last: int, *, as_json: bool) -> None:

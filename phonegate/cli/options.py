@@ -32,6 +32,15 @@ def gateway(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def client(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that talks to a gateway over HTTP. The secret is never one."""
+    return _client(function, required=True)
+
+
+def client_of_group(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for one that has commands of its own, after which the org may stand as well."""
+    return _client(function, required=False)
+
+
+def _client(function: Callable[..., Any], *, required: bool) -> Callable[..., Any]:
     url = click.option(
         "--url",
         envvar="PHONEGATE_URL",
@@ -41,7 +50,11 @@ def client(function: Callable[..., Any]) -> Callable[..., Any]:
         help="The gateway's address.",
     )
     org = click.option(
-        "--org", envvar="PHONEGATE_ORG", show_envvar=True, required=True, help="The org's OrgId."
+        "--org",
+        envvar="PHONEGATE_ORG",
+        show_envvar=True,
+        required=required,
+        help="The org's OrgId.",
     )
     return url(org(function))
 
