@@ -1,0 +1,50 @@
+"""The sentences of the pages cover all that the code has, and nothing that it has not."""
+
+import pytest
+
+from phonegate.domain.states import FINAL_STATES, STATES
+from phonegate.web import errors
+from phonegate.web.fields import fields_of
+from phonegate.web.pages import facts
+from phonegate.web.pages.examples import MORE
+from phonegate.web.phone_types import MAX_BODY, MAX_MESSAGES, MAX_PAGE, MessagesQuery, Send
+from phonegate.web.table import build_table
+
+TABLE = build_table()
+
+
+def test_every_state_has_its_sentences() -> None:
+    told = {state.name: state for state in facts.states()}
+    assert list(told) == list(STATES)
+    assert {name for name, state in told.items() if state.final} == {*FINAL_STATES, "received"}
+
+
+def test_every_error_status_has_its_sentences() -> None:
+    answered = {*errors._STATUS.values(), *errors._NAMES, 500, 503}
+    assert answered <= {problem.status for problem in facts.problems()}
+
+
+def test_every_group_of_endpoints_is_listed_but_the_carriers_own() -> None:
+    assert {endpoint.group for endpoint in TABLE.endpoints} - {"callbacks"} == set(facts.GROUPS)
+    named = {endpoint.name for endpoint in TABLE.endpoints}
+    assert set(MORE) <= named
+
+
+@pytest.mark.parametrize("kind", [Send, MessagesQuery])
+def test_limits_are_those_of_the_rules(kind: type) -> None:
+    limits = {p.name: p.limits for p in facts.parameters(kind)}
+    assert set(limits) == {f.name for f in fields_of(kind)} - {"secret_key", "org_id"}
+    expected = {
+        Send: {
+            "body": f"1 to {MAX_BODY} characters",
+            "messages": f"1 to {MAX_MESSAGES} of them",
+            "on_uncertain": "one of hold, resend",
+            "to": "",
+        },
+        MessagesQuery: {
+            "limit": f"1 to {MAX_PAGE}; 100 without",
+            "since_id": "from 0",
+            "direction": "one of in, out",
+        },
+    }[kind]
+    assert limits | expected == limits
