@@ -165,6 +165,52 @@ async def test_an_agent_is_refused_what_its_key_may_not(
         assert text_of(refused) == "This API key lacks the scope send.\ncode: forbidden"
 
 
+@ERAS
+async def test_an_agent_is_refused_beyond_its_limits(
+    gateway: GatewayProcess, phone: None, mode: str, revision: str
+) -> None:
+    to = recipient()
+    key = make_key(gateway, limits={"to": [to], "per_hour": 1})
+    async with agent(gateway, key, "http", mode) as client:
+        stranger = await client.call_tool("send_sms", {"to": "+15559990000", "body": "hello"})
+        assert stranger.is_error
+        assert text_of(stranger).splitlines()[:2] == [
+            "This API key may not send to that recipient.",
+            "code: recipient_not_allowed",
+        ]
+        order = {"to": to, "body": "one", "idempotency_key": f"k-{to}"}
+        sent = await client.call_tool("send_sms", order)
+        assert not sent.is_error
+        beyond = await client.call_tool("send_sms", {"to": to, "body": "two"})
+        assert beyond.is_error
+        lines = text_of(beyond).splitlines()
+        assert {"code: key_limit_reached", "limit: per_hour"} <= set(lines)
+        (pause,) = (line for line in lines if line.startswith("retry_after_s: "))
+        assert 3_500 < int(pause.split()[1]) < 3_700
+        # To repeat what was sent is to send nothing.
+        again = await client.call_tool("send_sms", order)
+        assert again.structured_content is not None
+        assert again.structured_content["replayed"] is True
+
+
+async def test_a_person_approves_what_an_agent_sends(gateway: GatewayProcess, phone: None) -> None:
+    to = recipient()
+    key = make_key(gateway, limits={"hold": True})
+    async with agent(gateway, key, "http", "auto") as client:
+        sent = await client.call_tool("send_sms", {"to": to, "body": "may I?"})
+        assert sent.structured_content is not None
+        (result,) = sent.structured_content["results"]
+        assert result["waiting_for"] == "approval"
+        owner = httpx2.AsyncClient(headers={"X-Secret-Key": SECRET}, trust_env=False)
+        async with owner:
+            place = f"{gateway.url}/messages/{ORG}/id/{result['id']}/approve"
+            assert (await owner.post(place)).status_code == 200
+        wanted = {"address": to, "since_id": result["id"]}
+        heard = await client.call_tool("wait_for_reply", wanted)
+        assert heard.structured_content is not None
+        assert heard.structured_content["message"]["body"] == "echo: may I?"
+
+
 # --- One exchange of each era, as it stands on the wire ---------------------------------------
 
 NEW_ERA = """\

@@ -210,7 +210,8 @@ def _shown(content: Json, version: str) -> Json:
 def _sentence(answer: Answer) -> str:
     """An error for a model: what is wrong, by which name, when to come again, and where."""
     content = answer.content
-    lines = [content["detail"], f"code: {content['code']}"]
+    told = {k: v for k, v in content.items() if k not in {"ok", "detail", "errors"}}
+    lines = [content["detail"], *(f"{k}: {v}" for k, v in told.items())]
     lines += [f"retry_after_s: {v}" for name, v in answer.headers if name == "Retry-After"]
     lines += [f"{one['field']}: {one['problem']}" for one in content.get("errors", ())]
     return "\n".join(lines)

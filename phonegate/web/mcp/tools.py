@@ -197,7 +197,8 @@ TOOLS: Final = (
         description="Sends one SMS from a phone of the gateway's owner. It can't be taken back. "
         "The answer's results hold its id: follow it with get_message, and wait for an answer "
         "with wait_for_reply and since_id set to it. Give an idempotency_key, and the same one "
-        "if you have to repeat a call.",
+        "if you have to repeat a call. Where waiting_for is approval, a person has to approve it "
+        "first: don't send it again.",
         scope="send",
         takes=SendSms,
         gives=Sent,
