@@ -1,7 +1,6 @@
 """`/metrics`, `/ready` and `phonegate status`, asked of a gateway that runs."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,9 +56,7 @@ def metrics(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def status(
-    gateway: GatewayProcess, database: Path, *options: str
-) -> subprocess.CompletedProcess[str]:
+def status(database: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "phonegate", "status", "--database", str(database), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -145,8 +142,10 @@ def test_a_disk_below_the_mark_is_a_reason_not_to_be_ready(public: GatewayProces
 
 
 def test_status_tells_the_owner(private: GatewayProcess, tmp_path: Path) -> None:
-    database = Path(os.readlink(f"/proc/{private.process.pid}/cwd")) / "phonegate.db"
-    told = json.loads(status(database, "--json", "--phones").stdout)
+    database = Path(f"/proc/{private.process.pid}/cwd").readlink() / "phonegate.db"
+    done = status(database, "--json", "--phones")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
     assert told["pid"] == private.process.pid
     assert told["messages"]["received"] == 1
     assert told["phones"] == {}
