@@ -69,6 +69,28 @@ def acknowledge(tx: Tables, org: int, phone: int, message_id: int, now: int) -> 
     return _change(tx, message, acked_at=now)
 
 
+def acknowledge_all(tx: Tables, org: int, phone: int, ids: Sequence[int], now: int) -> bool:
+    """Does as `acknowledge` for many messages at once, if it is new of each of them.
+
+    False where it isn't of some, which `acknowledge` then has to say why.
+    """
+    return tx.messages.acknowledge(org, phone, ids, now) == len(ids)
+
+
+def settle_sent(
+    tx: Tables, org: int, phone: int, results: Sequence[tuple[int, int | None]], now: int
+) -> bool:
+    """Does as `settle` for many results of success at once, ids with segments.
+
+    False where some were not awaited of this phone: those are as they were, and `settle` has to
+    say why. Asked of the others too, it changes nothing.
+    """
+    after = advance(SENDING, Event.RADIOED)
+    assert after is not None, "that is in the table"  # noqa: S101
+    settled = tx.messages.settle_sent(org, phone, results, now, before=SENDING, after=after)
+    return settled == len(results)
+
+
 def settle(
     tx: Tables,
     org: int,

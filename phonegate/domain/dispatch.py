@@ -3,7 +3,7 @@
 `phones.switchboard` implements `Dispatcher`; tests use a small one in memory.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 import attrs
@@ -27,8 +27,11 @@ class OnlinePhone:
 class Dispatcher(Protocol):
     """Hands messages to online phones. Every method is synchronous and called on the event loop."""
 
-    def online(self, org: int) -> Sequence[OnlinePhone]:
-        """The org's connected phones, earliest connection first."""
+    def online(self, org: int) -> tuple[OnlinePhone, ...]:
+        """The org's connected phones, earliest connection first.
+
+        The very same tuple while nothing about them has changed.
+        """
 
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
         """Takes room for one message on a phone, if it can be pushed right now.

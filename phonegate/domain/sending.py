@@ -27,6 +27,9 @@ from phonegate.store.tables import Tables
 COMMIT_DEADLINE_S = 60.0
 """How long a send outlives a client that hung up, so that what is committed is pushed too."""
 
+ROSTERS = 1_024
+"""Orgs whose routes are remembered, as long as the same phones are online; the first goes first."""
+
 FORECAST_CAP = 10_000
 """Segments counted for an `eta_s`; more waiting than this is hours away in any case."""
 
@@ -95,6 +98,16 @@ class _Plan:
         return self.phone is None and self.new.held_until is None
 
 
+class _Roster:
+    """The wishes that an org's online phones meet, and the routes of those asked for so far."""
+
+    def __init__(self, online: Sequence[OnlinePhone]) -> None:
+        self.online = online
+        sims = [sim for phone in online for sim in phone.sims]
+        self.live = {sim.number for sim in sims} | {str(sim.slot) for sim in sims}
+        self.routes: dict[str, routing.Route] = {}
+
+
 class Sending:
     """The service behind every sending route."""
 
@@ -113,6 +126,7 @@ class Sending:
         self._now_ms = now_ms
         self._on_uncertain = on_uncertain
         self._on_timer = on_timer
+        self._rosters: dict[int, _Roster] = {}
 
     async def send(
         self, sender: Principal, items: Sequence[Outgoing], *, keep: Keep | None = None
@@ -144,8 +158,11 @@ class Sending:
         try:
             # A client that hangs up must not leave a message stored as handed to a phone
             # that was never given it.
-            with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+            deadline = trio.current_time() + COMMIT_DEADLINE_S
+            with trio.CancelScope(deadline=deadline, shield=True):
                 done = await self._database.write(store)
+            if done is None:
+                raise trio.TooSlowError
         finally:
             if done is None:
                 late = True
@@ -241,15 +258,21 @@ class Sending:
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
     ) -> list[routing.Route]:
         """Routes every item; asks the store for the SIMs of absent phones only if one is wished."""
-        live = {sim.number for phone in online for sim in phone.sims}
-        live |= {str(sim.slot) for phone in online for sim in phone.sims}
-        known: Sequence[Sim] = ()
-        if any(item.wish and item.wish not in live for item in items):
-            known = await self._database.read(lambda tx: tx.phones.known_sims(org))
-        chosen: dict[str, routing.Route] = {}
-        for item in items:
-            if item.wish not in chosen:
-                chosen[item.wish] = routing.choose(item.wish, online, known)
+        roster = self._rosters.get(org)
+        if roster is None or roster.online is not online:
+            roster = self._rosters[org] = _Roster(online)
+            if len(self._rosters) > ROSTERS:
+                del self._rosters[next(iter(self._rosters))]
+        chosen = roster.routes
+        wishes = {item.wish for item in items if item.wish not in chosen}
+        if wishes:
+            known: Sequence[Sim] = ()
+            if any(wish and wish not in roster.live for wish in wishes):
+                known = await self._database.read(lambda tx: tx.phones.known_sims(org))
+                # Good for this once: the store may say otherwise next time.
+                chosen, wishes = {}, {item.wish for item in items}
+            for wish in wishes:
+                chosen[wish] = routing.choose(wish, online, known)
         return [chosen[item.wish] for item in items]
 
     def _plans(

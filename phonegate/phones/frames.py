@@ -8,7 +8,7 @@ numbers stay out of every `repr`.
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -186,9 +186,13 @@ class Pong:
 GatewayFrame = Connected | SendSms | InboundAck | Cancel | Error | Pong
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+"""`json.dumps` makes one anew for each frame."""
+
+
 def encode(frame: GatewayFrame) -> str:
     """One frame as compact JSON; non-ASCII is escaped, so that its length in bytes is its own."""
-    return json.dumps(_fields_of(frame), separators=(",", ":"))
+    return _ENCODER.encode(_fields_of(frame))
 
 
 def _fields_of(frame: GatewayFrame) -> dict[str, Any]:

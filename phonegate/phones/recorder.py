@@ -4,8 +4,9 @@ Everything that waits goes into one transaction. A `ping` is answered only after
 before it is recorded, so a phone can take the `pong` as "you have all that".
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
 import attrs
 import trio
@@ -218,7 +219,9 @@ class Recorder:
                 await self._session.say(frames.Pong())
             return
         try:
-            answers = await self._keep_trying(lambda tx: self._write(tx, reports), reports)
+            answers = await self._keep_trying(
+                lambda tx: self._write(tx, reports), reports, patient=self._may_wait(reports)
+            )
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the link
@@ -247,8 +250,29 @@ class Recorder:
             case _:
                 pass
 
+    def _may_wait(self, reports: Sequence[Report]) -> bool:
+        """Whether the phone waits for no answer to any of these."""
+        return self._deadline is None and not any(
+            isinstance(report, frames.Inbound | frames.Ping) for report in reports
+        )
+
     def _write(self, tx: Tables, reports: Sequence[Report]) -> list[_Answer]:
-        return [self._write_one(tx, report) for report in reports]
+        answers: list[_Answer] = [None] * len(reports)
+        for run in _runs(reports):
+            if not self._write_at_once(tx, [report for _, report in run]):
+                for at, report in run:
+                    answers[at] = self._write_one(tx, report)
+        return answers
+
+    def _write_at_once(self, tx: Tables, run: Sequence[Report]) -> bool:
+        """Writes a run of equals where each of them says what is expected; whether it does."""
+        session = self._session
+        org, phone, now = session.org, session.phone, session.now_ms()
+        acked = [report.id for report in run if isinstance(report, frames.Ack)]
+        if acked:
+            return delivery.acknowledge_all(tx, org, phone, acked, now)
+        sent = [(r.id, r.segments) for r in run if isinstance(r, frames.SendResult) and r.success]
+        return bool(sent) and delivery.settle_sent(tx, org, phone, sent, now)
 
     def _write_one(self, tx: Tables, report: Report) -> _Answer:
         session = self._session
@@ -283,7 +307,13 @@ class Recorder:
                 return None
         return None if found is not None else _no_such_message(tx, org, report.id)
 
-    async def _keep_trying(self, op: Callable[[Tables], T], reports: Sequence[Report] = ()) -> T:
+    async def _keep_trying(
+        self,
+        op: Callable[[Tables], T],
+        reports: Sequence[Report] = (),
+        *,
+        patient: bool = False,
+    ) -> T:
         """Writes, again and again while the disk refuses; the phone is told once.
 
         Meanwhile the queue fills, and then the phone is not read from: it keeps what it has to
@@ -292,7 +322,7 @@ class Recorder:
         pause = FIRST_PAUSE_S
         while True:
             try:
-                result = await self._session.database.write(op)
+                result = await self._session.database.write(op, patient=patient)
             except StorageUnavailable as error:
                 if not self.held:
                     self.held = True
@@ -303,6 +333,29 @@ class Recorder:
                 return result
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def _runs(reports: Sequence[Report]) -> Iterator[Sequence[tuple[int, Report]]]:
+    """Reports in runs of equals, with their places, so that it comes to the same as their order.
+
+    Only the order of the reports on one message counts. An ack may come before all others, and
+    need not be written where the result follows, for that says as much.
+    """
+    numbered = list(enumerate(reports))
+    sent = {report.id for report in reports if _is_success(report)}
+    acks = [(at, r) for at, r in numbered if isinstance(r, frames.Ack) and r.id not in sent]
+    if acks:
+        yield acks
+    others = [(at, r) for at, r in numbered if not isinstance(r, frames.Ack)]
+    for success, run in groupby(others, key=lambda pair: _is_success(pair[1])):
+        if success:
+            yield list(run)
+        else:
+            yield from ([pair] for pair in run)
+
+
+def _is_success(report: Report) -> TypeGuard[frames.SendResult]:
+    return isinstance(report, frames.SendResult) and report.success
 
 
 def _weight(step: Step) -> int:

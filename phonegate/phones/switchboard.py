@@ -4,7 +4,7 @@ Everything here is synchronous and runs on the event loop; a `Station` is one co
 `session` implements.
 """
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, Final, Protocol
 
 import trio
@@ -95,8 +95,8 @@ class Switchboard:
 
     # --- Dispatcher
 
-    def online(self, org: int) -> Sequence[OnlinePhone]:
-        """The org's connected phones, earliest connection first."""
+    def online(self, org: int) -> tuple[OnlinePhone, ...]:
+        """The org's connected phones, earliest connection first; the same tuple till it changes."""
         view = self._views.get(org)
         if view is None:
             stations = self._by_org.get(org)

@@ -122,18 +122,19 @@ class Database:
         """The task that commits. Ends when `stop_writing` was called and nothing waits."""
         await self._writer.run(task_status=task_status)
 
-    async def write(self, op: Callable[[Tables], T]) -> T:
+    async def write(self, op: Callable[[Tables], T], *, patient: bool = False) -> T:
         """Runs *op* in the writer's thread and returns its result once it is durable.
 
         *op* shares its transaction with others; what it raises undoes it alone and is raised
         here. Cancelling the wait doesn't undo what was queued: it is committed all the same.
+        A *patient* one may wait up to 20 ms for others to share a commit with.
 
         Raises:
             StorageUnavailable: It could not be made durable; nothing of it was kept.
             ConstraintBroken: *op* broke a rule of the schema.
             StoreClosed: The store is going down; *op* was not run.
         """
-        return await self._writer.write(op)
+        return await self._writer.write(op, patient=patient)
 
     def tell_arrivals(self, listener: Callable[[Sequence[Arrival]], None]) -> None:
         """Has *listener* called with received messages, right after each commit that has some.

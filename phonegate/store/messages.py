@@ -99,6 +99,17 @@ LEASE: Final = f"""
     RETURNING {SELECTED}
 """  # noqa: S608 - constants
 
+ACKNOWLEDGE: Final = """
+    UPDATE messages SET acked_at = ?
+    WHERE id = ? AND org = ? AND phone = ? AND attempts > 0 AND acked_at IS NULL
+"""
+
+SETTLE: Final = """
+    UPDATE messages SET status = ?, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
+        segments = coalesce(?, segments)
+    WHERE id = ? AND org = ? AND phone = ? AND status = ? AND attempts > 0
+"""
+
 UNSETTLED: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
     WHERE status = 'sending' AND phone = ? ORDER BY id
@@ -371,6 +382,30 @@ class Messages:
             return None
         self.moves.append(("queued", "sending"))
         return message(rows[0])
+
+    def acknowledge(self, org: int, phone: int, ids: Sequence[int], now: int) -> int:
+        """Notes of which messages a phone said that it has them; how many were not noted yet."""
+        rows = [(now, id_, org, phone) for id_ in ids]
+        return self._connection.executemany(ACKNOWLEDGE, rows).rowcount
+
+    def settle_sent(
+        self,
+        org: int,
+        phone: int,
+        results: Sequence[tuple[int, int | None]],
+        now: int,
+        *,
+        before: str,
+        after: str,
+    ) -> int:
+        """Turns messages from one status to another that a phone has sent; how many there were.
+
+        *results* are ids and, where it is known, the number of segments.
+        """
+        rows = [(after, now, now, segments, id_, org, phone, before) for id_, segments in results]
+        settled = self._connection.executemany(SETTLE, rows).rowcount
+        self.moves += [(before, after)] * settled
+        return settled
 
     def unsettled(self, phone: int) -> list[Message]:
         """The messages that were pushed to this phone and have no result, by id."""

@@ -44,6 +44,11 @@ Added in such groups they cost a third; a search looks through the missing ones 
 INDEX_AT_ONCE: Final = 1000
 """Messages added to the index in one go: 20 ms, which is what others may have to wait."""
 
+PATIENCE_SECONDS: Final = 0.02
+"""How long a patient operation waits for others to share a commit with. Under load there are some
+within less; a sender who waits for each answer brings the next, which then costs one flush of the
+disk with its report and not two."""
+
 IDLE_SECONDS: Final = 0.1
 """With chores to do, the writer waits this long for operations before it does them."""
 
@@ -95,6 +100,10 @@ class Writer:
         self._tables.messages.unindexed = INDEX_AT
         self._send, self._receive = trio.open_memory_channel[_Order](MAX_WAITING)
         self._left: list[_Order] = []
+        self._patient: list[_Order] = []
+        self._patient_until = 0.0
+        self._stopped = False
+        self._rest = trio.CancelScope()
         # A thread of the writer's own: trio's default limit of 40 is shared with DNS look-ups.
         self._thread = trio.CapacityLimiter(1)
         self._using = threading.Lock()
@@ -104,13 +113,19 @@ class Writer:
         self._group_sizes = Histogram(GROUP_BOUNDS)
         self._failures = 0
 
-    async def write(self, op: Callable[[Tables], T]) -> T:
+    async def write(self, op: Callable[[Tables], T], *, patient: bool = False) -> T:
         """See `Database.write`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         order = _Order(op)
-        try:
-            await self._send.send(order)
-        except (trio.ClosedResourceError, trio.BrokenResourceError):
-            raise StoreClosed from None
+        if patient and not self._stopped and len(self._patient) < MAX_BATCH:
+            self._wait_for_company(order)
+        else:
+            try:
+                self._send.send_nowait(order)
+            except trio.WouldBlock:
+                await self._stand_in_line(order)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                raise StoreClosed from None
         await order.done.wait()
         if order.error is not None:
             try:
@@ -120,11 +135,23 @@ class Writer:
         result: T = order.result
         return result
 
+    def _wait_for_company(self, order: _Order) -> None:
+        if not self._patient:
+            self._patient_until = trio.current_time() + PATIENCE_SECONDS
+            self._rest.deadline = min(self._rest.deadline, self._patient_until)
+        self._patient.append(order)
+
+    async def _stand_in_line(self, order: _Order) -> None:
+        try:
+            await self._send.send(order)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            raise StoreClosed from None
+
     def statistics(self) -> WriterStatistics:
         """What it has done since it was made, and what waits now."""
         channel = self._receive.statistics()
         return WriterStatistics(
-            waiting=channel.current_buffer_used + channel.tasks_waiting_send,
+            waiting=channel.current_buffer_used + channel.tasks_waiting_send + len(self._patient),
             commit_seconds=self._commit_seconds.copy(),
             group_sizes=self._group_sizes.copy(),
             failures=self._failures,
@@ -134,6 +161,7 @@ class Writer:
 
     def stop(self) -> None:
         """Takes no more operations; `run` ends when those that wait are done."""
+        self._stopped = True
         self._send.close()
 
     def end(self) -> None:
@@ -172,37 +200,46 @@ class Writer:
             pass
         finally:
             # In this order: who waits in line is sent away before the line is emptied.
-            self._send.close()
+            self.stop()
             with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
                 while True:
                     self._left.append(self._receive.receive_nowait())
             self._receive.close()
-            self._refuse([*batch, *self._left])
+            self._refuse([*batch, *self._left, *self._patient])
 
     async def _next_batch(self) -> list[_Order]:
-        """What waits: something, unless there are chores to do and nothing came for a while."""
+        """What waits; nothing where only chores are due."""
         batch, self._left = self._left, []
-        self._take_waiting(batch)
-        if batch:
-            return batch
-        messages, orgs = self._tables.messages, self._tables.orgs
-        if self._failing or not (messages.unindexed or orgs.removed):
-            batch.append(await self._receive.receive())
-        elif not orgs.removed:
-            with trio.move_on_after(IDLE_SECONDS):
-                batch.append(await self._receive.receive())
-        self._take_waiting(batch)
+        if not self._take_waiting(batch) and not batch:
+            deadline = self._rest_until()
+            with trio.CancelScope(deadline=deadline) as self._rest:
+                try:
+                    batch.append(await self._receive.receive())
+                except trio.EndOfChannel:
+                    if not self._patient:
+                        raise
+            self._take_waiting(batch)
+        if batch or self._stopped or trio.current_time() >= self._patient_until:
+            # Those that were patient came first.
+            batch[:0], self._patient = self._patient, []
         return batch
 
-    def _take_waiting(self, batch: list[_Order]) -> None:
-        try:
+    def _rest_until(self) -> float:
+        """When there is something to do, though no operation may come."""
+        messages, orgs = self._tables.messages, self._tables.orgs
+        until = self._patient_until if self._patient else float("inf")
+        if self._failing or not (messages.unindexed or orgs.removed):
+            return until
+        now = trio.current_time()
+        return min(until, now if orgs.removed else now + IDLE_SECONDS)
+
+    def _take_waiting(self, batch: list[_Order]) -> bool:
+        """Takes what waits, up to a whole batch; whether there was anything."""
+        took = len(batch)
+        with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
             while len(batch) < MAX_BATCH:
                 batch.append(self._receive.receive_nowait())
-        except trio.WouldBlock:
-            pass
-        except trio.EndOfChannel:
-            if not batch:
-                raise
+        return len(batch) > took
 
     def _chores_due(self, *, idle: bool, turn: bool) -> bool:
         if self._failing:

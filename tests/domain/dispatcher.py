@@ -1,6 +1,6 @@
 """A `Dispatcher` in memory: phones with a window, and a record of what they were asked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import attrs
 
@@ -21,8 +21,8 @@ class Phones:
     freed: list[tuple[int, int]] = attrs.field(factory=list)
     lanes: set[tuple[int | None, str]] | None = None
 
-    def online(self, org: int) -> Sequence[OnlinePhone]:
-        return self.phones
+    def online(self, org: int) -> tuple[OnlinePhone, ...]:
+        return tuple(self.phones)
 
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
         if self.room < segments:

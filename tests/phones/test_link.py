@@ -138,7 +138,7 @@ async def test_a_full_disk_says_so_before_the_upgrade(
     async with site.phone():
         pass
 
-    async def refuse(*_: object) -> None:
+    async def refuse(*_: object, **__: object) -> None:
         raise StorageUnavailable("disk full")
 
     monkeypatch.setattr(site.database, "write", refuse)

@@ -486,12 +486,12 @@ class Gate:
         self.open = trio.Event()
         write = site.database.write
 
-        async def holding(op: Callable[[Tables], object]) -> object:
+        async def holding(op: Callable[[Tables], object], **how: bool) -> object:
             if self._shut:
                 self._shut = False
                 self.held.set()
                 await self.open.wait()
-            return await write(op)
+            return await write(op, **how)
 
         monkeypatch.setattr(site.database, "write", holding)
 

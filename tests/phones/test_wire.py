@@ -182,11 +182,11 @@ class Trouble:
         self.refused = trio.Event()
         write = site.database.write
 
-        async def refusing(op: object) -> object:
+        async def refusing(op: object, **how: bool) -> object:
             if self.on:
                 self.refused.set()
                 raise StorageUnavailable("disk full")
-            return await write(op)  # type: ignore[arg-type]
+            return await write(op, **how)  # type: ignore[arg-type]
 
         monkeypatch.setattr(site.database, "write", refusing)
         monkeypatch.setattr("phonegate.phones.recorder.FIRST_PAUSE_S", 0.02)
