@@ -1,6 +1,6 @@
 """What the phone gateway's face takes and gives: its requests, queries and answers."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
 import attrs
 
@@ -50,6 +50,19 @@ _SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: 
 # --- What goes in -----------------------------------------------------------------------------
 
 
+@attrs.frozen
+class OrgName:
+    """An OrgId, whose form is looked at together with its secret, where it is a new one."""
+
+    def read(self, value: object) -> str:
+        """The name as given."""
+        return Text(0, 200).read(value)
+
+    def read_text(self, text: str) -> str:
+        """The name as given."""
+        return self.read(text)
+
+
 @attrs.frozen(kw_only=True)
 class ReceivedSms:
     """An SMS that a phone received."""
@@ -74,7 +87,7 @@ class ReceivedSms:
 class Webhook:
     """Received SMS that a phone pushes."""
 
-    org_id: Annotated[str, Text(0, 200)] | None = field(
+    org_id: Annotated[str, OrgName()] | None = field(
         "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
     )
     secret_key: Annotated[str, Text(0, 400)] | None = field(
@@ -124,9 +137,6 @@ class SendItem:
 @attrs.frozen(kw_only=True)
 class Send:
     """One message, or a batch of them in `messages` with options for all beside it."""
-
-    ways: ClassVar[tuple[tuple[str, ...], ...]] = (("to", "body"), ("messages",))
-    """The fields of the one, and those of the other: a call fills either."""
 
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         _SECRET, default=None, example="my-secret-key-123", private=True

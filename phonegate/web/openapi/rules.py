@@ -28,6 +28,7 @@ from phonegate.web.fields import (
     Whole,
 )
 from phonegate.web.limits_types import HOURS, HoursOfDay, RecipientPattern, TimeZone
+from phonegate.web.phone_types import OrgName
 
 Schema = dict[str, Any]
 
@@ -112,6 +113,11 @@ def _(rule: Several) -> Schema:
     few = {"minItems": rule.fewest} if rule.fewest else {}
     unique = {"uniqueItems": True} if rule.distinct else {}
     return {"type": "array", **few, "maxItems": rule.most, **unique}
+
+
+@schema_of_rule.register
+def _(_: OrgName) -> Schema:
+    return {"type": "string", "pattern": "^[A-Za-z0-9_-]{3,50}$"}
 
 
 @schema_of_rule.register

@@ -1,0 +1,88 @@
+"""The running gateway, fuzzed by Schemathesis from the document that it serves of itself.
+
+All checks are on. What the tool is told beside the document is in `contract_checks` and here.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.process import GatewayProcess
+
+ORG = "myorg"
+SECRET = "my-secret-key-123"
+
+EXAMPLES = 4
+"""Fuzzed requests for each operation; more are for a longer run by hand."""
+
+SETTINGS = f"""\
+[parameters]
+# Other orgs have other secrets: with a made-up one every answer would be 401.
+"path.org" = "{ORG}"
+"query.org_id" = "{ORG}"
+
+# `valid_data_is_accepted` stands in for it: the same, but for what no schema can say. A key that
+# came before with another request is refused with 422, as the draft of Idempotency-Key asks.
+[checks.positive_data_acceptance]
+enabled = false
+expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "422", "429", "5xx"]
+
+# The tool speaks no websocket: the best it can get there is to be told to upgrade.
+[[operations]]
+include-operation-id = "connect_phone"
+checks.positive_data_acceptance = {{ enabled = false, expected-statuses = ["401", "426"] }}
+"""
+
+BOUNDED = """
+# Each change of a key makes the gateway forget that the org's secret was right, and the next
+# request pays for its slow hash again: 40 ms of the two machine's cores for hundreds of requests.
+[[operations]]
+include-operation-id = "change_key"
+phases.coverage.enabled = false
+"""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    # Each request comes from an address of its own, as behind a proxy.
+    settings = {"HTTP_TRUSTED_PROXIES": "127.0.0.1/32"}
+    with GatewayProcess(tmp_path / "phonegate.db", settings=settings) as process:
+        yield process
+
+
+def test_the_gateway_keeps_to_its_own_document(gateway: GatewayProcess, tmp_path: Path) -> None:
+    first = {"org_id": ORG, "secret_key": SECRET, "messages": [{"address": "AMAZON", "body": "x"}]}
+    assert httpx.post(f"{gateway.url}/webhook", json=first).json()["ok"]
+    settings = tmp_path / "schemathesis.toml"
+    settings.write_text(SETTINGS + BOUNDED)
+    command = [
+        str(Path(sys.executable).with_name("st")),
+        f"--config-file={settings}",
+        "run",
+        f"{gateway.url}/openapi.json",
+        f"--header=X-Secret-Key: {SECRET}",
+        f"--max-examples={EXAMPLES}",
+        # The same handlers, found by the same table under a second path.
+        "--exclude-operation-id-regex=_by_path_secret$",
+        # Their one credential is the header above; others are tried by the check of ignored ones.
+        "--generation-with-security-parameters=false",
+        "--generation-database=none",
+        "--no-color",
+    ]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.end_to_end.contract_checks"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, env={**os.environ, **hooks}, cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    requests = [event for event in gateway.events() if event["event"] == "request"]
+    answered = {event["status"] for event in requests}
+    assert len(requests) > 500
+    # It came as far as the handlers, not only to their doorkeepers.
+    assert {200, 201, 400, 401, 404, 405, 415} <= answered
+    assert not {status for status in answered if status >= 500}
