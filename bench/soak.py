@@ -1,0 +1,269 @@
+"""Lets a gateway live through a busy day in short, and checks that nothing of it grows.
+
+    python -m bench.soak --minutes 30
+
+Sends, received SMS, readers, phones that come and go, and guesses of secrets, all at a steady
+pace. Every ten seconds the gateway's memory, tasks, threads, descriptors and write-ahead log are
+noted. Exits 1 when one of them has grown from the first half of the time to the second by more
+than it may, when the gateway wrote an error to its log, or when a message was lost.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import uvloop
+
+from bench import machine
+from bench.load import http, phones
+from bench.load.loops import Wrong
+from bench.load.org import Org
+from bench.servers import UNLIMITED, Server, phonegate
+from phonegate import control
+
+SAMPLE_S = 10.0
+SHORT_SAMPLE_S = 2.0
+"""Where the whole soak lasts less than `LONG_S`."""
+LONG_S = 300.0
+
+STEADY_PHONES = 20
+FLAPPING_PHONES = 20
+SENDS_A_SECOND = 40
+INBOUND_A_SECOND = 20
+READS_A_SECOND = 10
+GUESSES_A_SECOND = 1
+FLAP_S = 3.0
+"""Longest stay of a phone that comes and goes, and its longest absence."""
+
+WARM_SHARE = 0.2
+"""Of the time, at the beginning: caches fill, threads start."""
+
+SETTLE_S = 60.0
+
+
+@attrs.frozen
+class Sample:
+    """The gateway at one moment."""
+
+    at_s: float
+    rss_mb: float
+    tasks: int
+    threads: int
+    descriptors: int
+    wal_mb: float
+    messages: int
+
+
+@attrs.frozen
+class Bound:
+    """How much a figure's median may grow from the first half to the second."""
+
+    share: float
+    slack: float
+
+
+BOUNDS = {
+    # A growing file has a growing index of its own; a leak of a kilobyte a message is 100 MB.
+    "rss_mb": Bound(0.05, 3),
+    "tasks": Bound(0.05, 10),
+    "threads": Bound(0.05, 4),
+    "descriptors": Bound(0.05, 10),
+    "wal_mb": Bound(0.05, 8),
+}
+
+
+class Day:
+    """The mix of what happens to one gateway."""
+
+    def __init__(self, org: Org, coming: Org, seconds: float, chance: random.Random) -> None:
+        self.failures: list[str] = []
+        self._org = org
+        self._coming = coming
+        self._chance = chance
+        self._end = time.monotonic() + seconds
+        self._turns = itertools.count()
+        self.messages = 0
+        """Sent and received."""
+
+    async def live(self) -> None:
+        """Does all of it until the time is over."""
+        async with asyncio.TaskGroup() as doings:
+            doings.create_task(self._steadily(SENDS_A_SECOND, self._send))
+            doings.create_task(self._steadily(INBOUND_A_SECOND, self._receive))
+            doings.create_task(self._steadily(READS_A_SECOND, self._read))
+            doings.create_task(self._steadily(GUESSES_A_SECOND, self._guess))
+            for phone in range(FLAPPING_PHONES):
+                doings.create_task(self._flap(phone))
+
+    async def _steadily(self, a_second: float, act: Callable[[], Awaitable[None]]) -> None:
+        """Acts so often, later where the gateway is slow; never at the same time twice."""
+        due = time.monotonic()
+        while (now := time.monotonic()) < self._end:
+            try:
+                await act()
+            except (Wrong, http.AnswerLost, TimeoutError) as error:
+                self.failures.append(f"{act.__name__}: {error!r}")
+            due = max(due + 1 / a_second, now)
+            await asyncio.sleep(due - time.monotonic())
+
+    async def _send(self) -> None:
+        org = self._org
+        phone = self._chance.choice(org.phones)
+        status, body = await http.ask(
+            org.server.port, org.send_request([(org.book.take(), phone.number)])
+        )
+        if status != 200:
+            raise Wrong(f"a send was answered {status}: {body[:200]!r}")
+        org.book.accepted += 1
+        self.messages += 1
+
+    async def _receive(self) -> None:
+        number = next(self._turns)
+        message = {"address": "+15557654321", "body": f"soak {number}", "date": number}
+        if number % 2:
+            await self._org.webhook([message])
+        else:
+            frame = {"type": "inbound", "message": message}
+            phone = self._chance.choice(self._org.phones)
+            phone.write(phones.frame(json.dumps(frame).encode()))
+        self.messages += 1
+
+    async def _read(self) -> None:
+        await self._org.page(self._chance.choice(["limit=100", "since_id=1", "direction=in"]))
+
+    async def _guess(self) -> None:
+        """A wrong secret, from an address that is slowed down for it."""
+        headers = {"X-Secret-Key": f"wrong-secret-{next(self._turns)}"}
+        target = f"/messages/{self._org.name}"
+        status, _ = await http.ask(
+            self._org.server.port, http.encode("GET", target, headers=headers)
+        )
+        if status not in {401, 429}:
+            raise Wrong(f"a wrong secret was answered {status}")
+
+    async def _flap(self, phone: int) -> None:
+        """A phone that comes, gets a message or not, and is gone, politely or not."""
+        org = self._coming
+        while time.monotonic() < self._end:
+            try:
+                wire = await phones.connect(
+                    org.server.port,
+                    org=org.name,
+                    secret=org.secret,
+                    device=org.device(phone),
+                    number=org.number(phone),
+                    on_push=lambda *_: None,
+                    acks=bool(phone % 2),
+                )
+            except (phones.Refused, TimeoutError, OSError) as error:
+                self.failures.append(f"a phone could not connect: {error!r}")
+                await asyncio.sleep(1)
+                continue
+            await asyncio.sleep(self._chance.uniform(0, FLAP_S))
+            if phone % 3:
+                wire.drop()
+            else:
+                wire.abort()
+            await asyncio.sleep(self._chance.uniform(0, FLAP_S))
+
+
+async def observe(server: Server, day: Day, every_s: float, samples: list[Sample]) -> None:
+    """Notes the gateway's state until it is cancelled."""
+    begun = time.monotonic()
+    while True:
+        samples.append(await asyncio.to_thread(_sample, server, day, time.monotonic() - begun))
+        _show(samples[-1])
+        await asyncio.sleep(every_s)
+
+
+def _sample(server: Server, day: Day, at_s: float) -> Sample:
+    wal = server.database.with_name(server.database.name + "-wal")
+    status: dict[str, Any] = control.ask(server.database, "status")
+    return Sample(
+        at_s=at_s,
+        rss_mb=server.rss_bytes() / 1e6,
+        tasks=status["tasks"],
+        threads=machine.threads(server.pid),
+        descriptors=machine.descriptors(server.pid),
+        wal_mb=wal.stat().st_size / 1e6 if wal.exists() else 0.0,
+        messages=day.messages,
+    )
+
+
+def _show(sample: Sample) -> None:
+    print(
+        f"{sample.at_s:8.0f} s {sample.rss_mb:8.1f} MB {sample.tasks:6} tasks"
+        f" {sample.threads:4} threads {sample.descriptors:6} descriptors"
+        f" {sample.wal_mb:7.2f} MB WAL {sample.messages:9} messages",
+        flush=True,
+    )
+
+
+def grown(samples: Sequence[Sample]) -> list[str]:
+    """What grew more than it may, between the two halves after the warming up."""
+    steady = samples[int(len(samples) * WARM_SHARE) :]
+    if len(steady) < 4:
+        return ["too few samples to tell"]
+    first, second = steady[: len(steady) // 2], steady[len(steady) // 2 :]
+    faults = []
+    for name, bound in BOUNDS.items():
+        before = statistics.median(getattr(sample, name) for sample in first)
+        after = statistics.median(getattr(sample, name) for sample in second)
+        if after > before * (1 + bound.share) + bound.slack:
+            faults.append(f"{name} grew from {before:.1f} to {after:.1f}")
+    return faults
+
+
+async def soak(folder: Path, seconds: float, seed: int) -> list[str]:
+    """Runs the day; returns what went wrong."""
+    every_s = SAMPLE_S if seconds >= LONG_S else SHORT_SAMPLE_S
+    samples: list[Sample] = []
+    async with Server(phonegate(log=False, settings=UNLIMITED), folder / "soak.db") as server:
+        async with Org(server, "steady") as org, Org(server, "coming") as coming:
+            await org.connect(STEADY_PHONES)
+            day = Day(org, coming, seconds, random.Random(seed))
+            observing = asyncio.create_task(observe(server, day, every_s, samples))
+            try:
+                await day.live()
+            finally:
+                observing.cancel()
+            faults = day.failures[:10]
+            try:
+                async with asyncio.timeout(SETTLE_S):
+                    await org.all_sent()
+                await org.check()
+            except (Wrong, TimeoutError) as error:
+                faults.append(f"messages: {error!r}")
+        log = server.log.read_text(errors="replace").splitlines()
+    faults += [line for line in log if '"error"' in line][:10]
+    return faults + grown(samples)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30, help="how long (30)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all chance (1)")
+    chosen = parser.parse_args(arguments)
+    with (
+        tempfile.TemporaryDirectory(prefix="phonegate-soak-") as folder,
+        machine.on_core(machine.cores()[1]),
+    ):
+        faults = uvloop.run(soak(Path(folder), chosen.minutes * 60, chosen.seed))
+    for fault in faults:
+        print("FAULT:", fault)
+    print("flat" if not faults else "not flat")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
