@@ -194,6 +194,8 @@ class Express:
         """What the client sends next; nothing if it leaves, idles too long, or the door drains."""
         self._idle[connection] = trio.current_time()
         try:
+            if stream is connection:
+                return await connection.receive_next(_RECEIVE_BYTES)
             return bytes(await stream.receive_some(_RECEIVE_BYTES))
         except trio.BrokenResourceError:
             return b""

@@ -76,6 +76,16 @@ class Connection(trio.abc.HalfCloseableStream):
         """See `trio.abc.ReceiveStream`."""
         return await self._stream.receive_some(max_bytes)
 
+    async def receive_next(self, max_bytes: int) -> bytes:
+        """As `receive_some`, for when nothing is likely to be here yet: asks the kernel once."""
+        await trio.lowlevel.wait_readable(self._stream.socket)
+        try:
+            return os.read(self._stream.socket.fileno(), max_bytes)
+        except BlockingIOError:  # a wake-up for nothing, which select(2) warns of
+            return bytes(await self._stream.receive_some(max_bytes))
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
     async def send_eof(self) -> None:
         """See `trio.abc.HalfCloseableStream`."""
         await self._stream.send_eof()

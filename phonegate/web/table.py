@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
@@ -49,8 +50,9 @@ class _Address:
         object.__setattr__(self, "fixed", fixed)
         object.__setattr__(self, "variable", variable)
 
-    @property
+    @cached_property
     def allowed(self) -> tuple[str, ...]:
+        """The methods that it takes, once all are known."""
         extra = ["HEAD"] if "GET" in self.endpoints else []
         return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
 

@@ -33,7 +33,7 @@ def post(body: bytes, path: str = "/hot/echo", *lines: str) -> bytes:
 class Client:
     """One kept connection, its answers read one by one."""
 
-    stream: trio.SocketStream
+    stream: Any
     data: bytes = b""
 
     async def send(self, data: bytes) -> None:
@@ -156,6 +156,18 @@ class TestKeptConnections:
                 assert answer.content == b"x" * 200_000
                 assert answer.headers["x-lane"] == "express"
             assert site.door.connections == 1
+
+    async def test_an_idle_connection_ends_over_tls_too(
+        self, open_door: OpenDoor, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
+    ) -> None:
+        site = await open_door(hot=hot, tls=tls, trust=trust, keepalive_timeout_s=0.1)
+        level = Level.now()
+        secured = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
+        async with secured:
+            await Client(secured).ask(WHO)
+            with trio.fail_after(PATIENCE_S):
+                assert await secured.receive_some() == b""
+        await level.regained()
 
 
 class TestLanes:
