@@ -15,7 +15,9 @@ from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
 from phonegate.web.fields import Text, field
+from phonegate.web.requests import Requests
 from phonegate.web.services import Services
+from phonegate.web.shares import Shares
 from phonegate.web.shares import Shares
 from phonegate.web.table import Table
 
@@ -43,6 +45,8 @@ class OneOrg:
 @attrs.frozen
 class OneOrgServices:
     accounts: OneOrg
+    shares: Shares = attrs.field(factory=Shares)
+    requests: Requests = attrs.field(factory=Requests)
     shares: Shares = attrs.field(factory=Shares)
 
 
