@@ -18,7 +18,6 @@ from phonegate.web.fields import Text, field
 from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares
-from phonegate.web.shares import Shares
 from phonegate.web.table import Table
 
 SECRET = "my-secret-key-123"
@@ -47,7 +46,6 @@ class OneOrgServices:
     accounts: OneOrg
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
-    shares: Shares = attrs.field(factory=Shares)
 
 
 def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:
