@@ -1,8 +1,10 @@
 """The door behind nginx and Caddy as Debian has them, kept-alive connections included."""
 
 import json
+import re
 import shutil
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
@@ -14,8 +16,12 @@ import pytest
 import trio
 import websockets.sync.client
 
+from phonegate.settings import TlsSettings
+
 from .conftest import OpenDoor
 from .site import Site
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
 NGINX = """\
 daemon off;
@@ -24,32 +30,12 @@ pid {folder}/nginx.pid;
 error_log stderr warn;
 events {{ worker_connections 64; }}
 http {{
-    access_log off;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    map $http_upgrade $connection_upgrade {{
-        default upgrade;
-        '' '';
-    }}
-    upstream gateway {{
-        server 127.0.0.1:{door};
-        keepalive 4;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://gateway;
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto https;
-        }}
-    }}
+    {printed}
 }}
 """
 
@@ -59,13 +45,31 @@ CADDY = """\
     auto_https off
     storage file_system {folder}
 }}
-http://127.0.0.1:{port} {{
-    bind 127.0.0.1
-    reverse_proxy 127.0.0.1:{door} {{
-        header_up X-Forwarded-Proto https
-    }}
-}}
+{printed}
 """
+
+
+def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSettings) -> str:
+    """What docs/operations.md prints, at addresses and with a certificate of a test."""
+    (printed,) = re.findall(rf"^```{kind}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    changes = {
+        "nginx": {
+            "server 127.0.0.1:8080;": f"server 127.0.0.1:{door};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "/etc/ssl/sms.example.org.crt": tls.certificate,
+            "/etc/ssl/sms.example.org.key": tls.key,
+        },
+        "caddy": {
+            "reverse_proxy 127.0.0.1:8080": f"reverse_proxy 127.0.0.1:{door}",
+            "sms.example.org {": f"https://127.0.0.1:{port} {{\n    bind 127.0.0.1\n"
+            f"    tls {tls.certificate} {tls.key}",
+        },
+    }[kind]
+    for old, new in changes.items():
+        assert printed.count(old) == 1, old
+        printed = printed.replace(old, new)
+    template = {"nginx": NGINX, "caddy": CADDY}[kind]
+    return template.format(folder=folder, printed=printed)
 
 
 def free_port() -> int:
@@ -75,15 +79,14 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def proxy(kind: str, site: Site, folder: Path) -> AsyncIterator[str]:
+async def proxy(kind: str, site: Site, folder: Path, tls: TlsSettings) -> AsyncIterator[str]:
     """Runs one before the door; gives its URL."""
     program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     file = folder / kind
-    template = {"nginx": NGINX, "caddy": CADDY}[kind]
-    file.write_text(template.format(folder=folder, port=port, door=site.port))
+    file.write_text(configuration(kind, folder, port, site.port, tls))
     words = {
         "nginx": ["-p", str(folder), "-e", "stderr", "-c", str(file)],
         "caddy": ["run", "--adapter", "caddyfile", "--config", str(file)],
@@ -108,9 +111,10 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def listen_once(url: str) -> Any:
+def listen_once(url: str, trust: ssl.SSLContext) -> Any:
+    told = {"X-Forwarded-For": "6.6.6.6"}
     with websockets.sync.client.connect(
-        url, additional_headers={"X-Forwarded-For": "6.6.6.6"}, open_timeout=10
+        url, additional_headers=told, open_timeout=10, ssl=trust
     ) as link:
         greeting = json.loads(link.recv(10))
         link.send("hello")
@@ -119,37 +123,39 @@ def listen_once(url: str) -> Any:
 
 
 async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
-    open_door: OpenDoor, kind: str, tmp_path: Path
+    open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
     site = await open_door(trusted_proxies=("127.0.0.2/32",))
-    async with proxy(kind, site, tmp_path) as address, httpx.AsyncClient() as client:
+    running = proxy(kind, site, tmp_path, tls)
+    async with running as address, httpx.AsyncClient(verify=trust) as client:
         for number in range(8):
             told = {"X-Forwarded-For": "6.6.6.6"}
-            seen = (await client.get(f"http://{address}/who", headers=told)).json()
+            seen = (await client.get(f"https://{address}/who", headers=told)).json()
             assert (seen["client"][0], seen["scheme"]) == ("127.0.0.1", "http")
             body = b"b" * (number * 30_000)
-            posted = await client.post(f"http://{address}/echo", content=body)
+            posted = await client.post(f"https://{address}/echo", content=body)
             assert (posted.status_code, posted.content) == (200, body)
-        early = await client.post(f"http://{address}/early", content=b"b" * 500_000)
+        early = await client.post(f"https://{address}/early", content=b"b" * 500_000)
         assert early.status_code == 413
         with trio.fail_after(20):
-            url = f"ws://{address}/websocket?a=b"
+            url = f"wss://{address}/websocket?a=b"
             for _ in range(2):
-                greeting = await trio.to_thread.run_sync(listen_once, url)
+                greeting = await trio.to_thread.run_sync(listen_once, url, trust)
                 assert greeting == ["127.0.0.1", "http", "a=b"]
-                assert (await client.get(f"http://{address}/who")).status_code == 200
+                assert (await client.get(f"https://{address}/who")).status_code == 200
 
 
 async def test_a_trusted_proxy_says_who_the_client_is(
-    open_door: OpenDoor, kind: str, tmp_path: Path
+    open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
     site = await open_door(trusted_proxies=("127.0.0.0/8",))
-    async with proxy(kind, site, tmp_path) as address, httpx.AsyncClient() as client:
+    running = proxy(kind, site, tmp_path, tls)
+    async with running as address, httpx.AsyncClient(verify=trust) as client:
         told = {"X-Forwarded-For": "6.6.6.6"}
-        seen = (await client.get(f"http://{address}/who", headers=told)).json()
+        seen = (await client.get(f"https://{address}/who", headers=told)).json()
         # nginx appends whom it was called by, and here that is a trusted address itself; Caddy
         # believes no client and replaces the header.
         expected = {"nginx": "6.6.6.6", "caddy": "127.0.0.1"}[kind]
         assert (seen["client"][0], seen["scheme"]) == (expected, "https")
-        greeting = await trio.to_thread.run_sync(listen_once, f"ws://{address}/websocket")
+        greeting = await trio.to_thread.run_sync(listen_once, f"wss://{address}/websocket", trust)
         assert greeting == [expected, "https", ""]
