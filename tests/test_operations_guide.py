@@ -1,0 +1,185 @@
+"""What docs/operations.md prints works, and leaves nothing out that it should tell."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from click.testing import CliRunner
+from prometheus_client.core import CounterMetricFamily
+
+from phonegate import config
+from phonegate.cli import group
+from phonegate.domain.alarms import Alarms, Limits, State, Waiting
+from phonegate.operations.exposition import families
+from phonegate.settings import AlarmSettings
+from tests.operations.conftest import make
+from tests.process import GatewayProcess
+
+GUIDE = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
+SECRET = "my-secret-key-123"
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
+    assert found
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def metric_names() -> set[str]:
+    return {
+        f"{one.name}_total" if isinstance(one, CounterMetricFamily) else one.name
+        for one in families(make())
+    }
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    (text,) = blocks("ini")
+    path = tmp_path / "phonegate.service"
+    path.write_text(text)
+    return path
+
+
+def analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    return subprocess.run(
+        [program, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
+    done = analyze("verify", "--man=no", str(unit))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_unit_gives_the_service_little_to_harm(unit: Path) -> None:
+    # 2.0 of 10: an ordinary service without any of these lines has 9.
+    done = analyze("security", "--offline=true", "--threshold=20", str(unit))
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_the_unit_stops_the_gateway_no_sooner_than_it_drains(unit: Path) -> None:
+    settings = config.load(environ={})
+    (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)
+    (files,) = re.findall(r"^LimitNOFILE=(\d+)$", unit.read_text(), re.MULTILINE)
+    assert int(stop_s) >= 2 * settings.http.drain_s
+    assert int(files) > settings.http.max_connections
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_every_printed_setting_is_one(text: str, tmp_path: Path) -> None:
+    assert tomllib.loads(text)
+    path = tmp_path / "gateway.toml"
+    path.write_text(text)
+    config.load(path, {})
+
+
+def test_every_alarm_is_explained_with_its_threshold() -> None:
+    limits = {field.name: 1 for field in attrs.fields(Limits)}
+    worst = State(
+        now=1e6,
+        waiting=(
+            Waiting(org="a", count=1, since=0, away=True),
+            Waiting(org="a", count=1, since=0, away=False),
+        ),
+        free_bytes=0,
+        database_bytes=9,
+        log_bytes=9,
+        carrier_failures={1: 9},
+    )
+    raised = {signal.key[0] for signal in Alarms(Limits(**limits)).signals(worst)}
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", GUIDE, re.MULTILINE))
+    del rows["alarm"]  # the table's head
+    assert raised == set(rows)
+    thresholds = {field.name for field in attrs.fields(AlarmSettings)}
+    assert thresholds == {field.name for field in attrs.fields(Limits)}
+    assert thresholds <= set(re.findall(r"`([a-z_]+)`", " ".join(rows.values())))
+
+
+def test_every_metric_is_in_the_table_and_every_rule_is_of_one() -> None:
+    table = set(re.findall(r"`(phonegate_[a-z_]+)", GUIDE))
+    assert table == metric_names()
+    (rules,) = (text for text in blocks("yaml") if "alert:" in text)
+    used = set(re.findall(r"phonegate_[a-z_]+", rules))
+    bases = {re.sub(r"_(sum|count)$", "", name) for name in used}
+    assert bases <= metric_names()
+    labels = re.findall(r'(phonegate_\w+)\{(\w+)="(\w+)"\}', rules)
+    samples = {
+        (sample.name, tuple(sample.labels.items()))
+        for family in families(make())
+        for sample in family.samples
+    }
+    for name, label, value in labels:
+        assert (name, ((label, value),)) in samples
+
+
+COMMAND = re.compile(r"^(?:sudo -u phonegate .*pyz|phonegate) ([^#\n]*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMAND.findall("\n".join(blocks("sh"))))
+def test_every_printed_command_exists(command: str) -> None:
+    words = [word for word in command.split() if not word.startswith("/")]
+    names = [word for word in words if not word.startswith("-")]
+    shown = CliRunner().invoke(group, [*names, "--help"])
+    assert shown.exit_code == 0, command
+    assert {w for w in words if w.startswith("--")} <= set(re.findall(r"--[a-z-]+", shown.output))
+
+
+def call(gateway: GatewayProcess, method: str, path: str, body: Any = None) -> Any:
+    headers = {"X-Secret-Key": SECRET}
+    return httpx.request(method, f"{gateway.url}{path}", json=body, headers=headers).json()
+
+
+def push(gateway: GatewayProcess, body: str) -> None:
+    messages = [{"address": "+15551112222", "body": body, "date": 1}]
+    call(
+        gateway, "POST", "/webhook", {"org_id": "myorg", "secret_key": SECRET, "messages": messages}
+    )
+
+
+def test_a_backup_is_taken_and_restored_as_printed(tmp_path: Path) -> None:
+    """The steps of the guide, with folders of a test and without systemctl and chown."""
+    take, restore = (text for text in blocks("sh") if "/backups/phonegate.db" in text)
+    places = {
+        "/var/lib/phonegate": str(tmp_path / "var"),
+        "/backups": str(tmp_path / "backups"),
+        "-o phonegate -g phonegate ": "",
+    }
+    for name in ("var", "backups"):
+        (tmp_path / name).mkdir()
+    database = tmp_path / "var" / "phonegate.db"
+
+    def run(text: str) -> None:
+        for old, new in places.items():
+            text = text.replace(old, new)
+        lines = [line for line in text.splitlines() if not line.startswith("systemctl")]
+        program = f"{sys.executable} -m phonegate backup"
+        script = "\n".join(lines).replace("phonegate backup", program)
+        subprocess.run(["bash", "-ec", script], check=True, cwd=database.parent, timeout=60)
+
+    with GatewayProcess(database) as gateway:
+        push(gateway, "before")
+        run(take)
+        push(gateway, "after")
+        # As after a crash: with a log that belongs to the file which is about to go.
+        gateway.kill()
+    assert database.with_name("phonegate.db-wal").stat().st_size > 0
+    run(restore)
+    assert database.stat().st_mode & 0o777 == 0o600
+    with GatewayProcess(database) as again:
+        found = call(again, "GET", "/messages/myorg")["messages"]
+        assert [message["body"] for message in found] == ["before"]
+        push(again, "later")
+    plain = sqlite3.connect(database)
+    assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    plain.close()
