@@ -30,6 +30,7 @@ from tests.process import GatewayProcess
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
+PUBLIC_URL = "https://sms.example.org"
 TOOLS = ["get_messages", "get_message", "send_sms", "list_sims", "wait_for_reply"]
 PATIENCE_S = 30
 DRAIN_S = 8
@@ -45,7 +46,7 @@ numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     database = tmp_path_factory.mktemp("mcp") / "phonegate.db"
-    settings = {"PACING_SEGMENTS_PER_MINUTE": 0}
+    settings = {"PACING_SEGMENTS_PER_MINUTE": 0, "HTTP_PUBLIC_URL": PUBLIC_URL}
     with GatewayProcess(database, settings=settings) as process:
         # The first push of an org makes it.
         push(process, "+15550000000", "hello")
@@ -322,6 +323,17 @@ def test_the_old_era_on_the_wire(gateway: GatewayProcess) -> None:
     assert "mcp-session-id" not in headers
     assert raw(gateway, INITIALIZED, key)[::2] == (202, "")
     assert raw(gateway, OLD_CALL, key)[::2] == (200, OLD_CALL_ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(PUBLIC_URL, 202), ("http://localhost", 202), ("https://evil.example", 403)],
+)
+def test_a_browsers_page_must_be_the_gateways_own(
+    gateway: GatewayProcess, origin: str, status: int
+) -> None:
+    asked = INITIALIZED.replace("Connection: close", f"Connection: close\nOrigin: {origin}")
+    assert raw(gateway, asked, make_key(gateway))[0] == status
 
 
 # --- The program on two pipes -----------------------------------------------------------------

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import trio.testing
 from phonegate.store import writer
 from phonegate.store.database import Database
 from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed
-from phonegate.store.records import NewMessage, Org, PageQuery
+from phonegate.store.records import Arrival, NewMessage, Org, PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, outbound
 
@@ -251,6 +251,43 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_writer_lives_on(
         await store.write(lambda tx: tx.messages.insert(outbound(org, "back")))
     assert await _everything(store, org) == ["back"]
     assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 1}
+
+
+@pytest.mark.parametrize("statement", [None, "COMMIT"])
+async def test_received_messages_are_told_of_once_they_are_committed(
+    store: Database, statement: str | None
+) -> None:
+    org = await _org(store)
+    told: list[Arrival] = []
+
+    def listen(arrivals: Sequence[Arrival]) -> None:
+        # Another connection sees them already.
+        reader = sqlite3.connect(store.path)
+        ids = {row[0] for row in reader.execute("SELECT id FROM messages")}
+        reader.close()
+        assert {arrival.id for arrival in arrivals} <= ids
+        told.extend(arrivals)
+
+    def receive_and_fail(tx: Tables) -> None:
+        tx.messages.insert_inbound(inbound(org, "undone"))
+        raise ValueError
+
+    store.tell_arrivals(listen)
+    faulty = _Faulty(store._writing, statement or "nothing")
+    store._writer._connection = faulty  # type: ignore[assignment]
+    with trio.fail_after(LIMIT_S):
+        if statement is not None:
+            with pytest.raises(StorageUnavailable):
+                await store.write(lambda tx: tx.messages.insert_inbound(inbound(org)))
+        faulty.failing = False
+        with pytest.raises(ValueError):  # noqa: PT011 - it holds no text
+            await store.write(receive_and_fail)
+        await store.write(lambda tx: tx.messages.insert(outbound(org)))
+        assert told == []
+        once = inbound(org, address="+1555", fingerprint=b"f")
+        id_ = await store.write(lambda tx: tx.messages.insert_inbound(once))
+        assert await store.write(lambda tx: tx.messages.insert_inbound(once)) is None
+    assert told == [(org, "+1555", id_)]
 
 
 # -- ending

@@ -187,6 +187,7 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,
+        public_url=PUBLIC_URL,
     )
 
 

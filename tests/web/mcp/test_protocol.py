@@ -216,18 +216,19 @@ def test_a_batch_has_bounds(count: int) -> None:
 )
 def test_whatever_comes_is_understood_or_refused(given: dict[str, str], value: Any) -> None:
     named_version(value)
+    faults, version = [], NEW
     try:
         post = understand(given, value)
+        version = post.version
+        for part in post.parts:
+            if isinstance(part, Ask):
+                decide(part, version, ABOUT, [TOOL])
     except Fault as fault:
+        faults.append(fault)
+    assert version in SUPPORTED
+    for fault in faults:
         assert json.dumps(error_message(fault, fault.id))
-        return
-    assert post.version in SUPPORTED
-    for part in post.parts:
-        if isinstance(part, Ask):
-            try:
-                decide(part, post.version, ABOUT, [TOOL])
-            except Fault as fault:
-                assert status_of(fault, post.version) in {200, 400, 404}
+        assert status_of(fault, version) in {200, 400, 404}
 
 
 # --- What is answered -------------------------------------------------------------------------
