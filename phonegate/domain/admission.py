@@ -11,6 +11,7 @@ import attrs
 from phonegate.domain import allowances
 from phonegate.domain.errors import (
     BatchOverLimit,
+    Conflict,
     KeyLimitReached,
     QuietHoursBegun,
     RecipientNotAllowed,
@@ -70,6 +71,7 @@ def examine(sender: Principal, departures: Sequence[Departure], now: int) -> lis
     Raises:
         RecipientNotAllowed: at least one goes to somebody whom the key may not send to.
         QuietHoursBegun: at least one would leave at a quiet time.
+        Conflict: the zone of the quiet hours is not known here any more.
     """
     limits = sender.limits
     if limits is None:
@@ -79,6 +81,12 @@ def examine(sender: Principal, departures: Sequence[Departure], now: int) -> lis
     permits: dict[int, Permit] = {}
     times = [max(one.send_at or now, now) for one in departures]
     for leaves_at in set(times):
+        if limits.quiet is not None and not allowances.is_zone(limits.quiet.zone):
+            # The machine's zones have changed since it was set.
+            raise Conflict(
+                f"This machine knows no time zone {limits.quiet.zone}, by which the quiet hours "
+                "of this API key are."
+            )
         if limits.quiet is not None and allowances.is_quiet(limits.quiet, leaves_at):
             ends_at = allowances.next_change(limits.quiet, leaves_at)
             raise QuietHoursBegun(

@@ -161,6 +161,17 @@ ENDPOINTS: Final = (
                 answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"billing","scopes":["send"]}',
                 status=201,
             ),
+            Example(
+                title="a key for an agent, with limits",
+                path="/keys/myorg",
+                headers=(*_SECRET, ("Content-Type", "application/json")),
+                body='{"name":"agent","limits":{"to":["+1555*"],"per_hour":10,"per_day":50,'
+                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true}}',
+                answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"agent",'
+                '"scopes":["send","read"],"limits":{"to":["+1555*"],"per_hour":10,"per_day":50,'
+                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true}}',
+                status=201,
+            ),
         ),
         handler=create,
     ),
@@ -188,6 +199,17 @@ ENDPOINTS: Final = (
         answer=KeyAnswer,
         id=Text(1, MAX_KEY_ID),
         error_codes=("not_found",),
+        examples=(
+            Example(
+                title="ten messages an hour, and nothing else is limited",
+                path="/keys/myorg/k3v9",
+                headers=(*_SECRET, ("Content-Type", "application/json")),
+                body='{"limits":{"per_hour":10}}',
+                answer='{"ok":true,"key":{"id":"k3v9","name":"agent","scopes":["send","read"],'
+                '"created_at":"2026-11-21T08:00:00.000Z","last_used_at":null,"limits":{"to":null,'
+                '"per_hour":10,"per_day":null,"quiet_hours":null,"hold":false}}}',
+            ),
+        ),
         handler=change,
     ),
     Endpoint(

@@ -1,6 +1,8 @@
 import attrs
 
-from phonegate.store.records import ApiKey, Org
+import pytest
+
+from phonegate.store.records import ApiKey, Limits, Org, QuietHours
 from phonegate.store.tables import Tables
 
 
@@ -32,6 +34,41 @@ def test_of_org_is_oldest_first_and_of_this_org_alone(tables: Tables, org: Org, 
     tables.keys.add(_key(org, "old", 2))
     tables.keys.add(_key(other, "theirs", 1))
     assert [key.id for key in tables.keys.of_org(org.id)] == ["old", "young"]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(to=("+1555*", "911"), per_hour=1, per_day=2, hold=True),
+        Limits(quiet=QuietHours(begin=1320, end=420, zone="Europe/Berlin")),
+        None,
+    ],
+    ids=str,
+)
+def test_limits_come_back_as_they_were(tables: Tables, org: Org, limits: Limits | None) -> None:
+    tables.keys.add(attrs.evolve(_key(org), limits=limits))
+    assert tables.keys.get("abc") == attrs.evolve(_key(org), limits=limits)
+    tables.keys.add(_key(org, "later"))
+    tables.keys.limit("later", limits)
+    found = tables.keys.get("later")
+    assert found is not None
+    assert found.limits == limits
+
+
+def test_what_keys_have_sent_is_counted_by_key_and_time(tables: Tables, org: Org) -> None:
+    for id_ in ("abc", "other"):
+        tables.keys.add(_key(org, id_))
+    for at, n in ((10, 1), (30, 2), (10, 4), (20, 8)):
+        tables.keys.count("abc", at, n)
+    tables.keys.count("other", 20, 16)
+    assert tables.keys.sends("abc", 0) == [(10, 5), (20, 8), (30, 2)]
+    assert tables.keys.sends("abc", 10) == [(20, 8), (30, 2)]
+    tables.keys.forget_sends("abc", before=20, after=20)
+    assert tables.keys.sends("abc", 0) == [(20, 8)]
+    # A key that is gone leaves nothing behind.
+    tables.keys.remove(org.id, "abc")
+    assert tables.keys.sends("abc", 0) == []
+    assert tables.keys.sends("other", 0) == [(20, 16)]
 
 
 def test_keys_of_a_removed_org_open_nothing(tables: Tables, org: Org) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 import pytest
 
 from phonegate.store import migrations
+from phonegate.store.records import Limits, PageQuery
+from phonegate.store.tables import Tables
 
 
 @pytest.fixture
@@ -43,6 +45,30 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(empty: sqlite3.Connection) 
     assert migrations.version(empty) == 1
     assert [name for name, _ in _schema(empty)] == ["a"]
     assert not empty.in_transaction
+
+
+def test_a_file_from_before_keys_had_limits(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(empty, migrations.STEPS[:2])
+    assert migrations.version(empty) == 2
+    empty.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
+    empty.execute("INSERT INTO api_keys VALUES ('k3v9', 1, 'app', 'send read', x'01', 6, NULL)")
+    empty.execute(
+        "INSERT INTO messages (org, direction, address, body, status, created_at, provider,"
+        " held_until) VALUES (1, 'out', '+15553334444', 'hi', 'queued', 7, 'phone', 99)"
+    )
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    key = tables.keys.get("k3v9")
+    assert key is not None
+    assert (key.scopes, key.limits) == (("send", "read"), None)
+    message = tables.messages.find(1, 1)
+    assert message is not None
+    assert (message.body, message.held_until, message.approval) == ("hi", 99, None)
+    assert tables.messages.page(1, PageQuery(approval=True)) == []
+    tables.keys.limit("k3v9", Limits(per_day=1))
+    tables.keys.count("k3v9", 10, 1)
+    assert tables.messages.release_held(99, 9) == {1}
 
 
 def test_every_table_is_strict(empty: sqlite3.Connection) -> None:

@@ -59,7 +59,8 @@ def _every_combination() -> list[PageQuery]:
             given_ = {name: FILTERS[name] for name in chosen}
             for status, sim in itertools.product(("failed", "sent"), ("+1", "0")):
                 if "status" in given_:
-                    given_["status"] = status
+                    # What waits for approval is queued.
+                    given_["status"] = "queued" if "approval" in given_ else status
                 if "sim" in given_:
                     given_["sim"] = sim
                 queries.append(PageQuery(**given_))
@@ -78,8 +79,11 @@ def test_every_combination_of_filters_walks_an_index_in_order(
             assert not step.startswith("SCAN"), (query, plan)
         for step in searches:
             # Never a whole org: something of the query narrows it, where there is something.
-            assert "USING INDEX messages_by_" in step, (query, plan)
-            assert "(org=? AND " in step, (query, plan)
+            if query.approval:
+                assert "USING INDEX messages_to_approve (org=?" in step, (query, plan)
+            else:
+                assert "USING INDEX messages_by_" in step, (query, plan)
+                assert "(org=? AND " in step, (query, plan)
             if query.since_id is not None:
                 assert "rowid>?" in step, (query, plan)
             if query.before_id is not None:
@@ -152,6 +156,7 @@ def _naive(rows: list[Message], org: int, query: PageQuery) -> list[Message]:
             and query.status in {None, row.status}
             and query.address in {None, row.address}
             and query.sim in {None, sim}
+            and (not query.approval or (row.status, row.approval) == ("queued", "asked"))
             and (query.search is None or (asked is not None and search.matches(row.body, asked)))
         )
 
@@ -160,14 +165,14 @@ def _naive(rows: list[Message], org: int, query: PageQuery) -> list[Message]:
 
 
 def _insert(tables: Tables, org: int, row: tuple[Any, ...]) -> None:
-    direction, address, body, sim, slot, status = row
+    direction, address, body, sim, slot, status, approval = row
     if direction == "in":
         tables.messages.insert_inbound(inbound(org, body, address=address, sim=sim, sim_slot=slot))
     else:
         number = tables.messages.insert(
             outbound(org, body, address=address, sim=sim, sim_slot=slot)
         )
-        tables.messages.set(number, status=status)
+        tables.messages.set(number, status=status, approval=approval)
 
 
 ROWS = st.tuples(
@@ -177,6 +182,7 @@ ROWS = st.tuples(
     st.sampled_from(SIMS),
     st.sampled_from(SLOTS),
     st.sampled_from(STATUSES),
+    st.sampled_from((None, "asked", "given")),
 )
 QUERIES = st.builds(
     PageQuery,
@@ -187,6 +193,7 @@ QUERIES = st.builds(
     status=st.sampled_from((None, None, "received", *STATUSES)),
     address=st.sampled_from((None, None, *ADDRESSES, "+1")),
     sim=st.sampled_from((None, None, "+1", "+2", "0", "1", "+3")),
+    approval=st.sampled_from((False, False, True)),
     search=st.sampled_from((None, None, *SEARCHES)),
 )
 

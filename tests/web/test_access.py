@@ -14,6 +14,8 @@ from phonegate.web.table import build_table
 from tests.web.conftest import ORG, SECRET, Reply, Web
 
 ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
+DECISIONS = ("approve_message", "refuse_message")
+"""These act on a message that waits for approval."""
 OTHER_ORG = "other-org"
 OTHER_SECRET = "another/secret%9"
 
@@ -29,6 +31,8 @@ class Target:
     """What the routes act on: a queued message, a key and an assistant of the org."""
 
     message_id: int
+    held_id: int
+    """One that waits for approval."""
     key_id: str
     assistant_id: int
 
@@ -38,6 +42,10 @@ async def target(web: Web) -> Target:
     await web.make_org(OTHER_ORG, OTHER_SECRET)
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     made = await web.call("POST", f"/keys/{ORG}", {"name": "target"})
+    holding = await web.call("POST", f"/keys/{ORG}", {"name": "h", "limits": {"hold": True}})
+    bearer = {"Authorization": f"Bearer {holding.json['key']}"}
+    text = {"to": "+15553334444", "body": "x"}
+    held = await web.call("POST", f"/send/{ORG}", text, secret=None, headers=bearer)
     assistant = {
         "name": "target",
         "provider": "twilio",
@@ -45,7 +53,12 @@ async def target(web: Web) -> Target:
         "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
     }
     added = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
-    return Target(sent.json["results"][0]["id"], made.json["id"], added.json["assistant"]["id"])
+    return Target(
+        sent.json["results"][0]["id"],
+        held.json["results"][0]["id"],
+        made.json["id"],
+        added.json["assistant"]["id"],
+    )
 
 
 async def attempt(
@@ -63,7 +76,8 @@ async def attempt(
     quoted = "".join(f"%{byte:02X}" for byte in (credential or "").encode())
     path = template.replace("{org}", org).replace("{secret}", quoted)
     ids = {"keys": target.key_id, "assistants": str(target.assistant_id)}
-    path = path.replace("{id}", ids.get(path.split("/")[1], str(target.message_id)))
+    message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
+    path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id)))
     if endpoint.query is not None and "org_id" in attrs.fields_dict(endpoint.query):
         path += f"?org_id={org}"
     body: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.store.records import Message, Sim
+from phonegate.store.records import FAR_AHEAD_MS, Message, Sim
 from phonegate.web.fields import MAX_TIME_MS
 from phonegate.web.presenters import iso, message_json
 
@@ -53,6 +53,17 @@ def test_a_time_is_iso_8601_in_utc_with_milliseconds(ms: int) -> None:
     assert len(text) == len("2026-11-21T08:00:00.000Z")
     since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
     assert (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000 == ms
+
+
+def test_what_waits_for_approval_shows_the_time_that_was_asked_for() -> None:
+    asked = attrs.evolve(MESSAGE, approval="asked", held_until=FAR_AHEAD_MS, wanted_at=None)
+    assert message_json(asked, [PHONE]).send_at is None
+    later = attrs.evolve(asked, wanted_at=MESSAGE.created_at)
+    assert message_json(later, [PHONE]).send_at == iso(MESSAGE.created_at)
+    assert waits(approval="asked", held_until=FAR_AHEAD_MS) == "approval"
+    assert waits(approval="given", held_until=MESSAGE.created_at) == "send_at"
+    assert waits(approval="given", held_until=None) == "turn"
+    assert waits(approval="asked", held_until=FAR_AHEAD_MS, status="cancelled") is None
 
 
 def test_a_message_shows_its_times_and_nulls() -> None:

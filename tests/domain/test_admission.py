@@ -1,0 +1,392 @@
+"""Limits of API keys, at both ways of sending and on the real store."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS
+from phonegate.domain.delivery import Policy
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.errors import (
+    BatchOverLimit,
+    Conflict,
+    KeyLimitReached,
+    NotFound,
+    QuietHoursBegun,
+    RecipientNotAllowed,
+)
+from phonegate.domain.forwarding import Forwarded
+from phonegate.domain.keeper import Keeper
+from phonegate.domain.principal import Principal
+from phonegate.domain.sending import Outgoing, Sending
+from phonegate.store.database import Database
+from phonegate.store.records import FAR_AHEAD_MS, ApiKey, Message, PageQuery, QuietHours, Sim
+from tests.domain.callers import limited, owner
+from tests.domain.carrier import hurry
+from tests.domain.desk import Desk, build_desk, draft
+from tests.domain.dispatcher import as_dispatcher
+
+NOW = 1_700_000_000_000  # 22:13:20 UTC
+TO = "+15553334444"
+NIGHT = QuietHours(begin=22 * 60, end=7 * 60, zone="UTC")
+EVENING = QuietHours(begin=23 * 60, end=7 * 60, zone="UTC")
+WAYS = ("phone", "carrier")
+
+
+@attrs.define
+class Scene:
+    """A phone that is online and a carrier, either of which would take a message at once."""
+
+    desk: Desk
+    sending: Sending
+    keeper: Keeper
+    phone: int
+    rings: list[None] = attrs.field(factory=list)
+
+    def key(self, **limits: Any) -> Principal:
+        return limited(self.desk.org, **limits)
+
+    async def send(self, way: str, sender: Principal, *, to: str = TO, **changes: Any) -> int:
+        """Sends one message by one of the two ways; its id."""
+        if way == "phone":
+            outgoing = Outgoing(to=to, body="hi", **changes)
+            return (await self.sending.send(sender, [outgoing])).results[0].id
+        answered = await self.desk.forwarding.send(sender, draft(to=to, **changes))
+        assert isinstance(answered, Forwarded)
+        return answered.id
+
+    async def batch(self, sender: Principal, count: int) -> None:
+        await self.sending.send(sender, [Outgoing(to=TO, body="hi")] * count)
+
+    async def stored(self) -> list[Message]:
+        return await self.desk.stored()
+
+    async def message(self, id_: int) -> Message:
+        found = await self.desk.database.read(lambda tx: tx.messages.find(self.desk.org, id_))
+        assert found is not None
+        return found
+
+    def left(self) -> int:
+        """How many messages a phone or a carrier was given."""
+        return len(self.desk.phones.pushed) + len(self.desk.carrier.sent)
+
+
+@pytest.fixture
+async def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    hurry(monkeypatch)
+    desk = await build_desk(database)
+    key = ApiKey(
+        id="key1",
+        org=desk.org,
+        org_name="myorg",
+        name="agent",
+        scopes=("send",),
+        digest=b"x",
+        created_at=NOW,
+    )
+    await database.write(lambda tx: tx.keys.add(key))
+    phone = await database.write(lambda tx: tx.phones.connect(desk.org, "phone-a", NOW).id)
+    desk.phones.phones.append(
+        OnlinePhone(phone=phone, device_id="phone-a", name=None, sims=(Sim(slot=0),))
+    )
+    phones = as_dispatcher(desk.phones)
+    keeper = Keeper(database, phones, policy=Policy(), now_ms=lambda: desk.now, online_phones=tuple)
+    rings = list[None]()
+    sending = Sending(
+        database, phones, now_ms=lambda: desk.now, on_timer=lambda: rings.append(None)
+    )
+    return Scene(desk, sending, keeper, phone, rings)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_who_has_no_limits_is_not_counted(scene: Scene, way: str) -> None:
+    await scene.send(way, owner(scene.desk.org))
+    await scene.send(way, scene.key(to=(TO,)))
+    assert scene.left() == 2
+    assert await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0)) == []
+
+
+# -- recipients
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_another_recipient_is_refused(scene: Scene, way: str) -> None:
+    key = scene.key(to=("+1555333*",))
+    with pytest.raises(RecipientNotAllowed) as refused:
+        await scene.send(way, key, to="+15554440000")
+    assert refused.value.places == (0,)
+    assert "+1555" not in refused.value.detail
+    assert (await scene.stored(), scene.left()) == ([], 0)
+    await scene.send(way, key)
+    assert scene.left() == 1
+
+
+async def test_one_foreign_recipient_refuses_the_whole_call(scene: Scene) -> None:
+    items = [Outgoing(to=to, body="hi") for to in (TO, "+15550000000", TO, "911")]
+    with pytest.raises(RecipientNotAllowed) as refused:
+        await scene.sending.send(scene.key(to=(TO,)), items)
+    assert refused.value.places == (1, 3)
+    assert (await scene.stored(), scene.left()) == ([], 0)
+
+
+# -- how many
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("window", "length"), [("per_hour", HOUR_MS), ("per_day", DAY_MS)])
+async def test_a_full_window_refuses_until_it_ends(
+    scene: Scene, way: str, window: str, length: int
+) -> None:
+    key = scene.key(**{window: 2})
+    await scene.send(way, key)
+    scene.desk.now += STEP_MS
+    await scene.send(way, key)
+    with pytest.raises(KeyLimitReached) as refused:
+        await scene.send(way, key)
+    assert scene.left() == 2
+    error = refused.value
+    assert (error.limit, error.ends_at_ms) == (window, NOW + length)
+    assert error.retry_after_s == (length - STEP_MS) // 1000
+    assert "2023-11-1" in error.detail
+    # Another key of the org is not concerned, nor is the owner.
+    await scene.send(way, owner(scene.desk.org))
+    scene.desk.now = error.ends_at_ms - 1
+    with pytest.raises(KeyLimitReached):
+        await scene.send(way, key)
+    scene.desk.now = error.ends_at_ms
+    await scene.send(way, key)
+    with pytest.raises(KeyLimitReached):
+        await scene.send(way, key)
+    assert scene.left() == 4
+
+
+async def test_both_ways_draw_on_one_count(scene: Scene) -> None:
+    key = scene.key(per_hour=2)
+    await scene.send("phone", key)
+    await scene.send("carrier", key)
+    for way in WAYS:
+        with pytest.raises(KeyLimitReached):
+            await scene.send(way, key)
+
+
+async def test_each_of_a_batch_counts(scene: Scene) -> None:
+    key = scene.key(per_hour=10)
+    with pytest.raises(BatchOverLimit, match="10 messages an hour, and these are 11"):
+        await scene.batch(key, 11)
+    await scene.batch(key, 8)
+    with pytest.raises(KeyLimitReached):
+        await scene.batch(key, 3)
+    await scene.batch(key, 2)
+    assert len(await scene.stored()) == 10
+
+
+async def test_what_was_cancelled_or_waits_for_its_time_counts_too(scene: Scene) -> None:
+    key = scene.key(per_hour=1)
+    sent = await scene.send("phone", key, send_at=NOW + 5 * DAY_MS)
+    await scene.sending.cancel(scene.desk.org, sent)
+    with pytest.raises(KeyLimitReached):
+        await scene.send("phone", key, send_at=NOW + 9 * DAY_MS)
+
+
+async def test_what_was_refused_does_not_count(scene: Scene) -> None:
+    key = scene.key(per_hour=1, to=(TO,))
+    for _ in range(3):
+        with pytest.raises(RecipientNotAllowed):
+            await scene.send("phone", key, to="+15550000000")
+    await scene.send("phone", key)
+
+
+async def test_sends_at_the_same_moment_share_what_is_left(scene: Scene) -> None:
+    key, outcomes = scene.key(per_day=5), list[bool]()
+
+    async def one() -> None:
+        try:
+            await scene.send("phone", key)
+        except KeyLimitReached:
+            outcomes.append(False)
+        else:
+            outcomes.append(True)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(one)
+    assert sorted(outcomes) == [False] * 15 + [True] * 5
+    assert len(await scene.stored()) == 5
+
+
+async def test_a_clock_that_is_set_back_makes_no_room(scene: Scene) -> None:
+    key = scene.key(per_hour=1)
+    await scene.send("phone", key)
+    scene.desk.now -= 6 * HOUR_MS
+    with pytest.raises(KeyLimitReached):
+        await scene.send("phone", key)
+
+
+async def test_old_counts_are_dropped(scene: Scene) -> None:
+    key = scene.key(per_hour=1)
+    for _ in range(4):
+        await scene.send("phone", key)
+        scene.desk.now += 20 * HOUR_MS
+    kept = await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0))
+    assert len(kept) == 2
+
+
+# -- quiet hours
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_nothing_leaves_in_quiet_hours(scene: Scene, way: str) -> None:
+    with pytest.raises(QuietHoursBegun, match="2023-11-15T07:00:00Z") as refused:
+        await scene.send(way, scene.key(quiet=NIGHT))
+    assert refused.value.ends_at_ms == 1_700_031_600_000
+    assert refused.value.retry_after_s == 31_600
+    assert await scene.stored() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_time_of_leaving_decides(scene: Scene, way: str) -> None:
+    # 23:30 tonight is quiet, now is not; eight in the morning is not, now is.
+    with pytest.raises(QuietHoursBegun):
+        await scene.send(way, scene.key(quiet=EVENING), send_at=NOW + 77 * 60_000)
+    await scene.send(way, scene.key(quiet=NIGHT), send_at=NOW + 10 * HOUR_MS)
+    # A past time means now.
+    with pytest.raises(QuietHoursBegun):
+        await scene.send(way, scene.key(quiet=NIGHT), send_at=NOW - 12 * HOUR_MS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_has_not_left_when_they_begin_expires(scene: Scene, way: str) -> None:
+    eleven = 1_700_002_800_000
+    key = scene.key(quiet=EVENING)
+    sent = await scene.message(await scene.send(way, key, ttl_s=86_400))
+    assert sent.expires_at == eleven
+    soon = await scene.message(await scene.send(way, key, ttl_s=60))
+    assert soon.expires_at == NOW + 60_000
+    free = await scene.message(await scene.send(way, owner(scene.desk.org)))
+    assert free.expires_at is None
+
+
+async def test_a_zone_that_is_gone_refuses(scene: Scene) -> None:
+    lost = QuietHours(begin=0, end=1, zone="Mars/Base")
+    with pytest.raises(Conflict, match="Mars/Base"):
+        await scene.send("phone", scene.key(quiet=lost))
+
+
+# -- approval
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None:
+    id_ = await scene.send(way, scene.key(hold=True))
+    held = await scene.message(id_)
+    assert (held.status, held.approval, held.held_until) == ("queued", "asked", FAR_AHEAD_MS)
+    scene.desk.now += 400 * DAY_MS
+    await scene.keeper.sweep()
+    await scene.desk.looker.settle()
+    assert (await scene.message(id_)).status == "queued"
+    approved = await scene.sending.approve(scene.desk.org, id_)
+    assert (approved.status, approved.approval) == ("queued", "given")
+    assert scene.rings
+    await scene.keeper.sweep()
+    await scene.desk.looker.settle()
+    if way == "phone":
+        assert scene.desk.org in scene.desk.phones.woken
+        ready = await scene.desk.database.read(
+            lambda tx: tx.messages.candidates(scene.desk.org, phone=None, wish="", limit=9)
+        )
+        assert [one.id for one in ready] == [id_]
+    else:
+        assert scene.left() == 1
+    again = await scene.sending.approve(scene.desk.org, id_)
+    assert again.approval == "given"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_is_approved_early_waits_for_its_time(scene: Scene, way: str) -> None:
+    later = NOW + HOUR_MS
+    id_ = await scene.send(way, scene.key(hold=True), send_at=later, ttl_s=60)
+    held = await scene.message(id_)
+    assert (held.held_until, held.wanted_at, held.expires_at) == (
+        FAR_AHEAD_MS,
+        later,
+        later + 60_000,
+    )
+    approved = await scene.sending.approve(scene.desk.org, id_)
+    assert approved.held_until == later
+    await scene.keeper.sweep()
+    assert (await scene.message(id_)).held_until == later
+
+
+async def test_what_is_approved_late_leaves_at_once(scene: Scene) -> None:
+    id_ = await scene.send("phone", scene.key(hold=True), send_at=NOW + 1_000)
+    scene.desk.now = NOW + HOUR_MS
+    assert (await scene.sending.approve(scene.desk.org, id_)).held_until == NOW + HOUR_MS
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_refused_message_never_leaves(scene: Scene, way: str) -> None:
+    id_ = await scene.send(way, scene.key(hold=True))
+    refused = await scene.sending.refuse(scene.desk.org, id_)
+    assert (refused.status, refused.error) == ("cancelled", "refused by its owner")
+    assert await scene.sending.refuse(scene.desk.org, id_) == refused
+    with pytest.raises(Conflict, match="is cancelled already"):
+        await scene.sending.approve(scene.desk.org, id_)
+    await scene.keeper.sweep()
+    await scene.desk.looker.settle()
+    assert scene.left() == 0
+
+
+async def test_the_ttl_of_a_held_message_runs_out(scene: Scene) -> None:
+    id_ = await scene.send("phone", scene.key(hold=True), ttl_s=60)
+    late = await scene.send("phone", scene.key(hold=True), ttl_s=60)
+    scene.desk.now += 60_000
+    with pytest.raises(Conflict, match="is expired already"):
+        await scene.sending.approve(scene.desk.org, late)
+    await scene.keeper.sweep()
+    assert {(await scene.message(one)).status for one in (id_, late)} == {"expired"}
+
+
+async def test_what_can_t_be_decided(scene: Scene) -> None:
+    free = await scene.send("phone", owner(scene.desk.org))
+    approved = await scene.send("phone", scene.key(hold=True))
+    cancelled = await scene.send("phone", scene.key(hold=True))
+    await scene.sending.approve(scene.desk.org, approved)
+    await scene.sending.cancel(scene.desk.org, cancelled)
+    for decide in _decisions(scene):
+        with pytest.raises(Conflict, match="needs no approval"):
+            await decide(scene.desk.org, free)
+        with pytest.raises(NotFound):
+            await decide(scene.desk.org, 999)
+        with pytest.raises(NotFound):
+            await decide(scene.desk.org + 1, approved)
+        with pytest.raises(Conflict, match="is cancelled already"):
+            await decide(scene.desk.org, cancelled)
+    with pytest.raises(Conflict, match="approved already"):
+        await scene.sending.refuse(scene.desk.org, approved)
+
+
+def _decisions(scene: Scene) -> tuple[Callable[[int, int], Awaitable[Message]], ...]:
+    return scene.sending.approve, scene.sending.refuse
+
+
+async def test_those_that_wait_are_listed(scene: Scene) -> None:
+    asked = [await scene.send(way, scene.key(hold=True)) for way in WAYS]
+    done = await scene.send("phone", scene.key(hold=True))
+    await scene.sending.approve(scene.desk.org, done)
+    await scene.send("phone", owner(scene.desk.org))
+
+    async def listed(**query: Any) -> list[int]:
+        page = PageQuery(approval=True, **query)
+        found = await scene.desk.database.read(lambda tx: tx.messages.page(scene.desk.org, page))
+        return [message.id for message in found]
+
+    assert await listed() == asked
+    assert await listed(since_id=asked[0]) == asked[1:]
+    assert await listed(limit=1) == asked[1:]
+    assert await listed(status="queued", direction="out", address=TO) == asked
+    assert await listed(search="hi") == asked
+    assert await listed(status="sent") == []
+    assert await listed(direction="in") == []
