@@ -14,7 +14,7 @@ from phonegate.domain import retention
 from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, may_go
 from phonegate.domain.states import QUEUED, SENDING, STATES, UNCERTAIN
 from phonegate.store.database import Database
-from phonegate.store.records import Aged, NewInbound, NewMessage, PageQuery
+from phonegate.store.records import Aged, Message, NewInbound, NewMessage, PageQuery
 from phonegate.store.tables import Tables
 
 NOW = 1_700_000_000_000
@@ -120,9 +120,12 @@ async def test_a_poller_goes_on_where_it_was(database: Database) -> None:
     await keep(database).sweep()
     later = await database.write(lambda tx: received(tx, org, "new", NOW))
     assert later > ids[-1], "an id must never name another message"
-    for since in (0, ids[2], ids[-1]):
-        query = PageQuery(since_id=since)
-        page = await database.read(lambda tx, query=query: tx.messages.page(org, query))
+
+    def pages(tx: Tables) -> list[list[Message]]:
+        queries = [PageQuery(since_id=since) for since in (0, ids[2], ids[-1])]
+        return [tx.messages.page(org, query) for query in queries]
+
+    for page in await database.read(pages):
         assert [message.id for message in page] == [later]
 
 

@@ -377,16 +377,22 @@ class TestDraining:
 
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
 async def test_behind_a_proxy_that_keeps_connections(
-    open_door: OpenDoor, hot: Hot, kind: str, tmp_path: Path
+    open_door: OpenDoor,
+    hot: Hot,
+    kind: str,
+    tmp_path: Path,
+    tls: TlsSettings,
+    trust: ssl.SSLContext,
 ) -> None:
     site = await open_door(hot=hot)
-    async with proxy(kind, site, tmp_path) as address, httpx.AsyncClient() as asking:
+    running = proxy(kind, site, tmp_path, tls)
+    async with running as address, httpx.AsyncClient(verify=trust) as asking:
         for number in range(6):
             body = b"b" * (number * 30_000)
-            answer = await asking.post(f"http://{address}/hot/echo", content=body)
+            answer = await asking.post(f"https://{address}/hot/echo", content=body)
             assert (answer.content, answer.headers["x-lane"]) == (body, "express")
             with trio.fail_after(20):
-                url = f"ws://{address}/websocket?a=b"
-                greeting = await trio.to_thread.run_sync(listen_once, url)
+                url = f"wss://{address}/websocket?a=b"
+                greeting = await trio.to_thread.run_sync(listen_once, url, trust)
                 assert greeting == ["127.0.0.1", "http", "a=b"]
-            assert (await asking.get(f"http://{address}/who")).status_code == 200
+            assert (await asking.get(f"https://{address}/who")).status_code == 200
