@@ -32,9 +32,8 @@ from bench.servers import UNLIMITED, Server, phonegate
 from phonegate import control
 
 SAMPLE_S = 10.0
-SHORT_SAMPLE_S = 2.0
-"""Where the whole soak lasts less than `LONG_S`."""
-LONG_S = 300.0
+SAMPLES = 30
+"""At least so many, where the soak is too short for them at that pace."""
 
 STEADY_PHONES = 20
 FLAPPING_PHONES = 20
@@ -224,9 +223,9 @@ def grown(samples: Sequence[Sample]) -> list[str]:
     return faults
 
 
-async def soak(folder: Path, seconds: float, seed: int) -> list[str]:
-    """Runs the day; returns what went wrong."""
-    every_s = SAMPLE_S if seconds >= LONG_S else SHORT_SAMPLE_S
+async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list[Sample]]:
+    """Runs the day; returns what went wrong, and what was noted."""
+    every_s = min(SAMPLE_S, seconds / SAMPLES)
     samples: list[Sample] = []
     async with Server(phonegate(log=False, settings=UNLIMITED), folder / "soak.db") as server:
         async with Org(server, "steady") as org, Org(server, "coming") as coming:
@@ -246,7 +245,7 @@ async def soak(folder: Path, seconds: float, seed: int) -> list[str]:
                 faults.append(f"messages: {error!r}")
         log = server.log.read_text(errors="replace").splitlines()
     faults += [line for line in log if '"error"' in line][:10]
-    return faults + grown(samples)
+    return faults, samples
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -258,7 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="phonegate-soak-") as folder,
         machine.on_core(machine.cores()[1]),
     ):
-        faults = uvloop.run(soak(Path(folder), chosen.minutes * 60, chosen.seed))
+        faults, samples = uvloop.run(soak(Path(folder), chosen.minutes * 60, chosen.seed))
+    faults += grown(samples)
     for fault in faults:
         print("FAULT:", fault)
     print("flat" if not faults else "not flat")

@@ -1,0 +1,107 @@
+"""Figures, bars, and how they are told."""
+
+from bench import bars, machine, profile, soak
+from bench.figures import Figure, Figures
+from bench.load import phones
+from bench.load.book import Quantiles
+from bench.measures import drain, sends
+from bench.plan import DEFAULT
+from bench.report import Report
+
+RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s", more_is_better=True)
+DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s", more_is_better=True)
+
+
+def measured(ours: float, theirs: float) -> Figures:
+    figures = Figures()
+    for factor in (0.5, 1.0, 3.0):
+        figures.add("phonegate", RATE, ours * factor)
+        figures.add("baseline", RATE, theirs * factor)
+    return figures
+
+
+def test_a_ratio_is_of_the_medians() -> None:
+    figures = measured(3000, 2000)
+    assert figures.median(RATE, "phonegate") == 3000
+    assert figures.ratio(RATE) == 1.5
+    assert figures.ratio(DRAIN) is None
+
+
+def test_a_bar_holds_from_its_floor_on() -> None:
+    missed, holds, goal = (
+        next(bars.of(measured(ours, 1000), DEFAULT)) for ours in (1299, 1300, 2500)
+    )
+    assert (missed.holds, missed.goal_reached) == (False, False)
+    assert (holds.holds, holds.goal_reached) == (True, False)
+    assert (goal.holds, goal.goal_reached) == (True, True)
+
+
+def test_a_bar_of_what_is_to_be_small_holds_up_to_its_floor() -> None:
+    assert bars.Bar("", 30, 30, at_most=True).holds
+    assert not bars.Bar("", 30.1, 30, at_most=True).holds
+
+
+def test_a_bar_without_a_measure_is_not_judged() -> None:
+    assert bars.Bar("", None, 1).holds is None
+
+
+def test_every_bar_of_the_plan_is_asked_for_by_a_name_that_a_measure_gives() -> None:
+    assert len(list(bars.of(Figures(), DEFAULT))) == 10
+
+
+def test_the_report_tells_medians_spread_ratio_and_bars() -> None:
+    figures = measured(3000, 2000)
+    figures.note("a remark")
+    noise = machine.Noise((10.0, 11.0), (0.1, 0.2))
+    report = Report(DEFAULT, figures, {"CPU": "a CPU"}, [noise, noise])
+    written = report.markdown()
+    assert (
+        "| 64 clients | messages/s | 3,000 (1,500-9,000) | 2,000 (1,000-6,000) | 1.50 |" in written
+    )
+    assert "| (a) 64 clients: messages/s by the baseline's | 1.50 times |" in written
+    assert "- CPU: a CPU" in written
+    assert "- a remark" in written
+    assert "3,000 (1,500-9,000)" in report.text()
+    assert report.as_json()["bars"][0]["holds"] is True
+
+
+def test_quantiles_are_of_all_values_in_milliseconds() -> None:
+    quantiles = Quantiles.of([number / 1000 for number in range(1, 101)])
+    assert (quantiles.p50, quantiles.p99) == (51.0, 100.0)
+
+
+def test_a_profile_ranks_functions_by_their_own_time_and_by_all_under_them() -> None:
+    ranked = profile.ranked("main (a.py:1);work (a.py:5) 3\nmain (a.py:2) 1\n")
+    own, under = ranked.split("with what it calls")
+    assert "75.0 %  work (a.py" in own
+    assert "25.0 %  main (a.py" in own
+    assert "100.0 %  main (a.py" in under
+
+
+def test_frames_are_read_whole_and_in_every_length() -> None:
+    short, middle, long = b"\x81\x02hi", b"\x81\x7e\x01\x00" + b"x" * 256, b"\x81\x7f" + bytes(7)
+    buffer = short + middle + long
+    assert [(op, end - start) for op, start, end in phones.frames(buffer, 0)] == [(1, 2), (1, 256)]
+
+
+def sample(at_s: float, rss_mb: float, tasks: int = 100) -> soak.Sample:
+    return soak.Sample(
+        at_s=at_s,
+        rss_mb=rss_mb,
+        tasks=tasks,
+        threads=8,
+        descriptors=100,
+        wal_mb=4,
+        messages=int(at_s),
+    )
+
+
+def test_a_soak_sees_what_grows_and_bears_what_swings() -> None:
+    flat = [sample(at, 60 + at % 3) for at in range(60)]
+    assert soak.grown(flat) == []
+    assert soak.grown([sample(at, 60 + at) for at in range(60)]) == [
+        "rss_mb grew from 83.5 to 107.5"
+    ]
+    leaking = [sample(at, 60, tasks=100 + at) for at in range(60)]
+    assert [fault.partition(" ")[0] for fault in soak.grown(leaking)] == ["tasks"]
+    assert soak.grown(flat[:3]) == ["too few samples to tell"]

@@ -1,0 +1,95 @@
+"""Every measure, as short as it can be: that it works, and finds what it is to find."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from bench import soak
+from bench.figures import Figures
+from bench.load.loops import Wrong
+from bench.load.org import Org
+from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
+from bench.plan import TINY
+from bench.run import Run
+from bench.servers import Server, baseline, phonegate
+
+SIDES = (phonegate(), baseline())
+
+
+def complete(figures: Figures, letter: str) -> bool:
+    """Whether a measure gave sensible figures of both sides."""
+    found = [figure for figure in figures if figure.measure == letter]
+    values = [value for f in found for side in SIDES for value in figures.values(f, side.name)]
+    return all(value >= 0 for value in values) and any(figures.ratio(f) for f in found)
+
+
+async def _crowded(folder: Path, figures: Figures) -> None:
+    for side in SIDES:
+        async with Server(side, folder / f"{side.name}.db") as server:
+            await sends.singles(server, TINY, figures)
+            await inbound.received(server, TINY, figures)
+            await fleet.connected(server, TINY, figures, 20, idle=True)
+            await fairness.quiet(server, TINY, figures)
+        queued = folder / f"{side.name}-queued.db"
+        async with Server(side, queued) as server:
+            await drain.queue(server, TINY)
+        async with Server(side, queued) as server:
+            await drain.drain(server, TINY, figures)
+        await startup.start(side, folder / f"{side.name}-start.db", figures, startup.VENV)
+
+
+def test_each_measure_gives_figures_of_both_sides(tmp_path: Path) -> None:
+    figures = Figures()
+    uvloop.run(_crowded(tmp_path, figures))
+    assert [letter for letter in "acefgi" if not complete(figures, letter)] == []
+
+
+async def _read(folder: Path, figures: Figures) -> None:
+    async with AsyncExitStack() as stack:
+        readers = []
+        for side in SIDES:
+            path = folder / f"{side.name}.db"
+            await asyncio.to_thread(reading.fill, side.name, path, TINY.rows[0])
+            server = await stack.enter_async_context(Server(side, path))
+            readers.append(reading.Reader(server, TINY.rows[0]))
+        await reading.read(readers, TINY, figures)
+
+
+def test_pages_are_read_from_filled_tables_of_both_sides(tmp_path: Path) -> None:
+    figures = Figures()
+    uvloop.run(_read(tmp_path, figures))
+    assert complete(figures, "d")
+
+
+def test_a_run_measures_both_sides_in_each_round_and_the_machine_around_them(
+    tmp_path: Path,
+) -> None:
+    figures = Figures()
+    run = Run(tmp_path, TINY, figures, log=True)
+    uvloop.run(run.measure(["b"]))
+    assert complete(figures, "b")
+    assert len(run.noise) == 1 + TINY.rounds
+
+
+async def _lossy(database: Path) -> None:
+    async with Server(baseline(), database) as server, Org(server) as org:
+        await org.connect(2)
+        await sends.load(org, TINY, 4)
+        await org.check()
+        org.book.pushes[0] = 2
+        await org.check()
+
+
+def test_a_message_that_came_twice_makes_a_run_fail(tmp_path: Path) -> None:
+    with pytest.raises(Wrong, match="0 messages missing, 1 repeated"):
+        uvloop.run(_lossy(tmp_path / "lossy.db"))
+
+
+def test_a_soak_lives_its_day_without_a_failure(tmp_path: Path) -> None:
+    faults, samples = uvloop.run(soak.soak(tmp_path, 4, 1))
+    assert faults == []
+    assert samples[-1].messages > 20
+    assert samples[-1].tasks > 0
