@@ -130,6 +130,14 @@ ENDPOINTS: Final = (
         summary="List assistants",
         query=OrgQuery,
         answer=AssistantsAnswer,
+        examples=(
+            Example(
+                title="the org's assistants",
+                path="/assistants",
+                headers=(_KEY,),
+                answer=f'{{"org_id":"myorg","count":1,"assistants":[{_ASSISTANT}]}}',
+            ),
+        ),
         handler=assistants,
     ),
     Endpoint(
@@ -142,6 +150,14 @@ ENDPOINTS: Final = (
         query=OrgQuery,
         answer=AssistantAnswer,
         error_codes=("not_found",),
+        examples=(
+            Example(
+                title="one assistant",
+                path="/assistants/3",
+                headers=(_KEY,),
+                answer=f'{{"ok":true,"assistant":{_ASSISTANT}}}',
+            ),
+        ),
         handler=assistant,
     ),
     Endpoint(
@@ -179,6 +195,14 @@ ENDPOINTS: Final = (
         query=OrgQuery,
         answer=RemovedAnswer,
         error_codes=("not_found", "conflict"),
+        examples=(
+            Example(
+                title="an assistant that is needed no longer",
+                path="/assistants/3",
+                headers=(_KEY,),
+                answer='{"ok":true,"id":3}',
+            ),
+        ),
         handler=remove,
     ),
 )

@@ -92,6 +92,8 @@ class Example:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     answer: str
+    whole: str | None = None
+    """All of the answer, where `answer` is cut short for a reader of pages."""
     status: int = 200
 
 

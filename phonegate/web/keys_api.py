@@ -183,6 +183,15 @@ ENDPOINTS: Final = (
         group="keys",
         summary="List API keys",
         answer=KeysAnswer,
+        examples=(
+            Example(
+                title="the org's keys",
+                path="/keys/myorg",
+                headers=_SECRET,
+                answer='{"org_id":"myorg","count":1,"keys":[{"id":"k3v9","name":"billing",'
+                '"scopes":["send"],"created_at":"2026-11-21T08:00:00.000Z","last_used_at":null}]}',
+            ),
+        ),
         handler=keys,
     ),
     Endpoint(
@@ -222,6 +231,14 @@ ENDPOINTS: Final = (
         answer=RevokedAnswer,
         id=Text(1, MAX_KEY_ID),
         error_codes=("not_found",),
+        examples=(
+            Example(
+                title="a key that is needed no longer",
+                path="/keys/myorg/k3v9",
+                headers=_SECRET,
+                answer='{"ok":true,"id":"k3v9"}',
+            ),
+        ),
         handler=revoke,
     ),
 )

@@ -289,6 +289,7 @@ ENDPOINTS: Final = (
         summary="Read one message",
         answer=MessageAnswer,
         error_codes=("not_found",),
+        examples=phone_examples.MESSAGE,
         handler=message,
     ),
     Endpoint(
@@ -303,6 +304,7 @@ ENDPOINTS: Final = (
         answer=CancelAnswer,
         statuses=(200, 202),
         error_codes=("not_found", "conflict"),
+        examples=phone_examples.CANCEL,
         handler=cancel,
     ),
     Endpoint(

@@ -28,23 +28,51 @@ _PAGE: Final = (
     '"body":"hello","status":"received","created_at":"2026-11-21T08:00:00.000Z"}]}'
 )
 
+_MESSAGE: Final = (
+    '{"id":1,"direction":"in","address":"+15551112222","body":"hello","status":"received",'
+    '"created_at":"2026-11-21T08:00:00.000Z","sim_slot":0,"sim":null,"date":1700000000000,'
+    '"sent_at":null,"delivered_at":null,"error":null,"segments":1,"provider":"phone",'
+    '"media_urls":null,"send_at":null,"expires_at":null,"waiting_for":null}'
+)
+_WHOLE_PAGE: Final = f'{{"org_id":"myorg","count":1,"messages":[{_MESSAGE}]}}'
+
 MESSAGES: Final = (
     Example(
         title="secret in the path",
         path="/messages/myorg/my-secret-key-123",
         answer=_PAGE,
+        whole=_WHOLE_PAGE,
     ),
     Example(
         title="secret in a header (preferred)",
         path="/messages/myorg",
         headers=_SECRET,
         answer=_PAGE,
+        whole=_WHOLE_PAGE,
     ),
     Example(
         title="with filters",
         path="/messages/myorg?limit=100&since_id=0&direction=in&sim=+15551112222",
         headers=_SECRET,
         answer='{"org_id":"myorg","count":0,"messages":[]}',
+    ),
+)
+
+MESSAGE: Final = (
+    Example(
+        title="a received message",
+        path="/messages/myorg/id/1",
+        headers=_SECRET,
+        answer=f'{{"org_id":"myorg","message":{_MESSAGE}}}',
+    ),
+)
+
+CANCEL: Final = (
+    Example(
+        title="a message that waits for a phone",
+        path="/messages/myorg/id/5",
+        headers=_SECRET,
+        answer='{"ok":true,"id":5,"status":"cancelled"}',
     ),
 )
 

@@ -227,7 +227,7 @@ def _responses(
     for status in endpoint.statuses:
         media: dict[str, Any] = {"schema": components.refer(endpoint.answer, answer=True)}
         shown = {
-            slug: {"summary": e.title, "value": json.loads(e.answer)}
+            slug: {"summary": e.title, "value": json.loads(e.whole or e.answer)}
             for slug, e in examples.items()
             if e.status == status
         }
