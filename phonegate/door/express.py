@@ -77,8 +77,9 @@ class Express:
         self._desk = desk
         self._settings = settings
         self._trusted = trusted
-        self._idle: dict[Connection, float] = {}
-        """Since when connections have had no request; the one that idles longest is first."""
+        self._idle: dict[Callable[[], None], float] = {}
+        """What ends each connection that has no request, and since when it has none; the one
+        that idles longest is first."""
         self._draining = False
         self._running = trio.CancelScope()
         self._second = -1
@@ -94,10 +95,10 @@ class Express:
         with self._running:
             while True:
                 await trio.sleep(min(1.0, allowed / 4))
-                for connection, since in self._idle.items():
+                for end, since in self._idle.items():
                     if since > trio.current_time() - allowed:
                         break
-                    connection.hang_up()
+                    end()
 
     def stop(self) -> None:
         """Ends `run`, once no connection is left."""
@@ -106,8 +107,8 @@ class Express:
     def drain(self) -> None:
         """Closes the connections that have no request; the others with their next answer."""
         self._draining = True
-        for connection in self._idle:
-            connection.hang_up()
+        for end in self._idle:
+            end()
 
     def take(self, head: bytes) -> PlainRequest | None:
         """Reads a whole head; `None` if the request is another lane's."""
@@ -192,15 +193,19 @@ class Express:
 
     async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
         """What the client sends next; nothing if it leaves, idles too long, or the door drains."""
-        self._idle[connection] = trio.current_time()
+        scope = None if stream is connection else trio.CancelScope()
+        end = connection.hang_up if scope is None else scope.cancel
+        self._idle[end] = trio.current_time()
         try:
-            if stream is connection:
+            if scope is None:
                 return await connection.receive_next(_RECEIVE_BYTES)
-            return bytes(await stream.receive_some(_RECEIVE_BYTES))
+            with scope:  # or TLS would end without saying so
+                return bytes(await stream.receive_some(_RECEIVE_BYTES))
         except trio.BrokenResourceError:
-            return b""
+            pass
         finally:
-            del self._idle[connection]
+            del self._idle[end]
+        return b""
 
     def _now(self) -> str:
         """The `Date` field of answers."""

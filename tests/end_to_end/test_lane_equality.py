@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from phonegate.domain.credentials import make_api_key
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.door import Door
-from phonegate.settings import HttpSettings, TlsSettings
+from phonegate.gateway import serve
+from phonegate.settings import DatabaseSettings, HttpSettings, Settings, TlsSettings
 from phonegate.store.database import Database
 from phonegate.store.records import ApiKey, PageQuery, Sim
 from phonegate.store.tables import Tables
@@ -325,3 +326,19 @@ async def test_any_target_and_header_gets_one_answer(pair: Pair) -> None:
 
     await check_many(pair, st.builds(Asked, st.just(""), paths, headers), same)
     assert pair.stays == {True, False}
+
+
+async def test_the_gateway_has_an_express_lane(tmp_path: Path) -> None:
+    chosen = Settings(
+        http=HttpSettings(bind=("127.0.0.1:0",)),
+        database=DatabaseSettings(path=str(tmp_path / "phonegate.db")),
+    )
+    async with trio.open_nursery() as nursery:
+        bound = await nursery.start(serve, chosen)
+        async with await trio.open_tcp_stream(*bound[0]) as stream:
+            client = Client(stream)
+            for endpoint in HOT:
+                body = b"{}" if endpoint.body is not None else None
+                answer = await client.ask(Asked(endpoint.method, target(endpoint), (), body).data)
+                assert answer.status in {400, 401}
+        nursery.cancel_scope.cancel()
