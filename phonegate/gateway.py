@@ -240,7 +240,7 @@ class _Gateway:
             policy=policy,
             now_ms=now_ms,
         )
-        office = Office(settings, services, switchboard, lines, door=lambda: door)
+        office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])
         desk = build_desk(services, settings.http, table)
         door = Door(

@@ -252,3 +252,20 @@ def test_any_value_gives_settings_or_faults_of_one_line(overrides: dict[str, obj
         faults = error.faults
     assert faults
     assert all(len(str(fault).splitlines()) == 1 for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "with a space in the middle", "ünïcödé-of-twenty-letters"]
+)
+def test_a_bad_token_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(environ={"PHONEGATE_OPERATOR_TOKEN": token})
+    (fault,) = caught.value.faults
+    assert fault.key == "operator.token"
+    assert token not in str(fault)
+
+
+def test_a_token_is_not_in_the_settings_as_shown() -> None:
+    settings = config.load(environ={"PHONEGATE_OPERATOR_TOKEN": "a-token-of-twenty-letters"})
+    assert settings.operator.token == "a-token-of-twenty-letters"
+    assert settings.operator.token not in repr(settings)

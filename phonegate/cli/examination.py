@@ -1,5 +1,6 @@
 """What `phonegate check` looks at. Everything here only looks."""
 
+import ipaddress
 import os
 import platform
 import socket
@@ -145,7 +146,8 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
-    for bind in settings.http.bind:
+    operator = settings.operator
+    for bind in (*settings.http.bind, *filter(None, [operator.bind])):
         host, port = parse_bind(bind)
         reason = _why_not(host, port)
         if reason is None:
@@ -154,6 +156,17 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
             yield Finding("note", "address", f"{bind} is in use, while the gateway serves")
         else:
             yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
+    if operator.bind and not operator.token and not _is_loopback(operator.bind):
+        text = f"whoever reaches {operator.bind} can read the metrics: set a token"
+        yield Finding("note", "operator", text)
+
+
+def _is_loopback(bind: str) -> bool:
+    host, _ = parse_bind(bind)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _why_not(host: str, port: int) -> str | None:

@@ -27,8 +27,8 @@ LOOKED_AT_ONCE: Final = 1_000
 """Messages that one read looks at: a millisecond or two."""
 
 ERASED_AT_ONCE: Final = 50
-"""Messages that one write deletes, words included: some 3 ms, which is what others may have to
-wait; a send of 50 messages costs them as much."""
+"""Messages that one write deletes, words included: 1.3 ms of work and a commit, which is what
+others may have to wait; a send of 50 messages costs them as much."""
 
 PAUSE_S: Final = 0.05
 """Between two writes: the writer is others' for nine parts in ten."""

@@ -53,6 +53,11 @@ def families(sample: Sample) -> Iterator[Metric]:
     info.add_metric([sample.version], 1)
     yield info
     yield _gauge("phones_online", "Phones that are connected.", sample.online)
+    yield _counter(
+        "phones_refused",
+        "Phones turned away at their handshake, for a wrong secret most likely.",
+        sample.refused_phones,
+    )
     yield _gauge("connections", "Connections open at the door.", sample.connections)
     yield _counter(
         "connections_refused",

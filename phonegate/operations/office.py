@@ -19,6 +19,7 @@ from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import told
 from phonegate.operations.survey import Survey
 from phonegate.operations.watch import Watch
+from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import Settings, TlsSettings
 from phonegate.web.app import build_desk
@@ -42,6 +43,7 @@ class Office:
         switchboard: Switchboard,
         lines: Lines,
         *,
+        link: PhoneLink,
         door: Callable[[], Door],
     ) -> None:
         """`door` gives the main door, which may be made later than this."""
@@ -58,6 +60,7 @@ class Office:
             switchboard=switchboard,
             requests=services.requests,
             experience=lines.experience,
+            link=link,
             door=door,
             lag=self._lag,
             now_ms=services.now_ms,

@@ -105,6 +105,7 @@ class Sample:
     """The lanes of the backlog that wait for a phone which is not connected."""
     connections: int
     refused_connections: int
+    refused_phones: int
     requests: Mapping[tuple[Route, int], int]
     """Answers by method and path of their endpoint, and status."""
     seconds: Mapping[Route, Histogram]

@@ -9,6 +9,7 @@ import trio
 from phonegate.domain.experience import Experience
 from phonegate.operations.lag import Lag
 from phonegate.operations.sample import Sample
+from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.records import Backlog
@@ -36,6 +37,7 @@ class Survey:
     switchboard: Switchboard
     requests: Requests
     experience: Experience
+    link: PhoneLink
     door: Callable[[], Entrance]
     lag: Lag
     now_ms: Callable[[], int]
@@ -73,6 +75,7 @@ class Survey:
             ),
             connections=door.connections,
             refused_connections=door.refused,
+            refused_phones=self.link.refused,
             requests=self.requests.statuses.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
             carriers=self.experience.outcomes.copy(),

@@ -14,6 +14,10 @@ from phonegate.store.errors import StorageUnavailable, StoreClosed
 EVERY_S: Final = 15.0
 """Between two looks: alarms are about minutes, and a look reads the whole queue."""
 
+REST: Final = 50
+"""Times as long as a look took, at least, before the next one: with a queue of millions it is
+seconds, and must not keep a reader busy for a large part of them."""
+
 LOOK_S: Final = 10.0
 """A look that takes longer, as on a disk that hangs, is given up."""
 
@@ -41,6 +45,7 @@ class Watch:
         """Looks until cancelled, or until the store is closed."""
         task_status.started()
         while True:
+            begun = trio.current_time()
             try:
                 with trio.move_on_after(LOOK_S):
                     self.take(await self._survey.sample())
@@ -48,7 +53,7 @@ class Watch:
                 _log.warning("look_failed", reason=str(error))
             except StoreClosed:
                 return
-            await trio.sleep(EVERY_S)
+            await trio.sleep(max(EVERY_S, REST * (trio.current_time() - begun)))
 
     def take(self, sample: Sample) -> None:
         """Notes a sample, and tells what is news in it."""
@@ -63,7 +68,7 @@ class Watch:
     def lately(self, sample: Sample) -> tuple[float, dict[Count, int]]:
         """What has happened to messages before a sample, and within how many seconds.
 
-        A minute at most, and less by no more than the time between two looks.
+        A minute at most; less by no more than the time between two looks, where one is shorter.
         """
         now = sample.counts
         for at, counts in self._past:

@@ -146,6 +146,8 @@ class PhoneLink:
             heartbeat=Heartbeat(),
             now_ms=now_ms,
         )
+        self.refused = 0
+        """Handshakes refused since the start: wrong secrets, for the most part."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keeps the time of all phones, until cancelled: no link lasts long without it."""
@@ -198,9 +200,11 @@ class PhoneLink:
                 )
                 arrival = await self._arrive(principal, request)
             except Refused as refused:
+                self.refused += 1
                 _log.info("phone_refused", peer=address, code=refused.code)
                 await _refuse(stream, refused)
             except StoreError as error:
+                self.refused += 1
                 _log.warning("phone_refused", peer=address, reason=str(error))
                 await _refuse(stream, _Unavailable())
             except trio.BrokenResourceError:

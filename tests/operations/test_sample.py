@@ -27,7 +27,7 @@ def test_every_message_is_accepted_once_and_counted_where_it_came(
                 flow[status, following] = flow.get((status, following), 0) + 1
                 reached[following] += 1
                 status = following
-    told: dict[str, int] = {**counts(flow)}
+    told = {str(name): count for name, count in counts(flow).items()}
     assert told["accepted"] == len(lives)
     assert told["pushed"] == reached["sending"]
     for status in OUTBOUND_STATES[2:]:

@@ -1,0 +1,58 @@
+"""Readiness is found out by doing."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from phonegate.operations.readiness import Readiness
+from phonegate.store.database import Database
+from phonegate.store.errors import StorageUnavailable
+
+
+@pytest.fixture
+async def database(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database.open(tmp_path / "phonegate.db")
+    await nursery.start(opened.run_writer)
+    yield opened
+    opened.stop_writing()
+    opened.close()
+
+
+async def codes(readiness: Readiness) -> list[str]:
+    return [reason.code for reason in await readiness.reasons()]
+
+
+async def test_a_gateway_that_writes_is_ready(database: Database) -> None:
+    commits = database.statistics().commit_seconds.count
+    assert await codes(Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)) == []
+    assert database.statistics().commit_seconds.count == commits + 1
+
+
+async def test_every_reason_is_told_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: object) -> None:
+        raise StorageUnavailable("database or disk is full")
+
+    readiness = Readiness(database, disk_low_bytes=1 << 60, now_ms=lambda: 7)
+    readiness.draining = True
+    monkeypatch.setattr(database, "write", refuse)
+    assert await codes(readiness) == ["draining", "storage", "disk_low"]
+
+
+async def test_a_disk_that_can_be_read_and_not_written_is_not_ready(database: Database) -> None:
+    # What a full disk or a file system that turned read-only does to SQLite.
+    database._writing.execute("PRAGMA query_only = ON")
+    readiness = Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)
+    (reason,) = await readiness.reasons()
+    assert reason.code == "storage"
+    assert await database.read(lambda tx: tx.messages.count_by_status()) == {}
+    database._writing.execute("PRAGMA query_only = OFF")
+    assert await codes(readiness) == []
+
+
+async def test_a_store_that_goes_down_is_not_ready(database: Database) -> None:
+    database.stop_writing()
+    assert await codes(Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)) == ["storage"]
