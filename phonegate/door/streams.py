@@ -136,6 +136,13 @@ class Replay(trio.abc.Stream):
         await self._stream.send_all(data)
         self._answered.set()
 
+    @property
+    def bare(self) -> Connection | None:
+        """The connection itself, once all is given that was read before; None under TLS."""
+        if self._head or self._rest or not self._answered.is_set():
+            return None
+        return self._stream if isinstance(self._stream, Connection) else None
+
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
         await self._stream.wait_send_all_might_not_block()
@@ -148,7 +155,9 @@ class Replay(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             piece, self._head = _cut(self._head, max_bytes)
             return piece
-        await self._answered.wait()
+        # Each wait for what has happened already would cost a round of the scheduler.
+        if not self._answered.is_set():
+            await self._answered.wait()
         if self._rest:
             piece, self._rest = _cut(self._rest, max_bytes)
             return piece

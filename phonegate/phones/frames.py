@@ -206,20 +206,17 @@ def _fields_of(frame: GatewayFrame) -> dict[str, Any]:
                 "server_time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             }
         case SendSms():
-            fields = {
+            fields: dict[str, Any] = {
                 "type": "send_sms",
                 "id": frame.id,
                 "to": frame.to,
                 "body": frame.body,
                 "sim": frame.sim,
             }
-            extensions = {
-                "sim_slot": frame.sim_slot,
-                "segments": frame.segments,
-                "expires_at": frame.expires_at,
-                "media_urls": frame.media_urls,
-            }
-            return fields | _present(extensions)
+            for name in ("sim_slot", "segments", "expires_at", "media_urls"):
+                if (value := getattr(frame, name)) is not None:
+                    fields[name] = value
+            return fields
         case InboundAck():
             return {
                 "type": "inbound_ack",

@@ -137,7 +137,8 @@ class LinkProtocol:
     @property
     def room(self) -> int:
         """Messages that may be pushed now."""
-        return max(0, self.window - len(self._flight) - self._reserved)
+        room = self.window - len(self._flight) - self._reserved
+        return max(0, room)
 
     @property
     def in_flight(self) -> Collection[int]:
@@ -290,5 +291,5 @@ class LinkProtocol:
     def _spend(self, message_id: int) -> None:
         self._spent[message_id] = None
         self._spent.move_to_end(message_id)
-        while len(self._spent) > SPENT_PER_WINDOW * self.window:
+        if len(self._spent) > SPENT_PER_WINDOW * self.window:
             self._spent.popitem(last=False)

@@ -14,7 +14,7 @@ answer. And what must hold here, holds by itself:
 """
 
 import struct
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import trio
@@ -50,6 +50,16 @@ class LinkLost(Exception):
     """The link is gone, by whichever side or fault."""
 
 
+class Quick(Protocol):
+    """A connection that can also be asked without a turn of the event loop."""
+
+    def send_now(self, data: bytes) -> int:
+        """Sends what the kernel takes at once, and tells how much that is."""
+
+    async def receive_next(self, max_bytes: int) -> bytes:
+        """As `receive_some`, for when nothing is likely to be here yet."""
+
+
 @attrs.frozen
 class Heard:
     """What one read brought: whole frames, and the bytes that answer pings and close frames.
@@ -69,6 +79,7 @@ class PhoneSocket:
         "_frames",
         "_max_frame_bytes",
         "_parts",
+        "_quick",
         "_size",
         "_stream",
         "_torn",
@@ -82,6 +93,7 @@ class PhoneSocket:
         self, stream: trio.abc.Stream, *, max_frame_bytes: int, write_timeout_s: float
     ) -> None:
         self._stream = stream
+        self._quick: Quick | None = None
         self._frames = Connection(ConnectionType.SERVER)
         self._max_frame_bytes = max_frame_bytes
         self._write_timeout_s = write_timeout_s
@@ -102,6 +114,7 @@ class PhoneSocket:
             LinkLost: the phone left meanwhile.
         """
         await self.send(_UPGRADE % generate_accept_token(key))
+        self._quick = getattr(self._stream, "bare", None)
 
     def refresh(self) -> None:
         """Says that the phone gave a sign of life."""
@@ -114,7 +127,12 @@ class PhoneSocket:
             LinkLost: the link ended.
         """
         try:
-            data = await self._stream.receive_some(RECEIVE_BYTES)
+            if self._quick is None:
+                data = await self._stream.receive_some(RECEIVE_BYTES)
+                # Plain connections are used as they are, after what came with the handshake.
+                self._quick = getattr(self._stream, "bare", None)
+            else:
+                data = await self._quick.receive_next(RECEIVE_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise LinkLost from None
         if not data:
@@ -135,14 +153,18 @@ class PhoneSocket:
         if self._torn:
             raise LinkLost
         self._torn = True
-        with trio.move_on_after(self._write_timeout_s):
-            try:
-                await self._stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                raise LinkLost from None
-            self._torn = False
-        if self._torn:
-            raise LinkLost
+        try:
+            sent = 0 if self._quick is None else self._quick.send_now(data)
+            if sent < len(data):
+                with trio.CancelScope(
+                    deadline=trio.current_time() + self._write_timeout_s
+                ) as scope:
+                    await self._stream.send_all(data[sent:])
+                if scope.cancelled_caught:
+                    raise LinkLost
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise LinkLost from None
+        self._torn = False
 
     def text(self, text: str) -> bytes:
         """The bytes of a text frame; none once a close frame was given out."""
