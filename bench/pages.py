@@ -71,20 +71,20 @@ def fill(tx: Tables, *, org: int, start: int, count: int, chance: random.Random)
                 tx.messages.set(message, status="sent", sent_at=NOW + number)
 
 
-async def build(path: Path, rows: int) -> tuple[Database, int]:
+async def build(path: Path, rows: int, others: int = OTHERS) -> tuple[Database, int]:
     database = Database.open(path)
     async with trio.open_nursery() as nursery:
         await nursery.start(database.run_writer)
         chance = random.Random(rows)
 
         def add(tx: Tables) -> list[int]:
-            return [tx.orgs.add(f"org-{n}", "hash", NOW).id for n in range(1 + OTHERS)]
+            return [tx.orgs.add(f"org-{n}", "hash", NOW).id for n in range(1 + others)]
 
-        measured, *others = await database.write(add)
+        measured, *rest = await database.write(add)
         for start in range(0, rows, BATCH):
             size = min(BATCH, rows - start)
             # The orgs' rows lie among each other, as they do in life.
-            parts = [(measured, size), *((org, size // OTHERS) for org in others)]
+            parts = [(measured, size), *((org, size // others) for org in rest)]
             for org, count in parts:
                 await database.write(
                     partial(fill, org=org, start=start, count=count, chance=chance)

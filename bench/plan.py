@@ -11,7 +11,7 @@ class Plan:
     minutes: float = 15
     """When these are over, no further round is begun."""
     warm_s: float = 0.4
-    seconds: float = 2.0
+    seconds: float = 1.5
     """Of each load that lasts a time."""
     phones: int = 8
     """That share the sends of one org."""
@@ -19,13 +19,18 @@ class Plan:
     """Frames of the phone link's measure."""
     rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     fleets: tuple[int, ...] = (1_000, 10_000)
+    fleet_orgs: int = 10
+    """That the phones of a fleet belong to."""
+    fleet_sends: int = 300
+    settle_s: float = 1.0
+    """Before memory is looked at."""
     idle_s: float = 21.0
-    """A whole ping interval of both sides."""
+    """A whole ping interval of both sides; for the largest fleet, once."""
     starts: int = 2
     """Of each program, in each round."""
     zipapp: bool = True
     drain: int = 100_000
-    fair_s: float = 3.0
+    fair_s: float = 2.0
 
 
 DEFAULT = Plan()
@@ -50,6 +55,9 @@ TINY = attrs.evolve(
     inbound=100,
     rows=(100, 1_000),
     fleets=(20,),
+    fleet_orgs=2,
+    fleet_sends=10,
+    settle_s=0.1,
     idle_s=0.5,
     drain=400,
     fair_s=0.3,

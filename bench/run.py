@@ -134,7 +134,8 @@ class Run:
                 await self._read(sides)
             case "e":
                 for phones in self._plan.fleets:
-                    measure = partial(fleet.connected, phones=phones, idle=not number)
+                    idle = not number and phones == self._plan.fleets[-1]
+                    measure = partial(fleet.connected, phones=phones, idle=idle)
                     for side in sides:
                         await self._one(letter, side, measure)
             case "f":

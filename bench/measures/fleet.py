@@ -12,12 +12,8 @@ from bench.load.org import Org
 from bench.plan import Plan
 from bench.servers import Server
 
-ORGS = 10
-"""That the phones belong to."""
 AT_ONCE = 20
 """Handshakes under way in each org."""
-SENDS = 300
-SETTLE_S = 1.0
 
 CONNECT = "time to connect all"
 MEMORY = "memory per phone"
@@ -37,26 +33,28 @@ async def connected(
     def add(name: str, unit: str, value: float) -> None:
         figures.add(side, Figure("e", case(phones), name, unit), value)
 
-    orgs = [Org(server, f"fleet-{n}") for n in range(ORGS)]
+    orgs = [Org(server, f"fleet-{n}") for n in range(plan.fleet_orgs)]
     try:
         for org in orgs:
             await org.__aenter__()
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(plan.settle_s)
         before = server.rss_bytes()
         cpu, own = server.cpu_s(), time.process_time()
         begun = time.perf_counter()
-        await asyncio.gather(*(org.connect(phones // ORGS, at_once=AT_ONCE) for org in orgs))
+        await asyncio.gather(
+            *(org.connect(phones // plan.fleet_orgs, at_once=AT_ONCE) for org in orgs)
+        )
         seconds = time.perf_counter() - begun
         add(CONNECT, "s", seconds)
         add("server CPU per connect", "µs", (server.cpu_s() - cpu) / phones * 1e6)
         add("load's share of its core", "%", (time.process_time() - own) / seconds * 100)
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(plan.settle_s)
         add(MEMORY, "KB", (server.rss_bytes() - before) / phones / 1000)
         if idle:
             cpu = server.cpu_s()
             await asyncio.sleep(plan.idle_s)
             add(IDLE, "% of a core", (server.cpu_s() - cpu) / plan.idle_s * 100)
-        push = await _send_among(orgs)
+        push = await _send_among(orgs, plan.fleet_sends)
         add("API to phone p50", "ms", push.p50)
         add("API to phone p99", "ms", push.p99)
         lost = sum(phone.lost for org in orgs for phone in org.phones)
@@ -70,13 +68,13 @@ async def connected(
             await org.__aexit__()
 
 
-async def _send_among(orgs: list[Org]) -> Quantiles:
+async def _send_among(orgs: list[Org], count: int) -> Quantiles:
     """One client that sends to a phone after the other, in all orgs."""
     answers: asyncio.Queue[int] = asyncio.Queue()
     client = Client(orgs[0].server.port, lambda _, status, __: answers.put_nowait(status))
     turns = itertools.cycle(orgs)
     try:
-        for turn in range(SENDS):
+        for turn in range(count):
             org = next(turns)
             phone = org.phones[turn * 7919 % len(org.phones)]
             client.ask(org.send_request([(org.book.take(), phone.number)]))

@@ -87,7 +87,7 @@ async def read(readers: Sequence[Reader], plan: Plan, figures: Figures) -> None:
 
 
 def fill(side: str, path: Path, rows: int) -> None:
-    """Makes a file with that many messages of one org, and as many of others."""
+    """Makes a file with that many messages of one org."""
     if side == "phonegate":
         _fill_phonegate(path, rows)
     else:
@@ -95,7 +95,7 @@ def fill(side: str, path: Path, rows: int) -> None:
 
 
 def _fill_phonegate(path: Path, rows: int) -> None:
-    database, _ = trio.run(pages.build, path, rows)
+    database, _ = trio.run(pages.build, path, rows, 0)
     database.close()
     with contextlib.closing(sqlite3.connect(path)) as file:
         changed = "UPDATE orgs SET secret_hash = ? WHERE name = ?"
@@ -111,24 +111,18 @@ def _fill_baseline(path: Path, rows: int) -> None:
         file.executescript(store.SCHEMA)
         file.execute("INSERT INTO orgs (name, salt, hash) VALUES (?, ?, ?)", (ORG, SALT, digest))
         for start in range(0, rows, BATCH):
-            size = min(BATCH, rows - start)
-            orgs = [
-                (1, size),
-                *((2 + other, size // pages.OTHERS) for other in range(pages.OTHERS)),
-            ]
-            for org, count in orgs:
-                file.executemany(
-                    f"INSERT INTO messages ({store.COLUMNS}) VALUES {store.ROW}",
-                    [_row(org, number, chance) for number in range(start, start + count)],
-                )
+            file.executemany(
+                f"INSERT INTO messages ({store.COLUMNS}) VALUES {store.ROW}",
+                [_row(number, chance) for number in range(start, min(start + BATCH, rows))],
+            )
             file.commit()
 
 
-def _row(org: int, number: int, chance: random.Random) -> store.Row:
+def _row(number: int, chance: random.Random) -> store.Row:
     direction, status = ("in", "received") if number % 2 else ("out", "sent")
     slot = number % 4 // 2
     return (
-        org,
+        1,
         direction,
         f"+1555{number % 40:07d}",
         pages.body(chance, number),

@@ -119,12 +119,7 @@ class Script:
         told["sent"] = await self.all_sent()
         message = {"address": "+15557654321", "body": "over the link", "date": 1700000000000}
         phone.write(phones.frame(json.dumps({"type": "inbound", "message": message}).encode()))
-        async with asyncio.timeout(DEADLINE_S):
-            while (page := (await self.ask("GET", f"/messages/{ORG}?direction=in"))[1])[
-                "count"
-            ] < 2:
-                await asyncio.sleep(0.01)
-        told["received"] = shown(page)
+        told["received"] = await self.received(2)
         phone.drop()
         return told
 
