@@ -53,8 +53,9 @@ def program(command: str) -> str:
 def key(folder: Path) -> str:
     """The key that the document has its reader make."""
     add, _ = blocks(TEXT, "A key of its own", "sh")
-    (found,) = re.findall(r"^key +(pgk_\S+)$", run_owner(program(add), folder), re.MULTILINE)
-    return found
+    found = re.search(r"^key +(pgk_\S+)$", run_owner(program(add), folder), re.MULTILINE)
+    assert found is not None
+    return found[1]
 
 
 def settings(section: str, gateway: GatewayProcess, key: str) -> Any:

@@ -5,6 +5,7 @@ HTTP and over `phonegate mcp`, beside a simulated phone whose recipients answer.
 import itertools
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -295,6 +296,11 @@ OLD_CALL_ANSWER = (
 )
 
 
+def rest_of(connection: socket.socket) -> str:
+    """All that comes until the other side hangs up."""
+    return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+
+
 def raw(gateway: GatewayProcess, text: str, key: str) -> tuple[int, dict[str, str], str]:
     """Sends these bytes; the status, the headers and the body of what comes back."""
     head, _, body = text.partition("\n\n")
@@ -302,8 +308,7 @@ def raw(gateway: GatewayProcess, text: str, key: str) -> tuple[int, dict[str, st
     head = head.format(key=key, length=len(body)).replace("\n", "\r\n")
     with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE_S) as connection:
         connection.sendall(f"{head}\r\n\r\n{body}".encode())
-        data = b"".join(iter(lambda: connection.recv(65_536), b""))
-    got, _, content = data.decode().partition("\r\n\r\n")
+        got, _, content = rest_of(connection).partition("\r\n\r\n")
     status, *lines = got.split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     return int(status.split(" ")[1]), headers, content
@@ -477,7 +482,45 @@ def test_an_agent_that_stops_reading_ends_it(gateway: GatewayProcess) -> None:
         assert stdio.process.stderr.read() == ""
 
 
-# --- Waits and the gateway's end --------------------------------------------------------------
+# --- Waits and their ends ---------------------------------------------------------------------
+
+
+WAIT = (
+    '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":'
+    '{{"name":"wait_for_reply","arguments":{{"since_id":{since}}}}}}}'
+)
+
+
+def begin_wait(gateway: GatewayProcess, key: str, since: int) -> socket.socket:
+    """A wait of which nothing has been read yet."""
+    body = WAIT.format(since=since)
+    connection = socket.create_connection(("127.0.0.1", gateway.port), PATIENCE_S)
+    connection.sendall(
+        f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Connection: close\r\n\r\n{body}".encode()
+    )
+    return connection
+
+
+def test_who_hangs_up_waits_no_more(gateway: GatewayProcess) -> None:
+    key = make_key(gateway)
+    # One more than may wait: it alone is answered, and it may be any of them.
+    waits = [begin_wait(gateway, key, 999_999) for _ in range(21)]
+    answered, _, _ = select.select(waits, [], [], PATIENCE_S)
+    assert len(answered) == 1
+    assert "too_many_requests" in rest_of(answered[0])
+    for connection in waits:
+        connection.close()
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        # There is a message for this one, if only it may wait.
+        with begin_wait(gateway, key, 0) as connection:
+            answer = rest_of(connection)
+        if "hello" in answer:
+            break
+        assert "too_many_requests" in answer
+        assert time.monotonic() < end
 
 
 def test_a_gateway_that_stops_ends_the_waits_with_an_answer(tmp_path: Path) -> None:

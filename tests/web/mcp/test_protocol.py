@@ -226,9 +226,9 @@ def test_whatever_comes_is_understood_or_refused(given: dict[str, str], value: A
     except Fault as fault:
         faults.append(fault)
     assert version in SUPPORTED
-    for fault in faults:
-        assert json.dumps(error_message(fault, fault.id))
-        assert status_of(fault, version) in {200, 400, 404}
+    for found in faults:
+        assert json.dumps(error_message(found, found.id))
+        assert status_of(found, version) in {200, 400, 404}
 
 
 # --- What is answered -------------------------------------------------------------------------
