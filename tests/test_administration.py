@@ -62,6 +62,23 @@ async def test_orgs_and_keys_through_the_control_socket(
     (listed,) = (await do("key_list", org="myorg"))["keys"]
     assert (listed["id"], listed["scopes"]) == (key["id"], ["read"])
     assert key["key"] not in str(listed)
+    assert (await do("key_limit", org="myorg", id=key["id"], limits={"hold": True}))["limits"]
+    await do("key_limit", org="myorg", id=key["id"], limits={"per_day": 5}, lift=["hold"])
+    (listed,) = (await do("key_list", org="myorg"))["keys"]
+    assert (listed["limits"]["per_day"], listed["limits"]["hold"]) == (5, False)
+    with pytest.raises(ControlRefused, match="no API key"):
+        await do("key_limit", org="myorg", id="nosuchid", limits={})
+    wrong_limits: tuple[dict[str, Any], ...] = (
+        {"limits": 5},
+        {"limits": {"hold": 1}},
+        {"limits": {"id": "x"}},
+        {"lift": {"x": 1}},
+        {"lift": ["everything"]},
+    )
+    for odd in wrong_limits:
+        with pytest.raises(ControlRefused) as caught:
+            await do("key_limit", org="myorg", id=key["id"], **odd)
+        assert caught.value.code == "bad_input"
     await do("key_revoke", org="myorg", id=key["id"])
     with pytest.raises(Unauthorized):
         await authenticate(key["key"])
@@ -71,7 +88,6 @@ async def test_orgs_and_keys_through_the_control_socket(
         await do("key_revoke", org="myorg", id=key["key"])
     assert key["key"] not in refused.value.detail
 
-    assert (await do("status"))["messages"] == {}
     await do("org_remove", org="myorg")
     with pytest.raises(ControlRefused, match="no org named myorg"):
         await do("key_list", org="myorg")

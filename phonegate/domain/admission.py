@@ -5,6 +5,7 @@ limit. A sender without limits costs one comparison.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -21,13 +22,16 @@ from phonegate.store.records import FAR_AHEAD_MS
 from phonegate.store.tables import Tables
 
 
-@attrs.frozen(kw_only=True)
-class Departure:
-    """A message about to be sent, as far as limits ask about it. Times are in ms."""
+class Departure(Protocol):
+    """A message about to be sent, as far as limits ask about it."""
 
-    to: str = attrs.field(repr=False)
-    send_at: int | None = None
-    """Not before this time; a past one means now."""
+    @property
+    def to(self) -> str:
+        """Its recipient."""
+
+    @property
+    def send_at(self) -> int | None:
+        """Not before this time, in ms; a past one means now."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,18 +46,15 @@ class Permit:
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
         """When a message with these wishes may leave; its ttl runs from its `send_at`."""
         wanted_at = send_at if send_at is not None and send_at > now else None
-        ends = [] if ttl_s is None else [(wanted_at or now) + ttl_s * 1000]
-        if self.leave_by is not None:
-            ends.append(self.leave_by)
-        return Timing(
-            held_until=FAR_AHEAD_MS if self.held else wanted_at,
-            wanted_at=wanted_at if self.held else None,
-            expires_at=min(ends, default=None),
-        )
+        expires_at = None if ttl_s is None else (wanted_at or now) + ttl_s * 1000
+        if self.leave_by is not None and (expires_at is None or expires_at > self.leave_by):
+            expires_at = self.leave_by
+        if self.held:
+            return Timing(FAR_AHEAD_MS, wanted_at, expires_at)
+        return Timing(wanted_at, None, expires_at)
 
 
-@attrs.frozen(kw_only=True)
-class Timing:
+class Timing(NamedTuple):
     """The times of a message as they are stored; see `store.records.NewMessage`."""
 
     held_until: int | None

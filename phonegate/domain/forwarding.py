@@ -13,7 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.admission import Departure, Permit, admit, examine
+from phonegate.domain.admission import Permit, admit, examine
 from phonegate.domain.carriage import new_reference, others, outbound, settled
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
@@ -382,7 +382,7 @@ class Forwarding:
 
 
 def _permit(sender: Principal, draft: Draft, now: int) -> Permit:
-    (permit,) = examine(sender, [Departure(to=draft.to, send_at=draft.send_at)], now)
+    (permit,) = examine(sender, [draft], now)
     return permit
 
 

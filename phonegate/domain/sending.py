@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from phonegate.domain import delivery, routing
-from phonegate.domain.admission import Departure, Permit, admit, examine
+from phonegate.domain.admission import Permit, admit, examine
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, NotFound
 from phonegate.domain.idempotency import KEPT_MS
@@ -142,7 +142,7 @@ class Sending:
             TooSlowError: the disk took a minute, and nothing is known.
         """
         now, org = self._now_ms(), sender.org
-        permits = examine(sender, [Departure(to=i.to, send_at=i.send_at) for i in items], now)
+        permits = examine(sender, items, now)
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
         plans = self._plans(org, items, routes, permits, now)

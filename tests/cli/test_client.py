@@ -160,6 +160,37 @@ def test_messages_are_shown_without_their_escape_sequences(fake: Fake, capsys: O
     assert json.loads(capsys.readouterr().out.splitlines()[1])["id"] == 2
 
 
+def test_messages_that_wait_for_approval_are_decided(
+    fake: Fake, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = message(7, direction="out", status="queued", waiting_for="approval")
+    fake.answers["/messages/myorg"] = [(200, {"messages": [waiting]})]
+    assert main(["messages", "--held"]) == 0
+    assert "waiting_for=approval" in fake.asked[0][1]
+    assert "waits for: approval" in capsys.readouterr().out
+    for decision in ("approve", "refuse"):
+        path = f"/messages/myorg/id/7/{decision}"
+        fake.answers[path] = [(200, {"ok": True, "message": {**waiting, "waiting_for": None}})]
+        assert main(["messages", decision, "7"]) == 0
+        assert fake.asked[-1][:2] == ("POST", path)
+        assert fake.asked[-1][2]["X-Secret-Key"] == "my-secret-key-123"
+        assert capsys.readouterr().out.split()[0] == "7"
+    gone = {"ok": False, "detail": "Message 7 is expired already.", "code": "conflict"}
+    fake.answers[path] = [(409, gone)]
+    assert main(["messages", "refuse", "7"]) == 1
+    assert "expired already" in capsys.readouterr().err
+    # The org may stand before the command's name as well as after it.
+    monkeypatch.delenv("PHONEGATE_ORG")
+    fake.answers["/messages/third/id/7/approve"] = [(200, {"ok": True, "message": waiting})]
+    assert main(["messages", "--org", "third", "approve", "7"]) == 0
+    assert main(["messages", "approve", "7", "--org", "third"]) == 0
+    assert main(["messages", "approve", "7"]) == 2
+    assert "--org" in capsys.readouterr().err
+    assert main(["messages"]) == 2
+    assert "--org" in capsys.readouterr().err
+    assert main(["messages", "approve", "0", "--org", "third"]) == 2
+
+
 def test_following_goes_on_after_the_last_one_and_through_a_failure(
     fake: Fake, capsys: Output
 ) -> None:

@@ -78,6 +78,49 @@ def test_keys(capsys: Output) -> None:
     assert main(["key", "add", "myorg", "x", "--scope", "everything"]) == 2
 
 
+def test_keys_with_limits(capsys: Output) -> None:
+    told(capsys, "org", "add", "myorg")
+
+    def limits() -> object:
+        return json.loads(told(capsys, "key", "list", "myorg", "--json"))["keys"][0]["limits"]
+
+    words = "--to +1555* --to 911 --per-hour 10 --quiet 22:00-07:00 --zone Europe/Berlin --hold"
+    key = json.loads(told(capsys, "key", "add", "myorg", "agent", *words.split(), "--json"))
+    assert key["scopes"] == ["send", "read"]
+    full = {
+        "to": ["+1555*", "911"],
+        "per_hour": 10,
+        "per_day": None,
+        "quiet_hours": {"hours": "22:00-07:00", "zone": "Europe/Berlin"},
+        "hold": True,
+    }
+    assert key["limits"] == limits() == full
+    in_words = "to +1555* 911, 10 an hour, quiet 22:00-07:00 Europe/Berlin, hold"
+    assert in_words in told(capsys, "key", "list", "myorg")
+    # What is not named stays.
+    limit = ("key", "limit", "myorg", key["id"])
+    assert "50 a day" in told(capsys, *limit, "--per-day", "50", "--lift", "quiet")
+    assert limits() == full | {"per_day": 50, "quiet_hours": None}
+    told(capsys, "key", "hold", "myorg", key["id"], "--off")
+    assert limits() == full | {"per_day": 50, "quiet_hours": None, "hold": False}
+    told(capsys, "key", "hold", "myorg", key["id"])
+    assert "no limits" in told(capsys, *limit, "--lift", "all")
+    assert limits() is None
+    for wrong in ([], ["--quiet", "22:00-07:00"], ["--per-hour", "0"], ["--lift", "everything"]):
+        assert main([*limit, *wrong]) == 2, wrong
+    for wrong in (
+        ["--to", "everybody"],
+        ["--quiet", "22:00-22:00", "--zone", "UTC"],
+        ["--quiet", "22:00-07:00", "--zone", "Mars/Base"],
+    ):
+        assert main([*limit, *wrong]) == 1, wrong
+    assert "Europe/Berlin" in capsys.readouterr().err
+    assert limits() is None
+    assert main(["key", "limit", "myorg", "nosuchid", "--per-hour", "1"]) == 1
+    shown = told(capsys, "key", "add", "myorg", "second", "--per-day", "3")
+    assert "limits  3 a day" in shown
+
+
 def test_backup(capsys: Output) -> None:
     told(capsys, "org", "add", "myorg")
     told(capsys, "backup", "copy.db")

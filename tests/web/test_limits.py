@@ -10,8 +10,7 @@ from structlog.testing import capture_logs
 from phonegate.domain.allowances import HOUR_MS, STEP_MS
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.store.records import Sim
-from phonegate.web.endpoint import Endpoint, Example
-from phonegate.web.keys_api import ENDPOINTS as KEY_ENDPOINTS
+from phonegate.web.endpoint import Endpoint
 from phonegate.web.presenters import iso
 from phonegate.web.table import build_table
 from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
@@ -335,31 +334,3 @@ async def test_a_refused_message_is_cancelled(web: Web) -> None:
 async def test_a_message_that_is_not_there(web: Web, path: str, status: int, decision: str) -> None:
     reply = await web.call("POST", f"/messages/{ORG}/id/{path}/{decision}")
     assert reply.status == status
-
-
-# -- the documents' examples
-
-
-EXAMPLES = [example for endpoint in KEY_ENDPOINTS for example in endpoint.examples]
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
-async def test_an_example_works_as_printed(web: Web, example: Example) -> None:
-    key = await agent(web, {"hold": True})
-    method = "PATCH" if "k3v9" in example.path else "POST"
-    reply = await web.call(
-        method,
-        example.path.replace("k3v9", key.id),
-        secret=None,
-        headers=dict(example.headers),
-        raw=(example.body or "").encode(),
-    )
-    assert reply.status == example.status
-    printed, given = json.loads(example.answer), reply.json
-    for shown, got in ((printed, given), (printed.get("key"), given["key"])):
-        if isinstance(shown, dict):
-            made = {"id", "key", "created_at", "last_used_at"}
-            assert list(shown) == list(got)
-            assert {k: v for k, v in shown.items() if k not in made} == {
-                k: v for k, v in got.items() if k not in made
-            }
