@@ -1,5 +1,4 @@
 import attrs
-
 import pytest
 
 from phonegate.store.records import ApiKey, Limits, Org, QuietHours
