@@ -94,7 +94,7 @@ class Accounts:
         *,
         org_name: str | None,
         address: str,
-        scope: Scope,
+        scope: Scope | None,
         create: bool = False,
     ) -> Principal:
         """Says whom a credential speaks for, if it is right and reaches far enough.
@@ -103,7 +103,7 @@ class Accounts:
             credential: An org's secret, or an API key, which works wherever a secret does.
             org_name: The org that the request names; an API key needs none.
             address: Of the client, to count its failures by.
-            scope: What the request is about to do.
+            scope: What the request is about to do; None: its own business.
             create: Whether an org that does not exist is created with this secret, as the first
                 phone or webhook does where registration is open.
 
@@ -129,7 +129,7 @@ class Accounts:
             principal = await self._checks.secret(
                 credential, mark, org_name, address, create=create
             )
-        if scope not in principal.scopes:
+        if scope is not None and scope not in principal.scopes:
             if principal.limits is not None and scope not in LIMITED_SCOPES:
                 raise Forbidden("This API key has limits, so it can't manage anything.")
             raise Forbidden(f"This API key lacks the scope {scope}.")
