@@ -67,6 +67,8 @@ class Retention:
                 _log.warning("retention_failed", reason=error.reason)
             except StoreClosed:
                 return
+            except Exception:  # noqa: BLE001 - what is kept too long must not end the gateway
+                _log.exception("retention_failed")
             else:
                 if erased:
                     _log.info("messages_erased", count=erased)

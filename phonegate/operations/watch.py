@@ -53,6 +53,8 @@ class Watch:
                 _log.warning("look_failed", reason=str(error))
             except StoreClosed:
                 return
+            except Exception:  # noqa: BLE001 - whoever only watches must not end what it watches
+                _log.exception("look_failed")
             await trio.sleep(max(EVERY_S, REST * (trio.current_time() - begun)))
 
     def take(self, sample: Sample) -> None:

@@ -10,6 +10,7 @@ from phonegate.domain.alarms import CALM_S, Alarms, Limits
 from phonegate.operations.lag import Lag
 from phonegate.operations.survey import Survey
 from phonegate.operations.watch import Watch
+from phonegate.store.errors import StoreClosed
 from phonegate.store.place import Space
 
 from .conftest import NOW, make, writer
@@ -84,3 +85,23 @@ async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockCl
         await trio.sleep(61)
         assert lag.worst_s == 0
         nursery.cancel_scope.cancel()
+
+
+async def test_a_look_that_fails_is_told_and_the_next_one_comes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Blind:
+        looks = 0
+
+        async def sample(self) -> Any:
+            self.looks += 1
+            if self.looks < 3:
+                raise RuntimeError
+            raise StoreClosed
+
+    blind = Blind()
+    watchman = Watch(cast("Survey", blind), Alarms(Limits()))
+    with structlog.testing.capture_logs() as lines:
+        await watchman.run()
+    assert blind.looks == 3
+    assert [one["event"] for one in lines] == ["look_failed"] * 2
