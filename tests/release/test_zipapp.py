@@ -10,11 +10,13 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import phonegate
+from tests.process import GatewayProcess
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 120
@@ -131,6 +133,29 @@ def test_it_runs(zipapp: Path, version: str) -> None:
     assert done.returncode == 0, done
     assert "Both ways work." in done.stdout
     assert done.stderr == ""
+
+
+def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
+    zipapp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHIV_ROOT", str(zipapp.parent / "root"))
+    program = ("-I", str(zipapp))
+    with (
+        GatewayProcess(tmp_path / "phonegate.db", program=program) as gateway,
+        httpx.Client(base_url=gateway.url, trust_env=False) as client,
+    ):
+        assert "made of" in client.get("/").raise_for_status().text
+        page = client.get("/docs").raise_for_status().text
+        addresses = re.findall(r'(?:src|href)="(assets/[^"]+)"', page)
+        files = {a.rpartition("/")[2]: client.get(f"/{a}") for a in addresses}
+    assert {"docs.js", "swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"} <= set(files)
+    assert [answer.status_code for answer in files.values()] == [200] * len(files)
+    assert "SwaggerUIBundle" in files["swagger-ui-bundle.js"].text
+    assert "Apache License" in files["LICENSE"].text
+    with zipfile.ZipFile(zipapp) as archive:
+        names = archive.namelist()
+    assert "site-packages/flask_swagger_ui/dist/LICENSE" in names
+    assert [n for n in names if re.search(r"/flask_swagger_ui-[^/]+/licenses/LICENSE$", n)]
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
