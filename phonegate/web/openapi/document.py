@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from phonegate.web.endpoint import Endpoint
 from phonegate.web.openapi import phone_link
 from phonegate.web.openapi.operations import (
     BEARER,
@@ -86,7 +87,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
             "description": ABOUT,
         },
         "servers": servers(server),
-        "tags": [{"name": name, "description": TAGS.get(name, "")} for name in _groups(table)],
+        "tags": [{"name": name, "description": TAGS.get(name, "")} for name in _groups(described)],
         "paths": paths,
         "components": {
             "schemas": {**components.schemas, **phone_link.frame_schemas()},
@@ -126,9 +127,9 @@ def encode(described: Mapping[str, Any]) -> bytes:
     return json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _groups(table: Table) -> list[str]:
+def _groups(endpoints: Sequence[Endpoint]) -> list[str]:
     """The groups that there are, those that are known in their own order first."""
-    found = dict.fromkeys([*(endpoint.group for endpoint in table.endpoints), "phones"])
+    found = dict.fromkeys([*(endpoint.group for endpoint in endpoints), "phones"])
     return [name for name in TAGS if name in found] + [name for name in found if name not in TAGS]
 
 

@@ -117,6 +117,8 @@ PHONE_FRAMES: Final[dict[str, Schema]] = {
                 )
             ),
         ),
+        "if": {"properties": {"messages": {"type": "null"}}},
+        "then": {"required": ["message"], "properties": {"message": {"type": "object"}}},
     },
     "PhoneSendResult": _frame(
         "send_result",

@@ -15,6 +15,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "bad_request": "it is no well-formed HTTP request",
     "unauthorized": "no credential, or a wrong one",
     "forbidden": "the credential does not reach this far",
+    "recipient_not_allowed": "the API key may not send to that recipient",
+    "batch_over_key_limit": "more messages at once than the API key may send in an hour or day",
     "not_found": "there is no such thing in this org",
     "unknown_sim": "the wished SIM is none of the org's; `detail` lists those that are",
     "request_timeout": "the request did not arrive in time",
@@ -24,6 +26,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "idempotency_key_reused": "this Idempotency-Key came before with another request",
     "upgrade_required": "this address speaks the websocket protocol alone",
     "too_many_requests": "too many requests, or wrong secrets; come again after Retry-After",
+    "key_limit_reached": "the API key has sent as much as it may; `detail` says which limit",
+    "quiet_hours": "it would leave in the API key's quiet hours; they end after Retry-After",
     "head_too_large": "the request line and headers together are too long",
     "internal_error": "the gateway failed; `detail` names the event in its log",
     "provider_failed": "the provider did not take it: it did not leave",
@@ -80,9 +84,7 @@ def refusals_of(endpoint: Endpoint) -> dict[int, tuple[str, ...]]:
 
 def told(codes: tuple[str, ...]) -> str:
     """Codes with what each says, as Markdown."""
-    return "; ".join(
-        f"`{code}`: {MEANINGS[code]}" if code in MEANINGS else f"`{code}`" for code in codes
-    )
+    return "; ".join(f"`{code}`: {MEANINGS[code]}" for code in codes)
 
 
 def _own(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
