@@ -290,6 +290,7 @@ class Forwarding:
                         now_ms=self._terms.now_ms,
                         closing=self._lines.closing,
                     )
+                    self._lines.experience.note(assistant.id, assistant.provider, outcome)
                     return await self._conclude(message, outcome, claim)
         except NoAccount as error:
             raise Conflict(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from phonegate.store import search
 from phonegate.store.pages import Pages
 from phonegate.store.records import (
+    FAR_AHEAD_MS,
     Aged,
     Arrival,
     Backlog,
@@ -191,15 +192,20 @@ _OF_ORG = """
 _UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
 
 BACKLOG: Final = """
-    SELECT org, wish, phone, n, coalesce(messages.first_tried_at, messages.created_at) FROM (
-        SELECT org, wish, phone, count(*) AS n, min(id) AS oldest
+    SELECT lane.org, orgs.name, lane.wish, lane.phone, oldest.assistant, lane.n,
+        coalesce(oldest.first_tried_at, oldest.created_at)
+    FROM (
+        SELECT org, wish, phone, count(*) AS n, min(id) AS first
         FROM messages INDEXED BY messages_ready
         WHERE status = 'queued' AND held_until IS NULL GROUP BY org, wish, phone LIMIT ?
-    ) JOIN messages ON messages.id = oldest
+    ) AS lane
+    JOIN messages AS oldest ON oldest.id = lane.first
+    JOIN orgs ON orgs.id = lane.org AND orgs.name IS NOT NULL
 """
 
 HELD: Final = """
-    SELECT count(*) FROM messages INDEXED BY messages_held
+    SELECT count(*) FILTER (WHERE held_until < ?1), count(*) FILTER (WHERE held_until >= ?1)
+    FROM messages INDEXED BY messages_held
     WHERE status = 'queued' AND held_until IS NOT NULL
 """
 
@@ -331,8 +337,8 @@ class Messages:
     def backlog(self) -> Backlog:
         """What waits in the queue, over all orgs. Reads the whole queue, but nothing else."""
         rows = self._connection.execute(BACKLOG, (MAX_LANES,))
-        (held,) = self._connection.execute(HELD).fetchone()
-        return Backlog(lanes=tuple(Lane(*row) for row in rows), held=held)
+        timed, asked = self._connection.execute(HELD, (FAR_AHEAD_MS,)).fetchone()
+        return Backlog(lanes=tuple(Lane(*row) for row in rows), timed=timed, asked=asked)
 
     # -- the way through the queue
 

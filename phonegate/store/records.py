@@ -289,8 +289,11 @@ class Lane:
     """Queued messages that could leave, and wait for the same phones."""
 
     org: int
+    org_name: str
     wish: str
     phone: int | None
+    assistant: int | None
+    """Of one that waits for its carrier, and for no phone."""
     count: int
     since: int
     """When the one that was accepted first began to wait, in ms."""
@@ -298,7 +301,11 @@ class Lane:
 
 @attrs.frozen
 class Backlog:
-    """All queued messages: those that could leave, by lane, and how many wait for their time."""
+    """All queued messages."""
 
     lanes: tuple[Lane, ...]
-    held: int
+    """Those that could leave."""
+    timed: int
+    """How many wait for their time."""
+    asked: int
+    """How many wait for a person's approval."""
