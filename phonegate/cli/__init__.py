@@ -28,7 +28,9 @@ COMMANDS: Mapping[str, Entry] = {
     "demo": Entry("demo", "command", "Watch messages flow, with a simulated phone."),
     "phone": Entry("phone", "command", "Be a phone: connect, receive and send."),
     "send": Entry("send", "command", "Send an SMS through a gateway."),
-    "messages": Entry("messages", "command", "Read messages from a gateway; approve what waits for it."),
+    "messages": Entry(
+        "messages", "command", "Read messages from a gateway; approve what waits for it."
+    ),
     "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
     "mcp": Entry("mcp", "command", "Give an AI agent on this machine the tools of a gateway."),
     "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
