@@ -83,9 +83,9 @@ class NewAssistant:
     provider: Annotated[Provider, OneOf(PROVIDERS)] = field(  # noqa: RUF009 - makes an attribute
         "Through what it sends; phone: an own phone that holds the SIM.", example="twilio"
     )
-    phone_numbers: Annotated[
-        tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS, distinct=True)
-    ] = field("The numbers that it sends from.", example=["+15551234567"])
+    phone_numbers: Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS)] = field(
+        "The numbers that it sends from.", example=["+15551234567"]
+    )
     credentials: Annotated[Mapping[str, str | None], Credentials()] | None = field(
         "twilio: account_sid, auth_token, optional messaging_service_sid; telnyx: api_key, "
         "optional public_key, messaging_profile_id; phone: none.",
@@ -108,8 +108,7 @@ class AssistantPatch:
         "Can't be changed: add another assistant.", default=None
     )
     phone_numbers: (
-        Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS, distinct=True)]
-        | None
+        Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS)] | None
     ) = field("All of its numbers, in place of those before.", default=None)
     credentials: Annotated[Mapping[str, str | None], Credentials()] | None = field(
         "The fields to change; null takes an optional one away.", default=None, private=True

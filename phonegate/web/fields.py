@@ -161,8 +161,6 @@ class Several:
 
     fewest: int
     most: int
-    distinct: bool = False
-    """Whether no item may stand there twice."""
 
     def read(self, value: object) -> list[Any]:
         """The list, its items still to be read."""
@@ -172,8 +170,6 @@ class Several:
             raise Wrong(f"must hold at least {self.fewest}")
         if len(value) > self.most:
             raise Wrong(f"holds {len(value)}, at most {self.most} are allowed in one call")
-        if self.distinct and any(item in value[:at] for at, item in enumerate(value)):
-            raise Wrong("holds the same item twice")
         return value
 
     def read_text(self, text: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from phonegate.carriers.credentials import FIELDS, Provider
-from phonegate.web.assistants_types import NewAssistant
+from phonegate.web.assistants_types import AssistantPatch, NewAssistant
 from phonegate.web.openapi.rules import Schema
 from phonegate.web.phone_types import Send
 
@@ -42,6 +42,14 @@ _NO_ACCOUNT: Final[Schema] = {
     "properties": {"credentials": {"additionalProperties": {"enum": [None, ""]}}}
 }
 """An own phone needs none. For null `additionalProperties` says nothing."""
+
+_DISTINCT: Final[Schema] = {"phone_numbers": {"uniqueItems": True}}
+
+FIELD_CONDITIONS: Final[Mapping[type, Schema]] = {
+    NewAssistant: _DISTINCT,
+    AssistantPatch: _DISTINCT,
+}
+"""Keywords that a field's schema has beyond its rule's: others than the rule look at them."""
 
 CONDITIONS: Final[Mapping[type, Schema]] = {
     Send: _either(("to", "body"), ("messages",)),

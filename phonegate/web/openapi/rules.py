@@ -111,8 +111,7 @@ def _(rule: OneOf) -> Schema:
 @schema_of_rule.register
 def _(rule: Several) -> Schema:
     few = {"minItems": rule.fewest} if rule.fewest else {}
-    unique = {"uniqueItems": True} if rule.distinct else {}
-    return {"type": "array", **few, "maxItems": rule.most, **unique}
+    return {"type": "array", **few, "maxItems": rule.most}
 
 
 @schema_of_rule.register

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import attrs
 
 from phonegate.web.fields import Field, Several, fields_of, rule_of
-from phonegate.web.openapi.conditions import CONDITIONS
+from phonegate.web.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
 from phonegate.web.openapi.rules import Schema, schema_of_rule
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -64,7 +64,10 @@ class Components:
         if description := (cls.__doc__ or "").strip():
             schema["description"] = description.partition("\n\n")[0]
         fields = fields_of(cls)
-        schema["properties"] = {f.name: self.of_field(f, answer=answer) for f in fields}
+        beyond = FIELD_CONDITIONS.get(cls, {})
+        schema["properties"] = {
+            f.name: self.of_field(f, answer=answer) | beyond.get(f.name, {}) for f in fields
+        }
         required = [f.name for f in fields if (not f.omit if answer else f.required)]
         if required:
             schema["required"] = required

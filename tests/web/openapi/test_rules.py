@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = (
     Whole(-3, 7),
     OneOf(("in", "out")),
     Several(1, 3),
-    Several(0, 2, distinct=True),
+    Several(0, 2),
     Recipient(),
     PhoneNumber("to"),
     Number(),

@@ -150,4 +150,6 @@ def test_credentials_are_those_of_the_provider(
         "phone_numbers": ["+15551234567"],
         "credentials": credentials,
     }
-    assert jsonschema.Draft202012Validator(schema_of(NewAssistant)).is_valid(body) is right
+    valid = jsonschema.Draft202012Validator(schema_of(NewAssistant)).is_valid
+    assert valid(body) is right
+    assert not valid({**body, "phone_numbers": ["+15551234567", "+15551234567"]})
