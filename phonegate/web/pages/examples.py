@@ -70,8 +70,14 @@ MORE: Final[Mapping[str, Sequence[Example]]] = {
             title="a key for an agent, with limits",
             path="/keys/myorg",
             headers=(_SECRET, _JSON),
-            body='{"name":"agent","scopes":["send","read"]}',
-            answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"agent","scopes":["send","read"]}',
+            body="""{
+"name": "agent",
+"scopes": ["send", "read"],
+"limits": {"to": ["+1555*"], "per_hour": 20}
+}""",
+            answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"agent",'
+            '"scopes":["send","read"],"limits":{"to":["+1555*"],"per_hour":20,"per_day":null,'
+            '"quiet_hours":null,"hold":false}}',
             status=201,
         ),
     ),
