@@ -1,14 +1,21 @@
-"""How much a recorder asks of the writer at a time; what it writes is tested with the session."""
+"""How much a recorder asks of the writer at a time, and in which order."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+import attrs
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from phonegate.phones import frames
 from phonegate.phones.protocol import Step
-from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
+from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder, Report, _runs
 from phonegate.phones.worker import Worker
+from phonegate.store.records import PageQuery
+from phonegate.store.tables import Tables
+from tests.store.conftest import memory, outbound
 
 if TYPE_CHECKING:
     from phonegate.phones.session import Session
@@ -28,3 +35,66 @@ async def test_a_transaction_holds_few_texts_however_they_are_parted(
     assert len(recorder._next_batch()) == expected
     assert recorder.has_room
     assert recorder._bytes == (STEPS - expected) * 10
+
+
+def _success(message_id: int) -> frames.SendResult:
+    return frames.SendResult(id=message_id, success=True)
+
+
+def test_reports_are_written_in_runs_of_equals() -> None:
+    delivered = frames.DeliveryReport(id=2, delivered=True)
+    failed = frames.SendResult(id=5, success=False)
+    reports: list[Report] = [
+        frames.Ack(id=1),
+        _success(1),
+        frames.Ack(id=2),
+        _success(2),
+        delivered,
+        failed,
+    ]
+    runs = [[report for _, report in run] for run in _runs([*reports, frames.Ack(id=3)])]
+    assert runs == [[frames.Ack(id=3)], [_success(1), _success(2)], [delivered], [failed]]
+
+
+REPORT = st.one_of(
+    st.builds(frames.Ack, id=st.integers(1, 3)),
+    st.builds(frames.SendResult, id=st.integers(1, 3), success=st.booleans()),
+    st.builds(
+        frames.SendResult, id=st.integers(1, 3), success=st.just(False), uncertain=st.just(True)
+    ),
+    st.builds(frames.DeliveryReport, id=st.integers(1, 3), delivered=st.booleans()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(REPORT, max_size=12))
+def test_runs_come_to_the_same_as_the_reports_one_by_one(reports: list[Report]) -> None:
+    def outcome(write: Callable[[Recorder, Tables], object]) -> list[tuple[object, ...]]:
+        connection = memory()
+        tx = Tables(connection)
+        org = tx.orgs.add("myorg", "hash", 1).id
+        phone = tx.phones.connect(org, "a", 1, phone=None).id
+        for _ in range(2):
+            tx.messages.insert(outbound(org, status="sending", phone=phone))
+        tx.messages.insert(outbound(org))
+        write(Recorder(cast("Session", Bystander(org, phone))), tx)
+        page = tx.messages.page(org, PageQuery())
+        moved = sorted(map(str, tx.messages.moves))
+        connection.close()
+        kept = [(m.id, m.status, m.sent_at, m.acked_at, m.error, m.segments) for m in page]
+        return [*kept, *((move,) for move in moved)]
+
+    at_once = outcome(lambda recorder, tx: recorder._write(tx, reports))
+    one_by_one = outcome(lambda recorder, tx: [recorder._write_one(tx, r) for r in reports])
+    assert at_once == one_by_one
+
+
+@attrs.frozen
+class Bystander:
+    """As much of a session as writing down needs."""
+
+    org: int
+    phone: int
+
+    def now_ms(self) -> int:
+        return 5

@@ -474,3 +474,56 @@ def test_kill_9_keeps_all_that_was_answered(tmp_path: Path) -> None:
         assert tables.messages.count_by_status() == {"queued": count}
         store.close()
     assert len(answered) >= 900
+
+
+async def test_a_patient_write_waits_for_company_and_goes_first(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", LIMIT_S * 2)
+    monkeypatch.setattr(writer, "IDLE_SECONDS", 0.001)
+    org = await _org(store)
+    groups = store._writer.statistics().group_sizes.count
+
+    async def patient(number: int) -> None:
+        await store.write(partial(_store, outbound(org, str(number))), patient=True)
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for number in range(3):
+                nursery.start_soon(patient, number)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert await _everything(store, org) == []
+            await store.write(partial(_store, outbound(org, "hasty")))
+    assert sorted((await _everything(store, org))[:3]) == ["0", "1", "2"]
+    assert (await _everything(store, org))[3] == "hasty"
+    assert store._writer.statistics().group_sizes.count == groups + 1
+
+
+async def test_a_patient_write_does_not_wait_long(store: Database) -> None:
+    org = await _org(store)
+    with trio.fail_after(LIMIT_S):
+        # Twice, for the writer sleeps differently when it has a chore before it.
+        for body in ("a", "b"):
+            await store.write(partial(_store, outbound(org, body)), patient=True)
+            await trio.sleep(3 * writer.IDLE_SECONDS)
+    assert await _everything(store, org) == ["a", "b"]
+
+
+async def test_stopping_commits_what_was_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", LIMIT_S * 2)
+    store = Database.open(tmp_path / "phonegate.db")
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.run_writer)
+            org = await _org(store)
+            nursery.start_soon(
+                partial(store.write, partial(_store, outbound(org, "kept")), patient=True)
+            )
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            store.stop_writing()
+        assert await _everything(store, org) == ["kept"]
+        with pytest.raises(StoreClosed):
+            await store.write(lambda _: None, patient=True)
+    store.close()
