@@ -189,6 +189,15 @@ class TestLanes:
                 assert (answer.status, answer.body) == (200, b"abcde")
         assert [call["path"] for call in hot.calls] == ["/hot/who"]
 
+    async def test_what_is_plain_and_not_hot_goes_to_the_house(
+        self, open_door: OpenDoor, hot: Hot
+    ) -> None:
+        site = await open_door(hot=hot)
+        async with client(site) as kept:
+            await kept.ask(WHO)
+            assert "connection: close" in (await kept.ask(WHO.replace(b"/hot", b""))).head
+        assert site.app.paths == ["/who"]
+
     async def test_an_upgrade_may_be_the_nth_request(self, open_door: OpenDoor, hot: Hot) -> None:
         site = await open_door(hot=hot)
         async with client(site) as kept:
@@ -339,6 +348,16 @@ class TestClientsThatFail:
         for stream in streams:
             await stream.aclose()
         await level.regained()
+
+    async def test_one_that_reads_late_misses_nothing(self, open_door: OpenDoor, hot: Hot) -> None:
+        site = await open_door(hot=hot)
+        async with client(site, receive_buffer=4096) as kept:
+            await kept.send(WHO.replace(b"who", b"3000") * 4_000)
+            with trio.move_on_after(0.2):
+                await until(lambda: hot.finished == 4_000)
+            assert hot.finished < 4_000
+            for _ in range(4_000):
+                assert len((await kept.answer()).body) == 3_000
 
     async def test_one_that_pipelines_without_reading_is_read_no_further(
         self, open_door: OpenDoor, hot: Hot

@@ -2,7 +2,7 @@ import pytest
 import trio
 import trio.testing
 
-from phonegate.door.streams import Replay
+from phonegate.door.streams import Connection, Replay
 
 
 async def test_what_was_read_comes_again_then_what_follows() -> None:
@@ -67,3 +67,31 @@ async def test_receiving_again_is_a_checkpoint() -> None:
     near, _ = trio.testing.memory_stream_pair()
     with trio.testing.assert_checkpoints():
         await Replay(near, b"head").receive_some()
+
+
+async def test_what_is_sent_at_once_is_what_the_kernel_took() -> None:
+    near, far = trio.socket.socketpair()
+    connection = Connection(near, peer_timeout_s=5.0)
+    taken = 0
+    while count := connection.send_now(b"x" * 10_000):
+        taken += count
+    with trio.fail_after(5):
+        while taken:
+            taken -= len(await far.recv(100_000))
+        far.close()
+    with pytest.raises(trio.BrokenResourceError):
+        connection.send_now(b"x")
+    await connection.aclose()
+
+
+async def test_what_comes_next_may_be_the_end() -> None:
+    near, far = trio.socket.socketpair()
+    connection = Connection(near, peer_timeout_s=5.0)
+    with trio.fail_after(5):
+        await far.send(b"abc")
+        connection.hang_up()
+        assert await connection.receive_next(2) == b"ab"
+        assert await connection.receive_next(2) == b"c"
+        assert await connection.receive_next(2) == b""
+    far.close()
+    await connection.aclose()
