@@ -390,3 +390,18 @@ async def test_those_that_wait_are_listed(scene: Scene) -> None:
     assert await listed(search="hi") == asked
     assert await listed(status="sent") == []
     assert await listed(direction="in") == []
+
+
+async def test_quiet_hours_that_begin_while_it_waits_for_its_line(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, hold = scene.desk, scene.desk.lines.hold
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        desk.now = NOW + HOUR_MS
+        return hold(*args, **kwargs)
+
+    monkeypatch.setattr(desk.lines, "hold", slowly)
+    with pytest.raises(QuietHoursBegun):
+        await scene.send("carrier", scene.key(quiet=EVENING))
+    assert (await scene.stored(), scene.left()) == ([], 0)
