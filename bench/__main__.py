@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="where the databases go, such as an SD card")
     parser.add_argument("--json", type=Path, help="writes the figures there")
     parser.add_argument("--write", type=Path, help="writes the report there, as Markdown")
-    parser.add_argument("--profile", type=Path, help="phonegate alone, at 64 clients: .svg or .txt")
+    parser.add_argument(
+        "--profile", type=Path, help="what phonegate does in one measure: .svg or .txt"
+    )
     chosen = parser.parse_args(arguments)
     letters = list(chosen.only.replace(",", ""))
     if unknown := [letter for letter in letters if letter not in LETTERS]:
@@ -55,7 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
         # The load's own collector would add its pauses to what it times.
         gc.disable()
         if chosen.profile is not None:
-            uvloop.run(run.profile(chosen.profile))
+            try:
+                uvloop.run(run.profile(letters[0], chosen.profile))
+            except ValueError as error:
+                parser.error(str(error))
             print(f"written to {chosen.profile}")
             return 0
         uvloop.run(run.measure(letters))
@@ -65,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
     if chosen.write is not None:
         chosen.write.write_text(report.markdown())
-    return 0
+    return 1 if figures.faults else 0
 
 
 def _plan(chosen: argparse.Namespace) -> Plan:

@@ -30,6 +30,7 @@ class Figures:
     def __init__(self) -> None:
         self._values: dict[Figure, dict[str, list[float]]] = {}
         self.notes: list[str] = []
+        self.faults: list[str] = []
 
     def __iter__(self) -> Iterator[Figure]:
         return iter(self._values)
@@ -41,6 +42,10 @@ class Figures:
         """Keeps a remark for the report, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def fault(self, text: str) -> None:
+        """Keeps what a side did wrong; its figures of that measure are missing."""
+        self.faults.append(text)
 
     def values(self, figure: Figure, side: str) -> list[float]:
         return self._values.get(figure, {}).get(side, [])

@@ -61,7 +61,8 @@ class Report:
         for bar in self._bars():
             value, floor, goal, verdict = _judged(bar)
             lines.append(f"{bar.text:62}{value:>12}  floor {floor:10} goal {goal:8} {verdict}")
-        return "\n".join([*lines, *self._figures.notes])
+        faults = [f"FAULT: {fault}" for fault in self._figures.faults]
+        return "\n".join([*lines, *self._figures.notes, *faults])
 
     def markdown(self) -> str:
         """For `RESULTS.md`."""
@@ -78,7 +79,7 @@ class Report:
         lines += [f"- {name}: {value}" for name, value in self._facts.items()]
         lines += [f"- {line}" for line in self._noises()]
         lines += [f"- {plan}" for plan in self._plan_lines()]
-        lines += [f"- {note}" for note in self._figures.notes]
+        lines += [f"- {note}" for note in self._figures.notes + self._figures.faults]
         return "\n".join(lines) + "\n"
 
     def as_json(self) -> dict[str, Any]:
@@ -92,6 +93,7 @@ class Report:
                 for bar in self._bars()
             ],
             "notes": self._figures.notes,
+            "faults": self._figures.faults,
         }
 
     def _bars(self) -> list[Bar]:

@@ -12,17 +12,23 @@ from pathlib import Path
 
 from bench import flush, machine, profile
 from bench.figures import Figures
+from bench.load import http
+from bench.load.loops import Wrong
 from bench.load.org import Org
+from bench.load.phones import Refused
 from bench.machine import Noise
 from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import Plan
-from bench.servers import ROOT, Server, Side, baseline, phonegate
+from bench.servers import ROOT, DidNotStart, Server, Side, baseline, phonegate
 
 LETTERS = "abcdefghi"
 PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
 Measure = Callable[[Server, Plan, Figures], Awaitable[None]]
+
+FAULTS = (Wrong, DidNotStart, http.AnswerLost, Refused, TimeoutError)
+"""What costs one measure of one round, and not the run."""
 
 SIMPLE: dict[str, Measure] = {
     "a": sends.singles,
@@ -55,7 +61,11 @@ class Run:
         for number in range(self._plan.rounds):
             begun = time.monotonic()
             for letter in letters:
-                await self._turn(letter, number)
+                try:
+                    await self._turn(letter, number)
+                except FAULTS as error:
+                    _tell(" failed\n")
+                    self._figures.fault(f"({letter}) failed in round {number + 1}: {error!r}")
             self.noise.append(machine.noise(self._folder))
             lasted = time.monotonic() - begun
             left = self._plan.rounds - number - 1
@@ -63,18 +73,33 @@ class Run:
                 self._figures.note(f"Time was over {left} rounds early.")
                 break
 
-    async def profile(self, output: Path) -> None:
-        """Watches phonegate alone while single sends come from 64 clients."""
-        async with Server(self._sides[0], self._file()) as server, Org(server) as org:
-            await org.connect(self._plan.phones)
-            loops = sends.senders(org, PROFILED_CLIENTS)
-            try:
-                await loops.run(self._plan.warm_s)
-                async with profile.watched(server.pid, output):
-                    await loops.run(PROFILE_S)
-                await org.all_sent()
-            finally:
-                loops.close()
+    async def profile(self, letter: str, output: Path) -> None:
+        """Watches phonegate alone during one measure; (a) with 64 clients throughout.
+
+        Raises:
+            ValueError: The measure has no one server to be watched.
+        """
+        side = self._sides[0]
+        file = self._file()
+        match letter:
+            case "a":
+                measure: Measure = _many_sends
+            case "e":
+                measure = partial(fleet.connected, phones=self._plan.fleets[-1], idle=False)
+            case "g":
+                measure, file = drain.drain, self._queued(side)
+                await self._prepare([letter])
+            case _ if letter in SIMPLE:
+                measure = SIMPLE[letter]
+                await self._prepare([letter])
+            case _:
+                raise ValueError(f"({letter}) can't be profiled")
+        preload = self._slow_disk if letter == "h" else None
+        async with (
+            Server(side, file, preload=preload) as server,
+            profile.watched(server.pid, output),
+        ):
+            await measure(server, self._plan, self._figures)
 
     # --- what is made once, before the rounds
 
@@ -190,6 +215,17 @@ class Run:
     def _file(self) -> Path:
         self._files += 1
         return self._folder / f"{self._files}.db"
+
+
+async def _many_sends(server: Server, plan: Plan, _: Figures) -> None:
+    async with Org(server) as org:
+        await org.connect(plan.phones)
+        loops = sends.senders(org, PROFILED_CLIENTS)
+        try:
+            await loops.run(PROFILE_S)
+            await org.all_sent()
+        finally:
+            loops.close()
 
 
 def _tell(text: str) -> None:

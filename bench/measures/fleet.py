@@ -41,9 +41,11 @@ async def connected(
         before = server.rss_bytes()
         cpu, own = server.cpu_s(), time.process_time()
         begun = time.perf_counter()
-        await asyncio.gather(
-            *(org.connect(phones // plan.fleet_orgs, at_once=AT_ONCE) for org in orgs)
-        )
+        share = phones // plan.fleet_orgs
+        await asyncio.gather(*(org.connect(share, at_once=AT_ONCE, settled=False) for org in orgs))
+        # One org after the other, once all are in: a list of a thousand SIMs costs the server.
+        for org in orgs:
+            await org.online(share)
         seconds = time.perf_counter() - begun
         add(CONNECT, "s", seconds)
         add("server CPU per connect", "µs", (server.cpu_s() - cpu) / phones * 1e6)
