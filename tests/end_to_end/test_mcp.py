@@ -391,19 +391,36 @@ def free_port() -> int:
         return port
 
 
-def test_a_ping_does_not_wait_for_a_wait_and_a_wait_can_be_given_up(
-    gateway: GatewayProcess,
-) -> None:
+def test_a_ping_does_not_wait_for_a_wait(gateway: GatewayProcess) -> None:
     with Stdio(gateway.url, make_key(gateway)) as stdio:
-        arguments = {"address": recipient()}
-        stdio.ask(1, "tools/call", name="wait_for_reply", arguments=arguments)
+        stdio.ask(1, "tools/call", name="wait_for_reply", arguments={"timeout_s": 1})
         stdio.ask(2, "ping")
         assert stdio.answer() == {"jsonrpc": "2.0", "id": 2, "result": {}}
-        cancelled = {"method": "notifications/cancelled", "params": {"requestId": 1}}
-        stdio.write(json.dumps({"jsonrpc": "2.0", **cancelled}))
-        stdio.ask(3, "tools/call", name="wait_for_reply", arguments={"timeout_s": 1})
-        # The one that was given up is not answered.
-        assert stdio.answer()["id"] == 3
+        assert stdio.answer()["id"] == 1
+        assert stdio.end() == ("", "", 0)
+
+
+def test_a_wait_can_be_given_up(gateway: GatewayProcess) -> None:
+    with Stdio(gateway.url, make_key(gateway)) as stdio:
+        # One more than may wait: it is answered, and it may be any of them.
+        for id_ in range(21):
+            wanted = {"since_id": 999_999}
+            stdio.ask(id_, "tools/call", name="wait_for_reply", arguments=wanted)
+        refused = stdio.answer()
+        assert "too_many_requests" in refused["result"]["content"][0]["text"]
+        given_up = 0 if refused["id"] else 1
+        params = {"requestId": given_up, "reason": "changed my mind"}
+        cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+        stdio.write(json.dumps(cancelled))
+        text, end = "", time.monotonic() + PATIENCE_S
+        while "hello" not in text:
+            # There is a message for this one, if only it may wait.
+            stdio.ask(30, "tools/call", name="wait_for_reply", arguments={"since_id": 0})
+            answer = stdio.answer()
+            text = answer["result"]["content"][0]["text"]
+            assert answer["id"] == 30
+            assert time.monotonic() < end
+        # Neither the one that was given up nor those that wait are answered.
         assert stdio.end() == ("", "", 0)
 
 

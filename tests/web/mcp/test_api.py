@@ -425,6 +425,25 @@ async def test_waits_take_nothing_of_their_orgs_share(web: Web, nursery: trio.Nu
     web.services.arrivals.close()
 
 
+async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery) -> None:
+    agent = await make_agent(web)
+    org = await web.database.read(lambda tx: tx.orgs.get(ORG))
+    assert org is not None
+    found: list[Any] = []
+
+    async def look() -> None:
+        found.append(await agent.use("list_sims"))
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as looking, web.services.shares.take(org.id, SHARE):
+            looking.start_soon(look)
+            # It can't go on before others of its org are done.
+            (line,) = web.services.shares._lines.values()
+            await until(lambda: len(line.waiting) == 1)
+            assert found == []
+    assert found[0]["isError"] is False
+
+
 async def test_a_wait_ends_before_its_request_would(web: Web) -> None:
     agent = await make_agent(web)
     # The deadline of the request, as the desk sets one.
