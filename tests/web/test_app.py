@@ -98,7 +98,7 @@ UPGRADE = (
     ("data", "status", "code"),
     [
         (GET % (b"/nothing", b"x"), 404, "not_found"),
-        (GET % (b"/", b"a b:::[\x80"), 404, "not_found"),
+        (GET % (b"/none", b"a b:::[\x80"), 404, "not_found"),
         (GET % (b"/%ff/%00/../x", b"[::1"), 404, "not_found"),
         (GET % (b"nothing", b"x"), 404, "not_found"),
         (GET % (b"/messages/%ff", b"x"), 400, "bad_input"),
