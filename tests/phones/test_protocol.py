@@ -31,6 +31,7 @@ from phonegate.phones.protocol import (
     Send,
     Step,
 )
+from phonegate.settings import PhoneSettings
 from phonegate.store.records import Message, Phone
 
 WINDOW = 3
@@ -222,6 +223,27 @@ def test_a_silent_phone_is_found_dead() -> None:
     assert protocol.due == 40
     assert protocol.tick(40) == [Probe()]
     assert protocol.tick(60) == [Dead()]
+
+
+def test_with_the_usual_settings_silence_is_borne_for_half_a_minute_at_most() -> None:
+    usual = PhoneSettings()
+    protocol = LinkProtocol(
+        window=WINDOW,
+        max_nonsense=3,
+        grace_s=GRACE_S,
+        ping_interval_s=usual.ping_interval_s,
+        pong_timeout_s=usual.pong_timeout_s,
+        identified=True,
+        now=0.0,
+    )
+    while Probe() not in protocol.tick(now := protocol.due):
+        pass
+    # The last that it reads or says is the answer to this very ping.
+    protocol.heard(silent_since := now)
+    while Dead() not in protocol.tick(now := protocol.due):
+        pass
+    assert now - silent_since <= 30
+    assert usual.write_timeout_s <= 30
 
 
 # --- against delivery
