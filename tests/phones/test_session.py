@@ -348,6 +348,17 @@ async def test_a_new_message_does_not_overtake(start: Start) -> None:
         assert seen == [*"abcdefgg"]
 
 
+async def test_little_room_is_used_though_the_rest_of_the_window_is_never_answered(
+    start: Start,
+) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=4)))
+    async with site.phone(device_id="a") as phone:
+        await site.send(*"abcdef")
+        pushes = [await phone.get() for _ in range(4)]
+        await phone.say("send_result", id=pushes[0]["id"], success=True)
+        assert await bodies(phone, 1) == ["e"]
+
+
 async def test_given_up_messages_free_the_window(start: Start) -> None:
     site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=1)))
     async with site.phone(device_id="a") as phone:
