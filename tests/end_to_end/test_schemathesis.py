@@ -75,10 +75,14 @@ def test_the_gateway_keeps_to_its_own_document(gateway: GatewayProcess, tmp_path
         "--generation-database=none",
         "--no-color",
     ]
-    hooks = {"SCHEMATHESIS_HOOKS": "tests.end_to_end.contract_checks"}
-    root = Path(__file__).parents[2]
+    environment = {
+        **os.environ,
+        "SCHEMATHESIS_HOOKS": "tests.end_to_end.contract_checks",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    # It leaves a folder where it runs.
     done = subprocess.run(
-        command, env={**os.environ, **hooks}, cwd=root, capture_output=True, text=True, check=False
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     requests = [event for event in gateway.events() if event["event"] == "request"]
