@@ -54,7 +54,7 @@ class Report:
             lines += ["", f"({letter}) {TITLES[letter]}"]
             rows = [self._row(figure) for figure in figures]
             lines += [
-                f"  {case:34}{what:30}{ours:>24}{theirs:>24}{ratio:>7}"
+                f"  {case:36}{what:30}{ours:>24}{theirs:>24}{ratio:>7}"
                 for case, what, ours, theirs, ratio in rows
             ]
         lines.append("")
