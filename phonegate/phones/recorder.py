@@ -250,11 +250,10 @@ class Recorder:
             case _:
                 pass
 
-    def _may_wait(self, reports: Sequence[Report]) -> bool:
+    @staticmethod
+    def _may_wait(reports: Sequence[Report]) -> bool:
         """Whether the phone waits for no answer to any of these."""
-        return self._deadline is None and not any(
-            isinstance(report, frames.Inbound | frames.Ping) for report in reports
-        )
+        return not any(isinstance(report, frames.Inbound | frames.Ping) for report in reports)
 
     def _write(self, tx: Tables, reports: Sequence[Report]) -> list[_Answer]:
         answers: list[_Answer] = [None] * len(reports)

@@ -9,7 +9,12 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
+import trio.testing
+import wsproto
+import wsproto.connection
+import wsproto.events
 
+from phonegate.door.streams import Replay
 from phonegate.phones import wire
 from phonegate.settings import PhoneSettings
 from phonegate.store.errors import StorageUnavailable
@@ -134,6 +139,66 @@ async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
         assert len(site.stations()) == 1
 
 
+@pytest.fixture(params=["plain", "encrypted"])
+def stream_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections as they are, or as under TLS, where nothing can be had beside the stream."""
+    if request.param == "encrypted":
+        monkeypatch.setattr(Replay, "bare", None)
+
+
+@pytest.mark.usefixtures("stream_kind")
+async def test_a_phone_that_reads_late_gets_every_frame_whole(start: Start) -> None:
+    site = await start()
+    site.send_buffer = 4_096
+    count = 90
+    async with raw(site, device_id="a") as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        await stream.send_all(frame(b'{"type":"ping"}'))
+        await until(stream, b"pong")
+        await site.until_fed()
+        await site.send(*(f"{number:03}" + "x" * 1_500 for number in range(count)))
+        await trio.testing.wait_all_tasks_blocked()
+        received = b""
+        with trio.fail_after(DEADLINE_S):
+            while received.count(b"}") < count:
+                received += await stream.receive_some()
+    frames = wsproto.connection.Connection(wsproto.ConnectionType.CLIENT)
+    frames.receive_data(received)
+    texts, parts = [], ""
+    for event in frames.events():
+        assert isinstance(event, wsproto.events.TextMessage)
+        parts += event.data
+        if event.message_finished:
+            texts.append(json.loads(parts)["body"])
+            parts = ""
+    assert [text[:3] for text in texts] == [f"{number:03}" for number in range(count)]
+
+
+async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
+    monkeypatch.setattr("phonegate.door.streams.LINGER_S", 0.1)
+    async with raw(site):
+        site.stations()[0].close(4000, "replaced")
+        await ends(site)
+
+
+async def test_more_than_the_outbox_holds_is_not_kept(site: Site) -> None:
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(b'{"type":"hello","features":["cancel"]}'))
+        await stream.send_all(frame(b'{"type":"ping"}'))
+        await until(stream, b"pong")
+        await site.until_fed()
+        (first,) = (await site.send("one")).results
+        (station,) = site.stations()
+        station._outbox_size = 0
+        assert not station.ask_cancel(first.id)
+        await site.send("two")
+        await ends(site)
+
+
+@pytest.mark.usefixtures("stream_kind")
 async def test_a_phone_that_does_not_read_is_dropped(start: Start) -> None:
     phones = PhoneSettings(write_timeout_s=0.2, ping_interval_s=60)
     site = await start(attrs.evolve(PATIENT, phones=phones))
@@ -191,6 +256,29 @@ class Trouble:
         monkeypatch.setattr(site.database, "write", refusing)
         monkeypatch.setattr("phonegate.phones.recorder.FIRST_PAUSE_S", 0.02)
         monkeypatch.setattr("phonegate.phones.feeder.STORAGE_PAUSE_S", 0.02)
+
+
+async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.2)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    trouble = Trouble(site, monkeypatch)
+    async with raw(site, device_id="a") as stream:
+        trouble.on = True
+        inbound = '{"type":"inbound","message":{"address":"+15553334444","body":"x","date":%d}}'
+        await stream.send_all(b"".join(frame((inbound % n).encode()) for n in range(100)))
+        (station,) = site.stations()
+        with trio.fail_after(DEADLINE_S):
+            while not station._stalled:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+        # Longer than silence is borne.
+        await trio.sleep(0.5)
+        assert not station.parting
+        trouble.on = False
+        with trio.fail_after(DEADLINE_S):
+            while len(await site.messages(direction="in", limit=1000)) < 100:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
 
 
 @pytest.mark.parametrize("greeted", [True, False])
