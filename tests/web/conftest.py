@@ -1,7 +1,7 @@
 """The whole web over the real domain and store; only the phones are played."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,8 +53,8 @@ class PlayedPhones:
     segments_per_minute: int = 24
     on_push: Callable[[], None] = lambda: None
 
-    def online(self, org: int) -> Sequence[OnlinePhone]:
-        return self.phones
+    def online(self, org: int) -> tuple[OnlinePhone, ...]:
+        return tuple(self.phones)
 
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
         return not self.full
