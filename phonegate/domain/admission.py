@@ -16,6 +16,7 @@ from phonegate.domain.errors import (
     KeyLimitReached,
     QuietHoursBegun,
     RecipientNotAllowed,
+    Unauthorized,
 )
 from phonegate.domain.principal import Principal
 from phonegate.store.records import FAR_AHEAD_MS
@@ -105,13 +106,18 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
     """Counts messages against a key's limits, in the transaction that stores them.
 
     Raises:
+        Unauthorized: the key was revoked since it was let in.
         KeyLimitReached: there is no room for them yet.
         BatchOverLimit: there never will be, for so many at once.
     """
     limits, key = sender.limits, sender.key_id
-    if limits is None or key is None or (limits.per_hour is None and limits.per_day is None):
+    if limits is None or key is None:
         return
-    sends = tx.keys.sends(key, now - allowances.DAY_MS)
+    if tx.keys.get(key) is None:
+        raise Unauthorized("This API key was revoked.")
+    if limits.per_hour is None and limits.per_day is None:
+        return
+    sends = tx.keys.sends(key, now - allowances.DAY_MS, now + allowances.DAY_MS)
     found = allowances.full(limits, sends, wanted, now)
     if found is None:
         # What lies ahead by more than a day was counted by a clock that was wrong.

@@ -69,10 +69,11 @@ class ApiKeys:
 
     # -- what keys have sent
 
-    def sends(self, key: str, after: int) -> list[tuple[int, int]]:
-        """When a key has sent since a time, and how many messages each time; oldest first."""
+    def sends(self, key: str, after: int, until: int) -> list[tuple[int, int]]:
+        """When a key has sent since a time, until another, and how much each time; by time."""
         return self._connection.execute(
-            "SELECT at, n FROM key_sends WHERE key = ? AND at > ? ORDER BY at", (key, after)
+            "SELECT at, n FROM key_sends WHERE key = ? AND at > ? AND at <= ? ORDER BY at",
+            (key, after, until),
         ).fetchall()
 
     def count(self, key: str, at: int, n: int) -> None:

@@ -17,6 +17,7 @@ from phonegate.domain.errors import (
     NotFound,
     QuietHoursBegun,
     RecipientNotAllowed,
+    Unauthorized,
 )
 from phonegate.domain.forwarding import Forwarded
 from phonegate.domain.keeper import Keeper
@@ -106,7 +107,7 @@ async def test_who_has_no_limits_is_not_counted(scene: Scene, way: str) -> None:
     await scene.send(way, owner(scene.desk.org))
     await scene.send(way, scene.key(to=(TO,)))
     assert scene.left() == 2
-    assert await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0)) == []
+    assert await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS)) == []
 
 
 # -- recipients
@@ -225,12 +226,34 @@ async def test_a_clock_that_is_set_back_makes_no_room(scene: Scene) -> None:
         await scene.send("phone", key)
 
 
+async def test_counts_of_a_clock_that_was_far_ahead_do_not_lock_a_key(scene: Scene) -> None:
+    key = scene.key(per_hour=1)
+    scene.desk.now += 300 * DAY_MS
+    await scene.send("phone", key)
+    scene.desk.now = NOW
+    await scene.send("phone", key)
+    with pytest.raises(KeyLimitReached) as refused:
+        await scene.send("phone", key)
+    assert refused.value.ends_at_ms <= NOW + HOUR_MS + STEP_MS
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("limits", [{"per_day": 9}, {"to": (TO,)}, {"hold": True}], ids=str)
+async def test_a_key_that_was_revoked_under_way_sends_nothing(
+    scene: Scene, way: str, limits: dict[str, Any]
+) -> None:
+    await scene.desk.database.write(lambda tx: tx.keys.remove(scene.desk.org, "key1"))
+    with pytest.raises(Unauthorized):
+        await scene.send(way, scene.key(**limits))
+    assert (await scene.stored(), scene.left()) == ([], 0)
+
+
 async def test_old_counts_are_dropped(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     for _ in range(4):
         await scene.send("phone", key)
         scene.desk.now += 20 * HOUR_MS
-    kept = await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0))
+    kept = await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS))
     assert len(kept) == 2
 
 

@@ -1,7 +1,7 @@
 import attrs
 import pytest
 
-from phonegate.store.records import ApiKey, Limits, Org, QuietHours
+from phonegate.store.records import FAR_AHEAD_MS, ApiKey, Limits, Org, QuietHours
 from phonegate.store.tables import Tables
 
 
@@ -60,14 +60,15 @@ def test_what_keys_have_sent_is_counted_by_key_and_time(tables: Tables, org: Org
     for at, n in ((10, 1), (30, 2), (10, 4), (20, 8)):
         tables.keys.count("abc", at, n)
     tables.keys.count("other", 20, 16)
-    assert tables.keys.sends("abc", 0) == [(10, 5), (20, 8), (30, 2)]
-    assert tables.keys.sends("abc", 10) == [(20, 8), (30, 2)]
+    assert tables.keys.sends("abc", 0, FAR_AHEAD_MS) == [(10, 5), (20, 8), (30, 2)]
+    assert tables.keys.sends("abc", 10, FAR_AHEAD_MS) == [(20, 8), (30, 2)]
+    assert tables.keys.sends("abc", 10, 20) == [(20, 8)]
     tables.keys.forget_sends("abc", before=20, after=20)
-    assert tables.keys.sends("abc", 0) == [(20, 8)]
+    assert tables.keys.sends("abc", 0, FAR_AHEAD_MS) == [(20, 8)]
     # A key that is gone leaves nothing behind.
     tables.keys.remove(org.id, "abc")
-    assert tables.keys.sends("abc", 0) == []
-    assert tables.keys.sends("other", 0) == [(20, 16)]
+    assert tables.keys.sends("abc", 0, FAR_AHEAD_MS) == []
+    assert tables.keys.sends("other", 0, FAR_AHEAD_MS) == [(20, 16)]
 
 
 def test_keys_of_a_removed_org_open_nothing(tables: Tables, org: Org) -> None:
