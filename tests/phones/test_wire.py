@@ -267,7 +267,7 @@ async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
     async with raw(site, device_id="a") as stream:
         trouble.on = True
         inbound = '{"type":"inbound","message":{"address":"+15553334444","body":"x","date":%d}}'
-        await stream.send_all(b"".join(frame((inbound % n).encode()) for n in range(100)))
+        await stream.send_all(b"".join(frame((inbound % n).encode()) for n in range(200)))
         (station,) = site.stations()
         with trio.fail_after(DEADLINE_S):
             while not station._stalled:  # noqa: ASYNC110 - it tells nobody
@@ -277,7 +277,7 @@ async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
         assert not station.parting
         trouble.on = False
         with trio.fail_after(DEADLINE_S):
-            while len(await site.messages(direction="in", limit=1000)) < 100:  # noqa: ASYNC110 - it tells nobody
+            while len(await site.messages(direction="in", limit=1000)) < 200:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
 
 
