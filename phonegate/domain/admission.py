@@ -19,7 +19,7 @@ from phonegate.domain.errors import (
     Unauthorized,
 )
 from phonegate.domain.principal import Principal
-from phonegate.store.records import FAR_AHEAD_MS
+from phonegate.store.records import FAR_AHEAD_MS, QuietHours
 from phonegate.store.tables import Tables
 
 
@@ -42,7 +42,8 @@ class Permit:
     held: bool = False
     """A person approves it first."""
     leave_by: int | None = None
-    """It must have left by then, whatever its ttl."""
+    """It must have left by then, whatever its ttl: when quiet hours begin. None where there are
+    none, and for one that is held: approved, it leaves when that person says so."""
 
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
         """When a message with these wishes may leave; its ttl runs from its `send_at`."""
@@ -80,26 +81,37 @@ def examine(sender: Principal, departures: Sequence[Departure], now: int) -> lis
         return [FREE] * len(departures)
     if foreign := allowances.foreign(limits, (one.to for one in departures)):
         raise RecipientNotAllowed(foreign)
+    if limits.quiet is None:
+        return [Permit(held=limits.hold)] * len(departures)
+    if not allowances.is_zone(limits.quiet.zone):
+        # The machine's zones have changed since it was set.
+        raise Conflict(
+            f"This machine knows no time zone {limits.quiet.zone}, by which the quiet hours "
+            "of this API key are."
+        )
     permits: dict[int, Permit] = {}
     times = [max(one.send_at or now, now) for one in departures]
-    for leaves_at in set(times):
-        if limits.quiet is not None and not allowances.is_zone(limits.quiet.zone):
-            # The machine's zones have changed since it was set.
-            raise Conflict(
-                f"This machine knows no time zone {limits.quiet.zone}, by which the quiet hours "
-                "of this API key are."
-            )
-        if limits.quiet is not None and allowances.is_quiet(limits.quiet, leaves_at):
-            ends_at = allowances.next_change(limits.quiet, leaves_at)
-            raise QuietHoursBegun(
-                f"This API key may not send at quiet hours; these end at "
-                f"{allowances.utc(ends_at)}.",
-                _seconds(now, ends_at),
-                ends_at_ms=ends_at,
-            )
-        by = allowances.leave_by(limits, leaves_at)
+    quiet_at = None
+    for leaves_at in sorted(set(times)):
+        # Up to the next change all is as it was found: looking it up is dear near a day on
+        # which the clocks change.
+        if quiet_at is None or leaves_at >= quiet_at:
+            quiet_at = _next_quiet(limits.quiet, leaves_at, now)
+        by = None if limits.hold else quiet_at
         permits[leaves_at] = Permit(held=limits.hold, leave_by=by)
     return [permits[leaves_at] for leaves_at in times]
+
+
+def _next_quiet(hours: QuietHours, at: int, now: int) -> int:
+    """When quiet hours begin after a time; refuses the send where they have begun by then."""
+    change = allowances.next_change(hours, at)
+    if allowances.is_quiet(hours, at):
+        raise QuietHoursBegun(
+            f"This API key may not send at quiet hours; these end at {allowances.utc(change)}.",
+            _seconds(now, change),
+            ends_at_ms=change,
+        )
+    return change
 
 
 def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
@@ -117,13 +129,19 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
         raise Unauthorized("This API key was revoked.")
     if limits.per_hour is None and limits.per_day is None:
         return
-    sends = tx.keys.sends(key, now - allowances.DAY_MS, now + allowances.DAY_MS)
-    found = allowances.full(limits, sends, wanted, now)
-    if found is None:
-        # What lies ahead by more than a day was counted by a clock that was wrong.
-        tx.keys.forget_sends(key, before=now - allowances.DAY_MS, after=now + allowances.DAY_MS)
+    # What lies ahead by more than a day was counted by a clock that was wrong.
+    begin, end = now - allowances.DAY_MS, now + allowances.DAY_MS
+    sums = {
+        window: tx.keys.sent(key, now - length, end)
+        for window, length in allowances.WINDOWS
+        if getattr(limits, window) is not None
+    }
+    if allowances.fits(limits, sums, wanted):
+        tx.keys.forget_sends(key, before=begin, after=end)
         tx.keys.count(key, allowances.step(now), wanted)
         return
+    found = allowances.full(limits, tx.keys.sends(key, begin, end), wanted, now)
+    assert found is not None, "it did not fit"  # noqa: S101
     span = "an hour" if found.window == "per_hour" else "a day"
     if found.ends_at is None:
         raise BatchOverLimit(

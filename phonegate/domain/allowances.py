@@ -5,7 +5,7 @@ itself. Each function says what one kind of limit makes of a send.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,9 +20,10 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 DAY_MINUTES: Final = 24 * 60
 
-STEP_MS: Final = 10_000
+STEP_MS: Final = MINUTE_MS
 """What a key sends is counted by steps of this length, each at its end: a window is longer than
-it says by one of them at most, never shorter, and a day's count is 8640 rows at most."""
+it says by one of them at most, never shorter. A day's count is 1440 rows, whose sum costs every
+send of the key 0.13 ms of the one writer's time."""
 
 MAX_RECIPIENTS: Final = 200
 """Entries of a list: all are looked at for every message."""
@@ -113,6 +114,11 @@ def step(now: int) -> int:
     return -(-now // STEP_MS) * STEP_MS
 
 
+def fits(limits: Limits, sums: Mapping[Window, int], wanted: int) -> bool:
+    """Whether there is room for `wanted` more messages beside those sent within each window."""
+    return all(sent + wanted <= getattr(limits, window) for window, sent in sums.items())
+
+
 def full(limits: Limits, sends: Sequence[tuple[int, int]], wanted: int, now: int) -> Full | None:
     """Whether there is no room for `wanted` more messages; if so, what ends last.
 
@@ -176,16 +182,6 @@ def next_change(hours: QuietHours, at: int) -> int:
         if _within(hours, _minute(zone, then)) != now_quiet:
             return then
     return straight
-
-
-def leave_by(limits: Limits, leaves_at: int) -> int | None:
-    """The time until which a message may leave that could leave from `leaves_at` on.
-
-    One that a person approves leaves when that person says so.
-    """
-    if limits.quiet is None or limits.hold:
-        return None
-    return next_change(limits.quiet, leaves_at)
 
 
 def utc(at: int) -> str:

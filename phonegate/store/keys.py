@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -12,6 +12,15 @@ _SELECT = (
     "SELECT k.id, k.org, o.name, k.name, k.scopes, k.digest, k.created_at, k.last_used_at,"
     " k.limits FROM api_keys AS k JOIN orgs AS o ON o.id = k.org"
 )
+
+
+SENT: Final = "SELECT sum(n) FROM key_sends WHERE key = ? AND at > ? AND at <= ?"
+
+FORGET: Final = (
+    "DELETE FROM key_sends WHERE key = ? AND at < ?",
+    "DELETE FROM key_sends WHERE key = ? AND at > ?",
+)
+"""Two: for both ends at once SQLite would look at all that lies between."""
 
 
 class ApiKeys:
@@ -69,6 +78,11 @@ class ApiKeys:
 
     # -- what keys have sent
 
+    def sent(self, key: str, after: int, until: int) -> int:
+        """How many messages a key has sent since a time, until another."""
+        (total,) = self._connection.execute(SENT, (key, after, until)).fetchone()
+        return int(total or 0)
+
     def sends(self, key: str, after: int, until: int) -> list[tuple[int, int]]:
         """When a key has sent since a time, until another, and how much each time; by time."""
         return self._connection.execute(
@@ -86,9 +100,8 @@ class ApiKeys:
 
     def forget_sends(self, key: str, *, before: int, after: int) -> None:
         """Drops what a key has sent outside of a span of time, both ends of which stay."""
-        self._connection.execute(
-            "DELETE FROM key_sends WHERE key = ? AND (at < ? OR at > ?)", (key, before, after)
-        )
+        for sql, edge in zip(FORGET, (before, after), strict=True):
+            self._connection.execute(sql, (key, edge))
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:

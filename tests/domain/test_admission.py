@@ -7,7 +7,8 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS
+from phonegate.domain import allowances
+from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS, step
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import (
@@ -149,8 +150,8 @@ async def test_a_full_window_refuses_until_it_ends(
         await scene.send(way, key)
     assert scene.left() == 2
     error = refused.value
-    assert (error.limit, error.ends_at_ms) == (window, NOW + length)
-    assert error.retry_after_s == (length - STEP_MS) // 1000
+    assert (error.limit, error.ends_at_ms) == (window, step(NOW) + length)
+    assert error.retry_after_s == (error.ends_at_ms - NOW - STEP_MS) // 1000
     assert "2023-11-1" in error.detail
     # Another key of the org is not concerned, nor is the owner.
     await scene.send(way, owner(scene.desk.org))
@@ -290,6 +291,32 @@ async def test_what_has_not_left_when_they_begin_expires(scene: Scene, way: str)
     assert soon.expires_at == NOW + 60_000
     free = await scene.message(await scene.send(way, owner(scene.desk.org)))
     assert free.expires_at is None
+
+
+async def test_quiet_hours_are_looked_up_once_for_times_that_share_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, look = list[int](), allowances.next_change
+
+    def noted(hours: QuietHours, moment: int) -> int:
+        asked.append(moment)
+        return look(hours, moment)
+
+    monkeypatch.setattr(allowances, "next_change", noted)
+    times = [NOW + days * DAY_MS + ms for ms in range(20) for days in (2, 1)]
+    items = [Outgoing(to=TO, body="hi", send_at=time) for time in times]
+    await scene.sending.send(scene.key(quiet=EVENING), items)
+    assert asked == [NOW + DAY_MS, NOW + 2 * DAY_MS]
+    eleven = 1_700_002_800_000
+    expiries = {m.held_until: m.expires_at for m in await scene.stored()}
+    assert expiries == {
+        time: eleven + (2 if time >= NOW + 2 * DAY_MS else 1) * DAY_MS for time in times
+    }
+
+
+async def test_a_message_that_a_person_decides_about_has_no_end(scene: Scene) -> None:
+    held = await scene.message(await scene.send("phone", scene.key(quiet=EVENING, hold=True)))
+    assert held.expires_at is None
 
 
 async def test_a_zone_that_is_gone_refuses(scene: Scene) -> None:

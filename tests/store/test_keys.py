@@ -1,6 +1,7 @@
 import attrs
 import pytest
 
+from phonegate.store.keys import FORGET, SENT
 from phonegate.store.records import FAR_AHEAD_MS, ApiKey, Limits, Org, QuietHours
 from phonegate.store.tables import Tables
 
@@ -65,10 +66,27 @@ def test_what_keys_have_sent_is_counted_by_key_and_time(tables: Tables, org: Org
     assert tables.keys.sends("abc", 10, 20) == [(20, 8)]
     tables.keys.forget_sends("abc", before=20, after=20)
     assert tables.keys.sends("abc", 0, FAR_AHEAD_MS) == [(20, 8)]
+    tables.keys.count("abc", 50, 1)
+    assert [tables.keys.sent("abc", *span) for span in ((0, 99), (20, 99), (19, 49), (50, 99))] == [
+        9,
+        1,
+        8,
+        0,
+    ]
     # A key that is gone leaves nothing behind.
     tables.keys.remove(org.id, "abc")
     assert tables.keys.sends("abc", 0, FAR_AHEAD_MS) == []
     assert tables.keys.sends("other", 0, FAR_AHEAD_MS) == [(20, 16)]
+
+
+def test_what_a_busy_key_has_sent_is_never_looked_through_to_forget(tables: Tables) -> None:
+    def plan(text: str, values: tuple[object, ...]) -> list[str]:
+        rows = tables.keys._connection.execute(f"EXPLAIN QUERY PLAN {text}", values)
+        return [row[3] for row in rows]
+
+    assert all("PRIMARY KEY (key=? AND at" in step for step in plan(SENT, ("abc", 0, 9)))
+    for text in FORGET:
+        assert all("PRIMARY KEY (key=? AND at" in step for step in plan(text, ("abc", 0)))
 
 
 def test_keys_of_a_removed_org_open_nothing(tables: Tables, org: Org) -> None:
