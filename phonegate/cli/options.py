@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from phonegate.settings import Settings
@@ -40,9 +41,21 @@ def client_of_group(function: Callable[..., Any]) -> Callable[..., Any]:
     return _client(function, required=False)
 
 
+class _Told(click.Option):
+    """One that may stand before a command's name too; there it beats the environment."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """As ever, unless the value was given already; then it comes by the default map."""
+        parent, name = ctx.parent, self.name or ""
+        if parent is not None and parent.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            return None
+        return super().resolve_envvar_value(ctx)
+
+
 def _client(function: Callable[..., Any], *, required: bool) -> Callable[..., Any]:
     url = click.option(
         "--url",
+        cls=_Told,
         envvar="PHONEGATE_URL",
         show_envvar=True,
         default="http://127.0.0.1:8080",
@@ -51,6 +64,7 @@ def _client(function: Callable[..., Any], *, required: bool) -> Callable[..., An
     )
     org = click.option(
         "--org",
+        cls=_Told,
         envvar="PHONEGATE_ORG",
         show_envvar=True,
         required=required,

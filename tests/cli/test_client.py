@@ -191,6 +191,21 @@ def test_messages_that_wait_for_approval_are_decided(
     assert main(["messages", "approve", "0", "--org", "third"]) == 2
 
 
+def test_what_is_said_before_a_command_counts_for_more_than_the_environment(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEGATE_ORG", "other")
+    monkeypatch.setenv("PHONEGATE_URL", "http://127.0.0.1:1")
+    for org, words in (
+        ("third", ["--org", "third", "approve", "7"]),
+        ("fourth", ["--org", "third", "approve", "7", "--org", "fourth"]),
+        ("other", ["approve", "7"]),
+    ):
+        said = message(7, direction="out")
+        fake.answers[f"/messages/{org}/id/7/approve"] = [(200, {"ok": True, "message": said})]
+        assert main(["messages", "--url", fake.url, *words]) == 0
+
+
 def test_following_goes_on_after_the_last_one_and_through_a_failure(
     fake: Fake, capsys: Output
 ) -> None:
