@@ -120,7 +120,7 @@ class Telnyx:
         if now >= message.accepted_at + REMEMBERED_MS:
             raise OutcomeUnknown("Telnyx may have forgotten by now whether it took the message")
         if message.not_after is not None and now >= message.not_after:
-            raise OutcomeUnknown("its ttl ran out, and asking Telnyx might send it now")
+            raise OutcomeUnknown("its time ran out, and asking Telnyx might send it now")
         last_try = message.accepted_at if message.tried_at is None else message.tried_at
         if now < last_try + self._settle_ms:
             raise OutcomeUnknown("the last try may still be under way at Telnyx")

@@ -18,8 +18,8 @@ from phonegate.store.tables import Tables
 CANCEL_ERROR = "cancelled"
 """The `error` of a failed result by which a phone confirms that it dropped a message."""
 
-_LATE_UNSENT = "its ttl ran out before it could be sent"
-_LATE_AWAY = "its ttl ran out while the phone that was given it was away"
+_UNSENT = "before it could be sent"
+_AWAY = "while the phone that was given it was away"
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +186,7 @@ def resume(
         if message.acked_at is not None or message.id in in_flight:
             continue
         if message.expires_at is not None and message.expires_at <= now:
-            give_up(tx, message, Event.OUT_OF_TIME, _LATE_AWAY, now)
+            give_up(tx, message, Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}", now)
         elif not acks and policy.unacknowledged == "hold":
             give_up(tx, message, Event.LOST_TRACK, "the phone left without a result", now)
         elif not acks and message.attempts >= policy.max_attempts:
@@ -218,12 +218,19 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
     return _change(tx, message, status=status, error=reason)
 
 
+def why_late(message: Message) -> str:
+    """What ends a message that has not left by its `expires_at`."""
+    if message.quiet_at is not None and message.quiet_at == message.expires_at:
+        return "its API key's quiet hours began"
+    return "its ttl ran out"
+
+
 def approve(tx: Tables, message: Message, now: int) -> Message:
     """Lets a message that waits for approval leave at its time; returns it as it stands then."""
     if message.approval != "asked" or message.status != QUEUED:
         return message
     if message.expires_at is not None and message.expires_at <= now:
-        return give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
+        return _expired(tx, message, now)
     leaves_at = max(message.wanted_at or now, now)
     return _change(tx, message, approval="given", held_until=leaves_at)
 
@@ -241,10 +248,7 @@ def expire(tx: Tables, now: int, limit: int) -> list[Message]:
 
     Those already pushed are left to `resume` and `abandon_silent`.
     """
-    return [
-        give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
-        for message in tx.messages.expired(now, limit)
-    ]
+    return [_expired(tx, message, now) for message in tx.messages.expired(now, limit)]
 
 
 def abandon_silent(
@@ -261,7 +265,7 @@ def abandon_silent(
     changed = []
     for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
         if message.acked_at is None and message.phone not in online:
-            event, reason = Event.OUT_OF_TIME, _LATE_AWAY
+            event, reason = Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
         else:
             event, reason = Event.LOST_TRACK, silent
         changed.append(give_up(tx, message, event, reason, now))
@@ -281,7 +285,11 @@ def _expire_if_late(tx: Tables, phone: int, message_id: int, now: int) -> None:
     if message is None or message.status != QUEUED or message.expires_at is None:
         return
     if message.expires_at <= now:
-        give_up(tx, message, Event.OUT_OF_TIME, _LATE_UNSENT, now)
+        _expired(tx, message, now)
+
+
+def _expired(tx: Tables, message: Message, now: int) -> Message:
+    return give_up(tx, message, Event.OUT_OF_TIME, f"{why_late(message)} {_UNSENT}", now)
 
 
 def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:
@@ -320,4 +328,5 @@ def _copy_of(message: Message, now: int) -> NewMessage:
         resend_of=message.id,
         provider=message.provider,
         media_urls=message.media_urls,
+        quiet_at=message.quiet_at,
     )

@@ -321,6 +321,7 @@ class Forwarding:
             look_at=None if held else now + deadline_ms + MARGIN_MS,
             approval="asked" if permit.held else None,
             wanted_at=timing.wanted_at,
+            quiet_at=permit.leave_by,
         )
 
     async def _store(

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
+from phonegate.domain.delivery import why_late
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import FINAL_STATES, QUEUED, SENDING, UNCERTAIN, Event, advance
 from phonegate.store.records import Assistant, Message, NewInbound
@@ -161,7 +162,7 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
     untried = present.carrier_id is None and present.pushed_at is None
     if untried:
         if present.expires_at is not None and present.expires_at <= now:
-            rejected(tx, present, "its ttl ran out before the carrier took it")
+            rejected(tx, present, f"{why_late(present)} before the carrier took it")
             return None
         # Later than its storing, so that it can be told from one whose sender waits.
         first = present.first_tried_at or max(now, present.created_at + 1)

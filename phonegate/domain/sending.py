@@ -314,6 +314,7 @@ class Sending:
                 media_urls=item.media_urls,
                 approval="asked" if permit.held else None,
                 wanted_at=timing.wanted_at,
+                quiet_at=permit.leave_by,
             )
             pace = 0 if lane is None else self._dispatcher.pace(lane[0], route.sim)
             plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, pace))
@@ -415,4 +416,5 @@ def _as_stored(message_id: int, new: NewMessage) -> Message:
         callback_url=new.callback_url,
         first_tried_at=new.first_tried_at,
         look_at=new.look_at,
+        quiet_at=new.quiet_at,
     )

@@ -53,7 +53,7 @@ class Event(Enum):
     DELIVERED = "a delivery report of success"
     UNDELIVERED = "a delivery report of failure"
     LOST_TRACK = "the holder vanished, or said that it does not know"
-    OUT_OF_TIME = "the ttl ran out"
+    OUT_OF_TIME = "its time ran out"
     WITHDRAWN = "the sender cancelled it"
 
 

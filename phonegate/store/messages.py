@@ -60,9 +60,9 @@ _INSERT = """
         org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
         provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
         on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at,
-        approval, wanted_at
+        approval, wanted_at, quiet_at
     ) VALUES (
-        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
     )
 """
 
@@ -278,6 +278,7 @@ class Messages:
                 new.look_at,
                 new.approval,
                 new.wanted_at,
+                new.quiet_at,
             ),
         )
         return self._stored(cursor, new.status)

@@ -231,7 +231,9 @@ _ALLOWANCES: Final = (
     """,
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES)
+_QUIET = ("ALTER TABLE messages ADD COLUMN quiet_at INTEGER",)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES, _QUIET)
 """Step n brings a file from version n to n + 1."""
 
 VERSION: Final = len(STEPS)

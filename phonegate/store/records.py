@@ -159,6 +159,8 @@ class NewMessage:
     """`asked` where a person approves it before it leaves; with it, `held_until` is far ahead."""
     wanted_at: int | None = None
     """Its `send_at`, where it waits for approval."""
+    quiet_at: int | None = None
+    """When its API key's quiet hours begin, by which it must have left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -226,6 +228,8 @@ class Message:
     """The time that its sender asked for, where approval was asked."""
     looks: int = 0
     """How often a time to ask the carrier has been set: each is later than the one before."""
+    quiet_at: int | None = None
+    """When its API key's quiet hours begin, by which it must have left."""
 
 
 @attrs.frozen(kw_only=True)

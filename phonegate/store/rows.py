@@ -53,6 +53,7 @@ def message(row: tuple[Any, ...]) -> Message:
         approval=row[32],
         wanted_at=row[33],
         looks=row[34],
+        quiet_at=row[35],
     )
 
 

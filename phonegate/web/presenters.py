@@ -44,7 +44,7 @@ class MessageJson:
     provider: Provider = field("phone, twilio or telnyx", example="phone")  # noqa: RUF009 - as above
     media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
     send_at: str | None = field("Not before this time, while it waits for that.")
-    expires_at: str | None = field("Given up at this time if it has not left (ttl).")
+    expires_at: str | None = field("Given up at this time if it has not left (its ttl, or its API key's quiet hours).")
     waiting_for: str | None = field(
         "Why it has not been sent yet: approval (a person's), send_at (its time), phone (one that "
         "can send it is not online), turn (others before it, or the SIM's pacing), result (a "

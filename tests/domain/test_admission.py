@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import allowances
+from phonegate.domain import allowances, delivery
 from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS, step
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
@@ -291,6 +291,33 @@ async def test_what_has_not_left_when_they_begin_expires(scene: Scene, way: str)
     assert soon.expires_at == NOW + 60_000
     free = await scene.message(await scene.send(way, owner(scene.desk.org)))
     assert free.expires_at is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_expires_says_what_ended_it(scene: Scene, way: str) -> None:
+    key = scene.key(quiet=EVENING)
+    quiet = await scene.send(way, key, ttl_s=86_400, send_at=NOW + 1_000)
+    late = await scene.send(way, key, ttl_s=60, send_at=NOW + 1_000)
+    scene.desk.now += HOUR_MS
+    await scene.keeper.sweep()
+    assert (await scene.message(quiet)).error == (
+        "its API key's quiet hours began before it could be sent"
+    )
+    assert (await scene.message(late)).error == "its ttl ran out before it could be sent"
+
+
+async def test_what_a_phone_that_left_was_given_says_so_too(scene: Scene) -> None:
+    sent = await scene.send("phone", scene.key(quiet=EVENING))
+    scene.desk.now += HOUR_MS
+    now = scene.desk.now
+    await scene.desk.database.write(
+        lambda tx: delivery.resume(
+            tx, scene.phone, acks=True, in_flight=(), now=now, policy=Policy()
+        )
+    )
+    assert (await scene.message(sent)).error == (
+        "its API key's quiet hours began while the phone that was given it was away"
+    )
 
 
 async def test_quiet_hours_are_looked_up_once_for_times_that_share_them(

@@ -98,7 +98,7 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
         "Mend what error names, or tell a person. A new send is a new message.",
     ),
     EXPIRED: (
-        "Its ttl ran out before it left.",
+        "Its ttl ran out, or its API key's quiet hours began, before it left.",
         "It was not sent. Send a new one if it still matters.",
     ),
     CANCELLED: ("Its sender withdrew it before it left.", "It was not sent."),
