@@ -63,7 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
                 parser.error(str(error))
             print(f"written to {chosen.profile}")
             return 0
-        uvloop.run(run.measure(letters))
+        try:
+            uvloop.run(run.measure(letters))
+        except KeyboardInterrupt:
+            figures.fault("It was stopped before its end.")
         report = Report(plan, figures, machine.facts(Path(folder)), run.noise)
     print(report.text())
     if chosen.json is not None:

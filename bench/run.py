@@ -19,7 +19,7 @@ from bench.load.phones import Refused
 from bench.machine import Noise
 from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import Plan
-from bench.servers import ROOT, DidNotStart, Server, Side, baseline, phonegate
+from bench.servers import ROOT, DidNotStart, DidNotStop, Server, Side, baseline, phonegate
 
 LETTERS = "abcdefghi"
 PROFILED_CLIENTS = 64
@@ -27,7 +27,7 @@ PROFILE_S = 15.0
 
 Measure = Callable[[Server, Plan, Figures], Awaitable[None]]
 
-FAULTS = (Wrong, DidNotStart, http.AnswerLost, Refused, TimeoutError)
+FAULTS = (Wrong, DidNotStart, DidNotStop, http.AnswerLost, Refused, TimeoutError)
 """What costs one measure of one round, and not the run."""
 
 SIMPLE: dict[str, Measure] = {

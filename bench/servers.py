@@ -23,12 +23,23 @@ POLL_S = 0.002
 ROOT = Path(machine.__file__).parent.parent
 """Where both programs are run: the checkout."""
 
-UNLIMITED: Mapping[str, object] = {"PACING_SEGMENTS_PER_MINUTE": 0}
-"""What phonegate is told for the bench: no pacing, since no radio is there to pace."""
+UNLIMITED: Mapping[str, object] = {
+    "PACING_SEGMENTS_PER_MINUTE": 0,
+    "LIMITS_ADDRESS_CONNECTIONS": 0,
+    "LIMITS_ADDRESS_HANDSHAKES_PER_S": 0,
+    "LIMITS_ORG_REQUESTS_PER_S": 0,
+    "LIMITS_PHONE_FRAMES_PER_S": 0,
+}
+"""What phonegate is told for the bench: no pacing, since no radio is there to pace, and no limits
+for one address and one org, since all load comes from one of each."""
 
 
 class DidNotStart(Exception):
     """The program ended, or never answered."""
+
+
+class DidNotStop(Exception):
+    """The program had to be killed."""
 
 
 @attrs.frozen
@@ -131,6 +142,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+                raise DidNotStop(f"{self.side.name} went on for {STOP_S:.0f} s") from None
 
     def cpu_s(self) -> float:
         return machine.cpu_s(self.pid)
