@@ -91,11 +91,12 @@ def frame(
 
 
 class Attackers:
-    """All kinds of hostile connection, by the port they are made to."""
+    """All kinds of hostile connection, by the port they are made to, from the address `source`."""
 
-    def __init__(self, port: int, chance: random.Random) -> None:
+    def __init__(self, port: int, chance: random.Random, *, source: str = "127.0.0.1") -> None:
         self.port = port
         self.chance = chance
+        self.source = source
         self.kinds: list[Callable[[], Awaitable[None]]] = [
             self.crasher,
             self.crasher_dripped,
@@ -119,6 +120,7 @@ class Attackers:
         sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if window is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        await sock.bind((self.source, 0))
         await sock.connect(("127.0.0.1", self.port))
         return trio.SocketStream(sock)
 

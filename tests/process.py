@@ -26,10 +26,11 @@ class GatewayProcess:
         settings: Mapping[str, object] | None = None,
         wrapper: tuple[str, ...] = (),
         program: tuple[str, ...] = ("-m", "phonegate"),
+        also: tuple[str, ...] = (),
     ) -> None:
         """`settings` are environment variables without their prefix, such as DELIVERY_WINDOW.
 
-        `program` is what Python is told to run.
+        `program` is what Python is told to run, `also` are further addresses to listen on.
         """
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PHONEGATE_")
@@ -43,8 +44,7 @@ class GatewayProcess:
                 sys.executable,
                 *program,
                 "serve",
-                "--bind",
-                bind,
+                *(word for address in (bind, *also) for word in ("--bind", address)),
                 "--database",
                 str(database),
             ],

@@ -1,0 +1,165 @@
+"""The grounds that kinds of abuse ask for, each made ready or found lacking."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import trustme
+
+from bench.abuse.ground import Ground, Lacking, opened
+from bench.abuse.half_open import NAMESPACE
+from bench.abuse.kind import StageName
+
+DISK_BYTES = 16 * 2**20
+SHIM = Path(__file__).with_name("failing_disk.c")
+FAKETIME = (
+    "/usr/lib/*/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+    "/usr/local/lib/faketime/libfaketimeMT.so.1",
+)
+NEAR, FAR = "10.231.77.1", "10.231.77.2"
+"""Ends of a pair of virtual cards, one of them in the clients' namespace."""
+
+
+@contextlib.contextmanager
+def plain(folder: Path) -> Iterator[Ground]:
+    """HTTP on the loopback."""
+    with opened(folder) as ground:
+        yield ground
+
+
+@contextlib.contextmanager
+def tls(folder: Path) -> Iterator[Ground]:
+    """HTTPS on the loopback."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    paths = [folder / name for name in ("authority.pem", "door.crt", "door.key")]
+    authority.cert_pem.write_to_path(str(paths[0]))
+    issued.cert_chain_pems[0].write_to_path(str(paths[1]))
+    issued.private_key_pem.write_to_path(str(paths[2]))
+    settings: dict[str, object] = {"TLS_CERTIFICATE": paths[1], "TLS_KEY": paths[2]}
+    with opened(folder, settings=settings, authority=paths[0]) as ground:
+        yield ground
+
+
+@contextlib.contextmanager
+def two_nets(folder: Path) -> Iterator[Ground]:
+    """A second network with a namespace of its own, whose packets can be dropped."""
+    for program in ("ip", "nft"):
+        if shutil.which(program) is None:
+            raise Lacking(f"{program} is not installed (Debian: iproute2, nftables)")
+    inside = ("ip", "netns", "exec", NAMESPACE)
+    card, other = f"pg{os.getpid() % 100_000}a", f"pg{os.getpid() % 100_000}b"
+    try:
+        try:
+            _run("ip", "netns", "add", NAMESPACE)
+            _run(
+                "ip", "link", "add", card, "type", "veth", "peer", "name", other, "netns", NAMESPACE
+            )
+            _run("ip", "address", "add", f"{NEAR}/30", "dev", card)
+            _run("ip", "link", "set", card, "up")
+            _run(*inside, "ip", "address", "add", f"{FAR}/30", "dev", other)
+            _run(*inside, "ip", "link", "set", other, "up")
+            _run(*inside, "nft", "add table inet abuse")
+        except subprocess.CalledProcessError as error:
+            reason = error.stderr.decode().strip()
+            raise Lacking(f"network namespaces (CAP_NET_ADMIN): {reason}") from error
+        with opened(folder, also=(f"{NEAR}:0",), host=NEAR) as ground:
+            drop = "add chain inet abuse {} {{ type filter hook {} priority 0; policy drop; }}"
+            ground.hurt = lambda _: (
+                [_run(*inside, "nft", drop.format(way, way)) for way in ("input", "output")]
+                and None
+            )
+            ground.heal = lambda: _run(*inside, "nft", "flush ruleset")
+            yield ground
+    finally:
+        subprocess.run(["ip", "netns", "delete", NAMESPACE], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "delete", card], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Ground]:
+    """A disk of 16 MiB under the database, which something else can fill."""
+    disk = folder / "disk"
+    disk.mkdir()
+    try:
+        _run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "phonegate-abuse", str(disk))
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Lacking("the right to mount a tmpfs (CAP_SYS_ADMIN)") from error
+    try:
+        ballast = disk / "ballast"
+
+        def fill(_: str) -> None:
+            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4_096))
+
+        with opened(folder, database=disk / "phonegate.db") as ground:
+            ground.hurt, ground.heal = fill, ballast.unlink
+            yield ground
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def failing_disk(folder: Path) -> Iterator[Ground]:
+    """A preloaded library that fails the database's writes or flushes on demand."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise Lacking("a C compiler (Debian: gcc, libc6-dev)")
+    library, flags = folder / "failing_disk.so", folder / "flags"
+    flags.mkdir()
+    try:
+        _run(compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM), "-ldl")
+    except subprocess.CalledProcessError as error:
+        raise Lacking(f"a C compiler that works: {error.stderr.decode()[-300:]}") from error
+    wrapper = ("env", f"LD_PRELOAD={library}", f"FAILING_DISK={flags}")
+    with opened(folder, wrapper=wrapper) as ground:
+        ground.hurt = lambda how: (flags / how).touch()
+        ground.heal = lambda: [flag.unlink() for flag in flags.iterdir()] and None
+        yield ground
+
+
+@contextlib.contextmanager
+def other_clock(folder: Path) -> Iterator[Ground]:
+    """A clock of the day that can be set, while the monotonic one goes on as ever."""
+    libraries = [path for pattern in FAKETIME for path in Path("/").glob(pattern[1:])]
+    if not libraries:
+        raise Lacking("libfaketime (Debian: faketime)")
+    shift = folder / "clock"
+    shift.write_text("+0")
+    wrapper = (
+        "env",
+        f"LD_PRELOAD={libraries[0]}",
+        f"FAKETIME_TIMESTAMP_FILE={shift}",
+        "FAKETIME_NO_CACHE=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "NO_FAKE_STAT=1",
+    )
+
+    def turn(to: str) -> None:
+        new = shift.with_suffix(".new")
+        new.write_text(to)
+        new.replace(shift)
+
+    with opened(folder, wrapper=wrapper) as ground:
+        ground.hurt, ground.heal = turn, lambda: turn("+0")
+        yield ground
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)
+
+
+STAGES: dict[StageName, Callable[[Path], AbstractContextManager[Ground]]] = {
+    "plain": plain,
+    "tls": tls,
+    "two nets": two_nets,
+    "small disk": small_disk,
+    "failing disk": failing_disk,
+    "other clock": other_clock,
+}

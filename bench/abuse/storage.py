@@ -1,0 +1,128 @@
+"""A disk that takes no more: full, or failing at writes, or at flushes."""
+
+import json
+import sqlite3
+from itertools import count
+
+import trio
+
+from bench.abuse.ground import Ground, Wire
+from bench.abuse.kind import kind
+from bench.abuse.readers import phone, stock, tell
+from bench.hostile import ORG, frame
+
+FAILS_S = 20.0
+"""For the first refusal: a log that was written before has room for some more."""
+RECOVERS_S = 25.0
+"""Past the longest pause between two tries."""
+NUMBER = "+15550002222"
+
+
+async def _refused(ground: Ground, numbers: "count[int]") -> set[str]:
+    """Sends until it is refused; the bodies that were accepted."""
+    accepted: set[str] = set()
+    with trio.move_on_after(FAILS_S) as scope:
+        while True:
+            body = f"storage {next(numbers)} " + "x" * 1_000
+            status, answer = await tell(ground, "POST", f"/send/{ORG}", _send(body))
+            ground.expect(status in {200, 503}, f"/send: {status} {answer[:200]!r}")
+            if status == 503:
+                ground.expect(
+                    json.loads(answer)["code"] == "storage_unavailable", f"/send: {answer!r}"
+                )
+                break
+            accepted.add(body)
+    ground.expect(not scope.cancelled_caught, "no write was ever refused")
+    return accepted
+
+
+def _send(body: str) -> dict[str, str]:
+    return {"to": "+15553334444", "sim": NUMBER, "body": body}
+
+
+async def _inbound(wire: Wire, number: int) -> None:
+    message = {"address": "+15557770000", "body": f"kept {number}", "date": 1, "id": str(number)}
+    await wire.send(frame(json.dumps({"type": "inbound", "message": message}).encode()))
+
+
+async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
+    """Whether the phone is told a frame of this type in time."""
+    async for opcode, payload in wire.frames(seconds):
+        if opcode == 9:
+            await wire.send(frame(payload, opcode=10))
+        if opcode == 1 and json.loads(payload)["type"] == kind_:
+            return True
+    return False
+
+
+async def _fail(ground: Ground, how: str) -> None:
+    await stock(ground)
+    numbers = count()
+    wire = await phone(ground, "careful", NUMBER)
+    async with wire:
+        ground.hurt(how)
+        accepted = await _refused(ground, numbers)
+        refused = {f"storage {next(numbers)} refused" for _ in range(5)}
+        for body in refused:
+            status, _ = await tell(ground, "POST", f"/send/{ORG}", _send(body))
+            if status == 200:
+                accepted.add(body)
+        refused -= accepted
+        status, _ = await tell(ground, "GET", f"/messages/{ORG}?limit=1", None)
+        ground.expect(status == 200, f"reading was answered {status}")
+        await _inbound(wire, 1)
+        acked = await _told(wire, "inbound_ack", max(1.0, ground.seconds))
+        ground.expect(
+            not acked or _stored(ground, "kept 1") == 1, "an inbound was acked and not stored"
+        )
+        ground.heal()
+        status = 0
+        with trio.move_on_after(RECOVERS_S):
+            while status != 200:
+                status, _ = await tell(ground, "POST", f"/send/{ORG}", _send("afterwards"))
+                await trio.sleep(0.1)
+        ground.expect(status == 200, "writing never worked again")
+        if not acked:
+            acked = await _told(wire, "inbound_ack", RECOVERS_S)
+        ground.expect(acked, "an inbound was never acked")
+    ground.expect(_stored(ground, "kept 1") == 1, "an inbound was not stored once")
+    for body in accepted:
+        ground.expect(_stored(ground, body) == 1, f"an accepted message is gone: {body[:20]}")
+    for body in refused:
+        ground.expect(_stored(ground, body) == 0, f"a refused message was stored: {body[:20]}")
+    ground.expect(_sound(ground), "the file is damaged")
+    ground.seen(f"{len(accepted)} accepted and {len(refused)} refused meanwhile; recovered")
+
+
+def _query(ground: Ground, question: str, *values: str) -> object:
+    connection = sqlite3.connect(f"file:{ground.database}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(question, values).fetchone()[0]
+    finally:
+        connection.close()
+
+
+def _stored(ground: Ground, body: str) -> object:
+    return _query(ground, "SELECT count(*) FROM messages WHERE body = ?", body)
+
+
+def _sound(ground: Ground) -> bool:
+    return _query(ground, "PRAGMA integrity_check") == "ok"
+
+
+_EXPECTED = "503 for what must be stored, reading goes on, no ack; all or nothing, and recovery"
+
+
+@kind("disk full", _EXPECTED, stage="small disk", writes_may_fail=True)
+async def disk_full(ground: Ground) -> None:
+    await _fail(ground, "space")
+
+
+@kind("failing writes", _EXPECTED, stage="failing disk", writes_may_fail=True)
+async def failing_writes(ground: Ground) -> None:
+    await _fail(ground, "write")
+
+
+@kind("failing flushes", _EXPECTED, stage="failing disk", writes_may_fail=True)
+async def failing_flushes(ground: Ground) -> None:
+    await _fail(ground, "flush")
