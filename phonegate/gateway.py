@@ -29,6 +29,7 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import Account
 from phonegate.domain.delivery import Policy
 from phonegate.domain.forwarding import Forwarding, Terms
+from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
 from phonegate.domain.lines import Lines
@@ -179,7 +180,10 @@ class _Gateway:
             unacknowledged=delivery.unacknowledged,
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
         )
-        accounts = Accounts(database, registration=settings.orgs.registration, now_ms=now_ms)
+        guard = Guard(Bounds(**attrs.asdict(settings.limits)))
+        accounts = Accounts(
+            database, registration=settings.orgs.registration, now_ms=now_ms, guard=guard
+        )
         assistants = Assistants(
             database,
             check=check_credentials,
@@ -207,6 +211,7 @@ class _Gateway:
             now_ms=now_ms,
             on_uncertain=delivery.on_uncertain,
             on_timer=keeper.ring,
+            guard=guard,
         )
         forwarding = Forwarding(
             database,
@@ -215,6 +220,7 @@ class _Gateway:
             terms,
             callback_url=assistants.callback_url,
             on_timer=keeper.ring,
+            guard=guard,
         )
         arrivals = Arrivals(database)
         database.tell_arrivals(arrivals.ring)
@@ -231,6 +237,7 @@ class _Gateway:
             version=phonegate.__version__,
             started_at=now_ms(),
             public_url=settings.http.public_url,
+            guard=guard,
         )
         link = PhoneLink(
             accounts=accounts,
@@ -239,6 +246,7 @@ class _Gateway:
             settings=settings,
             policy=policy,
             now_ms=now_ms,
+            guard=guard,
         )
         office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])
@@ -249,6 +257,7 @@ class _Gateway:
             app=build_app(services, settings.http, desk=desk),
             phone_lane=link.serve,
             hot=desk,
+            guard=guard,
         )
         return cls(
             settings=settings,

@@ -18,6 +18,7 @@ MAX_RATE = 100_000
 """Segments a minute that no radio reaches: more is a slip in the unit."""
 
 _MAX_PORT = 65_535
+_MOST_LIMIT = 1_000_000
 _PORT_DIGITS = 5
 
 
@@ -177,6 +178,15 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "operator.token": _token,
         # A day is longer than any client repeats a request; ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
+        "limits.address_connections": _between(0, _MOST_LIMIT),
+        "limits.address_handshakes_per_s": _between(0, _MOST_LIMIT),
+        "limits.address_requests_per_s": _between(0, _MOST_LIMIT),
+        "limits.address_orgs_per_hour": _between(0, _MOST_LIMIT),
+        "limits.orgs_per_hour": _between(0, _MOST_LIMIT),
+        "limits.org_requests_per_s": _between(0, _MOST_LIMIT),
+        "limits.org_queue": _between(0, 1 << 40),
+        "limits.phone_frames_per_s": _between(0, _MOST_LIMIT),
+        "limits.bodies_bytes": _between(0, 1 << 50),
         "alarms.phone_away_s": _between(0, 30 * _DAY_S),
         "alarms.queue_age_s": _between(0, 30 * _DAY_S),
         "alarms.disk_low_bytes": _between(0, 1 << 50),

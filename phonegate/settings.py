@@ -201,6 +201,56 @@ class RetentionSettings:
 
 
 @attrs.frozen(kw_only=True)
+class LimitSettings:
+    """What one address, org or phone may take of what all share. 0: no limit.
+
+    Behind a reverse proxy, name it in [http] trusted_proxies, or it is one address for all.
+    """
+
+    address_connections: int = setting(
+        1_000,
+        "Connections open at once from one address (of IPv6: its /64), so that it takes twenty "
+        "to fill max_connections. More phones than that behind one address need more.",
+    )
+    address_handshakes_per_s: int = setting(
+        50,
+        "TLS and websocket handshakes a second from one address, five seconds' worth at once; "
+        "each costs a millisecond or more. A phone whose secret is known is let in past it.",
+    )
+    address_requests_per_s: int = setting(
+        100,
+        "Requests a second from one address that show no right credential, five seconds' worth "
+        "at once. A health check is one; those of an org's own apps and phones are not counted.",
+    )
+    address_orgs_per_hour: int = setting(
+        100, "Orgs made in an hour from one address, where registration is open."
+    )
+    orgs_per_hour: int = setting(
+        1_000, "Orgs made in an hour from all addresses together: each is kept for ever."
+    )
+    org_requests_per_s: int = setting(
+        1_000,
+        "Requests a second of one org, five seconds' worth at once: what leaves others a part of "
+        "one core. A request may carry 500 messages.",
+    )
+    org_queue: int = setting(
+        1_000_000,
+        "Messages of one org that may wait for a phone or carrier: some 700 MB, and four weeks "
+        "of one SIM at the default pace.",
+    )
+    phone_frames_per_s: int = setting(
+        500,
+        "Frames a second of one phone, five seconds' worth at once; a phone that sends more is "
+        "read more slowly, and loses nothing.",
+    )
+    bodies_bytes: int = setting(
+        67_108_864,
+        "Memory for request bodies that are on their way, all together. Past it the one longest "
+        "on its way is given up, since an honest one takes a moment.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class AlarmSettings:
     """What is told in the log, once when it begins and once when it is over. 0: not watched."""
 
@@ -256,6 +306,7 @@ class Settings:
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
+    limits: LimitSettings = attrs.field(factory=LimitSettings)
     alarms: AlarmSettings = attrs.field(factory=AlarmSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
     assistants: tuple[AssistantSettings, ...] = ()

@@ -30,6 +30,7 @@ from phonegate.domain.errors import (
     NotFound,
     Unauthorized,
 )
+from phonegate.domain.guard import Guard
 from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal, Scope, scopes_for
 from phonegate.domain.remembered import Remembered
 from phonegate.store.database import Database
@@ -74,6 +75,7 @@ class Accounts:
         registration: Literal["open", "closed"] = "open",
         now_ms: Callable[[], int],
         cost: Cost = STANDARD_COST,
+        guard: Guard | None = None,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
         self.open_registration: Final = registration == "open"
@@ -86,6 +88,7 @@ class Accounts:
             open_registration=self.open_registration,
             now_ms=now_ms,
             cost=cost,
+            guard=Guard() if guard is None else guard,
         )
 
     async def authenticate(
@@ -110,7 +113,7 @@ class Accounts:
         Raises:
             Unauthorized: No credential, or not a right one of this org.
             Forbidden: It is right and lacks `scope`.
-            Throttled: Too many failures before it, or too many checks at once.
+            Throttled: Too many failures before it, too many checks at once, or too many new orgs.
             BadInput: The org can't be created by such a name or with such a secret.
             StoreError: The database can't be asked.
         """
@@ -136,6 +139,11 @@ class Accounts:
         if by_key:
             await self._touch(mark)
         return principal
+
+    def recalls(self, credential: str, org_name: str | None) -> bool:
+        """Whether a credential was right when it was last checked; checks nothing now."""
+        mark = self._remembered.mark(None if is_key_like(credential) else org_name, credential)
+        return self._remembered.was_right(mark)
 
     def is_current(self, principal: Principal) -> bool:
         """Whether the org's credentials are still those by which this principal was let in.

@@ -14,13 +14,18 @@ from phonegate.domain.errors import (
     BatchOverLimit,
     Conflict,
     KeyLimitReached,
+    QueueFull,
     QuietHoursBegun,
     RecipientNotAllowed,
     Unauthorized,
 )
+from phonegate.domain.guard import Guard
 from phonegate.domain.principal import Principal
 from phonegate.store.records import FAR_AHEAD_MS, QuietHours
 from phonegate.store.tables import Tables
+
+QUEUE_RETRY_S = 60
+"""When to come again if an org's queue is full: a SIM sends some 24 segments in a minute."""
 
 
 class Departure(Protocol):
@@ -156,6 +161,25 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
         _seconds(now, found.ends_at),
         limit=found.window,
         ends_at_ms=found.ends_at,
+    )
+
+
+def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) -> None:
+    """Lets messages wait, in the transaction that stores them, before they are stored.
+
+    Raises:
+        QueueFull: the org would have more waiting than it may.
+    """
+    limit = guard.bounds.org_queue
+    if not queued or not limit or tx.messages.queues.has_room(org, queued, limit, now):
+        return
+    guard.note("org_queue")
+    raise QueueFull(
+        f"This org may have {limit} messages waiting, and has too many for "
+        f"{'this one' if queued == 1 else f'these {queued}'}: nothing of it was stored. Wait "
+        "until some have left, or cancel some.",
+        QUEUE_RETRY_S,
+        limit=limit,
     )
 
 

@@ -5,6 +5,7 @@ An unknown org costs the same work and gets the same answer as a wrong secret.
 
 from collections import Counter
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 
 import trio
@@ -23,7 +24,8 @@ from phonegate.domain.credentials import (
     verify_secret,
 )
 from phonegate.domain.errors import Throttled, Unauthorized
-from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal
+from phonegate.domain.guard import Guard
+from phonegate.domain.principal import SCOPES, Principal, usable
 from phonegate.domain.remembered import Remembered
 from phonegate.domain.throttle import Throttle
 from phonegate.domain.turns import Turns
@@ -48,12 +50,14 @@ class Checks:
         open_registration: bool,
         now_ms: Callable[[], int],
         cost: Cost,
+        guard: Guard,
     ) -> None:
         self._database = database
         self._remembered = remembered
         self._open = open_registration
         self._now_ms = now_ms
         self._cost = cost
+        self._guard = guard
         self._decoy = decoy_hash(cost)
         self._throttle = Throttle()
         self._turns = Turns()
@@ -106,7 +110,7 @@ class Checks:
             org_name=key.org_name,
             # It could lift its limits, make another key, approve its own messages, or be the
             # phone that they leave by.
-            scopes=tuple(s for s in key.scopes if key.limits is None or s in LIMITED_SCOPES),
+            scopes=usable(key),
             key_id=key.id,
             limits=key.limits,
             generation=self._generations[key.org],
@@ -122,7 +126,7 @@ class Checks:
         Raises:
             Unauthorized: No such org, or another secret.
             BadInput: An org can't be created with such a name or secret.
-            Throttled: Too many failures before it, or too many checks at once.
+            Throttled: Too many failures before it, too many checks at once, or too many new orgs.
         """
         create = create and self._open
         if create:
@@ -169,6 +173,7 @@ class Checks:
                 org = await self._database.read(lambda tx: tx.orgs.get(name))
                 made = False
                 if org is None and create:
+                    self._guard.register(address, perf_counter())
                     org, made = await self._create(name, secret)
                 right = made or await self._fits(secret, org)
                 # A secret that was rotated away while it was being checked must not pass.

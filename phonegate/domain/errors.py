@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from phonegate.domain.rates import Rate, Standing
+
 
 @attrs.frozen
 class FieldProblem:
@@ -110,6 +112,28 @@ class Throttled(Refused):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(detail)
+
+
+class RateExceeded(Throttled):
+    """Too many requests of whom `policy` names, "org" or "address"; `rate` is what it may."""
+
+    def __init__(
+        self, detail: str, retry_after_s: int, *, policy: str, rate: Rate, standing: Standing
+    ) -> None:
+        self.policy = policy
+        self.rate = rate
+        self.standing = standing
+        super().__init__(detail, retry_after_s)
+
+
+class QueueFull(Throttled):
+    """The org has as many messages waiting as it may have; none of these was stored."""
+
+    code = "queue_full"
+
+    def __init__(self, detail: str, retry_after_s: int, *, limit: int) -> None:
+        self.limit = limit
+        super().__init__(detail, retry_after_s)
 
 
 class KeyLimitReached(Throttled):

@@ -13,10 +13,11 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.admission import Permit, admit, examine
+from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
 from phonegate.domain.carriage import new_reference, others, outbound, settled
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
+from phonegate.domain.guard import Guard
 from phonegate.domain.handover import Lost, Outcome, Rejected, Taken, Untaken, hand_over
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.lines import Lines, NoAccount
@@ -138,6 +139,7 @@ class Forwarding:
         *,
         callback_url: Callable[[Assistant], str | None] = lambda _: None,
         on_timer: Callable[[], None] = lambda: None,
+        guard: Guard | None = None,
     ) -> None:
         """`on_timer` is called after a message was stored that waits for a time, or has an end."""
         self._database = database
@@ -146,6 +148,7 @@ class Forwarding:
         self._terms = terms
         self._callback_url = callback_url
         self._on_timer = on_timer
+        self._guard = Guard() if guard is None else guard
 
     async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
         """Who sends from a number: an assistant of the org with a carrier, or its phones.
@@ -171,6 +174,7 @@ class Forwarding:
             NotFound: as `owner`, or the number is declared a phone's that has no such SIM.
             BadInput: the phone can't send media.
             Throttled: too many messages wait for this carrier; nothing was stored.
+            QueueFull: as many of the org wait; nothing was stored.
             StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
         owner = await self.owner(sender.org, draft.sender)
@@ -335,6 +339,7 @@ class Forwarding:
                         "A request with this Idempotency-Key was answered just now. Ask again."
                     )
             admit(tx, sender, 1, now)
+            admit_to_queue(tx, self._guard, new.org, int(new.status == QUEUED), now)
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.

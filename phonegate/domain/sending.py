@@ -13,9 +13,10 @@ import attrs
 import trio
 
 from phonegate.domain import delivery, routing
-from phonegate.domain.admission import Permit, admit, examine
+from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, NotFound
+from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import Principal
 from phonegate.domain.segmentation import count
@@ -119,6 +120,7 @@ class Sending:
         now_ms: Callable[[], int],
         on_uncertain: Literal["hold", "resend"] = "hold",
         on_timer: Callable[[], None] = lambda: None,
+        guard: Guard | None = None,
     ) -> None:
         """`on_timer` is called after a message with a `send_at` or `ttl` was stored."""
         self._database = database
@@ -126,6 +128,7 @@ class Sending:
         self._now_ms = now_ms
         self._on_uncertain = on_uncertain
         self._on_timer = on_timer
+        self._guard = Guard() if guard is None else guard
         self._rosters: dict[int, _Roster] = {}
 
     async def send(
@@ -137,6 +140,7 @@ class Sending:
             RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
                 sender's API key; nothing was stored.
             UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
+            QueueFull: too many messages of the org wait already; nothing was stored.
             StorageUnavailable: nothing was stored.
             Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
             TooSlowError: the disk took a minute, and nothing is known.
@@ -146,6 +150,7 @@ class Sending:
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
         plans = self._plans(org, items, routes, permits, now)
+        queued = sum(plan.phone is None for plan in plans)
         done = None
         late = False
 
@@ -153,6 +158,7 @@ class Sending:
             if late:
                 # Nobody is there to push it, and its sender was told to ask again.
                 raise trio.TooSlowError
+            admit_to_queue(tx, self._guard, org, queued, now)
             return _store(tx, sender, plans, keep, now=now, device_online=bool(online))
 
         try:

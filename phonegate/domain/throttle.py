@@ -4,10 +4,11 @@ Only failures count, so it never slows a client whose secrets are right. Two buc
 addresses and of orgs, are each kept as one number: the time at which the bucket is full again.
 """
 
-import ipaddress
 from collections import OrderedDict
 
 import attrs
+
+from phonegate.domain.place import place
 
 
 @attrs.frozen
@@ -32,9 +33,6 @@ _MEMORY = 16_384
 """Addresses, and orgs, that are remembered: some 3 MB. Each entry costs its owner a failed check
 of a slow hash, so that washing one's own entry out takes minutes and thousands of addresses."""
 
-_IPV6_PREFIX = 64
-"""Bits of an IPv6 address that one customer usually has (RFC 6177); the rest is free to vary."""
-
 
 class Throttle:
     """Counts failed credential checks by client address and by org.
@@ -52,15 +50,15 @@ class Throttle:
 
     def wait_ms(self, address: str, org: str | None, now: int) -> int:
         """Milliseconds until a check may be tried; 0 means at once. Counts nothing."""
-        place = _place(address)
-        wait = self._addresses.wait(place, now)
-        if org is not None and self._addresses.has_failed(place, now):
+        where = place(address)
+        wait = self._addresses.wait(where, now)
+        if org is not None and self._addresses.has_failed(where, now):
             wait = max(wait, self._orgs.wait(org, now))
         return wait
 
     def failed(self, address: str, org: str | None, now: int) -> None:
         """Counts a failed check."""
-        self._addresses.spend(_place(address), now)
+        self._addresses.spend(place(address), now)
         if org is not None:
             self._orgs.spend(org, now)
 
@@ -107,17 +105,3 @@ class _Buckets:
 
     def __len__(self) -> int:
         return len(self._full_at)
-
-
-def _place(address: str) -> str:
-    """What failures of an address are counted under: itself, or its network for IPv6."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    host_bits = ip.max_prefixlen - _IPV6_PREFIX
-    return str(ipaddress.IPv6Address(int(ip) >> host_bits << host_bits))

@@ -11,7 +11,7 @@ from .express import Express, HotDesk
 from .forwarded import networks
 from .house import House
 from .lanes import Lanes, PhoneLane
-from .listener import Listener
+from .listener import Gatekeeper, Listener
 
 
 class Door:
@@ -24,6 +24,7 @@ class Door:
         phone_lane: Serves the websockets at `phone_path`.
         hot: Answers plain requests for the hot endpoints; without it the application gets them.
         phone_path: The path of the phone link.
+        guard: The limits of each address; without it there are none.
 
     Raises:
         CertificateUnusable: The files of `[tls]` make no certificate.
@@ -39,6 +40,7 @@ class Door:
         phone_lane: PhoneLane,
         hot: HotDesk | None = None,
         phone_path: str = "/websocket",
+        guard: Gatekeeper | None = None,
     ) -> None:
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
@@ -53,7 +55,13 @@ class Door:
             phone_lane=phone_lane,
             phone_path=phone_path,
         )
-        self._listener = Listener(settings, self._lanes.serve, plain=context is None)
+        self._listener = Listener(
+            settings,
+            self._lanes.serve,
+            plain=context is None,
+            guard=guard,
+            trusted=trusted,
+        )
 
     @property
     def connections(self) -> int:

@@ -20,7 +20,8 @@ from .canonical import PlainRequest, read
 from .forwarded import Network, true_peer
 from .streams import Connection, send_in_pieces
 
-ReadRest = Callable[[], Awaitable[bytes]]
+ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
+"""Reads the rest of a body, and tells the size of each piece as it comes."""
 
 _END = b"\r\n\r\n"
 _RECEIVE_BYTES = 65_536
@@ -234,7 +235,8 @@ class _Body:
         """What came behind it."""
         return bytes(self._data[self._length :])
 
-    async def read(self) -> bytes:
+    async def read(self, grew: Callable[[int], None]) -> bytes:
+        grew(len(self._data))
         while not self.whole:
             try:
                 piece = await self._stream.receive_some(_RECEIVE_BYTES)
@@ -244,4 +246,5 @@ class _Body:
                 self.gone.cancel()
                 await trio.lowlevel.checkpoint()
             self._data += piece
+            grew(len(piece))
         return bytes(self._data[: self._length])

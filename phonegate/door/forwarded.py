@@ -32,6 +32,12 @@ def networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
     return tuple(ip_network(cidr, strict=False) for cidr in cidrs)
 
 
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether the other end of a socket is one of these proxies."""
+    ip = _address(address) if trusted else None
+    return ip is not None and _within(ip, trusted)
+
+
 def true_peer(
     socket_address: str,
     scheme: Scheme,

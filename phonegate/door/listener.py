@@ -1,7 +1,9 @@
 """The guarded accept loop: whatever one connection does, the others don't notice."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Protocol
 from wsgiref.handlers import format_date_time
 
 import trio
@@ -10,11 +12,26 @@ from phonegate import log
 from phonegate.settings import HttpSettings
 
 from .answers import error_answer
-from .errors import CannotListen
+from .errors import CannotListen, Refused
+from .forwarded import Network, is_trusted
 from .streams import Connection
 from .traces import told
 
 _log = log.get("door")
+
+
+class Gatekeeper(Protocol):
+    """Knows how much one address may have. Times are seconds of the monotonic clock."""
+
+    def connect(self, address: str) -> bool:
+        """Counts a connection, if the address may have another."""
+
+    def disconnect(self, address: str) -> None:
+        """Uncounts it."""
+
+    def handshake(self, address: str, now: float) -> float:
+        """Counts a TLS handshake; 0, or for how many seconds there have been too many."""
+
 
 Serve = Callable[[Connection, tuple[str, int]], Awaitable[None]]
 
@@ -29,6 +46,21 @@ that a flood costs no memory."""
 TURN_AWAY_S = 3.0
 """Seconds to tell one of them."""
 
+_LATER = (("Retry-After", "5"),)
+
+TOO_MANY = Refused(
+    503,
+    "The gateway has as many connections as it may have; try again shortly.",
+    "too_many_connections",
+    headers=_LATER,
+)
+TOO_MANY_OF_ADDRESS = Refused(
+    429,
+    "Your address has as many connections to this gateway as one may have; close some.",
+    "too_many_connections",
+    headers=_LATER,
+)
+
 
 class Listener:
     """Accepts connections and runs each in a task that lets no exception out.
@@ -42,9 +74,21 @@ class Listener:
         settings: Addresses and limits.
         serve: Serves one connection; need not close it.
         plain: Whether an answer can be written without a TLS handshake.
+        guard: The limits of each address, where there are any.
+        trusted: The proxies whose connections are those of many addresses, and not limited so.
     """
 
-    def __init__(self, settings: HttpSettings, serve: Serve, *, plain: bool) -> None:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        serve: Serve,
+        *,
+        plain: bool,
+        guard: Gatekeeper | None,
+        trusted: Sequence[Network],
+    ) -> None:
+        self._gatekeeper = guard
+        self._trusted = trusted
         self._settings = settings
         self._serve = serve
         self._plain = plain
@@ -112,17 +156,35 @@ class Listener:
         if full and not self._full:
             _log.warning("connections_full", limit=self._settings.max_connections)
         self._full = full
-        self.refused += full
-        if not full:
+        guard = None if is_trusted(address[0], self._trusted) else self._gatekeeper
+        if full:
+            self._refuse(sock, TOO_MANY, nursery)
+        elif guard is not None and not guard.connect(address[0]):
+            _log.warning("address_connections_full", peer=address[0])
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+        elif guard is not None and not self._plain and guard.handshake(address[0], perf_counter()):
+            guard.disconnect(address[0])
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+        else:
             self.connections += 1
-            nursery.start_soon(self._guard, sock, address)
-        elif self._plain and self._turning_away < TURNED_AWAY_AT_ONCE:
+            nursery.start_soon(self._run_one, sock, address, guard)
+
+    def _refuse(
+        self, sock: trio.socket.SocketType, refused: Refused, nursery: trio.Nursery
+    ) -> None:
+        self.refused += 1
+        if self._plain and self._turning_away < TURNED_AWAY_AT_ONCE:
             self._turning_away += 1
-            nursery.start_soon(self._turn_away, sock)
+            nursery.start_soon(self._turn_away, sock, refused)
         else:
             sock.close()
 
-    async def _guard(self, sock: trio.socket.SocketType, address: tuple[str, int]) -> None:
+    async def _run_one(
+        self,
+        sock: trio.socket.SocketType,
+        address: tuple[str, int],
+        guard: Gatekeeper | None,
+    ) -> None:
         """Runs one connection. Only a cancellation, which is the door's own, passes."""
         try:
             connection = Connection(sock, peer_timeout_s=self._settings.peer_timeout_s)
@@ -134,21 +196,23 @@ class Listener:
         finally:
             sock.close()
             self.connections -= 1
+            if guard is not None:
+                guard.disconnect(address[0])
 
-    async def _turn_away(self, sock: trio.socket.SocketType) -> None:
+    async def _turn_away(self, sock: trio.socket.SocketType, refused: Refused) -> None:
         answer = error_answer(
-            503,
-            "The gateway has as many connections as it may have; try again shortly.",
-            "too_many_connections",
+            refused.status,
+            refused.detail,
+            refused.code,
             date=format_date_time(time.time()),
-            headers=(("Retry-After", "5"),),
+            headers=refused.headers,
         )
         try:
             with trio.move_on_after(TURN_AWAY_S):
                 connection = Connection(sock, peer_timeout_s=TURN_AWAY_S)
                 await connection.send_all(answer)
                 await connection.aclose()
-        except* Exception:  # noqa: BLE001, S110 - as in _guard, and it was turned away anyway
+        except* Exception:  # noqa: BLE001, S110 - as in _run_one, and it was turned away anyway
             pass
         finally:
             sock.close()

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from phonegate.domain.guard import KINDS
 from phonegate.domain.states import STATES
 from phonegate.histogram import Histogram
 from phonegate.operations.sample import Sample
@@ -64,6 +65,14 @@ def families(sample: Sample) -> Iterator[Metric]:
         "Connections turned away because there were too many.",
         sample.refused_connections,
     )
+    limited = CounterMetricFamily(
+        "phonegate_limited",
+        "What [limits] refused; of phone_frames, how often a phone was slowed down.",
+        labels=["limit"],
+    )
+    for kind in KINDS:
+        limited.add_metric([kind], sample.limited.get(kind, 0))
+    yield limited
     yield _gauge(
         "event_loop_lag_seconds",
         "The longest that the event loop was late within the last minute.",

@@ -59,6 +59,7 @@ class Office:
             database=services.database,
             switchboard=switchboard,
             requests=services.requests,
+            guard=services.guard,
             experience=lines.experience,
             link=link,
             door=door,

@@ -6,6 +6,7 @@ from typing import Final, Literal
 import attrs
 
 from phonegate.domain.alarms import State, Waiting
+from phonegate.domain.guard import Kind
 from phonegate.domain.states import OUTBOUND_STATES, SENDING
 from phonegate.histogram import Histogram
 from phonegate.store.messages import Move
@@ -106,6 +107,8 @@ class Sample:
     connections: int
     refused_connections: int
     refused_phones: int
+    limited: Mapping[Kind, int]
+    """What was refused or slowed down because of a limit, by the limit."""
     requests: Mapping[tuple[Route, int], int]
     """Answers by method and path of their endpoint, and status."""
     seconds: Mapping[Route, Histogram]

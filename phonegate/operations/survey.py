@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from phonegate.domain.experience import Experience
+from phonegate.domain.guard import Guard
 from phonegate.operations.lag import Lag
 from phonegate.operations.sample import Sample
 from phonegate.phones.link import PhoneLink
@@ -36,6 +37,7 @@ class Survey:
     database: Database
     switchboard: Switchboard
     requests: Requests
+    guard: Guard
     experience: Experience
     link: PhoneLink
     door: Callable[[], Entrance]
@@ -76,6 +78,7 @@ class Survey:
             connections=door.connections,
             refused_connections=door.refused,
             refused_phones=self.link.refused,
+            limited=self.guard.refused.copy(),
             requests=self.requests.statuses.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
             carriers=self.experience.outcomes.copy(),

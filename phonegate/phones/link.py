@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from time import perf_counter
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, unquote_plus
 
@@ -14,6 +16,7 @@ from phonegate.domain.accounts import Accounts, Principal
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
+from phonegate.domain.guard import Guard
 from phonegate.phones.grammar import MAX_LABEL, is_device_id
 from phonegate.phones.heartbeat import Heartbeat
 from phonegate.phones.session import Session, Surroundings, Tenant
@@ -136,14 +139,17 @@ class PhoneLink:
         settings: Settings,
         policy: Policy,
         now_ms: Callable[[], int],
+        guard: Guard | None = None,
     ) -> None:
         self._accounts = accounts
+        self._guard = guard = Guard() if guard is None else guard
         self._shared = Surroundings(
             database=database,
             switchboard=switchboard,
             settings=settings,
             policy=policy,
             heartbeat=Heartbeat(),
+            guard=guard,
             now_ms=now_ms,
         )
         self.refused = 0
@@ -191,13 +197,7 @@ class PhoneLink:
             try:
                 await _skip(stream, len(head.raw))
                 request = _Request.read(head)
-                principal = await self._accounts.authenticate(
-                    request.credential,
-                    org_name=request.org_name,
-                    address=address,
-                    scope="manage",
-                    create=True,
-                )
+                principal = await self._admit(request, address)
                 arrival = await self._arrive(principal, request)
             except Refused as refused:
                 self.refused += 1
@@ -212,6 +212,36 @@ class PhoneLink:
             else:
                 return await self._accept(socket, request, principal, arrival)
         return None
+
+    async def _admit(self, request: _Request, address: str) -> Principal:
+        """Who the phone is, if it may come in now.
+
+        Raises:
+            Refused: as `Accounts.authenticate`, or because there are too many such handshakes.
+        """
+        now = perf_counter()
+        wait = self._guard.handshake(address, now)
+        if wait and not (
+            request.credential and self._accounts.recalls(request.credential, request.org_name)
+        ):
+            seconds = ceil(wait)
+            raise Throttled(
+                f"Too many phones come from this address at once. Try again in {seconds} s.",
+                seconds,
+            )
+        try:
+            principal = await self._accounts.authenticate(
+                request.credential,
+                org_name=request.org_name,
+                address=address,
+                scope="manage",
+                create=True,
+            )
+        except Refused:
+            self._guard.stranger(address, now)
+            raise
+        self._guard.request(principal.org, now)
+        return principal
 
     async def _accept(
         self, socket: PhoneSocket, request: _Request, principal: Principal, arrival: _Arrival
@@ -340,7 +370,10 @@ async def _skip(stream: trio.abc.Stream, count: int) -> None:
 
 async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
     """Answers a handshake with an error, in plain HTTP."""
-    status, phrase = _STATUSES.get(type(refused), (503, b"Service Unavailable"))
+    status, phrase = next(
+        (answer for kind, answer in _STATUSES.items() if isinstance(refused, kind)),
+        (503, b"Service Unavailable"),
+    )
     body: dict[str, Any] = {"ok": False, "detail": refused.detail, "code": refused.code}
     if isinstance(refused, BadInput) and refused.problems:
         body["errors"] = [

@@ -11,6 +11,7 @@ The heartbeat, which all phones share, keeps the time.
 """
 
 from collections.abc import Callable, Hashable
+from time import perf_counter
 from typing import Final
 
 import attrs
@@ -19,6 +20,7 @@ import trio
 from phonegate import log
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.guard import Guard
 from phonegate.domain.pacing import Rate
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
@@ -68,6 +70,7 @@ class Surroundings:
     settings: Settings
     policy: Policy
     heartbeat: Heartbeat
+    guard: Guard
     now_ms: Callable[[], int]
 
 
@@ -253,7 +256,7 @@ class Session:
             return
         now = trio.current_time()
         if self._stalled:
-            # Its pongs wait behind reports that the disk does not take.
+            # Its pongs wait behind reports that the disk does not take, or behind its flood.
             self.protocol.heard(now)
         self.protocol.heard(self._socket.heard_at)
         for effect in self.protocol.tick(now):
@@ -332,20 +335,32 @@ class Session:
                 return
             room = protocol.room
             for data in heard.frames:
-                for effect in protocol.receive(data):
-                    match effect:
-                        case Record(step):
-                            await self._record(step, len(data))
-                        case Send(frame):
-                            await self.say(frame)
-                        case _:
-                            self._do_now(effect)
+                await self._hear(data)
             if protocol.room > room:
                 self.feeder.make_room()
             if heard.reply:
                 await self._put(heard.reply)
             if heard.over:
                 return
+            wait = self._shared.guard.frames(self.phone, heard.events, perf_counter())
+            if wait:
+                await self._slow_down(wait)
+
+    async def _hear(self, data: str | bytes) -> None:
+        for effect in self.protocol.receive(data):
+            match effect:
+                case Record(step):
+                    await self._record(step, len(data))
+                case Send(frame):
+                    await self.say(frame)
+                case _:
+                    self._do_now(effect)
+
+    async def _slow_down(self, seconds: float) -> None:
+        """Reads nothing for a while: what comes waits in the system, and in the phone at last."""
+        self._stalled = True
+        await trio.sleep(seconds)
+        self._stalled = False
 
     async def _record(self, step: Step, size: int) -> None:
         if not self._recorder.has_room:

@@ -70,6 +70,8 @@ class Heard:
     frames: list[str | bytes]
     reply: bytes
     over: bool
+    events: int
+    """How many frames, and pieces of frames, there were, control frames among them."""
 
 
 class PhoneSocket:
@@ -193,8 +195,10 @@ class PhoneSocket:
         frames: list[str | bytes] = []
         reply = b""
         over = False
+        events = 0
         self._frames.receive_data(data)
         for event in self._frames.events():
+            events += 1
             match event:
                 case TextMessage() | BytesMessage():
                     if (whole := self._join(event)) is not None:
@@ -213,7 +217,7 @@ class PhoneSocket:
                     reply += self._answer_close(event)
                     over = True
                     break
-        return Heard(frames, reply, over)
+        return Heard(frames, reply, over, events)
 
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """The frame that these data complete, if they do and it is not too large."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from phonegate.store import search
 from phonegate.store.pages import Pages
+from phonegate.store.queues import Queues
 from phonegate.store.records import (
     FAR_AHEAD_MS,
     Aged,
@@ -234,6 +235,7 @@ class Messages:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._pages = Pages(connection)
+        self.queues = Queues(connection)
         self.moves: list[Move] = []
         """What has moved since the last `settle`."""
         self._settled: Counter[Move] = Counter()
@@ -249,6 +251,8 @@ class Messages:
     def insert(self, new: NewMessage) -> int:
         """Stores an outbound message; its id. One that is `sending` counts as pushed now."""
         pushed = new.status == "sending"
+        if new.status == "queued":
+            self.queues.grew(new.org)
         cursor = self._connection.execute(
             _INSERT,
             (

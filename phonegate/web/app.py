@@ -4,6 +4,7 @@ Quart brings what people and tools expect of it (its test client, routes of its 
 the table's endpoints pass it by on their way to the desk. No globals, no background tasks.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,17 +61,14 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
     app.config["PROPAGATE_EXCEPTIONS"] = False
     desk = build_desk(services, settings) if desk is None else desk
 
-    async def read_body() -> bytes:
-        try:
-            data = await quart_request.get_data(cache=False, as_text=False, parse_form_data=False)
-        except RequestEntityTooLarge:
-            raise TooLarge(settings.max_body_bytes) from None
-        return data
+    async def read_body(grew: Callable[[int], None]) -> bytes:
+        return await _read_body(settings.max_body_bytes, grew)
 
     async def from_table() -> Response | None:
         g.started = perf_counter()
         request = _request(quart_request.scope)
         if not desk.covers(request.path):
+            desk.admit(request.client)
             return None
         g.told = True
         return _response(await desk.reply(request, read_body))
@@ -116,6 +114,20 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
         return _response(desk.render(await site.answer(request, base), head=_head()))
 
     app.before_request(from_site)
+
+
+async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
+    """The body of Quart's request, which counts no more of it than it holds itself."""
+    data = bytearray()
+    try:
+        async for piece in quart_request.body:
+            data += piece
+            grew(len(piece))
+            if len(data) > most:
+                raise TooLarge(most)
+    except RequestEntityTooLarge:
+        raise TooLarge(most) from None
+    return bytes(data)
 
 
 def _head() -> bool:

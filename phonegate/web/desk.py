@@ -15,12 +15,14 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
+from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.domain.principal import Principal
+from phonegate.domain.rates import Standing
+from phonegate.web.bodies import Bodies
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
-from phonegate.web.errors import BodyTimeout, TooLarge, answer_for
+from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
@@ -54,8 +56,9 @@ NEEDS_KEY: Final = (
     "X-Secret-Key with ?org_id= beside it."
 )
 
-ReadBody = Callable[[], Awaitable[bytes]]
-"""Reads the body of a request; what it raises is answered."""
+ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
+"""Reads the body of a request, and tells the size of each piece as it comes; what it raises is
+answered."""
 
 _log = log.get("web")
 
@@ -71,10 +74,15 @@ class Reply:
 
 @attrs.define
 class _Trace:
-    """What the log line of a request will tell, as far as it is known."""
+    """What is known so far of a request: for its log line, and for the limits."""
 
+    began: float
     match: Match | None = None
     org: str | None = None
+    counted: bool = False
+    """Whether it was counted against the limit of its address."""
+    standing: Standing | None = None
+    """How its org stands, where that is near its limit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +103,8 @@ class Desk:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
+        self._guard = guard = services.guard
+        self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
     def covers(self, path: str) -> bool:
         """Whether a path, percent-encoded as sent, is one of the table's."""
@@ -131,17 +141,28 @@ class Desk:
         `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
         started = perf_counter()
-        trace, status = _Trace(), CLIENT_GONE
+        trace, status = _Trace(started), CLIENT_GONE
         try:
             try:
                 answer = await self._answer(request, body, trace)
+                if trace.standing is not None:
+                    answer = with_standing(answer, self._guard.org_rate, trace.standing)
                 reply = self.render(answer, head=request.method == "HEAD")
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
-                reply = self.render(answer_for(error), head=request.method == "HEAD")
+                answer = answer_for(self._counted(error, request, trace))
+                reply = self.render(answer, head=request.method == "HEAD")
             status = reply.status
             return reply
         finally:
             self.tell(request, status, perf_counter() - started, trace.match, trace.org)
+
+    def admit(self, client: str) -> None:
+        """Counts a request that is none of the table's, and shows no credential.
+
+        Raises:
+            RateExceeded: its address has made too many.
+        """
+        self._guard.stranger(client, perf_counter())
 
     def render(self, answer: Answer, *, head: bool = False) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
@@ -189,18 +210,23 @@ class Desk:
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
+        if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
+            trace.counted = True
+            self._guard.stranger(request.client, trace.began)
         if endpoint is None:
             return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
         deadline = trio.current_time() + self._timeout_s
         query = _read_query(request.query)
+        if self._guard.is_spent(request.client, trace.began):
+            await self._recognise(endpoint, request, match.path, query)
         body: dict[str, Any] = {}
         if endpoint.body is not None:
-            request = await _with_body(request, sent, deadline)
+            request = await self._with_body(request, sent, deadline)
             kind = request.headers.get("content-type")
             check_media(kind, request.headers.get("content-encoding"), request.body)
             body = read_object(request.body)
         elif endpoint.raw_limit is not None:
-            request = await _with_body(request, sent, deadline)
+            request = await self._with_body(request, sent, deadline)
             if len(request.body) > endpoint.raw_limit:
                 raise TooLarge(endpoint.raw_limit)
         heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
@@ -235,6 +261,7 @@ class Desk:
             asked, body = self._understand(heard)
         if principal is not None:
             trace.org = principal.org_name
+            trace.standing = self._guard.request(principal.org, trace.began)
         return Call(
             services=self._services,
             request=heard.request,
@@ -243,6 +270,55 @@ class Desk:
             query=asked,
             body=body,
         )
+
+    def _counted(self, error: Exception, request: Request, trace: _Trace) -> Exception:
+        """What a request is refused with, once it is counted whose caller is nobody known."""
+        if trace.org is None and not trace.counted and isinstance(error, Refused):
+            try:
+                self._guard.stranger(request.client, trace.began)
+            except RateExceeded as exceeded:
+                return exceeded
+        return error
+
+    async def _recognise(
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        path: Mapping[str, str],
+        query: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Turns strangers away whose address has made too many requests, before their bodies come.
+
+        Who shows a right credential is none; who may show one in the body must be heard.
+
+        Raises:
+            Unauthorized, Throttled, BadInput: as `Accounts.authenticate`.
+        """
+        if endpoint.scope is None:
+            return
+        credential = find_credential(endpoint, request, path, query, {})
+        if credential is not None:
+            org = path.get("org")
+            if org is None and not is_key_like(credential):
+                org = _org_of_query(endpoint, query)
+            if org is not None or is_key_like(credential):
+                await self._services.accounts.authenticate(
+                    credential, org_name=org, address=request.client, scope=None
+                )
+
+    async def _with_body(
+        self, request: Request, sent: bytes | ReadBody, deadline: float
+    ) -> Request:
+        """The request with its body in it, which may yet have to come."""
+        if sent is request.body:
+            return request
+        if isinstance(sent, bytes):
+            return attrs.evolve(request, body=sent)
+        with self._bodies.arriving(deadline) as arriving:
+            return attrs.evolve(request, body=await sent(arriving.grew))
+        if arriving.given_up:
+            raise Busy("Too many requests are on their way to the gateway. Try again shortly.")
+        raise BodyTimeout("The body did not arrive in time.")
 
     async def _caller(self, heard: _Heard) -> Principal | None:
         """Who calls, or None where nobody has to be anybody.
@@ -303,17 +379,6 @@ def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str
         raise refusal((FieldProblem(ORG_FIELD, wrong[ORG_FIELD]),))
     org: str | None = getattr(asked, ORG_FIELD, None)
     return org
-
-
-async def _with_body(request: Request, sent: bytes | ReadBody, deadline: float) -> Request:
-    """The request with its body in it, which may yet have to come."""
-    if sent is request.body:
-        return request
-    if isinstance(sent, bytes):
-        return attrs.evolve(request, body=sent)
-    with trio.move_on_at(deadline):
-        return attrs.evolve(request, body=await sent())
-    raise BodyTimeout("The body did not arrive in time.")
 
 
 def _read_query(text: str) -> dict[str, list[str]]:

@@ -112,6 +112,9 @@ class Endpoint:
     summary: str
     description: str = ""
     group: str
+    knows_caller: bool = False
+    """Without a scope: its handler knows its callers by a token or a signature of their own, so
+    that only those it refuses count as strangers."""
     creates_org: bool = False
     """An unknown org with a well-formed secret is created, where registration is open."""
     body: type | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import attrs
 import trio
 from werkzeug.exceptions import HTTPException
 
@@ -20,12 +21,15 @@ from phonegate.domain.errors import (
     KeyLimitReached,
     KeyReused,
     NotFound,
+    QueueFull,
     QuietHoursBegun,
+    RateExceeded,
     RecipientNotAllowed,
     Refused,
     Throttled,
     Unauthorized,
 )
+from phonegate.domain.rates import Rate, Standing
 from phonegate.store.errors import StoreError
 from phonegate.web.endpoint import Answer
 from phonegate.web.presenters import iso
@@ -90,12 +94,13 @@ class UpgradeRequired(Refused):
 
 
 LIMIT_CODES: Final = (
+    QueueFull.code,
     RecipientNotAllowed.code,
     KeyLimitReached.code,
     BatchOverLimit.code,
     QuietHoursBegun.code,
 )
-"""What a sending route may refuse because of its caller's API key."""
+"""What a sending route may refuse because of its caller's org or API key."""
 
 NOT_ALLOWED: Final = "is none that this API key may send to"
 
@@ -169,6 +174,21 @@ def status_of(kind: type[Refused]) -> int:
     return next((_STATUS[c] for c in kind.__mro__ if c in _STATUS), 400)
 
 
+def rate_limit_fields(policy: str, rate: Rate, standing: Standing) -> list[tuple[str, str]]:
+    """A limit and how much of it is left (draft-ietf-httpapi-ratelimit-headers-10)."""
+    quota = f'"{policy}";q={int(rate.burst)};w={max(1, round(rate.seconds))}'
+    left = f'"{policy}";r={standing.left};t={standing.full_in_s}'
+    return [("RateLimit-Policy", quota), ("RateLimit", left)]
+
+
+def with_standing(answer: Answer, rate: Rate | None, standing: Standing) -> Answer:
+    """An answer that tells an org how near it is to its limit."""
+    if rate is None or any(name == "RateLimit" for name, _ in answer.headers):
+        return answer
+    fields = rate_limit_fields("org", rate, standing)
+    return attrs.evolve(answer, headers=(*answer.headers, *fields))
+
+
 def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
     status = status_of(type(error))
     headers: list[tuple[str, str]] = []
@@ -182,6 +202,8 @@ def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
         headers.append(("Upgrade", "websocket"))
     if isinstance(error, Throttled):
         headers.append(("Retry-After", str(max(1, error.retry_after_s))))
+    if isinstance(error, RateExceeded):
+        headers += rate_limit_fields(error.policy, error.rate, error.standing)
     if isinstance(error, Busy):
         headers.append(("Retry-After", str(RETRY_STORAGE_S)))
     return _answer(status, error.code, error.detail, problems, headers, extra=_limit_of(error))

@@ -9,6 +9,7 @@ from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.forwarding import Forwarding
+from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
@@ -35,3 +36,4 @@ class Services:
     """The address that others reach this gateway by, where its owner has set one."""
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
+    guard: Guard = attrs.field(factory=Guard)

@@ -181,12 +181,12 @@ class Hot:
             body = b"x" * int(does)
         elif does == "impatient":
             with trio.move_on_after(0.05):
-                await body()
+                await body(lambda _: None)
             body = b"late"
         elif does == "early":
             body = b"early"
         elif not isinstance(body, bytes):
-            body = await body()
+            body = await body(lambda _: None)
         self.finished += 1
         return HotReply(200, (("X-Lane", "express"), ("Content-Length", str(len(body)))), body)
 

@@ -48,6 +48,7 @@ def make(**changes: Any) -> Sample:
         away=frozenset({AWAY}),
         connections=11,
         refused_connections=0,
+        limited={},
         refused_phones=0,
         requests={(("POST", "/send/{org}"), 200): 5, (("POST", "/send/{org}"), 401): 2},
         seconds={},

@@ -10,6 +10,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from phonegate.domain.errors import Unauthorized
+from phonegate.domain.guard import Guard
 from phonegate.domain.principal import Principal
 from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
@@ -46,6 +47,7 @@ class OneOrgServices:
     accounts: OneOrg
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
+    guard: Guard = attrs.field(factory=Guard)
 
 
 def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:
@@ -74,7 +76,7 @@ async def ask(
     body: bytes = b'{"word":"x"}',
     headers: dict[str, str] | None = None,
 ) -> Reply:
-    async def read_body() -> bytes:
+    async def read_body(_: Callable[[int], None]) -> bytes:
         return body
 
     request = Request(
@@ -106,7 +108,7 @@ async def test_head_is_get_without_its_body() -> None:
 
 
 async def test_a_body_is_read_only_where_one_is_taken() -> None:
-    async def read_body() -> bytes:
+    async def read_body(_: Callable[[int], None]) -> bytes:
         raise AssertionError
 
     served = desk(answer_word)
@@ -116,7 +118,7 @@ async def test_a_body_is_read_only_where_one_is_taken() -> None:
 
 
 async def test_a_body_too_large_is_an_answer() -> None:
-    async def read_body() -> bytes:
+    async def read_body(_: Callable[[int], None]) -> bytes:
         raise TooLarge(5)
 
     reply = await desk(answer_word).reply(Request(method="POST", path="/order/o"), read_body)
@@ -124,7 +126,7 @@ async def test_a_body_too_large_is_an_answer() -> None:
 
 
 async def test_a_body_that_does_not_come_is_408(autojump_clock: trio.testing.MockClock) -> None:
-    async def read_body() -> bytes:
+    async def read_body(_: Callable[[int], None]) -> bytes:
         await trio.sleep_forever()
         return b""
 

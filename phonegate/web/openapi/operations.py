@@ -74,7 +74,21 @@ _HEADERS: Final[Mapping[int, Any]] = {
             "schema": {"type": "string", "const": "Bearer"},
         }
     },
-    429: _RETRY_AFTER,
+    429: {
+        **_RETRY_AFTER,
+        "RateLimit-Policy": {
+            "description": "The limit of requests that was reached, where it is one: its name, "
+            "`q` requests in `w` seconds.",
+            "schema": {"type": "string"},
+            "example": '"org";q=5000;w=5',
+        },
+        "RateLimit": {
+            "description": "What is left of it: `r` requests, and all again in `t` seconds. Other "
+            "answers have both fields once half of an org's limit is used up.",
+            "schema": {"type": "string"},
+            "example": '"org";r=0;t=5',
+        },
+    },
     503: _RETRY_AFTER,
 }
 

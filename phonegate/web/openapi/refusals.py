@@ -26,6 +26,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "idempotency_key_reused": "this Idempotency-Key came before with another request",
     "upgrade_required": "this address speaks the websocket protocol alone",
     "too_many_requests": "too many requests, or wrong secrets; come again after Retry-After",
+    "queue_full": "as many messages of the org wait as may; `detail` says how many that is",
     "key_limit_reached": "the API key has sent as much as it may; `detail` says which limit",
     "quiet_hours": "it would leave in the API key's quiet hours; they end after Retry-After",
     "head_too_large": "the request line and headers together are too long",
@@ -40,6 +41,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 ALWAYS: Final[Mapping[int, tuple[str, ...]]] = {
     400: ("bad_request",),
     408: ("request_timeout",),
+    429: ("too_many_requests",),
     431: ("head_too_large",),
     500: ("internal_error",),
     503: ("unavailable", "storage_unavailable"),
@@ -92,7 +94,7 @@ def _own(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
     if endpoint.scope or parameters or endpoint.query or endpoint.body:
         yield 400, "bad_input"
     if endpoint.scope is not None:
-        yield from ((401, "unauthorized"), (403, "forbidden"), (429, "too_many_requests"))
+        yield from ((401, "unauthorized"), (403, "forbidden"))
     if endpoint.body is not None:
         yield 415, "unsupported_media_type"
     if endpoint.body is not None or endpoint.raw_limit is not None:

@@ -144,7 +144,7 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     ),
     426: ("The address is the phones' WebSocket.", "Nothing is there for HTTP."),
     429: (
-        "Too many: wrong credentials, work that waits, or messages of this key "
+        "Too many: requests, wrong credentials, messages that wait (queue_full) or of this key "
         "(key_limit_reached), or it is the key's quiet_hours.",
         "Wait for the seconds that Retry-After gives, then repeat.",
     ),

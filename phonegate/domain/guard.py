@@ -1,0 +1,221 @@
+"""The limits of one gateway: what one address, org or phone may take of what all of them share.
+
+Strangers are counted by their address, callers whose credentials are right by their org alone:
+a flood from an address keeps nobody waiting who is known and only shares it. Wrong secrets have
+limits of their own, see `throttle`. Times are seconds of the monotonic clock.
+"""
+
+from collections import Counter
+from collections.abc import Hashable
+from math import ceil
+from typing import Final, Literal, TypeVar
+
+import attrs
+
+from phonegate.domain.errors import RateExceeded, Throttled
+from phonegate.domain.place import place
+from phonegate.domain.rates import Buckets, Rate, Standing
+
+Kind = Literal[
+    "address_connections",
+    "address_handshakes",
+    "address_requests",
+    "org_requests",
+    "org_queue",
+    "address_orgs",
+    "all_orgs",
+    "bodies",
+    "phone_frames",
+]
+"""What a limit is about."""
+
+KINDS: Final[tuple[Kind, ...]] = (
+    "address_connections",
+    "address_handshakes",
+    "address_requests",
+    "org_requests",
+    "org_queue",
+    "address_orgs",
+    "all_orgs",
+    "bodies",
+    "phone_frames",
+)
+
+HOUR_S: Final = 3_600.0
+
+NEAR: Final = 0.5
+"""Part of a bucket that is left when its owner begins to be told of it."""
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """The limits (`[limits]` in the configuration); one of 0 is none."""
+
+    address_connections: int = 0
+    address_handshakes_per_s: int = 0
+    address_requests_per_s: int = 0
+    address_orgs_per_hour: int = 0
+    orgs_per_hour: int = 0
+    org_requests_per_s: int = 0
+    org_queue: int = 0
+    phone_frames_per_s: int = 0
+    bodies_bytes: int = 0
+
+
+@attrs.frozen
+class _Policy:
+    """A limit of requests, as those hear of it who pass it."""
+
+    name: str
+    problem: str
+
+    def exceeded(self, buckets: Buckets[K], key: K, wait: float, now: float) -> RateExceeded:
+        """What a request is refused with."""
+        seconds = max(1, ceil(wait))
+        return RateExceeded(
+            f"{self.problem}: {buckets.rate.per_s:g} a second is the limit. Try again in "
+            f"{seconds} s.",
+            seconds,
+            policy=self.name,
+            rate=buckets.rate,
+            standing=buckets.standing(key, now),
+        )
+
+
+_ADDRESS = _Policy("address", "Too many requests come from your address without a right credential")
+_ORG = _Policy("org", "This org makes too many requests")
+
+
+class Guard:
+    """Counts what is done, and refuses what is too much of it."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds = Bounds() if bounds is None else bounds
+        self.refused: Counter[Kind] = Counter()
+        """Refusals since the start, by limit; of frames, how often a phone was slowed down."""
+        self._connections: Counter[str] = Counter()
+        self._handshakes = _buckets(Rate.of(bounds.address_handshakes_per_s))
+        self._strangers = _buckets(Rate.of(bounds.address_requests_per_s))
+        self._founders = _buckets(_hourly(bounds.address_orgs_per_hour))
+        self._founding = _buckets(_hourly(bounds.orgs_per_hour))
+        frames = Rate.of(bounds.phone_frames_per_s)
+        self._frames: Buckets[int] | None = None if frames is None else Buckets(frames)
+        rate = Rate.of(bounds.org_requests_per_s)
+        self._orgs: Buckets[int] | None = None if rate is None else Buckets(rate)
+        self._near_s = 0.0 if rate is None else rate.seconds * NEAR
+
+    def note(self, kind: Kind) -> None:
+        """Counts a refusal that another part decided on."""
+        self.refused[kind] += 1
+
+    # -- connections
+
+    def connect(self, address: str) -> bool:
+        """Counts a connection of an address, if it may have another."""
+        where, most = place(address), self.bounds.address_connections
+        if most and self._connections[where] >= most:
+            self.refused["address_connections"] += 1
+            return False
+        self._connections[where] += 1
+        return True
+
+    def disconnect(self, address: str) -> None:
+        """Uncounts one that `connect` has counted."""
+        where = place(address)
+        self._connections[where] -= 1
+        if not self._connections[where]:
+            del self._connections[where]
+
+    def handshake(self, address: str, now: float) -> float:
+        """Counts a handshake of an address; 0, or for how many seconds it has had too many."""
+        if self._handshakes is None:
+            return 0.0
+        wait = self._handshakes.take(place(address), now)
+        if wait:
+            self.refused["address_handshakes"] += 1
+        return wait
+
+    # -- requests
+
+    def is_spent(self, address: str, now: float) -> bool:
+        """Whether an address has made all the requests that strangers may. Counts nothing."""
+        return self._strangers is not None and self._strangers.wait(place(address), now) > 0
+
+    def stranger(self, address: str, now: float) -> None:
+        """Counts a request whose caller is nobody known.
+
+        Raises:
+            RateExceeded: the address has made too many.
+        """
+        if self._strangers is not None:
+            where = place(address)
+            wait = self._strangers.take(where, now)
+            if wait:
+                self.refused["address_requests"] += 1
+                raise _ADDRESS.exceeded(self._strangers, where, wait, now)
+
+    def request(self, org: int, now: float) -> Standing | None:
+        """Counts a request of an org; how the org stands, if that is near its limit.
+
+        Raises:
+            RateExceeded: the org has made too many.
+        """
+        buckets = self._orgs
+        if buckets is None:
+            return None
+        wait = buckets.take(org, now)
+        if wait:
+            self.refused["org_requests"] += 1
+            raise _ORG.exceeded(buckets, org, wait, now)
+        if buckets.missing(org, now) <= self._near_s:
+            return None
+        return buckets.standing(org, now)
+
+    @property
+    def org_rate(self) -> Rate | None:
+        """How many requests an org may make."""
+        return None if self._orgs is None else self._orgs.rate
+
+    def frames(self, phone: int, count: int, now: float) -> float:
+        """Counts frames that a phone has sent; how many seconds to wait before reading more."""
+        if self._frames is None:
+            return 0.0
+        wait = self._frames.spend(phone, now, count)
+        self.refused["phone_frames"] += wait > 0
+        return wait
+
+    # -- orgs
+
+    def register(self, address: str, now: float) -> None:
+        """Counts a new org, made by a stranger.
+
+        Raises:
+            Throttled: the address has made too many, or everybody together.
+        """
+        where = place(address)
+        wait = 0.0 if self._founders is None else self._founders.wait(where, now)
+        kind: Kind = "address_orgs"
+        if not wait and self._founding is not None:
+            wait, kind = self._founding.take("", now), "all_orgs"
+        if wait:
+            self.refused[kind] += 1
+            seconds = max(1, round(wait))
+            raise Throttled(
+                f"Too many new orgs are made. Try again in {seconds} s, or ask this gateway's "
+                "owner for one.",
+                seconds,
+            )
+        if self._founders is not None:
+            self._founders.take(where, now)
+
+
+def _buckets(rate: Rate | None) -> Buckets[str] | None:
+    return None if rate is None else Buckets(rate)
+
+
+def _hourly(count: int) -> Rate | None:
+    """All of an hour's may come at once."""
+    return Rate.of(count / HOUR_S, HOUR_S)
