@@ -4,6 +4,7 @@ A tool runs its endpoint's own handler, within the org's share, so that limits, 
 errors are the same by either way.
 """
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -146,7 +147,7 @@ async def _through(
     """
     headers = {k: v for k, v in call.request.headers.items() if k != "idempotency-key"}
     if key is not None:
-        headers["idempotency-key"] = key
+        headers["idempotency-key"] = _header(key)
     inner = attrs.evolve(
         call,
         request=attrs.evolve(call.request, headers=headers),
@@ -157,6 +158,13 @@ async def _through(
     size = 1 if endpoint.size is None else endpoint.size(inner)
     async with call.services.shares.take(call.caller.org, size):
         return await endpoint.handler(inner)
+
+
+def _header(key: str) -> str:
+    """Any text as an Idempotency-Key: itself where that can be one, or else a digest of it."""
+    if key.isascii() and key.isprintable() and key == key.strip() and not key.startswith('"'):
+        return key
+    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _plain(answer: Answer) -> Json:
