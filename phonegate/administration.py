@@ -19,6 +19,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
+from phonegate.domain.principal import usable
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
 from phonegate.store.records import Assistant, Limits, Org
@@ -112,7 +113,7 @@ class Administration:
                 {
                     "id": key.id,
                     "name": key.name,
-                    "scopes": list(key.scopes),
+                    "scopes": list(usable(key)),
                     "limits": _shown_limits(key.limits),
                     "created_at": _moment(key.created_at),
                     "last_used_at": _moment(key.last_used_at),

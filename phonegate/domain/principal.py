@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import attrs
 
-from phonegate.store.records import Limits
+from phonegate.store.records import ApiKey, Limits
 
 Scope = Literal["send", "read", "manage"]
 SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage")
@@ -17,6 +17,11 @@ LIMITED_SCOPES: Final[tuple[Scope, ...]] = ("send", "read")
 def scopes_for(limits: Limits | None) -> tuple[Scope, ...]:
     """All that a key with these limits may be allowed."""
     return SCOPES if limits is None else LIMITED_SCOPES
+
+
+def usable(key: ApiKey) -> tuple[str, ...]:
+    """The scopes of a key as far as its limits leave them to it."""
+    return tuple(s for s in key.scopes if key.limits is None or s in LIMITED_SCOPES)
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import attrs
 
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.principal import usable
 from phonegate.domain.states import QUEUED, SENDING, STATES
 from phonegate.store.records import ApiKey, Direction, Message, Provider, Sim
 from phonegate.web.fields import OneOf, field
@@ -44,7 +45,9 @@ class MessageJson:
     provider: Provider = field("phone, twilio or telnyx", example="phone")  # noqa: RUF009 - as above
     media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
     send_at: str | None = field("Not before this time, while it waits for that.")
-    expires_at: str | None = field("Given up at this time if it has not left (its ttl, or its API key's quiet hours).")
+    expires_at: str | None = field(
+        "Given up at this time if it has not left (its ttl, or its API key's quiet hours)."
+    )
     waiting_for: str | None = field(
         "Why it has not been sent yet: approval (a person's), send_at (its time), phone (one that "
         "can send it is not online), turn (others before it, or the SIM's pacing), result (a "
@@ -116,7 +119,7 @@ def key_json(key: ApiKey) -> KeyJson:
     return KeyJson(
         id=key.id,
         name=key.name,
-        scopes=key.scopes,
+        scopes=usable(key),
         created_at=iso(key.created_at),
         last_used_at=_iso_or_none(key.last_used_at),
         limits=None if key.limits is None else limits_json(key.limits),

@@ -150,13 +150,22 @@ async def test_a_change_holds_at_once(web: Web, phone: None) -> None:
     assert (await agent_.call("GET", f"/keys/{ORG}")).status == 200
     path = f"/keys/{ORG}/{agent_.id}"
     assert (await web.call("PATCH", path, {"limits": {"to": ["911"]}})).status == 200
+    assert await _scopes(web) == ["send", "read"]
     assert (await agent_.sends("send_sms")).status == 403
     reply = await agent_.call("GET", f"/keys/{ORG}")
     assert (reply.status, reply.json["code"]) == (403, "forbidden")
     assert "has limits" in reply.json["detail"]
     assert (await web.call("PATCH", path, {"limits": {}})).status == 200
+    assert await _scopes(web) == ["send", "read", "manage"]
     assert (await agent_.sends("send_sms")).status == 200
     assert (await agent_.call("GET", f"/keys/{ORG}")).status == 200
+
+
+async def _scopes(web: Web) -> list[str]:
+    """What the org's one key is shown to do."""
+    (key,) = (await web.call("GET", f"/keys/{ORG}")).json["keys"]
+    scopes: list[str] = key["scopes"]
+    return scopes
 
 
 # -- every route
