@@ -15,7 +15,8 @@ import select
 import stat
 import sys
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from types import TracebackType
 from typing import Any, Literal, TextIO
 
 import structlog
+
+from phonegate.rates import Buckets, Rate
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -34,6 +37,10 @@ MOST_ASIDE = 10_000
 
 EXIT_S = 2.0
 """Seconds that the program's end waits for such lines."""
+
+TROUBLE_BURST_S = 20.0
+"""Of trouble that begins, as many lines are told at once as later in so many seconds: its begin
+tells the most."""
 
 LONGEST_TRACE = 16
 """Frames of a traceback; the innermost ones tell the most."""
@@ -57,15 +64,20 @@ def configure(
     form: Literal["auto", "text", "json"] = "auto",
     level: str = "info",
     stream: TextIO | None = None,
+    *,
+    trouble_per_s: float = 0,
 ) -> None:
     """Sends every logger's lines to `stream` (standard error), at `level` and above.
 
-    What libraries log through `logging` joins them, from warnings upward.
+    What libraries log through `logging` joins them, from warnings upward. `trouble_per_s` is how
+    many lines a second there may be of each kind of trouble; 0 is any number.
     """
     out = sys.stderr if stream is None else stream
+    rate = Rate.of(trouble_per_s, TROUBLE_BURST_S)
     text = form == "text" or (form == "auto" and out.isatty())
     structlog.configure(
         processors=[
+            *([] if rate is None else [_Thinned(rate)]),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _flatten_exception,
@@ -79,6 +91,30 @@ def configure(
     for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
         root.removeHandler(handler)
     root.addHandler(_Bridge(max(LEVELS[level], logging.WARNING)))
+
+
+class _Thinned:
+    """Leaves lines out where one kind of trouble fills the log, and says how many.
+
+    Trouble is a warning, an error, a request or phone that was refused: what a stranger can
+    cause without end. The next line of its kind tells in `untold` what was left out before it.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self._buckets: Buckets[str] = Buckets(rate)
+        self._untold: Counter[str] = Counter()
+
+    def __call__(self, _: object, level: str, event: Event) -> Event:
+        name = str(event.get("event", ""))
+        refused = name == "phone_refused" or event.get("status", 0) >= 400  # noqa: PLR2004 - RFC 9110, 15.5
+        if level in {"debug", "info"} and not refused:
+            return event
+        if self._buckets.take(name, time.monotonic()):
+            self._untold[name] += 1
+            raise structlog.DropEvent
+        if untold := self._untold.pop(name, 0):
+            event["untold"] = untold
+        return event
 
 
 class _Lines:

@@ -178,6 +178,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "operator.token": _token,
         # A day is longer than any client repeats a request; ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
+        "log.trouble_per_s": _between(0, _MOST_LIMIT),
         "limits.address_connections": _between(0, _MOST_LIMIT),
         "limits.address_handshakes_per_s": _between(0, _MOST_LIMIT),
         "limits.address_requests_per_s": _between(0, _MOST_LIMIT),

@@ -202,15 +202,13 @@ class RetentionSettings:
 
 @attrs.frozen(kw_only=True)
 class LimitSettings:
-    """What one address, org or phone may take of what all share. 0: no limit.
-
-    Behind a reverse proxy, name it in [http] trusted_proxies, or it is one address for all.
-    """
+    """What one address, org or phone may take of what all share. 0: no limit."""
 
     address_connections: int = setting(
         1_000,
         "Connections open at once from one address (of IPv6: its /64), so that it takes twenty "
-        "to fill max_connections. More phones than that behind one address need more.",
+        "to fill max_connections. More phones behind one address need more; what comes from "
+        "[http] trusted_proxies is not counted.",
     )
     address_handshakes_per_s: int = setting(
         50,
@@ -290,6 +288,12 @@ class LogSettings:
         "auto", "auto: text on a terminal, JSON lines otherwise."
     )
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is told.")
+    trouble_per_s: int = setting(
+        10,
+        "Lines a second of each kind of trouble, such as refused requests, twenty seconds' worth "
+        "at once; the next line counts those left out. 0: all, which a stranger can fill a disk "
+        "with.",
+    )
 
 
 @attrs.frozen(kw_only=True)

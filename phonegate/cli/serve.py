@@ -27,7 +27,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
     settings = options.settings(config, database, bind)
     from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
 
-    log.configure(settings.log.format, settings.log.level)
+    log.configure(settings.log.format, settings.log.level, trouble_per_s=settings.log.trouble_per_s)
     scheme = "https" if settings.tls.certificate else "http"
 
     def ready(bound: list[tuple[str, int]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from phonegate.domain.rates import Rate, Standing
+from phonegate.rates import Rate, Standing
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ import attrs
 
 from phonegate.domain.errors import RateExceeded, Throttled
 from phonegate.domain.place import place
-from phonegate.domain.rates import Buckets, Rate, Standing
+from phonegate.rates import Buckets, Rate, Standing
 
 Kind = Literal[
     "address_connections",

@@ -17,7 +17,7 @@ from phonegate import log
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.domain.principal import Principal
-from phonegate.domain.rates import Standing
+from phonegate.rates import Standing
 from phonegate.web.bodies import Bodies
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential

@@ -29,7 +29,7 @@ from phonegate.domain.errors import (
     Throttled,
     Unauthorized,
 )
-from phonegate.domain.rates import Rate, Standing
+from phonegate.rates import Rate, Standing
 from phonegate.store.errors import StoreError
 from phonegate.web.endpoint import Answer
 from phonegate.web.presenters import iso
