@@ -13,6 +13,8 @@ import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from phonegate.web.openapi.operations import IDEMPOTENCY_KEY
+
 BEYOND_SCHEMAS = (
     # No schema knows what time it is.
     (r"(messages\[\d+\]\.)?send_at", "is more than a year ahead"),
@@ -34,14 +36,22 @@ BEYOND_SCHEMAS = (
 )
 """Fields and problems that a request valid by its schema may still have, as patterns."""
 
-_addresses = itertools.count(1)
+KEY, KEY_EXAMPLE = IDEMPOTENCY_KEY["name"], IDEMPOTENCY_KEY["example"]
+
+_numbers = itertools.count(1)
 
 
 def _send(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
-    """Lets each request come from an address of its own: who guesses wrong twice is throttled."""
-    number = next(_addresses)
+    """Makes each request one of its own.
+
+    It has an address of its own, because who guesses wrong twice is throttled, and a key of its
+    own: of all requests under the document's example of one only the first would be taken.
+    """
+    number = next(_numbers)
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     request.headers["X-Forwarded-For"] = address
+    if request.headers.get(KEY) == KEY_EXAMPLE:
+        request.headers[KEY] = f"{KEY_EXAMPLE}-{number}"
     return _sent(session, request, **options)
 
 
@@ -59,6 +69,15 @@ def valid_data_is_accepted(context: Any, response: Any, case: Any) -> Any:
         if not _is_beyond_schemas(response):
             raise
         return None
+
+
+@schemathesis.check
+def codes_are_documented(_: Any, response: Any, case: Any) -> None:
+    """The code of an error is one of those that the document names for its status."""
+    described = case.operation.definition.raw["responses"].get(str(response.status_code), {})
+    if "x-error-codes" in described:
+        code = json.loads(response.content)["code"]
+        assert code in described["x-error-codes"], f"{code} is not documented"
 
 
 def _is_beyond_schemas(response: Any) -> bool:

@@ -47,7 +47,7 @@ SECURITY: Final[Mapping[str, Any]] = {
     },
 }
 
-_IDEMPOTENCY_KEY: Final[Schema] = {
+IDEMPOTENCY_KEY: Final[Schema] = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Any text of your own, once per request: the same key again gives the first "
@@ -158,7 +158,7 @@ def _parameters(
     if endpoint.query is not None:
         found += [_query_parameter(f, examples, components) for f in fields_of(endpoint.query)]
     if endpoint.idempotent:
-        found.append(dict(_IDEMPOTENCY_KEY))
+        found.append(dict(IDEMPOTENCY_KEY))
     return found
 
 
