@@ -168,7 +168,7 @@ class Bridge:
         if answer is None:
             return _refusal(message, REFUSED, *_reason(response))
         if isinstance(message, dict) and message.get("method") == "initialize":
-            result = answer.get("result")
+            result = answer.get("result") if isinstance(answer, dict) else None
             self._version = result.get("protocolVersion") if isinstance(result, dict) else None
         return answer
 

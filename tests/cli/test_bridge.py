@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.cli.bridge import MAX_LINE, LineSplitter, _headers, _reason, _refusal, _understood
+from phonegate.cli.bridge import (
+    MAX_LINE,
+    Bridge,
+    LineSplitter,
+    _headers,
+    _reason,
+    _refusal,
+    _understood,
+)
 from phonegate.web.mcp.api import MAX_POST_BYTES
 from phonegate.web.mcp.protocol import CAPABILITIES_META, VERSION_META, Ask, understand
 
@@ -91,6 +99,15 @@ def test_a_refusal_of_the_gateway_keeps_its_words(
 ) -> None:
     assert _understood(response) is None
     assert _reason(response) == (sentence, data)
+
+
+@pytest.mark.parametrize("odd", [[], [1], {"jsonrpc": 1}, {"jsonrpc": "2.0", "result": 5}])
+async def test_an_odd_answer_to_a_handshake_ends_nothing(odd: Any) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=odd))
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
+    async with httpx.AsyncClient(transport=transport) as http:
+        bridge = Bridge("http://gateway", http, 0, 1)
+        assert await bridge._post(b"{}", ask) == odd
 
 
 def test_each_request_of_a_batch_is_refused() -> None:
