@@ -322,6 +322,7 @@ ENDPOINTS: Final = (
         "GET /messages/{org}?waiting_for=approval lists those that wait.",
         answer=DecisionAnswer,
         error_codes=("not_found", "conflict"),
+        examples=phone_examples.APPROVE,
         handler=approve,
     ),
     Endpoint(
@@ -337,6 +338,7 @@ ENDPOINTS: Final = (
         description="It is cancelled. To refuse it twice changes nothing.",
         answer=DecisionAnswer,
         error_codes=("not_found", "conflict"),
+        examples=phone_examples.REFUSE,
         handler=refuse,
     ),
     Endpoint(

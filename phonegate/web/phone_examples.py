@@ -76,6 +76,40 @@ CANCEL: Final = (
     ),
 )
 
+_HELD: Final = (
+    '{{"ok":true,"message":{{"id":5,"direction":"out","address":"+15553334444",'
+    '"body":"Dinner at eight?","status":"{status}","created_at":"2026-11-21T08:00:00.000Z",'
+    '"sim_slot":null,"sim":null,"date":null,"sent_at":null,"delivered_at":null,"error":{error},'
+    '"segments":1,"provider":"phone","media_urls":null,"send_at":{send_at},"expires_at":null,'
+    '"waiting_for":{waiting_for}}}}}'
+)
+
+APPROVE: Final = (
+    Example(
+        title="a message that a person agrees to",
+        path="/messages/myorg/id/5/approve",
+        headers=_SECRET,
+        # It is let go like any message whose time has come: at once, by the keeper.
+        answer=_HELD.format(
+            status="queued",
+            error="null",
+            send_at='"2026-11-21T08:05:00.000Z"',
+            waiting_for='"send_at"',
+        ),
+    ),
+)
+
+REFUSE: Final = (
+    Example(
+        title="a message that shall not leave",
+        path="/messages/myorg/id/5/refuse",
+        headers=_SECRET,
+        answer=_HELD.format(
+            status="cancelled", error='"refused by its owner"', send_at="null", waiting_for="null"
+        ),
+    ),
+)
+
 SEND: Final = (
     Example(
         title="one message",

@@ -24,7 +24,7 @@ SECRET = {"X-Secret-Key": "my-secret-key-123"}
 FROM = "+1234567890"
 OWN = {
     *("id", "key", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
-    *("callback_url", "credentials"),
+    *("callback_url", "credentials", "send_at"),
 }
 """Fields whose value is the gateway's to choose, or made of the account's own."""
 
@@ -171,14 +171,23 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     queued = httpx.post(f"{url}/send/{ORG}", headers=SECRET, json=body).json()
     reader.run("cancel_message", id=queued["results"][0]["id"])
 
+    held = {"name": "agent", "scopes": ["send"], "limits": {"hold": True}}
+    made = httpx.post(f"{url}/keys/{ORG}", headers=SECRET, json=held).json()
+    agent = {"Authorization": f"Bearer {made['key']}"}
+    body = {"to": "+15553334444", "body": "Dinner at eight?"}
+    for decision in ("approve_message", "refuse_message"):
+        waiting = httpx.post(f"{url}/send/{ORG}", headers=agent, json=body).json()
+        reader.run(decision, id=waiting["results"][0]["id"])
+    httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
+
     with phone(reader.gateway):
         reader.run("list_sims")
         reader.run("send_sms")
 
-    agent = reader.run("create_key")
+    key = reader.run("create_key")
     first = httpx.get(f"{url}/keys/{ORG}", headers=SECRET).json()["keys"][0]
-    reader.run("change_key", id=agent["id"])
-    reader.run("revoke_key", id=agent["id"])
+    reader.run("change_key", id=key["id"])
+    reader.run("revoke_key", id=key["id"])
     assert [key["id"] for key in reader.run("list_keys")["keys"]] == [first["id"]]
 
     made = reader.run("create_assistant")["assistant"]
