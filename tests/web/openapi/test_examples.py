@@ -171,6 +171,10 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     queued = httpx.post(f"{url}/send/{ORG}", headers=SECRET, json=body).json()
     reader.run("cancel_message", id=queued["results"][0]["id"])
 
+    with phone(reader.gateway):
+        reader.run("list_sims")
+        reader.run("send_sms")
+
     held = {"name": "agent", "scopes": ["send"], "limits": {"hold": True}}
     made = httpx.post(f"{url}/keys/{ORG}", headers=SECRET, json=held).json()
     agent = {"Authorization": f"Bearer {made['key']}"}
@@ -179,10 +183,6 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
         waiting = httpx.post(f"{url}/send/{ORG}", headers=agent, json=body).json()
         reader.run(decision, id=waiting["results"][0]["id"])
     httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
-
-    with phone(reader.gateway):
-        reader.run("list_sims")
-        reader.run("send_sms")
 
     key = reader.run("create_key")
     first = httpx.get(f"{url}/keys/{ORG}", headers=SECRET).json()["keys"][0]
