@@ -75,6 +75,7 @@ class Buckets(Generic[K]):
         empties = full_at - now + amount / rate.per_s - rate.seconds
         # Rounding must not make a whole bucket hold less than its burst.
         if empties > 1e-6 and full_at > now:  # noqa: PLR2004 - a microsecond
+            self._full_at.move_to_end(key)
             return min(empties, full_at - now)
         self._keep(key, full_at + amount / rate.per_s)
         return 0.0

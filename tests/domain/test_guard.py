@@ -1,0 +1,94 @@
+import pytest
+
+from phonegate.domain.errors import RateExceeded, Throttled
+from phonegate.domain.guard import KINDS, Bounds, Guard
+from phonegate.settings import LimitSettings
+
+
+def test_without_bounds_nothing_is_refused() -> None:
+    guard = Guard()
+    for _ in range(10_000):
+        assert guard.connect("203.0.113.1")
+        guard.stranger("203.0.113.1", 0.0)
+        guard.register("203.0.113.1", 0.0)
+        assert guard.request(1, 0.0) is None
+        assert not guard.handshake("203.0.113.1", 0.0)
+        assert not guard.frames(1, 100, 0.0)
+    assert not guard.refused
+
+
+def test_the_defaults_are_all_limits_of_the_settings() -> None:
+    defaults = LimitSettings()
+    assert all(getattr(defaults, field) > 0 for field in Bounds.__annotations__)
+
+
+def test_connections_are_counted_by_address_until_they_end() -> None:
+    guard = Guard(Bounds(address_connections=2))
+    assert guard.connect("203.0.113.1")
+    assert guard.connect("203.0.113.1")
+    assert not guard.connect("203.0.113.1")
+    assert guard.connect("203.0.113.2")
+    guard.disconnect("203.0.113.1")
+    assert guard.connect("203.0.113.1")
+    assert guard.refused == {"address_connections": 1}
+
+
+def test_a_network_of_ipv6_is_one_address() -> None:
+    guard = Guard(Bounds(address_connections=1))
+    assert guard.connect("2001:db8::1")
+    assert not guard.connect("2001:db8::ffff:2")
+    assert guard.connect("2001:db8:0:1::1")
+
+
+def test_a_stranger_spends_and_a_known_org_does_not() -> None:
+    guard = Guard(Bounds(address_requests_per_s=1))
+    for _ in range(5):
+        assert not guard.is_spent("203.0.113.1", 0.0)
+        guard.stranger("203.0.113.1", 0.0)
+        guard.request(1, 0.0)
+    assert guard.is_spent("203.0.113.1", 0.0)
+    with pytest.raises(RateExceeded) as caught:
+        guard.stranger("203.0.113.1", 0.0)
+    assert (caught.value.policy, caught.value.retry_after_s) == ("address", 1)
+    assert not guard.is_spent("203.0.113.1", 1.0)
+
+
+def test_an_org_is_told_once_half_is_used_and_refused_at_the_end() -> None:
+    guard = Guard(Bounds(org_requests_per_s=2))
+    standings = [guard.request(1, 0.0) for _ in range(10)]
+    assert standings[:5] == [None] * 5
+    assert [one and one.left for one in standings[5:]] == [4, 3, 2, 1, 0]
+    with pytest.raises(RateExceeded, match="2 a second is the limit"):
+        guard.request(1, 0.0)
+    assert guard.request(2, 0.0) is None
+    assert guard.request(1, 5.0) is None
+    assert guard.refused == {"org_requests": 1}
+
+
+def test_new_orgs_are_bounded_by_address_and_in_all() -> None:
+    guard = Guard(Bounds(address_orgs_per_hour=2, orgs_per_hour=3))
+    guard.register("203.0.113.1", 0.0)
+    guard.register("203.0.113.1", 0.0)
+    with pytest.raises(Throttled) as caught:
+        guard.register("203.0.113.1", 0.0)
+    assert caught.value.retry_after_s == 1800
+    guard.register("203.0.113.2", 0.0)
+    with pytest.raises(Throttled):
+        guard.register("203.0.113.3", 0.0)
+    assert guard.refused == {"address_orgs": 1, "all_orgs": 1}
+    guard.register("203.0.113.3", 1201.0)
+
+
+def test_frames_are_slowed_and_never_refused() -> None:
+    guard = Guard(Bounds(phone_frames_per_s=10))
+    assert guard.frames(1, 50, 0.0) == 0
+    assert guard.frames(1, 20, 0.0) == pytest.approx(2.0)
+    assert guard.frames(2, 1, 0.0) == 0
+    assert guard.refused == {"phone_frames": 1}
+
+
+def test_a_refusal_of_another_part_is_counted() -> None:
+    guard = Guard()
+    guard.note("bodies")
+    assert guard.refused["bodies"] == 1
+    assert "bodies" in KINDS

@@ -1,0 +1,56 @@
+import trio
+
+from phonegate.web.bodies import Arriving, Bodies
+
+
+async def test_the_one_longest_on_its_way_makes_room(nursery: trio.Nursery) -> None:
+    given_up: list[str] = []
+    bodies = Bodies(100, lambda: given_up.append("one"))
+    ended: list[tuple[str, bool]] = []
+    arriving: dict[str, Arriving] = {}
+
+    async def read(name: str, task_status: "trio.TaskStatus[None]") -> None:
+        with bodies.arriving(float("inf")) as one:
+            arriving[name] = one
+            task_status.started()
+            await trio.sleep_forever()
+        ended.append((name, one.given_up))
+
+    for name in ("empty", "first", "second"):
+        await nursery.start(read, name)
+    arriving["first"].grew(60)
+    arriving["second"].grew(40)
+    await trio.testing.wait_all_tasks_blocked()
+    assert (ended, bodies.bytes) == ([], 100)
+    arriving["second"].grew(1)
+    await trio.testing.wait_all_tasks_blocked()
+    # Nothing has come of the empty one: to end it would make no room.
+    assert (ended, bodies.bytes) == ([("first", True)], 41)
+    assert given_up == ["one"]
+    nursery.cancel_scope.cancel()
+
+
+async def test_one_that_is_larger_than_all_may_be_gives_itself_up() -> None:
+    bodies = Bodies(10)
+    with bodies.arriving(float("inf")) as one:
+        one.grew(11)
+        await trio.sleep_forever()
+    assert one.given_up
+    assert bodies.bytes == 0
+
+
+async def test_what_has_come_in_time_is_let_go() -> None:
+    bodies = Bodies(10)
+    for _ in range(5):
+        with bodies.arriving(float("inf")) as one:
+            one.grew(9)
+            await trio.lowlevel.checkpoint()
+        assert not one.given_up
+    assert bodies.bytes == 0
+
+
+async def test_a_deadline_is_not_being_given_up() -> None:
+    with Bodies(0).arriving(trio.current_time()) as one:
+        one.grew(1 << 30)
+        await trio.sleep_forever()
+    assert not one.given_up
