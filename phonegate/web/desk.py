@@ -56,6 +56,9 @@ NEEDS_KEY: Final = (
     "X-Secret-Key with ?org_id= beside it."
 )
 
+NO_LENGTH: Final = (204, 304)
+"""A 204 has none, and a 304's would be that of the answer it stands for (RFC 9110, 8.6)."""
+
 ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the body of a request, and tells the size of each piece as it comes; what it raises is
 answered."""
@@ -167,8 +170,8 @@ class Desk:
     def render(self, answer: Answer, *, head: bool = False) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
-            # A 204 has no length (RFC 9110, 8.6); of others it tells that nothing follows.
-            none = () if answer.status == 204 else (("Content-Length", "0"),)  # noqa: PLR2004
+            # Of others it tells that nothing follows.
+            none = () if answer.status in NO_LENGTH else (("Content-Length", "0"),)
             headers = (*none, *BASE_HEADERS, *answer.headers)
             return Reply(status=answer.status, headers=headers, body=b"")
         body = (
