@@ -105,9 +105,10 @@ def _own(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
 
 def _statuses() -> dict[str, int]:
     """The status of every code that there is."""
-    known = {code: status for status, codes in ALWAYS.items() for code in codes}
-    known |= dict.fromkeys(CARRIED, 500)
-    return known | {kind.code: status_of(kind) for kind in _kinds(Refused)}
+    known = {kind.code: status_of(kind) for kind in _kinds(Refused)}
+    # What is answered before all else goes last: another part may refuse by the same code.
+    known |= {code: status for status, codes in ALWAYS.items() for code in codes}
+    return known | dict.fromkeys(CARRIED, 500)
 
 
 def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:

@@ -1,3 +1,4 @@
+import importlib
 import json
 import subprocess
 import sys
@@ -94,6 +95,14 @@ def test_every_code_is_explained_and_has_its_status() -> None:
     assert refusals_of(send)[422] == ("idempotency_key_reused",)
     health = next(e for e in TABLE.endpoints if e.name == "health")
     assert 401 not in refusals_of(health)
+
+
+def test_a_code_of_every_endpoint_has_the_status_that_is_answered() -> None:
+    # Also where the whole gateway is loaded, whose parts have refusals of their own.
+    importlib.import_module("phonegate.gateway")
+    health = next(e for e in TABLE.endpoints if e.name == "health")
+    assert refusals_of(health)[400] == ("bad_request",)
+    assert "storage_unavailable" in refusals_of(health)[503]
 
 
 def test_every_group_has_its_words() -> None:
