@@ -35,7 +35,8 @@ class GatewayProcess:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PHONEGATE_")
         }
-        for name, value in {"LOG_FORMAT": "json", **(settings or {})}.items():
+        told = {"LOG_FORMAT": "json", "LOG_TROUBLE_PER_S": 0}
+        for name, value in {**told, **(settings or {})}.items():
             environment[f"PHONEGATE_{name}"] = str(value)
         bind = f"127.0.0.1:{port}"
         self.process = subprocess.Popen(
