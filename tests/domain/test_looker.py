@@ -5,10 +5,11 @@ import trio
 
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken, OutcomeUnknown
 from phonegate.domain.looker import EACH_AT_ONCE, EACH_EVERY_MS, Pace
+from phonegate.domain.principal import Principal
 from phonegate.domain.reports import WATCHED_MS
 from phonegate.store.database import Database
-from phonegate.store.records import Message, NewMessage
-from tests.domain.callers import owner
+from phonegate.store.records import ApiKey, Message, NewMessage, QuietHours
+from tests.domain.callers import limited, owner
 from tests.domain.carrier import Played, hurry, taken
 from tests.domain.desk import DEADLINE_S, NOW, RECIPIENT, SENDER, Desk, build_desk, draft
 
@@ -54,9 +55,12 @@ async def crash(desk: Desk) -> Message:
     return await desk.only()
 
 
-async def schedule(desk: Desk, *, ttl_s: int | None = None) -> Message:
+async def schedule(
+    desk: Desk, *, ttl_s: int | None = None, sender: Principal | None = None
+) -> Message:
     """A message for a minute later, which has come."""
-    await desk.forwarding.send(owner(desk.org), draft(send_at=NOW + 60_000, ttl_s=ttl_s))
+    asked = draft(send_at=NOW + 60_000, ttl_s=ttl_s)
+    await desk.forwarding.send(sender or owner(desk.org), asked)
     desk.now = NOW + 60_000
     await desk.database.write(lambda tx: tx.messages.release_held(desk.now, 10))
     return await desk.only()
@@ -262,6 +266,28 @@ async def test_nothing_is_tried_again_past_its_time(desk: Desk) -> None:
     message = await desk.only()
     assert (message.status, len(desk.carrier.sent)) == ("failed", 1)
     assert "ttl" in (message.error or "")
+
+
+async def test_nothing_is_tried_again_once_quiet_hours_have_begun(desk: Desk) -> None:
+    made = ApiKey(
+        id="key1",
+        org=desk.org,
+        org_name="myorg",
+        name="agent",
+        scopes=("send",),
+        digest=b"x",
+        created_at=NOW,
+    )
+    await desk.database.write(lambda tx: tx.keys.add(made))
+    begin = (NOW // 60_000 + 2) % (24 * 60)
+    hours = QuietHours(begin=begin, end=(begin + 60) % (24 * 60), zone="UTC")
+    await schedule(desk, ttl_s=3_600, sender=limited(desk.org, quiet=hours))
+    desk.carrier.sends = [NotTaken("closed", retry_after_s=100)]
+    await desk.looker.settle()
+    await desk.look()
+    message = await desk.only()
+    assert (message.status, len(desk.carrier.sent)) == ("failed", 1)
+    assert message.error == "its API key's quiet hours began before the carrier took it"
 
 
 async def test_a_carrier_away_for_three_days_fails_it(desk: Desk) -> None:
