@@ -37,6 +37,14 @@ class _App(QuartTrio):
         """Tells the log of a failure that no handler caught."""
         answer_for(exception_info[1])
 
+    async def make_default_options_response(self) -> Any:
+        """Answers OPTIONS as the desk does."""
+        response = await super().make_default_options_response()
+        response.status_code = 204
+        for name in ("Content-Type", "Content-Length"):
+            response.headers.pop(name, None)
+        return response
+
 
 def build_desk(services: Services, settings: HttpSettings, table: Table | None = None) -> Desk:
     """The desk of a table, for every lane: what it bounds, it bounds for all of them.

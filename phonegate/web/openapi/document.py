@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final
 
 from phonegate.web.endpoint import Endpoint
@@ -57,10 +57,6 @@ HANDSHAKE_ERRORS: Final[Mapping[int, tuple[str, ...]]] = {
     503: ("storage_unavailable",),
 }
 
-KEPT: Final = 16
-"""Documents kept ready, one for each name that the gateway is reached by; a client that makes up
-names only makes them be built again."""
-
 
 def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
     """The OpenAPI document of everything in a table.
@@ -97,24 +93,28 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
 
 
 class Publication:
-    """The document as text, ready to be served."""
+    """The document as text, built once: an address is put in for each request.
+
+    To build it takes milliseconds, and a stranger can make up hosts all day.
+    """
 
     def __init__(self, table: Table, version: str) -> None:
         self._table = table
         self._version = version
-        self._read = lru_cache(maxsize=KEPT)(self._encoded)
 
     def read(self, server: str) -> tuple[bytes, str]:
         """The document for one address of the gateway, and a tag of exactly this text."""
-        return self._read(server)
+        before, after, digest = self._parts
+        address = encode(servers(server))
+        return before + address + after, hashlib.sha256(digest + address).hexdigest()[:32]
 
     @cached_property
-    def _document(self) -> dict[str, Any]:
-        return document(self._table, server="", version=self._version)
-
-    def _encoded(self, server: str) -> tuple[bytes, str]:
-        text = encode({**self._document, "servers": servers(server)})
-        return text, hashlib.sha256(text).hexdigest()[:32]
+    def _parts(self) -> tuple[bytes, bytes, bytes]:
+        """The text before and after the address, and the digest of both."""
+        named = b'"servers":'
+        text = encode(document(self._table, server="", version=self._version))
+        before, _, after = text.partition(named + encode(servers("")))
+        return before + named, after, hashlib.sha256(text).digest()
 
 
 def servers(address: str) -> list[dict[str, str]]:
@@ -122,8 +122,8 @@ def servers(address: str) -> list[dict[str, str]]:
     return [{"url": address or "/", "description": "This gateway."}]
 
 
-def encode(described: Mapping[str, Any]) -> bytes:
-    """A document as compact JSON: a gateway's own encoder takes its time to indent."""
+def encode(described: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """A document or a part of one as compact JSON: to indent takes the encoder its time."""
     return json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -129,12 +129,20 @@ def test_every_field_is_described() -> None:
             )
 
 
-def test_a_publication_keeps_few_addresses_and_tags_each_text() -> None:
+def test_a_publication_tags_each_text_and_is_built_once_for_all_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     publication = Publication(TABLE, "1.2.3")
     text, tag = publication.read("https://sms.example.org")
     assert json.loads(text) == DOCUMENT
+    assert Publication(TABLE, "1.2.4").read("https://sms.example.org")[1] != tag
+    # Whoever makes up hosts costs no more than who asks for one again and again.
+    monkeypatch.delattr("phonegate.web.openapi.document.document")
     assert publication.read("https://sms.example.org") == (text, tag)
-    assert publication.read("")[1] != tag
+    elsewhere, other = publication.read("http://[::1]:8080")
+    assert other != tag
+    servers = [{"url": "http://[::1]:8080", "description": "This gateway."}]
+    assert json.loads(elsewhere) == DOCUMENT | {"servers": servers}
 
 
 async def test_it_is_served_to_everybody_with_the_address_asked_at(web: Web) -> None:
@@ -159,6 +167,10 @@ async def test_it_is_served_to_everybody_with_the_address_asked_at(web: Web) -> 
     assert (head.status, head.data) == (200, b"")
     assert int(head.headers["Content-Length"]) == len(reply.data)
     assert (await web.call("POST", "/openapi.json", {})).json["code"] == "method_not_allowed"
+    options = await web.call("OPTIONS", "/openapi.json", secret=None)
+    assert (options.status, options.data) == (204, b"")
+    assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert "Content-Type" not in options.headers
 
 
 async def test_who_comes_to_the_phones_address_without_a_handshake_is_told(web: Web) -> None:
