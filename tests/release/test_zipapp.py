@@ -152,6 +152,7 @@ def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
     assert [answer.status_code for answer in files.values()] == [200] * len(files)
     assert "SwaggerUIBundle" in files["swagger-ui-bundle.js"].text
     assert "Apache License" in files["LICENSE"].text
+    assert "END OF TERMS AND CONDITIONS" in files["apache-2.0.txt"].text
     with zipfile.ZipFile(zipapp) as archive:
         names = archive.namelist()
     assert "site-packages/flask_swagger_ui/dist/LICENSE" in names

@@ -21,12 +21,13 @@ MEDIA: Final = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-"""The Content-Type by a file's ending. A name without one is a licence, which is text."""
+"""The Content-Type by a file's ending. A name without one is a notice, which is text."""
 
-OWN: Final = ("page.css", "copy.js", "docs.css", "docs.js", "favicon.svg")
+OWN: Final = ("page.css", "copy.js", "docs.css", "docs.js", "favicon.svg", "apache-2.0.txt")
+"""Among them the licence of Swagger UI, whose package holds no more than a notice of it."""
 
 SWAGGER: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "LICENSE")
-"""What the page needs of Swagger UI, and its licence. The package holds more: a second copy of
+"""What the page needs of Swagger UI, and its copyright notice. The package holds more: a second copy of
 the program, an OAuth redirect that no scheme of ours uses."""
 
 SWAGGER_PACKAGE: Final = "flask_swagger_ui"
