@@ -27,8 +27,8 @@ OWN: Final = ("page.css", "copy.js", "docs.css", "docs.js", "favicon.svg", "apac
 """Among them the licence of Swagger UI, whose package holds no more than a notice of it."""
 
 SWAGGER: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "LICENSE")
-"""What the page needs of Swagger UI, and its copyright notice. The package holds more: a second copy of
-the program, an OAuth redirect that no scheme of ours uses."""
+"""What the page needs of Swagger UI, and its copyright notice. The package holds more: a second
+copy of the program, an OAuth redirect that no scheme of ours uses."""
 
 SWAGGER_PACKAGE: Final = "flask_swagger_ui"
 
