@@ -93,7 +93,9 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
             response.headers.setdefault(name, value)
         if not g.get("told"):
             seconds = perf_counter() - g.get("started", perf_counter())
-            desk.tell(_request(quart_request.scope), response.status_code, seconds)
+            # What Quart found a rule for is a page too: none of its rules has a parameter.
+            page = g.get("page", False) or quart_request.url_rule is not None
+            desk.tell(_request(quart_request.scope), response.status_code, seconds, page=page)
         return response
 
     app.before_request(from_table)
@@ -117,6 +119,7 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
         request = _request(quart_request.scope)
         if not site.covers(request.path):
             return None
+        g.page = True
         host = request.headers.get("host", "")
         base = own_address(settings.public_url, quart_request.scheme, host)
         return _response(desk.render(await site.answer(request, base), head=_head()))

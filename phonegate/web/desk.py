@@ -190,14 +190,23 @@ class Desk:
         seconds: float,
         match: Match | None = None,
         org: str | None = None,
+        *,
+        page: bool = False,
     ) -> None:
-        """Counts a request and writes its line in the log: no secret, no body, no free text."""
+        """Counts a request and writes its line in the log: no secret, no body, no free text.
+
+        The path of a `page` is the same for everybody, and told as it is.
+        """
         endpoint = None if match is None else match.endpoint
         route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
         self._services.requests.note(route, status, seconds)
+        if match is not None:
+            path = match.redacted
+        else:
+            path = request.path if page else self._table.redacted(request.path)
         fields: dict[str, Any] = {
             "method": request.method if _METHOD.fullmatch(request.method) else "***",
-            "path": self._table.redacted(request.path) if match is None else match.redacted,
+            "path": path,
             "status": status,
             "ms": round(seconds * 1000, 1),
             "client": request.client,

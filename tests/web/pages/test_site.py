@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from phonegate.domain.accounts import Accounts
 from phonegate.settings import HttpSettings
@@ -79,6 +80,18 @@ async def test_other_methods_are_refused_as_everywhere(web: Web, method: str) ->
         assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
         asked = await get(web, path, method="OPTIONS")
         assert (asked.status, asked.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/llms.txt/", "/openapi.json", "/websocket"])
+async def test_the_log_names_the_page(web: Web, path: str) -> None:
+    with capture_logs() as lines:
+        await get(web, f"{path}?secret_key={SECRET}")
+        await get(web, f"{path.rstrip('/')}/x/{SECRET}")
+        await get(web, "/" + SECRET)
+    (right, *wrong) = [line["path"] for line in lines if line["event"] == "request"]
+    assert right == path
+    assert wrong == ["/***"] * 2
+    assert SECRET not in str(lines)
 
 
 async def test_a_slash_too_many_leads_to_the_page(web: Web) -> None:
