@@ -154,7 +154,8 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
         "On outcome_unknown don't send again: look at the message of the id it names.",
     ),
     503: (
-        "The storage can't take it now. Nothing was kept.",
+        "The storage can't take it now, and nothing was kept (storage_unavailable); or the gateway "
+        "did not finish in time, and it is unknown what was kept (unavailable).",
         "Wait for the seconds that Retry-After gives, then repeat with the same Idempotency-Key.",
     ),
 }

@@ -24,6 +24,16 @@ def test_every_error_status_has_its_sentences() -> None:
     assert answered <= {problem.status for problem in facts.problems()}
 
 
+def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:
+    (told,) = [
+        problem for problem in facts.problems() if problem.status == errors.status_of(errors.Busy)
+    ]
+    promise, _, rest = told.meaning.partition(";")
+    assert "nothing was kept (storage_unavailable)" in promise
+    assert f"unknown what was kept ({errors.Busy.code})" in rest
+    assert "the same Idempotency-Key" in told.advice
+
+
 def test_every_group_of_endpoints_is_listed_but_the_carriers_own() -> None:
     assert {endpoint.group for endpoint in TABLE.endpoints} - {"callbacks"} == set(facts.GROUPS)
     named = {endpoint.name for endpoint in TABLE.endpoints}
