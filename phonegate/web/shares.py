@@ -17,6 +17,14 @@ SHARE: Final = 1_000
 """Messages, sent or read, that one org has under way: two full calls, some 50 ms of work, or as
 many single ones as go into four commits."""
 
+BESIDE: Final = 32
+"""The same of an org beside which others have lately had something done: what is under way waits
+in one line, whosever it is, and the next to come waits for all of it. Enough for full commits."""
+
+LATELY_S: Final = 2.0
+"""For how long an org counts as one that others work beside: who asks every second is not to
+meet the whole share of another each time."""
+
 LINE: Final = 100 * SHARE
 """Messages that may wait in an org's line: some seconds of work, and 160 MB of the longest."""
 
@@ -34,8 +42,12 @@ class _Line:
 class Shares:
     """The shares of all orgs that have something under way."""
 
-    def __init__(self, *, share: int = SHARE, line: int = LINE) -> None:
+    def __init__(self, *, share: int = SHARE, line: int = LINE, beside: int = BESIDE) -> None:
         self._share = share
+        self._beside = min(beside, share)
+        self._latest = 0
+        self._latest_at = self._other_at = float("-inf")
+        """When the org that came last has come, and when any other has."""
         self._longest = line
         self._lines: dict[int, _Line] = {}
 
@@ -54,7 +66,11 @@ class Shares:
         line = self._lines.get(org)
         if line is None:
             line = self._lines[org] = _Line()
-        if line.waiting or line.busy + size > self._share:
+        now = trio.current_time()
+        if org != self._latest:
+            self._latest, self._other_at = org, self._latest_at
+        self._latest_at = now
+        if line.waiting or not self._fits(line, size):
             await self._wait(org, line, size)
         else:
             line.busy += size
@@ -62,6 +78,11 @@ class Shares:
     def leave(self, org: int, size: int) -> None:
         """Gives room back."""
         self._end(org, self._lines[org], size)
+
+    def _fits(self, line: _Line, size: int) -> bool:
+        """Whether an org may have so much more under way; something it always may."""
+        contended = trio.current_time() - self._other_at < LATELY_S
+        return not line.busy or line.busy + size <= (self._beside if contended else self._share)
 
     async def _wait(self, org: int, line: _Line, size: int) -> None:
         if line.asked + size > self._longest:
@@ -83,7 +104,7 @@ class Shares:
 
     def _end(self, org: int, line: _Line, size: int) -> None:
         line.busy -= size
-        while line.waiting and line.busy + line.waiting[0][0] <= self._share:
+        while line.waiting and self._fits(line, line.waiting[0][0]):
             size, event = line.waiting.popleft()
             line.asked -= size
             line.busy += size

@@ -51,6 +51,7 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
         app: Any = None,
         phone_lane: Any = echo_phone,
         hot: Any = None,
+        guard: Any = None,
         tls: TlsSettings | None = None,
         trust: ssl.SSLContext | None = None,
         **settings: Any,
@@ -63,6 +64,7 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
             app=app,
             phone_lane=phone_lane,
             hot=hot,
+            guard=guard,
         )
 
         site = Site(door, app, [], trust)

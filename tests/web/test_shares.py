@@ -7,7 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from phonegate.domain.errors import Throttled
-from phonegate.web.shares import Shares
+from phonegate.web.shares import LATELY_S, Shares
 
 
 class Work:
@@ -111,4 +111,29 @@ async def test_a_full_line_is_told_to_come_again(work: Work) -> None:
     assert refused.value.retry_after_s > 0
     await work.end("a", "b", "c")
     assert work.begun == ["a", "b", "c"]
+    assert len(work.shares) == 0
+
+
+async def test_an_org_has_less_under_way_while_others_work_beside_it(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    work = Work(Shares(share=10, beside=4), nursery)
+    await work.start("calm", 2, 1)
+    await work.end("calm")
+    await work.start("a", 1, 4)
+    await work.start("b", 1, 1)
+    await work.start("batch", 1, 9)
+    assert work.begun == ["calm", "a"]
+    # Nobody else stands in this line.
+    await work.start("calm again", 2, 1)
+    assert work.begun[-1] == "calm again"
+    await work.end("a")
+    assert work.begun[-1] == "b"
+    # What is larger than that begins once nothing else of the org is under way.
+    await work.end("b")
+    assert work.begun[-1] == "batch"
+    mock_clock.jump(LATELY_S)
+    await work.start("c", 1, 1)
+    assert work.begun[-1] == "c"
+    await work.end("calm again", "batch", "c")
     assert len(work.shares) == 0
