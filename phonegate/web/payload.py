@@ -18,6 +18,10 @@ MAX_DIGITS = 30
 """An integer with more digits is beyond every field's limit; it is not worth converting
 (Python refuses 4,301 digits with an error that names no field)."""
 
+MAX_COMMAS = 20_000
+"""Commas outside of strings: 40 for each of 500 messages, who has at most ten fields. To read a
+megabyte of empty lists or fields takes ten times as long as of texts, and all others wait."""
+
 _BEYOND = int("9" * MAX_DIGITS)
 _EXACT = 2**53
 """Up to here every whole number has a double of its own (RFC 8259, 6)."""
@@ -71,7 +75,8 @@ def read_value(body: bytes) -> Any:
     """The JSON that a body holds.
 
     Raises:
-        BadInput: empty, not UTF-8, not JSON, too deep, or a field twice in one object.
+        BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
+            object.
     """
     try:
         text = body.removeprefix(_BOM).decode("utf-8")
@@ -79,10 +84,18 @@ def read_value(body: bytes) -> Any:
         raise BadInput(f"The body is not UTF-8 at byte {error.start}.") from None
     if not text.strip():
         raise BadInput("The body is empty; a JSON object is expected.")
+    if text.count(",") > MAX_COMMAS and _commas(text) > MAX_COMMAS:
+        raise BadInput(f"The body has more than {MAX_COMMAS} values, the most that are read.")
     try:
         return _decode(text)
     except RecursionError:
         raise BadInput("The body is nested too deeply.") from None
+
+
+def _commas(text: str) -> int:
+    """Commas outside of strings, counted in a fifth of the time that a pattern would take."""
+    without_escapes = text.replace("\\\\", "").replace('\\"', "")
+    return sum(part.count(",") for part in without_escapes.split('"')[::2])
 
 
 def _decode(text: str) -> Any:

@@ -118,6 +118,9 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         (b'{"x":[{"a":1,"a":1}]}', "a is given more than once"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":[' + b"[]," * 300_000 + b"[]]}", "more than 20000 values"),
+        (b"{" + b",".join(b'"%d":{}' % n for n in range(30_000)) + b"}", "more than 20000 values"),
+        (b'{"a":"\\\\"' + b',"b":1' * 20_001 + b"}", "more than 20000 values"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -126,6 +129,11 @@ def test_what_is_no_json_object_is_refused_with_the_reason(body: bytes, detail: 
         read_object(body)
     assert detail in caught.value.detail
     assert caught.value.__cause__ is None
+
+
+def test_commas_in_texts_are_no_values() -> None:
+    texts = [{"to": "+15553334444", "body": ',","\\' * 400} for _ in range(500)]
+    assert read_object(json.dumps({"messages": texts}).encode()) == {"messages": texts}
 
 
 def test_a_field_given_twice_is_named() -> None:
