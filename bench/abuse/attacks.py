@@ -11,4 +11,6 @@ from bench.abuse import (  # noqa: F401 - to be told of is what they are importe
     smuggling,
     storage,
 )
-from bench.abuse.kind import KINDS as KINDS
+from bench.abuse.kind import KINDS
+
+__all__ = ["KINDS"]

@@ -7,7 +7,7 @@ import zlib
 
 from bench.abuse.ground import Ground, Wire
 from bench.abuse.kind import kind
-from bench.abuse.readers import stock, tell
+from bench.abuse.readers import tell
 from bench.hostile import ORG, SECRET, frame, handshake
 
 SOON_S = 5.0
@@ -47,14 +47,15 @@ DOCUMENTS = {
 
 @kind("hurtful JSON", "400 or 413 in JSON, soon; on the phone link an error frame, then 1008")
 async def hurtful_json(ground: Ground) -> None:
-    await stock(ground)
     slowest = 0.0
     for name, document in DOCUMENTS.items():
         for target in ("/webhook", f"/send/{ORG}", "/assistants"):
             begun = time.monotonic()
             status, body = await _post(ground, target, document)
             slowest = max(slowest, time.monotonic() - begun)
-            ground.expect(status in {400, 413}, f"{name} at {target}: {status} {body[:80]!r}")
+            # Where no secret is found, that may be said first.
+            allowed = {400, 401, 413} if target == "/assistants" else {400, 413}
+            ground.expect(status in allowed, f"{name} at {target}: {status} {body[:80]!r}")
             ground.expect(
                 not body or json.loads(body)["ok"] is False, f"{name} at {target}: {body[:80]!r}"
             )
@@ -123,7 +124,6 @@ async def _post(
     "no extension accepted, a frame with RSV1 closes 1002, a compressed body is 415 unread",
 )
 async def compressed(ground: Ground) -> None:
-    await stock(ground)
     bomb = zlib.compress(b" " * 200_000_000, 9)
     before = ground.holdings()
     for coding in ("gzip", "deflate", "br", "zstd", "gzip, gzip"):

@@ -8,7 +8,6 @@ import trio
 
 from bench.abuse.ground import Ground, statuses
 from bench.abuse.kind import kind
-from bench.abuse.readers import stock
 from bench.hostile import SECRET, handshake
 
 AT_ONCE = 30
@@ -21,7 +20,6 @@ TLS_AT_ONCE = 8
     "right ones 101, or 429 past the address's share; wrong ones 401, then 429; none 5xx",
 )
 async def websocket_flood(ground: Ground) -> None:
-    await stock(ground)
     told: Counter[str] = Counter()
     numbers = count()
 

@@ -3,8 +3,9 @@
 import contextlib
 import random
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import attrs
 import trio
@@ -62,6 +63,8 @@ class Ground:
     host: str = "127.0.0.1"
     hurt: Callable[[str], None] = lambda _: None
     heal: Callable[[], None] = lambda: None
+    stocked: bool = False
+    """Whether the attackers' org has been made, with something to ask for."""
     seconds: float = 1.0
     """How long the attack of a kind lasts, where it has no length of its own."""
     chance: random.Random = attrs.field(factory=lambda: random.Random(1))
@@ -121,14 +124,14 @@ class Wave:
     def lasts(self) -> bool:
         return trio.current_time() < self.until
 
-    def keep(self, count: int, attack: Callable[[], object], *, pause_s: float = 0.0) -> None:
+    def keep(self, count: int, attack: Callable[[], Awaitable[None]]) -> None:
         """So many that attack again and again."""
 
         async def one() -> None:
             while self.lasts():
                 with contextlib.suppress(OSError, trio.BrokenResourceError):
-                    await attack()  # type: ignore[misc]
-                await trio.sleep(pause_s)
+                    await attack()
+                await trio.lowlevel.checkpoint()
 
         for _ in range(count):
             self.nursery.start_soon(one)
@@ -139,8 +142,9 @@ class Wire:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
+        self._rest = b""
 
-    async def __aenter__(self) -> "Wire":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -172,27 +176,28 @@ class Wire:
         return None
 
     async def some(self, until: bytes, deadline_s: float = 15.0) -> bytes:
-        """What comes up to some bytes, or the end, or the deadline."""
+        """What comes up to some bytes, or the end, or the deadline; the rest is for `frames`."""
         data = bytearray()
         with trio.move_on_after(deadline_s), contextlib.suppress(trio.BrokenResourceError):
             while until not in data and (piece := await self.stream.receive_some(65_536)):
                 data += piece
-        return bytes(data)
+        end = data.find(until) + len(until) if until in data else len(data)
+        self._rest = bytes(data[end:])
+        return bytes(data[:end])
 
     async def frames(self, deadline_s: float) -> AsyncIterator[tuple[int, bytes]]:
         """The frames that come, until the gateway closes or the deadline."""
-        buffer = b""
         until = trio.current_time() + deadline_s
         while True:
-            while (found := _frame(buffer)) is not None:
-                opcode, payload, buffer = found
+            while (found := _frame(self._rest)) is not None:
+                opcode, payload, self._rest = found
                 yield opcode, payload
             piece = b""
             with trio.move_on_at(until), contextlib.suppress(trio.BrokenResourceError):
                 piece = await self.stream.receive_some(65_536)
             if not piece:
                 return
-            buffer += piece
+            self._rest += piece
 
 
 def _frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:
@@ -210,11 +215,8 @@ def _frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:
 
 def statuses(answers: bytes) -> list[int]:
     """The statuses of the answers in what came, skipping interim ones."""
-    found = []
-    for part in answers.split(b"HTTP/1.1 ")[1:]:
-        if part[:3].isdigit() and not part.startswith(b"1"):
-            found.append(int(part[:3]))
-    return found
+    parts = answers.split(b"HTTP/1.1 ")[1:]
+    return [int(part[:3]) for part in parts if part[:3].isdigit() and part[:1] != b"1"]
 
 
 @contextlib.contextmanager

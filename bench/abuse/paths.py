@@ -6,7 +6,6 @@ import trio
 
 from bench.abuse.ground import Ground, statuses
 from bench.abuse.kind import kind
-from bench.abuse.readers import stock
 from bench.hostile import ORG, SECRET
 
 OURS = f"/messages/{ORG}/{SECRET}"
@@ -67,7 +66,6 @@ ALLOWED = {200, 301, 308, 400, 401, 404, 405, 426, 429, 431}
 
 @kind("path tricks", "each is the path that it says or is refused; no 5xx, no secret in the log")
 async def path_tricks(ground: Ground) -> None:
-    await stock(ground)
     told: Counter[int] = Counter()
 
     async def ask(target: str, limit: trio.CapacityLimiter) -> None:

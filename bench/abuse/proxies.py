@@ -54,7 +54,7 @@ CADDY = """\
     auto_https off
     storage file_system {folder}
 }}
-http://127.0.0.1:{port} {{
+http://:{port} {{
     bind 127.0.0.1
     log {{
         output file {folder}/seen
@@ -105,7 +105,7 @@ class Proxy:
                 )
                 nursery.start_soon(run, [program, *words])
                 with trio.fail_after(START_S):
-                    while not await _listens(port):
+                    while not await _listens(port):  # noqa: ASYNC110 - nothing tells
                         await trio.sleep(0.02)
                 yield cls(name, port, folder)
                 nursery.cancel_scope.cancel()

@@ -15,8 +15,7 @@ from bench.abuse.ground import Ground, Wire, statuses
 from bench.abuse.kind import kind
 from bench.abuse.proxies import KINDS as PROXIES
 from bench.abuse.proxies import Proxy
-from bench.abuse.readers import stock
-from bench.hostile import ORG, SECRET, Attackers
+from bench.hostile import ORG, SECRET, Attackers, handshake
 
 INNER_PATH = "/sims/" + ORG
 INNER = f"GET {INNER_PATH} HTTP/1.1\r\nHost: x\r\nX-Secret-Key: {SECRET}\r\n\r\n".encode()
@@ -138,7 +137,9 @@ FORMS = [
     Form("a folded line", (_post(b"X: a\r\n b", CL) + INNER,), pair=True),
     Form("a folded first line", (b"POST /webhook HTTP/1.1\r\n Host: x\r\n\r\n" + INNER,)),
     Form("bare LF throughout", (_post(CL).replace(b"\r\n", b"\n") + INNER,), pair=True),
-    Form("bare LF at the head's end", (b"GET /health HTTP/1.1\r\nHost: x\r\n\n" + INNER,), pair=True),
+    Form(
+        "bare LF at the head's end", (b"GET /health HTTP/1.1\r\nHost: x\r\n\n" + INNER,), pair=True
+    ),
     Form("bare LF in a value", (_post(b"X: a\n" + INNER.replace(b"\r\n", b"\n"), CL),)),
     Form("bare CR in a value", (_post(b"X: a\rX: b", CL) + INNER,)),
     Form("NUL in a value", (_post(b"X: a\x00b", CL) + INNER,)),
@@ -150,22 +151,69 @@ FORMS = [
     Form("absolute form of elsewhere", (_post(CL, target=b"http://y/webhook") + INNER,), pair=True),
     Form("a target with a space", (_post(CL, target=b"/webhook HTTP/1.1 x") + INNER,)),
     Form("a target with a tab", (_post(CL, target=b"/webhook\t") + INNER,)),
-    Form("GET with a body", (b"GET /health HTTP/1.1\r\nHost: x\r\n" + BOTH + b"\r\n\r\n" + BODY + INNER,)),
-    Form("GET with chunks", (b"GET /health HTTP/1.1\r\nHost: x\r\n" + TE + b"\r\n\r\n" + _chunked(INNER),)),
+    Form(
+        "GET with a body",
+        (b"GET /health HTTP/1.1\r\nHost: x\r\n" + BOTH + b"\r\n\r\n" + BODY + INNER,),
+    ),
+    Form(
+        "GET with chunks",
+        (b"GET /health HTTP/1.1\r\nHost: x\r\n" + TE + b"\r\n\r\n" + _chunked(INNER),),
+    ),
     Form("HTTP/1.0 with chunks", (_post(TE, body=_chunked(INNER)).replace(b"1.1", b"1.0", 1),)),
     Form("HTTP/0.9", (b"GET /health\r\n" + INNER,)),
     Form("HTTP/1.2", (_post(CL).replace(b"1.1", b"1.2", 1) + INNER,), pair=True),
     Form("lower-case method", (_post(CL).replace(b"POST", b"post", 1) + INNER,)),
     Form("empty lines first", (b"\r\n\r\n" + _post(CL) + INNER,), pair=True),
-    Form("an upgrade to h2c with a body", (_post(CL, b"Upgrade: h2c", b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAAA") + INNER,), pair=True),
-    Form("a websocket with a body", (b"GET /websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + _length(b"%d" % len(INNER)) + b"\r\n\r\n" + INNER,)),
-    Form("a websocket of a wrong version", (b"GET /websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 777\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" + INNER,), pair=True),
-    Form("a body behind an early refusal", (_post(_length(b"%d" % len(INNER)), b"X-Secret-Key: wrong", body=b"", target=b"/send/nobody"), INNER)),
+    Form(
+        "an upgrade to h2c with a body",
+        (
+            _post(
+                CL, b"Upgrade: h2c", b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAAA"
+            )
+            + INNER,
+        ),
+        pair=True,
+    ),
+    Form(
+        "a websocket with a body",
+        (handshake()[:-2] + _length(b"%d" % len(INNER)) + b"\r\n\r\n" + INNER,),
+    ),
+    Form(
+        "a websocket of a wrong version",
+        (handshake().replace(b": 13", b": 777") + INNER,),
+        pair=True,
+    ),
+    Form(
+        "a body behind an early refusal",
+        (
+            _post(
+                _length(b"%d" % len(INNER)),
+                b"X-Secret-Key: wrong",
+                body=b"",
+                target=b"/send/nobody",
+            ),
+            INNER,
+        ),
+    ),
     Form("a body too large, in parts", (_post(_length(b"2000000"), body=b""), INNER)),
-    Form("a body behind a wrong address", (_post(_length(b"%d" % len(INNER)), body=b"", target=b"/nowhere"), INNER)),
-    Form("a body behind 100-continue", (_post(_length(b"%d" % len(INNER)), b"Expect: 100-continue", body=b"", target=b"/nowhere"), INNER)),
-    Form("Connection names Content-Length", (_post(BOTH, b"Connection: close, Content-Length", body=BODY + INNER),)),
-]  # fmt: skip
+    Form(
+        "a body behind a wrong address",
+        (_post(_length(b"%d" % len(INNER)), body=b"", target=b"/nowhere"), INNER),
+    ),
+    Form(
+        "a body behind 100-continue",
+        (
+            _post(
+                _length(b"%d" % len(INNER)), b"Expect: 100-continue", body=b"", target=b"/nowhere"
+            ),
+            INNER,
+        ),
+    ),
+    Form(
+        "Connection names Content-Length",
+        (_post(BOTH, b"Connection: close, Content-Length", body=BODY + INNER),),
+    ),
+]
 
 
 async def _say(wire: Wire, parts: Sequence[bytes]) -> bytes:
@@ -205,7 +253,6 @@ def _address(network: int, number: int) -> str:
     "one request at most is served of each form, and no body or half-read head ever is one",
 )
 async def smuggling(ground: Ground) -> None:
-    await stock(ground)
     answers = await _all(ground, ground.port, 2)
     refused: Counter[int] = Counter()
     for number, form in enumerate(FORMS):
@@ -233,7 +280,6 @@ async def smuggling(ground: Ground) -> None:
     "behind nginx and Caddy, the gateway serves no request that the proxy didn't see as one",
 )
 async def through_proxies(ground: Ground) -> None:
-    await stock(ground)
     for network, name in enumerate(PROXIES, 3):
         async with Proxy.running(name, ground.port) as proxy:
             await _all(ground, proxy.port, network)

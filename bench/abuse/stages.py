@@ -70,10 +70,12 @@ def two_nets(folder: Path) -> Iterator[Ground]:
             raise Lacking(f"network namespaces (CAP_NET_ADMIN): {reason}") from error
         with opened(folder, also=(f"{NEAR}:0",), host=NEAR) as ground:
             drop = "add chain inet abuse {} {{ type filter hook {} priority 0; policy drop; }}"
-            ground.hurt = lambda _: (
-                [_run(*inside, "nft", drop.format(way, way)) for way in ("input", "output")]
-                and None
-            )
+
+            def cut(_: str) -> None:
+                for way in ("input", "output"):
+                    _run(*inside, "nft", drop.format(way, way))
+
+            ground.hurt = cut
             ground.heal = lambda: _run(*inside, "nft", "flush ruleset")
             yield ground
     finally:
@@ -119,8 +121,12 @@ def failing_disk(folder: Path) -> Iterator[Ground]:
         raise Lacking(f"a C compiler that works: {error.stderr.decode()[-300:]}") from error
     wrapper = ("env", f"LD_PRELOAD={library}", f"FAILING_DISK={flags}")
     with opened(folder, wrapper=wrapper) as ground:
-        ground.hurt = lambda how: (flags / how).touch()
-        ground.heal = lambda: [flag.unlink() for flag in flags.iterdir()] and None
+
+        def heal() -> None:
+            for flag in flags.iterdir():
+                flag.unlink()
+
+        ground.hurt, ground.heal = lambda how: (flags / how).touch(), heal
         yield ground
 
 
@@ -136,7 +142,8 @@ def other_clock(folder: Path) -> Iterator[Ground]:
         "env",
         f"LD_PRELOAD={libraries[0]}",
         f"FAKETIME_TIMESTAMP_FILE={shift}",
-        "FAKETIME_NO_CACHE=1",
+        # Seconds; to read the file at every look at the clock is dear.
+        "FAKETIME_CACHE_DURATION=1",
         "FAKETIME_DONT_FAKE_MONOTONIC=1",
         "NO_FAKE_STAT=1",
     )

@@ -8,7 +8,7 @@ import trio
 
 from bench.abuse.ground import Ground, Wire
 from bench.abuse.kind import kind
-from bench.abuse.readers import phone, stock, tell
+from bench.abuse.readers import phone, tell
 from bench.hostile import ORG, frame
 
 FAILS_S = 20.0
@@ -56,7 +56,6 @@ async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
 
 
 async def _fail(ground: Ground, how: str) -> None:
-    await stock(ground)
     numbers = count()
     wire = await phone(ground, "careful", NUMBER)
     async with wire:

@@ -9,6 +9,7 @@ from bench.abuse.ground import Ground, Holdings
 from bench.abuse.honest import ROLES
 from bench.abuse.kind import Kind
 from bench.abuse.party import Latency
+from bench.abuse.readers import stock
 
 SETTLE_S = 40.0
 """For the gateway to clear up: past all of its deadlines, and the kernel's."""
@@ -50,6 +51,9 @@ async def run(
     """Runs one kind; `timed` holds the honest users' latency to its bound as well."""
     ground.seconds = seconds
     ground.faults, ground.facts = [], []
+    if not ground.stocked:
+        await stock(ground)
+        ground.stocked = True
     logged = len(ground.log_lines())
     begun = time.monotonic()
     looks = []
