@@ -5,7 +5,7 @@ that swings about its threshold raises one alarm, not one a minute: it is over o
 been well for a while, and well is some way from where it was bad.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -55,13 +55,15 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """What of an org waits for one of its phones. Times in seconds of any clock."""
+    """What of an org waits in one of its queues. Times in seconds of the wall clock."""
 
     org: str
     count: int
     since: float
     away: bool
     """Whether no phone that could send it is connected."""
+    queue: Hashable = None
+    """Tells the queues of an org apart."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +71,9 @@ class State:
     """What the alarms are about, at one time."""
 
     now: float
+    """Seconds of the wall clock, which may jump."""
+    up_s: float
+    """Seconds of a clock that never does."""
     waiting: tuple[Waiting, ...] = ()
     free_bytes: int = 1 << 62
     database_bytes: int = 0
@@ -84,7 +89,9 @@ class Alarms:
         self._limits = limits
         self._well_since: dict[Key, float | None] = {}
         """Of the alarms that are on: since when all is well again."""
-        self._away_since: dict[str, float] = {}
+        self._away_since: dict[Hashable, float] = {}
+        self._turn_since: dict[Hashable, float] = {}
+        """Of each queue: since when it is seen to wait for what is away, or for its turn."""
 
     @property
     def on(self) -> list[Key]:
@@ -92,11 +99,14 @@ class Alarms:
         return list(self._well_since)
 
     def look(self, state: State) -> list[News]:
-        """What is news about the gateway as it is at `state.now`."""
-        return self.heed(self.signals(state), state.now)
+        """What is news about the gateway as it is in this state."""
+        return self.heed(self.signals(state), state.up_s)
 
     def heed(self, signals: Iterable[Signal], now: float) -> list[News]:
-        """What is news in these signals; an alarm whose signal is missing is well."""
+        """What is news in these signals; an alarm whose signal is missing is well.
+
+        `now` is in seconds of a clock that never jumps.
+        """
         news = []
         seen = set()
         for signal in signals:
@@ -152,23 +162,24 @@ class Alarms:
 
     def _of_queues(self, state: State) -> Iterator[Signal]:
         limits = self._limits
+        self._see(state)
         away: dict[str, list[Waiting]] = {}
         turn: dict[str, list[Waiting]] = {}
         for one in state.waiting:
             (away if one.away else turn).setdefault(one.org, []).append(one)
-        # A phone may have gone only now while its messages had long waited for their turn.
-        self._away_since = {org: self._away_since.get(org, state.now) for org in away}
-        for name, limit, groups in (
-            ("phone_away", limits.phone_away_s, away),
-            ("queue_ageing", limits.queue_age_s, turn),
+        for name, limit, groups, seen in (
+            ("phone_away", limits.phone_away_s, away, self._away_since),
+            ("queue_ageing", limits.queue_age_s, turn, self._turn_since),
         ):
             if not limit:
                 continue
             for org, lanes in groups.items():
-                oldest = min(lane.since for lane in lanes)
-                if name == "phone_away":
-                    oldest = max(oldest, self._away_since[org])
-                waited = state.now - oldest
+                # By both clocks: messages may be older than their queue is seen to wait for
+                # this, as when their phone comes back or the gateway does, or the clock jumps.
+                waited = max(
+                    min(state.now - lane.since, state.up_s - seen[org, lane.queue])
+                    for lane in lanes
+                )
                 fields = {
                     "org": org,
                     "messages": sum(lane.count for lane in lanes),
@@ -176,3 +187,20 @@ class Alarms:
                 }
                 well = name == "queue_ageing" and waited < limit / 2
                 yield Signal((name, org), waited >= limit, well, fields)
+
+    def _see(self, state: State) -> None:
+        """Notes since when each queue waits for what it waits for now.
+
+        Who is away for less than `CALM_S` counts as never gone: a phone that comes and goes and
+        sends nothing would otherwise age no queue.
+        """
+        away, turn = self._away_since, self._turn_since
+        self._away_since, self._turn_since = {}, {}
+        for one in state.waiting:
+            key, now = (one.org, one.queue), state.up_s
+            if one.away:
+                left = self._away_since[key] = away.get(key, now)
+                if key in turn and now - left < CALM_S:
+                    self._turn_since[key] = turn[key]
+            else:
+                self._turn_since[key] = turn.get(key, now)

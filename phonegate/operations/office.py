@@ -65,7 +65,7 @@ class Office:
             door=door,
             lag=self._lag,
             now_ms=services.now_ms,
-            started_at=services.started_at,
+            began=trio.current_time(),
             version=services.version,
         )
         self._watch = Watch(self._survey, Alarms(Limits(**attrs.asdict(settings.alarms))))

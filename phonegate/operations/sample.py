@@ -93,7 +93,8 @@ class Sample:
     """The gateway at one moment. Counts are since it started, times in ms of the wall clock."""
 
     at: int
-    started_at: int
+    up_s: float
+    """For how long it runs, by a clock that never jumps."""
     version: str
     phones: Mapping[int, int]
     """Connected phones, by org."""
@@ -156,12 +157,14 @@ class Sample:
         """What the alarms are about."""
         return State(
             now=self.at / 1000,
+            up_s=self.up_s,
             waiting=tuple(
                 Waiting(
                     org=lane.org_name,
                     count=lane.count,
                     since=lane.since / 1000,
                     away=lane in self.away,
+                    queue=(lane.wish, lane.phone),
                 )
                 for lane in self.backlog.lanes
             ),

@@ -15,7 +15,7 @@ def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
     return {
         "version": sample.version,
         "pid": os.getpid(),
-        "uptime_s": max(0, sample.at - sample.started_at) // 1000,
+        "uptime_s": int(sample.up_s),
         "phones_online": sample.online,
         "connections": sample.connections,
         "messages": dict(sample.messages),

@@ -43,7 +43,8 @@ class Survey:
     door: Callable[[], Entrance]
     lag: Lag
     now_ms: Callable[[], int]
-    started_at: int
+    began: float
+    """When the gateway started, in trio's time."""
     version: str
 
     async def sample(self) -> Sample:
@@ -63,7 +64,7 @@ class Survey:
         serves, door = self.switchboard.serves, self.door()
         return Sample(
             at=self.now_ms(),
-            started_at=self.started_at,
+            up_s=trio.current_time() - self.began,
             version=self.version,
             phones=self.switchboard.online_by_org(),
             messages=messages,

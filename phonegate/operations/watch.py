@@ -21,7 +21,7 @@ seconds, and must not keep a reader busy for a large part of them."""
 LOOK_S: Final = 10.0
 """A look that takes longer, as on a disk that hangs, is given up."""
 
-MINUTE_MS: Final = 60_000
+MINUTE_S: Final = 60.0
 
 _log = log.get("operations")
 
@@ -32,8 +32,8 @@ class Watch:
     def __init__(self, survey: Survey, alarms: Alarms) -> None:
         self._survey = survey
         self._alarms = alarms
-        self._past: deque[tuple[int, dict[Count, int]]] = deque(
-            maxlen=round(MINUTE_MS / 1000 / EVERY_S) + 1
+        self._past: deque[tuple[float, dict[Count, int]]] = deque(
+            maxlen=round(MINUTE_S / EVERY_S) + 1
         )
 
     @property
@@ -59,7 +59,7 @@ class Watch:
 
     def take(self, sample: Sample) -> None:
         """Notes a sample, and tells what is news in it."""
-        self._past.append((sample.at, sample.counts))
+        self._past.append((sample.up_s, sample.counts))
         for news in self._alarms.look(sample.state):
             name, subject = news.key
             if news.begins:
@@ -74,6 +74,6 @@ class Watch:
         """
         now = sample.counts
         for at, counts in self._past:
-            if at >= sample.at - MINUTE_MS:
-                return (sample.at - at) / 1000, {name: now[name] - counts[name] for name in now}
-        return (sample.at - sample.started_at) / 1000, now
+            if at >= sample.up_s - MINUTE_S:
+                return sample.up_s - at, {name: now[name] - counts[name] for name in now}
+        return sample.up_s, now

@@ -67,38 +67,80 @@ def names(news: list[News]) -> list[tuple[str, bool]]:
     return [(one.key[0], one.begins) for one in news]
 
 
+def state(at: float, **changes: Any) -> State:
+    """A state at a time by both clocks."""
+    return State(now=at, up_s=at, **changes)
+
+
 def waiting(**changes: Any) -> Waiting:
     return attrs.evolve(Waiting(org="myorg", count=2, since=0.0, away=True), **changes)
 
 
 def test_a_phone_is_away_only_when_messages_wait_for_it_for_long() -> None:
     alarms = Alarms(LIMITS)
-    assert alarms.look(State(now=0, waiting=(waiting(),))) == []
-    assert alarms.look(State(now=299, waiting=(waiting(),))) == []
-    (news,) = alarms.look(State(now=301, waiting=(waiting(), waiting(count=3, since=100))))
+    assert alarms.look(state(0, waiting=(waiting(),))) == []
+    assert alarms.look(state(299, waiting=(waiting(),))) == []
+    (news,) = alarms.look(state(301, waiting=(waiting(), waiting(count=3, since=100))))
     assert (news.key, news.begins) == (("phone_away", "myorg"), True)
     assert news.fields == {"org": "myorg", "messages": 5, "waited_s": 301}
-    assert alarms.look(State(now=400, waiting=(waiting(),))) == []
+    assert alarms.look(state(400, waiting=(waiting(),))) == []
     # Back, and what had waited leaves; after a calm the alarm is over.
-    assert alarms.look(State(now=410)) == []
-    assert names(alarms.look(State(now=410 + CALM_S))) == [("phone_away", False)]
+    assert alarms.look(state(410)) == []
+    assert names(alarms.look(state(410 + CALM_S))) == [("phone_away", False)]
 
 
 def test_a_phone_that_left_a_moment_ago_is_no_alarm_however_long_its_queue_is() -> None:
     alarms = Alarms(LIMITS)
-    alarms.look(State(now=880, waiting=(waiting(away=False),)))
-    assert alarms.look(State(now=890, waiting=(waiting(),))) == []
-    assert names(alarms.look(State(now=1191, waiting=(waiting(),)))) == [("phone_away", True)]
+    alarms.look(state(880, waiting=(waiting(away=False),)))
+    assert alarms.look(state(890, waiting=(waiting(),))) == []
+    assert names(alarms.look(state(1191, waiting=(waiting(),)))) == [("phone_away", True)]
 
 
 def test_a_phone_that_comes_for_a_moment_ends_nothing() -> None:
     alarms = Alarms(LIMITS)
-    alarms.look(State(now=0, waiting=(waiting(),)))
-    alarms.look(State(now=301, waiting=(waiting(),)))
+    alarms.look(state(0, waiting=(waiting(),)))
+    alarms.look(state(301, waiting=(waiting(),)))
     for now in range(310, 800, 20):
         away = now % 40 == 10
-        assert alarms.look(State(now=now, waiting=(waiting(away=away, since=now - 100),))) == []
+        assert alarms.look(state(now, waiting=(waiting(away=away, since=now - 100),))) == []
     assert alarms.on == [("phone_away", "myorg")]
+
+
+def test_a_phone_that_comes_back_to_an_old_queue_has_its_time_for_it() -> None:
+    """As has a gateway that was started again: its messages are older than its wait."""
+    alarms = Alarms(LIMITS)
+    queue = waiting(away=False, since=-7_200.0)
+    assert alarms.look(state(0, waiting=(attrs.evolve(queue, away=True),))) == []
+    assert alarms.look(state(100, waiting=(queue,))) == []
+    assert alarms.look(state(999, waiting=(queue,))) == []
+    assert names(alarms.look(state(1_000, waiting=(queue,)))) == [("queue_ageing", True)]
+
+
+def test_a_phone_that_comes_and_goes_and_sends_nothing_ages_its_queue() -> None:
+    alarms = Alarms(LIMITS)
+    told = []
+    for now in range(0, 960, 15):
+        queue = waiting(away=now % 60 in (30, 45))
+        told += names(alarms.look(state(now, waiting=(queue,))))
+    assert told == [("queue_ageing", True)]
+
+
+def test_queues_of_an_org_are_seen_apart() -> None:
+    alarms = Alarms(LIMITS)
+    busy, old = waiting(away=False, since=990.0), waiting(away=False, queue=2)
+    alarms.look(state(0, waiting=(busy,)))
+    assert alarms.look(state(1_000, waiting=(busy, old))) == []
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_raises_nothing_and_keeps_nothing_on(jump: float) -> None:
+    alarms = Alarms(LIMITS)
+    full: dict[str, Any] = {"free_bytes": 1}
+    queues = waiting(), waiting(away=False, queue=2)
+    alarms.look(State(now=0, up_s=0, waiting=queues, **full))
+    assert alarms.look(State(now=jump, up_s=15, waiting=queues, **full)) == []
+    assert alarms.look(State(now=jump, up_s=30)) == []
+    assert names(alarms.look(State(now=0, up_s=30 + CALM_S))) == [("disk_low", False)]
 
 
 @pytest.mark.parametrize(
@@ -126,18 +168,20 @@ def test_each_threshold_has_room_before_it_is_well(
 ) -> None:
     alarms = Alarms(LIMITS)
     if between is not None and name != "queue_ageing":
-        assert alarms.look(State(now=0, **between)) == []
-    assert names(alarms.look(State(now=0, **bad))) == [(name, True)]
+        assert alarms.look(state(0, **between)) == []
+    if name == "queue_ageing":
+        assert alarms.look(state(-900, **bad)) == []
+    assert names(alarms.look(state(0, **bad))) == [(name, True)]
     if between is not None:
         for now in (200, 200 + CALM_S):
-            assert alarms.look(State(now=now, **between)) == []
-    assert alarms.look(State(now=500, **well)) == []
-    assert names(alarms.look(State(now=500 + CALM_S, **well))) == [(name, False)]
+            assert alarms.look(state(now, **between)) == []
+    assert alarms.look(state(500, **well)) == []
+    assert names(alarms.look(state(500 + CALM_S, **well))) == [(name, False)]
 
 
 def test_a_limit_of_nothing_watches_nothing() -> None:
-    worst = State(
-        now=1e9,
+    worst = state(
+        1e9,
         waiting=(waiting(), waiting(away=False)),
         free_bytes=0,
         database_bytes=1 << 40,

@@ -38,7 +38,7 @@ def make(**changes: Any) -> Sample:
     """A sample of a gateway that is neither new nor idle."""
     basic = Sample(
         at=NOW,
-        started_at=NOW - 3_600_000,
+        up_s=3_600.0,
         version="0.1.0",
         phones={1: 2, 2: 1},
         messages={"queued": 10, "sending": 6, "sent": 70, "received": 8},

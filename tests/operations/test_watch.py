@@ -8,6 +8,7 @@ import trio
 
 from phonegate.domain.alarms import CALM_S, Alarms, Limits
 from phonegate.operations.lag import Lag
+from phonegate.operations.status import told
 from phonegate.operations.survey import Survey
 from phonegate.operations.watch import Watch
 from phonegate.store.errors import StoreClosed
@@ -19,12 +20,16 @@ FULL = Space(database=1, log=1, free=10, disk=100)
 ROOMY = Space(database=1, log=1, free=90, disk=100)
 
 
+def after(seconds: float) -> dict[str, Any]:
+    """A moment after the basic sample's, by both of its clocks."""
+    return {"at": NOW + int(seconds * 1000), "up_s": 3_600.0 + seconds}
+
+
 def watch() -> Watch:
     return Watch(cast("Survey", None), Alarms(Limits(disk_low_bytes=50, phone_away_s=60)))
 
 
 def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
-    told: list[tuple[str, Any]] = []
     watchman = watch()
     with structlog.testing.capture_logs() as lines:
         for second, space in (
@@ -34,10 +39,9 @@ def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
             (30 + CALM_S, ROOMY),
             (99, ROOMY),
         ):
-            at = NOW + int(second * 1000)
-            watchman.take(make(at=at, space=space, away=frozenset()))
-    told = [(one["event"], one["alarm"]) for one in lines]
-    assert told == [("alarm", "disk_low"), ("alarm_over", "disk_low")]
+            watchman.take(make(**after(second), space=space, away=frozenset()))
+    news = [(one["event"], one["alarm"]) for one in lines]
+    assert news == [("alarm", "disk_low"), ("alarm_over", "disk_low")]
     assert [one["log_level"] for one in lines] == ["warning", "info"]
     assert lines[0]["free_bytes"] == 10
 
@@ -46,10 +50,10 @@ def test_a_line_names_the_org_whose_phone_is_away() -> None:
     watchman = watch()
     with structlog.testing.capture_logs() as lines:
         watchman.take(make(space=ROOMY))
-        watchman.take(make(at=NOW + 61_000, space=ROOMY))
+        watchman.take(make(**after(61), space=ROOMY))
         assert watchman.alarms == [("phone_away", "myorg")]
         for seconds in (62, 62 + CALM_S):
-            watchman.take(make(at=NOW + int(seconds * 1000), space=ROOMY, away=frozenset()))
+            watchman.take(make(**after(seconds), space=ROOMY, away=frozenset()))
     assert [(one["event"], one.get("org"), one.get("about")) for one in lines] == [
         ("alarm", "myorg", None),
         ("alarm_over", None, "myorg"),
@@ -62,7 +66,7 @@ def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
 
     def sample(second: int, sent: int) -> Any:
         flow = {("sending", "sent"): sent}
-        return make(at=NOW + second * 1000, writer=writer(flow), space=ROOMY, away=frozenset())
+        return make(**after(second), writer=writer(flow), space=ROOMY, away=frozenset())
 
     seconds, counts = watchman.lately(sample(0, 7))
     assert (seconds, counts["sent"]) == (3_600, 7)
@@ -71,6 +75,17 @@ def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
     for at, span in ((285, 60), (290, 50), (299, 59)):
         seconds, counts = watchman.lately(sample(at, at))
         assert (seconds, counts["sent"]) == (span, span)
+
+
+@pytest.mark.parametrize("jump_ms", [-86_400_000, 86_400_000])
+def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
+    watchman = watch()
+    watchman.take(make(**after(0), space=ROOMY, away=frozenset()))
+    flow = {(None, "queued"): 10, ("queued", "sending"): 9}
+    sample = make(at=NOW + jump_ms, up_s=3_630.0, writer=writer(flow))
+    seconds, counts = watchman.lately(sample)
+    assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
+    assert told(sample, watchman)["uptime_s"] == 3_630
 
 
 async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
