@@ -69,6 +69,9 @@ class Worker:
                     self._idle = False
         finally:
             self._here = False
+            if self._called:
+                # Between its cancellation and its end, when it could be woken no more.
+                self.call()
 
     async def _nap(self, seconds: float) -> None:
         with trio.move_on_after(seconds) as nap:

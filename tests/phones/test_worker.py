@@ -116,3 +116,16 @@ async def test_a_dismissed_one_ends_and_still_comes_when_called(
     await blocked()
     assert job.done == BUSY + 1
     assert not nursery.child_tasks
+
+
+async def test_a_call_is_heeded_while_its_idle_task_is_being_cancelled() -> None:
+    job = Job()
+    async with trio.open_nursery() as nursery:
+        worker = Worker(nursery, job)
+        for _ in range(BUSY):
+            worker.call()
+            await blocked()
+        assert len(nursery.child_tasks) == 1
+        nursery.cancel_scope.cancel()
+        worker.call()
+    assert job.done == BUSY + 1
