@@ -3,7 +3,6 @@
 Every problem of a request is collected, each under the name of its field, `messages[2].to`.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
@@ -16,15 +15,13 @@ from cattrs.errors import (
     IterableValidationError,
     IterableValidationNote,
 )
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn
 
 from phonegate.domain.errors import BadInput, FieldProblem
 from phonegate.web.fields import Rule, Several, Wrong, rule_of
+from phonegate.web.wording import Wording
 
 T = TypeVar("T")
-
-# json.dumps with arguments makes a new one at each call.
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 MAX_PROBLEMS = 100
 """Problems that one answer lists: enough to repair a call, small beside the call itself."""
@@ -40,7 +37,7 @@ class Converter:
         self._cattrs = cattrs.Converter()
         self._cattrs.register_structure_hook_factory(_has_rule, self._rule_hook)
         self._cattrs.register_structure_hook_factory(attrs.has, self._object_hook)
-        self._cattrs.register_unstructure_hook_factory(attrs.has, self._answer_hook)
+        self._wording = Wording()
 
     def structure(self, value: object, cls: type[T]) -> T:
         """A request object from parsed JSON.
@@ -56,8 +53,7 @@ class Converter:
 
     def encode(self, answer: object) -> bytes:
         """An answer as JSON text in UTF-8."""
-        plain = self._cattrs.unstructure(answer)
-        text = _ENCODER.encode(plain)
+        text = self._wording.text(answer)
         # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
         return text.encode("utf-8", "replace")
 
@@ -90,15 +86,6 @@ class Converter:
             return inner(value, cls)
 
         return read
-
-    def _answer_hook(self, cls: type) -> Callable[[Any], Any]:
-        # An optional part of an answer is left out; everything else is there, null or not.
-        absent: Any = {
-            a.name: override(omit_if_default=True)
-            for a in attrs.fields(cls)
-            if a.default is not attrs.NOTHING and a.metadata.get("omit")
-        }
-        return make_dict_unstructure_fn(cls, self._cattrs, **absent)
 
 
 def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
