@@ -4,6 +4,9 @@ A pass goes through the messages from the oldest on, a slice at a time: read bes
 else, then deleted in steps that each cost the writer a few milliseconds, with pauses between
 them. What is skipped (waiting, uncertain, or still watched at its carrier) stays until a later
 pass finds it finished.
+
+A clock that jumps far ahead, such as that of a small machine without a battery, would make all
+messages old at once. It is not believed for a day, in which somebody may set it right.
 """
 
 from collections.abc import Callable
@@ -39,6 +42,12 @@ PASS_S: Final = 3_600.0
 FIRST_S: Final = 60.0
 """Before the first one: after a start phones come back and want their messages."""
 
+DOUBT_S: Final = 86_400.0
+"""For how long a clock that jumped ahead is not believed."""
+
+JUMP_MS: Final = DAY_MS
+"""A jump ahead that is far: a time zone typed wrong is less, and so is what days are kept by."""
+
 _log = log.get("retention")
 
 
@@ -55,6 +64,10 @@ class Retention:
         self._database = database
         self._kept_ms = days * DAY_MS
         self._now_ms = now_ms
+        self._ahead_ms: int | None = None
+        """How far the wall clock was ahead of trio's at the last look."""
+        self._believed_at = 0.0
+        """From when on the wall clock is believed, by trio's clock."""
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Works until cancelled, or until the store is closed."""
@@ -62,7 +75,7 @@ class Retention:
         await trio.sleep(FIRST_S)
         while True:
             try:
-                erased = await self.sweep()
+                erased = await self.sweep() if await self._believes() else 0
             except StorageUnavailable as error:
                 _log.warning("retention_failed", reason=error.reason)
             except StoreClosed:
@@ -73,6 +86,25 @@ class Retention:
                 if erased:
                     _log.info("messages_erased", count=erased)
             await trio.sleep(PASS_S)
+
+    async def _believes(self) -> bool:
+        """Whether the wall clock may be right: it has not jumped ahead within a day.
+
+        A start is such a jump if the newest message is old. Nobody knows then whether little
+        was sent or the clock is wrong.
+        """
+        now, wall = trio.current_time(), self._now_ms()
+        ahead, known = wall - round(now * 1000), self._ahead_ms
+        if known is None:
+            newest = await self._database.read(lambda tx: tx.messages.newest())
+            known = ahead if newest is None else newest - round(now * 1000)
+        self._ahead_ms = ahead
+        if ahead - known > JUMP_MS:
+            self._believed_at = now + DOUBT_S
+            _log.warning("retention_waits", reason="the clock jumped ahead", seconds=DOUBT_S)
+        elif known - ahead > JUMP_MS:
+            self._believed_at = now
+        return now >= self._believed_at
 
     async def sweep(self) -> int:
         """One pass over everything that is old; how many messages were deleted.

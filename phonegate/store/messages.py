@@ -210,6 +210,8 @@ HELD: Final = """
     WHERE status = 'queued' AND held_until IS NOT NULL
 """
 
+_NEWEST = "SELECT created_at FROM messages ORDER BY id DESC LIMIT 1"
+
 _AGED = "SELECT id, created_at, status, look_at FROM messages WHERE id > ? ORDER BY id LIMIT ?"
 
 _WHOLE = """
@@ -529,6 +531,10 @@ class Messages:
         return len(rows) < limit
 
     # -- by age
+
+    def newest(self) -> int | None:
+        """When the message of the highest id was stored (ms)."""
+        return self._first(_NEWEST)
 
     def aged(self, after: int, limit: int) -> list[Aged]:
         """What decides whether a message may go, of the next *limit* ones after an id."""

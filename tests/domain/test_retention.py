@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import attrs
 import pytest
+import structlog
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +192,68 @@ async def test_a_message_that_changed_since_it_was_looked_at_stays(database: Dat
         lambda tx: tx.messages.erase([stored], lambda message: may_go(message, NOW))
     )
     assert erased == 0
+
+
+class Wall:
+    """A wall clock beside trio's own, which somebody may set."""
+
+    def __init__(self, now: int) -> None:
+        self.ahead = now - round(trio.current_time() * 1000)
+
+    def now_ms(self) -> int:
+        return self.ahead + round(trio.current_time() * 1000)
+
+
+DAY_S = DAY_MS / 1000
+
+
+@pytest.mark.parametrize("newest", [FRESH, OLD])
+async def test_a_clock_that_jumped_far_ahead_is_not_believed_for_a_day(
+    database: Database, autojump_clock: trio.testing.MockClock, newest: int
+) -> None:
+    """Whether it did so while the gateway ran, or before it started."""
+    # The database's thread is no task: without this the clock would jump while it works.
+    autojump_clock.autojump_threshold = 0.02
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+    await database.write(lambda tx: received(tx, org, "dear", newest))
+    wall = Wall(newest + DAY_MS // 2 if newest == FRESH else NOW)
+    keeping = Retention(database, days=30, now_ms=wall.now_ms)
+
+    async def left() -> int:
+        return (await database.read(lambda tx: tx.messages.count_by_status())).get("received", 0)
+
+    with structlog.testing.capture_logs() as lines:
+        async with trio.open_nursery() as running:
+            await running.start(keeping.run)
+            if newest == FRESH:
+                await trio.sleep(2 * retention.PASS_S)
+                wall.ahead += 60 * DAY_MS
+            await trio.sleep(DAY_S)
+            assert await left() == 1
+            while await left():
+                assert trio.current_time() < 3 * DAY_S
+                await trio.sleep(retention.PASS_S)
+            running.cancel_scope.cancel()
+    assert [one["event"] for one in lines] == ["retention_waits", "messages_erased"]
+
+
+async def test_a_clock_that_was_set_right_again_takes_nothing(
+    database: Database, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.02
+    org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
+    await database.write(lambda tx: [received(tx, org, "x", at) for at in (OLD, NOW)])
+    wall = Wall(NOW)
+    async with trio.open_nursery() as running:
+        wall.ahead += 60 * DAY_MS
+        await running.start(Retention(database, days=30, now_ms=wall.now_ms).run)
+        await trio.sleep(10 * retention.PASS_S)
+        wall.ahead -= 60 * DAY_MS
+        counts = {"received": 2}
+        while counts["received"] == 2:
+            # Believed at once.
+            assert trio.current_time() < DAY_S
+            await trio.sleep(retention.PASS_S)
+            counts = await database.read(lambda tx: tx.messages.count_by_status())
+        running.cancel_scope.cancel()
+    assert counts == {"received": 1}
