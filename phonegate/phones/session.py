@@ -226,8 +226,12 @@ class Session:
             self.feeder.make_room()
 
     def close(self, code: int, reason: str) -> None:
-        """Begins to close the connection politely; the first reason counts."""
-        if self._farewell is not None:
+        """Begins to close the connection politely; the first reason counts.
+
+        Of a link that has ended nothing is left to close, be it that its last words are still
+        being recorded.
+        """
+        if self._over or self._farewell is not None:
             return
         self._farewell = Close(code, reason)
         self._outbox.append(self._socket.goodbye(code, reason))

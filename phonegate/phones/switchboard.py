@@ -217,7 +217,7 @@ class Switchboard:
         self._views.pop(station.org, None)
         if not stations:
             del self._by_org[station.org]
-        elif was_first:
+        elif was_first and self._closing is None:
             # Messages for any SIM are now another phone's to send.
             next(iter(stations)).wake()
 

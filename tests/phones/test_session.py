@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from phonegate.domain.sending import Outgoing
+from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.store.tables import Tables
@@ -455,6 +456,37 @@ async def test_close_all_tells_every_phone_and_records_what_they_still_say(site:
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     assert is_empty(site.switchboard)
+
+
+@attrs.define(eq=False)
+class Closer(trio.abc.Instrument):
+    """Closes each session at the worst moment: its tasks have ended, and it has yet to wake up."""
+
+    board: Switchboard
+    closed: int = 0
+    errors: list[Exception] = attrs.field(factory=list)
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        for station in list(self.board._open):
+            assert isinstance(station, Session)
+            if station.ended.is_set() and not station._nursery.child_tasks:  # type: ignore[union-attr]
+                self.closed += 1
+                try:
+                    station.close(1012, "restart")
+                except RuntimeError as error:
+                    self.errors.append(error)
+
+
+async def test_a_link_that_has_just_ended_can_still_be_told_to_close(site: Site) -> None:
+    closer = Closer(site.switchboard)
+    async with site.phone():
+        trio.lowlevel.add_instrument(closer)
+    with trio.fail_after(DEADLINE_S):
+        while site.serving:  # noqa: ASYNC110 - it tells nobody
+            await trio.sleep(0.005)
+    trio.lowlevel.remove_instrument(closer)
+    assert closer.closed
+    assert closer.errors == []
 
 
 def is_empty(board: Switchboard) -> bool:

@@ -184,6 +184,32 @@ async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
         await ends(site)
 
 
+async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
+    monkeypatch.setattr("phonegate.door.streams.LINGER_S", 0.1)
+    phones = PhoneSettings(ping_interval_s=0.01, pong_timeout_s=0.01)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    async with raw(site):
+        (station,) = site.stations()
+        ticks: list[float] = []
+        tick = station.tick
+        monkeypatch.setattr(station, "tick", lambda: (ticks.append(0), tick()))
+        station.close(4000, "replaced")
+        await ends(site)
+        assert len(ticks) < 10
+
+
+async def test_a_phone_that_goes_as_all_are_closed_costs_nobody(site: Site) -> None:
+    async with site.phone():
+        (station,) = site.stations()
+    await ends(site)
+    # Its last task is over, but the gateway that closes has not seen it go.
+    site.switchboard._open[station] = None
+    await site.switchboard.close_all(1012, "restart", goodbye_s=0.1)
+
+
 async def test_more_than_the_outbox_holds_is_not_kept(site: Site) -> None:
     async with raw(site, device_id="a") as stream:
         await stream.send_all(frame(b'{"type":"hello","features":["cancel"]}'))
