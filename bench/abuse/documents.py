@@ -89,14 +89,15 @@ async def _phone_says(ground: Ground, texts: list[bytes]) -> int:
     """Sends frames; gives the close code, 0 if there was none."""
     async with await ground.connect() as wire:
         await wire.send(handshake(device="talker"))
-        await wire.some(b'"connected"')
+        await wire.some(b"\r\n\r\n")
         for text in texts:
             await wire.send(frame(text))
         return await _close_code(ground, wire)
 
 
 async def _close_code(ground: Ground, wire: Wire) -> int:
-    async for opcode, payload in wire.frames(10):
+    while (came := await wire.frame(10)) is not None:
+        opcode, payload = came
         if opcode == 8:
             return int(struct.unpack("!H", payload[:2])[0])
         if opcode == 1:

@@ -176,7 +176,7 @@ class Wire:
         return None
 
     async def some(self, until: bytes, deadline_s: float = 15.0) -> bytes:
-        """What comes up to some bytes, or the end, or the deadline; the rest is for `frames`."""
+        """What comes up to some bytes, or the end, or the deadline; the rest is for `frame`."""
         data = bytearray()
         with trio.move_on_after(deadline_s), contextlib.suppress(trio.BrokenResourceError):
             while until not in data and (piece := await self.stream.receive_some(65_536)):
@@ -185,19 +185,17 @@ class Wire:
         self._rest = bytes(data[end:])
         return bytes(data[:end])
 
-    async def frames(self, deadline_s: float) -> AsyncIterator[tuple[int, bytes]]:
-        """The frames that come, until the gateway closes or the deadline."""
-        until = trio.current_time() + deadline_s
-        while True:
-            while (found := _frame(self._rest)) is not None:
-                opcode, payload, self._rest = found
-                yield opcode, payload
-            piece = b""
-            with trio.move_on_at(until), contextlib.suppress(trio.BrokenResourceError):
+    async def frame(self, deadline_s: float) -> tuple[int, bytes] | None:
+        """The opcode and payload that come next; None if the gateway closes, or nothing comes."""
+        with trio.move_on_after(deadline_s), contextlib.suppress(trio.BrokenResourceError):
+            while (found := _frame(self._rest)) is None:
                 piece = await self.stream.receive_some(65_536)
-            if not piece:
-                return
-            self._rest += piece
+                if not piece:
+                    return None
+                self._rest += piece
+            opcode, payload, self._rest = found
+            return opcode, payload
+        return None
 
 
 def _frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:

@@ -68,8 +68,8 @@ async def _they_return(ground: Ground) -> None:
     got: set[str] = set()
     for at, number in enumerate(NUMBERS):
         async with await phone(ground, f"absentee-{at}", number) as wire:
-            async for opcode, payload in wire.frames(15):
-                told = json.loads(payload) if opcode == 1 else {}
+            while (came := await wire.frame(15)) is not None:
+                told = json.loads(came[1]) if came[0] == 1 else {}
                 if told.get("type") == "send_sms":
                     got.add(told["body"])
                     break

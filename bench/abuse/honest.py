@@ -236,7 +236,7 @@ class Users:
         return {
             "accepted": len(self.accepted),
             "lost": sum(message not in self.pushed for message in self.accepted),
-            "unsent": sum(statuses.get(message) != "sent" for message in self.accepted),
+            "unsent": {m: statuses.get(m) for m in self.accepted if statuses.get(m) != "sent"},
             "doubled": sum(times > 1 for times in self.pushed.values()),
             "ascending": self.accepted == sorted(set(self.accepted)),
             "received": self.received,

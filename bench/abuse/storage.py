@@ -47,7 +47,9 @@ async def _inbound(wire: Wire, number: int) -> None:
 
 async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
     """Whether the phone is told a frame of this type in time."""
-    async for opcode, payload in wire.frames(seconds):
+    until = trio.current_time() + seconds
+    while (came := await wire.frame(until - trio.current_time())) is not None:
+        opcode, payload = came
         if opcode == 9:
             await wire.send(frame(payload, opcode=10))
         if opcode == 1 and json.loads(payload)["type"] == kind_:
