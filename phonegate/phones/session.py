@@ -252,7 +252,7 @@ class Session:
     @property
     def due(self) -> float:
         """When something has to be done next, by trio's clock."""
-        return self.protocol.due
+        return trio.current_time() + GOODBYE_S if self.parting else self.protocol.due
 
     def tick(self) -> None:
         """Does what is due, and lets workers go who have little to do."""

@@ -201,15 +201,6 @@ async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
         assert len(ticks) < 10
 
 
-async def test_a_phone_that_goes_as_all_are_closed_costs_nobody(site: Site) -> None:
-    async with site.phone():
-        (station,) = site.stations()
-    await ends(site)
-    # Its last task is over, but the gateway that closes has not seen it go.
-    site.switchboard._open[station] = None
-    await site.switchboard.close_all(1012, "restart", goodbye_s=0.1)
-
-
 async def test_more_than_the_outbox_holds_is_not_kept(site: Site) -> None:
     async with raw(site, device_id="a") as stream:
         await stream.send_all(frame(b'{"type":"hello","features":["cancel"]}'))
