@@ -9,7 +9,7 @@ import trio
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
 
-WRITE_DEADLINE_S: Final = 5.0
+DEADLINE_S: Final = 5.0
 """A disk that needs longer for one commit serves nobody; checkers give up not much later."""
 
 
@@ -39,21 +39,25 @@ class Readiness:
         found = []
         if self.draining:
             found.append(Reason("draining", "The gateway was told to stop."))
-        if problem := await self._storage():
-            found.append(Reason("storage", problem))
-        space = await trio.to_thread.run_sync(self._database.space, abandon_on_cancel=True)
-        if space.free < self._disk_low_bytes:
-            text = f"{space.free} bytes are free on the database's disk: fewer than "
-            found.append(Reason("disk_low", f"{text}{self._disk_low_bytes}."))
+        try:
+            with trio.fail_after(DEADLINE_S):
+                found += await self._of_writing()
+                found += await self._of_room()
+        except trio.TooSlowError:
+            found.append(Reason("storage", f"The disk did not answer within {DEADLINE_S:g} s."))
         return found
 
-    async def _storage(self) -> str | None:
+    async def _of_writing(self) -> list[Reason]:
         now = self._now_ms()
         try:
-            with trio.fail_after(WRITE_DEADLINE_S):
-                await self._database.write(lambda tx: tx.marks.prove(now))
-        except trio.TooSlowError:
-            return f"The database did not take a write within {WRITE_DEADLINE_S:g} s."
+            await self._database.write(lambda tx: tx.marks.prove(now))
         except StoreError as error:
-            return str(error)
-        return None
+            return [Reason("storage", str(error))]
+        return []
+
+    async def _of_room(self) -> list[Reason]:
+        space = await self._database.space()
+        if space.free >= self._disk_low_bytes:
+            return []
+        text = f"{space.free} bytes are free on the database's disk: fewer than "
+        return [Reason("disk_low", f"{text}{self._disk_low_bytes}.")]

@@ -18,9 +18,6 @@ REST: Final = 50
 """Times as long as a look took, at least, before the next one: with a queue of millions it is
 seconds, and must not keep a reader busy for a large part of them."""
 
-LOOK_S: Final = 10.0
-"""A look that takes longer, as on a disk that hangs, is given up."""
-
 MINUTE_S: Final = 60.0
 
 _log = log.get("operations")
@@ -47,8 +44,7 @@ class Watch:
         while True:
             begun = trio.current_time()
             try:
-                with trio.move_on_after(LOOK_S):
-                    self.take(await self._survey.sample())
+                self.take(await self._survey.sample())
             except (StorageUnavailable, OSError) as error:
                 _log.warning("look_failed", reason=str(error))
             except StoreClosed:

@@ -72,6 +72,7 @@ class Database:
         self._idle = deque((connection, Tables(connection)) for connection in reading)
         self._readers = trio.CapacityLimiter(len(reading))
         self._backups = trio.CapacityLimiter(1)
+        self._looks = trio.CapacityLimiter(1)
         self._closed = False
 
     @classmethod
@@ -185,9 +186,14 @@ class Database:
         """What the writer has done, and what waits for it."""
         return self._writer.statistics()
 
-    def space(self) -> Space:
-        """How large the files are and how much room their disk has. Asks the file system."""
-        return place.space(self.path)
+    async def space(self) -> Space:
+        """How large the files are and how much room their disk has. Asks the file system.
+
+        A disk may hang: then the wait can be given up, and the next ones wait for the first.
+        """
+        return await trio.to_thread.run_sync(
+            place.space, self.path, abandon_on_cancel=True, limiter=self._looks
+        )
 
     async def backup(
         self, target: Path, progress: Callable[[int, int], None] | None = None

@@ -1,5 +1,6 @@
 """Readiness is found out by doing."""
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import trio
 
 from phonegate.operations.readiness import Readiness
+from phonegate.store import place
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
 
@@ -56,3 +58,27 @@ async def test_a_disk_that_can_be_read_and_not_written_is_not_ready(database: Da
 async def test_a_store_that_goes_down_is_not_ready(database: Database) -> None:
     database.stop_writing()
     assert await codes(Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)) == ["storage"]
+
+
+async def test_a_disk_that_hangs_costs_its_probes_alone(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    back, asked = threading.Event(), []
+
+    def hang(path: Path) -> place.Space:
+        asked.append(path)
+        back.wait(30)
+        raise OSError
+
+    monkeypatch.setattr(place, "space", hang)
+    autojump_clock.autojump_threshold = 0.05
+    readiness = Readiness(database, disk_low_bytes=1, now_ms=lambda: 7)
+    try:
+        for _ in range(3):
+            assert await codes(readiness) == ["storage"]
+        assert len(asked) == 1
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+    finally:
+        back.set()
