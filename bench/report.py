@@ -27,12 +27,13 @@ HELP = """\
 `phonegate` and `baseline` are medians over the rounds, with the least and the greatest in
 brackets; `ratio` is phonegate's median by the baseline's. The baseline is `bench/baseline/`: the
 same endpoints and phone link in FastAPI, uvicorn (uvloop, httptools) and aiosqlite, with a durable
-commit for each message. Each round measures one side after the other on fresh servers, and the
-next begins with the other side. The server has one core, the load another; where the load's share
-of its core nears 100 %, the load is what was measured. Each side's log goes to a file. Phones speak
-the plain protocol of `send_result` alone unless a row says that they acknowledge. After each
-load, every accepted message was found to have reached a phone exactly once and to be stored as
-`sent`."""
+commit for each message, of a batch too; the rows "one commit" compare with a better one, which
+commits a whole batch at once (phonegate always does), and have no bar. Each round measures one side
+after the other on fresh servers, and the next begins with the other side. The server has one core,
+the load another; where the load's share of its core nears 100 %, the load is what was measured.
+Each side's log goes to a file. Phones speak the plain protocol of `send_result` alone unless a row
+says that they acknowledge. After each load, every accepted message was found to have reached a
+phone exactly once and to be stored as `sent`."""
 
 
 class Report:

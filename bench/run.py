@@ -49,6 +49,7 @@ class Run:
         self._plan = plan
         self._figures = figures
         self._sides = (phonegate(log=log), baseline(log=log))
+        self._batched = baseline(log=log, batched=True)
         self._files = 0
         self._slow_disk: Path | None = None
         self._zipapp: Path | None = None
@@ -171,7 +172,7 @@ class Run:
                     shutil.copyfile(self._queued(side), file)
                     await self._one(letter, side, drain.drain, file=file)
             case _:
-                for side in sides:
+                for side in (*sides, self._batched) if letter == "b" else sides:
                     await self._one(letter, side, SIMPLE[letter])
 
     async def _one(

@@ -17,6 +17,9 @@ import attrs
 from bench import machine
 from bench.load import http
 
+BATCHED = "baseline, one commit"
+"""The side that is no side of the comparison: an extra."""
+
 START_S = 60.0
 STOP_S = 30.0
 POLL_S = 0.002
@@ -67,9 +70,11 @@ def phonegate(*, log: bool = True, settings: Mapping[str, object] = UNLIMITED) -
     )
 
 
-def baseline(*, log: bool = True) -> Side:
-    quiet = () if log else ("--no-log",)
-    return Side("baseline", (sys.executable, "-m", "bench.baseline", *quiet))
+def baseline(*, log: bool = True, batched: bool = False) -> Side:
+    """The baseline; `batched`, it gives a whole call one commit."""
+    options = (*(() if log else ("--no-log",)), *(("--batched",) if batched else ()))
+    name = BATCHED if batched else "baseline"
+    return Side(name, (sys.executable, "-m", "bench.baseline", *options))
 
 
 class Server:

@@ -6,6 +6,7 @@ from pathlib import Path
 import uvicorn
 
 from bench.baseline.app import build_app
+from bench.baseline.models import MAX_MESSAGES
 
 
 def main() -> None:
@@ -13,9 +14,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--database", type=Path, default=Path("baseline.db"))
     parser.add_argument("--no-log", action="store_true", help="no line for each request")
+    parser.add_argument("--batched", action="store_true", help="one commit for a whole call")
     chosen = parser.parse_args()
     uvicorn.run(
-        build_app(chosen.database),
+        build_app(chosen.database, at_once=MAX_MESSAGES if chosen.batched else 1),
         host="127.0.0.1",
         port=chosen.port,
         loop="uvloop",

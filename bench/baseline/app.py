@@ -30,22 +30,22 @@ class Gateway:
 
     async def receive(self, org: int, messages: Sequence[dict[str, Any]]) -> None:
         now = _now()
-        await self.store.insert(
-            [
-                (
-                    org,
-                    "in",
-                    message["address"],
-                    message["body"],
-                    "received",
-                    now,
-                    message.get("sim"),
-                    message.get("sim_slot"),
-                    message.get("date"),
-                )
-                for message in messages
-            ]
-        )
+        rows = [
+            (
+                org,
+                "in",
+                message["address"],
+                message["body"],
+                "received",
+                now,
+                message.get("sim"),
+                message.get("sim_slot"),
+                message.get("date"),
+            )
+            for message in messages
+        ]
+        async for _ in self.store.insert(rows):
+            pass
 
     async def send(self, org: int, items: Sequence[Item]) -> dict[str, Any]:
         now = _now()
@@ -64,10 +64,13 @@ class Gateway:
             )
             for item, phone in zip(items, phones, strict=True)
         ]
-        ids = await self.store.insert(rows)
-        for message, row, phone in zip(ids, rows, phones, strict=True):
-            if phone is not None:
-                await phone.push(message, row[2], row[3], row[6])
+        ids: list[int] = []
+        async for stored in self.store.insert(rows):
+            for message in stored:
+                row, phone = rows[len(ids)], phones[len(ids)]
+                if phone is not None:
+                    await phone.push(message, row[2], row[3], row[6])
+                ids.append(message)
         return {
             "ok": True,
             "device_online": any(phone is not None for phone in phones),
@@ -129,12 +132,13 @@ class Gateway:
                 await phone.push(row["id"], row["address"], row["body"], row["sim"])
 
 
-def build_app(database: Path) -> FastAPI:
+def build_app(database: Path, *, at_once: int = 1) -> FastAPI:
+    """The app on a file; `at_once` is how many messages of a call share a commit, at most."""
     holder: list[Gateway] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        store = await Store.open(database)
+        store = await Store.open(database, at_once=at_once)
         holder.append(Gateway(store))
         yield
         await store.close()

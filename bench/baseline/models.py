@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
+MAX_MESSAGES = 500
+"""Of one call."""
+
 Number = Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$")]
 Body = Annotated[str, Field(min_length=1, max_length=1600)]
 
@@ -20,7 +23,7 @@ class ReceivedSms(BaseModel):
 class Webhook(BaseModel):
     org_id: str = Field(pattern=r"^[A-Za-z0-9_-]{3,50}$")
     secret_key: str | None = Field(default=None, min_length=12, max_length=50)
-    messages: list[ReceivedSms] = Field(min_length=1, max_length=500)
+    messages: list[ReceivedSms] = Field(min_length=1, max_length=MAX_MESSAGES)
 
 
 class Item(BaseModel):
@@ -34,7 +37,7 @@ class Send(BaseModel):
     sim: str | None = None
     to: Number | None = None
     body: Body | None = None
-    messages: list[Item] | None = Field(default=None, min_length=1, max_length=500)
+    messages: list[Item] | None = Field(default=None, min_length=1, max_length=MAX_MESSAGES)
 
     @model_validator(mode="after")
     def one_form(self) -> "Send":

@@ -1,11 +1,11 @@
 """The baseline's SQLite file: one aiosqlite connection, a durable commit for each change.
 
 Tasks share the connection, so that a commit may carry the rows of another task with it: the
-later commit then finds nothing to do. What is more than one row goes in one statement, which is
-whole or not at all.
+later commit then finds nothing to do. Messages of one call that share a commit go in one
+statement, which is whole or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,19 @@ Row = tuple[Any, ...]
 
 
 class Store:
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, at_once: int) -> None:
         self._db = connection
+        self._at_once = at_once
 
     @classmethod
-    async def open(cls, path: Path) -> "Store":
+    async def open(cls, path: Path, *, at_once: int = 1) -> "Store":
+        """Opens the file; `at_once` is how many messages of a call share a commit, at most."""
         connection = await aiosqlite.connect(path)
         connection.row_factory = aiosqlite.Row
         await connection.execute("PRAGMA journal_mode=WAL")
         await connection.execute("PRAGMA synchronous=FULL")
         await connection.executescript(SCHEMA)
-        return cls(connection)
+        return cls(connection, at_once)
 
     async def close(self) -> None:
         await self._db.close()
@@ -67,8 +69,12 @@ class Store:
         )
         await self._db.commit()
 
-    async def insert(self, rows: Sequence[Row]) -> list[int]:
-        """Stores messages, all or none; their ids once they are on the disk."""
+    async def insert(self, rows: Sequence[Row]) -> AsyncIterator[list[int]]:
+        """Stores messages, each by itself or `at_once` together; their ids as they are durable."""
+        for begin in range(0, len(rows), self._at_once):
+            yield await self._insert(rows[begin : begin + self._at_once])
+
+    async def _insert(self, rows: Sequence[Row]) -> list[int]:
         values = ", ".join([ROW] * len(rows))
         added = await self._db.execute_fetchall(
             f"INSERT INTO messages ({COLUMNS}) VALUES {values} RETURNING id",
