@@ -60,6 +60,12 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 def test_the_gateway_keeps_to_its_own_document(gateway: GatewayProcess, tmp_path: Path) -> None:
     first = {"org_id": ORG, "secret_key": SECRET, "messages": [{"address": "AMAZON", "body": "x"}]}
     assert httpx.post(f"{gateway.url}/webhook", json=first).json()["ok"]
+    # Something to read and to change.
+    number = {"name": "Front desk", "provider": "phone", "phone_numbers": ["+15559990000"]}
+    made = httpx.post(
+        f"{gateway.url}/assistants?org_id={ORG}", json=number, headers={"X-Secret-Key": SECRET}
+    )
+    assert made.status_code == 201
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(SETTINGS + BOUNDED)
     command = [
