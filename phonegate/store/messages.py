@@ -19,11 +19,12 @@ from phonegate.store.records import (
     Candidate,
     Lane,
     Message,
+    MessageView,
     NewInbound,
     NewMessage,
     PageQuery,
 )
-from phonegate.store.rows import MAX_ID, SELECTED, media, message
+from phonegate.store.rows import MAX_ID, MESSAGES, SELECTED, VIEWS, media, message
 
 SETTABLE: Final = frozenset(
     {
@@ -335,7 +336,11 @@ class Messages:
         With `since_id` the first `limit` after it, so that a poller misses nothing; else the
         newest `limit`, below `before_id` if that is given.
         """
-        return self._pages.page(org, query)
+        return self._pages.page(org, query, MESSAGES)
+
+    def views(self, org: int, query: PageQuery) -> list[MessageView]:
+        """The same page as readers see it, in half the time."""
+        return self._pages.page(org, query, VIEWS)
 
     def count_by_status(self) -> dict[str, int]:
         """How many messages there are of each status, over all orgs, as of the last commit."""

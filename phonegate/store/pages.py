@@ -15,19 +15,17 @@ the data would be a page that is slow some day.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from phonegate.store import search
-from phonegate.store.records import Message, PageQuery
-from phonegate.store.rows import COLUMNS, MAX_ID, SELECTED, message
+from phonegate.store.records import Message, MessageView, PageQuery
+from phonegate.store.rows import COLUMNS, MAX_ID, Reading
 
-T = TypeVar("T")
-
-_BODY: Final = COLUMNS.index("body")
+M = TypeVar("M", Message, MessageView)
 
 _COMMON: Final = frozenset({"received", "sent", "delivered"})
 """Statuses that messages end in as a rule: an org's history is made of them."""
@@ -60,7 +58,7 @@ class Shape:
     checks: tuple[str, ...]
     since: bool
     before: bool
-    only_id: bool = False
+    columns: tuple[str, ...] = COLUMNS
     partial: str = ""
     """The condition of the index, where it holds a part of the messages only."""
 
@@ -71,17 +69,21 @@ class Pages:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def page(self, org: int, query: PageQuery) -> list[Message]:
+    def page(self, org: int, query: PageQuery, reading: Reading[M]) -> list[M]:
         """See `Messages.page`."""
         if query.search is None:
-            return [message(row) for row in self._rows(org, query, bounded=True)]
-        asked = search.terms(query.search)
-        if asked is None:
-            return []
+            page = list(_bounded(map(reading.record, self._rows(org, query, reading.columns))))
+        else:
+            asked = search.terms(query.search)
+            if asked is None:
+                return []
+            if query.since_id is None:
+                page = list(_bounded(self._newest_first(org, query, asked, reading)))
+            else:
+                page = list(_bounded(self._oldest_first(org, query, asked, reading)))
         if query.since_id is None:
-            found = list(_bounded(self._newest_first(org, query, asked), _size))
-            return found[::-1]
-        return list(_bounded(self._oldest_first(org, query, asked), _size))
+            page.reverse()
+        return page
 
     def indexed(self) -> int:
         """The id up to which the index of words is complete."""
@@ -89,24 +91,28 @@ class Pages:
         return int(row[0])
 
     def _rows(
-        self, org: int, query: PageQuery, *, only_id: bool = False, bounded: bool = False
-    ) -> list[Any]:
-        found = shape(query, only_id=only_id)
+        self, org: int, query: PageQuery, columns: tuple[str, ...]
+    ) -> Iterable[tuple[Any, ...]]:
+        """Rows newest first, or oldest first where there is a `since_id`."""
+        found = shape(query, columns)
         if found is None or query.limit <= 0:
-            return []
+            return ()
         try:
-            cursor = self._connection.execute(sql(found), values(org, query))
-            rows = list(_bounded(cursor, _size_of_row) if bounded else cursor)
+            return self._connection.execute(sql(found), values(org, query))
         except UnicodeEncodeError:
-            return []  # A lone surrogate, which no stored text can hold.
-        if query.since_id is None:
-            rows.reverse()
-        return rows
+            return ()  # A lone surrogate, which no stored text can hold.
 
-    def _newest_first(self, org: int, query: PageQuery, asked: search.Terms) -> Iterator[Message]:
+    def _edge(self, org: int, query: PageQuery) -> int | None:
+        """The id of the first message of a page."""
+        row = next(iter(self._rows(org, attrs.evolve(query, limit=1), ("id",))), None)
+        return None if row is None else int(row[0])
+
+    def _newest_first(
+        self, org: int, query: PageQuery, asked: search.Terms, reading: Reading[M]
+    ) -> Iterator[M]:
         left = query.limit
         upto = self.indexed()
-        for found in reversed(self._tail(org, query, asked, upto)):
+        for found in reversed(self._tail(org, query, asked, upto, reading)):
             if left <= 0:
                 return
             left -= 1
@@ -115,74 +121,84 @@ class Pages:
         while left > 0:
             # Where the org, or the address or SIM sought in it, has nothing, there is nothing
             # to search: this steps over what others have stored meanwhile.
-            newest = self._rows(org, attrs.evolve(query, before_id=before, limit=1), only_id=True)
-            if not newest:
+            newest = self._edge(org, attrs.evolve(query, before_id=before))
+            if newest is None:
                 return
-            number = search.bucket(newest[0][0])
+            number = search.bucket(newest)
             first = number << search.BUCKET_BITS
             bounds = attrs.evolve(query, since_id=first - 1, before_id=before, limit=left)
-            for found in self._matching(org, bounds, asked, number, newest=True):
+            for found in self._matching(org, bounds, asked, number, reading, newest=True):
                 left -= 1
                 yield found
             before = first
 
-    def _oldest_first(self, org: int, query: PageQuery, asked: search.Terms) -> Iterator[Message]:
+    def _oldest_first(
+        self, org: int, query: PageQuery, asked: search.Terms, reading: Reading[M]
+    ) -> Iterator[M]:
         left = query.limit
         upto = self.indexed()
         since = max(query.since_id or 0, 0)
         before = min(upto + 1, MAX_ID if query.before_id is None else query.before_id)
         while left > 0:
-            oldest = self._rows(
-                org, attrs.evolve(query, since_id=since, before_id=before, limit=1), only_id=True
-            )
-            if not oldest:
+            oldest = self._edge(org, attrs.evolve(query, since_id=since, before_id=before))
+            if oldest is None:
                 break
-            number = search.bucket(oldest[0][0])
+            number = search.bucket(oldest)
             last = ((number + 1) << search.BUCKET_BITS) - 1
             bounds = attrs.evolve(
                 query, since_id=since, before_id=min(before, last + 1), limit=left
             )
-            for found in self._matching(org, bounds, asked, number, newest=False):
+            for found in self._matching(org, bounds, asked, number, reading, newest=False):
                 left -= 1
                 yield found
             since = last
-        for found in self._tail(org, query, asked, upto):
+        for found in self._tail(org, query, asked, upto, reading):
             if left <= 0:
                 return
             left -= 1
             yield found
 
-    def _tail(self, org: int, query: PageQuery, asked: search.Terms, upto: int) -> list[Message]:
+    def _tail(
+        self, org: int, query: PageQuery, asked: search.Terms, upto: int, reading: Reading[M]
+    ) -> list[M]:
         """The matches among the few messages that the index lacks yet."""
         since = upto if query.since_id is None else max(upto, query.since_id)
-        rows = self._rows(org, attrs.evolve(query, since_id=since, limit=_TAIL))
-        return [found for found in map(message, rows) if search.matches(found.body, asked)]
+        after = attrs.evolve(query, since_id=since, limit=_TAIL)
+        rows = map(reading.record, self._rows(org, after, reading.columns))
+        return [found for found in rows if search.matches(found.body, asked)]
 
     def _matching(
-        self, org: int, query: PageQuery, asked: search.Terms, number: int, *, newest: bool
-    ) -> list[Message]:
+        self,
+        org: int,
+        query: PageQuery,
+        asked: search.Terms,
+        number: int,
+        reading: Reading[M],
+        *,
+        newest: bool,
+    ) -> list[M]:
         """The matches in a range of ids within one bucket."""
-        found = shape(query)
-        if found is None:
+        if shape(query) is None:
             return []
-        few: list[Any] | None = None
+        few: list[tuple[Any, ...]] | None = None
+        more = attrs.evolve(query, limit=_FEW + 1)
         if (
             query.approval
             or query.address is not None
             or query.status is not None
             or query.sim is not None
         ):
-            few = self._rows(org, attrs.evolve(query, limit=_FEW + 1))
+            few = list(self._rows(org, more, reading.columns))
         elif asked[0] and asked[1] is not None:
-            rows = self._having(org, attrs.evolve(query, limit=_FEW + 1), number, asked[0], None)
-            few = rows.fetchall()
+            few = list(self._having(org, more, number, asked[0], None, columns=reading.columns))
         if few is not None and len(few) <= _FEW:
             # Where few messages pass the other filters or have the whole words, those are
             # looked through: to find a prefix takes all the words that begin with it.
-            fitting = [row for row in map(message, few) if search.matches(row.body, asked)]
+            found = map(reading.record, few)
+            fitting = [one for one in found if search.matches(one.body, asked)]
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
-        rows = self._having(org, query, number, *asked, newest=newest)
-        return [message(row) for row in _bounded(rows, _size_of_row)]
+        rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
+        return list(_bounded(map(reading.record, rows)))
 
     def _having(
         self,
@@ -192,6 +208,7 @@ class Pages:
         whole: tuple[str, ...],
         prefix: str | None,
         *,
+        columns: tuple[str, ...],
         newest: bool = False,
     ) -> sqlite3.Cursor:
         """The rows that the index of words gives."""
@@ -200,12 +217,12 @@ class Pages:
             org, number, whole, prefix, direction=implied, address=query.address
         )
         return self._connection.execute(
-            search_sql(_checked(query), newest, query.approval),
+            search_sql(_checked(query), newest, query.approval, columns),
             values(org, query) | {"words": expression},
         )
 
 
-def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
+def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
     """The index that a page should read, or `None` when no message can be in it."""
     direction = _direction(query)
     if query.direction not in {None, direction}:
@@ -241,7 +258,7 @@ def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
         tuple(sorted(checks)),
         query.since_id is not None,
         query.before_id is not None,
-        only_id,
+        columns,
         partial,
     )
 
@@ -249,7 +266,6 @@ def shape(query: PageQuery, *, only_id: bool = False) -> Shape | None:
 @lru_cache(maxsize=512)
 def sql(form: Shape) -> str:
     """The SELECT of a page: newest first, or oldest first when it has a `since_id`."""
-    columns = "id" if form.only_id else SELECTED
     where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
     if form.partial:
         where.append(form.partial)
@@ -257,6 +273,7 @@ def sql(form: Shape) -> str:
         where.append("id > :since_id")
     if form.before:
         where.append("id < :before_id")
+    columns = ", ".join(form.columns)
     select = f"SELECT {columns} FROM messages INDEXED BY {form.index} WHERE {{}}"  # noqa: S608
     ranges = [
         select.format(" AND ".join((*where, f"direction = '{direction}'")))
@@ -267,14 +284,19 @@ def sql(form: Shape) -> str:
 
 
 @lru_cache(maxsize=128)
-def search_sql(checks: tuple[str, ...], newest: bool, approval: bool = False) -> str:  # noqa: FBT001, FBT002 - a cache key
+def search_sql(
+    checks: tuple[str, ...],
+    newest: bool,  # noqa: FBT001 - a cache key
+    approval: bool = False,  # noqa: FBT001, FBT002 - as above
+    columns: tuple[str, ...] = COLUMNS,
+) -> str:
     """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
     where = "".join(f" AND m.{name} = :{name}" for name in checks)
     if approval:
         where += f" AND {TO_APPROVE}"
-    columns = ", ".join(f"m.{name}" for name in SELECTED.split(", "))
+    selected = ", ".join(f"m.{name}" for name in columns)
     return (
-        f"SELECT {columns} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
+        f"SELECT {selected} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
         " WHERE words MATCH :words AND words.rowid > :since_id AND words.rowid < :before_id"
         f" AND m.org = :org{where}"
         f" ORDER BY words.rowid {'DESC' if newest else 'ASC'} LIMIT :limit"
@@ -296,22 +318,14 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
     return found
 
 
-def _bounded(found: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:
+def _bounded(found: Iterable[M]) -> Iterator[M]:
     """What fits in one page: at least the first, however long it is."""
     total = 0
     for one in found:
         yield one
-        total += size(one)
+        total += len(one.body)
         if total > MAX_CHARS:
             return
-
-
-def _size(found: Message) -> int:
-    return len(found.body)
-
-
-def _size_of_row(row: Any) -> int:
-    return len(row[_BODY])
 
 
 def _direction(query: PageQuery) -> str | None:

@@ -232,6 +232,36 @@ class Message:
     """When its API key's quiet hours begin, by which it must have left."""
 
 
+class MessageView(NamedTuple):
+    """What of a message a reader is shown, and no more: pages are read a thousand at a time."""
+
+    id: int
+    direction: Direction
+    address: str
+    body: str
+    status: str
+    created_at: int
+    phone: int | None
+    wish: str
+    sim_slot: int | None
+    sim: str | None
+    date: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    error: str | None
+    segments: int | None
+    provider: Provider
+    media_urls: tuple[str, ...] | None
+    held_until: int | None
+    expires_at: int | None
+    acked_at: int | None
+    approval: Approval | None
+    wanted_at: int | None
+
+    def __repr__(self) -> str:
+        return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"
+
+
 @attrs.frozen(kw_only=True)
 class Candidate:
     """A queued message that may leave now, as little of it as pacing needs to know."""

@@ -1,11 +1,14 @@
 """How rows of `messages` become records."""
 
 import json
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from phonegate.store.records import Message
+from phonegate.store.records import Message, MessageView
+
+T = TypeVar("T")
 
 COLUMNS: Final = tuple(field.name for field in attrs.fields(Message))
 SELECTED: Final = ", ".join(COLUMNS)
@@ -55,6 +58,28 @@ def message(row: tuple[Any, ...]) -> Message:
         looks=row[34],
         quiet_at=row[35],
     )
+
+
+_MEDIA: Final = MessageView._fields.index("media_urls")
+
+
+def view(row: tuple[Any, ...]) -> MessageView:
+    """What a reader is shown of a row of the columns of a `MessageView`."""
+    if row[_MEDIA] is not None:
+        row = (*row[:_MEDIA], tuple(json.loads(row[_MEDIA])), *row[_MEDIA + 1 :])
+    return MessageView._make(row)
+
+
+@attrs.frozen
+class Reading(Generic[T]):
+    """What is read of each message, and what becomes of it."""
+
+    columns: tuple[str, ...]
+    record: Callable[[tuple[Any, ...]], T]
+
+
+MESSAGES: Final = Reading(COLUMNS, message)
+VIEWS: Final = Reading(MessageView._fields, view)
 
 
 def media(urls: tuple[str, ...] | None) -> str | None:

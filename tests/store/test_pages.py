@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.store import pages, search
-from phonegate.store.records import Message, Org, PageQuery
+from phonegate.store.records import Message, MessageView, Org, PageQuery
 from phonegate.store.rows import SELECTED, message
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
@@ -225,6 +225,8 @@ def test_a_page_is_what_a_plain_filter_gives(
             for org in (ours, theirs):
                 expected = _naive(everything, org, query)
                 assert tables.messages.page(org, query) == expected, query
+                seen = [tuple(getattr(one, n) for n in MessageView._fields) for one in expected]
+                assert tables.messages.views(org, query) == seen, query
     finally:
         search.BUCKET_BITS = usual
         connection.close()
@@ -404,3 +406,13 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
     assert ids(since_id=numbers[1]) == numbers[2:4]
     monkeypatch.setattr(pages, "MAX_CHARS", 1)
     assert ids(since_id=numbers[3]) == numbers[4:]  # never an empty page where something is
+
+
+def test_a_view_has_the_media_of_its_message_and_shows_no_text(tables: Tables, org: Org) -> None:
+    urls = ("https://media.example/1", "https://media.example/2")
+    tables.messages.insert_inbound(inbound(org.id, "a private text", media_urls=urls))
+    (shown,) = tables.messages.views(org.id, PageQuery())
+    assert shown.media_urls == urls
+    assert shown.body == "a private text"
+    assert "private" not in repr(shown)
+    assert shown.address not in repr(shown)

@@ -1,5 +1,6 @@
 """The seed's routes, by the letter of its page."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.principal import Principal
 from phonegate.store.records import PageQuery, Sim
-from phonegate.web import phone_examples
+from phonegate.web import phone_api, phone_examples
 from phonegate.web.endpoint import Example
 from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
 
@@ -563,3 +564,21 @@ async def test_full_calls_of_one_org_take_turns_and_keep_no_other_waiting(
         while len(statuses) < 4:
             await trio.testing.wait_all_tasks_blocked()
     assert statuses == [200] * 4
+
+
+async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await web.call("POST", "/webhook", webhook(), secret=None)
+    written: list[int] = []
+    encode = phone_api.CONVERTER.encode
+
+    def noting(answer: object) -> bytes:
+        written.append(threading.get_ident())
+        return encode(answer)
+
+    monkeypatch.setattr(phone_api.CONVERTER, "encode", noting)
+    reply = await web.call("GET", f"/messages/{ORG}")
+    assert (reply.status, reply.json["count"]) == (200, 1)
+    assert len(written) == 1
+    assert threading.get_ident() not in written
