@@ -1,5 +1,6 @@
 """What docs/operations.md prints works, and leaves nothing out that it should tell."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -74,6 +75,17 @@ def test_the_unit_stops_the_gateway_no_sooner_than_it_drains(unit: Path) -> None
     (files,) = re.findall(r"^LimitNOFILE=(\d+)$", unit.read_text(), re.MULTILINE)
     assert int(stop_s) >= 2 * settings.http.drain_s
     assert int(files) > settings.http.max_connections
+
+
+def test_the_unit_lets_the_gateway_write_where_it_is_told_to(unit: Path) -> None:
+    # It is the gateway that writes a backup, and all but these folders is read-only to it.
+    (folders,) = re.findall(r"^ReadWritePaths=(.*)$", unit.read_text(), re.MULTILINE)
+    (state,) = re.findall(r"^StateDirectory=(\w+)$", unit.read_text(), re.MULTILINE)
+    writable = {folder.removeprefix("-") for folder in folders.split()} | {f"/var/lib/{state}"}
+    backups = set(re.findall(r"phonegate backup (/[\w./-]+)/[\w.-]+", GUIDE))
+    (database,) = re.findall(r'^path = "(.*)/phonegate.db"', GUIDE, re.MULTILINE)
+    assert backups
+    assert backups | {database} <= writable
 
 
 @pytest.mark.parametrize("text", blocks("toml"))
@@ -158,17 +170,28 @@ def test_a_backup_is_taken_and_restored_as_printed(tmp_path: Path) -> None:
         "/backups": str(tmp_path / "backups"),
         "-o phonegate -g phonegate ": "",
     }
+
+    def localized(text: str) -> str:
+        for old, new in places.items():
+            text = text.replace(old, new)
+        return text
+
+    (placed,) = (text for text in blocks("toml") if "/var/lib/phonegate" in text)
+    config_file = tmp_path / "gateway.toml"
+    config_file.write_text(localized(placed))
     for name in ("var", "backups"):
         (tmp_path / name).mkdir()
     database = tmp_path / "var" / "phonegate.db"
 
     def run(text: str) -> None:
-        for old, new in places.items():
-            text = text.replace(old, new)
-        lines = [line for line in text.splitlines() if not line.startswith("systemctl")]
+        lines = [line for line in localized(text).splitlines() if not line.startswith("systemctl")]
         program = f"{sys.executable} -m phonegate backup"
         script = "\n".join(lines).replace("phonegate backup", program)
-        subprocess.run(["bash", "-ec", script], check=True, cwd=database.parent, timeout=60)
+        # From anywhere: the database is found by the configuration.
+        environment = os.environ | {"PHONEGATE_CONFIG": str(config_file)}
+        subprocess.run(
+            ["bash", "-ec", script], check=True, cwd=tmp_path, env=environment, timeout=60
+        )
 
     with GatewayProcess(database) as gateway:
         push(gateway, "before")
