@@ -117,6 +117,8 @@ class Feeder:
             waits = self._push_left_open()
             protocol = self._session.protocol
             if self._session.parting or protocol.room == 0 or not protocol.takes_new:
+                # Others took the little room that it waited with: the next has to call it.
+                self._scarce_since = None
                 return FOREVER
             wakes = self._wakes
             ready = self._ready(waits)

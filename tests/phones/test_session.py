@@ -360,6 +360,31 @@ async def test_little_room_is_used_though_the_rest_of_the_window_is_never_answer
         assert await bodies(phone, 1) == ["e"]
 
 
+async def test_little_room_that_another_sim_takes_is_looked_for_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.phones.feeder.GATHER_S", 0.4)
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=6)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER, OTHER)
+        await site.until_fed()
+        await site.send(*"abcdefghijkl", wish=NUMBER)
+        pushes = [await phone.get() for _ in range(6)]
+        for push in pushes[:3]:
+            await phone.say("send_result", id=push["id"], success=True)
+        assert sorted(await bodies(phone, 3)) == ["g", "h", "i"]
+        await phone.say("send_result", id=pushes[3]["id"], success=True)
+        assert await phone.settled() == []
+        await site.send("x", wish=OTHER)
+        assert await bodies(phone, 1) == ["x"], "while the feeder waits for more room"
+        worker = site.stations()[0].feeder.worker
+        with trio.fail_after(DEADLINE_S):
+            while worker._here and not worker._idle:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
+        await phone.say("send_result", id=pushes[4]["id"], success=True)
+        assert await bodies(phone, 1) == ["j"]
+
+
 async def test_given_up_messages_free_the_window(start: Start) -> None:
     site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=1)))
     async with site.phone(device_id="a") as phone:
