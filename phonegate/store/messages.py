@@ -193,9 +193,19 @@ _OF_ORG = """
 
 _UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
 
+# The message of a queue's lowest id began to wait first, unless it had a time of its own. Then
+# others are asked, not all of them: a look must not read the rows of a whole queue.
 BACKLOG: Final = """
     SELECT lane.org, orgs.name, lane.wish, lane.phone, oldest.assistant, lane.n,
-        coalesce(oldest.first_tried_at, oldest.created_at)
+        CASE WHEN oldest.first_tried_at IS NULL THEN oldest.created_at ELSE min(
+            oldest.first_tried_at,
+            (SELECT min(coalesce(first_tried_at, created_at)) FROM (
+                SELECT first_tried_at, created_at FROM messages INDEXED BY messages_ready
+                WHERE status = 'queued' AND held_until IS NULL
+                    AND org = lane.org AND wish = lane.wish AND phone IS lane.phone
+                LIMIT 100
+            ))
+        ) END
     FROM (
         SELECT org, wish, phone, count(*) AS n, min(id) AS first
         FROM messages INDEXED BY messages_ready

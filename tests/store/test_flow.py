@@ -79,6 +79,10 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     messages.release_held(1000, 10)
     (lane,) = (lane for lane in messages.backlog().lanes if lane.wish == "" and lane.org == org.id)
     assert (lane.count, lane.since) == (1, 900)
+    # Nor does it hide who has waited for longer, though stored after it.
+    messages.insert(outbound(org.id, created_at=600))
+    (lane,) = (lane for lane in messages.backlog().lanes if lane.wish == "" and lane.org == org.id)
+    assert (lane.count, lane.since) == (2, 600)
     for sql, values in ((BACKLOG, (MAX_LANES,)), (HELD, (FAR_AHEAD_MS,))):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert not any(step.startswith("SCAN messages") and "INDEX" not in step for step in plan)
