@@ -11,7 +11,8 @@ from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.principal import Principal
 from phonegate.store.records import PageQuery, Sim
-from phonegate.web import phone_api, phone_examples
+from phonegate.web import phone_examples
+from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Example
 from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
 
@@ -571,13 +572,13 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
 ) -> None:
     await web.call("POST", "/webhook", webhook(), secret=None)
     written: list[int] = []
-    encode = phone_api.CONVERTER.encode
+    encode = CONVERTER.encode
 
     def noting(answer: object) -> bytes:
         written.append(threading.get_ident())
         return encode(answer)
 
-    monkeypatch.setattr(phone_api.CONVERTER, "encode", noting)
+    monkeypatch.setattr(CONVERTER, "encode", noting)
     reply = await web.call("GET", f"/messages/{ORG}")
     assert (reply.status, reply.json["count"]) == (200, 1)
     assert len(written) == 1
