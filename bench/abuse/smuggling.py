@@ -231,7 +231,7 @@ async def _say(wire: Wire, parts: Sequence[bytes]) -> bytes:
 async def _all(ground: Ground, port: int, network: int) -> dict[str, bytes]:
     """Each form from an address of its own; what was answered to it."""
     answers: dict[str, bytes] = {}
-    limit = trio.CapacityLimiter(12)
+    limit = trio.CapacityLimiter(30)
 
     async def one(number: int, form: Form) -> None:
         attackers = Attackers(port, ground.chance, source=_address(network, number))

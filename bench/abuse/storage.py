@@ -8,7 +8,7 @@ import trio
 
 from bench.abuse.ground import Ground, Wire
 from bench.abuse.kind import kind
-from bench.abuse.readers import phone, tell
+from bench.abuse.readers import phone, stay_alive, tell
 from bench.hostile import ORG, frame
 
 FAILS_S = 20.0
@@ -50,8 +50,6 @@ async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
     until = trio.current_time() + seconds
     while (came := await wire.frame(until - trio.current_time())) is not None:
         opcode, payload = came
-        if opcode == 9:
-            await wire.send(frame(payload, opcode=10))
         if opcode == 1 and json.loads(payload)["type"] == kind_:
             return True
     return False
@@ -60,7 +58,8 @@ async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
 async def _fail(ground: Ground, how: str) -> None:
     numbers = count()
     wire = await phone(ground, "careful", NUMBER)
-    async with wire:
+    async with wire, trio.open_nursery() as nursery:
+        nursery.start_soon(stay_alive, wire)
         ground.hurt(how)
         accepted = await _refused(ground, numbers)
         refused = {f"storage {next(numbers)} refused" for _ in range(5)}
@@ -86,6 +85,7 @@ async def _fail(ground: Ground, how: str) -> None:
         if not acked:
             acked = await _told(wire, "inbound_ack", RECOVERS_S)
         ground.expect(acked, "an inbound was never acked")
+        nursery.cancel_scope.cancel()
     ground.expect(_stored(ground, "kept 1") == 1, "an inbound was not stored once")
     for body in accepted:
         ground.expect(_stored(ground, body) == 1, f"an accepted message is gone: {body[:20]}")

@@ -23,12 +23,21 @@ SECONDS = 0.3
 CALM_S = 0.25
 DEADLINE_S = 100.0
 
+PATIENT = {
+    "zero-window readers",
+    "phones that never read",
+    "a stopped client process",
+    "slow heads",
+    "slow bodies",
+}
+"""Kinds that mostly wait, and so can be had at the same time."""
+
 Outcome = Report | Lacking
 Played = dict[StageName, "Future[tuple[dict[str, Outcome], list[str]]]"]
 
 
 async def attack(ground: Ground, kinds: list[Kind], outcomes: dict[str, Outcome]) -> None:
-    """One kind after another where they change what all stand on, else all of them at once."""
+    """The patient kinds at once, then the others one after another."""
 
     async def one(kind: Kind) -> None:
         try:
@@ -42,10 +51,11 @@ async def attack(ground: Ground, kinds: list[Kind], outcomes: dict[str, Outcome]
     with trio.fail_after(DEADLINE_S):
         async with trio.open_nursery() as nursery:
             for kind in kinds:
-                if kind.stage in {"plain", "tls"}:
+                if kind.name in PATIENT:
                     nursery.start_soon(one, kind)
-                else:
-                    await one(kind)
+        for kind in kinds:
+            if kind.name not in PATIENT:
+                await one(kind)
 
 
 def play(stage: StageName, folder: Path) -> tuple[dict[str, Outcome], list[str]]:
