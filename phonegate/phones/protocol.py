@@ -66,7 +66,7 @@ class Record:
 
 @attrs.frozen
 class Probe:
-    """Send a websocket ping; tell `heard` when anything comes."""
+    """Send a websocket ping; tell `heard` when its answer comes."""
 
 
 @attrs.frozen
@@ -79,7 +79,7 @@ class Close:
 
 @attrs.frozen
 class Dead:
-    """The phone answers nothing: drop the link, a close frame would reach nobody."""
+    """The phone answers no ping: drop the link, a close frame would not be read."""
 
 
 Effect = Send | Record | Probe | Close | Dead
@@ -257,7 +257,7 @@ class LinkProtocol:
         return True
 
     def heard(self, at: float) -> None:
-        """Something came from the phone at this time, whatever it was."""
+        """The phone answered a ping at this time."""
         if self._asked_at is not None and at >= self._asked_at:
             self._ping_at = self._asked_at + self._ping_interval_s
             self._asked_at = None

@@ -262,13 +262,9 @@ class Session:
         if self._stalled:
             # Its pongs wait behind reports that the disk does not take, or behind its flood.
             self.protocol.heard(now)
-        self.protocol.heard(self._socket.heard_at)
+        self.protocol.heard(self._socket.answered_at)
         for effect in self.protocol.tick(now):
-            try:
-                self._do_now(effect)
-            except trio.WouldBlock:
-                # No room for a ping: the write that is under way has its own deadline.
-                _log.debug("phone_slow", phone=self.phone)
+            self._do_now(effect)
         for worker in (self._writer, self._recorder.worker, self.feeder.worker):
             worker.rest()
 
@@ -364,14 +360,19 @@ class Session:
         """Reads nothing for a while: what comes waits in the system, and in the phone at last."""
         self._stalled = True
         await trio.sleep(seconds)
-        self._stalled = False
+        self._read_on()
 
     async def _record(self, step: Step, size: int) -> None:
         if not self._recorder.has_room:
             self._stalled = True
             await self._recorder.room()
-            self._stalled = False
+            self._read_on()
         self._recorder.put(step, size)
+
+    def _read_on(self) -> None:
+        self._stalled = False
+        # Its pong may be among what waited.
+        self._socket.answered_at = trio.current_time()
 
     async def _write(self) -> float:
         while self._outbox:
@@ -420,7 +421,9 @@ class Session:
                 self._put_now(self._socket.text(frames.encode(frame)))
             case Probe():
                 self._socket.refresh()
-                self._put_now(self._socket.ping())
+                # Whatever room there is: one in a quarter of a minute, before all that waits.
+                self._outbox.insert(0, self._socket.ping())
+                self._writer.call()
             case Record(step):
                 # Only the end of the grace comes uncalled for, and that once.
                 self._recorder.put(step, 0)

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import attrs
 import trio
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import generate_accept_token
 
 RECEIVE_BYTES: Final = 16_384
@@ -87,8 +87,8 @@ class PhoneSocket:
         "_torn",
         "_unproductive",
         "_write_timeout_s",
+        "answered_at",
         "code",
-        "heard_at",
     )
 
     def __init__(
@@ -106,8 +106,9 @@ class PhoneSocket:
         self._torn = False
         self.code: int | None = None
         """The close code, once one was given or got."""
-        self.heard_at = trio.current_time()
-        """When anything came from the phone last, by trio's clock."""
+        self.answered_at = trio.current_time()
+        """When a pong came from the phone last, by trio's clock: it has read our ping. What else
+        it says tells nothing of that."""
 
     async def accept(self, key: bytes) -> None:
         """Answers the upgrade whose `Sec-WebSocket-Key` is `key`.
@@ -139,7 +140,6 @@ class PhoneSocket:
             raise LinkLost from None
         if not data:
             raise LinkLost
-        self.heard_at = trio.current_time()
         self._unproductive += len(data)
         if self._unproductive > MAX_UNPRODUCTIVE:
             # Bytes without end make no frame.
@@ -213,6 +213,8 @@ class PhoneSocket:
                 case Ping():
                     if self._frames.state is ConnectionState.OPEN:
                         reply += self._frames.send(event.response())
+                case Pong():
+                    self.answered_at = trio.current_time()
                 case CloseConnection():
                     reply += self._answer_close(event)
                     over = True
@@ -227,7 +229,8 @@ class PhoneSocket:
         if not event.message_finished:
             if self._parts is None:
                 self._parts = []
-            self._parts.append(event.data)
+            if event.data:
+                self._parts.append(event.data)
             return None
         if self._parts is not None:
             parts, self._parts = [*self._parts, event.data], None

@@ -4,7 +4,8 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from itertools import count
 
 import attrs
 import pytest
@@ -16,6 +17,7 @@ import wsproto.events
 
 from phonegate.door.streams import Replay
 from phonegate.phones import wire
+from phonegate.phones.protocol import Probe
 from phonegate.settings import PhoneSettings
 from phonegate.store.errors import StorageUnavailable
 
@@ -117,12 +119,61 @@ async def test_pieces_without_end_are_no_frame(site: Site, monkeypatch: pytest.M
     await ends(site)
 
 
+async def test_empty_pieces_are_not_kept(site: Site) -> None:
+    async with raw(site) as stream:
+        nothing = frame(b"", first=0x00) * 2_000
+        await stream.send_all(frame(b'{"type":', first=0x01) + nothing + frame(b"", first=0x89))
+        await until(stream, b"\x8a\x00")
+        (station,) = site.stations()
+        assert station._socket._parts == ['{"type":']
+        await stream.send_all(frame(b'"ping"}', first=0x80))
+        await until(stream, b"pong")
+
+
 async def test_a_silent_phone_is_found_dead(start: Start) -> None:
     phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.1)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site) as stream:
         assert await close_code(stream) is None
     await ends(site)
+
+
+async def test_a_phone_that_speaks_and_does_not_read_is_found_dead(start: Start) -> None:
+    phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.2)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    async with raw(site) as stream:
+        with trio.fail_after(DEADLINE_S):
+            while site.serving:
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(frame(b'{"type":"status","battery":50}'))
+                await trio.sleep(0.02)
+
+
+async def test_an_answer_that_was_left_unread_is_not_held_against_a_phone(start: Start) -> None:
+    phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.2)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    async with raw(site):
+        (station,) = site.stations()
+        with trio.fail_after(DEADLINE_S):
+            while station.protocol._asked_at is None:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+        await station._slow_down(0.01)
+        station.tick()
+        assert station.protocol._asked_at is None
+
+
+async def test_a_ping_goes_before_all_that_waits_however_much_that_is(site: Site) -> None:
+    async with raw(site) as stream:
+        (station,) = site.stations()
+        station._outbox_size = 2
+        for text in "xy":
+            station._put_now(station._socket.text(text))
+        station._do_now(Probe())
+        received = b""
+        with trio.fail_after(DEADLINE_S):
+            while b"y" not in received:
+                received += await stream.receive_some()
+        assert received == b"\x89\x04pgat\x81\x01x\x81\x01y"
 
 
 async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
@@ -193,12 +244,12 @@ async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site):
         (station,) = site.stations()
-        ticks: list[float] = []
+        ticks = count()
         tick = station.tick
-        monkeypatch.setattr(station, "tick", lambda: (ticks.append(0), tick()))
+        monkeypatch.setattr(station, "tick", lambda: (next(ticks), tick()))
         station.close(4000, "replaced")
         await ends(site)
-        assert len(ticks) < 10
+        assert next(ticks) < 10
 
 
 async def test_more_than_the_outbox_holds_is_not_kept(site: Site) -> None:
