@@ -41,21 +41,23 @@ class Pick:
 
 
 def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
-    """Gives queued messages to a phone; those no longer queued are left out.
+    """Gives queued messages to a phone, in their order; those no longer queued are left out.
 
     So are those whose time has run out and which the keeper has not come to yet: they expire
     here, and so never stand in the way of the ones behind them.
     """
-    leased = []
+    by_sim: dict[tuple[int | None, str | None], list[int]] = {}
     for pick in picks:
-        message = tx.messages.lease(
-            pick.id, phone=phone, sim_slot=pick.sim_slot, sim=pick.sim, now=now
-        )
-        if message is None:
+        by_sim.setdefault((pick.sim_slot, pick.sim), []).append(pick.id)
+    leased = {
+        message.id: message
+        for (slot, number), ids in by_sim.items()
+        for message in tx.messages.lease(ids, phone=phone, sim_slot=slot, sim=number, now=now)
+    }
+    for pick in picks:
+        if pick.id not in leased:
             _expire_if_late(tx, phone, pick.id, now)
-        else:
-            leased.append(message)
-    return leased
+    return [leased[pick.id] for pick in picks if pick.id in leased]
 
 
 def acknowledge(tx: Tables, org: int, phone: int, message_id: int, now: int) -> Message | None:

@@ -344,23 +344,24 @@ def _store(
         if earlier is not None and earlier.created_at > now - KEPT_MS:
             raise Conflict("A request with this Idempotency-Key was answered just now. Ask again.")
     admit(tx, sender, len(plans), now)
+    ahead: dict[tuple[int | None, str], int] = {}
+    for new in (plan.new for plan in plans if plan.waits and plan.pace > 0):
+        lane = new.phone, new.wish
+        if lane not in ahead:
+            ahead[lane] = tx.messages.waiting_segments(
+                org, phone=new.phone, wish=new.wish, cap=FORECAST_CAP
+            )
     results, pushes = [], []
-    waiting: dict[tuple[int | None, str], int] = {}
-    for plan in plans:
+    ids = tx.messages.insert_all([plan.new for plan in plans])
+    for plan, message_id in zip(plans, ids, strict=True):
         new = plan.new
-        message_id = tx.messages.insert(new)
         eta_s = None
         if plan.phone is not None:
             pushes.append((plan.phone, _as_stored(message_id, new)))
-        elif plan.pace > 0 and new.held_until is None:
-            lane = (new.phone, new.wish)
-            if lane not in waiting:
-                waiting[lane] = tx.messages.waiting_segments(
-                    org, phone=new.phone, wish=new.wish, cap=FORECAST_CAP
-                )
-            else:
-                waiting[lane] += new.segments
-            eta_s = ceil(waiting[lane] * 60 / plan.pace)
+        elif plan.waits and plan.pace > 0:
+            lane = new.phone, new.wish
+            ahead[lane] = min(ahead[lane] + new.segments, FORECAST_CAP)
+            eta_s = ceil(ahead[lane] * 60 / plan.pace)
         results.append(
             Sent(
                 id=message_id,

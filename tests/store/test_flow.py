@@ -23,7 +23,7 @@ async def test_what_moves_is_counted_once_it_is_committed(
     def go(tx: Tables) -> None:
         stored = tx.messages.insert(outbound(org))
         phone = tx.phones.connect(org, "pixel", 1).id
-        tx.messages.lease(stored, phone=phone, sim_slot=0, sim=None, now=2)
+        tx.messages.lease([stored], phone=phone, sim_slot=0, sim=None, now=2)
         tx.messages.set(stored, status="sent")
         tx.messages.set(stored, status="sent")
         for _ in range(3):

@@ -135,8 +135,7 @@ def test_counts_follow_every_change(
     numbers = [tables.messages.insert(outbound(org.id)) for _ in range(5)]
     tables.messages.insert_inbound(inbound(org.id))
     tables.messages.settle()
-    tables.messages.lease(numbers[0], phone=1, sim_slot=None, sim=None, now=1)
-    tables.messages.lease(numbers[1], phone=1, sim_slot=None, sim=None, now=1)
+    tables.messages.lease(numbers[:2], phone=1, sim_slot=None, sim=None, now=1)
     tables.messages.set(numbers[1], status="sent")
     tables.messages.set(numbers[1], status="sent")
     tables.messages.set(numbers[2], status="cancelled", error="asked")
@@ -146,18 +145,40 @@ def test_counts_follow_every_change(
     assert tables.messages.count_by_status() == dict(counted)
 
 
-def test_lease_takes_a_queued_message_once(tables: Tables, org: Org) -> None:
-    number = tables.messages.insert(outbound(org.id))
+def test_many_are_stored_as_one_by_one(tables: Tables, org: Org) -> None:
+    new = [
+        outbound(org.id, f"body {n}", status="sending" if n % 3 else "queued", phone=n)
+        for n in range(73)
+    ]
+    first = tables.messages.insert(outbound(org.id))
+    known = tables.messages.unindexed
+    ids = tables.messages.insert_all(new)
+    assert ids == list(range(first + 1, first + 74))
+    for number, one in zip(ids, new, strict=True):
+        stored = _found(tables, org, number)
+        assert (stored.body, stored.status, stored.phone) == (one.body, one.status, one.phone)
+        assert stored.attempts == (one.status == "sending")
+    assert tables.messages.unindexed == known + 73
+    tables.messages.settle()
+    assert tables.messages.count_by_status() == {"queued": 26, "sending": 48}
+    assert tables.messages.insert_all([]) == []
+
+
+def test_lease_takes_queued_messages_once(tables: Tables, org: Org) -> None:
+    number, second = (tables.messages.insert(outbound(org.id)) for _ in range(2))
     tables.messages.set(number, acked_at=1)
-    leased = tables.messages.lease(number, phone=4, sim_slot=1, sim="+1", now=50)
-    assert leased == _found(tables, org, number)
-    assert leased is not None
-    assert (leased.status, leased.phone, leased.sim_slot, leased.sim) == ("sending", 4, 1, "+1")
-    assert (leased.attempts, leased.pushed_at, leased.acked_at) == (1, 50, None)
-    assert tables.messages.lease(number, phone=4, sim_slot=1, sim="+1", now=51) is None
     held = tables.messages.insert(outbound(org.id, held_until=9))
-    assert tables.messages.lease(held, phone=4, sim_slot=1, sim="+1", now=51) is None
-    assert tables.messages.lease(99_999, phone=4, sim_slot=1, sim="+1", now=51) is None
+
+    def lease(*ids: int) -> list[Message]:
+        found = tables.messages.lease(ids, phone=4, sim_slot=1, sim="+1", now=50)
+        return sorted(found, key=lambda message: message.id)
+
+    leased = lease(second, number, held, 99_999)
+    assert leased == [_found(tables, org, number), _found(tables, org, second)]
+    for one in leased:
+        assert (one.status, one.phone, one.sim_slot, one.sim) == ("sending", 4, 1, "+1")
+        assert (one.attempts, one.pushed_at, one.acked_at) == (1, 50, None)
+    assert lease(number, second, held) == []
 
 
 def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -> None:
@@ -265,9 +286,9 @@ def test_overdue_leaves_out_what_an_absent_phone_may_still_be_given(
 
 def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
     late = tables.messages.insert(outbound(org.id, expires_at=20))
-    assert tables.messages.lease(late, phone=1, sim_slot=None, sim=None, now=20) is None
+    assert tables.messages.lease([late], phone=1, sim_slot=None, sim=None, now=20) == []
     assert _found(tables, org, late).status == "queued"
-    assert tables.messages.lease(late, phone=1, sim_slot=None, sim=None, now=19) is not None
+    assert tables.messages.lease([late], phone=1, sim_slot=None, sim=None, now=19) != []
 
 
 @pytest.mark.parametrize(
@@ -282,7 +303,7 @@ def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
         (sql.NEXT_EXPIRY, ()),
         (sql.OVERDUE, (1, 1, "[1]", 9)),
         (sql.OLDEST_PUSH, ()),
-        (sql.LEASE, (1, 0, "", 1, 9, 1)),
+        (sql.LEASE, (1, 0, "", 1, "[9]", 1)),
     ],
 )
 def test_queue_queries_run_from_an_index(
