@@ -70,10 +70,7 @@ _VALUES = """(
         ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
     )"""
 
-_INSERTS: Final = tuple(
-    (count, _INSERT + ", ".join([_VALUES] * count))  # noqa: S608 - constants
-    for count in (50, 10, 1)
-)
+_INSERTS: Final = tuple((count, _INSERT + ", ".join([_VALUES] * count)) for count in (50, 10, 1))
 """Statements that store so many messages. Fifty in one cost three quarters of fifty by themselves,
 and let the event loop have its turn once, not fifty times."""
 
@@ -280,15 +277,15 @@ class Messages:
         for count, sql in _INSERTS:
             while len(new) - len(ids) >= count:
                 some = new[len(ids) : len(ids) + count]
-                values = [value for message in some for value in _row(message)]
+                values = [value for one in some for value in _row(one)]
                 last = self._connection.execute(sql, values).lastrowid
                 assert last is not None, "an INSERT"  # noqa: S101
                 # AUTOINCREMENT: each is one more than the one before it.
                 ids.extend(range(last - count + 1, last + 1))
-        for message in new:
-            if message.status == "queued":
-                self.queues.grew(message.org)
-            self.moves.append((None, message.status))
+        for one in new:
+            if one.status == "queued":
+                self.queues.grew(one.org)
+            self.moves.append((None, one.status))
         self.unindexed += len(ids)
         return ids
 
