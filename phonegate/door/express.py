@@ -149,7 +149,7 @@ class Express:
             if len(data) >= request.length:
                 body, data = data[: request.length], data[request.length :]
                 reply = await self._answer(request, client, body)
-                stays = request.stays and not self._draining
+                stays = request.stays
             else:
                 body = _Body(stream, data, request.length)
                 with body.gone:
@@ -159,7 +159,8 @@ class Express:
                 data = body.after
                 # A body that was not read to its end: where the next request begins is still
                 # to come, and not worth waiting for.
-                stays = body.whole and request.stays and not self._draining
+                stays = body.whole and request.stays
+            stays = stays and not (self._draining or connection.hung_up)
             answer = whole_answer(
                 reply.status, reply.headers, reply.body, date=self._now(), stays=stays
             )
@@ -194,6 +195,8 @@ class Express:
 
     async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
         """What the client sends next; nothing if it leaves, idles too long, or the door drains."""
+        if self._draining:  # since before its answer was sent
+            return b""
         scope = None if stream is connection else trio.CancelScope()
         end = connection.hang_up if scope is None else scope.cancel
         self._idle[end] = trio.current_time()

@@ -32,6 +32,8 @@ class Connection(trio.abc.HalfCloseableStream):
     def __init__(self, sock: trio.socket.SocketType, *, peer_timeout_s: float) -> None:
         self._stream = trio.SocketStream(sock)  # which sets TCP_NODELAY
         self._broken = False
+        self.hung_up = False
+        """Whether `hang_up` was called."""
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only; elsewhere our deadlines must do
             with suppress(OSError):
                 sock.setsockopt(
@@ -57,6 +59,7 @@ class Connection(trio.abc.HalfCloseableStream):
 
     def hang_up(self) -> None:
         """Lets nothing more come: who reads gets what is here already, and then the end."""
+        self.hung_up = True
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_RD)
 

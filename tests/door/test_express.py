@@ -1,6 +1,7 @@
 """The express lane on the wire: connections that stay, answers in order, every wait bounded."""
 
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -125,6 +126,21 @@ class TestKeptConnections:
         site = await open_door(hot=hot, keepalive_timeout_s=0.1)
         async with client(site) as kept:
             await kept.ask(WHO)
+            assert await kept.closed()
+
+    async def test_a_request_that_comes_as_the_time_is_over_is_told_that_it_is_the_last(
+        self, open_door: OpenDoor, hot: Hot
+    ) -> None:
+        site = await open_door(hot=hot)
+        express = site.door._express
+        assert express is not None
+        async with client(site) as kept:
+            assert "connection:" not in (await kept.ask(WHO)).head
+            await until(lambda: len(express._idle) == 1)
+            os.write(kept.stream.socket.fileno(), WHO)
+            for end in express._idle:
+                end()
+            assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()
 
     async def test_a_next_head_has_its_deadline(self, open_door: OpenDoor, hot: Hot) -> None:
@@ -390,6 +406,20 @@ class TestDraining:
             answer = await busy.answer()
             assert (answer.body, "connection: close" in answer.head) == (b"x", True)
             assert await busy.closed()
+        with trio.fail_after(PATIENCE_S):
+            await site.done.wait()
+
+    async def test_who_reads_an_answer_is_closed_behind_it(
+        self, open_door: OpenDoor, hot: Hot
+    ) -> None:
+        site = await open_door(hot=hot, keepalive_timeout_s=600)
+        size = 8_000_000
+        async with client(site, receive_buffer=262_144) as slow:
+            await slow.send(WHO.replace(b"who", b"%d" % size))
+            await until(lambda: hot.finished == 1)
+            site.door.drain()
+            assert len((await slow.answer()).body) == size
+            assert await slow.closed()
         with trio.fail_after(PATIENCE_S):
             await site.done.wait()
 
