@@ -139,21 +139,31 @@ class _Lines:
 
     def _write(self, line: str) -> None:
         with self._lock:
-            if self._writer is None and (
-                self._room is None
-                # A pipe that has any room has that much of it (pipe(7)).
-                or (len(line) < select.PIPE_BUF and self._room.poll(0))
-            ):
+            if self._writer is None and not self._aside and self._takes(line):
                 self._put(line)
             elif len(self._aside) < MOST_ASIDE:
                 self._aside.append(line)
             else:
                 self._lost += 1
             if self._writer is None and self._aside:
-                self._writer = threading.Thread(target=self._write_aside, daemon=True)
-                self._writer.start()
+                self._start()
 
     msg = debug = info = warning = error = critical = exception = _write
+
+    def _takes(self, line: str) -> bool:
+        """Whether a line can be written without waiting."""
+        if self._room is None:
+            return True
+        size = len(line) if line.isascii() else len(line.encode(errors="replace"))
+        # A pipe that has any room has that much of it (pipe(7)).
+        return size < select.PIPE_BUF and bool(self._room.poll(0))
+
+    def _start(self) -> None:
+        writer = threading.Thread(target=self._write_aside, daemon=True)
+        # No thread is to be had, or none any more: the next line tries again.
+        with suppress(RuntimeError):
+            writer.start()
+            self._writer = writer
 
     def _put(self, line: str) -> None:
         # OSError: the disk is full or the reader is gone; ValueError: the stream was closed.

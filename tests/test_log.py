@@ -161,6 +161,42 @@ def test_a_reader_that_stalls_stalls_nobody_and_misses_no_line() -> None:
         assert [line["number"] for line in lines] == list(range(3_000))
 
 
+def test_what_a_pipe_has_room_for_is_counted_in_bytes() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="utf-8") as out, os.fdopen(reading) as reader:
+        log.configure("text", stream=out)
+        wide = dict.fromkeys("abc", "€" * 1_200)
+
+        def tell() -> None:
+            for _ in range(20):
+                log.get("x").info("told", **wide)
+
+        told = threading.Thread(target=tell, daemon=True)
+        told.start()
+        told.join(10)
+        stalled = told.is_alive()
+        for _ in range(20):
+            reader.readline()
+        assert not stalled
+
+
+def test_without_a_thread_to_write_them_lines_wait_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out, os.fdopen(reading) as reader:
+        log.configure("json", stream=out)
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(threading.Thread, "start", fail)
+            tell_many(3_000)
+        log.get("x").info("told", number=3_000)
+        lines = [json.loads(reader.readline()) for _ in range(3_001)]
+        assert [line["number"] for line in lines] == list(range(3_001))
+
+
 def test_what_a_stalled_reader_can_not_be_kept_for_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
