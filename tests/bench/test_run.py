@@ -4,13 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pytest
 import uvloop
 
-from bench import soak
 from bench.figures import Figures
-from bench.load.loops import Wrong
-from bench.load.org import Org
 from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import TINY
 from bench.run import Run
@@ -33,10 +29,8 @@ async def _crowded(folder: Path, figures: Figures) -> None:
             await inbound.received(server, TINY, figures)
             await fleet.connected(server, TINY, figures, 20, idle=True)
             await fairness.quiet(server, TINY, figures)
-        queued = folder / f"{side.name}-queued.db"
-        async with Server(side, queued) as server:
+        async with Server(side, folder / f"{side.name}-queued.db") as server:
             await drain.queue(server, TINY)
-        async with Server(side, queued) as server:
             await drain.drain(server, TINY, figures)
         await startup.start(side, folder / f"{side.name}-start.db", figures, startup.VENV)
 
@@ -75,24 +69,3 @@ def test_a_run_measures_both_sides_in_each_round_and_the_machine_around_them(
     assert extra is not None
     assert figures.ratio(extra)
     assert len(run.noise) == 1 + TINY.rounds
-
-
-async def _lossy(database: Path) -> None:
-    async with Server(baseline(), database) as server, Org(server) as org:
-        await org.connect(2)
-        await sends.load(org, TINY, 4)
-        await org.check()
-        org.book.pushes[0] = 2
-        await org.check()
-
-
-def test_a_message_that_came_twice_makes_a_run_fail(tmp_path: Path) -> None:
-    with pytest.raises(Wrong, match="0 messages missing, 1 repeated"):
-        uvloop.run(_lossy(tmp_path / "lossy.db"))
-
-
-def test_a_soak_lives_its_day_without_a_failure(tmp_path: Path) -> None:
-    faults, samples = uvloop.run(soak.soak(tmp_path, 4, 1))
-    assert faults == []
-    assert samples[-1].messages > 20
-    assert samples[-1].tasks > 0
