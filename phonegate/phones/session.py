@@ -47,6 +47,9 @@ from phonegate.store.records import Message, Sim
 ANSWERS: Final = 64
 """Room in the outbox beside a full window of pushes: for answers, errors and pings."""
 
+ANSWERS_BYTES: Final = 262_144
+"""Bytes of them: a phone that sends much and reads nothing may take 64 KiB with each."""
+
 GOODBYE_S: Final = 2.0
 """How long a phone may take to answer a close frame; what it sends until then still counts."""
 
@@ -119,6 +122,7 @@ class Session:
         self._usual_sim = usual_sim
         self._socket = socket
         self._outbox_size = delivery.window + ANSWERS
+        self._answers_bytes = 0
         self._relief: trio.Event | None = None
         self._nursery: trio.Nursery | None = None
         self._writer: Worker
@@ -377,6 +381,7 @@ class Session:
     async def _write(self) -> float:
         while self._outbox:
             waiting, self._outbox = self._outbox, []
+            self._answers_bytes = 0
             self._let_go()
             try:
                 await self._socket.send(b"".join(waiting))
@@ -386,12 +391,17 @@ class Session:
         return FOREVER
 
     async def _put(self, data: bytes) -> None:
-        while len(self._outbox) >= self._outbox_size and not self._over:
+        while self._is_full and not self._over:
             if self._relief is None:
                 self._relief = trio.Event()
             await self._relief.wait()
         self._outbox.append(data)
+        self._answers_bytes += len(data)
         self._writer.call()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._outbox) >= self._outbox_size or self._answers_bytes >= ANSWERS_BYTES
 
     def _put_now(self, data: bytes) -> None:
         """Puts bytes into the outbox.

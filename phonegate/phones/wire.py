@@ -193,7 +193,7 @@ class PhoneSocket:
 
     def _parse(self, data: bytes) -> Heard:
         frames: list[str | bytes] = []
-        reply = b""
+        pong = close = b""
         over = False
         events = 0
         self._frames.receive_data(data)
@@ -205,21 +205,22 @@ class PhoneSocket:
                         frames.append(whole)
                     if self._size > self._max_frame_bytes:
                         problem = f"more than {self._max_frame_bytes} bytes in one frame"
-                        reply += self.goodbye(TOO_BIG, problem)
+                        close = self.goodbye(TOO_BIG, problem)
                         over = True
                         break
                     if event.message_finished:
                         self._size = self._unproductive = 0
                 case Ping():
                     if self._frames.state is ConnectionState.OPEN:
-                        reply += self._frames.send(event.response())
+                        # Only the latest of several needs an answer (RFC 6455, 5.5.3).
+                        pong = self._frames.send(event.response())
                 case Pong():
                     self.answered_at = trio.current_time()
                 case CloseConnection():
-                    reply += self._answer_close(event)
+                    close = self._answer_close(event)
                     over = True
                     break
-        return Heard(frames, reply, over, events)
+        return Heard(frames, pong + close, over, events)
 
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """The frame that these data complete, if they do and it is not too large."""

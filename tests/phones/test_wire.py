@@ -130,6 +130,43 @@ async def test_empty_pieces_are_not_kept(site: Site) -> None:
         await until(stream, b"pong")
 
 
+async def test_of_many_pings_at_once_the_last_is_answered(site: Site) -> None:
+    async with raw(site) as stream:
+        (station,) = site.stations()
+        pings = b"".join(frame(b"%03d" % number, first=0x89) for number in range(100))
+        heard = station._socket._parse(pings + frame(b"{", first=0x01))
+        assert heard.reply == b"\x8a\x03099"
+        assert heard.events == 101
+        await stream.send_all(frame(b"a", first=0x89) + frame(b"\x03\xe8", first=0x88))
+        await until(stream, b"\x8a\x01a\x88\x02\x03\xe8")
+
+
+async def test_answers_that_are_not_read_fill_no_memory(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.phones.session.ANSWERS_BYTES", 20_000)
+    phones = PhoneSettings(write_timeout_s=0.5, ping_interval_s=60)
+    site = await start(attrs.evolve(PATIENT, phones=phones))
+    site.send_buffer = 4_096
+    async with raw(site, device_id="a") as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        (station,) = site.stations()
+        put, most = station._put, 0
+
+        async def counted(data: bytes) -> None:
+            nonlocal most
+            await put(data)
+            most = max(most, sum(map(len, station._outbox)))
+
+        monkeypatch.setattr(station, "_put", counted)
+        await stream.send_all(frame(b'{"type":"hello","features":[]}'))
+        text = {"address": OTHER, "body": "x", "date": 1, "id": "i" * 100}
+        inbound = json.dumps({"type": "inbound", "messages": [text] * 40}).encode()
+        assert await pour(stream, frame(inbound) * 10)
+        assert 20_000 < most < 30_000
+    await ends(site)
+
+
 async def test_a_silent_phone_is_found_dead(start: Start) -> None:
     phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.1)
     site = await start(attrs.evolve(PATIENT, phones=phones))
