@@ -50,16 +50,16 @@ QUICK = Plan(
 )
 TINY = attrs.evolve(
     QUICK,
-    warm_s=0.05,
-    seconds=0.2,
+    warm_s=0.02,
+    seconds=0.1,
     inbound=100,
     rows=(100, 1_000),
     fleets=(20,),
     fleet_orgs=2,
     fleet_sends=10,
-    settle_s=0.1,
-    idle_s=0.5,
+    settle_s=0.05,
+    idle_s=0.2,
     drain=400,
-    fair_s=0.3,
+    fair_s=0.15,
 )
 """For the test that every measure works."""
