@@ -132,7 +132,7 @@ async def test_a_search_that_is_refused_says_nothing(act: Act) -> None:
 
 async def test_nothing_is_repeated_past_its_time() -> None:
     late = message(not_after=LATER)
-    with pytest.raises(OutcomeUnknown, match="ttl"):
+    with pytest.raises(OutcomeUnknown, match="time ran out"):
         await use("find", taken(), wanted=late)
     found, _ = await use("find", taken(), wanted=late, now=LATER - 1)
     assert found is not None
