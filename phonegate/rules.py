@@ -163,6 +163,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "delivery.late_result_grace_s": _between(0, _DAY_S),
         "delivery.result_timeout_s": _SECONDS,
         "delivery.window": _between(1, 10_000),
+        "delivery.widest_window": _between(0, 10_000),
         "pacing.segments_per_minute": _between(0, MAX_RATE),
         "pacing.orgs": _limits,
         "pacing.sims": _limits,

@@ -108,6 +108,11 @@ class DeliverySettings:
         300.0, "Seconds to wait for a phone's result before a message is uncertain."
     )
     window: int = setting(100, "Messages in flight to one phone before it must acknowledge some.")
+    widest_window: int = setting(
+        1_000,
+        "How far the window widens for a phone that answers a whole one within a second; "
+        "no more than window keeps it as it is.",
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -7,8 +7,9 @@ What it keeps of the guarantees:
 
 - A message is pushed over one link once, and never after its `ack` or result arrived here, even
   while that is still on its way into the database.
-- At most `window` messages are in flight. A push holds its room until the phone acknowledges
-  it, reports its result, or the gateway stops waiting.
+- At most `window` messages are in flight; for a phone that answers a whole window within a second
+  it widens, up to a bound, and is narrow again when the phone does not. A push holds its room
+  until the phone acknowledges it, reports its result, or the gateway stops waiting.
 - A frame that can't be understood costs an `error` frame and nothing else; too many of them in
   a row close the link.
 """
@@ -27,9 +28,14 @@ from phonegate.store.records import Message
 POLICY_VIOLATION: Final = 1008
 """Close code (RFC 6455, 7.4.1)."""
 
+BRISK_S: Final = 1.0
+"""Within which a phone answers a whole window that is to be given twice as much. What is in flight
+is then a second or two of its work, whatever the width: nothing waits long in the wrong place."""
+
 SPENT_PER_WINDOW: Final = 8
-"""How many windows of acknowledged ids are remembered. Only a push that was decided before the
-ack was committed can come too late, and at most one window of those is under way."""
+"""How many windows, as wide as they were ever, of acknowledged ids are remembered. Only a push that
+was decided before the ack was committed can come too late, and at most one window of those is under
+way."""
 
 
 @attrs.frozen
@@ -92,6 +98,7 @@ class LinkProtocol:
         self,
         *,
         window: int,
+        widest_window: int = 0,
         max_nonsense: int,
         grace_s: float,
         ping_interval_s: float,
@@ -100,11 +107,19 @@ class LinkProtocol:
         owing: bool = False,
         now: float,
     ) -> None:
-        """`identified`: the phone has told its `device_id` with the upgrade.
+        """`widest_window`: how far `window` may grow; below it, it stays as it is.
+
+        `identified`: the phone has told its `device_id` with the upgrade.
 
         `owing`: pushes over an earlier link have no ack and no result yet.
         """
         self.window = window
+        """Messages that may be in flight now."""
+        self._usual_window = window
+        self._widest_window = max(window, widest_window)
+        self._remembered = SPENT_PER_WINDOW * window
+        self._answers = 0
+        self._counted_at = now
         self._max_nonsense = max_nonsense
         self._ping_interval_s = ping_interval_s
         self._pong_timeout_s = pong_timeout_s
@@ -169,11 +184,24 @@ class LinkProtocol:
                 self.hello = frame
             case frames.Ack() | frames.SendResult() | frames.DeliveryReport():
                 # A delivery report says as well as a result that the phone had the message.
+                self._answers += frame.id in self._flight
                 self._flight.pop(frame.id, None)
                 self._spend(frame.id)
             case _:
                 pass
         return [Record(frame)]
+
+    def pace(self, now: float) -> None:
+        """Fits the window to what the phone has answered by now; see `BRISK_S`."""
+        if now - self._counted_at > BRISK_S:
+            # Idle or slow, which is the same here: a phone that is brisk shows it soon.
+            self.window = self._usual_window
+        elif self._answers < self.window:
+            return
+        else:
+            self.window = min(2 * self.window, self._widest_window)
+            self._remembered = max(self._remembered, SPENT_PER_WINDOW * self.window)
+        self._answers, self._counted_at = 0, now
 
     def reserve(self) -> bool:
         """Takes room for one message; False when the window is full."""
@@ -291,5 +319,5 @@ class LinkProtocol:
     def _spend(self, message_id: int) -> None:
         self._spent[message_id] = None
         self._spent.move_to_end(message_id)
-        if len(self._spent) > SPENT_PER_WINDOW * self.window:
+        if len(self._spent) > self._remembered:
             self._spent.popitem(last=False)

@@ -109,6 +109,7 @@ class Session:
         self.ended = trio.Event()
         self.protocol = LinkProtocol(
             window=delivery.window,
+            widest_window=delivery.widest_window,
             max_nonsense=phones.max_nonsense,
             grace_s=delivery.late_result_grace_s,
             ping_interval_s=phones.ping_interval_s,
@@ -121,7 +122,7 @@ class Session:
         self._recorder = Recorder(self)
         self._usual_sim = usual_sim
         self._socket = socket
-        self._outbox_size = delivery.window + ANSWERS
+        self._outbox_size = max(delivery.window, delivery.widest_window) + ANSWERS
         self._answers_bytes = 0
         self._relief: trio.Event | None = None
         self._nursery: trio.Nursery | None = None
@@ -340,6 +341,7 @@ class Session:
             room = protocol.room
             for data in heard.frames:
                 await self._hear(data)
+            protocol.pace(trio.current_time())
             if protocol.room > room:
                 self.feeder.make_room()
             if heard.reply:

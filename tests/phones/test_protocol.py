@@ -261,13 +261,18 @@ class MemoryMessages:
     def set(self, id: int, **columns: Any) -> None:  # noqa: A002
         self.rows[id] = attrs.evolve(self.rows[id], **columns)
 
-    def lease(self, id: int, *, phone: int, now: int, **sim: Any) -> Message | None:  # noqa: A002
-        row = self.rows[id]
-        if row.status != "queued":
-            return None
-        attempts = row.attempts + 1
-        self.set(id, status="sending", phone=phone, attempts=attempts, pushed_at=now, acked_at=None)
-        return self.rows[id]
+    def lease(self, ids: Sequence[int], *, phone: int, now: int, **sim: Any) -> list[Message]:
+        queued = [self.rows[id_] for id_ in ids if self.rows[id_].status == "queued"]
+        for row in queued:
+            self.set(
+                row.id,
+                status="sending",
+                phone=phone,
+                attempts=row.attempts + 1,
+                pushed_at=now,
+                acked_at=None,
+            )
+        return [self.rows[row.id] for row in queued]
 
     def unsettled(self, phone: int) -> list[Message]:
         return [r for r in self.rows.values() if r.status == "sending" and r.phone == phone]
@@ -516,3 +521,70 @@ TestLinks = Links.TestCase
 TestLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestSeedLinks = SeedLinks.TestCase
 TestSeedLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+def answer(protocol: LinkProtocol, first: int, count: int, now: float) -> None:
+    """Pushes messages that the phone answers at once."""
+    for number in range(first, first + count):
+        assert push(protocol, number) == [number]
+        say(protocol, "send_result", id=number, success=True)
+    protocol.pace(now)
+
+
+def brisk(*, now: float = 0.0) -> LinkProtocol:
+    return LinkProtocol(
+        window=10,
+        widest_window=35,
+        max_nonsense=3,
+        grace_s=GRACE_S,
+        ping_interval_s=20,
+        pong_timeout_s=20,
+        identified=True,
+        now=now,
+    )
+
+
+def test_the_window_widens_for_a_phone_that_answers_a_whole_one_within_a_second() -> None:
+    protocol = brisk()
+    widths = []
+    first = 1
+    for turn in range(4):
+        answer(protocol, first, protocol.window, 0.1 * turn)
+        first += 100
+        widths.append(protocol.room)
+    assert widths == [20, 35, 35, 35]
+
+
+def test_a_phone_that_takes_longer_gets_the_usual_window() -> None:
+    protocol = brisk()
+    answer(protocol, 1, 10, 1.1)
+    assert protocol.room == 10
+    answer(protocol, 100, 9, 1.5)
+    assert protocol.room == 10
+    answer(protocol, 200, 1, 1.6)
+    assert protocol.room == 20
+    for number in range(300, 320):
+        push(protocol, number)
+    protocol.pace(2.7)
+    assert (protocol.window, protocol.room) == (10, 0)
+    assert not protocol.reserve()
+
+
+def test_what_says_nothing_of_a_message_in_flight_widens_nothing() -> None:
+    protocol = brisk()
+    for number in range(1, 30):
+        say(protocol, "ack", id=number)
+    protocol.pace(0.1)
+    assert protocol.room == 10
+
+
+def test_answers_of_a_wide_window_are_remembered_when_it_is_narrow_again() -> None:
+    protocol = brisk()
+    answer(protocol, 1, 10, 0.1)
+    answer(protocol, 11, 20, 0.2)
+    assert protocol.window == 35
+    for number in range(100, 100 + 8 * 35):
+        say(protocol, "ack", id=number)
+    protocol.pace(9.0)
+    assert protocol.window == 10
+    assert push(protocol, 100) == []
