@@ -14,7 +14,8 @@ from bench.abuse.ground import Ground, Lacking, opened
 from bench.abuse.half_open import NAMESPACE
 from bench.abuse.kind import StageName
 
-DISK_BYTES = 16 * 2**20
+DISK_BYTES = 64 * 2**20
+"""Room for the file and its log of up to 16 MiB, or the disk would fill again on its own."""
 SHIM = Path(__file__).with_name("failing_disk.c")
 FAKETIME = (
     "/usr/lib/*/faketime/libfaketimeMT.so.1",
