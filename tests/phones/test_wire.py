@@ -262,6 +262,19 @@ async def test_a_phone_that_reads_late_gets_every_frame_whole(start: Start) -> N
     assert [text[:3] for text in texts] == [f"{number:03}" for number in range(count)]
 
 
+async def test_nothing_follows_half_a_frame() -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    socket = wire.PhoneSocket(near, max_frame_bytes=100, write_timeout_s=60)
+    with trio.CancelScope() as cut:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(socket.send, socket.text("first"))
+            await trio.testing.wait_all_tasks_blocked()
+            cut.cancel()
+    with pytest.raises(wire.LinkLost):
+        await socket.send(socket.text("second"))
+    await trio.aclose_forcefully(far)
+
+
 async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,16 +28,24 @@ class Job:
         return self.again_s
 
 
-async def test_called_again_while_it_works_it_works_once_more(nursery: trio.Nursery) -> None:
-    job = Job()
-    job.gate = trio.Event()
+@pytest.mark.parametrize("again_s", [10, FOREVER])
+@pytest.mark.parametrize("before", [0, BUSY])
+async def test_called_again_while_it_works_it_works_once_more(
+    nursery: trio.Nursery, before: int, again_s: float
+) -> None:
+    job = Job(again_s)
     worker = Worker(nursery, job)
+    for _ in range(before):
+        worker.call()
+        await blocked()
+    job.gate = trio.Event()
     for _ in range(5):
         worker.call()
         await blocked()
     job.gate.set()
     await blocked()
-    assert job.done == 2
+    assert job.done == before + 2
+    worker.dismiss()
 
 
 async def test_one_called_seldom_leaves_no_task_behind(nursery: trio.Nursery) -> None:
