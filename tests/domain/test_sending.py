@@ -120,6 +120,21 @@ async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -
     assert (stored.wish, stored.phone) == ("+15551112222", None)
 
 
+async def test_a_sim_of_an_absent_phone_is_asked_for_each_time(scene: Scene) -> None:
+    other = Sim(slot=1, number="+15550000000")
+
+    async def has(*sims: Sim) -> None:
+        await scene.database.write(
+            lambda tx: tx.phones.report_sims(scene.org, scene.phone, sims, NOW)
+        )
+
+    await has(SIM, other)
+    await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
+    await has(other)
+    with pytest.raises(UnknownSim):
+        await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
+
+
 async def test_an_unknown_sim_refuses_the_whole_call(scene: Scene) -> None:
     scene.connect(SIM)
     with pytest.raises(UnknownSim) as caught:
