@@ -1,5 +1,6 @@
 """Stopping the gateway while a carrier hangs, with more sends in flight than connections to it."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,12 @@ SENDS = 24
 """Three times the connections that one account may have."""
 STOP_S = 10
 HANG_S = 60
+TOKEN = "a-token-of-the-operator-1"
+
+
+def connections(metrics: str) -> float:
+    (found,) = re.findall(r"^phonegate_connections (\S+)$", metrics, re.MULTILINE)
+    return float(found)
 
 
 def test_sigterm_answers_everybody_while_the_carrier_hangs(tmp_path: Path) -> None:
@@ -24,6 +31,7 @@ def test_sigterm_answers_everybody_while_the_carrier_hangs(tmp_path: Path) -> No
             "CARRIERS_TWILIO_URL": fake.url,
             "CARRIERS_TELNYX_URL": fake.url,
             "HTTP_DRAIN_S": 3,
+            "OPERATOR_TOKEN": TOKEN,
         }
         gateway = GatewayProcess(database, settings=settings)
         gateway.wait_until_listening()
@@ -45,6 +53,10 @@ def test_sigterm_answers_everybody_while_the_carrier_hangs(tmp_path: Path) -> No
             stored = f"{gateway.url}/messages/twilio?direction=out"
             headers = {"Authorization": f"Bearer {key}"}
             eventually(lambda: httpx.get(stored, headers=headers).json()["count"] >= SENDS // 3)
+            # Who has not been let in yet is nobody that could be answered.
+            shown = {"Authorization": f"Bearer {TOKEN}"}
+            metrics = f"{gateway.url}/metrics"
+            eventually(lambda: connections(httpx.get(metrics, headers=shown).text) > SENDS)
             begun = time.monotonic()
             assert gateway.stop() == 0
             assert time.monotonic() - begun < STOP_S
