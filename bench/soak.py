@@ -44,6 +44,12 @@ GUESSES_A_SECOND = 1
 FLAP_S = 3.0
 """Longest stay of a phone that comes and goes, and its longest absence."""
 
+HISTORY_A_SECOND = 100
+HISTORY = 60_000
+"""Messages that are there before, for each second of the soak and at most: a file larger than all
+caches of pages, which would else fill for an hour and look like a leak."""
+PAGES_AT_ONCE = 4
+
 WARM_SHARE = 0.2
 """Of the time, at the beginning: caches fill, threads start."""
 
@@ -176,6 +182,24 @@ class Day:
             await asyncio.sleep(self._chance.uniform(0, FLAP_S))
 
 
+async def history(org: Org, messages: int) -> None:
+    """Stores what came on earlier days, and reads all of it, as often as there are readers."""
+    for first in range(0, messages, 500):
+        days = range(first, min(first + 500, messages))
+        await org.webhook(
+            [{"address": "+15551239876", "body": f"earlier {n} " * 8, "date": n} for n in days]
+        )
+
+    async def read() -> None:
+        since = 0
+        while page := await org.page(f"limit=1000&since_id={since}"):
+            since = page[-1]["id"]
+
+    async with asyncio.TaskGroup() as readers:
+        for _ in range(PAGES_AT_ONCE):
+            readers.create_task(read())
+
+
 async def observe(server: Server, day: Day, every_s: float, samples: list[Sample]) -> None:
     """Notes the gateway's state until it is cancelled."""
     begun = time.monotonic()
@@ -230,6 +254,7 @@ async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list
     async with Server(phonegate(log=False, settings=UNLIMITED), folder / "soak.db") as server:
         async with Org(server, "steady") as org, Org(server, "coming") as coming:
             await org.connect(STEADY_PHONES)
+            await history(org, min(HISTORY, int(seconds * HISTORY_A_SECOND)))
             day = Day(org, coming, seconds, random.Random(seed))
             observing = asyncio.create_task(observe(server, day, every_s, samples))
             try:
