@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 import structlog
 import trio
+from hypothesis import settings
 
 from phonegate.store.database import Database
+
+# The whole suite has three minutes: half of Hypothesis's usual number of examples.
+settings.register_profile("suite", max_examples=50)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The honest users: an app that sends, one that reads, a webhook, and the phone that they use.
 
-    python -m bench.abuse.honest BOOK URL [AUTHORITY]
+    python -m bench.abuse.honest BOOK URL PACE [AUTHORITY]
 
 They are a process of their own, so that the attackers' work is not measured as theirs. Each
 request goes over a kept-alive connection, and a line in BOOK tells when it began, whose it was,
@@ -27,8 +27,6 @@ SECRET = "honest-secret-1"
 NUMBER = "+15550001111"
 ROLES = ("send", "push", "read", "webhook")
 """What is measured; `push` is from a send's request to its arrival at the phone."""
-PACE_S = 0.02
-"""Pause of each user between two requests."""
 PATIENCE_S = 20.0
 """For an answer, or for a push: what takes longer is not given."""
 SETTLE_S = 40.0
@@ -81,6 +79,8 @@ class Users:
     host: str
     port: int
     context: ssl.SSLContext | None
+    pace_s: float
+    """Pause of each user between two requests."""
     stopping: bool = False
     accepted: list[int] = attrs.field(factory=list)
     pushed: Counter[int] = attrs.field(factory=Counter)
@@ -139,7 +139,7 @@ class Users:
                 message: int = json.loads(body)["results"][0]["id"]
                 self.accepted.append(message)
                 self.note("push", begun, *await self._push(message))
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(self.pace_s)
         line.close()
 
     async def _push(self, message: int) -> tuple[int, float]:
@@ -157,7 +157,7 @@ class Users:
             begun = time.monotonic()
             status, _ = await line.ask(request)
             self.note("read", begun, status)
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(self.pace_s)
         line.close()
 
     async def webhook(self) -> None:
@@ -168,7 +168,7 @@ class Users:
             status, _ = await line.ask(self._inbound(number))
             self.note("webhook", begun, status)
             self.received += status == 200
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(self.pace_s)
         line.close()
 
     async def phone(self) -> None:
@@ -260,11 +260,11 @@ class Users:
 
 
 def main() -> None:
-    book, url, *authority = sys.argv[1:]
+    book, url, pace_s, *authority = sys.argv[1:]
     parts = urlsplit(url)
     context = ssl.create_default_context(cafile=authority[0]) if authority else None
     with Path(book).open("w") as file:
-        users = Users(file, parts.hostname or "", parts.port or 0, context)
+        users = Users(file, parts.hostname or "", parts.port or 0, context, float(pace_s))
         asyncio.run(users.run())
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -51,6 +51,9 @@ class Latency:
 class Party:
     """The process of the honest users, from their first message to their verdict."""
 
+    pace_s: ClassVar[float] = 0.02
+    """Pause of each user between two requests; longer where nothing is measured."""
+
     def __init__(self, folder: Path, url: str, authority: Path | None = None) -> None:
         self._book = folder / "honest.txt"
         self._book.touch()
@@ -58,7 +61,9 @@ class Party:
         self._half = ""
         self._samples: list[Sample] = []
         self.verdict: dict[str, Any] | None = None
-        words = [str(self._book), url, *([] if authority is None else [str(authority)])]
+        words = [str(self._book), url, str(self.pace_s)]
+        if authority is not None:
+            words.append(str(authority))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.abuse.honest", *words],
             stdin=subprocess.PIPE,

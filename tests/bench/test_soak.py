@@ -28,7 +28,7 @@ def test_a_message_that_came_twice_makes_a_run_fail(tmp_path: Path) -> None:
 
 
 def test_a_soak_lives_its_day_without_a_failure(tmp_path: Path) -> None:
-    faults, samples = uvloop.run(soak.soak(tmp_path, 2, 1))
+    faults, samples = uvloop.run(soak.soak(tmp_path, 1, 1))
     assert faults == []
     assert samples[-1].messages > 20
     assert samples[-1].tasks > 0

@@ -16,11 +16,13 @@ from bench.abuse.__main__ import verdict
 from bench.abuse.attacks import KINDS
 from bench.abuse.ground import Ground, Lacking
 from bench.abuse.kind import Kind, StageName
+from bench.abuse.party import Party
 from bench.abuse.stages import STAGES
 from bench.abuse.trial import Report
 
 SECONDS = 0.3
 CALM_S = 0.25
+PACE_S = 0.05
 DEADLINE_S = 100.0
 
 PATIENT = {
@@ -73,7 +75,8 @@ def play(stage: StageName, folder: Path) -> tuple[dict[str, Outcome], list[str]]
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """All stages at once, since each mostly waits."""
-    with ThreadPoolExecutor(len(STAGES)) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(STAGES)) as pool:
+        patch.setattr(Party, "pace_s", PACE_S)
         yield {
             stage: pool.submit(play, stage, tmp_path_factory.mktemp(stage.replace(" ", "-")))
             for stage in STAGES
