@@ -434,8 +434,10 @@ class Session:
             case Probe():
                 self._socket.refresh()
                 # Whatever room there is: one in a quarter of a minute, before all that waits.
-                self._outbox.insert(0, self._socket.ping())
-                self._writer.call()
+                # Nearly no phone has its writer there, which a ping is not worth calling.
+                if left := self._socket.send_now(self._socket.ping()):
+                    self._outbox.insert(0, left)
+                    self._writer.call()
             case Record(step):
                 # Only the end of the grace comes uncalled for, and that once.
                 self._recorder.put(step, 0)

@@ -168,6 +168,19 @@ class PhoneSocket:
             raise LinkLost from None
         self._torn = False
 
+    def send_now(self, data: bytes) -> bytes:
+        """Sends what can go at once; what is left is to be given to `send` before all else.
+
+        Nothing goes while `send` is under way, or once the link is lost, which `send` tells.
+        """
+        if self._torn or self._quick is None:
+            return data
+        try:
+            return data[self._quick.send_now(data) :]
+        except trio.BrokenResourceError:
+            self._torn = True
+            return data
+
     def text(self, text: str) -> bytes:
         """The bytes of a text frame; none once a close frame was given out."""
         if self._frames.state is not ConnectionState.OPEN:

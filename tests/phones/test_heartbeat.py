@@ -53,6 +53,25 @@ async def test_each_phone_is_seen_to_at_its_times(
     assert fast.seen == [2, 4, 6, 8, 10]
 
 
+async def test_phones_that_are_due_soon_after_others_are_seen_to_together(
+    beating: Heartbeat, mock_clock: trio.testing.MockClock
+) -> None:
+    first, *others = phones = [Phone(1 + n / 1_000) for n in range(10)]
+    for phone in phones:
+        beating.watch(phone)
+    await blocked()
+    mock_clock.jump(1)
+    await blocked()
+    assert len(first.seen) == 1
+    for _ in range(19):
+        mock_clock.jump(0.001)
+        await blocked()
+    assert not any(phone.seen for phone in others)
+    mock_clock.jump(0.0011)
+    await blocked()
+    assert all(len(phone.seen) == 1 for phone in others)
+
+
 async def test_an_ended_watch_is_not_kept(
     beating: Heartbeat, mock_clock: trio.testing.MockClock
 ) -> None:

@@ -213,6 +213,55 @@ async def test_a_ping_goes_before_all_that_waits_however_much_that_is(site: Site
         assert received == b"\x89\x04pgat\x81\x01x\x81\x01y"
 
 
+async def test_a_ping_of_which_the_kernel_takes_a_part_goes_on_before_what_follows(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with raw(site) as stream:
+        (station,) = site.stations()
+        # The first frame of the phone's own makes the connection known beside the stream.
+        await stream.send_all(frame(b"", first=0x89))
+        await until(stream, b"\x8a\x00")
+        quick = station._socket._quick
+        assert quick is not None
+        send_now = quick.send_now
+
+        class Scarce:
+            def send_now(self, data: bytes) -> int:
+                monkeypatch.undo()
+                return send_now(data[:3])
+
+        monkeypatch.setattr(station._socket, "_quick", Scarce())
+        station._do_now(Probe())
+        station._put_now(station._socket.text("y"))
+        received = b""
+        with trio.fail_after(DEADLINE_S):
+            while b"y" not in received:
+                received += await stream.receive_some()
+        assert received == b"\x89\x04pgat\x81\x01y"
+
+
+async def test_a_ping_needs_no_task(site: Site) -> None:
+    async with raw(site) as stream:
+        (station,) = site.stations()
+        await stream.send_all(frame(b"", first=0x89))
+        await until(stream, b"\x8a\x00")
+        station._do_now(Probe())
+        assert not station._outbox
+        await until(stream, b"\x89\x04pgat")
+
+
+async def test_a_ping_into_a_lost_link_ends_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost:
+        def send_now(self, data: bytes) -> int:
+            raise trio.BrokenResourceError
+
+    async with raw(site):
+        (station,) = site.stations()
+        monkeypatch.setattr(station._socket, "_quick", Lost())
+        station._do_now(Probe())
+        await ends(site)
+
+
 async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
     phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.3)
     site = await start(attrs.evolve(PATIENT, phones=phones))
