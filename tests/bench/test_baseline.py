@@ -64,6 +64,15 @@ class Script:
                     return shown(page)
                 await asyncio.sleep(0.01)
 
+    async def live(self) -> tuple[int, Any]:
+        """The SIMs, once the phone's report of them is in: the push may have come before."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                status, answer = await self.ask("GET", f"/sims/{ORG}")
+                if answer["live_sims"]:
+                    return status, answer
+                await asyncio.sleep(0.01)
+
     async def received(self, count: int) -> list[tuple[Any, ...]]:
         async with asyncio.timeout(DEADLINE_S):
             while True:
@@ -102,7 +111,7 @@ class Script:
         told["no phone"] = await self.ask("GET", f"/sims/{ORG}")
         phone = await self.phone()
         told["on return"] = pushed(await self.pushed(1))
-        told["sims"] = await self.ask("GET", f"/sims/{ORG}")
+        told["sims"] = await self.live()
         answer = await self.ask("POST", f"/send/{ORG}", {**single, "sim": SIM}, secret=None)
         told["one"] = results(answer)
         push = (await self.pushed(1))[0]
