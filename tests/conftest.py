@@ -11,8 +11,8 @@ from hypothesis import settings
 
 from phonegate.store.database import Database
 
-# The whole suite has three minutes: half of Hypothesis's usual number of examples.
-settings.register_profile("suite", max_examples=50)
+# The whole suite has three minutes: a third of Hypothesis's usual number of examples.
+settings.register_profile("suite", max_examples=33)
 settings.load_profile("suite")
 
 

@@ -35,7 +35,7 @@ def test_kill_9_in_the_midst_of_load_breaks_no_promise(
 def test_hostile_connections_leave_it_answering_and_leave_nothing_behind(tmp_path: Path) -> None:
     database = tmp_path / "phonegate.db"
     with GatewayProcess(database, settings=hostile.SETTINGS) as gateway:
-        assert trio.run(hostile.besiege, gateway, database, 120, 3) == []
+        assert trio.run(hostile.besiege, gateway, database, 60, 3) == []
         assert gateway.process.poll() is None
         assert gateway.stop() == 0
     # A fault that ended one connection only would still be the gateway's own.
