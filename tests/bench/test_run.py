@@ -63,6 +63,9 @@ def test_a_run_measures_both_sides_in_each_round_and_the_machine_around_them(
 ) -> None:
     figures = Figures()
     run = Run(tmp_path, TINY, figures, log=True)
-    uvloop.run(run.measure(["c"]))
-    assert complete(figures, "c")
+    uvloop.run(run.measure(["b"]))
+    assert complete(figures, "b")
+    extra = figures.find("b", sends.batched_case(100), sends.RATE)
+    assert extra is not None
+    assert figures.ratio(extra)
     assert len(run.noise) == 1 + TINY.rounds
