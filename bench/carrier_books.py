@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from bench.carrier_orders import Order
+from bench.promises import RANK, BrokenPromise
 
 AT_CARRIER: Mapping[str, str] = {
     "accepted": "sending",
@@ -38,22 +39,6 @@ UNDERWAY = frozenset({"queued", "sending", "uncertain"})
 
 UNKNOWN = "outcome_unknown"
 """The code of an answer that says that the carrier may have the message."""
-
-RANK = {
-    "queued": 0,
-    "sending": 1,
-    "uncertain": 2,
-    "sent": 3,
-    "delivered": 4,
-    "failed": 4,
-    "expired": 4,
-    "cancelled": 4,
-    "received": 0,
-}
-
-
-class BrokenPromise(AssertionError):
-    """The gateway lost, doubled, regressed or misreported something."""
 
 
 @attrs.define

@@ -18,7 +18,6 @@ import contextlib
 import itertools
 import json
 import random
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -29,8 +28,9 @@ import attrs
 import httpx
 import trio
 
-from bench.carrier_books import UNDERWAY, Books, BrokenPromise, is_unaskable, stored_now
+from bench.carrier_books import UNDERWAY, Books, is_unaskable, stored_now
 from bench.carrier_orders import PEOPLE, SENDERS, Order, draw
+from bench.promises import BrokenPromise, hold
 from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.carriers.fake_carrier.accounts import CarrierName
 from tests.carriers.fake_carrier.faults import KINDS
@@ -375,13 +375,7 @@ def main() -> int:
         seconds=chosen.seconds,
         as_shipped=chosen.as_shipped,
     )
-    try:
-        trio.run(trial.run)
-    except* BrokenPromise as promises:
-        print("BROKEN:", *promises.exceptions, f"(the evidence is in {folder})", sep="\n  ")
-    else:
-        shutil.rmtree(folder)
-    return 1 if folder.exists() else 0
+    return hold(trial.run, folder)
 
 
 if __name__ == "__main__":

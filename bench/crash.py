@@ -28,6 +28,7 @@ import attrs
 import httpx
 import trio
 
+from bench.promises import RANK, BrokenPromise, hold
 from phonegate.control import ask
 from tests.process import GatewayProcess
 
@@ -40,26 +41,11 @@ STANDSTILL_S = 60
 """Once the killing is over, some message must reach its end within this time of the one before:
 phones that lose their links take long over a backlog, but never stop."""
 
-RANK = {
-    "queued": 0,
-    "sending": 1,
-    "uncertain": 2,
-    "sent": 3,
-    "delivered": 4,
-    "failed": 4,
-    "expired": 4,
-    "cancelled": 4,
-    "received": 0,
-}
 SETTINGS = {
     "PACING_SEGMENTS_PER_MINUTE": 0,
     "DELIVERY_LATE_RESULT_GRACE_S": 0.2,
     "DELIVERY_RESULT_TIMEOUT_S": 20,
 }
-
-
-class BrokenPromise(AssertionError):
-    """The gateway lost, doubled or regressed something that it had answered for."""
 
 
 @attrs.define
@@ -284,13 +270,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="phonegate-crash-"))
     trial = Trial(folder=folder, seed=chosen.seed, rounds=chosen.rounds, seconds=chosen.seconds)
-    try:
-        trio.run(trial.run)
-    except* BrokenPromise as promises:
-        print("BROKEN:", *promises.exceptions, f"(the evidence is in {folder})", sep="\n  ")
-    else:
-        shutil.rmtree(folder)
-    return 1 if folder.exists() else 0
+    return hold(trial.run, folder)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ MAX_PAGES = 20
 MAX_ANSWER_BYTES = 65_536
 """A message resource has 1 to 10 kB."""
 MAX_PAGE_BYTES = 8_388_608
-"""500 messages of 1600 characters, all of them written as `\\\\uXXXX`."""
+"""500 messages of 1600 characters, all of them written as `\\uXXXX`."""
 
 _TRIAL = re.compile(r"sent from your twilio trial account\s*-\s*", re.IGNORECASE)
 _PLAINER = str.maketrans(

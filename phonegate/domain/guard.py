@@ -8,7 +8,7 @@ limits of their own, see `throttle`. Times are seconds of the monotonic clock.
 from collections import Counter
 from collections.abc import Hashable
 from math import ceil
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 
 import attrs
 
@@ -29,17 +29,7 @@ Kind = Literal[
 ]
 """What a limit is about."""
 
-KINDS: Final[tuple[Kind, ...]] = (
-    "address_connections",
-    "address_handshakes",
-    "address_requests",
-    "org_requests",
-    "org_queue",
-    "address_orgs",
-    "all_orgs",
-    "bodies",
-    "phone_frames",
-)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 HOUR_S: Final = 3_600.0
 

@@ -1,7 +1,7 @@
 """A sample: everything that an operator may want to know of a gateway, at one moment. Pure."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import attrs
 
@@ -19,7 +19,7 @@ Reason = Literal["phone", "turn", "carrier", "time", "approval", "result"]
 """What a message waits for: a phone that is away, its turn at one that is connected, its turn at
 a carrier, its own time, a person's approval, or what its phone or carrier says became of it."""
 
-REASONS: Final[tuple[Reason, ...]] = ("phone", "turn", "carrier", "time", "approval", "result")
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
 Count = Literal[
     "accepted",
@@ -36,19 +36,7 @@ Count = Literal[
 ]
 """What can happen to a message. One that is pushed, sent or delivered was accepted before."""
 
-COUNTS: Final[tuple[Count, ...]] = (
-    "accepted",
-    "pushed",
-    "sent",
-    "delivered",
-    "failed",
-    "expired",
-    "cancelled",
-    "uncertain",
-    "received",
-    "duplicate",
-    "deleted",
-)
+COUNTS: Final[tuple[Count, ...]] = get_args(Count)
 
 _NAMES: Final[Mapping[str, Count]] = {
     SENDING: "pushed",
