@@ -1,6 +1,7 @@
 """A fake Twilio and Telnyx for whoever wants to try the gateway without an account."""
 
 import json
+import signal
 import sys
 
 import click
@@ -36,13 +37,13 @@ def main(
             url = await nursery.start(
                 lambda task_status: carrier.serve(host=host, port=port, task_status=task_status)
             )
-            click.echo(json.dumps({"url": url}) if as_json else _welcome(carrier))
-            sys.stdout.flush()
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                click.echo(json.dumps({"url": url}) if as_json else _welcome(carrier))
+                sys.stdout.flush()
+                await anext(signals)
+            nursery.cancel_scope.cancel()
 
-    try:
-        trio.run(serve)
-    except* KeyboardInterrupt:
-        sys.exit(0)
+    trio.run(serve)
 
 
 def _welcome(carrier: FakeCarrier) -> str:

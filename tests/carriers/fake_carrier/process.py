@@ -1,7 +1,6 @@
 """The fake carrier as a process of its own, which outlives the gateways of a test."""
 
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -57,7 +56,8 @@ class FakeCarrierProcess:
 
     def stop(self, deadline_s: float = 10) -> int:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            # Not SIGINT: a shell starts what runs in its background with that ignored.
+            self.process.terminate()
         try:
             return self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
