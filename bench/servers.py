@@ -62,7 +62,12 @@ class Side:
 
 
 def phonegate(*, log: bool = True, settings: Mapping[str, object] = UNLIMITED) -> Side:
-    chosen = {"LOG_FORMAT": "json", "LOG_LEVEL": "info" if log else "warning", **settings}
+    chosen = {
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "info" if log else "warning",
+        "LOG_REQUESTS": "all",
+        **settings,
+    }
     return Side(
         "phonegate",
         (sys.executable, "-m", "phonegate", "serve"),
@@ -80,8 +85,8 @@ def baseline(*, log: bool = True, batched: bool = False) -> Side:
 class Server:
     """A side that runs.
 
-    Its log goes to a file beside the database: both sides write a line for each request, as
-    they do when nobody tells them otherwise.
+    Its log goes to a file beside the database. Both sides write a line for each request, as
+    servers of this kind usually do, so that neither has an advantage.
     """
 
     def __init__(

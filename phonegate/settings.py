@@ -17,6 +17,10 @@ def setting(default: Any, help_: str) -> Any:
     return attrs.field(default=default, metadata={"help": help_})
 
 
+RequestLog = Literal["all", "changes", "errors"]
+"""Which requests get a line in the log."""
+
+
 @attrs.frozen(kw_only=True)
 class HttpSettings:
     """The door: where it listens and how much of one client it bears."""
@@ -293,6 +297,11 @@ class LogSettings:
         "auto", "auto: text on a terminal, JSON lines otherwise."
     )
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is told.")
+    requests: RequestLog = setting(
+        "errors",
+        "Which HTTP requests get a line of their own. errors: those that were refused or failed; "
+        "changes: also those that are no GET; all: every one, health checks included.",
+    )
     trouble_per_s: int = setting(
         10,
         "Lines a second of each kind of trouble, such as refused requests, twenty seconds' worth "

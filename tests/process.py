@@ -35,7 +35,7 @@ class GatewayProcess:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PHONEGATE_")
         }
-        told = {"LOG_FORMAT": "json", "LOG_TROUBLE_PER_S": 0}
+        told = {"LOG_FORMAT": "json", "LOG_TROUBLE_PER_S": 0, "LOG_REQUESTS": "all"}
         for name, value in {**told, **(settings or {})}.items():
             environment[f"PHONEGATE_{name}"] = str(value)
         bind = f"127.0.0.1:{port}"

@@ -118,7 +118,8 @@ class Office:
         http = attrs.evolve(
             self._settings.http, bind=(operator.bind,), max_connections=MAX_CONNECTIONS
         )
-        desk = build_desk(self._services, http, Table(self._counter.endpoints()))
+        table = Table(self._counter.endpoints())
+        desk = build_desk(self._services, http, table, logged=self._settings.log.requests)
         return Door(http, TlsSettings(), app=OperatorApp(desk), phone_lane=_no_phone, phone_path="")
 
 

@@ -15,7 +15,7 @@ from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from phonegate.settings import HttpSettings
+from phonegate.settings import HttpSettings, RequestLog
 from phonegate.web.address import own_address
 from phonegate.web.desk import BASE_HEADERS, Desk, Reply
 from phonegate.web.endpoint import Request
@@ -46,13 +46,21 @@ class _App(QuartTrio):
         return response
 
 
-def build_desk(services: Services, settings: HttpSettings, table: Table | None = None) -> Desk:
+def build_desk(
+    services: Services,
+    settings: HttpSettings,
+    table: Table | None = None,
+    *,
+    logged: RequestLog = "all",
+) -> Desk:
     """The desk of a table, for every lane: what it bounds, it bounds for all of them.
 
-    Without a `table` it is the whole one, and no more.
+    Without a `table` it is the whole one, and no more. `logged` are the requests that get a line
+    in the log.
     """
     table = build_table() if table is None else table
-    return Desk(services, table, request_timeout_s=settings.request_timeout_s * DESK_SHARE)
+    timeout_s = settings.request_timeout_s * DESK_SHARE
+    return Desk(services, table, request_timeout_s=timeout_s, logged=logged)
 
 
 def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None = None) -> QuartTrio:

@@ -18,6 +18,7 @@ from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.domain.principal import Principal
 from phonegate.rates import Standing
+from phonegate.settings import RequestLog
 from phonegate.web.bodies import Bodies
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
@@ -41,6 +42,12 @@ MAX_PARAMETERS: Final = 50
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
+
+FIRST_ERROR: Final = 400
+"""The lowest status of an error (RFC 9110, 15.5)."""
+
+UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""
@@ -102,10 +109,18 @@ class _Heard:
 class Desk:
     """Serves the endpoints of a table."""
 
-    def __init__(self, services: Services, table: Table, *, request_timeout_s: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        table: Table,
+        *,
+        request_timeout_s: float,
+        logged: RequestLog = "all",
+    ) -> None:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
+        self._logged = logged
         self._guard = guard = services.guard
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
@@ -195,11 +210,14 @@ class Desk:
     ) -> None:
         """Counts a request and writes its line in the log: no secret, no body, no free text.
 
-        The path of a `page` is the same for everybody, and told as it is.
+        The path of a `page` is the same for everybody, and told as it is. A request that
+        `[log] requests` leaves out costs no more than its count.
         """
         endpoint = None if match is None else match.endpoint
         route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
         self._services.requests.note(route, status, seconds)
+        if not self._is_logged(request.method, status):
+            return
         if match is not None:
             path = match.redacted
         else:
@@ -218,6 +236,11 @@ class Desk:
         if org is not None and _ORG.fullmatch(org) and not is_key_like(org):
             fields["org"] = org
         _log.info("request", **fields)
+
+    def _is_logged(self, method: str, status: int) -> bool:
+        if self._logged == "all" or status >= FIRST_ERROR:
+            return True
+        return self._logged == "changes" and method not in UNCHANGING
 
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)

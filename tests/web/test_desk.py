@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from phonegate.domain.errors import Unauthorized
 from phonegate.domain.guard import Guard
 from phonegate.domain.principal import Principal
+from phonegate.settings import RequestLog
 from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
@@ -50,7 +51,12 @@ class OneOrgServices:
     guard: Guard = attrs.field(factory=Guard)
 
 
-def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:
+def desk(
+    handler: Callable[[Call], Awaitable[Answer]],
+    *,
+    timeout_s: float = 10.0,
+    logged: RequestLog = "all",
+) -> Desk:
     post = Endpoint(
         name="order",
         method="POST",
@@ -64,7 +70,7 @@ def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.
     )
     get = attrs.evolve(post, name="look", method="GET", body=None)
     services = cast(Services, OneOrgServices(OneOrg()))
-    return Desk(services, Table([post, get]), request_timeout_s=timeout_s)
+    return Desk(services, Table([post, get]), request_timeout_s=timeout_s, logged=logged)
 
 
 async def ask(
@@ -163,6 +169,26 @@ async def test_an_answer_that_is_no_json_is_a_fault_not_a_crash() -> None:
         return Answer(content={"x": object()})
 
     assert (await ask(desk(fail))).status == 500
+
+
+@pytest.mark.parametrize(
+    ("logged", "expected"),
+    [
+        ("all", [("GET", 200), ("OPTIONS", 204), ("POST", 200), ("GET", 401), ("POST", 401)]),
+        ("changes", [("POST", 200), ("GET", 401), ("POST", 401)]),
+        ("errors", [("GET", 401), ("POST", 401)]),
+    ],
+)
+async def test_only_the_requests_that_are_asked_for_get_a_line(
+    logged: RequestLog, expected: list[tuple[str, int]]
+) -> None:
+    served = desk(answer_word, logged=logged)
+    with capture_logs() as lines:
+        for method in ("GET", "OPTIONS", "POST"):
+            await ask(served, method)
+        for method in ("GET", "POST"):
+            await ask(served, method, "/order/myorg/wrong-secret-12")
+    assert [(line["method"], line["status"]) for line in lines] == expected
 
 
 async def test_a_request_leaves_one_line() -> None:
