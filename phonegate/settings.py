@@ -297,7 +297,7 @@ class LogSettings:
         "auto", "auto: text on a terminal, JSON lines otherwise."
     )
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is told.")
-    requests: RequestLog = setting(
+    requests: RequestLog = setting(  # noqa: RUF009 - setting() makes an attribute
         "errors",
         "Which HTTP requests get a line of their own. errors: those that were refused or failed; "
         "changes: also those that are no GET; all: every one, health checks included.",

@@ -129,7 +129,6 @@ class Keeper:
 
     def _report(self, messages: Collection[Message]) -> None:
         for message in messages:
-            _log.info("message_given_up", message=message.id, org=message.org, to=message.status)
             if message.phone is not None:
                 self._dispatcher.given_up(message.org, message.phone, message.id)
             if message.on_uncertain == "resend":

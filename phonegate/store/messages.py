@@ -17,6 +17,7 @@ from phonegate.store.records import (
     Arrival,
     Backlog,
     Candidate,
+    Ending,
     Lane,
     Message,
     MessageView,
@@ -239,6 +240,11 @@ _WHOLE = """
 MAX_LANES: Final = 10_000
 """Queues that one look tells apart: every SIM of a very large gateway."""
 
+UNWANTED: Final = frozenset({"failed", "expired", "uncertain"})
+"""Statuses of a message that its recipient did not get, or may not have."""
+
+_ORG_NAME: Final = "SELECT o.name FROM messages m JOIN orgs o ON o.id = m.org WHERE m.id = ?"
+
 Move = tuple[str | None, str | None]
 """A message's way from one status to another. From None: it was stored; to None: deleted; from
 one to the same: it came again, and was not stored again."""
@@ -262,6 +268,8 @@ class Messages:
         """How many messages have moved so, in committed transactions, since this was made."""
         self.arrivals: list[Arrival] = []
         """Messages received since the writer last told of them."""
+        self.endings: list[Ending] = []
+        """Messages that came to one of `UNWANTED` since the writer last told of them."""
         self.unindexed = 0
         """About how many messages the index of words lacks; never fewer than it does."""
 
@@ -371,6 +379,9 @@ class Messages:
             ).fetchone()
             if row is not None and row[0] != status:
                 self.moves.append((row[0], str(status)))
+                if status in UNWANTED:
+                    (org,) = self._connection.execute(_ORG_NAME, (id,)).fetchone()
+                    self.endings.append(Ending(org, id, str(status)))
         self._connection.execute(sql, (*columns.values(), id))
 
     def candidates(self, org: int, *, phone: int | None, wish: str, limit: int) -> list[Candidate]:

@@ -307,6 +307,14 @@ class Arrival(NamedTuple):
     id: int
 
 
+class Ending(NamedTuple):
+    """An outbound message that did not arrive, or may not have: its org's name, id and status."""
+
+    org: str
+    id: int
+    status: str
+
+
 @attrs.frozen
 class Aged:
     """What of a message decides whether it may be deleted. Times in ms."""

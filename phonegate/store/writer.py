@@ -192,6 +192,7 @@ class Writer:
                     self._left.extend(batch[ran:])
                     self._note(batch[:ran])
                     self._tell_arrivals()
+                    self._log_endings()
                 rounds += 1
                 # Under load chores get a turn now and then, else whenever nothing waits.
                 if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
@@ -267,6 +268,13 @@ class Writer:
                 self.on_arrival(tuple(arrivals))
             arrivals.clear()
 
+    def _log_endings(self) -> None:
+        """Logs the messages that did not arrive, or may not have."""
+        endings = self._tables.messages.endings
+        for ending in endings:
+            _log.warning(f"message_{ending.status}", org=ending.org, message=ending.id)
+        endings.clear()
+
     def _refuse(self, orders: Sequence[_Order]) -> None:
         for order in orders:
             if not order.done.is_set():
@@ -305,8 +313,9 @@ class Writer:
         return ran
 
     def _attempt(self, order: _Order) -> None:
-        moves, arrivals = self._tables.messages.moves, self._tables.messages.arrivals
-        marks = len(moves), len(arrivals)
+        messages = self._tables.messages
+        gathered: tuple[list[Any], ...] = (messages.moves, messages.arrivals, messages.endings)
+        marks = [len(list_) for list_ in gathered]
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -315,8 +324,8 @@ class Writer:
             if of_storage(error) or not self._connection.in_transaction:
                 raise _TransactionLost(error) from error
             self._connection.execute("ROLLBACK TO op")
-            del moves[marks[0] :]
-            del arrivals[marks[1] :]
+            for list_, mark in zip(gathered, marks, strict=True):
+                del list_[mark:]
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
@@ -334,6 +343,7 @@ class Writer:
     def _roll_back(self) -> None:
         self._tables.messages.undone()
         self._tables.messages.arrivals.clear()
+        self._tables.messages.endings.clear()
         # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
         # and comes here again.
         with contextlib.suppress(sqlite3.Error):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from phonegate.store import writer
 from phonegate.store.database import Database
@@ -288,6 +289,50 @@ async def test_received_messages_are_told_of_once_they_are_committed(
         id_ = await store.write(lambda tx: tx.messages.insert_inbound(once))
         assert await store.write(lambda tx: tx.messages.insert_inbound(once)) is None
     assert told == [(org, "+1555", id_)]
+
+
+@pytest.mark.parametrize("statement", [None, "COMMIT"])
+async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
+    store: Database, statement: str | None
+) -> None:
+    org = await _org(store)
+    first, second = await store.write(
+        lambda tx: tx.messages.insert_all([outbound(org, "the body"), outbound(org, "another")])
+    )
+
+    def end(tx: Tables) -> None:
+        tx.messages.set(first, status="sending")
+        tx.messages.set(first, status="uncertain")
+        tx.messages.set(second, status="expired")
+
+    def end_and_fail(tx: Tables) -> None:
+        end(tx)
+        raise ValueError
+
+    faulty = _Faulty(store._writing, statement or "nothing")
+    store._writer._connection = faulty  # type: ignore[assignment]
+    with trio.fail_after(LIMIT_S), capture_logs() as lines:
+        if statement is not None:
+            with pytest.raises(StorageUnavailable):
+                await store.write(end)
+        faulty.failing = False
+        with pytest.raises(ValueError):  # noqa: PT011 - it holds no text
+            await store.write(end_and_fail)
+        await store.write(lambda tx: tx.orgs.get("myorg"))
+        assert not [line for line in lines if line["event"].startswith("message_")]
+        await store.write(end)
+        await store.write(lambda tx: tx.messages.set(first, status="sent"))
+        await store.write(lambda tx: tx.messages.set(first, status="failed", error="no credit"))
+        await store.write(lambda tx: tx.messages.set(first, status="failed"))
+    told = [line for line in lines if line["event"].startswith("message_")]
+    assert told == [
+        {"event": event, "org": "myorg", "message": id_, "part": "store", "log_level": "warning"}
+        for event, id_ in [
+            ("message_uncertain", first),
+            ("message_expired", second),
+            ("message_failed", first),
+        ]
+    ]
 
 
 # -- ending
