@@ -12,6 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,12 @@ from phonegate.door import Door
 from phonegate.operations.office import Office
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
+from phonegate.reload import Reload, Reread
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.records import Assistant
 from phonegate.web.app import build_app, build_desk
+from phonegate.web.desk import Desk
 from phonegate.web.services import Services
 from phonegate.web.table import Table, build_table
 
@@ -68,6 +72,9 @@ TURN_S = 0.000_5
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
 
+Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
+"""How the settings are read again, and what tells when."""
+
 _log = log.get("gateway")
 
 
@@ -77,9 +84,14 @@ def now_ms() -> int:
 
 
 def run(
-    settings: Settings, *, ready: Callable[[list[tuple[str, int]]], None] | None = None
+    settings: Settings,
+    *,
+    ready: Callable[[list[tuple[str, int]]], None] | None = None,
+    reread: Reread | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses.
+
+    At SIGHUP the settings are read again by `reread`, and what can be taken up is.
 
     Raises:
         StoreError: the database can't be used.
@@ -90,7 +102,7 @@ def run(
     gc.set_threshold(*GARBAGE)
     sys.setswitchinterval(TURN_S)
     try:
-        trio.run(_run_until_signalled, settings, ready)
+        trio.run(_run_until_signalled, settings, ready, reread or (lambda: settings))
     except BaseExceptionGroup as group:
         raise _cause(group) from group
 
@@ -124,17 +136,25 @@ def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _run_until_signalled(
-    settings: Settings, ready: Callable[[list[tuple[str, int]]], None] | None
+    settings: Settings,
+    ready: Callable[[list[tuple[str, int]]], None] | None,
+    reread: Reread,
 ) -> None:
     stop = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    # One that waits is enough: whatever was changed before it is read is read with it.
+    ask, asked = trio.open_memory_channel[None](1)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            bound = await nursery.start(serve, settings, stop)
+            bound = await nursery.start(partial(serve, settings, stop, reloads=(reread, asked)))
             # What is there now stays until the end: nobody need look through it for garbage.
             gc.freeze()
             if ready is not None:
                 ready(bound)
             async for number in signals:
+                if number == signal.SIGHUP:
+                    with suppress(trio.WouldBlock):
+                        ask.send_nowait(None)
+                    continue
                 _log.info("stopping", signal=signal.Signals(number).name)
                 break
             stop.set()
@@ -144,11 +164,13 @@ async def serve(
     settings: Settings,
     stop: trio.Event | None = None,
     *,
+    reloads: Reloads | None = None,
     task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
 
-    Reports the bound addresses through `task_status`. Raises as `run` does.
+    `reloads` reads the settings again whenever its channel has something. Reports the bound
+    addresses through `task_status`. Raises as `run` does.
     """
     path = Path(settings.database.path)
     database = await trio.to_thread.run_sync(
@@ -160,7 +182,7 @@ async def serve(
         async with trio.open_nursery() as store:
             await store.start(database.run_writer)
             await _Gateway.assemble(settings, database).serve(
-                trio.Event() if stop is None else stop, task_status
+                trio.Event() if stop is None else stop, reloads, task_status
             )
             database.stop_writing()
     finally:
@@ -181,6 +203,7 @@ class _Gateway:
     looker: Looker
     arrivals: Arrivals
     link: PhoneLink
+    desk: Desk
     door: Door
     office: Office
     administration: Administration
@@ -283,12 +306,13 @@ class _Gateway:
             looker=looker,
             arrivals=arrivals,
             link=link,
+            desk=desk,
             door=door,
             office=office,
             administration=Administration(accounts, assistants, database),
         )
 
-    async def serve(self, stop: trio.Event, task_status: Any) -> None:
+    async def serve(self, stop: trio.Event, reloads: Reloads | None, task_status: Any) -> None:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
         await self.assistants.sync(self.settings.assistants)
         async with trio.open_nursery() as services:
@@ -298,6 +322,8 @@ class _Gateway:
             commands = {**self.administration.commands(), **self.office.commands()}
             await services.start(Control(self.database.path, commands).serve)
             await services.start(self.office.run)
+            if reloads is not None:
+                services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as doors:
                 bound = await doors.start(self.door.serve)
                 for host, port in bound:
@@ -314,6 +340,18 @@ class _Gateway:
                     await self.switchboard.close_all(RESTART, "the gateway restarts")
             await self.lines.close()
             services.cancel_scope.cancel()
+
+    def _reload(self, reread: Reread) -> Reload:
+        def renew_certificate(settings: Settings) -> None:
+            self.door.renew(settings.tls)
+
+        def log_as_told(settings: Settings) -> None:
+            chosen = settings.log
+            log.configure(chosen.format, chosen.level, trouble_per_s=chosen.trouble_per_s)
+            self.desk.logged = chosen.requests
+
+        # The certificate first: it alone can be refused.
+        return Reload(self.settings, reread, renew_certificate, log_as_told, self.office.take_up)
 
     async def _hang_up(self, at: float) -> None:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""

@@ -84,13 +84,19 @@ def configure(
             _Text(colours=out.isatty()) if text else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=_Lines(out),
+        logger_factory=_lines_to(out),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
         root.removeHandler(handler)
     root.addHandler(_Bridge(max(LEVELS[level], logging.WARNING)))
+
+
+def _lines_to(stream: TextIO) -> "_Lines":
+    """What writes to a stream; the same again, since lines may wait in it for a reader."""
+    writes = structlog.get_config().get("logger_factory")
+    return writes if isinstance(writes, _Lines) and writes.stream is stream else _Lines(stream)
 
 
 class _Thinned:
@@ -125,7 +131,7 @@ class _Lines:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
         self._lock = threading.Lock()
         self._room = _room_of(stream)
         self._aside: deque[str] = deque()
@@ -168,8 +174,8 @@ class _Lines:
     def _put(self, line: str) -> None:
         # OSError: the disk is full or the reader is gone; ValueError: the stream was closed.
         with suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            self.stream.write(line + "\n")
+            self.stream.flush()
 
     def _finish(self) -> None:
         writer = self._writer

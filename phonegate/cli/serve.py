@@ -23,6 +23,8 @@ from phonegate.cli import options
 def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -> None:
     """Run the gateway, until SIGTERM or Ctrl-C.
 
+    SIGHUP has it read the certificate, [log] and [alarms] again.
+
     No configuration is needed: it listens on port 8080 and keeps everything in ./phonegate.db.
     """
     settings = options.settings(config, database, bind)
@@ -40,7 +42,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
         for line in where_to_look(bound, scheme, settings.http.public_url, settings.database.path):
             click.echo(line)
 
-    gateway.run(settings, ready=ready)
+    gateway.run(settings, ready=ready, reread=lambda: options.settings(config, database, bind))
 
 
 def where_to_look(

@@ -86,7 +86,8 @@ class Alarms:
     """Remembers which alarms are on."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
+        """The thresholds; they may be changed at any time."""
         self._well_since: dict[Key, float | None] = {}
         """Of the alarms that are on: since when all is well again."""
         self._away_since: dict[Hashable, float] = {}
@@ -128,7 +129,7 @@ class Alarms:
 
     def signals(self, state: State) -> Iterator[Signal]:
         """How everything that is watched is now."""
-        limits = self._limits
+        limits = self.limits
         yield from self._of_queues(state)
         if limits.disk_low_bytes:
             yield Signal(
@@ -161,7 +162,7 @@ class Alarms:
                 )
 
     def _of_queues(self, state: State) -> Iterator[Signal]:
-        limits = self._limits
+        limits = self.limits
         self._see(state)
         away: dict[str, list[Waiting]] = {}
         turn: dict[str, list[Waiting]] = {}

@@ -2,16 +2,22 @@
 
 import trio
 
+from phonegate import log
 from phonegate.settings import HttpSettings, TlsSettings
 
 from . import tls as encryption
 from .calls import AsgiApp
-from .errors import AppUnusable
+from .errors import AppUnusable, CertificateUnusable
 from .express import Express, HotDesk
 from .forwarded import networks
 from .house import House
 from .lanes import Lanes, PhoneLane
 from .listener import Gatekeeper, Listener
+
+LOOK_S = 60.0
+"""Seconds between two looks for a renewed certificate: it is renewed weeks before it ends."""
+
+_log = log.get("door")
 
 
 class Door:
@@ -42,6 +48,8 @@ class Door:
         phone_path: str = "/websocket",
         guard: Gatekeeper | None = None,
     ) -> None:
+        self._tls = tls
+        self._certificate = encryption.version(tls)
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
         self._house = House(app, settings, trusted)
@@ -93,8 +101,12 @@ class Door:
                 await nursery.start(self._house.run)
                 if self._express is not None:
                     nursery.start_soon(self._express.run)
-                task_status.started(bound)
-                await self._listener.run()
+                async with trio.open_nursery() as watch:
+                    if self._tls.certificate:
+                        watch.start_soon(self._watch_certificate)
+                    task_status.started(bound)
+                    await self._listener.run()
+                    watch.cancel_scope.cancel()
                 self._house.stop()
                 if self._express is not None:
                     self._express.stop()
@@ -104,6 +116,38 @@ class Door:
             self._listener.close()
         if failed:
             raise AppUnusable("The web application failed to start.")
+
+    def renew(self, tls: TlsSettings) -> None:
+        """Reads the certificate and its key anew, for connections that come from now on.
+
+        A door that speaks plain HTTP goes on doing so.
+
+        Raises:
+            CertificateUnusable: They make no certificate; the one before it stays in use.
+        """
+        version = encryption.version(tls)
+        context = encryption.context(tls)
+        if context is not None and self._tls.certificate:
+            self._lanes.renew(context)
+            self._tls, self._certificate = tls, version
+
+    async def _watch_certificate(self) -> None:
+        """Takes up a renewed certificate by itself, as ACME clients put it there."""
+        refused: object = None
+        while True:
+            await trio.sleep(LOOK_S)
+            version = await trio.to_thread.run_sync(encryption.version, self._tls)
+            if version in (self._certificate, refused):
+                continue
+            try:
+                self.renew(self._tls)
+            except CertificateUnusable as error:
+                # As between the writing of the one file and of the other. The next look comes
+                # after the second was written.
+                refused = version
+                _log.warning("certificate_unusable", reason=str(error))
+            else:
+                _log.info("certificate_renewed")
 
     def drain(self) -> None:
         """Stops accepting at once and lets running requests and phones finish.

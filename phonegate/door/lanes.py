@@ -85,6 +85,10 @@ class Lanes:
         self._waiting: set[trio.CancelScope] = set()
         self._draining = False
 
+    def renew(self, tls: ssl.SSLContext) -> None:
+        """Has connections that come from now on get another certificate."""
+        self._tls = tls
+
     def drain(self) -> None:
         """Closes the connections that have no request: those reading a head, those closing."""
         self._draining = True

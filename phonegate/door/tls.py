@@ -39,6 +39,19 @@ def context(settings: TlsSettings) -> ssl.SSLContext | None:
     return made
 
 
+def version(settings: TlsSettings) -> tuple[tuple[int, ...], ...]:
+    """What changes when one of the two files does: its inode, size and time of change."""
+    marks: list[tuple[int, ...]] = []
+    for path in (settings.certificate, settings.key):
+        try:
+            found = Path(path).stat()
+        except OSError:
+            marks.append(())
+        else:
+            marks.append((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(marks)
+
+
 class _KeyEncrypted(Exception):
     """The key file asks for a password."""
 

@@ -68,7 +68,8 @@ class Office:
             began=trio.current_time(),
             version=services.version,
         )
-        self._watch = Watch(self._survey, Alarms(Limits(**attrs.asdict(settings.alarms))))
+        self._alarms = Alarms(Limits(**attrs.asdict(settings.alarms)))
+        self._watch = Watch(self._survey, self._alarms)
         self._counter = Counter(self._survey, self._readiness, token=settings.operator.token)
 
     @property
@@ -80,6 +81,11 @@ class Office:
     def commands(self) -> Mapping[str, Command]:
         """What the control socket answers, beside the owner's commands."""
         return {"status": self.status}
+
+    def take_up(self, settings: Settings) -> None:
+        """Takes the thresholds of the alarms from settings that were read again."""
+        self._alarms.limits = Limits(**attrs.asdict(settings.alarms))
+        self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
 
     def drain(self) -> None:
         """Says that the gateway was told to stop."""

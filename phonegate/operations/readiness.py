@@ -29,7 +29,7 @@ class Readiness:
     ) -> None:
         """Less free space than `disk_low_bytes` is too little; 0 is enough of anything."""
         self._database = database
-        self._disk_low_bytes = disk_low_bytes
+        self.disk_low_bytes = disk_low_bytes
         self._now_ms = now_ms
         self.draining = False
         """Set once the gateway was told to stop."""
@@ -57,7 +57,7 @@ class Readiness:
 
     async def _of_room(self) -> list[Reason]:
         space = await self._database.space()
-        if space.free >= self._disk_low_bytes:
+        if space.free >= self.disk_low_bytes:
             return []
         text = f"{space.free} bytes are free on the database's disk: fewer than "
-        return [Reason("disk_low", f"{text}{self._disk_low_bytes}.")]
+        return [Reason("disk_low", f"{text}{self.disk_low_bytes}.")]

@@ -120,7 +120,8 @@ class Desk:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
-        self._logged = logged
+        self.logged: RequestLog = logged
+        """The requests that get a line in the log; it may be changed at any time."""
         self._guard = guard = services.guard
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
@@ -238,9 +239,9 @@ class Desk:
         _log.info("request", **fields)
 
     def _is_logged(self, method: str, status: int) -> bool:
-        if self._logged == "all" or status >= FIRST_ERROR:
+        if self.logged == "all" or status >= FIRST_ERROR:
             return True
-        return self._logged == "changes" and method not in UNCHANGING
+        return self.logged == "changes" and method not in UNCHANGING
 
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)

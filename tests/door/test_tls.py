@@ -6,13 +6,14 @@ import trio
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from structlog.testing import capture_logs
 
-from phonegate.door import CertificateUnusable
+from phonegate.door import CertificateUnusable, entrance
 from phonegate.door.tls import context
 from phonegate.settings import TlsSettings
 
 from .conftest import OpenDoor
-from .site import read_all
+from .site import Site, read_all
 
 
 def refusal(certificate: str | Path, key: str | Path) -> str:
@@ -76,3 +77,91 @@ async def test_the_handshake_counts_into_the_head_s_deadline(
     async with stream:
         with trio.fail_after(5):
             assert await read_all(stream) == b""
+
+
+def issue(tls: TlsSettings) -> tuple[bytes, bytes, bytes]:
+    """Puts another certificate and key in the place of those named.
+
+    Returns the certificate in DER form, its key, and the key before it.
+    """
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    before = Path(tls.key).read_bytes()
+    issued.cert_chain_pems[0].write_to_path(tls.certificate)
+    issued.private_key_pem.write_to_path(tls.key)
+    pem = issued.cert_chain_pems[0].bytes().decode()
+    return ssl.PEM_cert_to_DER_cert(pem), issued.private_key_pem.bytes(), before
+
+
+def write_key(tls: TlsSettings, key: bytes) -> None:
+    Path(tls.key).write_bytes(key)
+
+
+async def secured(site: Site) -> trio.SSLStream[trio.SocketStream]:
+    unverified = ssl._create_unverified_context()
+    stream = trio.SSLStream(
+        await trio.open_tcp_stream(*site.bound[0]), unverified, https_compatible=True
+    )
+    await stream.do_handshake()
+    return stream
+
+
+async def served(site: Site) -> bytes | None:
+    """The certificate that a new connection gets."""
+    async with await secured(site) as stream:
+        certificate: bytes | None = stream.getpeercert(binary_form=True)
+    return certificate
+
+
+async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
+    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+) -> None:
+    site = await open_door(tls=tls, trust=trust)
+    before = await served(site)
+    kept = await secured(site)
+    renewed, _, _ = issue(tls)
+    assert await served(site) == before
+    site.door.renew(tls)
+    assert await served(site) == renewed != before
+    # A connection from before goes on.
+    async with kept:
+        await kept.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert (await read_all(kept)).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_certificate_that_does_not_fit_leaves_the_one_before_in_use(
+    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+) -> None:
+    site = await open_door(tls=tls, trust=trust)
+    before = await served(site)
+    renewed, key, old_key = issue(tls)
+    write_key(tls, old_key)
+    with pytest.raises(CertificateUnusable):
+        site.door.renew(tls)
+    assert await served(site) == before
+    write_key(tls, key)
+    site.door.renew(tls)
+    assert await served(site) == renewed
+
+
+async def test_a_renewed_certificate_is_taken_up_by_itself(
+    open_door: OpenDoor,
+    tls: TlsSettings,
+    trust: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entrance, "LOOK_S", 0.01)
+    site = await open_door(tls=tls, trust=trust)
+    before = await served(site)
+    with capture_logs() as lines, trio.fail_after(20):
+        # As when it looks between the writing of the one file and of the other.
+        renewed, key, old_key = issue(tls)
+        write_key(tls, old_key)
+        while not any(line["event"] == "certificate_unusable" for line in lines):
+            assert await served(site) == before
+        write_key(tls, key)
+        while await served(site) != renewed:
+            pass
+    events = [line["event"] for line in lines]
+    # The thread that looks may have seen each state on the way, but none of them twice.
+    assert 1 <= events.count("certificate_unusable") <= 3
+    assert events.count("certificate_renewed") == 1
