@@ -29,6 +29,9 @@ from phonegate.web.limits_types import NewLimits, limits_json, limits_of
 MAX_ID = 2**63 - 1
 """The largest id that SQLite stores."""
 
+MAX_KEPT = 10_000
+"""Copies that a folder may keep: one an hour for a year."""
+
 PROGRESS_S = 0.2
 """Between two reports of a backup's progress: as often as a person's eye follows a bar."""
 
@@ -202,10 +205,19 @@ class Administration:
         }
 
     async def backup(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-        """Copies the database to `file`, an absolute path, while everything goes on."""
+        """Copies the database to `file`, an absolute path, while everything goes on.
+
+        Where that is a folder, the copy's name has the time, and `keep` says how many such copies
+        stay there.
+        """
         target = Path(_text(request, "file"))
         if not target.is_absolute():
             raise BadInput("file is not an absolute path.", [FieldProblem("file", "relative")])
+        keep = _keep(request)
+        folder = await trio.Path(target).is_dir()
+        if keep is not None and not folder:
+            raise BadInput(f"{target} is no folder: copies are kept in one that is there.")
+        removed: list[Path] = []
         seen, done, failures = [(0, 0)], trio.Event(), list[Exception]()
 
         async def tell() -> None:
@@ -224,7 +236,12 @@ class Administration:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tell)
             try:
-                await self._database.backup(target, progress)
+                if folder:
+                    target, removed = await self._database.backup_dated(
+                        target, _now_ms(), keep=keep, progress=progress
+                    )
+                else:
+                    await self._database.backup(target, progress)
             except (StoreError, OSError) as error:
                 failures.append(error)
             finally:
@@ -232,7 +249,8 @@ class Administration:
         for failure in failures:
             raise failure
         size = (await trio.Path(target).stat()).st_size
-        return {"file": str(target), "bytes": size}
+        pruned = {} if keep is None else {"removed": [str(path) for path in removed]}
+        return {"file": str(target), "bytes": size, **pruned}
 
     async def _org(self, request: Mapping[str, Any]) -> Org:
         name = _text(request, "org")
@@ -323,6 +341,14 @@ def _whole(request: Mapping[str, Any], field: str) -> int:
     if type(value) is not int or not 0 < value <= MAX_ID:
         raise BadInput(f"{field} is not a whole number.", [FieldProblem(field, "no number")])
     return value
+
+
+def _keep(request: Mapping[str, Any]) -> int | None:
+    keep = request.get("keep")
+    if keep is not None and (type(keep) is not int or not 1 <= keep <= MAX_KEPT):
+        problem = f"must be a whole number from 1 to {MAX_KEPT}"
+        raise BadInput(f"keep {problem}.", [FieldProblem("keep", problem)])
+    return keep
 
 
 def _text_or_none(request: Mapping[str, Any], field: str) -> str | None:

@@ -97,6 +97,9 @@ async def test_orgs_and_keys_through_the_control_socket(
         {"command": "key_list", "org": "\udcff"},
         {"command": "org_add", "org": "myorg", "secret": "short"},
         {"command": "backup", "file": "relative.db"},
+        {"command": "backup", "file": "/", "keep": 0},
+        {"command": "backup", "file": "/", "keep": "3"},
+        {"command": "backup", "file": "/no/such/folder", "keep": 3},
     ):
         with pytest.raises(ControlRefused) as caught:
             await do(**wrong)

@@ -41,12 +41,14 @@ def metric_names() -> set[str]:
     }
 
 
+UNITS = ("phonegate.service", "phonegate-backup.service", "phonegate-backup.timer")
+
+
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    (text,) = blocks("ini")
-    path = tmp_path / "phonegate.service"
-    path.write_text(text)
-    return path
+    for name, text in zip(UNITS, blocks("ini"), strict=True):
+        (tmp_path / name).write_text(text)
+    return tmp_path / UNITS[0]
 
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +61,7 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
-    done = analyze("verify", "--man=no", str(unit))
+    done = analyze("verify", "--man=no", *(str(unit.with_name(name)) for name in UNITS))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -82,7 +84,7 @@ def test_the_unit_lets_the_gateway_write_where_it_is_told_to(unit: Path) -> None
     (folders,) = re.findall(r"^ReadWritePaths=(.*)$", unit.read_text(), re.MULTILINE)
     (state,) = re.findall(r"^StateDirectory=(\w+)$", unit.read_text(), re.MULTILINE)
     writable = {folder.removeprefix("-") for folder in folders.split()} | {f"/var/lib/{state}"}
-    backups = set(re.findall(r"phonegate backup (/[\w./-]+)/[\w.-]+", GUIDE))
+    backups = set(re.findall(r"phonegate(?:\.pyz)? backup (/\w+)", GUIDE))
     (database,) = re.findall(r'^path = "(.*)/phonegate.db"', GUIDE, re.MULTILINE)
     assert backups
     assert backups | {database} <= writable

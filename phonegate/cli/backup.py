@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,19 +11,35 @@ from phonegate.cli.owner import carry_out
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Remove all but the newest N copies from the folder, once the new one is complete.",
+)
 @options.gateway
-def command(file: Path, config: Path | None, database: Path | None) -> None:
-    """Copy the database to FILE, a consistent copy, while the gateway serves or not."""
-    target = str(file.absolute())
+def command(file: Path, keep: int | None, config: Path | None, database: Path | None) -> None:
+    """Copy the database, a consistent copy, while the gateway serves or not.
+
+    A file must not be there yet. In a folder that is there, the copy is named by the database
+    and the time: phonegate-20300131T080000Z.db.
+    """
+    if keep is not None and not file.is_dir():
+        raise click.BadParameter(f"{file} is no folder; --keep needs one that is there.")
+    fields: dict[str, Any] = {"file": str(file.absolute())}
+    if keep is not None:
+        fields["keep"] = keep
     if not sys.stderr.isatty():
-        answer = carry_out(config, database, "backup", file=target)
+        answer = carry_out(config, database, "backup", **fields)
     else:
         with click.progressbar(length=100, label="Backing up", file=sys.stderr) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.update(round(100 * done / total) - bar.pos)
 
-            answer = carry_out(config, database, "backup", progress=progress, file=target)
+            answer = carry_out(config, database, "backup", progress=progress, **fields)
             bar.update(100 - bar.pos)
     click.echo(f"{answer['file']}  {answer['bytes'] / 1e6:.1f} MB")
+    for path in answer.get("removed", ()):
+        click.echo(f"{path}  removed")

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import re
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,44 @@ from phonegate.store.errors import BackupFailed
 
 PAGES_AT_ONCE: Final = 1024
 """Pages (4 MiB) between two reports of progress and looks whether to go on."""
+
+
+_DATED: Final = "%Y%m%dT%H%M%SZ"
+"""UTC in the basic form of ISO 8601: sorts by time, and no file system refuses it."""
+
+_DATED_DIGITS: Final = "[0-9]{8}T[0-9]{6}Z"
+
+
+def dated(database: Path, folder: Path, now_ms: int) -> Path:
+    """The file that a copy of a database made at this time is, in a folder of such copies."""
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return folder / f"{database.stem}-{moment.strftime(_DATED)}.db"
+
+
+def outdated(names: Iterable[str], database: Path, keep: int) -> list[str]:
+    """Which of a folder's names are copies of this database beyond the newest *keep*."""
+    form = re.compile(re.escape(database.stem) + "-" + _DATED_DIGITS + r"\.db")
+    return sorted(name for name in names if form.fullmatch(name))[:-keep]
+
+
+def prune(database: Path, folder: Path, keep: int) -> list[Path]:
+    """Removes the copies of a database beyond the newest *keep*; what was removed.
+
+    Other files of the folder stay, whatever they are.
+
+    Raises:
+        BackupFailed: One can't be removed.
+    """
+    removed = []
+    for name in outdated([path.name for path in folder.iterdir()], database, keep):
+        path = folder / name
+        try:
+            path.unlink()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            raise BackupFailed(path, f"it can't be removed ({reason})", _REMEDY) from error
+        removed.append(path)
+    return removed
 
 
 def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:

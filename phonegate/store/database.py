@@ -213,6 +213,32 @@ class Database:
             backup.copy, self.path, target, progress, limiter=self._backups
         )
 
+    async def backup_dated(
+        self,
+        folder: Path,
+        now_ms: int,
+        *,
+        keep: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Path, list[Path]]:
+        """Makes a copy whose name has the time, in a folder of such copies.
+
+        With *keep*, all but the newest *keep* copies of this database are removed from there once
+        the new one is durable.
+
+        Returns:
+            The copy, and what was removed.
+
+        Raises:
+            BackupFailed: It can't be written, or an old one can't be removed.
+        """
+        target = backup.dated(self.path, folder, now_ms)
+        await self.backup(target, progress)
+        if keep is None:
+            return target, []
+        removed = await trio.to_thread.run_sync(backup.prune, self.path, folder, keep)
+        return target, removed
+
     # -- in a reader's thread
 
     def _read(self, op: Callable[[Tables], T]) -> T:

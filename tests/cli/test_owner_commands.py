@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -130,6 +131,22 @@ def test_backup(capsys: Output) -> None:
     assert main(["backup", "copy.db"]) == 1
     assert "copy.db: there is something" in capsys.readouterr().err
     assert main(["backup", "no/such/folder/copy.db"]) == 1
+
+
+def test_backup_into_a_folder_keeps_the_newest(capsys: Output) -> None:
+    told(capsys, "org", "add", "myorg")
+    Path("copies").mkdir()
+    older = [Path(f"copies/phonegate-2020010{day}T000000Z.db") for day in (1, 2, 3)]
+    for path in older:
+        path.touch()
+    shown = told(capsys, "backup", "--keep", "2", "copies")
+    made, *removed = shown.splitlines()
+    assert re.search(r"copies/phonegate-20\d{6}T\d{6}Z\.db  \d", made)
+    assert [line.endswith("removed") for line in removed] == [True, True]
+    assert [path.exists() for path in older] == [False, False, True]
+    assert len(list(Path("copies").iterdir())) == 2
+    assert main(["backup", "--keep", "2", "no-folder"]) == 2
+    assert "--keep needs one that is there" in capsys.readouterr().err
 
 
 def test_check_changes_nothing_and_says_what_is_fine(capsys: Output) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phonegate.store import backup
 from phonegate.store.database import Database
@@ -173,3 +175,54 @@ async def test_a_closed_store_makes_none(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreClosed):
         await store.backup(tmp_path / "backup.db")
+
+
+DATED = st.integers(0, 4_000_000_000).map(lambda seconds: seconds * 1000)
+
+
+@given(times=st.sets(DATED, max_size=12), keep=st.integers(1, 12), others=st.sets(st.text()))
+def test_the_newest_copies_stay_and_other_files_too(
+    times: set[int], keep: int, others: set[str]
+) -> None:
+    database, folder = Path("/var/my.gateway.db"), Path("/backups")
+    copies = {backup.dated(database, folder, time).name: time for time in times}
+    dated = "20300131T080000Z.db"
+    near = {"my.gateway.db", f"my.gateway-{dated}.part", f"my_gateway-{dated}"}
+    gone = backup.outdated([*near, *copies, *(others - set(copies))], database, keep)
+    assert set(gone) <= set(copies)
+    assert sorted(times - {copies[name] for name in gone}) == sorted(times)[-keep:]
+
+
+def test_a_dated_copy_sorts_by_its_time() -> None:
+    at = 1_900_000_000_000
+    made = [backup.dated(Path("x.db"), Path("f"), at + step * 1000) for step in range(100_000)]
+    assert made[0] == Path("f/x-20300317T174640Z.db")
+    assert made == sorted(made)
+
+
+async def test_only_copies_beyond_those_to_keep_are_removed(
+    store: Database, tmp_path: Path
+) -> None:
+    await _fill(store, 1)
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    for day in range(4):
+        target, removed = await store.backup_dated(folder, day * 86_400_000, keep=2)
+        assert target.exists()
+        assert len(removed) == (day > 1)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "notes.txt",
+        "phonegate-19700103T000000Z.db",
+        "phonegate-19700104T000000Z.db",
+    ]
+
+
+async def test_a_copy_that_fails_removes_nothing(store: Database, tmp_path: Path) -> None:
+    await _fill(store, 1)
+    await store.backup_dated(tmp_path, 1000, keep=5)
+    taken, _ = await store.backup_dated(tmp_path, 2000, keep=5)
+    with pytest.raises(BackupFailed):
+        await store.backup_dated(tmp_path, 2000, keep=1)
+    assert taken.exists()
+    assert backup.dated(store.path, tmp_path, 1000).exists()
