@@ -60,6 +60,10 @@ HANG_UP_S = 1.0
 SPARE_DESCRIPTORS = 64
 """File descriptors for all that is no connection: the database, the log, the control socket."""
 
+ENOUGH_DESCRIPTORS = 4_096
+"""With so many a gateway serves thousands of phones. What is below [http] max_connections by less
+is not worth a line at each start: `connections_full` and `accept_failed` tell when it is met."""
+
 GARBAGE = (20_000, 20, 20)
 """When Python looks for garbage in cycles, see `gc.set_threshold`. Its own 700 objects are a few
 messages' worth, and make every hundredth look one through all that ten thousand phones are made of;
@@ -123,8 +127,8 @@ def _allow_connections(wanted: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         except (OSError, ValueError):
             allowed = soft
-    if allowed < wanted:
-        _log.info("few_descriptors", limit=allowed, wanted=wanted)
+    if allowed < min(wanted, ENOUGH_DESCRIPTORS):
+        _log.warning("few_descriptors", limit=allowed, wanted=wanted, remedy="raise ulimit -n")
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
