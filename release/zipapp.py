@@ -1,14 +1,15 @@
 """Builds dist/phonegate.pyz: the whole gateway in one file that any Python 3.11 or newer runs.
 
-    .venv/bin/python release/zipapp.py            builds it
-    .venv/bin/python release/zipapp.py --pin      renews release/requirements.txt
+    .venv/bin/python release/zipapp.py            builds it, with any Python from 3.11
+    .venv/bin/python release/zipapp.py --pin      renews release/requirements.txt, with 3.11
 
 The same source gives the same bytes, wherever and whenever it is built: packages are pinned by
 hash; whatever names the builder's machine is removed; file modes, times and order are fixed.
 Native modules are removed too, so that the file is the same for every CPU (MarkupSafe, the only
-package that has one, comes with the same in Python). It is built with the oldest Python that
-phonegate supports, because what a package needs on an old Python is decided while building.
-SOURCE_DATE_EPOCH sets the time of the files inside.
+package that has one, comes with the same in Python). What a package needs on an old Python is
+decided when the packages are pinned, so that is done with the oldest Python that phonegate
+supports, and pip is asked for files that run on it. SOURCE_DATE_EPOCH sets the time of the files
+inside.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "release" / "requirements.txt"
+SHIV = ROOT / "release" / "shiv.txt"
+START = ROOT / "release" / "start.py"
 SPEC = ROOT / "shiv.spec"
 
 PYTHON = (3, 11)
@@ -50,12 +53,14 @@ def build(output: Path, *, root: Path = ROOT) -> str:
     try:
         with tempfile.TemporaryDirectory() as folder:
             site = Path(folder, "site")
+            tools = Path(folder, "tools")
             install(root / REQUIREMENTS.relative_to(ROOT), site)
+            install(root / SHIV.relative_to(ROOT), tools)
             add_phonegate(root, site)
             strip(site)
             packed = Path(folder, "packed.pyz")
-            pack(root, site, packed)
-            even_out(packed, output)
+            pack(root, site, tools, packed)
+            even_out(packed, (root / START.relative_to(ROOT)).read_bytes(), output)
     finally:
         os.umask(before)
     return hashlib.sha256(output.read_bytes()).hexdigest()
@@ -66,6 +71,7 @@ def install(requirements: Path, site: Path) -> None:
     run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"),
+        *("--python-version", ".".join(map(str, PYTHON))),
         *("--target", str(site), "--requirement", str(requirements)),
     )
 
@@ -104,19 +110,21 @@ def strip(site: Path) -> None:
             path.unlink()
 
 
-def pack(root: Path, site: Path, output: Path) -> None:
-    """Runs shiv with the arguments of shiv.spec."""
+def pack(root: Path, site: Path, tools: Path, output: Path) -> None:
+    """Runs the shiv that is unpacked in `tools`, with the arguments of shiv.spec."""
     lines = (root / SPEC.name).read_text().splitlines()
     arguments = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     run(
         *(sys.executable, "-m", "shiv.cli", *arguments),
         *("--site-packages", str(site), "--output-file", str(output)),
         folder=root,
+        # shiv itself needs click, which is one of the packages.
+        path=(tools, site),
     )
 
 
-def even_out(packed: Path, output: Path) -> None:
-    """Writes the archive anew in a fixed order, with fixed modes.
+def even_out(packed: Path, start: bytes, output: Path) -> None:
+    """Writes the archive anew in a fixed order, with fixed modes, and with our own start.
 
     shiv sorts what it packs but its own bootstrap files, which keep the order and the modes of
     the file system that it was installed on.
@@ -130,7 +138,8 @@ def even_out(packed: Path, output: Path) -> None:
                 even = zipfile.ZipInfo(entry.filename, entry.date_time)
                 even.compress_type = zipfile.ZIP_DEFLATED
                 even.external_attr = MODE << 16
-                new.writestr(even, old.read(entry))
+                ours = entry.filename == "__main__.py"
+                new.writestr(even, start if ours else old.read(entry))
     output.chmod(0o755)
 
 
@@ -148,9 +157,10 @@ def pin() -> None:
         REQUIREMENTS.write_text(HEAD + compiled.read_text())
 
 
-def run(*command: str, folder: Path | None = None) -> None:
-    """Runs a program; ends with its exit code where it fails."""
-    done = subprocess.run(command, cwd=folder, check=False)
+def run(*command: str, folder: Path | None = None, path: Sequence[Path] = ()) -> None:
+    """Runs a program, with `path` to import from; ends with its exit code where it fails."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))} if path else None
+    done = subprocess.run(command, cwd=folder, env=environment, check=False)
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -160,16 +170,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Builds the zipapp of phonegate.")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "phonegate.pyz")
     parser.add_argument("--pin", action="store_true", help="renew release/requirements.txt")
-    parser.add_argument(
-        "--any-python",
-        action="store_true",
-        help="build with another Python: the result is for trying out, and for that one alone",
-    )
     options = parser.parse_args(arguments)
-    if sys.version_info[:2] != PYTHON and not options.any_python:
-        wanted, here = (".".join(map(str, version)) for version in (PYTHON, sys.version_info[:2]))
-        parser.error(f"build with Python {wanted}: what this one ({here}) makes may not run there")
+    wanted, here = (".".join(map(str, version)) for version in (PYTHON, sys.version_info[:2]))
+    if sys.version_info < PYTHON:
+        parser.error(f"Python {wanted} or newer is needed; this is Python {here}")
     if options.pin:
+        if sys.version_info[:2] != PYTHON:
+            parser.error(f"pin with Python {wanted}: what this one ({here}) needs may be less")
         pin()
         return
     digest = build(options.output)

@@ -22,14 +22,10 @@ ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 120
 RUN_S = 60
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] != (3, 11), reason="built with the oldest supported Python"
-)
 
-
-def build(root: Path, output: Path, umask: int = 0o022) -> None:
+def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.executable) -> None:
     subprocess.run(
-        [sys.executable, "-W", "error", root / "release" / "zipapp.py", "--output", output],
+        [python, "-W", "error", root / "release" / "zipapp.py", "--output", output],
         check=True,
         timeout=BUILD_S,
         capture_output=True,
@@ -69,6 +65,24 @@ def test_another_checkout_and_umask_give_the_same_bytes(
     build(checkout, again, umask=0o077)
     digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (zipapp, again)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("version", ["3.13"])
+def test_another_python_with_nothing_installed_packs_the_same(
+    folder: Path, zipapp: Path, tmp_path: Path, version: str
+) -> None:
+    python = found(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    bare = tmp_path / "bare"
+    subprocess.run([python, "-m", "venv", bare], check=True, timeout=BUILD_S)
+    again = tmp_path / "again.pyz"
+    build(folder / "checkout", again, python=str(bare / "bin" / "python"))
+    packed: list[dict[str, bytes]] = []
+    for path in (zipapp, again):
+        with zipfile.ZipFile(path) as archive:
+            packed.append({name: archive.read(name) for name in archive.namelist()})
+    assert packed[0] == packed[1]
 
 
 def test_nothing_inside_is_native_or_names_the_builder(zipapp: Path) -> None:
@@ -157,6 +171,28 @@ def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
         names = archive.namelist()
     assert "site-packages/flask_swagger_ui/dist/LICENSE" in names
     assert [n for n in names if re.search(r"/flask_swagger_ui-[^/]+/licenses/LICENSE$", n)]
+
+
+@pytest.mark.parametrize("root", ["/proc/no/such/folder", "file", None])
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    zipapp: Path, tmp_path: Path, root: str | None
+) -> None:
+    (tmp_path / "file").touch()
+    environment = {"PATH": os.environ["PATH"], "HOME": "/proc/no/such/home"}
+    if root is not None:
+        environment["SHIV_ROOT"] = str(tmp_path / root)
+    done = subprocess.run(
+        [sys.executable, "-I", str(zipapp), "version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_S,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("phonegate: ")
+    assert "set SHIV_ROOT to a folder that this user can write" in done.stderr
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
