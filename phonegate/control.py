@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,9 @@ ANSWER_S = 60.0
 _SUFFIX = ".sock"
 _MAX_ADDRESS = 107
 """Bytes of a UNIX socket's path: `sun_path` has 108 with its closing NUL (unix(7))."""
+
+_CREDENTIALS = struct.Struct("3i")
+"""`struct ucred`: process, user and group of who listens (unix(7))."""
 
 _PROC = "/proc/self/fd/1234567/"
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
@@ -286,6 +290,7 @@ def ask(
             client.settimeout(timeout_s)
             with _address(path) as address:
                 client.connect(address)
+            _check_peer(client, database, path)
             client.sendall(json.dumps({"command": command, **fields}).encode() + b"\n")
             with client.makefile("rb") as lines:
                 return _answer(path, lines, progress)
@@ -298,6 +303,35 @@ def ask(
         raise ControlUnusable(path, f"the gateway did not answer in {timeout_s:g} s") from None
     except OSError as error:
         raise ControlUnusable(path, error.strerror or str(error)) from None
+
+
+def _check_peer(client: socket.socket, database: Path, path: Path) -> None:
+    """Looks who listens, before a secret is sent: in a folder that others may write to, anyone can.
+
+    Raises:
+        ControlUnusable: It is neither this user, nor root, nor whom root has let run the gateway.
+    """
+    kind = getattr(socket, "SO_PEERCRED", None)
+    if kind is None:  # no such thing outside of Linux
+        return
+    _, peer, _ = _CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, kind, _CREDENTIALS.size))
+    me = os.geteuid()
+    if peer in {0, me} or (me == 0 and peer == _owner(database)):
+        return
+    raise ControlUnusable(path, f"another user (uid {peer}) listens there; nothing was sent")
+
+
+def _owner(database: Path) -> int | None:
+    """The user whose database this surely is, since no other can change its folder."""
+    database = Path(os.path.realpath(database))
+    try:
+        file, folder = database.stat(), database.parent.stat()
+    except OSError:
+        return None
+    others = stat.S_IWGRP | stat.S_IWOTH
+    if folder.st_uid not in {0, file.st_uid} or stat.S_IMODE(folder.st_mode) & others:
+        return None
+    return file.st_uid
 
 
 def _answer(path: Path, lines: Any, progress: Callable[[int, int], None] | None) -> dict[str, Any]:

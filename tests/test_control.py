@@ -1,9 +1,11 @@
 """The control socket, over real sockets."""
 
+import contextlib
 import json
 import os
 import socket
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -227,3 +229,43 @@ def test_an_answer_that_is_none(tmp_path: Path) -> None:
         server.listen()
         with pytest.raises(ControlUnusable, match="did not answer"):
             ask(tmp_path / "x.db", "echo", timeout_s=0.01)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize(
+    ("owner", "mode", "asked"),
+    [(65534, 0o755, True), (65534, 0o777, False), (0, 0o755, False)],
+    ids=["the gateway's own user", "anyone may have put it there", "not the file's owner"],
+)
+def test_nothing_is_sent_to_another_user_who_listens_there(
+    tmp_path: Path, owner: int, mode: int, *, asked: bool
+) -> None:
+    database = tmp_path / "x.db"
+    database.touch()
+    os.chown(database, owner, -1)
+    tmp_path.chmod(mode)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(control.socket_path(database)))
+        os.seteuid(65534)
+        try:
+            listener.listen()
+        finally:
+            os.seteuid(0)
+        told: list[bytes] = []
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            # Who asks may be gone by then.
+            with client, contextlib.suppress(OSError):
+                told.append(client.recv(65_536))
+                client.sendall(b'{"ok": true, "word": "x"}\n')
+
+        other = threading.Thread(target=answer)
+        other.start()
+        if asked:
+            assert ask(database, "echo", word="secret") == {"word": "x"}
+        else:
+            with pytest.raises(ControlUnusable, match="uid 65534"):
+                ask(database, "echo", word="secret")
+        other.join()
+    assert (b"secret" in told[0]) == asked

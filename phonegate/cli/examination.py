@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import attrs
 
 from phonegate.cli import options
-from phonegate.config import DEFAULT_FILE, ConfigError
+from phonegate.config import ConfigError
 from phonegate.control import ControlError, NotServing, ask
 from phonegate.door import DoorError, tls
 from phonegate.rules import parse_bind
@@ -45,7 +46,7 @@ class Finding:
 def examine(config: Path | None, database: Path | None) -> list[Finding]:
     """Looks at everything; what hangs on a usable configuration is left out without one."""
     findings = [*_python(), *_sqlite(), *_zipapp()]
-    source = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    source = options.config_file(config)
     if source is not None and source.exists():
         findings += _written_by_others("configuration", source)
     try:
@@ -55,13 +56,32 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
         return findings
     told = str(source) if source else "every default; there is no gateway.toml here"
     findings.append(Finding("fine", "configuration", told))
-    if source is not None and any(one.credentials for one in settings.assistants):
-        findings += _read_by_others("configuration", source)
+    findings += exposures(settings, source)
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
     findings += [*_database(path, serving), *_tls(settings)]
     findings += _addresses(settings, serving)
     return findings
+
+
+def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
+    """What of the configuration lies open to others, though the gateway serves with it.
+
+    `source` is the file that it was read from.
+    """
+    if source is not None and source.exists() and source.stat().st_mode & _OTHERS_READ:
+        holds = [
+            *(["assistants"] if any(one.credentials for one in settings.assistants) else []),
+            *(["the operator's token"] if settings.operator.token else []),
+        ]
+        if holds:
+            text = f"{source} holds {' and '.join(holds)} and can be read by others: chmod 600 it"
+            yield Finding("note", "configuration", text)
+    for name in ("twilio_url", "telnyx_url"):
+        url = urlsplit(getattr(settings.carriers, name))
+        if url.scheme == "http" and not _is_loopback_host(url.hostname or ""):
+            text = f"{name} is not encrypted: credentials and messages can be read on their way"
+            yield Finding("note", "carriers", text)
 
 
 def _python() -> Iterator[Finding]:
@@ -163,6 +183,10 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
 
 def _is_loopback(bind: str) -> bool:
     host, _ = parse_bind(bind)
+    return _is_loopback_host(host)
+
+
+def _is_loopback_host(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -183,12 +207,6 @@ def _why_not(host: str, port: int) -> str | None:
     except (OSError, OverflowError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None
-
-
-def _read_by_others(about: str, path: Path) -> Iterator[Finding]:
-    if path.stat().st_mode & _OTHERS_READ:
-        text = f"{path} declares assistants and can be read by others: chmod 600 it"
-        yield Finding("note", about, text)
 
 
 def _written_by_others(about: str, path: Path) -> Iterator[Finding]:

@@ -79,6 +79,13 @@ CLIENT_EPILOG = (
 )
 
 
+def config_file(chosen: Path | None) -> Path | None:
+    """The configuration file that a command reads, where there is one."""
+    from phonegate.config import DEFAULT_FILE  # noqa: PLC0415 - keeps `--help` fast
+
+    return chosen or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
 def settings(
     config_file: Path | None, database_file: Path | None, bind: tuple[str, ...] = ()
 ) -> "Settings":

@@ -32,10 +32,13 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
     gc.disable()
     try:
         from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
+        from phonegate.cli.examination import exposures  # noqa: PLC0415 - as above
     finally:
         gc.enable()
 
     log.configure(settings.log.format, settings.log.level, trouble_per_s=settings.log.trouble_per_s)
+    for finding in exposures(settings, options.config_file(config)):
+        log.get("configuration").warning("exposed", note=finding.text)
     scheme = "https" if settings.tls.certificate else "http"
 
     def ready(bound: list[tuple[str, int]]) -> None:

@@ -13,9 +13,11 @@ import pytest
 import trustme
 
 from phonegate.cli import main
-from phonegate.config import example
+from phonegate.cli.examination import exposures
+from phonegate.config import example, load
 
 Output = pytest.CaptureFixture[str]
+TOKEN = "0123456789abcdefghij"
 
 
 @pytest.fixture(autouse=True)
@@ -199,3 +201,37 @@ def test_check_takes_a_good_certificate(capsys: Output) -> None:
     output = told(capsys, "check", "--config", "gateway.toml")
     assert "fit each other" in output
     assert "key.pem can be read by others" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "note"),
+    [
+        (
+            '[operator]\ntoken = "0123456789abcdefghij"\n',
+            0o644,
+            "holds the operator's token and can",
+        ),
+        ('[operator]\ntoken = "0123456789abcdefghij"\n', 0o600, None),
+        ("[http]\ndrain_s = 1\n", 0o644, None),
+        (
+            '[carriers]\ntwilio_url = "http://192.0.2.1:8000"\n',
+            0o600,
+            "twilio_url is not encrypted",
+        ),
+        ('[carriers]\ntelnyx_url = "http://127.0.0.1:8000"\n', 0o600, None),
+        ('[carriers]\ntelnyx_url = "http://localhost:8000"\n', 0o600, None),
+    ],
+)
+def test_check_and_serve_name_what_lies_open(
+    capsys: Output, text: str, mode: int, note: str | None
+) -> None:
+    path = Path("gateway.toml")
+    path.write_text(text)
+    path.chmod(mode)
+    output = told(capsys, "check")
+    notes = [finding.text for finding in exposures(load(path, {}), path)]
+    if note is None:
+        assert notes == []
+    else:
+        assert note in notes[0]
+        assert notes[0] in output

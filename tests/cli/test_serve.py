@@ -156,3 +156,14 @@ def test_more_may_connect_than_the_system_lets_programs_open_at_first(tmp_path: 
             stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 10))
         with urllib.request.urlopen(f"{gateway.url}/health", timeout=10) as answer:
             assert answer.status == 200
+
+
+def test_serve_names_in_its_log_what_lies_open(programs: list[Program]) -> None:
+    path = Path("gateway.toml")
+    path.write_text('[operator]\nbind = "127.0.0.1:0"\ntoken = "0123456789abcdefghij"\n')
+    path.chmod(0o644)
+    program = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(program)
+    assert "chmod 600" in program.until(r"exposed.*")
+    program.until("Stop")
+    assert program.stop() == 0
