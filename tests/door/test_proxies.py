@@ -19,7 +19,6 @@ import websockets.sync.client
 from phonegate.settings import TlsSettings
 
 from .conftest import OpenDoor
-from .site import Site
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
@@ -44,9 +43,7 @@ CADDY = """\
     admin off
     auto_https off
     storage file_system {folder}
-}}
-{printed}
-"""
+    log {{"""
 
 
 def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSettings) -> str:
@@ -58,6 +55,7 @@ def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSetting
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
             "/etc/ssl/sms.example.org.crt": tls.certificate,
             "/etc/ssl/sms.example.org.key": tls.key,
+            "error_log /var/log/nginx/phonegate.log": "error_log stderr",
         },
         "caddy": {
             "reverse_proxy 127.0.0.1:8080": f"reverse_proxy 127.0.0.1:{door}",
@@ -68,8 +66,10 @@ def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSetting
     for old, new in changes.items():
         assert printed.count(old) == 1, old
         printed = printed.replace(old, new)
-    template = {"nginx": NGINX, "caddy": CADDY}[kind]
-    return template.format(folder=folder, printed=printed)
+    if kind == "caddy":
+        assert printed.startswith("{\n    log {\n")
+        return printed.replace("{\n    log {", CADDY.format(folder=folder), 1)
+    return NGINX.format(folder=folder, printed=printed)
 
 
 def free_port() -> int:
@@ -79,31 +79,32 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def proxy(kind: str, site: Site, folder: Path, tls: TlsSettings) -> AsyncIterator[str]:
-    """Runs one before the door; gives its URL."""
+async def proxy(kind: str, door: int, folder: Path, tls: TlsSettings) -> AsyncIterator[str]:
+    """Runs one before the door at a port; gives its URL. What it logs is in `folder`/log."""
     program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     file = folder / kind
-    file.write_text(configuration(kind, folder, port, site.port, tls))
+    file.write_text(configuration(kind, folder, port, door, tls))
     words = {
         "nginx": ["-p", str(folder), "-e", "stderr", "-c", str(file)],
         "caddy": ["run", "--adapter", "caddyfile", "--config", str(file)],
     }[kind]
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    async with trio.open_nursery() as nursery:
-        run = partial(trio.run_process, capture_stderr=True, check=False, env=home)
-        nursery.start_soon(run, [program, *words])
-        with trio.fail_after(20):
-            while True:
-                try:
-                    await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
-                    break
-                except OSError:
-                    await trio.sleep(0.02)
-        yield f"127.0.0.1:{port}"
-        nursery.cancel_scope.cancel()
+    with (folder / "log").open("wb") as log:
+        async with trio.open_nursery() as nursery:
+            run = partial(trio.run_process, stderr=log, check=False, env=home)
+            nursery.start_soon(run, [program, *words])
+            with trio.fail_after(20):
+                while True:
+                    try:
+                        await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+                        break
+                    except OSError:
+                        await trio.sleep(0.02)
+            yield f"127.0.0.1:{port}"
+            nursery.cancel_scope.cancel()
 
 
 @pytest.fixture(params=["nginx", "caddy"])
@@ -126,7 +127,7 @@ async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
     open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
     site = await open_door(trusted_proxies=("127.0.0.2/32",))
-    running = proxy(kind, site, tmp_path, tls)
+    running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as client:
         for number in range(8):
             told = {"X-Forwarded-For": "6.6.6.6"}
@@ -149,7 +150,7 @@ async def test_a_trusted_proxy_says_who_the_client_is(
     open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
     site = await open_door(trusted_proxies=("127.0.0.0/8",))
-    running = proxy(kind, site, tmp_path, tls)
+    running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as client:
         told = {"X-Forwarded-For": "6.6.6.6"}
         seen = (await client.get(f"https://{address}/who", headers=told)).json()
@@ -159,3 +160,22 @@ async def test_a_trusted_proxy_says_who_the_client_is(
         assert (seen["client"][0], seen["scheme"]) == (expected, "https")
         greeting = await trio.to_thread.run_sync(listen_once, f"wss://{address}/websocket", trust)
         assert greeting == [expected, "https", ""]
+
+
+async def test_a_proxy_whose_gateway_is_gone_logs_no_secret(
+    kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
+) -> None:
+    secret = "s3cret-of-the-org"
+    running = proxy(kind, free_port(), tmp_path, tls)
+    async with running as address, httpx.AsyncClient(verify=trust) as client:
+        for path in (f"/messages/myorg/{secret}", f"/sims?org_id=myorg&secret_key={secret}", "/x"):
+            headers = {"X-Secret-Key": secret, "Authorization": f"Bearer {secret}"}
+            answer = await client.get(f"https://{address}{path}", headers=headers)
+            assert answer.status_code == 502
+        told = {"Upgrade": "websocket", "Connection": "Upgrade", "Referer": f"https://x/{secret}"}
+        answer = await client.get(f"https://{address}/websocket/{secret}", headers=told)
+        assert answer.status_code == 502
+    # What the operator must see in it is there: Caddy writes a line for each.
+    log = (tmp_path / "log").read_text()
+    assert log.count("502") >= (4 if kind == "caddy" else 0)
+    assert secret not in log
