@@ -264,7 +264,8 @@ class _Gateway:
         )
         office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])
-        desk = build_desk(services, settings.http, table)
+        encrypted = bool(settings.tls.certificate)
+        desk = build_desk(services, settings.http, table, encrypted=encrypted)
         door = Door(
             settings.http,
             settings.tls,

@@ -36,7 +36,8 @@ AUTHORITY = re.compile(
     rf"((?![^:]{{255}})(?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9A-Fa-f:.]+\]|)(:[0-9]{{0,5}})?"
 )
 """What a Host field may hold: nothing, an address, or a name whose labels are those of a domain
-(RFC 1035, 2.3.4: 1 to 63 octets each, 253 in all and a dot at the end). Werkzeug fails on others."""
+(RFC 1035, 2.3.4: 1 to 63 octets each, 253 in all and a dot at the end). Werkzeug fails
+on others."""
 
 MAX_EMPTY_LINES = 8
 """Empty lines before a request that are passed over: RFC 9112, 2.2 asks for at least one. Some

@@ -15,9 +15,10 @@ from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from phonegate.origins import Origins
 from phonegate.settings import HttpSettings
 from phonegate.web.address import own_address
-from phonegate.web.desk import BASE_HEADERS, Desk, Reply
+from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
 from phonegate.web.openapi.routes import add_routes as add_openapi
@@ -46,13 +47,24 @@ class _App(QuartTrio):
         return response
 
 
-def build_desk(services: Services, settings: HttpSettings, table: Table | None = None) -> Desk:
+def build_desk(
+    services: Services,
+    settings: HttpSettings,
+    table: Table | None = None,
+    *,
+    encrypted: bool = False,
+) -> Desk:
     """The desk of a table, for every lane: what it bounds, it bounds for all of them.
 
-    Without a `table` it is the whole one, and no more.
+    Without a `table` it is the whole one, and no more. `encrypted`: the gateway itself speaks TLS.
     """
-    table = build_table() if table is None else table
-    return Desk(services, table, request_timeout_s=settings.request_timeout_s * DESK_SHARE)
+    return Desk(
+        services,
+        build_table() if table is None else table,
+        request_timeout_s=settings.request_timeout_s * DESK_SHARE,
+        origins=Origins(services.public_url, settings.allowed_origins),
+        encrypted=encrypted,
+    )
 
 
 def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None = None) -> QuartTrio:
@@ -76,7 +88,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         g.started = perf_counter()
         request = _request(quart_request.scope)
         if not desk.covers(request.path):
-            desk.admit(request.client)
+            desk.admit(request)
             return None
         g.told = True
         return _response(await desk.reply(request, read_body))
@@ -89,9 +101,11 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         return _response(reply)
 
     async def finish(response: Response) -> Response:
-        for name, value in BASE_HEADERS:
+        for name, value in desk.base_headers:
             response.headers.setdefault(name, value)
         if not g.get("told"):
+            for name, value in desk.sharing(_request(quart_request.scope)):
+                response.headers.add(name, value)
             seconds = perf_counter() - g.get("started", perf_counter())
             # What Quart found a rule for is a page too: none of its rules has a parameter.
             page = g.get("page", False) or quart_request.url_rule is not None

@@ -17,6 +17,7 @@ from phonegate import log
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.domain.principal import Principal
+from phonegate.origins import ForeignPage, Origins
 from phonegate.rates import Standing
 from phonegate.web.bodies import Bodies
 from phonegate.web.convert import CONVERTER, refusal, shown
@@ -34,7 +35,17 @@ BASE_HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
+    # No page of another origin may show it or run it, whatever a browser makes of it.
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+
+STAY_ENCRYPTED: Final = ("Strict-Transport-Security", "max-age=2592000")
+"""Where the gateway itself encrypts: a browser that has been here asks by HTTPS alone, for 30 days
+from its last visit. Not longer, since it binds all other ports of the same name too."""
+
+READING: Final = ("GET", "HEAD")
+"""Methods by which a link leads somewhere, and which change nothing."""
 
 MAX_PARAMETERS: Final = 50
 """Parameters in a query, several times what any endpoint knows."""
@@ -102,10 +113,21 @@ class _Heard:
 class Desk:
     """Serves the endpoints of a table."""
 
-    def __init__(self, services: Services, table: Table, *, request_timeout_s: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        table: Table,
+        *,
+        request_timeout_s: float,
+        origins: Origins | None = None,
+        encrypted: bool = False,
+    ) -> None:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
+        self._origins = Origins() if origins is None else origins
+        self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
+        """What all answers have, unless they say otherwise."""
         self._guard = guard = services.guard
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
@@ -154,25 +176,35 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = answer_for(self._counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
+            if self._origins.shared:
+                shared = self._origins.fields(request.method, request.headers)
+                reply = attrs.evolve(reply, headers=(*reply.headers, *shared))
             status = reply.status
             return reply
         finally:
             self.tell(request, status, perf_counter() - started, trace.match, trace.org)
 
-    def admit(self, client: str) -> None:
+    def admit(self, request: Request) -> None:
         """Counts a request that is none of the table's, and shows no credential.
 
         Raises:
             RateExceeded: its address has made too many.
+            ForeignPage: a page of another site may have made it, by other means than a link.
         """
-        self._guard.stranger(client, perf_counter())
+        self._guard.stranger(request.client, perf_counter())
+        if self._origins.is_foreign(request.headers, navigable=request.method in READING):
+            raise ForeignPage
+
+    def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """The fields by which pages of sites that are let in may read an answer."""
+        return self._origins.fields(request.method, request.headers)
 
     def render(self, answer: Answer, *, head: bool = False) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
             # Of others it tells that nothing follows.
             none = () if answer.status in NO_LENGTH else (("Content-Length", "0"),)
-            headers = (*none, *BASE_HEADERS, *answer.headers)
+            headers = (*none, *self.base_headers, *answer.headers)
             return Reply(status=answer.status, headers=headers, body=b"")
         body = (
             answer.content
@@ -180,7 +212,7 @@ class Desk:
             else CONVERTER.encode(answer.content)
         )
         length = ("Content-Length", str(len(body)))
-        headers = (("Content-Type", answer.media), length, *BASE_HEADERS, *answer.headers)
+        headers = (("Content-Type", answer.media), length, *self.base_headers, *answer.headers)
         return Reply(status=answer.status, headers=headers, body=b"" if head else body)
 
     def tell(
@@ -222,6 +254,11 @@ class Desk:
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
+        open_to_read = endpoint is not None and endpoint.scope is None
+        if self._origins.is_foreign(
+            request.headers, navigable=open_to_read and request.method in READING
+        ):
+            raise ForeignPage
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             trace.counted = True
             self._guard.stranger(request.client, trace.began)

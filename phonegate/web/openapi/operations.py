@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from phonegate.domain.errors import Unauthorized
 from phonegate.domain.principal import SCOPES
 from phonegate.web.endpoint import PATH_PARAMETERS, Endpoint, Example
 from phonegate.web.fields import Field, fields_of
@@ -71,7 +72,7 @@ _HEADERS: Final[Mapping[int, Any]] = {
     401: {
         "WWW-Authenticate": {
             "description": "How to authenticate.",
-            "schema": {"type": "string", "const": "Bearer"},
+            "schema": {"type": "string", "const": Unauthorized.challenge},
         }
     },
     429: {
