@@ -20,10 +20,11 @@ from phonegate.domain.principal import Principal
 from phonegate.origins import ForeignPage, Origins
 from phonegate.rates import Standing
 from phonegate.web.bodies import Bodies
-from phonegate.web.convert import CONVERTER, refusal, shown
+from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
+from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
@@ -95,6 +96,8 @@ class _Trace:
     org: str | None = None
     counted: bool = False
     """Whether it was counted against the limit of its address."""
+    ignored: Sequence[str] = ()
+    """The fields of its body that mean nothing here."""
     standing: Standing | None = None
     """How its org stands, where that is near its limit."""
 
@@ -254,11 +257,7 @@ class Desk:
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
-        open_to_read = endpoint is not None and endpoint.scope is None
-        if self._origins.is_foreign(
-            request.headers, navigable=open_to_read and request.method in READING
-        ):
-            raise ForeignPage
+        self._expect_no_page(endpoint, request)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             trace.counted = True
             self._guard.stranger(request.client, trace.began)
@@ -290,7 +289,19 @@ class Desk:
                     answer = await endpoint.handler(call)
         if answer is None:
             raise trio.TooSlowError
-        return answer
+        return answer if not trace.ignored else _naming(answer, trace.ignored)
+
+    def _expect_no_page(self, endpoint: Endpoint | None, request: Request) -> None:
+        """Refuses what a page of another site may have sent, before anything of it counts.
+
+        Raises:
+            ForeignPage: it may have, by other means than a link to what needs no secret.
+        """
+        needs_none = endpoint is not None and endpoint.scope is None
+        if self._origins.is_foreign(
+            request.headers, navigable=needs_none and request.method in READING
+        ):
+            raise ForeignPage
 
     async def _call(self, heard: _Heard, trace: _Trace) -> Call:
         """The request as its handler gets it.
@@ -301,16 +312,14 @@ class Desk:
         endpoint = heard.endpoint
         asked: Any = None
         body: Any = None
-        principal: Principal | None = None
         if endpoint.creates_org:
-            asked, body = self._understand(heard)
-            principal = await self._caller(heard)
-        else:
-            principal = await self._caller(heard)
-            asked, body = self._understand(heard)
+            asked, body = self._understand(heard, trace)
+        principal = await self._caller(heard)
         if principal is not None:
             trace.org = principal.org_name
             trace.standing = self._guard.request(principal.org, trace.began)
+        if not endpoint.creates_org:
+            asked, body = self._understand(heard, trace)
         return Call(
             services=self._services,
             request=heard.request,
@@ -401,17 +410,26 @@ class Desk:
             raise Unauthorized("The org and its credential don't fit together.")
         return principal
 
-    def _understand(self, heard: _Heard) -> tuple[Any, Any]:
+    def _understand(self, heard: _Heard, trace: _Trace) -> tuple[Any, Any]:
         """The query and the body as the endpoint's own types."""
         asked: Any = None
         body: Any = None
         if heard.endpoint.query is not None:
-            asked, wrong = read_parameters(heard.endpoint.query, heard.query)
+            beside = () if heard.endpoint.scope is None else (SECRET_FIELD,)
+            asked, wrong = read_parameters(heard.endpoint.query, heard.query, beside)
             if wrong:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
         if heard.endpoint.body is not None:
-            body = CONVERTER.structure(heard.body, heard.endpoint.body)
+            beside = () if "org" in heard.path else (ORG_FIELD,)
+            body, trace.ignored = CONVERTER.read(heard.body, heard.endpoint.body, beside)
         return asked, body
+
+
+def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:
+    """An answer that also names the fields of its request that were ignored."""
+    if answer.content is None:
+        return answer
+    return attrs.evolve(answer, content=CONVERTER.naming(answer.content, ignored))
 
 
 def _takes_org_id(endpoint: Endpoint) -> bool:

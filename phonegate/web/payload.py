@@ -11,8 +11,8 @@ from email.message import Message as HeaderText
 from typing import Any, NoReturn
 
 from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.web.convert import shown
 from phonegate.web.errors import UnsupportedMedia
+from phonegate.web.field_names import shown
 
 MAX_DIGITS = 30
 """An integer with more digits is beyond every field's limit; it is not worth converting

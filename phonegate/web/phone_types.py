@@ -1,6 +1,6 @@
 """What the phone gateway's face takes and gives: its requests, queries and answers."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
@@ -86,6 +86,9 @@ class ReceivedSms:
 @attrs.frozen(kw_only=True)
 class Webhook:
     """Received SMS that a phone pushes."""
+
+    reported: ClassVar[bool] = True
+    """It has happened: a field that nobody knows is no reason to lose it."""
 
     org_id: Annotated[str, OrgName()] | None = field(
         "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
