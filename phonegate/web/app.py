@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
+import werkzeug.exceptions
 from quart import Response, g, has_request_context
 from quart import request as quart_request
 from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from phonegate.origins import Origins
 from phonegate.settings import HttpSettings
@@ -94,7 +94,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         return _response(await desk.reply(request, read_body))
 
     async def from_error(error: Exception) -> Response:
-        reply = desk.render(answer_for(error), head=has_request_context() and _head())
+        reply = desk.render(answer_for(_told(error, desk)), head=has_request_context() and _head())
         if not has_request_context():
             # An upgrade where there is none: Quart calls no after_request for it.
             desk.tell(_request(quart_websocket.scope), reply.status, 0.0)
@@ -141,6 +141,13 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
     app.before_request(from_site)
 
 
+def _told(error: Exception, desk: Desk) -> Exception:
+    """The error of a request, in our own words where Quart found nothing at its address."""
+    if isinstance(error, werkzeug.exceptions.NotFound) and has_request_context():
+        return desk.nowhere(_request(quart_request.scope))
+    return error
+
+
 async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
     """The body of Quart's request, which counts no more of it than it holds itself."""
     data = bytearray()
@@ -150,7 +157,7 @@ async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
             grew(len(piece))
             if len(data) > most:
                 raise TooLarge(most)
-    except RequestEntityTooLarge:
+    except werkzeug.exceptions.RequestEntityTooLarge:
         raise TooLarge(most) from None
     return bytes(data)
 

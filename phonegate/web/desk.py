@@ -15,7 +15,14 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
+from phonegate.domain.errors import (
+    BadInput,
+    FieldProblem,
+    NotFound,
+    RateExceeded,
+    Refused,
+    Unauthorized,
+)
 from phonegate.domain.principal import Principal
 from phonegate.origins import ForeignPage, Origins
 from phonegate.rates import Standing
@@ -57,7 +64,6 @@ CLIENT_GONE: Final = 499
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""
 
-_ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
 
@@ -198,6 +204,10 @@ class Desk:
         if self._origins.is_foreign(request.headers, navigable=request.method in READING):
             raise ForeignPage
 
+    def nowhere(self, request: Request) -> NotFound:
+        """What to say of a request for what nobody here has."""
+        return self._table.nowhere(request.method, request.path)
+
     def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
         """The fields by which pages of sites that are let in may read an answer."""
         return self._origins.fields(request.method, request.headers)
@@ -230,13 +240,14 @@ class Desk:
     ) -> None:
         """Counts a request and writes its line in the log: no secret, no body, no free text.
 
+        `org` is who has proved to call: what else stands in an org's place may be a secret.
         The path of a `page` is the same for everybody, and told as it is.
         """
         endpoint = None if match is None else match.endpoint
         route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
         self._services.requests.note(route, status, seconds)
         if match is not None:
-            path = match.redacted
+            path = match.redacted(org)
         else:
             path = request.path if page else self._table.redacted(request.path)
         fields: dict[str, Any] = {
@@ -247,10 +258,8 @@ class Desk:
             "client": request.client,
         }
         if request.query:
-            fields["query"] = _redacted_query(request.query, match)
-        if org is None and match is not None:
-            org = match.path.get("org")
-        if org is not None and _ORG.fullmatch(org) and not is_key_like(org):
+            fields["query"] = _redacted_query(request.query, match, org)
+        if org is not None:
             fields["org"] = org
         _log.info("request", **fields)
 
@@ -471,8 +480,11 @@ def _read_query(text: str) -> dict[str, list[str]]:
     return result
 
 
-def _redacted_query(text: str, match: Match | None) -> str:
-    """A query for the log: the values that the table calls harmless, `***` for all others."""
+def _redacted_query(text: str, match: Match | None, org: str | None) -> str:
+    """A query for the log: the values that the table calls harmless, `***` for all others.
+
+    That of `org_id` is none, unless it is the `org` which has proved to call.
+    """
     endpoint = match.endpoint if match is not None else None
     known = (
         {}
@@ -482,7 +494,9 @@ def _redacted_query(text: str, match: Match | None) -> str:
     told = []
     for part in text.split("&")[:MAX_PARAMETERS]:
         name, _, value = part.partition("=")
-        if name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
+        if name == ORG_FIELD and value != org:
+            told.append(f"{name}=***" if name in known else "***")
+        elif name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
             told.append(f"{name}={value}")
         elif name in known or name == SECRET_FIELD:
             told.append(f"{name}=***")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from phonegate.domain.errors import BadInput
-from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender
+from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender, recipient_fault
 from phonegate.domain.routing import parse_wish
 
 MAX_ID = 2**63 - 1
@@ -189,7 +189,8 @@ class Recipient:
         if type(value) is not str:
             raise Wrong('must be text, such as "+15553334444"')
         if not is_recipient(value):
-            raise Wrong("must be a number like +15553334444 (E.164), or a short code")
+            form = "must be a number like +15553334444 (E.164), or a short code"
+            raise Wrong(f"{form}: {recipient_fault(value)}")
         return value
 
     def read_text(self, text: str) -> str:
@@ -207,7 +208,10 @@ class PhoneNumber:
         """The number as given."""
         if type(value) is not str or not is_e164(value):
             form = "Use E.164 format (e.g., +1234567890)"
-            raise Wrong(f"has an invalid format. {form}", f"Invalid {self.field} format. {form}")
+            fault = recipient_fault(value) if type(value) is str else "it must be text"
+            raise Wrong(
+                f"has an invalid format. {form}: {fault}", f"Invalid {self.field} format. {form}"
+            )
         return value
 
     def read_text(self, text: str) -> str:

@@ -189,7 +189,10 @@ class MessagesQuery:
         "Only received ones (in) or sent ones (out).", default=None
     )
     sim: Annotated[str, SimWish()] | None = field(
-        "Only those of this SIM, by number or slot index.", default=None, example="+15551112222"
+        "Only those of this SIM, by number or slot index.",
+        default=None,
+        example="+15551112222",
+        private=True,
     )
     status: Annotated[str, OneOf(STATES)] | None = field("Only those in this state.", default=None)
     waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(
