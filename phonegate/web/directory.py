@@ -51,7 +51,8 @@ class Directory:
             )
             return strange * 2 + abs(len(words) - len(rest)), address[0] != method
 
-        return " ".join(min(self._by_word[word], key=distance))
+        meant: tuple[str, str] = min(self._by_word[word], key=distance)
+        return " ".join(meant)
 
     def _word(self, parts: list[str]) -> tuple[int, str | None]:
         """Which part is, or looks like, the first word of an address."""
