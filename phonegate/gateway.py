@@ -291,7 +291,13 @@ class _Gateway:
         )
         office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])
-        desk = build_desk(services, settings.http, table, logged=settings.log.requests)
+        desk = build_desk(
+            services,
+            settings.http,
+            table,
+            encrypted=bool(settings.tls.certificate),
+            logged=settings.log.requests,
+        )
         door = Door(
             settings.http,
             settings.tls,

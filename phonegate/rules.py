@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from phonegate.domain.pacing import parse_limit
+from phonegate.origins import place_of
 
 Rule = Callable[[Any], str | None]
 """Looks at a value of the right type; says what is wrong with it and what is right, or None."""
@@ -98,6 +99,16 @@ def _url(value: str) -> str | None:
     return None
 
 
+def _origins(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        if place_of(value) is None:
+            return (
+                f"{value!r} names no site as browsers do: its scheme and host, and its port if it "
+                "has one, such as https://app.example.org"
+            )
+    return None
+
+
 def _filled_url(value: str) -> str | None:
     return _url(value) if value else "an address such as https://api.example.org is needed"
 
@@ -147,6 +158,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "http.bind": _bind,
         "http.public_url": _url,
         "http.trusted_proxies": _networks,
+        "http.allowed_origins": _origins,
         # Below a kibibyte no real request fits; above the upper ends one client could take
         # the memory of a small machine.
         "http.max_body_bytes": _between(1_024, 1 << 30),

@@ -34,6 +34,11 @@ class HttpSettings:
     trusted_proxies: tuple[str, ...] = setting(
         [], "Networks (CIDR) of reverse proxies whose X-Forwarded-For and -Proto are believed."
     )
+    allowed_origins: tuple[str, ...] = setting(
+        [],
+        "Sites whose web pages may use the API from within a browser (CORS), such as "
+        "https://app.example.org; requests of all others' pages are refused.",
+    )
     max_body_bytes: int = setting(
         1_048_576, "Largest request body, in bytes. 500 messages of plain text fit the default."
     )

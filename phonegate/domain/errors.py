@@ -44,6 +44,8 @@ class Unauthorized(Refused):
     """No credential, or a wrong one; unknown orgs look the same as wrong secrets."""
 
     code = "unauthorized"
+    challenge = "Bearer"
+    """How to show who one is, as HTTP names it (RFC 9110, 11.6.1)."""
 
 
 class Forbidden(Refused):

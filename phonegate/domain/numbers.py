@@ -16,6 +16,9 @@ rest is room for the e-mail addresses that carriers' gateways put there."""
 _E164 = re.compile(r"\+[1-9][0-9]{2,14}")
 # Service numbers inside one network: three digits (112) to eight (some Indian and Brazilian ones).
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
+_SEPARATORS = re.compile(r"[\s().\-/\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069]+")
+"""What people write between digits, and the marks of direction that address books add."""
+_DIALLED = re.compile(r"\+?[0-9]*")
 _NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -32,6 +35,33 @@ def is_short_code(text: str) -> bool:
 def is_recipient(text: str) -> bool:
     """Whether an SMS can be sent there: an E.164 number or a short code."""
     return is_e164(text) or is_short_code(text)
+
+
+def recipient_fault(text: str) -> str:
+    """What is wrong with a text that is no recipient, and what to do.
+
+    It completes a sentence, and repeats nothing of the text.
+    """
+    bare = _SEPARATORS.sub("", text)
+    digits = len(bare.removeprefix("+"))
+    faults = (
+        (bare != text and is_recipient(bare), "leave out its spaces, dashes, dots and brackets"),
+        (not _DIALLED.fullmatch(bare), "it may hold digits alone, and a + before them"),
+        (digits == 0, "it has no digits"),
+        (
+            bare.startswith("00") and is_e164("+" + bare[2:]),
+            "write + in place of 00, and nothing between its digits",
+        ),
+        (
+            bare.startswith("0"),
+            "write + and the country code in place of the 0 that it begins with",
+        ),
+        (bare.startswith("+0"), "no country code begins with 0"),
+        (is_e164("+" + bare), "it lacks the + before its country code"),
+    )
+    return next(
+        (told for found, told in faults if found), f"it has {digits} digits, and 3 to 15 are right"
+    )
 
 
 def is_sender(text: str) -> bool:

@@ -18,11 +18,13 @@ from .answers import whole_answer
 from .calls import SocketPeer
 from .canonical import PlainRequest, read
 from .forwarded import Network, true_peer
+from .head import after_empty_lines
 from .streams import Connection, send_in_pieces
 
 ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the rest of a body, and tells the size of each piece as it comes."""
 
+_EMPTY_LINE = b"\r\n"
 _END = b"\r\n\r\n"
 _RECEIVE_BYTES = 65_536
 
@@ -171,8 +173,10 @@ class Express:
                 await trio.lowlevel.checkpoint()  # nothing else here need be one
             else:
                 data = await self._wait(connection, stream)
-                if not data:
-                    return None
+            if data.startswith(_EMPTY_LINE):
+                data = data[after_empty_lines(data) :] or await self._wait(connection, stream)
+            if not data:
+                return None
             following, end = None, data.find(_END) + len(_END)
             if len(_END) <= end <= self._settings.max_head_bytes:
                 following = self.take(data[:end])

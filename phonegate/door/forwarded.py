@@ -87,7 +87,8 @@ def _scheme(headers: Sequence[tuple[str, str]], told: int) -> Scheme | None:
 
 def _listed(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
     joined = ",".join(value for key, value in headers if key == name)
-    return [part.strip() for part in joined.split(",")] if joined else []
+    # Empty elements of a list are nothing (RFC 9110, 5.6.1.2).
+    return [part for part in map(str.strip, joined.split(",")) if part]
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -27,11 +27,21 @@ HOP_BY_HOP = frozenset(
 # and have crashed the libraries behind the door.
 _ASCII_ONLY = ("host", "connection", "upgrade", "expect", "http2-settings", "sec-websocket-")
 
+_LINE_END = b"\r\n"
 _END = b"\r\n\r\n"
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
-AUTHORITY = re.compile(r"([A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
-"""What a Host field may hold."""
+_LABEL = r"[A-Za-z0-9_~%!$&'()*+;=-]{1,63}"
+AUTHORITY = re.compile(
+    rf"((?![^:]{{255}})(?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9A-Fa-f:.]+\]|)(:[0-9]{{0,5}})?"
+)
+"""What a Host field may hold: nothing, an address, or a name whose labels are those of a domain
+(RFC 1035, 2.3.4: 1 to 63 octets each, 253 in all and a dot at the end). Werkzeug fails
+on others."""
+
+MAX_EMPTY_LINES = 8
+"""Empty lines before a request that are passed over: RFC 9112, 2.2 asks for at least one. Some
+HTTP libraries of modems and microcontrollers send one or two behind each body."""
 
 
 def _bad(detail: str) -> Refused:
@@ -64,6 +74,14 @@ class RequestHead:
         return {token.strip().lower() for token in listed if token.strip()}
 
 
+def after_empty_lines(data: bytes | bytearray, most: int = MAX_EMPTY_LINES) -> int:
+    """Where a request begins: behind the empty lines before it, of which `most` are passed over."""
+    at = 0
+    while at < 2 * most and data.startswith(_LINE_END, at):
+        at += len(_LINE_END)
+    return at
+
+
 class HeadReader:
     """Gathers bytes until a head is whole; each byte is looked at once.
 
@@ -74,6 +92,8 @@ class HeadReader:
     def __init__(self, max_bytes: int) -> None:
         self._max = max_bytes
         self._buffer = bytearray()
+        self._empty_lines = MAX_EMPTY_LINES
+        """So many more may be passed over."""
 
     @property
     def begun(self) -> bool:
@@ -91,6 +111,11 @@ class HeadReader:
         """
         seen = len(self._buffer)
         self._buffer += data
+        if self._empty_lines and seen <= 1:  # an empty line may come in two pieces
+            skipped = after_empty_lines(self._buffer, self._empty_lines)
+            del self._buffer[:skipped]
+            self._empty_lines -= skipped // len(_LINE_END)
+            seen = 0
         found = self._buffer.find(_END, max(0, seen - len(_END) + 1))
         length = len(self._buffer) if found < 0 else found + len(_END)
         if length > self._max:
@@ -142,13 +167,15 @@ def parse(data: bytes) -> RequestHead:
 
 
 def wants_websocket(head: RequestHead) -> bool:
-    """Whether this is a request to switch to the websocket protocol (RFC 6455, 4.1)."""
-    return (
-        head.method == "GET"
-        and head.version == "1.1"
-        and "upgrade" in head.tokens("connection")
-        and "websocket" in head.tokens("upgrade")
-    )
+    """Whether this is a request to switch to the websocket protocol, or was one (RFC 6455, 4.1).
+
+    A proxy that knows nothing of websockets passes on the key alone: `handshake` says so.
+    """
+    return head.method == "GET" and (_asks_to_switch(head) or bool(head.all("sec-websocket-key")))
+
+
+def _asks_to_switch(head: RequestHead) -> bool:
+    return "upgrade" in head.tokens("connection") and "websocket" in head.tokens("upgrade")
 
 
 def handshake(head: RequestHead) -> RequestHead:
@@ -160,6 +187,15 @@ def handshake(head: RequestHead) -> RequestHead:
     Raises:
         Refused: RFC 6455, 4.2.1 does not allow it.
     """
+    if lacking := _lacking(head):
+        raise Refused(
+            426,
+            f"A websocket handshake came here without {lacking}. A proxy on the way has to pass "
+            'them on; in nginx: proxy_http_version 1.1; proxy_set_header Upgrade "websocket"; '
+            'proxy_set_header Connection "upgrade".',
+            "upgrade_required",
+            headers=(("Upgrade", "websocket"),),
+        )
     if head.all("content-length") not in ([], ["0"]) or head.all("transfer-encoding"):
         raise _bad("A websocket handshake has no body.")
     if head.all("sec-websocket-version") != ["13"]:
@@ -174,6 +210,14 @@ def handshake(head: RequestHead) -> RequestHead:
     switch = {"connection": "Upgrade", "upgrade": "websocket"}
     raw = _canonical(head.method, head.target, head.version, head.headers, switch)
     return attrs.evolve(head, raw=raw)
+
+
+def _lacking(head: RequestHead) -> str:
+    """What a proxy took from a handshake; empty if it is whole."""
+    lacking = [] if head.version == "1.1" else ["HTTP/1.1"]
+    if not _asks_to_switch(head):
+        lacking.append("its headers Upgrade and Connection")
+    return " and ".join(lacking)
 
 
 def _check_lines(lines: list[bytes], version: str) -> None:

@@ -34,7 +34,14 @@ PhoneLane = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
 CLOSE_S = 5.0
 """Seconds for a last answer and a gentle close; what isn't gone then is cut off."""
 
+PLAIN_HTTP = (
+    "This port speaks HTTPS, and the request came as plain HTTP. Use an address that begins with "
+    "https://, for phones wss://."
+)
+
 _RECEIVE_BYTES = 16_384
+_TLS_HANDSHAKE = b"\x16"
+"""The first byte of whoever speaks TLS (RFC 8446, 5.1)."""
 
 
 class Lane(Enum):
@@ -46,7 +53,8 @@ class Lane(Enum):
 
 def choose(head: RequestHead, phone_path: str) -> Lane:
     """The lane for a request, by its head alone."""
-    if head.path == phone_path and wants_websocket(head):
+    # As at every address, one slash at the end makes no difference.
+    if head.path in (phone_path, phone_path + "/") and wants_websocket(head):
         return Lane.PHONE
     return Lane.HOUSE
 
@@ -99,7 +107,7 @@ class Lanes:
 
     async def serve(self, connection: Connection, address: tuple[str, int]) -> None:
         """Serves one connection to its end, and closes it."""
-        arrival = _Arrival(connection, HeadReader(self._settings.max_head_bytes))
+        arrival = _Arrival(connection, connection, HeadReader(self._settings.max_head_bytes))
         peer = SocketPeer(
             address=address[0],
             port=address[1],
@@ -137,6 +145,9 @@ class Lanes:
 
     async def _read(self, arrival: "_Arrival", data: bytes) -> bool:
         if not data and self._tls is not None:
+            first = await arrival.connection.peek()
+            if first != _TLS_HANDSHAKE and first.isascii() and first.isalpha():
+                raise Refused(400, PLAIN_HTTP, "https_required")
             secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
             await secured.do_handshake()
             arrival.stream = secured
@@ -199,6 +210,7 @@ class Lanes:
 class _Arrival:
     """A connection on its way in: what has been learnt of it so far."""
 
+    connection: Connection
     stream: trio.abc.Stream
     reader: HeadReader
     plain: PlainRequest | None = None

@@ -28,6 +28,7 @@ from phonegate import log
 from phonegate.settings import HttpSettings
 
 from .answers import JSON_TYPE, error_body
+from .head import AUTHORITY
 
 _log = log.get("door")
 
@@ -203,8 +204,10 @@ def _acceptable(request: h2.events.RequestReceived) -> bool:
     pseudo = dict(fields)
     path = pseudo.get(b":path", b"")
     method = pseudo.get(b":method", b"")
+    hosts = [value for name, value in fields if name in {b":authority", b"host"}]
     return (
         _METHOD.fullmatch(method) is not None
         and (_PATH.fullmatch(path) is not None or (method, path) == (b"OPTIONS", b"*"))
+        and all(AUTHORITY.fullmatch(host.decode("latin-1")) for host in hosts)
         and not any(_CONTROL.search(name) or _CONTROL.search(value) for name, value in fields)
     )

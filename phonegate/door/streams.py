@@ -89,6 +89,17 @@ class Connection(trio.abc.HalfCloseableStream):
         except OSError as error:
             raise trio.BrokenResourceError from error
 
+    async def peek(self) -> bytes:
+        """The first byte of what comes next, which stays to be received; empty at the end.
+
+        Raises:
+            trio.BrokenResourceError: The client has gone.
+        """
+        try:
+            return await self._stream.socket.recv(1, socket.MSG_PEEK)
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
     async def send_eof(self) -> None:
         """See `trio.abc.HalfCloseableStream`."""
         await self._stream.send_eof()

@@ -17,6 +17,7 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
 from phonegate.domain.guard import Guard
+from phonegate.origins import ForeignPage, Origins
 from phonegate.phones.grammar import MAX_LABEL, is_device_id
 from phonegate.phones.heartbeat import Heartbeat
 from phonegate.phones.session import Session, Surroundings, Tenant
@@ -142,6 +143,8 @@ class PhoneLink:
         guard: Guard | None = None,
     ) -> None:
         self._accounts = accounts
+        http = settings.http
+        self._origins = Origins(http.public_url, http.allowed_origins)
         self._guard = guard = Guard() if guard is None else guard
         self._shared = Surroundings(
             database=database,
@@ -196,6 +199,7 @@ class PhoneLink:
         with trio.move_on_after(HANDSHAKE_S):
             try:
                 await _skip(stream, len(head.raw))
+                self._expect_no_page(head, address)
                 request = _Request.read(head)
                 principal = await self._admit(request, address)
                 arrival = await self._arrive(principal, request)
@@ -212,6 +216,20 @@ class PhoneLink:
             else:
                 return await self._accept(socket, request, principal, arrival)
         return None
+
+    def _expect_no_page(self, head: Head, address: str) -> None:
+        """Refuses a web page of another site: browsers let any of them open a websocket anywhere.
+
+        Raises:
+            ForeignPage: one may have opened this.
+            Throttled: and too many such requests came from its address.
+        """
+        fields: dict[str, str] = {}
+        for name, value in head.headers:
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+        if self._origins.is_foreign(fields):
+            self._guard.stranger(address, perf_counter())
+            raise ForeignPage
 
     async def _admit(self, request: _Request, address: str) -> Principal:
         """Who the phone is, if it may come in now.
@@ -391,7 +409,7 @@ async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
     elif isinstance(refused, _Unavailable):
         lines.append(b"Retry-After: %d" % RETRY_AFTER_S)
     elif isinstance(refused, errors.Unauthorized):
-        lines.append(b'WWW-Authenticate: Bearer realm="phonegate"')
+        lines.append(b"WWW-Authenticate: " + refused.challenge.encode())
     try:
         await stream.send_all(b"\r\n".join(lines) + b"\r\n\r\n" + data)
         await stream.aclose()

@@ -9,15 +9,16 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
+import werkzeug.exceptions
 from quart import Response, g, has_request_context
 from quart import request as quart_request
 from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
-from werkzeug.exceptions import RequestEntityTooLarge
 
+from phonegate.origins import Origins
 from phonegate.settings import HttpSettings, RequestLog
 from phonegate.web.address import own_address
-from phonegate.web.desk import BASE_HEADERS, Desk, Reply
+from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
 from phonegate.web.openapi.routes import add_routes as add_openapi
@@ -51,16 +52,22 @@ def build_desk(
     settings: HttpSettings,
     table: Table | None = None,
     *,
+    encrypted: bool = False,
     logged: RequestLog = "all",
 ) -> Desk:
     """The desk of a table, for every lane: what it bounds, it bounds for all of them.
 
-    Without a `table` it is the whole one, and no more. `logged` are the requests that get a line
-    in the log.
+    Without a `table` it is the whole one, and no more. `encrypted`: the gateway itself speaks TLS.
+    `logged` are the requests that get a line in the log.
     """
-    table = build_table() if table is None else table
-    timeout_s = settings.request_timeout_s * DESK_SHARE
-    return Desk(services, table, request_timeout_s=timeout_s, logged=logged)
+    return Desk(
+        services,
+        build_table() if table is None else table,
+        request_timeout_s=settings.request_timeout_s * DESK_SHARE,
+        origins=Origins(services.public_url, settings.allowed_origins),
+        encrypted=encrypted,
+        logged=logged,
+    )
 
 
 def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None = None) -> QuartTrio:
@@ -84,22 +91,24 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         g.started = perf_counter()
         request = _request(quart_request.scope)
         if not desk.covers(request.path):
-            desk.admit(request.client)
+            desk.admit(request)
             return None
         g.told = True
         return _response(await desk.reply(request, read_body))
 
     async def from_error(error: Exception) -> Response:
-        reply = desk.render(answer_for(error), head=has_request_context() and _head())
+        reply = desk.render(answer_for(_told(error, desk)), head=has_request_context() and _head())
         if not has_request_context():
             # An upgrade where there is none: Quart calls no after_request for it.
             desk.tell(_request(quart_websocket.scope), reply.status, 0.0)
         return _response(reply)
 
     async def finish(response: Response) -> Response:
-        for name, value in BASE_HEADERS:
+        for name, value in desk.base_headers:
             response.headers.setdefault(name, value)
         if not g.get("told"):
+            for name, value in desk.sharing(_request(quart_request.scope)):
+                response.headers.add(name, value)
             seconds = perf_counter() - g.get("started", perf_counter())
             # What Quart found a rule for is a page too: none of its rules has a parameter.
             page = g.get("page", False) or quart_request.url_rule is not None
@@ -135,6 +144,13 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
     app.before_request(from_site)
 
 
+def _told(error: Exception, desk: Desk) -> Exception:
+    """The error of a request, in our own words where Quart found nothing at its address."""
+    if isinstance(error, werkzeug.exceptions.NotFound) and has_request_context():
+        return desk.nowhere(_request(quart_request.scope))
+    return error
+
+
 async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
     """The body of Quart's request, which counts no more of it than it holds itself."""
     data = bytearray()
@@ -144,7 +160,7 @@ async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
             grew(len(piece))
             if len(data) > most:
                 raise TooLarge(most)
-    except RequestEntityTooLarge:
+    except werkzeug.exceptions.RequestEntityTooLarge:
         raise TooLarge(most) from None
     return bytes(data)
 

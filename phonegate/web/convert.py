@@ -3,7 +3,7 @@
 Every problem of a request is collected, each under the name of its field, `messages[2].to`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -11,23 +11,17 @@ import cattrs
 from cattrs.errors import (
     AttributeValidationNote,
     ClassValidationError,
-    ForbiddenExtraKeysError,
     IterableValidationError,
     IterableValidationNote,
 )
 from cattrs.gen import make_dict_structure_fn
 
 from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.web.field_names import MAX_PROBLEMS, Unknown, joined
 from phonegate.web.fields import Rule, Several, Wrong, rule_of
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
-
-MAX_PROBLEMS = 100
-"""Problems that one answer lists: enough to repair a call, small beside the call itself."""
-
-MAX_NAME = 60
-"""Characters of a client's own field name that an answer repeats."""
 
 
 class Converter:
@@ -45,17 +39,44 @@ class Converter:
         Raises:
             BadInput: naming every wrong field.
         """
+        return self.read(value, cls)[0]
+
+    def read(
+        self, value: object, cls: type[T], beside: Sequence[str] = ()
+    ) -> tuple[T, Sequence[str]]:
+        """A request object from parsed JSON, and the fields that were ignored.
+
+        Args:
+            value: The JSON.
+            cls: The type.
+            beside: Names of fields that are known beside the type's, and not for it.
+
+        Raises:
+            BadInput: naming every wrong field.
+        """
+        unknown = Unknown()
+        unknown.look(value, cls, beside)
+        found = tuple(unknown.problems)
         try:
-            return self._cattrs.structure(value, cls)
+            read = self._cattrs.structure(value, cls)
         except (ClassValidationError, IterableValidationError, Wrong) as error:
-            found = tuple(_problems(error, ""))
-        raise refusal(found)
+            found += tuple(_problems(error, ""))
+        if found:
+            raise refusal(found)
+        return read, unknown.ignored
 
     def encode(self, answer: object) -> bytes:
         """An answer as JSON text in UTF-8."""
         text = self._wording.text(answer)
         # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
         return text.encode("utf-8", "replace")
+
+    def naming(self, answer: object, ignored: Sequence[str]) -> bytes:
+        """An answer as JSON text that also names the fields of its request that were ignored."""
+        text = answer if isinstance(answer, bytes) else self.encode(answer)
+        if not text.startswith(b'{"'):  # no object that something could be added to
+            return text
+        return text[:-1] + b',"ignored":' + self.encode(list(ignored)) + b"}"
 
     def _rule_hook(self, type_: Any) -> Callable[[Any, Any], Any]:
         rule = rule_of(type_)
@@ -76,9 +97,7 @@ class Converter:
         return read
 
     def _object_hook(self, cls: type) -> Callable[[Any, Any], Any]:
-        inner: Callable[[Any, Any], Any] = make_dict_structure_fn(
-            cls, self._cattrs, _cattrs_forbid_extra_keys=getattr(cls, "closed", False)
-        )
+        inner: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, self._cattrs)
 
         def read(value: object, _: Any) -> Any:
             if type(value) is not dict:
@@ -94,14 +113,8 @@ def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     if first.sentence is not None:
         return BadInput(first.sentence, problems[:MAX_PROBLEMS])
     more = f" ({len(problems) - 1} more in errors.)" if len(problems) > 1 else ""
-    name = first.field or "The body"
-    return BadInput(f"{name} {first.problem}.{more}", problems[:MAX_PROBLEMS])
-
-
-def shown(name: str) -> str:
-    """A client's own field name, cut and cleaned for an answer."""
-    clean = "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
-    return clean if len(name) <= MAX_NAME else clean + "…"
+    name, end = first.field or "The body", "" if first.problem.endswith("?") else "."
+    return BadInput(f"{name} {first.problem}{end}{more}", problems[:MAX_PROBLEMS])
 
 
 def _has_rule(type_: Any) -> bool:
@@ -113,9 +126,6 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
     if isinstance(error, ClassValidationError | IterableValidationError):
         for inner in error.exceptions:
             yield from _problems(inner, _path(inner, at))
-    elif isinstance(error, ForbiddenExtraKeysError):
-        for name in sorted(error.extra_fields):
-            yield FieldProblem(_join(at, shown(name)), "is no field of this request")
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
     elif isinstance(error, Wrong):
@@ -127,14 +137,10 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
 def _path(error: BaseException, at: str) -> str:
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return _join(at, note.name)
+            return joined(at, note.name)
         if isinstance(note, IterableValidationNote):
             return f"{at}[{note.index}]"
     return at
-
-
-def _join(at: str, name: str) -> str:
-    return f"{at}.{name}" if at else name
 
 
 CONVERTER: Final = Converter()

@@ -15,15 +15,24 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
+from phonegate.domain.errors import (
+    BadInput,
+    FieldProblem,
+    NotFound,
+    RateExceeded,
+    Refused,
+    Unauthorized,
+)
 from phonegate.domain.principal import Principal
+from phonegate.origins import ForeignPage, Origins
 from phonegate.rates import Standing
 from phonegate.settings import RequestLog
 from phonegate.web.bodies import Bodies
-from phonegate.web.convert import CONVERTER, refusal, shown
+from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
+from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
@@ -35,7 +44,17 @@ BASE_HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
+    # No page of another origin may show it or run it, whatever a browser makes of it.
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+
+STAY_ENCRYPTED: Final = ("Strict-Transport-Security", "max-age=2592000")
+"""Where the gateway itself encrypts: a browser that has been here asks by HTTPS alone, for 30 days
+from its last visit. Not longer, since it binds all other ports of the same name too."""
+
+READING: Final = ("GET", "HEAD")
+"""Methods by which a link leads somewhere, and which change nothing."""
 
 MAX_PARAMETERS: Final = 50
 """Parameters in a query, several times what any endpoint knows."""
@@ -52,7 +71,6 @@ UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""
 
-_ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
 
@@ -91,6 +109,8 @@ class _Trace:
     org: str | None = None
     counted: bool = False
     """Whether it was counted against the limit of its address."""
+    ignored: Sequence[str] = ()
+    """The fields of its body that mean nothing here."""
     standing: Standing | None = None
     """How its org stands, where that is near its limit."""
 
@@ -116,12 +136,17 @@ class Desk:
         *,
         request_timeout_s: float,
         logged: RequestLog = "all",
+        origins: Origins | None = None,
+        encrypted: bool = False,
     ) -> None:
         self._services = services
         self._table = table
         self._timeout_s = request_timeout_s
         self.logged: RequestLog = logged
         """The requests that get a line in the log; it may be changed at any time."""
+        self._origins = Origins() if origins is None else origins
+        self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
+        """What all answers have, unless they say otherwise."""
         self._guard = guard = services.guard
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
@@ -170,25 +195,39 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = answer_for(self._counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
+            if self._origins.shared:
+                shared = self._origins.fields(request.method, request.headers)
+                reply = attrs.evolve(reply, headers=(*reply.headers, *shared))
             status = reply.status
             return reply
         finally:
             self.tell(request, status, perf_counter() - started, trace.match, trace.org)
 
-    def admit(self, client: str) -> None:
+    def admit(self, request: Request) -> None:
         """Counts a request that is none of the table's, and shows no credential.
 
         Raises:
             RateExceeded: its address has made too many.
+            ForeignPage: a page of another site may have made it, by other means than a link.
         """
-        self._guard.stranger(client, perf_counter())
+        self._guard.stranger(request.client, perf_counter())
+        if self._origins.is_foreign(request.headers, navigable=request.method in READING):
+            raise ForeignPage
+
+    def nowhere(self, request: Request) -> NotFound:
+        """What to say of a request for what nobody here has."""
+        return self._table.nowhere(request.method, request.path)
+
+    def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """The fields by which pages of sites that are let in may read an answer."""
+        return self._origins.fields(request.method, request.headers)
 
     def render(self, answer: Answer, *, head: bool = False) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
             # Of others it tells that nothing follows.
             none = () if answer.status in NO_LENGTH else (("Content-Length", "0"),)
-            headers = (*none, *BASE_HEADERS, *answer.headers)
+            headers = (*none, *self.base_headers, *answer.headers)
             return Reply(status=answer.status, headers=headers, body=b"")
         body = (
             answer.content
@@ -196,7 +235,7 @@ class Desk:
             else CONVERTER.encode(answer.content)
         )
         length = ("Content-Length", str(len(body)))
-        headers = (("Content-Type", answer.media), length, *BASE_HEADERS, *answer.headers)
+        headers = (("Content-Type", answer.media), length, *self.base_headers, *answer.headers)
         return Reply(status=answer.status, headers=headers, body=b"" if head else body)
 
     def tell(
@@ -211,6 +250,7 @@ class Desk:
     ) -> None:
         """Counts a request and writes its line in the log: no secret, no body, no free text.
 
+        `org` is who has proved to call: what else stands in an org's place may be a secret.
         The path of a `page` is the same for everybody, and told as it is. A request that
         `[log] requests` leaves out costs no more than its count.
         """
@@ -220,7 +260,7 @@ class Desk:
         if not self._is_logged(request.method, status):
             return
         if match is not None:
-            path = match.redacted
+            path = match.redacted(org)
         else:
             path = request.path if page else self._table.redacted(request.path)
         fields: dict[str, Any] = {
@@ -231,10 +271,8 @@ class Desk:
             "client": request.client,
         }
         if request.query:
-            fields["query"] = _redacted_query(request.query, match)
-        if org is None and match is not None:
-            org = match.path.get("org")
-        if org is not None and _ORG.fullmatch(org) and not is_key_like(org):
+            fields["query"] = _redacted_query(request.query, match, org)
+        if org is not None:
             fields["org"] = org
         _log.info("request", **fields)
 
@@ -246,6 +284,7 @@ class Desk:
     async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
+        self._expect_no_page(endpoint, request)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             trace.counted = True
             self._guard.stranger(request.client, trace.began)
@@ -277,7 +316,19 @@ class Desk:
                     answer = await endpoint.handler(call)
         if answer is None:
             raise trio.TooSlowError
-        return answer
+        return answer if not trace.ignored else _naming(answer, trace.ignored)
+
+    def _expect_no_page(self, endpoint: Endpoint | None, request: Request) -> None:
+        """Refuses what a page of another site may have sent, before anything of it counts.
+
+        Raises:
+            ForeignPage: it may have, by other means than a link to what needs no secret.
+        """
+        needs_none = endpoint is not None and endpoint.scope is None
+        if self._origins.is_foreign(
+            request.headers, navigable=needs_none and request.method in READING
+        ):
+            raise ForeignPage
 
     async def _call(self, heard: _Heard, trace: _Trace) -> Call:
         """The request as its handler gets it.
@@ -288,16 +339,14 @@ class Desk:
         endpoint = heard.endpoint
         asked: Any = None
         body: Any = None
-        principal: Principal | None = None
         if endpoint.creates_org:
-            asked, body = self._understand(heard)
-            principal = await self._caller(heard)
-        else:
-            principal = await self._caller(heard)
-            asked, body = self._understand(heard)
+            asked, body = self._understand(heard, trace)
+        principal = await self._caller(heard)
         if principal is not None:
             trace.org = principal.org_name
             trace.standing = self._guard.request(principal.org, trace.began)
+        if not endpoint.creates_org:
+            asked, body = self._understand(heard, trace)
         return Call(
             services=self._services,
             request=heard.request,
@@ -388,17 +437,26 @@ class Desk:
             raise Unauthorized("The org and its credential don't fit together.")
         return principal
 
-    def _understand(self, heard: _Heard) -> tuple[Any, Any]:
+    def _understand(self, heard: _Heard, trace: _Trace) -> tuple[Any, Any]:
         """The query and the body as the endpoint's own types."""
         asked: Any = None
         body: Any = None
         if heard.endpoint.query is not None:
-            asked, wrong = read_parameters(heard.endpoint.query, heard.query)
+            beside = () if heard.endpoint.scope is None else (SECRET_FIELD,)
+            asked, wrong = read_parameters(heard.endpoint.query, heard.query, beside)
             if wrong:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
         if heard.endpoint.body is not None:
-            body = CONVERTER.structure(heard.body, heard.endpoint.body)
+            beside = () if "org" in heard.path else (ORG_FIELD,)
+            body, trace.ignored = CONVERTER.read(heard.body, heard.endpoint.body, beside)
         return asked, body
+
+
+def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:
+    """An answer that also names the fields of its request that were ignored."""
+    if answer.content is None:
+        return answer
+    return attrs.evolve(answer, content=CONVERTER.naming(answer.content, ignored))
 
 
 def _takes_org_id(endpoint: Endpoint) -> bool:
@@ -440,8 +498,11 @@ def _read_query(text: str) -> dict[str, list[str]]:
     return result
 
 
-def _redacted_query(text: str, match: Match | None) -> str:
-    """A query for the log: the values that the table calls harmless, `***` for all others."""
+def _redacted_query(text: str, match: Match | None, org: str | None) -> str:
+    """A query for the log: the values that the table calls harmless, `***` for all others.
+
+    That of `org_id` is none, unless it is the `org` which has proved to call.
+    """
     endpoint = match.endpoint if match is not None else None
     known = (
         {}
@@ -451,7 +512,9 @@ def _redacted_query(text: str, match: Match | None) -> str:
     told = []
     for part in text.split("&")[:MAX_PARAMETERS]:
         name, _, value = part.partition("=")
-        if name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
+        if name == ORG_FIELD and value != org:
+            told.append(f"{name}=***" if name in known else "***")
+        elif name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
             told.append(f"{name}={value}")
         elif name in known or name == SECRET_FIELD:
             told.append(f"{name}=***")

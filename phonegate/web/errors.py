@@ -194,7 +194,7 @@ def _refused(error: Refused, problems: Sequence[FieldProblem]) -> Answer:
     headers: list[tuple[str, str]] = []
     if isinstance(error, Unauthorized):
         # RFC 9110, 15.5.2: a 401 must say how to authenticate.
-        headers.append(("WWW-Authenticate", "Bearer"))
+        headers.append(("WWW-Authenticate", error.challenge))
     if isinstance(error, MethodNotAllowed):
         headers.append(("Allow", ", ".join(error.allowed)))
     if isinstance(error, UpgradeRequired):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from phonegate.domain.errors import BadInput
-from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender
+from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender, recipient_fault
 from phonegate.domain.routing import parse_wish
 
 MAX_ID = 2**63 - 1
@@ -26,6 +26,9 @@ MAX_TIME_MS = 253_402_300_799_999
 
 MAX_URL = 2048
 """Characters of a media URL: the length that every HTTP client takes."""
+
+MAX_SPELLING = 60
+"""Characters of a name that may be another spelling of a field's; the longest field has 20."""
 
 SECONDS_BELOW = 100_000_000_000
 """An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
@@ -186,7 +189,8 @@ class Recipient:
         if type(value) is not str:
             raise Wrong('must be text, such as "+15553334444"')
         if not is_recipient(value):
-            raise Wrong("must be a number like +15553334444 (E.164), or a short code")
+            form = "must be a number like +15553334444 (E.164), or a short code"
+            raise Wrong(f"{form}: {recipient_fault(value)}")
         return value
 
     def read_text(self, text: str) -> str:
@@ -204,7 +208,10 @@ class PhoneNumber:
         """The number as given."""
         if type(value) is not str or not is_e164(value):
             form = "Use E.164 format (e.g., +1234567890)"
-            raise Wrong(f"has an invalid format. {form}", f"Invalid {self.field} format. {form}")
+            fault = recipient_fault(value) if type(value) is str else "it must be text"
+            raise Wrong(
+                f"has an invalid format. {form}: {fault}", f"Invalid {self.field} format. {form}"
+            )
         return value
 
     def read_text(self, text: str) -> str:
@@ -377,10 +384,28 @@ def rule_of(type_: Any) -> Rule | None:
     return next((rule for arg in get_args(type_) if (rule := rule_of(arg)) is not None), None)
 
 
-def read_parameters(cls: type, given: Mapping[str, Sequence[str]]) -> tuple[Any, dict[str, str]]:
+@cache
+def plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Names of fields by what is left of each without case, hyphens and underscores."""
+    return {_plain(name): name for name in names}
+
+
+def meant(name: str, plain: Mapping[str, str]) -> str | None:
+    """The field that a client's own spelling means (`sendAt`, `Send-At`), if it means one."""
+    return plain.get(_plain(name)) if len(name) <= MAX_SPELLING else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def read_parameters(
+    cls: type, given: Mapping[str, Sequence[str]], beside: tuple[str, ...] = ()
+) -> tuple[Any, dict[str, str]]:
     """Fills a query type from the parameters of a query.
 
-    Unknown parameters are ignored, as the seed does.
+    Unknown parameters are ignored, as the seed does, but for those that are another spelling of
+    a known one, `beside` included: `sinceId`.
 
     Returns:
         The filled object and no problems, or None and the problem of each wrong parameter.
@@ -402,6 +427,10 @@ def read_parameters(cls: type, given: Mapping[str, Sequence[str]]) -> tuple[Any,
             values[known.name] = known.rule.read_text(texts[0])
         except Wrong as error:
             problems[known.name] = str(error)
+    names = (*(known.name for known in fields_of(cls)), *beside)
+    for name in given:
+        if name not in names and (near := meant(name, plain_names(names))) is not None:
+            problems[name] = f"is no parameter of this address; did you mean {near}?"
     return (None, problems) if problems else (cls(**values), problems)
 
 

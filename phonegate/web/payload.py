@@ -11,8 +11,8 @@ from email.message import Message as HeaderText
 from typing import Any, NoReturn
 
 from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.web.convert import shown
 from phonegate.web.errors import UnsupportedMedia
+from phonegate.web.field_names import shown
 
 MAX_DIGITS = 30
 """An integer with more digits is beyond every field's limit; it is not worth converting
@@ -31,13 +31,18 @@ _COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"?|//[^\r\n]*+', re.DOTALL)
 _PLAIN_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 """How nearly all clients write it: known without being parsed."""
 
+_UNDECLARED = frozenset({"application/x-www-form-urlencoded", "text/plain"})
+"""What clients declare on their own."""
+
 _CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 
 
 def check_media(content_type: str | None, content_encoding: str | None, body: bytes) -> None:
     """Refuses what is not JSON by its own declaration.
 
-    `curl -d` without a header declares a form, so a form whose body is a JSON object passes.
+    Where its user declares nothing, `curl -d` declares a form and a browser's `fetch` plain text,
+    so that a JSON object passes as either. A page of another site may send both without asking
+    leave: such requests are refused before their body is looked at (see `origins`).
 
     Raises:
         UnsupportedMedia: another media type, charset or a compressed body.
@@ -48,12 +53,11 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
         return
     header = HeaderText()
     header["Content-Type"] = content_type
-    media = header.get_content_type()
     charset = header.get_param("charset", "")
     if not isinstance(charset, str) or charset.strip().lower() not in _CHARSETS:
         raise UnsupportedMedia("Send the body as UTF-8.")
     main, _, sub = content_type.partition(";")[0].strip().lower().partition("/")
-    if media == "application/x-www-form-urlencoded" and body.lstrip().startswith(b"{"):
+    if f"{main}/{sub}" in _UNDECLARED and body.lstrip().startswith(b"{"):
         return
     if not (main == "application" and sub == "json") and not (main and sub.endswith("+json")):
         raise UnsupportedMedia("Send JSON, with Content-Type: application/json.")

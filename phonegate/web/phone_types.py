@@ -1,6 +1,6 @@
 """What the phone gateway's face takes and gives: its requests, queries and answers."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
@@ -86,6 +86,9 @@ class ReceivedSms:
 @attrs.frozen(kw_only=True)
 class Webhook:
     """Received SMS that a phone pushes."""
+
+    reported: ClassVar[bool] = True
+    """It has happened: a field that nobody knows is no reason to lose it."""
 
     org_id: Annotated[str, OrgName()] | None = field(
         "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
@@ -186,7 +189,10 @@ class MessagesQuery:
         "Only received ones (in) or sent ones (out).", default=None
     )
     sim: Annotated[str, SimWish()] | None = field(
-        "Only those of this SIM, by number or slot index.", default=None, example="+15551112222"
+        "Only those of this SIM, by number or slot index.",
+        default=None,
+        example="+15551112222",
+        private=True,
     )
     status: Annotated[str, OneOf(STATES)] | None = field("Only those in this state.", default=None)
     waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(

@@ -1,20 +1,20 @@
 """The one table of endpoints, and finding the one that a request means."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
-from phonegate.domain.credentials import SHORTEST_SECRET, is_key_like
+from phonegate.domain.credentials import SHORTEST_SECRET
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.web import assistants_api, callbacks_api, health, keys_api, phone_api, sms_api
+from phonegate.web.directory import Directory
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
 from phonegate.web.mcp import api as mcp_api
 
-_ORG = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _ID = re.compile(r"[0-9]{1,19}|[0-9A-Za-z]{1,8}")
 
 
@@ -26,8 +26,8 @@ class Match:
     template: str
     path: Mapping[str, str] = attrs.field(repr=False)
     allowed: tuple[str, ...]
-    redacted: str
-    """The path for the log, as `Table.redacted` gives it."""
+    redacted: Callable[[str | None], str]
+    """Gives the path for the log, once it is known which org has proved to call, if any has."""
 
 
 @attrs.frozen
@@ -72,11 +72,11 @@ class _Address:
             values[name[1:-1]] = part
         return values
 
-    def redacted(self, parts: Sequence[str]) -> str:
-        """A path of this template for the log."""
+    def redacted(self, parts: Sequence[str], org: str | None) -> str:
+        """A path of this template for the log; `org` is who has proved to call."""
         told = list(parts)
         for at, name in self.variable:
-            if not _harmless(name, told[at]):
+            if not (told[at] == org if name == "{org}" else _harmless(name, told[at])):
                 told[at] = "***"
         return "/" + "/".join(told)
 
@@ -100,6 +100,9 @@ class Table:
             names.add(endpoint.name)
             for template in endpoint.paths:
                 self._add(endpoint, template)
+        self._directory = Directory(
+            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
+        )
 
     def covers(self, path: str) -> bool:
         """Whether any endpoint answers at a path, for whatever method."""
@@ -124,7 +127,7 @@ class Table:
         parts = _split(path)
         address = self._find(parts)
         if address is None:
-            raise NotFound(NO_SUCH_ADDRESS)
+            raise self.nowhere(method, path)
         values = address.values(parts)
         if method == "OPTIONS":
             endpoint = None
@@ -137,15 +140,21 @@ class Table:
             template=address.template,
             path=values,
             allowed=address.allowed,
-            redacted=address.redacted(parts),
+            redacted=partial(address.redacted, parts),
         )
+
+    def nowhere(self, method: str, path: str) -> NotFound:
+        """What to say of a path, as sent, where nothing is: the nearest address that there is."""
+        near = self._directory.nearest(method, path)
+        question = "" if near is None else f" Did you mean {near}?"
+        return NotFound(f"{NO_SUCH_ADDRESS}{question} /docs shows every address.")
 
     def redacted(self, path: str) -> str:
         """A path for the log: secrets, and whatever is in no known place, as `***`."""
         parts = _split(path)
         address = self._find(parts)
         if address is not None:
-            return address.redacted(parts)
+            return address.redacted(parts, None)
         known = {first for _, first in self._addresses}
         return f"/{parts[0]}/***" if parts[0] in known else "/***"
 
@@ -202,12 +211,10 @@ def _split(path: str) -> tuple[str, ...]:
 
 
 def _harmless(template: str, part: str) -> bool:
-    """Whether a parameter of a path can stand in a log: an org's name, or an id.
+    """Whether a parameter of a path can stand in a log, whoever called: an id can.
 
     Whoever revokes an API key by its text in place of its id must not find it in the log.
     """
-    if template == "{org}":
-        return _ORG.fullmatch(part) is not None and not is_key_like(part)
     return template == "{id}" and _ID.fullmatch(part) is not None
 
 

@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.domain.numbers import is_e164, is_recipient, is_sender, is_short_code
+from phonegate.domain.numbers import (
+    is_e164,
+    is_recipient,
+    is_sender,
+    is_short_code,
+    recipient_fault,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +85,39 @@ def test_any_text_gets_an_answer(text: str) -> None:
     assert is_recipient(text) == (is_e164(text) or is_short_code(text))
     if is_sender(text):
         text.encode("utf-8")  # can be stored
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("+1 555 333 4444", "leave out its spaces, dashes, dots and brackets"),
+        ("+1-555-333-4444", "leave out its spaces, dashes, dots and brackets"),
+        ("+1 (555) 333.4444", "leave out its spaces, dashes, dots and brackets"),
+        ("+1\u00a0555\u20113334444", "leave out its spaces, dashes, dots and brackets"),
+        ("\u202a+15553334444\u202c", "leave out its spaces, dashes, dots and brackets"),
+        (" +15553334444", "leave out its spaces, dashes, dots and brackets"),
+        ("0015553334444", "write + in place of 00, and nothing between its digits"),
+        ("00 1 555 333 4444", "write + in place of 00, and nothing between its digits"),
+        ("0170 1234567", "write + and the country code in place of the 0 that it begins with"),
+        ("01701234567", "write + and the country code in place of the 0 that it begins with"),
+        ("+01701234567", "no country code begins with 0"),
+        ("15553334444", "it lacks the + before its country code"),
+        ("1 555 333 4444", "it lacks the + before its country code"),
+        ("+1234567890123456", "it has 16 digits, and 3 to 15 are right"),
+        ("+12", "it has 2 digits, and 3 to 15 are right"),
+        ("1", "it has 1 digits, and 3 to 15 are right"),
+        ("+", "it has no digits"),
+        ("", "it has no digits"),
+        ("AMAZON", "it may hold digits alone, and a + before them"),
+        ("+1555CALLME", "it may hold digits alone, and a + before them"),
+        ("++15553334444", "it may hold digits alone, and a + before them"),
+    ],
+)
+def test_what_is_wrong_with_a_recipient_is_told(text: str, fault: str) -> None:
+    assert not is_recipient(text)
+    assert recipient_fault(text) == fault
+
+
+@given(st.text() | st.from_regex(r"[+0-9 ()-]*", fullmatch=True))
+def test_every_fault_has_a_sentence(text: str) -> None:
+    assert recipient_fault(text)

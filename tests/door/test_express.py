@@ -437,7 +437,7 @@ async def test_behind_a_proxy_that_keeps_connections(
     trust: ssl.SSLContext,
 ) -> None:
     site = await open_door(hot=hot)
-    running = proxy(kind, site, tmp_path, tls)
+    running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as asking:
         for number in range(6):
             body = b"b" * (number * 30_000)
@@ -448,3 +448,29 @@ async def test_behind_a_proxy_that_keeps_connections(
                 greeting = await trio.to_thread.run_sync(listen_once, url, trust)
                 assert greeting == ["127.0.0.1", "http", "a=b"]
             assert (await asking.get(f"https://{address}/who")).status_code == 200
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
+async def test_an_empty_line_between_requests_is_passed_over(
+    open_door: OpenDoor, hot: Hot, cut: int
+) -> None:
+    site = await open_door(hot=hot)
+    data = b"\r\n\r\n" + WHO
+    async with client(site) as kept:
+        assert (await kept.ask(data)).status == 200
+        for _ in range(2):
+            await kept.send(data[:cut])
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await kept.ask(data[cut:])).status == 200
+        # Behind a body in its own packet, and before the next request in the same one.
+        await kept.send(post(b"body") + b"\r\n" + WHO)
+        assert [(await kept.answer()).status for _ in range(2)] == [200, 200]
+    assert len(hot.calls) == 5
+
+
+async def test_empty_lines_without_end_are_refused(open_door: OpenDoor, hot: Hot) -> None:
+    site = await open_door(hot=hot)
+    async with client(site) as kept:
+        await kept.ask(WHO)
+        assert (await kept.ask(b"\r\n" * 100 + WHO)).status == 400
+        assert await kept.closed()

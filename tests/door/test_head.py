@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from phonegate.door.errors import Refused
 from phonegate.door.head import (
+    AUTHORITY,
     HOP_BY_HOP,
+    MAX_EMPTY_LINES,
     MAX_HEADERS,
     HeadReader,
     RequestHead,
@@ -100,6 +102,13 @@ def test_options_of_the_whole_server_and_http_1_0_without_host_are_fine() -> Non
         (400, ["GET / HTTP/1.1", "Host: a", "Host: a"]),
         (400, ["GET / HTTP/1.1", "Host: a b"]),
         (400, ["GET / HTTP/1.1", "Host: a,b"]),
+        (400, ["GET / HTTP/1.1", "Host: a..b"]),
+        (400, ["GET / HTTP/1.1", "Host: .a"]),
+        (400, ["GET / HTTP/1.1", "Host: ."]),
+        (400, ["GET / HTTP/1.1", f"Host: {'a' * 64}"]),
+        (400, ["GET / HTTP/1.1", f"Host: a.{'b' * 64}.c:80"]),
+        (400, ["GET / HTTP/1.1", f"Host: {'a.' * 127}com"]),
+        (400, ["GET http://a..b/ HTTP/1.1", "Host: a"]),
         (400, ["GET / HTTP/1.1", "Host: user@a"]),
         (400, ["GET / HTTP/1.1", "Host: h\xff"]),
         (400, ["GET http://user@a/ HTTP/1.1", "Host: a"]),
@@ -216,16 +225,21 @@ class TestHandshake:
             (b"GET", b"POST"),
             (b"Upgrade: websocket", b"Upgrade: h2c"),
             (b"Connection: Upgrade", b"Connection: close"),
-            (b"HTTP/1.1", b"HTTP/1.0"),
         ],
     )
     def test_what_is_no_websocket_request_is_none(self, old: bytes, new: bytes) -> None:
-        assert not wants_websocket(parse(HANDSHAKE.replace(old, new)))
+        data = HANDSHAKE.replace(old, new)
+        if old != b"GET":
+            data = data.replace(b"Sec-WebSocket-Key", b"X-Key")
+        assert not wants_websocket(parse(data))
 
     @pytest.mark.parametrize(
         ("old", "new", "status"),
         [
             (b"Version: 13", b"Version: 8", 426),
+            (b"Upgrade: websocket", b"Upgrade: h2c", 426),
+            (b"Connection: Upgrade", b"Connection: close", 426),
+            (b"HTTP/1.1", b"HTTP/1.0", 426),
             (b"Sec-WebSocket-Version: 13\r\n", b"", 426),
             (b"AAAA==", b"AA==", 400),
             (b"AAAA==", b"AAA!==", 400),
@@ -266,5 +280,67 @@ def test_a_later_parser_reads_the_canonical_head_as_we_did(
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with suppress(Refused):
         found = HeadReader(150).feed(data + b"\r\n\r\n")
-        assert found is not None
+        if found is None:  # but empty lines there is nothing yet
+            assert not data.strip(b"\r\n")
+            return
         assert isinstance(parse(found[0]), RequestHead)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a.", "a.b.", f"{'a' * 63}.{'b' * 63}:8080", f"{'a.' * 126}a", "[::1]", "a_b:"]
+)
+def test_a_host_that_can_be_is_taken(host: str) -> None:
+    assert parse(head("GET / HTTP/1.1", f"Host: {host}")).all("host") == [host]
+
+
+@given(st.from_regex(AUTHORITY, fullmatch=True))
+def test_whatever_passes_as_a_host_is_one_for_werkzeug_too(host: str) -> None:
+    name = host.lower().partition(":")[0]
+    name.encode("idna")
+
+
+@given(st.integers(0, MAX_EMPTY_LINES), st.lists(st.integers(0, 40), max_size=4))
+def test_empty_lines_before_a_request_are_passed_over(count: int, cuts: list[int]) -> None:
+    request = head("GET / HTTP/1.1", "Host: h")
+    data, reader = b"\r\n" * count + request + b"rest", HeadReader(1000)
+    places = [0, *sorted(min(cut, len(data) - 5) for cut in cuts), len(data)]
+    found = [reader.feed(data[a:b]) for a, b in pairwise(places)]
+    assert found[-1] is not None
+    assert found[-1][0] == request
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_they_are_bounded(pieces: int) -> None:
+    reader = HeadReader(1000)
+    data = b"\r\n" * (MAX_EMPTY_LINES + 1) + head("GET / HTTP/1.1", "Host: h")
+    whole = None
+    for at in range(0, len(data), -(-len(data) // pieces)):
+        whole = whole or reader.feed(data[at : at + -(-len(data) // pieces)])
+    assert whole is not None
+    assert refusal(whole[0]).status == 400
+
+
+def test_an_empty_line_alone_is_no_begun_request() -> None:
+    reader = HeadReader(1000)
+    assert reader.feed(b"\r\n") is None
+    assert not reader.begun
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "lacking"),
+    [
+        ("1.0", ["Connection: close"], "HTTP/1.1 and its headers Upgrade and Connection"),
+        ("1.0", ["Connection: upgrade", "Upgrade: websocket"], "HTTP/1.1"),
+        ("1.1", ["Connection: close"], "its headers Upgrade and Connection"),
+        ("1.1", ["Connection: upgrade"], "its headers Upgrade and Connection"),
+    ],
+)
+def test_what_a_proxy_took_from_a_handshake_is_told(
+    version: str, lines: list[str], lacking: str
+) -> None:
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    read = parse(head(f"GET /websocket HTTP/{version}", "Host: h", key, *lines))
+    assert wants_websocket(read)
+    with pytest.raises(Refused, match=f"without {lacking}. A proxy .*proxy_http_version 1.1") as e:
+        handshake(read)
+    assert (e.value.status, e.value.code) == (426, "upgrade_required")

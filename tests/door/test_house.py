@@ -263,13 +263,19 @@ class Http2:
     async def flush(self) -> None:
         await self.stream.send_all(self.machine.data_to_send())
 
-    async def ask(self, path: bytes, *extra: tuple[bytes, bytes], method: bytes = b"GET") -> int:
+    async def ask(
+        self,
+        path: bytes,
+        *extra: tuple[bytes, bytes],
+        method: bytes = b"GET",
+        authority: tuple[bytes, bytes] = (b":authority", b"h"),
+    ) -> int:
         number = self.machine.get_next_available_stream_id()
         fields = [
             (b":method", method),
             (b":scheme", b"https"),
-            (b":authority", b"h"),
             (b":path", path),
+            authority,
             *extra,
         ]
         self.machine.send_headers(number, fields, end_stream=method != b"POST")
@@ -343,6 +349,18 @@ class TestHttp2:
             await client.wait(h2.events.StreamReset, wrong)
             site.app.release.set()
             await client.wait(h2.events.StreamEnded, held)
+
+    @pytest.mark.parametrize("host", [b"a..b", b"a" * 64, b"a b", b"[h"])
+    async def test_a_host_that_can_not_be_costs_its_stream_alone(
+        self, site: Site, host: bytes
+    ) -> None:
+        client = await Http2.connect(site)
+        async with client.stream:
+            for field in (b":authority", b"host"):
+                wrong = await client.ask(b"/who", authority=(field, host))
+                await client.wait(h2.events.StreamReset, wrong)
+            right = await client.ask(b"/who", authority=(b"host", b"a" * 63))
+            await client.wait(h2.events.StreamEnded, right)
 
     async def test_a_body_after_the_answer_costs_nothing(self, site: Site) -> None:
         client = await Http2.connect(site)

@@ -21,6 +21,12 @@ async def test_a_websocket_at_the_phones_path_reaches_the_phone_lane(open_door: 
     assert site.app.calls == []
 
 
+async def test_a_slash_behind_the_phones_path_makes_no_difference(open_door: OpenDoor) -> None:
+    site = await open_door()
+    async with open_websocket("127.0.0.1", site.port, "/websocket/?a=b", use_ssl=False) as link:
+        assert json.loads(await link.get_message()) == ["127.0.0.1", "http", "a=b"]
+
+
 async def test_a_frame_in_the_handshake_s_packet_is_not_lost(open_door: OpenDoor) -> None:
     site = await open_door()
     frame = b"\x81\x85\0\0\0\0hello"  # a masked text frame
@@ -33,7 +39,7 @@ async def test_a_frame_in_the_handshake_s_packet_is_not_lost(open_door: OpenDoor
         assert data.startswith(b"HTTP/1.1 101")
 
 
-@pytest.mark.parametrize("path", ["/elsewhere", "/websocket/", "/%77ebsocket", "//websocket"])
+@pytest.mark.parametrize("path", ["/elsewhere", "/websocket//", "/%77ebsocket", "//websocket"])
 async def test_a_websocket_elsewhere_is_a_plain_request(open_door: OpenDoor, path: str) -> None:
     site = await open_door()
     refused = await site.exchange(HANDSHAKE.replace(b"/websocket", path.encode()))

@@ -68,7 +68,7 @@ def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSetting
         printed = printed.replace(old, new)
     if kind == "caddy":
         assert printed.startswith("{\n    log {\n")
-        return printed.replace("{\n    log {", CADDY.format(folder=folder), 1)
+        return str(printed.replace("{\n    log {", CADDY.format(folder=folder), 1))
     return NGINX.format(folder=folder, printed=printed)
 
 

@@ -57,15 +57,28 @@ def test_each_fault_has_its_sentence(tls: TlsSettings, tmp_path: Path) -> None:
     assert "is encrypted" in refusal(tls.certificate, locked)
 
 
-async def test_a_connection_that_speaks_no_tls_is_dropped(
+async def test_who_speaks_plain_http_to_it_is_told_so(
     open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+) -> None:
+    site = await open_door(tls=tls, trust=trust)
+    for data in (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"P"):
+        answer = await site.exchange(data)
+        assert (answer.status, answer.json["code"]) == (400, "https_required")
+        assert "https://" in answer.json["detail"]
+    assert site.app.calls == []
+
+
+@pytest.mark.parametrize("data", [b"\0\1\2", b"\x16\3\1 no handshake", b"\xe9", b"\r\n"])
+async def test_a_connection_that_speaks_nothing_known_is_dropped(
+    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext, data: bytes
 ) -> None:
     site = await open_door(tls=tls, trust=trust)
     stream = await site.connect()
     async with stream:
-        await stream.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        await stream.send_all(data)
+        await stream.send_eof()
         with trio.fail_after(5):
-            await read_all(stream)
+            assert not (await read_all(stream)).startswith(b"HTTP")
     assert site.app.calls == []
 
 

@@ -40,6 +40,7 @@ HOT = [endpoint for endpoint in build_table().endpoints if endpoint.hot]
 HOT_WITH_BODY = [endpoint for endpoint in HOT if endpoint.body is not None]
 MAX_BODY = 100_000
 OTHER = b'{"to":"+15553334444","body":"under a used key"}'
+FRIEND = "https://app.example.com"
 KEY = make_api_key()
 READ_KEY = make_api_key()
 
@@ -115,7 +116,9 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
                     )
 
             await database.write(fill)
-            limits = HttpSettings(bind=("127.0.0.1:0",), max_body_bytes=MAX_BODY)
+            limits = HttpSettings(
+                bind=("127.0.0.1:0",), max_body_bytes=MAX_BODY, allowed_origins=(FRIEND,)
+            )
             desk = build_desk(services, limits)
             app = build_app(services, limits, desk=desk)
             door = Door(
@@ -194,6 +197,11 @@ def requests() -> list[Asked]:
                 (("X-Secret-Key", "a-wrong-secret-key"),),
                 (),
                 with_secret(("Connection", "keep-alive"), ("X-Forwarded-For", "1.1.1.1")),
+                with_secret(("Origin", "https://evil.example")),
+                with_secret(("Origin", "null"), ("Sec-Fetch-Site", "same-origin")),
+                with_secret(("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")),
+                with_secret(("Origin", FRIEND), ("Sec-Fetch-Site", "cross-site")),
+                (("Origin", FRIEND),),
             )
         ]
         made += [
@@ -212,13 +220,29 @@ def requests() -> list[Asked]:
             Asked(endpoint.method, f"{target(endpoint)}?{query}", with_secret(), body)
             for query in (
                 *("", "limit=1", "limit=0", "limit=1&limit=2", "since_id=1&direction=out", "q=x"),
-                *("q=%ff", "%ff=1", "a+b=c%20d", "&&=", "secret_key=wrong", "org_id=other", "?"),
+                *(
+                    "q=%ff",
+                    "%ff=1",
+                    "a+b=c%20d",
+                    "sinceId=1",
+                    "&&=",
+                    "secret_key=wrong",
+                    "org_id=other",
+                    "?",
+                ),
                 *("&".join("a=1" for _ in range(60)), "status=sent", "address=%2B1", "limit=%31"),
             )
         ]
         if endpoint.body is None:
             continue
         made += [Asked("POST", target(endpoint), with_secret(), raw) for raw in NO_OBJECTS]
+        made += [
+            Asked("POST", target(endpoint), with_secret(), json.dumps(stray).encode())
+            for stray in (
+                {**good_body(endpoint), "note": 1},
+                {**good_body(endpoint), "Ttl": 1, "sendAt": 1},
+            )
+        ]
         made += [
             Asked("POST", target(endpoint), with_secret(("Content-Type", kind)), raw)
             for kind, raw in (*NO_MEDIA, ("application/json; charset=UTF-8", body or b""))
@@ -292,7 +316,19 @@ async def check_many(
     await pair.same_state()
 
 
-_FIELDS = ["to", "body", "messages", "sim", "ttl", "send_at", "priority", "org_id", "secret_key"]
+_FIELDS = [
+    "to",
+    "body",
+    "messages",
+    "sim",
+    "ttl",
+    "TTL",
+    "send_at",
+    "sendAt",
+    "priority",
+    "org_id",
+    "secret_key",
+]
 _TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
 _PARTS = st.text("abc%2fFE=&+?./~-_1", max_size=12)
 

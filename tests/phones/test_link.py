@@ -5,6 +5,7 @@ import json
 import socket
 from typing import Any
 
+import attrs
 import h11
 import pytest
 import trio
@@ -12,11 +13,13 @@ import trio.testing
 import websockets
 
 from phonegate.domain.accounts import Accounts
-from phonegate.domain.errors import Throttled
+from phonegate.domain.errors import Throttled, Unauthorized
 from phonegate.phones.session import Session
+from phonegate.settings import HttpSettings
 from phonegate.store.errors import StorageUnavailable
 
-from .site import DEADLINE_S, NUMBER, ORG, SECRET, Site, now_ms
+from .conftest import Start
+from .site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
 
 HANDSHAKE = [
     ("Host", "x"),
@@ -62,6 +65,7 @@ async def test_an_unknown_org_is_created_and_then_guarded(site: Site) -> None:
     assert body["ok"] is False
     assert body["code"] == "unauthorized"
     assert headers[b"content-type"] == b"application/json"
+    assert headers[b"www-authenticate"].decode() == Unauthorized.challenge
     status, body, _ = await refusal(site, secret_key="")
     assert (status, body["code"]) == (401, "unauthorized")
 
@@ -70,6 +74,35 @@ async def test_registration_may_be_closed(site: Site) -> None:
     site.link._accounts = Accounts(site.database, registration="closed", now_ms=now_ms)
     status, body, _ = await refusal(site)
     assert (status, body["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Origin", "https://evil.example")],
+        [("Origin", "null")],
+        [("Origin", "http://x")] * 2,
+        [("Sec-Fetch-Site", "cross-site")],
+        [("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "websocket")],
+    ],
+)
+async def test_a_page_of_another_site_opens_no_link(
+    site: Site, headers: list[tuple[str, str]]
+) -> None:
+    async with site.phone():  # so that the secret is right
+        pass
+    status, body, _ = await refusal(site, *headers)
+    assert (status, body["code"]) == (403, "foreign_page")
+    assert (await refusal(site, *headers, org_id="made-by-a-page"))[0] == 403
+    assert await site.database.read(lambda tx: tx.orgs.get("made-by-a-page")) is None
+
+
+async def test_a_page_of_the_gateway_and_one_that_is_let_in_may_be_phones(start: Start) -> None:
+    let_in = HttpSettings(allowed_origins=("capacitor://localhost",))
+    site = await start(attrs.evolve(PATIENT, http=let_in))
+    for origin in ("capacitor://localhost", f"http://127.0.0.1:{site.port}"):
+        async with site.phone(headers=[(b"Origin", origin.encode())]):
+            pass
 
 
 async def test_bad_input_names_the_field(site: Site) -> None:

@@ -27,7 +27,7 @@ from phonegate.domain.sending import Sending
 from phonegate.settings import HttpSettings
 from phonegate.store.database import Database
 from phonegate.store.records import Message, Sim
-from phonegate.web.app import build_app
+from phonegate.web.app import build_app, build_desk
 from phonegate.web.services import Services
 
 ORG = "myorg"
@@ -191,10 +191,10 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
     )
 
 
-def build_web(database: Database, **settings: Any) -> Web:
+def build_web(database: Database, *, encrypted: bool = False, **settings: Any) -> Web:
     phones, carrier = PlayedPhones(), PlayedCarrier()
-    services = build_services(database, phones, carrier)
-    app = build_app(services, HttpSettings(**settings))
+    services, http = build_services(database, phones, carrier), HttpSettings(**settings)
+    app = build_app(services, http, desk=build_desk(services, http, encrypted=encrypted))
     return Web(app, services, database, phones, carrier)
 
 

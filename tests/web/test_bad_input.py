@@ -63,7 +63,7 @@ NO_OBJECTS = [
 ]
 NO_MEDIA = [
     ("text/html", b"{}"),
-    ("text/plain", b"{}"),
+    ("text/plain", b"to: x"),
     ("multipart/form-data; boundary=x", b"--x--"),
     ("application/xml", b"<a/>"),
     ("application/json; charset=utf-16", b"{}"),

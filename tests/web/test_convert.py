@@ -5,7 +5,8 @@ import attrs
 import pytest
 
 from phonegate.domain.errors import BadInput
-from phonegate.web.convert import MAX_PROBLEMS, Converter
+from phonegate.web.convert import Converter
+from phonegate.web.field_names import MAX_PROBLEMS
 from phonegate.web.fields import Several, Text, Whole, field
 
 

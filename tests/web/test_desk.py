@@ -104,6 +104,8 @@ async def test_a_handler_gets_what_was_understood() -> None:
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     }
 
 
@@ -221,6 +223,21 @@ async def test_a_query_in_the_log_holds_no_secret(query: str, shown: str) -> Non
     with capture_logs() as lines:
         await ask(desk(answer_word), query=query)
     assert lines[0]["query"] == shown
+
+
+async def test_who_proves_nothing_leaves_no_org_in_the_log() -> None:
+    with capture_logs() as lines:
+        await ask(desk(answer_word), path="/order/my-secret-key-123/myorg")
+        await ask(desk(answer_word), path="/order/myorg/a-wrong-secret-key")
+    assert [line["status"] for line in lines] == [401, 401]
+    assert [line["path"] for line in lines] == ["/order/***/***"] * 2
+    assert not any("org" in line for line in lines)
+
+
+async def test_a_wrong_call_of_a_known_caller_is_its_org_s() -> None:
+    with capture_logs() as lines:
+        reply = await ask(desk(answer_word), body=b'{"word":1}')
+    assert (reply.status, lines[0]["org"]) == (400, "myorg")
 
 
 @pytest.mark.parametrize("method", ["GE\nT", "x" * 100, SECRET])

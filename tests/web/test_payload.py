@@ -33,6 +33,8 @@ JSON = st.recursive(
         'application/json; charset="utf-8"',
         "application/vnd.api+json",
         "application/x-www-form-urlencoded",
+        "text/plain",
+        "text/plain;charset=UTF-8",
     ],
 )
 def test_json_by_its_own_or_no_declaration_is_taken(kind: str | None) -> None:
@@ -43,7 +45,8 @@ def test_json_by_its_own_or_no_declaration_is_taken(kind: str | None) -> None:
     "kind",
     [
         "text/html",
-        "text/plain",
+        "text/plain; charset=latin-1",
+        "text/plainer",
         "multipart/form-data; boundary=x",
         "application/xml",
         "application/jsonp",
@@ -62,8 +65,9 @@ def test_other_kinds_are_refused(kind: str) -> None:
 
 
 def test_a_real_form_is_refused_as_such() -> None:
-    with pytest.raises(UnsupportedMedia):
-        check_media("application/x-www-form-urlencoded", None, b"to=1&body=x")
+    for kind in ("application/x-www-form-urlencoded", "text/plain"):
+        with pytest.raises(UnsupportedMedia):
+            check_media(kind, None, b"to=1&body=x")
 
 
 def test_a_compressed_body_is_refused() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
@@ -583,3 +584,20 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
     assert (reply.status, reply.json["count"]) == (200, 1)
     assert len(written) == 1
     assert threading.get_ident() not in written
+
+
+async def test_the_log_holds_no_number(web: Web) -> None:
+    with capture_logs() as lines:
+        await web.call("GET", f"/messages/{ORG}?sim=%2B15551112222&address=%2B1555&limit=5")
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert line["query"] == "***&***&limit=5"
+    assert line["org"] == ORG
+
+
+async def test_a_number_that_people_write_is_refused_with_what_is_wrong(web: Web) -> None:
+    reply = await web.call("POST", f"/send/{ORG}", {"to": "+1 555 333 4444", "body": "x"})
+    assert (reply.status, reply.json["detail"]) == (
+        400,
+        "to must be a number like +15553334444 (E.164), or a short code: "
+        "leave out its spaces, dashes, dots and brackets.",
+    )

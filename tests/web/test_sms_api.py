@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.store.records import Message, PageQuery, Sim
-from tests.web.conftest import NOW, ORG, Reply, Web
+from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
 
 SENDER = "+1234567890"
 SIM = Sim(slot=0, number="+15551112222")
@@ -227,3 +228,11 @@ async def test_a_sim_sends_by_its_phone(web: Web, key: str) -> None:
     assert [pushed.id for pushed in web.phones.pushed] == [message.id]
     reply = await post(web, key, {**body, "media_urls": ["https://e.com/a"]})
     assert (reply.status, set(reply.fields)) == (400, {"media_urls"})
+
+
+async def test_an_org_that_is_named_by_who_is_not_of_it_is_in_no_line(web: Web) -> None:
+    with capture_logs() as lines:
+        await web.call("POST", f"/sms/send?org_id={SECRET}", {}, secret="some-other-secret")
+        await web.call("POST", f"/sms/send?org_id={ORG}", {})
+    told = [line for line in lines if line["event"] == "request"]
+    assert [line["query"] for line in told] == ["org_id=***", f"org_id={ORG}"]

@@ -141,23 +141,37 @@ def test_the_absolute_form_of_a_target_is_understood() -> None:
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("/messages/myorg", "/messages/myorg"),
-        (f"/messages/myorg/{SECRET}", "/messages/myorg/***"),
-        (f"/messages/myorg/{SECRET}/", "/messages/myorg/***"),
-        (f"/messages/myorg/{SECRET}/id/5", "/messages/myorg/***/id/5"),
-        ("/messages/myorg/id/5", "/messages/myorg/id/5"),
+        ("/messages/myorg", "/messages/***"),
+        (f"/messages/myorg/{SECRET}", "/messages/***/***"),
+        (f"/messages/myorg/{SECRET}/", "/messages/***/***"),
+        (f"/messages/myorg/{SECRET}/id/5", "/messages/***/***/id/5"),
+        ("/messages/myorg/id/5", "/messages/***/id/5"),
         (f"/messages/myorg/{SECRET}/typo", "/messages/***"),
         (f"/message/myorg/{SECRET}", "/***"),
         (f"/{SECRET}", "/***"),
-        (f"http://x/send/myorg/{SECRET}", "/send/myorg/***"),
+        (f"http://x/send/myorg/{SECRET}", "/send/***/***"),
         ("/messages/a%0Ab", "/messages/***"),
-        (f"/keys/myorg/pgk_{'a' * 8}_{'b' * 32}", "/keys/myorg/***"),
+        (f"/keys/myorg/pgk_{'a' * 8}_{'b' * 32}", "/keys/***/***"),
         (f"/keys/pgk_{'a' * 8}_{'b' * 32}/x", "/keys/***/x"),
-        (f"/messages/myorg/id/{SECRET}", "/messages/myorg/id/***"),
+        (f"/messages/myorg/id/{SECRET}", "/messages/***/id/***"),
     ],
 )
 def test_a_path_in_the_log_holds_no_secret(path: str, shown: str) -> None:
     assert TABLE.redacted(path) == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "org", "shown"),
+    [
+        (f"/messages/myorg/{SECRET}/id/5", "myorg", "/messages/myorg/***/id/5"),
+        (f"/messages/{SECRET}/myorg", "myorg", "/messages/***/***"),
+        # A secret typed in the org's place, by somebody who proved to be of another.
+        (f"/messages/{SECRET}", "myorg", "/messages/***"),
+        (f"/messages/{SECRET}", None, "/messages/***"),
+    ],
+)
+def test_an_org_is_in_the_log_once_it_is_proved(path: str, org: str | None, shown: str) -> None:
+    assert TABLE.match("GET", path).redacted(org) == shown
 
 
 @given(st.text())

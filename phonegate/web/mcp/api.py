@@ -21,7 +21,6 @@ from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.errors import answer_for
 from phonegate.web.fields import Text, field
-from phonegate.web.mcp.origin import is_allowed
 from phonegate.web.mcp.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -53,11 +52,6 @@ INSTRUCTIONS: Final = (
     "such as +15553334444. Send only what your user asked for, to whom your user named. " + NOTICE
 )
 
-FOREIGN_PAGE: Final = (
-    "A page of another site may not use this address. If the page is this gateway's owner's, "
-    "public_url must be set to its address."
-)
-
 _log = log.get("mcp")
 
 
@@ -85,9 +79,6 @@ async def exchange(call: Call) -> Answer:
     """Answers one POST: a request, a notification, or a batch of the oldest revisions."""
     request = call.request
     headers = request.headers
-    origin, host = headers.get("origin"), headers.get("host", "")
-    if not is_allowed(origin, host, call.services.public_url):
-        raise Forbidden(FOREIGN_PAGE)
     check_media(headers.get("content-type"), headers.get("content-encoding"), request.body)
     try:
         post = understand(headers, read_value(request.body))

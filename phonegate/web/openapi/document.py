@@ -52,7 +52,7 @@ TAGS: Final[Mapping[str, str]] = {
 HANDSHAKE_ERRORS: Final[Mapping[int, tuple[str, ...]]] = {
     400: ("bad_request", "bad_input"),
     401: ("unauthorized",),
-    403: ("forbidden",),
+    403: ("forbidden", "foreign_page"),
     408: ("request_timeout",),
     426: ("upgrade_required",),
     429: ("too_many_requests",),

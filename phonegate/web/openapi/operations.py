@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from phonegate.domain.errors import Unauthorized
 from phonegate.domain.principal import SCOPES
 from phonegate.web.endpoint import PATH_PARAMETERS, Endpoint, Example
+from phonegate.web.field_names import MAX_IGNORED, names_what_it_ignores
 from phonegate.web.fields import Field, fields_of
 from phonegate.web.idempotency_key import MAX_KEY, REPLAYED
 from phonegate.web.openapi.refusals import CARRIED, Error, refusals_of, told
 from phonegate.web.openapi.rules import Schema, schema_of_rule
-from phonegate.web.openapi.schema import Components
+from phonegate.web.openapi.schema import Components, component_name
 from phonegate.web.payload import read_object
 from phonegate.web.sms_types import SmsFailed
 
@@ -71,7 +73,7 @@ _HEADERS: Final[Mapping[int, Any]] = {
     401: {
         "WWW-Authenticate": {
             "description": "How to authenticate.",
-            "schema": {"type": "string", "const": "Bearer"},
+            "schema": {"type": "string", "const": Unauthorized.challenge},
         }
     },
     429: {
@@ -90,6 +92,15 @@ _HEADERS: Final[Mapping[int, Any]] = {
         },
     },
     503: _RETRY_AFTER,
+}
+
+_IGNORED: Final[Schema] = {
+    "type": "array",
+    "items": {"type": "string"},
+    "maxItems": MAX_IGNORED,
+    "description": "The request's fields that mean nothing here, where it had any. Another "
+    "spelling of a known field (sendAt) is refused.",
+    "examples": [["messages[2].note"]],
 }
 
 _SUCCESS: Final = {200: "It is done.", 201: "It is made.", 202: "It is asked for."}
@@ -240,6 +251,9 @@ def _responses(
     found: dict[str, Any] = {}
     for status in endpoint.statuses:
         media: dict[str, Any] = {"schema": components.refer(endpoint.answer, answer=True)}
+        if names_what_it_ignores(endpoint.body):
+            answer = components.schemas[component_name(endpoint.answer)]
+            answer["properties"]["ignored"] = _IGNORED
         shown = {
             slug: {"summary": e.title, "value": json.loads(e.whole or e.answer)}
             for slug, e in examples.items()

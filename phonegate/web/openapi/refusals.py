@@ -15,6 +15,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "bad_request": "it is no well-formed HTTP request",
     "unauthorized": "no credential, or a wrong one",
     "forbidden": "the credential does not reach this far",
+    "foreign_page": "a web page of another site asked, and its owner has let none in",
     "recipient_not_allowed": "the API key may not send to that recipient",
     "batch_over_key_limit": "more messages at once than the API key may send in an hour or day",
     "not_found": "there is no such thing in this org",
@@ -40,6 +41,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 
 ALWAYS: Final[Mapping[int, tuple[str, ...]]] = {
     400: ("bad_request",),
+    403: ("foreign_page",),
     408: ("request_timeout",),
     429: ("too_many_requests",),
     431: ("head_too_large",),
