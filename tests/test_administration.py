@@ -14,6 +14,7 @@ from phonegate.control import Control, ControlRefused, ask
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.errors import BadInput, Conflict, NotFound, Unauthorized
+from phonegate.domain.registration import Registration
 from phonegate.store.database import Database
 from phonegate.store.errors import DatabaseBusy, StoreError
 
@@ -31,7 +32,7 @@ def assistants_of(database: Database) -> Assistants:
 async def test_orgs_and_keys_through_the_control_socket(
     database: Database, nursery: trio.Nursery
 ) -> None:
-    accounts = Accounts(database, registration="closed", now_ms=now_ms)
+    accounts = Accounts(database, registration=Registration(forced="closed"), now_ms=now_ms)
     administration = Administration(accounts, assistants_of(database), database)
     await nursery.start(Control(database.path, administration.commands()).serve)
 
@@ -44,7 +45,8 @@ async def test_orgs_and_keys_through_the_control_socket(
         )
         return principal.org_name
 
-    assert await do("org_add", org="myorg", secret=SECRET) == {"org": "myorg", "secret": SECRET}
+    added = await do("org_add", org="myorg", secret=SECRET)
+    assert added == {"org": "myorg", "secret": SECRET, "published": False}
     assert await authenticate(SECRET) == "myorg"
     with pytest.raises(ControlRefused, match="already") as caught:
         await do("org_add", org="myorg")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 DEFAULTS = {
     section: getattr(Settings(), section)
     for section in attrs.fields_dict(Settings)
-    if section != "assistants"
+    if section not in {"assistants", "sources"}
 }
 KINDS = {
     f"{section}.{field.name}": field.type

@@ -1,6 +1,5 @@
 """What `phonegate check` looks at. Everything here only looks."""
 
-import ipaddress
 import os
 import platform
 import socket
@@ -17,7 +16,7 @@ from phonegate.cli import options
 from phonegate.config import DEFAULT_FILE, ConfigError
 from phonegate.control import ControlError, NotServing, ask
 from phonegate.door import DoorError, tls
-from phonegate.rules import parse_bind
+from phonegate.rules import is_loopback, parse_bind
 from phonegate.settings import Settings
 from phonegate.store import place
 from phonegate.store.errors import StoreError
@@ -156,17 +155,9 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
             yield Finding("note", "address", f"{bind} is in use, while the gateway serves")
         else:
             yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
-    if operator.bind and not operator.token and not _is_loopback(operator.bind):
+    if operator.bind and not operator.token and not is_loopback(parse_bind(operator.bind)[0]):
         text = f"whoever reaches {operator.bind} can read the metrics: set a token"
         yield Finding("note", "operator", text)
-
-
-def _is_loopback(bind: str) -> bool:
-    host, _ = parse_bind(bind)
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _why_not(host: str, port: int) -> str | None:

@@ -35,12 +35,16 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._known)
 
-    def mark(self, org_name: str | None, credential: str) -> bytes:
+    def mark(self, org_name: str | None, credential: str, *, void: bool = False) -> bytes:
         """HMAC-SHA256 under a random key: a dump of this memory tells no secret.
 
-        Right names and secrets hold no NUL, so no two right pairs share a mark.
+        Right names and secrets hold no NUL, so no two right pairs share a mark. One that is `void`
+        is not the same credential: it is not right for whoever presents it, whatever it is for
+        others.
         """
         text = f"{org_name or ''}\0{credential}"
+        if void:
+            text += "\0"
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     def recall(self, mark: bytes, now: int) -> Known | None:
