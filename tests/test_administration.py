@@ -18,7 +18,7 @@ from phonegate.domain.registration import Registration
 from phonegate.store.database import Database
 from phonegate.store.errors import DatabaseBusy, StoreError
 
-SECRET = "my-secret-key-123"
+SECRET = "my-own-secret-123"
 
 
 def now_ms() -> int:
@@ -61,6 +61,8 @@ async def test_orgs_and_keys_through_the_control_socket(
 
     key = await do("key_add", org="myorg", name="reader", scopes=["read"])
     assert await authenticate(key["key"]) == "myorg"
+    rotated = await do("org_rotate", org="myorg", secret=SECRET)
+    assert rotated["keys"] == [{"id": key["id"], "name": "reader"}]
     (listed,) = (await do("key_list", org="myorg"))["keys"]
     assert (listed["id"], listed["scopes"]) == (key["id"], ["read"])
     assert key["key"] not in str(listed)
