@@ -280,7 +280,7 @@ def test_the_rules_about_new_orgs_are_those_of_the_domain() -> None:
 
 
 def test_settings_say_where_they_come_from(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.toml"
+    file = tmp_path / "other.toml"
     file.write_text('[orgs]\nregistration = "open"\n')
     assert load(file, {}).sources == {"orgs.registration": f"file {file}"}
     variable = "PHONEGATE_ORGS_REGISTRATION"

@@ -18,7 +18,6 @@ from phonegate.domain.checks import (
     Caller,
     Checks,
     is_void,
-    warn_of_published,
 )
 from phonegate.domain.credentials import (
     PUBLISHED_SECRETS,
@@ -207,7 +206,6 @@ class Accounts:
         await self._change(lambda tx: tx.admissions.choose(_REGISTRATION, mode))
         rule.chosen = mode
         self._checks.made()
-        _log.info("registration_changed", registration=mode)
 
     # Orgs
 
@@ -237,8 +235,6 @@ class Accounts:
 
         org = await self._database.write(add)
         self._checks.made()
-        if secret in PUBLISHED_SECRETS:
-            warn_of_published(name)
         return org, secret
 
     async def rotate_org(self, name: str, secret: str | None = None) -> tuple[Org, str]:
@@ -261,8 +257,6 @@ class Accounts:
 
         org = await self._change(rotate)
         self._changed(org.id)
-        if secret in PUBLISHED_SECRETS:
-            warn_of_published(name)
         return org, secret
 
     async def remove_org(self, name: str) -> None:

@@ -278,7 +278,14 @@ class Checks:
         """Notes where a right secret came from, and that it is a published one."""
         now = self._now_ms()
         if published:
-            warn_of_published(principal.org_name)
+            org = principal.org_name
+            _log.warning(
+                "published_secret",
+                org=org,
+                problem="its secret stands in the documents, so it is taken from the own networks "
+                "alone",
+                cure=f"phonegate org rotate {org}",
+            )
         if not self._acquaintances.meet(principal.org_name, caller.place, now) and not published:
             return
 
@@ -329,16 +336,6 @@ class Checks:
 def is_void(secret: str, caller: Caller) -> bool:
     """Whether a secret is worth nothing where it comes from: everybody has it, and is far away."""
     return secret in PUBLISHED_SECRETS and not caller.local
-
-
-def warn_of_published(org: str) -> None:
-    """Tells the owner of an org whose secret everybody has."""
-    _log.warning(
-        "published_secret",
-        org=org,
-        problem="its secret stands in the documents, so it is taken from the own networks alone",
-        cure=f"phonegate org rotate {org}",
-    )
 
 
 class _Check:
