@@ -142,8 +142,8 @@ class Checks:
         Raises:
             Unauthorized: It is no key, or not of that org.
         """
-        presented = parse_api_key(credential)
-        if presented is None:
+        presented, state = parse_api_key(credential), self._refused.state
+        if presented is None or self._refused.holds(mark, create=False):
             raise Unauthorized(WRONG_CREDENTIAL)
         key, changes = None, -1
         while changes != self._changes:  # one that was revoked under our eyes is not remembered
@@ -151,6 +151,7 @@ class Checks:
             key = await self._database.read(lambda tx: tx.keys.get(presented.id))
         if key is None or not same_digest(key.digest, presented.digest):
             self._remembered.found_wrong(mark)
+            self._refused.note(mark, create=False, state=state)
             raise Unauthorized(WRONG_CREDENTIAL)
         if org_name not in (None, key.org_name):
             raise Unauthorized(WRONG_CREDENTIAL)
