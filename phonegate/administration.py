@@ -17,9 +17,11 @@ from phonegate.carriers.credentials import check_credentials, masked
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
-from phonegate.domain.credentials import is_key_like
+from phonegate.domain.credentials import PUBLISHED_SECRETS, is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.domain.principal import usable
+from phonegate.domain.registration import MODES, Registration
+from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
 from phonegate.store.records import Assistant, Limits, Org
@@ -51,6 +53,7 @@ class Administration:
             "org_list": self.org_list,
             "org_rotate": self.org_rotate,
             "org_remove": self.org_remove,
+            "registration": self.registration,
             "key_add": self.key_add,
             "key_list": self.key_list,
             "key_limit": self.key_limit,
@@ -67,7 +70,7 @@ class Administration:
         org, secret = await self._accounts.add_org(
             _text(request, "org"), _text_or_none(request, "secret")
         )
-        return {"org": org.name, "secret": secret}
+        return {"org": org.name, "secret": secret, "published": secret in PUBLISHED_SECRETS}
 
     async def org_list(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
         """Every org."""
@@ -75,11 +78,17 @@ class Administration:
         return {"orgs": [{"org": o.name, "created_at": _moment(o.created_at)} for o in orgs]}
 
     async def org_rotate(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Gives an org another secret; the old one ends at once."""
+        """Gives an org another secret; the old one ends at once. Names the keys that go on."""
         org, secret = await self._accounts.rotate_org(
             _text(request, "org"), _text_or_none(request, "secret")
         )
-        return {"org": org.name, "secret": secret}
+        keys = await self._accounts.keys(org.id)
+        return {
+            "org": org.name,
+            "secret": secret,
+            "published": secret in PUBLISHED_SECRETS,
+            "keys": [{"id": key.id, "name": key.name} for key in keys],
+        }
 
     async def org_remove(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Removes an org with its phones, messages, keys and assistants."""
@@ -88,6 +97,18 @@ class Administration:
         await self._accounts.remove_org(org.name)
         self._assistants.ended(assistants)
         return {"org": org.name}
+
+    async def registration(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """Tells who may make an org by a first call, and changes it where `mode` is given."""
+        mode = request.get("mode")
+        if mode is not None:
+            if mode not in MODES:
+                known = ", ".join(MODES)
+                raise BadInput(f"mode is not one of {known}.", [FieldProblem("mode", "unknown")])
+            await self._accounts.choose_registration(mode)
+        rule = await self._accounts.read_registration()
+        published = await self._database.read(lambda tx: tx.orgs.published())
+        return {"registration": rule.mode, "source": rule.source, "published_secrets": published}
 
     async def key_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Adds an API key; the answer holds it, and nothing else ever will."""
@@ -266,16 +287,15 @@ def offline(
     fields: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
     *,
-    public_url: str = "",
+    settings: Settings | None = None,
 ) -> Mapping[str, Any]:
-    """Carries out a command on the file of a gateway that is not running.
-
-    `public_url` is where the gateway is reached once it runs.
+    """Carries out a command on the file of a gateway that is not running, but would by `settings`.
 
     Raises:
         StoreError: the database can't be used, or another process uses it.
         Refused: the command can't be carried out.
     """
+    settings = Settings() if settings is None else settings
 
     async def report(done: int, total: int) -> None:
         if progress is not None:
@@ -287,9 +307,14 @@ def offline(
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(database.run_writer)
-                accounts = Accounts(database, now_ms=_now_ms)
+                accounts = Accounts(
+                    database, registration=registration_of(settings), now_ms=_now_ms
+                )
                 assistants = Assistants(
-                    database, check=check_credentials, now_ms=_now_ms, public_url=public_url
+                    database,
+                    check=check_credentials,
+                    now_ms=_now_ms,
+                    public_url=settings.http.public_url,
                 )
                 try:
                     administration = Administration(accounts, assistants, database)
@@ -307,6 +332,14 @@ def offline(
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def registration_of(settings: Settings) -> Registration:
+    """The rule about new orgs, as far as the configuration says."""
+    source = settings.sources.get("orgs.registration")
+    if source is None:
+        return Registration()
+    return Registration(forced=settings.orgs.registration, forced_by=source)
 
 
 def _limits(asked: object) -> Limits:

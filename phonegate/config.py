@@ -86,7 +86,8 @@ def load(
     assistants = declarations.read(tables, source, environ, faults)
     if faults:
         raise ConfigError(tuple(faults))
-    return attrs.evolve(settings, assistants=assistants)
+    sources = {key: entry.source for key, entry in given.items()}
+    return attrs.evolve(settings, assistants=assistants, sources=sources)
 
 
 def example() -> str:
@@ -317,7 +318,7 @@ def _classes() -> dict[str, Any]:
     return {
         section.name: section.type
         for section in attrs.fields(Settings)
-        if section.name != declarations.KEY
+        if section.name not in (declarations.KEY, "sources")
     }
 
 

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import trio
 
 import phonegate
 from phonegate import log
-from phonegate.administration import Administration
+from phonegate.administration import Administration, registration_of
 from phonegate.carriers.credentials import check_credentials
 from phonegate.carriers.phone import OwnPhones
 from phonegate.control import Control
@@ -43,6 +43,7 @@ from phonegate.operations.office import Office
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.reload import Reload, Reread
+from phonegate.rules import is_loopback
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 from phonegate.store.records import Assistant
@@ -72,6 +73,11 @@ nearly everything here goes without it."""
 TURN_S = 0.000_5
 """How long a thread computes on when another waits, see `sys.setswitchinterval`. With Python's own
 5 ms, whoever comes while a long page is written in its thread waits three times as long."""
+
+OPEN_TO_ALL = (
+    "whoever reaches this gateway can make an org and store messages; "
+    "`phonegate registration local` lets only private networks do so"
+)
 
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
@@ -200,6 +206,7 @@ class _Gateway:
 
     settings: Settings
     database: Database
+    accounts: Accounts
     switchboard: Switchboard
     keeper: Keeper
     assistants: Assistants
@@ -223,7 +230,7 @@ class _Gateway:
         )
         guard = Guard(Bounds(**attrs.asdict(settings.limits)))
         accounts = Accounts(
-            database, registration=settings.orgs.registration, now_ms=now_ms, guard=guard
+            database, registration=registration_of(settings), now_ms=now_ms, guard=guard
         )
         assistants = Assistants(
             database,
@@ -309,6 +316,7 @@ class _Gateway:
         return cls(
             settings=settings,
             database=database,
+            accounts=accounts,
             switchboard=switchboard,
             keeper=keeper,
             assistants=assistants,
@@ -324,6 +332,7 @@ class _Gateway:
 
     async def serve(self, stop: trio.Event, reloads: Reloads | None, task_status: Any) -> None:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
+        await self.accounts.load()
         await self.assistants.sync(self.settings.assistants)
         async with trio.open_nursery() as services:
             await services.start(self.keeper.run)
@@ -338,6 +347,8 @@ class _Gateway:
                 bound = await doors.start(self.door.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
+                if self.accounts.registration.mode == "open" and beyond_loopback(bound):
+                    _log.warning("registration_open", problem=OPEN_TO_ALL)
                 task_status.started(bound)
                 await stop.wait()
                 self.office.drain()
@@ -367,6 +378,11 @@ class _Gateway:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""
         await trio.sleep_until(at)
         await self.lines.close()
+
+
+def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:
+    """Whether others than this machine can reach one of these addresses."""
+    return not all(is_loopback(host) for host, _ in bound)
 
 
 def _opener(settings: Settings) -> Callable[[Assistant], Account]:

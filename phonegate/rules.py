@@ -48,6 +48,14 @@ def parse_bind(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host that is listened on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _between(low: float, high: float, *, above: bool = False) -> Rule:
     """A rule for numbers from `low` to `high`; `above` leaves out `low` itself."""
 

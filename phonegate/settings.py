@@ -86,10 +86,11 @@ class DatabaseSettings:
 class OrgSettings:
     """Who may become a tenant."""
 
-    registration: Literal["open", "closed"] = setting(
-        "open",
-        "open: the first phone or webhook with a new OrgId creates it; "
-        "closed: only `phonegate org add` does.",
+    registration: Literal["local", "open", "closed"] = setting(
+        "local",
+        "The first phone or webhook with a new OrgId creates it. local: from this machine and "
+        "private networks alone; open: from everywhere; closed: only `phonegate org add` does. "
+        "What stands here wins over `phonegate registration`.",
     )
 
 
@@ -235,10 +236,13 @@ class LimitSettings:
         "at once. A health check is one; those of an org's own apps and phones are not counted.",
     )
     address_orgs_per_hour: int = setting(
-        100, "Orgs made in an hour from one address, where registration is open."
+        100, "Orgs made in an hour from one address, where registration admits it."
     )
     orgs_per_hour: int = setting(
-        1_000, "Orgs made in an hour from all addresses together: each is kept for ever."
+        1_000,
+        "Orgs made in an hour from all addresses together: each is kept for ever. Private networks "
+        "have as many of their own; the second half is for networks that have made fewer than "
+        "three.",
     )
     org_requests_per_s: int = setting(
         1_000,
@@ -334,3 +338,5 @@ class Settings:
     log: LogSettings = attrs.field(factory=LogSettings)
     assistants: tuple[AssistantSettings, ...] = ()
     """No section: each is a table of its own in the file, and no variable overrides them."""
+    sources: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+    """Where each setting comes from that is not left at its default, by dotted key."""

@@ -14,10 +14,11 @@ from phonegate.control import Control, ControlRefused, ask
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.errors import BadInput, Conflict, NotFound, Unauthorized
+from phonegate.domain.registration import Registration
 from phonegate.store.database import Database
 from phonegate.store.errors import DatabaseBusy, StoreError
 
-SECRET = "my-secret-key-123"
+SECRET = "my-own-secret-123"
 
 
 def now_ms() -> int:
@@ -31,7 +32,7 @@ def assistants_of(database: Database) -> Assistants:
 async def test_orgs_and_keys_through_the_control_socket(
     database: Database, nursery: trio.Nursery
 ) -> None:
-    accounts = Accounts(database, registration="closed", now_ms=now_ms)
+    accounts = Accounts(database, registration=Registration(forced="closed"), now_ms=now_ms)
     administration = Administration(accounts, assistants_of(database), database)
     await nursery.start(Control(database.path, administration.commands()).serve)
 
@@ -44,7 +45,8 @@ async def test_orgs_and_keys_through_the_control_socket(
         )
         return principal.org_name
 
-    assert await do("org_add", org="myorg", secret=SECRET) == {"org": "myorg", "secret": SECRET}
+    added = await do("org_add", org="myorg", secret=SECRET)
+    assert added == {"org": "myorg", "secret": SECRET, "published": False}
     assert await authenticate(SECRET) == "myorg"
     with pytest.raises(ControlRefused, match="already") as caught:
         await do("org_add", org="myorg")
@@ -59,6 +61,8 @@ async def test_orgs_and_keys_through_the_control_socket(
 
     key = await do("key_add", org="myorg", name="reader", scopes=["read"])
     assert await authenticate(key["key"]) == "myorg"
+    rotated = await do("org_rotate", org="myorg", secret=SECRET)
+    assert rotated["keys"] == [{"id": key["id"], "name": "reader"}]
     (listed,) = (await do("key_list", org="myorg"))["keys"]
     assert (listed["id"], listed["scopes"]) == (key["id"], ["read"])
     assert key["key"] not in str(listed)

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import attrs
 import pytest
@@ -9,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate import config
-from phonegate.config import ConfigError, Fault
+from phonegate.config import ConfigError, Fault, load
+from phonegate.domain.registration import DEFAULT, MODES
 from phonegate.rules import RULES, parse_bind
-from phonegate.settings import Settings
+from phonegate.settings import OrgSettings, Settings
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = {
     section: getattr(Settings(), section)
     for section in attrs.fields_dict(Settings)
-    if section != "assistants"
+    if section not in {"assistants", "sources"}
 }
 KINDS = {
     f"{section}.{field.name}": field.type
@@ -269,3 +271,20 @@ def test_a_token_is_not_in_the_settings_as_shown() -> None:
     settings = config.load(environ={"PHONEGATE_OPERATOR_TOKEN": "a-token-of-twenty-letters"})
     assert settings.operator.token == "a-token-of-twenty-letters"
     assert settings.operator.token not in repr(settings)
+
+
+def test_the_rules_about_new_orgs_are_those_of_the_domain() -> None:
+    kind = attrs.fields_dict(OrgSettings)["registration"].type
+    assert get_args(kind) == MODES
+    assert OrgSettings().registration == DEFAULT
+
+
+def test_settings_say_where_they_come_from(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text('[orgs]\nregistration = "open"\n')
+    assert load(file, {}).sources == {"orgs.registration": f"file {file}"}
+    variable = "PHONEGATE_ORGS_REGISTRATION"
+    assert load(file, {variable: "closed"}).sources == {
+        "orgs.registration": f"environment variable {variable}"
+    }
+    assert load(None, {}).sources == {}

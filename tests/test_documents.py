@@ -1,6 +1,7 @@
 """What the documents print works: the README's quickstart, the frames of docs/phone-link.md."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from websockets.sync.client import connect
 
 from phonegate.cli import group
+from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.grammar import parse
 from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.process import GatewayProcess
@@ -51,25 +53,36 @@ def run_curls(block: str, gateway: GatewayProcess) -> list[Any]:
     return [json.loads(each.stdout) for each in done]
 
 
-def test_the_quickstart_works_as_printed(gateway: GatewayProcess) -> None:
+def test_the_quickstart_works_as_printed(
+    gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serve, push, phone, send = blocks(README, "Quickstart", "sh")
     assert serve.strip().endswith("phonegate serve")
+    made = subprocess.run(
+        ["bash", "-c", push.splitlines()[0] + "; printenv PHONEGATE_SECRET"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    secret = made.stdout.strip()
+    assert secret_problem(secret) is None
+    monkeypatch.setenv("PHONEGATE_SECRET", secret)
     pushed, read = run_curls(push, gateway)
     assert pushed == {"ok": True, "org_id": "myorg", "stored": 1}
     assert read["messages"][0]["body"] == "hello"
     command = phone.replace(".venv/bin/phonegate", f"{sys.executable} -m phonegate")
-    command = command.strip() + f" --url {gateway.url}"
+    command = command.strip().removesuffix("&") + f" --url {gateway.url}"
     # Its own phone, and a look at when it is there.
     process = subprocess.Popen(
         ["bash", "-c", f"exec env {command}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while not run_curls(f"curl {gateway.url}/sims/myorg/{SECRET}\n#", gateway)[0]["live_sims"]:
+        while not run_curls(f"curl {gateway.url}/sims/myorg/{secret}\n#", gateway)[0]["live_sims"]:
             assert process.poll() is None
         sent, _ = run_curls(send, gateway)
         assert sent["device_online"] is True
         (result,) = sent["results"]
-        look = f"curl '{gateway.url}/messages/myorg/{SECRET}?since_id=1'\n#"
+        look = f"curl '{gateway.url}/messages/myorg/{secret}?since_id=1'\n#"
         seen: dict[int, str] = {}
         # The simulated phone confirms, and its recipient replies.
         while seen.get(result["id"]) != "sent" or len(seen) < 2:
@@ -88,6 +101,7 @@ def test_the_readmes_phone_is_greeted(gateway: GatewayProcess) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env={**os.environ, "PHONEGATE_SECRET": SECRET},
     ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["type"] == "connected"
@@ -130,7 +144,10 @@ def run_owner(command: str, folder: Path, typed: str = "") -> str:
     return done.stdout
 
 
-def test_a_first_message_goes_through_each_provider_as_printed(tmp_path: Path) -> None:
+def test_a_first_message_goes_through_each_provider_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
     play, begin, new_key, twilio, by_twilio, telnyx, by_telnyx, by_phone = blocks(
         README, ASSISTANTS, "sh"
     )
@@ -227,3 +244,19 @@ def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayPro
             seen[frame["type"]] = set(frame)
         assert printed["error"] == seen["error"]
         assert printed["inbound_ack"] <= seen["inbound_ack"]
+
+
+def test_every_secret_that_a_document_prints_is_known_as_such() -> None:
+    folders = ("docs", "phonegate/web", "phonegate/cli")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    files += [ROOT / "README.md", ROOT / "gateway.toml.example"]
+    texts = [path.read_text() for path in files if path.suffix in {".md", ".py", ".html", ".txt"}]
+    place = re.compile(
+        r"""(?:X-Secret-Key: ?|secret_key\\?["']?[=:] ?\\?["']?|PHONEGATE_SECRET=["']?"""
+        r"""|/(?:messages|sims|send)/\w+/)([A-Za-z0-9_.-]{12,50})(?![\w/.<\[-])"""
+    )
+    printed = {
+        found for text in texts for found in place.findall(text) if secret_problem(found) is None
+    }
+    assert "my-secret-key-123" in printed
+    assert printed <= PUBLISHED_SECRETS

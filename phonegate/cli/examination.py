@@ -1,6 +1,5 @@
 """What `phonegate check` looks at. Everything here only looks."""
 
-import ipaddress
 import os
 import platform
 import socket
@@ -14,14 +13,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from phonegate.administration import registration_of
 from phonegate.cli import options
 from phonegate.config import ConfigError
 from phonegate.control import ControlError, NotServing, ask
+from phonegate.domain.registration import MODES
 from phonegate.door import DoorError, tls
-from phonegate.rules import parse_bind
+from phonegate.rules import is_loopback, parse_bind
 from phonegate.settings import Settings
 from phonegate.store import place
 from phonegate.store.errors import StoreError
+from phonegate.store.look import look
 
 SAFE_SQLITE = (3, 51, 3)
 """Before it, commits can be lost when two connections write or checkpoint at once (WAL-reset
@@ -61,6 +63,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     serving = _serving(path)
     findings += [*_database(path, serving), *_tls(settings)]
     findings += _addresses(settings, serving)
+    findings += _admissions(settings, path)
     return findings
 
 
@@ -79,7 +82,7 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
             yield Finding("note", "configuration", text)
     for name in ("twilio_url", "telnyx_url"):
         url = urlsplit(getattr(settings.carriers, name))
-        if url.scheme == "http" and not _is_loopback_host(url.hostname or ""):
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
             text = f"{name} is not encrypted: credentials and messages can be read on their way"
             yield Finding("note", "carriers", text)
 
@@ -176,21 +179,47 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
             yield Finding("note", "address", f"{bind} is in use, while the gateway serves")
         else:
             yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
-    if operator.bind and not operator.token and not _is_loopback(operator.bind):
+    if operator.bind and not operator.token and not is_loopback(parse_bind(operator.bind)[0]):
         text = f"whoever reaches {operator.bind} can read the metrics: set a token"
         yield Finding("note", "operator", text)
 
 
-def _is_loopback(bind: str) -> bool:
-    host, _ = parse_bind(bind)
-    return _is_loopback_host(host)
-
-
-def _is_loopback_host(host: str) -> bool:
+def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
+    """Who may make an org, and which orgs have a secret that everybody has."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        told = ask(path, "registration", timeout_s=ASK_S)
+        mode, source, published = (
+            told[field] for field in ("registration", "source", "published_secrets")
+        )
+    except (ControlError, KeyError):
+        seen, rule = look(path), registration_of(settings)
+        rule.chosen = next((mode for mode in MODES if mode == seen.registration), None)
+        mode, source, published = rule.mode, rule.source, seen.published
+    about, http = "registration", settings.http
+    reached = [bind for bind in http.bind if not is_loopback(parse_bind(bind)[0])]
+    if mode == "open" and reached:
+        yield Finding(
+            "note",
+            about,
+            f"open ({source}), so whoever reaches {', '.join(reached)} can make an org and store "
+            "messages; `phonegate registration local` lets only private networks do so",
+        )
+    else:
+        yield Finding("fine", about, f"{mode} ({source})")
+    if http.public_url.startswith("https:") and not (settings.tls.key or http.trusted_proxies):
+        yield Finding(
+            "note",
+            about,
+            "a proxy speaks TLS for public_url, and [http] trusted_proxies does not name it: what "
+            "it passes on counts as coming from anywhere, or from here if it does not tell",
+        )
+    for org in published:
+        yield Finding(
+            "note",
+            "secret",
+            f"that of {org} stands in the documents, so everybody has it: "
+            f"`phonegate org rotate {org}`",
+        )
 
 
 def _why_not(host: str, port: int) -> str | None:

@@ -1,6 +1,8 @@
 """`phonegate org`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,7 +28,7 @@ def add(
 ) -> None:
     """Add the org NAME and show its secret, once: it is kept only as a hash."""
     answer = carry_out(config, database, "org_add", org=name, secret=secrets.read(source))
-    _show_secret(answer["org"], answer["secret"], source, as_json=as_json)
+    _show_secret(answer, source, as_json=as_json)
 
 
 @command.command(name="list")
@@ -49,9 +51,17 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
 def rotate(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the org NAME a new secret; the old one ends at once, its API keys go on."""
+    """Give the org NAME a new secret; the old one ends at once, its API keys go on.
+
+    Names those keys: whoever had the secret may have made one.
+    """
     answer = carry_out(config, database, "org_rotate", org=name, secret=secrets.read(source))
-    _show_secret(answer["org"], answer["secret"], source, as_json=as_json)
+    _show_secret(answer, source, as_json=as_json)
+    keys = answer.get("keys", [])
+    if keys and not as_json:
+        click.echo(f"These API keys of {name} go on; `phonegate key revoke` ends one:", err=True)
+        for key in keys:
+            click.echo(f"  {key['id']}  {terminal.clean(key['name'])}", err=True)
 
 
 @command.command()
@@ -59,19 +69,28 @@ def rotate(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.gateway
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
-    """Remove the org NAME with its phones, messages and API keys, for good."""
+    """Remove the org NAME with its phones, messages and API keys, for good.
+
+    No phone that goes on with its old secret makes it again; `phonegate org add` does.
+    """
     if not yes:
         click.confirm(f"Remove {name} with all its messages?", abort=True, err=True)
     carry_out(config, database, "org_remove", org=name)
     click.echo(f"Removed {name}.")
 
 
-def _show_secret(org: str, secret: str, source: str, *, as_json: bool) -> None:
+def _show_secret(answer: Mapping[str, Any], source: str, *, as_json: bool) -> None:
     if as_json:
-        terminal.print_json({"org": org, "secret": secret})
-    elif source == "generate":
-        click.echo(f"org     {org}")
-        click.echo(f"secret  {secret}")
-        click.echo("Keep the secret: it is not shown again.", err=True)
+        shown = {field: answer[field] for field in ("org", "secret", "keys") if field in answer}
+        terminal.print_json(shown)
     else:
-        click.echo(f"org     {org}")
+        click.echo(f"org     {answer['org']}")
+        if source == "generate":
+            click.echo(f"secret  {answer['secret']}")
+            click.echo("Keep the secret: it is not shown again.", err=True)
+    if answer.get("published"):
+        click.echo(
+            "Everybody has this secret: it stands in the documents. The gateway takes it from this "
+            "machine and private networks alone.",
+            err=True,
+        )

@@ -7,6 +7,9 @@ from typing import Any
 from phonegate.cli import options
 from phonegate.cli.failure import Failure
 
+_MAKES_DATABASE = ("org_add", "registration")
+"""What an owner may do before the first start."""
+
 
 def carry_out(
     config: Path | None,
@@ -32,10 +35,10 @@ def carry_out(
     try:
         return ask(path, command, progress=progress, **fields)
     except NotServing:
-        if command != "org_add" and not path.exists():
+        if command not in _MAKES_DATABASE and not path.exists():
             raise Failure(
                 f"There is no database at {path}; name it with --database, or start the gateway."
             ) from None
     from phonegate.administration import offline  # noqa: PLC0415
 
-    return offline(path, command, fields, progress, public_url=settings.http.public_url)
+    return offline(path, command, fields, progress, settings=settings)

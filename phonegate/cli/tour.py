@@ -15,6 +15,7 @@ import trio
 
 from phonegate import gateway, log
 from phonegate.cli import terminal
+from phonegate.domain.credentials import make_secret
 from phonegate.handset.chassis import Identity, SimCard
 from phonegate.handset.faults import Plan
 from phonegate.handset.handset import Handset, run_phone
@@ -22,7 +23,7 @@ from phonegate.handset.radio import Transmission
 from phonegate.settings import DatabaseSettings, HttpSettings, PacingSettings, Settings
 
 ORG = "demo"
-SECRET = "demo-secret-key"  # noqa: S105 - it guards a gateway on loopback that keeps nothing
+SECRET = make_secret()
 SIM = "+15550000001"
 FRIEND = "+15553334444"
 STRANGER = "+15551112222"

@@ -6,15 +6,21 @@ of `throttle`. An unknown org costs the same work and gets the same answer as a 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar, get_args
 
 import attrs
 import trio
 
 from phonegate import log
 from phonegate.domain.allowances import effective, problems_of
-from phonegate.domain.checks import WRONG_CREDENTIAL, Checks
+from phonegate.domain.checks import (
+    WRONG_CREDENTIAL,
+    Caller,
+    Checks,
+    is_void,
+)
 from phonegate.domain.credentials import (
+    PUBLISHED_SECRETS,
     STANDARD_COST,
     Cost,
     is_key_like,
@@ -32,6 +38,7 @@ from phonegate.domain.errors import (
 )
 from phonegate.domain.guard import Guard
 from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal, Scope, scopes_for
+from phonegate.domain.registration import Mode, Registration
 from phonegate.domain.remembered import Remembered
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable
@@ -51,6 +58,9 @@ _TOUCH_DEADLINE_S = 1.0
 
 _CHANGE_DEADLINE_S = 10.0
 """A change of credentials is seen through even if its client leaves, but not for ever."""
+
+_REGISTRATION = "registration"
+"""The name under which the owner's choice is kept."""
 
 _KEY_NAME_CHARS = 100
 """As the route that makes keys says."""
@@ -72,24 +82,33 @@ class Accounts:
         self,
         database: Database,
         *,
-        registration: Literal["open", "closed"] = "open",
+        registration: Registration | None = None,
         now_ms: Callable[[], int],
         cost: Cost = STANDARD_COST,
         guard: Guard | None = None,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
-        self.open_registration: Final = registration == "open"
+        self.registration: Final = Registration() if registration is None else registration
         self._database = database
         self._now_ms = now_ms
         self._remembered = Remembered()
         self._checks = Checks(
             database,
             self._remembered,
-            open_registration=self.open_registration,
+            registration=self.registration,
             now_ms=now_ms,
             cost=cost,
             guard=Guard() if guard is None else guard,
         )
+
+    async def load(self) -> None:
+        """Takes from the database what outlives a restart: before the first request.
+
+        Raises:
+            StoreError: The database can't be asked.
+        """
+        await self.read_registration()
+        await self._checks.load()
 
     async def authenticate(
         self,
@@ -99,6 +118,7 @@ class Accounts:
         address: str,
         scope: Scope | None,
         create: bool = False,
+        relayed: bool = False,
     ) -> Principal:
         """Says whom a credential speaks for, if it is right and reaches far enough.
 
@@ -108,7 +128,9 @@ class Accounts:
             address: Of the client, to count its failures by.
             scope: What the request is about to do; None: its own business.
             create: Whether an org that does not exist is created with this secret, as the first
-                phone or webhook does where registration is open.
+                phone or webhook does where registration allows it.
+            relayed: Whether a proxy that is not trusted passed the request on, so that the
+                address may be the proxy's.
 
         Raises:
             Unauthorized: No credential, or not a right one of this org.
@@ -120,18 +142,17 @@ class Accounts:
         if not credential:
             raise Unauthorized(NO_CREDENTIAL)
         by_key = is_key_like(credential)
-        mark = self._remembered.mark(None if by_key else org_name, credential)
+        mark = self._mark(credential, org_name, address, relayed=relayed)
         known = self._remembered.recall(mark, self._now_ms())
         if known is not None:
             principal = known.principal
             if by_key and org_name not in (None, principal.org_name):
-                raise self._checks.failure(address, None)
+                raise Unauthorized(WRONG_CREDENTIAL)
         elif by_key:
-            principal = await self._checks.key(credential, mark, org_name, address)
+            principal = await self._checks.key(credential, mark, org_name)
         else:
-            principal = await self._checks.secret(
-                credential, mark, org_name, address, create=create
-            )
+            caller = Caller(address=address, relayed=relayed)
+            principal = await self._checks.secret(credential, mark, org_name, caller, create=create)
         if scope is not None and scope not in principal.scopes:
             if principal.limits is not None and scope not in LIMITED_SCOPES:
                 raise Forbidden("This API key has limits, so it can't manage anything.")
@@ -140,10 +161,20 @@ class Accounts:
             await self._touch(mark)
         return principal
 
-    def recalls(self, credential: str, org_name: str | None) -> bool:
+    def recalls(
+        self, credential: str, org_name: str | None, address: str, *, relayed: bool
+    ) -> bool:
         """Whether a credential was right when it was last checked; checks nothing now."""
-        mark = self._remembered.mark(None if is_key_like(credential) else org_name, credential)
+        mark = self._mark(credential, org_name, address, relayed=relayed)
         return self._remembered.was_right(mark)
+
+    def _mark(self, credential: str, org_name: str | None, address: str, *, relayed: bool) -> bytes:
+        if is_key_like(credential):
+            return self._remembered.mark(None, credential)
+        void = credential in PUBLISHED_SECRETS and is_void(
+            credential, Caller(address=address, relayed=relayed)
+        )
+        return self._remembered.mark(org_name, credential, void=void)
 
     def is_current(self, principal: Principal) -> bool:
         """Whether the org's credentials are still those by which this principal was let in.
@@ -151,6 +182,30 @@ class Accounts:
         For who keeps a principal for long: look again once `on_change` would reach it.
         """
         return self._checks.generation(principal.org) == principal.generation
+
+    # Registration
+
+    async def read_registration(self) -> Registration:
+        """The rule about new orgs, with what the owner chose last."""
+        chosen = await self._database.read(lambda tx: tx.admissions.choice(_REGISTRATION))
+        self.registration.chosen = next((one for one in get_args(Mode) if one == chosen), None)
+        return self.registration
+
+    async def choose_registration(self, mode: Mode) -> None:
+        """Has another rule hold from now on, and after a restart.
+
+        Raises:
+            Conflict: The configuration sets one.
+        """
+        rule = self.registration
+        if rule.forced is not None:
+            raise Conflict(
+                f'registration = "{rule.forced}" is set by {rule.forced_by}, which wins over this '
+                "command: change it there and restart, or take it out to use this command."
+            )
+        await self._change(lambda tx: tx.admissions.choose(_REGISTRATION, mode))
+        rule.chosen = mode
+        self._checks.made()
 
     # Orgs
 
@@ -173,9 +228,14 @@ class Accounts:
         def add(tx: Tables) -> Org:
             if tx.orgs.get(name) is not None:
                 raise Conflict(f"There is an org named {name} already.")
-            return tx.orgs.add(name, stored, now)
+            org = tx.orgs.add(name, stored, now)
+            if secret in PUBLISHED_SECRETS:
+                tx.orgs.publish(org.id)
+            return org
 
-        return await self._database.write(add), secret
+        org = await self._database.write(add)
+        self._checks.made()
+        return org, secret
 
     async def rotate_org(self, name: str, secret: str | None = None) -> tuple[Org, str]:
         """Gives an org another secret; the old one ends at once. Its API keys go on.
@@ -190,7 +250,10 @@ class Accounts:
 
         def rotate(tx: Tables) -> Org:
             tx.orgs.rotate(name, stored)
-            return _named(tx, name)
+            org = _named(tx, name)
+            if secret in PUBLISHED_SECRETS:
+                tx.orgs.publish(org.id)
+            return org
 
         org = await self._change(rotate)
         self._changed(org.id)
@@ -198,6 +261,8 @@ class Accounts:
 
     async def remove_org(self, name: str) -> None:
         """Removes an org with its keys, phones and messages.
+
+        Its name stays the owner's: a phone with its old secret does not make it again.
 
         Raises:
             NotFound: There is no such org.
@@ -210,6 +275,7 @@ class Accounts:
 
         org = await self._change(remove)
         self._changed(org.id)
+        self._checks.removed(name)
 
     # API keys
 

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
+import attrs
 import trio
 
 from phonegate import log
+from phonegate.domain.acquaintances import CAPACITY, LIFETIME_MS, PLACES_EACH, Acquaintances
 from phonegate.domain.credentials import (
+    PUBLISHED_SECRETS,
     Cost,
     MalformedHash,
     decoy_hash,
@@ -25,18 +28,44 @@ from phonegate.domain.credentials import (
 )
 from phonegate.domain.errors import Throttled, Unauthorized
 from phonegate.domain.guard import Guard
+from phonegate.domain.place import is_local, place
 from phonegate.domain.principal import SCOPES, Principal, usable
+from phonegate.domain.refused import RefusedMarks
+from phonegate.domain.registration import Registration
 from phonegate.domain.remembered import Remembered
 from phonegate.domain.throttle import Throttle
 from phonegate.domain.turns import Turns
 from phonegate.store.database import Database
+from phonegate.store.errors import StoreError
 from phonegate.store.records import Org
 from phonegate.store.tables import Tables
 
 WRONG_CREDENTIAL: Final = "Unknown org or wrong secret."
 """The same for both, so that nobody learns which orgs exist."""
 
+_NOTE_DEADLINE_S = 1.0
+"""A busy disk may cost the request that writes down where it came from this long, once a day."""
+
 _log = log.get("accounts")
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Whoever presents a credential."""
+
+    address: str
+    relayed: bool
+    """Whether a proxy that is not trusted passed its request on, so that it may be anywhere."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is of this machine or a private network around it, for all that is known."""
+        return not self.relayed and is_local(self.address)
+
+    @property
+    def place(self) -> str:
+        """What its doings are counted under."""
+        return place(self.address)
 
 
 class Checks:
@@ -47,23 +76,35 @@ class Checks:
         database: Database,
         remembered: Remembered,
         *,
-        open_registration: bool,
+        registration: Registration,
         now_ms: Callable[[], int],
         cost: Cost,
         guard: Guard,
     ) -> None:
         self._database = database
         self._remembered = remembered
-        self._open = open_registration
+        self._registration = registration
         self._now_ms = now_ms
         self._cost = cost
         self._guard = guard
         self._decoy = decoy_hash(cost)
         self._throttle = Throttle()
         self._turns = Turns()
+        self._acquaintances = Acquaintances()
+        self._refused = RefusedMarks()
         self._running: dict[tuple[bytes, bool], _Check] = {}
+        self._told_of_proxy = False
         self._changes = 0
         self._generations: Counter[int] = Counter()
+
+    async def load(self) -> None:
+        """Takes from the database where orgs were seen before this start.
+
+        Raises:
+            StoreError: The database can't be asked.
+        """
+        seen = await self._database.read(lambda tx: tx.admissions.places(CAPACITY))
+        self._acquaintances.load(seen)
 
     async def hash(self, secret: str) -> str:
         """The slow hash of a new secret, for the operator: waits its turn, is never refused."""
@@ -77,34 +118,43 @@ class Checks:
     def changed(self, org: int | None) -> None:
         """Forgets what was right of an org (`None`: of any), also for checks under way."""
         self._changes += 1
+        self._refused.clear()
         if org is None:
             self._remembered.clear()
         else:
             self._generations[org] += 1
             self._remembered.forget(org)
 
-    async def key(
-        self, credential: str, mark: bytes, org_name: str | None, address: str
-    ) -> Principal:
+    def made(self) -> None:
+        """Forgets what was wrong, since an org was made or may be made from now on."""
+        self._refused.clear()
+
+    def removed(self, name: str) -> None:
+        """Forgets where an org was seen that is no more."""
+        self._acquaintances.forget(name)
+
+    async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
         """Checks an API key, which must be of the named org where one is named.
+
+        It costs no slow hash and is not to be guessed, so nobody has to wait for it, whatever
+        others at the same address do.
 
         Raises:
             Unauthorized: It is no key, or not of that org.
-            Throttled: Too many failures before it.
         """
-        self._throttled(address, None, mark)
-        presented = parse_api_key(credential)
-        if presented is None:
-            raise self.failure(address, None)
+        presented, state = parse_api_key(credential), self._refused.state
+        if presented is None or self._refused.holds(mark, create=False):
+            raise Unauthorized(WRONG_CREDENTIAL)
         key, changes = None, -1
         while changes != self._changes:  # one that was revoked under our eyes is not remembered
             changes = self._changes
             key = await self._database.read(lambda tx: tx.keys.get(presented.id))
         if key is None or not same_digest(key.digest, presented.digest):
             self._remembered.found_wrong(mark)
-            raise self.failure(address, None)
+            self._refused.note(mark, create=False, state=state)
+            raise Unauthorized(WRONG_CREDENTIAL)
         if org_name not in (None, key.org_name):
-            raise self.failure(address, None)
+            raise Unauthorized(WRONG_CREDENTIAL)
         principal = Principal(
             org=key.org,
             org_name=key.org_name,
@@ -119,7 +169,7 @@ class Checks:
         return principal
 
     async def secret(
-        self, secret: str, mark: bytes, org_name: str | None, address: str, *, create: bool
+        self, secret: str, mark: bytes, org_name: str | None, caller: Caller, *, create: bool
     ) -> Principal:
         """Checks an org's secret; creates the org where that is asked for and allowed.
 
@@ -128,7 +178,8 @@ class Checks:
             BadInput: An org can't be created with such a name or secret.
             Throttled: Too many failures before it, too many checks at once, or too many new orgs.
         """
-        create = create and self._open
+        void = is_void(secret, caller)
+        create = create and not void and self._may_create(caller)
         if create:
             require_forms(org_name or "", secret)
         elif org_name is None or org_problem(org_name) or secret_problem(secret):
@@ -137,44 +188,61 @@ class Checks:
             raise Unauthorized(WRONG_CREDENTIAL)
         name = org_name or ""
         while True:
-            self._throttled(address, name, mark)
+            # The same again is no guess: a program that goes on with an old secret keeps nobody
+            # else at its address out.
+            if self._refused.holds(mark, create=create):
+                raise Unauthorized(WRONG_CREDENTIAL)
+            self._throttled(caller, name, mark)
             check = self._running.get((mark, create))
             if check is None:
                 break
             await check.done.wait()
             if check.wrong:
-                raise self.failure(address, name)
+                raise Unauthorized(WRONG_CREDENTIAL)
             if check.principal is not None and check.principal.generation == self.generation(
                 check.principal.org
             ):
                 return check.principal
             # Who did the work was cancelled, or could not do it: now we try.
         check = self._running[mark, create] = _Check()
+        state = self._refused.state
         try:
-            check.principal = await self._verify(secret, mark, name, address, create=create)
+            check.principal = await self._verify(
+                None if void else secret, mark, name, caller, create=create
+            )
             check.wrong = check.principal is None
         finally:
             del self._running[mark, create]
             check.done.set()
         if check.principal is None:
             self._remembered.found_wrong(mark)
-            raise self.failure(address, name)
+            self._refused.note(mark, create=create, state=state)
+            self._throttle.failed(
+                caller.address, name, self._now_ms(), familiar=self._familiar(caller, name)
+            )
+            raise Unauthorized(WRONG_CREDENTIAL)
         self._remembered.remember(mark, check.principal, self._now_ms())
+        await self._met(check.principal, caller, published=secret in PUBLISHED_SECRETS)
         return check.principal
 
     async def _verify(
-        self, secret: str, mark: bytes, name: str, address: str, *, create: bool
+        self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
-        async with self._turns.bounded(address):
+        """Does the work of a check; None of a secret is wrong, at the same cost."""
+        known = self._remembered.was_right(mark) or self._familiar(caller, name)
+        async with self._turns.bounded(caller.place, name, known=known):
             # Others of this address may have failed while it waited for its turn.
-            self._throttled(address, name, mark)
+            self._throttled(caller, name, mark)
             while True:
                 changes = self._changes
-                org = await self._database.read(lambda tx: tx.orgs.get(name))
+                org, removed = await self._database.read(
+                    lambda tx: (tx.orgs.get(name), tx.orgs.was_removed(name))
+                )
                 made = False
-                if org is None and create:
-                    self._guard.register(address, perf_counter())
+                if org is None and create and not removed and secret is not None:
+                    self._guard.register(caller.address, perf_counter(), local=caller.local)
                     org, made = await self._create(name, secret)
+                    self.made()
                 right = made or await self._fits(secret, org)
                 # A secret that was rotated away while it was being checked must not pass.
                 if changes == self._changes:
@@ -192,30 +260,83 @@ class Checks:
 
         def create(tx: Tables) -> tuple[Org, bool]:
             org = tx.orgs.get(name)
+            if org is None and tx.orgs.was_removed(name):  # this very moment
+                raise Unauthorized(WRONG_CREDENTIAL)
             return (tx.orgs.add(name, stored, now), True) if org is None else (org, False)
 
         return await self._database.write(create)
 
-    async def _fits(self, secret: str, org: Org | None) -> bool:
-        stored = self._decoy if org is None else org.secret_hash
+    async def _fits(self, secret: str | None, org: Org | None) -> bool:
+        stored = self._decoy if org is None or secret is None else org.secret_hash
         try:
-            return await self._turns.compute(verify_secret, secret, stored) and org is not None
+            right = await self._turns.compute(verify_secret, secret or "", stored)
         except MalformedHash as error:
             _log.error("secret_hash_unreadable", org=org and org.name, problem=error.problem)
             return False
+        return right and org is not None and secret is not None
 
-    def _throttled(self, address: str, name: str | None, mark: bytes) -> None:
+    async def _met(self, principal: Principal, caller: Caller, *, published: bool) -> None:
+        """Notes where a right secret came from, and that it is a published one."""
+        now = self._now_ms()
+        if published:
+            org = principal.org_name
+            _log.warning(
+                "published_secret",
+                org=org,
+                problem="its secret stands in the documents, so it is taken from the own networks "
+                "alone",
+                cure=f"phonegate org rotate {org}",
+            )
+        if not self._acquaintances.meet(principal.org_name, caller.place, now) and not published:
+            return
+
+        def note(tx: Tables) -> None:
+            tx.admissions.note(
+                principal.org,
+                caller.place,
+                now,
+                most=PLACES_EACH,
+                forget_before=now - LIFETIME_MS,
+            )
+            if published:
+                tx.orgs.publish(principal.org)
+
+        with trio.move_on_after(_NOTE_DEADLINE_S):
+            try:
+                await self._database.write(note)
+            except StoreError as error:
+                _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
+
+    def _may_create(self, caller: Caller) -> bool:
+        """Whether a caller may make an org; tells once of a proxy that stands in its way."""
+        may = self._registration.admits(local=caller.local)
+        if not may and caller.relayed and is_local(caller.address) and not self._told_of_proxy:
+            self._told_of_proxy = True
+            _log.warning(
+                "proxy_not_named",
+                peer=caller.address,
+                problem="what it passes on counts as coming from anywhere, so it makes no org",
+                cure="name it in [http] trusted_proxies",
+            )
+        return may
+
+    def _familiar(self, caller: Caller, name: str) -> bool:
+        """Whether the org's right secret came from where this caller is."""
+        return self._acquaintances.knows(name, caller.place, self._now_ms())
+
+    def _throttled(self, caller: Caller, name: str, mark: bytes) -> None:
         if self._remembered.was_right(mark):
             return
-        wait = self._throttle.wait_ms(address, name, self._now_ms())
+        familiar = self._familiar(caller, name)
+        wait = self._throttle.wait_ms(caller.address, name, self._now_ms(), familiar=familiar)
         if wait > 0:
             seconds = -(-wait // 1000)
             raise Throttled(f"Too many wrong secrets. Try again in {seconds} s.", seconds)
 
-    def failure(self, address: str, name: str | None) -> Unauthorized:
-        """Counts a failure; gives the answer to it."""
-        self._throttle.failed(address, name, self._now_ms())
-        return Unauthorized(WRONG_CREDENTIAL)
+
+def is_void(secret: str, caller: Caller) -> bool:
+    """Whether a secret is worth nothing where it comes from: everybody has it, and is far away."""
+    return secret in PUBLISHED_SECRETS and not caller.local
 
 
 class _Check:

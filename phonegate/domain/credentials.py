@@ -33,6 +33,10 @@ SHORTEST_SECRET: Final = 12
 _SECRET = re.compile(rf"[!-~]{{{SHORTEST_SECRET},50}}")
 _KEY = re.compile(r"pgk_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})")
 
+PUBLISHED_SECRETS: Final = frozenset({"my-secret-key-123"})
+"""The secrets that stand in documents and on the gateway's own pages. Everybody has them, so they
+are taken from the own networks alone, and with a warning."""
+
 _SALT_BYTES = 16
 _DIGEST_BYTES = 32
 _MAX_MEMORY = 1 << 30

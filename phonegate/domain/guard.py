@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar, get_args
 import attrs
 
 from phonegate.domain.errors import RateExceeded, Throttled
-from phonegate.domain.place import place
+from phonegate.domain.place import network, place
 from phonegate.rates import Buckets, Rate, Standing
 
 Kind = Literal[
@@ -36,6 +36,9 @@ HOUR_S: Final = 3_600.0
 NEAR: Final = 0.5
 """Part of a bucket that is left when its owner begins to be told of it."""
 
+FIRST_ORGS: Final = 3
+"""Orgs that one network (a /24, an IPv6 /48) may make in an hour once half of `orgs_per_hour` is
+used up: a dozen hosts that make many can't use up the hour of all."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -90,7 +93,10 @@ class Guard:
         self._handshakes = _buckets(Rate.of(bounds.address_handshakes_per_s))
         self._strangers = _buckets(Rate.of(bounds.address_requests_per_s))
         self._founders = _buckets(_hourly(bounds.address_orgs_per_hour))
-        self._founding = _buckets(_hourly(bounds.orgs_per_hour))
+        rate_of_orgs = _hourly(bounds.orgs_per_hour)
+        self._founding = _buckets(rate_of_orgs)
+        self._kept_s = 0.0 if rate_of_orgs is None else rate_of_orgs.seconds / 2
+        self._networks: Buckets[str] = Buckets(Rate(FIRST_ORGS / HOUR_S, FIRST_ORGS))
         frames = Rate.of(bounds.phone_frames_per_s)
         self._frames: Buckets[int] | None = None if frames is None else Buckets(frames)
         rate = Rate.of(bounds.org_requests_per_s)
@@ -179,17 +185,24 @@ class Guard:
 
     # -- orgs
 
-    def register(self, address: str, now: float) -> None:
+    def register(self, address: str, now: float, *, local: bool = False) -> None:
         """Counts a new org, made by a stranger.
+
+        The own networks (`local`) have an hour of their own, which nobody else can use up.
 
         Raises:
             Throttled: the address has made too many, or everybody together.
         """
-        where = place(address)
+        where, everybody = place(address), "local" if local else "far"
         wait = 0.0 if self._founders is None else self._founders.wait(where, now)
         kind: Kind = "address_orgs"
         if not wait and self._founding is not None:
-            wait, kind = self._founding.take("", now), "all_orgs"
+            around, kind = network(address), "all_orgs"
+            if not local and self._founding.missing(everybody, now) > self._kept_s:
+                wait = self._networks.wait(around, now)
+            wait = wait or self._founding.take(everybody, now)
+            if not wait:
+                self._networks.spend(around, now)
         if wait:
             self.refused[kind] += 1
             seconds = max(1, round(wait))

@@ -2,14 +2,15 @@
 
 import hmac
 import secrets
-from collections import OrderedDict
 
 import attrs
 
+from phonegate.domain.memory import SharedMemory
 from phonegate.domain.principal import Principal
 
 CAPACITY = 16_384
-"""Right credentials kept, some 8 MB: about as many as a large gateway has connections."""
+"""Right credentials kept, some 10 MB: about as many as a large gateway has connections. An org
+that brings more than its share of them pushes out its own."""
 LIFETIME_MS = 3_600_000
 """An hour, and a credential is checked anew; a full memory then costs a tenth of a core. Nothing
 relies on it: rotation, removal and revocation forget at once."""
@@ -28,20 +29,22 @@ class Remembered:
     """Right credentials, each known only by a mark that means nothing outside this process."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
         self._key = secrets.token_bytes(32)
-        self._known: OrderedDict[bytes, Known] = OrderedDict()
-        """The one that was used longest ago is first."""
+        self._known: SharedMemory[int, bytes, Known] = SharedMemory(capacity)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def mark(self, org_name: str | None, credential: str) -> bytes:
+    def mark(self, org_name: str | None, credential: str, *, void: bool = False) -> bytes:
         """HMAC-SHA256 under a random key: a dump of this memory tells no secret.
 
-        Right names and secrets hold no NUL, so no two right pairs share a mark.
+        Right names and secrets hold no NUL, so no two right pairs share a mark. One that is `void`
+        is not the same credential: it is not right for whoever presents it, whatever it is for
+        others.
         """
         text = f"{org_name or ''}\0{credential}"
+        if void:
+            text += "\0"
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     def recall(self, mark: bytes, now: int) -> Known | None:
@@ -50,7 +53,6 @@ class Remembered:
         # More than a lifetime left: the clock was set back.
         if known is None or not 0 < known.forget_at - now <= LIFETIME_MS:
             return None
-        self._known.move_to_end(mark)
         return known
 
     def was_right(self, mark: bytes) -> bool:
@@ -63,22 +65,18 @@ class Remembered:
 
     def found_wrong(self, mark: bytes) -> None:
         """Notes that a credential is not right, or no more."""
-        self._known.pop(mark, None)
+        self._known.pop(mark)
 
     def remember(
         self, mark: bytes, principal: Principal, now: int, *, used_at: int | None = None
     ) -> None:
         """Keeps a credential that was just found right."""
-        self._known[mark] = Known(principal, now + LIFETIME_MS, used_at)
-        self._known.move_to_end(mark)
-        if len(self._known) > self._capacity:
-            self._known.popitem(last=False)
+        self._known.put(principal.org, mark, Known(principal, now + LIFETIME_MS, used_at))
 
     def forget(self, org: int) -> None:
         """Has every credential of an org checked anew."""
-        for known in self._known.values():
-            if known.principal.org == org:
-                known.forget_at = 0
+        for known in self._known.of(org):
+            known.forget_at = 0
 
     def clear(self) -> None:
         """Has all of them checked anew."""

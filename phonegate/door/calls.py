@@ -21,6 +21,9 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application: scope, receive, send."""
 
+RELAYED = "phonegate.relayed"
+"""Where the scope tells the application whether a proxy that is not trusted passed a request on."""
+
 LAST_WORD_S = 5.0
 """Seconds for the answer that says a call has failed; a client that reads takes none."""
 
@@ -78,6 +81,7 @@ class Calls:
         port = self._peer.port if peer.address == self._peer.address else 0
         scope["client"] = (peer.address, port)
         scope["scheme"] = peer.scheme
+        scope[RELAYED] = peer.relayed
 
 
 class _Call:

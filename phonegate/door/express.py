@@ -17,7 +17,7 @@ from phonegate.settings import HttpSettings
 from .answers import whole_answer
 from .calls import SocketPeer
 from .canonical import PlainRequest, read
-from .forwarded import Network, true_peer
+from .forwarded import PROXY_FIELDS, Network, true_peer
 from .head import after_empty_lines
 from .streams import Connection, send_in_pieces
 
@@ -59,11 +59,13 @@ class HotDesk(Protocol):
         query: str,
         headers: Mapping[str, str],
         client: str,
+        relayed: bool,
         body: bytes | ReadRest,
     ) -> Reply:
         """Answers it; raises for nothing but cancellation.
 
-        `body` is the whole body, or what reads it.
+        `relayed` says whether a proxy that is not trusted passed it on; `body` is the whole body,
+        or what reads it.
         """
 
 
@@ -185,15 +187,18 @@ class Express:
             request, data = following, data[end:]
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
-        if self._trusted and "x-forwarded-for" in request.headers:
+        relayed = False
+        if not PROXY_FIELDS.isdisjoint(request.headers):
             headers = tuple(request.headers.items())
-            client = true_peer(client, "http", headers, self._trusted).address
+            peer = true_peer(client, "http", headers, self._trusted)
+            client, relayed = peer.address, peer.relayed
         return await self._desk.answer(
             method=request.method,
             path=request.path,
             query=request.query,
             headers=request.headers,
             client=client,
+            relayed=relayed,
             body=body,
         )
 

@@ -1,5 +1,6 @@
 """Who the client is: the other end of the socket, or whom a trusted proxy names. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
@@ -9,7 +10,44 @@ import attrs
 Scheme = Literal["http", "https"]
 Network = IPv4Network | IPv6Network
 
+_FOR = re.compile(r"""(?:^|[;,])\s*for\s*=\s*("[^"]*"|[^;,\s]*)""", re.IGNORECASE)
+"""Whom each element of `Forwarded` names (RFC 7239, 4)."""
+
 _SCHEMES: dict[str, Scheme] = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+
+
+_NAMES_CLIENT = frozenset(
+    {
+        "cf-connecting-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-forwarded-for",
+        "x-original-forwarded-for",
+        "x-real-ip",
+    }
+)
+"""Fields in which a proxy says who called it."""
+
+PROXY_FIELDS = _NAMES_CLIENT | {
+    "cdn-loop",
+    "cf-ray",
+    "via",
+    "x-forwarded",
+    "x-forwarded-by",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-original-host",
+}
+"""Fields that no client sends of itself: some proxy passed on what has one of them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +59,9 @@ class Peer:
 
     address: str
     scheme: Scheme
+    relayed: bool = False
+    """Whether a proxy that is not trusted passed it on, so that the address may be that proxy's
+    and the client anywhere."""
 
 
 def networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
@@ -61,7 +102,11 @@ def true_peer(
     """
     teller = _address(socket_address)
     if teller is None or not _within(teller, trusted):
-        return Peer(address=socket_address if teller is None else str(teller), scheme=scheme)
+        return Peer(
+            address=socket_address if teller is None else str(teller),
+            scheme=scheme,
+            relayed=any(name in PROXY_FIELDS for name, _ in headers),
+        )
     hops = _listed(headers, "x-forwarded-for")
     told = 0
     for hop in reversed(hops):
@@ -71,7 +116,31 @@ def true_peer(
         teller, told = address, told + 1
         if not _within(teller, trusted):
             break
-    return Peer(address=str(teller), scheme=_scheme(headers, max(told, 1)) or scheme)
+    if hops:
+        # What stands further left was told by somebody who is not trusted.
+        relayed = told < len(hops) or not _agree(headers, teller, trusted)
+    else:
+        relayed = any(name in PROXY_FIELDS for name, _ in headers)
+    return Peer(
+        address=str(teller), scheme=_scheme(headers, max(told, 1)) or scheme, relayed=relayed
+    )
+
+
+def _agree(
+    headers: Sequence[tuple[str, str]],
+    client: IPv4Address | IPv6Address,
+    trusted: Sequence[Network],
+) -> bool:
+    """Whether every field that names a client names this one, or a trusted proxy."""
+    for name, value in headers:
+        if name not in _NAMES_CLIENT or name == "x-forwarded-for":
+            continue
+        told = _FOR.findall(value) if name == "forwarded" else value.split(",")
+        for text in told or [""]:
+            address = _address(text.strip())
+            if address is None or not (address == client or _within(address, trusted)):
+                return False
+    return True
 
 
 def _scheme(headers: Sequence[tuple[str, str]], told: int) -> Scheme | None:

@@ -74,6 +74,10 @@ class Peer(Protocol):
     def address(self) -> str:
         """The client's address, behind trusted proxies."""
 
+    @property
+    def relayed(self) -> bool:
+        """Whether a proxy that is not trusted passed it on."""
+
 
 @attrs.frozen(kw_only=True)
 class _Request:
@@ -170,7 +174,7 @@ class PhoneLink:
         address = peer.address
         socket = self._socket(stream)
         try:
-            session = await self._meet(stream, socket, head, address)
+            session = await self._meet(stream, socket, head, peer)
             # A link may last for weeks: what only its beginning needed goes now.
             del head, peer
             if session is not None:
@@ -193,15 +197,16 @@ class PhoneLink:
         )
 
     async def _meet(
-        self, stream: trio.abc.Stream, socket: PhoneSocket, head: Head, address: str
+        self, stream: trio.abc.Stream, socket: PhoneSocket, head: Head, peer: Peer
     ) -> Session | None:
         """Checks the handshake and answers it; the session to run, if it comes to one."""
+        address = peer.address
         with trio.move_on_after(HANDSHAKE_S):
             try:
                 await _skip(stream, len(head.raw))
                 self._expect_no_page(head, address)
                 request = _Request.read(head)
-                principal = await self._admit(request, address)
+                principal = await self._admit(request, peer)
                 arrival = await self._arrive(principal, request)
             except Refused as refused:
                 self.refused += 1
@@ -231,16 +236,19 @@ class PhoneLink:
             self._guard.stranger(address, perf_counter())
             raise ForeignPage
 
-    async def _admit(self, request: _Request, address: str) -> Principal:
+    async def _admit(self, request: _Request, peer: Peer) -> Principal:
         """Who the phone is, if it may come in now.
 
         Raises:
             Refused: as `Accounts.authenticate`, or because there are too many such handshakes.
         """
-        now = perf_counter()
+        address, now = peer.address, perf_counter()
         wait = self._guard.handshake(address, now)
         if wait and not (
-            request.credential and self._accounts.recalls(request.credential, request.org_name)
+            request.credential
+            and self._accounts.recalls(
+                request.credential, request.org_name, address, relayed=peer.relayed
+            )
         ):
             seconds = ceil(wait)
             raise Throttled(
@@ -254,6 +262,7 @@ class PhoneLink:
                 address=address,
                 scope="manage",
                 create=True,
+                relayed=peer.relayed,
             )
         except Refused:
             self._guard.stranger(address, now)

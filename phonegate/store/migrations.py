@@ -233,7 +233,35 @@ _ALLOWANCES: Final = (
 
 _QUIET = ("ALTER TABLE messages ADD COLUMN quiet_at INTEGER",)
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES, _QUIET)
+_ADMISSIONS: Final = (
+    # Where right secrets came from: those places are let in past guessers after a restart.
+    """
+    CREATE TABLE org_places (
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        place TEXT NOT NULL,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (org, place)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Names of orgs that were removed, as digests: the phone of one must not make it again.
+    "CREATE TABLE removed_orgs (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
+    # Orgs whose secret is one that documents print.
+    """
+    CREATE TABLE published_secrets (
+        org INTEGER PRIMARY KEY REFERENCES orgs (id) ON DELETE CASCADE
+    ) STRICT
+    """,
+    # What the owner chose by command where the configuration says nothing.
+    "CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    _FIRST,
+    _ASSISTANTS,
+    _ALLOWANCES,
+    _QUIET,
+    _ADMISSIONS,
+)
 """Step n brings a file from version n to n + 1."""
 
 VERSION: Final = len(STEPS)

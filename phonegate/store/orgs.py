@@ -1,5 +1,6 @@
 """Orgs: the tenants, and the removal of everything that one owned."""
 
+import hashlib
 import sqlite3
 from typing import Any
 
@@ -53,6 +54,7 @@ class Orgs:
         )
         if cursor.rowcount == 0 or cursor.lastrowid is None:
             raise NameTaken(name)
+        self._connection.execute("DELETE FROM removed_orgs WHERE digest = ?", (_digest(name),))
         return Org(id=cursor.lastrowid, name=name, secret_hash=secret_hash, created_at=now)
 
     def rotate(self, name: str, secret_hash: str) -> bool:
@@ -60,12 +62,38 @@ class Orgs:
         cursor = self._connection.execute(
             "UPDATE orgs SET secret_hash = ? WHERE name = ?", (secret_hash, name)
         )
+        self._connection.execute(
+            "DELETE FROM published_secrets WHERE org = (SELECT id FROM orgs WHERE name = ?)",
+            (name,),
+        )
         return cursor.rowcount == 1
+
+    def publish(self, org: int) -> None:
+        """Notes that an org's secret is one that documents print, until it gets another."""
+        self._connection.execute("INSERT OR IGNORE INTO published_secrets VALUES (?)", (org,))
+
+    def published(self) -> list[str]:
+        """The names of the orgs of which that is known."""
+        rows = self._connection.execute(
+            "SELECT o.name FROM published_secrets AS p JOIN orgs AS o ON o.id = p.org"
+            " WHERE o.name IS NOT NULL ORDER BY o.name"
+        )
+        return [name for (name,) in rows]
+
+    def was_removed(self, name: str) -> bool:
+        """Whether an org of this name was removed, and none made since."""
+        return (
+            self._connection.execute(
+                "SELECT 1 FROM removed_orgs WHERE digest = ?", (_digest(name),)
+            ).fetchone()
+            is not None
+        )
 
     def remove(self, name: str) -> bool:
         """Removes an org with all it owns; whether there was such an org.
 
-        The org, its secret, keys and phones are gone with the commit, and the name is free.
+        The org, its secret, keys and phones are gone with the commit, and the name is free for
+        whoever asks `was_removed` first.
         Messages may be millions: the writer clears them away afterwards in slices (see
         `doomed`), so that no other org waits for them. A restart goes on with it.
         """
@@ -78,6 +106,8 @@ class Orgs:
         )
         self._connection.execute("DELETE FROM api_keys WHERE org = ?", (org,))
         self._connection.execute("DELETE FROM phones WHERE org = ?", (org,))
+        self._connection.execute("DELETE FROM org_places WHERE org = ?", (org,))
+        self._connection.execute("INSERT OR IGNORE INTO removed_orgs VALUES (?)", (_digest(name),))
         self.removed = True
         return True
 
@@ -92,6 +122,11 @@ class Orgs:
     def forget(self, org: int) -> None:
         """Deletes the last of a removed org, once its messages are gone."""
         self._connection.execute("DELETE FROM orgs WHERE id = ? AND name IS NULL", (org,))
+
+
+def _digest(name: str) -> bytes:
+    """What is kept of a removed org's name: enough to know it again."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
 
 
 def _org(row: tuple[Any, ...]) -> Org:

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from phonegate.store.admissions import Admissions
 from phonegate.store.assistants import Assistants
 from phonegate.store.keys import ApiKeys
 from phonegate.store.marks import Marks
@@ -23,6 +24,7 @@ class Tables:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.orgs = Orgs(connection)
+        self.admissions = Admissions(connection)
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)

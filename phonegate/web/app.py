@@ -31,6 +31,10 @@ DESK_SHARE: Final = 0.9
 the gateway (503). The door, which ends what takes the whole, knows neither."""
 
 
+_RELAYED: Final = "phonegate.relayed"
+"""Where the door says in the scope whether a proxy that is not trusted passed a request on."""
+
+
 class _App(QuartTrio):
     """Quart without its own error log, whose lines hold paths and with them secrets."""
 
@@ -129,7 +133,7 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
         build_table(),
         version=services.version,
         max_body_bytes=settings.max_body_bytes,
-        open_registration=services.accounts.open_registration,
+        registration=services.accounts.registration,
     )
 
     async def from_site() -> Response | None:
@@ -184,6 +188,7 @@ def _request(scope: Any) -> Request:
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         client=client[0] if client else "",
+        relayed=scope.get(_RELAYED, False),
     )
 
 

@@ -166,6 +166,7 @@ class Desk:
         query: str,
         headers: Mapping[str, str],
         client: str,
+        relayed: bool = False,
         body: bytes | ReadBody,
     ) -> Reply:
         """Answers a request of the express lane, as `reply` does."""
@@ -175,6 +176,7 @@ class Desk:
             query=query,
             headers=headers,
             client=client,
+            relayed=relayed,
             body=body if isinstance(body, bytes) else b"",
         )
         return await self.reply(request, body)
@@ -388,7 +390,11 @@ class Desk:
                 org = _org_of_query(endpoint, query)
             if org is not None or is_key_like(credential):
                 await self._services.accounts.authenticate(
-                    credential, org_name=org, address=request.client, scope=None
+                    credential,
+                    org_name=org,
+                    address=request.client,
+                    scope=None,
+                    relayed=request.relayed,
                 )
 
     async def _with_body(
@@ -432,6 +438,7 @@ class Desk:
             address=heard.request.client,
             scope=None if endpoint.scope == "any" else endpoint.scope,
             create=endpoint.creates_org,
+            relayed=heard.request.relayed,
         )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")

@@ -40,6 +40,8 @@ class Request:
     body: bytes = attrs.field(default=b"", repr=False)
     client: str = ""
     """The client's address, after trusted proxies."""
+    relayed: bool = False
+    """Whether a proxy that is not trusted passed it on: the address may be the proxy's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,7 +118,7 @@ class Endpoint:
     """Without a scope: its handler knows its callers by a token or a signature of their own, so
     that only those it refuses count as strangers."""
     creates_org: bool = False
-    """An unknown org with a well-formed secret is created, where registration is open."""
+    """An unknown org with a well-formed secret is created, where registration admits the caller."""
     body: type | None = None
     raw_limit: int | None = None
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""

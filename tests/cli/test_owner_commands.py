@@ -55,6 +55,14 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["org", "rotate", "myorg", "--secret-from", "stdin"]) == 1
     assert "short" not in capsys.readouterr().err
 
+    told(capsys, "key", "add", "myorg", "billing")
+    assert main(["org", "rotate", "myorg"]) == 0
+    assert "These API keys of myorg go on" in (err := capsys.readouterr().err)
+    assert err.splitlines()[-1].endswith("  billing")
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    assert main(["org", "rotate", "myorg", "--secret-from", "environment"]) == 0
+    assert "Everybody has this secret" in capsys.readouterr().err
+
     assert told(capsys, "org", "remove", "myorg", "--yes") == "Removed myorg.\n"
     assert json.loads(told(capsys, "org", "list", "--json")) == {"orgs": []}
 
@@ -235,3 +243,40 @@ def test_check_and_serve_name_what_lies_open(
     else:
         assert note in notes[0]
         assert notes[0] in output
+
+
+def test_registration(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(capsys, "registration").startswith("local (set by the default)\n")
+    assert told(capsys, "registration", "closed").startswith("closed (set by phonegate registr")
+    assert json.loads(told(capsys, "registration", "--json")) == {
+        "registration": "closed",
+        "source": "phonegate registration",
+    }
+    assert main(["registration", "half"]) == 2
+    capsys.readouterr()
+    Path("gateway.toml").write_text('[orgs]\nregistration = "open"\n')
+    assert told(capsys, "registration").startswith("open (set by file gateway.toml)\n")
+    assert main(["registration", "local"]) == 1
+    assert "is set by file gateway.toml, which wins" in capsys.readouterr().err
+    monkeypatch.setenv("PHONEGATE_ORGS_REGISTRATION", "local")
+    variable = "environment variable PHONEGATE_ORGS_REGISTRATION"
+    assert told(capsys, "registration").startswith(f"local (set by {variable})\n")
+
+
+def test_check_notes_who_may_come_in(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("gateway.toml").write_text('[http]\nbind = ["0.0.0.0:0"]\n')
+    assert "ok     registration: local (the default)" in told(capsys, "check")
+    told(capsys, "registration", "open")
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    told(capsys, "org", "add", "myorg", "--secret-from", "environment")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    noted = told(capsys, "check")
+    assert "note   registration: open (phonegate registration), so whoever reaches 0.0.0.0" in noted
+    assert "note   secret: that of myorg stands in the documents" in noted
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+    Path("gateway.toml").write_text(
+        '[http]\nbind = ["127.0.0.1:0"]\npublic_url = "https://sms.example.org"\n'
+    )
+    noted = told(capsys, "check")
+    assert "ok     registration: open" in noted
+    assert "trusted_proxies does not name it" in noted

@@ -1,7 +1,7 @@
 import pytest
 
 from phonegate.domain.errors import RateExceeded, Throttled
-from phonegate.domain.guard import KINDS, Bounds, Guard
+from phonegate.domain.guard import FIRST_ORGS, KINDS, Bounds, Guard
 from phonegate.settings import LimitSettings
 
 
@@ -92,3 +92,30 @@ def test_a_refusal_of_another_part_is_counted() -> None:
     guard.note("bodies")
     assert guard.refused["bodies"] == 1
     assert "bodies" in KINDS
+
+
+def test_a_few_hosts_can_t_use_up_the_orgs_of_an_hour() -> None:
+    guard = Guard(Bounds(address_orgs_per_hour=100, orgs_per_hour=1_000))
+    made = 0
+    for second in range(120):
+        for host in range(12):
+            try:
+                guard.register(f"198.51.100.{host}", float(second))
+            except Throttled:
+                continue
+            made += 1
+    assert made <= 500 + FIRST_ORGS + 1_000 * 120 // 3_600
+    # Others still come in, and those of the own networks in any case.
+    for network in range(50):
+        guard.register(f"203.0.{network}.5", 120.0)
+    for _ in range(100):
+        guard.register("192.168.1.7", 120.0, local=True)
+
+
+def test_local_orgs_are_bounded_too() -> None:
+    guard = Guard(Bounds(orgs_per_hour=10))
+    for number in range(10):
+        guard.register(f"192.168.1.{number}", 0.0, local=True)
+    with pytest.raises(Throttled):
+        guard.register("192.168.1.77", 0.0, local=True)
+    guard.register("203.0.113.5", 0.0)

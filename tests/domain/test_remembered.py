@@ -43,9 +43,9 @@ def test_a_clock_set_back_makes_nothing_live_longer() -> None:
 def test_the_one_unused_for_longest_makes_room() -> None:
     memory = Remembered(capacity=2)
     memory.remember(b"a", who(1), NOW)
-    memory.remember(b"b", who(2), NOW)
+    memory.remember(b"b", who(1), NOW)
     memory.recall(b"a", NOW)
-    memory.remember(b"c", who(3), NOW)
+    memory.remember(b"c", who(1), NOW)
     assert memory.recall(b"b", NOW) is None
     assert memory.recall(b"a", NOW) is not None
     assert memory.recall(b"c", NOW) is not None
@@ -76,3 +76,15 @@ def test_what_was_right_is_known_as_such_until_it_is_found_wrong() -> None:
     memory.found_wrong(b"b")
     assert not memory.was_right(b"a")
     assert len(memory) == 0
+
+
+def test_an_org_with_too_many_pushes_out_its_own() -> None:
+    memory = Remembered(capacity=100)
+    for number in range(20):
+        memory.remember(b"other-%d" % number, who(number + 2), NOW)
+    for number in range(1_000):
+        memory.remember(b"key-%d" % number, who(1), NOW)
+    assert all(memory.recall(b"other-%d" % number, NOW) for number in range(20))
+    assert len(memory) == 100
+    assert memory.recall(b"key-999", NOW) is not None
+    assert memory.recall(b"key-0", NOW) is None

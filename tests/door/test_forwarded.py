@@ -14,7 +14,9 @@ def seen(socket: str, forwarded: str | None = None, proto: str | None = None) ->
 
 
 def test_a_stranger_is_who_the_socket_says() -> None:
-    assert seen("8.8.8.8", "1.1.1.1", "https") == Peer(address="8.8.8.8", scheme="http")
+    stranger = Peer(address="8.8.8.8", scheme="http", relayed=True)
+    assert seen("8.8.8.8", "1.1.1.1", "https") == stranger
+    assert seen("8.8.8.8") == Peer(address="8.8.8.8", scheme="http")
 
 
 def test_a_trusted_proxy_is_believed() -> None:
@@ -93,3 +95,54 @@ def test_no_header_breaks_it(forwarded: str, proto: str) -> None:
 @given(st.text())
 def test_nothing_a_client_writes_moves_what_the_proxy_appended(text: str) -> None:
     assert seen("10.1.1.1", f"{text}, 1.1.1.1").address == "1.1.1.1"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto"),
+        *("X-Forwarded-Host", "CF-Connecting-IP", "True-Client-IP"),
+    ],
+)
+@pytest.mark.parametrize("socket", ["192.168.1.1", "172.17.0.1", "::1"])
+def test_what_a_proxy_passed_on_that_is_not_trusted_may_come_from_anywhere(
+    socket: str, header: str
+) -> None:
+    for value in ("127.0.0.1", "for=127.0.0.1", ""):
+        assert true_peer(socket, "http", [(header.lower(), value)], PROXIES).relayed
+        assert true_peer(socket, "http", [(header.lower(), value)], ()).relayed
+    assert not true_peer(socket, "http", [("host", "x"), ("user-agent", "x")], PROXIES).relayed
+
+
+@pytest.mark.parametrize(
+    ("fields", "relayed"),
+    [
+        ({"x-forwarded-for": "192.168.1.7"}, False),
+        # A proxy behind the trusted one, which has no name.
+        ({"x-forwarded-for": "6.6.6.6, 192.168.1.7"}, True),
+        ({"x-forwarded-for": "6.6.6.6, nonsense"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "forwarded": "for=6.6.6.6"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "forwarded": "for=_hidden"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "forwarded": "by=1.2.3.4"}, True),
+        (
+            {"x-forwarded-for": "192.168.1.7", "forwarded": 'proto=https;For="192.168.1.7:80"'},
+            False,
+        ),
+        ({"x-forwarded-for": "192.168.1.7", "forwarded": "for=6.6.6.6, for=192.168.1.7"}, True),
+        ({"x-forwarded-for": "fd12::7", "forwarded": 'for="[fd12::7]:80"'}, False),
+        ({"x-forwarded-for": "192.168.1.7", "x-real-ip": "192.168.1.7"}, False),
+        ({"x-forwarded-for": "192.168.1.7, 10.2.2.2", "x-real-ip": "10.2.2.2"}, False),
+        ({"x-forwarded-for": "192.168.1.7", "x-real-ip": "6.6.6.6"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "cf-connecting-ip": "6.6.6.6"}, True),
+        (
+            {"x-forwarded-for": "192.168.1.7", "via": "1.1 caddy", "x-forwarded-proto": "https"},
+            False,
+        ),
+        # It does not say who called it.
+        ({"x-real-ip": "192.168.1.7"}, True),
+        ({"via": "1.1 caddy"}, True),
+        ({}, False),
+    ],
+)
+def test_a_trusted_proxy_says_whom_it_knows(fields: dict[str, str], *, relayed: bool) -> None:
+    assert true_peer("10.1.1.1", "http", list(fields.items()), PROXIES).relayed is relayed

@@ -14,6 +14,7 @@ import websockets
 
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.errors import Throttled, Unauthorized
+from phonegate.domain.registration import Registration
 from phonegate.phones.session import Session
 from phonegate.settings import HttpSettings
 from phonegate.store.errors import StorageUnavailable
@@ -71,7 +72,9 @@ async def test_an_unknown_org_is_created_and_then_guarded(site: Site) -> None:
 
 
 async def test_registration_may_be_closed(site: Site) -> None:
-    site.link._accounts = Accounts(site.database, registration="closed", now_ms=now_ms)
+    site.link._accounts = Accounts(
+        site.database, registration=Registration(forced="closed"), now_ms=now_ms
+    )
     status, body, _ = await refusal(site)
     assert (status, body["code"]) == (401, "unauthorized")
 

@@ -71,6 +71,19 @@ def test_a_file_from_before_keys_had_limits(empty: sqlite3.Connection) -> None:
     assert tables.messages.release_held(99, 9) == {1}
 
 
+def test_a_file_from_before_admissions_were_kept(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(empty, migrations.STEPS[:4])
+    empty.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    assert tables.orgs.published() == []
+    assert not tables.orgs.was_removed("myorg")
+    assert tables.admissions.choice("registration") is None
+    tables.admissions.note(1, "192.0.2.1", 7, most=3, forget_before=0)
+    assert tables.admissions.places(9) == [("myorg", "192.0.2.1", 7)]
+
+
 def test_every_table_is_strict(empty: sqlite3.Connection) -> None:
     migrations.migrate(empty)
     tables = [

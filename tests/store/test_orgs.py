@@ -86,3 +86,47 @@ def test_removal_clears_everything_of_the_org_and_only_that(
     tables.messages.index(1000)
     page = tables.messages.page(other.id, PageQuery(search="body uber*"))
     assert len(page) == 3
+
+
+def test_the_name_of_a_removed_org_is_known_until_it_is_added_again(tables: Tables) -> None:
+    tables.orgs.add("short-lived", "hash", 1)
+    assert not tables.orgs.was_removed("short-lived")
+    tables.orgs.remove("short-lived")
+    assert tables.orgs.was_removed("short-lived")
+    assert not tables.orgs.was_removed("Short-lived")
+    tables.orgs.add("short-lived", "hash", 2)
+    assert not tables.orgs.was_removed("short-lived")
+
+
+def test_published_secrets_are_known_until_they_are_changed(tables: Tables) -> None:
+    for name in ("a", "b", "c"):
+        org = tables.orgs.add(name, "hash", 1)
+        tables.orgs.publish(org.id)
+        tables.orgs.publish(org.id)
+    tables.orgs.rotate("a", "another")
+    tables.orgs.remove("b")
+    assert tables.orgs.published() == ["c"]
+
+
+def test_the_last_places_of_an_org_are_kept(tables: Tables, org: Org, other: Org) -> None:
+    for at in range(10):
+        tables.admissions.note(org.id, f"192.0.2.{at}", at, most=3, forget_before=0)
+    tables.admissions.note(other.id, "192.0.2.1", 5, most=3, forget_before=0)
+    tables.admissions.note(99, "192.0.2.1", 5, most=3, forget_before=0)
+    kept = [(org.name, f"192.0.2.{at}", at) for at in (7, 8, 9)]
+    assert tables.admissions.places(10) == [(other.name, "192.0.2.1", 5), *kept]
+    assert tables.admissions.places(1) == kept[-1:]
+    tables.admissions.note(org.id, "192.0.2.7", 20, most=3, forget_before=9)
+    assert [place for name, place, _ in tables.admissions.places(10) if name == org.name] == [
+        "192.0.2.9",
+        "192.0.2.7",
+    ]
+    tables.orgs.remove(org.name)
+    assert tables.admissions.places(10) == [(other.name, "192.0.2.1", 5)]
+
+
+def test_the_owners_choice(tables: Tables) -> None:
+    assert tables.admissions.choice("registration") is None
+    tables.admissions.choose("registration", "open")
+    tables.admissions.choose("registration", "closed")
+    assert tables.admissions.choice("registration") == "closed"

@@ -32,7 +32,7 @@ from phonegate.web.services import Services
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
-CLIENT = "203.0.113.9"
+CLIENT = "192.168.178.9"
 NOW = 1_800_000_000_000
 PUBLIC_URL = "https://sms.example.org"
 

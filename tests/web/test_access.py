@@ -179,9 +179,28 @@ async def test_the_first_credential_counts_even_when_a_later_one_is_right(web: W
 
 
 async def test_guessing_is_throttled_with_a_time_to_come_back(web: Web) -> None:
-    for _ in range(1000):
-        reply = await web.call("GET", f"/sims/{ORG}", secret="wrong-secret-12")
+    for number in range(1000):
+        reply = await web.call("GET", f"/sims/{ORG}", secret=f"wrong-secret-{number}")
         if reply.status != 401:
             break
     assert (reply.status, reply.json["code"]) == (429, "too_many_requests")
     assert int(reply.headers["Retry-After"]) >= 1
+
+
+async def test_from_afar_nobody_makes_an_org_nor_uses_the_secret_of_the_documents(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.web.conftest.CLIENT", "203.0.113.9")
+    push = {
+        "org_id": "neworg",
+        "secret_key": "a-secret-of-mine",
+        "messages": [{"address": "+15551112222", "body": "hello"}],
+    }
+    unknown = await web.call("POST", "/webhook", push, secret=None)
+    known = await web.call("POST", "/webhook", {**push, "org_id": ORG}, secret=None)
+    published = await web.call("GET", f"/messages/{ORG}", secret="my-secret-key-123")
+    for reply in (unknown, known, published):
+        assert (reply.status, reply.json) == (401, unknown.json)
+    assert unknown.json["code"] == "unauthorized"
+    monkeypatch.undo()
+    assert (await web.call("POST", "/webhook", push, secret=None)).status == 200

@@ -29,7 +29,7 @@ phones' SIMs, or through a carrier account.
 An org is named by its **OrgId** (3 to 50 of A-Z, a-z, 0-9, - and _) and opened by its \
 **SecretKey** (12 to 50 printable ASCII characters without spaces) or by API keys made with it. \
 The first push or phone connection with a new OrgId creates the org, where the gateway's owner \
-allows it.
+lets the caller do so: by default those of private networks alone.
 
 Every error is JSON with `ok: false`, `detail` for people, `code` for programs and, where fields \
 are wrong, `errors`. A method that an address does not take is answered with 405 and `Allow`; \

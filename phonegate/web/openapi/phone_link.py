@@ -26,7 +26,8 @@ PATH: Final = "/websocket"
 
 ABOUT: Final = """\
 Phones stay connected here: `wss://HOST/websocket?org_id=ORG&secret_key=SECRET`. The first \
-connection with a new OrgId and SecretKey creates the org. Frames are JSON texts with a `type`: \
+connection with a new OrgId and SecretKey creates the org, if the gateway lets its caller do so. \
+Frames are JSON texts with a `type`: \
 `PhoneFrame` are those a phone sends, `GatewayFrame` those it gets. `sims`, `inbound`, \
 `send_result`, `connected` and `send_sms` are enough for a phone that knows no more; one that \
 says `hello` gets the rest. Unknown fields are ignored. A frame that can't be understood is \

@@ -12,6 +12,7 @@ import attrs
 from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import SCOPES
+from phonegate.domain.registration import Mode
 from phonegate.domain.states import (
     CANCELLED,
     DELIVERED,
@@ -192,7 +193,7 @@ def parameters(type_: type) -> Sequence[Parameter]:
 
 
 def facts(
-    table: Table, base: str, *, version: str, max_body_bytes: int, open_registration: bool
+    table: Table, base: str, *, version: str, max_body_bytes: int, registration: Mode
 ) -> dict[str, Any]:
     """All that the templates are told."""
     endpoints = {endpoint.name: endpoint for endpoint in table.endpoints}
@@ -202,7 +203,7 @@ def facts(
         "host": base.partition("://")[2],
         "link": link,
         "version": version,
-        "open_registration": open_registration,
+        "registration": registration,
         "groups": _groups(table.endpoints),
         "commands": _commands(endpoints, base),
         "parameters": {

@@ -9,6 +9,7 @@ import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
+from phonegate.domain.registration import Mode, Registration
 from phonegate.web.endpoint import Answer, Request
 from phonegate.web.errors import MethodNotAllowed
 from phonegate.web.pages.assets import Asset, Assets
@@ -72,7 +73,7 @@ class Site:
     """The pages of one gateway."""
 
     def __init__(
-        self, table: Table, *, version: str, max_body_bytes: int, open_registration: bool
+        self, table: Table, *, version: str, max_body_bytes: int, registration: Registration
     ) -> None:
         self._assets = Assets()
         environment = Environment(
@@ -88,17 +89,18 @@ class Site:
         environment.globals["asset"] = lambda name: self._assets.address(name).removeprefix("/")
         environment.globals["swagger_version"] = self._assets.swagger_version
 
-        def make(path: str, scheme: str, host: str) -> str:
+        def make(path: str, scheme: str, host: str, mode: Mode) -> str:
             told = facts(
                 table,
                 f"{scheme}://{host}",
                 version=version,
                 max_body_bytes=max_body_bytes,
-                open_registration=open_registration,
+                registration=mode,
             )
             return environment.get_template(PAGES[path].template).render(told)
 
-        self._make: Callable[[str, str, str], str] = lru_cache(None)(make)
+        self._registration = registration
+        self._make: Callable[[str, str, str, Mode], str] = lru_cache(None)(make)
 
     def covers(self, path: str) -> bool:
         """Whether a page or a file of one is at a path, as sent."""
@@ -128,7 +130,7 @@ class Site:
         scheme, _, host = base.partition("://")
         stand_in = STAND_IN_V6 if "[" in host else STAND_IN
         shown = str(escape(host)) if page.media == HTML else host
-        text = self._make(path, scheme, stand_in).replace(stand_in, shown)
+        text = self._make(path, scheme, stand_in, self._registration.mode).replace(stand_in, shown)
         return Asset.of(page.media, text.encode(), pack=False)
 
 

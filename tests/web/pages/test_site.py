@@ -10,6 +10,7 @@ import trio
 from structlog.testing import capture_logs
 
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.registration import Registration
 from phonegate.settings import HttpSettings
 from phonegate.web.app import build_app
 from phonegate.web.pages.site import PAGES
@@ -221,7 +222,9 @@ async def test_the_pages_need_no_storage_and_tell_of_no_org(web: Web) -> None:
 async def test_who_makes_orgs_is_told_as_it_is(web: Web) -> None:
     promise = "creates the org"
     assert promise in (await get(web, "/")).data.decode()
-    accounts = Accounts(web.database, registration="closed", now_ms=lambda: NOW)
+    accounts = Accounts(
+        web.database, registration=Registration(forced="closed"), now_ms=lambda: NOW
+    )
     services = attrs.evolve(web.services, accounts=accounts)
     closed = attrs.evolve(web, app=build_app(services, HttpSettings()))
     for path in ("/", "/llms.txt"):

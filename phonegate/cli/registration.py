@@ -1,0 +1,35 @@
+"""`phonegate registration`."""
+
+from pathlib import Path
+
+import click
+
+from phonegate.cli import options, terminal
+from phonegate.cli.owner import carry_out
+from phonegate.domain.registration import MODES, Mode
+
+_MEANINGS: dict[Mode, str] = {
+    "local": "The first call with a new OrgId creates it, from this machine and private networks.",
+    "open": "The first call with a new OrgId creates it, from everywhere.",
+    "closed": "Only `phonegate org add` creates orgs.",
+}
+
+
+@click.command()
+@click.argument("mode", type=click.Choice(MODES), required=False)
+@options.as_json
+@options.gateway
+def command(
+    mode: Mode | None, config: Path | None, database: Path | None, *, as_json: bool
+) -> None:
+    """Tell who may make an org by a first call, or change it at once and for good.
+
+    local: this machine and private networks; open: everybody; closed: nobody but you, by
+    `phonegate org add`. What gateway.toml or the environment sets can only be changed there.
+    """
+    answer = carry_out(config, database, "registration", mode=mode)
+    if as_json:
+        terminal.print_json({field: answer[field] for field in ("registration", "source")})
+        return
+    click.echo(f"{answer['registration']} (set by {answer['source']})")
+    click.echo(_MEANINGS[answer["registration"]])

@@ -1,0 +1,39 @@
+"""Who may make an org by a first call. Pure."""
+
+from typing import Final, Literal, get_args
+
+import attrs
+
+Mode = Literal["local", "open", "closed"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+
+DEFAULT: Final[Mode] = "local"
+"""Phones and apps in the house find everything open, as on a gateway that only they can reach; the
+rest of the internet finds nothing."""
+
+
+@attrs.define(kw_only=True)
+class Registration:
+    """The rule that holds now, and where it comes from."""
+
+    forced: Mode | None = None
+    """What the configuration sets, which nothing else can change."""
+    forced_by: str = "the configuration"
+    chosen: Mode | None = None
+    """What the owner chose by command."""
+
+    @property
+    def mode(self) -> Mode:
+        """The rule."""
+        return self.forced or self.chosen or DEFAULT
+
+    @property
+    def source(self) -> str:
+        """Where the rule comes from, for the owner."""
+        if self.forced is not None:
+            return self.forced_by
+        return "the default" if self.chosen is None else "phonegate registration"
+
+    def admits(self, *, local: bool) -> bool:
+        """Whether a caller, of the own networks or not, may make an org."""
+        return self.mode == "open" or (self.mode == "local" and local)
