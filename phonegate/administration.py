@@ -123,12 +123,13 @@ class Administration:
         }
 
     async def key_revoke(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Ends an API key at once."""
+        """Ends an API key at once; what it has queued is cancelled unless `keep_queued` is true."""
         org = await self._org(request)
-        key = _text(request, "id")
-        if not await self._accounts.revoke_key(org.id, key):
+        key, keep = _text(request, "id"), request.get("keep_queued") is True
+        cancelled = await self._accounts.revoke_key(org.id, key, keep_queued=keep)
+        if cancelled is None:
             raise _no_key(org, key)
-        return {"id": key}
+        return {"id": key, "cancelled": cancelled}
 
     async def key_limit(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Changes limits of an API key: sets those in `limits`, takes away those in `lift`."""

@@ -15,10 +15,10 @@ from cattrs.errors import (
     IterableValidationError,
     IterableValidationNote,
 )
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
 from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.web.fields import Rule, Several, Wrong, rule_of
+from phonegate.web.fields import Rule, Several, Wrong, json_name, rule_of
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
@@ -76,8 +76,16 @@ class Converter:
         return read
 
     def _object_hook(self, cls: type) -> Callable[[Any, Any], Any]:
+        renamed: dict[str, Any] = {
+            a.name: override(rename=json_name(a.name))
+            for a in attrs.fields(cls)
+            if json_name(a.name) != a.name
+        }
         inner: Callable[[Any, Any], Any] = make_dict_structure_fn(
-            cls, self._cattrs, _cattrs_forbid_extra_keys=getattr(cls, "closed", False)
+            cls,
+            self._cattrs,
+            _cattrs_forbid_extra_keys=getattr(cls, "closed", False),
+            **renamed,
         )
 
         def read(value: object, _: Any) -> Any:
@@ -127,7 +135,7 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
 def _path(error: BaseException, at: str) -> str:
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return _join(at, note.name)
+            return _join(at, json_name(note.name))
         if isinstance(note, IterableValidationNote):
             return f"{at}[{note.index}]"
     return at

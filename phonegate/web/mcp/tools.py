@@ -111,8 +111,7 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
     since = await arrivals.newest(caller.org) if asked.since_id is None else asked.since_id
     left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
     found = await arrivals.wait(
-        caller.org,
-        caller.key_id or "",
+        caller,
         address=asked.address,
         since_id=since,
         seconds=max(0, min(asked.timeout_s, left)),
