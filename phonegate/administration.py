@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from phonegate.carriers.credentials import check_credentials, masked
+from phonegate.carriers.credentials import check_credentials, is_unsigned, masked
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
@@ -56,6 +56,7 @@ class Administration:
             "assistant_list": self.assistant_list,
             "assistant_show": self.assistant_show,
             "assistant_remove": self.assistant_remove,
+            "assistant_unsigned": self.assistant_unsigned,
             "backup": self.backup,
         }
 
@@ -188,6 +189,15 @@ class Administration:
         org = await self._org(request)
         await self._assistants.remove(org.id, _whole(request, "id"))
         return {"id": request["id"]}
+
+    async def assistant_unsigned(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
+        """The assistants of all orgs whose carrier's callbacks are taken without a signature."""
+        found = [
+            one
+            for one in await self._assistants.every()
+            if is_unsigned(one.provider, one.credentials)
+        ]
+        return {"assistants": [{"org": one.org_name, "name": one.name} for one in found]}
 
     def _shown(self, assistant: Assistant) -> Mapping[str, Any]:
         return {

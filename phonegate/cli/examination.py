@@ -1,5 +1,6 @@
 """What `phonegate check` looks at. Everything here only looks."""
 
+import contextlib
 import ipaddress
 import os
 import platform
@@ -13,6 +14,7 @@ from typing import Literal
 
 import attrs
 
+from phonegate.carriers.credentials import UNSIGNED, is_unsigned
 from phonegate.cli import options
 from phonegate.config import DEFAULT_FILE, ConfigError
 from phonegate.control import ControlError, NotServing, ask
@@ -60,6 +62,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
     findings += [*_database(path, serving), *_tls(settings)]
+    findings += _unsigned(settings, path, serving)
     findings += _addresses(settings, serving)
     return findings
 
@@ -143,6 +146,21 @@ def _tls(settings: Settings) -> Iterator[Finding]:
     yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
     if Path(key).stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
         yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
+
+
+def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:
+    """Assistants whose carrier's callbacks are not proved: those declared, and all of a gateway."""
+    names = {
+        f"{one.name} of {one.org}"
+        for one in settings.assistants
+        if is_unsigned(one.provider, one.credentials)
+    }
+    if serving is not None:
+        with contextlib.suppress(ControlError):
+            answer = ask(path, "assistant_unsigned", timeout_s=ASK_S)
+            names |= {f"{one['name']} of {one['org']}" for one in answer["assistants"]}
+    for name in sorted(names):
+        yield Finding("note", "assistants", f"{name}: {UNSIGNED}")
 
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
