@@ -182,3 +182,19 @@ async def test_the_newest_message_is_told(bench: Bench) -> None:
     id_ = await bench.receive()
     await bench.receive(org=bench.other)
     assert await bench.arrivals.newest(bench.org) == id_
+
+
+async def test_who_sees_some_alone_is_woken_by_these_alone(
+    bench: Bench, nursery: trio.Nursery
+) -> None:
+    wait = await bench.start(nursery, address=None, limits={"sees": (ADDRESS,)})
+    looked = bench.watched.ended
+    await bench.receive("+15559990000")
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(bench.arrivals) == 1
+    assert bench.watched.ended is looked
+    id_ = await bench.receive(ADDRESS)
+    with trio.fail_after(LIMIT_S):
+        found = await wait.receive()
+    assert found is not None
+    assert found.id == id_

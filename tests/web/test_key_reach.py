@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from phonegate.domain import delivery
+from phonegate.domain.delivery import WITHDRAWN_AT_ONCE
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.errors import Unauthorized
+from phonegate.domain.sending import Outgoing
 from phonegate.domain.states import Event
 from phonegate.store.records import Sim
 from phonegate.web.presenters import iso
@@ -118,6 +121,30 @@ async def test_what_a_revoked_key_has_waiting_may_be_kept(web: Web) -> None:
     assert gone.json == {"ok": True, "id": key.id, "cancelled": 0}
     assert (await message(web, 1))["status"] == "queued"
     assert (await message(web, 1))["key"] == key.id
+
+
+async def test_a_long_queue_is_cancelled_too(web: Web) -> None:
+    key = await make_key(web, "send")
+    texts = [{"to": FRIEND, "body": "x"}] * (WITHDRAWN_AT_ONCE // 2)
+    for _ in range(4):
+        assert (await key.call("POST", f"/send/{ORG}", {"messages": texts})).status == 200
+    gone = await web.call("DELETE", f"/keys/{ORG}/{key.id}")
+    assert gone.json["cancelled"] == 4 * len(texts) == 2 * WITHDRAWN_AT_ONCE
+    assert ids(await web.call("GET", f"/messages/{ORG}?status=queued")) == []
+    counts = await web.database.read(lambda tx: tx.messages.count_by_status())
+    assert counts == {"cancelled": 2 * WITHDRAWN_AT_ONCE}
+    assert await web.database.read(lambda tx: tx.keys.ended(2 * NOW)) is None
+
+
+async def test_a_send_that_is_under_way_while_its_key_is_revoked_is_refused(web: Web) -> None:
+    key = await make_key(web, "send")
+    principal = await web.services.accounts.authenticate(
+        key.key, org_name=ORG, address="203.0.113.9", scope="send"
+    )
+    await web.call("DELETE", f"/keys/{ORG}/{key.id}")
+    with pytest.raises(Unauthorized, match="was revoked"):
+        await web.services.sending.send(principal, [Outgoing(to=FRIEND, body="x")])
+    assert ids(await web.call("GET", f"/messages/{ORG}")) == []
 
 
 async def test_what_is_on_a_phone_already_is_left(web: Web) -> None:
