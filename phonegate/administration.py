@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from phonegate.carriers.credentials import check_credentials, masked
+from phonegate.carriers.credentials import check_credentials, is_unsigned, masked
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
@@ -62,6 +62,7 @@ class Administration:
             "assistant_list": self.assistant_list,
             "assistant_show": self.assistant_show,
             "assistant_remove": self.assistant_remove,
+            "assistant_unsigned": self.assistant_unsigned,
             "backup": self.backup,
         }
 
@@ -147,12 +148,13 @@ class Administration:
         }
 
     async def key_revoke(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Ends an API key at once."""
+        """Ends an API key at once; what it has queued is cancelled unless `keep_queued` is true."""
         org = await self._org(request)
-        key = _text(request, "id")
-        if not await self._accounts.revoke_key(org.id, key):
+        key, keep = _text(request, "id"), request.get("keep_queued") is True
+        cancelled = await self._accounts.revoke_key(org.id, key, keep_queued=keep)
+        if cancelled is None:
             raise _no_key(org, key)
-        return {"id": key}
+        return {"id": key, "cancelled": cancelled}
 
     async def key_limit(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Changes limits of an API key: sets those in `limits`, takes away those in `lift`."""
@@ -211,6 +213,15 @@ class Administration:
         org = await self._org(request)
         await self._assistants.remove(org.id, _whole(request, "id"))
         return {"id": request["id"]}
+
+    async def assistant_unsigned(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
+        """The assistants of all orgs whose carrier's callbacks are taken without a signature."""
+        found = [
+            one
+            for one in await self._assistants.every()
+            if is_unsigned(one.provider, one.credentials)
+        ]
+        return {"assistants": [{"org": one.org_name, "name": one.name} for one in found]}
 
     def _shown(self, assistant: Assistant) -> Mapping[str, Any]:
         return {

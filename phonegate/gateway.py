@@ -23,7 +23,7 @@ import trio
 import phonegate
 from phonegate import log
 from phonegate.administration import Administration, registration_of
-from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.credentials import UNSIGNED, check_credentials, is_unsigned
 from phonegate.carriers.phone import OwnPhones
 from phonegate.control import Control
 from phonegate.domain.accounts import Accounts
@@ -334,6 +334,13 @@ class _Gateway:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
         await self.accounts.load()
         await self.assistants.sync(self.settings.assistants)
+        unsigned = [
+            one.id
+            for one in await self.assistants.every()
+            if is_unsigned(one.provider, one.credentials)
+        ]
+        if unsigned:
+            _log.warning("callbacks_unsigned", assistants=unsigned, reason=UNSIGNED)
         async with trio.open_nursery() as services:
             await services.start(self.keeper.run)
             await services.start(self.looker.run)

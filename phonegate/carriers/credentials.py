@@ -12,6 +12,12 @@ from phonegate.domain.errors import BadInput, FieldProblem
 
 Provider = Literal["twilio", "telnyx"]
 
+UNSIGNED = (
+    "without public_key, nothing but their unguessable address proves that callbacks come from "
+    "Telnyx: set it (Mission Control, Keys & Credentials, Public Key)"
+)
+"""What is said of such an account; see `is_unsigned`."""
+
 SHOWN = 4
 """Characters of a masked credential: enough to tell which it is."""
 SHORTEST_SHOWN = 12
@@ -120,3 +126,8 @@ def mask(value: str) -> str:
 def masked(credentials: Mapping[str, str]) -> dict[str, str]:
     """Every credential, masked."""
     return {name: mask(value) for name, value in credentials.items()}
+
+
+def is_unsigned(provider: str, credentials: Mapping[str, object]) -> bool:
+    """Whether the callbacks of an account's carrier are taken without a signature."""
+    return provider == "telnyx" and not credentials.get("public_key")

@@ -1,5 +1,6 @@
 """What `phonegate check` looks at. Everything here only looks."""
 
+import contextlib
 import os
 import platform
 import socket
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from phonegate.administration import registration_of
+from phonegate.carriers.credentials import UNSIGNED, is_unsigned
 from phonegate.cli import options
 from phonegate.config import ConfigError
 from phonegate.control import ControlError, NotServing, ask
@@ -62,6 +64,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
     findings += [*_database(path, serving), *_tls(settings)]
+    findings += _unsigned(settings, path, serving)
     findings += _addresses(settings, serving)
     findings += _admissions(settings, path)
     return findings
@@ -166,6 +169,21 @@ def _tls(settings: Settings) -> Iterator[Finding]:
     yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
     if Path(key).stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
         yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
+
+
+def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:
+    """Assistants whose carrier's callbacks are not proved: those declared, and all of a gateway."""
+    names = {
+        f"{one.name} of {one.org}"
+        for one in settings.assistants
+        if is_unsigned(one.provider, one.credentials)
+    }
+    if serving is not None:
+        with contextlib.suppress(ControlError):
+            answer = ask(path, "assistant_unsigned", timeout_s=ASK_S)
+            names |= {f"{one['name']} of {one['org']}" for one in answer["assistants"]}
+    for name in sorted(names):
+        yield Finding("note", "assistants", f"{name}: {UNSIGNED}")
 
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:

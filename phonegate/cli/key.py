@@ -9,13 +9,32 @@ import click
 from phonegate.cli import options, terminal
 from phonegate.cli.owner import carry_out
 
-_FIELDS = {"to": "to", "per-hour": "per_hour", "per-day": "per_day", "quiet": "quiet_hours"}
+_FIELDS = {
+    "to": "to",
+    "per-hour": "per_hour",
+    "per-day": "per_day",
+    "quiet": "quiet_hours",
+    "from": "from",
+    "codes": "codes",
+}
 """What each limit is called here, and in the gateway."""
 
 
 def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that set a key's limits."""
     for option in (
+        click.option(
+            "--codes",
+            type=click.Choice(["hidden"]),
+            help="hidden: one-time codes are blanked in what it reads.",
+        ),
+        click.option(
+            "--from",
+            "from_",
+            multiple=True,
+            metavar="NUMBER",
+            help="Read the messages of this number alone, written as --to; repeatable.",
+        ),
         click.option("--zone", metavar="ZONE", help="The quiet hours' zone, as Europe/Berlin."),
         click.option("--quiet", metavar="FROM-TO", help="Nothing leaves then, as 22:00-07:00."),
         click.option("--per-day", type=click.IntRange(min=1), help="Messages in any 24 hours."),
@@ -46,8 +65,9 @@ def command() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(["send", "read", "manage"]),
-    help="What it may do; may be repeated.  [default: everything, with limits send and read]",
+    type=click.Choice(["send", "read", "manage", "phone"]),
+    help="What it may do; may be repeated. phone: be a phone, and nothing else.  "
+    "[default: send, read and manage; with limits send and read]",
 )
 @_limits
 @click.option("--hold", is_flag=True, help="A person approves each message before it leaves.")
@@ -124,7 +144,7 @@ def limit(
     database: Path | None,
     **limits: Any,
 ) -> None:
-    """Change what the API key ID of the ORG may send; limits that are not named stay."""
+    """Change what the API key ID of the ORG may do; limits that are not named stay."""
     asked = _asked(**limits)
     if not asked and not lift:
         raise click.UsageError("Name a limit to set, or one to --lift.")
@@ -151,11 +171,16 @@ def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Pat
 @command.command()
 @click.argument("org")
 @click.argument("key_id", metavar="ID")
+@click.option("--keep-queued", is_flag=True, help="Let go on what it has sent and has not left.")
 @options.gateway
-def revoke(org: str, key_id: str, config: Path | None, database: Path | None) -> None:
-    """End the API key ID of the ORG at once."""
-    carry_out(config, database, "key_revoke", org=org, id=key_id)
-    click.echo(f"Revoked {key_id}.")
+def revoke(
+    *, org: str, key_id: str, keep_queued: bool, config: Path | None, database: Path | None
+) -> None:
+    """End the API key ID of the ORG at once, and cancel what it has sent that has not left."""
+    fields: dict[str, Any] = {"org": org, "id": key_id, "keep_queued": keep_queued}
+    count = carry_out(config, database, "key_revoke", **fields)["cancelled"]
+    told = f"; cancelled {count} of its messages" if count else ""
+    click.echo(f"Revoked {key_id}{told}.")
 
 
 def _asked(
@@ -165,6 +190,8 @@ def _asked(
     per_day: int | None,
     quiet: str | None,
     zone: str | None,
+    from_: tuple[str, ...],
+    codes: str | None,
 ) -> dict[str, Any]:
     """The limits that the options set, as the gateway's API names them."""
     if (quiet is None) != (zone is None):
@@ -174,6 +201,8 @@ def _asked(
         "per_hour": per_hour,
         "per_day": per_day,
         "quiet_hours": None if quiet is None else {"hours": quiet, "zone": zone},
+        "from": list(from_) or None,
+        "codes": codes,
     }
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -189,5 +218,7 @@ def _told(limits: Mapping[str, Any] | None) -> str | None:
         f"{limits['per_day']} a day" if limits["per_day"] else None,
         f"quiet {quiet['hours']} {quiet['zone']}" if quiet else None,
         "hold" if limits["hold"] else None,
+        f"from {' '.join(limits['from'])}" if limits["from"] else None,
+        "codes hidden" if limits["codes"] else None,
     )
     return ", ".join(part for part in parts if part)

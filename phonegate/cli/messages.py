@@ -28,6 +28,7 @@ PAGE = 1_000
 @click.option("--status", help="Only those of this status, such as queued.")
 @click.option("--address", metavar="NUMBER", help="Only those from or to this number.")
 @click.option("--sim", help="Only those of this SIM: its number or slot.")
+@click.option("--key", metavar="ID", help="Only those that this API key sent.")
 @click.option("--search", metavar="WORDS", help="Only those that hold all these words.")
 @click.option("--held", is_flag=True, help="Only those that wait for a person's approval.")
 @options.as_json
@@ -44,6 +45,7 @@ def command(
     status: str | None,
     address: str | None,
     sim: str | None,
+    key: str | None,
     search: str | None,
     held: bool,
     as_json: bool,
@@ -73,6 +75,7 @@ def command(
         "status": status,
         "address": address,
         "sim": sim,
+        "key": key,
         "q": search,
         "waiting_for": "approval" if held else None,
     }

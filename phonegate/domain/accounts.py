@@ -28,6 +28,7 @@ from phonegate.domain.credentials import (
     make_secret,
     require_forms,
 )
+from phonegate.domain.delivery import WITHDRAWN_AT_ONCE, withdraw_of_key
 from phonegate.domain.errors import (
     BadInput,
     Conflict,
@@ -37,7 +38,15 @@ from phonegate.domain.errors import (
     Unauthorized,
 )
 from phonegate.domain.guard import Guard
-from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal, Scope, scopes_for
+from phonegate.domain.principal import (
+    LIMITED_SCOPES,
+    SCOPES,
+    Principal,
+    Scope,
+    admits_phones,
+    allows,
+    scopes_for,
+)
 from phonegate.domain.registration import Mode, Registration
 from phonegate.domain.remembered import Remembered
 from phonegate.store.database import Database
@@ -153,9 +162,10 @@ class Accounts:
         else:
             caller = Caller(address=address, relayed=relayed)
             principal = await self._checks.secret(credential, mark, org_name, caller, create=create)
-        if scope is not None and scope not in principal.scopes:
+        if scope is not None and not allows(principal.scopes, scope):
             if principal.limits is not None and scope not in LIMITED_SCOPES:
-                raise Forbidden("This API key has limits, so it can't manage anything.")
+                what = "be a phone" if scope == "phone" else "manage anything"
+                raise Forbidden(f"This API key has limits, so it can't {what}.")
             raise Forbidden(f"This API key lacks the scope {scope}.")
         if by_key:
             await self._touch(mark)
@@ -292,7 +302,7 @@ class Accounts:
     ) -> tuple[ApiKey, str]:
         """Makes an API key; its text is in this answer and nowhere else.
 
-        Without `scopes` it may do all that a key with or without limits can.
+        Without `scopes` it has the usual ones for a key with or without limits.
 
         Raises:
             BadInput: The form of the name, the scopes or the limits.
@@ -326,7 +336,7 @@ class Accounts:
     async def limit_key(
         self, org: int, key_id: str, change: Callable[[Limits], Limits]
     ) -> ApiKey | None:
-        """Changes what an API key may send, from now on; None if the org has no such key.
+        """Changes what an API key may do, from now on; None if the org has no such key.
 
         `change` gets the limits that hold now and gives those to come.
 
@@ -345,22 +355,37 @@ class Accounts:
 
         key = await self._change(limit)
         if key is not None:
-            self._changed(org, told="manage" in key.scopes)
+            self._changed(org, told=admits_phones(key))
         return key
 
-    async def revoke_key(self, org: int, key_id: str) -> bool:
-        """Ends an API key at once; False if the org has no such key."""
+    async def revoke_key(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:
+        """Ends an API key at once, and cancels what it has sent that has not left.
 
-        def revoke(tx: Tables) -> ApiKey | None:
+        Returns how many messages were cancelled, or None if the org has no such key. A queue that
+        is long is cancelled in steps; what a crash or an impatient client leaves of it, the keeper
+        does.
+        """
+        now = self._now_ms()
+
+        def revoke(tx: Tables) -> tuple[ApiKey, int] | None:
             key = tx.keys.get(key_id)
-            return key if key is not None and tx.keys.remove(org, key_id) else None
+            if key is None or not tx.keys.remove(org, key_id):
+                return None
+            if keep_queued:
+                return key, 0
+            tx.keys.end(key_id, now)
+            return key, withdraw_of_key(tx, key_id)
 
-        key = await self._change(revoke)
-        if key is None:
-            return False
-        # Only a key that may manage can have let a phone in.
-        self._changed(org, told="manage" in key.scopes)
-        return True
+        revoked = await self._change(revoke)
+        if revoked is None:
+            return None
+        key, cancelled = revoked
+        self._changed(org, told=admits_phones(key))
+        step = cancelled
+        while step == WITHDRAWN_AT_ONCE:
+            step = await self._database.write(lambda tx: withdraw_of_key(tx, key_id))
+            cancelled += step
+        return cancelled
 
     async def _change(self, op: Callable[[Tables], T]) -> T:
         """Writes what ends credentials; whoever asked, what is remembered must follow."""
@@ -406,8 +431,11 @@ def _require_key_form(name: str, scopes: Sequence[str], limits: Limits | None) -
         problems.append(FieldProblem("name", problem))
     if not scopes or not set(scopes) <= set(SCOPES):
         problems.append(FieldProblem("scopes", f"must be one or more of {', '.join(SCOPES)}"))
-    elif limits is not None and "manage" in scopes:
-        problems.append(FieldProblem("scopes", "can't hold manage for a key with limits"))
+    elif limits is not None and (
+        beyond := [scope for scope in scopes if scope not in LIMITED_SCOPES]
+    ):
+        problem = f"can't hold {' or '.join(beyond)} for a key with limits"
+        problems.append(FieldProblem("scopes", problem))
     _refuse_problems([*problems, *_limit_problems(limits)])
 
 

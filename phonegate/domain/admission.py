@@ -21,11 +21,15 @@ from phonegate.domain.errors import (
 )
 from phonegate.domain.guard import Guard
 from phonegate.domain.principal import Principal
-from phonegate.store.records import FAR_AHEAD_MS, QuietHours
+from phonegate.store.records import FAR_AHEAD_MS, Limits, QuietHours
 from phonegate.store.tables import Tables
 
 QUEUE_RETRY_S = 60
 """When to come again if an org's queue is full: a SIM sends some 24 segments in a minute."""
+
+
+KEY_REVOKED = "its API key was revoked"
+"""The `error` of a message that does not leave for that reason."""
 
 
 class Departure(Protocol):
@@ -123,28 +127,18 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
     """Counts messages against a key's limits, in the transaction that stores them.
 
     Raises:
-        Unauthorized: the key was revoked since it was let in.
+        Unauthorized: the key was revoked since it was let in, whether it has limits or not.
         KeyLimitReached: there is no room for them yet.
         BatchOverLimit: there never will be, for so many at once.
     """
     limits, key = sender.limits, sender.key_id
-    if limits is None or key is None:
+    if key is None:
         return
-    if tx.keys.get(key) is None:
+    if not tx.keys.exists(key):
         raise Unauthorized("This API key was revoked.")
-    if limits.per_hour is None and limits.per_day is None:
+    if limits is None or _counted(tx, key, limits, wanted, now):
         return
-    # What lies ahead by more than a day was counted by a clock that was wrong.
-    begin, end = now - allowances.DAY_MS, now + allowances.DAY_MS
-    sums = {
-        window: tx.keys.sent(key, now - length, end)
-        for window, length in allowances.WINDOWS
-        if getattr(limits, window) is not None
-    }
-    if allowances.fits(limits, sums, wanted):
-        tx.keys.forget_sends(key, before=begin, after=end)
-        tx.keys.count(key, allowances.step(now), wanted)
-        return
+    begin, end = _day_around(now)
     found = allowances.full(limits, tx.keys.sends(key, begin, end), wanted, now)
     assert found is not None, "it did not fit"  # noqa: S101
     span = "an hour" if found.window == "per_hour" else "a day"
@@ -162,6 +156,47 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
         limit=found.window,
         ends_at_ms=found.ends_at,
     )
+
+
+def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str | None:
+    """Why a message can't be sent once more by itself; None where it can, and then it counts.
+
+    The limits that hold are those of now.
+    """
+    if key_id is None:
+        return None
+    key = tx.keys.get(key_id)
+    if key is None:
+        return KEY_REVOKED
+    if key.limits is None:
+        return None
+    if not allowances.may_receive(key.limits, recipient):
+        return "its API key may not send there any more"
+    if not _counted(tx, key_id, key.limits, 1, now):
+        return "its API key has sent as many as it may"
+    return None
+
+
+def _counted(tx: Tables, key: str, limits: Limits, wanted: int, now: int) -> bool:
+    """Counts messages of a key where there is room for them; whether there is."""
+    if limits.per_hour is None and limits.per_day is None:
+        return True
+    begin, end = _day_around(now)
+    sums = {
+        window: tx.keys.sent(key, now - length, end)
+        for window, length in allowances.WINDOWS
+        if getattr(limits, window) is not None
+    }
+    if not allowances.fits(limits, sums, wanted):
+        return False
+    tx.keys.forget_sends(key, before=begin, after=end)
+    tx.keys.count(key, allowances.step(now), wanted)
+    return True
+
+
+def _day_around(now: int) -> tuple[int, int]:
+    """What lies ahead by more than a day was counted by a clock that was wrong."""
+    return now - allowances.DAY_MS, now + allowances.DAY_MS
 
 
 def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) -> None:

@@ -1,4 +1,6 @@
-"""What an API key may send: to whom, how much, at what time of day. Pure; times are in ms.
+"""What an API key may do: to whom it sends, how much and when; whose messages it reads. Pure.
+
+Times are in ms.
 
 The owner of an org sets limits for a key, mostly one that a program holds which decides by
 itself. Each function says what one kind of limit makes of a send.
@@ -13,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from phonegate.domain.numbers import is_recipient
+from phonegate.store import patterns
 from phonegate.store.records import Limits, QuietHours
 
 MINUTE_MS: Final = 60_000
@@ -37,11 +40,13 @@ _SCAN_MINUTES: Final = 3 * DAY_MINUTES
 
 PATTERN_PROBLEM: Final = (
     "must be a number such as +15553334444, a short code, or the beginning of numbers and a *, "
-    "such as +1555*"
+    "such as +1555*; without a + it begins with three digits at least"
 )
 ZONE_PROBLEM: Final = "must be the name of a time zone, such as Europe/Berlin"
 
-_PREFIX: Final = re.compile(r"\+?[0-9]{1,15}\*")
+_PREFIX: Final = re.compile(r"\+[0-9]{1,15}\*|[0-9]{3,15}\*")
+"""Without a +, what a pattern fits is dialled as a short code or a local number: of these it must
+name more than a first digit, which a tenth of all have."""
 
 Window = Literal["per_hour", "per_day"]
 
@@ -65,11 +70,12 @@ def effective(limits: Limits | None) -> Limits | None:
 
 def problems_of(limits: Limits) -> Iterator[tuple[str, str]]:
     """What is wrong with limits that somebody wishes to set: each field, and its problem."""
-    if len(limits.to) > MAX_RECIPIENTS:
-        yield "to", f"holds {len(limits.to)}, at most {MAX_RECIPIENTS} are allowed"
-    for i, pattern in enumerate(limits.to):
-        if not is_pattern(pattern):
-            yield f"to[{i}]", PATTERN_PROBLEM
+    for name, listed in (("to", limits.to), ("from", limits.sees)):
+        if len(listed) > MAX_RECIPIENTS:
+            yield name, f"holds {len(listed)}, at most {MAX_RECIPIENTS} are allowed"
+        for i, pattern in enumerate(listed):
+            if not is_pattern(pattern):
+                yield f"{name}[{i}]", PATTERN_PROBLEM
     for window, most in (("per_hour", MAX_PER_HOUR), ("per_day", MAX_PER_DAY)):
         allowed = getattr(limits, window)
         if allowed is not None and not 1 <= allowed <= most:
@@ -86,24 +92,18 @@ def problems_of(limits: Limits) -> Iterator[tuple[str, str]]:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether this can stand in a list of recipients: a number, or a beginning and `*`."""
+    """Whether this can stand in a list of addresses: a number, or a beginning and `*`."""
     return is_recipient(text) or _PREFIX.fullmatch(text) is not None
 
 
 def may_receive(limits: Limits, recipient: str) -> bool:
     """Whether the key may send to a number, as written: nothing is normalised."""
-    return not limits.to or any(_fits(pattern, recipient) for pattern in limits.to)
+    return patterns.fits(limits.to, recipient)
 
 
 def foreign(limits: Limits, recipients: Iterable[str]) -> tuple[int, ...]:
     """The places of those recipients that the key may not send to."""
     return tuple(i for i, one in enumerate(recipients) if not may_receive(limits, one))
-
-
-def _fits(pattern: str, recipient: str) -> bool:
-    if pattern.endswith("*"):
-        return recipient.startswith(pattern[:-1])
-    return recipient == pattern
 
 
 # -- how many

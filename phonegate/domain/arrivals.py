@@ -12,8 +12,10 @@ import attrs
 import trio
 
 from phonegate.domain.errors import Throttled
+from phonegate.domain.principal import Principal
+from phonegate.domain.reading import may_see, views
 from phonegate.store.database import Database
-from phonegate.store.records import Arrival, Message, PageQuery
+from phonegate.store.records import Arrival, MessageView, PageQuery
 
 PER_HOLDER: Final = 20
 """Waits of one credential at a time: an agent has one, a program for several people some more.
@@ -28,7 +30,7 @@ RETRY_S: Final = 5
 
 @attrs.define(eq=False)
 class _Watch:
-    holder: str
+    reader: Principal
     address: str | None
     since_id: int
     rung: trio.Event = attrs.field(factory=trio.Event)
@@ -53,7 +55,11 @@ class Arrivals:
         """Wakes those who wait for one of these messages."""
         for arrival in arrivals:
             for watch in self._watches.get(arrival.org, ()):
-                if watch.address in {None, arrival.address} and arrival.id > watch.since_id:
+                if (
+                    watch.address in {None, arrival.address}
+                    and arrival.id > watch.since_id
+                    and may_see(watch.reader, arrival.address)
+                ):
                     watch.rung.set()
 
     def close(self) -> None:
@@ -70,13 +76,12 @@ class Arrivals:
         return found[0].id if found else 0
 
     async def wait(
-        self, org: int, holder: str, *, address: str | None, since_id: int, seconds: float
-    ) -> Message | None:
-        """The first message received after an id; None if none came in time.
+        self, reader: Principal, *, address: str | None, since_id: int, seconds: float
+    ) -> MessageView | None:
+        """The first message received after an id that the reader sees; None if none came in time.
 
         Args:
-            org: Whose messages.
-            holder: Who waits: the credential whose waits are counted.
+            reader: Who waits. The waits of each credential are counted.
             address: Who must have sent it; None: anybody.
             since_id: Messages up to this id don't count.
             seconds: How long to wait where there is none yet.
@@ -86,11 +91,11 @@ class Arrivals:
             StoreError: The database can't be asked.
         """
         query = PageQuery(limit=1, since_id=since_id, direction="in", address=address)
-        with self._watching(org, _Watch(holder, address, since_id)) as watch:
+        with self._watching(reader.org, _Watch(reader, address, since_id)) as watch:
             deadline = trio.current_time() + seconds
             # Watching begins before the look, so that nothing comes unseen between the two.
             while True:
-                found = await self._database.read(lambda tx: tx.messages.page(org, query))
+                found = await self._database.read(lambda tx: views(tx, reader, query))
                 if found or self._closed:
                     return found[0] if found else None
                 with trio.move_on_at(deadline) as scope:
@@ -109,7 +114,7 @@ class Arrivals:
                     f"Try again in {RETRY_S} s.",
                     RETRY_S,
                 )
-            mine = sum(other.holder == watch.holder for other in watches)
+            mine = sum(other.reader.key_id == watch.reader.key_id for other in watches)
             if mine >= self._per_holder:
                 raise Throttled(
                     f"{mine} calls with this key wait for a reply already, the most it may. "

@@ -174,6 +174,12 @@ class Assistants:
         for one in assistants:
             self._tell(one.id)
 
+    async def every(self) -> list[Assistant]:
+        """The assistants of all orgs."""
+        return await self._database.read(
+            lambda tx: [one for org in tx.orgs.all() for one in tx.assistants.of_org(org.id)]
+        )
+
     async def sync(self, declared: Sequence[AssistantSettings]) -> None:
         """Makes the assistants of the configuration file what it says now: all or nothing.
 
@@ -186,12 +192,9 @@ class Assistants:
         def op(tx: Tables) -> list[int]:
             return settle(tx, declared, self._check, now)
 
-        def every(tx: Tables) -> list[Assistant]:
-            return [one for org in tx.orgs.all() for one in tx.assistants.of_org(org.id)]
-
         for id_ in await self._write(op):
             self._tell(id_)
-        require_usable(await self._database.read(every), self._check)
+        require_usable(await self.every(), self._check)
 
     def _kept(
         self,

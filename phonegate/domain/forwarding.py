@@ -183,7 +183,7 @@ class Forwarding:
         now = self._terms.now_ms()
         permit = _permit(sender, draft, now)
         if permit.held or (draft.send_at is not None and draft.send_at > now):
-            new = self._new(owner, draft, permit, now)
+            new = self._new(sender, owner, draft, permit, now)
             return await self._schedule(sender, new, claim, now)
         return await self._by_carrier(sender, owner, draft, claim)
 
@@ -283,7 +283,7 @@ class Forwarding:
                 ):
                     now = self._terms.now_ms()
                     # It waited for its place on the line: quiet hours may have begun.
-                    new = self._new(assistant, draft, _permit(sender, draft, now), now)
+                    new = self._new(sender, assistant, draft, _permit(sender, draft, now), now)
                     with trio.fail_after(COMMIT_DEADLINE_S):
                         message = await self._store(sender, new, claim, now)
                     outcome = await hand_over(
@@ -301,7 +301,9 @@ class Forwarding:
                 f"The {assistant.provider} account of this assistant can't be used: {error}"
             ) from None
 
-    def _new(self, assistant: Assistant, draft: Draft, permit: Permit, now: int) -> NewMessage:
+    def _new(
+        self, sender: Principal, assistant: Assistant, draft: Draft, permit: Permit, now: int
+    ) -> NewMessage:
         timing = permit.timing(draft.send_at, draft.ttl_s, now)
         held = timing.held_until is not None
         deadline_ms = round(self._terms.deadline_s * 1000)
@@ -326,6 +328,7 @@ class Forwarding:
             approval="asked" if permit.held else None,
             wanted_at=timing.wanted_at,
             quiet_at=permit.leave_by,
+            key=sender.key_id,
         )
 
     async def _store(

@@ -30,6 +30,9 @@ SHORTEST_SLEEP_S = 0.05
 ABSENT_PAUSE_MS = 1_000
 """Between two looks at messages whose phone is overdue with its results, and away."""
 
+REVOKING_MS = 60_000
+"""Whoever revokes a key cancels its messages, and is given this time before the keeper does it."""
+
 STORAGE_PAUSE_S = 2.0
 """Wait before another try when the disk refuses."""
 
@@ -83,7 +86,9 @@ class Keeper:
         """Moves what is due; returns the seconds until something will be, bounded."""
         now = self._now_ms()
         more = False
-        held, expiry, pushed, oldest_reply = await self._database.read(_next_times)
+        held, expiry, pushed, oldest_reply, ended = await self._database.read(
+            lambda tx: (*_next_times(tx), tx.keys.ended(now - REVOKING_MS))
+        )
         if held is not None and held <= now:
             for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
                 self._dispatcher.wake(org)
@@ -95,6 +100,9 @@ class Keeper:
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
             pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
             more |= pruned >= PRUNE_AT_ONCE
+        if ended is not None:
+            left = await self._database.write(lambda tx: delivery.withdraw_of_key(tx, ended))
+            more |= left >= delivery.WITHDRAWN_AT_ONCE
         if any(time is not None and time <= now for time in (held, expiry)):
             held, expiry, *_ = await self._database.read(_next_times)
         due = [time for time in (held, expiry) if time is not None]

@@ -1,22 +1,41 @@
 """Whom a request or a phone speaks for, once its credential was found right."""
 
+from collections.abc import Collection
 from typing import Final, Literal
 
 import attrs
 
 from phonegate.store.records import ApiKey, Limits
 
-Scope = Literal["send", "read", "manage"]
-SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage")
-"""What a key may be allowed; an org's own secret may do all of it."""
+Scope = Literal["send", "read", "manage", "phone"]
+SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "phone")
+"""What a key may be allowed; an org's own secret may do all of it. `phone` is to be one: to bring
+what was received, and to be given what is to be sent."""
+
+USUAL_SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage")
+"""Those of a key for which none are named. With `manage` it may be a phone too."""
+
+_ADMITTING: Final = frozenset({"manage", "phone"})
+"""By which a phone may have been let in."""
 
 LIMITED_SCOPES: Final[tuple[Scope, ...]] = ("send", "read")
-"""What a key with limits may be allowed: one that manages could lift them."""
+"""What a key with limits may be allowed: one that manages could lift them, and one that is a
+phone is given every text that leaves by it."""
 
 
 def scopes_for(limits: Limits | None) -> tuple[Scope, ...]:
-    """All that a key with these limits may be allowed."""
-    return SCOPES if limits is None else LIMITED_SCOPES
+    """What a key with these limits may do, where its owner does not say."""
+    return USUAL_SCOPES if limits is None else LIMITED_SCOPES
+
+
+def allows(scopes: Collection[str], wanted: Scope) -> bool:
+    """Whether who has these scopes may do what needs one."""
+    return wanted in scopes or (wanted == "phone" and "manage" in scopes)
+
+
+def admits_phones(key: ApiKey) -> bool:
+    """Whether a phone may have come in by a key."""
+    return not _ADMITTING.isdisjoint(key.scopes)
 
 
 def usable(key: ApiKey) -> tuple[str, ...]:
@@ -33,6 +52,6 @@ class Principal:
     scopes: tuple[str, ...]
     key_id: str | None = None
     limits: Limits | None = None
-    """What the API key may send; None where there is no limit."""
+    """What the API key may do; None where there is no limit."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
     """How often the org's credentials had changed; see `Accounts.is_current`."""

@@ -15,10 +15,11 @@ import trio
 from phonegate.domain import delivery, routing
 from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
-from phonegate.domain.errors import Conflict, NotFound
+from phonegate.domain.errors import Conflict, Forbidden, NotFound
 from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import Principal
+from phonegate.domain.reading import may_see
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
@@ -149,7 +150,7 @@ class Sending:
         permits = examine(sender, items, now)
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
-        plans = self._plans(org, items, routes, permits, now)
+        plans = self._plans(sender, items, routes, permits, now)
         queued = sum(plan.phone is None for plan in plans)
         done = None
         late = False
@@ -184,22 +185,29 @@ class Sending:
             self._on_timer()
         return outcome
 
-    async def cancel(self, org: int, message_id: int) -> Message:
-        """Withdraws a message that has not left yet.
+    async def cancel(self, sender: Principal, message_id: int) -> Message:
+        """Withdraws a message that has not left yet. A key with limits withdraws its own alone.
 
         Returns it `cancelled`, or still `sending` when the phone that holds it was asked to
         drop it and has yet to confirm.
 
         Raises:
-            NotFound: no such outbound message in this org.
+            NotFound: no such outbound message in this org, or the sender may not see it.
+            Forbidden: it is not the sender's own, whose API key has limits.
             Conflict: it is past recall.
         """
         now = self._now_ms()
 
         def withdraw(tx: Tables) -> Message | None:
-            message = tx.messages.find(org, message_id)
+            message = tx.messages.find(sender.org, message_id)
             if message is None or message.direction != "out":
                 return None
+            if sender.limits is not None and message.key != sender.key_id:
+                if not may_see(sender, message.address):
+                    return None
+                raise Forbidden(
+                    "This API key has limits, so it can cancel only what it sent itself."
+                )
             if message.status != QUEUED:
                 return message
             return delivery.give_up(tx, message, Event.WITHDRAWN, "cancelled by its sender", now)
@@ -283,7 +291,7 @@ class Sending:
 
     def _plans(
         self,
-        org: int,
+        sender: Principal,
         items: Sequence[Outgoing],
         routes: Sequence[routing.Route],
         permits: Sequence[Permit],
@@ -303,7 +311,7 @@ class Sending:
                     # What comes later in this call must not overtake what has to wait.
                     full.add(lane)
             new = NewMessage(
-                org=org,
+                org=sender.org,
                 address=item.to,
                 body=item.body,
                 status=SENDING if reserved else QUEUED,
@@ -321,6 +329,7 @@ class Sending:
                 approval="asked" if permit.held else None,
                 wanted_at=timing.wanted_at,
                 quiet_at=permit.leave_by,
+                key=sender.key_id,
             )
             pace = 0 if lane is None else self._dispatcher.pace(lane[0], route.sim)
             plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, pace))
@@ -424,4 +433,5 @@ def _as_stored(message_id: int, new: NewMessage) -> Message:
         first_tried_at=new.first_tried_at,
         look_at=new.look_at,
         quiet_at=new.quiet_at,
+        key=new.key,
     )

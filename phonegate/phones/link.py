@@ -260,7 +260,7 @@ class PhoneLink:
                 request.credential,
                 org_name=request.org_name,
                 address=address,
-                scope="manage",
+                scope="phone",
                 create=True,
                 relayed=peer.relayed,
             )

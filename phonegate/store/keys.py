@@ -66,6 +66,11 @@ class ApiKeys:
         )
         return cursor.rowcount == 1
 
+    def exists(self, id: str) -> bool:  # noqa: A002
+        """Whether there is such a key, of whichever org."""
+        sql = "SELECT 1 FROM api_keys WHERE id = ?"
+        return self._connection.execute(sql, (id,)).fetchone() is not None
+
     def touch(self, id: str, now: int) -> None:  # noqa: A002
         """Notes that the key was used just now."""
         self._connection.execute("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now, id))
@@ -75,6 +80,23 @@ class ApiKeys:
         self._connection.execute(
             "UPDATE api_keys SET limits = ? WHERE id = ?", (_written(limits), id)
         )
+
+    # -- keys that were revoked
+
+    def end(self, id: str, now: int) -> None:  # noqa: A002
+        """Notes that messages of a revoked key are still to be cancelled."""
+        self._connection.execute("INSERT OR REPLACE INTO ended_keys VALUES (?, ?)", (id, now))
+
+    def ended(self, before: int) -> str | None:
+        """A key of which that has to be done still, and which was revoked before a time."""
+        row = self._connection.execute(
+            "SELECT key FROM ended_keys WHERE ended_at < ? LIMIT 1", (before,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def cleared(self, id: str) -> None:  # noqa: A002
+        """Notes that none of a revoked key's messages waits any more."""
+        self._connection.execute("DELETE FROM ended_keys WHERE key = ?", (id,))
 
     # -- what keys have sent
 
@@ -127,6 +149,6 @@ def _read(text: str | None) -> Limits | None:
         return None
     kept = json.loads(text)
     quiet = kept.pop("quiet")
-    return Limits(
-        **kept | {"to": tuple(kept["to"])}, quiet=None if quiet is None else QuietHours(**quiet)
-    )
+    # Limits of earlier versions lack what came later.
+    lists = {name: tuple(kept.get(name, ())) for name in ("to", "sees")}
+    return Limits(**kept | lists, quiet=None if quiet is None else QuietHours(**quiet))

@@ -63,12 +63,12 @@ _INSERT = """
         org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
         provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
         on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at,
-        approval, wanted_at, quiet_at
+        approval, wanted_at, quiet_at, key
     ) VALUES
 """
 
 _VALUES = """(
-        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
     )"""
 
 _INSERTS: Final = tuple((count, _INSERT + ", ".join([_VALUES] * count)) for count in (50, 10, 1))
@@ -166,6 +166,13 @@ OLDEST_PUSH: Final = """
     SELECT coalesce(acked_at, pushed_at) FROM messages INDEXED BY messages_pushed
     WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) IS NOT NULL
     ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
+"""
+
+WITHDRAW: Final = """
+    UPDATE messages SET status = ?, error = ? WHERE id IN (
+        SELECT id FROM messages INDEXED BY messages_waiting_of_key
+        WHERE status = 'queued' AND key = ? LIMIT ?
+    )
 """
 
 BY_CARRIER_ID: Final = f"""
@@ -442,6 +449,12 @@ class Messages:
         """The messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(UNSETTLED, (phone,))]
 
+    def withdraw(self, key: str, limit: int, *, after: str, error: str) -> int:
+        """Turns up to *limit* queued messages of an API key to another status; how many."""
+        count = self._connection.execute(WITHDRAW, (after, error, key, limit)).rowcount
+        self.moves += [("queued", after)] * count
+        return count
+
     # -- at carriers
 
     def by_carrier_id(self, assistant: int, carrier_id: str) -> Message | None:
@@ -610,6 +623,7 @@ def _row(new: NewMessage) -> tuple[object, ...]:
         new.approval,
         new.wanted_at,
         new.quiet_at,
+        new.key,
     )
 
 

@@ -255,12 +255,27 @@ _ADMISSIONS: Final = (
     "CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+SENDERS: Final = (
+    # NULL for what the org's own secret sent, and for all that was sent before this step.
+    "ALTER TABLE messages ADD COLUMN key TEXT",
+    "CREATE INDEX messages_by_key ON messages (org, key) WHERE key IS NOT NULL",
+    """
+    CREATE INDEX messages_waiting_of_key ON messages (key)
+    WHERE status = 'queued' AND key IS NOT NULL
+    """,
+    # Revoked keys of which messages are still to be cancelled, in slices.
+    """
+    CREATE TABLE ended_keys (key TEXT PRIMARY KEY, ended_at INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
     _ALLOWANCES,
     _QUIET,
     _ADMISSIONS,
+    SENDERS,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -7,13 +7,20 @@ ALL)" in its plans). Filters that the chosen index does not hold are checked row
 
 - what waits for approval is few, so that comes first;
 - an address is nearly always the rarest thing, so it is next;
+- then the API key that sent it;
 - then the SIM, unless a status is asked for that few messages have or have for long;
 - then the status, then the direction.
 
 Indexes are named in the SQL: SQLite keeps no statistics here, and a plan that changed with
 the data would be a page that is slow some day.
+
+A reader may be one who sees only some addresses (`PageQuery.sees`). As long as these are few, the
+page is the merge of one range for each, whatever lies between; a beginning of numbers stands for
+those of the org's addresses that begin so. Where they are many, the reader sees a good part of
+all, and rows are checked one by one.
 """
 
+import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -22,6 +29,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from phonegate.store import search
+from phonegate.store.patterns import END, condition, fits
 from phonegate.store.records import Message, MessageView, PageQuery
 from phonegate.store.rows import COLUMNS, MAX_ID, Reading
 
@@ -43,6 +51,16 @@ MAX_CHARS: Final = 2_000_000
 """Characters of bodies after which a page ends, before its limit. A thousand of the longest texts
 that can be sent stay below; a thousand of the longest that can be received would be 200 MB."""
 
+MANY_SEEN: Final = 200
+"""Addresses whose messages are merged into one page: each costs a search of the index, some 15 us.
+As many as a list of them may hold."""
+
+ADDRESSES: Final = """
+    SELECT address FROM messages INDEXED BY messages_by_address
+    WHERE org = ? AND address > ? AND address < ? ORDER BY address LIMIT 1
+"""
+"""The next address of an org after one, and before the end of a range."""
+
 _TAIL: Final = 1_000_000
 """More than the index of words can ever be behind; the writer keeps it below some thousands."""
 
@@ -61,6 +79,8 @@ class Shape:
     columns: tuple[str, ...] = COLUMNS
     partial: str = ""
     """The condition of the index, where it holds a part of the messages only."""
+    seen: int = 0
+    """How many patterns there are one of which the address must fit; 0: it may be any."""
 
 
 class Pages:
@@ -68,9 +88,12 @@ class Pages:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._seen: list[str] | None = None
+        """The addresses that the reader of the present page sees, where they are few."""
 
     def page(self, org: int, query: PageQuery, reading: Reading[M]) -> list[M]:
         """See `Messages.page`."""
+        self._seen = self._addresses(org, query)
         if query.search is None:
             page = list(_bounded(map(reading.record, self._rows(org, query, reading.columns))))
         else:
@@ -94,6 +117,8 @@ class Pages:
         self, org: int, query: PageQuery, columns: tuple[str, ...]
     ) -> Iterable[tuple[Any, ...]]:
         """Rows newest first, or oldest first where there is a `since_id`."""
+        if self._seen is not None and query.address is None:
+            return self._merged(org, query, self._seen, columns)
         found = shape(query, columns)
         if found is None or query.limit <= 0:
             return ()
@@ -101,6 +126,36 @@ class Pages:
             return self._connection.execute(sql(found), values(org, query))
         except UnicodeEncodeError:
             return ()  # A lone surrogate, which no stored text can hold.
+
+    def _addresses(self, org: int, query: PageQuery) -> list[str] | None:
+        """The org's addresses that the reader sees; None where they are all, or many.
+
+        Also None where the page is of one address, or of the few messages that wait for approval.
+        """
+        if not query.sees or query.address is not None or query.approval:
+            return None
+        found = {pattern.removesuffix("*") for pattern in query.sees}
+        for pattern in query.sees:
+            if not pattern.endswith("*"):
+                continue
+            address, end = pattern[:-1], pattern[:-1] + END
+            while row := self._connection.execute(ADDRESSES, (org, address, end)).fetchone():
+                address = row[0]
+                found.add(address)
+                if len(found) > MANY_SEEN:
+                    return None
+        return sorted(found)
+
+    def _merged(
+        self, org: int, query: PageQuery, addresses: Iterable[str], columns: tuple[str, ...]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows of several addresses, in the order of their ids."""
+        queries = (attrs.evolve(query, address=one, sees=()) for one in addresses)
+        ranges = [self._rows(org, one, columns) for one in queries]
+        # `id` is the first of all columns.
+        merged = heapq.merge(*ranges, key=lambda row: row[0], reverse=query.since_id is None)
+        for _, row in zip(range(max(query.limit, 0)), merged, strict=False):
+            yield row
 
     def _edge(self, org: int, query: PageQuery) -> int | None:
         """The id of the first message of a page."""
@@ -165,7 +220,7 @@ class Pages:
         since = upto if query.since_id is None else max(upto, query.since_id)
         after = attrs.evolve(query, since_id=since, limit=_TAIL)
         rows = map(reading.record, self._rows(org, after, reading.columns))
-        return [found for found in rows if search.matches(found.body, asked)]
+        return [found for found in rows if _matches(found, query, asked)]
 
     def _matching(
         self,
@@ -185,6 +240,8 @@ class Pages:
         if (
             query.approval
             or query.address is not None
+            or query.sees
+            or query.key is not None
             or query.status is not None
             or query.sim is not None
         ):
@@ -195,10 +252,16 @@ class Pages:
             # Where few messages pass the other filters or have the whole words, those are
             # looked through: to find a prefix takes all the words that begin with it.
             found = map(reading.record, few)
-            fitting = [one for one in found if search.matches(one.body, asked)]
+            fitting = [one for one in found if _matches(one, query, asked)]
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
-        rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
-        return list(_bounded(map(reading.record, rows)))
+        if query.shown is None:
+            rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
+            return list(_bounded(map(reading.record, rows)))
+        # The index finds what is stored; only some of it may be what the reader is shown.
+        all_ = attrs.evolve(query, limit=_TAIL)
+        rows = self._having(org, all_, number, *asked, columns=reading.columns, newest=newest)
+        shown = (one for one in map(reading.record, rows) if _matches(one, query, asked))
+        return list(_bounded(one for _, one in zip(range(query.limit), shown, strict=False)))
 
     def _having(
         self,
@@ -217,7 +280,7 @@ class Pages:
             org, number, whole, prefix, direction=implied, address=query.address
         )
         return self._connection.execute(
-            search_sql(_checked(query), newest, query.approval, columns),
+            search_sql(_checked(query), newest, query.approval, columns, _patterns_checked(query)),
             values(org, query) | {"words": expression},
         )
 
@@ -227,28 +290,16 @@ def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
     direction = _direction(query)
     if query.direction not in {None, direction}:
         return None
+    if query.address is not None and not fits(query.sees, query.address):
+        return None
     checks = set(_checked(query))
-    keys: tuple[str, ...]
-    partial = ""
-    if query.approval:
-        index, keys, partial = "messages_to_approve", (), TO_APPROVE
-    elif query.address is not None:
-        index, keys = "messages_by_address", ("address",)
-    elif query.sim is not None and (query.status is None or query.status in _COMMON):
-        column = _sim_column(query.sim)
-        index = "messages_by_sim" if column == "sim" else "messages_by_slot"
-        keys = (column,)
-    elif query.status is not None:
-        index, keys = "messages_by_status", ("status",)
-    else:
-        index, keys = "messages_by_org", ()
+    index, keys = _index_of(query)
+    partial = TO_APPROVE if query.approval else ""
+    directions: tuple[str, ...] = ()
     if partial:
         if query.status not in {None, "queued"}:
             return None
-        directions: tuple[str, ...] = ()
-    elif index == "messages_by_status":
-        directions = ()
-    else:
+    elif index not in {"messages_by_status", "messages_by_key"}:
         directions = ("in", "out") if direction is None else (direction,)
     checks -= {*keys, "direction"} | ({"status"} if partial else set())
     return Shape(
@@ -260,7 +311,24 @@ def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
         query.before_id is not None,
         columns,
         partial,
+        _patterns_checked(query),
     )
+
+
+def _index_of(query: PageQuery) -> tuple[str, tuple[str, ...]]:
+    """The index that narrows a page most, and the columns of it that the query fixes."""
+    if query.approval:
+        return "messages_to_approve", ()
+    if query.address is not None:
+        return "messages_by_address", ("address",)
+    if query.key is not None:
+        return "messages_by_key", ("key",)
+    if query.sim is not None and (query.status is None or query.status in _COMMON):
+        column = _sim_column(query.sim)
+        return "messages_by_sim" if column == "sim" else "messages_by_slot", (column,)
+    if query.status is not None:
+        return "messages_by_status", ("status",)
+    return "messages_by_org", ()
 
 
 @lru_cache(maxsize=512)
@@ -269,6 +337,8 @@ def sql(form: Shape) -> str:
     where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
     if form.partial:
         where.append(form.partial)
+    if form.seen:
+        where.append(condition("address", form.seen))
     if form.since:
         where.append("id > :since_id")
     if form.before:
@@ -289,11 +359,14 @@ def search_sql(
     newest: bool,  # noqa: FBT001 - a cache key
     approval: bool = False,  # noqa: FBT001, FBT002 - as above
     columns: tuple[str, ...] = COLUMNS,
+    seen: int = 0,
 ) -> str:
     """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
     where = "".join(f" AND m.{name} = :{name}" for name in checks)
     if approval:
         where += f" AND {TO_APPROVE}"
+    if seen:
+        where += f" AND {condition('m.address', seen)}"
     selected = ", ".join(f"m.{name}" for name in columns)
     return (
         f"SELECT {selected} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
@@ -315,6 +388,8 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
     if query.sim is not None:
         column = _sim_column(query.sim)
         found[column] = query.sim if column == "sim" else int(query.sim)
+    for at in range(_patterns_checked(query)):
+        found[f"seen{at}"] = query.sees[at]
     return found
 
 
@@ -330,7 +405,7 @@ def _bounded(found: Iterable[M]) -> Iterator[M]:
 
 def _direction(query: PageQuery) -> str | None:
     """The direction that all messages of the page have: asked for, or that of their status."""
-    if query.approval:
+    if query.approval or query.key is not None:
         return "out"
     if query.status is None:
         return query.direction
@@ -340,11 +415,24 @@ def _direction(query: PageQuery) -> str | None:
 def _checked(query: PageQuery) -> tuple[str, ...]:
     """The columns that the query's filters are about."""
     names = [
-        name for name in ("address", "direction", "status") if getattr(query, name) is not None
+        name
+        for name in ("address", "direction", "key", "status")
+        if getattr(query, name) is not None
     ]
     if query.sim is not None:
         names.append(_sim_column(query.sim))
     return tuple(names)
+
+
+def _patterns_checked(query: PageQuery) -> int:
+    """How many patterns each row's address is compared with."""
+    return 0 if query.address is not None else len(query.sees)
+
+
+def _matches(found: Message | MessageView, query: PageQuery, asked: search.Terms) -> bool:
+    """Whether a message has the words that are sought, in the body that the reader is shown."""
+    body = found.body if query.shown is None else query.shown(found.address, found.body)
+    return search.matches(body, asked)
 
 
 def _sim_column(sim: str) -> str:

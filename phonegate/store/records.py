@@ -4,7 +4,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 `id` is the row's integer key; an org's public name is `Org.name`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import attrs
@@ -44,7 +44,7 @@ class QuietHours:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What an API key may send, as its org's owner has set it. One of nothing sets no limit."""
+    """What an API key may do, as its org's owner has set it. One of nothing sets no limit."""
 
     to: tuple[str, ...] = attrs.field(default=(), repr=False)
     """The only recipients: numbers, or with a `*` at the end all that begin so. None: any."""
@@ -55,6 +55,10 @@ class Limits:
     """When nothing may leave."""
     hold: bool = False
     """Whether a person approves each message before it leaves."""
+    sees: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """The only other parties whose messages it reads, written as `to`. None: all."""
+    codes_hidden: bool = False
+    """Whether one-time codes are blanked in what it reads."""
 
 
 @attrs.frozen(kw_only=True)
@@ -161,6 +165,8 @@ class NewMessage:
     """Its `send_at`, where it waits for approval."""
     quiet_at: int | None = None
     """When its API key's quiet hours begin, by which it must have left."""
+    key: str | None = None
+    """The API key that sent it; None for the org's own secret."""
 
 
 @attrs.frozen(kw_only=True)
@@ -230,6 +236,8 @@ class Message:
     """How often a time to ask the carrier has been set: each is later than the one before."""
     quiet_at: int | None = None
     """When its API key's quiet hours begin, by which it must have left."""
+    key: str | None = None
+    """The API key that sent it."""
 
 
 class MessageView(NamedTuple):
@@ -257,6 +265,7 @@ class MessageView(NamedTuple):
     acked_at: int | None
     approval: Approval | None
     wanted_at: int | None
+    key: str | None
 
     def __repr__(self) -> str:
         return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"
@@ -285,8 +294,16 @@ class PageQuery:
     """A SIM's number, or a slot index as digits."""
     approval: bool = False
     """Only those that wait for a person's approval."""
+    key: str | None = None
+    """Only those that this API key sent."""
     search: str | None = None
     """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
+    sees: tuple[str, ...] = ()
+    """The reader sees only messages from or to these: numbers, or beginnings with a `*`. Empty:
+    all."""
+    shown: Callable[[str, str], str] | None = None
+    """The body as the reader is shown it, by address and body, where that is another: a search
+    finds nothing that stands in the stored one alone."""
 
 
 @attrs.frozen(kw_only=True)

@@ -57,6 +57,7 @@ def message(row: tuple[Any, ...]) -> Message:
         wanted_at=row[33],
         looks=row[34],
         quiet_at=row[35],
+        key=row[36],
     )
 
 

@@ -14,11 +14,11 @@ from cattrs.errors import (
     IterableValidationError,
     IterableValidationNote,
 )
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
 from phonegate.domain.errors import BadInput, FieldProblem
 from phonegate.web.field_names import MAX_PROBLEMS, Unknown, joined
-from phonegate.web.fields import Rule, Several, Wrong, rule_of
+from phonegate.web.fields import Rule, Several, Wrong, json_name, rule_of
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
@@ -97,7 +97,12 @@ class Converter:
         return read
 
     def _object_hook(self, cls: type) -> Callable[[Any, Any], Any]:
-        inner: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, self._cattrs)
+        renamed: dict[str, Any] = {
+            a.name: override(rename=json_name(a.name))
+            for a in attrs.fields(cls)
+            if json_name(a.name) != a.name
+        }
+        inner: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, self._cattrs, **renamed)
 
         def read(value: object, _: Any) -> Any:
             if type(value) is not dict:
@@ -137,7 +142,7 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
 def _path(error: BaseException, at: str) -> str:
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return joined(at, note.name)
+            return joined(at, json_name(note.name))
         if isinstance(note, IterableValidationNote):
             return f"{at}[{note.index}]"
     return at

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import attrs
 
 from phonegate.domain.errors import FieldProblem
-from phonegate.web.fields import meant, plain_names
+from phonegate.web.fields import json_name, meant, plain_names
 
 MAX_PROBLEMS = 100
 """Problems that one answer lists: enough to repair a call, small beside the call itself."""
@@ -110,10 +110,10 @@ class _Form:
 @cache
 def _form(cls: type) -> _Form:
     fields = attrs.fields(cls)
-    found = ((a.name, *_objects(a.type)) for a in fields)
+    found = ((json_name(a.name), *_objects(a.type)) for a in fields)
     return _Form(
-        names=frozenset(a.name for a in fields),
-        plain=plain_names(tuple(a.name for a in fields)),
+        names=frozenset(json_name(a.name) for a in fields),
+        plain=plain_names(tuple(json_name(a.name) for a in fields)),
         inner=tuple((name, inner, many) for name, inner, many in found if inner is not None),
         closed=getattr(cls, "closed", False),
         reported=getattr(cls, "reported", False),

@@ -330,6 +330,8 @@ class Field:
     """One field of a request or parameter of a query, as the documents describe it."""
 
     name: str
+    attribute: str
+    """What the type calls it."""
     type: Any
     rule: Rule | None
     required: bool
@@ -358,12 +360,18 @@ def field(
     return attrs.field(default=default, metadata=metadata, repr=not private)
 
 
+def json_name(attribute: str) -> str:
+    """What an attribute is called in requests and answers: `from_` is `from` there."""
+    return attribute.removesuffix("_")
+
+
 @cache
 def fields_of(cls: type) -> tuple[Field, ...]:
     """The fields of a request, query or answer type, in order."""
     return tuple(
         Field(
-            name=a.name,
+            name=json_name(a.name),
+            attribute=a.name,
             type=a.type,
             rule=rule_of(a.type),
             required=a.default is attrs.NOTHING,
@@ -424,7 +432,7 @@ def read_parameters(
         if known.rule is None:
             raise TypeError(f"{cls.__name__}.{known.name} has no rule")
         try:
-            values[known.name] = known.rule.read_text(texts[0])
+            values[known.attribute] = known.rule.read_text(texts[0])
         except Wrong as error:
             problems[known.name] = str(error)
     names = (*(known.name for known in fields_of(cls)), *beside)

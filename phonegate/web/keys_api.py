@@ -6,14 +6,12 @@ import attrs
 
 from phonegate.domain.allowances import effective
 from phonegate.domain.errors import Forbidden, NotFound
-from phonegate.domain.principal import SCOPES, Scope, scopes_for
+from phonegate.domain.principal import SCOPES, Scope, allows, scopes_for
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
-from phonegate.web.fields import OneOf, Several, Text, field
+from phonegate.web.fields import Flag, OneOf, Several, Text, field
 from phonegate.web.limits_types import LimitsJson, NewLimits, limits_json, limits_of
+from phonegate.web.phone_types import MAX_KEY_ID
 from phonegate.web.presenters import KeyJson, key_json
-
-MAX_KEY_ID: Final = 20
-"""Characters of a key's id, with room for longer ones to come."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,13 +25,14 @@ class NewKey:
         "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
     )
     name: Annotated[str, Text(1, 100, line=True)] = field("What to call it.", example="billing")
-    scopes: Annotated[tuple[Annotated[Scope, OneOf(SCOPES)], ...], Several(1, 3)] | None = field(
-        "What it may do, of send, read and manage; all without. A key with limits can't manage.",
+    scopes: Annotated[tuple[Annotated[Scope, OneOf(SCOPES)], ...], Several(1, 4)] | None = field(
+        "What it may do, of send, read, manage and phone (to be a phone, and nothing else); the "
+        "first three without. A key with limits can neither manage nor be a phone.",
         default=None,
         example=["send"],
     )
     limits: NewLimits | None = field(  # noqa: RUF009 - field() makes an attribute
-        "What it may send; without, whatever its scopes allow.", default=None
+        "What it may do within its scopes; without, all of it.", default=None
     )
 
 
@@ -48,7 +47,7 @@ class KeyPatch:
         "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
     )
     limits: NewLimits = field(  # noqa: RUF009 - as above
-        "What it may send from now on, in place of all limits before; {} lifts them all."
+        "What it may do from now on, in place of all limits before; {} lifts them all."
     )
 
 
@@ -62,7 +61,7 @@ class NewKeyAnswer:
     name: str = field("What its owner called it.", example="billing")
     scopes: tuple[str, ...] = field("What it may do.", example=["send"])
     limits: LimitsJson | None = field(  # noqa: RUF009 - as above
-        "What it may send, where that is limited.", default=None, omit=True
+        "What it may do, where that is limited.", default=None, omit=True
     )
 
 
@@ -84,11 +83,23 @@ class KeysAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class Revoking:
+    """What is to become of a revoked key's messages."""
+
+    keep_queued: Annotated[bool, Flag()] | None = field(
+        "true: what the key has sent that has not left goes on; without, it is cancelled.",
+        default=None,
+        example=False,
+    )
+
+
+@attrs.frozen(kw_only=True)
 class RevokedAnswer:
     """What became of a key."""
 
     ok: bool = field("Always true.", default=True)
     id: str = field("The key that works no longer.", example="k3v9")
+    cancelled: int = field("Messages of it that had not left, and never will.", example=2)
 
 
 async def create(call: Call) -> Answer:
@@ -97,7 +108,7 @@ async def create(call: Call) -> Answer:
     caller = call.caller
     limits = None if body.limits is None else effective(limits_of(body.limits))
     scopes = body.scopes or scopes_for(limits)
-    if missing := [scope for scope in SCOPES if scope in scopes and scope not in caller.scopes]:
+    if missing := [s for s in SCOPES if s in scopes and not allows(caller.scopes, s)]:
         raise Forbidden(f"Your key lacks {', '.join(missing)}, so it can't grant it.")
     key, text = await call.services.accounts.add_key(caller.org, body.name, scopes, limits)
     return Answer(
@@ -113,7 +124,7 @@ async def create(call: Call) -> Answer:
 
 
 async def change(call: Call) -> Answer:
-    """Changes what a key may send."""
+    """Changes what a key may do."""
     body: KeyPatch = call.body
     limits = limits_of(body.limits)
     key = await call.services.accounts.limit_key(call.caller.org, call.path["id"], lambda _: limits)
@@ -130,11 +141,14 @@ async def keys(call: Call) -> Answer:
 
 
 async def revoke(call: Call) -> Answer:
-    """Ends a key at once."""
-    key_id = call.path["id"]
-    if not await call.services.accounts.revoke_key(call.caller.org, key_id):
+    """Ends a key at once, and what it has sent that has not left."""
+    key_id, asked = call.path["id"], call.query
+    cancelled = await call.services.accounts.revoke_key(
+        call.caller.org, key_id, keep_queued=bool(asked.keep_queued)
+    )
+    if cancelled is None:
         raise NotFound("No such key in this org.")
-    return Answer(content=RevokedAnswer(id=key_id))
+    return Answer(content=RevokedAnswer(id=key_id, cancelled=cancelled))
 
 
 _SECRET: Final = (("X-Secret-Key", "my-secret-key-123"),)
@@ -166,10 +180,12 @@ ENDPOINTS: Final = (
                 path="/keys/myorg",
                 headers=(*_SECRET, ("Content-Type", "application/json")),
                 body='{"name":"agent","limits":{"to":["+1555*"],"per_hour":10,"per_day":50,'
-                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true}}',
+                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true,'
+                '"from":["+1555*"],"codes":"hidden"}}',
                 answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"agent",'
                 '"scopes":["send","read"],"limits":{"to":["+1555*"],"per_hour":10,"per_day":50,'
-                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true}}',
+                '"quiet_hours":{"hours":"22:00-07:00","zone":"Europe/Berlin"},"hold":true,'
+                '"from":["+1555*"],"codes":"hidden"}}',
                 status=201,
             ),
         ),
@@ -200,10 +216,11 @@ ENDPOINTS: Final = (
         paths=("/keys/{org}/{id}",),
         scope="manage",
         group="keys",
-        summary="Limit what an API key may send",
+        summary="Limit what an API key may do",
         description="Limits are for a key whose holder decides by itself, such as an AI agent: "
-        "whom it may write to, how much, when, and whether a person approves each message. A key "
-        "with limits can't manage anything, and so not lift them.",
+        "whom it may write to, how much, when, whether a person approves each message, whose "
+        "messages it reads, and whether it sees one-time codes. A key with limits can't manage "
+        "anything, and so not lift them.",
         body=KeyPatch,
         answer=KeyAnswer,
         id=Text(1, MAX_KEY_ID),
@@ -216,7 +233,7 @@ ENDPOINTS: Final = (
                 body='{"limits":{"per_hour":10}}',
                 answer='{"ok":true,"key":{"id":"k3v9","name":"agent","scopes":["send","read"],'
                 '"created_at":"2026-11-21T08:00:00.000Z","last_used_at":null,"limits":{"to":null,'
-                '"per_hour":10,"per_day":null,"quiet_hours":null,"hold":false}}}',
+                '"per_hour":10,"per_day":null,"quiet_hours":null,"hold":false,"from":null,"codes":null}}}',
             ),
         ),
         handler=change,
@@ -228,6 +245,9 @@ ENDPOINTS: Final = (
         scope="manage",
         group="keys",
         summary="Revoke an API key",
+        description="What it has sent that has not left is cancelled, scheduled messages too, "
+        "unless keep_queued is true.",
+        query=Revoking,
         answer=RevokedAnswer,
         id=Text(1, MAX_KEY_ID),
         error_codes=("not_found",),
@@ -236,7 +256,7 @@ ENDPOINTS: Final = (
                 title="a key that is needed no longer",
                 path="/keys/myorg/k3v9",
                 headers=_SECRET,
-                answer='{"ok":true,"id":"k3v9"}',
+                answer='{"ok":true,"id":"k3v9","cancelled":0}',
             ),
         ),
         handler=revoke,

@@ -1,7 +1,7 @@
 """The limits of an API key as requests and answers hold them."""
 
 import re
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
@@ -15,7 +15,7 @@ from phonegate.domain.allowances import (
     is_zone,
 )
 from phonegate.store.records import Limits, QuietHours
-from phonegate.web.fields import Flag, Several, Whole, Wrong, field
+from phonegate.web.fields import Flag, OneOf, Several, Whole, Wrong, field
 
 _CLOCK: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
 HOURS: Final = rf"^(?!(.{{5}})-\1$){_CLOCK}-{_CLOCK}$"
@@ -25,8 +25,8 @@ _HOURS: Final = re.compile(HOURS)
 
 
 @attrs.frozen
-class RecipientPattern:
-    """A recipient's number, or the beginning of some and a `*`."""
+class AddressPattern:
+    """The other party's number, or the beginning of some and a `*`."""
 
     def read(self, value: object) -> str:
         """The pattern as given."""
@@ -85,16 +85,16 @@ class QuietHoursJson:
 
 @attrs.frozen(kw_only=True)
 class NewLimits:
-    """What a key may send; what is left out, or null, is not limited."""
+    """What a key may do; what is left out, or null, is not limited."""
 
     closed: ClassVar[bool] = True
     """As of quiet hours."""
 
     to: (
-        Annotated[tuple[Annotated[str, RecipientPattern()], ...], Several(1, MAX_RECIPIENTS)] | None
+        Annotated[tuple[Annotated[str, AddressPattern()], ...], Several(1, MAX_RECIPIENTS)] | None
     ) = field(
         "The only recipients: numbers and short codes as written, or the beginning of numbers "
-        "and a *.",
+        "and a *. Without a + a beginning has three digits at least, and fits short codes too.",
         default=None,
         example=["+1555*", "+491701234567"],
     )
@@ -112,17 +112,34 @@ class NewLimits:
     hold: Annotated[bool, Flag()] | None = field(
         "Every message waits until a person approves it.", default=None, example=True
     )
+    from_: (
+        Annotated[tuple[Annotated[str, AddressPattern()], ...], Several(1, MAX_RECIPIENTS)] | None
+    ) = field(
+        "The only other parties whose messages it reads, received or sent, written as in to. "
+        "All others are as if they were not there.",
+        default=None,
+        example=["+1555*"],
+    )
+    codes: Annotated[Literal["hidden"], OneOf(("hidden",))] | None = field(
+        "hidden: one-time codes are blanked in what it reads, and q can hold no digits.",
+        default=None,
+        example="hidden",
+    )
 
 
 @attrs.frozen(kw_only=True)
 class LimitsJson:
-    """What a key may send; null is not limited."""
+    """What a key may do; null is not limited."""
 
     to: tuple[str, ...] | None = field("The only recipients.", example=["+1555*"])
     per_hour: int | None = field("Messages within any 60 minutes.", example=10)
     per_day: int | None = field("Messages within any 24 hours.", example=50)
     quiet_hours: QuietHoursJson | None = field("When nothing may leave.")  # noqa: RUF009 - as above
     hold: bool = field("Whether a person approves each message.", example=True)
+    from_: tuple[str, ...] | None = field("Whose messages it reads.", example=["+1555*"])
+    codes: Literal["hidden"] | None = field(
+        "Whether one-time codes are blanked in what it reads.", example="hidden"
+    )
 
 
 def limits_of(asked: NewLimits) -> Limits:
@@ -133,6 +150,8 @@ def limits_of(asked: NewLimits) -> Limits:
         per_day=asked.per_day,
         quiet=None if asked.quiet_hours is None else quiet_of(asked.quiet_hours),
         hold=bool(asked.hold),
+        sees=asked.from_ or (),
+        codes_hidden=asked.codes is not None,
     )
 
 
@@ -153,6 +172,8 @@ def limits_json(limits: Limits) -> LimitsJson:
         if quiet is None
         else QuietHoursJson(hours=f"{_clock(quiet.begin)}-{_clock(quiet.end)}", zone=quiet.zone),
         hold=limits.hold,
+        from_=limits.sees or None,
+        codes="hidden" if limits.codes_hidden else None,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from phonegate import log
-from phonegate.domain import inbox
+from phonegate.domain import inbox, reading
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
 from phonegate.domain.inbox import Received
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
@@ -99,11 +99,12 @@ async def messages(call: Call) -> Answer:
         sim=query.sim or None,
         search=query.q,
         approval=query.waiting_for is not None,
+        key=query.key,
     )
     online = call.services.switchboard.online(caller.org)
 
     def shown(tx: Tables) -> bytes:
-        found = tx.messages.views(caller.org, page)
+        found = reading.views(tx, caller, page)
         messages = tuple(message_json(message, online) for message in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
         # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
@@ -116,7 +117,7 @@ async def message(call: Call) -> Answer:
     """One message by its id."""
     caller, message_id = call.caller, _message_id(call)
     found: Message | None = await call.services.database.read(
-        lambda tx: tx.messages.find(caller.org, message_id)
+        lambda tx: reading.find(tx, caller, message_id)
     )
     if found is None:
         raise NotFound(f"No message {message_id} in this org.")
@@ -128,7 +129,7 @@ async def message(call: Call) -> Answer:
 
 async def cancel(call: Call) -> Answer:
     """Withdraws a message; 202 when the phone that holds it was asked to drop it."""
-    found = await call.services.sending.cancel(call.caller.org, _message_id(call))
+    found = await call.services.sending.cancel(call.caller, _message_id(call))
     return Answer(
         status=200 if found.status == "cancelled" else 202,
         content=CancelAnswer(id=found.id, status=found.status),
@@ -256,7 +257,7 @@ ENDPOINTS: Final = (
         name="push_messages",
         method="POST",
         paths=("/webhook",),
-        scope="manage",
+        scope="phone",
         creates_org=True,
         group="phones",
         summary="Push received SMS",
@@ -305,7 +306,8 @@ ENDPOINTS: Final = (
         scope="send",
         group="messages",
         summary="Cancel a message that is still unsent",
-        description="202 when a phone holds it already and was asked to drop it: read the "
+        description="A key with limits can cancel what it sent itself. "
+        "202 when a phone holds it already and was asked to drop it: read the "
         "message to learn which of the two was faster.",
         answer=CancelAnswer,
         statuses=(200, 202),

@@ -32,7 +32,7 @@ _MESSAGE: Final = (
     '{"id":1,"direction":"in","address":"+15551112222","body":"hello","status":"received",'
     '"created_at":"2026-11-21T08:00:00.000Z","sim_slot":0,"sim":null,"date":1700000000000,'
     '"sent_at":null,"delivered_at":null,"error":null,"segments":1,"provider":"phone",'
-    '"media_urls":null,"send_at":null,"expires_at":null,"waiting_for":null}'
+    '"media_urls":null,"send_at":null,"expires_at":null,"waiting_for":null,"key":null}'
 )
 _WHOLE_PAGE: Final = f'{{"org_id":"myorg","count":1,"messages":[{_MESSAGE}]}}'
 
@@ -81,7 +81,7 @@ _HELD: Final = (
     '"body":"Dinner at eight?","status":"{status}","created_at":"2026-11-21T08:00:00.000Z",'
     '"sim_slot":null,"sim":null,"date":null,"sent_at":null,"delivered_at":null,"error":{error},'
     '"segments":1,"provider":"phone","media_urls":null,"send_at":{send_at},"expires_at":null,'
-    '"waiting_for":{waiting_for}}}}}'
+    '"waiting_for":{waiting_for},"key":"k3v9"}}}}'
 )
 
 APPROVE: Final = (

@@ -41,6 +41,9 @@ MAX_TTL_S: Final = 30 * 24 * 60 * 60
 MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
 """Beyond a year, a time to send at is more likely a slip in its unit."""
 
+MAX_KEY_ID: Final = 20
+"""Characters of a key's id, with room for longer ones to come."""
+
 MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 100
 
@@ -200,6 +203,9 @@ class MessagesQuery:
     )
     address: Annotated[str, Sender()] | None = field(
         "Only those from or to this number or name.", default=None, private=True
+    )
+    key: Annotated[str, Text(1, MAX_KEY_ID)] | None = field(
+        "Only those that the API key of this id sent.", default=None, private=True, example="k3v9"
     )
     q: Annotated[str, Text(1, 200)] | None = field(
         "Only those whose text has all these words; a * at the end makes the last a beginning.",

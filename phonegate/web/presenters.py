@@ -55,6 +55,7 @@ class MessageJson:
         "can send it is not online), turn (others before it, or the SIM's pacing), result (a "
         "phone has it)."
     )
+    key: str | None = field("The id of the API key that sent it; null without one.", example="k3v9")
 
 
 @attrs.frozen(kw_only=True)
@@ -72,11 +73,11 @@ class KeyJson:
 
     id: str = field("Names the key in /keys/{org}/{id}.", example="k3v9")
     name: str = field("What its owner called it.", example="billing")
-    scopes: tuple[str, ...] = field("Of send, read, manage.", example=["send"])
+    scopes: tuple[str, ...] = field("Of send, read, manage, phone.", example=["send"])
     created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
     last_used_at: str | None = field("ISO 8601, UTC.")
     limits: LimitsJson | None = field(  # noqa: RUF009 - as above
-        "What it may send, where that is limited.", default=None, omit=True
+        "What it may do, where that is limited.", default=None, omit=True
     )
 
 
@@ -120,6 +121,7 @@ def message_json(message: Message | MessageView, online: Sequence[OnlinePhone]) 
         send_at=None if send_at is None else iso(send_at),
         expires_at=None if expires_at is None else iso(expires_at),
         waiting_for=waiting_for,
+        key=message.key,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 
+from phonegate.web.fields import json_name
+
 Write = Callable[[Any], str]
 
 # json.dumps with arguments makes a new one at each call.
@@ -58,7 +60,7 @@ class Wording:
         return _compiled(f"{{{{{members}}}}}", names)
 
     def _member(self, a: "attrs.Attribute[Any]", names: dict[str, Any]) -> str:
-        return f'"{a.name}":{{{self._expression(a.type, f"it.{a.name}", names)}}}'
+        return f'"{json_name(a.name)}":{{{self._expression(a.type, f"it.{a.name}", names)}}}'
 
     def _expression(self, type_: Any, value: str, names: dict[str, Any]) -> str:
         """The Python expression whose value is the JSON text of another expression's value."""

@@ -148,9 +148,9 @@ def test_send_and_wait_in_vain(fake: Fake) -> None:
 def test_messages_are_shown_without_their_escape_sequences(fake: Fake, capsys: Output) -> None:
     fake.answers["/messages/myorg"] = [(200, {"messages": [message(1), message(2)]})]
     words = ["--since", "0", "--limit", "5", "--direction", "in", "--search", "hello"]
-    assert main(["messages", *words]) == 0
+    assert main(["messages", *words, "--key", "k3v9"]) == 0
     path = fake.asked[0][1]
-    assert {"since_id=0", "limit=5", "direction=in", "q=hello"} == set(
+    assert {"since_id=0", "limit=5", "direction=in", "q=hello", "key=k3v9"} == set(
         path.split("?")[1].split("&")
     )
     output = capsys.readouterr().out

@@ -87,6 +87,10 @@ def test_keys(capsys: Output) -> None:
     assert told(capsys, "key", "revoke", "myorg", key["id"]) == f"Revoked {key['id']}.\n"
     assert main(["key", "revoke", "myorg", key["id"]]) == 1
     assert main(["key", "add", "myorg", "x", "--scope", "everything"]) == 2
+    phone = json.loads(told(capsys, "key", "add", "myorg", "p", "--scope", "phone", "--json"))
+    assert phone["scopes"] == ["phone"]
+    kept = told(capsys, "key", "revoke", "myorg", phone["id"], "--keep-queued")
+    assert kept == f"Revoked {phone['id']}.\n"
 
 
 def test_keys_with_limits(capsys: Output) -> None:
@@ -96,6 +100,7 @@ def test_keys_with_limits(capsys: Output) -> None:
         return json.loads(told(capsys, "key", "list", "myorg", "--json"))["keys"][0]["limits"]
 
     words = "--to +1555* --to 911 --per-hour 10 --quiet 22:00-07:00 --zone Europe/Berlin --hold"
+    words += " --from +1555* --codes hidden"
     key = json.loads(told(capsys, "key", "add", "myorg", "agent", *words.split(), "--json"))
     assert key["scopes"] == ["send", "read"]
     full = {
@@ -104,9 +109,12 @@ def test_keys_with_limits(capsys: Output) -> None:
         "per_day": None,
         "quiet_hours": {"hours": "22:00-07:00", "zone": "Europe/Berlin"},
         "hold": True,
+        "from": ["+1555*"],
+        "codes": "hidden",
     }
     assert key["limits"] == limits() == full
     in_words = "to +1555* 911, 10 an hour, quiet 22:00-07:00 Europe/Berlin, hold"
+    in_words += ", from +1555*, codes hidden"
     assert in_words in told(capsys, "key", "list", "myorg")
     # What is not named stays.
     limit = ("key", "limit", "myorg", key["id"])
@@ -114,6 +122,14 @@ def test_keys_with_limits(capsys: Output) -> None:
     assert limits() == full | {"per_day": 50, "quiet_hours": None}
     told(capsys, "key", "hold", "myorg", key["id"], "--off")
     assert limits() == full | {"per_day": 50, "quiet_hours": None, "hold": False}
+    told(capsys, *limit, "--lift", "codes", "--from", "+49*")
+    assert limits() == full | {
+        "per_day": 50,
+        "quiet_hours": None,
+        "hold": False,
+        "from": ["+49*"],
+        "codes": None,
+    }
     told(capsys, "key", "hold", "myorg", key["id"])
     assert "no limits" in told(capsys, *limit, "--lift", "all")
     assert limits() is None
@@ -121,6 +137,7 @@ def test_keys_with_limits(capsys: Output) -> None:
         assert main([*limit, *wrong]) == 2, wrong
     for wrong in (
         ["--to", "everybody"],
+        ["--from", "1*"],
         ["--quiet", "22:00-22:00", "--zone", "UTC"],
         ["--quiet", "22:00-07:00", "--zone", "Mars/Base"],
     ):
@@ -197,6 +214,23 @@ def test_check_tells_every_fault_of_the_machine(capsys: Output) -> None:
     assert "gateway.toml can be changed by others" in captured.out
     assert captured.err == "3 faults.\n"
     assert Path("not.db").read_text() == "this is a diary"
+
+
+def test_check_notes_callbacks_that_nothing_proves(capsys: Output) -> None:
+    account = '[[assistants]]\norg = "myorg"\nname = "{}"\nprovider = "telnyx"\n'
+    numbers = 'phone_numbers = ["+1555{}"]\napi_key = "KEY0123456789"\n'
+    key = 'public_key = "e5cAArZTqWGQwnCPbXmmXBBWsBZSiZbVqwzTrRRCy+0="\n'
+    Path("gateway.toml").write_text(
+        account.format("bare")
+        + numbers.format("1112222")
+        + account.format("signed")
+        + numbers.format("3334444")
+        + key
+    )
+    Path("gateway.toml").chmod(0o600)
+    output = told(capsys, "check")
+    assert "bare of myorg: without public_key" in output
+    assert "signed of myorg" not in output
 
 
 def test_check_takes_a_good_certificate(capsys: Output) -> None:

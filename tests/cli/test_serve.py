@@ -1,5 +1,6 @@
 """serve and demo: what they print, and that they work as whole programs."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from phonegate.administration import offline
 from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
 from tests.process import GatewayProcess
@@ -167,3 +169,24 @@ def test_serve_names_in_its_log_what_lies_open(programs: list[Program]) -> None:
     assert "chmod 600" in program.until(r"exposed.*")
     program.until("Stop")
     assert program.stop() == 0
+
+
+def test_it_says_at_its_start_whose_callbacks_nothing_proves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "x.db"
+    offline(database, "org_add", {"org": "myorg"})
+    key = {"public_key": "e5cAArZTqWGQwnCPbXmmXBBWsBZSiZbVqwzTrRRCy+0="}
+    no_key: dict[str, str] = {}
+    for name, number, more in (("bare", "+15551112222", no_key), ("s", "+15553334444", key)):
+        credentials = {"api_key": "KEY0123456789", **more}
+        fields = {"org": "myorg", "name": name, "provider": "telnyx", "phone_numbers": [number]}
+        offline(database, "assistant_add", fields | {"credentials": credentials})
+    with GatewayProcess(database) as gateway:
+        lines = [json.loads(line) for line in gateway.log if "callbacks_unsigned" in line]
+        assert [line["assistants"] for line in lines] == [[1]]
+        assert "public_key" in lines[0]["reason"]
+        main(["check", "--database", str(database)])
+    output = capsys.readouterr().out
+    assert "bare of myorg: without public_key" in output
+    assert "s of myorg" not in output

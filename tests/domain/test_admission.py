@@ -188,7 +188,7 @@ async def test_each_of_a_batch_counts(scene: Scene) -> None:
 async def test_what_was_cancelled_or_waits_for_its_time_counts_too(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     sent = await scene.send("phone", key, send_at=NOW + 5 * DAY_MS)
-    await scene.sending.cancel(scene.desk.org, sent)
+    await scene.sending.cancel(owner(scene.desk.org), sent)
     with pytest.raises(KeyLimitReached):
         await scene.send("phone", key, send_at=NOW + 9 * DAY_MS)
 
@@ -431,7 +431,7 @@ async def test_what_can_t_be_decided(scene: Scene) -> None:
     approved = await scene.send("phone", scene.key(hold=True))
     cancelled = await scene.send("phone", scene.key(hold=True))
     await scene.sending.approve(scene.desk.org, approved)
-    await scene.sending.cancel(scene.desk.org, cancelled)
+    await scene.sending.cancel(owner(scene.desk.org), cancelled)
     for decide in _decisions(scene):
         with pytest.raises(Conflict, match="needs no approval"):
             await decide(scene.desk.org, free)

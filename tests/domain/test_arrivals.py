@@ -9,8 +9,9 @@ import trio.testing
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.errors import Throttled
 from phonegate.store.database import Database
-from phonegate.store.records import Message
+from phonegate.store.records import MessageView
 from phonegate.store.tables import Tables
+from tests.domain.callers import limited
 from tests.store.conftest import inbound
 
 T = TypeVar("T")
@@ -54,16 +55,17 @@ class Bench:
         assert found is not None
         return found
 
-    async def wait(self, **more: Any) -> Message | None:
-        wanted = {"holder": "key", "address": ADDRESS, "since_id": 0, "seconds": LIMIT_S, **more}
+    async def wait(self, **more: Any) -> MessageView | None:
+        reader = limited(self.org, more.pop("holder", "key"), **more.pop("limits", {}))
+        wanted = {"address": ADDRESS, "since_id": 0, "seconds": LIMIT_S, **more}
         with trio.fail_after(LIMIT_S):
-            return await self.arrivals.wait(self.org, wanted.pop("holder"), **wanted)
+            return await self.arrivals.wait(reader, **wanted)
 
     async def start(
         self, nursery: trio.Nursery, **more: Any
-    ) -> trio.MemoryReceiveChannel[Message | None]:
+    ) -> trio.MemoryReceiveChannel[MessageView | None]:
         """Begins a wait and returns once it has looked in vain; what it found comes later."""
-        send, receive = trio.open_memory_channel[Message | None](1)
+        send, receive = trio.open_memory_channel[MessageView | None](1)
 
         async def wait() -> None:
             await send.send(await self.wait(**more))
@@ -180,3 +182,19 @@ async def test_the_newest_message_is_told(bench: Bench) -> None:
     id_ = await bench.receive()
     await bench.receive(org=bench.other)
     assert await bench.arrivals.newest(bench.org) == id_
+
+
+async def test_who_sees_some_alone_is_woken_by_these_alone(
+    bench: Bench, nursery: trio.Nursery
+) -> None:
+    wait = await bench.start(nursery, address=None, limits={"sees": (ADDRESS,)})
+    looked = bench.watched.ended
+    await bench.receive("+15559990000")
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(bench.arrivals) == 1
+    assert bench.watched.ended is looked
+    id_ = await bench.receive(ADDRESS)
+    with trio.fail_after(LIMIT_S):
+        found = await wait.receive()
+    assert found is not None
+    assert found.id == id_

@@ -10,7 +10,7 @@ from phonegate.domain import delivery
 from phonegate.domain import keeper as keeper_module
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.domain.keeper import LONGEST_SLEEP_S, SHORTEST_SLEEP_S, Keeper
+from phonegate.domain.keeper import LONGEST_SLEEP_S, REVOKING_MS, SHORTEST_SLEEP_S, Keeper
 from phonegate.store.database import Database
 from phonegate.store.records import NewMessage, StoredReply
 from phonegate.store.tables import Tables
@@ -188,3 +188,23 @@ async def test_a_ring_brings_the_next_sweep_forward(scene: Scene, nursery: trio.
     with trio.fail_after(LONGEST_SLEEP_S / 2):
         while await scene.status(message_id) != "expired":
             await trio.lowlevel.checkpoint()
+
+
+async def test_what_a_crash_left_of_a_revoked_key_is_cancelled(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "WITHDRAWN_AT_ONCE", 2)
+    ids = [await scene.queued(key="k3v9") for _ in range(5)]
+    other = await scene.queued(key="other")
+    pushed = await scene.pushed(NOW)
+    await scene.database.write(lambda tx: tx.keys.end("k3v9", NOW))
+    # At first it is the business of whoever revokes.
+    await scene.keeper.sweep()
+    assert {await scene.status(one) for one in ids} == {"queued"}
+    scene.now += REVOKING_MS + 1
+    assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert await scene.keeper.sweep() > SHORTEST_SLEEP_S
+    assert {await scene.status(one) for one in ids} == {"cancelled"}
+    assert [await scene.status(one) for one in (other, pushed)] == ["queued", "sending"]
+    assert await scene.database.read(lambda tx: tx.keys.ended(scene.now)) is None

@@ -233,16 +233,16 @@ async def test_a_key_that_got_its_answer_meanwhile_sends_nothing_again(scene: Sc
 async def test_a_waiting_message_is_cancelled_however_often_it_is_asked(scene: Scene) -> None:
     (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     for _ in range(2):
-        assert (await scene.sending.cancel(scene.org, result.id)).status == "cancelled"
+        assert (await scene.sending.cancel(owner(scene.org), result.id)).status == "cancelled"
 
 
 async def test_a_message_at_a_phone_is_asked_back(scene: Scene) -> None:
     scene.connect(SIM)
     (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     with pytest.raises(Conflict, match="can't take it back"):
-        await scene.sending.cancel(scene.org, result.id)
+        await scene.sending.cancel(owner(scene.org), result.id)
     scene.phones.cancels = True
-    assert (await scene.sending.cancel(scene.org, result.id)).status == "sending"
+    assert (await scene.sending.cancel(owner(scene.org), result.id)).status == "sending"
 
 
 async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> None:
@@ -262,7 +262,7 @@ async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> N
         )
     )
     with pytest.raises(Conflict, match="is sent"):
-        await scene.sending.cancel(scene.org, result.id)
+        await scene.sending.cancel(owner(scene.org), result.id)
     other = await scene.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
     with pytest.raises(NotFound):
-        await scene.sending.cancel(other.id, result.id)
+        await scene.sending.cancel(owner(other.id), result.id)

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 import websockets
 
-from phonegate.domain.accounts import Accounts
+from phonegate.domain.accounts import Accounts, Scope
 from phonegate.domain.errors import Throttled, Unauthorized
 from phonegate.domain.registration import Registration
 from phonegate.phones.session import Session
@@ -146,15 +146,30 @@ async def test_a_plus_in_a_secret_is_a_plus(site: Site) -> None:
 
 async def test_an_api_key_names_its_org_and_needs_the_scope(site: Site) -> None:
     org, _ = await site.accounts.add_org(ORG, SECRET)
-    _, key = await site.accounts.add_key(org.id, "phones", ["manage"])
-    bearer = [(b"Authorization", f"Bearer {key}".encode())]
-    async with site.phone(org_id=None, secret_key=None, headers=bearer) as phone:
-        assert phone.connected["org_id"] == ORG
-    _, key = await site.accounts.add_key(org.id, "reader", ["read"])
+    admitted: tuple[Scope, ...] = ("phone", "manage")
+    for scope in admitted:
+        _, key = await site.accounts.add_key(org.id, "phones", [scope])
+        bearer = [(b"Authorization", f"Bearer {key}".encode())]
+        async with site.phone(org_id=None, secret_key=None, headers=bearer) as phone:
+            assert phone.connected["org_id"] == ORG
+    _, key = await site.accounts.add_key(org.id, "reader", ["send", "read"])
     status, body, _ = await refusal(
         site, ("Authorization", f"Bearer {key}"), org_id=None, secret_key=None
     )
     assert (status, body["code"]) == (403, "forbidden")
+
+
+async def test_a_key_that_was_revoked_is_no_phone_any_more(site: Site) -> None:
+    org, _ = await site.accounts.add_org(ORG, SECRET)
+    made, key = await site.accounts.add_key(org.id, "phone", ["phone"])
+    bearer = [(b"Authorization", f"Bearer {key}".encode())]
+    async with site.phone(org_id=None, secret_key=None, headers=bearer) as phone:
+        await site.accounts.revoke_key(org.id, made.id)
+        assert await phone.closed() == 1008
+    status, _, _ = await refusal(
+        site, ("Authorization", f"Bearer {key}"), org_id=None, secret_key=None
+    )
+    assert status == 401
 
 
 async def test_throttling_says_when_to_come_again(

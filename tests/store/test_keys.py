@@ -40,6 +40,7 @@ def test_of_org_is_oldest_first_and_of_this_org_alone(tables: Tables, org: Org, 
     "limits",
     [
         Limits(to=("+1555*", "911"), per_hour=1, per_day=2, hold=True),
+        Limits(sees=("+1555*", "911"), codes_hidden=True),
         Limits(quiet=QuietHours(begin=1320, end=420, zone="Europe/Berlin")),
         None,
     ],
@@ -93,3 +94,16 @@ def test_keys_of_a_removed_org_open_nothing(tables: Tables, org: Org) -> None:
     tables.keys.add(_key(org))
     tables.orgs.remove(org.name)
     assert tables.keys.get("abc") is None
+
+
+def test_a_revoked_key_is_remembered_until_it_is_cleared(tables: Tables, org: Org) -> None:
+    tables.keys.add(_key(org))
+    assert tables.keys.exists("abc")
+    tables.keys.remove(org.id, "abc")
+    tables.keys.end("abc", 5)
+    tables.keys.end("abc", 6)
+    assert not tables.keys.exists("abc")
+    assert tables.keys.ended(6) is None
+    assert tables.keys.ended(7) == "abc"
+    tables.keys.cleared("abc")
+    assert tables.keys.ended(7) is None

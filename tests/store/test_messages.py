@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.store import messages as sql
-from phonegate.store.records import Candidate, Message, Org
+from phonegate.store.records import FAR_AHEAD_MS, Candidate, Message, Org
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
@@ -317,3 +317,30 @@ def test_queue_queries_run_from_an_index(
         assert not step.startswith("SCAN messages") or "USING" in step, plan
     if text in {sql.CANDIDATES, sql.WAITING}:
         assert any("INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan)
+
+
+def test_what_waits_of_a_key_is_withdrawn_in_slices(
+    tables: Tables, connection: sqlite3.Connection, org: Org
+) -> None:
+    ids = [
+        tables.messages.insert(outbound(org.id, key="k3v9", held_until=held))
+        for held in (None, 99, FAR_AHEAD_MS)
+    ]
+    sending = tables.messages.insert(outbound(org.id, key="k3v9", status="sending"))
+    free = tables.messages.insert(outbound(org.id))
+    tables.messages.moves.clear()
+    words = {"after": "cancelled", "error": "revoked"}
+    assert tables.messages.withdraw("k3v9", 2, **words) == 2
+    assert tables.messages.withdraw("k3v9", 2, **words) == 1
+    assert tables.messages.withdraw("k3v9", 2, **words) == 0
+    assert tables.messages.moves == [("queued", "cancelled")] * 3
+    for one in ids:
+        found = tables.messages.find(org.id, one)
+        assert found is not None
+        assert (found.status, found.error) == ("cancelled", "revoked")
+    for one, status in ((sending, "sending"), (free, "queued")):
+        found = tables.messages.find(org.id, one)
+        assert found is not None
+        assert found.status == status
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql.WITHDRAW}", ("x", "y", "k", 9)).fetchall()
+    assert any("INDEX messages_waiting_of_key (key=?)" in row[3] for row in plan), plan

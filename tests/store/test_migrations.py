@@ -84,6 +84,30 @@ def test_a_file_from_before_admissions_were_kept(empty: sqlite3.Connection) -> N
     assert tables.admissions.places(9) == [("myorg", "192.0.2.1", 7)]
 
 
+def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    before = migrations.STEPS.index(migrations.SENDERS)
+    migrations.migrate(empty, migrations.STEPS[:before])
+    empty.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
+    empty.execute(
+        "INSERT INTO api_keys VALUES ('k3v9', 1, 'app', 'send read', x'01', 6, NULL, ?)",
+        ('{"to": ["1*"], "per_hour": 3, "per_day": null, "quiet": null, "hold": false}',),
+    )
+    empty.execute(
+        "INSERT INTO messages (org, direction, address, body, status, created_at, provider)"
+        " VALUES (1, 'out', '+15553334444', 'hi', 'queued', 7, 'phone')"
+    )
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    key = tables.keys.get("k3v9")
+    assert key is not None
+    # It goes on as it was set, whatever the rules for new ones are.
+    assert key.limits == Limits(to=("1*",), per_hour=3)
+    assert [one.key for one in tables.messages.page(1, PageQuery())] == [None]
+    assert tables.messages.page(1, PageQuery(key="k3v9")) == []
+    assert tables.messages.withdraw("k3v9", 9, after="cancelled", error="x") == 0
+
+
 def test_every_table_is_strict(empty: sqlite3.Connection) -> None:
     migrations.migrate(empty)
     tables = [

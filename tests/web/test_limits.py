@@ -38,6 +38,8 @@ FULL: dict[str, Any] = {
     "per_day": 50,
     "quiet_hours": {"hours": "22:00-07:00", "zone": "Europe/Berlin"},
     "hold": True,
+    "from": ["+15553*", "12345"],
+    "codes": "hidden",
 }
 NONE: dict[str, Any] = dict.fromkeys(FULL) | {"hold": False}
 
@@ -112,6 +114,13 @@ async def test_another_org_s_key_can_t_be_limited(web: Web) -> None:
         ({"to": []}, "limits.to"),
         ({"to": ["+1555*", "everybody"]}, "limits.to[1]"),
         ({"to": ["*"]}, "limits.to[0]"),
+        ({"to": ["1*"]}, "limits.to[0]"),
+        ({"to": ["+1*", "12*"]}, "limits.to[1]"),
+        ({"from": []}, "limits.from"),
+        ({"from": ["+1555*", "everybody"]}, "limits.from[1]"),
+        ({"from_": ["+1555*"]}, "limits.from_"),
+        ({"codes": "shown"}, "limits.codes"),
+        ({"codes": True}, "limits.codes"),
         ({"per_hour": 0}, "limits.per_hour"),
         ({"per_hour": True}, "limits.per_hour"),
         ({"per_day": "5"}, "limits.per_day"),
@@ -182,7 +191,7 @@ async def test_no_route_lets_a_key_past_its_limits(
     ids = {"keys": key.id, "messages": str(held["results"][0]["id"])}
     template = endpoint.paths[0]
     path = template.replace("{org}", ORG).replace("{id}", ids.get(template.split("/")[1], "1"))
-    if endpoint.scope == "manage":
+    if endpoint.scope in ("manage", "phone"):
         body = json.loads(endpoint.examples[0].body or "{}") if endpoint.body else None
         if body is not None:
             body.pop("secret_key", None)

@@ -104,6 +104,7 @@ async def test_a_push_keeps_every_field(web: Web) -> None:
         "send_at": None,
         "expires_at": None,
         "waiting_for": None,
+        "key": None,
     }
 
 

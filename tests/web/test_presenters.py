@@ -89,6 +89,7 @@ def test_a_message_shows_its_times_and_nulls() -> None:
         "send_at",
         "expires_at",
         "waiting_for",
+        "key",
     }
 
 

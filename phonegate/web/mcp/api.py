@@ -41,11 +41,14 @@ from phonegate.web.mcp.protocol import (
     wrong_arguments_are_results,
 )
 from phonegate.web.mcp.tools import TOOLS, Tool
-from phonegate.web.mcp.untrusted import NOTICE, framed
+from phonegate.web.mcp.untrusted import NOTICE, framed, framed_sims
 from phonegate.web.payload import check_media, read_value
 
 MAX_POST_BYTES: Final = 262_144
 """A batch of twenty of the longest texts, each character escaped, and room to spare."""
+
+NONCE_BYTES: Final = 8
+"""Of the random part of a marker: whoever writes an SMS has one guess."""
 
 INSTRUCTIONS: Final = (
     "This gateway sends and receives SMS through its owner's phones. Numbers are written in full, "
@@ -189,7 +192,10 @@ def _shown(content: Json, version: str) -> Json:
     messages = content.get("messages", [content["message"]] if content.get("message") else None)
     if messages is not None:
         rest = {k: v for k, v in content.items() if k not in {"messages", "message", "notice"}}
-        text = f"{_json(rest)}\n\n{framed(messages, secrets.token_hex(8))}"
+        text = f"{_json(rest)}\n\n{framed(messages, secrets.token_hex(NONCE_BYTES))}"
+    elif "known_sims" in content:
+        sims = {k: v for k, v in content.items() if k != "notice"}
+        text = framed_sims(sims, secrets.token_hex(NONCE_BYTES))
     else:
         text = _json({k: v for k, v in content.items() if k != "notice"})
     result: Json = {"content": [_text(text)], "isError": False}

@@ -159,11 +159,11 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
     if part is None:
         _require_modern(header, None)
         return Post(version=MODERN[0], batch=False, parts=())
-    meta, claimed = part.params.get("_meta"), named_version(value)
+    meta, claimed = _object(part.params.get("_meta")), named_version(value)
     if claimed is None:
         # A revision that nobody here knows may have put it elsewhere: say so first.
         _require_modern(header, part.id)
-    if type(meta) is not dict or claimed is None or CAPABILITIES_META not in meta:
+    if meta is None or claimed is None or CAPABILITIES_META not in meta:
         raise Fault(
             INVALID_PARAMS,
             f"params._meta must hold {VERSION_META} and {CAPABILITIES_META}.",
@@ -192,16 +192,26 @@ def _part(value: Any) -> Ask | Fault | None:
     if type(value) is not dict:
         return Fault(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
     id_ = _id_of(value)
-    method, params = value.get("method"), value.get("params", {})
+    method, params = value.get("method"), _object(value.get("params"))
     if value.get("jsonrpc") != "2.0" or type(method) is not str or not method:
         return Fault(INVALID_REQUEST, 'A message needs "jsonrpc": "2.0" and a method.', id_=id_)
     if "id" not in value:
         return None
     if id_ is None:
         return Fault(INVALID_REQUEST, "The id of a request must be text or a whole number.")
-    if type(params) is not dict:
+    if params is None:
         return Fault(INVALID_PARAMS, "params must be an object.", id_=id_)
     return Ask(id_, method, params)
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    """An object as clients write it; None for what is none.
+
+    Some write null for one that they would leave out. PHP writes an empty one as `[]`.
+    """
+    if value is None or value == []:
+        return {}
+    return value if type(value) is dict else None
 
 
 def _id_of(value: Any) -> Id | None:
@@ -259,7 +269,7 @@ def decide(ask: Ask, version: str, about: About, tools: Sequence[Json]) -> Json 
     modern = version in MODERN
     match ask.method:
         case "tools/list":
-            if ask.params.get("cursor") is not None:
+            if ask.params.get("cursor") not in (None, ""):
                 raise Fault(INVALID_PARAMS, "There is one page of tools; cursor must be left out.")
             kept = {"ttlMs": LIST_TTL_MS, "cacheScope": "private"} if modern else {}
             return {"tools": [_declared(tool, version) for tool in tools], **kept}
@@ -293,13 +303,13 @@ def _initialize(params: Mapping[str, Any], about: About) -> Json:
 
 
 def _tool_call(params: Mapping[str, Any]) -> ToolCall:
-    name, arguments = params.get("name"), params.get("arguments")
+    name, arguments = params.get("name"), _object(params.get("arguments"))
     if type(name) is not str:
         raise Fault(INVALID_PARAMS, "name must be the name of a tool.")
-    if arguments is not None and type(arguments) is not dict:
+    if arguments is None:
         raise Fault(INVALID_PARAMS, "arguments must be an object.")
     # Models fill in null for what they would leave out.
-    return ToolCall(name, {k: v for k, v in (arguments or {}).items() if v is not None})
+    return ToolCall(name, {k: v for k, v in arguments.items() if v is not None})
 
 
 def _declared(tool: Json, version: str) -> Json:

@@ -6,13 +6,14 @@ import attrs
 
 from phonegate.web.fields import MAX_ID, Sender, Text, Whole, field
 from phonegate.web.idempotency_key import MAX_KEY
-from phonegate.web.mcp.untrusted import NOTICE
+from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.phone_types import (
     MessageAnswer,
     MessagesAnswer,
     MessagesQuery,
     SendAnswer,
     SendItem,
+    SimsAnswer,
 )
 from phonegate.web.presenters import MessageJson
 
@@ -98,6 +99,13 @@ class Sent(SendAnswer):
     replayed: bool = field(
         "Whether this was sent before, under the same idempotency_key, and not again now."
     )
+
+
+@attrs.frozen(kw_only=True)
+class Sims(SimsAnswer):
+    """The SIMs of an org."""
+
+    notice: str = field("Whose words the names of carriers are.", default=SIMS_NOTICE)
 
 
 @attrs.frozen(kw_only=True)

@@ -28,11 +28,12 @@ from phonegate.web.mcp.tool_types import (
     Reply,
     SendSms,
     Sent,
+    Sims,
     WaitForReply,
 )
-from phonegate.web.mcp.untrusted import NOTICE
+from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.openapi.schema import Components, schema_of
-from phonegate.web.phone_types import MessagesQuery, Send, SimsAnswer
+from phonegate.web.phone_types import MessagesQuery, Send
 from phonegate.web.presenters import message_json
 
 ANSWER_S: Final = 2.0
@@ -102,7 +103,7 @@ async def _send_sms(call: Call, asked: SendSms) -> Json:
 
 async def _list_sims(call: Call, asked: ListSims) -> Json:
     del asked
-    return _plain(await _through(call, _ENDPOINTS["list_sims"]))
+    return {**_plain(await _through(call, _ENDPOINTS["list_sims"])), "notice": SIMS_NOTICE}
 
 
 async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
@@ -111,8 +112,7 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
     since = await arrivals.newest(caller.org) if asked.since_id is None else asked.since_id
     left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
     found = await arrivals.wait(
-        caller.org,
-        caller.key_id or "",
+        caller,
         address=asked.address,
         since_id=since,
         seconds=max(0, min(asked.timeout_s, left)),
@@ -221,7 +221,7 @@ TOOLS: Final = (
         "all known ones. Use a number or slot as sim in send_sms.",
         scope="read",
         takes=ListSims,
-        gives=SimsAnswer,
+        gives=Sims,
         reads_only=True,
         run=_list_sims,
     ),

@@ -142,4 +142,4 @@ def _handshake(components: Components) -> dict[str, Any]:
     }
     for status, codes in HANDSHAKE_ERRORS.items():
         responses[str(status)] = error_response(codes, status, components)
-    return phone_link.handshake(responses, [{HEADER: []}, {BEARER: ["manage"]}, {QUERY: []}])
+    return phone_link.handshake(responses, [{HEADER: []}, {BEARER: ["phone"]}, {QUERY: []}])

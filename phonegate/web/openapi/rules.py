@@ -26,7 +26,7 @@ from phonegate.web.fields import (
     WebAddress,
     Whole,
 )
-from phonegate.web.limits_types import HOURS, HoursOfDay, RecipientPattern, TimeZone
+from phonegate.web.limits_types import HOURS, AddressPattern, HoursOfDay, TimeZone
 from phonegate.web.phone_types import OrgName
 
 Schema = dict[str, Any]
@@ -85,10 +85,10 @@ def _(_: Flag) -> Schema:
 
 
 @schema_of_rule.register
-def _(_: RecipientPattern) -> Schema:
+def _(_: AddressPattern) -> Schema:
     return {
         "type": "string",
-        "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8}|\+?[0-9]{1,15}\*)$",
+        "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8}|\+[0-9]{1,15}\*|[0-9]{3,15}\*)$",
     }
 
 

@@ -73,11 +73,11 @@ MORE: Final[Mapping[str, Sequence[Example]]] = {
             body="""{
 "name": "agent",
 "scopes": ["send", "read"],
-"limits": {"to": ["+1555*"], "per_hour": 20}
+"limits": {"to": ["+1555*"], "per_hour": 20, "from": ["+1555*"], "codes": "hidden"}
 }""",
             answer='{"ok":true,"id":"k3v9","key":"pgk_…","name":"agent",'
             '"scopes":["send","read"],"limits":{"to":["+1555*"],"per_hour":20,"per_day":null,'
-            '"quiet_hours":null,"hold":false}}',
+            '"quiet_hours":null,"hold":false,"from":["+1555*"],"codes":"hidden"}}',
             status=201,
         ),
     ),

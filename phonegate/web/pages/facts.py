@@ -122,7 +122,7 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     ),
     403: (
         "The credential is right and may not do this: it lacks a scope, or the key may not send "
-        "to this recipient, or so many at once.",
+        "to this recipient, or so many at once, or cancel what others sent.",
         "Stop, and tell your owner what detail says.",
     ),
     404: (

@@ -298,7 +298,7 @@ def test_tools_are_listed_as_each_revision_knows_them() -> None:
         ("tools/list", {"cursor": "x"}),
         ("tools/call", {}),
         ("tools/call", {"name": 1}),
-        ("tools/call", {"name": "t", "arguments": []}),
+        ("tools/call", {"name": "t", "arguments": [1]}),
         ("initialize", {}),
         ("initialize", {"protocolVersion": 1}),
     ],
