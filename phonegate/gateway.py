@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
 from phonegate.domain.lines import Lines
 from phonegate.domain.looker import Looker
+from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
 from phonegate.operations.office import Office
@@ -236,6 +238,7 @@ class _Gateway:
             on_timer=keeper.ring,
             guard=guard,
         )
+        cleaned: Counter[Kind] = Counter()
         arrivals = Arrivals(database)
         database.tell_arrivals(arrivals.ring)
         services = Services(
@@ -252,6 +255,7 @@ class _Gateway:
             started_at=now_ms(),
             public_url=settings.http.public_url,
             guard=guard,
+            cleaned=cleaned,
         )
         link = PhoneLink(
             accounts=accounts,
@@ -261,6 +265,7 @@ class _Gateway:
             policy=policy,
             now_ms=now_ms,
             guard=guard,
+            cleaned=cleaned,
         )
         office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])

@@ -72,9 +72,13 @@ _NEVER_STORED: Final = re.compile("[\x00\ud800-\udfff]")
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
+MEDIUM: Final = re.compile(r"^[^\s\u0000-\u001f\u007f-\u009f]+$")
+"""Where media are: an address without blanks."""
+
 _WHOLE: Final = re.compile(r"([+-]?[0-9]{1,19})(\.0*)?")
 _DECIMAL: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{0,9})?")
 _BLANK: Final = frozenset({"Cc", "Zl", "Zp", "Zs"})
+_NOT_IN_A_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Unreadable(ValueError):
@@ -104,9 +108,23 @@ def one_line(text: str) -> str:
     return text.strip()
 
 
+def label(text: str) -> str | None:
+    """A name for people as one line; an empty one is as good as none."""
+    return one_line(text)[:MAX_LABEL].strip() or None
+
+
 def sender(text: str) -> str:
     """A sender as one line; `NO_SENDER` where nothing of it can be shown."""
     return one_line(text)[:SENDER_LIMIT].strip()
+
+
+def is_device_id(text: str) -> bool:
+    """Whether this may name a device: 1 to 128 characters of one line, not only spaces."""
+    if not 1 <= len(text) <= MAX_DEVICE_ID or text.isspace():
+        return False
+    return text.isprintable() or not any(
+        unicodedata.category(char) in _NOT_IN_A_LINE for char in text
+    )
 
 
 def moment(value: object) -> int | None:
@@ -221,6 +239,11 @@ class Report:
 
     # --- what decorates
 
+    def text(self, name: str) -> str:
+        """The text of a message that is known by other fields; empty where it has none."""
+        text = _as_text(self._values.get(name))
+        return "" if text is None else self._kept(text, MAX_RECEIVED)
+
     def whole(self, name: str, least: int, most: int) -> int | None:
         """A whole number within limits; one with a fraction is rounded."""
         value = self._values.get(name)
@@ -254,7 +277,11 @@ class Report:
 
     def device_id(self, name: str) -> str | None:
         """What a phone calls itself; a longer one is left out, for its part may be another's."""
-        return self._line(name, "id", MAX_DEVICE_ID)
+        value = self._values.get(name)
+        if type(value) is str and is_device_id(value):
+            return value
+        line = self._line(name, "id", MAX_DEVICE_ID)
+        return line if line is not None and is_device_id(line) else None
 
     def error(self, name: str) -> str | None:
         """Why something failed, in whatever form: the result matters more."""
@@ -263,7 +290,11 @@ class Report:
             return None
         text = _as_text(value)
         if text is None:
-            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            try:
+                text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            except (ValueError, RecursionError):
+                text = ""
+            self._cleaned.append("text")
         return self._kept(text, MAX_ERROR) or None
 
     def sender(self, name: str) -> str:
@@ -317,7 +348,7 @@ class Report:
         found = [
             text
             for text in self._texts(name, "media")
-            if 0 < len(text) <= MAX_URL and text.isprintable() and " " not in text
+            if len(text) <= MAX_URL and MEDIUM.fullmatch(text) and storable(text) == text
         ]
         kept = tuple(found[:MAX_MEDIA])
         if len(kept) < self._count(name):

@@ -18,7 +18,7 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn
 
 from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.web.fields import Rule, Several, Wrong, rule_of
+from phonegate.web.fields import Rule, Several, Wrong, WrongEntries, rule_of
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
@@ -118,6 +118,10 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
             yield FieldProblem(_join(at, shown(name)), "is no field of this request")
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
+    elif isinstance(error, WrongEntries):
+        for place, name, problem in error.entries:
+            entry = f"{at}[{place}]"
+            yield FieldProblem(_join(entry, name) if name else entry, problem)
     elif isinstance(error, Wrong):
         yield FieldProblem(at, str(error), error.sentence)
     else:

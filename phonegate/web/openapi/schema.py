@@ -8,7 +8,8 @@ import attrs
 
 from phonegate.web.fields import Field, Several, fields_of, rule_of
 from phonegate.web.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
-from phonegate.web.openapi.rules import Schema, schema_of_rule
+from phonegate.web.openapi.rules import Schema, reported, schema_of_rule
+from phonegate.web.phone_types import Reports
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -107,6 +108,10 @@ class Components:
             return nullable(self.of_type(_without_none(type_), answer=answer))
         if (rule := rule_of(type_)) is not None:
             schema = schema_of_rule(rule)
+            if isinstance(rule, Reports):
+                # One that can be read is enough.
+                entry = self.of_type(rule.entry, answer=answer)
+                schema |= {"items": reported(entry), "contains": entry}
             if isinstance(rule, Several):
                 schema["items"] = self.of_type(_item(get_args(type_)[0]), answer=answer)
             return schema
