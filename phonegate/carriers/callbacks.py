@@ -95,16 +95,11 @@ def _from_twilio(fields: Mapping[str, Any]) -> StatusReport | InboundReport | No
         raise MalformedCallback("there is no MessageSid")
     status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
     if status == "received" or (not status and "Body" in fields):
-        cleaned: list[Kind] = []
-        report = Report(fields, cleaned)
-        return InboundReport(
-            carrier_id=carrier_id,
-            sender=report.sender("From"),
-            recipient=report.number("To"),
-            body=report.text("Body"),
-            media_urls=_twilio_media(fields),
+        return _received(
+            carrier_id,
+            {"from": fields.get("From"), "to": fields.get("To"), "text": fields.get("Body")},
+            media=_twilio_media(fields),
             segments=words.as_count(fields.get("NumSegments")),
-            cleaned=tuple(cleaned),
         )
     progress = twilio_terms.PROGRESS.get(status) if isinstance(status, str) else None
     if progress is None:
@@ -163,22 +158,16 @@ def read_telnyx(
     if carrier_id is None:
         raise MalformedCallback("there is no data.payload.id")
     if event == "message.received":
-        told = {
-            "from": words.at(payload, "from", "phone_number"),
-            "to": words.at(payload, "to", 0, "phone_number"),
-            "text": words.at(payload, "text"),
-        }
-        cleaned: list[Kind] = []
-        report = Report(told, cleaned)
-        return InboundReport(
-            carrier_id=carrier_id,
-            sender=report.sender("from"),
-            recipient=report.number("to"),
-            body=report.text("text"),
-            media_urls=_telnyx_media(words.at(payload, "media")),
+        return _received(
+            carrier_id,
+            {
+                "from": words.at(payload, "from", "phone_number"),
+                "to": words.at(payload, "to", 0, "phone_number"),
+                "text": words.at(payload, "text"),
+            },
+            media=_telnyx_media(words.at(payload, "media")),
             date=words.from_iso8601(words.at(payload, "received_at")),
             segments=words.as_count(words.at(payload, "parts")),
-            cleaned=tuple(cleaned),
         )
     message = telnyx_terms.message(payload)
     status = words.at(payload, "to", 0, "status")
@@ -190,6 +179,36 @@ def read_telnyx(
         segments=message.segments,
         fault=message.fault,
         at=words.from_iso8601(words.at(data, "occurred_at")),
+    )
+
+
+def _received(
+    carrier_id: str,
+    told: Mapping[str, Any],
+    *,
+    media: tuple[str, ...],
+    segments: int | None,
+    date: int | None = None,
+) -> InboundReport:
+    """A message for one of our numbers, whoever sent it.
+
+    Raises:
+        MalformedCallback: There is nothing of it but its id.
+    """
+    cleaned: list[Kind] = []
+    report = Report(told, cleaned)
+    sender = report.sender("from")
+    if not sender and told["text"] is None and not media:
+        raise MalformedCallback("there is neither a sender nor a text")
+    return InboundReport(
+        carrier_id=carrier_id,
+        sender=sender,
+        recipient=report.number("to"),
+        body=report.text("text"),
+        media_urls=media,
+        date=date,
+        segments=segments,
+        cleaned=tuple(cleaned),
     )
 
 

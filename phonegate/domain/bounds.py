@@ -36,7 +36,8 @@ MAX_DEVICE_ID: Final = 128
 """Characters; room for a UUID, an Android id, or a name that an owner chose."""
 
 MAX_LOCAL_ID: Final = 200
-"""Characters of a phone's own id of a message: a hash or a URI of its database fits well."""
+"""Characters of a phone's own id of a message: a hash or a URI of its database fits well. A longer
+one is taken too, and echoed whole, or the phone would not know its message again."""
 
 MAX_RECEIVED: Final = 65_536
 """Characters of a received text: above the 39,015 of 255 parts (3GPP TS 23.040, 9.2.3.24.1)."""

@@ -22,7 +22,6 @@ from phonegate.domain.bounds import (
     MAX_ERROR,
     MAX_ID,
     MAX_LABEL,
-    MAX_LOCAL_ID,
     MAX_MEDIA,
     MAX_NUMBER,
     MAX_RECEIVED,
@@ -60,8 +59,8 @@ NO_SENDER: Final = ""
 _EXACT: Final = 2**53
 """Up to here every whole number has a double of its own (RFC 8259, 6)."""
 
-_MAX_BITS: Final = 256
-"""Of an integer that is worth writing out: more digits are no id, number or text of an SMS."""
+_MAX_BITS: Final = 4_096
+"""Of an integer that is written out, some 1,200 digits: Python refuses 4,301."""
 
 _YES: Final = frozenset({"true", "1", "yes"})
 _NO: Final = frozenset({"false", "0", "no"})
@@ -331,13 +330,13 @@ class Report:
         return at
 
     def local_id(self, name: str) -> str | int | None:
-        """A phone's own id of a message, as it came: it is echoed to the phone."""
+        """A phone's own id of a message, as it came: the phone has to know its echo again."""
         value = self._values.get(name)
         if value is None or value == "":
             return None
-        if type(value) is str and len(value) <= MAX_LOCAL_ID:
+        if type(value) is str:
             return value
-        number = None if type(value) is str else _whole(value)
+        number = _whole(value)
         if number is None or number.bit_length() > _MAX_BITS:
             self._cleaned.append("id")
             return None

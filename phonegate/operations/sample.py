@@ -99,7 +99,7 @@ class Sample:
     refused_phones: int
     limited: Mapping[Kind, int]
     """What was refused or slowed down because of a limit, by the limit."""
-    cleaned: Mapping[Cleaned, int]
+    cleaned: Mapping[Cleaned, int] = attrs.field(factory=dict)
     """What was put right of phones' and carriers' reports, by kind."""
     requests: Mapping[tuple[Route, int], int]
     """Answers by method and path of their endpoint, and status."""

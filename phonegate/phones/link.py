@@ -196,7 +196,8 @@ class PhoneLink:
         phones = self._shared.settings.phones
         return PhoneSocket(
             stream,
-            max_frame_bytes=max(phones.max_frame_bytes, phones.max_inbound_bytes),
+            max_frame_bytes=phones.max_frame_bytes,
+            max_inbound_bytes=phones.max_inbound_bytes,
             write_timeout_s=phones.write_timeout_s,
             room=self._shared.room,
         )

@@ -31,8 +31,8 @@ RECEIVE_BYTES: Final = 16_384
 
 MAX_UNPRODUCTIVE: Final = 1_048_576
 """Bytes between two whole frames, or two signs of life, before a phone is dropped: a frame of
-64 KiB in pieces of one byte takes less than half of it. It is twice the largest frame where that
-is more, which is enough for pieces of eight bytes."""
+64 KiB in pieces of one byte takes less than half of it. Twice what has come of a frame is beside
+it, so that a larger one may come in pieces of eight bytes."""
 
 MAX_PIECES: Final = 256
 """Pieces of a frame before they are put together: each costs some fifty bytes beside its own."""
@@ -46,6 +46,8 @@ little that every phone may have one on its way."""
 
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
+
+_NAMES: Final = ('"messages"', '"message"', '"inbound"')
 
 _PING: Final = Ping(payload=struct.pack("!I", 0x70676174))
 
@@ -88,10 +90,11 @@ class PhoneSocket:
 
     __slots__ = (
         "_frames",
+        "_joined",
+        "_limit",
         "_max_frame_bytes",
-        "_max_unproductive",
+        "_max_inbound_bytes",
         "_parts",
-        "_pieces",
         "_place",
         "_quick",
         "_room",
@@ -110,19 +113,24 @@ class PhoneSocket:
         stream: trio.abc.Stream,
         *,
         max_frame_bytes: int,
+        max_inbound_bytes: int = 0,
         write_timeout_s: float,
         room: Room | None = None,
     ) -> None:
-        """`room` is for the large frames on their way of all sockets."""
+        """`max_inbound_bytes`: of a frame that may be one of received SMS, where that is more.
+
+        `room` is for the large frames on their way of all sockets.
+        """
         self._stream = stream
         self._quick: Quick | None = None
         self._frames = Connection(ConnectionType.SERVER)
         self._max_frame_bytes = max_frame_bytes
         self._write_timeout_s = write_timeout_s
-        self._max_unproductive = max(MAX_UNPRODUCTIVE, 2 * max_frame_bytes)
-        # All of one kind: those of one frame, the latest of them still in pieces.
+        self._max_inbound_bytes = max(max_frame_bytes, max_inbound_bytes)
+        self._limit = max_frame_bytes
+        # All of one kind: the latest pieces of one frame, and what earlier ones were joined to.
         self._parts: list[Any] | None = None
-        self._pieces: list[Any] = []
+        self._joined: list[Any] = []
         self._room = Room() if room is None else room
         self._place: Place | None = None
         self.on_give_up: Callable[[], None] = _ignore
@@ -167,7 +175,7 @@ class PhoneSocket:
         if not data:
             raise LinkLost
         self._unproductive += len(data)
-        if self._unproductive > self._max_unproductive:
+        if self._unproductive > MAX_UNPRODUCTIVE + 2 * self._size:
             # Bytes without end make no frame.
             raise LinkLost
         return self._parse(bytes(data))
@@ -243,14 +251,15 @@ class PhoneSocket:
                 case TextMessage() | BytesMessage():
                     if (whole := self._join(event)) is not None:
                         frames.append(whole)
-                    if self._size > self._max_frame_bytes:
-                        problem = f"more than {self._max_frame_bytes} bytes in one frame"
+                    if self._size > self._limit:
+                        problem = f"more than {self._limit} bytes in one frame"
                         close = self.goodbye(TOO_BIG, problem)
                         over = True
                         self._forget()
                         break
                     if event.message_finished:
                         self._size = self._unproductive = 0
+                        self._limit = self._max_frame_bytes
                 case Ping():
                     if self._frames.state is ConnectionState.OPEN:
                         # Only the latest of several needs an answer (RFC 6455, 5.5.3).
@@ -266,30 +275,41 @@ class PhoneSocket:
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """The frame that these data complete, if they do and it is not too large."""
         self._size += len(event.data)
-        if self._size > self._max_frame_bytes:
+        if self._size > self._limit and not self._may_be_larger(event):
             return None
         empty: Any = "" if isinstance(event, TextMessage) else b""
         if not event.message_finished:
             if self._parts is None:
                 self._parts = []
             if event.data:
-                self._pieces.append(event.data)
-            if len(self._pieces) >= MAX_PIECES:
-                self._parts.append(empty.join(self._pieces))
-                self._pieces.clear()
+                self._parts.append(event.data)
+            if len(self._parts) >= MAX_PIECES:
+                self._joined.append(empty.join(self._parts))
+                self._parts.clear()
             self._hold()
             return None
         if self._parts is not None:
-            whole: str | bytes = empty.join([*self._parts, *self._pieces, event.data])
+            whole: str | bytes = empty.join([*self._joined, *self._parts, event.data])
             self._forget()
         else:
             whole = event.data if isinstance(event.data, str) else bytes(event.data)
-        if isinstance(whole, str) and self._size * 4 > self._max_frame_bytes:
+        if isinstance(whole, str) and self._size * 4 > self._limit:
             # Counted in characters so far, of at most four bytes each.
             self._size = len(whole.encode())
-            if self._size > self._max_frame_bytes:
+            if self._size > self._limit and not (_tells_of_sms(whole) and self._widen()):
                 return None
         return whole
+
+    def _may_be_larger(self, event: TextMessage | BytesMessage) -> bool:
+        """Whether the frame on its way may be one of received SMS, and is not too large for one."""
+        if isinstance(event, BytesMessage):
+            return False
+        begun = "".join((*self._joined, *(self._parts or ()), event.data))
+        return _tells_of_sms(begun) and self._widen()
+
+    def _widen(self) -> bool:
+        self._limit = self._max_inbound_bytes
+        return self._size <= self._limit
 
     def _hold(self) -> None:
         """Takes part of the room for large frames."""
@@ -302,7 +322,7 @@ class PhoneSocket:
     def _forget(self) -> None:
         """Forgets the frame that is on its way."""
         self._parts = None
-        self._pieces.clear()
+        self._joined.clear()
         if self._place is not None:
             self._place.leave()
             self._place = None
@@ -310,7 +330,7 @@ class PhoneSocket:
     def _crowded_out(self) -> None:
         self._forget()
         # Whatever else of it comes is too much.
-        self._size = self._max_frame_bytes
+        self._size, self._limit = 1, 0
         self.on_give_up()
 
     def _answer_close(self, event: CloseConnection) -> bytes:
@@ -323,6 +343,11 @@ class PhoneSocket:
                 return self.goodbye(int(event.code), "a broken frame")
             case _:
                 return b""
+
+
+def _tells_of_sms(text: str) -> bool:
+    """Whether a frame's beginning looks like one of received SMS, by a name that those have."""
+    return any(name in text for name in _NAMES)
 
 
 def _ignore() -> None:

@@ -19,6 +19,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from phonegate.domain.errors import BadInput, FieldProblem
 from phonegate.web.fields import Rule, Several, Wrong, WrongEntries, rule_of
+from phonegate.web.reported_types import Reports
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Converter:
 
     def _rule_hook(self, type_: Any) -> Callable[[Any, Any], Any]:
         rule = rule_of(type_)
-        if isinstance(rule, Several):
+        if isinstance(rule, Several) and not isinstance(rule, Reports):
             return self._list_hook(rule, get_args(type_)[0])
 
         def read(value: object, _: Any) -> Any:

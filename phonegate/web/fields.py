@@ -168,7 +168,7 @@ class Several:
     fewest: int
     most: int
 
-    def read(self, value: object) -> list[Any]:
+    def read(self, value: object) -> Any:
         """The list, its items still to be read."""
         if type(value) is not list:
             raise Wrong("must be a list")
@@ -178,7 +178,7 @@ class Several:
             raise Wrong(f"holds {len(value)}, at most {self.most} are allowed in one call")
         return value
 
-    def read_text(self, text: str) -> list[str]:
+    def read_text(self, text: str) -> Any:
         """The items of a comma-separated list."""
         return self.read(text.split(","))
 

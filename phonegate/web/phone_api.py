@@ -33,6 +33,7 @@ from phonegate.web.phone_types import (
     WebhookAnswer,
 )
 from phonegate.web.presenters import FieldError, message_json, sim_json
+from phonegate.web.reported_types import Batch
 
 _log = log.get("web")
 
@@ -41,7 +42,7 @@ async def receive(call: Call) -> Answer:
     """Stores what a phone pushes; answered after the commit."""
     body: Webhook = call.body
     caller, now = call.caller, call.services.now_ms()
-    batch = body.messages
+    batch: Batch = call.body.messages
     items = batch.readable
     call.services.cleaned.update(batch.cleaned)
 

@@ -14,24 +14,21 @@ from phonegate.domain.bounds import (
     MAX_TIME_MS,
     MAX_URL,
 )
-from phonegate.domain.inbox import Received
-from phonegate.domain.reported import Kind, Report, Unread, read_received
 from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES
 from phonegate.web.fields import (
     LocalId,
     Moment,
     OneOf,
     Recipient,
-    Rule,
     Sender,
     Several,
     SimWish,
     Text,
     Whole,
-    WrongEntries,
     field,
 )
 from phonegate.web.presenters import APPROVAL, FieldError, MessageJson, SimJson
+from phonegate.web.reported_types import DeviceName, Reported, ReportedBody, Reports
 
 MAX_BODY: Final = 1600
 """Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
@@ -62,50 +59,6 @@ class OrgName:
 
     def read_text(self, text: str) -> str:
         """The name as given."""
-        return self.read(text)
-
-
-@attrs.frozen
-class Reported:
-    """A field of a report: documents show the `form` to send, and any other value does no harm.
-
-    Such values are put right or left out, see `domain.reported`.
-    """
-
-    form: Rule
-
-    def read(self, value: object) -> object:
-        """The value as it came, still to be read."""
-        return value
-
-    def read_text(self, text: str) -> object:
-        """The text as it came."""
-        return text
-
-
-@attrs.frozen
-class ReportedBody:
-    """The text of a received SMS: whatever a program may write for a text, null for an empty one."""
-
-    def read(self, value: object) -> object:
-        """The value as it came, still to be read."""
-        return value
-
-    def read_text(self, text: str) -> object:
-        """The text as it came."""
-        return text
-
-
-@attrs.frozen
-class DeviceName:
-    """What a phone calls itself; what can't be a name is as good as none."""
-
-    def read(self, value: object) -> str | None:
-        """The name, put right where need be."""
-        return Report({"device_id": value}, []).device_id("device_id")
-
-    def read_text(self, text: str) -> str | None:
-        """The same."""
         return self.read(text)
 
 
@@ -145,47 +98,6 @@ class ReceivedSms:
 
 
 @attrs.frozen(kw_only=True)
-class Batch:
-    """Reported messages in their order, and what of them was put right."""
-
-    entries: tuple[Received | Unread, ...] = attrs.field(repr=False)
-    cleaned: tuple[Kind, ...]
-
-    @property
-    def readable(self) -> tuple[Received, ...]:
-        """Those to store."""
-        return tuple(one for one in self.entries if isinstance(one, Received))
-
-    @property
-    def unread(self) -> tuple[tuple[int, Unread], ...]:
-        """The others, with their places."""
-        return tuple((at, one) for at, one in enumerate(self.entries) if isinstance(one, Unread))
-
-
-@attrs.frozen
-class Reports:
-    """A list of what happened: an entry that can't be read costs the others nothing."""
-
-    entry: type
-    """What documents show of one."""
-    fewest: int
-    most: int
-
-    def read(self, value: object) -> Batch:
-        """The entries, of which some may not be readable."""
-        cleaned: list[Kind] = []
-        entries = read_received(Several(self.fewest, self.most).read(value), cleaned)
-        batch = Batch(entries=entries, cleaned=tuple(cleaned))
-        if not batch.readable:
-            raise WrongEntries([(at, one.field, one.problem) for at, one in batch.unread])
-        return batch
-
-    def read_text(self, text: str) -> Batch:
-        """Never: no query holds messages."""
-        raise TypeError("messages are read from a body")
-
-
-@attrs.frozen(kw_only=True)
 class Webhook:
     """Received SMS that a phone pushes."""
 
@@ -198,7 +110,7 @@ class Webhook:
     device_id: Annotated[str, DeviceName()] | None = field(
         "The phone's own name, the same in every call.", default=None
     )
-    messages: Annotated[Batch, Reports(ReceivedSms, 1, MAX_MESSAGES)] = field(
+    messages: Annotated[tuple[ReceivedSms, ...], Reports(1, MAX_MESSAGES)] = field(
         "The messages, oldest first. One that can't be read is left out, see refused.", private=True
     )
 

@@ -38,8 +38,8 @@ connection with a new OrgId and SecretKey creates the org. Frames are JSON texts
 says `hello` gets the rest. Unknown fields are ignored. What happened is never refused for what \
 decorates it: fields of an odd form are put right or left out. A frame that can't be understood \
 is answered with an `error` frame. Close codes: 1008 for a phone that goes on sending nonsense, \
-1009 for a frame over 64 KiB (1 MiB for one of received SMS), 1012 when the gateway restarts, 4000 when a newer connection of \
-the same phone takes its place."""
+1009 for a frame over 64 KiB (1 MiB for one of received SMS), 1012 when the gateway restarts, \
+4000 when a newer connection of the same phone takes its place."""
 
 _FRAMES: Final = "#/components/schemas/"
 

@@ -25,7 +25,8 @@ from phonegate.web.fields import (
     Whole,
 )
 from phonegate.web.limits_types import HOURS, HoursOfDay, RecipientPattern, TimeZone
-from phonegate.web.phone_types import DeviceName, OrgName, Reported, ReportedBody, Reports
+from phonegate.web.phone_types import OrgName
+from phonegate.web.reported_types import DeviceName, Reported, ReportedBody
 
 Schema = dict[str, Any]
 
@@ -185,11 +186,6 @@ def _(_: DeviceName) -> Schema:
 @schema_of_rule.register
 def _(_: ReportedBody) -> Schema:
     return WRITTEN
-
-
-@schema_of_rule.register
-def _(rule: Reports) -> Schema:
-    return {"type": "array", "minItems": rule.fewest, "maxItems": rule.most}
 
 
 @schema_of_rule.register
