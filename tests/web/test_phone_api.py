@@ -140,7 +140,7 @@ async def test_a_push_of_which_nothing_can_be_read_is_refused(web: Web) -> None:
 
 
 async def test_what_decorates_a_received_message_costs_nothing(web: Web) -> None:
-    odd = {
+    odd: dict[str, Any] = {
         "address": None,
         "body": "a\0b\ud83d",
         "sim_slot": "x",
