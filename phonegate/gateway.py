@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -37,6 +38,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
 from phonegate.domain.lines import Lines
 from phonegate.domain.looker import Looker
+from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
 from phonegate.operations.office import Office
@@ -270,6 +272,7 @@ class _Gateway:
             on_timer=keeper.ring,
             guard=guard,
         )
+        cleaned: Counter[Kind] = Counter()
         arrivals = Arrivals(database)
         database.tell_arrivals(arrivals.ring)
         services = Services(
@@ -286,6 +289,7 @@ class _Gateway:
             started_at=now_ms(),
             public_url=settings.http.public_url,
             guard=guard,
+            cleaned=cleaned,
         )
         link = PhoneLink(
             accounts=accounts,
@@ -295,6 +299,7 @@ class _Gateway:
             policy=policy,
             now_ms=now_ms,
             guard=guard,
+            cleaned=cleaned,
         )
         office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
         table = Table([*build_table().endpoints, *office.public_endpoints])

@@ -191,6 +191,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "phones.pong_timeout_s": _SECONDS,
         "phones.write_timeout_s": _SECONDS,
         "phones.max_frame_bytes": _between(1_024, 1 << 24),
+        "phones.max_inbound_bytes": _between(1_024, 1 << 24),
         "phones.max_nonsense": _between(1, 1_000_000),
         "carriers.twilio_url": _filled_url,
         "carriers.telnyx_url": _filled_url,

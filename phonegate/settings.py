@@ -158,6 +158,10 @@ class PhoneSettings:
         20.0, "Seconds a phone may take to read what it was sent before it is dropped."
     )
     max_frame_bytes: int = setting(65_536, "Largest frame taken from a phone, in bytes.")
+    max_inbound_bytes: int = setting(
+        1_048_576,
+        "The same for frames of received SMS, as much as one POST /webhook may hold.",
+    )
     max_nonsense: int = setting(
         20, "Frames that can't be understood, in a row, before a phone is closed with 1008."
     )

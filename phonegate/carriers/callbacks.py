@@ -19,6 +19,7 @@ from phonegate.carriers.signatures import (
     check_twilio,
 )
 from phonegate.domain.carrier import InboundReport, StatusReport
+from phonegate.domain.reported import Kind, Report
 
 __all__ = [
     "BadSignature",
@@ -94,12 +95,10 @@ def _from_twilio(fields: Mapping[str, Any]) -> StatusReport | InboundReport | No
         raise MalformedCallback("there is no MessageSid")
     status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
     if status == "received" or (not status and "Body" in fields):
-        return InboundReport(
-            carrier_id=carrier_id,
-            sender=_address(fields.get("From"), "From"),
-            recipient=_address(fields.get("To"), "To"),
-            body=words.as_text(fields.get("Body")),
-            media_urls=_twilio_media(fields),
+        return _received(
+            carrier_id,
+            {"from": fields.get("From"), "to": fields.get("To"), "text": fields.get("Body")},
+            media=_twilio_media(fields),
             segments=words.as_count(fields.get("NumSegments")),
         )
     progress = twilio_terms.PROGRESS.get(status) if isinstance(status, str) else None
@@ -159,25 +158,57 @@ def read_telnyx(
     if carrier_id is None:
         raise MalformedCallback("there is no data.payload.id")
     if event == "message.received":
-        return InboundReport(
-            carrier_id=carrier_id,
-            sender=_address(words.at(payload, "from", "phone_number"), "from.phone_number"),
-            recipient=_address(words.at(payload, "to", 0, "phone_number"), "to.phone_number"),
-            body=words.as_text(words.at(payload, "text")),
-            media_urls=_telnyx_media(words.at(payload, "media")),
+        return _received(
+            carrier_id,
+            {
+                "from": words.at(payload, "from", "phone_number"),
+                "to": words.at(payload, "to", 0, "phone_number"),
+                "text": words.at(payload, "text"),
+            },
+            media=_telnyx_media(words.at(payload, "media")),
             date=words.from_iso8601(words.at(payload, "received_at")),
             segments=words.as_count(words.at(payload, "parts")),
         )
-    told = telnyx_terms.message(payload)
+    message = telnyx_terms.message(payload)
     status = words.at(payload, "to", 0, "status")
-    if told is None or status not in telnyx_terms.PROGRESS:
+    if message is None or status not in telnyx_terms.PROGRESS:
         return None
     return StatusReport(
         carrier_id=carrier_id,
-        progress=told.progress,
-        segments=told.segments,
-        fault=told.fault,
+        progress=message.progress,
+        segments=message.segments,
+        fault=message.fault,
         at=words.from_iso8601(words.at(data, "occurred_at")),
+    )
+
+
+def _received(
+    carrier_id: str,
+    told: Mapping[str, Any],
+    *,
+    media: tuple[str, ...],
+    segments: int | None,
+    date: int | None = None,
+) -> InboundReport:
+    """A message for one of our numbers, whoever sent it.
+
+    Raises:
+        MalformedCallback: There is nothing of it but its id.
+    """
+    cleaned: list[Kind] = []
+    report = Report(told, cleaned)
+    sender = report.sender("from")
+    if not sender and told["text"] is None and not media:
+        raise MalformedCallback("there is neither a sender nor a text")
+    return InboundReport(
+        carrier_id=carrier_id,
+        sender=sender,
+        recipient=report.number("to"),
+        body=report.text("text"),
+        media_urls=media,
+        date=date,
+        segments=segments,
+        cleaned=tuple(cleaned),
     )
 
 
@@ -185,13 +216,6 @@ def _telnyx_media(media: Any) -> tuple[str, ...]:
     entries = media[:MAX_MEDIA] if isinstance(media, list) else []
     urls = (words.as_text(words.at(entry, "url")) for entry in entries)
     return tuple(url for url in urls if url)
-
-
-def _address(value: Any, field: str) -> str:
-    text = words.as_text(value)
-    if not text:
-        raise MalformedCallback(f"there is no {field}")
-    return text
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from phonegate.domain.reported import storable
+
 LONGEST_WORDS = 300
 """Characters kept of a carrier's explanation: two sentences."""
 SHORTEST_SECRET = 4
@@ -14,7 +16,6 @@ SHORTEST_SECRET = 4
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _BLANKS = re.compile(r"\s+")
-_NEVER_STORED = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def read_json(body: bytes | None) -> Any:
@@ -62,7 +63,7 @@ def as_count(value: Any) -> int | None:
 
 def as_text(value: Any) -> str:
     """Text as it may be stored: without NUL and halves of surrogate pairs. "" for other things."""
-    return _NEVER_STORED.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def from_rfc2822(value: Any) -> int | None:

@@ -34,7 +34,7 @@ def message_line(message: dict[str, Any]) -> str:
     arrow = "<-" if message["direction"] == "in" else "->"
     moment = str(message["created_at"])[:19].replace("T", " ")
     line = (
-        f"{message['id']:>6}  {moment}  {arrow} {clean(message['address']):<16} "
+        f"{message['id']:>6}  {moment}  {arrow} {clean(message['address'] or 'no sender'):<16} "
         f"{message['status']:<9}  {clean(message['body'])}"
     )
     if message.get("error"):

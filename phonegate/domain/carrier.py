@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 import attrs
 
+from phonegate.domain.reported import Kind
+
 Progress = Literal["sending", "sent", "delivered", "failed"]
 """How far a carrier's message has come, in our words."""
 
@@ -87,12 +89,15 @@ class InboundReport:
 
     carrier_id: str
     sender: str = attrs.field(repr=False)
-    recipient: str = attrs.field(repr=False)
+    """Empty where it named nobody."""
+    recipient: str | None = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     date: int | None = None
     """When the carrier received it, in ms, where it tells."""
     segments: int | None = None
+    cleaned: tuple[Kind, ...] = attrs.field(default=(), eq=False)
+    """What of it was put right."""
 
 
 class CarrierError(Exception):

@@ -12,7 +12,7 @@ import attrs
 
 from phonegate.domain.admission import KEY_REVOKED, why_no_copy
 from phonegate.domain.routing import is_slot
-from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance
+from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance, delivered_at
 from phonegate.store.records import Message, NewMessage
 from phonegate.store.tables import Tables
 
@@ -160,13 +160,14 @@ def confirm(
     status = advance(message.status, Event.DELIVERED if delivered else Event.UNDELIVERED)
     if status is None:
         return message
+    sent_at = message.sent_at or now
     return _change(
         tx,
         message,
         status=status,
         acked_at=message.acked_at or now,
-        sent_at=message.sent_at or now,
-        delivered_at=(date or now) if delivered else None,
+        sent_at=sent_at,
+        delivered_at=delivered_at(date, sent_at=sent_at, now=now) if delivered else None,
         error=None if delivered else "the network reported that it was not delivered",
     )
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from phonegate.domain.segmentation import count
-from phonegate.store.records import NewInbound, Sim
+from phonegate.store.records import Message, NewInbound, Sim
 from phonegate.store.tables import Tables
 
 
@@ -15,16 +15,16 @@ from phonegate.store.tables import Tables
 class Received:
     """An SMS as a phone reports it. `date` is the phone's own time in ms.
 
-    `local_id` is the phone's id for it, if it has one.
+    `local_id` is the phone's id for it, if it has one, a text or a number as it likes.
     """
 
-    address: str
+    address: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     date: int | None = None
     sim_slot: int | None = None
-    sim: str | None = None
-    local_id: str | None = None
-    media_urls: tuple[str, ...] | None = None
+    sim: str | None = attrs.field(default=None, repr=False)
+    local_id: str | int | None = None
+    media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +51,7 @@ def receive(
     name, if it has told one.
     """
     sims: Sequence[Sim] | None = None
+    plain_until = tx.marks.plain_fingerprints()
     ids, stored = [], 0
     for item in items:
         slot, number = item.sim_slot, item.sim
@@ -58,7 +59,14 @@ def receive(
             if sims is None:
                 sims = tx.phones.known_sims(org) if phone is None else tx.phones.sims_of(phone)
             slot, number = _complete(sims, slot, number)
-        fingerprint = fingerprint_of(item, device_id)
+        fingerprint = fingerprint_of(item, phone if device_id is None else device_id)
+        if plain_until and fingerprint is not None:
+            for plain in _plain_fingerprints(item, device_id):
+                earlier = tx.messages.by_fingerprint(org, plain)
+                if earlier is not None and earlier <= plain_until:
+                    kept = tx.messages.find(org, earlier)
+                    if kept is not None and _is_the_same(item, kept, phone, device_id):
+                        fingerprint = plain
         new = NewInbound(
             org=org,
             address=item.address,
@@ -82,16 +90,59 @@ def receive(
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids))
 
 
-def fingerprint_of(item: Received, device_id: str | None) -> bytes | None:
-    """What makes two reports the same SMS: phone, its id there, address, date and body.
+def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
+    """What makes two reports of an org the same SMS.
+
+    `phone` is the device's name, or the row of a phone without one, as far as it is known. The
+    SIM counts as the phone named it: what the gateway knows of SIMs may change between repeats.
 
     None when the phone gave neither date nor id: two equal texts may then be two SMS, and
     keeping both is the lesser fault.
     """
     if item.date is None and item.local_id is None:
         return None
-    identity = [device_id, item.local_id, item.address, item.date, item.body]
+    return _digest(
+        phone,
+        item.sim_slot,
+        item.sim,
+        _name(item.local_id),
+        item.address,
+        item.date,
+        item.body,
+        item.media_urls,
+    )
+
+
+def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes]:
+    """How earlier versions told SMS apart: SIM, media and nameless phones did not count.
+
+    Nor did they know times in seconds.
+    """
+    dates = [item.date]
+    if item.date is not None and item.date % 1000 == 0:
+        dates.append(item.date // 1000)
+    for date in dates:
+        yield _digest(device_id, _name(item.local_id), item.address, date, item.body)
+
+
+def _is_the_same(item: Received, kept: Message, phone: int | None, device_id: str | None) -> bool:
+    """Whether an SMS is one that an earlier version stored, also by what did not count there."""
+    if device_id is None and phone != kept.phone:
+        return False
+    if item.sim_slot is None and item.sim is None:
+        same_sim = kept.sim_slot is None and kept.sim is None
+    else:
+        # What the phone left out may have been filled in.
+        same_sim = item.sim_slot in (None, kept.sim_slot) and item.sim in (None, kept.sim)
+    return same_sim and item.media_urls == kept.media_urls
+
+
+def _digest(*identity: object) -> bytes:
     return hashlib.sha256(json.dumps(identity).encode()).digest()
+
+
+def _name(local_id: str | int | None) -> str | None:
+    return None if local_id is None else str(local_id)
 
 
 def _complete(

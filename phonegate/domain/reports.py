@@ -13,7 +13,15 @@ import attrs
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
 from phonegate.domain.delivery import why_late
 from phonegate.domain.segmentation import count
-from phonegate.domain.states import FINAL_STATES, QUEUED, SENDING, UNCERTAIN, Event, advance
+from phonegate.domain.states import (
+    FINAL_STATES,
+    QUEUED,
+    SENDING,
+    UNCERTAIN,
+    Event,
+    advance,
+    delivered_at,
+)
 from phonegate.store.records import Assistant, Message, NewInbound
 from phonegate.store.tables import Tables
 
@@ -86,9 +94,10 @@ def progressed(
         changes["status"] = status
         changes["error"] = sentence(told.fault) if told.progress == "failed" else None
         if told.progress != "failed":
-            changes["sent_at"] = message.sent_at or _sent_at(told) or now
-        if told.progress == "delivered":
-            changes["delivered_at"] = _delivered_at(told) or now
+            sent_at = changes["sent_at"] = message.sent_at or _sent_at(told) or now
+            if told.progress == "delivered":
+                at = _delivered_at(told)
+                changes["delivered_at"] = delivered_at(at, sent_at=sent_at, now=now)
         if status in FINAL_STATES:
             changes["look_at"] = None
     return _change(tx, message, changes)

@@ -83,3 +83,11 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
 def advance(status: str, event: Event) -> str | None:
     """The state that `event` leads to from `status`, or None where it changes nothing."""
     return _NEXT.get((status, event))
+
+
+def delivered_at(told: int | None, *, sent_at: int, now: int) -> int:
+    """When a message counts as delivered, in ms: as it was told, between sending and the report.
+
+    The clock that tells it is the phone's or the carrier's, and may be minutes or years off.
+    """
+    return max(sent_at, min(told or now, now))

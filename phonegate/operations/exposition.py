@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from phonegate.domain.guard import KINDS
+from phonegate.domain.reported import KINDS as CLEANED
 from phonegate.domain.states import STATES
 from phonegate.histogram import Histogram
 from phonegate.operations.sample import Sample
@@ -73,6 +74,14 @@ def families(sample: Sample) -> Iterator[Metric]:
     for kind in KINDS:
         limited.add_metric([kind], sample.limited.get(kind, 0))
     yield limited
+    cleaned = CounterMetricFamily(
+        "phonegate_cleaned",
+        "What was put right or left out of what phones and carriers reported, by kind.",
+        labels=["kind"],
+    )
+    for one in CLEANED:
+        cleaned.add_metric([one], sample.cleaned.get(one, 0))
+    yield cleaned
     yield _gauge(
         "event_loop_lag_seconds",
         "The longest that the event loop was late within the last minute.",

@@ -60,6 +60,7 @@ class Office:
             switchboard=switchboard,
             requests=services.requests,
             guard=services.guard,
+            cleaned=services.cleaned,
             experience=lines.experience,
             link=link,
             door=door,

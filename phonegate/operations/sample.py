@@ -7,6 +7,7 @@ import attrs
 
 from phonegate.domain.alarms import State, Waiting
 from phonegate.domain.guard import Kind
+from phonegate.domain.reported import Kind as Cleaned
 from phonegate.domain.states import OUTBOUND_STATES, SENDING
 from phonegate.histogram import Histogram
 from phonegate.store.messages import Move
@@ -98,6 +99,8 @@ class Sample:
     refused_phones: int
     limited: Mapping[Kind, int]
     """What was refused or slowed down because of a limit, by the limit."""
+    cleaned: Mapping[Cleaned, int] = attrs.field(factory=dict)
+    """What was put right of phones' and carriers' reports, by kind."""
     requests: Mapping[tuple[Route, int], int]
     """Answers by method and path of their endpoint, and status."""
     seconds: Mapping[Route, Histogram]

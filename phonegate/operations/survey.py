@@ -1,5 +1,6 @@
 """Takes samples of a gateway, from what its parts count by themselves and what the store holds."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -8,6 +9,7 @@ import trio
 
 from phonegate.domain.experience import Experience
 from phonegate.domain.guard import Guard
+from phonegate.domain.reported import Kind
 from phonegate.operations.lag import Lag
 from phonegate.operations.sample import Sample
 from phonegate.phones.link import PhoneLink
@@ -42,6 +44,7 @@ class Survey:
     switchboard: Switchboard
     requests: Requests
     guard: Guard
+    cleaned: Counter[Kind]
     experience: Experience
     link: PhoneLink
     door: Callable[[], Entrance]
@@ -86,6 +89,7 @@ class Survey:
             connections=door.connections,
             refused_connections=door.refused,
             refused_phones=self.link.refused,
+            cleaned=self.cleaned.copy(),
             limited=self.guard.refused.copy(),
             requests=self.requests.statuses.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},

@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import attrs
 
+from phonegate.domain.inbox import Received
+from phonegate.domain.reported import Kind, Unread
+
 
 class FrameFault(Exception):
     """A frame that can't be understood. Nothing of it was taken.
@@ -27,7 +30,31 @@ class FrameFault(Exception):
         super().__init__(detail)
 
 
+# --- what both directions are made of
+
+
+@attrs.frozen(kw_only=True)
+class Error:
+    """A frame was refused: `field` where one was wrong, `id` or `ids` whose it was."""
+
+    code: str
+    detail: str
+    field: str | None = None
+    id: int | None = None
+    ids: tuple[str | int | None, ...] | None = None
+
+
 # --- phone → gateway
+
+
+@attrs.frozen(kw_only=True)
+class _Heard:
+    """A frame of a phone. How it was put right does not make it another frame."""
+
+    cleaned: tuple[Kind, ...] = attrs.field(default=(), eq=False, repr=False)
+    """What of it was put right or left out, in kinds."""
+    complaint: Error | None = attrs.field(default=None, eq=False, repr=False)
+    """What the phone is to hear of that: its makers should know."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,34 +67,21 @@ class SimReport:
 
 
 @attrs.frozen(kw_only=True)
-class Sims:
+class Sims(_Heard):
     """The SIMs that the phone has now, all of them, by slot."""
 
     sims: tuple[SimReport, ...]
 
 
 @attrs.frozen(kw_only=True)
-class InboundText:
-    """A received SMS. `id` is the phone's own, a string or an integer, and is echoed as it came."""
-
-    address: str = attrs.field(repr=False)
-    body: str = attrs.field(repr=False)
-    date: int | None = None
-    sim_slot: int | None = None
-    sim: str | None = attrs.field(default=None, repr=False)
-    id: str | int | None = None
-    media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Inbound:
+class Inbound(_Heard):
     """Received SMS: one under `message`, or a list under `messages`."""
 
-    messages: tuple[InboundText, ...]
+    messages: tuple[Received | Unread, ...]
 
 
 @attrs.frozen(kw_only=True)
-class SendResult:
+class SendResult(_Heard):
     """What became of a pushed message. `uncertain`: the phone itself does not know."""
 
     id: int
@@ -78,7 +92,7 @@ class SendResult:
 
 
 @attrs.frozen(kw_only=True)
-class Hello:
+class Hello(_Heard):
     """What the phone is and which extensions it knows; unknown features are kept, unused."""
 
     device_id: str | None = None
@@ -89,14 +103,14 @@ class Hello:
 
 
 @attrs.frozen(kw_only=True)
-class Ack:
+class Ack(_Heard):
     """The phone has journalled the message and is about to send it."""
 
     id: int
 
 
 @attrs.frozen(kw_only=True)
-class DeliveryReport:
+class DeliveryReport(_Heard):
     """The recipient's network reported on a sent message."""
 
     id: int
@@ -105,7 +119,7 @@ class DeliveryReport:
 
 
 @attrs.frozen(kw_only=True)
-class Status:
+class Status(_Heard):
     """How the phone is: percent, charging or not, bars or dBm as it likes, kind of network."""
 
     battery: int | None = None
@@ -114,8 +128,8 @@ class Status:
     network: str | None = None
 
 
-@attrs.frozen
-class Ping:
+@attrs.frozen(kw_only=True)
+class Ping(_Heard):
     """Asks for a `pong`, for phones whose websocket library hides the protocol's own pings."""
 
 
@@ -153,11 +167,12 @@ class InboundAck:
     """An `inbound` frame is committed.
 
     `ids` are the phone's own, one for each message of the frame, null where it gave none;
-    `message_id` is the gateway's id of the last of them, `message_ids` those of all.
+    `message_ids` are the gateway's of all of them, null for one that could not be read: the phone
+    need not send it again. `message_id` is that of the last which was stored.
     """
 
     ids: tuple[str | int | None, ...]
-    message_ids: tuple[int, ...]
+    message_ids: tuple[int | None, ...]
 
 
 @attrs.frozen
@@ -165,17 +180,6 @@ class Cancel:
     """Drop this message if it has not left yet."""
 
     id: int
-
-
-@attrs.frozen(kw_only=True)
-class Error:
-    """A frame was refused: `field` where one was wrong, `id` or `ids` whose it was."""
-
-    code: str
-    detail: str
-    field: str | None = None
-    id: int | None = None
-    ids: tuple[str | int | None, ...] | None = None
 
 
 @attrs.frozen
@@ -221,7 +225,7 @@ def _fields_of(frame: GatewayFrame) -> dict[str, Any]:
             return {
                 "type": "inbound_ack",
                 "ids": frame.ids,
-                "message_id": frame.message_ids[-1] if frame.message_ids else None,
+                "message_id": next((i for i in reversed(frame.message_ids) if i), None),
                 "message_ids": frame.message_ids,
             }
         case Cancel():

@@ -1,21 +1,23 @@
-"""How a phone's frame is read: strictly, into the types of `frames`, or refused with its field.
+"""How a phone's frame is read, into the types of `frames`.
 
-Unknown fields are ignored, so that newer phones work here; those that are known must be of
-their type. What is refused is never quoted: it may be a message.
+What happened is taken in any form, by `domain.reported`; unknown fields are ignored, so that newer
+phones work here. A frame is refused, with its field, where it can't be known what it says. What
+is refused is never quoted: it may be a message.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Never, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Never
 
-from phonegate.domain.numbers import is_sender
+from phonegate.domain.bounds import MAX_FEATURES, MAX_MESSAGES, MAX_SEGMENTS, MAX_SIMS
+from phonegate.domain.reported import Kind, Report, Unread, Unreadable, read_received
 from phonegate.phones.frames import (
     Ack,
     DeliveryReport,
+    Error,
     FrameFault,
     Hello,
     Inbound,
-    InboundText,
     PhoneFrame,
     Ping,
     SendResult,
@@ -24,43 +26,7 @@ from phonegate.phones.frames import (
     Status,
 )
 
-T = TypeVar("T")
-
-MAX_ID: Final = 2**63 - 1
-"""Message ids are SQLite row ids."""
-
-MAX_TIME_MS: Final = 253_402_300_799_999
-"""The last millisecond of the year 9999, where ISO 8601's four-digit years end."""
-
-MAX_SLOT: Final = 15
-"""No phone has 16 SIMs; a larger index is a mistake."""
-
-MAX_DEVICE_ID: Final = 128
-"""Characters; room for a UUID, an Android id, or a name that an owner chose."""
-
-MAX_NUMBER: Final = 32
-"""Characters of a SIM's number: E.164 has 16 with its plus; Android may give national forms."""
-
-MAX_LABEL: Final = 128
-"""Characters of names, models, carriers and the like."""
-
-MAX_BODY: Final = 65_536
-"""Characters of an inbound text; the frame's own limit is met first."""
-
-MAX_ERROR: Final = 500
-"""Characters kept of a phone's error text; a longer one is cut, for the result matters more."""
-
-MAX_INBOUND: Final = 500
-"""Messages in one `inbound` frame, as many as in one webhook call."""
-
-MAX_MEDIA: Final = 10
-"""Media of one MMS; carriers' own limit for a message."""
-
-MAX_MEDIA_URL: Final = 2_048
-"""Characters of a media URL, the length that every HTTP client takes."""
-
-MAX_FEATURES: Final = 32
-"""Features in one `hello`; there are four so far."""
+Values = Mapping[str, Any]
 
 
 def parse(data: str | bytes) -> PhoneFrame:
@@ -86,12 +52,11 @@ def parse(data: str | bytes) -> PhoneFrame:
     if reader is None:
         known = ", ".join(_READERS)
         raise FrameFault("unknown_type", f"This type of frame is not known; {known} are.", "type")
-    return reader(_Fields(value))
-
-
-def is_device_id(text: str) -> bool:
-    """Whether this may name a device: 1 to 128 printable characters, not only spaces."""
-    return 1 <= len(text) <= MAX_DEVICE_ID and text.isprintable() and not text.isspace()
+    cleaned: list[Kind] = []
+    try:
+        return reader(value, cleaned)
+    except Unreadable as error:
+        raise _fault(error.field, str(error)) from None
 
 
 def _refuse_constant(name: str) -> Never:
@@ -102,189 +67,142 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 """`json.loads` makes one anew for each frame."""
 
 
-class _Fields:
-    """One JSON object of a frame, read field by field."""
-
-    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
-        self._values = values
-        self._path = path
-
-    def fault(self, name: str, problem: str) -> FrameFault:
-        field = self._path + name
-        return FrameFault("bad_field", f"{field} {problem}.", field)
-
-    def integer(self, name: str, low: int, high: int) -> int | None:
-        value = self._values.get(name)
-        if value is None:
-            return None
-        # type() and not isinstance(): True is an int to Python, but not to JSON.
-        if type(value) is not int or not low <= value <= high:
-            raise self.fault(name, f"must be an integer from {low} to {high}")
-        return value
-
-    def boolean(self, name: str) -> bool | None:
-        value = self._values.get(name)
-        if value is not None and not isinstance(value, bool):
-            raise self.fault(name, "must be true or false")
-        return value
-
-    def text(self, name: str, longest: int, *, cut: bool = False) -> str | None:
-        value = self._values.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise self.fault(name, "must be a string")
-        if len(value) > longest:
-            if not cut:
-                raise self.fault(name, f"must have at most {longest} characters")
-            value = value[:longest]
-        if "\0" in value:
-            raise self.fault(name, "must not contain NUL")
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            raise self.fault(name, "must not contain lone surrogates")
-        return value
-
-    def label(self, name: str, longest: int = MAX_LABEL) -> str | None:
-        """A text of one line; an empty one is as good as none."""
-        value = self.text(name, longest)
-        if value is not None and value and not value.isprintable():
-            raise self.fault(name, "must not contain control characters")
-        return (value or "").strip() or None
-
-    def local_id(self, name: str) -> str | int | None:
-        """A phone's own id of something: a string or an integer, as it likes."""
-        if type(self._values.get(name)) is int:
-            return self.integer(name, -MAX_ID, MAX_ID)
-        return self.text(name, MAX_LABEL) or None
-
-    def objects(self, name: str, most: int) -> "list[_Fields]":
-        values = self._list(name, most)
-        for index, value in enumerate(values):
-            if not isinstance(value, dict):
-                raise self.fault(f"{name}[{index}]", "must be an object")
-        return [_Fields(v, f"{self._path}{name}[{i}].") for i, v in enumerate(values)]
-
-    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
-        if self._values.get(name) is None:
-            return ()
-        entries = {f"{name}[{i}]": value for i, value in enumerate(self._list(name, most))}
-        each = _Fields(entries, self._path)
-        return tuple(each.need(key, each.text(key, longest)) for key in entries)
-
-    def inner(self, name: str) -> "_Fields":
-        value = self._values.get(name)
-        if not isinstance(value, dict):
-            raise self.fault(name, "must be an object")
-        return _Fields(value, f"{self._path}{name}.")
-
-    def has(self, name: str) -> bool:
-        return self._values.get(name) is not None
-
-    def need(self, name: str, value: T | None) -> T:
-        if value is None:
-            raise self.fault(name, "is missing")
-        return value
-
-    def _list(self, name: str, most: int) -> list[Any]:
-        value = self._values.get(name)
-        if not isinstance(value, list):
-            raise self.fault(name, "must be a list")
-        if len(value) > most:
-            raise self.fault(name, f"must have at most {most} entries")
-        return value
+def _fault(field: str, problem: str) -> FrameFault:
+    return FrameFault("bad_field", f"{field} {problem}.", field)
 
 
-def _read_sims(fields: _Fields) -> Sims:
-    reports: list[SimReport] = []
-    for entry in fields.objects("sims", MAX_SLOT + 1):
-        slot = entry.need("slot", entry.integer("slot", 0, MAX_SLOT))
-        if any(report.slot == slot for report in reports):
-            raise entry.fault("slot", "was reported twice")
-        number = entry.label("number", MAX_NUMBER)
-        if number is not None and any(report.number == number for report in reports):
-            raise entry.fault("number", "was reported twice")
-        reports.append(SimReport(slot=slot, number=number, carrier=entry.label("carrier")))
-    return Sims(sims=tuple(sorted(reports, key=lambda report: report.slot)))
+def _list(values: Values, name: str) -> list[Any]:
+    value = values.get(name)
+    if type(value) is not list:
+        raise Unreadable(name, "must be a list")
+    return value
 
 
-def _read_inbound(fields: _Fields) -> Inbound:
-    if fields.has("messages"):
-        entries: Sequence[_Fields] = fields.objects("messages", MAX_INBOUND)
+def _read_sims(values: Values, cleaned: list[Kind]) -> Sims:
+    entries = _list(values, "sims")
+    if len(entries) > MAX_SIMS:
+        cleaned.append("entry")
+    by_slot: dict[int, SimReport] = {}
+    faults: list[FrameFault] = []
+    for index, entry in enumerate(entries[:MAX_SIMS]):
+        if type(entry) is not dict:
+            faults.append(_fault(f"sims[{index}]", "must be an object"))
+            continue
+        fields = Report(entry, cleaned)
+        slot = fields.slot("slot")
+        if slot is None:
+            # -1 is Android's word for a card that is not in use; it does not belong here.
+            if entry.get("slot") != -1:
+                faults.append(_fault(f"sims[{index}].slot", "is missing or names no slot"))
+            continue
+        sim = SimReport(slot=slot, number=fields.number("number"), carrier=fields.label("carrier"))
+        other = by_slot.get(slot)
+        if other is not None:
+            cleaned.append("slot")
+        if other is None or other.number is None:
+            by_slot[slot] = sim
+    if faults and not by_slot:
+        # Nothing is known of its SIMs, which is not the same as that it has none.
+        raise faults[0]
+    cleaned.extend("entry" for _ in faults)
+    return Sims(
+        sims=tuple(by_slot[slot] for slot in sorted(by_slot)),
+        cleaned=tuple(cleaned),
+        complaint=_complaint(faults[0]) if faults else None,
+    )
+
+
+def _read_inbound(values: Values, cleaned: list[Kind]) -> Inbound:
+    if values.get("messages") is not None:
+        entries, names = _list(values, "messages"), "messages[{}]"
+        if len(entries) > MAX_MESSAGES:
+            raise Unreadable("messages", f"must have at most {MAX_MESSAGES} entries")
     else:
-        entries = [fields.inner("message")]
-    return Inbound(messages=tuple(_read_text(entry) for entry in entries))
+        entries, names = [values.get("message")], "message"
+    messages = read_received(entries, cleaned)
+    unread = [(at, one) for at, one in enumerate(messages) if isinstance(one, Unread)]
+    complaint = None
+    if unread:
+        at, first = unread[0]
+        field = names.format(at) + (f".{first.field}" if first.field else "")
+        fault = _fault(field, first.problem)
+        if not any(type(entry) is dict for entry in entries):
+            raise fault
+        complaint = Error(
+            code=fault.code,
+            detail=f"{fault.detail} {len(unread)} of {len(messages)} messages could not be read "
+            "and are not stored.",
+            field=field,
+            ids=tuple(one.local_id for _, one in unread),
+        )
+    return Inbound(messages=messages, cleaned=tuple(cleaned), complaint=complaint)
 
 
-def _read_text(fields: _Fields) -> InboundText:
-    address = fields.need("address", fields.text("address", MAX_LABEL))
-    if not is_sender(address):
-        raise fields.fault("address", "must be a number or a name of at most 64 characters")
-    return InboundText(
-        address=address,
-        body=fields.need("body", fields.text("body", MAX_BODY)),
-        date=fields.integer("date", 0, MAX_TIME_MS),
-        sim_slot=fields.integer("sim_slot", 0, MAX_SLOT),
-        sim=fields.label("sim", MAX_NUMBER),
-        id=fields.local_id("id"),
-        media_urls=fields.texts("media_urls", MAX_MEDIA, MAX_MEDIA_URL) or None,
-    )
-
-
-def _read_result(fields: _Fields) -> SendResult:
-    success = fields.need("success", fields.boolean("success"))
+def _read_result(values: Values, cleaned: list[Kind]) -> SendResult:
+    fields = Report(values, cleaned)
+    success = fields.truth("success")
     return SendResult(
-        id=_message_id(fields),
+        id=fields.message_id("id"),
         success=success,
-        error=fields.text("error", MAX_ERROR, cut=True) or None,
-        segments=fields.integer("segments", 1, 255),
+        error=fields.error("error"),
+        segments=fields.whole("segments", 1, MAX_SEGMENTS),
         # A phone that says it was sent is not uncertain, whatever else it says.
-        uncertain=bool(fields.boolean("uncertain")) and not success,
+        uncertain=bool(fields.flag("uncertain")) and not success,
+        cleaned=tuple(cleaned),
     )
 
 
-def _read_hello(fields: _Fields) -> Hello:
-    device_id = fields.text("device_id", MAX_DEVICE_ID)
-    if device_id is not None and not is_device_id(device_id):
-        raise fields.fault("device_id", "must be 1 to 128 printable characters")
+def _read_hello(values: Values, cleaned: list[Kind]) -> Hello:
+    fields = Report(values, cleaned)
+    device_id = fields.device_id("device_id")
+    complaint = None
+    if device_id is None and values.get("device_id") not in (None, ""):
+        complaint = _complaint(_fault("device_id", "must be 1 to 128 printable characters"))
     return Hello(
         device_id=device_id,
         name=fields.label("name"),
         model=fields.label("model"),
         app=fields.label("app"),
-        features=frozenset(fields.texts("features", MAX_FEATURES, MAX_LABEL)),
+        features=frozenset(fields.words("features", MAX_FEATURES)),
+        cleaned=tuple(cleaned),
+        complaint=complaint,
     )
 
 
-def _read_ack(fields: _Fields) -> Ack:
-    return Ack(id=_message_id(fields))
+def _read_ack(values: Values, cleaned: list[Kind]) -> Ack:
+    return Ack(id=Report(values, cleaned).message_id("id"))
 
 
-def _read_report(fields: _Fields) -> DeliveryReport:
+def _read_report(values: Values, cleaned: list[Kind]) -> DeliveryReport:
+    fields = Report(values, cleaned)
     return DeliveryReport(
-        id=_message_id(fields),
-        delivered=fields.need("delivered", fields.boolean("delivered")),
-        date=fields.integer("date", 0, MAX_TIME_MS),
+        id=fields.message_id("id"),
+        delivered=fields.truth("delivered"),
+        date=fields.date("date"),
+        cleaned=tuple(cleaned),
     )
 
 
-def _read_status(fields: _Fields) -> Status:
+def _read_status(values: Values, cleaned: list[Kind]) -> Status:
+    fields = Report(values, cleaned)
     return Status(
-        battery=fields.integer("battery", 0, 100),
-        charging=fields.boolean("charging"),
-        signal=fields.integer("signal", -200, 100),
+        battery=fields.whole("battery", 0, 100),
+        charging=fields.flag("charging"),
+        signal=fields.whole("signal", -200, 100),
         network=fields.label("network"),
+        cleaned=tuple(cleaned),
     )
 
 
-def _read_ping(_: _Fields) -> Ping:
+def _read_ping(_: Values, __: list[Kind]) -> Ping:
     return Ping()
 
 
-def _message_id(fields: _Fields) -> int:
-    return fields.need("id", fields.integer("id", 1, MAX_ID))
+def _complaint(fault: FrameFault) -> Error:
+    return Error(code=fault.code, detail=fault.detail, field=fault.field)
 
 
-_READERS: Final[Mapping[str, Callable[[_Fields], PhoneFrame]]] = {
+_READERS: Final[Mapping[str, Callable[[Values, list[Kind]], PhoneFrame]]] = {
     "hello": _read_hello,
     "sims": _read_sims,
     "inbound": _read_inbound,

@@ -1,6 +1,7 @@
 """The phone lane: from a websocket handshake at the door to a session, or to a refusal."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from time import perf_counter
@@ -17,9 +18,10 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
 from phonegate.domain.guard import Guard
+from phonegate.domain.reported import Kind, is_device_id, label
 from phonegate.origins import ForeignPage, Origins
-from phonegate.phones.grammar import MAX_LABEL, is_device_id
 from phonegate.phones.heartbeat import Heartbeat
+from phonegate.phones.room import Room
 from phonegate.phones.session import Session, Surroundings, Tenant
 from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
@@ -86,6 +88,8 @@ class _Request:
     credential: str | None = attrs.field(repr=False)
     org_name: str | None
     device_id: str | None
+    plain_device_id: str | None
+    """The same with its pluses, as earlier versions read it."""
     name: str | None
     key: bytes
 
@@ -98,8 +102,10 @@ class _Request:
         """
         headers = dict(reversed(head.headers))
         query = _query(head.query)
-        device_id = query.get("device_id")
-        if device_id is not None and not is_device_id(unquote(device_id)):
+        given = query.get("device_id")
+        # A plus is a space, as in every form, for programs write their addresses like forms.
+        device_id = None if given is None else unquote_plus(given)
+        if device_id is not None and not is_device_id(device_id):
             problem = FieldProblem("device_id", "must be 1 to 128 printable characters")
             raise BadInput(f"device_id {problem.problem}.", [problem])
         key = headers.get("sec-websocket-key", "")
@@ -116,8 +122,9 @@ class _Request:
         return cls(
             credential=credential or None,
             org_name=None if org_name is None else unquote(org_name),
-            device_id=None if device_id is None else unquote(device_id),
-            name=_label(query.get("name")),
+            device_id=device_id,
+            plain_device_id=None if given is None else unquote(given),
+            name=label(unquote_plus(query.get("name", ""))),
             key=key.encode(),
         )
 
@@ -145,7 +152,9 @@ class PhoneLink:
         policy: Policy,
         now_ms: Callable[[], int],
         guard: Guard | None = None,
+        cleaned: Counter[Kind] | None = None,
     ) -> None:
+        """`cleaned` counts what was put right of phones' reports."""
         self._accounts = accounts
         http = settings.http
         self._origins = Origins(http.public_url, http.allowed_origins)
@@ -158,6 +167,8 @@ class PhoneLink:
             heartbeat=Heartbeat(),
             guard=guard,
             now_ms=now_ms,
+            cleaned=Counter() if cleaned is None else cleaned,
+            room=Room(),
         )
         self.refused = 0
         """Handshakes refused since the start: wrong secrets, for the most part."""
@@ -193,7 +204,9 @@ class PhoneLink:
         return PhoneSocket(
             stream,
             max_frame_bytes=phones.max_frame_bytes,
+            max_inbound_bytes=phones.max_inbound_bytes,
             write_timeout_s=phones.write_timeout_s,
+            room=self._shared.room,
         )
 
     async def _meet(
@@ -343,7 +356,12 @@ def _connect(
 ) -> _Arrival | None:
     if tx.orgs.by_id(org) is None:
         return None
-    row = tx.phones.connect(org, request.device_id, now, phone=free)
+    device_id = request.device_id
+    if request.plain_device_id != device_id and not tx.phones.has_device(org, device_id):
+        # A phone that is known by its name with pluses stays the one that it is.
+        plain = request.plain_device_id
+        device_id = plain if tx.phones.has_device(org, plain) else device_id
+    row = tx.phones.connect(org, device_id, now, phone=free)
     if request.name is not None:
         tx.phones.describe(row.id, name=request.name, now=now)
         row = attrs.evolve(row, name=request.name)
@@ -374,12 +392,6 @@ def _query(text: str) -> dict[str, str]:
     for name, _, value in pairs:
         fields.setdefault(unquote_plus(name), value)
     return fields
-
-
-def _label(text: str | None) -> str | None:
-    """A name for people: one that can't be shown is as good as none."""
-    name = unquote_plus(text or "").strip()[:MAX_LABEL]
-    return name if name.isprintable() and name else None
 
 
 async def _skip(stream: trio.abc.Stream, count: int) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 
 import attrs
 
+from phonegate.domain.reported import Kind
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, GatewayFrame
 from phonegate.phones.grammar import parse
@@ -28,9 +29,18 @@ from phonegate.store.records import Message
 POLICY_VIOLATION: Final = 1008
 """Close code (RFC 6455, 7.4.1)."""
 
+TOO_BIG: Final = 1009
+"""Close code (RFC 6455, 7.4.1)."""
+
 BRISK_S: Final = 1.0
 """Within which a phone answers a whole window that is to be given twice as much. What is in flight
 is then a second or two of its work, whatever the width: nothing waits long in the wrong place."""
+
+MAX_FRAME_BYTES: Final = 65_536
+"""Bytes of a frame, but for one of received SMS: what others sent is not the phone's to shorten."""
+
+_INBOUND: Final = '"inbound"'
+"""Part of every frame of received SMS."""
 
 SPENT_PER_WINDOW: Final = 8
 """How many windows, as wide as they were ever, of acknowledged ids are remembered. Only a push that
@@ -43,6 +53,13 @@ class Send:
     """Send this frame to the phone."""
 
     frame: GatewayFrame
+
+
+@attrs.frozen
+class Cleaned:
+    """So much of a frame was put right or left out."""
+
+    kinds: tuple[Kind, ...]
 
 
 @attrs.frozen
@@ -88,7 +105,7 @@ class Dead:
     """The phone answers no ping: drop the link, a close frame would not be read."""
 
 
-Effect = Send | Record | Probe | Close | Dead
+Effect = Send | Record | Probe | Close | Dead | Cleaned
 
 
 class LinkProtocol:
@@ -100,6 +117,7 @@ class LinkProtocol:
         window: int,
         widest_window: int = 0,
         max_nonsense: int,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
         grace_s: float,
         ping_interval_s: float,
         pong_timeout_s: float,
@@ -108,6 +126,8 @@ class LinkProtocol:
         now: float,
     ) -> None:
         """`widest_window`: how far `window` may grow; below it, it stays as it is.
+
+        `max_frame_bytes`: of any frame but one of received SMS, which may be a large one.
 
         `identified`: the phone has told its `device_id` with the upgrade.
 
@@ -121,6 +141,7 @@ class LinkProtocol:
         self._answers = 0
         self._counted_at = now
         self._max_nonsense = max_nonsense
+        self._max_frame_bytes = max_frame_bytes
         self._ping_interval_s = ping_interval_s
         self._pong_timeout_s = pong_timeout_s
         self._nonsense = 0
@@ -171,15 +192,26 @@ class LinkProtocol:
 
     def receive(self, data: str | bytes) -> list[Effect]:
         """Takes one frame of the phone."""
+        large = self._is_large(data)
+        # To parse a large frame takes its time; only those that may be taken are worth it.
+        if large and not (isinstance(data, str) and _INBOUND in data):
+            return [self._too_big()]
         try:
             frame = parse(data)
         except FrameFault as fault:
             return self._refuse(fault)
+        if large and not isinstance(frame, frames.Inbound):
+            return [self._too_big()]
         self._nonsense = 0
+        effects: list[Effect] = []
+        if frame.cleaned:
+            effects.append(Cleaned(frame.cleaned))
+        if frame.complaint is not None:
+            effects.append(Send(frame.complaint))
         match frame:
             case frames.Status():
                 self.status = frame
-                return []
+                return effects
             case frames.Hello():
                 self.hello = frame
             case frames.Ack() | frames.SendResult() | frames.DeliveryReport():
@@ -189,7 +221,8 @@ class LinkProtocol:
                 self._spend(frame.id)
             case _:
                 pass
-        return [Record(frame)]
+        effects.append(Record(frame))
+        return effects
 
     def pace(self, now: float) -> None:
         """Fits the window to what the phone has answered by now; see `BRISK_S`."""
@@ -303,6 +336,16 @@ class LinkProtocol:
             self._asked_at = now
             effects.append(Probe())
         return effects
+
+    def _is_large(self, data: str | bytes) -> bool:
+        most = self._max_frame_bytes
+        if len(data) > most:
+            return True
+        # A character has at most four bytes in UTF-8.
+        return len(data) * 4 > most and isinstance(data, str) and len(data.encode()) > most
+
+    def _too_big(self) -> Close:
+        return Close(TOO_BIG, f"more than {self._max_frame_bytes} bytes in one frame")
 
     def _refuse(self, fault: FrameFault) -> list[Effect]:
         self._nonsense += 1

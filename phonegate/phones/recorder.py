@@ -31,8 +31,8 @@ STEPS: Final = 64
 """Steps that wait before the phone is not read from."""
 
 STEPS_BYTES: Final = 262_144
-"""Bytes of frames that wait, likewise: four of the largest, so that many phones which send large
-frames and read no answers don't fill the memory."""
+"""Bytes of frames that wait, likewise: four of the usual largest, or one of received SMS beyond it,
+so that many phones which send large frames and read no answers don't fill the memory."""
 
 DRAIN_S: Final = 5.0
 """How long it may take, after the link's end, to write down what had arrived."""
@@ -62,9 +62,9 @@ class _Copied:
 
 @attrs.frozen
 class _Stored:
-    """The gateway's ids of an `inbound` frame's messages."""
+    """The gateway's ids of an `inbound` frame's messages; None for one that could not be read."""
 
-    ids: tuple[int, ...]
+    ids: tuple[int | None, ...]
 
 
 _Answer = _Stored | _Copied | frames.Error | None
@@ -245,7 +245,7 @@ class Recorder:
                 # Whichever phone sends it.
                 session.switchboard.wake(session.org)
             case frames.Inbound(), _Stored() if session.protocol.greeted:
-                ids = tuple(message.id for message in report.messages)
+                ids = tuple(message.local_id for message in report.messages)
                 await session.say(frames.InboundAck(ids=ids, message_ids=answer.ids))
             case _:
                 pass
@@ -278,10 +278,16 @@ class Recorder:
         org, phone, now = session.org, session.phone, session.now_ms()
         match report:
             case frames.Inbound():
-                items = [_received(message) for message in report.messages]
+                items = [one for one in report.messages if isinstance(one, Received)]
                 device_id = session.online.device_id
                 receipt = inbox.receive(tx, org, items, phone=phone, device_id=device_id, now=now)
-                return _Stored(receipt.ids)
+                stored = iter(receipt.ids)
+                return _Stored(
+                    tuple(
+                        next(stored) if isinstance(one, Received) else None
+                        for one in report.messages
+                    )
+                )
             case frames.Ack():
                 found = delivery.acknowledge(tx, org, phone, report.id, now)
             case frames.SendResult():
@@ -362,18 +368,6 @@ def _weight(step: Step) -> int:
     return max(1, len(step.messages)) if isinstance(step, frames.Inbound) else 1
 
 
-def _received(message: frames.InboundText) -> Received:
-    return Received(
-        address=message.address,
-        body=message.body,
-        date=message.date,
-        sim_slot=message.sim_slot,
-        sim=message.sim,
-        local_id=None if message.id is None else str(message.id),
-        media_urls=message.media_urls,
-    )
-
-
 def _no_such_message(tx: Tables, org: int, message_id: int) -> frames.Error:
     found = tx.messages.find(org, message_id)
     if found is None or found.direction != "out" or found.phone is None:
@@ -396,7 +390,7 @@ def _internal_error(report: Report) -> frames.Error:
 
 
 def _storage_unavailable(reports: Sequence[Report]) -> frames.Error:
-    ids = [m.id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
+    ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
     return frames.Error(
         code="storage_unavailable",
         detail="The gateway's disk takes nothing now; it goes on trying.",

@@ -10,7 +10,9 @@ judge them. Beside it there are workers, who come when there is something to do:
 The heartbeat, which all phones share, keeps the time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -22,11 +24,13 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.guard import Guard
 from phonegate.domain.pacing import Rate
+from phonegate.domain.reported import Kind
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
 from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.heartbeat import Heartbeat, Watch
 from phonegate.phones.protocol import (
+    Cleaned,
     Close,
     Dead,
     Effect,
@@ -37,6 +41,7 @@ from phonegate.phones.protocol import (
     Step,
 )
 from phonegate.phones.recorder import Recorder
+from phonegate.phones.room import Room
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.phones.worker import FOREVER, Worker
@@ -48,7 +53,11 @@ ANSWERS: Final = 64
 """Room in the outbox beside a full window of pushes: for answers, errors and pings."""
 
 ANSWERS_BYTES: Final = 262_144
-"""Bytes of them: a phone that sends much and reads nothing may take 64 KiB with each."""
+"""Bytes of them: a phone that sends much and reads nothing may take as much as its frames with
+each, for an answer to received SMS repeats their ids."""
+
+TRY_AGAIN: Final = 1013
+"""Close code "try again later" (RFC 6455 registry)."""
 
 GOODBYE_S: Final = 2.0
 """How long a phone may take to answer a close frame; what it sends until then still counts."""
@@ -75,6 +84,9 @@ class Surroundings:
     heartbeat: Heartbeat
     guard: Guard
     now_ms: Callable[[], int]
+    cleaned: Counter[Kind]
+    """What was put right of reports, since the start."""
+    room: Room
 
 
 class Session:
@@ -111,6 +123,7 @@ class Session:
             window=delivery.window,
             widest_window=delivery.widest_window,
             max_nonsense=phones.max_nonsense,
+            max_frame_bytes=phones.max_frame_bytes,
             grace_s=delivery.late_result_grace_s,
             ping_interval_s=phones.ping_interval_s,
             pong_timeout_s=phones.pong_timeout_s,
@@ -122,6 +135,7 @@ class Session:
         self._recorder = Recorder(self)
         self._usual_sim = usual_sim
         self._socket = socket
+        socket.on_give_up = partial(self.close, TRY_AGAIN, "too many large frames come at once")
         self._outbox_size = max(delivery.window, delivery.widest_window) + ANSWERS
         self._answers_bytes = 0
         self._relief: trio.Event | None = None
@@ -359,6 +373,8 @@ class Session:
                     await self._record(step, len(data))
                 case Send(frame):
                     await self.say(frame)
+                case Cleaned(kinds):
+                    self._shared.cleaned.update(kinds)
                 case _:
                     self._do_now(effect)
 
@@ -443,6 +459,8 @@ class Session:
                 self._recorder.put(step, 0)
             case Close(code, reason):
                 self.close(code, reason)
+            case Cleaned(kinds):
+                self._shared.cleaned.update(kinds)
             case Dead():
                 _log.info("phone_silent", org=self.org_name, phone=self.phone)
                 self.drop()

@@ -14,6 +14,7 @@ answer. And what must hold here, holds by itself:
 """
 
 import struct
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import attrs
@@ -22,21 +23,31 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import generate_accept_token
 
+from phonegate.phones.protocol import TOO_BIG
+from phonegate.phones.room import Place, Room
+
 RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
 
 MAX_UNPRODUCTIVE: Final = 1_048_576
 """Bytes between two whole frames, or two signs of life, before a phone is dropped: a frame of
-64 KiB in pieces of one byte takes less than half of it. A list of the pieces is kept."""
+64 KiB in pieces of one byte takes less than half of it. Twice what has come of a frame is beside
+it, so that a larger one may come in pieces of eight bytes."""
+
+MAX_PIECES: Final = 256
+"""Pieces of a frame before they are put together: each costs some fifty bytes beside its own."""
 
 CLOSE_S: Final = 3.0
 """For the end of the connection: TLS's goodbye, the door's own linger."""
 
-TOO_BIG: Final = 1009
-"""Close code (RFC 6455, 7.4.1)."""
+LARGE_BYTES: Final = 65_536
+"""From here on a frame takes part of the room that all large frames share. Smaller ones are so
+little that every phone may have one on its way."""
 
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
+
+_NAMES: Final = ('"messages"', '"message"', '"inbound"')
 
 _PING: Final = Ping(payload=struct.pack("!I", 0x70676174))
 
@@ -79,9 +90,14 @@ class PhoneSocket:
 
     __slots__ = (
         "_frames",
+        "_joined",
+        "_limit",
         "_max_frame_bytes",
+        "_max_inbound_bytes",
         "_parts",
+        "_place",
         "_quick",
+        "_room",
         "_size",
         "_stream",
         "_torn",
@@ -89,18 +105,36 @@ class PhoneSocket:
         "_write_timeout_s",
         "answered_at",
         "code",
+        "on_give_up",
     )
 
     def __init__(
-        self, stream: trio.abc.Stream, *, max_frame_bytes: int, write_timeout_s: float
+        self,
+        stream: trio.abc.Stream,
+        *,
+        max_frame_bytes: int,
+        max_inbound_bytes: int = 0,
+        write_timeout_s: float,
+        room: Room | None = None,
     ) -> None:
+        """`max_inbound_bytes`: of a frame that may be one of received SMS, where that is more.
+
+        `room` is for the large frames on their way of all sockets.
+        """
         self._stream = stream
         self._quick: Quick | None = None
         self._frames = Connection(ConnectionType.SERVER)
         self._max_frame_bytes = max_frame_bytes
         self._write_timeout_s = write_timeout_s
-        # All of one kind: those of one frame.
+        self._max_inbound_bytes = max(max_frame_bytes, max_inbound_bytes)
+        self._limit = max_frame_bytes
+        # All of one kind: the latest pieces of one frame, and what earlier ones were joined to.
         self._parts: list[Any] | None = None
+        self._joined: list[Any] = []
+        self._room = Room() if room is None else room
+        self._place: Place | None = None
+        self.on_give_up: Callable[[], None] = _ignore
+        """Called when a large frame on its way has to make room for others."""
         self._size = 0
         self._unproductive = 0
         self._torn = False
@@ -141,7 +175,7 @@ class PhoneSocket:
         if not data:
             raise LinkLost
         self._unproductive += len(data)
-        if self._unproductive > MAX_UNPRODUCTIVE:
+        if self._unproductive > MAX_UNPRODUCTIVE + 2 * self._size:
             # Bytes without end make no frame.
             raise LinkLost
         return self._parse(bytes(data))
@@ -201,6 +235,7 @@ class PhoneSocket:
 
     async def drop(self) -> None:
         """Closes the connection under the websocket."""
+        self._forget()
         with trio.move_on_after(CLOSE_S):
             await self._stream.aclose()
 
@@ -216,13 +251,15 @@ class PhoneSocket:
                 case TextMessage() | BytesMessage():
                     if (whole := self._join(event)) is not None:
                         frames.append(whole)
-                    if self._size > self._max_frame_bytes:
-                        problem = f"more than {self._max_frame_bytes} bytes in one frame"
+                    if self._size > self._limit:
+                        problem = f"more than {self._limit} bytes in one frame"
                         close = self.goodbye(TOO_BIG, problem)
                         over = True
+                        self._forget()
                         break
                     if event.message_finished:
                         self._size = self._unproductive = 0
+                        self._limit = self._max_frame_bytes
                 case Ping():
                     if self._frames.state is ConnectionState.OPEN:
                         # Only the latest of several needs an answer (RFC 6455, 5.5.3).
@@ -238,27 +275,63 @@ class PhoneSocket:
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """The frame that these data complete, if they do and it is not too large."""
         self._size += len(event.data)
-        if self._size > self._max_frame_bytes:
+        if self._size > self._limit and not self._may_be_larger(event):
             return None
+        empty: Any = "" if isinstance(event, TextMessage) else b""
         if not event.message_finished:
             if self._parts is None:
                 self._parts = []
             if event.data:
                 self._parts.append(event.data)
+            if len(self._parts) >= MAX_PIECES:
+                self._joined.append(empty.join(self._parts))
+                self._parts.clear()
+            self._hold()
             return None
         if self._parts is not None:
-            parts, self._parts = [*self._parts, event.data], None
-            whole: str | bytes = (
-                "".join(parts) if isinstance(event, TextMessage) else b"".join(parts)
-            )
+            whole: str | bytes = empty.join([*self._joined, *self._parts, event.data])
+            self._forget()
         else:
             whole = event.data if isinstance(event.data, str) else bytes(event.data)
-        if isinstance(whole, str) and self._size * 4 > self._max_frame_bytes:
+        if isinstance(whole, str) and self._size * 4 > self._limit:
             # Counted in characters so far, of at most four bytes each.
             self._size = len(whole.encode())
-            if self._size > self._max_frame_bytes:
+            if self._size > self._limit and not (_tells_of_sms(whole) and self._widen()):
                 return None
         return whole
+
+    def _may_be_larger(self, event: TextMessage | BytesMessage) -> bool:
+        """Whether the frame on its way may be one of received SMS, and is not too large for one."""
+        if isinstance(event, BytesMessage):
+            return False
+        begun = "".join((*self._joined, *(self._parts or ()), event.data))
+        return _tells_of_sms(begun) and self._widen()
+
+    def _widen(self) -> bool:
+        self._limit = self._max_inbound_bytes
+        return self._size <= self._limit
+
+    def _hold(self) -> None:
+        """Takes part of the room for large frames."""
+        if self._place is not None:
+            self._place.grew(self._size)
+        elif self._size > LARGE_BYTES:
+            self._place = self._room.enter(self._crowded_out)
+            self._place.grew(self._size)
+
+    def _forget(self) -> None:
+        """Forgets the frame that is on its way."""
+        self._parts = None
+        self._joined.clear()
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
+
+    def _crowded_out(self) -> None:
+        self._forget()
+        # Whatever else of it comes is too much.
+        self._size, self._limit = 1, 0
+        self.on_give_up()
 
     def _answer_close(self, event: CloseConnection) -> bytes:
         match self._frames.state:
@@ -270,3 +343,12 @@ class PhoneSocket:
                 return self.goodbye(int(event.code), "a broken frame")
             case _:
                 return b""
+
+
+def _tells_of_sms(text: str) -> bool:
+    """Whether a frame's beginning looks like one of received SMS, by a name that those have."""
+    return any(name in text for name in _NAMES)
+
+
+def _ignore() -> None:
+    """Nobody needs to know."""

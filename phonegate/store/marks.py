@@ -16,3 +16,10 @@ class Marks:
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (now,),
         )
+
+    def plain_fingerprints(self) -> int:
+        """Up to which id received messages may have a fingerprint without SIM, media and row."""
+        row = self._connection.execute(
+            "SELECT value FROM marks WHERE name = 'plain_fingerprints'"
+        ).fetchone()
+        return 0 if row is None else int(row[0])

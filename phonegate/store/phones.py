@@ -53,6 +53,13 @@ class Phones:
         ).fetchone()
         return None if row is None else _phone(row)
 
+    def has_device(self, org: int, device_id: str | None) -> bool:
+        """Whether a device of this name has connected before."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones WHERE org = ? AND device_id = ?", (org, device_id)
+        )
+        return found.fetchone() is not None
+
     def anonymous(self, org: int) -> list[Phone]:
         """The org's phones that never told a device id, oldest first."""
         rows = self._connection.execute(

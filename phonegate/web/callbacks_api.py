@@ -12,13 +12,13 @@ import attrs
 from phonegate import log
 from phonegate.carriers import callbacks
 from phonegate.carriers.callbacks import BadSignature, MalformedCallback, SignatureUnsupported
+from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Forbidden
 from phonegate.domain.forwarding import MESSAGE_FIELD
-from phonegate.domain.numbers import is_sender
 from phonegate.store.records import Assistant
 from phonegate.web.endpoint import Answer, Call, Endpoint
-from phonegate.web.fields import MAX_ID, Whole, Wrong, field
+from phonegate.web.fields import Whole, Wrong, field
 
 MAX_CALL_BYTES: Final = 262_144
 """Twilio's calls have some 2 kB, Telnyx's up to 30."""
@@ -131,8 +131,7 @@ async def _store(call: Call, assistant: Assistant, report: Report) -> None:
     if report is None:
         return
     if isinstance(report, InboundReport):
-        if not is_sender(report.sender) or not is_sender(report.recipient):
-            raise BadInput("The message has no sender or recipient that could be one.")
+        call.services.cleaned.update(report.cleaned)
         await call.services.forwarding.receive(assistant, report)
     else:
         await call.services.forwarding.apply(assistant, report, _message_id(call.request.query))

@@ -18,7 +18,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from phonegate.domain.errors import BadInput, FieldProblem
 from phonegate.web.field_names import MAX_PROBLEMS, Unknown, joined
-from phonegate.web.fields import Rule, Several, Wrong, json_name, rule_of
+from phonegate.web.fields import Rule, Several, Wrong, WrongEntries, json_name, rule_of
+from phonegate.web.reported_types import Reports
 from phonegate.web.wording import Wording
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class Converter:
 
     def _rule_hook(self, type_: Any) -> Callable[[Any, Any], Any]:
         rule = rule_of(type_)
-        if isinstance(rule, Several):
+        if isinstance(rule, Several) and not isinstance(rule, Reports):
             return self._list_hook(rule, get_args(type_)[0])
 
         def read(value: object, _: Any) -> Any:
@@ -133,6 +134,10 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
             yield from _problems(inner, _path(inner, at))
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
+    elif isinstance(error, WrongEntries):
+        for place, name, problem in error.entries:
+            entry = f"{at}[{place}]"
+            yield FieldProblem(joined(entry, name) if name else entry, problem)
     elif isinstance(error, Wrong):
         yield FieldProblem(at, str(error), error.sentence)
     else:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import attrs
 
+from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.principal import Principal, Scope
-from phonegate.web.fields import MAX_ID, Rule, Whole
+from phonegate.web.fields import Rule, Whole
 from phonegate.web.services import Services
 
 AnyScope = Literal["any"]

@@ -2,7 +2,8 @@
 
 A field's type names its rule, `Annotated[int, Whole(1, 1000)]`; `convert` applies it, and the
 documents made from the table of endpoints read its limits. Nothing is coerced: `true` is no
-number and "5" no integer, because a silent guess about an SMS is a wrong SMS.
+number and "5" no integer, because a silent guess about an SMS is a wrong SMS. What has happened
+already is read by `domain.reported`.
 """
 
 import re
@@ -14,24 +15,19 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from phonegate.domain.bounds import (
+    MAX_ID,
+    MAX_LOCAL_ID,
+    MAX_TIME_MS,
+    MAX_URL,
+    SECONDS_BELOW,
+)
 from phonegate.domain.errors import BadInput
 from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sender, recipient_fault
 from phonegate.domain.routing import parse_wish
 
-MAX_ID = 2**63 - 1
-"""The largest integer that SQLite stores (https://www.sqlite.org/datatype3.html)."""
-
-MAX_TIME_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
-
-MAX_URL = 2048
-"""Characters of a media URL: the length that every HTTP client takes."""
-
 MAX_SPELLING = 60
 """Characters of a name that may be another spelling of a field's; the longest field has 20."""
-
-SECONDS_BELOW = 100_000_000_000
-"""An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
@@ -50,6 +46,14 @@ class Wrong(ValueError):
     def __init__(self, problem: str, sentence: str | None = None) -> None:
         self.sentence = sentence
         super().__init__(problem)
+
+
+class WrongEntries(Wrong):
+    """A list of which no entry can be used; `entries` has the place, field and problem of each."""
+
+    def __init__(self, entries: Sequence[tuple[int, str, str]]) -> None:
+        self.entries = tuple(entries)
+        super().__init__("holds nothing that can be used")
 
 
 @runtime_checkable
@@ -108,7 +112,9 @@ class Whole:
     most: int
 
     def read(self, value: object) -> int:
-        """The number; `true` and `1.0` are none."""
+        """The number; `true` is none. By JSON Schema 1.0 is one (2020-12 Core, 4.2.1)."""
+        if type(value) is float and value.is_integer():
+            value = int(value)
         if type(value) is not int:
             raise Wrong("must be a whole number")
         if value < self.least:
@@ -165,7 +171,7 @@ class Several:
     fewest: int
     most: int
 
-    def read(self, value: object) -> list[Any]:
+    def read(self, value: object) -> Any:
         """The list, its items still to be read."""
         if type(value) is not list:
             raise Wrong("must be a list")
@@ -175,7 +181,7 @@ class Several:
             raise Wrong(f"holds {len(value)}, at most {self.most} are allowed in one call")
         return value
 
-    def read_text(self, text: str) -> list[str]:
+    def read_text(self, text: str) -> Any:
         """The items of a comma-separated list."""
         return self.read(text.split(","))
 
@@ -310,7 +316,7 @@ class Moment:
 class LocalId:
     """A phone's own id of a message: text or an integer, kept as text."""
 
-    longest: int = 200
+    longest: int = MAX_LOCAL_ID
 
     def read(self, value: object) -> str:
         """The id as text."""

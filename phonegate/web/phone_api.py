@@ -5,16 +5,17 @@ from typing import Final
 
 from phonegate import log
 from phonegate.domain import inbox, reading
+from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
-from phonegate.domain.inbox import Received
+from phonegate.domain.reported import Unread
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
-from phonegate.web.convert import CONVERTER, refusal
+from phonegate.web.convert import CONVERTER, MAX_PROBLEMS, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
 from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
-from phonegate.web.fields import MAX_ID, Whole, Wrong
+from phonegate.web.fields import Whole, Wrong
 from phonegate.web.idempotency_key import once
 from phonegate.web.phone_types import (
     MAX_AHEAD_MS,
@@ -31,7 +32,8 @@ from phonegate.web.phone_types import (
     Webhook,
     WebhookAnswer,
 )
-from phonegate.web.presenters import message_json, sim_json
+from phonegate.web.presenters import FieldError, message_json, sim_json
+from phonegate.web.reported_types import Batch
 
 _log = log.get("web")
 
@@ -40,17 +42,9 @@ async def receive(call: Call) -> Answer:
     """Stores what a phone pushes; answered after the commit."""
     body: Webhook = call.body
     caller, now = call.caller, call.services.now_ms()
-    items = [
-        Received(
-            address=sms.address,
-            body=sms.body,
-            date=sms.date,
-            sim_slot=sms.sim_slot,
-            sim=sms.sim,
-            local_id=sms.id,
-        )
-        for sms in body.messages
-    ]
+    batch: Batch = call.body.messages
+    items = batch.readable
+    call.services.cleaned.update(batch.cleaned)
 
     def store(tx: Tables) -> inbox.Receipt:
         return inbox.receive(tx, caller.org, items, phone=None, device_id=body.device_id, now=now)
@@ -61,8 +55,15 @@ async def receive(call: Call) -> Answer:
             org_id=caller.org_name,
             stored=receipt.stored,
             duplicates=receipt.duplicates or None,
+            refused=len(batch.unread) or None,
+            errors=tuple(_field_error(at, one) for at, one in batch.unread[:MAX_PROBLEMS]) or None,
         )
     )
+
+
+def _field_error(at: int, one: Unread) -> FieldError:
+    field = f"messages[{at}].{one.field}" if one.field else f"messages[{at}]"
+    return FieldError(field=field, problem=one.problem)
 
 
 async def send(call: Call) -> Answer:
@@ -263,11 +264,12 @@ ENDPOINTS: Final = (
         summary="Push received SMS",
         description="Phones push SMS they received here. The first push with a new OrgId and a "
         "SecretKey creates the org. A message that was pushed before is not stored again; it "
-        "counts under duplicates.",
+        "counts under duplicates. What was received is never refused for what decorates it: an "
+        "unknown SIM, a date that is none, half an emoji or no sender are put right and stored.",
         body=Webhook,
         answer=WebhookAnswer,
         examples=phone_examples.WEBHOOK,
-        size=lambda call: len(call.body.messages),
+        size=lambda call: len(call.body.messages.entries),
         hot=True,
         handler=receive,
     ),

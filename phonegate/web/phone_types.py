@@ -4,11 +4,18 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
-from phonegate.domain.routing import SLOT_DIGITS
+from phonegate.domain.bounds import (
+    MAX_ID,
+    MAX_MEDIA,
+    MAX_MESSAGES,
+    MAX_NUMBER,
+    MAX_RECEIVED,
+    MAX_SLOT,
+    MAX_TIME_MS,
+    MAX_URL,
+)
 from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES
 from phonegate.web.fields import (
-    MAX_ID,
-    MAX_TIME_MS,
     LocalId,
     Moment,
     OneOf,
@@ -20,20 +27,12 @@ from phonegate.web.fields import (
     Whole,
     field,
 )
-from phonegate.web.presenters import APPROVAL, MessageJson, SimJson
-
-MAX_MESSAGES: Final = 500
-"""Messages in one call: what the default body limit holds as plain text."""
+from phonegate.web.presenters import APPROVAL, FieldError, MessageJson, SimJson
+from phonegate.web.reported_types import DeviceName, Reported, ReportedBody, Reports
 
 MAX_BODY: Final = 1600
 """Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
 can take what a phone can."""
-
-MAX_RECEIVED: Final = 65_536
-"""Characters of a received text: above the 39,015 of 255 parts (3GPP TS 23.040, 9.2.3.24.1)."""
-
-MAX_SLOT: Final = 10**SLOT_DIGITS - 1
-"""The highest slot that `sim` can name; a phone that knows no slot leaves the field out."""
 
 MAX_TTL_S: Final = 30 * 24 * 60 * 60
 """A text that is worth sending a month late does not need an end."""
@@ -68,21 +67,36 @@ class OrgName:
 
 @attrs.frozen(kw_only=True)
 class ReceivedSms:
-    """An SMS that a phone received."""
+    """An SMS that a phone received. It needs a body; what else is odd is put right or left out."""
 
-    address: Annotated[str, Sender()] = field("Who sent it.", example="+15551112222")
-    body: Annotated[str, Text(0, MAX_RECEIVED)] = field("Its text.", example="hello", private=True)
-    date: Annotated[int, Whole(0, MAX_TIME_MS)] | None = field(
-        "When, by the phone's clock, in ms since 1970.", default=None, example=1700000000000
+    address: Annotated[str, Reported(Sender())] | None = field(
+        "Who sent it; empty where it named nobody.", default=None, example="+15551112222"
     )
-    sim_slot: Annotated[int, Whole(0, MAX_SLOT)] | None = field(
-        "The receiving SIM's slot.", default=None, example=0
+    body: Annotated[str, ReportedBody()] | None = field(
+        f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS may leave it out.",
+        default=None,
+        example="hello",
+        private=True,
     )
-    sim: Annotated[str, Text(1, 64)] | None = field("The receiving SIM's number.", default=None)
-    id: Annotated[str, LocalId()] | None = field(
+    date: Annotated[int, Reported(Whole(0, MAX_TIME_MS))] | None = field(
+        "When, by the phone's clock, in ms since 1970. Seconds are taken too, and ISO 8601 with an "
+        "offset.",
+        default=None,
+        example=1700000000000,
+    )
+    sim_slot: Annotated[int, Reported(Whole(0, MAX_SLOT))] | None = field(
+        "The receiving SIM's slot; -1 is as good as none.", default=None, example=0
+    )
+    sim: Annotated[str, Reported(Text(0, MAX_NUMBER))] | None = field(
+        "The receiving SIM's number.", default=None
+    )
+    id: Annotated[str, Reported(LocalId())] | None = field(
         "The phone's own id of it, text or integer; tells equal texts apart.",
         default=None,
         example="123",
+    )
+    media_urls: Annotated[tuple[str, ...], Reported(Several(0, MAX_MEDIA))] | None = field(
+        f"Pictures and other media of an MMS, up to {MAX_URL} characters each.", default=None
     )
 
 
@@ -99,11 +113,11 @@ class Webhook:
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         _SECRET, default=None, example="my-secret-key-123", private=True
     )
-    device_id: Annotated[str, Text(1, 200)] | None = field(
+    device_id: Annotated[str, DeviceName()] | None = field(
         "The phone's own name, the same in every call.", default=None
     )
-    messages: Annotated[tuple[ReceivedSms, ...], Several(1, MAX_MESSAGES)] = field(
-        "The messages, oldest first."
+    messages: Annotated[tuple[ReceivedSms, ...], Reports(1, MAX_MESSAGES)] = field(
+        "The messages, oldest first. One that can't be read is left out, see refused.", private=True
     )
 
 
@@ -226,6 +240,14 @@ class WebhookAnswer:
     stored: int = field("New ones, stored for good.", example=1)
     duplicates: int | None = field(
         "Repeats of earlier ones, if there were any.", default=None, omit=True
+    )
+    refused: int | None = field(
+        "Those that could not be read, if there were any: sending them again changes nothing.",
+        default=None,
+        omit=True,
+    )
+    errors: tuple[FieldError, ...] | None = field(
+        "Why they could not be read.", default=None, omit=True
     )
 
 

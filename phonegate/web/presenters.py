@@ -11,6 +11,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.principal import usable
 from phonegate.domain.states import QUEUED, SENDING, STATES
 from phonegate.store.records import ApiKey, Direction, Message, MessageView, Provider, Sim
+from phonegate.web import fields
 from phonegate.web.fields import OneOf, field
 from phonegate.web.limits_types import LimitsJson, limits_json
 
@@ -27,7 +28,10 @@ class MessageJson:
 
     id: int = field("Ascending in the gateway; the ticket that /send gave.", example=5)
     direction: Direction = field("in or out", example="out")  # noqa: RUF009 - makes an attribute
-    address: str = field("The other party's number or name.", example="+15553334444")
+    address: str = field(
+        "The other party's number or name; empty where a received SMS named no sender.",
+        example="+15553334444",
+    )
     body: str = field("The text.", example="sent from the API", private=True)
     status: Annotated[str, OneOf(STATES)] = field(
         "in: received; out: queued, sending, sent, delivered, failed, expired, cancelled "
@@ -79,6 +83,14 @@ class KeyJson:
     limits: LimitsJson | None = field(  # noqa: RUF009 - as above
         "What it may do, where that is limited.", default=None, omit=True
     )
+
+
+@attrs.frozen(kw_only=True)
+class FieldError:
+    """A wrong field of a request."""
+
+    field: str = fields.field("Where it is.", example="messages[2].to")
+    problem: str = fields.field("What is wrong with it.", example="is required")
 
 
 def iso(ms: int) -> str:

@@ -1,5 +1,6 @@
 """What the handlers work with: ready objects, handed in once."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import attrs
@@ -11,6 +12,7 @@ from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.forwarding import Forwarding
 from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
 from phonegate.web.requests import Requests
@@ -37,3 +39,5 @@ class Services:
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)
+    cleaned: Counter[Kind] = attrs.field(factory=Counter)
+    """What was put right of reports, since the start."""

@@ -1,9 +1,10 @@
 """What `/sms/send` takes and gives, field by field as its seed names them."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import attrs
 
+from phonegate.domain.bounds import MAX_MEDIA
 from phonegate.web.fields import (
     Moment,
     PhoneNumber,
@@ -14,9 +15,6 @@ from phonegate.web.fields import (
     field,
 )
 from phonegate.web.phone_types import MAX_BODY, MAX_TTL_S
-
-MAX_MEDIA: Final = 10
-"""Media of one message: what both carriers allow."""
 
 
 @attrs.frozen(kw_only=True)

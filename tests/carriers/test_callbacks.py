@@ -133,11 +133,33 @@ def test_json_that_is_no_message_is_malformed(body: str) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"MessageStatus": "sent"}, {"MessageSid": "a b"}, {**INBOUND, "From": ""}],
+    [{}, {"MessageStatus": "sent"}, {"MessageSid": "a b"}, {**INBOUND, "MessageSid": ""}],
 )
 def test_forms_that_are_no_message_are_malformed(fields: dict[str, str]) -> None:
     with pytest.raises(MalformedCallback):
         twilio(fields)
+
+
+@pytest.mark.parametrize(
+    ("sender", "kept"),
+    [
+        ("", ""),
+        (None, ""),
+        ("SUPPORT\n", "SUPPORT"),
+        ("68849", "68849"),
+        ("\u202a+15551230001\u202c", "+15551230001"),
+        ("x" * 500, "x" * 64),
+    ],
+)
+def test_a_message_is_taken_whoever_sent_it(sender: str | None, kept: str) -> None:
+    told = twilio_json(json.dumps({**INBOUND, "From": sender}))
+    assert (told.sender, told.body) == (kept, INBOUND["Body"])
+    assert bool(told.cleaned) == (sender not in (kept, None))
+
+
+def test_a_message_is_taken_whomever_it_is_for() -> None:
+    told = telnyx(event("message.received", **{"from": {"phone_number": "+1555"}, "to": []}))
+    assert (told.sender, told.recipient, told.body) == ("+1555", None, "")
 
 
 def test_what_can_not_be_read_is_refused() -> None:
@@ -223,7 +245,6 @@ def test_telnyx_events_that_say_nothing_are_passed_over(told: object) -> None:
         {"data": {"event_type": 7}},
         {"data": {"event_type": "message.sent"}},
         event("message.received"),
-        event("message.received", **{"from": {"phone_number": "+1555"}}),
     ],
 )
 def test_telnyx_events_of_no_message_are_malformed(told: object) -> None:

@@ -1,5 +1,11 @@
 """Received SMS are stored once."""
 
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -7,7 +13,8 @@ import pytest
 
 from phonegate.domain.inbox import Receipt, Received, fingerprint_of, receive
 from phonegate.store.database import Database
-from phonegate.store.records import Message, PageQuery, Sim
+from phonegate.store.migrations import STEPS, migrate
+from phonegate.store.records import Message, NewInbound, PageQuery, Sim
 from phonegate.store.tables import Tables
 
 NOW = 1_700_000_000_000
@@ -19,9 +26,11 @@ class Scene:
     database: Database
     org: int
 
-    async def receive(self, *items: Received, device_id: str | None = None) -> Receipt:
+    async def receive(
+        self, *items: Received, device_id: str | None = None, phone: int | None = None
+    ) -> Receipt:
         return await self.database.write(
-            lambda tx: receive(tx, self.org, items, phone=None, device_id=device_id, now=NOW + 1)
+            lambda tx: receive(tx, self.org, items, phone=phone, device_id=device_id, now=NOW + 1)
         )
 
     async def stored(self) -> list[Message]:
@@ -55,7 +64,17 @@ async def test_a_repeat_within_one_call_counts_too(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"address": "+1"}, {"body": "other"}, {"date": NOW + 1}, {"local_id": "124"}]
+    "change",
+    [
+        {"address": "+1"},
+        {"body": "other"},
+        {"date": NOW + 1},
+        {"local_id": "124"},
+        {"sim_slot": 1},
+        {"sim_slot": None},
+        {"sim": "+15550001111"},
+        {"media_urls": ("https://example.com/image.jpg",)},
+    ],
 )
 async def test_whatever_tells_two_messages_apart_keeps_both(
     scene: Scene, change: dict[str, Any]
@@ -67,6 +86,22 @@ async def test_whatever_tells_two_messages_apart_keeps_both(
 async def test_two_phones_may_receive_the_same_text(scene: Scene) -> None:
     await scene.receive(SMS, device_id="a")
     assert (await scene.receive(SMS, device_id="b")).stored == 1
+
+
+async def test_two_phones_without_a_name_may_receive_the_same_text(scene: Scene) -> None:
+    await scene.receive(SMS, phone=1)
+    assert (await scene.receive(SMS, phone=2)).stored == 1
+    assert (await scene.receive(SMS, phone=1)).duplicates == 1
+
+
+async def test_a_phone_with_a_name_may_come_by_either_way(scene: Scene) -> None:
+    await scene.receive(SMS, device_id="a", phone=1)
+    assert (await scene.receive(SMS, device_id="a")).duplicates == 1
+
+
+async def test_a_number_and_its_digits_are_the_same_id(scene: Scene) -> None:
+    await scene.receive(SMS)
+    assert (await scene.receive(attrs.evolve(SMS, local_id=123))).duplicates == 1
 
 
 async def test_equal_texts_without_date_or_id_are_all_kept(scene: Scene) -> None:
@@ -91,3 +126,72 @@ async def test_the_sims_number_is_filled_in_where_only_one_can_be_meant(scene: S
     await scene.database.write(lambda tx: report(tx, "b", "+15550002222"))
     await scene.receive(attrs.evolve(SMS, local_id="124"))
     assert [message.sim for message in await scene.stored()] == ["+15550001111", None]
+
+
+# --- what an earlier version has stored
+
+
+def plain(item: Received, device_id: str | None) -> bytes:
+    """The fingerprint that earlier versions gave."""
+    identity = [device_id, item.local_id, item.address, item.date, item.body]
+    return hashlib.sha256(json.dumps(identity).encode()).digest()
+
+
+@pytest.fixture
+def upgraded() -> Iterator[Tables]:
+    """An org of an earlier version that has SMS, of a named phone and of phone 1 without a name."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, STEPS[:4])
+    tables = Tables(connection)
+    tables.orgs.add("myorg", "hash", NOW)
+    for device_id, phone in (("a", 7), (None, 1)):
+        new = NewInbound(
+            org=1,
+            address=SMS.address,
+            body=SMS.body,
+            created_at=NOW,
+            date=SMS.date,
+            phone=phone,
+            sim_slot=SMS.sim_slot,
+            sim="+15550001111",
+            fingerprint=plain(SMS, device_id),
+        )
+        assert tables.messages.insert_inbound(new) is not None
+    assert migrate(connection)
+    assert tables.marks.plain_fingerprints() == 2
+    yield tables
+    connection.close()
+
+
+def test_a_repeat_across_the_upgrade_is_a_repeat(upgraded: Tables) -> None:
+    receipt = receive(upgraded, 1, [SMS], phone=7, device_id="a", now=NOW)
+    assert receipt == Receipt(stored=0, duplicates=1, ids=(1,))
+    receipt = receive(upgraded, 1, [SMS], phone=1, device_id=None, now=NOW)
+    assert receipt == Receipt(stored=0, duplicates=1, ids=(2,))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sim_slot": 1},
+        {"sim_slot": None},
+        {"sim": "+15550002222"},
+        {"media_urls": ("https://example.com/image.jpg",)},
+        {"local_id": "124"},
+    ],
+    ids=str,
+)
+def test_another_sms_across_the_upgrade_is_kept(upgraded: Tables, change: dict[str, Any]) -> None:
+    other = attrs.evolve(SMS, **change)
+    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW).stored == 1
+    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW).duplicates == 1
+
+
+def test_another_phone_across_the_upgrade_is_another(upgraded: Tables) -> None:
+    assert receive(upgraded, 1, [SMS], phone=2, device_id=None, now=NOW).stored == 1
+
+
+def test_a_new_file_looks_for_no_plain_fingerprints(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as connection:
+        migrate(connection)
+        assert Tables(connection).marks.plain_fingerprints() == 0

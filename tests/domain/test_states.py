@@ -91,3 +91,17 @@ def test_only_a_pushed_message_can_be_anywhere_but_waiting_or_withdrawn(
 
 def test_inbound_never_changes() -> None:
     assert all(advance(states.RECEIVED, event) is None for event in Event)
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [(None, 200), (150, 150), (99, 100), (5, 100), (0, 200), (201, 200), (10**15, 200)],
+)
+def test_a_message_is_delivered_between_its_sending_and_the_report(
+    told: int | None, at: int
+) -> None:
+    assert states.delivered_at(told, sent_at=100, now=200) == at
+
+
+def test_a_message_that_a_carrier_sent_later_is_delivered_then() -> None:
+    assert states.delivered_at(None, sent_at=300, now=200) == 300

@@ -49,6 +49,7 @@ def make(**changes: Any) -> Sample:
         connections=11,
         refused_connections=0,
         limited={},
+        cleaned={"text": 2},
         refused_phones=0,
         requests={(("POST", "/send/{org}"), 200): 5, (("POST", "/send/{org}"), 401): 2},
         seconds={},

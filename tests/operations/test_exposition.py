@@ -34,6 +34,8 @@ def test_a_scraper_reads_what_the_sample_says(sample: Sample) -> None:
     assert found["phonegate_http_requests_total", ("POST", "/send/{org}", "401")] == 2
     assert found["phonegate_http_refused_total", ("unauthorized",)] == 2
     assert found["phonegate_carrier_messages_total", ("taken", "twilio")] == 3
+    assert found["phonegate_cleaned_total", ("text",)] == 2
+    assert found["phonegate_cleaned_total", ("entry",)] == 0
     assert found["phonegate_database_log_bytes", ()] == 800
     assert found["phonegate_writer_waiting", ()] == 4
     assert found["process_resident_memory_bytes", ()] > 1e6

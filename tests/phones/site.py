@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websoc
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.door.forwarded import Peer
 from phonegate.door.head import HeadReader, handshake, parse
@@ -61,6 +63,7 @@ class Site:
             max_attempts=settings.delivery.max_attempts,
             unacknowledged=settings.delivery.unacknowledged,
         )
+        self.cleaned: Counter[Kind] = Counter()
         self.link = PhoneLink(
             accounts=self.accounts,
             database=database,
@@ -68,6 +71,7 @@ class Site:
             settings=settings,
             policy=policy,
             now_ms=now_ms,
+            cleaned=self.cleaned,
         )
         self.port = 0
         self.serving = 0

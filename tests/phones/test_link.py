@@ -204,6 +204,29 @@ async def test_the_name_of_the_url_is_kept(site: Site) -> None:
         assert (online.device_id, online.name) == ("a b", "Front desk")
 
 
+async def test_a_plus_in_a_device_id_is_a_space_as_in_every_form(site: Site) -> None:
+    async with site.phone(device_id="My+Phone") as phone:
+        assert phone.connected["device_id"] == "My Phone"
+        await phone.say("hello", device_id="My Phone")
+        assert await phone.settled() == []
+
+
+async def test_a_phone_that_is_known_with_a_plus_stays_the_same(site: Site) -> None:
+    async with site.phone(device_id="a%2Bb") as phone:
+        assert phone.connected["device_id"] == "a+b"
+        (first,) = site.switchboard.online(await site.org())
+    async with site.phone(device_id="a+b") as phone:
+        assert phone.connected["device_id"] == "a+b"
+        (again,) = site.switchboard.online(await site.org())
+    assert again.phone == first.phone
+
+
+async def test_a_name_of_the_url_becomes_one_line(site: Site) -> None:
+    async with site.phone(device_id="a", name="Front%C2%A0desk%0A"):
+        (online,) = site.switchboard.online(await site.org())
+        assert online.name == "Front desk"
+
+
 async def test_subprotocols_are_ignored(site: Site) -> None:
     async with site.phone(subprotocols=["sms", "v2"]) as phone:
         assert phone.socket.subprotocol is None

@@ -9,6 +9,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.protocol import Step
 from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder, Report, _runs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 async def test_a_transaction_holds_few_texts_however_they_are_parted(
     texts: int, expected: int, nursery: trio.Nursery
 ) -> None:
-    text = frames.InboundText(address="+15553334444", body="x")
+    text = Received(address="+15553334444", body="x")
     step: Step = frames.Inbound(messages=(text,) * texts)
     recorder = Recorder(cast("Session", None))
     recorder.worker = Worker(nursery, trio.sleep_forever)

@@ -74,12 +74,13 @@ async def test_failures_and_delivery_reports(site: Site) -> None:
         await bodies(phone, 2)
         await phone.say("send_result", id=first.id, success=False, error="no credit")
         await phone.say("send_result", id=second.id, success=True, segments=2)
+        # By a clock that is years behind.
         await phone.say("delivery_report", id=second.id, delivered=True, date=1_700_000_000_001)
         assert await phone.settled() == []
         failed, delivered = await site.message(first.id), await site.message(second.id)
         assert (failed.status, failed.error) == ("failed", "no credit")
         assert (delivered.status, delivered.segments) == ("delivered", 2)
-        assert delivered.delivered_at == 1_700_000_000_001
+        assert delivered.delivered_at == delivered.sent_at
 
 
 # --- inbound
@@ -452,6 +453,38 @@ async def test_nonsense(start: Start) -> None:
         await phone.say("ack", id=True)
         assert (await phone.get())["field"] == "id"
         assert await phone.closed() == 1008
+
+
+async def test_odd_reports_are_no_nonsense(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, phones=PhoneSettings(max_nonsense=2)))
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        odd: list[dict[str, Any]] = [
+            {"address": None, "body": "a\0\ud83d", "sim_slot": -1, "date": "x", "id": "1"},
+            {"address": "+1", "id": "2"},
+            {"body": {}, "id": "3"},
+        ]
+        for message in odd:
+            await phone.say("inbound", message=message)
+        await phone.say("inbound", messages=[*odd, TEXT | {"id": "4"}])
+        said = await phone.settled()
+        acks = [frame for frame in said if frame["type"] == "inbound_ack"]
+        told = [frame for frame in said if frame["type"] == "error"]
+        first, fourth = [message.id for message in await site.messages(direction="in")]
+        assert [(ack["ids"], ack["message_id"]) for ack in acks] == [
+            (["1"], first),
+            (["2"], None),
+            (["3"], None),
+            (["1", "2", "3", "4"], fourth),
+        ]
+        assert acks[3]["message_ids"] == [first, None, None, fourth]
+        assert [(frame["code"], frame["field"], frame["ids"]) for frame in told] == [
+            ("bad_field", "message.body", ["2"]),
+            ("bad_field", "message.body", ["3"]),
+            ("bad_field", "messages[1].body", ["2", "3"]),
+        ]
+        assert site.cleaned["entry"] == 4
+        assert {"text", "date"} <= set(site.cleaned)
 
 
 async def test_frames_are_limited_in_bytes(site: Site) -> None:

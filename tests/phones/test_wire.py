@@ -49,7 +49,12 @@ async def until(stream: trio.SocketStream, end: bytes) -> None:
 
 def frame(payload: bytes, first: int = 0x81) -> bytes:
     size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 65_536:
+        length = b"\xfe" + size.to_bytes(2, "big")
+    else:
+        length = b"\xff" + size.to_bytes(8, "big")
     return bytes([first]) + length + bytes(4) + payload
 
 
@@ -109,6 +114,87 @@ async def test_a_huge_frame_is_refused_before_it_is_all_there(site: Site) -> Non
         await stream.send_all(b"\x81\xff" + (2**40).to_bytes(8, "big") + bytes(4))
         await stream.send_all(b"x" * 100_000)
         assert await close_code(stream) == 1009
+
+
+def inbound(size: int) -> bytes:
+    """A frame of one received SMS, its type last, of at least so many bytes."""
+    fill = ["x" * 50] * (size // 54)
+    told = {"message": {"address": OTHER, "body": "b", "id": 1}, "fill": fill}
+    return json.dumps(told | {"type": "inbound"}).encode()
+
+
+async def test_a_frame_of_received_sms_may_be_large(site: Site) -> None:
+    # One SMS of 255 Cyrillic parts, as an app may write it.
+    body = "\u0436" * 17_085
+    told = {"type": "inbound", "message": {"address": OTHER, "body": body, "id": 1}}
+    large = json.dumps(told).encode()
+    assert len(large) > 100_000
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(b'{"type":"hello"}') + frame(large))
+        await until(stream, b"inbound_ack")
+    assert (await site.messages(direction="in"))[0].body == body
+
+
+async def test_500_received_sms_fit_one_frame(site: Site) -> None:
+    texts = [{"address": OTHER, "body": "\u0436" * 70, "id": n} for n in range(500)]
+    large = json.dumps({"messages": texts, "type": "inbound"}).encode()
+    assert len(large) > 200_000
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(b'{"type":"hello"}') + frame(large))
+        await until(stream, b"inbound_ack")
+    assert len(await site.messages(direction="in", limit=1000)) == 500
+
+
+async def test_a_large_frame_may_come_in_small_pieces(site: Site) -> None:
+    large = inbound(150_000)
+    pieces = [large[at : at + 100] for at in range(0, len(large), 100)]
+    async with raw(site, device_id="a") as stream:
+        await stream.send_all(frame(b'{"type":"hello"}') + frame(pieces[0], first=0x01))
+        await stream.send_all(b"".join(frame(piece, first=0x00) for piece in pieces[1:-1]))
+        (station,) = site.stations()
+        await stream.send_all(frame(pieces[-1], first=0x80))
+        await until(stream, b"inbound_ack")
+        assert len(station._socket._parts or ()) <= wire.MAX_PIECES
+        assert station._socket._room.bytes == 0
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        inbound(70_000).replace(b'"inbound"', b'"ping"'),
+        b'{"type":"ping","x":"' + b"message" * 10_000 + b'"}',
+        b'{"x":"inbound' + b"x" * 70_000,
+    ],
+    ids=["ping", "words", "no JSON"],
+)
+async def test_any_other_frame_may_not_be_large(site: Site, large: bytes) -> None:
+    async with raw(site) as stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(frame(large))
+        assert await close_code(stream) == 1009
+
+
+async def test_a_frame_of_received_sms_has_its_limit(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, phones=PhoneSettings(max_inbound_bytes=100_000)))
+    async with raw(site) as stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(frame(inbound(110_000)))
+        assert await close_code(stream) == 1009
+
+
+async def test_large_frames_that_stall_make_room_for_others(site: Site) -> None:
+    async with raw(site, device_id="a") as stalled, raw(site, device_id="b") as other:
+        await other.send_all(frame(b'{"type":"hello"}'))
+        first, _ = site.stations()
+        first._socket._room._most = 200_000
+        await stalled.send_all(frame(inbound(150_000))[:-10])
+        with trio.fail_after(DEADLINE_S):
+            while first._socket._room.bytes < 150_000:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.005)
+        await other.send_all(frame(inbound(150_000)))
+        await until(other, b"inbound_ack")
+        assert await close_code(stalled) == 1013
+        assert first._socket._room.bytes == 0
 
 
 async def test_pieces_without_end_are_no_frame(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

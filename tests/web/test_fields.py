@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.domain.bounds import MAX_ID, MAX_TIME_MS
 from phonegate.web.fields import (
-    MAX_ID,
-    MAX_TIME_MS,
     LocalId,
     Moment,
     OneOf,
@@ -85,10 +84,15 @@ def test_text_counts_characters_not_bytes() -> None:
     assert Text(1, 5).read("😀" * 5) == "😀" * 5
 
 
-@pytest.mark.parametrize("value", [None, True, False, 1.0, "5", [5]])
+@pytest.mark.parametrize("value", [None, True, False, 1.5, "5", [5]])
 def test_a_whole_number_is_only_that(value: object) -> None:
     with pytest.raises(Wrong, match="must be a whole number"):
         Whole(0, 10).read(value)
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_nothing() -> None:
+    assert Whole(0, 10).read(1.0) == 1
+    assert type(Whole(0, 10).read(1.0)) is int
 
 
 @given(st.integers())

@@ -114,14 +114,51 @@ async def test_an_empty_sms_and_an_alphanumeric_sender_are_stored(web: Web) -> N
     assert reply.json["stored"] == 1
 
 
-async def test_a_push_is_all_or_nothing(web: Web) -> None:
-    sms = [SMS, {"address": "+1", "body": "x", "sim_slot": "x"}]
+async def test_one_message_that_cant_be_read_costs_the_others_nothing(web: Web) -> None:
+    sms = [None, {"address": "+1"}, SMS, {"address": "+1", "body": ["x"]}]
     reply = await web.call("POST", "/webhook", webhook(messages=sms))
+    assert reply.json == {
+        "ok": True,
+        "org_id": ORG,
+        "stored": 1,
+        "refused": 3,
+        "errors": [
+            {"field": "messages[0]", "problem": "must be an object"},
+            {"field": "messages[1].body", "problem": "is missing"},
+            {"field": "messages[3].body", "problem": "must be text"},
+        ],
+    }
+    assert await stored(web) == 1
+    assert web.services.cleaned["entry"] == 3
+
+
+async def test_a_push_of_which_nothing_can_be_read_is_refused(web: Web) -> None:
+    reply = await web.call("POST", "/webhook", webhook(messages=[5, {"from": "+1", "text": "x"}]))
     assert (reply.status, reply.fields) == (
         400,
-        {"messages[1].sim_slot": "must be a whole number"},
+        {"messages[0]": "must be an object", "messages[1].body": "is missing"},
     )
     assert await stored(web) == 0
+
+
+async def test_what_decorates_a_received_message_costs_nothing(web: Web) -> None:
+    odd: dict[str, Any] = {
+        "address": None,
+        "body": "a\0b\ud83d",
+        "sim_slot": "x",
+        "sim": [],
+        "date": 1_700_000_000,
+        "id": {},
+        "media_urls": "https://example.com/image.jpg",
+    }
+    reply = await web.call("POST", "/webhook", webhook(messages=[odd, SMS], device_id=["x"]))
+    assert (reply.status, reply.json["stored"]) == (200, 2)
+    page = await web.call("GET", f"/messages/{ORG}")
+    first = page.json["messages"][0]
+    assert (first["address"], first["body"]) == ("", "a\ufffdb\ufffd")
+    assert (first["sim_slot"], first["sim"], first["date"]) == (None, None, 1_700_000_000_000)
+    assert first["media_urls"] == ["https://example.com/image.jpg"]
+    assert {"text", "slot", "sim", "date", "id"} <= set(web.services.cleaned)
 
 
 async def test_an_api_key_makes_the_org_id_unnecessary(web: Web) -> None:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.domain.bounds import MAX_TIME_MS
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.store.records import FAR_AHEAD_MS, Message, Sim
-from phonegate.web.fields import MAX_TIME_MS
 from phonegate.web.presenters import iso, message_json
 
 MESSAGE = Message(

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Final
 
 import attrs
 
-from phonegate.web.fields import MAX_ID, Sender, Text, Whole, field
+from phonegate.domain.bounds import MAX_ID
+from phonegate.web.fields import Sender, Text, Whole, field
 from phonegate.web.idempotency_key import MAX_KEY
 from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.phone_types import (

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from phonegate.carriers.credentials import FIELDS, Provider
+from phonegate.domain.bounds import MAX_URL
+from phonegate.domain.reported import MEDIUM
 from phonegate.web.assistants_types import AssistantPatch, NewAssistant
 from phonegate.web.openapi.rules import Schema
-from phonegate.web.phone_types import Send
+from phonegate.web.phone_types import ReceivedSms, Send
 
 _GIVEN: Final[Schema] = {"not": {"type": "null"}}
 """Null counts as left out."""
@@ -51,7 +53,26 @@ FIELD_CONDITIONS: Final[Mapping[type, Schema]] = {
 }
 """Keywords that a field's schema has beyond its rule's: others than the rule look at them."""
 
+_MEDIUM: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_URL,
+    "pattern": MEDIUM.pattern,
+}
+
 CONDITIONS: Final[Mapping[type, Schema]] = {
+    # An MMS may leave its text out.
+    ReceivedSms: {
+        "anyOf": [
+            {"required": ["body"]},
+            {
+                "required": ["media_urls"],
+                "properties": {
+                    "media_urls": {"anyOf": [{"type": "array", "contains": _MEDIUM}, _MEDIUM]}
+                },
+            },
+        ]
+    },
     Send: _either(("to", "body"), ("messages",)),
     NewAssistant: {
         "if": _provider("twilio"),

@@ -1,26 +1,32 @@
 """The phone link in the document: the websocket's handshake and the frames of both directions.
 
-The frames' limits are those of the grammar that reads them. Pure.
+Of what a phone reports the document shows the form to send; most fields take any other value too,
+which is put right or left out. Pure.
 """
 
 from typing import Any, Final
 
-from phonegate.phones.grammar import (
-    MAX_BODY,
+from phonegate.domain.bounds import (
     MAX_DEVICE_ID,
     MAX_ERROR,
     MAX_FEATURES,
     MAX_ID,
-    MAX_INBOUND,
     MAX_LABEL,
+    MAX_LOCAL_ID,
     MAX_MEDIA,
-    MAX_MEDIA_URL,
+    MAX_MESSAGES,
     MAX_NUMBER,
+    MAX_RECEIVED,
+    MAX_SEGMENTS,
+    MAX_SIMS,
     MAX_SLOT,
     MAX_TIME_MS,
+    MAX_URL,
 )
-from phonegate.web.openapi.rules import Schema, whole
-from phonegate.web.openapi.schema import nullable
+from phonegate.domain.numbers import SENDER_LIMIT
+from phonegate.web.openapi.conditions import CONDITIONS
+from phonegate.web.openapi.rules import WRITTEN, Schema, reported, whole
+from phonegate.web.phone_types import ReceivedSms
 
 PATH: Final = "/websocket"
 
@@ -30,10 +36,11 @@ connection with a new OrgId and SecretKey creates the org, if the gateway lets i
 Frames are JSON texts with a `type`: \
 `PhoneFrame` are those a phone sends, `GatewayFrame` those it gets. `sims`, `inbound`, \
 `send_result`, `connected` and `send_sms` are enough for a phone that knows no more; one that \
-says `hello` gets the rest. Unknown fields are ignored. A frame that can't be understood is \
-answered with an `error` frame. Close codes: 1008 for a phone that goes on sending nonsense, \
-1009 for a frame over 64 KiB, 1012 when the gateway restarts, 4000 when a newer connection of \
-the same phone takes its place."""
+says `hello` gets the rest. Unknown fields are ignored. What happened is never refused for what \
+decorates it: fields of an odd form are put right or left out. A frame that can't be understood \
+is answered with an `error` frame. Close codes: 1008 for a phone that goes on sending nonsense, \
+1009 for a frame over 64 KiB (1 MiB for one of received SMS), 1012 when the gateway restarts, \
+4000 when a newer connection of the same phone takes its place."""
 
 _FRAMES: Final = "#/components/schemas/"
 
@@ -69,17 +76,32 @@ def _frame(kind: str, about: str, required: tuple[str, ...], /, **properties: Sc
 
 
 def _optional(**properties: Schema) -> dict[str, Schema]:
-    """Fields of a phone, which count as left out when they are null."""
-    return {name: nullable(schema) for name, schema in properties.items()}
+    """Fields of a phone that do no harm, whatever they hold."""
+    return {name: _decoration(schema) for name, schema in properties.items()}
 
 
-_ID: Final = _number(1, MAX_ID, "The message that the gateway pushed.")
+def _decoration(schema: Schema) -> Schema:
+    form = {name: value for name, value in schema.items() if name != "description"}
+    return {**reported(form), "description": schema["description"]}
+
+
+def _message_id(about: str) -> Schema:
+    digits = {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}
+    return {"anyOf": [whole(1, MAX_ID), digits], "description": about}
+
+
+def _truth(about: str) -> Schema:
+    words = {"enum": [0, 1, "true", "false", "yes", "no", "1", "0"]}
+    return {"anyOf": [{"type": "boolean"}, words], "description": about}
+
+
+_ID: Final = _message_id("The message that the gateway pushed.")
 _LOCAL_ID: Final[Schema] = {
-    "anyOf": [{"type": "string", "maxLength": MAX_LABEL}, whole(-MAX_ID, MAX_ID)],
+    "anyOf": [{"type": "string", "maxLength": MAX_LOCAL_ID}, whole(-MAX_ID, MAX_ID)],
     "description": "The phone's own id of it; echoed in inbound_ack.",
 }
 _MEDIA: Final = _list(
-    {"type": "string", "maxLength": MAX_MEDIA_URL}, MAX_MEDIA, "Pictures and other media of an MMS."
+    {"type": "string", "maxLength": MAX_URL}, MAX_MEDIA, "Pictures and other media of an MMS."
 )
 
 PHONE_FRAMES: Final[dict[str, Schema]] = {
@@ -103,7 +125,14 @@ PHONE_FRAMES: Final[dict[str, Schema]] = {
         "sims",
         "The SIMs that the phone has now, all of them.",
         ("sims",),
-        sims=_list({"$ref": f"{_FRAMES}PhoneSim"}, MAX_SLOT + 1, "By slot; none twice."),
+        sims={
+            "type": "array",
+            "items": reported({"$ref": f"{_FRAMES}PhoneSim"}),
+            "description": f"By slot, up to {MAX_SIMS}. One without a slot is left out.",
+            # Where none can be read, it is not known which SIMs there are.
+            "if": {"minItems": 1},
+            "then": {"contains": {"$ref": f"{_FRAMES}PhoneSim"}},
+        },
     ),
     "PhoneInbound": {
         **_frame(
@@ -111,28 +140,38 @@ PHONE_FRAMES: Final[dict[str, Schema]] = {
             "Received SMS: one under message, or several under messages. Sent again until "
             "inbound_ack comes; the gateway stores each once.",
             (),
-            message=nullable({"$ref": f"{_FRAMES}PhoneInboundMessage"}),
-            messages=nullable(
-                _list(
-                    {"$ref": f"{_FRAMES}PhoneInboundMessage"}, MAX_INBOUND, "Several, oldest first."
-                )
-            ),
+            message=reported({"$ref": f"{_FRAMES}PhoneInboundMessage"}),
+            messages={
+                "type": ["array", "null"],
+                "items": reported({"$ref": f"{_FRAMES}PhoneInboundMessage"}),
+                "maxItems": MAX_MESSAGES,
+                "description": "Several, oldest first. One that can't be read is left out, and "
+                "acknowledged with null in message_ids.",
+            },
         ),
         "if": {"properties": {"messages": {"type": "null"}}},
         "then": {"required": ["message"], "properties": {"message": {"type": "object"}}},
+        "else": {
+            "properties": {
+                "messages": {
+                    "if": {"minItems": 1},
+                    "then": {"contains": {"type": "object"}},
+                }
+            }
+        },
     },
     "PhoneSendResult": _frame(
         "send_result",
         "What became of a pushed message.",
         ("id", "success"),
         id=_ID,
-        success=_flag("Whether the radio sent it."),
+        success=_truth("Whether the radio sent it."),
         **_optional(
             error={
                 "type": "string",
                 "description": f"Why not; {MAX_ERROR} characters of it are kept.",
             },
-            segments=_number(1, 255, "SMS that it took."),
+            segments=_number(1, MAX_SEGMENTS, "SMS that it took."),
             uncertain=_flag("The phone itself does not know whether it was sent."),
         ),
     ),
@@ -147,7 +186,7 @@ PHONE_FRAMES: Final[dict[str, Schema]] = {
         "The recipient's network reported on a sent message.",
         ("id", "delivered"),
         id=_ID,
-        delivered=_flag("Whether the recipient's phone has it."),
+        delivered=_truth("Whether the recipient's phone has it."),
         **_optional(date=_number(0, MAX_TIME_MS, "When, in ms since 1970.")),
     ),
     "PhoneStatus": _frame(
@@ -187,7 +226,7 @@ GATEWAY_FRAMES: Final[dict[str, Schema]] = {
         body={"type": "string", "description": "The text."},
         sim={"type": ["string", "null"], "description": "The number of the SIM to send from."},
         sim_slot=_number(0, MAX_SLOT, "That SIM's slot."),
-        segments=_number(1, 255, "SMS that it takes."),
+        segments=_number(1, MAX_SEGMENTS, "SMS that it takes."),
         expires_at=_number(0, MAX_TIME_MS, "Not to be sent after this time, in ms since 1970."),
         media_urls=_MEDIA,
     ),
@@ -200,14 +239,23 @@ GATEWAY_FRAMES: Final[dict[str, Schema]] = {
             "items": {"type": ["string", "integer", "null"]},
             "description": "The phone's own ids, one for each message of the frame.",
         },
-        message_id={"type": ["integer", "null"], "description": "The gateway's id of the last."},
+        message_id={
+            "type": ["integer", "null"],
+            "description": "The gateway's id of the last that is stored.",
+        },
         message_ids={
             "type": "array",
-            "items": {"type": "integer"},
-            "description": "The gateway's ids of all.",
+            "items": {"type": ["integer", "null"]},
+            "description": "The gateway's ids of all; null for one that could not be read, which "
+            "need not be sent again.",
         },
     ),
-    "GatewayCancel": _frame("cancel", "Drop this message if it has not left yet.", ("id",), id=_ID),
+    "GatewayCancel": _frame(
+        "cancel",
+        "Drop this message if it has not left yet.",
+        ("id",),
+        id=_number(1, MAX_ID, "The message that the gateway pushed."),
+    ),
     "GatewayError": _frame(
         "error",
         "A frame was refused.",
@@ -230,7 +278,13 @@ _PARTS: Final[dict[str, Schema]] = {
     "PhoneSim": _object(
         "A SIM in a phone.",
         ("slot",),
-        slot=_number(0, MAX_SLOT, "Its slot."),
+        slot={
+            "anyOf": [
+                whole(-1, MAX_SLOT),
+                {"type": "string", "pattern": "^[0-9]{1,2}$"},
+            ],
+            "description": "Its slot; one in -1, which is Android's word for none, is left out.",
+        },
         **_optional(
             number=_text(
                 MAX_NUMBER, "Its number, where Android tells it.", examples=["+15551112222"]
@@ -239,18 +293,32 @@ _PARTS: Final[dict[str, Schema]] = {
         ),
     ),
     "PhoneInboundMessage": _object(
-        "A received SMS.",
-        ("address", "body"),
-        address=_text(64, "Who sent it.", minLength=1, examples=["+15553334444"]),
-        body=_text(MAX_BODY, "Its text."),
+        "A received SMS. It needs a body; what else is odd is put right or left out.",
+        (),
+        body={
+            **WRITTEN,
+            "description": f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS "
+            "may leave it out.",
+        },
         **_optional(
-            date=_number(0, MAX_TIME_MS, "When, by the phone's clock, in ms since 1970."),
+            address=_text(
+                SENDER_LIMIT,
+                "Who sent it; empty where it named nobody.",
+                examples=["+15553334444"],
+            ),
+            date=_number(
+                0,
+                MAX_TIME_MS,
+                "When, by the phone's clock, in ms since 1970. Seconds are taken too, and ISO 8601 "
+                "with an offset.",
+            ),
             sim_slot=_number(0, MAX_SLOT, "The receiving SIM's slot."),
             sim=_text(MAX_NUMBER, "The receiving SIM's number."),
             id=_LOCAL_ID,
             media_urls=_MEDIA,
         ),
-    ),
+    )
+    | CONDITIONS[ReceivedSms],
 }
 
 

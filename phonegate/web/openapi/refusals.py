@@ -9,6 +9,7 @@ from phonegate.domain.errors import Refused
 from phonegate.web import fields
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import status_of
+from phonegate.web.presenters import FieldError
 
 MEANINGS: Final[Mapping[str, str]] = {
     "bad_input": "the request is wrong in itself; `errors` names every wrong field",
@@ -52,14 +53,6 @@ ALWAYS: Final[Mapping[int, tuple[str, ...]]] = {
 
 CARRIED: Final = ("provider_failed", "outcome_unknown")
 """Codes of a carrier's refusal, which has an answer type of its own, `SmsFailed`."""
-
-
-@attrs.frozen(kw_only=True)
-class FieldError:
-    """A wrong field of a request."""
-
-    field: str = fields.field("Where it is.", example="messages[2].to")
-    problem: str = fields.field("What is wrong with it.", example="is required")
 
 
 @attrs.frozen(kw_only=True)

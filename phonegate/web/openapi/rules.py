@@ -7,12 +7,10 @@ from functools import singledispatch
 from typing import Any, Final
 
 from phonegate.carriers.credentials import FIELDS
+from phonegate.domain.bounds import MAX_DEVICE_ID, MAX_ID, MAX_TIME_MS, MAX_URL
 from phonegate.domain.numbers import SENDER_LIMIT
 from phonegate.web.assistants_types import MAX_CREDENTIALS, Credentials, Number
 from phonegate.web.fields import (
-    MAX_ID,
-    MAX_TIME_MS,
-    MAX_URL,
     Flag,
     LocalId,
     Moment,
@@ -28,6 +26,7 @@ from phonegate.web.fields import (
 )
 from phonegate.web.limits_types import HOURS, AddressPattern, HoursOfDay, TimeZone
 from phonegate.web.phone_types import OrgName
+from phonegate.web.reported_types import DeviceName, Reported, ReportedBody
 
 Schema = dict[str, Any]
 
@@ -45,6 +44,15 @@ _MOMENT: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 )
+
+
+WRITTEN: Final[Schema] = {"type": ["string", "number", "boolean", "null"]}
+"""A text, in whatever form a program may write one."""
+
+
+def reported(form: Schema) -> Schema:
+    """A field of a report: the form to send, or whatever else, which does no harm."""
+    return {"anyOf": [form, {}]}
 
 
 def whole(least: int, most: int) -> Schema:
@@ -163,6 +171,21 @@ def _(_: Moment) -> Schema:
 def _(rule: LocalId) -> Schema:
     text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": f"^{_ANY}*$"}
     return {"anyOf": [text, whole(-MAX_ID, MAX_ID)]}
+
+
+@schema_of_rule.register
+def _(rule: Reported) -> Schema:
+    return reported(schema_of_rule(rule.form))
+
+
+@schema_of_rule.register
+def _(_: DeviceName) -> Schema:
+    return reported({"type": "string", "maxLength": MAX_DEVICE_ID})
+
+
+@schema_of_rule.register
+def _(_: ReportedBody) -> Schema:
+    return WRITTEN
 
 
 @schema_of_rule.register

@@ -8,7 +8,8 @@ import attrs
 
 from phonegate.web.fields import Field, Several, fields_of, rule_of
 from phonegate.web.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
-from phonegate.web.openapi.rules import Schema, schema_of_rule
+from phonegate.web.openapi.rules import Schema, reported, schema_of_rule
+from phonegate.web.reported_types import Reports
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -109,6 +110,9 @@ class Components:
             schema = schema_of_rule(rule)
             if isinstance(rule, Several):
                 schema["items"] = self.of_type(_item(get_args(type_)[0]), answer=answer)
+            if isinstance(rule, Reports):
+                # One that can be read is enough.
+                schema |= {"items": reported(schema["items"]), "contains": schema["items"]}
             return schema
         if type_ in _PLAIN:
             return {"type": _PLAIN[type_]}
@@ -137,7 +141,8 @@ def nullable(schema: Schema) -> Schema:
     if "enum" in schema or "type" not in schema:
         # An enum that holds null is more than most generators of clients understand.
         return {"anyOf": [schema, {"type": "null"}]}
-    return {**schema, "type": [schema["type"], "null"]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": list(dict.fromkeys([*types, "null"]))}
 
 
 def _item(type_: Any) -> Any:

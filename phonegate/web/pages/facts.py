@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from phonegate.domain.bounds import MAX_MEDIA, MAX_MESSAGES
 from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import SCOPES
@@ -35,12 +36,10 @@ from phonegate.web.phone_types import (
     DEFAULT_PAGE,
     MAX_AHEAD_MS,
     MAX_BODY,
-    MAX_MESSAGES,
     MAX_PAGE,
     MAX_TTL_S,
 )
 from phonegate.web.presenters import MessageJson
-from phonegate.web.sms_types import MAX_MEDIA
 from phonegate.web.table import Table
 
 DAY_S: Final = 24 * 60 * 60
