@@ -13,7 +13,7 @@ def test_a_device_has_one_row_for_each_org(tables: Tables, org: Org, other: Org)
 def test_an_unnamed_phone_gets_a_row_or_its_old_one(tables: Tables, org: Org, other: Org) -> None:
     first = tables.phones.connect(org.id, None, 10)
     second = tables.phones.connect(org.id, None, 11)
-    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [first.id, second.id]
+    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [second.id, first.id]
     assert tables.phones.connect(org.id, None, 12, phone=first.id).id == first.id
     # Neither another org's row nor a named one is taken over.
     named = tables.phones.connect(org.id, "pixel", 13)
