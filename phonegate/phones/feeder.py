@@ -92,6 +92,10 @@ class Feeder:
         """The messages of an earlier link that have not been pushed again yet."""
         return frozenset(message.id for message in self._left_open)
 
+    def leave_open(self) -> None:
+        """Pushes nothing again of what an earlier link left open: it was another phone's."""
+        self._left_open = []
+
     def forget(self, message: int) -> None:
         """Pushes a message not again that nobody waits for any more; it may leave as another."""
         self._left_open = [m for m in self._left_open if m.id != message]

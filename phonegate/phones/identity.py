@@ -70,7 +70,7 @@ class Identity:
 
     async def _name(self, device_id: str) -> None:
         session = self._session
-        now, old, ids = session.now_ms(), session.phone, self._taken()
+        now, old, ids = session.now_ms(), session.phone, frozenset(session.protocol.in_flight)
         # A row that is surely this phone's becomes the device's, with all that waits for it.
         own = old if session.protocol.identified or session.fresh else None
         whole = session.fresh or session.numbered
@@ -88,6 +88,9 @@ class Identity:
 
         async with session.switchboard.identity_lock(session.org):
             row = await self._write(name)
+            if row != old and not whole:
+                # Another phone's, which has yet to come back.
+                session.feeder.leave_open()
             online = attrs.evolve(session.online, phone=row, device_id=device_id)
             self._become(attrs.evolve(online, sims=_of_row(sims, row)))
         session.protocol.identified = True
@@ -156,7 +159,8 @@ class Identity:
         forms = _forms(sims)
         if session.online.device_id is not None or session.numbered or not forms:
             return session.phone
-        old, ids = session.phone, None if session.fresh else self._taken()
+        old = session.phone
+        ids = None if session.fresh else frozenset(session.protocol.in_flight)
         target = await session.database.read(lambda tx: _holder(tx, session.org, sims))
         if target is not None and session.switchboard.at(target) is not None:
             # Another phone is there under that row. The number is this one's from now on.
@@ -177,13 +181,11 @@ class Identity:
             return row
 
         row: int = await self._write(settle)
+        if ids is not None:
+            # Another phone's, which has yet to come back.
+            session.feeder.leave_open()
         self._become(attrs.evolve(session.online, phone=row))
         return row
-
-    def _taken(self) -> frozenset[int]:
-        """The messages that this phone has been given, or is about to be."""
-        session = self._session
-        return frozenset(session.protocol.in_flight) | session.feeder.left_open
 
     def _become(self, online: Any) -> None:
         session = self._session

@@ -21,10 +21,10 @@ from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.forwarding import Forwarding, Terms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.lines import Lines
+from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.sending import Sending
 from phonegate.settings import HttpSettings
 from phonegate.store.database import Database

@@ -128,4 +128,4 @@ def test_a_sim_that_an_absent_phone_has_waits_for_that_phone() -> None:
     assert message_json(wished, [PHONE], lambda: [SIM]).waiting_for == "sim"
     assert message_json(wished, [], lambda: [SIM]).waiting_for == "phone"
     unread = attrs.evolve(PHONE, sims=())
-    assert message_json(wished, [unread], lambda: []).waiting_for == "phone"
+    assert message_json(wished, [unread], list).waiting_for == "phone"
