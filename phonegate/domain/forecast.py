@@ -14,7 +14,8 @@ from phonegate.domain.pacing import MINUTE_MS, Bucket, Rate, eta_s, ready_at, ta
 from phonegate.store.records import Candidate
 
 MOST_LOOKED_AT: Final = 1_000
-"""Waiting messages of one queue that are sent in thought; what is behind them is counted."""
+"""Waiting messages of one queue that are sent in thought, three quarters of an hour's at the
+default pace. What is behind them is counted, and taken to be short where all of them are."""
 
 _LONGEST_REST_MS: Final = MINUTE_MS + 5_000
 """How long a message that is longer than the bucket may wait for room in the last minute."""

@@ -325,6 +325,37 @@ class World:
             device.named = True
             await self.hear(device, before)
 
+    async def swap(self, device: Device) -> None:
+        device.sims = [self.new_number()]
+
+    async def number(self, device: Device) -> None:
+        if device.phone is not None and device.numbers:
+            await self.send(min(device.numbers))
+
+    async def any(self, _: Device) -> None:
+        await self.send("")
+
+    async def slot(self, device: Device) -> None:
+        if device.phone is not None and device.told is not None:
+            await self.send("0")
+
+    async def come_back(self) -> None:
+        """All phones leave and return: each is known, with its own number, and nothing moves."""
+        for device in self.devices:
+            await self.disconnect(device)
+        for device in self.devices:
+            await self.connect(device)
+            await self.report(device)
+        for device in self.devices:
+            await self.hear(device)
+        self.check()
+        row = await self._org()
+        sims = await self.site.database.read(lambda tx: tx.phones.known_sims(row))
+        held = {number for device in self.devices for number in device.sims if number}
+        assert held <= {sim.number for sim in sims}
+        for device in self.devices:
+            await self.disconnect(device)
+
     async def send(self, wish: str) -> None:
         row = await self._org()
         outcome: SendOutcome = await self.site.sending.send(
@@ -338,14 +369,14 @@ class World:
         return found.id
 
     def check(self) -> None:
-        for message, given in self.given.items():
+        for message, pushes in self.given.items():
             wish = self.wishes[message]
             if len(wish) > 2:
-                for *_, numbers in given:
+                for *_, numbers in pushes:
                     assert wish in numbers, "it left by another phone than that of its SIM"
             # Phones that told neither a name nor a number can't be told from each other.
             before: dict[int, bool] = {}
-            for device, apart, _ in given:
+            for device, apart, _ in pushes:
                 if id(device) not in before:
                     assert not (before and apart), "a known phone was given another's message"
                     assert not any(before.values()), "a known phone's message was given to another"
@@ -383,41 +414,11 @@ async def live(site: Site, org: str, kinds: list[Any], steps: list[tuple[str, in
             SECRET, org_name=org, address="127.0.0.1", scope="manage", create=True
         )
         for act, at in steps:
-            device = devices[at % len(devices)]
-            match act:
-                case "swap":
-                    device.sims = [world.new_number()]
-                case "number":
-                    if device.phone is not None and device.numbers:
-                        await world.send(min(device.numbers))
-                case "any":
-                    await world.send("")
-                case "slot":
-                    if device.phone is not None and device.told is not None:
-                        await world.send("0")
-                case _:
-                    await getattr(world, act)(device)
-            for each in devices:
-                await world.hear(each)
+            await getattr(world, act)(devices[at % len(devices)])
+            for device in devices:
+                await world.hear(device)
             world.check()
-        # All come back, one after the other: what was asked of a number reaches who has it.
-        for device in devices:
-            await world.disconnect(device)
-        for device in devices:
-            await world.connect(device)
-            await world.report(device)
-        known = {
-            sim.number
-            for sim in await site.database.read(
-                lambda tx: [s for o in [tx.orgs.get(org)] if o for s in tx.phones.known_sims(o.id)]
-            )
-        }
-        assert known >= {number for device in devices for number in device.sims if number}
-        for device in devices:
-            await world.hear(device)
-        world.check()
-        for device in devices:
-            await world.disconnect(device)
+        await world.come_back()
         nursery.cancel_scope.cancel()
 
 
