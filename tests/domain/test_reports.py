@@ -19,7 +19,7 @@ from tests.domain.desk import NOW, RECIPIENT, SENDER, add_assistant
 
 IDS = ("SM1", "SM2")
 PROGRESS = st.sampled_from(["sending", "sent", "delivered", "failed"])
-RANK = {"queued": 0, "sending": 1, "uncertain": 2, "sent": 3, "delivered": 4, "failed": 4}
+RANK = {"queued": 0, "sending": 1, "uncertain": 2, "sent": 3, "failed": 4, "delivered": 5}
 
 STEPS = st.lists(
     st.tuples(st.just("reported"), st.sampled_from(IDS), PROGRESS, st.booleans())

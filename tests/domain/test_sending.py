@@ -277,7 +277,7 @@ async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> N
     ],
 )
 async def test_a_message_without_a_ttl_gets_the_usual_one(
-    scene: Scene, changes: dict[str, int], expires_at: int
+    scene: Scene, changes: dict[str, Any], expires_at: int
 ) -> None:
     sending = Sending(
         scene.database, as_dispatcher(scene.phones), now_ms=lambda: NOW, default_ttl_s=60
