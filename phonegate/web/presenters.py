@@ -154,9 +154,7 @@ def _reason(
 ) -> str:
     """Why a message has not been sent that is queued or sending."""
     if message.status == SENDING:
-        # A push that was never acked, to a phone that left, waits for its return.
-        settled = message.phone is None or message.acked_at is not None
-        return "result" if settled or any(one.phone == message.phone for one in online) else "phone"
+        return _awaited(message, online)
     if message.approval == "asked":
         return APPROVAL
     if message.held_until is not None:
@@ -164,6 +162,17 @@ def _reason(
     if any(_can_send(phone, message) for phone in online):
         return "turn"
     return "sim" if _is_sim_gone(message, online, known) else "phone"
+
+
+def _awaited(message: Message | MessageView, online: Sequence[OnlinePhone]) -> str:
+    """What a message waits for that was pushed."""
+    if message.phone is None or message.acked_at is not None:
+        return "result"
+    # A push that was never acked, to a phone that left, waits for its return, with its SIM.
+    holder = next((phone for phone in online if phone.phone == message.phone), None)
+    if holder is None:
+        return "phone"
+    return "result" if _can_send(holder, message) or not holder.sims else "sim"
 
 
 def _is_sim_gone(

@@ -106,6 +106,8 @@ def test_a_message_shows_its_times_and_nulls() -> None:
         ({"status": "queued", "held_until": 1_800_000_000_000}, "send_at"),
         ({"status": "sending"}, "result"),
         ({"status": "sending", "phone": 7}, "result"),
+        ({"status": "sending", "phone": 7, "wish": "+15551112222"}, "result"),
+        ({"status": "sending", "phone": 7, "wish": "+15550000000"}, "sim"),
         ({"status": "sending", "phone": 8}, "phone"),
         ({"status": "sending", "phone": 8, "acked_at": 1}, "result"),
         ({"status": "sent"}, None),
