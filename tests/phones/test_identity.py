@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 import attrs
+import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from tests.domain.callers import owner
 
 from .conftest import Start
 from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
-from .test_session import SECOND, bodies, with_delivery
+from .test_session import SECOND, Gate, bodies, with_delivery
 from .test_wire import ends, frame, raw, until
 
 # --- an absent phone's messages and numbers stay its own
@@ -218,6 +219,28 @@ async def test_of_two_phones_at_once_neither_gets_what_the_others_link_swallowed
         assert await two.settled() == []
         assert push["id"] == result.id
         assert (await site.message(result.id)).phone == row
+
+
+async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        row = site.stations()[0].phone
+    await site.until_online(0)
+    gate = Gate(site, monkeypatch)
+    async with site.phone() as phone, trio.open_nursery() as nursery:
+        assert await phone.settled() == []
+        await site.until_fed()
+        gate.shut()
+        nursery.start_soon(site.send, "hi")
+        await gate.held.wait()
+        await phone.sims(NUMBER)
+        assert site.stations()[0].phone == row
+        gate.open.set()
+        push = await phone.get()
+        assert push["body"] == "hi"
+        assert (await site.message(push["id"])).phone == row
 
 
 # --- any order of everything
