@@ -84,9 +84,10 @@ class Books:
     def _never_backwards(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
         for i, row in rows.items():
             before = self.states.get(i, row["status"])
-            if RANK[row["status"]] < RANK[before] or (
-                RANK[before] == RANK["delivered"] and row["status"] != before
-            ):
+            if RANK[row["status"]] < RANK[before] or {before, row["status"]} == {
+                "failed",
+                "expired",
+            }:
                 raise BrokenPromise(f"message {i} went back from {before} to {row['status']}")
             self.states[i] = row["status"]
         if gone := self.states.keys() - rows.keys():

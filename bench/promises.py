@@ -10,14 +10,15 @@ RANK = {
     "queued": 0,
     "sending": 1,
     "uncertain": 2,
-    "sent": 3,
-    "delivered": 4,
-    "failed": 4,
-    "expired": 4,
-    "cancelled": 4,
+    "cancelled": 3,
+    "sent": 4,
+    "failed": 5,
+    "expired": 5,
+    "delivered": 6,
     "received": 0,
 }
-"""How far a message has come by its state: it never goes back."""
+"""How far a message has come by its state: it never goes back. What proves that it left lifts a
+cancellation or a failure."""
 
 
 class BrokenPromise(AssertionError):

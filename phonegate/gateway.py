@@ -229,6 +229,7 @@ class _Gateway:
             max_attempts=delivery.max_attempts,
             unacknowledged=delivery.unacknowledged,
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
+            away_timeout_ms=round(delivery.away_timeout_s * 1000),
         )
         guard = Guard(Bounds(**attrs.asdict(settings.limits)))
         accounts = Accounts(
@@ -244,7 +245,11 @@ class _Gateway:
         accounts.on_change = switchboard.drop_org
         lines = Lines(_opener(settings))
         assistants.on_change = lines.forget
-        terms = Terms(deadline_s=settings.carriers.deadline_s, now_ms=now_ms)
+        terms = Terms(
+            deadline_s=settings.carriers.deadline_s,
+            now_ms=now_ms,
+            default_ttl_s=delivery.default_ttl_s,
+        )
         looker = Looker(database, lines, terms)
         keeper = Keeper(
             database,
@@ -260,6 +265,7 @@ class _Gateway:
             switchboard,
             now_ms=now_ms,
             on_uncertain=delivery.on_uncertain,
+            default_ttl_s=delivery.default_ttl_s,
             on_timer=keeper.ring,
             guard=guard,
         )

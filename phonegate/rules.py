@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from phonegate.domain.errors import BadInput
 from phonegate.domain.pacing import parse_limit
+from phonegate.domain.routing import is_slot, parse_wish
 from phonegate.origins import place_of
 
 Rule = Callable[[Any], str | None]
@@ -159,6 +161,18 @@ def _limits(values: tuple[str, ...]) -> str | None:
     return None
 
 
+def _sim_limits(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        number = value.rpartition("=")[0].strip()
+        try:
+            wrong = is_slot(parse_wish(number))
+        except BadInput:
+            wrong = True
+        if wrong and number:
+            return f"{value!r} names no SIM by its number, such as +15551112222=10"
+    return _limits(values)
+
+
 _SECONDS = _between(0, _DAY_S, above=True)
 
 RULES: Mapping[str, Rule] = types.MappingProxyType(
@@ -182,11 +196,13 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "delivery.max_attempts": _between(1, 1_000),
         "delivery.late_result_grace_s": _between(0, _DAY_S),
         "delivery.result_timeout_s": _SECONDS,
+        "delivery.away_timeout_s": _between(60, 365 * _DAY_S),
+        "delivery.default_ttl_s": _between(0, 365 * _DAY_S),
         "delivery.window": _between(1, 10_000),
         "delivery.widest_window": _between(0, 10_000),
         "pacing.segments_per_minute": _between(0, MAX_RATE),
         "pacing.orgs": _limits,
-        "pacing.sims": _limits,
+        "pacing.sims": _sim_limits,
         "phones.ping_interval_s": _SECONDS,
         "phones.pong_timeout_s": _SECONDS,
         "phones.write_timeout_s": _SECONDS,

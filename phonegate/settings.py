@@ -117,6 +117,17 @@ class DeliverySettings:
     result_timeout_s: float = setting(
         300.0, "Seconds to wait for a phone's result before a message is uncertain."
     )
+    away_timeout_s: float = setting(
+        259_200.0,
+        "Seconds that a message which was pushed, and which nobody acknowledged, waits for its "
+        "phone to come back before it is uncertain. Three days: a phone that stays away longer "
+        "may be gone for ever.",
+    )
+    default_ttl_s: int = setting(
+        0,
+        "Seconds in which a message must have left that was sent without a ttl, such as 86_400; "
+        "then it expires. 0: it waits for its phone as long as it takes.",
+    )
     window: int = setting(100, "Messages in flight to one phone before it must acknowledge some.")
     widest_window: int = setting(
         1_000,
@@ -138,7 +149,9 @@ class PacingSettings:
         [], 'Other limits for the SIMs of some orgs, such as ["myorg=0", "club=10"].'
     )
     sims: tuple[str, ...] = setting(
-        [], 'Other limits for some SIMs, by number, such as ["+15551112222=10"].'
+        [],
+        'Other limits for some SIMs, by number, such as ["+15551112222=10"]. A number is taken '
+        "as its phone reports it, or as in E.164.",
     )
 
 

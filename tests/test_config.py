@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from phonegate import config
 from phonegate.config import ConfigError, Fault, load
+from phonegate.domain.pacing import Rate, Rates
 from phonegate.domain.registration import DEFAULT, MODES
 from phonegate.rules import RULES, parse_bind
 from phonegate.settings import OrgSettings, Settings
@@ -194,6 +195,20 @@ def test_every_default_passes_its_rule() -> None:
     for key, rule in RULES.items():
         section, name = key.split(".")
         assert rule(getattr(getattr(settings, section), name)) is None
+
+
+@pytest.mark.parametrize("sim", ["my-phone=10", "=10", "0=10", "12=5", "+15551112222=many"])
+def test_the_pace_of_a_sim_is_set_by_its_number(sim: str) -> None:
+    (fault,) = faults_of(f'[pacing]\nsims = ["{sim}"]')
+    assert "pacing" in fault
+    assert sim in fault
+
+
+@pytest.mark.parametrize("sim", ["+15551112222=10", "15551112222=10", "+1 (555) 111-2222=10"])
+def test_the_number_of_a_sim_may_be_written_as_its_phone_does(sim: str) -> None:
+    pacing = config.load(None, {"PHONEGATE_PACING_SIMS": sim}, {}).pacing
+    rates = Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
+    assert rates.of("any", "+15551112222") == Rate(10)
 
 
 def test_the_example_file_is_the_generated_one() -> None:

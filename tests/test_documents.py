@@ -93,7 +93,7 @@ def test_the_quickstart_works_as_printed(
         process.wait(30)
 
 
-def test_the_readmes_phone_is_greeted(gateway: GatewayProcess) -> None:
+def test_the_readmes_phone_is_greeted_and_reports_what_it_sends(gateway: GatewayProcess) -> None:
     (program,) = blocks(README, "Connect a phone", "python")
     local = program.replace("localhost:8080", f"127.0.0.1:{gateway.port}")
     with subprocess.Popen(
@@ -105,6 +105,14 @@ def test_the_readmes_phone_is_greeted(gateway: GatewayProcess) -> None:
     ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["type"] == "connected"
+        send = (
+            f'curl {gateway.url}/send/myorg/{SECRET} -d \'{{"to":"+15553334444","body":"a"}}\'\n#'
+        )
+        (result,) = run_curls(send, gateway)[0]["results"]
+        assert json.loads(process.stdout.readline())["id"] == result["id"]
+        look = f"curl {gateway.url}/messages/myorg/{SECRET}/id/{result['id']}\n#"
+        while run_curls(look, gateway)[0]["message"]["status"] != "sent":
+            assert process.poll() is None
         process.terminate()
 
 

@@ -26,7 +26,7 @@ from phonegate.domain.principal import Principal
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
 from phonegate.store.database import Database
 from phonegate.store.errors import StoreError
-from phonegate.store.records import Message
+from phonegate.store.records import Message, number_form
 from phonegate.store.rows import MAX_ID
 
 ROUTE: Final = "phone_carrier"
@@ -54,10 +54,10 @@ class OwnPhones:
 
     async def has(self, org: int, number: str) -> bool:
         """Whether a number is a known SIM of the org."""
-        if any(sim.number == number for p in self._dispatcher.online(org) for sim in p.sims):
+        form = number_form(number)
+        if any(sim.form == form for p in self._dispatcher.online(org) for sim in p.sims):
             return True
-        known = await self._database.read(lambda tx: tx.phones.known_sims(org))
-        return any(sim.number == number for sim in known)
+        return bool(await self._database.read(lambda tx: tx.phones.holding(org, [form])))
 
     async def accept(
         self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
@@ -76,7 +76,7 @@ class OwnPhones:
         holders = [
             phone
             for phone in self._dispatcher.online(org)
-            if any(sim.number == number for sim in phone.sims)
+            if any(sim.form == number_form(number) for sim in phone.sims)
         ]
         if not holders:
             raise no_media(

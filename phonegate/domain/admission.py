@@ -53,10 +53,13 @@ class Permit:
     leave_by: int | None = None
     """It must have left by then, whatever its ttl: when quiet hours begin. None where there are
     none, and for one that is held: approved, it leaves when that person says so."""
+    default_ttl_s: int = 0
+    """The ttl of a message that asks for none; 0 is none."""
 
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
         """When a message with these wishes may leave; its ttl runs from its `send_at`."""
         wanted_at = send_at if send_at is not None and send_at > now else None
+        ttl_s = ttl_s or self.default_ttl_s or None
         expires_at = None if ttl_s is None else (wanted_at or now) + ttl_s * 1000
         if self.leave_by is not None and (expires_at is None or expires_at > self.leave_by):
             expires_at = self.leave_by
@@ -77,7 +80,9 @@ FREE = Permit()
 """That of a sender without limits."""
 
 
-def examine(sender: Principal, departures: Sequence[Departure], now: int) -> list[Permit]:
+def examine(
+    sender: Principal, departures: Sequence[Departure], now: int, *, default_ttl_s: int = 0
+) -> list[Permit]:
     """The permit of each message; asks nothing of the store.
 
     Raises:
@@ -87,11 +92,13 @@ def examine(sender: Principal, departures: Sequence[Departure], now: int) -> lis
     """
     limits = sender.limits
     if limits is None:
-        return [FREE] * len(departures)
+        permit = attrs.evolve(FREE, default_ttl_s=default_ttl_s) if default_ttl_s else FREE
+        return [permit] * len(departures)
     if foreign := allowances.foreign(limits, (one.to for one in departures)):
         raise RecipientNotAllowed(foreign)
     if limits.quiet is None:
-        return [Permit(held=limits.hold)] * len(departures)
+        permit = Permit(held=limits.hold, default_ttl_s=default_ttl_s)
+        return [permit] * len(departures)
     if not allowances.is_zone(limits.quiet.zone):
         # The machine's zones have changed since it was set.
         raise Conflict(
@@ -107,7 +114,7 @@ def examine(sender: Principal, departures: Sequence[Departure], now: int) -> lis
         if quiet_at is None or leaves_at >= quiet_at:
             quiet_at = _next_quiet(limits.quiet, leaves_at, now)
         by = None if limits.hold else quiet_at
-        permits[leaves_at] = Permit(held=limits.hold, leave_by=by)
+        permits[leaves_at] = Permit(held=limits.hold, leave_by=by, default_ttl_s=default_ttl_s)
     return [permits[leaves_at] for leaves_at in times]
 
 

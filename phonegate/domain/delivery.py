@@ -13,7 +13,7 @@ import attrs
 from phonegate.domain.admission import KEY_REVOKED, why_no_copy
 from phonegate.domain.routing import is_slot
 from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance, delivered_at
-from phonegate.store.records import Message, NewMessage
+from phonegate.store.records import Message, NewMessage, Sim, number_form
 from phonegate.store.tables import Tables
 
 CANCEL_ERROR = "cancelled"
@@ -33,6 +33,7 @@ class Policy:
     max_attempts: int = 5
     unacknowledged: Literal["resend", "hold"] = "resend"
     result_timeout_ms: int = 300_000
+    away_timeout_ms: int = 259_200_000
 
 
 @attrs.frozen(kw_only=True)
@@ -178,15 +179,18 @@ def resume(
     *,
     acks: bool,
     in_flight: Collection[int],
+    sims: Sequence[Sim] = (),
     now: int,
     policy: Policy,
 ) -> list[Message]:
     """What a returning phone must be given again, oldest first, each attempt counted.
 
     `acks` says whether the phone journals and acknowledges; `in_flight` are the ids already
-    pushed over the present link. Acknowledged messages are never pushed again: their result
-    is awaited. A phone that never acknowledges may have sent what it was given, so the
-    policy bounds how often that is risked; what it doesn't allow becomes `uncertain`.
+    pushed over the present link, and `sims` what was reported over it. Acknowledged messages
+    are never pushed again: their result is awaited. A phone that never acknowledges may have
+    sent what it was given, so the policy bounds how often that is risked; what it doesn't
+    allow becomes `uncertain`.
+    What was asked of a SIM waits on while the phone does not have it: no other may send it.
     """
     again = []
     for message in tx.messages.unsettled(phone):
@@ -199,9 +203,32 @@ def resume(
         elif not acks and message.attempts >= policy.max_attempts:
             reason = f"no result after {message.attempts} attempts"
             give_up(tx, message, Event.LOST_TRACK, reason, now)
-        else:
+        elif (sim := _sim_for(message, sims)) is not None:
+            again.append(
+                _change(
+                    tx,
+                    message,
+                    attempts=message.attempts + 1,
+                    pushed_at=now,
+                    sim_slot=sim.slot,
+                    sim=sim.number,
+                )
+            )
+        elif not sims and (not message.wish or is_slot(message.wish)):
+            # It has not said yet which SIMs it has.
             again.append(_change(tx, message, attempts=message.attempts + 1, pushed_at=now))
     return again
+
+
+def _sim_for(message: Message, sims: Sequence[Sim]) -> Sim | None:
+    """Which of a phone's SIMs sends a message that it is given again."""
+    if message.wish and not is_slot(message.wish):
+        return next((sim for sim in sims if sim.form == message.wish), None)
+    if message.wish:
+        return next((sim for sim in sims if str(sim.slot) == message.wish), None)
+    had = None if message.sim is None else number_form(message.sim)
+    same = (sim for sim in sims if (sim.slot, sim.form) == (message.sim_slot, had))
+    return next(same, min(sims, key=lambda sim: sim.slot, default=None))
 
 
 def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -> Message:
@@ -263,6 +290,22 @@ def withdraw_of_key(tx: Tables, key: str) -> int:
     return count
 
 
+def recall(tx: Tables, message: Message) -> Message:
+    """Withdraws a message that was pushed to a phone which went away and never acknowledged it.
+
+    It is never pushed again. A phone that acknowledges before it sends has not sent it, unless
+    its word was lost on the way: so it counts as cancelled, and a late result says otherwise.
+    Any other phone may have sent it without a word.
+    """
+    holder = None if message.phone is None else tx.phones.get(message.phone)
+    acks = holder is not None and holder.acks
+    event, doubt = (Event.RECALLED, "") if acks else (Event.LOST_TRACK, ", which may have sent it")
+    status = advance(message.status, event)
+    if status is None or message.acked_at is not None:
+        return message
+    return _change(tx, message, status=status, error=f"cancelled by its sender {_AWAY}{doubt}")
+
+
 def expire(tx: Tables, now: int, limit: int) -> list[Message]:
     """Ends the queued messages whose time ran out, at most `limit`; returns them as they are now.
 
@@ -277,15 +320,19 @@ def abandon_silent(
     """Turns messages `uncertain` whose phone has had them too long without a result.
 
     One that was never acknowledged waits on while its phone is away, for it is pushed again
-    when the phone returns; unless its ttl has run out by then. Returns the messages that
-    changed, at most `limit`.
+    when the phone returns; unless its ttl has run out by then, or the phone stays away for so
+    long that it may never return. Returns the messages that changed, at most `limit`.
     """
     seconds = policy.result_timeout_ms // 1000
     silent = f"no result from the phone within {seconds} s"
+    lost = f"the phone that was given it has been away for {policy.away_timeout_ms // 1000} s"
     changed = []
     for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
         if message.acked_at is None and message.phone not in online:
-            event, reason = Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
+            if message.expires_at is not None and message.expires_at <= now:
+                event, reason = Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
+            else:
+                event, reason = Event.LOST_TRACK, lost
         else:
             event, reason = Event.LOST_TRACK, silent
         changed.append(give_up(tx, message, event, reason, now))
@@ -296,7 +343,13 @@ def overdue(
     tx: Tables, *, online: Collection[int], now: int, policy: Policy, limit: int
 ) -> list[Message]:
     """The messages that `abandon_silent` would give up. Only reads."""
-    return tx.messages.overdue(now - policy.result_timeout_ms, limit, online=online, now=now)
+    return tx.messages.overdue(
+        now - policy.result_timeout_ms,
+        limit,
+        online=online,
+        away_before=now - policy.away_timeout_ms,
+        now=now,
+    )
 
 
 def _expire_if_late(tx: Tables, phone: int, message_id: int, now: int) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import attrs
 
+from phonegate.domain.forecast import Outlook
 from phonegate.store.records import Message, Sim
 
 
@@ -19,7 +20,8 @@ class OnlinePhone:
     device_id: str | None
     name: str | None
     sims: tuple[Sim, ...]
-    """By slot; empty until the phone has reported them."""
+    """By slot; empty until the phone has reported them. A number is held by one phone of an org:
+    the one that reported it last."""
     features: frozenset[str] = frozenset()
     """Extensions that it can do, as its `hello` said; none until then."""
 
@@ -49,8 +51,8 @@ class Dispatcher(Protocol):
         A phone that left since then is no error: the message waits for its return.
         """
 
-    def pace(self, phone: int, sim: Sim | None) -> int:
-        """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
+    def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
+        """The pacing of a phone's SIM as it stands; None where there is no limit."""
 
     def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.

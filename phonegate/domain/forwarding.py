@@ -72,6 +72,8 @@ class Forwarded:
     status: str
     held: bool = False
     """Whether it waits for a person's approval."""
+    eta_s: int | None = None
+    """Set where it waits for its SIM's pacing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,6 +127,8 @@ class Terms:
     deadline_s: float
     """For one message: until its sender is answered, or its next try is left for later."""
     now_ms: Callable[[], int]
+    default_ttl_s: int = 0
+    """The ttl of a message that comes without one; 0 is none."""
 
 
 class Forwarding:
@@ -181,7 +185,7 @@ class Forwarding:
         if owner == "phone":
             return await self._by_phone(sender, draft, claim)
         now = self._terms.now_ms()
-        permit = _permit(sender, draft, now)
+        permit = self._permit(sender, draft, now)
         if permit.held or (draft.send_at is not None and draft.send_at > now):
             new = self._new(sender, owner, draft, permit, now)
             return await self._schedule(sender, new, claim, now)
@@ -283,7 +287,8 @@ class Forwarding:
                 ):
                     now = self._terms.now_ms()
                     # It waited for its place on the line: quiet hours may have begun.
-                    new = self._new(sender, assistant, draft, _permit(sender, draft, now), now)
+                    permit = self._permit(sender, draft, now)
+                    new = self._new(sender, assistant, draft, permit, now)
                     with trio.fail_after(COMMIT_DEADLINE_S):
                         message = await self._store(sender, new, claim, now)
                     outcome = await hand_over(
@@ -300,6 +305,10 @@ class Forwarding:
             raise Conflict(
                 f"The {assistant.provider} account of this assistant can't be used: {error}"
             ) from None
+
+    def _permit(self, sender: Principal, draft: Draft, now: int) -> Permit:
+        (permit,) = examine(sender, [draft], now, default_ttl_s=self._terms.default_ttl_s)
+        return permit
 
     def _new(
         self, sender: Principal, assistant: Assistant, draft: Draft, permit: Permit, now: int
@@ -391,11 +400,6 @@ class Forwarding:
         return _unstored(message, outcome)
 
 
-def _permit(sender: Principal, draft: Draft, now: int) -> Permit:
-    (permit,) = examine(sender, [draft], now)
-    return permit
-
-
 def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
     if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
         return Forwarded(
@@ -441,6 +445,7 @@ def _by_phone(sent: Sent) -> Forwarded:
         provider="phone",
         status=sent.status,
         held=sent.held,
+        eta_s=sent.eta_s,
     )
 
 

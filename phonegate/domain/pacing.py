@@ -20,6 +20,8 @@ from typing import Self
 
 import attrs
 
+from phonegate.store.records import number_form
+
 MINUTE_MS = 60_000
 """The window of Android's own limit, and the unit of a rate. A segment's worth of level is as
 many units as a minute has milliseconds, so that refilling is exact in integers."""
@@ -81,11 +83,11 @@ class Rates:
         return cls(
             usual=Rate(segments_per_minute),
             by_org=dict(map(parse_limit, orgs)),
-            by_number=dict(map(parse_limit, sims)),
+            by_number={number_form(name): rate for name, rate in map(parse_limit, sims)},
         )
 
     def of(self, org: str, number: str | None) -> Rate:
-        """The rate of a SIM of `org`; `number` is None where nobody knows it."""
+        """The rate of a SIM of `org`; `number`, in its form, is None where nobody knows it."""
         if number is not None and number in self.by_number:
             return self.by_number[number]
         return self.by_org.get(org, self.usual)

@@ -1,21 +1,24 @@
 """Which phone and SIM an outbound message goes to. Pure: who is online is passed in."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Final
 
 import attrs
 
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, FieldProblem, UnknownSim
-from phonegate.domain.numbers import is_e164
-from phonegate.store.records import ANY_SIM, Sim
+from phonegate.store.records import ANY_SIM, Sim, number_form
 
 SLOT_DIGITS = 2
 """Digits of a slot index. Phones have one to four slots and SIM boxes dozens; three digits and
 more are a number, as Android tells it where the SIM holds no international form."""
-_NUMBER_DIGITS = range(SLOT_DIGITS + 1, 21)
-"""Digits of a SIM's number without `+`: Android hands on what the SIM holds, at most 20 digits
-(TS 31.102 section 4.2.26)."""
+_WRITTEN: Final = re.compile(r"[0-9+ ()./\u00a0-]+")
+"""How Android writes numbers: with the signs that people put between digits."""
+_NUMBER: Final = re.compile(r"\+?[1-9][0-9]{2,19}|0[0-9]{2,19}")
+"""The form of a SIM's number: Android hands on what the SIM holds, at most 20 digits (TS 31.102
+section 4.2.26)."""
 
 _PROBLEM = 'must be a SIM\'s number, such as "+15551112222", or a slot index from 0 to 99'
 
@@ -38,19 +41,19 @@ class Route:
 def parse_wish(sim: int | str | None) -> str:
     """The stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
 
+    A number may be written as in E.164 or as its phone reported it; see `number_form`.
+
     Raises:
         BadInput: It is neither; the problem's field is `sim`.
     """
     if sim is None:
         return ANY_SIM
     if isinstance(sim, str):
-        if is_e164(sim):
-            return sim
-        if sim.isascii() and sim.isdecimal():
-            if len(sim) <= SLOT_DIGITS:
-                return str(int(sim))
-            if len(sim) in _NUMBER_DIGITS:
-                return sim
+        if sim.isascii() and sim.isdecimal() and len(sim) <= SLOT_DIGITS:
+            return str(int(sim))
+        form = number_form(sim)
+        if _WRITTEN.fullmatch(sim) and _NUMBER.fullmatch(form):
+            return form
     elif not isinstance(sim, bool) and 0 <= sim < 10**SLOT_DIGITS:
         return str(sim)
     raise BadInput(f"sim {_PROBLEM}.", [FieldProblem("sim", _PROBLEM)])
@@ -88,14 +91,11 @@ def choose(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Ro
 
 
 def _by_number(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
-    holder = next((sim for sim in known if sim.number == wish), None)
-    live = [(phone.phone, sim) for phone in online for sim in phone.sims if sim.number == wish]
-    if live:
-        # A SIM that moved to another phone is reported by both until the old one looks again;
-        # the store knows who reported it last.
-        last = None if holder is None else holder.phone
-        phone, sim = next((pair for pair in live if pair[0] == last), live[0])
-        return Route(phone=phone, stored_phone=None, wish=wish, sim=sim)
+    for phone in online:
+        for sim in phone.sims:
+            if sim.form == wish:
+                return Route(phone=phone.phone, stored_phone=None, wish=wish, sim=sim)
+    holder = next((sim for sim in known if sim.form == wish), None)
     if holder is None:
         _refuse_beside_others(wish, online, known)
     return Route(phone=None, stored_phone=None, wish=wish, sim=holder)

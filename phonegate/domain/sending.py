@@ -6,7 +6,6 @@ pulls it when the time comes. The push itself happens after the commit, never be
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil
 from typing import Literal
 
 import attrs
@@ -16,6 +15,7 @@ from phonegate.domain import delivery, routing
 from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, Forbidden, NotFound
+from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
 from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import Principal
@@ -23,7 +23,7 @@ from phonegate.domain.reading import may_see
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
-from phonegate.store.records import Message, NewMessage, Sim, StoredReply
+from phonegate.store.records import Candidate, Message, NewMessage, Sim, StoredReply
 from phonegate.store.tables import Tables
 
 COMMIT_DEADLINE_S = 60.0
@@ -91,8 +91,8 @@ class _Plan:
     new: NewMessage
     phone: int | None
     sim: Sim | None
-    pace: int
-    """Segments a minute that its SIM may send; 0 is no limit or not known."""
+    outlook: Outlook | None = None
+    """The pacing of the SIM that it waits for; None where it waits for something else."""
 
     @property
     def waits(self) -> bool:
@@ -106,7 +106,7 @@ class _Roster:
     def __init__(self, online: Sequence[OnlinePhone]) -> None:
         self.online = online
         sims = [sim for phone in online for sim in phone.sims]
-        self.live = {sim.number for sim in sims} | {str(sim.slot) for sim in sims}
+        self.live = {sim.form for sim in sims} | {str(sim.slot) for sim in sims}
         self.routes: dict[str, routing.Route] = {}
 
 
@@ -120,14 +120,19 @@ class Sending:
         *,
         now_ms: Callable[[], int],
         on_uncertain: Literal["hold", "resend"] = "hold",
+        default_ttl_s: int = 0,
         on_timer: Callable[[], None] = lambda: None,
         guard: Guard | None = None,
     ) -> None:
-        """`on_timer` is called after a message with a `send_at` or `ttl` was stored."""
+        """`on_timer` is called after a message with a `send_at` or `ttl` was stored.
+
+        `default_ttl_s` is the ttl of a message that comes without one; 0 is none.
+        """
         self._database = database
         self._dispatcher = dispatcher
         self._now_ms = now_ms
         self._on_uncertain = on_uncertain
+        self._default_ttl_s = default_ttl_s
         self._on_timer = on_timer
         self._guard = Guard() if guard is None else guard
         self._rosters: dict[int, _Roster] = {}
@@ -147,7 +152,7 @@ class Sending:
             TooSlowError: the disk took a minute, and nothing is known.
         """
         now, org = self._now_ms(), sender.org
-        permits = examine(sender, items, now)
+        permits = examine(sender, items, now, default_ttl_s=self._default_ttl_s)
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
         plans = self._plans(sender, items, routes, permits, now)
@@ -189,7 +194,9 @@ class Sending:
         """Withdraws a message that has not left yet. A key with limits withdraws its own alone.
 
         Returns it `cancelled`, or still `sending` when the phone that holds it was asked to
-        drop it and has yet to confirm.
+        drop it and has yet to confirm. One whose phone went away before it acknowledged the
+        message is not given to it again; where that phone may have sent it without a word, it
+        comes back `uncertain`.
 
         Raises:
             NotFound: no such outbound message in this org, or the sender may not see it.
@@ -218,12 +225,39 @@ class Sending:
         if message.status == "cancelled":
             return message
         if message.status == SENDING and message.phone is not None:
-            if self._dispatcher.ask_cancel(message.phone, message_id):
-                return message
-            raise Conflict(
-                f"Message {message_id} was already handed to a phone, which can't take it back."
-            )
+            return await self._take_back(message, message.phone)
         raise Conflict(f"Message {message_id} is {message.status} and can't be cancelled.")
+
+    async def _take_back(self, message: Message, phone: int) -> Message:
+        """Withdraws a message that a phone holds, by asking it or because it is away.
+
+        Raises:
+            Conflict: the phone can't take it back.
+        """
+        if self._dispatcher.ask_cancel(phone, message.id):
+            return message
+        recalled = await self._recall(message)
+        if recalled is None:
+            raise Conflict(
+                f"Message {message.id} was already handed to a phone, which can't take it back."
+            )
+        return recalled
+
+    async def _recall(self, held: Message) -> Message | None:
+        """Withdraws a message from a phone that is away and never acknowledged it."""
+        online = self._dispatcher.online(held.org)
+        if held.acked_at is not None or any(one.phone == held.phone for one in online):
+            return None
+
+        def recall(tx: Tables) -> Message | None:
+            message = tx.messages.find(held.org, held.id)
+            # Else the phone is back, and is being given the message again.
+            if message is None or (message.attempts, message.phone) != (held.attempts, held.phone):
+                return None
+            return delivery.recall(tx, message)
+
+        message = await self._database.write(recall)
+        return None if message is None or message.status == SENDING else message
 
     async def approve(self, org: int, message_id: int) -> Message:
         """Lets a message leave that waits for approval: at once, or at the time it asked for.
@@ -298,7 +332,7 @@ class Sending:
         now: int,
     ) -> list[_Plan]:
         plans = []
-        full: set[tuple[int, Sim | None]] = set()
+        full: dict[tuple[int, Sim | None], Outlook | None] = {}
         for item, route, permit in zip(items, routes, permits, strict=True):
             segments = count(item.body)
             timing = permit.timing(item.send_at, item.ttl_s, now)
@@ -309,7 +343,7 @@ class Sending:
                 reserved = self._dispatcher.reserve(lane[0], route.sim, segments)
                 if not reserved:
                     # What comes later in this call must not overtake what has to wait.
-                    full.add(lane)
+                    full[lane] = self._dispatcher.outlook(lane[0], route.sim)
             new = NewMessage(
                 org=sender.org,
                 address=item.to,
@@ -331,8 +365,8 @@ class Sending:
                 quiet_at=permit.leave_by,
                 key=sender.key_id,
             )
-            pace = 0 if lane is None else self._dispatcher.pace(lane[0], route.sim)
-            plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, pace))
+            outlook = None if lane is None or held else full.get(lane)
+            plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, outlook))
         return plans
 
 
@@ -353,31 +387,20 @@ def _store(
         if earlier is not None and earlier.created_at > now - KEPT_MS:
             raise Conflict("A request with this Idempotency-Key was answered just now. Ask again.")
     admit(tx, sender, len(plans), now)
-    ahead: dict[tuple[int | None, str], int] = {}
-    for new in (plan.new for plan in plans if plan.waits and plan.pace > 0):
-        lane = new.phone, new.wish
-        if lane not in ahead:
-            ahead[lane] = tx.messages.waiting_segments(
-                org, phone=new.phone, wish=new.wish, cap=FORECAST_CAP
-            )
+    waits = _waits(tx, org, plans)
     results, pushes = [], []
     ids = tx.messages.insert_all([plan.new for plan in plans])
-    for plan, message_id in zip(plans, ids, strict=True):
+    for at, (plan, message_id) in enumerate(zip(plans, ids, strict=True)):
         new = plan.new
-        eta_s = None
         if plan.phone is not None:
             pushes.append((plan.phone, _as_stored(message_id, new)))
-        elif plan.waits and plan.pace > 0:
-            lane = new.phone, new.wish
-            ahead[lane] = min(ahead[lane] + new.segments, FORECAST_CAP)
-            eta_s = ceil(ahead[lane] * 60 / plan.pace)
         results.append(
             Sent(
                 id=message_id,
                 to=new.address,
                 status=new.status,
                 segments=new.segments,
-                eta_s=eta_s,
+                eta_s=waits.get(at),
                 held=new.approval is not None,
             )
         )
@@ -387,6 +410,40 @@ def _store(
         reply = StoredReply(fingerprint=keep.fingerprint, status=status, body=body, created_at=now)
         tx.replies.put(org, keep.route, keep.key, reply)
     return outcome, pushes
+
+
+def _waits(tx: Tables, org: int, plans: Sequence[_Plan]) -> dict[int, int]:
+    """The seconds that planned messages will wait for their SIM, by their places in the call."""
+    found: dict[int, int] = {}
+    by_sim: dict[int, tuple[Outlook, list[int]]] = {}
+    for at, plan in enumerate(plans):
+        if plan.waits and plan.outlook is not None:
+            by_sim.setdefault(id(plan.outlook), (plan.outlook, []))[1].append(at)
+    for outlook, places in by_sim.values():
+        entries = [Entry(plans[at].new.priority, plans[at].new.segments) for at in places]
+        least = min(entry.priority for entry in entries)
+        waiting = _waiting(tx, org, outlook, least)
+        promised = zip(places, etas(outlook, waiting, entries), strict=True)
+        found |= {at: eta_s for at, eta_s in promised if eta_s}
+    return found
+
+
+def _waiting(tx: Tables, org: int, outlook: Outlook, priority: int) -> Waiting:
+    """What waits for a SIM before a message of this priority."""
+    first: list[Candidate] = []
+    total = 0
+    for phone, wish in outlook.lanes:
+        some = tx.messages.candidates(
+            org, phone=phone, wish=wish, limit=MOST_LOOKED_AT, priority=priority
+        )
+        first += some
+        if len(some) < MOST_LOOKED_AT:
+            total += sum(one.segments for one in some)
+        else:
+            total += tx.messages.waiting_segments(
+                org, phone=phone, wish=wish, cap=FORECAST_CAP, priority=priority
+            )
+    return Waiting(first=sorted(first, key=lambda one: (-one.priority, one.id)), total=total)
 
 
 def _undecided(message: Message) -> Conflict:

@@ -2,7 +2,9 @@
 
 `queued → sending → sent → delivered`, or it ends `failed`, `expired`, `cancelled`, or
 `uncertain`, which a late report can still settle. No entry of the table leads backwards, so
-any order and repetition of reports leaves a message where the furthest of them put it.
+any order and repetition of reports leaves a message where the furthest of them put it. The
+furthest is what proves that it left: a delivery, which lifts even a failure, since networks
+report "not yet" in words that phones take for "never".
 """
 
 from enum import Enum
@@ -17,11 +19,11 @@ SENT: Final = "sent"
 DELIVERED: Final = "delivered"
 """The recipient's phone confirmed it."""
 FAILED: Final = "failed"
-"""The phone, the carrier or the recipient's network refused it."""
+"""The phone, the carrier or the recipient's network refused it; a later delivery lifts it."""
 EXPIRED: Final = "expired"
 """Its `ttl` ran out before any phone was given it."""
 CANCELLED: Final = "cancelled"
-"""Withdrawn by its sender before it left."""
+"""Withdrawn by its sender before it left, as far as is known; proof that it left lifts it."""
 UNCERTAIN: Final = "uncertain"
 """A phone or carrier had it and never said what became of it."""
 RECEIVED: Final = "received"
@@ -40,7 +42,7 @@ OUTBOUND_STATES: Final = (
 STATES: Final = (*OUTBOUND_STATES, RECEIVED)
 
 FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
-"""Nothing changes these any more."""
+"""Nothing is awaited of these any more; only proof that a message left after all changes one."""
 
 
 class Event(Enum):
@@ -55,6 +57,7 @@ class Event(Enum):
     LOST_TRACK = "the holder vanished, or said that it does not know"
     OUT_OF_TIME = "its time ran out"
     WITHDRAWN = "the sender cancelled it"
+    RECALLED = "the sender cancelled it, which its holder can't have sent, away as it is"
 
 
 _NEXT: Final[dict[tuple[str, Event], str]] = {
@@ -67,6 +70,7 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
     # A delivery report can overtake the send result on its way to us.
     (SENDING, Event.DELIVERED): DELIVERED,
     (SENDING, Event.UNDELIVERED): FAILED,
+    (SENDING, Event.RECALLED): CANCELLED,
     (SENDING, Event.LOST_TRACK): UNCERTAIN,
     # Once pushed, nobody here can know that it did not leave: it can't be called expired.
     (SENDING, Event.OUT_OF_TIME): UNCERTAIN,
@@ -77,6 +81,9 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
     (UNCERTAIN, Event.UNDELIVERED): FAILED,
     (SENT, Event.DELIVERED): DELIVERED,
     (SENT, Event.UNDELIVERED): FAILED,
+    (FAILED, Event.DELIVERED): DELIVERED,
+    (CANCELLED, Event.RADIOED): SENT,
+    (CANCELLED, Event.DELIVERED): DELIVERED,
 }
 
 

@@ -87,6 +87,15 @@ class Feeder:
         self._left_open.extend(messages)
         self.wake()
 
+    @property
+    def left_open(self) -> frozenset[int]:
+        """The messages of an earlier link that have not been pushed again yet."""
+        return frozenset(message.id for message in self._left_open)
+
+    def leave_open(self) -> None:
+        """Pushes nothing again of what an earlier link left open: it was another phone's."""
+        self._left_open = []
+
     def forget(self, message: int) -> None:
         """Pushes a message not again that nobody waits for any more; it may leave as another."""
         self._left_open = [m for m in self._left_open if m.id != message]
@@ -100,6 +109,12 @@ class Feeder:
         """Whether one of this phone's lanes is that of `phone` and `wish`."""
         lane = _Lane(phone, wish)
         return any(lane in self._lanes_of(sim) for sim in self._sims())
+
+    def queues(self, sim: Sim | None) -> tuple[tuple[tuple[int | None, str], ...], tuple[int, ...]]:
+        """The lanes of a SIM, and the segments of each message that goes before what is there."""
+        lanes = tuple((lane.phone, lane.wish) for lane in self._lanes_of(sim))
+        first = (m for m in self._left_open if _slot(self._session.sim_of(m)) == _slot(sim))
+        return lanes, tuple(message.segments or 1 for message in first)
 
     async def work(self) -> float:
         """Feeds what can leave now; answers when to come again."""
@@ -272,7 +287,7 @@ class Feeder:
         if session.phone != phone and leased:
             # The phone turned out to be another while its messages were being leased.
             now_is = session.phone
-            await session.database.write(lambda tx: move(tx, leased, phone, now_is))
+            await session.database.write(lambda tx: move(tx, phone, now_is, leased))
 
     def _sims(self) -> Sequence[Sim | None]:
         return self._session.online.sims or (None,)
@@ -282,8 +297,8 @@ class Feeder:
         if sim is not None:
             slot = str(sim.slot)
             lanes += [_Lane(self._session.phone, slot), _Lane(None, slot)]
-            if sim.number is not None:
-                lanes.append(_Lane(None, sim.number))
+            if sim.form is not None:
+                lanes.append(_Lane(None, sim.form))
         if sim is self._sims()[0] and self._session.is_first:
             lanes.append(_Lane(None, ANY_SIM))
         return lanes
@@ -301,10 +316,13 @@ class _Queue:
     cut: bool
 
 
-def move(tx: Tables, ids: Collection[int], old: int, new: int) -> None:
-    """Gives a phone's unanswered messages to another row, which it turned out to be."""
+def move(tx: Tables, old: int, new: int, ids: Collection[int] | None = None) -> None:
+    """Gives a phone's unanswered messages to another row, which it turned out to be.
+
+    `ids` are those to move; None is all of them.
+    """
     for message in tx.messages.unsettled(old):
-        if message.id in ids:
+        if ids is None or message.id in ids:
             tx.messages.set(message.id, phone=new)
 
 

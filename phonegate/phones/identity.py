@@ -1,9 +1,15 @@
 """Which phone a connection is: by its `device_id`, or else by the numbers of its SIMs.
 
-A phone of the simple protocol names itself nowhere. Its connection begins on any free row of
-the org's unnamed phones and is moved to the right one when the phone reports its SIMs.
+A phone of the simple protocol names itself nowhere. Its connection begins on a row of which no
+number was ever known, and is moved to the right one when the phone reports its SIMs. A row whose
+numbers are known is nobody's who has not shown one of them: what was asked of one phone's SIM
+must not leave by another's, nor be given twice to two phones.
+
+Phones that tell neither a name nor a number can't be told from each other. Such a one is taken
+for the one seen last, or for the one whose link fell silent before its own began (`inherit`).
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +18,16 @@ import attrs
 from phonegate import log
 from phonegate.phones import frames
 from phonegate.phones.feeder import move
-from phonegate.store.records import Sim
+from phonegate.store.records import Message, Sim
 from phonegate.store.tables import Tables
 
 if TYPE_CHECKING:
     from phonegate.phones.session import Session
 
 Write = Callable[[Callable[[Tables], Any]], Awaitable[Any]]
+
+ACK: Final = "ack"
+"""The feature of a phone that says, before the radio has a message, that it has written it down."""
 
 MOST_MOVED: Final = 1_000
 """Queued messages of one slot that follow a phone to its row; hours of work for its SIM."""
@@ -49,9 +58,10 @@ class Identity:
         if told is not None and known is None:
             await self._name(told)
         phone = session.phone
+        acks = ACK in hello.features
         await self._write(
             lambda tx: tx.phones.describe(
-                phone, name=hello.name, model=hello.model, app=hello.app, now=now
+                phone, name=hello.name, model=hello.model, app=hello.app, acks=acks, now=now
             )
         )
         name = session.online.name if hello.name is None else hello.name
@@ -63,21 +73,24 @@ class Identity:
         now, old, ids = session.now_ms(), session.phone, frozenset(session.protocol.in_flight)
         # A row that is surely this phone's becomes the device's, with all that waits for it.
         own = old if session.protocol.identified or session.fresh else None
-
+        whole = session.fresh or session.numbered
         sims = session.online.sims
 
         def name(tx: Tables) -> int:
             row = tx.phones.connect(session.org, device_id, now, phone=own)
             if row.id != old:
-                move(tx, ids, old, row.id)
+                move(tx, old, row.id, None if whole else ids)
                 if sims:
                     # They were reported under the other row, where nobody will come for them.
-                    tx.phones.report_sims(session.org, row.id, _of_row(sims, row.id), now)
+                    tx.phones.report_sims(session.org, row.id, sims, now)
                     _move_queued(tx, session.org, sims, old, row.id)
             return row.id
 
         async with session.switchboard.identity_lock(session.org):
             row = await self._write(name)
+            if row != old and not whole:
+                # Another phone's, which has yet to come back.
+                session.feeder.leave_open()
             online = attrs.evolve(session.online, phone=row, device_id=device_id)
             self._become(attrs.evolve(online, sims=_of_row(sims, row)))
         session.protocol.identified = True
@@ -85,56 +98,101 @@ class Identity:
     async def report(self, report: frames.Sims) -> None:
         """Takes the SIMs that the phone has now; an unnamed phone is recognised by them."""
         session = self._session
-        numbers = [sim.number for sim in report.sims if sim.number is not None]
+        sims = tuple(
+            Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier) for sim in report.sims
+        )
         if session.online.device_id is None:
-            session.switchboard.replace(session, numbers)
+            session.switchboard.replace(session, _forms(sims))
         async with session.switchboard.identity_lock(session.org):
-            row = await self._recognise(numbers)
+            if session.parting:
+                # Over a link that is ending: phones that are there have said otherwise since.
+                held = session.switchboard.held(session.org)
+                sims = tuple(sim for sim in sims if sim.form not in held)
+            forms = _forms(sims)
+            had = _forms(session.online.sims)
+            row = await self._recognise(sims)
             now = session.now_ms()
-            sims = tuple(
-                Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier, phone=row)
-                for sim in report.sims
-            )
             await self._write(lambda tx: tx.phones.report_sims(session.org, row, sims, now))
-            self._become(attrs.evolve(session.online, phone=row, sims=sims))
+            self._become(attrs.evolve(session.online, phone=row, sims=_of_row(sims, row)))
+            if session.online.device_id is None and forms:
+                session.numbered = True
+            session.switchboard.take(session, forms)
         session.protocol.identified = True
+        if forms - had:
+            # Something may have waited for just this SIM.
+            session.protocol.look_again()
         session.feeder.wake()
 
-    async def _recognise(self, numbers: list[str]) -> int:
-        """The row that the phone has after its first report; messages pushed to it come along."""
+    async def inherit(self, row: int) -> None:
+        """Takes over what was given to a link that fell silent before this one began.
+
+        Neither link's phone tells a name or a number, so that nothing else could bring them
+        together, and what was pushed into the dead link would wait for ever.
+        """
         session = self._session
-        if session.protocol.identified or not numbers:
+        async with session.switchboard.identity_lock(session.org):
+            new, sims = session.phone, session.online.sims
+            if not session.anonymous or row == new or session.switchboard.at(row) is not None:
+                return
+
+            def adopt(tx: Tables) -> None:
+                move(tx, row, new)
+                _move_queued(tx, session.org, sims, row, new)
+
+            await self._write(adopt)
+        session.protocol.look_again()
+        session.feeder.wake()
+
+    async def adopt(self, message: Message) -> None:
+        """Takes a message that was being stored for this phone while it changed its row."""
+        session = self._session
+        async with session.switchboard.identity_lock(session.org):
+            new = session.phone
+            old = message.phone
+            if old is not None and old != new:
+                await self._write(lambda tx: move(tx, old, new, [message.id]))
+        session.feeder.resume([attrs.evolve(message, phone=new)])
+
+    async def _recognise(self, sims: Sequence[Sim]) -> int:
+        """The row of a phone that reports these SIMs; messages pushed to it come along."""
+        session = self._session
+        forms = _forms(sims)
+        if session.online.device_id is not None or session.numbered or not forms:
             return session.phone
-        target = await session.database.read(lambda tx: _holder(tx, session.org, numbers))
         old = session.phone
-        if target is None or target == old:
+        ids = None if session.fresh else frozenset(session.protocol.in_flight)
+        target = await session.database.read(lambda tx: _holder(tx, session.org, sims))
+        if target is not None and session.switchboard.at(target) is not None:
+            # Another phone is there under that row. The number is this one's from now on.
+            target = None
+        if target is None and (session.fresh or session.protocol.identified):
             return old
-        seated: Any = session.switchboard.at(target)
-        if seated is not None and seated.protocol.identified:
-            # A newer connection holds the number: an older one was replaced before.
-            return old
-        mine = frozenset(session.protocol.in_flight)
-        others = frozenset(() if seated is None else seated.protocol.in_flight)
 
-        def exchange(tx: Tables) -> None:
-            move(tx, mine, old, target)
-            move(tx, others, target, old)
+        def settle(tx: Tables) -> int:
+            row = target
+            if row is None:
+                # With its numbers at once, so that no other connection begins on this row.
+                now = session.now_ms()
+                row = tx.phones.connect(session.org, None, now).id
+                tx.phones.report_sims(session.org, row, sims, now)
+            move(tx, old, row, ids)
+            if ids is None:
+                _move_queued(tx, session.org, sims, old, row)
+            return row
 
-        await self._write(exchange)
-        seated = session.switchboard.at(target)
-        if seated is None:
-            self._become(attrs.evolve(session.online, phone=target))
-        else:
-            session.switchboard.swap(session, seated)
-            seated.protocol.move()
-            session.protocol.move()
-        return target
+        row: int = await self._write(settle)
+        if ids is not None:
+            # Another phone's, which has yet to come back.
+            session.feeder.leave_open()
+        self._become(attrs.evolve(session.online, phone=row))
+        return row
 
     def _become(self, online: Any) -> None:
         session = self._session
         moved = online.phone != session.phone
         if moved:
             session.protocol.move()
+            session.fresh = False
             _log.info("phone_recognised", org=session.org_name, phone=online.phone)
         session.switchboard.rename(session, online)
         if moved:
@@ -154,12 +212,26 @@ def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) 
             tx.messages.set(waiting.id, phone=new)
 
 
-def _holder(tx: Tables, org: int, numbers: list[str]) -> int | None:
-    """The unnamed phone that reported one of these numbers last."""
-    holders = {sim.number: sim.phone for sim in tx.phones.known_sims(org)}
-    for number in numbers:
-        phone = holders.get(number)
-        row = None if phone is None else tx.phones.get(phone)
+def _forms(sims: Sequence[Sim]) -> frozenset[str]:
+    return frozenset(sim.form for sim in sims if sim.form is not None)
+
+
+def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
+    """The unnamed phone that these SIMs are known of.
+
+    Where they are known of several, as when SIMs were moved, that which had most of them; then
+    that which had them in the same slots, and then the first in their order.
+    """
+    known = tx.phones.holding(org, dict.fromkeys(sim.form for sim in sims if sim.form is not None))
+    slots = {(sim.form, sim.slot) for sim in sims}
+    numbers = Counter(sim.phone for sim in known)
+    places = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)
+    holders = sorted(
+        (phone for phone in numbers if phone is not None),
+        key=lambda phone: (-numbers[phone], -places[phone]),
+    )
+    for phone in holders:
+        row = tx.phones.get(phone)
         if row is not None and row.device_id is None:
             return row.id
     return None

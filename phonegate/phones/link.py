@@ -334,26 +334,38 @@ class PhoneLink:
                 return arrival
 
     async def _try_row(self, org: int, request: _Request) -> _Arrival:
-        free = await self._free_row(org, request) if request.device_id is None else None
+        free, likely = None, None
+        if request.device_id is None:
+            free, likely = await self._free_row(org, request)
         now = self._shared.now_ms()
         arrival = await self._shared.database.write(
-            lambda tx: _connect(tx, org, request, free, now)
+            lambda tx: _connect(tx, org, request, (free, likely), now)
         )
         if arrival is None:
             raise errors.Unauthorized("The org or its secret is wrong.")
         return arrival
 
-    async def _free_row(self, org: int, by: object) -> int | None:
-        """Claims the first row of the org's unnamed phones that no connection has."""
+    async def _free_row(self, org: int, by: object) -> tuple[int | None, int | None]:
+        """Claims a row for an unnamed phone that has told no number yet.
+
+        That is never the row of a phone whose numbers are known: such a one is known again when
+        it reports them, and what waits for it is nobody else's. Of these the second value is the
+        one seen last, by whose SIM the connection is paced until it has reported its own.
+        """
+        switchboard, likely = self._shared.switchboard, None
         for row in await self._shared.database.read(lambda tx: tx.phones.anonymous(org)):
-            if self._shared.switchboard.claim(row.id, by):
-                return row.id
-        return None
+            if not row.numbered:
+                if switchboard.claim(row.id, by):
+                    return row.id, likely
+            elif likely is None and switchboard.at(row.id) is None:
+                likely = row.id
+        return None, likely
 
 
 def _connect(
-    tx: Tables, org: int, request: _Request, free: int | None, now: int
+    tx: Tables, org: int, request: _Request, rows: tuple[int | None, int | None], now: int
 ) -> _Arrival | None:
+    free, likely = rows
     if tx.orgs.by_id(org) is None:
         return None
     device_id = request.device_id
@@ -366,6 +378,8 @@ def _connect(
         tx.phones.describe(row.id, name=request.name, now=now)
         row = attrs.evolve(row, name=request.name)
     sims = tx.phones.sims_of(row.id)
+    if likely is not None:
+        sims = sims or tx.phones.sims_of(likely)
     return _Arrival(
         row=row,
         fresh=request.device_id is None and row.id != free,

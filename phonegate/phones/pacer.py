@@ -53,6 +53,11 @@ class Pacer:
         now = self._clock()
         return max(0, ready_at(self._bucket(key, rate, now), rate, segments, now) - now) / 1000
 
+    def look(self, key: Hashable, rate: Rate) -> tuple[Bucket, int]:
+        """A bucket as it stands, and the time by its clock."""
+        now = self._clock()
+        return self._bucket(key, rate, now), now
+
     def _bucket(self, key: Hashable, rate: Rate, now: int) -> Bucket:
         known = self._buckets.get(key)
         return Bucket.full(rate, now) if known is None else known[0]

@@ -67,6 +67,20 @@ class GraceOver:
     """A step: the phone has had its time to name itself and to report old results."""
 
 
+@attrs.frozen
+class Inherited:
+    """A step: a link of this row ended that was silent since before the present one began."""
+
+    row: int
+
+
+@attrs.frozen
+class Misplaced:
+    """A step: a new message was stored under a row that the phone has left meanwhile."""
+
+    message: Message
+
+
 Step = (
     frames.Sims
     | frames.Inbound
@@ -76,6 +90,8 @@ Step = (
     | frames.DeliveryReport
     | frames.Ping
     | GraceOver
+    | Inherited
+    | Misplaced
 )
 """What has to be recorded, or answered only after all that came before it is recorded."""
 
@@ -253,6 +269,10 @@ class LinkProtocol:
         What an earlier link of that row left open is still to be pushed again.
         """
         self._reserved = 0
+        self._resumed = False
+
+    def look_again(self) -> None:
+        """More may have been left open than was pushed again over this link so far."""
         self._resumed = False
 
     def push(self, message: Message) -> list[Effect]:

@@ -16,7 +16,7 @@ from phonegate.domain import delivery, inbox
 from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.identity import Identity
-from phonegate.phones.protocol import GraceOver, Step
+from phonegate.phones.protocol import GraceOver, Inherited, Misplaced, Step
 from phonegate.phones.worker import FOREVER, Worker
 from phonegate.store.errors import StorageUnavailable, StoreError
 from phonegate.store.records import Message
@@ -171,7 +171,7 @@ class Recorder:
         reports: list[Report] = []
         for step in steps:
             match step:
-                case frames.Hello() | frames.Sims() | GraceOver():
+                case frames.Hello() | frames.Sims() | GraceOver() | Inherited() | Misplaced():
                     await self._record(reports)
                     reports = []
                     await self._identify(step)
@@ -179,13 +179,19 @@ class Recorder:
                     reports.append(step)
         await self._record(reports)
 
-    async def _identify(self, step: frames.Hello | frames.Sims | GraceOver) -> None:
+    async def _identify(
+        self, step: frames.Hello | frames.Sims | GraceOver | Inherited | Misplaced
+    ) -> None:
         session = self._session
         match step:
             case frames.Hello():
                 await self._identity.greet(step)
             case frames.Sims():
                 await self._identity.report(step)
+            case Inherited(row):
+                await self._identity.inherit(row)
+            case Misplaced(message):
+                await self._identity.adopt(message)
             case GraceOver():
                 session.protocol.identified = True
         if not session.protocol.take_resume():
@@ -194,8 +200,9 @@ class Recorder:
         with trio.move_on_after(PREDECESSOR_S):
             await session.switchboard.predecessors_ended(session)
         phone, acks, policy = session.phone, session.protocol.acks, session.policy
-        in_flight = frozenset(session.protocol.in_flight)
-        now = session.now_ms()
+        # Neither what it has now nor what it will get soon.
+        in_flight = session.feeder.left_open.union(session.protocol.in_flight)
+        sims, now = session.online.sims, session.now_ms()
 
         def resume(tx: Tables) -> tuple[list[Message], bool]:
             # Only what a phone may have sent without a word is ever stored once more.
@@ -203,7 +210,7 @@ class Recorder:
                 message.on_uncertain == "resend" for message in tx.messages.unsettled(phone)
             )
             again = delivery.resume(
-                tx, phone, acks=acks, in_flight=in_flight, now=now, policy=policy
+                tx, phone, acks=acks, in_flight=in_flight, sims=sims, now=now, policy=policy
             )
             return again, copied
 

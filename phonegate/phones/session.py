@@ -34,7 +34,9 @@ from phonegate.phones.protocol import (
     Close,
     Dead,
     Effect,
+    Inherited,
     LinkProtocol,
+    Misplaced,
     Probe,
     Record,
     Send,
@@ -42,7 +44,7 @@ from phonegate.phones.protocol import (
 )
 from phonegate.phones.recorder import Recorder
 from phonegate.phones.room import Room
-from phonegate.phones.switchboard import Switchboard
+from phonegate.phones.switchboard import Lane, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.phones.worker import FOREVER, Worker
 from phonegate.settings import Settings
@@ -118,6 +120,10 @@ class Session:
         self.org_name = tenant.name
         self.online = online
         self.fresh = fresh
+        self.numbered = False
+        """Whether an unnamed phone has told a number over this link, and so goes by its own row."""
+        self.began = trio.current_time()
+        self._heard_at = self.began
         self.ended = trio.Event()
         self.protocol = LinkProtocol(
             window=delivery.window,
@@ -167,6 +173,24 @@ class Session:
         return self._over or self._farewell is not None
 
     @property
+    def anonymous(self) -> bool:
+        """Whether nothing tells its phone from others: neither an id nor a number."""
+        return self.online.device_id is None and not self.numbered
+
+    @property
+    def heard_at(self) -> float:
+        """When anything came over it last, by trio's clock."""
+        return self._heard_at
+
+    def inherit(self, phone: int) -> None:
+        """Takes over what was given to a row whose connection has ended."""
+        self._recorder.put(Inherited(phone), 0)
+
+    def adopt(self, message: Message) -> None:
+        """Sends a committed message that was stored under a row which this phone had before."""
+        self._recorder.put(Misplaced(message), 0)
+
+    @property
     def status(self) -> frames.Status | None:
         """How the phone said last that it is."""
         return self.protocol.status
@@ -202,14 +226,14 @@ class Session:
     def bucket(self, sim: Sim | None) -> Hashable:
         """The key of a SIM's pacing bucket: its number, or else the slot of this phone."""
         sim = sim or self._usual_sim
-        if sim is not None and sim.number is not None:
-            return self.org, sim.number
+        if sim is not None and sim.form is not None:
+            return self.org, sim.form
         return "slot", self.phone, None if sim is None else sim.slot
 
     def rate_of(self, sim: Sim | None) -> Rate:
         """How fast a SIM of this phone may send."""
         sim = sim or self._usual_sim
-        return self.switchboard.rates.of(self.org_name, None if sim is None else sim.number)
+        return self.switchboard.rates.of(self.org_name, None if sim is None else sim.form)
 
     def sim_of(self, message: Message) -> Sim | None:
         """The SIM that a message was leased to."""
@@ -223,6 +247,10 @@ class Session:
     def serves(self, phone: int | None, wish: str) -> bool:
         """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
         return self.feeder.serves(phone, wish)
+
+    def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
+        """The queues that a SIM serves, and the segments of each message that goes before them."""
+        return self.feeder.queues(sim)
 
     def wake(self) -> None:
         """Looks for queued messages."""
@@ -291,7 +319,6 @@ class Session:
 
     async def run(self) -> None:
         """Serves the phone until its link ends, and records what came over it."""
-        began = trio.current_time()
         try:
             async with trio.open_nursery() as nursery:
                 watch = self._begin(nursery)
@@ -309,7 +336,7 @@ class Session:
                 org=self.org_name,
                 phone=self.phone,
                 code=self._farewell.code if self._farewell else self._socket.code,
-                after_s=round(trio.current_time() - began, 1),
+                after_s=round(trio.current_time() - self.began, 1),
             )
 
     async def say(self, frame: GatewayFrame) -> None:
@@ -352,6 +379,7 @@ class Session:
                 heard = await self._socket.receive()
             except LinkLost:
                 return
+            self._heard_at = trio.current_time()
             room = protocol.room
             for data in heard.frames:
                 await self._hear(data)

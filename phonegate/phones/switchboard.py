@@ -7,10 +7,12 @@ Everything here is synchronous and runs on the event loop; a `Station` is one co
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, Final, Protocol
 
+import attrs
 import trio
 
 from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import Rate, Rates
 from phonegate.phones.pacer import Pacer
 from phonegate.settings import Settings
@@ -29,6 +31,10 @@ The gateway gives the whole step three seconds."""
 _log = log.get("phones")
 
 
+Lane = tuple[int | None, str]
+"""A queue, as the `phone` and `wish` of its messages."""
+
+
 class Station(Protocol):
     """One connected phone, as the switchboard sees it."""
 
@@ -37,6 +43,24 @@ class Station(Protocol):
     """What the domain sees of it; its `phone` is the key here, changed only by `rename`."""
     ended: trio.Event
     """Set when all that came over the connection is recorded, or given up."""
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nothing tells its phone from others: neither an id nor a number."""
+
+    @property
+    def began(self) -> float:
+        """When it was accepted, by trio's clock."""
+
+    @property
+    def heard_at(self) -> float:
+        """When anything came over it last, by trio's clock."""
+
+    def inherit(self, phone: int) -> None:
+        """Takes over what was given to a row whose connection has ended."""
+
+    def adopt(self, message: Message) -> None:
+        """Sends a committed message that was stored under a row which this phone had before."""
 
     def has_room(self, sim: Sim | None) -> bool:
         """Whether a new message for this SIM could be pushed at once, pacing aside."""
@@ -58,6 +82,9 @@ class Station(Protocol):
 
     def serves(self, phone: int | None, wish: str) -> bool:
         """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
+
+    def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
+        """The queues that a SIM serves, and the segments of each message that goes before them."""
 
     def wake(self) -> None:
         """Looks for queued messages."""
@@ -88,6 +115,7 @@ class Switchboard:
         self._by_org: dict[int, dict[Station, None]] = {}
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
         self._claimed: dict[int, object] = {}
+        self._moved: dict[int, Station] = {}
         self._ending: dict[int, dict[Station, None]] = {}
         self._open: dict[Station, None] = {}
         self._identity: dict[int, trio.Lock] = {}
@@ -126,14 +154,20 @@ class Switchboard:
         station = self._by_phone.get(phone)
         if station is not None:
             station.push(message)
+        elif (moved := self._moved.get(phone)) is not None:
+            # It turned out to be another phone while the message was being stored.
+            moved.adopt(message)
 
-    def pace(self, phone: int, sim: Sim | None) -> int:
-        """Segments a minute that a phone's SIM may send; 0 where there is no limit."""
+    def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
+        """The pacing of a phone's SIM as it stands; None where there is no limit."""
         station = self._by_phone.get(phone)
-        rate = self.rates.usual if station is None else station.rate_of(sim)
-        return rate.segments_per_minute
+        if station is None or (rate := station.rate_of(sim)).unlimited:
+            return None
+        bucket, now = self.pacer.look(station.bucket(sim), rate)
+        lanes, left_open = station.queues(sim)
+        return Outlook(bucket=bucket, rate=rate, now=now, lanes=lanes, left_open=left_open)
 
-    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
+    def wake(self, org: int, lanes: Collection[Lane] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.
 
         `lanes` are the `phone` and `wish` of those messages, where they are known: in an org of
@@ -225,6 +259,11 @@ class Switchboard:
         """Forgets a connection whose reports are all recorded."""
         self._open.pop(station, None)
         self._release_seat(station)
+        for phone in [phone for phone, moved in self._moved.items() if moved is station]:
+            del self._moved[phone]
+        heir = self._heir(station)
+        if heir is not None:
+            heir.inherit(station.online.phone)
         if station.org not in self._by_org:
             lock = self._identity.get(station.org)
             if lock is not None and not lock.locked():
@@ -239,27 +278,15 @@ class Switchboard:
         if self._by_phone.get(station.online.phone) is station:
             del self._by_phone[station.online.phone]
         self._release_seat(station)
+        self._moved[station.online.phone] = station
         station.online = online
         if station in self._by_org.get(station.org, {}):
             self._seat(station)
         else:
             self._ending.setdefault(online.phone, {})[station] = None
 
-    def swap(self, one: Station, other: Station) -> None:
-        """Exchanges the rows of two connections; neither replaces the other."""
-        rows = one.online.phone, other.online.phone
-        for station in (one, other):
-            if self._by_phone.get(station.online.phone) is station:
-                del self._by_phone[station.online.phone]
-            self._release_seat(station)
-        one.online = _with_phone(one.online, rows[1])
-        other.online = _with_phone(other.online, rows[0])
-        for station in (one, other):
-            if station in self._by_org.get(station.org, {}):
-                self._seat(station)
-
     def replace(self, station: Station, numbers: Collection[str]) -> None:
-        """Closes the org's older connections that hold one of these numbers.
+        """Closes the org's older connections that hold one of these numbers, in their form.
 
         That is a phone that came back before the death of its old link was noticed. A report
         that comes over a link which is ending replaces nobody: newer ones have come since.
@@ -270,8 +297,24 @@ class Switchboard:
         for other in list(stations):
             if other is station:
                 return
-            if any(sim.number in numbers for sim in other.online.sims):
+            if any(sim.form in numbers for sim in other.online.sims):
                 self._part(other, REPLACED, "replaced by a newer connection")
+
+    def take(self, station: Station, numbers: Collection[str]) -> None:
+        """Gives a connection these numbers, which other phones of the org have no more.
+
+        A SIM that was moved is reported by both phones until the old one looks again.
+        """
+        for other in self._by_org.get(station.org, ()):
+            kept = tuple(sim for sim in other.online.sims if sim.form not in numbers)
+            if other is not station and len(kept) < len(other.online.sims):
+                self.rename(other, attrs.evolve(other.online, sims=kept))
+
+    def held(self, org: int) -> Collection[str]:
+        """The numbers of all SIMs of an org that are online."""
+        stations = self._by_org.get(org, ())
+        sims = (sim for station in stations for sim in station.online.sims)
+        return {sim.form for sim in sims if sim.form is not None}
 
     def is_first(self, station: Station) -> bool:
         """Whether this is the org's earliest connection, which sends what names no SIM."""
@@ -306,12 +349,28 @@ class Switchboard:
         """Held while a connection of this org finds out which row it is."""
         return self._identity.setdefault(org, trio.Lock())
 
+    def _heir(self, station: Station) -> Station | None:
+        """The connection by which the phone of one that has ended came back, if that is sure.
+
+        Of phones that tell neither id nor number it is the only one that began after the last
+        sign of life of the other: while both are heard they are two phones.
+        """
+        if not station.anonymous or station.online.phone in self._by_phone:
+            return None
+        later = [
+            other
+            for other in self._by_org.get(station.org, ())
+            if other.anonymous and other.began > station.heard_at
+        ]
+        return later[0] if len(later) == 1 else None
+
     def _seat(self, station: Station) -> None:
         phone = station.online.phone
         older = self._by_phone.get(phone)
         if older is not None:
             self._part(older, REPLACED, "replaced by a newer connection")
         self._by_phone[phone] = station
+        self._moved.pop(phone, None)
         self._ending.setdefault(phone, {})[station] = None
         self._views.pop(station.org, None)
 
@@ -324,13 +383,3 @@ class Switchboard:
         seats.pop(station, None)
         if not seats:
             self._ending.pop(station.online.phone, None)
-
-
-def _with_phone(online: OnlinePhone, phone: int) -> OnlinePhone:
-    return OnlinePhone(
-        phone=phone,
-        device_id=online.device_id,
-        name=online.name,
-        sims=online.sims,
-        features=online.features,
-    )

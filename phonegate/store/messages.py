@@ -90,6 +90,7 @@ _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S60
 CANDIDATES: Final = """
     SELECT id, segments, priority FROM messages INDEXED BY messages_ready
     WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
+        AND priority >= ?
     ORDER BY priority DESC, id LIMIT ?
 """
 
@@ -97,6 +98,7 @@ WAITING: Final = """
     SELECT sum(segments) FROM (
         SELECT segments FROM messages INDEXED BY messages_ready
         WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
+            AND priority >= ?
         LIMIT ?
     )
 """
@@ -158,6 +160,7 @@ OVERDUE: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
     WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) < ? AND (
         acked_at IS NOT NULL OR expires_at <= ? OR phone IN (SELECT value FROM json_each(?))
+        OR pushed_at < ?
     )
     ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
 """  # noqa: S608 - constants
@@ -243,6 +246,9 @@ _WHOLE = """
     SELECT id, org, direction, address, body, status, created_at, look_at FROM messages
     WHERE id = ?
 """
+
+LEAST_PRIORITY: Final = -MAX_ID
+"""Below that of every message."""
 
 MAX_LANES: Final = 10_000
 """Queues that one look tells apart: every SIM of a very large gateway."""
@@ -391,15 +397,23 @@ class Messages:
                     self.endings.append(Ending(org, id, str(status)))
         self._connection.execute(sql, (*columns.values(), id))
 
-    def candidates(self, org: int, *, phone: int | None, wish: str, limit: int) -> list[Candidate]:
-        """The messages that may leave now for this phone (or none) and wish, first things first."""
-        rows = self._connection.execute(CANDIDATES, (org, wish, phone, limit))
+    def candidates(
+        self, org: int, *, phone: int | None, wish: str, limit: int, priority: int = LEAST_PRIORITY
+    ) -> list[Candidate]:
+        """The messages that may leave now for this phone (or none) and wish, first things first.
+
+        Left out are those of a lower *priority*.
+        """
+        rows = self._connection.execute(CANDIDATES, (org, wish, phone, priority, limit))
         return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
 
-    def waiting_segments(self, org: int, *, phone: int | None, wish: str, cap: int) -> int:
+    def waiting_segments(
+        self, org: int, *, phone: int | None, wish: str, cap: int, priority: int = LEAST_PRIORITY
+    ) -> int:
         """The segments that `candidates` would hand out in all, counted no further than *cap*."""
         # Each message has a segment at least, so `cap` rows are enough to reach the cap.
-        (total,) = self._connection.execute(WAITING, (org, wish, phone, cap)).fetchone()
+        values = (org, wish, phone, priority, cap)
+        (total,) = self._connection.execute(WAITING, values).fetchone()
         return min(total or 0, cap)
 
     def lease(
@@ -497,14 +511,15 @@ class Messages:
         return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
 
     def overdue(
-        self, pushed_before: int, limit: int, *, online: Collection[int], now: int
+        self, pushed_before: int, limit: int, *, online: Collection[int], away_before: int, now: int
     ) -> list[Message]:
         """Messages whose result was awaited since before a time, the longest first.
 
         Left out are those that still come to something: never acked, of a phone that is not
-        among *online*, and with time left at *now*. There may be a great many of them.
+        among *online*, pushed since *away_before*, and with time left at *now*. There may be a
+        great many of them.
         """
-        values = (pushed_before, now, json.dumps(list(online)), limit)
+        values = (pushed_before, now, json.dumps(list(online)), away_before, limit)
         return [message(row) for row in self._connection.execute(OVERDUE, values)]
 
     # -- chores of the writer

@@ -19,6 +19,8 @@ Notes on the first step:
 import sqlite3
 from typing import Final
 
+from phonegate.store.records import number_form
+
 APPLICATION_ID: Final = 0x70686774
 """`phgt` in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html)."""
 
@@ -278,6 +280,33 @@ _FINGERPRINTS: Final = (
     """,
 )
 
+_RECOGNITION: Final = (
+    # An unnamed phone that ever told a number is known again by numbers alone.
+    "ALTER TABLE phones ADD COLUMN numbered INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE phones SET numbered = 1 WHERE id IN (SELECT phone FROM sims WHERE number IS NOT NULL)
+    """,
+    "ALTER TABLE phones ADD COLUMN acks INTEGER NOT NULL DEFAULT 0",
+    # Numbers stand as the phone wrote them; what is compared is their form.
+    "ALTER TABLE sims ADD COLUMN form TEXT",
+    "UPDATE sims SET form = number_form(number) WHERE number IS NOT NULL",
+    "DROP INDEX sims_by_number",
+    "CREATE INDEX sims_by_form ON sims (org, form) WHERE form IS NOT NULL",
+    # What waits asks for a SIM by that form too: one statement for each index that holds it.
+    """
+    UPDATE messages SET wish = number_form(wish)
+    WHERE status = 'queued' AND held_until IS NULL AND assistant IS NULL AND length(wish) > 2
+    """,
+    """
+    UPDATE messages SET wish = number_form(wish)
+    WHERE status = 'queued' AND held_until IS NOT NULL AND assistant IS NULL AND length(wish) > 2
+    """,
+    """
+    UPDATE messages SET wish = number_form(wish)
+    WHERE status = 'sending' AND assistant IS NULL AND length(wish) > 2
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -286,6 +315,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _ADMISSIONS,
     SENDERS,
     _FINGERPRINTS,
+    _RECOGNITION,
 )
 """Step n brings a file from version n to n + 1."""
 
@@ -309,6 +339,7 @@ def migrate(
     done = version(connection)
     if done >= len(steps):
         return False
+    connection.create_function("number_form", 1, number_form, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in steps[done:]:

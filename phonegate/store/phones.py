@@ -1,12 +1,14 @@
 """Phones that have connected, and the SIMs that they reported."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import attrs
 
 from phonegate.store.records import Phone, Sim
 
-_PHONE = "id, org, device_id, name, model, app, first_seen, last_seen"
+_PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered, acks"
 _SIM = "slot, number, carrier, phone"
 
 
@@ -61,10 +63,10 @@ class Phones:
         return found.fetchone() is not None
 
     def anonymous(self, org: int) -> list[Phone]:
-        """The org's phones that never told a device id, oldest first."""
+        """The org's phones that never told a device id, the one seen last first."""
         rows = self._connection.execute(
             f"SELECT {_PHONE} FROM phones"  # noqa: S608
-            " WHERE org = ? AND device_id IS NULL ORDER BY id",
+            " WHERE org = ? AND device_id IS NULL ORDER BY last_seen DESC, id DESC",
             (org,),
         )
         return [_phone(row) for row in rows]
@@ -76,13 +78,14 @@ class Phones:
         name: str | None = None,
         model: str | None = None,
         app: str | None = None,
+        acks: bool | None = None,
         now: int,
     ) -> None:
         """Notes what a phone says of itself; what it leaves out stays as it was."""
         self._connection.execute(
             "UPDATE phones SET name = coalesce(?, name), model = coalesce(?, model),"
-            " app = coalesce(?, app), last_seen = ? WHERE id = ?",
-            (name, model, app, now, phone),
+            " app = coalesce(?, app), acks = coalesce(?, acks), last_seen = ? WHERE id = ?",
+            (name, model, app, acks, now, phone),
         )
 
     def seen(self, phone: int, now: int) -> None:
@@ -92,25 +95,28 @@ class Phones:
     def report_sims(self, org: int, phone: int, sims: Sequence[Sim], now: int) -> None:
         """Puts *sims* in place of all that the phone reported before.
 
-        A number belongs to one phone of an org: the one that reported it last. Of two entries
-        for one slot the last counts.
+        A number, however it is written, belongs to one phone of an org: the one that reported
+        it last. Of two entries for one slot the last counts.
         """
-        slots = {sim.slot: (sim.slot, sim.number, sim.carrier, phone) for sim in sims}
+        slots = {sim.slot: attrs.evolve(sim, phone=phone) for sim in sims}
         self.seen(phone, now)
         # Phones report at each reconnect, nearly always the same.
-        if [slots[slot] for slot in sorted(slots)] == self._sims_of(phone):
+        if [slots[slot] for slot in sorted(slots)] == self.sims_of(phone):
             return
         self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
-        for slot, number, carrier, _ in slots.values():
-            if number is not None:
+        for sim in slots.values():
+            if sim.form is not None:
                 self._connection.execute(
-                    "DELETE FROM sims WHERE org = ? AND number = ? AND phone <> ?",
-                    (org, number, phone),
+                    "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ?",
+                    (org, sim.form, phone),
                 )
             self._connection.execute(
-                "INSERT INTO sims (phone, slot, org, number, carrier) VALUES (?, ?, ?, ?, ?)",
-                (phone, slot, org, number, carrier),
+                "INSERT INTO sims (phone, slot, org, number, form, carrier)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (phone, sim.slot, org, sim.number, sim.form, sim.carrier),
             )
+        if any(sim.number is not None for sim in slots.values()):
+            self._connection.execute("UPDATE phones SET numbered = 1 WHERE id = ?", (phone,))
 
     def known_sims(self, org: int) -> list[Sim]:
         """Every SIM of the org's phones, online or not, by phone and slot."""
@@ -122,13 +128,22 @@ class Phones:
 
     def sims_of(self, phone: int) -> list[Sim]:
         """The SIMs of one phone, by slot."""
-        return [_sim(row) for row in self._sims_of(phone)]
-
-    def _sims_of(self, phone: int) -> list[tuple[Any, ...]]:
-        return self._connection.execute(
+        rows = self._connection.execute(
             f"SELECT {_SIM} FROM sims WHERE phone = ? ORDER BY slot",  # noqa: S608
             (phone,),
-        ).fetchall()
+        )
+        return [_sim(row) for row in rows]
+
+    def holding(self, org: int, forms: Iterable[str]) -> list[Sim]:
+        """The org's SIMs of these numbers, each given in the form that is compared."""
+        return [
+            _sim(row)
+            for form in forms
+            for row in self._connection.execute(
+                f"SELECT {_SIM} FROM sims WHERE org = ? AND form = ? ORDER BY phone, slot",  # noqa: S608
+                (org, form),
+            )
+        ]
 
     def _update(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         rows = self._connection.execute(f"{sql} RETURNING {_PHONE}", values).fetchall()
@@ -145,6 +160,8 @@ def _phone(row: tuple[Any, ...]) -> Phone:
         app=row[5],
         first_seen=row[6],
         last_seen=row[7],
+        numbered=bool(row[8]),
+        acks=bool(row[9]),
     )
 
 

@@ -4,8 +4,10 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 `id` is the row's integer key; an org's public name is `Org.name`.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 import attrs
 
@@ -18,6 +20,30 @@ FAR_AHEAD_MS = 253_402_300_799_999
 
 ANY_SIM = ""
 """`Message.wish` of a message that any SIM of the org's first phone may send."""
+
+
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_NOT_A_DIGIT: Final = re.compile(r"[^0-9]")
+_ABROAD: Final = re.compile(r"00[1-9][0-9]{6,}")
+"""A number with the international prefix of most countries, which is what `+` stands for."""
+
+
+@lru_cache(maxsize=4_096)  # asked for each SIM at each look at a queue
+def number_form(number: str) -> str:
+    """The form in which numbers are compared: `+15550000001` for `+1 (555) 000-0001`.
+
+    Android hands on what the SIM holds, so that one number comes with and without its `+`, and
+    with signs between its digits. A national number keeps its leading 0, for nobody knows the
+    country; what holds letters is left as it is.
+    """
+    text = number.strip()
+    if _LETTER.search(text):
+        return text
+    abroad = "+" in text
+    digits = _NOT_A_DIGIT.sub("", text.replace("(0)", "") if abroad else text)
+    if not abroad and _ABROAD.fullmatch(digits):
+        return f"+{digits[2:]}"
+    return f"+{digits}" if abroad or not digits.startswith("0") else digits
 
 
 @attrs.frozen(kw_only=True)
@@ -110,11 +136,18 @@ class Phone:
     app: str | None = None
     first_seen: int
     last_seen: int
+    numbered: bool = False
+    """Whether a number of its SIMs has ever been known: then it is known again by numbers only."""
+    acks: bool = False
+    """Whether its last `hello` said that it acknowledges what it is given."""
 
 
 @attrs.frozen(kw_only=True)
 class Sim:
-    """A SIM that a phone has reported. `number` is `None` where Android does not tell it."""
+    """A SIM that a phone has reported. `number` is `None` where Android does not tell it.
+
+    The number stands as the phone wrote it, for the phone is told it so; `form` is compared.
+    """
 
     slot: int
     number: str | None = None
@@ -122,13 +155,19 @@ class Sim:
     phone: int | None = None
     """The phone that reported it last."""
 
+    @property
+    def form(self) -> str | None:
+        """Its number as numbers are compared (see `number_form`)."""
+        return None if self.number is None else number_form(self.number)
+
 
 @attrs.frozen(kw_only=True)
 class NewMessage:
     """An outbound message about to be stored, already `queued` or already `sending`.
 
-    `wish` says which SIM must send it: `ANY_SIM`, a number ("+15551112222"), or a slot index
-    as digits ("0"), the last one together with `phone` when the phone is known.
+    `wish` says which SIM must send it: `ANY_SIM`, a number as `number_form` gives it
+    ("+15551112222"), or a slot index as digits ("0"), the last one together with `phone` when
+    the phone is known.
     `sim_slot` and `sim` are the SIM once it is known.
     """
 

@@ -1,20 +1,26 @@
 """The phone gateway's face: the seed's routes, and those that the design adds to them."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from typing import Final
+
+import attrs
 
 from phonegate import log
 from phonegate.domain import inbox, reading
 from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
 from phonegate.domain.reported import Unread
+from phonegate.domain.routing import is_slot
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
+from phonegate.domain.states import SENDING
 from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
-from phonegate.web.convert import CONVERTER, MAX_PROBLEMS, refusal
+from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
 from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
+from phonegate.web.field_names import MAX_PROBLEMS
 from phonegate.web.fields import Whole, Wrong
 from phonegate.web.idempotency_key import once
 from phonegate.web.phone_types import (
@@ -32,7 +38,7 @@ from phonegate.web.phone_types import (
     Webhook,
     WebhookAnswer,
 )
-from phonegate.web.presenters import FieldError, message_json, sim_json
+from phonegate.web.presenters import FieldError, MessageJson, message_json, sim_json
 from phonegate.web.reported_types import Batch
 
 _log = log.get("web")
@@ -105,8 +111,9 @@ async def messages(call: Call) -> Answer:
     online = call.services.switchboard.online(caller.org)
 
     def shown(tx: Tables) -> bytes:
-        found = reading.views(tx, caller, page)
-        messages = tuple(message_json(message, online) for message in found)
+        known = cache(partial(tx.phones.known_sims, caller.org))
+        found = reading.views(tx, caller, _as_reported(tx, caller.org, page))
+        messages = tuple(message_json(message, online, known) for message in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
         # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
         return CONVERTER.encode(answer)
@@ -117,22 +124,24 @@ async def messages(call: Call) -> Answer:
 async def message(call: Call) -> Answer:
     """One message by its id."""
     caller, message_id = call.caller, _message_id(call)
-    found: Message | None = await call.services.database.read(
-        lambda tx: reading.find(tx, caller, message_id)
-    )
+    online = call.services.switchboard.online(caller.org)
+
+    def shown(tx: Tables) -> MessageJson | None:
+        found = reading.find(tx, caller, message_id)
+        known = partial(tx.phones.known_sims, caller.org)
+        return None if found is None else message_json(found, online, known)
+
+    found = await call.services.database.read(shown)
     if found is None:
         raise NotFound(f"No message {message_id} in this org.")
-    online = call.services.switchboard.online(caller.org)
-    return Answer(
-        content=MessageAnswer(org_id=caller.org_name, message=message_json(found, online))
-    )
+    return Answer(content=MessageAnswer(org_id=caller.org_name, message=found))
 
 
 async def cancel(call: Call) -> Answer:
     """Withdraws a message; 202 when the phone that holds it was asked to drop it."""
     found = await call.services.sending.cancel(call.caller, _message_id(call))
     return Answer(
-        status=200 if found.status == "cancelled" else 202,
+        status=202 if found.status == SENDING else 200,
         content=CancelAnswer(id=found.id, status=found.status),
     )
 
@@ -169,6 +178,14 @@ async def sims(call: Call) -> Answer:
             known_sims=tuple(sim_json(sim) for sim in known),
         )
     )
+
+
+def _as_reported(tx: Tables, org: int, page: PageQuery) -> PageQuery:
+    """The same page, its SIM's number as the phone writes it, and so the messages have it."""
+    if page.sim is None or is_slot(page.sim):
+        return page
+    held = tx.phones.holding(org, [page.sim])
+    return attrs.evolve(page, sim=held[0].number) if held else page
 
 
 def _outgoing(body: Send, now: int) -> list[Outgoing]:

@@ -308,7 +308,9 @@ class CancelAnswer:
     ok: bool = field("Always true.", default=True)
     id: int = field("The message.", example=5)
     status: Annotated[str, OneOf((CANCELLED, SENDING))] = field(
-        "cancelled; or sending while the phone is asked.", example="cancelled"
+        "cancelled; sending while the phone is asked; or uncertain, if a phone that went away with "
+        "it may have sent it.",
+        example="cancelled",
     )
 
 

@@ -1,6 +1,6 @@
 """How stored things look in answers: the JSON objects that the documents name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Final
@@ -56,8 +56,8 @@ class MessageJson:
     )
     waiting_for: str | None = field(
         "Why it has not been sent yet: approval (a person's), send_at (its time), phone (one that "
-        "can send it is not online), turn (others before it, or the SIM's pacing), result (a "
-        "phone has it)."
+        "can send it is not online), sim (phones are online, and the SIM is in none of them), turn "
+        "(others before it, or the SIM's pacing), result (a phone has it)."
     )
     key: str | None = field("The id of the API key that sent it; null without one.", example="k3v9")
 
@@ -104,14 +104,21 @@ def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()
 
 
-def message_json(message: Message | MessageView, online: Sequence[OnlinePhone]) -> MessageJson:
-    """A message for an answer; `online` are the org's phones, to tell why it waits."""
+def message_json(
+    message: Message | MessageView,
+    online: Sequence[OnlinePhone],
+    known: Callable[[], Sequence[Sim]] = tuple,
+) -> MessageJson:
+    """A message for an answer.
+
+    `online` are the org's phones and `known` finds its SIMs, to tell why the message waits.
+    """
     # Written for a page of a thousand: what rarely is costs no call where it is not.
     send_at, sent_at, delivered_at = message.held_until, message.sent_at, message.delivered_at
     expires_at = message.expires_at
     waiting_for = None
     if message.status in {QUEUED, SENDING}:
-        waiting_for = _reason(message, online)
+        waiting_for = _reason(message, online, known)
         if waiting_for == APPROVAL:
             send_at = message.wanted_at
     return MessageJson(
@@ -154,17 +161,46 @@ def key_json(key: ApiKey) -> KeyJson:
     )
 
 
-def _reason(message: Message | MessageView, online: Sequence[OnlinePhone]) -> str:
+def _reason(
+    message: Message | MessageView,
+    online: Sequence[OnlinePhone],
+    known: Callable[[], Sequence[Sim]],
+) -> str:
     """Why a message has not been sent that is queued or sending."""
     if message.status == SENDING:
-        # A push that was never acked, to a phone that left, waits for its return.
-        settled = message.phone is None or message.acked_at is not None
-        return "result" if settled or any(one.phone == message.phone for one in online) else "phone"
+        return _awaited(message, online)
     if message.approval == "asked":
         return APPROVAL
     if message.held_until is not None:
         return "send_at"
-    return "turn" if any(_can_send(phone, message) for phone in online) else "phone"
+    if any(_can_send(phone, message) for phone in online):
+        return "turn"
+    return "sim" if _is_sim_gone(message, online, known) else "phone"
+
+
+def _awaited(message: Message | MessageView, online: Sequence[OnlinePhone]) -> str:
+    """What a message waits for that was pushed."""
+    if message.phone is None or message.acked_at is not None:
+        return "result"
+    # A push that was never acked, to a phone that left, waits for its return, with its SIM.
+    holder = next((phone for phone in online if phone.phone == message.phone), None)
+    if holder is None:
+        return "phone"
+    return "result" if _can_send(holder, message) or not holder.sims else "sim"
+
+
+def _is_sim_gone(
+    message: Message | MessageView,
+    online: Sequence[OnlinePhone],
+    known: Callable[[], Sequence[Sim]],
+) -> bool:
+    """Whether the phone that should send it is online, and has not the SIM that it asks for."""
+    if message.phone is not None:
+        return any(phone.phone == message.phone and phone.sims for phone in online)
+    if not any(phone.sims for phone in online):
+        return False
+    # Else a phone has it that is away.
+    return not any(message.wish in {sim.form, str(sim.slot)} for sim in known())
 
 
 def _can_send(phone: OnlinePhone, message: Message | MessageView) -> bool:
@@ -172,4 +208,4 @@ def _can_send(phone: OnlinePhone, message: Message | MessageView) -> bool:
         return False
     if not message.wish:
         return True
-    return any(message.wish in {sim.number, str(sim.slot)} for sim in phone.sims)
+    return any(message.wish in {sim.form, str(sim.slot)} for sim in phone.sims)

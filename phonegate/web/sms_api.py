@@ -73,6 +73,7 @@ def _render(answered: Answered) -> tuple[int, bytes]:
             message_id=answered.message_id,
             message=_sentence(answered),
             provider=answered.provider,
+            eta_s=answered.eta_s,
         )
         return 200, CONVERTER.encode(sent)
     failed = SmsFailed(

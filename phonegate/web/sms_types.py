@@ -63,6 +63,9 @@ class SmsSent:
     )
     message: str = field("What happened, for people.", example="SMS sent successfully via telnyx")
     provider: str = field("twilio, telnyx or phone", example="telnyx")
+    eta_s: int | None = field(
+        "Seconds it will wait for the pacing of its phone's SIM.", default=None, omit=True
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,8 @@ from collections.abc import Collection
 import attrs
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
+from phonegate.domain.forecast import Outlook
+from phonegate.domain.pacing import Bucket, Rate
 from phonegate.store.records import Message, Sim
 
 
@@ -36,8 +38,9 @@ class Phones:
     def push(self, phone: int, message: Message) -> None:
         self.pushed.append((phone, message))
 
-    def pace(self, phone: int, sim: Sim | None) -> int:
-        return self.segments_per_minute
+    def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
+        rate = Rate(self.segments_per_minute)
+        return None if rate.unlimited else Outlook(bucket=Bucket(0, 0), rate=rate, now=0)
 
     def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         self.woken.append(org)

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from phonegate.domain import allowances, delivery
+from phonegate.domain.admission import examine
 from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS, step
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
@@ -482,3 +483,20 @@ async def test_quiet_hours_that_begin_while_it_waits_for_its_line(
     with pytest.raises(QuietHoursBegun):
         await scene.send("carrier", scene.key(quiet=EVENING))
     assert (await scene.stored(), scene.left()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        owner(1),
+        limited(1, hold=True),
+        limited(1, quiet=QuietHours(begin=0, end=1, zone="UTC")),
+    ],
+)
+def test_whoever_sends_gets_the_usual_ttl(sender: Principal) -> None:
+    at = 1_700_000_000_000
+    (permit,) = examine(sender, [Outgoing(to="+15553334444", body="x")], at, default_ttl_s=60)
+    assert permit.timing(None, None, at).expires_at == at + 60_000
+    assert permit.timing(None, 5, at).expires_at == at + 5_000
+    (permit,) = examine(sender, [Outgoing(to="+15553334444", body="x")], at)
+    assert permit.timing(None, None, at).expires_at in {None, permit.leave_by}

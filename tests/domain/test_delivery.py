@@ -280,6 +280,37 @@ async def test_a_push_that_an_absent_phone_never_acked_ends_with_its_ttl(scene: 
     assert "ttl" in ((await scene.get(message_id)).error or "")
 
 
+async def test_a_push_to_a_phone_that_never_returns_is_uncertain_in_the_end(scene: Scene) -> None:
+    message_id = await scene.pushed()
+    late = NOW + POLICY.away_timeout_ms
+
+    def sweep(tx: Tables, now: int) -> None:
+        delivery.abandon_silent(tx, online=(), now=now, policy=POLICY, limit=9)
+
+    for now, status in ((late, "sending"), (late + 1, "uncertain")):
+        await scene.database.write(partial(sweep, now=now))
+        assert (await scene.get(message_id)).status == status
+    assert "away for 259200 s" in ((await scene.get(message_id)).error or "")
+    await scene.settle(message_id)
+    assert (await scene.get(message_id)).status == "sent"
+
+
+async def test_a_delivery_lifts_a_failure_that_the_network_reported(scene: Scene) -> None:
+    message_id = await scene.pushed()
+    await scene.settle(message_id)
+
+    def confirm(tx: Tables, *, delivered: bool) -> None:
+        delivery.confirm(
+            tx, scene.org, scene.phone, message_id, delivered=delivered, date=None, now=NOW + 9
+        )
+
+    for delivered, status in ((False, "failed"), (True, "delivered"), (False, "delivered")):
+        await scene.database.write(partial(confirm, delivered=delivered))
+        assert (await scene.get(message_id)).status == status
+    stored = await scene.get(message_id)
+    assert (stored.error, stored.delivered_at) == (None, NOW + 9)
+
+
 async def test_a_message_whose_ttl_ran_out_expires_instead_of_being_pushed(scene: Scene) -> None:
     late, fresh = await scene.queued(expires_at=NOW), await scene.queued(expires_at=NOW + 1)
     picks = [Pick(id=number, sim_slot=None, sim=None) for number in (late, fresh)]

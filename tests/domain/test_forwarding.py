@@ -18,7 +18,7 @@ from phonegate.domain.carrier import (
 )
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.errors import BadInput, Conflict, NotFound, UnknownSim
-from phonegate.domain.forwarding import OPEN, Forwarded, NotForwarded
+from phonegate.domain.forwarding import OPEN, Forwarded, Forwarding, NotForwarded, Terms
 from phonegate.store.database import Database
 from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed, StoreError
 from phonegate.store.records import Sim, StoredReply
@@ -391,3 +391,23 @@ async def test_inbound_messages_are_stored_once(desk: Desk) -> None:
     assert (message.provider, message.media_urls, message.body) == ("twilio", ("https://m",), "yo")
     await desk.forwarding.receive(desk.assistant, attrs.evolve(report, carrier_id="SM6"))
     assert len(await desk.stored()) == 2
+
+
+@pytest.mark.parametrize(("ttl_s", "expires_at"), [(None, NOW + 60_000), (5, NOW + 5_000)])
+async def test_a_message_without_a_ttl_gets_the_usual_one(
+    desk: Desk, ttl_s: int | None, expires_at: int
+) -> None:
+    terms = Terms(deadline_s=1.0, now_ms=lambda: NOW, default_ttl_s=60)
+    forwarding = Forwarding(
+        desk.database, desk.forwarding._phones, desk.lines, terms, callback_url=lambda _: None
+    )
+    await forwarding.send(owner(desk.org), draft(ttl_s=ttl_s))
+    assert (await desk.only()).expires_at == expires_at
+
+
+async def test_what_waits_for_the_pacing_of_an_own_sim_says_how_long(desk: Desk) -> None:
+    desk.phones.phones.append(OnlinePhone(phone=1, device_id=None, name=None, sims=(SIM,)))
+    desk.phones.room, desk.phones.segments_per_minute = 0, 24
+    answered = await desk.forwarding.send(owner(desk.org), draft(sender=SIM.number))
+    assert isinstance(answered, Forwarded)
+    assert answered.eta_s == 3

@@ -266,3 +266,21 @@ async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> N
     other = await scene.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
     with pytest.raises(NotFound):
         await scene.sending.cancel(owner(other.id), result.id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expires_at"),
+    [
+        ({}, NOW + 60_000),
+        ({"ttl_s": 5}, NOW + 5_000),
+        ({"send_at": NOW + 1_000}, NOW + 61_000),
+    ],
+)
+async def test_a_message_without_a_ttl_gets_the_usual_one(
+    scene: Scene, changes: dict[str, Any], expires_at: int
+) -> None:
+    sending = Sending(
+        scene.database, as_dispatcher(scene.phones), now_ms=lambda: NOW, default_ttl_s=60
+    )
+    await sending.send(owner(scene.org), [text(**changes)])
+    assert [message.expires_at for message in await scene.stored()] == [expires_at]

@@ -9,7 +9,7 @@ import trio
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.pacing import Rate
-from phonegate.phones.switchboard import REPLACED, Station, Switchboard
+from phonegate.phones.switchboard import REPLACED, Lane, Station, Switchboard
 from phonegate.settings import PacingSettings, Settings
 from phonegate.store.records import Message, Sim
 
@@ -25,6 +25,8 @@ class Fake:
     rate: Rate = attrs.field(factory=lambda: Rate(0))
     ended: trio.Event = attrs.field(factory=trio.Event)
     room: int = 1
+    began: float = 0.0
+    heard_at: float = 0.0
     told: list[Any] = attrs.field(factory=list)
 
     def has_room(self, sim: Sim | None) -> bool:
@@ -45,6 +47,19 @@ class Fake:
 
     def bucket(self, sim: Sim | None) -> Hashable:
         return self.online.phone
+
+    @property
+    def anonymous(self) -> bool:
+        return self.online.device_id is None and not self.online.sims
+
+    def inherit(self, phone: int) -> None:
+        self.told.append(("inherits", phone))
+
+    def adopt(self, message: Message) -> None:
+        self.told.append(("adopts", message.id))
+
+    def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
+        return ((None, ""),), (2,)
 
     def serves(self, phone: int | None, wish: str) -> bool:
         return phone in {None, self.online.phone} and wish in {s.number for s in self.online.sims}
@@ -149,18 +164,16 @@ async def test_only_older_holders_of_a_number_are_replaced(board: Switchboard) -
     assert [phone.phone for phone in board.online(1)] == [2, 3]
 
 
-async def test_rename_and_swap_keep_the_order(board: Switchboard) -> None:
+async def test_rename_keeps_the_order(board: Switchboard) -> None:
     one, two = fake(1), fake(2)
     board.join(one)
     board.join(two)
     board.rename(one, attrs.evolve(one.online, phone=7))
     assert [phone.phone for phone in board.online(1)] == [7, 2]
-    board.swap(one, two)
-    assert [phone.phone for phone in board.online(1)] == [2, 7]
-    assert (board.at(2), board.at(7)) == (one, two)
     assert one.told == two.told == []
-    board.rename(one, attrs.evolve(one.online, phone=7))
+    board.rename(one, attrs.evolve(one.online, phone=2))
     assert two.told == [REPLACED]
+    assert board.at(2) is one
 
 
 async def test_claims(board: Switchboard) -> None:
@@ -189,9 +202,77 @@ async def test_wake_reaches_those_who_serve(board: Switchboard) -> None:
     assert (one.told, two.told, other.told) == (["wake"] * 2, ["wake"] * 2, [])
 
 
-async def test_the_pace_is_that_of_the_sim(board: Switchboard) -> None:
+async def test_the_outlook_is_that_of_the_sim(board: Switchboard) -> None:
     board.join(fake(1, rate=Rate(5)))
-    assert (board.pace(1, None), board.pace(2, None)) == (5, 24)
+    outlook = board.outlook(1, None)
+    assert outlook is not None
+    assert (outlook.rate, outlook.bucket.level) == (Rate(5), 60_000)
+    assert (outlook.lanes, outlook.left_open) == (((None, ""),), (2,))
+    board.join(fake(2))
+    assert board.outlook(2, None) is None
+    assert board.outlook(3, None) is None
+
+
+async def test_a_number_is_held_by_the_phone_that_told_it_last(board: Switchboard) -> None:
+    old, new, other = fake(1, "+1555", "+1666"), fake(2, "+1555"), fake(3, "+1555", org=2)
+    for station in (old, new, other):
+        board.join(station)
+    board.take(new, {"+1555"})
+    assert [[sim.number for sim in phone.sims] for phone in board.online(1)] == [
+        ["+1666"],
+        ["+1555"],
+    ]
+    assert board.held(1) == {"+1555", "+1666"}
+    assert len(other.online.sims) == 1
+    assert REPLACED not in old.told
+
+
+@pytest.mark.parametrize(
+    ("began", "heard_at", "numbers", "inherits"),
+    [
+        (2.0, 1.0, (), True),
+        # It was heard after the other began: they are two phones.
+        (2.0, 3.0, (), False),
+        (2.0, 1.0, ("+1555",), False),
+    ],
+)
+async def test_a_silent_links_phone_is_the_one_that_came_since(
+    board: Switchboard,
+    began: float,
+    heard_at: float,
+    numbers: tuple[str, ...],
+    inherits: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    old, new = fake(1, heard_at=heard_at), fake(2, *numbers, began=began)
+    board.join(old)
+    board.join(new)
+    board.leave(old)
+    board.done(old)
+    assert (("inherits", 1) in new.told) == inherits
+
+
+async def test_of_two_that_came_since_neither_is_taken_for_it(board: Switchboard) -> None:
+    old, one, two = fake(1), fake(2, began=2.0), fake(3, began=3.0)
+    for station in (old, one, two):
+        board.join(station)
+    board.leave(old)
+    board.done(old)
+    assert one.told == ["wake"]
+    assert two.told == []
+
+
+async def test_a_message_stored_under_a_row_that_the_phone_left_still_reaches_it(
+    board: Switchboard,
+) -> None:
+    station = fake(1)
+    board.join(station)
+    board.rename(station, attrs.evolve(station.online, phone=2))
+    board.push(1, message(5))
+    assert station.told == [("adopts", 5)]
+    board.leave(station)
+    board.done(station)
+    board.push(1, message(6))
+    assert station.told == [("adopts", 5)]
 
 
 async def test_close_all_reaches_all_and_drops_the_slow(board: Switchboard) -> None:

@@ -258,7 +258,8 @@ def test_overdue_counts_from_the_ack_or_else_the_push(tables: Tables, org: Org) 
     tables.messages.set(acked, acked_at=40)
 
     def overdue(before: int, limit: int = 10) -> list[int]:
-        return [m.id for m in tables.messages.overdue(before, limit, online={1, 2}, now=50)]
+        found = tables.messages.overdue(before, limit, online={1, 2}, away_before=0, now=50)
+        return [m.id for m in found]
 
     assert tables.messages.oldest_push() == 20
     assert overdue(20) == []
@@ -276,12 +277,16 @@ def test_overdue_leaves_out_what_an_absent_phone_may_still_be_given(
         for phone, expires_at in ((1, None), (2, None), (2, 50), (2, 51))
     ]
     tables.messages.set(messages[1], acked_at=2)
-    found = tables.messages.overdue(10, 10, online=[1], now=50)
-    assert [m.id for m in found] == [messages[0], messages[2], messages[1]]
-    assert [m.id for m in tables.messages.overdue(10, 10, online=[], now=50)] == [
-        messages[2],
-        messages[1],
-    ]
+
+    def overdue(online: list[int], away_before: int = 0) -> list[int]:
+        found = tables.messages.overdue(10, 10, online=online, away_before=away_before, now=50)
+        return [message.id for message in found]
+
+    assert overdue([1]) == [messages[0], messages[2], messages[1]]
+    assert overdue([]) == [messages[2], messages[1]]
+    # After days, nobody believes any more that the phone will be back.
+    assert overdue([], away_before=1) == [messages[2], messages[1]]
+    assert sorted(overdue([], away_before=2)) == messages
 
 
 def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
@@ -294,14 +299,14 @@ def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        (sql.CANDIDATES, (1, "", None, 9)),
-        (sql.WAITING, (1, "", None, 9)),
+        (sql.CANDIDATES, (1, "", None, 0, 9)),
+        (sql.WAITING, (1, "", None, 0, 9)),
         (sql.UNSETTLED, (1,)),
         (sql.RELEASE, (1, 9)),
         (sql.NEXT_HELD, ()),
         (sql.EXPIRED, (1, 9)),
         (sql.NEXT_EXPIRY, ()),
-        (sql.OVERDUE, (1, 1, "[1]", 9)),
+        (sql.OVERDUE, (1, 1, "[1]", 1, 9)),
         (sql.OLDEST_PUSH, ()),
         (sql.LEASE, (1, 0, "", 1, "[9]", 1)),
     ],
@@ -316,7 +321,9 @@ def test_queue_queries_run_from_an_index(
         # A scan is fine where it walks an index of nothing but what is due, in its order.
         assert not step.startswith("SCAN messages") or "USING" in step, plan
     if text in {sql.CANDIDATES, sql.WAITING}:
-        assert any("INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan)
+        assert any(
+            "INDEX messages_ready (org=? AND wish=? AND phone=? AND priority" in s for s in plan
+        )
 
 
 def test_what_waits_of_a_key_is_withdrawn_in_slices(

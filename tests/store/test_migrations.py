@@ -108,6 +108,38 @@ def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) 
     assert tables.messages.withdraw("k3v9", 9, after="cancelled", error="x") == 0
 
 
+def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(empty, migrations.STEPS[:4])
+    assert migrations.version(empty) == 4
+    empty.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
+    for phone, number in ((1, "+1 (555) 111-2222"), (2, None)):
+        empty.execute("INSERT INTO phones VALUES (?, 1, NULL, NULL, NULL, NULL, 5, 6)", (phone,))
+        empty.execute("INSERT INTO sims VALUES (?, 0, 1, ?, NULL)", (phone, number))
+    for status, wish, held in (
+        ("queued", "15551112222", None),
+        ("queued", "+15551112222", 99),
+        ("sending", "15551112222", None),
+        ("queued", "0", None),
+        ("sent", "15551112222", None),
+    ):
+        empty.execute(
+            "INSERT INTO messages (org, direction, address, body, status, created_at, provider,"
+            " wish, held_until) VALUES (1, 'out', '+15553334444', 'hi', ?, 7, 'phone', ?, ?)",
+            (status, wish, held),
+        )
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    assert [(phone.id, phone.numbered, phone.acks) for phone in tables.phones.anonymous(1)] == [
+        (2, False, False),
+        (1, True, False),
+    ]
+    (held_by,) = tables.phones.holding(1, ["+15551112222"])
+    assert (held_by.phone, held_by.number) == (1, "+1 (555) 111-2222")
+    wishes = [row[0] for row in empty.execute("SELECT wish FROM messages ORDER BY id")]
+    assert wishes == [*["+15551112222"] * 3, "0", "15551112222"]
+
+
 def test_every_table_is_strict(empty: sqlite3.Connection) -> None:
     migrations.migrate(empty)
     tables = [

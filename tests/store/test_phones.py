@@ -13,7 +13,7 @@ def test_a_device_has_one_row_for_each_org(tables: Tables, org: Org, other: Org)
 def test_an_unnamed_phone_gets_a_row_or_its_old_one(tables: Tables, org: Org, other: Org) -> None:
     first = tables.phones.connect(org.id, None, 10)
     second = tables.phones.connect(org.id, None, 11)
-    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [first.id, second.id]
+    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [second.id, first.id]
     assert tables.phones.connect(org.id, None, 12, phone=first.id).id == first.id
     # Neither another org's row nor a named one is taken over.
     named = tables.phones.connect(org.id, "pixel", 13)
@@ -73,3 +73,23 @@ def test_of_two_entries_for_one_slot_the_last_counts(tables: Tables, org: Org) -
         org.id, phone, [Sim(slot=0, number="+1"), Sim(slot=0, number="+2")], 1
     )
     assert tables.phones.sims_of(phone) == [Sim(slot=0, number="+2", phone=phone)]
+
+
+def test_a_number_is_one_however_it_is_written(tables: Tables, org: Org) -> None:
+    old = tables.phones.connect(org.id, "old", 1).id
+    new = tables.phones.connect(org.id, "new", 1).id
+    tables.phones.report_sims(org.id, old, [Sim(slot=0, number="+1 (555) 000-0001")], 2)
+    assert tables.phones.holding(org.id, ["+15550000001"]) == [
+        Sim(slot=0, number="+1 (555) 000-0001", phone=old)
+    ]
+    tables.phones.report_sims(org.id, new, [Sim(slot=1, number="15550000001")], 3)
+    assert tables.phones.known_sims(org.id) == [Sim(slot=1, number="15550000001", phone=new)]
+
+
+def test_a_phone_that_told_a_number_once_is_known_by_numbers(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, None, 1).id
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0)], 2)
+    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False]
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1")], 3)
+    tables.phones.report_sims(org.id, phone, [], 4)
+    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [True]

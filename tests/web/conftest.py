@@ -20,9 +20,11 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.forecast import Outlook
 from phonegate.domain.forwarding import Forwarding, Terms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.lines import Lines
+from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.sending import Sending
 from phonegate.settings import HttpSettings
 from phonegate.store.database import Database
@@ -75,8 +77,9 @@ class PlayedPhones:
     def given_up(self, org: int, phone: int, message: int) -> None:
         pass
 
-    def pace(self, phone: int, sim: Sim | None) -> int:
-        return self.segments_per_minute
+    def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
+        rate = Rate(self.segments_per_minute)
+        return None if rate.unlimited else Outlook(bucket=Bucket(0, 0), rate=rate, now=0)
 
 
 @attrs.define

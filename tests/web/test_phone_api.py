@@ -639,3 +639,60 @@ async def test_a_number_that_people_write_is_refused_with_what_is_wrong(web: Web
         "to must be a number like +15553334444 (E.164), or a short code: "
         "leave out its spaces, dashes, dots and brackets.",
     )
+
+
+async def test_a_sim_is_named_as_its_phone_writes_its_number_or_as_in_e164(web: Web) -> None:
+    written = "+1 (555) 000-0001"
+    await connect(web, SIM, Sim(slot=1, number=written))
+    body = {"to": "+15553334444", "body": "x"}
+    for sim in (written, "+15550000001", "15550000001"):
+        reply = await web.call("POST", f"/send/{ORG}", {**body, "sim": sim})
+        assert reply.status == 200
+    # The phone is told its number as it wrote it.
+    assert [(m.sim, m.sim_slot) for m in web.phones.pushed] == [(written, 1)] * 3
+    for sim in ("%2B15550000001", "15550000001", "%2B1%20(555)%20000-0001"):
+        reply = await web.call("GET", f"/messages/{ORG}?sim={sim}")
+        assert reply.json["count"] == 3
+    # However many zeros a national number begins with, nobody here knows its country.
+    reply = await web.call("POST", f"/send/{ORG}", {**body, "sim": "05550000001"})
+    assert (reply.status, reply.json["code"]) == (404, "unknown_sim")
+
+
+@pytest.mark.parametrize(("acks", "status"), [(True, "cancelled"), (False, "uncertain")])
+async def test_what_a_phone_took_along_unacknowledged_is_taken_back(
+    web: Web,
+    acks: bool,  # noqa: FBT001 - a parameter of the test
+    status: str,
+) -> None:
+    phone = await connect(web, SIM)
+    await web.database.write(lambda tx: tx.phones.describe(phone, acks=acks, now=NOW))
+    sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
+    message_id = sent.json["results"][0]["id"]
+    web.phones.phones.clear()
+    reply = await web.call("DELETE", f"/messages/{ORG}/id/{message_id}")
+    assert (reply.status, reply.json["status"]) == (200, status)
+    shown = await web.call("GET", f"/messages/{ORG}/id/{message_id}")
+    assert shown.json["message"]["error"].startswith("cancelled by its sender")
+
+
+async def test_a_message_waits_for_a_sim_that_no_phone_has_any_more(web: Web) -> None:
+    phone = await connect(web, SIM)
+    web.phones.full = True
+    sent = await web.call(
+        "POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x", "sim": SIM.number}
+    )
+    message_id = sent.json["results"][0]["id"]
+    other = Sim(slot=0, number="+15550000009")
+    web.phones.phones.clear()
+    org = await org_id(web)
+
+    async def waiting_for() -> list[str]:
+        page = await web.call("GET", f"/messages/{ORG}")
+        one = await web.call("GET", f"/messages/{ORG}/id/{message_id}")
+        return [page.json["messages"][0]["waiting_for"], one.json["message"]["waiting_for"]]
+
+    assert await waiting_for() == ["phone"] * 2
+    web.phones.phones.append(OnlinePhone(phone=9, device_id="b", name=None, sims=(other,)))
+    assert await waiting_for() == ["phone"] * 2
+    await web.database.write(lambda tx: tx.phones.report_sims(org, phone, [other], NOW))
+    assert await waiting_for() == ["sim"] * 2

@@ -100,12 +100,15 @@ def test_a_message_shows_its_times_and_nulls() -> None:
         ({"status": "queued", "wish": "0"}, "turn"),
         ({"status": "queued", "wish": "+15551112222"}, "turn"),
         ({"status": "queued", "phone": 7, "wish": "0"}, "turn"),
-        ({"status": "queued", "wish": "1"}, "phone"),
+        ({"status": "queued", "wish": "1"}, "sim"),
         ({"status": "queued", "phone": 8, "wish": "0"}, "phone"),
-        ({"status": "queued", "phone": 7, "wish": "1"}, "phone"),
+        ({"status": "queued", "phone": 7, "wish": "1"}, "sim"),
+        ({"status": "queued", "wish": "+15550000000"}, "sim"),
         ({"status": "queued", "held_until": 1_800_000_000_000}, "send_at"),
         ({"status": "sending"}, "result"),
         ({"status": "sending", "phone": 7}, "result"),
+        ({"status": "sending", "phone": 7, "wish": "+15551112222"}, "result"),
+        ({"status": "sending", "phone": 7, "wish": "+15550000000"}, "sim"),
         ({"status": "sending", "phone": 8}, "phone"),
         ({"status": "sending", "phone": 8, "acked_at": 1}, "result"),
         ({"status": "sent"}, None),
@@ -119,3 +122,13 @@ def test_a_message_that_waits_says_for_what(changes: dict[str, object], reason: 
 
 def test_without_any_phone_a_message_waits_for_one() -> None:
     assert message_json(MESSAGE, []).waiting_for == "phone"
+
+
+def test_a_sim_that_an_absent_phone_has_waits_for_that_phone() -> None:
+    away = Sim(slot=1, number="+1 555 000 0000", phone=8)
+    wished = attrs.evolve(MESSAGE, wish="+15550000000")
+    assert message_json(wished, [PHONE], lambda: [away]).waiting_for == "phone"
+    assert message_json(wished, [PHONE], lambda: [SIM]).waiting_for == "sim"
+    assert message_json(wished, [], lambda: [SIM]).waiting_for == "phone"
+    unread = attrs.evolve(PHONE, sims=())
+    assert message_json(wished, [unread], list).waiting_for == "phone"

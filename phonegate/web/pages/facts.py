@@ -94,14 +94,18 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
     SENT: ("The phone's radio or the carrier took it; sent_at says when.", "Done."),
     DELIVERED: ("The recipient's phone confirmed it; delivered_at says when.", "Done."),
     FAILED: (
-        "The phone, the carrier or the network refused it; error says why.",
+        "The phone, the carrier or the network refused it; error says why. Only a delivery, should "
+        "one be reported after all, changes it.",
         "Mend what error names, or tell a person. A new send is a new message.",
     ),
     EXPIRED: (
         "Its ttl ran out, or its API key's quiet hours began, before it left.",
         "It was not sent. Send a new one if it still matters.",
     ),
-    CANCELLED: ("Its sender withdrew it before it left.", "It was not sent."),
+    CANCELLED: (
+        "Its sender withdrew it before it left, as far as its phone has said.",
+        "It was not sent; if a phone that was away says otherwise later, it is sent after all.",
+    ),
     UNCERTAIN: (
         "A phone or carrier took it and never said what became of it; a late report can still "
         "settle it.",

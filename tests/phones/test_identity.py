@@ -1,0 +1,465 @@
+"""Which phone is which, and that no message reaches another than its own.
+
+The model knows what the gateway can't: which physical phone is behind a connection.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from phonegate.domain.sending import Outgoing, SendOutcome
+from tests.domain.callers import owner
+
+from .conftest import Start
+from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
+from .test_session import SECOND, Gate, bodies, with_delivery
+from .test_wire import ends, frame, raw, until
+
+# --- an absent phone's messages and numbers stay its own
+
+
+async def test_another_phone_gets_neither_the_messages_nor_the_row_of_an_absent_one(
+    start: Start,
+) -> None:
+    site = await start(HASTY)
+    async with site.phone() as first:
+        await first.sims(NUMBER)
+        await site.until_fed()
+        (result,) = (await site.send("from the first", wish=NUMBER)).results
+        assert await bodies(first, 1) == ["from the first"]
+    async with site.phone() as second:
+        await second.sims(SECOND)
+        await site.send("from the second", wish=SECOND)
+        assert await bodies(second, 1) == ["from the second"]
+        known = await site.database.read(lambda tx: tx.phones.known_sims(1))
+        assert {sim.number for sim in known} == {NUMBER, SECOND}
+        assert (await site.send("waits", wish=NUMBER)).results[0].status == "queued"
+    async with site.phone() as first:
+        await first.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert set(await bodies(first, 2)) == {"from the first", "waits"}
+    assert (await site.message(result.id)).attempts == 2
+
+
+async def test_a_phone_that_tells_no_number_is_not_one_that_did(start: Start) -> None:
+    site = await start(HASTY)
+    async with site.phone() as first:
+        await first.sims(NUMBER)
+        await site.send("any", "slot")
+        await bodies(first, 2)
+    for sims in ([], [{"slot": 0, "number": None}], None):
+        async with site.phone() as second:
+            if sims is not None:
+                await second.say("sims", sims=sims)
+            await site.send("new")
+            assert await bodies(second, 1) == ["new"]
+            await second.say("send_result", id=(await site.messages())[-1].id, success=True)
+            assert await second.settled() == []
+
+
+async def test_a_phone_without_number_is_not_taken_over_by_one_with_a_new_one(
+    start: Start,
+) -> None:
+    site = await start(PATIENT)
+    async with site.phone() as first:
+        await first.sims(None)
+        await site.until_fed()
+        (result,) = (await site.send("hi", wish="0")).results
+        assert await bodies(first, 1) == ["hi"]
+    row = (await site.message(result.id)).phone
+    async with site.phone() as second:
+        await second.sims(SECOND)
+        assert site.stations()[0].phone != row
+    async with site.phone() as first:
+        await first.sims(None)
+        assert site.stations()[0].phone == row
+
+
+async def test_a_number_that_is_told_late_still_finds_its_phone(start: Start) -> None:
+    site = await start(HASTY)
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        await site.send("hi", wish=NUMBER)
+        assert await bodies(phone, 1) == ["hi"]
+        row = site.stations()[0].phone
+    async with site.phone() as phone:
+        # The phone is starting: its SIM can't be read yet.
+        await phone.sims()
+        await phone.sims(None)
+        assert site.stations()[0].phone != row
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert await bodies(phone, 1) == ["hi"]
+        assert site.stations()[0].phone == row
+
+
+async def test_a_message_for_a_number_waits_while_its_phone_has_another_sim(start: Start) -> None:
+    site = await start(HASTY)
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        await site.send("by number", wish=NUMBER)
+        await site.send("by slot", wish="0")
+        await bodies(phone, 2)
+    async with site.phone(device_id="a") as phone:
+        await phone.say("sims", sims=[{"slot": 0, "number": SECOND}])
+        push = await phone.get()
+        # The slot is still there, and has another SIM.
+        assert (push["body"], push["sim"]) == ("by slot", SECOND)
+        await phone.say("send_result", id=push["id"], success=True)
+        assert await phone.settled() == []
+        await phone.say("sims", sims=[{"slot": 0, "number": SECOND}, {"slot": 1, "number": NUMBER}])
+        push = await phone.get()
+        assert (push["body"], push["sim"], push["sim_slot"]) == ("by number", NUMBER, 1)
+
+
+async def test_a_new_app_on_the_same_phone_takes_its_number_and_not_what_was_pushed(
+    start: Start,
+) -> None:
+    site = await start(HASTY)
+    async with site.phone() as old:
+        await old.sims(NUMBER)
+        await site.until_fed()
+        (pushed,) = (await site.send("pushed", wish=NUMBER)).results
+        await bodies(old, 1)
+    await site.until_online(0)
+    (waiting,) = (await site.send("waiting", wish=NUMBER)).results
+    async with site.phone(device_id="new") as new:
+        await new.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        push = await new.get()
+        assert push["id"] == waiting.id
+        assert await new.settled() == []
+    recalled = await site.sending.cancel(owner(await site.org()), pushed.id)
+    # A phone of the simple protocol may have sent it without a word.
+    assert recalled.status == "uncertain"
+    assert "may have sent it" in (recalled.error or "")
+
+
+async def test_what_an_absent_phone_never_acknowledged_can_be_cancelled(start: Start) -> None:
+    site = await start(HASTY)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        acked, open_ = (await site.send("acked", "open")).results
+        await bodies(phone, 2)
+        await phone.say("ack", id=acked.id)
+        await phone.settled()
+    await site.until_online(0)
+    org = await site.org()
+    assert (await site.sending.cancel(owner(org), open_.id)).status == "cancelled"
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        # It had sent it after all: its ack was lost with the link.
+        await phone.say("send_result", id=open_.id, success=True)
+        assert await phone.settled() == []
+    assert (await site.message(open_.id)).status == "sent"
+
+
+async def test_a_moved_sim_is_where_it_was_told_last(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=2)))
+    async with site.phone(device_id="old") as old, site.phone(device_id="new") as new:
+        await old.sims(NUMBER)
+        await new.sims(f"{NUMBER[:2]} {NUMBER[2:]}")
+        await site.until_fed()
+        await site.send("1", "2", "3", wish=NUMBER)
+        assert await bodies(new, 2) == ["1", "2"]
+        assert await old.settled() == []
+        live = [sim for phone in site.switchboard.online(await site.org()) for sim in phone.sims]
+        assert len(live) == 1
+        await old.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert await bodies(old, 1) == ["3"]
+
+
+async def test_a_message_that_a_dead_link_swallowed_reaches_its_phone_on_the_new_one(
+    start: Start,
+) -> None:
+    site = await start(HASTY)
+    sims = b'{"type":"sims","sims":[{"slot":0,"number":null}]}'
+    async with raw(site) as old:
+        await old.send_all(frame(sims) + frame(b'{"type":"ping"}'))
+        await until(old, b"pong")
+        async with site.phone() as new:
+            await new.sims(None)
+            await site.until_fed()
+            (result,) = (await site.send("hi")).results
+            await until(old, b"send_sms")
+            (dead,) = [one for one in site.stations() if one.phone == site.stations()[0].phone]
+            dead.drop()
+            push = await new.get()
+            assert push["id"] == result.id
+            await new.say("send_result", id=result.id, success=True)
+            assert await new.settled() == []
+    await ends(site)
+    assert (await site.message(result.id)).status == "sent"
+
+
+async def test_of_two_phones_at_once_neither_gets_what_the_others_link_swallowed(
+    start: Start,
+) -> None:
+    site = await start(HASTY)
+    async with site.phone() as two:
+        await two.sims(None)
+        row = site.stations()[0].phone
+    async with site.phone() as one, site.phone() as two:
+        await one.sims(None)
+        await two.sims(None)
+        await site.until_fed()
+        (result,) = (await site.send("hi")).results
+        push = await one.get()
+        # It is heard after the other has begun.
+        await one.settled()
+        await one.socket.aclose()
+        await site.until_online(1)
+        assert await two.settled() == []
+        assert push["id"] == result.id
+        assert (await site.message(result.id)).phone == row
+
+
+async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        row = site.stations()[0].phone
+    await site.until_online(0)
+    gate = Gate(site, monkeypatch)
+    async with site.phone() as phone, trio.open_nursery() as nursery:
+        assert await phone.settled() == []
+        await site.until_fed()
+        gate.shut()
+        nursery.start_soon(site.send, "hi")
+        await gate.held.wait()
+        await phone.sims(NUMBER)
+        assert site.stations()[0].phone == row
+        gate.open.set()
+        push = await phone.get()
+        assert push["body"] == "hi"
+        assert (await site.message(push["id"])).phone == row
+
+
+# --- any order of everything
+
+
+@attrs.define(eq=False)
+class Device:
+    """A physical phone, and its present link."""
+
+    name: str | None
+    sims: list[str | None]
+    told: list[str | None] | None = None
+    """What it has reported over the present link."""
+    named: bool = False
+    """Whether it has told its name over the present link."""
+    phone: Phone | None = None
+    stop: trio.Event = attrs.field(factory=trio.Event)
+    gone: trio.Event = attrs.field(factory=trio.Event)
+
+    @property
+    def numbers(self) -> set[str]:
+        return {number for number in self.told or () if number is not None}
+
+    @property
+    def is_apart(self) -> bool:
+        return self.named or bool(self.numbers)
+
+
+@attrs.define
+class World:
+    """The gateway, some devices, and what each of them was given."""
+
+    site: Site
+    nursery: trio.Nursery
+    org: str
+    devices: list[Device]
+    wishes: dict[int, str] = attrs.field(factory=dict)
+    given: dict[int, list[tuple[Device, bool, set[str]]]] = attrs.field(
+        factory=lambda: defaultdict(list)
+    )
+    """Who was given a message; whether that one could be told from others; and its numbers."""
+    numbers: int = 0
+
+    def new_number(self) -> str:
+        self.numbers += 1
+        return f"+1555000{self.numbers:04}"
+
+    async def _link(self, device: Device, *, task_status: Any) -> None:
+        id_ = device.name if device.name and not device.name.startswith("late") else None
+        async with self.site.phone(org_id=self.org, device_id=id_) as phone:
+            task_status.started(phone)
+            await device.stop.wait()
+        device.gone.set()
+
+    async def connect(self, device: Device) -> None:
+        if device.phone is None:
+            device.stop, device.gone, device.told = trio.Event(), trio.Event(), None
+            device.named = (device.name or "").startswith("named")
+
+            async def link(*, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+                await self._link(device, task_status=task_status)
+
+            device.phone = await self.nursery.start(link)
+
+    async def hear(self, device: Device, before: Device | None = None) -> None:
+        """Takes all that has come; no device ever answers.
+
+        What comes while a report is on its way may have left `before` that was taken in.
+        """
+        if device.phone is not None:
+            numbers = device.numbers | (before.numbers if before else set())
+            apart = device.is_apart and (before is None or before.is_apart)
+            for heard in await device.phone.settled():
+                if heard["type"] == "send_sms":
+                    self.given[heard["id"]].append((device, apart, numbers))
+
+    async def disconnect(self, device: Device) -> None:
+        if device.phone is not None:
+            await self.hear(device)
+            device.stop.set()
+            await device.gone.wait()
+            device.phone = None
+            row = await self._org()
+            with trio.fail_after(DEADLINE_S):
+                while len(self.site.switchboard.online(row)) > self.online():  # noqa: ASYNC110 - it tells nobody
+                    await trio.sleep(0.002)
+
+    def online(self) -> int:
+        return sum(device.phone is not None for device in self.devices)
+
+    async def report(self, device: Device) -> None:
+        if device.phone is not None:
+            await self.hear(device)
+            before = attrs.evolve(device)
+            device.told = list(device.sims)
+            sims = [{"slot": slot, "number": number} for slot, number in enumerate(device.sims)]
+            await device.phone.say("sims", sims=sims)
+            await self.hear(device, before)
+
+    async def greet(self, device: Device) -> None:
+        if device.phone is not None and device.name is not None:
+            await self.hear(device)
+            before = attrs.evolve(device)
+            await device.phone.hello("ack", device_id=device.name)
+            device.named = True
+            await self.hear(device, before)
+
+    async def swap(self, device: Device) -> None:
+        device.sims = [self.new_number()]
+
+    async def number(self, device: Device) -> None:
+        if device.phone is not None and device.numbers:
+            await self.send(min(device.numbers))
+
+    async def any(self, _: Device) -> None:
+        await self.send("")
+
+    async def slot(self, device: Device) -> None:
+        if device.phone is not None and device.told is not None:
+            await self.send("0")
+
+    async def come_back(self) -> None:
+        """All phones leave and return: each is known, with its own number, and nothing moves."""
+        for device in self.devices:
+            await self.disconnect(device)
+        for device in self.devices:
+            await self.connect(device)
+            await self.report(device)
+        for device in self.devices:
+            await self.hear(device)
+        self.check()
+        row = await self._org()
+        sims = await self.site.database.read(lambda tx: tx.phones.known_sims(row))
+        held = {number for device in self.devices for number in device.sims if number}
+        assert held <= {sim.number for sim in sims}
+        for device in self.devices:
+            await self.disconnect(device)
+
+    async def send(self, wish: str) -> None:
+        row = await self._org()
+        outcome: SendOutcome = await self.site.sending.send(
+            owner(row), [Outgoing(to=OTHER, body="x", wish=wish)]
+        )
+        self.wishes[outcome.results[0].id] = wish
+
+    async def _org(self) -> int:
+        found = await self.site.database.read(lambda tx: tx.orgs.get(self.org))
+        assert found is not None
+        return found.id
+
+    def check(self) -> None:
+        for message, pushes in self.given.items():
+            wish = self.wishes[message]
+            if len(wish) > 2:
+                for *_, numbers in pushes:
+                    assert wish in numbers, "it left by another phone than that of its SIM"
+            # Phones that told neither a name nor a number can't be told from each other.
+            before: dict[int, bool] = {}
+            for device, apart, _ in pushes:
+                if id(device) not in before:
+                    assert not (before and apart), "a known phone was given another's message"
+                    assert not any(before.values()), "a known phone's message was given to another"
+                before.setdefault(id(device), apart)
+
+
+KINDS = st.lists(
+    st.tuples(st.sampled_from([None, None, None, "named", "late"]), st.booleans()),
+    min_size=2,
+    max_size=3,
+)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["connect", "connect", "report", "report", "disconnect", "greet", "swap", "number",
+             "number", "any", "slot"]
+        ),
+        st.integers(0, 2),
+    ),
+    min_size=4,
+    max_size=14,
+)  # fmt: skip
+
+
+async def live(site: Site, org: str, kinds: list[Any], steps: list[tuple[str, int]]) -> None:
+    async with trio.open_nursery() as nursery:
+        devices = [
+            Device(None if kind is None else f"{kind}-{at}", [])
+            for at, (kind, _) in enumerate(kinds)
+        ]
+        world = World(site, nursery, org, devices)
+        for device, (_, tells) in zip(devices, kinds, strict=True):
+            device.sims = [world.new_number() if tells else None]
+        await world.site.accounts.authenticate(
+            SECRET, org_name=org, address="127.0.0.1", scope="manage", create=True
+        )
+        for act, at in steps:
+            await getattr(world, act)(devices[at % len(devices)])
+            for device in devices:
+                await world.hear(device)
+            world.check()
+        await world.come_back()
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_order_of_events_gives_a_phone_what_is_anothers(start: Start) -> None:
+    site = await start(HASTY)
+    token = trio.lowlevel.current_trio_token()
+    count = 0
+
+    def check_all() -> None:
+        @settings(
+            max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        )
+        @given(kinds=KINDS, steps=STEPS)
+        def check(kinds: list[Any], steps: list[tuple[str, int]]) -> None:
+            nonlocal count
+            count += 1
+            trio.from_thread.run(live, site, f"org-{count}", kinds, steps, trio_token=token)
+
+        check()
+
+    await trio.to_thread.run_sync(check_all)
