@@ -17,6 +17,7 @@ from phonegate.cli import options
 from phonegate.config import DEFAULT_FILE, ConfigError
 from phonegate.control import ControlError, NotServing, ask
 from phonegate.door import DoorError, tls
+from phonegate.faults import Fault
 from phonegate.rules import parse_bind
 from phonegate.settings import Settings
 from phonegate.store import place
@@ -48,11 +49,14 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     source = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     if source is not None and source.exists():
         findings += _written_by_others("configuration", source)
+    warned: list[Fault] = []
     try:
-        settings = options.settings(config, database)
+        settings = options.settings(config, database, warn=warned.append)
     except ConfigError as error:
         findings += [Finding("fault", "configuration", str(fault)) for fault in error.faults]
         return findings
+    finally:
+        findings += [Finding("note", "configuration", str(one)) for one in warned]
     told = str(source) if source else "every default; there is no gateway.toml here"
     findings.append(Finding("fine", "configuration", told))
     if source is not None and any(one.credentials for one in settings.assistants):

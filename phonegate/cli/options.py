@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from phonegate.faults import Fault
     from phonegate.settings import Settings
 
 _FILE = click.Path(path_type=Path)
@@ -80,18 +81,28 @@ CLIENT_EPILOG = (
 
 
 def settings(
-    config_file: Path | None, database_file: Path | None, bind: tuple[str, ...] = ()
+    config_file: Path | None,
+    database_file: Path | None,
+    bind: tuple[str, ...] = (),
+    warn: "Callable[[Fault], None] | None" = None,
 ) -> "Settings":
     """The settings of a command that takes `gateway` options.
+
+    What looks wrong and stops nothing goes to `warn`, or else to standard error.
 
     Raises:
         ConfigError: with every fault.
     """
     from phonegate.config import load  # noqa: PLC0415 - keeps `--help` fast
 
+    warn = _warn if warn is None else warn
     overrides: dict[str, Any] = {}
     if database_file is not None:
         overrides["database.path"] = str(database_file)
     if bind:
         overrides["http.bind"] = bind
-    return load(config_file, os.environ, overrides)
+    return load(config_file, os.environ, overrides, warn)
+
+
+def _warn(found: "Fault") -> None:
+    click.echo(f"phonegate: warning: {found}", err=True)
