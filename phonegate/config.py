@@ -172,7 +172,9 @@ def _from_environment(
             source = f"environment variable {variable}"
             value = _from_text(environ[variable], kind)
             yield f"{section}.{key}", _Given(value=value, source=source)
-        elif not (variable in ours or variable in others) and not variable.startswith(_SERVICE_LINKS):
+        elif not (variable in ours or variable in others) and not variable.startswith(
+            _SERVICE_LINKS
+        ):
             known = sorted({*by_variable, *ours})
             warn(unknown(variable, "environment", "setting", known))
 

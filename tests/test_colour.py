@@ -24,6 +24,6 @@ class Terminal(io.StringIO):
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
     ],
 )
-def test_colours(environ: Mapping[str, str], on_a_terminal: bool, in_a_file: bool) -> None:
+def test_colours(environ: Mapping[str, str], *, on_a_terminal: bool, in_a_file: bool) -> None:
     assert colour.wanted(Terminal(), environ) is on_a_terminal
     assert colour.wanted(io.StringIO(), environ) is in_a_file

@@ -54,19 +54,17 @@ def wrap(text: str, columns: int) -> list[str]:
 
     A letter that is wider than a line has a line of its own.
     """
-    lines, line, taken = [], "", 0
+    lines: list[str] = []
+    line = ""
     for drawn, size in letters(text):
-        if line and taken + size > columns:
-            if drawn == " ":
-                lines.append(line)
-                line, taken = "", 0
-                continue
-            end = max(line.rfind(" "), line.rfind(",")) + 1
-            head, rest = (line[:end], line[end:]) if end else (line, "")
+        while line and width(line) + size > columns:
+            end = max(line.rfind(" "), line.rfind(",")) + 1 if drawn != " " else 0
+            head, line = (line[:end], line[end:]) if end else (line, "")
             lines.append(head.rstrip(" "))
-            line, taken = rest, width(rest)
-        line += drawn
-        taken += size
+            if drawn == " ":
+                break
+        else:
+            line += drawn
     return [*lines, line]
 
 

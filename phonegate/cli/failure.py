@@ -51,8 +51,10 @@ def _sentence(error: BaseException) -> str:
     if faults is not None:
         many = f"the configuration has {len(faults)} faults" if len(faults) > 1 else "configuration"
         return f"{many}:\n" + "\n".join(f"  {fault}" for fault in faults)
+    # Its own text quotes what could not be read or written, which may be a message or a secret.
+    if isinstance(error, UnicodeEncodeError) and not error.encoding.lower().startswith("utf"):
+        return f"The character set {error.encoding} can't show some of the text; use UTF-8."
     if isinstance(error, UnicodeError):
-        # Its own text quotes the input, which may be a message or a secret.
         return "Some of the input is not UTF-8 text."
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""

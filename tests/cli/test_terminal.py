@@ -37,7 +37,7 @@ def test_clean_keeps_what_can_be_read() -> None:
     assert terminal.clean("one\r\ntwo\tthree") == "one ⏎ two three"
     for text in (
         "10\xa0000\u202f€",
-        "می\u200cخواهم",
+        "می\u200cرود",
         "👩\u200d👩\u200d👧\u200d👦",
         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
     ):
