@@ -49,6 +49,19 @@ def pad(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
+def cut(text: str, columns: int) -> str:
+    """A text that takes so many columns at most, its end cut off where it takes more."""
+    if width(text) <= columns:
+        return text
+    kept, taken = "", 0
+    for drawn, size in letters(text):
+        if taken + size > columns - 1:
+            break
+        kept += drawn
+        taken += size
+    return f"{kept}…"
+
+
 def wrap(text: str, columns: int) -> list[str]:
     """A text in lines of so many columns at most, broken at spaces and commas where there are any.
 

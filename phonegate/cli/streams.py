@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Literal, TextIO
 
 
 def prepare() -> None:
@@ -41,7 +41,7 @@ def let_go() -> None:
         sys.stdout = _opened(os.open(os.devnull, os.O_WRONLY), "w")
 
 
-def _opened(number: int, mode: str) -> TextIO:
+def _opened(number: int, mode: Literal["r", "w"]) -> TextIO:
     return open(number, mode, encoding="utf-8")
 
 

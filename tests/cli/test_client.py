@@ -167,7 +167,7 @@ def test_messages_that_wait_for_approval_are_decided(
     fake.answers["/messages/myorg"] = [(200, {"messages": [waiting]})]
     assert main(["messages", "--held"]) == 0
     assert "waiting_for=approval" in fake.asked[0][1]
-    assert "waits for: approval" in capsys.readouterr().out
+    assert "waits for a person's approval" in capsys.readouterr().out
     for decision in ("approve", "refuse"):
         path = f"/messages/myorg/id/7/{decision}"
         fake.answers[path] = [(200, {"ok": True, "message": {**waiting, "waiting_for": None}})]
@@ -288,4 +288,4 @@ def test_nobody_there_or_no_address(
     monkeypatch.delenv("PHONEGATE_SECRET")
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert main(["sims", "--org", "myorg"]) == 1
-    assert "Set PHONEGATE_SECRET" in capsys.readouterr().err
+    assert "Set PHONEGATE_KEY to an API key, or PHONEGATE_SECRET" in capsys.readouterr().err
