@@ -107,7 +107,7 @@ def patiently(step: Callable[[], Any], patience: Patience) -> Any:
                 raise
             if not told:
                 told = True
-                click.echo(f"phonegate: {error} Trying again.", err=True)
+                click.echo(f"phonegate: {str(error).removesuffix('.')}. Trying again.", err=True)
             time.sleep(pause)
 
 
