@@ -49,7 +49,7 @@ WAITS_FOR: Final[Mapping[str, str]] = {
     "send_at": "its time",
     "phone": "a phone that can send it and is away",
     "turn": "its turn",
-    "result": "the result, which the phone has not told",
+    "result": "the phone's result",
 }
 """What a message waits for, in words, by the API's `waiting_for`."""
 
