@@ -119,7 +119,7 @@ def test_the_command_line_works_as_printed(gateway: GatewayProcess, tmp_path: Pa
     assert follow == "phonegate messages --follow"
     send = send.replace("--wait 30", "--wait 0")
     program = f'phonegate() {{ {sys.executable} -m phonegate "$@"; }}'
-    script = "\n".join([program, export, send, sims, "phonegate messages"])
+    script = f"{program}\n{export}\n{send}\n{sims}\nphonegate messages"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     )

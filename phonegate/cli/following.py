@@ -26,10 +26,17 @@ class Following:
     Args:
         last: Messages after this id are still to come.
         wanted: Whether a message is to be shown in the state that it has.
+        look: Messages of a page that is looked at again.
     """
 
-    def __init__(self, last: int, wanted: Callable[[Message], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        last: int,
+        wanted: Callable[[Message], bool] = lambda _: True,
+        look: int = LOOK,
+    ) -> None:
         self.last = last
+        self.look = look
         self._wanted = wanted
         self._watched: dict[int, tuple[str, float]] = {}
         """The state, and until when it is looked at, of each by its id, ascending."""
@@ -52,7 +59,7 @@ class Following:
         return [message for message in new if self._wanted(message)]
 
     def next_look(self, now: float) -> int | None:
-        """The id after which to ask for a page of `LOOK`; None while nothing can change."""
+        """The id after which to ask for a page of `look`; None while nothing can change."""
         for number, (_, until) in list(self._watched.items()):
             if until < now:
                 del self._watched[number]
@@ -62,7 +69,7 @@ class Following:
 
     def changed(self, after: int, page: Sequence[Message], now: float) -> list[Message]:
         """Those to show of a page that `next_look` asked for: what has another state."""
-        end = page[-1]["id"] if len(page) == LOOK else max(self._watched, default=0)
+        end = page[-1]["id"] if len(page) == self.look else max(self._watched, default=0)
         self._looked = 0 if end >= max(self._watched, default=0) else end
         found = {message["id"]: message for message in page}
         shown = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phonegate.cli import options, terminal
-from phonegate.cli.following import LOOK, PAGE, Following
+from phonegate.cli.following import PAGE, Following
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
@@ -152,7 +152,7 @@ def _follow(
         now = time.monotonic()
         after = following.next_look(now) if now >= look_at else None
         if after is not None:
-            changed = following.changed(after, ask(after, LOOK), time.monotonic())
+            changed = following.changed(after, ask(after, following.look), time.monotonic())
             pause = POLL_S if changed else min(pause * 2, LONGEST_LOOK_S)
             look_at = time.monotonic() + pause
             _show(changed, as_json=as_json)

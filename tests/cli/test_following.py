@@ -88,25 +88,21 @@ def test_every_last_state_is_shown_within_a_round(
     numbers: set[int], look_size: int, steps: list[int]
 ) -> None:
     stored = {number: out(number) for number in numbers}
-    follower = Following(0)
+    follower = Following(0, look=look_size)
     shown = {m["id"]: m["status"] for m in follower.take(page(stored, 0, 1000), 0)}
     ids = sorted(stored)
-    whole, following.LOOK = following.LOOK, look_size
-    try:
-        for step in steps:
-            message = stored[ids[step % len(ids)]]
-            message["status"] = NEXT[message["status"]]
-            after = follower.next_look(0)
-            if after is not None:
-                for m in follower.changed(after, page(stored, after, look_size), 0):
-                    assert shown[m["id"]] != m["status"]
-                    shown[m["id"]] = m["status"]
-        # One round under way, and a whole one.
-        for _ in range(2 * (len(ids) // look_size + 1)):
-            after = follower.next_look(0)
-            if after is not None:
-                found = follower.changed(after, page(stored, after, look_size), 0)
-                shown |= {m["id"]: m["status"] for m in found}
-    finally:
-        following.LOOK = whole
+    for step in steps:
+        message = stored[ids[step % len(ids)]]
+        message["status"] = NEXT[message["status"]]
+        after = follower.next_look(0)
+        if after is not None:
+            for m in follower.changed(after, page(stored, after, look_size), 0):
+                assert shown[m["id"]] != m["status"]
+                shown[m["id"]] = m["status"]
+    # One round under way, and a whole one.
+    for _ in range(2 * (len(ids) // look_size + 1)):
+        after = follower.next_look(0)
+        if after is not None:
+            found = follower.changed(after, page(stored, after, look_size), 0)
+            shown |= {m["id"]: m["status"] for m in found}
     assert shown == {number: message["status"] for number, message in stored.items()}
