@@ -9,8 +9,8 @@ import certifi
 _EXPIRED = 10
 _NOT_YET = 9
 _OTHER_NAME = frozenset({62, 64})
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL's x509_vfy.h; the
-two above are of there as well."""
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL's x509_vfy.h, as
+the two above are."""
 
 
 class UnusableAuthority(Exception):
@@ -46,7 +46,7 @@ def context(authority: Path | None = None) -> ssl.SSLContext:
 
 
 def distrust(error: BaseException | None, place: str) -> str | None:
-    """Why no TLS came about with a gateway at `place`, as a sentence; None if that was not it.
+    """Why no TLS came about with a gateway at `place`, as a sentence. None if that was not it.
 
     The causes of an error are looked through.
     """

@@ -21,7 +21,7 @@ is set counts."""
 
 
 def client_variables() -> frozenset[str]:
-    """All of them; none is a setting of the gateway."""
+    """All of them. None is a setting of the gateway."""
     from phonegate.carriers.credentials import FIELDS  # noqa: PLC0415 - keeps `--help` fast
 
     fields = {field.name for fields in FIELDS.values() for field in fields}

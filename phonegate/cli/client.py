@@ -30,7 +30,7 @@ _REDIRECT = 300
 
 
 class Unavailable(Failure):
-    """There was no answer for now: nobody answers, or a gateway or proxy that can't just now.
+    """There was no answer for now, from the gateway or from a proxy before it.
 
     `retry_after_s` is how long it wants to be left alone.
     """
@@ -61,7 +61,7 @@ class Client:
 
     @property
     def org(self) -> str:
-        """The org as it stands in a path; that of an API key is asked for, once."""
+        """The org as it stands in a path. That of an API key is asked for, once."""
         if self._org is None:
             self._org = str(self.get("/me")["org_id"])
         return quote(self._org, safe="")
@@ -91,7 +91,7 @@ class Client:
 
 
 def patiently(step: Callable[[], Any], patience: Patience) -> Any:
-    """What a step gives, tried again while the gateway is unavailable; says so once.
+    """What a step gives. It is tried again while the gateway is unavailable, which is said once.
 
     Raises:
         Unavailable: patience has come to its end.
@@ -139,7 +139,7 @@ def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, A
         raise Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
     if not (secret.isascii() and secret.isprintable()):
         names = " and ".join(variables.CREDENTIALS)
-        raise Failure(f"The secret must be printable ASCII; check {names}.")
+        raise Failure(f"The secret must be printable ASCII. Check {names}.")
     return {
         "headers": {"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
         "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
@@ -150,7 +150,7 @@ def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, A
 
 
 def unanswered(url: str, error: Exception) -> Failure:
-    """Why there was no answer; `Unavailable` where there may be one later.
+    """Why there was no answer: `Unavailable` where there may be one later.
 
     The error's own text is left out: it may quote the request.
     """
@@ -172,7 +172,7 @@ def unanswered(url: str, error: Exception) -> Failure:
 
 
 def from_environment() -> str | None:
-    """The API key or secret of the environment; None where there is none."""
+    """The API key or secret of the environment, or None."""
     return next(filter(None, map(os.environ.get, variables.CREDENTIALS)), None)
 
 
@@ -203,7 +203,7 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
         said = f"{url} answered HTTP {status} without JSON"
         if is_transient(status):
             raise Unavailable(f"{said}, as a proxy does while its gateway is away.", wait)
-        raise Failure(f"{said}; is it a phonegate gateway?")
+        raise Failure(f"{said}. Is it a phonegate gateway?")
     sentence = refusal(str(body.get("detail") or f"HTTP {status}"), _problems(body))
     if status == _UNAUTHORIZED:
         sentence += f" Check {variables.ORG} and {' or '.join(variables.CREDENTIALS)}."

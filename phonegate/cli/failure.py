@@ -23,7 +23,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
-    """A gateway's refusal, with each wrong field (its name and its problem) told once."""
+    """A gateway's refusal, with each wrong field (its name and its problem) named once."""
     more = _MORE.search(detail)
     if more is not None:
         detail = detail[: more.start()]
@@ -71,7 +71,7 @@ def _sentence(error: BaseException) -> str:
         return f"{many}:\n" + "\n".join(f"  {fault}" for fault in faults)
     # Its own text quotes what could not be read or written, which may be a message or a secret.
     if isinstance(error, UnicodeEncodeError) and not error.encoding.lower().startswith("utf"):
-        return f"The character set {error.encoding} can't show some of the text; use UTF-8."
+        return f"The character set {error.encoding} can't show some of the text. Use UTF-8."
     if isinstance(error, UnicodeError):
         return "Some of the input is not UTF-8 text."
     if isinstance(error, OSError) and error.strerror:

@@ -14,7 +14,7 @@ LOOK: Final = 200
 """Messages of a page that is asked for to see what changed: it is asked for again and again."""
 
 MOST_WATCHED: Final = 1_000
-"""Unfinished messages that are looked at again; of more, the newest."""
+"""Unfinished messages that are looked at again. Of more, the newest are."""
 
 SENT_S: Final = 3_600.0
 """How long one that was sent may become delivered: many recipients' networks never tell."""
@@ -59,7 +59,7 @@ class Following:
         return [message for message in new if self._wanted(message)]
 
     def next_look(self, now: float) -> int | None:
-        """The id after which to ask for a page of `look`; None while nothing can change."""
+        """The id after which to ask for a page of `look`, or None while nothing can change."""
         for number, (_, until) in list(self._watched.items()):
             if until < now:
                 del self._watched[number]

@@ -12,7 +12,7 @@ from phonegate.cli.failure import Failure
 
 
 @click.command(
-    epilog="PHONEGATE_KEY is an API key; the org's secret works too, if --org names the org."
+    epilog="PHONEGATE_KEY is an API key. The org's secret works too, if --org names the org."
 )
 @options.client
 def command(*, url: str, org: str | None, cacert: Path | None) -> None:
@@ -26,7 +26,7 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
 
     credential = client.from_environment()
     if credential is None:
-        # Standard input is the agent's, so there is nobody to ask.
+        # Standard input is the agent's, so nothing can be asked.
         raise Failure(f"Set {variables.KEY} to an API key of the gateway (phonegate key add).")
     if org is None and not is_key_like(credential):
         raise Failure(f"Set {variables.ORG} too: an org's secret needs its name beside it.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 """Between two looks for new messages: people read, and a page costs the gateway little."""
 LONGEST_LOOK_S = 30.0
-"""Between two looks at messages that do not change; they begin `POLL_S` apart."""
+"""Between two looks at messages that do not change. They begin `POLL_S` apart."""
 
 
 @click.group(invoke_without_command=True, epilog=options.CLIENT_EPILOG)
@@ -59,9 +59,9 @@ def command(
 ) -> None:
     """Read an org's messages: the newest, or those after an id; oldest first on the screen.
 
-    With --json, one JSON object a line; with --follow as well, one for each change. With --status
-    or --held, --follow shows messages as they come into that state. The commands decide about
-    messages that wait for a person's approval, of API keys that hold theirs.
+    With --json, each message is a JSON object on a line of its own, and with --follow each change
+    as well. With --status or --held, --follow shows messages as they come into that state. The
+    commands decide about messages that wait for a person's approval, of API keys that hold theirs.
     """
     if context.invoked_subcommand is not None:
         # What was said before the command's name holds for it too.

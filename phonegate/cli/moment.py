@@ -13,10 +13,10 @@ _DAY: Final = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)
 
 
 def read(text: str) -> int | str:
-    """The moment as the API takes it; a time without an offset is one of this machine's clock.
+    """The moment as the API takes it. A time without an offset is one of this machine's clock.
 
     Raises:
-        ValueError: it is no moment; the text is for a person.
+        ValueError: it is no moment. The text is for a person.
     """
     text = text.strip()
     if _EPOCH.fullmatch(text):

@@ -59,7 +59,7 @@ org = click.option(
     cls=_Told,
     envvar=variables.ORG,
     show_envvar=True,
-    help="The org's OrgId; an API key needs none.",
+    help="The org's OrgId. An API key needs none.",
 )
 cacert = click.option(
     "--cacert",
@@ -77,13 +77,13 @@ def client(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 ORG_MISSING = (
-    f"Missing option '--org' (env var: '{variables.ORG}'). An org's secret needs it; "
+    f"Missing option '--org' (env var: '{variables.ORG}'). An org's secret needs it, "
     "an API key does not."
 )
 
 CLIENT_EPILOG = (
     "An API key, or the org's secret, is read from PHONEGATE_KEY or PHONEGATE_SECRET, whichever "
-    "is set (the first of them counts); on a terminal it is asked for where neither is."
+    "is set (the first of them counts). On a terminal it is asked for where neither is."
 )
 
 

@@ -25,7 +25,7 @@ def is_transient(status: int) -> bool:
 
 
 def retry_after(value: str | None) -> float:
-    """The seconds of a Retry-After; 0 where there are none, and for its other form, a date."""
+    """The seconds of a Retry-After. 0 where there are none, and for its other form, a date."""
     value = (value or "").strip()
     return float(value) if value.isascii() and value.isdigit() and len(value) <= 9 else 0.0  # noqa: PLR2004 - 30 years
 
@@ -42,7 +42,7 @@ class Patience:
     """Says how long to wait before the next try, or that it is enough.
 
     Args:
-        limit_s: All pauses together; None never gives up.
+        limit_s: All pauses together. None never gives up.
     """
 
     def __init__(self, limit_s: float | None = PATIENCE_S) -> None:
@@ -50,7 +50,7 @@ class Patience:
         self._pauses = pauses()
 
     def pause(self, wanted_s: float = 0.0) -> float | None:
-        """The next pause in seconds, no shorter than a server wants it; None to give up."""
+        """The next pause in seconds, no shorter than a server wants it, or None to give up."""
         pause = max(next(self._pauses), wanted_s)
         if self._left_s is None:
             return min(pause, LONGEST_HEEDED_S)

@@ -9,7 +9,7 @@ from phonegate.cli import columns
 
 
 class LiveLine:
-    """The line, on standard error; nothing at all where that is no terminal. A context manager."""
+    """The line, on standard error. Where that is no terminal, nothing. A context manager."""
 
     def __init__(self) -> None:
         # A dumb terminal can't go back to the beginning of a line.

@@ -21,7 +21,7 @@ POLL_S = 0.5
 """Between two looks at a message; a phone takes a second or more to send an SMS."""
 
 MOST_TOLD = 10
-"""Messages of a batch that are told one by one when they have not left in time."""
+"""Messages of a batch that are named one by one when they have not left in time."""
 
 UNANSWERED = "unanswered"
 """In a result that is waited for: why the gateway could not say what became of it."""
@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Send the SMS BODY through a gateway.
 
-    Without BODY, or where it is -, the text is read from standard input; one line end at its end
-    is left out.
+    Without BODY, or where it is -, the text is read from standard input. A line
+    end at its very end is left out.
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import connect, patiently  # noqa: PLC0415
@@ -147,7 +147,7 @@ def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Resul
 def waiting(results: Sequence[Result], passed_s: float) -> str:
     """What is waited for, in a line."""
     left = [result for result in results if _waits(result)]
-    many = f"{len(left)} of {len(results)} messages; the first" if len(results) > 1 else "message"
+    many = f"{len(left)} of {len(results)} messages, the first" if len(results) > 1 else "message"
     return f"{passed_s:.0f} s: {many} {left[0]['id']} is {_state(left[0])}"
 
 

@@ -39,7 +39,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
     def ready(bound: list[tuple[str, int]]) -> None:
         for line in where_to_look(bound, scheme, settings.http.public_url, settings.database.path):
-            # Where nobody can read it, the log still says where it listens.
+            # Where it can't be written, the log still says where it listens.
             with suppress(OSError, ValueError):
                 click.echo(line)
 

@@ -68,7 +68,7 @@ def _is_harmless(letter: str) -> bool:
         letter.isprintable()
         or letter in _KEPT
         or ord(letter) in _TAGS
-        # Spaces of all kinds; Python calls the plain one alone printable.
+        # Spaces of all kinds. Python calls the plain one alone printable.
         or unicodedata.category(letter) == "Zs"
     )
 
@@ -95,7 +95,7 @@ def table(
     head: Style = PLAIN,
     style: Callable[[str, str], Style] = lambda _header, _cell: PLAIN,
 ) -> str:
-    """Columns as wide as their widest cell; None is a dash.
+    """Columns as wide as their widest cell. None is a dash.
 
     Args:
         headers: What stands above the columns.

@@ -18,7 +18,7 @@ class MeAnswer:
     org_id: str = field("The caller's org.", example="myorg")
     scopes: tuple[str, ...] = field("What the caller may do.", example=["send", "read"])
     key_id: str | None = field(
-        "The API key's id; null where the org's own secret was shown.", example="k3v9"
+        "The API key's id, or null where the org's own secret was shown.", example="k3v9"
     )
     limits: LimitsJson | None = field(  # noqa: RUF009 - field() makes an attribute
         "What the key may send, where that is limited.", default=None, omit=True

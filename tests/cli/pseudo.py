@@ -26,7 +26,8 @@ class Terminal:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("PHONEGATE_") and name not in {"NO_COLOR", "COLUMNS"}
+            if not name.startswith("PHONEGATE_")
+            and name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "phonegate", *words],

@@ -27,7 +27,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def piped(*words: str, **environ: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PHONEGATE_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PHONEGATE_") and name not in {"NO_COLOR", "FORCE_COLOR"}
+    }
     done = subprocess.run(
         [sys.executable, "-m", "phonegate", *words],
         capture_output=True,
