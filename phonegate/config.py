@@ -4,10 +4,11 @@ Later ones win: built-in defaults, the file, `PHONEGATE_<SECTION>_<KEY>` variabl
 Every fault is found before anything is reported, so that an operator mends the file once.
 """
 
+import codecs
 import math
 import textwrap
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,10 +16,10 @@ import attrs
 import cattrs
 
 from phonegate import declarations
-from phonegate.carriers.credentials import FIELDS
 from phonegate.faults import ConfigError, Fault, one_line, shown, unknown
 from phonegate.rules import RULES
 from phonegate.settings import Settings
+from phonegate.variables import client_variables
 
 __all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "example", "load"]
 
@@ -26,21 +27,6 @@ DEFAULT_FILE = Path("gateway.toml")
 """Read when no file is named and it exists in the working directory."""
 
 PREFIX = "PHONEGATE_"
-
-CLIENT_VARIABLES = frozenset(
-    {
-        "PHONEGATE_URL",
-        "PHONEGATE_ORG",
-        "PHONEGATE_SECRET",
-        "PHONEGATE_CONFIG",
-        *(
-            f"PHONEGATE_ASSISTANT_{field.name.upper()}"
-            for fields in FIELDS.values()
-            for field in fields
-        ),
-    }
-)
-"""Variables of the command line's client commands; no settings of the gateway."""
 
 _SERVICE_LINKS = ("PHONEGATE_SERVICE_", "PHONEGATE_PORT")
 """Kubernetes and old Docker links set these for a service that is called phonegate."""
@@ -61,24 +47,28 @@ def load(
     path: Path | None = None,
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    warn: Callable[[Fault], None] = lambda _: None,
 ) -> Settings:
     """The settings of one run.
 
     Args:
         path: The configuration file; None takes `gateway.toml` where it exists, else no file.
-        environ: The environment, such as `os.environ`.
+        environ: The environment, such as `os.environ`. A variable that is set and empty counts
+            as unset, as compose files leave those whose value is optional.
         overrides: Values of command-line options by dotted key, such as `"http.bind"`.
+        warn: Takes what looks wrong and stops nothing: a variable that may be another
+            program's.
 
     Raises:
         ConfigError: with every fault of all three.
     """
     faults: list[Fault] = []
     given: dict[str, _Given] = {}
-    environ = environ or {}
+    environ = {name: value for name, value in (environ or {}).items() if value}
     document, source = _document(path, faults)
     tables = document.pop(declarations.KEY, [])
     given.update(_from_file(document, source, faults))
-    given.update(_from_environment(environ, declarations.referred(tables), faults))
+    given.update(_from_environment(environ, declarations.referred(tables), warn))
     for key, value in (overrides or {}).items():
         given[key] = _Given(value=value, source=f"option {_OPTIONS.get(key, key)}")
     settings = _build(given, faults)
@@ -147,8 +137,9 @@ def _from_file(
 
 def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        data = path.read_bytes()
+        # Windows' editors begin a file with a byte order mark.
+        return tomllib.loads(data.removeprefix(codecs.BOM_UTF8).decode())
     except OSError as error:
         problem = f"can't be read: {error.strerror or error}"
     except UnicodeDecodeError as error:
@@ -160,14 +151,15 @@ def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
 
 
 def _from_environment(
-    environ: Mapping[str, str], others: Collection[str], faults: list[Fault]
+    environ: Mapping[str, str], others: Collection[str], warn: Callable[[Fault], None]
 ) -> Iterator[tuple[str, _Given]]:
     """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
 
-    `others` are variables that the file refers to.
+    `others` are variables that the file refers to. Any further one is told and left alone:
+    whoever else uses this environment may have set it.
     """
     sections = _sections()
-    foreign = {*CLIENT_VARIABLES, *others}
+    ours = client_variables()
     by_variable = {
         _variable(section, key): (section, key, kind)
         for section, keys in sections.items()
@@ -181,9 +173,11 @@ def _from_environment(
             source = f"environment variable {variable}"
             value = _from_text(environ[variable], kind)
             yield f"{section}.{key}", _Given(value=value, source=source)
-        elif variable not in foreign and not variable.startswith(_SERVICE_LINKS):
-            known = sorted({*by_variable, *CLIENT_VARIABLES})
-            faults.append(unknown(variable, "environment", "setting", known))
+        elif not (variable in ours or variable in others) and not variable.startswith(
+            _SERVICE_LINKS
+        ):
+            known = sorted({*by_variable, *ours})
+            warn(unknown(variable, "environment", "setting", known))
 
 
 def _from_text(text: str, kind: Any) -> Any:

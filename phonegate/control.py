@@ -16,7 +16,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import trio
 
 from phonegate import log
-from phonegate.domain.errors import BadInput, Refused
+from phonegate.domain.errors import BadInput, FieldProblem, Refused
 from phonegate.store.errors import StoreError
 
 LONGEST_LINE = 65_536
@@ -86,10 +86,14 @@ class ControlUnusable(ControlError):
 
 
 class ControlRefused(ControlError):
-    """The gateway refused the command: `detail` for a person, `code` for a program."""
+    """The gateway refused the command: `detail` for a person, `code` for a program.
 
-    def __init__(self, detail: str, code: str) -> None:
+    `problems` are the fields that are wrong.
+    """
+
+    def __init__(self, detail: str, code: str, problems: Sequence[FieldProblem] = ()) -> None:
         self.detail = detail
+        self.problems = tuple(problems)
         self.code = code
         super().__init__(detail)
 
@@ -194,6 +198,8 @@ class Control:
             answer = {"ok": True, **await command(request, report)}
         except Refused as error:
             answer = {"ok": False, "detail": error.detail, "code": error.code}
+            if isinstance(error, BadInput):
+                answer["errors"] = [[one.field, one.problem] for one in error.problems]
         except (StoreError, OSError) as error:
             answer = {"ok": False, "detail": str(error), "code": "storage"}
         except Exception as error:
@@ -345,7 +351,8 @@ def _answer(path: Path, lines: Any, progress: Callable[[int, int], None] | None)
                 continue
             if answer["ok"]:
                 return {key: value for key, value in answer.items() if key != "ok"}
-            raise ControlRefused(answer["detail"], answer["code"])
+            problems = [FieldProblem(*map(str, one)) for one in answer.get("errors", ())]
+            raise ControlRefused(answer["detail"], answer["code"], problems)
         except (ValueError, KeyError, TypeError):
             break
     raise ControlUnusable(path, "the gateway broke off; its log says why")

@@ -25,6 +25,7 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from phonegate import colour
 from phonegate.rates import Buckets, Rate
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -81,7 +82,7 @@ def configure(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _flatten_exception,
-            _Text(colours=out.isatty()) if text else _as_json,
+            _Text(colours=colour.wanted(out, os.environ)) if text else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=_lines_to(out),

@@ -79,7 +79,7 @@ def test_whole_numbers_serve_as_numbers() -> None:
 def test_every_fault_is_told_at_once_with_key_and_source() -> None:
     faults = faults_of(
         '[http]\nmax_body_bytes = "big"\nbnd = ["x:1"]\n[htp]\n[log]\nlevel = "loud"',
-        {"PHONEGATE_HTTP_DRAIN_S": "soon", "PHONEGATE_PACING_SEGMENT_PER_MINUTE": "1"},
+        {"PHONEGATE_HTTP_DRAIN_S": "soon", "PHONEGATE_PACING_SEGMENTS_PER_MINUTE": "few"},
         http__bind=["nonsense"],
     )
     assert len(faults) == 7
@@ -91,7 +91,7 @@ def test_every_fault_is_told_at_once_with_key_and_source() -> None:
     assert any("htp (file test.toml)" in f and "did you mean http?" in f for f in faults)
     assert any('one of "debug", "info", "warning", "error" is needed' in f for f in faults)
     assert any("environment variable PHONEGATE_HTTP_DRAIN_S" in fault for fault in faults)
-    assert any("did you mean PHONEGATE_PACING_SEGMENTS_PER_MINUTE?" in fault for fault in faults)
+    assert any("variable PHONEGATE_PACING_SEGMENTS_PER_MINUTE" in f for f in faults)
     assert any("http.bind (option --bind)" in fault for fault in faults)
 
 
@@ -303,3 +303,47 @@ def test_settings_say_where_they_come_from(tmp_path: Path) -> None:
         "orgs.registration": f"environment variable {variable}"
     }
     assert load(None, {}).sources == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PHONEGATE_KEY", "PHONEGATE_SECRET", "PHONEGATE_CACERT", "PHONEGATE_ASSISTANT_AUTH_TOKEN"],
+)
+def test_the_programs_own_client_variables_are_no_settings(name: str) -> None:
+    warned: list[Fault] = []
+    assert config.load(None, {name: "x"}, warn=warned.append) == Settings()
+    assert warned == []
+
+
+def test_a_variable_that_may_be_another_programs_is_told_and_stops_nothing() -> None:
+    warned: list[Fault] = []
+    environ = {"PHONEGATE_HTTP_DRIAN_S": "5", "PHONEGATE_DOMAIN": "sms.example.org"}
+    assert config.load(None, environ, warn=warned.append) == Settings()
+    foreign, close = map(str, warned)
+    assert foreign.startswith("PHONEGATE_DOMAIN (environment): there is no such setting")
+    assert close.endswith("did you mean PHONEGATE_HTTP_DRAIN_S?")
+
+
+def test_a_known_variable_with_a_wrong_value_stays_a_fault() -> None:
+    (fault,) = faults_of("", {"PHONEGATE_HTTP_DRAIN_S": "soon", "PHONEGATE_DOMAIN": "x"})
+    assert "PHONEGATE_HTTP_DRAIN_S" in fault
+
+
+def test_an_empty_variable_is_none() -> None:
+    Path("gateway.toml").write_text('[http]\npublic_url = "https://sms.example.org"')
+    every = {f"PHONEGATE_{key.replace('.', '_').upper()}": "" for key in KINDS}
+    warned: list[Fault] = []
+    settings = config.load(None, {**every, "PHONEGATE_DOMAIN": ""}, warn=warned.append)
+    assert settings.http.public_url == "https://sms.example.org"
+    assert attrs.evolve(settings, http=Settings().http) == Settings()
+    assert warned == []
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_no_part_of_the_file(ends: str) -> None:
+    text = ends.join(["[http]", "drain_s = 3", ""])
+    Path("gateway.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert config.load().http.drain_s == 3
+    Path("gateway.toml").write_bytes(text.encode("utf-16"))
+    with pytest.raises(ConfigError, match="save it as UTF-8"):
+        config.load()

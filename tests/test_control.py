@@ -16,7 +16,7 @@ import trio
 
 from phonegate import control
 from phonegate.control import Control, ControlRefused, ControlUnusable, NotServing, Report, ask
-from phonegate.domain.errors import NotFound
+from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.store.errors import StorageUnavailable
 
 
@@ -38,7 +38,18 @@ async def break_down(request: Mapping[str, Any], report: Report) -> Mapping[str,
     raise ZeroDivisionError(request["word"])
 
 
-COMMANDS = {"echo": echo, "refuse": refuse, "full": full, "break_down": break_down}
+async def wrong(request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    raise BadInput("to is short. (1 more in errors.)", PROBLEMS)
+
+
+PROBLEMS = (FieldProblem("to", "is short"), FieldProblem("zone", "is on no map"))
+COMMANDS = {
+    "echo": echo,
+    "refuse": refuse,
+    "full": full,
+    "break_down": break_down,
+    "wrong": wrong,
+}
 
 
 async def in_thread(database: Path, command: str, **fields: Any) -> dict[str, Any]:
@@ -64,7 +75,10 @@ async def test_refusals_keep_their_sentence_and_code(tmp_path: Path, nursery: tr
     await nursery.start(Control(database, COMMANDS).serve)
     with pytest.raises(ControlRefused, match="There is no it") as caught:
         await in_thread(database, "refuse", word="it")
-    assert caught.value.code == "not_found"
+    assert (caught.value.code, caught.value.problems) == ("not_found", ())
+    with pytest.raises(ControlRefused, match="to is short") as caught:
+        await in_thread(database, "wrong")
+    assert caught.value.problems == PROBLEMS
     with pytest.raises(ControlRefused, match="disk is full"):
         await in_thread(database, "full")
     with pytest.raises(ControlRefused, match="does not know that command"):

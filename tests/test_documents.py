@@ -70,11 +70,13 @@ def test_the_quickstart_works_as_printed(
     pushed, read = run_curls(push, gateway)
     assert pushed == {"ok": True, "org_id": "myorg", "stored": 1}
     assert read["messages"][0]["body"] == "hello"
-    command = phone.replace(".venv/bin/phonegate", f"{sys.executable} -m phonegate")
-    command = command.strip().removesuffix("&") + f" --url {gateway.url}"
+    command = phone.replace("\nphonegate", f"\nexec {sys.executable} -m phonegate").strip()
+    command = command.removesuffix("&")
     # Its own phone, and a look at when it is there.
     process = subprocess.Popen(
-        ["bash", "-c", f"exec env {command}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["bash", "-c", f"{command} --url {gateway.url}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         while not run_curls(f"curl {gateway.url}/sims/myorg/{secret}\n#", gateway)[0]["live_sims"]:
@@ -133,13 +135,39 @@ def test_every_command_of_the_readme_exists(command: str) -> None:
     assert options <= set(re.findall(r"--[a-z-]+", shown.output)), command
 
 
+def test_the_command_line_works_as_printed(gateway: GatewayProcess, tmp_path: Path) -> None:
+    commands, completion = blocks(README, "The command line", "sh")
+    run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
+    export, send, follow, sims = commands.replace("http://127.0.0.1:8080", gateway.url).splitlines()
+    assert follow == "phonegate messages --follow"
+    send = send.replace("--wait 30", "--wait 0")
+    program = f'phonegate() {{ {sys.executable} -m phonegate "$@"; }}'
+    script = f"{program}\n{export}\n{send}\n{sims}\nphonegate messages"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "Phones online: 0" in done.stdout
+    assert "Dinner at eight" in done.stdout
+    assert "waits for a phone that can send it" in done.stderr
+    bash = next(
+        line for line in completion.splitlines() if line.startswith("eval") and "bash" in line
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{program}\nexport -f phonegate\n{bash}\ncomplete -p phonegate"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_phonegate_completion" in done.stdout
+
+
 ASSISTANTS = "Assistants: Twilio, Telnyx or your own phone"
 
 
 def run_owner(command: str, folder: Path, typed: str = "") -> str:
     """Runs a command of the gateway's owner in the folder of its database; what it printed."""
     done = subprocess.run(
-        ["bash", "-c", command.replace(".venv/bin/phonegate", f"{sys.executable} -m phonegate")],
+        ["bash", "-c", re.sub("^phonegate", f"{sys.executable} -m phonegate", command)],
         cwd=folder,
         input=typed,
         capture_output=True,

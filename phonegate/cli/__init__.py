@@ -4,13 +4,18 @@ Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage.
 """
 
 import importlib
-import sys
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
 import click
 
+import phonegate
+from phonegate import colour
+from phonegate.cli import streams
 from phonegate.cli.failure import explain, reader_left
 
 
@@ -42,6 +47,7 @@ COMMANDS: Mapping[str, Entry] = {
     "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
     "openapi": Entry("openapi", "command", "Print the OpenAPI document."),
     "version": Entry("version", "command", "Tell the versions of phonegate, Python and SQLite."),
+    "help": Entry("help", "command", "Explain phonegate, or one command."),
 }
 
 
@@ -63,6 +69,17 @@ class Commands(click.Group):
         command: click.Command = getattr(module, entry.attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names, or an error with the one that was meant."""
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
+            close = get_close_matches(word, COMMANDS, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else "'phonegate help' lists them."
+            raise click.UsageError(f"No such command '{word}'. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The overview, from the table alone."""
         del ctx
@@ -75,8 +92,11 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `phonegate demo`. `phonegate COMMAND --help` explains each command.",
 )
-def group() -> None:
+@click.version_option(phonegate.__version__, message="phonegate %(version)s")
+@click.pass_context
+def group(context: click.Context) -> None:
     """Turn the Android phones you already have into an SMS API."""
+    context.color = colour.asked(os.environ)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,24 +105,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after the program's name; None takes those of the process.
     """
+    streams.prepare()
+    try:
+        return _run(arguments)
+    finally:
+        streams.let_go()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         outcome: Any = group.main(args=arguments, prog_name="phonegate", standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        with suppress(OSError, ValueError):
+            error.show()
         return error.exit_code
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
-        click.echo("Stopped.", err=True)
+        _tell("Stopped.")
         return 1
     except Exception as error:
         if reader_left(error):
-            # Python would complain once more when it flushes what is left at exit.
-            sys.stdout = None
             return 1
         sentence = explain(error)
         if sentence is None:
             raise
-        click.echo(f"phonegate: {sentence}", err=True)
+        _tell(f"phonegate: {sentence}")
         return 1
     return outcome if isinstance(outcome, int) else 0
+
+
+def _tell(sentence: str) -> None:
+    # Where standard error takes nothing, the exit code still says it.
+    with suppress(OSError, ValueError):
+        click.echo(sentence, err=True)

@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
+from phonegate import variables
 from phonegate.cli import options, terminal
 from phonegate.cli.failure import Failure
 from phonegate.cli.owner import carry_out
-
-VARIABLE = "PHONEGATE_ASSISTANT_"
-"""Begins the names of the variables that credentials are read from."""
 
 LONGEST_INPUT = 65_536
 """Characters read from standard input: far more than any account's credentials."""
@@ -102,13 +100,13 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
             one["name"],
             one["provider"],
             ",".join(one["phone_numbers"]),
-            one["created_at"],
+            terminal.moment(one["created_at"]),
             "gateway.toml" if one["from_file"] else None,
         )
         for one in found
     ]
     headers = ("id", "name", "provider", "numbers", "created", "declared in")
-    click.echo(terminal.table(headers, rows))
+    terminal.show_table(headers, rows)
 
 
 @command.command()
@@ -145,7 +143,7 @@ def _show(assistant: Mapping[str, Any], *, as_json: bool) -> None:
         ("provider", assistant["provider"]),
         ("numbers", ", ".join(assistant["phone_numbers"])),
         *assistant["credentials"].items(),
-        ("created", assistant["created_at"]),
+        ("created", terminal.moment(assistant["created_at"])),
     ]
     if assistant["callback_url"]:
         rows.append(("callbacks", assistant["callback_url"]))
@@ -185,7 +183,7 @@ def _asked(fields: Iterable[Any]) -> dict[str, str]:
 def _from_environment(fields: Iterable[Any]) -> dict[str, str]:
     found, missing = {}, []
     for field in fields:
-        variable = VARIABLE + field.name.upper()
+        variable = variables.ASSISTANT + field.name.upper()
         if value := os.environ.get(variable, ""):
             found[field.name] = value
         elif field.required:

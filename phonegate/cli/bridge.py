@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 import httpx
 import trio
 
-from phonegate.cli.client import unreachable
+from phonegate.cli.client import unanswered
 from phonegate.web.mcp.protocol import PARSE_ERROR, encoded, named_version
 
 MAX_LINE: Final = 262_144
@@ -161,7 +161,7 @@ class Bridge:
         try:
             response = await self._http.post(f"{self._url}/mcp", content=line, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return _refusal(message, UNREACHED, unreachable(self._url, error))
+            return _refusal(message, UNREACHED, str(unanswered(self._url, error)))
         if response.status_code == _ACCEPTED:
             return None
         answer = _understood(response)

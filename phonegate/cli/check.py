@@ -23,7 +23,11 @@ def command(config: Path | None, database: Path | None, *, example: bool) -> int
         click.echo(example_text(), nl=False)
         return 0
     findings = examination.examine(config, database)
-    marks = {"fine": "ok   ", "note": "note ", "fault": "FAULT"}
+    marks = {
+        "fine": click.style("ok   ", fg="green"),
+        "note": click.style("note ", fg="yellow"),
+        "fault": click.style("FAULT", fg="red", bold=True),
+    }
     for finding in findings:
         click.echo(f"{marks[finding.kind]}  {finding.about}: {finding.text}")
     faults = sum(finding.kind == "fault" for finding in findings)

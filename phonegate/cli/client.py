@@ -3,7 +3,9 @@
 import ipaddress
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -11,30 +13,45 @@ import click
 import httpx
 
 import phonegate
-from phonegate.cli.failure import Failure
+from phonegate import trust, variables
+from phonegate.cli import options
+from phonegate.cli.failure import Failure, refusal
+from phonegate.cli.patience import Patience, is_transient, retry_after
+from phonegate.domain.credentials import is_key_like
 
 CONNECT_S = 10.0
 ANSWER_S = 65.0
 """A little more than the gateway's own `request_timeout_s`, whose answer says more than ours."""
 
-_SERVER_FAULT = 500
 _UNAUTHORIZED = 401
+_CONFLICT = 409
 _OK = 200
 _REDIRECT = 300
 
 
-class Unreachable(Failure):
-    """No gateway answered."""
+class Unavailable(Failure):
+    """There was no answer for now, from the gateway or from a proxy before it.
+
+    `retry_after_s` is how long it wants to be left alone.
+    """
+
+    def __init__(self, sentence: str, retry_after_s: float = 0.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(sentence)
 
 
 class Client:
     """One org's view of a gateway. A context manager."""
 
-    def __init__(self, url: str, org: str, secret: str) -> None:
-        """Refuses an address that is none."""
+    def __init__(self, url: str, org: str | None, secret: str, cacert: Path | None = None) -> None:
+        """`org` may be absent with an API key, which belongs to one.
+
+        Raises:
+            Failure: the address is none, or what is given can't be sent or read.
+        """
         self.url = url.rstrip("/")
-        self.org = quote(org, safe="")
-        self._http = httpx.Client(**connection(url, secret))
+        self._org = org
+        self._http = httpx.Client(**connection(url, secret, cacert))
 
     def __enter__(self) -> Self:
         return self
@@ -42,15 +59,26 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    @property
+    def org(self) -> str:
+        """The org as it stands in a path. That of an API key is asked for, once."""
+        if self._org is None:
+            self._org = str(self.get("/me")["org_id"])
+        return quote(self._org, safe="")
+
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """GETs a path of the org; raises Failure with a sentence."""
         kept = {key: value for key, value in (parameters or {}).items() if value is not None}
         return self._answer("GET", path, params=kept)
 
     def post(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None
     ) -> dict[str, Any]:
-        """POSTs JSON to a path of the org; raises Failure with a sentence."""
+        """POSTs JSON to a path of the org; raises Failure with a sentence.
+
+        With an `idempotency_key` it may be repeated where there was no answer.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._answer("POST", path, json=body, headers=headers)
 
     def _answer(self, method: str, path: str, **extra: Any) -> dict[str, Any]:
@@ -58,15 +86,49 @@ class Client:
         try:
             response = self._http.request(method, url, **extra)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Unreachable(unreachable(self.url, error)) from None
+            raise unanswered(self.url, error) from None
         return _understood(response, self.url)
 
 
-def connection(url: str, secret: str) -> dict[str, Any]:
+def patiently(step: Callable[[], Any], patience: Patience) -> Any:
+    """What a step gives. It is tried again while the gateway is unavailable, which is said once.
+
+    Raises:
+        Unavailable: patience has come to its end.
+        Failure: trying again would not help.
+    """
+    told = False
+    while True:
+        try:
+            return step()
+        except Unavailable as error:
+            pause = patience.pause(error.retry_after_s)
+            if pause is None:
+                raise
+            if not told:
+                told = True
+                click.echo(f"phonegate: {str(error).removesuffix('.')}. Trying again.", err=True)
+            time.sleep(pause)
+
+
+def connect(url: str, org: str | None, cacert: Path | None) -> Client:
+    """The gateway as the options and the environment name it.
+
+    Raises:
+        Failure: there is no credential, or it can't be used.
+        click.UsageError: the org is missing.
+    """
+    found = credential()
+    if org is None and not is_key_like(found):
+        raise click.UsageError(options.ORG_MISSING)
+    return Client(url, org, found, cacert)
+
+
+def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, Any]:
     """How every command reaches a gateway: what to make a client of httpx with.
 
     Raises:
-        Failure: the address is none, or the secret can't be sent.
+        Failure: the address is none, the secret can't be sent, or `cacert` can't be read.
     """
     try:
         parts = urlsplit(url)
@@ -76,66 +138,89 @@ def connection(url: str, secret: str) -> dict[str, Any]:
     if not host:
         raise Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
     if not (secret.isascii() and secret.isprintable()):
-        raise Failure("The secret must be printable ASCII; check PHONEGATE_SECRET.")
+        names = " and ".join(variables.CREDENTIALS)
+        raise Failure(f"The secret must be printable ASCII. Check {names}.")
     return {
         "headers": {"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
         "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+        "verify": trust.context(cacert),
         # A proxy that the environment names is for the way out, not for this machine.
         "trust_env": not _loopback(host),
     }
 
 
-def unreachable(url: str, error: Exception) -> str:
-    """Why there was no answer, as a sentence.
+def unanswered(url: str, error: Exception) -> Failure:
+    """Why there was no answer: `Unavailable` where there may be one later.
 
     The error's own text is left out: it may quote the request.
     """
+    distrusted = trust.distrust(error, urlsplit(url).netloc.rpartition("@")[2])
+    if distrusted is not None:
+        return Failure(distrusted)
     match error:
         case httpx.ConnectError():
-            return (
+            return Unavailable(
                 f"No gateway answers at {url}. Is it running (phonegate serve), "
                 "and is PHONEGATE_URL or --url right?"
             )
         case httpx.TimeoutException():
-            return f"The gateway at {url} did not answer in time."
+            return Unavailable(f"The gateway at {url} did not answer in time.")
+        case httpx.InvalidURL():
+            return Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
         case _:
-            return f"The connection to {url} failed ({type(error).__name__})."
+            return Unavailable(f"The connection to {url} failed ({type(error).__name__}).")
 
 
-def secret() -> str:
-    """The secret or API key: from PHONEGATE_SECRET, else asked for on a terminal."""
-    value = os.environ.get("PHONEGATE_SECRET", "")
+def from_environment() -> str | None:
+    """The API key or secret of the environment, or None."""
+    return next(filter(None, map(os.environ.get, variables.CREDENTIALS)), None)
+
+
+def credential() -> str:
+    """The secret or API key: from the environment, else asked for on a terminal."""
+    value = from_environment() or ""
     if not value and sys.stdin.isatty():
         value = click.prompt("Secret or API key", hide_input=True, err=True)
     if not value:
-        raise Failure("Set PHONEGATE_SECRET to the org's secret or an API key.")
+        key, secret = variables.CREDENTIALS
+        raise Failure(f"Set {key} to an API key, or {secret} to the org's secret.")
     return value
 
 
 def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
+    status = response.status_code
     try:
         body = response.json()
     except ValueError:
         body = None
-    if _REDIRECT <= response.status_code < 400 and "location" in response.headers:  # noqa: PLR2004 - RFC 9110, 15.4
+    if _REDIRECT <= status < 400 and "location" in response.headers:  # noqa: PLR2004 - RFC 9110, 15.4
         target = response.headers["location"]
         raise Failure(f"{url} redirects to {target}; use the address that answers itself.")
-    if not isinstance(body, dict):
-        raise Failure(
-            f"{url} answered HTTP {response.status_code} without JSON; is it a phonegate gateway?"
-        )
-    if _OK <= response.status_code < _REDIRECT:
+    if _OK <= status < _REDIRECT and isinstance(body, dict):
         return body
-    detail = str(body.get("detail") or f"HTTP {response.status_code}")
-    problems = [
-        f"  {one.get('field')}: {one.get('problem')}"
-        for one in body.get("errors") or ()
+    wait = retry_after(response.headers.get("retry-after"))
+    if not isinstance(body, dict):
+        said = f"{url} answered HTTP {status} without JSON"
+        if is_transient(status):
+            raise Unavailable(f"{said}, as a proxy does while its gateway is away.", wait)
+        raise Failure(f"{said}. Is it a phonegate gateway?")
+    sentence = refusal(str(body.get("detail") or f"HTTP {status}"), _problems(body))
+    if status == _UNAUTHORIZED:
+        sentence += f" Check {variables.ORG} and {' or '.join(variables.CREDENTIALS)}."
+    keyed = response.request.headers.get("idempotency-key") is not None
+    # The same request, whose answer was lost, is still being worked on.
+    if is_transient(status) or (keyed and status == _CONFLICT):
+        raise Unavailable(sentence, wait)
+    raise Failure(sentence)
+
+
+def _problems(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    errors = body.get("errors")
+    return [
+        (str(one.get("field")), str(one.get("problem")))
+        for one in (errors if isinstance(errors, list) else ())
         if isinstance(one, dict)
     ]
-    if response.status_code == _UNAUTHORIZED:
-        detail += " Check PHONEGATE_ORG and PHONEGATE_SECRET."
-    kind = Unreachable if response.status_code >= _SERVER_FAULT else Failure
-    raise kind("\n".join([detail, *problems]))
 
 
 def _loopback(host: str) -> bool:

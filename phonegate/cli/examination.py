@@ -21,6 +21,7 @@ from phonegate.config import ConfigError
 from phonegate.control import ControlError, NotServing, ask
 from phonegate.domain.registration import MODES
 from phonegate.door import DoorError, tls
+from phonegate.faults import Fault
 from phonegate.rules import is_loopback, parse_bind
 from phonegate.settings import Settings
 from phonegate.store import place
@@ -53,11 +54,14 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     source = options.config_file(config)
     if source is not None and source.exists():
         findings += _written_by_others("configuration", source)
+    warned: list[Fault] = []
     try:
-        settings = options.settings(config, database)
+        settings = options.settings(config, database, warn=warned.append)
     except ConfigError as error:
         findings += [Finding("fault", "configuration", str(fault)) for fault in error.faults]
         return findings
+    finally:
+        findings += [Finding("note", "configuration", str(one)) for one in warned]
     told = str(source) if source else "every default; there is no gateway.toml here"
     findings.append(Finding("fine", "configuration", told))
     findings += exposures(settings, source)

@@ -1,7 +1,12 @@
 """What a person reads when a command fails, for every error that is not a fault of ours."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+_MORE: Final = re.compile(r" \(([0-9]+) more in errors\.\)\Z")
+"""Ends the sentence of a refusal that has more wrong fields than it names."""
 
 
 class Failure(Exception):
@@ -15,6 +20,18 @@ def explain(error: BaseException) -> str | None:
     if not all(isinstance(cause, known) for cause in causes):
         return None
     return "\n".join(_sentence(cause) for cause in causes)
+
+
+def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
+    """A gateway's refusal, with each wrong field (its name and its problem) named once."""
+    more = _MORE.search(detail)
+    if more is not None:
+        detail = detail[: more.start()]
+    others = [(field, problem) for field, problem in problems if f"{field} {problem}" not in detail]
+    lines = [detail, *(f"  {field}: {problem}" for field, problem in others)]
+    if more is not None and (untold := int(more[1]) - len(others)) > 0:
+        lines.append(f"  and {untold} more")
+    return "\n".join(lines)
 
 
 def reader_left(error: BaseException) -> bool:
@@ -40,6 +57,7 @@ def _loaded() -> tuple[type[BaseException], ...]:
         "phonegate.door.errors": "DoorError",
         "phonegate.handset.errors": "HandsetError",
         "phonegate.store.errors": "StoreError",
+        "phonegate.trust": "UnusableAuthority",
     }
     found = ((sys.modules.get(module), name) for module, name in names.items())
     classes = (getattr(module, name, None) for module, name in found if module is not None)
@@ -51,10 +69,13 @@ def _sentence(error: BaseException) -> str:
     if faults is not None:
         many = f"the configuration has {len(faults)} faults" if len(faults) > 1 else "configuration"
         return f"{many}:\n" + "\n".join(f"  {fault}" for fault in faults)
+    # Its own text quotes what could not be read or written, which may be a message or a secret.
+    if isinstance(error, UnicodeEncodeError) and not error.encoding.lower().startswith("utf"):
+        return f"The character set {error.encoding} can't show some of the text. Use UTF-8."
     if isinstance(error, UnicodeError):
-        # Its own text quotes the input, which may be a message or a secret.
         return "Some of the input is not UTF-8 text."
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
-    return str(error)
+    problems = getattr(error, "problems", ())
+    return refusal(str(error), [(one.field, one.problem) for one in problems])

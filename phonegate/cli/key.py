@@ -115,13 +115,13 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
             k["name"],
             ",".join(k["scopes"]),
             _told(k["limits"]),
-            k["created_at"],
-            k["last_used_at"],
+            terminal.moment(k["created_at"]),
+            terminal.optional_moment(k["last_used_at"]),
         )
         for k in keys
     ]
     headers = ("id", "name", "scopes", "limits", "created", "last used")
-    click.echo(terminal.table(headers, rows))
+    terminal.show_table(headers, rows)
 
 
 @command.command()

@@ -2,25 +2,31 @@
 
 import contextlib
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from phonegate.cli import options, terminal
+from phonegate.cli.following import PAGE, Following
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
 
 POLL_S = 1.0
 """Between two looks for new messages: people read, and a page costs the gateway little."""
-LONGEST_PAUSE_S = 30.0
-"""Between two tries while the gateway does not answer."""
-PAGE = 1_000
-"""The most messages that one answer holds."""
+LONGEST_LOOK_S = 30.0
+"""Between two looks at messages that do not change. They begin `POLL_S` apart."""
 
 
 @click.group(invoke_without_command=True, epilog=options.CLIENT_EPILOG)
-@click.option("--follow", "-f", is_flag=True, help="Go on showing new ones as they come.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Go on: show new ones as they come, and each change of state.",
+)
 @click.option("--since", type=int, metavar="ID", help="Only those after this id, oldest first.")
 @click.option("--before", type=int, metavar="ID", help="Only those before this id.")
 @click.option("--limit", type=click.IntRange(1, PAGE), help="How many.  [default: 100]")
@@ -32,7 +38,7 @@ PAGE = 1_000
 @click.option("--search", metavar="WORDS", help="Only those that hold all these words.")
 @click.option("--held", is_flag=True, help="Only those that wait for a person's approval.")
 @options.as_json
-@options.client_of_group
+@options.client
 @click.pass_context
 def command(
     context: click.Context,
@@ -51,92 +57,117 @@ def command(
     as_json: bool,
     url: str,
     org: str | None,
+    cacert: Path | None,
 ) -> None:
     """Read an org's messages: the newest, or those after an id; oldest first on the screen.
 
-    With --json, one JSON object a line. The commands decide about messages that wait for a
-    person's approval, of API keys that hold theirs.
+    With --json, each message is a JSON object on a line of its own, and with --follow each change
+    as well. With --status or --held, --follow shows messages as they come into that state. The
+    commands decide about messages that wait for a person's approval, of API keys that hold theirs.
     """
     if context.invoked_subcommand is not None:
         # What was said before the command's name holds for it too.
-        context.default_map = {
-            name: {"url": url} | ({} if org is None else {"org": org})
-            for name in ("approve", "refuse")
-        }
+        said = {"url": url, "org": org, "cacert": cacert}
+        given = {name: value for name, value in said.items() if value is not None}
+        context.default_map = dict.fromkeys(("approve", "refuse"), given)
         return
-    if org is None:
-        raise click.MissingParameter(
-            param=next(p for p in command.params if p.name == "org"), ctx=context
-        )
-    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
+    # Imported here to keep `--help` fast.
+    from phonegate.cli.client import connect, patiently  # noqa: PLC0415
+    from phonegate.cli.patience import Patience  # noqa: PLC0415
 
-    query = {
-        "direction": direction,
-        "status": status,
-        "address": address,
-        "sim": sim,
-        "key": key,
-        "q": search,
-        "waiting_for": "approval" if held else None,
-    }
-    with Client(url, org, secret()) as client:
-        path = f"/messages/{client.org}"
-        page = client.get(path, {**query, "since_id": since, "before_id": before, "limit": limit})
-        last = _show(page["messages"], since or 0, as_json=as_json)
-        if follow:
-            # Ctrl-C is how a person ends this: no failure.
-            with contextlib.suppress(KeyboardInterrupt):
-                _follow(client, query, last, as_json=as_json)
+    about = {"direction": direction, "address": address, "sim": sim, "key": key, "q": search}
+    state = {"status": status, "waiting_for": "approval" if held else None}
+    wanted = {name: value for name, value in state.items() if value is not None}
+
+    def fits(message: Mapping[str, Any]) -> bool:
+        return all(message.get(name) == value for name, value in wanted.items())
+
+    with connect(url, org, cacert) as client:
+
+        def begin() -> tuple[list[dict[str, Any]], int]:
+            """The page to show first, and the id after which to follow."""
+            last = since or 0
+            if follow and wanted and since is None:
+                newest = _page(client, {**about, "limit": 1})
+                last = newest[-1]["id"] if newest else 0
+            bounds = {"since_id": since, "before_id": before, "limit": limit}
+            found = _page(client, {**about, **wanted, **bounds})
+            return found, max(last, *(message["id"] for message in found), 0)
+
+        if not follow:
+            _show(begin()[0], as_json=as_json)
+            return
+        found, last = patiently(begin, Patience())
+        following = Following(last, fits)
+        following.seen(found, time.monotonic())
+        _show(found, as_json=as_json)
+        # Ctrl-C is how a person ends this: no failure.
+        with contextlib.suppress(KeyboardInterrupt):
+            _follow(client, following, about, as_json=as_json)
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
 @click.argument("id", type=click.IntRange(min=1))
 @options.client
-def approve(id: int, url: str, org: str) -> None:  # noqa: A002 - the argument's own name
+def approve(id: int, url: str, org: str | None, cacert: Path | None) -> None:  # noqa: A002 - the argument's own name
     """Let the message ID leave that waits for approval: at once, or at its time."""
-    _decide(url, org, id, "approve")
+    _decide(id, "approve", url, org, cacert)
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
 @click.argument("id", type=click.IntRange(min=1))
 @options.client
-def refuse(id: int, url: str, org: str) -> None:  # noqa: A002
+def refuse(id: int, url: str, org: str | None, cacert: Path | None) -> None:  # noqa: A002
     """Cancel the message ID that waits for approval."""
-    _decide(url, org, id, "refuse")
+    _decide(id, "refuse", url, org, cacert)
 
 
-def _decide(url: str, org: str, message: int, decision: str) -> None:
-    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
+def _decide(message: int, decision: str, url: str, org: str | None, cacert: Path | None) -> None:
+    from phonegate.cli.client import connect  # noqa: PLC0415 - keeps `--help` fast
 
-    with Client(url, org, secret()) as client:
+    with connect(url, org, cacert) as client:
         answer = client.post(f"/messages/{client.org}/id/{message}/{decision}", {})
     click.echo(terminal.message_line(answer["message"]))
 
 
-def _follow(client: "Client", query: dict[str, Any], last: int, *, as_json: bool) -> None:
-    """Shows messages after `last` as they come, also after the gateway was away."""
-    from phonegate.cli.client import Unreachable  # noqa: PLC0415 - keeps `--help` fast
+def _follow(
+    client: "Client", following: Following, about: Mapping[str, Any], *, as_json: bool
+) -> None:
+    """Shows messages as they come and change, also after the gateway was away."""
+    # Imported here to keep `--help` fast.
+    from phonegate.cli.client import patiently  # noqa: PLC0415
+    from phonegate.cli.patience import Patience  # noqa: PLC0415
 
-    pause = POLL_S
+    def ask(since: int, limit: int) -> list[dict[str, Any]]:
+        query = {**about, "since_id": since, "limit": limit}
+        found: list[dict[str, Any]] = patiently(lambda: _page(client, query), Patience(None))
+        return found
+
+    pause, look_at = POLL_S, 0.0
     while True:
-        time.sleep(pause)
-        try:
-            page = client.get(f"/messages/{client.org}", {**query, "since_id": last, "limit": PAGE})
-        except Unreachable as error:
-            if pause == POLL_S:
-                click.echo(f"phonegate: {error} Trying again.", err=True)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
-        else:
-            last = _show(page["messages"], last, as_json=as_json)
-            pause = POLL_S
+        time.sleep(POLL_S)
+        while page := ask(following.last, PAGE):
+            pause, look_at = POLL_S, time.monotonic() + POLL_S
+            _show(following.take(page, time.monotonic()), as_json=as_json)
+            if len(page) < PAGE:
+                break
+        now = time.monotonic()
+        after = following.next_look(now) if now >= look_at else None
+        if after is not None:
+            changed = following.changed(after, ask(after, following.look), time.monotonic())
+            pause = POLL_S if changed else min(pause * 2, LONGEST_LOOK_S)
+            look_at = time.monotonic() + pause
+            _show(changed, as_json=as_json)
 
 
-def _show(messages: list[dict[str, Any]], last: int, *, as_json: bool) -> int:
-    """Prints messages; returns the highest id seen."""
+def _page(client: "Client", query: Mapping[str, Any]) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = client.get(f"/messages/{client.org}", query)["messages"]
+    return messages
+
+
+def _show(messages: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     for message in messages:
         if as_json:
             terminal.print_json(message)
         else:
             click.echo(terminal.message_line(message))
-        last = max(last, message["id"])
-    return last

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from phonegate import variables
+
 if TYPE_CHECKING:
+    from phonegate.faults import Fault
     from phonegate.settings import Settings
 
 _FILE = click.Path(path_type=Path)
@@ -16,7 +19,7 @@ _FILE = click.Path(path_type=Path)
 config = click.option(
     "--config",
     type=_FILE,
-    envvar="PHONEGATE_CONFIG",
+    envvar=variables.CONFIG,
     show_envvar=True,
     help="The configuration file.  [default: ./gateway.toml where it exists]",
 )
@@ -31,16 +34,6 @@ def gateway(function: Callable[..., Any]) -> Callable[..., Any]:
     return config(database(function))
 
 
-def client(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a command that talks to a gateway over HTTP. The secret is never one."""
-    return _client(function, required=True)
-
-
-def client_of_group(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for one that has commands of its own, after which the org may stand as well."""
-    return _client(function, required=False)
-
-
 class _Told(click.Option):
     """One that may stand before a command's name too; there it beats the environment."""
 
@@ -52,30 +45,45 @@ class _Told(click.Option):
         return super().resolve_envvar_value(ctx)
 
 
-def _client(function: Callable[..., Any], *, required: bool) -> Callable[..., Any]:
-    url = click.option(
-        "--url",
-        cls=_Told,
-        envvar="PHONEGATE_URL",
-        show_envvar=True,
-        default="http://127.0.0.1:8080",
-        show_default=True,
-        help="The gateway's address.",
-    )
-    org = click.option(
-        "--org",
-        cls=_Told,
-        envvar="PHONEGATE_ORG",
-        show_envvar=True,
-        required=required,
-        help="The org's OrgId.",
-    )
-    return url(org(function))
+url = click.option(
+    "--url",
+    cls=_Told,
+    envvar=variables.URL,
+    show_envvar=True,
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="The gateway's address.",
+)
+org = click.option(
+    "--org",
+    cls=_Told,
+    envvar=variables.ORG,
+    show_envvar=True,
+    help="The org's OrgId. An API key needs none.",
+)
+cacert = click.option(
+    "--cacert",
+    cls=_Told,
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar=variables.CACERT,
+    show_envvar=True,
+    help="Trust the certificates in this file alone, such as your gateway's own.",
+)
 
+
+def client(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that talks to a gateway over HTTP. The secret is never one."""
+    return url(org(cacert(function)))
+
+
+ORG_MISSING = (
+    f"Missing option '--org' (env var: '{variables.ORG}'). An org's secret needs it, "
+    "an API key does not."
+)
 
 CLIENT_EPILOG = (
-    "The org's secret, or an API key, is read from PHONEGATE_SECRET; "
-    "on a terminal it is asked for where that is not set."
+    "An API key, or the org's secret, is read from PHONEGATE_KEY or PHONEGATE_SECRET, whichever "
+    "is set (the first of them counts). On a terminal it is asked for where neither is."
 )
 
 
@@ -87,18 +95,28 @@ def config_file(chosen: Path | None) -> Path | None:
 
 
 def settings(
-    config_file: Path | None, database_file: Path | None, bind: tuple[str, ...] = ()
+    config_file: Path | None,
+    database_file: Path | None,
+    bind: tuple[str, ...] = (),
+    warn: "Callable[[Fault], None] | None" = None,
 ) -> "Settings":
     """The settings of a command that takes `gateway` options.
+
+    What looks wrong and stops nothing goes to `warn`, or else to standard error.
 
     Raises:
         ConfigError: with every fault.
     """
     from phonegate.config import load  # noqa: PLC0415 - keeps `--help` fast
 
+    warn = _warn if warn is None else warn
     overrides: dict[str, Any] = {}
     if database_file is not None:
         overrides["database.path"] = str(database_file)
     if bind:
         overrides["http.bind"] = bind
-    return load(config_file, os.environ, overrides)
+    return load(config_file, os.environ, overrides, warn)
+
+
+def _warn(found: "Fault") -> None:
+    click.echo(f"phonegate: warning: {found}", err=True)

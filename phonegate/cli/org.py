@@ -40,7 +40,8 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
     if as_json:
         terminal.print_json({"orgs": orgs})
     else:
-        click.echo(terminal.table(("org", "created"), [(o["org"], o["created_at"]) for o in orgs]))
+        rows = [(one["org"], terminal.moment(one["created_at"])) for one in orgs]
+        terminal.show_table(("org", "created"), rows)
 
 
 @command.command()

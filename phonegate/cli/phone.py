@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
+from phonegate import variables
+from phonegate.cli import options, terminal
+
 if TYPE_CHECKING:
     from phonegate.handset.chassis import SimCard
     from phonegate.handset.faults import Plan
     from phonegate.handset.link import Address
+    from phonegate.handset.radio import Radio, Transmission
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,20 +62,22 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
 )
 @click.option(
     "--url",
-    envvar="PHONEGATE_URL",
+    envvar=variables.URL,
     show_envvar=True,
     default="ws://127.0.0.1:8080",
     show_default=True,
     help="The gateway: ws://, wss://, http:// or https://.",
 )
-@click.option("--org", envvar="PHONEGATE_ORG", show_envvar=True, required=True, help="The OrgId.")
+@options.org
 @click.option(
     "--secret",
-    envvar="PHONEGATE_SECRET",
+    envvar=list(variables.CREDENTIALS),
     show_envvar=True,
     required=True,
-    help="The org's secret. Better in the environment: other users see a command line.",
+    help="An API key, or the org's secret. Better in the environment: other users see a command "
+    "line.",
 )
+@options.cacert
 @click.option("--secret-in-url", is_flag=True, help="Send the secret in the URL, not a header.")
 @click.option("--device-id", help="Who this phone is; of several, what their ids begin with.")
 @click.option("--name", help="What people call this phone.")
@@ -145,8 +151,9 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
 def command(
     *,
     url: str,
-    org: str,
+    org: str | None,
     secret: str,
+    cacert: Path | None,
     secret_in_url: bool,
     device_id: str | None,
     name: str | None,
@@ -166,16 +173,22 @@ def command(
     Without --simulate, each line of standard input is sent as a frame and each frame from the
     gateway is printed as a line; the end of the input ends the phone, unless --duration is given.
     With --simulate, the phones behave by themselves, faults included, and a summary is printed at
-    the end. SIGTERM and SIGINT end either.
+    the end: on a terminal in words, else as a JSON object. SIGTERM and SIGINT end either.
     """
     import trio  # noqa: PLC0415 - `--help` is fast
 
+    from phonegate import trust  # noqa: PLC0415 - as above
+    from phonegate.domain.credentials import is_key_like  # noqa: PLC0415 - as above
     from phonegate.handset.faults import Plan  # noqa: PLC0415 - as above
     from phonegate.handset.link import Address  # noqa: PLC0415 - as above
 
     _refuse_mixtures(simulate=simulate, phones=phones, sims=sims)
+    if org is None and not is_key_like(secret):
+        raise click.UsageError(options.ORG_MISSING)
     try:
         address = Address.parse(url, org, secret, secret_in_url=secret_in_url)
+        if address.tls:
+            address = attrs.evolve(address, ssl_context=trust.context(cacert))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     plan = Plan(reconnect_s=reconnect, **behaviour)
@@ -218,6 +231,7 @@ def _refuse_mixtures(*, simulate: bool, phones: int, sims: "tuple[SimCard, ...]"
             "url",
             "org",
             "secret",
+            "cacert",
             "secret_in_url",
             "device_id",
             "name",
@@ -256,6 +270,29 @@ async def _until_told(run: Any, duration: float | None) -> int:
     return 0
 
 
+def _summarize(summary: dict[str, int]) -> None:
+    """The end of a simulation: words for a person, JSON for a program."""
+    if not sys.stdout.isatty():
+        click.echo(json.dumps(summary))
+        return
+    done = (f"{name.replace('_', ' ')} {count}" for name, count in summary.items() if count)
+    click.echo(f"Stopped. {', '.join(done).capitalize()}.")
+
+
+@attrs.frozen
+class _Speaker:
+    """A radio that tells the person of each SMS, and may log it as well."""
+
+    tell: Callable[[str, str], None]
+    log: "Radio | None" = None
+
+    def transmit(self, transmission: "Transmission") -> None:
+        if self.log is not None:
+            self.log.transmit(transmission)
+        to, body = terminal.clean(transmission.to), terminal.clean(transmission.body)
+        self.tell(transmission.phone, f"sends to {to}: {body}")
+
+
 @attrs.frozen(kw_only=True)
 class _Simulation:
     address: "Address"
@@ -287,7 +324,7 @@ class _Simulation:
             try:
                 await fleet.run()
             finally:
-                click.echo(json.dumps(fleet.summary()))
+                _summarize(fleet.summary())
             if fleet.refusals:
                 raise fleet.refusals[0]
 
@@ -301,11 +338,12 @@ class _Simulation:
         from phonegate.handset.radio import RadioLog  # noqa: PLC0415 - as above
 
         with contextlib.ExitStack() as stack:
-            files: dict[str, Any] = {}
+            files: dict[str, Any] = {"radio": _Speaker(self._notice)} if self.verbose else {}
             if self.journal is not None:
                 files["journal"] = stack.enter_context(JournalFile(self.journal))
             if self.radio_log is not None:
-                files["radio"] = stack.enter_context(contextlib.closing(RadioLog(self.radio_log)))
+                log = stack.enter_context(contextlib.closing(RadioLog(self.radio_log)))
+                files["radio"] = _Speaker(self._notice, log) if self.verbose else log
             yield files
 
 

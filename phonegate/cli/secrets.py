@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from phonegate import variables
 from phonegate.cli.failure import Failure
 
 SOURCES = ("generate", "prompt", "stdin", "environment")
@@ -30,8 +31,8 @@ def read(source: str) -> str | None:
     if source == "stdin":
         secret = sys.stdin.readline().rstrip("\n")
     else:
-        secret = os.environ.get("PHONEGATE_SECRET", "")
+        secret = os.environ.get(variables.SECRET, "")
     if not secret:
-        place = "standard input" if source == "stdin" else "PHONEGATE_SECRET"
+        place = "standard input" if source == "stdin" else variables.SECRET
         raise Failure(f"There is no secret in {place}.")
     return secret

@@ -3,11 +3,14 @@
 import sys
 import time
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from phonegate.cli import options, terminal
+from phonegate.cli import moment, options, terminal
+from phonegate.cli.progress import LiveLine
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
@@ -17,13 +20,25 @@ LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
 POLL_S = 0.5
 """Between two looks at a message; a phone takes a second or more to send an SMS."""
 
+MOST_TOLD = 10
+"""Messages of a batch that are named one by one when they have not left in time."""
+
+UNANSWERED = "unanswered"
+"""In a result that is waited for: why the gateway could not say what became of it."""
+
+Result = Mapping[str, Any]
+
 
 @click.command(epilog=options.CLIENT_EPILOG)
 @click.argument("body", required=False)
 @click.option("--to", multiple=True, required=True, metavar="NUMBER", help="Recipient; repeatable.")
 @click.option("--sim", help="Number or slot of the SIM to send from.  [default: the first phone]")
 @click.option("--ttl", type=click.IntRange(min=1), help="Seconds after which it may not leave.")
-@click.option("--send-at", metavar="TIME", help="When to send it, such as 2031-05-04T09:30:00Z.")
+@click.option(
+    "--send-at",
+    metavar="TIME",
+    help="When to send it: 2031-05-04T09:30 by this machine's clock, or with an offset or Z.",
+)
 @click.option("--priority", type=int, help="Higher ones leave first.  [default: 0]")
 @click.option(
     "--wait",
@@ -43,63 +58,121 @@ def command(
     priority: int | None,
     wait: float | None,
     url: str,
-    org: str,
+    org: str | None,
+    cacert: Path | None,
     as_json: bool,
 ) -> int:
-    """Send the SMS BODY (without it: standard input) through a gateway."""
-    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
+    """Send the SMS BODY through a gateway.
 
-    text = sys.stdin.read().removesuffix("\n") if body is None else body
+    Without BODY, or where it is -, the text is read from standard input. A line
+    end at its very end is left out.
+    """
+    # Imported here to keep `--help` fast.
+    from phonegate.cli.client import connect, patiently  # noqa: PLC0415
+    from phonegate.cli.patience import Patience  # noqa: PLC0415
+
+    at = None if send_at is None else _moment(send_at)
+    text = _typed() if body in (None, "-") else body
     if not text:
-        raise click.UsageError("There is no text to send.")
-    extra = {"sim": sim, "ttl": ttl, "send_at": send_at, "priority": priority}
+        raise click.UsageError("There is no text to send: give BODY, or pipe it in.")
+    extra = {"sim": sim, "ttl": ttl, "send_at": at, "priority": priority}
     messages = [{"to": number, "body": text} for number in to]
     request: dict[str, Any] = {key: value for key, value in extra.items() if value is not None}
     request.update({"messages": messages} if len(to) > 1 else messages[0])
-    with Client(url, org, secret()) as client:
-        answer = _post(client, request)
+    # The key makes it safe to ask again where the answer was lost.
+    once = uuid.uuid4().hex
+    with connect(url, org, cacert) as client:
+        answer = patiently(lambda: client.post(f"/send/{client.org}", request, once), Patience())
         results = answer["results"]
         if wait is not None:
             results = _watch(client, results, wait)
     if as_json:
-        terminal.print_json({**answer, "results": results})
+        terminal.print_json({**answer, "results": [_told(result) for result in results]})
     else:
         headers = ("id", "to", "status", "error")
         rows = [[result.get(header) for header in headers] for result in results]
-        click.echo(terminal.table(headers, rows))
+        terminal.show_table(headers, rows)
+        if isinstance(at, str):
+            click.echo(f"To be sent at {terminal.moment(at)}.", err=True)
         if wait is None and not answer.get("device_online"):
             click.echo("No phone is online; the message waits for one.", err=True)
-    left = all(result["status"] in LEFT for result in results)
-    return 0 if wait is None or left else 1
+    if wait is None:
+        return 0
+    for line in gave_up(results, wait):
+        click.echo(f"phonegate: {line}", err=True)
+    return 0 if all(result["status"] in LEFT for result in results) else 1
 
 
-def _post(client: "Client", request: dict[str, Any]) -> dict[str, Any]:
-    """Sends the request, once more where the answer was lost: the key makes that safe."""
-    from phonegate.cli.client import Unreachable  # noqa: PLC0415 - keeps `--help` fast
+def _typed() -> str:
+    if sys.stdin.isatty():
+        click.echo("Type the text, and end it with Ctrl-D on a line of its own:", err=True)
+    return sys.stdin.read().removesuffix("\n")
 
-    key = {"Idempotency-Key": uuid.uuid4().hex}
+
+def _moment(text: str) -> int | str:
     try:
-        return client.post(f"/send/{client.org}", request, key)
-    except Unreachable:
-        time.sleep(POLL_S)
-        return client.post(f"/send/{client.org}", request, key)
+        return moment.read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--send-at'") from None
 
 
-def _watch(client: "Client", results: list[dict[str, Any]], wait_s: float) -> list[dict[str, Any]]:
+def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Result]:
     """Looks at the messages until each has left or can't leave any more, or time is up."""
-    from phonegate.cli.client import Unreachable  # noqa: PLC0415 - keeps `--help` fast
+    # Imported here to keep `--help` fast.
+    from phonegate.cli.client import Unavailable  # noqa: PLC0415
+    from phonegate.cli.patience import LONGEST_HEEDED_S  # noqa: PLC0415
 
-    deadline = time.monotonic() + wait_s
-    while True:
-        for index, result in enumerate(results):
-            if result["status"] not in LEFT | LOST:
-                try:
-                    answer = client.get(f"/messages/{client.org}/id/{result['id']}")
-                except Unreachable:
+    began = time.monotonic()
+    with LiveLine() as line:
+        while True:
+            pause = POLL_S
+            for index, result in enumerate(results):
+                if result["status"] in LEFT | LOST:
                     continue
-                found = answer.get("message", answer)
-                results[index] = {**result, "status": found["status"], "error": found.get("error")}
-        left = deadline - time.monotonic()
-        if left <= 0 or all(result["status"] in LEFT | LOST for result in results):
-            return results
-        time.sleep(min(POLL_S, left))
+                try:
+                    found = client.get(f"/messages/{client.org}/id/{result['id']}")["message"]
+                except Unavailable as error:
+                    results[index] = {**result, UNANSWERED: str(error)}
+                    pause = max(pause, min(error.retry_after_s, LONGEST_HEEDED_S))
+                    break
+                kept = {name: found.get(name) for name in ("error", "waiting_for", "send_at")}
+                results[index] = {**result, "status": found["status"], **kept, UNANSWERED: None}
+            passed = time.monotonic() - began
+            if passed >= wait_s or not any(map(_waits, results)):
+                return results
+            line.show(waiting(results, passed))
+            time.sleep(min(pause, wait_s - passed))
+
+
+def waiting(results: Sequence[Result], passed_s: float) -> str:
+    """What is waited for, in a line."""
+    left = [result for result in results if _waits(result)]
+    many = f"{len(left)} of {len(results)} messages, the first" if len(results) > 1 else "message"
+    return f"{passed_s:.0f} s: {many} {left[0]['id']} is {_state(left[0])}"
+
+
+def gave_up(results: Sequence[Result], wait_s: float) -> Iterator[str]:
+    """Why messages have not left in time, a sentence each."""
+    left = [result for result in results if _waits(result)]
+    for result in left[:MOST_TOLD]:
+        recipient = terminal.clean(result.get("to"))
+        yield f"After {wait_s:g} s message {result['id']} to {recipient} is {_state(result)}."
+    if len(left) > MOST_TOLD:
+        yield f"So are {len(left) - MOST_TOLD} more."
+
+
+def _waits(result: Result) -> bool:
+    return result["status"] not in LEFT | LOST
+
+
+def _state(result: Result) -> str:
+    if result.get(UNANSWERED):
+        return f"of unknown state: {str(result[UNANSWERED]).removesuffix('.')}"
+    status = terminal.clean(result["status"])
+    if result.get("waiting_for"):
+        return f"{status} and waits for {terminal.waits_for(result)}"
+    return status
+
+
+def _told(result: Result) -> Result:
+    return {name: value for name, value in result.items() if name != UNANSWERED}

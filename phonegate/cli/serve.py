@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -43,7 +44,9 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
     def ready(bound: list[tuple[str, int]]) -> None:
         for line in where_to_look(bound, scheme, settings.http.public_url, settings.database.path):
-            click.echo(line)
+            # Where it can't be written, the log still says where it listens.
+            with suppress(OSError, ValueError):
+                click.echo(line)
 
     gateway.run(settings, ready=ready, reread=lambda: options.settings(config, database, bind))
 

@@ -1,5 +1,6 @@
 """`phonegate sims`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,11 +11,11 @@ from phonegate.cli import options, terminal
 @click.command(epilog=options.CLIENT_EPILOG)
 @options.as_json
 @options.client
-def command(*, as_json: bool, url: str, org: str) -> None:
+def command(*, as_json: bool, url: str, org: str | None, cacert: Path | None) -> None:
     """List the SIMs of an org's phones, and which are online."""
-    from phonegate.cli.client import Client, secret  # noqa: PLC0415 - keeps `--help` fast
+    from phonegate.cli.client import connect  # noqa: PLC0415 - keeps `--help` fast
 
-    with Client(url, org, secret()) as client:
+    with connect(url, org, cacert) as client:
         answer = client.get(f"/sims/{client.org}")
     if as_json:
         terminal.print_json(answer)
@@ -26,7 +27,7 @@ def command(*, as_json: bool, url: str, org: str) -> None:
     ]
     click.echo(f"Phones online: {answer['online_devices']}")
     if rows:
-        click.echo(terminal.table(("slot", "number", "carrier", "online"), rows))
+        terminal.show_table(("slot", "number", "carrier", "online"), rows)
 
 
 def _key(sim: dict[str, Any]) -> tuple[Any, Any]:

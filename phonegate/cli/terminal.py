@@ -1,27 +1,152 @@
-"""Text for a terminal: tables, and foreign text that can't move the cursor."""
+"""Text for a terminal: tables, times, colours, and foreign text that can't move the cursor."""
 
+import itertools
 import json
-from collections.abc import Sequence
-from typing import Any
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import click
+
+from phonegate.cli import columns
+
+_LINE_END: Final = re.compile("\r\n|[\n\x85\u2028\u2029]")
+
+_KEPT: Final = frozenset("\u200c\u200d\u200e\u200f\u061c")
+"""Invisible, and needed to write Persian, Arabic and Hebrew and to join emojis. Those that turn a
+whole line around are not among them."""
+
+_TAGS: Final = range(0xE0020, 0xE0080)
+"""Spell the name of a flag's region behind the black flag."""
+
+_UNSEEN: Final = frozenset("\u00ad\u200b\u2060\ufeff")
+"""Where a line may be broken, or not: a terminal shows nothing for them."""
+
+Style = Mapping[str, Any]
+"""Arguments of `click.style`."""
+
+PLAIN: Final[Style] = {}
+
+STATES: Final[Mapping[str, Style]] = {
+    "received": {"fg": "cyan"},
+    "queued": {"fg": "yellow"},
+    "sending": {"fg": "yellow"},
+    "sent": {"fg": "green"},
+    "delivered": {"fg": "green", "bold": True},
+    "failed": {"fg": "red"},
+    "expired": {"fg": "red"},
+    "cancelled": {"dim": True},
+    "uncertain": {"fg": "magenta"},
+}
+"""How a message's state looks."""
+
+WAITS_FOR: Final[Mapping[str, str]] = {
+    "approval": "a person's approval",
+    "send_at": "its time",
+    "phone": "a phone that can send it and is away",
+    "turn": "its turn",
+    "result": "the phone's result",
+}
+"""What a message waits for, in words, by the API's `waiting_for`."""
 
 
 def clean(text: object) -> str:
     """Foreign text on one line: an SMS may hold escape sequences, and a terminal obeys them."""
-    words = str(text).replace("\n", " ⏎ ")
-    return "".join(letter if letter.isprintable() else "�" for letter in words)
+    words = _LINE_END.sub(" ⏎ ", str(text)).replace("\t", " ")
+    if words.isascii() and words.isprintable():
+        return words
+    seen = (letter for letter in words if letter not in _UNSEEN)
+    return "".join(letter if _is_harmless(letter) else "�" for letter in seen)
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns as wide as their widest cell; None is a dash."""
-    cells = [list(headers), *([("-" if c is None else clean(c)) for c in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
-    lines = (
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
+def _is_harmless(letter: str) -> bool:
+    return (
+        letter.isprintable()
+        or letter in _KEPT
+        or ord(letter) in _TAGS
+        # Spaces of all kinds. Python calls the plain one alone printable.
+        or unicodedata.category(letter) == "Zs"
     )
+
+
+def moment(time: object) -> str:
+    """A time of the API, which is UTC, by this machine's clock and with its offset from UTC."""
+    try:
+        local = datetime.fromisoformat(str(time)).astimezone()
+    except (ValueError, OverflowError):
+        return clean(time)
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
+
+
+def optional_moment(time: object) -> str | None:
+    """The same of a time that may be absent."""
+    return None if time is None else moment(time)
+
+
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    within: int | None = None,
+    head: Style = PLAIN,
+    style: Callable[[str, str], Style] = lambda _header, _cell: PLAIN,
+) -> str:
+    """Columns as wide as their widest cell. None is a dash.
+
+    Args:
+        headers: What stands above the columns.
+        rows: The cells.
+        within: The columns of the terminal: what does not fit a line is broken inside its cell.
+        head: How the headers look.
+        style: How a cell looks, by its header and its text.
+    """
+    cells = [list(headers), *([("-" if c is None else clean(c)) for c in row] for row in rows)]
+    widths = [max(columns.width(row[at]) for row in cells) for at in range(len(headers))]
+    if within is not None:
+        widths = columns.fit(widths, within)
+    lines = _row(cells[0], widths, [head] * len(headers))
+    for row in cells[1:]:
+        lines += _row(row, widths, list(map(style, headers, row)))
     return "\n".join(lines)
+
+
+def _row(row: Sequence[str], widths: Sequence[int], looks: Sequence[Style]) -> list[str]:
+    """One row of a table: several lines where a cell is broken."""
+    broken = map(columns.wrap, row, widths)
+    lines = []
+    for pieces in itertools.zip_longest(*broken, fillvalue=""):
+        last = max(at for at, piece in enumerate(pieces) if piece or at == 0)
+        shown = [
+            _styled(piece, look) + " " * (width - columns.width(piece) if at < last else 0)
+            for at, (piece, width, look) in enumerate(
+                zip(pieces[: last + 1], widths, looks, strict=False)
+            )
+        ]
+        lines.append(columns.GAP.join(shown))
+    return lines
+
+
+def _styled(text: str, look: Style) -> str:
+    return click.style(text, **look) if look and text else text
+
+
+def state(status: str, text: str | None = None) -> str:
+    """A message's state in its colour, or another text in that colour."""
+    return _styled(status if text is None else text, STATES.get(status, PLAIN))
+
+
+def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints a table: on a terminal in colour, and broken to fit its lines."""
+
+    def look(header: str, cell: str) -> Style:
+        return STATES.get(cell, PLAIN) if header == "status" else PLAIN
+
+    within = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(table(headers, rows, within=within, head={"bold": True}, style=look))
 
 
 def print_json(data: Any) -> None:
@@ -29,14 +154,26 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data))
 
 
-def message_line(message: dict[str, Any]) -> str:
-    """One message as a person reads it."""
+def message_line(message: Mapping[str, Any]) -> str:
+    """One message as a person reads it, its state in colour."""
     arrow = "<-" if message["direction"] == "in" else "->"
-    moment = str(message["created_at"])[:19].replace("T", " ")
+    status = str(message["status"])
     line = (
-        f"{message['id']:>6}  {moment}  {arrow} {clean(message['address'] or 'no sender'):<16} "
-        f"{message['status']:<9}  {clean(message['body'])}"
+        f"{message['id']:>6}  {moment(message['created_at'])}  {arrow} "
+        f"{columns.pad(clean(message['address'] or 'no sender'), 16)} "
+        f"{state(status, f'{status:<9}')}  {clean(message['body'])}"
     )
     if message.get("error"):
         return f"{line}  ({clean(message['error'])})"
-    return f"{line}  (waits for: {message['waiting_for']})" if message.get("waiting_for") else line
+    if message.get("waiting_for"):
+        return f"{line}  (waits for {waits_for(message)})"
+    return line
+
+
+def waits_for(message: Mapping[str, Any]) -> str:
+    """What a message waits for, in words."""
+    reason = str(message["waiting_for"])
+    words = WAITS_FOR.get(reason, clean(reason))
+    if reason == "send_at" and message.get("send_at"):
+        return f"{words}, {moment(message['send_at'])}"
+    return words

@@ -88,6 +88,8 @@ async def _run(settings: Settings, once: bool) -> bool:  # noqa: FBT001 - trio.r
                     through = False
                 tour.cancel_scope.cancel()
             stop.set()
+    if not once:
+        click.echo("\nStopped: the gateway and the simulated phone. Their database is removed.")
     return through
 
 
@@ -113,22 +115,20 @@ class _Guide:
 
     def transmit(self, transmission: Transmission) -> None:
         """The phone's radio: whatever leaves it is shown."""
-        click.echo(
-            f"    the phone sends to {terminal.clean(transmission.to)}: "
-            f"{terminal.clean(transmission.body)}"
-        )
+        told = f"{terminal.clean(transmission.to)}: {terminal.clean(transmission.body)}"
+        click.echo(click.style(f"    the phone sends to {told}", fg="blue"))
 
     async def once(self) -> None:
         """One message each way, and an answer."""
         click.echo(f"The gateway serves {self._url}, on a database that it will remove.\n")
-        click.echo(f"1. A phone pushes an SMS that it received from {STRANGER}:")
+        click.echo(_step(f"1. A phone pushes an SMS that it received from {STRANGER}:"))
         received = {"address": STRANGER, "body": "hello", "date": _now_ms(), "sim_slot": 0}
         await self._post("/webhook", {"org_id": ORG, "messages": [received]})
 
-        click.echo("2. An app reads it:")
+        click.echo(_step("2. An app reads it:"))
         await self._expect(0, lambda m: m["body"] == "hello", "the message that was pushed")
 
-        click.echo("3. A phone connects over the WebSocket, and an app sends an SMS:")
+        click.echo(_step("3. A phone connects over the WebSocket, and an app sends an SMS:"))
         phone = await self._phone(Plan())
         sent = await self._post(
             f"/send/{ORG}", {"to": FRIEND, "body": "Sent from the API. Are you there?"}
@@ -140,18 +140,20 @@ class _Guide:
             "the message to be sent",
         )
 
-        click.echo("4. The answer arrives at the phone, and the app reads it:")
+        click.echo(_step("4. The answer arrives at the phone, and the app reads it:"))
         phone.receive_sms(FRIEND, "Yes, all well!")
         await self._expect(
             ticket, lambda m: m["address"] == FRIEND and m["direction"] == "in", "the answer"
         )
-        click.echo("\nBoth ways work.")
+        click.echo(click.style("\nBoth ways work.", fg="green", bold=True))
 
     async def forever(self) -> None:
         """Shows messages as they flow, until somebody stops it."""
         phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
         click.echo(_invitation(self._url))
         phone.receive_sms(STRANGER, "Hello from the simulated phone.")
+        text = {"to": FRIEND, "body": "Sent by the demo. Are you there?"}
+        (await self._client.post(f"/send/{ORG}", json=text)).raise_for_status()
         last, states = 0, dict[int, str]()
         while True:
             for message in await self._page(max(0, last - PAGE // 2)):
@@ -217,14 +219,22 @@ async def _in_time(step: Callable[[], Awaitable[Any]], what: str) -> Any:
     raise StepFailed
 
 
+def _step(text: str) -> str:
+    return click.style(text, bold=True)
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
 def _invitation(url: str) -> str:
+    head = _step(f"phonegate serves {url} with a simulated phone ({SIM}) connected.")
+    page = click.style(f"{url}/", fg="cyan", underline=True)
     return f"""\
-phonegate serves {url} with a simulated phone ({SIM}) connected.
+{head}
 Org {ORG}, secret {SECRET}. Everything is removed when you stop it (Ctrl-C).
+
+Open {page} in a browser: how to connect a phone, read and send.
 
 In another terminal, send an SMS; it leaves the phone, and an answer comes back:
 

@@ -10,14 +10,14 @@ class HandsetError(Exception):
 class CredentialsRefused(HandsetError):
     """The gateway knows no such org and secret (HTTP 401), or the key can't do this (403)."""
 
-    def __init__(self, org: str, status: int, detail: str | None = None) -> None:
+    def __init__(self, org: str | None, status: int, detail: str | None = None) -> None:
         self.org = org
         self.status = status
         said = ": " + detail.rstrip(".") if detail else ""
-        super().__init__(
-            f"The gateway refused the credentials of org {org} (HTTP {status}){said}. "
-            "Check the org and its secret."
-        )
+        whose, check = ("the API key", "Check the key.")
+        if org is not None:
+            whose, check = f"the credentials of org {org}", "Check the org and its secret."
+        super().__init__(f"The gateway refused {whose} (HTTP {status}){said}. {check}")
 
 
 class LinkRefused(HandsetError):

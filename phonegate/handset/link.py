@@ -16,6 +16,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from trio_websocket import wrap_client_stream as open_websocket
 from wsproto.utilities import ProtocolError
 
+from phonegate import trust
 from phonegate.handset.errors import CredentialsRefused, LinkRefused
 
 PATH = "/websocket"
@@ -60,7 +61,8 @@ class Address:
     port: int
     tls: bool
     resource: str
-    org: str
+    org: str | None
+    """None for an API key, which names its org by itself."""
     secret: str = attrs.field(repr=False, validator=_secret_form)
     secret_in_url: bool = False
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
@@ -69,7 +71,7 @@ class Address:
     def parse(
         cls,
         url: str,
-        org: str,
+        org: str | None,
         secret: str,
         *,
         secret_in_url: bool = False,
@@ -118,7 +120,12 @@ class Address:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What goes beside the target: the secret, where no log writes it down."""
-        return [] if self.secret_in_url else [(b"X-Secret-Key", self.secret.encode("ascii"))]
+        if self.secret_in_url:
+            return []
+        secret = self.secret.encode("ascii")
+        if self.org is None:
+            return [(b"Authorization", b"Bearer " + secret)]
+        return [(b"X-Secret-Key", secret)]
 
 
 @attrs.frozen(kw_only=True)
@@ -332,7 +339,7 @@ async def _open_stream(
     stream = await trio.open_tcp_stream(address.host, address.port)
     if not address.tls:
         return stream
-    context = address.ssl_context or ssl.create_default_context()
+    context = address.ssl_context or trust.context()
     secured: trio.SSLStream[trio.SocketStream] = trio.SSLStream(
         stream, context, server_hostname=address.host, https_compatible=True
     )
@@ -340,7 +347,8 @@ async def _open_stream(
         await secured.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
-        raise OSError(f"TLS failed: {error.__cause__}") from error
+        why = trust.distrust(error, address.netloc)
+        raise OSError(f"TLS failed: {error.__cause__}" if why is None else why) from error
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise

@@ -61,7 +61,7 @@ def _is_field_name(name: str) -> bool:
 
 @attrs.frozen(kw_only=True)
 class OrgQuery:
-    """Whose assistants are meant."""
+    """Whose they are."""
 
     org_id: Annotated[str, Text(1, 50)] | None = field(
         "The org, where its SecretKey is the credential; an API key names its org itself.",

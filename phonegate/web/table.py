@@ -9,7 +9,15 @@ import attrs
 
 from phonegate.domain.credentials import SHORTEST_SECRET
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
-from phonegate.web import assistants_api, callbacks_api, health, keys_api, phone_api, sms_api
+from phonegate.web import (
+    assistants_api,
+    callbacks_api,
+    health,
+    keys_api,
+    me_api,
+    phone_api,
+    sms_api,
+)
 from phonegate.web.directory import Directory
 from phonegate.web.endpoint import Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
@@ -224,6 +232,7 @@ def build_table() -> Table:
         [
             *phone_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
+            *me_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,

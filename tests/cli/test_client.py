@@ -2,73 +2,29 @@
 
 import io
 import json
+import ssl
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from phonegate.cli import main, messages, send
+from phonegate.cli import main, messages, patience, send
+from tests.cli.stub import Fake, accepted, message
 
 Output = pytest.CaptureFixture[str]
 
 SIM = {"slot": 0, "number": "+15551112222", "carrier": "AT&T"}
 
 
-def message(number: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "direction": "in",
-        "address": "+15551112222",
-        "body": "hello\x1b[31m\nthere",
-        "status": "received",
-        "created_at": "2026-11-21T08:00:00.000Z",
-        "error": None,
-        **fields,
-    }
-
-
-class Fake:
-    """A gateway that gives prepared answers, in turn for each path; the last one stays."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
-        self.answers: dict[str, list[tuple[int, Any]]] = {}
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                body = json.loads(self.rfile.read(length)) if length else None
-                path = self.path.partition("?")[0]
-                fake.asked.append((self.command, self.path, dict(self.headers), body))
-                answers = fake.answers[path]
-                status, content = answers.pop(0) if len(answers) > 1 else answers[0]
-                data = content if isinstance(content, bytes) else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                if status == 301:
-                    self.send_header("Location", "https://elsewhere.example.org/")
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Fake]:
     monkeypatch.chdir(tmp_path)
     gateway = Fake()
+    monkeypatch.delenv("PHONEGATE_KEY", raising=False)
     monkeypatch.setenv("PHONEGATE_URL", gateway.url)
     monkeypatch.setenv("PHONEGATE_ORG", "myorg")
     monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
@@ -76,17 +32,9 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Fake]:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setattr(send, "POLL_S", 0.001)
     monkeypatch.setattr(messages, "POLL_S", 0.001)
-    thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield gateway
-    gateway.server.shutdown()
-    thread.join()
-    gateway.server.server_close()
-
-
-def accepted(*ids: int, status: str = "sending") -> dict[str, Any]:
-    results = [{"id": number, "to": "+15553334444", "status": status} for number in ids]
-    return {"ok": True, "device_online": True, "queued": len(ids), "results": results}
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
+    with gateway.serving():
+        yield gateway
 
 
 def test_send_one(fake: Fake, capsys: Output) -> None:
@@ -138,11 +86,146 @@ def test_send_and_wait(fake: Fake, capsys: Output, last: str, code: int) -> None
     assert last in capsys.readouterr().out
 
 
-def test_send_and_wait_in_vain(fake: Fake) -> None:
+def test_send_and_wait_in_vain_says_what_it_waits_for(fake: Fake, capsys: Output) -> None:
     fake.answers["/send/myorg"] = [(200, accepted(5, status="queued"))]
-    waiting = {"message": message(5, status="queued")}
+    waiting = {"message": message(5, status="queued", waiting_for="phone")}
     fake.answers["/messages/myorg/id/5"] = [(200, waiting)]
     assert main(["send", "--to", "+1555", "hello", "--wait", "0.05"]) == 1
+    assert (
+        "After 0.05 s message 5 to +15553334444 is queued and waits for a phone that can send it "
+        "and is away." in capsys.readouterr().err
+    )
+    fake.answers["/messages/myorg/id/5"] = [(502, b"<html>")]
+    assert main(["send", "--to", "+1555", "hello", "--wait", "0.05", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert "is of unknown state: http" in captured.err
+    assert json.loads(captured.out)["results"] == accepted(5, status="queued")["results"]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        (502, b"<html>Bad Gateway</html>"),
+        (504, b"<html>Gateway Time-out</html>"),
+        (503, b""),
+        (520, b"<html>cloud</html>"),
+        (429, {"ok": False, "detail": "Slower.", "code": "throttled"}),
+        (409, {"ok": False, "detail": "It is still running.", "code": "conflict"}),
+    ],
+)
+def test_a_send_whose_answer_is_lost_is_repeated_under_its_key(
+    fake: Fake, capsys: Output, lost: tuple[int, Any]
+) -> None:
+    fake.answers["/send/myorg"] = [lost, lost, (200, accepted(5))]
+    assert main(["send", "--to", "+1555", "hello"]) == 0
+    assert len({asked[2]["Idempotency-Key"] for asked in fake.asked}) == 1
+    assert len(fake.asked) == 3
+    # Told once, not at each try.
+    assert capsys.readouterr().err.count("Trying again.") == 1
+
+
+def test_a_send_is_given_up_where_it_is_to_wait_for_long(fake: Fake, capsys: Output) -> None:
+    fake.headers["Retry-After"] = "3600"
+    limit = {"ok": False, "detail": "This API key has sent too many.", "code": "key_limit_reached"}
+    fake.answers["/send/myorg"] = [(429, limit)]
+    assert main(["send", "--to", "+1555", "hello"]) == 1
+    assert len(fake.asked) == 1
+    assert capsys.readouterr().err == "phonegate: This API key has sent too many.\n"
+
+
+def test_a_refusal_is_not_repeated(fake: Fake) -> None:
+    fake.answers["/send/myorg"] = [(400, {"ok": False, "detail": "Wrong."})]
+    assert main(["send", "--to", "+1555", "hello"]) == 1
+    assert len(fake.asked) == 1
+
+
+def test_a_dash_is_standard_input(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.answers["/send/myorg"] = [(200, accepted(5))]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\n"))
+    assert main(["send", "--to", "+1555", "-"]) == 0
+    assert fake.asked[0][3]["body"] == "one\ntwo"
+
+
+def test_a_time_to_send_at(fake: Fake, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    fake.answers["/send/myorg"] = [(200, accepted(5))]
+    assert main(["send", "--to", "+1555", "hi", "--send-at", "2031-05-04T09:30"]) == 0
+    monkeypatch.undo()
+    time.tzset()
+    assert fake.asked[0][3]["send_at"] == "2031-05-04T09:30:00+02:00"
+    assert "To be sent at 2031-05-04 09:30:00 +02:00." in capsys.readouterr().err
+
+
+def test_what_is_no_time_is_not_sent(fake: Fake, capsys: Output) -> None:
+    assert main(["send", "--to", "+1555", "hi", "--send-at", "tomorrow"]) == 2
+    assert "'tomorrow' is no time such as 2031-05-04T09:30" in capsys.readouterr().err
+    assert fake.asked == []
+
+
+KEY = "pgk_aaaaaaaa_" + "b" * 32
+
+
+@pytest.mark.parametrize("variable", ["PHONEGATE_KEY", "PHONEGATE_SECRET"])
+def test_a_key_in_either_variable_needs_no_org(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("PHONEGATE_ORG", "PHONEGATE_SECRET"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, KEY)
+    fake.answers["/me"] = [(502, b""), (200, {"ok": True, "org_id": "third"})]
+    fake.answers["/send/third"] = [(200, accepted(5))]
+    assert main(["send", "--to", "+1555", "hello"]) == 0
+    assert [asked[1] for asked in fake.asked] == ["/me", "/me", "/send/third"]
+    assert {asked[2]["X-Secret-Key"] for asked in fake.asked} == {KEY}
+
+
+def test_a_secret_in_either_variable(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.answers["/sims/myorg"] = [(200, {"online_devices": 0, "live_sims": [], "known_sims": []})]
+    monkeypatch.setenv("PHONEGATE_KEY", "")
+    assert main(["sims"]) == 0
+    monkeypatch.setenv("PHONEGATE_KEY", "another-secret-key")
+    monkeypatch.delenv("PHONEGATE_SECRET")
+    assert main(["sims"]) == 0
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    assert main(["sims"]) == 0
+    secrets = [asked[2]["X-Secret-Key"] for asked in fake.asked]
+    assert secrets == ["my-secret-key-123", "another-secret-key", "another-secret-key"]
+
+
+def test_a_certificate_of_ones_own(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path("ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    gateway = Fake(context)
+    gateway.answers["/sims/o-g"] = [(200, {"online_devices": 0, "live_sims": [], "known_sims": []})]
+    words = ["sims", "--org", "o-g", "--url", gateway.url]
+    with gateway.serving():
+        # On loopback too. It is no use to try that again.
+        assert main(words) == 1
+        assert main(["send", "--to", "+1555", "hello", *words[1:]]) == 1
+        told = capsys.readouterr().err
+        assert told.count("The certificate of 127.0.0.1:") == 2
+        assert "No gateway answers" not in told
+        assert "Trying again" not in told
+        assert main([*words, "--cacert", "ca.pem"]) == 0
+        monkeypatch.setenv("SSL_CERT_FILE", "ca.pem")
+        assert main(words) == 0
+        assert main([*words, "--cacert", "none.pem"]) == 1
+        assert "none.pem can't be used as --cacert: No such file" in capsys.readouterr().err
+        monkeypatch.delenv("SSL_CERT_FILE")
+        monkeypatch.setenv("PHONEGATE_CACERT", "ca.pem")
+        assert main(words) == 0
+    with Fake().serving() as plain_gateway:
+        url = plain_gateway.url.replace("http", "https")
+        assert main(["sims", "--org", "o-g", "--url", url]) == 1
+        assert "speaks no TLS. Is its address http://" in capsys.readouterr().err
 
 
 def test_messages_are_shown_without_their_escape_sequences(fake: Fake, capsys: Output) -> None:
@@ -167,7 +250,7 @@ def test_messages_that_wait_for_approval_are_decided(
     fake.answers["/messages/myorg"] = [(200, {"messages": [waiting]})]
     assert main(["messages", "--held"]) == 0
     assert "waiting_for=approval" in fake.asked[0][1]
-    assert "waits for: approval" in capsys.readouterr().out
+    assert "waits for a person's approval" in capsys.readouterr().out
     for decision in ("approve", "refuse"):
         path = f"/messages/myorg/id/7/{decision}"
         fake.answers[path] = [(200, {"ok": True, "message": {**waiting, "waiting_for": None}})]
@@ -224,6 +307,45 @@ def test_following_goes_on_after_the_last_one_and_through_a_failure(
     assert "since_id=5" in fake.asked[-1][1]
 
 
+def test_following_shows_each_change_of_state(fake: Fake, capsys: Output) -> None:
+    first = message(5, direction="out", status="sending")
+    states = iter(["sending", "sent", "sent", "delivered"])
+
+    def page(path: str) -> dict[str, Any]:
+        if "since_id=4" in path:
+            return {"messages": [{**first, "status": next(states, "delivered")}]}
+        return {"messages": []}
+
+    denied = (401, {"ok": False, "detail": "Wrong secret."})
+    pages = [(200, {"messages": [message(4), first]}), *[(200, page)] * 30, denied]
+    fake.answers["/messages/myorg"] = [*pages]
+    assert main(["messages", "--follow", "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["id"], line["status"]) for line in lines] == [
+        *((4, "received"), (5, "sending"), (5, "sent"), (5, "delivered"))
+    ]
+    # Once it can't change any more, nobody looks.
+    later = [asked[1] for asked in fake.asked][-5:]
+    assert not any("since_id=4&" in path or path.endswith("since_id=4") for path in later)
+
+
+def test_following_a_state_shows_messages_as_they_reach_it(fake: Fake, capsys: Output) -> None:
+    waiting = message(7, direction="out", status="queued")
+    failed = {**waiting, "status": "failed"}
+    fake.answers["/messages/myorg"] = [
+        (200, {"messages": [message(6)]}),
+        (200, {"messages": [message(3, direction="out", status="failed")]}),
+        (200, {"messages": [waiting]}),
+        *[(200, lambda path: {"messages": [failed] if "since_id=6" in path else []})] * 20,
+        (401, {"ok": False, "detail": "Wrong secret."}),
+    ]
+    assert main(["messages", "--follow", "--status", "failed", "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["id"], line["status"]) for line in lines] == [(3, "failed"), (7, "failed")]
+    assert "status=failed" in fake.asked[1][1]
+    assert not any("status=" in asked[1] for asked in fake.asked[2:])
+
+
 def test_ctrl_c_ends_following_without_a_failure(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +379,23 @@ def test_sims(fake: Fake, capsys: Output) -> None:
         (
             400,
             {"detail": "Wrong.", "errors": [{"field": "to", "problem": "is no number"}]},
-            "  to: is no number",
+            "Wrong.\n  to: is no number\n",
+        ),
+        (
+            400,
+            {"detail": "to is no number.", "errors": [{"field": "to", "problem": "is no number"}]},
+            "phonegate: to is no number.\n",
+        ),
+        (
+            400,
+            {
+                "detail": "to is no number. (3 more in errors.)",
+                "errors": [
+                    {"field": "to", "problem": "is no number"},
+                    {"field": "ttl", "problem": "is no time"},
+                ],
+            },
+            "phonegate: to is no number.\n  ttl: is no time\n  and 2 more\n",
         ),
         (301, b"moved", "redirects to https://elsewhere.example.org/"),
         (502, b"<html>Bad Gateway</html>", "HTTP 502 without JSON"),
@@ -288,4 +426,4 @@ def test_nobody_there_or_no_address(
     monkeypatch.delenv("PHONEGATE_SECRET")
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert main(["sims", "--org", "myorg"]) == 1
-    assert "Set PHONEGATE_SECRET" in capsys.readouterr().err
+    assert "Set PHONEGATE_KEY to an API key, or PHONEGATE_SECRET" in capsys.readouterr().err

@@ -1,17 +1,22 @@
 """The command line as a whole: overview, help, exit codes, one-sentence failures."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+import phonegate
+from phonegate import variables
 from phonegate.cli import COMMANDS, group, main
 from phonegate.cli.failure import Failure, explain, reader_left
 from phonegate.config import ConfigError, Fault
 from phonegate.domain.errors import NotFound
 from phonegate.store.errors import DatabaseBusy
+from phonegate.variables import client_variables
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +97,75 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in captured.err
 
 
+def test_version_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"phonegate {phonegate.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["help"], "Usage: phonegate [OPTIONS] COMMAND"),
+        (["help", "serve"], "Usage: phonegate serve [OPTIONS]"),
+        (["help", "org", "add"], "Usage: phonegate org add [OPTIONS] NAME"),
+    ],
+)
+def test_help_as_a_command(
+    words: list[str], first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(first)
+    assert main([*words[1:], "--help"]) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("serv", "No such command 'serv'. Did you mean 'serve'?"),
+        ("mesages", "Did you mean 'messages'?"),
+        ("help mesages", "Did you mean 'messages'?"),
+        ("xyzzy", "'phonegate help' lists them."),
+        ("org ad", "Did you mean 'add'?"),
+        ("help serve now", "has no commands of its own"),
+    ],
+)
+def test_a_misspelt_command_is_told_with_what_was_meant(
+    words: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_for_each_shell(shell: str) -> None:
+    command = [sys.executable, "-c", "import sys; from phonegate.cli import main; main()"]
+    environ = {**os.environ, "_PHONEGATE_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=True)
+    assert f"_PHONEGATE_COMPLETE={shell}_complete" in done.stdout
+    asked = {"COMP_WORDS": "phonegate mess", "COMP_CWORD": "1" if shell != "fish" else "mess"}
+    environ |= {"_PHONEGATE_COMPLETE": f"{shell}_complete", **asked}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=True)
+    assert "messages" in done.stdout
+
+
+def options_of(command: click.Command) -> Iterator[click.Option]:
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from options_of(one)
+    yield from (one for one in command.params if isinstance(one, click.Option))
+
+
+def test_every_variable_that_an_option_reads_is_known_to_the_configuration() -> None:
+    read = {
+        variable
+        for name in COMMANDS
+        for option in options_of(loaded(name))
+        for variable in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+    }
+    assert {variables.URL, variables.ORG, variables.CONFIG} <= read <= client_variables()
+
+
 def test_python_m_phonegate() -> None:
     command = [sys.executable, "-m", "phonegate", "version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -126,6 +200,8 @@ def test_configuration_faults_are_told_all_at_once(capsys: pytest.CaptureFixture
         (ConfigError((Fault(key="a", source="b", problem="c"),)), "configuration:\n  a (b): c"),
         (ExceptionGroup("", [ExceptionGroup("", [Failure("Deep.")])]), "Deep."),
         (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no"), "Some of the input is not UTF-8"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), "Some of the input is not UTF-8"),
+        (UnicodeEncodeError("latin-1", "日", 0, 1, "no"), "The character set latin-1 can't show"),
         (ValueError("a fault of ours"), None),
         (ExceptionGroup("", [Failure("x"), ValueError("a fault of ours")]), None),
     ],

@@ -15,6 +15,7 @@ import trustme
 from phonegate.cli import main
 from phonegate.cli.examination import exposures
 from phonegate.config import example, load
+from tests.process import GatewayProcess
 
 Output = pytest.CaptureFixture[str]
 TOKEN = "0123456789abcdefghij"
@@ -181,6 +182,44 @@ def test_check_changes_nothing_and_says_what_is_fine(capsys: Output) -> None:
     assert "will be made at the first start" in output
     assert "every default" in output
     assert list(Path().iterdir()) == []
+
+
+def test_every_wrong_field_is_told_once(capsys: Output, tmp_path: Path) -> None:
+    told(capsys, "org", "add", "myorg")
+    words = [
+        "key",
+        "add",
+        "myorg",
+        "x",
+        "--to",
+        "nobody",
+        "--quiet",
+        "25:00",
+        "--zone",
+        "Mars/Base",
+    ]
+    assert main(words) == 1
+    alone = capsys.readouterr().err
+    with GatewayProcess(tmp_path / "phonegate.db"):
+        assert main(words) == 1
+    assert capsys.readouterr().err == alone
+    assert "more in errors" not in alone
+    first, *others = alone.splitlines()
+    assert first.startswith("phonegate: to[0] must be a number")
+    assert [line.split(":")[0].strip() for line in others] == [
+        *("quiet_hours.hours", "quiet_hours.zone")
+    ]
+
+
+def test_a_foreign_variable_is_a_warning(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHONEGATE_DATABASE_PAHT", "other.db")
+    monkeypatch.setenv("PHONEGATE_KEY", "pgk_x")
+    monkeypatch.setenv("PHONEGATE_HTTP_PUBLIC_URL", "")
+    told_there = "PHONEGATE_DATABASE_PAHT (environment): there is no such setting; did you mean"
+    output = told(capsys, "check")
+    assert f"note   configuration: {told_there} PHONEGATE_DATABASE_PATH?" in output
+    assert main(["org", "add", "myorg"]) == 0
+    assert f"phonegate: warning: {told_there}" in capsys.readouterr().err
 
 
 def test_check_prints_the_example(capsys: Output) -> None:

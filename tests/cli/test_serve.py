@@ -136,11 +136,21 @@ def test_demo_once_shows_a_round_trip_each_way() -> None:
 def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
     program = Program("demo", "--port", "0")
     programs.append(program)
+    program.until(r"^Open http://127\.0\.0\.1:\d+/ in a browser")
     send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
     copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
     subprocess.run(["bash", "-c", copied], check=True, capture_output=True)
     program.until("the phone sends to .*: hello")
     program.until("<- .*received")
+    assert program.stop(signal.SIGINT) == 0
+    program.until("Stopped: the gateway and the simulated phone. Their database is removed.")
+
+
+def test_demo_moves_by_itself(programs: list[Program]) -> None:
+    program = Program("demo", "--port", "0")
+    programs.append(program)
+    program.until("the phone sends to .*: Sent by the demo")
+    program.until(r"-> \+15553334444 +delivered ")
     assert program.stop(signal.SIGINT) == 0
 
 

@@ -474,6 +474,14 @@ def test_the_orgs_secret_works_where_the_org_is_named(gateway: GatewayProcess) -
         assert stdio.end() == ("", "", 0)
 
 
+@pytest.mark.parametrize("variable", ["PHONEGATE_KEY", "PHONEGATE_SECRET"])
+def test_a_key_works_in_either_variable(gateway: GatewayProcess, variable: str) -> None:
+    given = {"PHONEGATE_KEY": "", variable: make_key(gateway)}
+    with Stdio(gateway.url, "", **given) as stdio:
+        stdio.ask(1, "tools/list")
+        assert len(stdio.answer()["result"]["tools"]) == len(TOOLS)
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [

@@ -23,7 +23,7 @@ ORG = "myorg"
 SECRET = {"X-Secret-Key": "my-secret-key-123"}
 FROM = "+1234567890"
 OWN = {
-    *("id", "key", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
+    *("id", "key", "key_id", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
     *("callback_url", "credentials", "send_at"),
 }
 """Fields whose value is the gateway's to choose, or made of the account's own."""
@@ -92,22 +92,27 @@ class Reader:
     document: Any
     waiting: list[Printed]
 
-    def run(self, operation: str, **values: Any) -> Any:
-        """Runs the examples of an operation in order; the answer to the last of them."""
+    def run(self, operation: str, *, key: str | None = None, **values: Any) -> Any:
+        """Runs the examples of an operation in order; the answer to the last of them.
+
+        They are run with an API key, where one is given, in place of the org's secret.
+        """
         mine = [example for example in self.waiting if example.operation == operation]
         assert mine, operation
         answer = None
         for example in mine:
             self.waiting.remove(example)
-            answer = self._run(example, values)
+            answer = self._run(example, values, key)
         return answer
 
-    def _run(self, example: Printed, values: dict[str, Any]) -> Any:
+    def _run(self, example: Printed, values: dict[str, Any], key: str | None) -> Any:
         path = example.path.format_map(example.values | values)
         parameters = {p["name"] for p in self._operation(example).get("parameters", ())}
         query = {**({"org_id": ORG} if "org_id" in parameters else {}), **example.query}
         in_body = isinstance(example.body, dict) and "secret_key" in example.body
         headers = {} if in_body or "secret" in example.values else SECRET
+        if key is not None:
+            headers, query = {"Authorization": f"Bearer {key}"}, example.query
         url = self.gateway.url + path
         reply = httpx.request(example.method, url, params=query, headers=headers, json=example.body)
         found = reply.json()
@@ -182,6 +187,11 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     for decision in ("approve_message", "refuse_message"):
         waiting = httpx.post(f"{url}/send/{ORG}", headers=agent, json=body).json()
         reader.run(decision, id=waiting["results"][0]["id"])
+    httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
+
+    fields = {"name": "agent", "scopes": ["send", "read"]}
+    made = httpx.post(f"{url}/keys/{ORG}", headers=SECRET, json=fields).json()
+    reader.run("me", key=made["key"])
     httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
 
     key = reader.run("create_key")

@@ -1,0 +1,48 @@
+"""Reads the moment that `--send-at` names. Pure, but for the time zone of this machine."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+EXAMPLES: Final = (
+    "2031-05-04T09:30 (by this machine's clock), 2031-05-04T09:30:00+02:00 or 2031-05-04T07:30:00Z"
+)
+
+_EPOCH: Final = re.compile("[0-9]{1,15}")
+_DAY: Final = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)
+
+
+def read(text: str) -> int | str:
+    """The moment as the API takes it. A time without an offset is one of this machine's clock.
+
+    Raises:
+        ValueError: it is no moment. The text is for a person.
+    """
+    text = text.strip()
+    if _EPOCH.fullmatch(text):
+        return int(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time such as {EXAMPLES}.") from None
+    if _DAY.fullmatch(text):
+        raise ValueError(f"{text!r} is a whole day. Name a time such as {EXAMPLES}.")
+    if found.tzinfo is None:
+        found = _local(found, text)
+    return found.isoformat().replace("+00:00", "Z")
+
+
+def _local(wall: datetime, text: str) -> datetime:
+    try:
+        found, other = wall.astimezone(), wall.replace(fold=1).astimezone()
+    except (OverflowError, OSError, ValueError):
+        raise ValueError(f"{text!r} is too far from today.") from None
+    if found.utcoffset() == other.utcoffset():
+        return found
+    # Clocks are turned then: the hour comes twice, or never.
+    there = found.replace(tzinfo=None) == wall
+    why = "comes twice" if there else "is left out"
+    raise ValueError(
+        f"{text!r} {why} by this machine's clock, which is turned then. "
+        "Add the offset that you mean, such as +02:00."
+    )

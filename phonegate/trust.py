@@ -1,0 +1,77 @@
+"""Which certificates a client of ours trusts, and what it says of one that it does not."""
+
+import os
+import ssl
+from pathlib import Path
+
+import certifi
+
+_EXPIRED = 10
+_NOT_YET = 9
+_OTHER_NAME = frozenset({62, 64})
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL's x509_vfy.h, as
+the two above are."""
+
+
+class UnusableAuthority(Exception):
+    """The file of certificates to trust can't be read."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path} can't be used as --cacert: {problem}")
+
+
+def context(authority: Path | None = None) -> ssl.SSLContext:
+    """What to check a gateway's certificate by.
+
+    Trusted is what the file `authority` holds, and nothing else. Without it, that of
+    `SSL_CERT_FILE` and `SSL_CERT_DIR` where one of them is set, else what this machine trusts and
+    the usual public authorities, which a small machine may know nothing of.
+
+    Raises:
+        UnusableAuthority: there are no certificates in the file.
+    """
+    if authority is not None:
+        try:
+            return ssl.create_default_context(cafile=authority)
+        except ssl.SSLError:
+            problem = "there is no certificate in PEM form in it"
+        except OSError as error:
+            problem = error.strerror or "it can't be read"
+        raise UnusableAuthority(authority, problem)
+    made = ssl.create_default_context()
+    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+        made.load_verify_locations(certifi.where())
+    return made
+
+
+def distrust(error: BaseException | None, place: str) -> str | None:
+    """Why no TLS came about with a gateway at `place`, as a sentence. None if that was not it.
+
+    The causes of an error are looked through.
+    """
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return _why(error, place)
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or "").replace("_", " ").lower()
+            if "wrong version number" in reason or "record layer failure" in reason:
+                return f"{place} speaks no TLS. Is its address http:// instead of https://?"
+            return f"TLS with {place} failed: {reason or 'no reason was given'}."
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _why(error: ssl.SSLCertVerificationError, place: str) -> str:
+    said = error.verify_message.rstrip(".")
+    untrusted = f"The certificate of {place} is not trusted: {said}."
+    if error.verify_code in _OTHER_NAME:
+        return f"{untrusted} Use a name that stands in it."
+    if error.verify_code == _EXPIRED:
+        return f"{untrusted} Renew it at the gateway."
+    if error.verify_code == _NOT_YET:
+        return f"{untrusted} Are the clocks of both machines right?"
+    return (
+        f"{untrusted} If it is yours, name its file, or that of the authority that signed it, "
+        "with --cacert or in SSL_CERT_FILE."
+    )

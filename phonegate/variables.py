@@ -1,0 +1,29 @@
+"""The variables of the environment that the program's own client commands read.
+
+They begin as those of the gateway's settings do, so whoever reads these must know them as well.
+"""
+
+from typing import Final
+
+URL: Final = "PHONEGATE_URL"
+ORG: Final = "PHONEGATE_ORG"
+KEY: Final = "PHONEGATE_KEY"
+SECRET: Final = "PHONEGATE_SECRET"  # noqa: S105 - a variable's name
+CACERT: Final = "PHONEGATE_CACERT"
+CONFIG: Final = "PHONEGATE_CONFIG"
+
+ASSISTANT: Final = "PHONEGATE_ASSISTANT_"
+"""Begins the names of the variables that an assistant's credentials are read from."""
+
+CREDENTIALS: Final = (KEY, SECRET)
+"""Where a client command finds its API key or its org's secret, whichever it is: the first that
+is set counts."""
+
+
+def client_variables() -> frozenset[str]:
+    """All of them. None is a setting of the gateway."""
+    from phonegate.carriers.credentials import FIELDS  # noqa: PLC0415 - keeps `--help` fast
+
+    fields = {field.name for fields in FIELDS.values() for field in fields}
+    credentials = (ASSISTANT + name.upper() for name in fields)
+    return frozenset({URL, ORG, KEY, SECRET, CACERT, CONFIG, *credentials})

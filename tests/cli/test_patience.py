@@ -1,0 +1,64 @@
+"""How long a command goes on trying."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.cli import patience
+from phonegate.cli.patience import Patience, is_transient, retry_after
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 530])
+def test_what_may_be_otherwise_later(status: int) -> None:
+    assert is_transient(status)
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409, 413, 422])
+def test_what_stays_as_it_is(status: int) -> None:
+    assert not is_transient(status)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("7", 7),
+        (" 120 ", 120),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
+        ("-1", 0),
+        ("٣", 0),
+        ("9" * 400, 0),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float) -> None:
+    assert retry_after(value) == seconds
+
+
+@given(st.lists(st.floats(0, 1000), max_size=40), st.floats(0, 100))
+def test_who_gives_up_has_paused_no_longer_than_the_limit(
+    wanted: list[float], limit: float
+) -> None:
+    one = Patience(limit)
+    total = 0.0
+    for seconds in [*wanted, *[0.0] * 20]:
+        pause = one.pause(seconds)
+        if pause is not None:
+            assert pause >= max(seconds, patience.FIRST_PAUSE_S)
+            total += pause
+    assert total <= limit + 1e-6
+    assert one.pause(limit + 1) is None
+
+
+@given(st.lists(st.floats(0, 1000), max_size=40))
+def test_who_never_gives_up_asks_less_and_less_often(wanted: list[float]) -> None:
+    one = Patience(None)
+    for seconds in wanted:
+        pause = one.pause(seconds)
+        assert pause is not None
+        assert min(seconds, patience.LONGEST_HEEDED_S) <= pause
+        assert pause <= patience.LONGEST_HEEDED_S
+    pauses = [Patience(None)]
+    found = [pauses[0].pause() or 0 for _ in range(10)]
+    assert found == sorted(found)
+    assert found[-1] == patience.LONGEST_PAUSE_S
