@@ -263,7 +263,8 @@ ENDPOINTS: Final = (
         summary="Push received SMS",
         description="Phones push SMS they received here. The first push with a new OrgId and a "
         "SecretKey creates the org. A message that was pushed before is not stored again; it "
-        "counts under duplicates.",
+        "counts under duplicates. An API key with the scope phone (or manage) names its org, so "
+        "that no org_id is needed.",
         body=Webhook,
         answer=WebhookAnswer,
         examples=phone_examples.WEBHOOK,
