@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from phonegate.carriers.credentials import FIELDS
 from phonegate.domain.numbers import SENDER_LIMIT
+from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.web.assistants_types import MAX_CREDENTIALS, Credentials, Number
 from phonegate.web.fields import (
     MAX_ID,
@@ -149,8 +150,8 @@ def _(_: Sender) -> Schema:
 
 @schema_of_rule.register
 def _(_: SimWish) -> Schema:
-    number = {"type": "string", "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{1,20})$"}
-    return {"anyOf": [number, {"type": "integer", "minimum": 0, "maximum": 99}]}
+    text = {"type": "string", "pattern": f"^([0-9]{{1,2}}|{NUMBER_PATTERN})$", "maxLength": 64}
+    return {"anyOf": [text, {"type": "integer", "minimum": 0, "maximum": 99}]}
 
 
 @schema_of_rule.register
