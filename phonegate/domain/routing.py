@@ -14,11 +14,14 @@ from phonegate.store.records import ANY_SIM, Sim, number_form
 SLOT_DIGITS = 2
 """Digits of a slot index. Phones have one to four slots and SIM boxes dozens; three digits and
 more are a number, as Android tells it where the SIM holds no international form."""
-_WRITTEN: Final = re.compile(r"[0-9+ ()./\u00a0-]+")
-"""How Android writes numbers: with the signs that people put between digits."""
-_NUMBER: Final = re.compile(r"\+?[1-9][0-9]{2,19}|0[0-9]{2,19}")
-"""The form of a SIM's number: Android hands on what the SIM holds, at most 20 digits (TS 31.102
-section 4.2.26)."""
+_BETWEEN: Final = r"[ ()./\u00a0-]*"
+"""The signs that people, and Android, put between digits."""
+NUMBER_PATTERN: Final = (
+    rf"{_BETWEEN}(\+{_BETWEEN}[1-9]|[0-9])({_BETWEEN}[0-9]){{{SLOT_DIGITS},19}}{_BETWEEN}"
+)
+"""A SIM's number: Android hands on what the SIM holds, at most 20 digits (TS 31.102 section
+4.2.26)."""
+_NUMBER: Final = re.compile(NUMBER_PATTERN)
 
 _PROBLEM = 'must be a SIM\'s number, such as "+15551112222", or a slot index from 0 to 99'
 
@@ -51,9 +54,8 @@ def parse_wish(sim: int | str | None) -> str:
     if isinstance(sim, str):
         if sim.isascii() and sim.isdecimal() and len(sim) <= SLOT_DIGITS:
             return str(int(sim))
-        form = number_form(sim)
-        if _WRITTEN.fullmatch(sim) and _NUMBER.fullmatch(form):
-            return form
+        if _NUMBER.fullmatch(sim):
+            return number_form(sim)
     elif not isinstance(sim, bool) and 0 <= sim < 10**SLOT_DIGITS:
         return str(sim)
     raise BadInput(f"sim {_PROBLEM}.", [FieldProblem("sim", _PROBLEM)])

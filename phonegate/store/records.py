@@ -40,7 +40,7 @@ def number_form(number: str) -> str:
     if _LETTER.search(text):
         return text
     abroad = "+" in text
-    digits = _NOT_A_DIGIT.sub("", text.replace("(0)", "") if abroad else text)
+    digits = _NOT_A_DIGIT.sub("", text)
     if not abroad and _ABROAD.fullmatch(digits):
         return f"+{digits[2:]}"
     return f"+{digits}" if abroad or not digits.startswith("0") else digits

@@ -24,7 +24,6 @@ def test_a_number_has_one_form(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "form"),
     [
-        ("+44 (0)20 7946 0018", "+442079460018"),
         # Of which country it is, nobody here knows.
         ("0170 1234567", "01701234567"),
         ("112", "+112"),

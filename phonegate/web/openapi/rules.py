@@ -9,6 +9,7 @@ from typing import Any, Final
 from phonegate.carriers.credentials import FIELDS
 from phonegate.domain.bounds import MAX_DEVICE_ID, MAX_ID, MAX_TIME_MS, MAX_URL
 from phonegate.domain.numbers import SENDER_LIMIT
+from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.web.assistants_types import MAX_CREDENTIALS, Credentials, Number
 from phonegate.web.fields import (
     Flag,
@@ -157,8 +158,8 @@ def _(_: Sender) -> Schema:
 
 @schema_of_rule.register
 def _(_: SimWish) -> Schema:
-    number = {"type": "string", "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{1,20})$"}
-    return {"anyOf": [number, {"type": "integer", "minimum": 0, "maximum": 99}]}
+    text = {"type": "string", "pattern": f"^([0-9]{{1,2}}|{NUMBER_PATTERN})$", "maxLength": 64}
+    return {"anyOf": [text, {"type": "integer", "minimum": 0, "maximum": 99}]}
 
 
 @schema_of_rule.register
