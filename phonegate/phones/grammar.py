@@ -23,6 +23,7 @@ from phonegate.phones.frames import (
     Sims,
     Status,
 )
+from phonegate.values import has_more_values
 
 T = TypeVar("T")
 
@@ -62,6 +63,9 @@ MAX_MEDIA_URL: Final = 2_048
 MAX_FEATURES: Final = 32
 """Features in one `hello`; there are four so far."""
 
+MAX_VALUES: Final = 10_000
+"""Values in one frame: twenty for each of the messages of an `inbound`."""
+
 
 def parse(data: str | bytes) -> PhoneFrame:
     """Reads one frame of a phone.
@@ -71,6 +75,8 @@ def parse(data: str | bytes) -> PhoneFrame:
     """
     if not isinstance(data, str):
         raise FrameFault("not_text", "Frames are text; this one is binary.")
+    if has_more_values(data, MAX_VALUES):
+        raise FrameFault("too_many_values", f"The frame has more than {MAX_VALUES} values.")
     try:
         value = _DECODER.decode(data)
     except (ValueError, RecursionError):

@@ -1,9 +1,11 @@
 """From parsed JSON to request types, and from answer types to JSON: one strict cattrs converter.
 
-Every problem of a request is collected, each under the name of its field, `messages[2].to`.
+The problems of a request are collected, each under the name of its field, `messages[2].to`.
 """
 
 from collections.abc import Callable, Iterator
+from heapq import nsmallest
+from itertools import islice
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -24,7 +26,8 @@ from phonegate.web.wording import Wording
 T = TypeVar("T")
 
 MAX_PROBLEMS = 100
-"""Problems that one answer lists: enough to repair a call, small beside the call itself."""
+"""Problems that one answer lists: enough to repair a call, small beside the call itself. What
+follows the hundredth is not looked at, for to find one costs as much as to read a message."""
 
 MAX_NAME = 60
 """Characters of a client's own field name that an answer repeats."""
@@ -43,12 +46,12 @@ class Converter:
         """A request object from parsed JSON.
 
         Raises:
-            BadInput: naming every wrong field.
+            BadInput: naming every wrong field, up to the hundredth.
         """
         try:
             return self._cattrs.structure(value, cls)
         except (ClassValidationError, IterableValidationError, Wrong) as error:
-            found = tuple(_problems(error, ""))
+            found = tuple(islice(_problems(error, ""), MAX_PROBLEMS))
         raise refusal(found)
 
     def encode(self, answer: object) -> bytes:
@@ -68,10 +71,25 @@ class Converter:
         return read
 
     def _list_hook(self, rule: Several, type_: Any) -> Callable[[Any, Any], Any]:
-        inner = self._cattrs.get_structure_hook(type_)
+        item_type = get_args(type_)[0]
+        inner = self._cattrs.get_structure_hook(item_type)
 
         def read(value: object, _: Any) -> Any:
-            return inner(rule.read(value), type_)
+            items: list[Any] = []
+            errors: list[Exception] = []
+            problems = 0
+            for index, item in enumerate(rule.read(value)):
+                try:
+                    items.append(inner(item, item_type))
+                except (ClassValidationError, IterableValidationError, Wrong) as error:
+                    error.add_note(IterableValidationNote(f"[{index}]", index, item_type))
+                    errors.append(error)
+                    problems += len(getattr(error, "exceptions", (error,)))
+                    if problems >= MAX_PROBLEMS:
+                        break
+            if errors:
+                raise IterableValidationError("In a list", errors, type_)
+            return tuple(items)
 
         return read
 
@@ -93,7 +111,8 @@ def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     first = problems[0]
     if first.sentence is not None:
         return BadInput(first.sentence, problems[:MAX_PROBLEMS])
-    more = f" ({len(problems) - 1} more in errors.)" if len(problems) > 1 else ""
+    shown_more = min(len(problems), MAX_PROBLEMS) - 1
+    more = f" ({shown_more} more in errors.)" if shown_more else ""
     name = first.field or "The body"
     return BadInput(f"{name} {first.problem}.{more}", problems[:MAX_PROBLEMS])
 
@@ -114,7 +133,7 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
         for inner in error.exceptions:
             yield from _problems(inner, _path(inner, at))
     elif isinstance(error, ForbiddenExtraKeysError):
-        for name in sorted(error.extra_fields):
+        for name in nsmallest(MAX_PROBLEMS, error.extra_fields):
             yield FieldProblem(_join(at, shown(name)), "is no field of this request")
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
