@@ -6,6 +6,7 @@ answer as status, headers and bytes, whatever went wrong; each request leaves on
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -15,16 +16,25 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import BadInput, FieldProblem, RateExceeded, Refused, Unauthorized
+from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
 from phonegate.domain.principal import Principal
-from phonegate.rates import Standing
 from phonegate.web.bodies import Bodies
+from phonegate.web.callers import (
+    ORG_FIELD,
+    Callers,
+    Known,
+    Trace,
+    org_of_query,
+    owner_of,
+    takes_org_id,
+)
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
+from phonegate.web.reading import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
@@ -41,9 +51,6 @@ MAX_PARAMETERS: Final = 50
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
-
-ORG_FIELD: Final = "org_id"
-"""Names the org in a body or a query, where no path does."""
 
 _ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
@@ -63,6 +70,8 @@ ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the body of a request, and tells the size of each piece as it comes; what it raises is
 answered."""
 
+TOO_MANY_BODIES: Final = "Too many requests are on their way to the gateway. Try again shortly."
+
 _log = log.get("web")
 
 
@@ -75,19 +84,6 @@ class Reply:
     body: bytes = attrs.field(repr=False)
 
 
-@attrs.define
-class _Trace:
-    """What is known so far of a request: for its log line, and for the limits."""
-
-    began: float
-    match: Match | None = None
-    org: str | None = None
-    counted: bool = False
-    """Whether it was counted against the limit of its address."""
-    standing: Standing | None = None
-    """How its org stands, where that is near its limit."""
-
-
 @attrs.frozen(kw_only=True)
 class _Heard:
     """A request taken apart, not yet understood."""
@@ -97,6 +93,7 @@ class _Heard:
     path: Mapping[str, str] = attrs.field(repr=False)
     query: Mapping[str, Sequence[str]] = attrs.field(repr=False)
     body: Mapping[str, Any] = attrs.field(repr=False)
+    known: Known | None
 
 
 class Desk:
@@ -107,6 +104,7 @@ class Desk:
         self._table = table
         self._timeout_s = request_timeout_s
         self._guard = guard = services.guard
+        self._callers = Callers(services)
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
     def covers(self, path: str) -> bool:
@@ -144,7 +142,7 @@ class Desk:
         `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
         started = perf_counter()
-        trace, status = _Trace(started), CLIENT_GONE
+        trace, status = Trace(started), CLIENT_GONE
         try:
             try:
                 answer = await self._answer(request, body, trace)
@@ -152,7 +150,7 @@ class Desk:
                     answer = with_standing(answer, self._guard.org_rate, trace.standing)
                 reply = self.render(answer, head=request.method == "HEAD")
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
-                answer = answer_for(self._counted(error, request, trace))
+                answer = answer_for(self._callers.counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
             status = reply.status
             return reply
@@ -219,7 +217,7 @@ class Desk:
             fields["org"] = org
         _log.info("request", **fields)
 
-    async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
+    async def _answer(self, request: Request, sent: bytes | ReadBody, trace: Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
@@ -229,19 +227,21 @@ class Desk:
             return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
         deadline = trio.current_time() + self._timeout_s
         query = _read_query(request.query)
-        if self._guard.is_spent(request.client, trace.began):
-            await self._recognise(endpoint, request, match.path, query)
-        body: dict[str, Any] = {}
-        if endpoint.body is not None:
-            request = await self._with_body(request, sent, deadline)
-            kind = request.headers.get("content-type")
-            check_media(kind, request.headers.get("content-encoding"), request.body)
-            body = read_object(request.body)
-        elif endpoint.raw_limit is not None:
-            request = await self._with_body(request, sent, deadline)
-            if len(request.body) > endpoint.raw_limit:
-                raise TooLarge(endpoint.raw_limit)
-        heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
+        known = await self._callers.by_head(endpoint, request, match.path, query, trace)
+        body: Mapping[str, Any] = {}
+        if endpoint.body is not None or endpoint.raw_limit is not None:
+            request = await self._with_body(request, sent, deadline, known)
+            if known is None:
+                known = await self._callers.by_body(endpoint, request, match.path, query, trace)
+            body = await self._read(endpoint, request, deadline, known)
+        heard = _Heard(
+            endpoint=endpoint,
+            request=request,
+            path=match.path,
+            query=query,
+            body=body,
+            known=known,
+        )
         answer = None
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
@@ -255,7 +255,7 @@ class Desk:
             raise trio.TooSlowError
         return answer
 
-    async def _call(self, heard: _Heard, trace: _Trace) -> Call:
+    async def _call(self, heard: _Heard, trace: Trace) -> Call:
         """The request as its handler gets it.
 
         The caller is asked for first, so that a stranger learns nothing; but a refused call
@@ -266,14 +266,13 @@ class Desk:
         body: Any = None
         principal: Principal | None = None
         if endpoint.creates_org:
-            asked, body = self._understand(heard)
+            asked, body = await self._understand(heard)
             principal = await self._caller(heard)
         else:
             principal = await self._caller(heard)
-            asked, body = self._understand(heard)
+            asked, body = await self._understand(heard)
         if principal is not None:
-            trace.org = principal.org_name
-            trace.standing = self._guard.request(principal.org, trace.began)
+            self._callers.note(principal, heard.request, trace)
         return Call(
             services=self._services,
             request=heard.request,
@@ -283,54 +282,46 @@ class Desk:
             body=body,
         )
 
-    def _counted(self, error: Exception, request: Request, trace: _Trace) -> Exception:
-        """What a request is refused with, once it is counted whose caller is nobody known."""
-        if trace.org is None and not trace.counted and isinstance(error, Refused):
-            try:
-                self._guard.stranger(request.client, trace.began)
-            except RateExceeded as exceeded:
-                return exceeded
-        return error
-
-    async def _recognise(
-        self,
-        endpoint: Endpoint,
-        request: Request,
-        path: Mapping[str, str],
-        query: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Turns strangers away whose address has made too many requests, before their bodies come.
-
-        Who shows a right credential is none; who may show one in the body must be heard.
-
-        Raises:
-            Unauthorized, Throttled, BadInput: as `Accounts.authenticate`.
-        """
-        if endpoint.scope is None:
-            return
-        credential = find_credential(endpoint, request, path, query, {})
-        if credential is not None:
-            org = path.get("org")
-            if org is None and not is_key_like(credential):
-                org = _org_of_query(endpoint, query)
-            if org is not None or is_key_like(credential):
-                await self._services.accounts.authenticate(
-                    credential, org_name=org, address=request.client, scope=None
-                )
-
     async def _with_body(
-        self, request: Request, sent: bytes | ReadBody, deadline: float
+        self, request: Request, sent: bytes | ReadBody, deadline: float, known: Known | None
     ) -> Request:
         """The request with its body in it, which may yet have to come."""
         if sent is request.body:
             return request
         if isinstance(sent, bytes):
             return attrs.evolve(request, body=sent)
-        with self._bodies.arriving(deadline) as arriving:
+        with self._bodies.arriving(deadline, owner_of(request, known)) as arriving:
             return attrs.evolve(request, body=await sent(arriving.grew))
         if arriving.given_up:
-            raise Busy("Too many requests are on their way to the gateway. Try again shortly.")
+            raise Busy(TOO_MANY_BODIES)
         raise BodyTimeout("The body did not arrive in time.")
+
+    async def _read(
+        self, endpoint: Endpoint, request: Request, deadline: float, known: Known | None
+    ) -> Mapping[str, Any]:
+        """The JSON object of the body, where the endpoint takes one."""
+        body = request.body
+        if endpoint.raw_limit is not None and len(body) > endpoint.raw_limit:
+            raise TooLarge(endpoint.raw_limit)
+        if endpoint.body is None:
+            return {}
+        headers = request.headers
+        check_media(headers.get("content-type"), headers.get("content-encoding"), body)
+        if len(body) <= READ_AT_ONCE_BYTES:
+            return read_object(body)
+        # A large one goes on taking its room while it waits for its turn.
+        with self._bodies.arriving(deadline, owner_of(request, known)) as waiting:
+            waiting.grew(len(body))
+            read: dict[str, Any] = await self._in_turn(partial(read_object, body), request, known)
+            return read
+        if waiting.given_up:
+            raise Busy(TOO_MANY_BODIES)
+        raise trio.TooSlowError
+
+    async def _in_turn(self, read: Callable[[], Any], request: Request, known: Known | None) -> Any:
+        """What `read` makes of the body; of a large one in a thread."""
+        org = UNKNOWN if known is None else known.principal.org
+        return await self._services.reading.read(read, len(request.body), org)
 
     async def _caller(self, heard: _Heard) -> Principal | None:
         """Who calls, or None where nobody has to be anybody.
@@ -348,23 +339,32 @@ class Desk:
             if org is not None and not isinstance(org, str):
                 raise refusal((FieldProblem(ORG_FIELD, "must be text"),))
             if org is None:
-                org = _org_of_query(endpoint, heard.query)
+                org = org_of_query(endpoint, heard.query)
             if org is None and credential is not None and not is_key_like(credential):
-                if not _takes_org_id(endpoint):
+                if not takes_org_id(endpoint):
                     raise Unauthorized(NEEDS_KEY)
                 raise refusal((FieldProblem(ORG_FIELD, "is required"),))
-        principal = await self._services.accounts.authenticate(
-            credential,
-            org_name=org,
-            address=heard.request.client,
-            scope=None if endpoint.scope == "any" else endpoint.scope,
-            create=endpoint.creates_org,
-        )
+        accounts, known = self._services.accounts, heard.known
+        # What was right in the head may have been changed while the body came.
+        if (
+            known is not None
+            and known.credential == credential
+            and accounts.is_current(known.principal)
+        ):
+            principal = known.principal
+        else:
+            principal = await accounts.authenticate(
+                credential,
+                org_name=org,
+                address=heard.request.client,
+                scope=None if endpoint.scope == "any" else endpoint.scope,
+                create=endpoint.creates_org,
+            )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")
         return principal
 
-    def _understand(self, heard: _Heard) -> tuple[Any, Any]:
+    async def _understand(self, heard: _Heard) -> tuple[Any, Any]:
         """The query and the body as the endpoint's own types."""
         asked: Any = None
         body: Any = None
@@ -373,24 +373,9 @@ class Desk:
             if wrong:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
         if heard.endpoint.body is not None:
-            body = CONVERTER.structure(heard.body, heard.endpoint.body)
+            structure = partial(CONVERTER.structure, heard.body, heard.endpoint.body)
+            body = await self._in_turn(structure, heard.request, heard.known)
         return asked, body
-
-
-def _takes_org_id(endpoint: Endpoint) -> bool:
-    return endpoint.body is not None and ORG_FIELD in attrs.fields_dict(endpoint.body)
-
-
-def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:
-    """The org that a query names, where the endpoint says that one may."""
-    if endpoint.query is None or not any(f.name == ORG_FIELD for f in fields_of(endpoint.query)):
-        return None
-    given = {ORG_FIELD: query.get(ORG_FIELD, ())}
-    asked, wrong = read_parameters(endpoint.query, given)
-    if ORG_FIELD in wrong:
-        raise refusal((FieldProblem(ORG_FIELD, wrong[ORG_FIELD]),))
-    org: str | None = getattr(asked, ORG_FIELD, None)
-    return org
 
 
 def _read_query(text: str) -> dict[str, list[str]]:

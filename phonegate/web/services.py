@@ -13,6 +13,7 @@ from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
+from phonegate.web.reading import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.shares import Shares
 
@@ -35,5 +36,6 @@ class Services:
     public_url: str = ""
     """The address that others reach this gateway by, where its owner has set one."""
     shares: Shares = attrs.field(factory=Shares)
+    reading: Reading = attrs.field(factory=Reading)
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)

@@ -16,6 +16,7 @@ from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
 from phonegate.web.fields import Text, field
+from phonegate.web.reading import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares
@@ -41,6 +42,9 @@ class OneOrg:
             raise Unauthorized("no")
         return Principal(org=1, org_name=org_name or "myorg", scopes=("send",))
 
+    def is_current(self, _: Principal) -> bool:
+        return True
+
 
 @attrs.frozen
 class OneOrgServices:
@@ -48,6 +52,7 @@ class OneOrgServices:
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)
+    reading: Reading = attrs.field(factory=Reading)
 
 
 def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:
