@@ -46,6 +46,7 @@ from phonegate.store.records import Assistant
 from phonegate.web.app import build_app, build_desk
 from phonegate.web.services import Services
 from phonegate.web.table import Table, build_table
+from phonegate.web.unsent import Unsent
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
@@ -251,6 +252,7 @@ class _Gateway:
             version=phonegate.__version__,
             started_at=now_ms(),
             public_url=settings.http.public_url,
+            unsent=Unsent(settings.limits.answers_bytes, lambda: guard.note("answers")),
             guard=guard,
         )
         link = PhoneLink(

@@ -25,6 +25,7 @@ Kind = Literal[
     "address_orgs",
     "all_orgs",
     "bodies",
+    "answers",
     "phone_frames",
 ]
 """What a limit is about."""
@@ -59,6 +60,7 @@ class Bounds:
     org_queue: int = 0
     phone_frames_per_s: int = 0
     bodies_bytes: int = 0
+    answers_bytes: int = 0
 
 
 @attrs.frozen

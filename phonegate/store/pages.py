@@ -17,6 +17,7 @@ the data would be a page that is slow some day.
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -39,9 +40,8 @@ TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
 
-MAX_CHARS: Final = 2_000_000
-"""Characters of bodies after which a page ends, before its limit. A thousand of the longest texts
-that can be sent stay below; a thousand of the longest that can be received would be 200 MB."""
+ROW_BYTES: Final = 512
+"""What a message has as JSON beside its texts."""
 
 _TAIL: Final = 1_000_000
 """More than the index of words can ever be behind; the writer keeps it below some thousands."""
@@ -72,15 +72,17 @@ class Pages:
     def page(self, org: int, query: PageQuery, reading: Reading[M]) -> list[M]:
         """See `Messages.page`."""
         if query.search is None:
-            page = list(_bounded(map(reading.record, self._rows(org, query, reading.columns))))
+            page = list(
+                _bounded(map(reading.record, self._rows(org, query, reading.columns)), query)
+            )
         else:
             asked = search.terms(query.search)
             if asked is None:
                 return []
             if query.since_id is None:
-                page = list(_bounded(self._newest_first(org, query, asked, reading)))
+                page = list(_bounded(self._newest_first(org, query, asked, reading), query))
             else:
-                page = list(_bounded(self._oldest_first(org, query, asked, reading)))
+                page = list(_bounded(self._oldest_first(org, query, asked, reading), query))
         if query.since_id is None:
             page.reverse()
         return page
@@ -198,7 +200,7 @@ class Pages:
             fitting = [one for one in found if search.matches(one.body, asked)]
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
         rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
-        return list(_bounded(map(reading.record, rows)))
+        return list(_bounded(map(reading.record, rows), query))
 
     def _having(
         self,
@@ -318,14 +320,32 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
     return found
 
 
-def _bounded(found: Iterable[M]) -> Iterator[M]:
+def _bounded(found: Iterable[M], query: PageQuery) -> Iterator[M]:
     """What fits in one page: at least the first, however long it is."""
-    total = 0
+    left = query.most_bytes
+    first = True
     for one in found:
-        yield one
-        total += len(one.body)
-        if total > MAX_CHARS:
+        left -= _bytes_of(one)
+        if left < 0 and not first:
             return
+        yield one
+        first = False
+
+
+def _bytes_of(one: Message | MessageView) -> int:
+    """What a message has as JSON, in UTF-8, or a little more."""
+    size = ROW_BYTES + _text_bytes(one.body)
+    if one.error is not None:
+        size += _text_bytes(one.error)
+    if one.media_urls is not None:
+        size += sum(map(_text_bytes, one.media_urls))
+    return size
+
+
+def _text_bytes(text: str) -> int:
+    if text.isascii() and text.isprintable():
+        return len(text)
+    return len(encode_basestring(text).encode("utf-8", "replace"))
 
 
 def _direction(query: PageQuery) -> str | None:

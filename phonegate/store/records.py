@@ -5,7 +5,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import attrs
 
@@ -271,6 +271,10 @@ class Candidate:
     priority: int = 0
 
 
+PAGE_BYTES: Final = 1_048_576
+"""As JSON, a thousand ordinary texts have some 600 kB; a thousand of the longest 200 MB."""
+
+
 @attrs.frozen(kw_only=True)
 class PageQuery:
     """Which messages of an org a reader wants; every given filter narrows the page."""
@@ -285,6 +289,9 @@ class PageQuery:
     """A SIM's number, or a slot index as digits."""
     approval: bool = False
     """Only those that wait for a person's approval."""
+    most_bytes: int = PAGE_BYTES
+    """What the page may have as JSON: then it ends before its limit, though not before its first
+    message."""
     search: str | None = None
     """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
 

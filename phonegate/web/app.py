@@ -15,8 +15,10 @@ from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from phonegate.domain.place import place
 from phonegate.settings import HttpSettings
 from phonegate.web.address import own_address
+from phonegate.web.departure import OWNER, Departure
 from phonegate.web.desk import BASE_HEADERS, Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
@@ -79,7 +81,10 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
             desk.admit(request.client)
             return None
         g.told = True
-        return _response(await desk.reply(request, read_body))
+        reply = await desk.reply(request, read_body)
+        scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
+        scope[OWNER] = reply.owner or place(request.client)
+        return _response(reply)
 
     async def from_error(error: Exception) -> Response:
         reply = desk.render(answer_for(error), head=has_request_context() and _head())
@@ -103,6 +108,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
     app.register_error_handler(Exception, from_error)
     add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
     _add_pages(app, desk, services, settings)
+    app.asgi_app = Departure(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
     return app
 
 

@@ -44,6 +44,8 @@ class Trace:
     body_bytes: int = 0
     cost: float = 0.0
     """What was counted of its address before its caller was known."""
+    owner: int | str = ""
+    """Who is answerable for the memory of its answer."""
     standing: Standing | None = None
     """How its org stands, where that is near its limit."""
 
@@ -171,9 +173,9 @@ class Callers:
         return error
 
 
-def owner_of(request: Request, known: Known | None) -> int | str:
+def owner_of(request: Request, principal: Principal | None) -> int | str:
     """Who is answerable for the memory that a request takes: an org, or a place."""
-    return place(request.client) if known is None else known.principal.org
+    return place(request.client) if principal is None else principal.org
 
 
 def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:

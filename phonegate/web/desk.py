@@ -6,6 +6,7 @@ answer as status, headers and bytes, whatever went wrong; each request leaves on
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
@@ -16,7 +17,8 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import BadInput, FieldProblem, Unauthorized
+from phonegate.domain.errors import BadInput, Busy, FieldProblem, Unauthorized
+from phonegate.domain.place import place
 from phonegate.domain.principal import Principal
 from phonegate.web.bodies import Bodies
 from phonegate.web.callers import (
@@ -31,13 +33,14 @@ from phonegate.web.callers import (
 from phonegate.web.convert import CONVERTER, refusal, shown
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
-from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
+from phonegate.web.errors import BodyTimeout, TooLarge, answer_for, with_standing
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.reading import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
+from phonegate.web.unsent import Leaving
 
 BASE_HEADERS: Final = (
     # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.
@@ -82,6 +85,8 @@ class Reply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = attrs.field(repr=False)
+    owner: int | str = ""
+    """Who is answerable for the memory that it takes until it has left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +153,8 @@ class Desk:
                 answer = await self._answer(request, body, trace)
                 if trace.standing is not None:
                     answer = with_standing(answer, self._guard.org_rate, trace.standing)
-                reply = self.render(answer, head=request.method == "HEAD")
+                owner = trace.owner
+                reply = self.render(answer, head=request.method == "HEAD", owner=owner)
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = answer_for(self._callers.counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
@@ -162,10 +168,16 @@ class Desk:
 
         Raises:
             RateExceeded: its address has made too many.
+            Busy: what it was answered before has not left.
         """
         self._guard.stranger(client, perf_counter())
+        self._services.unsent.require_room(place(client))
 
-    def render(self, answer: Answer, *, head: bool = False) -> Reply:
+    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[Leaving] | None:
+        """Holds the memory of an answer until it has left; None for a small one."""
+        return self._services.unsent.leaving(owner, size)
+
+    def render(self, answer: Answer, *, head: bool = False, owner: int | str = "") -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
             # Of others it tells that nothing follows.
@@ -179,7 +191,7 @@ class Desk:
         )
         length = ("Content-Length", str(len(body)))
         headers = (("Content-Type", answer.media), length, *BASE_HEADERS, *answer.headers)
-        return Reply(status=answer.status, headers=headers, body=b"" if head else body)
+        return Reply(status=answer.status, headers=headers, body=b"" if head else body, owner=owner)
 
     def tell(
         self,
@@ -246,6 +258,11 @@ class Desk:
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
             call = await self._call(heard, trace)
+            if endpoint.method == "GET":
+                owner = trace.owner = owner_of(request, call.principal)
+                self._services.unsent.require_room(owner)
+            elif call.principal is not None:
+                trace.owner = call.principal.org
             if call.principal is None or endpoint.size is None:
                 answer = await endpoint.handler(call)
             else:
@@ -290,7 +307,7 @@ class Desk:
             return request
         if isinstance(sent, bytes):
             return attrs.evolve(request, body=sent)
-        with self._bodies.arriving(deadline, owner_of(request, known)) as arriving:
+        with self._bodies.arriving(deadline, _owner(request, known)) as arriving:
             return attrs.evolve(request, body=await sent(arriving.grew))
         if arriving.given_up:
             raise Busy(TOO_MANY_BODIES)
@@ -310,7 +327,7 @@ class Desk:
         if len(body) <= READ_AT_ONCE_BYTES:
             return read_object(body)
         # A large one goes on taking its room while it waits for its turn.
-        with self._bodies.arriving(deadline, owner_of(request, known)) as waiting:
+        with self._bodies.arriving(deadline, _owner(request, known)) as waiting:
             waiting.grew(len(body))
             read: dict[str, Any] = await self._in_turn(partial(read_object, body), request, known)
             return read
@@ -376,6 +393,10 @@ class Desk:
             structure = partial(CONVERTER.structure, heard.body, heard.endpoint.body)
             body = await self._in_turn(structure, heard.request, heard.known)
         return asked, body
+
+
+def _owner(request: Request, known: Known | None) -> int | str:
+    return owner_of(request, None if known is None else known.principal)
 
 
 def _read_query(text: str) -> dict[str, list[str]]:

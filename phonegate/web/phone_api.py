@@ -1,14 +1,14 @@
 """The phone gateway's face: the seed's routes, and those that the design adds to them."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from phonegate import log
 from phonegate.domain import inbox
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
 from phonegate.domain.inbox import Received
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
-from phonegate.store.records import ANY_SIM, Message, PageQuery
+from phonegate.store.records import ANY_SIM, PAGE_BYTES, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
@@ -32,6 +32,8 @@ from phonegate.web.phone_types import (
     WebhookAnswer,
 )
 from phonegate.web.presenters import message_json, sim_json
+
+T = TypeVar("T")
 
 _log = log.get("web")
 
@@ -87,6 +89,13 @@ async def send(call: Call) -> Answer:
 
 async def messages(call: Call) -> Answer:
     """A page of the org's messages."""
+    return Answer(content=await read_page(call, CONVERTER.encode))
+
+
+async def read_page(
+    call: Call, shown: Callable[[MessagesAnswer], T], *, most_bytes: int = PAGE_BYTES
+) -> T:
+    """What `shown` makes of a page, of so many bytes of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
     page = PageQuery(
@@ -99,17 +108,18 @@ async def messages(call: Call) -> Answer:
         sim=query.sim or None,
         search=query.q,
         approval=query.waiting_for is not None,
+        most_bytes=most_bytes,
     )
     online = call.services.switchboard.online(caller.org)
 
-    def shown(tx: Tables) -> bytes:
+    def read(tx: Tables) -> T:
         found = tx.messages.views(caller.org, page)
         messages = tuple(message_json(message, online) for message in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
         # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
-        return CONVERTER.encode(answer)
+        return shown(answer)
 
-    return Answer(content=await call.services.database.read(shown))
+    return await call.services.database.read(read)
 
 
 async def message(call: Call) -> Answer:
