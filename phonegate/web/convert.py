@@ -52,6 +52,7 @@ class Converter:
             return self._cattrs.structure(value, cls)
         except (ClassValidationError, IterableValidationError, Wrong) as error:
             found = tuple(islice(_problems(error, ""), MAX_PROBLEMS))
+            _let_go(error)
         raise refusal(found)
 
     def encode(self, answer: object) -> bytes:
@@ -141,6 +142,13 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
         yield FieldProblem(at, str(error), error.sentence)
     else:
         raise error
+
+
+def _let_go(error: BaseException) -> None:
+    """Lets go of the request, which errors hold by their tracebacks, and those by the errors."""
+    error.__traceback__ = None
+    for inner in getattr(error, "exceptions", ()):
+        _let_go(inner)
 
 
 def _path(error: BaseException, at: str) -> str:

@@ -103,20 +103,21 @@ def read_value(body: bytes) -> Any:
 
 
 def _decode(text: str, *, comments: bool) -> Any:
+    # The decoder's error holds the whole text; only its place and its words leave this function.
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        problem = error
+        problem = _told(error)
     if comments and "//" in text:
         try:
             return _DECODER.decode(_COMMENT.sub(_keep_strings, text))
         except json.JSONDecodeError as error:
-            problem = error
-    # The decoder's error holds the whole text; only its place leaves this function.
-    raise BadInput(
-        f"The body is not valid JSON at line {problem.lineno}, column {problem.colno}: "
-        f"{problem.msg.lower()}."
-    ) from None
+            problem = _told(error)
+    raise BadInput(f"The body is not valid JSON at {problem}.")
+
+
+def _told(error: json.JSONDecodeError) -> str:
+    return f"line {error.lineno}, column {error.colno}: {error.msg.lower()}"
 
 
 def _keep_strings(found: re.Match[str]) -> str:

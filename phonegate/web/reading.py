@@ -5,8 +5,10 @@ whoever sends many waits in a line of its own.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
+import attrs
 import trio
 
 from phonegate.web.shares import Shares
@@ -42,4 +44,25 @@ class Reading:
         if size <= READ_AT_ONCE_BYTES:
             return read()
         async with self._lines.take(org, 1):
-            return await trio.to_thread.run_sync(read, limiter=self._threads)
+            outcome = await trio.to_thread.run_sync(partial(_tried, read), limiter=self._threads)
+        try:
+            if isinstance(outcome, _Failed):
+                raise outcome.error
+            return outcome
+        finally:
+            del outcome
+
+
+@attrs.frozen
+class _Failed:
+    """What `read` raised. Errors that leave a thread keep what is read until a collection."""
+
+    error: Exception
+
+
+def _tried(read: Callable[[], T]) -> T | _Failed:
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        error.__context__ = None
+        return _Failed(error.with_traceback(None))
