@@ -126,18 +126,22 @@ class Callers:
         Raises:
             Unauthorized, Throttled, BadInput: as `Accounts.authenticate`.
         """
-        trace.body_bytes = len(request.body)
+        trace.body_bytes = size = len(request.body)
         if endpoint.scope is None:
             return None
+        credential = find_credential(endpoint, request, path, query, {})
         if not trace.spent:
-            trace.counted = True
-            trace.cost = self._guard.stranger(
-                request.client, trace.began, body_bytes=trace.body_bytes
-            )
-            return None
+            try:
+                trace.cost = self._guard.stranger(request.client, trace.began, body_bytes=size)
+            except RateExceeded:  # spent by others while this body came
+                if credential is None:
+                    raise
+            else:
+                trace.counted = True
+                return None
         found = _BODY_ORG.search(request.body)
         principal = await self._accounts.authenticate(
-            find_credential(endpoint, request, path, query, {}),
+            credential,
             org_name=None if found is None else found[1].decode(),
             address=request.client,
             scope=None,

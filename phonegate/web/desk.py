@@ -258,19 +258,21 @@ class Desk:
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
             call = await self._call(heard, trace)
-            if endpoint.method == "GET":
-                owner = trace.owner = owner_of(request, call.principal)
-                self._services.unsent.require_room(owner)
-            elif call.principal is not None:
-                trace.owner = call.principal.org
+            trace.owner = owner_of(request, call.principal)
             if call.principal is None or endpoint.size is None:
-                answer = await endpoint.handler(call)
+                answer = await self._handled(call, endpoint, trace)
             else:
                 async with self._services.shares.take(call.principal.org, endpoint.size(call)):
-                    answer = await endpoint.handler(call)
+                    answer = await self._handled(call, endpoint, trace)
         if answer is None:
             raise trio.TooSlowError
         return answer
+
+    async def _handled(self, call: Call, endpoint: Endpoint, trace: Trace) -> Answer:
+        """The handler's answer, where there is room for it."""
+        if endpoint.method == "GET":
+            self._services.unsent.require_room(trace.owner)
+        return await endpoint.handler(call)
 
     async def _call(self, heard: _Heard, trace: Trace) -> Call:
         """The request as its handler gets it.

@@ -85,13 +85,16 @@ class Unsent:
         """
         if not self._most:
             return
-        if self._totals.get(owner, 0) >= self._most // PART:
-            self._give_up(owner)
+        mine = self._totals.get(owner, 0)
+        if mine >= self._most // PART:
+            self._give_up(owner, PATIENCE_S)
         elif self.bytes >= self._most:
-            self._give_up(max(self._totals, key=self._totals.__getitem__))
+            greatest = max(self._totals, key=self._totals.__getitem__)
+            # Whoever has less than others is not kept from reading by them.
+            self._give_up(greatest, 0.0 if mine < self._totals[greatest] else PATIENCE_S)
 
-    def _give_up(self, owner: Owner) -> None:
-        """Gives up what has stood for long.
+    def _give_up(self, owner: Owner, patience_s: float) -> None:
+        """Gives up what has stood for so long.
 
         Raises:
             Busy: nothing has.
@@ -99,7 +102,7 @@ class Unsent:
         self._on_refuse()
         now = trio.current_time()
         for one in self._leaving[owner]:
-            if not one.given_up and now - one.since > PATIENCE_S:
+            if not one.given_up and now - one.since >= patience_s:
                 one.given_up = True
                 one.scope.cancel()
                 return

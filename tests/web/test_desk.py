@@ -21,6 +21,7 @@ from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares
 from phonegate.web.table import Table
+from phonegate.web.unsent import Unsent
 
 SECRET = "my-secret-key-123"
 BODY_TEXT = "the words of a message"
@@ -53,6 +54,7 @@ class OneOrgServices:
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)
     reading: Reading = attrs.field(factory=Reading)
+    unsent: Unsent = attrs.field(factory=Unsent)
 
 
 def desk(handler: Callable[[Call], Awaitable[Answer]], *, timeout_s: float = 10.0) -> Desk:

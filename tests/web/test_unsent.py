@@ -35,11 +35,13 @@ async def test_an_owner_has_its_part_and_others_have_theirs() -> None:
 async def test_all_together_are_bounded_too() -> None:
     unsent = Unsent(8 * PAGE)
     with ExitStack() as stack:
-        for owner in range(8):
-            hold(stack, unsent, owner)
+        held = [hold(stack, unsent, owner) for owner in range(8)]
+        # Whoever has as much as any other waits, and who has less makes one of them give way.
         with pytest.raises(Busy):
-            unsent.require_room(9)
-    unsent.require_room(9)
+            unsent.require_room(7)
+        unsent.require_room(9)
+        assert [one.given_up for one in held] == [True] + [False] * 7
+    unsent.require_room(7)
 
 
 async def test_what_has_stood_for_long_makes_room(mock_clock: trio.testing.MockClock) -> None:

@@ -182,10 +182,10 @@ async def _through(
         query=query,
         body=body,
     )
-    if endpoint.method == "GET":
-        call.services.unsent.require_room(call.caller.org)
     size = 1 if endpoint.size is None else endpoint.size(inner)
     async with call.services.shares.take(call.caller.org, size):
+        if endpoint.method == "GET":
+            call.services.unsent.require_room(call.caller.org)
         return await handler(inner)
 
 
