@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+import trio
+
 from phonegate.domain.place import place
-from phonegate.web.unsent import Unsent
+from phonegate.web.unsent import Leaving, Unsent
 
 OWNER: Final = "phonegate.owner"
 """Who is answerable for a call's answer, in its ASGI scope; without, its client's place."""
@@ -23,22 +25,23 @@ class Departure:
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Calls the application; one whose answer is given up sends nothing more."""
-        gone = False
+        one: Leaving | None = None
 
         async def counted(message: Message) -> None:
-            nonlocal gone
-            if gone:
-                return
-            leaving = None
-            if message["type"] == "http.response.body":
+            nonlocal one
+            if one is None and message["type"] == "http.response.body":
                 client = scope.get("client")
                 owner = scope.get(OWNER, place(client[0]) if client else "")
-                leaving = self._unsent.leaving(owner, len(message.get("body", b"")))
-            if leaving is None:
+                one = self._unsent.enter(owner, len(message.get("body", b"")))
+            if one is None:
                 await send(message)
-                return
-            with leaving as one:
-                await send(message)
-            gone = one.given_up
+            elif not one.given_up:
+                # HTTP/2 waits for its client's window at the end of a body, not while it is given.
+                with trio.CancelScope() as one.scope:
+                    await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            if one is not None:
+                self._unsent.leave(one)

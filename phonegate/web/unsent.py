@@ -29,8 +29,9 @@ UNREAD: Final = "Answers to earlier requests have not been read yet. Read them, 
 
 @attrs.define(eq=False)
 class Leaving:
-    """An answer on its way."""
+    """An answer on its way. `scope` is that in which it is sent now."""
 
+    owner: Owner
     size: int
     since: float
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
@@ -59,23 +60,35 @@ class Unsent:
 
         None for a small one, which is not counted.
         """
-        return None if size < LARGE_BYTES else self._counted(owner, size)
+        one = self.enter(owner, size)
+        return None if one is None else self._in_scope(one)
 
     @contextmanager
-    def _counted(self, owner: Owner, size: int) -> Iterator[Leaving]:
-        one = Leaving(size, trio.current_time())
-        self._leaving.setdefault(owner, {})[one] = None
-        self._totals[owner] = self._totals.get(owner, 0) + size
-        self.bytes += size
+    def _in_scope(self, one: Leaving) -> Iterator[Leaving]:
         try:
             with one.scope:
                 yield one
         finally:
-            del self._leaving[owner][one]
-            self._totals[owner] -= size
-            self.bytes -= size
-            if not self._leaving[owner]:
-                del self._leaving[owner], self._totals[owner]
+            self.leave(one)
+
+    def enter(self, owner: Owner, size: int) -> Leaving | None:
+        """Counts an answer until `leave`, for who sends it in several steps; None as above."""
+        if size < LARGE_BYTES:
+            return None
+        one = Leaving(owner, size, trio.current_time())
+        self._leaving.setdefault(owner, {})[one] = None
+        self._totals[owner] = self._totals.get(owner, 0) + size
+        self.bytes += size
+        return one
+
+    def leave(self, one: Leaving) -> None:
+        """Counts an answer no more."""
+        owner = one.owner
+        del self._leaving[owner][one]
+        self._totals[owner] -= one.size
+        self.bytes -= one.size
+        if not self._leaving[owner]:
+            del self._leaving[owner], self._totals[owner]
 
     def require_room(self, owner: Owner) -> None:
         """Makes sure that there is room for an answer of an owner.
