@@ -53,6 +53,7 @@ from phonegate.web.app import build_app, build_desk
 from phonegate.web.desk import Desk
 from phonegate.web.services import Services
 from phonegate.web.table import Table, build_table
+from phonegate.web.unsent import Unsent
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
@@ -294,6 +295,7 @@ class _Gateway:
             version=phonegate.__version__,
             started_at=now_ms(),
             public_url=settings.http.public_url,
+            unsent=Unsent(settings.limits.answers_bytes, lambda: guard.note("answers")),
             guard=guard,
             cleaned=cleaned,
         )

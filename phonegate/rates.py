@@ -86,6 +86,12 @@ class Buckets(Generic[K]):
         self._keep(key, full_at)
         return max(0.0, full_at - now - self.rate.seconds)
 
+    def give_back(self, key: K, now: float, amount: float = 1.0) -> None:
+        """Puts back what was taken, up to a full bucket."""
+        full_at = self._full_at.get(key)
+        if full_at is not None:
+            self._full_at[key] = max(now, full_at - amount / self.rate.per_s)
+
     def wait(self, key: K, now: float) -> float:
         """For how many seconds one can't be taken; takes nothing."""
         full_at = self._full_at.get(key)

@@ -226,6 +226,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.org_queue": _between(0, 1 << 40),
         "limits.phone_frames_per_s": _between(0, _MOST_LIMIT),
         "limits.bodies_bytes": _between(0, 1 << 50),
+        "limits.answers_bytes": _between(0, 1 << 50),
         "alarms.phone_away_s": _between(0, 30 * _DAY_S),
         "alarms.queue_age_s": _between(0, 30 * _DAY_S),
         "alarms.disk_low_bytes": _between(0, 1 << 50),

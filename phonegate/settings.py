@@ -278,8 +278,14 @@ class LimitSettings:
     )
     bodies_bytes: int = setting(
         67_108_864,
-        "Memory for request bodies that are on their way, all together. Past it the one longest "
-        "on its way is given up, since an honest one takes a moment.",
+        "Memory for request bodies that are on their way, all together. Past it one of those is "
+        "given up who take most of it, unknown callers first.",
+    )
+    answers_bytes: int = setting(
+        67_108_864,
+        "Memory for answers that are on their way, all together; an org, or an unknown caller's "
+        "address, may have a quarter of it. Past it one that has not left in ten seconds is "
+        "given up, or else the next request to read is refused.",
     )
 
 

@@ -72,3 +72,13 @@ def test_memory_is_bounded_and_who_floods_is_not_forgotten() -> None:
         buckets.take(other, 0.0)
     assert len(buckets) == 10
     assert buckets.take(0, 0.0) > 0
+
+
+def test_what_is_given_back_may_be_taken_again_and_no_more() -> None:
+    buckets = Buckets[str](Rate(per_s=1.0, burst=5.0))
+    buckets.give_back("a", 0.0, 3)
+    assert buckets.spend("a", 0.0, 5) == 0
+    buckets.give_back("a", 0.0, 2)
+    assert buckets.standing("a", 0.0).left == 2
+    buckets.give_back("a", 0.0, 100)
+    assert buckets.standing("a", 0.0).left == 5

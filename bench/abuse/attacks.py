@@ -2,6 +2,7 @@
 
 from bench.abuse import (  # noqa: F401 - to be told of is what they are imported for
     clocks,
+    costly,
     documents,
     floods,
     half_open,

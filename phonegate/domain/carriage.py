@@ -11,6 +11,9 @@ from phonegate.store.database import Database
 from phonegate.store.records import Assistant, Message, PageQuery
 from phonegate.store.tables import Tables
 
+MOST_BYTES: Final = 1 << 28
+"""More than so many texts for a carrier can have."""
+
 MANY: Final = 1_000
 """Messages to one recipient among which one is looked for."""
 
@@ -57,7 +60,8 @@ def outbound(
 
 async def others(database: Database, message: Message) -> frozenset[str]:
     """The carrier's ids of an org's other messages to the same recipient."""
-    query = PageQuery(limit=MANY, direction="out", address=message.address)
+    # Whole, however long the texts are: one left out could be taken for another.
+    query = PageQuery(limit=MANY, direction="out", address=message.address, most_bytes=MOST_BYTES)
     page = await database.read(lambda tx: tx.messages.page(message.org, query))
     return frozenset(
         other.carrier_id

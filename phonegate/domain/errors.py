@@ -106,6 +106,12 @@ class KeyReused(Refused):
     code = "idempotency_key_reused"
 
 
+class Busy(Refused):
+    """The gateway can't answer this now; nothing is known about its outcome."""
+
+    code = "unavailable"
+
+
 class Throttled(Refused):
     """Too many; `retry_after_s` says when to come again."""
 

@@ -25,6 +25,7 @@ Kind = Literal[
     "address_orgs",
     "all_orgs",
     "bodies",
+    "answers",
     "phone_frames",
 ]
 """What a limit is about."""
@@ -32,6 +33,12 @@ Kind = Literal[
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 HOUR_S: Final = 3_600.0
+
+HEARD_BYTES: Final = 8_192
+"""Bytes of an unknown caller's body that count as one request more: to read them costs as much."""
+
+FOUND_PROBLEMS: Final = 10
+"""Wrong fields in it that do."""
 
 NEAR: Final = 0.5
 """Part of a bucket that is left when its owner begins to be told of it."""
@@ -56,6 +63,7 @@ class Bounds:
     org_queue: int = 0
     phone_frames_per_s: int = 0
     bodies_bytes: int = 0
+    answers_bytes: int = 0
 
 
 @attrs.frozen
@@ -140,18 +148,34 @@ class Guard:
         """Whether an address has made all the requests that strangers may. Counts nothing."""
         return self._strangers is not None and self._strangers.wait(place(address), now) > 0
 
-    def stranger(self, address: str, now: float) -> None:
-        """Counts a request whose caller is nobody known.
+    def stranger(self, address: str, now: float, *, body_bytes: int = 0) -> float:
+        """Counts a request whose caller is nobody known; what to `pardon` if that changes.
+
+        A body counts by its size, since it is read before its caller is known.
 
         Raises:
             RateExceeded: the address has made too many.
         """
-        if self._strangers is not None:
-            where = place(address)
-            wait = self._strangers.take(where, now)
-            if wait:
-                self.refused["address_requests"] += 1
-                raise _ADDRESS.exceeded(self._strangers, where, wait, now)
+        if self._strangers is None:
+            return 0.0
+        where = place(address)
+        wait = self._strangers.wait(where, now)
+        if wait:
+            self.refused["address_requests"] += 1
+            raise _ADDRESS.exceeded(self._strangers, where, wait, now)
+        cost = 1 + body_bytes / HEARD_BYTES
+        self._strangers.spend(where, now, cost)
+        return cost
+
+    def pardon(self, address: str, now: float, cost: float) -> None:
+        """Gives back what `stranger` has counted of a caller who turned out to be known."""
+        if self._strangers is not None and cost:
+            self._strangers.give_back(place(address), now, cost)
+
+    def found_wrong(self, address: str, now: float, problems: int) -> None:
+        """Counts what it cost to find wrong fields in an unknown caller's body."""
+        if self._strangers is not None and problems:
+            self._strangers.spend(place(address), now, problems / FOUND_PROBLEMS)
 
     def request(self, org: int, now: float) -> Standing | None:
         """Counts a request of an org; how the org stands, if that is near its limit.

@@ -7,6 +7,7 @@ written: a request that was read whole runs to its end, as one whose answer got 
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 from wsgiref.handlers import format_date_time
 
@@ -44,6 +45,10 @@ class Reply(Protocol):
     def body(self) -> bytes:
         """Its body."""
 
+    @property
+    def owner(self) -> int | str:
+        """Who is answerable for the memory that it takes."""
+
 
 class HotDesk(Protocol):
     """Who answers the hot endpoints; the house lane's application asks the same one."""
@@ -66,6 +71,12 @@ class HotDesk(Protocol):
 
         `relayed` says whether a proxy that is not trusted passed it on; `body` is the whole body,
         or what reads it.
+        """
+
+    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[object] | None:
+        """Holds the memory of an answer until it has left, and ends early if that is given up.
+
+        None for a small answer, whose memory is not worth it.
         """
 
 
@@ -165,12 +176,9 @@ class Express:
                 # to come, and not worth waiting for.
                 stays = body.whole and request.stays
             stays = stays and not (self._draining or connection.hung_up)
-            answer = whole_answer(
-                reply.status, reply.headers, reply.body, date=self._now(), stays=stays
-            )
-            sent = await send_in_pieces(stream, answer, self._settings.peer_timeout_s)
-            if not sent or not stays:
+            if not await self._send(stream, reply, stays=stays) or not stays:
                 return None
+            del body, reply  # or a connection that idles would keep both
             if data:
                 await trio.lowlevel.checkpoint()  # nothing else here need be one
             else:
@@ -185,6 +193,20 @@ class Express:
             if following is None:
                 return data
             request, data = following, data[end:]
+
+    async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
+        """Sends an answer; whether the client took all of it."""
+        seconds = self._settings.peer_timeout_s
+        leaving = self._desk.leaving(reply.owner, len(reply.body))
+        body = reply.body if leaving is None else b""
+        answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
+        if leaving is None:
+            return await send_in_pieces(stream, answer, seconds)
+        with leaving:
+            # Apart from its head: to put it behind one would take a copy of it.
+            if await send_in_pieces(stream, answer, seconds):
+                return await send_in_pieces(stream, reply.body, seconds)
+        return False
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
         relayed = False

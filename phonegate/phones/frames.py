@@ -19,8 +19,8 @@ from phonegate.domain.reported import Kind, Unread
 class FrameFault(Exception):
     """A frame that can't be understood. Nothing of it was taken.
 
-    `code` is one of `not_text`, `bad_json`, `not_an_object`, `unknown_type` and `bad_field`;
-    `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
+    `code` is one of `not_text`, `too_many_values`, `bad_json`, `not_an_object`, `unknown_type` and
+    `bad_field`; `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
     """
 
     def __init__(self, code: str, detail: str, field: str | None = None) -> None:

@@ -25,8 +25,12 @@ from phonegate.phones.frames import (
     Sims,
     Status,
 )
+from phonegate.values import has_more_values
 
 Values = Mapping[str, Any]
+
+MAX_VALUES: Final = 10_000
+"""Values in one frame: twenty for each of the messages of an `inbound`."""
 
 
 def parse(data: str | bytes) -> PhoneFrame:
@@ -37,6 +41,8 @@ def parse(data: str | bytes) -> PhoneFrame:
     """
     if not isinstance(data, str):
         raise FrameFault("not_text", "Frames are text; this one is binary.")
+    if has_more_values(data, MAX_VALUES):
+        raise FrameFault("too_many_values", f"The frame has more than {MAX_VALUES} values.")
     try:
         value = _DECODER.decode(data)
     except (ValueError, RecursionError):

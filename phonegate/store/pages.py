@@ -24,6 +24,7 @@ import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -47,9 +48,8 @@ TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
 
-MAX_CHARS: Final = 2_000_000
-"""Characters of bodies after which a page ends, before its limit. A thousand of the longest texts
-that can be sent stay below; a thousand of the longest that can be received would be 200 MB."""
+ROW_BYTES: Final = 512
+"""What a message has as JSON beside its texts."""
 
 MANY_SEEN: Final = 200
 """Addresses whose messages are merged into one page: each costs a search of the index, some 15 us.
@@ -95,15 +95,17 @@ class Pages:
         """See `Messages.page`."""
         self._seen = self._addresses(org, query)
         if query.search is None:
-            page = list(_bounded(map(reading.record, self._rows(org, query, reading.columns))))
+            page = list(
+                _bounded(map(reading.record, self._rows(org, query, reading.columns)), query)
+            )
         else:
             asked = search.terms(query.search)
             if asked is None:
                 return []
             if query.since_id is None:
-                page = list(_bounded(self._newest_first(org, query, asked, reading)))
+                page = list(_bounded(self._newest_first(org, query, asked, reading), query))
             else:
-                page = list(_bounded(self._oldest_first(org, query, asked, reading)))
+                page = list(_bounded(self._oldest_first(org, query, asked, reading), query))
         if query.since_id is None:
             page.reverse()
         return page
@@ -256,12 +258,13 @@ class Pages:
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
         if query.shown is None:
             rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
-            return list(_bounded(map(reading.record, rows)))
+            return list(_bounded(map(reading.record, rows), query))
         # The index finds what is stored; only some of it may be what the reader is shown.
         all_ = attrs.evolve(query, limit=_TAIL)
         rows = self._having(org, all_, number, *asked, columns=reading.columns, newest=newest)
         shown = (one for one in map(reading.record, rows) if _matches(one, query, asked))
-        return list(_bounded(one for _, one in zip(range(query.limit), shown, strict=False)))
+        some = (one for _, one in zip(range(query.limit), shown, strict=False))
+        return list(_bounded(some, query))
 
     def _having(
         self,
@@ -393,14 +396,32 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
     return found
 
 
-def _bounded(found: Iterable[M]) -> Iterator[M]:
+def _bounded(found: Iterable[M], query: PageQuery) -> Iterator[M]:
     """What fits in one page: at least the first, however long it is."""
-    total = 0
+    left = query.most_bytes
+    first = True
     for one in found:
-        yield one
-        total += len(one.body)
-        if total > MAX_CHARS:
+        left -= _bytes_of(one)
+        if left < 0 and not first:
             return
+        yield one
+        first = False
+
+
+def _bytes_of(one: Message | MessageView) -> int:
+    """What a message has as JSON, in UTF-8, or a little more."""
+    size = ROW_BYTES + _text_bytes(one.body)
+    if one.error is not None:
+        size += _text_bytes(one.error)
+    if one.media_urls is not None:
+        size += sum(map(_text_bytes, one.media_urls))
+    return size
+
+
+def _text_bytes(text: str) -> int:
+    if text.isascii() and text.isprintable():
+        return len(text)
+    return len(encode_basestring(text).encode("utf-8", "replace"))
 
 
 def _direction(query: PageQuery) -> str | None:

@@ -319,6 +319,10 @@ class Candidate:
     priority: int = 0
 
 
+PAGE_BYTES: Final = 1_048_576
+"""As JSON, a thousand ordinary texts have some 600 kB; a thousand of the longest 200 MB."""
+
+
 @attrs.frozen(kw_only=True)
 class PageQuery:
     """Which messages of an org a reader wants; every given filter narrows the page."""
@@ -335,6 +339,9 @@ class PageQuery:
     """Only those that wait for a person's approval."""
     key: str | None = None
     """Only those that this API key sent."""
+    most_bytes: int = PAGE_BYTES
+    """What the page may have as JSON: then it ends before its limit, though not before its first
+    message."""
     search: str | None = None
     """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
     sees: tuple[str, ...] = ()

@@ -15,9 +15,11 @@ from quart import request as quart_request
 from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 
+from phonegate.domain.place import place
 from phonegate.origins import Origins
 from phonegate.settings import HttpSettings, RequestLog
 from phonegate.web.address import own_address
+from phonegate.web.departure import OWNER, Departure
 from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for
@@ -98,7 +100,10 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
             desk.admit(request)
             return None
         g.told = True
-        return _response(await desk.reply(request, read_body))
+        reply = await desk.reply(request, read_body)
+        scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
+        scope[OWNER] = reply.owner or place(request.client)
+        return _response(reply)
 
     async def from_error(error: Exception) -> Response:
         reply = desk.render(answer_for(_told(error, desk)), head=has_request_context() and _head())
@@ -124,6 +129,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
     app.register_error_handler(Exception, from_error)
     add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
     _add_pages(app, desk, services, settings)
+    app.asgi_app = Departure(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
     return app
 
 

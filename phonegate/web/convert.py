@@ -1,9 +1,10 @@
 """From parsed JSON to request types, and from answer types to JSON: one strict cattrs converter.
 
-Every problem of a request is collected, each under the name of its field, `messages[2].to`.
+The problems of a request are collected, each under the name of its field, `messages[2].to`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -38,7 +39,7 @@ class Converter:
         """A request object from parsed JSON.
 
         Raises:
-            BadInput: naming every wrong field.
+            BadInput: naming every wrong field, up to the hundredth.
         """
         return self.read(value, cls)[0]
 
@@ -61,7 +62,8 @@ class Converter:
         try:
             read = self._cattrs.structure(value, cls)
         except (ClassValidationError, IterableValidationError, Wrong) as error:
-            found += tuple(_problems(error, ""))
+            found += tuple(islice(_problems(error, ""), MAX_PROBLEMS))
+            _let_go(error)
         if found:
             raise refusal(found)
         return read, unknown.ignored
@@ -90,10 +92,25 @@ class Converter:
         return read
 
     def _list_hook(self, rule: Several, type_: Any) -> Callable[[Any, Any], Any]:
-        inner = self._cattrs.get_structure_hook(type_)
+        item_type = get_args(type_)[0]
+        inner = self._cattrs.get_structure_hook(item_type)
 
         def read(value: object, _: Any) -> Any:
-            return inner(rule.read(value), type_)
+            items: list[Any] = []
+            errors: list[Exception] = []
+            problems = 0
+            for index, item in enumerate(rule.read(value)):
+                try:
+                    items.append(inner(item, item_type))
+                except (ClassValidationError, IterableValidationError, Wrong) as error:
+                    error.add_note(IterableValidationNote(f"[{index}]", index, item_type))
+                    errors.append(error)
+                    problems += len(getattr(error, "exceptions", (error,)))
+                    if problems >= MAX_PROBLEMS:
+                        break
+            if errors:
+                raise IterableValidationError("In a list", errors, type_)
+            return tuple(items)
 
         return read
 
@@ -118,7 +135,8 @@ def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     first = problems[0]
     if first.sentence is not None:
         return BadInput(first.sentence, problems[:MAX_PROBLEMS])
-    more = f" ({len(problems) - 1} more in errors.)" if len(problems) > 1 else ""
+    shown_more = min(len(problems), MAX_PROBLEMS) - 1
+    more = f" ({shown_more} more in errors.)" if shown_more else ""
     name, end = first.field or "The body", "" if first.problem.endswith("?") else "."
     return BadInput(f"{name} {first.problem}{end}{more}", problems[:MAX_PROBLEMS])
 
@@ -142,6 +160,13 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
         yield FieldProblem(at, str(error), error.sentence)
     else:
         raise error
+
+
+def _let_go(error: BaseException) -> None:
+    """Lets go of the request, which errors hold by their tracebacks, and those by the errors."""
+    error.__traceback__ = None
+    for inner in getattr(error, "exceptions", ()):
+        _let_go(inner)
 
 
 def _path(error: BaseException, at: str) -> str:

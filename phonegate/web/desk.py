@@ -6,6 +6,8 @@ answer as status, headers and bytes, whatever went wrong; each request leaves on
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -15,29 +17,33 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
-from phonegate.domain.errors import (
-    BadInput,
-    FieldProblem,
-    NotFound,
-    RateExceeded,
-    Refused,
-    Unauthorized,
-)
+from phonegate.domain.errors import BadInput, Busy, FieldProblem, NotFound, Unauthorized
+from phonegate.domain.place import place
 from phonegate.domain.principal import Principal
 from phonegate.origins import ForeignPage, Origins
-from phonegate.rates import Standing
 from phonegate.settings import RequestLog
 from phonegate.web.bodies import Bodies
+from phonegate.web.callers import (
+    ORG_FIELD,
+    Callers,
+    Known,
+    Trace,
+    org_of_query,
+    owner_of,
+    takes_org_id,
+)
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
-from phonegate.web.errors import BodyTimeout, Busy, TooLarge, answer_for, with_standing
+from phonegate.web.errors import BodyTimeout, TooLarge, answer_for, with_standing
 from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
+from phonegate.web.reading import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
+from phonegate.web.unsent import Leaving
 
 BASE_HEADERS: Final = (
     # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.
@@ -68,9 +74,6 @@ FIRST_ERROR: Final = 400
 UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 
-ORG_FIELD: Final = "org_id"
-"""Names the org in a body or a query, where no path does."""
-
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
 
@@ -88,6 +91,8 @@ ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the body of a request, and tells the size of each piece as it comes; what it raises is
 answered."""
 
+TOO_MANY_BODIES: Final = "Too many requests are on their way to the gateway. Try again shortly."
+
 _log = log.get("web")
 
 
@@ -98,21 +103,8 @@ class Reply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = attrs.field(repr=False)
-
-
-@attrs.define
-class _Trace:
-    """What is known so far of a request: for its log line, and for the limits."""
-
-    began: float
-    match: Match | None = None
-    org: str | None = None
-    counted: bool = False
-    """Whether it was counted against the limit of its address."""
-    ignored: Sequence[str] = ()
-    """The fields of its body that mean nothing here."""
-    standing: Standing | None = None
-    """How its org stands, where that is near its limit."""
+    owner: int | str = ""
+    """Who is answerable for the memory that it takes until it has left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,6 +116,7 @@ class _Heard:
     path: Mapping[str, str] = attrs.field(repr=False)
     query: Mapping[str, Sequence[str]] = attrs.field(repr=False)
     body: Mapping[str, Any] = attrs.field(repr=False)
+    known: Known | None
 
 
 class Desk:
@@ -148,6 +141,7 @@ class Desk:
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
         """What all answers have, unless they say otherwise."""
         self._guard = guard = services.guard
+        self._callers = Callers(services)
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
     def covers(self, path: str) -> bool:
@@ -187,15 +181,16 @@ class Desk:
         `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
         started = perf_counter()
-        trace, status = _Trace(started), CLIENT_GONE
+        trace, status = Trace(started), CLIENT_GONE
         try:
             try:
                 answer = await self._answer(request, body, trace)
                 if trace.standing is not None:
                     answer = with_standing(answer, self._guard.org_rate, trace.standing)
-                reply = self.render(answer, head=request.method == "HEAD")
+                owner = trace.owner
+                reply = self.render(answer, head=request.method == "HEAD", owner=owner)
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
-                answer = answer_for(self._counted(error, request, trace))
+                answer = answer_for(self._callers.counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
             if self._origins.shared:
                 shared = self._origins.fields(request.method, request.headers)
@@ -211,10 +206,16 @@ class Desk:
         Raises:
             RateExceeded: its address has made too many.
             ForeignPage: a page of another site may have made it, by other means than a link.
+            Busy: what it was answered before has not left.
         """
         self._guard.stranger(request.client, perf_counter())
         if self._origins.is_foreign(request.headers, navigable=request.method in READING):
             raise ForeignPage
+        self._services.unsent.require_room(place(request.client))
+
+    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[Leaving] | None:
+        """Holds the memory of an answer until it has left; None for a small one."""
+        return self._services.unsent.leaving(owner, size)
 
     def nowhere(self, request: Request) -> NotFound:
         """What to say of a request for what nobody here has."""
@@ -224,7 +225,7 @@ class Desk:
         """The fields by which pages of sites that are let in may read an answer."""
         return self._origins.fields(request.method, request.headers)
 
-    def render(self, answer: Answer, *, head: bool = False) -> Reply:
+    def render(self, answer: Answer, *, head: bool = False, owner: int | str = "") -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
             # Of others it tells that nothing follows.
@@ -238,7 +239,7 @@ class Desk:
         )
         length = ("Content-Length", str(len(body)))
         headers = (("Content-Type", answer.media), length, *self.base_headers, *answer.headers)
-        return Reply(status=answer.status, headers=headers, body=b"" if head else body)
+        return Reply(status=answer.status, headers=headers, body=b"" if head else body, owner=owner)
 
     def tell(
         self,
@@ -283,7 +284,7 @@ class Desk:
             return True
         return self.logged == "changes" and method not in UNCHANGING
 
-    async def _answer(self, request: Request, sent: bytes | ReadBody, trace: _Trace) -> Answer:
+    async def _answer(self, request: Request, sent: bytes | ReadBody, trace: Trace) -> Answer:
         match = trace.match = self._table.match(request.method, request.path)
         endpoint = match.endpoint
         self._expect_no_page(endpoint, request)
@@ -294,31 +295,40 @@ class Desk:
             return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
         deadline = trio.current_time() + self._timeout_s
         query = _read_query(request.query)
-        if self._guard.is_spent(request.client, trace.began):
-            await self._recognise(endpoint, request, match.path, query)
-        body: dict[str, Any] = {}
-        if endpoint.body is not None:
-            request = await self._with_body(request, sent, deadline)
-            kind = request.headers.get("content-type")
-            check_media(kind, request.headers.get("content-encoding"), request.body)
-            body = read_object(request.body)
-        elif endpoint.raw_limit is not None:
-            request = await self._with_body(request, sent, deadline)
-            if len(request.body) > endpoint.raw_limit:
-                raise TooLarge(endpoint.raw_limit)
-        heard = _Heard(endpoint=endpoint, request=request, path=match.path, query=query, body=body)
+        known = await self._callers.by_head(endpoint, request, match.path, query, trace)
+        body: Mapping[str, Any] = {}
+        if endpoint.body is not None or endpoint.raw_limit is not None:
+            request = await self._with_body(request, sent, deadline, known)
+            if known is None:
+                known = await self._callers.by_body(endpoint, request, match.path, query, trace)
+            body = await self._read(endpoint, request, deadline, known)
+        heard = _Heard(
+            endpoint=endpoint,
+            request=request,
+            path=match.path,
+            query=query,
+            body=body,
+            known=known,
+        )
         answer = None
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
             call = await self._call(heard, trace)
+            trace.owner = owner_of(request, call.principal)
             if call.principal is None or endpoint.size is None:
-                answer = await endpoint.handler(call)
+                answer = await self._handled(call, endpoint, trace)
             else:
                 async with self._services.shares.take(call.principal.org, endpoint.size(call)):
-                    answer = await endpoint.handler(call)
+                    answer = await self._handled(call, endpoint, trace)
         if answer is None:
             raise trio.TooSlowError
         return answer if not trace.ignored else _naming(answer, trace.ignored)
+
+    async def _handled(self, call: Call, endpoint: Endpoint, trace: Trace) -> Answer:
+        """The handler's answer, where there is room for it."""
+        if endpoint.method == "GET":
+            self._services.unsent.require_room(trace.owner)
+        return await endpoint.handler(call)
 
     def _expect_no_page(self, endpoint: Endpoint | None, request: Request) -> None:
         """Refuses what a page of another site may have sent, before anything of it counts.
@@ -332,7 +342,7 @@ class Desk:
         ):
             raise ForeignPage
 
-    async def _call(self, heard: _Heard, trace: _Trace) -> Call:
+    async def _call(self, heard: _Heard, trace: Trace) -> Call:
         """The request as its handler gets it.
 
         The caller is asked for first, so that a stranger learns nothing; but a refused call
@@ -341,14 +351,15 @@ class Desk:
         endpoint = heard.endpoint
         asked: Any = None
         body: Any = None
+        principal: Principal | None = None
         if endpoint.creates_org:
-            asked, body = self._understand(heard, trace)
-        principal = await self._caller(heard)
+            asked, body = await self._understand(heard, trace)
+            principal = await self._caller(heard)
+        else:
+            principal = await self._caller(heard)
+            asked, body = await self._understand(heard, trace)
         if principal is not None:
-            trace.org = principal.org_name
-            trace.standing = self._guard.request(principal.org, trace.began)
-        if not endpoint.creates_org:
-            asked, body = self._understand(heard, trace)
+            self._callers.note(principal, heard.request, trace)
         return Call(
             services=self._services,
             request=heard.request,
@@ -358,58 +369,46 @@ class Desk:
             body=body,
         )
 
-    def _counted(self, error: Exception, request: Request, trace: _Trace) -> Exception:
-        """What a request is refused with, once it is counted whose caller is nobody known."""
-        if trace.org is None and not trace.counted and isinstance(error, Refused):
-            try:
-                self._guard.stranger(request.client, trace.began)
-            except RateExceeded as exceeded:
-                return exceeded
-        return error
-
-    async def _recognise(
-        self,
-        endpoint: Endpoint,
-        request: Request,
-        path: Mapping[str, str],
-        query: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Turns strangers away whose address has made too many requests, before their bodies come.
-
-        Who shows a right credential is none; who may show one in the body must be heard.
-
-        Raises:
-            Unauthorized, Throttled, BadInput: as `Accounts.authenticate`.
-        """
-        if endpoint.scope is None:
-            return
-        credential = find_credential(endpoint, request, path, query, {})
-        if credential is not None:
-            org = path.get("org")
-            if org is None and not is_key_like(credential):
-                org = _org_of_query(endpoint, query)
-            if org is not None or is_key_like(credential):
-                await self._services.accounts.authenticate(
-                    credential,
-                    org_name=org,
-                    address=request.client,
-                    scope=None,
-                    relayed=request.relayed,
-                )
-
     async def _with_body(
-        self, request: Request, sent: bytes | ReadBody, deadline: float
+        self, request: Request, sent: bytes | ReadBody, deadline: float, known: Known | None
     ) -> Request:
         """The request with its body in it, which may yet have to come."""
         if sent is request.body:
             return request
         if isinstance(sent, bytes):
             return attrs.evolve(request, body=sent)
-        with self._bodies.arriving(deadline) as arriving:
+        with self._bodies.arriving(deadline, _owner(request, known)) as arriving:
             return attrs.evolve(request, body=await sent(arriving.grew))
         if arriving.given_up:
-            raise Busy("Too many requests are on their way to the gateway. Try again shortly.")
+            raise Busy(TOO_MANY_BODIES)
         raise BodyTimeout("The body did not arrive in time.")
+
+    async def _read(
+        self, endpoint: Endpoint, request: Request, deadline: float, known: Known | None
+    ) -> Mapping[str, Any]:
+        """The JSON object of the body, where the endpoint takes one."""
+        body = request.body
+        if endpoint.raw_limit is not None and len(body) > endpoint.raw_limit:
+            raise TooLarge(endpoint.raw_limit)
+        if endpoint.body is None:
+            return {}
+        headers = request.headers
+        check_media(headers.get("content-type"), headers.get("content-encoding"), body)
+        if len(body) <= READ_AT_ONCE_BYTES:
+            return read_object(body)
+        # A large one goes on taking its room while it waits for its turn.
+        with self._bodies.arriving(deadline, _owner(request, known)) as waiting:
+            waiting.grew(len(body))
+            read: dict[str, Any] = await self._in_turn(partial(read_object, body), request, known)
+            return read
+        if waiting.given_up:
+            raise Busy(TOO_MANY_BODIES)
+        raise trio.TooSlowError
+
+    async def _in_turn(self, read: Callable[[], Any], request: Request, known: Known | None) -> Any:
+        """What `read` makes of the body; of a large one in a thread."""
+        org = UNKNOWN if known is None else known.principal.org
+        return await self._services.reading.read(read, len(request.body), org)
 
     async def _caller(self, heard: _Heard) -> Principal | None:
         """Who calls, or None where nobody has to be anybody.
@@ -427,24 +426,33 @@ class Desk:
             if org is not None and not isinstance(org, str):
                 raise refusal((FieldProblem(ORG_FIELD, "must be text"),))
             if org is None:
-                org = _org_of_query(endpoint, heard.query)
+                org = org_of_query(endpoint, heard.query)
             if org is None and credential is not None and not is_key_like(credential):
-                if not _takes_org_id(endpoint):
+                if not takes_org_id(endpoint):
                     raise Unauthorized(NEEDS_KEY)
                 raise refusal((FieldProblem(ORG_FIELD, "is required"),))
-        principal = await self._services.accounts.authenticate(
-            credential,
-            org_name=org,
-            address=heard.request.client,
-            scope=None if endpoint.scope == "any" else endpoint.scope,
-            create=endpoint.creates_org,
-            relayed=heard.request.relayed,
-        )
+        accounts, known = self._services.accounts, heard.known
+        # What was right in the head may have been changed while the body came.
+        if (
+            known is not None
+            and known.credential == credential
+            and accounts.is_current(known.principal)
+        ):
+            principal = known.principal
+        else:
+            principal = await accounts.authenticate(
+                credential,
+                org_name=org,
+                address=heard.request.client,
+                scope=None if endpoint.scope == "any" else endpoint.scope,
+                create=endpoint.creates_org,
+                relayed=heard.request.relayed,
+            )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")
         return principal
 
-    def _understand(self, heard: _Heard, trace: _Trace) -> tuple[Any, Any]:
+    async def _understand(self, heard: _Heard, trace: Trace) -> tuple[Any, Any]:
         """The query and the body as the endpoint's own types."""
         asked: Any = None
         body: Any = None
@@ -455,7 +463,8 @@ class Desk:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
         if heard.endpoint.body is not None:
             beside = () if "org" in heard.path else (ORG_FIELD,)
-            body, trace.ignored = CONVERTER.read(heard.body, heard.endpoint.body, beside)
+            structure = partial(CONVERTER.read, heard.body, heard.endpoint.body, beside)
+            body, trace.ignored = await self._in_turn(structure, heard.request, heard.known)
         return asked, body
 
 
@@ -466,20 +475,8 @@ def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:
     return attrs.evolve(answer, content=CONVERTER.naming(answer.content, ignored))
 
 
-def _takes_org_id(endpoint: Endpoint) -> bool:
-    return endpoint.body is not None and ORG_FIELD in attrs.fields_dict(endpoint.body)
-
-
-def _org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:
-    """The org that a query names, where the endpoint says that one may."""
-    if endpoint.query is None or not any(f.name == ORG_FIELD for f in fields_of(endpoint.query)):
-        return None
-    given = {ORG_FIELD: query.get(ORG_FIELD, ())}
-    asked, wrong = read_parameters(endpoint.query, given)
-    if ORG_FIELD in wrong:
-        raise refusal((FieldProblem(ORG_FIELD, wrong[ORG_FIELD]),))
-    org: str | None = getattr(asked, ORG_FIELD, None)
-    return org
+def _owner(request: Request, known: Known | None) -> int | str:
+    return owner_of(request, None if known is None else known.principal)
 
 
 def _read_query(text: str) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from phonegate import log
 from phonegate.domain.errors import (
     BadInput,
     BatchOverLimit,
+    Busy,
     Conflict,
     FieldProblem,
     Forbidden,
@@ -73,12 +74,6 @@ class BodyTimeout(Refused):
     """The rest of the body did not come in time."""
 
     code = "request_timeout"
-
-
-class Busy(Refused):
-    """The answer would have come too late; nothing is known about its outcome."""
-
-    code = "unavailable"
 
 
 class UpgradeRequired(Refused):

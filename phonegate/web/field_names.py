@@ -16,7 +16,8 @@ from phonegate.domain.errors import FieldProblem
 from phonegate.web.fields import json_name, meant, plain_names
 
 MAX_PROBLEMS = 100
-"""Problems that one answer lists: enough to repair a call, small beside the call itself."""
+"""Problems that one answer lists: enough to repair a call, small beside the call itself. What
+follows the hundredth is not looked at, for to find one costs as much as to read a message."""
 
 MAX_IGNORED = 20
 """Ignored fields that one answer names; a client that adds more of its own knows what it does."""

@@ -1,8 +1,8 @@
 """The phone gateway's face: the seed's routes, and those that the design adds to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -14,7 +14,7 @@ from phonegate.domain.reported import Unread
 from phonegate.domain.routing import is_slot
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.domain.states import SENDING
-from phonegate.store.records import ANY_SIM, Message, PageQuery
+from phonegate.store.records import ANY_SIM, PAGE_BYTES, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
@@ -40,6 +40,8 @@ from phonegate.web.phone_types import (
 )
 from phonegate.web.presenters import FieldError, MessageJson, message_json, sim_json
 from phonegate.web.reported_types import Batch
+
+T = TypeVar("T")
 
 _log = log.get("web")
 
@@ -94,6 +96,13 @@ async def send(call: Call) -> Answer:
 
 async def messages(call: Call) -> Answer:
     """A page of the org's messages."""
+    return Answer(content=await read_page(call, CONVERTER.encode))
+
+
+async def read_page(
+    call: Call, shown: Callable[[MessagesAnswer], T], *, most_bytes: int = PAGE_BYTES
+) -> T:
+    """What `shown` makes of a page, of so many bytes of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
     page = PageQuery(
@@ -107,18 +116,19 @@ async def messages(call: Call) -> Answer:
         search=query.q,
         approval=query.waiting_for is not None,
         key=query.key,
+        most_bytes=most_bytes,
     )
     online = call.services.switchboard.online(caller.org)
 
-    def shown(tx: Tables) -> bytes:
+    def read(tx: Tables) -> T:
         known = cache(partial(tx.phones.known_sims, caller.org))
         found = reading.views(tx, caller, _as_reported(tx, caller.org, page))
         messages = tuple(message_json(message, online, known) for message in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
         # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
-        return CONVERTER.encode(answer)
+        return shown(answer)
 
-    return Answer(content=await call.services.database.read(shown))
+    return await call.services.database.read(read)
 
 
 async def message(call: Call) -> Answer:

@@ -15,8 +15,10 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
+from phonegate.web.reading import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.shares import Shares
+from phonegate.web.unsent import Unsent
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +39,8 @@ class Services:
     public_url: str = ""
     """The address that others reach this gateway by, where its owner has set one."""
     shares: Shares = attrs.field(factory=Shares)
+    unsent: Unsent = attrs.field(factory=Unsent)
+    reading: Reading = attrs.field(factory=Reading)
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)
     cleaned: Counter[Kind] = attrs.field(factory=Counter)

@@ -1,7 +1,14 @@
 import pytest
 
 from phonegate.domain.errors import RateExceeded, Throttled
-from phonegate.domain.guard import FIRST_ORGS, KINDS, Bounds, Guard
+from phonegate.domain.guard import (
+    FIRST_ORGS,
+    FOUND_PROBLEMS,
+    HEARD_BYTES,
+    KINDS,
+    Bounds,
+    Guard,
+)
 from phonegate.settings import LimitSettings
 
 
@@ -51,6 +58,32 @@ def test_a_stranger_spends_and_a_known_org_does_not() -> None:
         guard.stranger("203.0.113.1", 0.0)
     assert (caught.value.policy, caught.value.retry_after_s) == ("address", 1)
     assert not guard.is_spent("203.0.113.1", 1.0)
+
+
+def test_a_body_counts_by_its_size_unless_its_caller_turns_out_to_be_known() -> None:
+    guard = Guard(Bounds(address_requests_per_s=1))
+    cost = guard.stranger("203.0.113.1", 0.0, body_bytes=3 * HEARD_BYTES)
+    assert cost == 4
+    guard.pardon("203.0.113.1", 0.0, cost)
+    assert guard.stranger("203.0.113.1", 0.0, body_bytes=8 * HEARD_BYTES) == 9
+    assert guard.is_spent("203.0.113.1", 4.0)
+    assert not guard.is_spent("203.0.113.1", 5.0)
+    assert not guard.is_spent("203.0.113.2", 0.0)
+
+
+def test_wrong_fields_count_as_what_it_takes_to_find_them() -> None:
+    guard = Guard(Bounds(address_requests_per_s=1))
+    guard.stranger("203.0.113.1", 0.0)
+    guard.found_wrong("203.0.113.1", 0.0, 4 * FOUND_PROBLEMS)
+    assert guard.is_spent("203.0.113.1", 0.0)
+
+
+def test_without_a_limit_no_body_counts() -> None:
+    guard = Guard()
+    assert guard.stranger("203.0.113.1", 0.0, body_bytes=1 << 40) == 0
+    guard.pardon("203.0.113.1", 0.0, 1)
+    guard.found_wrong("203.0.113.1", 0.0, 100)
+    assert not guard.is_spent("203.0.113.1", 0.0)
 
 
 def test_an_org_is_told_once_half_is_used_and_refused_at_the_end() -> None:

@@ -4,8 +4,8 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -142,11 +142,16 @@ class App:
         raise ValueError("a-secret-in-an-error")
 
 
+LARGE = 100_000
+"""What an answer has that is counted while it leaves."""
+
+
 @attrs.frozen
 class HotReply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    owner: str = "somebody"
 
 
 class Hot:
@@ -158,6 +163,18 @@ class Hot:
         self.release = trio.Event()
         self.finished = 0
         self.left = 0
+        self.leaving_now: list[tuple[int | str, int]] = []
+        self.give_up = trio.CancelScope()
+
+    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[None] | None:
+        return None if size < LARGE else self._leaving(owner, size)
+
+    @contextmanager
+    def _leaving(self, owner: int | str, size: int) -> Iterator[None]:
+        self.leaving_now.append((owner, size))
+        with trio.CancelScope() as self.give_up:
+            yield
+        self.leaving_now.remove((owner, size))
 
     def takes(self, method: str, path: str) -> bool:
         return path.startswith("/hot/")

@@ -357,6 +357,22 @@ class TestClientsThatFail:
             assert (answer.body, "connection: close" in answer.head) == (b"late", True)
             assert await kept.closed()
 
+    async def test_a_large_answer_is_held_until_it_has_left_or_is_given_up(
+        self, open_door: OpenDoor, hot: Hot
+    ) -> None:
+        site = await open_door(hot=hot)
+        async with client(site) as reads, client(site) as never:
+            ask = b"GET /hot/200000 HTTP/1.1\r\nHost: h\r\n\r\n"
+            assert len((await reads.ask(ask)).body) == 200_000
+            assert hot.leaving_now == []
+            await never.send(ask.replace(b"200000", b"90000000"))
+            await until(lambda: hot.leaving_now == [("somebody", 90_000_000)])
+            assert (await reads.ask(WHO)).status == 200
+            hot.give_up.cancel()
+            await until(lambda: not hot.leaving_now)
+            with trio.fail_after(PATIENCE_S):
+                assert len(await read_all(never.stream)) < 90_000_000
+
     async def test_one_that_never_reads_is_dropped(self, open_door: OpenDoor, hot: Hot) -> None:
         site = await open_door(hot=hot, peer_timeout_s=0.3)
         level = Level.now()

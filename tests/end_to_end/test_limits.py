@@ -101,7 +101,10 @@ def test_a_flood_of_strangers_keeps_no_known_org_waiting(gateway: GatewayProcess
         assert session.get("/no/such/page").status_code == 429
         known = {"X-Secret-Key": SECRET}
         assert session.get("/messages/neighbour", headers=known).status_code == 200
-        assert found(session, "neighbour").status_code == 200
+        # A body is heard of who is known by the head, and there alone a secret is looked for.
+        pushed = {"org_id": "neighbour", "messages": [{"address": "+15551112222", "body": "y"}]}
+        assert session.post("/webhook", json=pushed, headers=known).status_code == 200
+        assert found(session, "neighbour").status_code == 429
     with client(gateway, "127.0.0.4") as session:
         assert session.get("/health").status_code == 200
 
@@ -118,6 +121,49 @@ def test_a_spent_address_is_turned_away_before_its_body(gateway: GatewayProcess)
             b"Authorization: Bearer pgk_wrong\r\nContent-Length: 900000\r\n\r\n{"
         )
         assert sock.recv(4096).startswith(b"HTTP/1.1 429 ")
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"POST /webhook HTTP/1.1", b"{"),
+        (b"POST /send/some-org HTTP/1.1", b"{"),
+        (b"POST /assistants?org_id=some-org HTTP/1.1", b"{"),
+        (b"POST /sms/send HTTP/1.1", b"{"),
+        (b"POST /mcp HTTP/1.1", b"{"),
+    ],
+)
+def test_a_spent_address_without_a_credential_is_turned_away_before_its_body(
+    gateway: GatewayProcess, head: bytes, body: bytes
+) -> None:
+    with client(gateway, "127.0.0.14") as session:
+        session.post("/webhook", json={"more": "x" * 90_000})
+    with socket.create_connection(
+        ("127.0.0.1", gateway.port), PATIENCE_S, source_address=("127.0.0.14", 0)
+    ) as sock:
+        fields = b"\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n"
+        sock.sendall(head + fields + body)
+        assert sock.recv(4096).startswith(b"HTTP/1.1 429 ")
+
+
+def test_an_unknown_caller_s_body_counts_by_its_size(gateway: GatewayProcess) -> None:
+    with client(gateway, "127.0.0.15") as session:
+        # Five requests may come at once, and this is as much work as a dozen.
+        body = {"org_id": "newcomer", "secret_key": "x", "messages": [], "more": "x" * 90_000}
+        assert session.post("/webhook", json=body).status_code == 400
+        assert session.get("/health").status_code == 429
+
+
+def test_a_known_caller_s_body_does_not(gateway: GatewayProcess) -> None:
+    with client(gateway, "127.0.0.16") as session:
+        for _ in range(3):
+            body = {
+                "org_id": "large",
+                "secret_key": SECRET,
+                "messages": [{"address": "+15551112222", "body": "x" * 50_000}],
+            }
+            assert session.post("/webhook", json=body).status_code == 200
+        assert session.get("/health").status_code == 200
 
 
 def test_an_address_has_so_many_connections(gateway: GatewayProcess) -> None:

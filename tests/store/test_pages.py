@@ -1,4 +1,5 @@
 import itertools
+import json
 import sqlite3
 from fnmatch import fnmatchcase
 from typing import Any
@@ -406,7 +407,7 @@ def test_cost_does_not_grow_with_what_is_stored(
 def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
     tables: Tables, org: Org, monkeypatch: pytest.MonkeyPatch, words: str | None, *, indexed: bool
 ) -> None:
-    monkeypatch.setattr(pages, "MAX_CHARS", 100)
+    most = 2 * (pages.ROW_BYTES + 60)
     monkeypatch.setattr(pages, "_FEW", 0)  # so that the index of words is asked
     numbers = [
         tables.messages.insert_inbound(inbound(org.id, body="long " * 12, date=date))
@@ -416,14 +417,14 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
         tables.messages.index(10)
 
     def ids(**query: Any) -> list[int]:
-        page = tables.messages.page(org.id, PageQuery(search=words, **query))
+        page = tables.messages.page(org.id, PageQuery(search=words, most_bytes=most, **query))
         return [found.id for found in page]
 
     assert ids() == numbers[3:]
     assert ids(before_id=numbers[3]) == numbers[1:3]
     assert ids(since_id=0) == numbers[:2]
     assert ids(since_id=numbers[1]) == numbers[2:4]
-    monkeypatch.setattr(pages, "MAX_CHARS", 1)
+    most = 1
     assert ids(since_id=numbers[3]) == numbers[4:]  # never an empty page where something is
 
 
@@ -435,3 +436,22 @@ def test_a_view_has_the_media_of_its_message_and_shows_no_text(tables: Tables, o
     assert shown.body == "a private text"
     assert "private" not in repr(shown)
     assert shown.address not in repr(shown)
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [("x" * 900, 900), ("\u4e2d" * 900, 2_700), ("\x01" * 900, 5_400), ("\n" * 900, 1_800)],
+    ids=["ascii", "han", "control", "lines"],
+)
+def test_a_page_is_bounded_by_what_it_has_as_json(
+    tables: Tables, org: Org, body: str, size: int
+) -> None:
+    urls = ("https://media.example/" + "u" * 500,)
+    for date in range(12):
+        tables.messages.insert_inbound(inbound(org.id, body=body, date=date, media_urls=urls))
+    each = pages.ROW_BYTES + size + len(urls[0])
+    for most in (10 * each + 200, 10 * each + each - 400):
+        page = tables.messages.views(org.id, PageQuery(most_bytes=most))
+        assert len(page) == 10
+    text = json.dumps([one._asdict() for one in page], ensure_ascii=False)
+    assert len(text.encode()) <= most

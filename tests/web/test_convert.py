@@ -89,7 +89,29 @@ def test_an_answer_lists_no_more_problems_than_anybody_reads() -> None:
     with pytest.raises(BadInput) as caught:
         Converter().structure({"name": "x", "items": [{}] * 200}, Order)
     assert len(caught.value.problems) == MAX_PROBLEMS
-    assert "(199 more in errors.)" in caught.value.detail
+    assert f"({MAX_PROBLEMS - 1} more in errors.)" in caught.value.detail
+
+
+def test_what_follows_the_hundredth_problem_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[object] = []
+    rule = Whole.read
+
+    def counted(self: Whole, value: object) -> int:
+        read.append(value)
+        return rule(self, value)
+
+    monkeypatch.setattr(Whole, "read", counted)
+    with pytest.raises(BadInput) as caught:
+        Converter().structure({"name": "x", "items": [{"to": 1, "slot": "x"}] * 200}, Order)
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert len(read) == MAX_PROBLEMS // 2
+
+
+def test_of_thousands_of_unknown_fields_a_hundred_are_named() -> None:
+    value = {"name": "x"} | {f"f{number:05}": 1 for number in range(5_000)}
+    assert list(problems(value, Closed)) == [f"f{number:05}" for number in range(MAX_PROBLEMS)]
 
 
 def test_a_closed_type_refuses_unknown_fields_by_name() -> None:

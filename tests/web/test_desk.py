@@ -17,10 +17,12 @@ from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
 from phonegate.web.fields import Text, field
+from phonegate.web.reading import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares
 from phonegate.web.table import Table
+from phonegate.web.unsent import Unsent
 
 SECRET = "my-secret-key-123"
 BODY_TEXT = "the words of a message"
@@ -42,6 +44,9 @@ class OneOrg:
             raise Unauthorized("no")
         return Principal(org=1, org_name=org_name or "myorg", scopes=("send",))
 
+    def is_current(self, _: Principal) -> bool:
+        return True
+
 
 @attrs.frozen
 class OneOrgServices:
@@ -49,6 +54,8 @@ class OneOrgServices:
     shares: Shares = attrs.field(factory=Shares)
     requests: Requests = attrs.field(factory=Requests)
     guard: Guard = attrs.field(factory=Guard)
+    reading: Reading = attrs.field(factory=Reading)
+    unsent: Unsent = attrs.field(factory=Unsent)
 
 
 def desk(

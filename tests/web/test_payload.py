@@ -55,8 +55,14 @@ def test_json_by_its_own_or_no_declaration_is_taken(kind: str | None) -> None:
         "json",
         "+json",
         "application/json, text/html",
+        "application/json; CHARSET = latin-1",
+        "application/json; a=b; charset=latin-1",
+        "application/json; charset*=utf-16''x",
         ";",
         "\x00",
+        "application/json; a=" + "b" * 256,
+        'application/json;a="' + ";" * 16_000,
+        "application/json" + " " * 16_000,
     ],
 )
 def test_other_kinds_are_refused(kind: str) -> None:
@@ -120,11 +126,17 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         (b'{"a":"\xed\xa0\xbd"}', "not UTF-8"),
         (b'{"a":1,"b":2,"a":3}', "a is given more than once"),
         (b'{"x":[{"a":1,"a":1}]}', "a is given more than once"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b'{"a":' * 100_000, "nested too deeply"),
+        (b"[" * 20_000, "nested too deeply"),
+        (b'{"a":' * 20_000, "nested too deeply"),
+        (b"[" * 100_000, "more than 20000 values"),
+        (b'{"a":' * 100_000, "more than 20000 values"),
         (b'{"a":[' + b"[]," * 300_000 + b"[]]}", "more than 20000 values"),
         (b"{" + b",".join(b'"%d":{}' % n for n in range(30_000)) + b"}", "more than 20000 values"),
         (b'{"a":"\\\\"' + b',"b":1' * 20_001 + b"}", "more than 20000 values"),
+        (b'{"a":' + b"[" * 900 * 23 + b"]" * 900 * 23 + b"}", "more than 20000 values"),
+        (b'{"a":[' + b",".join([b"[" * 900 + b"]" * 900] * 23) + b"]}", "more than 20000 values"),
+        (b'{"a":' * 20_001 + b"1" + b"}" * 20_001, "more than 20000 values"),
+        (b'{"' + b'",' * 100_000 + b'"', "more than 20000 values"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -174,6 +186,13 @@ def test_the_send_of_the_public_page_is_read_with_its_comment() -> None:
 def test_slashes_inside_text_are_no_comment() -> None:
     body = b'{"a":"http://x", // "c":"d"\n"b":"\\"// not one\\\\"}// end'
     assert read_object(body) == {"a": "http://x", "b": '"// not one\\'}
+
+
+def test_comments_are_looked_for_in_what_a_person_may_have_written() -> None:
+    short, long = (b'{"a":"' + b"x" * size + b'"}// end' for size in (60_000, 70_000))
+    assert read_object(short) == {"a": "x" * 60_000}
+    with pytest.raises(BadInput, match="line 1, column 70009"):
+        read_object(long)
 
 
 @pytest.mark.parametrize("body", [b'{"a":/* x */1}', b'{"a":1} # x', b'{"a":"x // y\n"}'])

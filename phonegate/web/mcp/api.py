@@ -7,7 +7,7 @@ GET and DELETE are answered with 405, as the protocol allows.
 import json
 import secrets
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Annotated, Any, Final, Literal
 
@@ -49,6 +49,10 @@ MAX_POST_BYTES: Final = 262_144
 
 NONCE_BYTES: Final = 8
 """Of the random part of a marker: whoever writes an SMS has one guess."""
+MAX_BATCH_BYTES: Final = 1_048_576
+"""Of all answers to a batch: as many as a page has. One that only reads is left out past it."""
+
+BATCH_TOO_LONG: Final = "The answers to this batch are too long together. Ask for this by itself."
 
 INSTRUCTIONS: Final = (
     "This gateway sends and receives SMS through its owner's phones. Numbers are written in full, "
@@ -84,7 +88,9 @@ async def exchange(call: Call) -> Answer:
     headers = request.headers
     check_media(headers.get("content-type"), headers.get("content-encoding"), request.body)
     try:
-        post = understand(headers, read_value(request.body))
+        read, size = partial(read_value, request.body), len(request.body)
+        value = await call.services.reading.read(read, size, call.caller.org)
+        post = understand(headers, value)
     except BadInput as error:
         return Answer(status=400, content=error_message(Fault(PARSE_ERROR, error.detail), None))
     except Fault as fault:
@@ -97,16 +103,31 @@ async def exchange(call: Call) -> Answer:
     return Answer(status=status, content=message)
 
 
-async def _batch(call: Call, post: Post) -> list[Json]:
-    answers: list[Json] = [{}] * len(post.parts)
+async def _batch(call: Call, post: Post) -> bytes:
+    answers = [b""] * len(post.parts)
+    left = MAX_BATCH_BYTES
 
     async def fill(at: int) -> None:
-        _, answers[at] = await _one(call, post.version, post.parts[at])
+        nonlocal left
+        part = post.parts[at]
+        _, message = await _one(call, post.version, part)
+        answers[at] = CONVERTER.encode(message)
+        left -= len(answers[at])
+        if left < 0 and isinstance(part, Ask) and _only_reads(part):
+            # What a tool did is told in any case; what it read can be read again.
+            left += len(answers[at])
+            fault = Fault(INTERNAL_ERROR, BATCH_TOO_LONG)
+            answers[at] = CONVERTER.encode(error_message(fault, part.id))
 
     async with trio.open_nursery() as nursery:
         for at in range(len(post.parts)):
             nursery.start_soon(fill, at)
-    return answers
+    return b"[" + b",".join(answers) + b"]"
+
+
+def _only_reads(part: Ask) -> bool:
+    name = part.params.get("name") if part.method == "tools/call" else None
+    return any(tool.reads_only for tool in TOOLS if tool.name == name)
 
 
 async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:

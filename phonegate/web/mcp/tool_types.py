@@ -9,6 +9,7 @@ from phonegate.web.fields import Sender, Text, Whole, field
 from phonegate.web.idempotency_key import MAX_KEY
 from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.phone_types import (
+    DEFAULT_PAGE,
     MessageAnswer,
     MessagesAnswer,
     MessagesQuery,
@@ -21,12 +22,24 @@ from phonegate.web.presenters import MessageJson
 MAX_WAIT_S: Final = 25
 """Seconds that a wait may take: less than the 30 after which many proxies and clients give up."""
 
+MAX_TOOL_PAGE: Final = 100
+"""Messages that a model is given at once: more than it can keep apart."""
+
+TOOL_PAGE_BYTES: Final = 65_536
+"""What they may have as JSON: a hundred ordinary texts, some 16,000 of a model's tokens."""
+
 
 @attrs.frozen(kw_only=True)
 class GetMessages(MessagesQuery):
     """Which messages to read."""
 
     closed: ClassVar[bool] = True
+
+    limit: Annotated[int, Whole(1, MAX_TOOL_PAGE)] = field(
+        "At most so many; fewer where texts are long: go on with since_id.",
+        default=DEFAULT_PAGE,
+        example=DEFAULT_PAGE,
+    )
 
 
 @attrs.frozen(kw_only=True)

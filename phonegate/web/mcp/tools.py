@@ -7,7 +7,8 @@ errors are the same by either way.
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import attrs
 import trio
@@ -20,6 +21,7 @@ from phonegate.web.endpoint import Answer, Call, Endpoint
 from phonegate.web.idempotency_key import REPLAYED
 from phonegate.web.mcp.protocol import Json
 from phonegate.web.mcp.tool_types import (
+    TOOL_PAGE_BYTES,
     GetMessage,
     GetMessages,
     ListSims,
@@ -33,11 +35,13 @@ from phonegate.web.mcp.tool_types import (
 )
 from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.openapi.schema import Components, schema_of
-from phonegate.web.phone_types import MessagesQuery, Send
+from phonegate.web.phone_types import MessagesAnswer, MessagesQuery, Send
 from phonegate.web.presenters import message_json
 
 ANSWER_S: Final = 2.0
 """Of a request's time, kept for its answer: a wait ends so much before the request would."""
+
+T = TypeVar("T")
 
 _ENDPOINTS: Final[Mapping[str, Endpoint]] = {one.name: one for one in phone_api.ENDPOINTS}
 
@@ -84,12 +88,22 @@ class Tool:
 async def _get_messages(call: Call, asked: GetMessages) -> Json:
     names = attrs.fields_dict(MessagesQuery)
     query = MessagesQuery(**{name: getattr(asked, name) for name in names})
-    answer = await _through(call, _ENDPOINTS["get_messages"], query=query)
-    return {**_plain(answer), "notice": NOTICE}
+    read = partial(phone_api.read_page, shown=_page, most_bytes=TOOL_PAGE_BYTES)
+    page = await _through(call, _ENDPOINTS["get_messages"], query=query, handler=read)
+    return {**page, "notice": NOTICE}
+
+
+def _page(answer: MessagesAnswer) -> Json:
+    """A page as plain data, made in the thread that read it."""
+    return {
+        "org_id": answer.org_id,
+        "count": answer.count,
+        "messages": [dict(vars(message)) for message in answer.messages],
+    }
 
 
 async def _get_message(call: Call, asked: GetMessage) -> Json:
-    answer = await _through(call, _ENDPOINTS["get_message"], path={"id": str(asked.id)})
+    answer = await _answer_of(call, _ENDPOINTS["get_message"], path={"id": str(asked.id)})
     return {**_plain(answer), "notice": NOTICE}
 
 
@@ -97,13 +111,14 @@ async def _send_sms(call: Call, asked: SendSms) -> Json:
     names = attrs.fields_dict(SendSms).keys() - {"idempotency_key"}
     body = Send(**{name: getattr(asked, name) for name in names})
     endpoint = _ENDPOINTS["send_sms"]
-    answer = await _through(call, endpoint, body=body, key=asked.idempotency_key)
+    answer = await _answer_of(call, endpoint, body=body, key=asked.idempotency_key)
     return {**_plain(answer), "replayed": REPLAYED in answer.headers}
 
 
 async def _list_sims(call: Call, asked: ListSims) -> Json:
     del asked
-    return {**_plain(await _through(call, _ENDPOINTS["list_sims"])), "notice": SIMS_NOTICE}
+    sims = _plain(await _answer_of(call, _ENDPOINTS["list_sims"]))
+    return {**sims, "notice": SIMS_NOTICE}
 
 
 async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
@@ -131,16 +146,29 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
     )
 
 
-async def _through(
+async def _answer_of(
     call: Call,
     endpoint: Endpoint,
     *,
     path: Mapping[str, str] | None = None,
-    query: Any = None,
     body: Any = None,
     key: str | None = None,
 ) -> Answer:
-    """Runs an endpoint's handler as the desk does.
+    """The answer of an endpoint's own handler."""
+    return await _through(call, endpoint, handler=endpoint.handler, path=path, body=body, key=key)
+
+
+async def _through(
+    call: Call,
+    endpoint: Endpoint,
+    *,
+    handler: Callable[[Call], Awaitable[T]],
+    path: Mapping[str, str] | None = None,
+    query: Any = None,
+    body: Any = None,
+    key: str | None = None,
+) -> T:
+    """Runs a handler as the desk runs its endpoint's.
 
     Only an Idempotency-Key among the tool's arguments counts: one in the header would make all
     calls of a client the same.
@@ -157,7 +185,9 @@ async def _through(
     )
     size = 1 if endpoint.size is None else endpoint.size(inner)
     async with call.services.shares.take(call.caller.org, size):
-        return await endpoint.handler(inner)
+        if endpoint.method == "GET":
+            call.services.unsent.require_room(call.caller.org)
+        return await handler(inner)
 
 
 def _header(key: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from phonegate.domain.bounds import MAX_MESSAGES
+from phonegate.domain.errors import Busy
 from phonegate.domain.states import FINAL_STATES, STATES
 from phonegate.web import errors
 from phonegate.web.fields import fields_of
@@ -26,12 +27,10 @@ def test_every_error_status_has_its_sentences() -> None:
 
 
 def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:
-    (told,) = [
-        problem for problem in facts.problems() if problem.status == errors.status_of(errors.Busy)
-    ]
+    (told,) = [problem for problem in facts.problems() if problem.status == errors.status_of(Busy)]
     promise, _, rest = told.meaning.partition(";")
     assert "nothing was kept (storage_unavailable)" in promise
-    assert f"unknown what was kept ({errors.Busy.code})" in rest
+    assert f"unknown what was kept ({Busy.code})" in rest
     assert "the same Idempotency-Key" in told.advice
 
 
