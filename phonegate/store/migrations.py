@@ -233,7 +233,20 @@ _ALLOWANCES: Final = (
 
 _QUIET = ("ALTER TABLE messages ADD COLUMN quiet_at INTEGER",)
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES, _QUIET)
+_BOUNDS: Final = (
+    # Until now bodies were indexed whole, and what is in the index must be known to take it out.
+    """
+    INSERT INTO marks SELECT 'indexed_whole', value FROM marks WHERE name = 'indexed'
+    """,
+    # Whether an org came by itself; those of before count as made by the owner. Beside it what
+    # it has stored of late: so many bytes as of that time (ms), fewer with each moment since.
+    "ALTER TABLE orgs ADD COLUMN self_made INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE orgs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE orgs ADD COLUMN stored_at INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX orgs_of_owner ON orgs (id) WHERE name IS NOT NULL AND self_made = 0",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES, _QUIET, _BOUNDS)
 """Step n brings a file from version n to n + 1."""
 
 VERSION: Final = len(STEPS)

@@ -8,6 +8,7 @@ from phonegate.domain import inbox
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
 from phonegate.domain.inbox import Received
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
+from phonegate.store import search
 from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
@@ -32,6 +33,8 @@ from phonegate.web.phone_types import (
     WebhookAnswer,
 )
 from phonegate.web.presenters import message_json, sim_json
+
+NO_WORD: Final = "has no letter and no digit, and only words are searched for"
 
 _log = log.get("web")
 
@@ -89,6 +92,8 @@ async def messages(call: Call) -> Answer:
     """A page of the org's messages."""
     query: MessagesQuery = call.query
     caller = call.caller
+    if query.q is not None and search.terms(query.q) is None:
+        raise refusal((FieldProblem("q", NO_WORD),))
     page = PageQuery(
         limit=query.limit,
         since_id=query.since_id,

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.store import messages as sql
-from phonegate.store.records import Candidate, Message, Org
+from phonegate.store import search
+from phonegate.store.messages import DELETED_AT_ONCE, INDEXED_AT_ONCE
+from phonegate.store.records import Candidate, Message, Org, PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
@@ -317,3 +319,26 @@ def test_queue_queries_run_from_an_index(
         assert not step.startswith("SCAN messages") or "USING" in step, plan
     if text in {sql.CANDIDATES, sql.WAITING}:
         assert any("INDEX messages_ready (org=? AND wish=? AND phone=?)" in s for s in plan)
+
+
+def test_one_go_of_the_index_is_bounded_by_the_length_of_texts(tables: Tables, org: Org) -> None:
+    for _ in range(100):
+        tables.messages.insert_inbound(inbound(org.id, "word " * 10_000, date=None))
+    added = []
+    while True:
+        count, complete = tables.messages.index(1000)
+        added.append(count)
+        if complete:
+            break
+    assert sum(added) == 100
+    assert max(added) == INDEXED_AT_ONCE // search.MAX_TEXT
+
+
+def test_deletion_of_long_texts_is_bounded_too(tables: Tables, org: Org) -> None:
+    ids = [
+        tables.messages.insert(outbound(org.id, "x" * (DELETED_AT_ONCE // 2 - 1))) for _ in range(7)
+    ]
+    assert tables.messages.erase(ids, lambda _: True) == (3, 3)
+    assert not tables.messages.drop(org.id, 500)
+    assert tables.messages.drop(org.id, 500)
+    assert tables.messages.page(org.id, PageQuery()) == []
