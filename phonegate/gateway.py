@@ -194,7 +194,10 @@ class _Gateway:
             unacknowledged=delivery.unacknowledged,
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
         )
-        guard = Guard(Bounds(**attrs.asdict(settings.limits)))
+        guard = Guard(
+            Bounds(**attrs.asdict(settings.limits)),
+            disk_low_bytes=settings.alarms.disk_low_bytes,
+        )
         accounts = Accounts(
             database, registration=settings.orgs.registration, now_ms=now_ms, guard=guard
         )

@@ -187,6 +187,8 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.orgs_per_hour": _between(0, _MOST_LIMIT),
         "limits.org_requests_per_s": _between(0, _MOST_LIMIT),
         "limits.org_queue": _between(0, 1 << 40),
+        "limits.org_bytes_per_day": _between(0, 1 << 50),
+        "limits.self_made_org_bytes_per_day": _between(0, 1 << 50),
         "limits.phone_frames_per_s": _between(0, _MOST_LIMIT),
         "limits.bodies_bytes": _between(0, 1 << 50),
         "alarms.phone_away_s": _between(0, 30 * _DAY_S),

@@ -241,6 +241,16 @@ class LimitSettings:
         "Messages of one org that may wait for a phone or carrier: some 700 MB, and four weeks "
         "of one SIM at the default pace.",
     )
+    org_bytes_per_day: int = setting(
+        8_589_934_592,
+        "Bytes that one org may store in a day, all of them at once, counted as the text and 600 "
+        "for each message: some ten million messages.",
+    )
+    self_made_org_bytes_per_day: int = setting(
+        67_108_864,
+        "The same of an org that its first phone or webhook made, and not `phonegate org add` or "
+        "`org rotate`: 80,000 messages, more than a phone can send or receive.",
+    )
     phone_frames_per_s: int = setting(
         500,
         "Frames a second of one phone, five seconds' worth at once; a phone that sends more is "

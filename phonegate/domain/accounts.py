@@ -190,7 +190,10 @@ class Accounts:
 
         def rotate(tx: Tables) -> Org:
             tx.orgs.rotate(name, stored)
-            return _named(tx, name)
+            org = _named(tx, name)
+            # Whoever made it: from now on it is the owner's.
+            tx.intake.forget(org.id)
+            return org
 
         org = await self._change(rotate)
         self._changed(org.id)

@@ -13,10 +13,12 @@ from phonegate.domain import allowances
 from phonegate.domain.errors import (
     BatchOverLimit,
     Conflict,
+    DiskLow,
     KeyLimitReached,
     QueueFull,
     QuietHoursBegun,
     RecipientNotAllowed,
+    StorageSpent,
     Unauthorized,
 )
 from phonegate.domain.guard import Guard
@@ -26,6 +28,13 @@ from phonegate.store.tables import Tables
 
 QUEUE_RETRY_S = 60
 """When to come again if an org's queue is full: a SIM sends some 24 segments in a minute."""
+
+
+DISK_RETRY_S = 60
+"""When to come again if the disk is nearly full: somebody has to make room."""
+
+EACH_BYTES = 600
+"""What a message takes of the disk beside its text, about: its row, its indexes and its words."""
 
 
 class Departure(Protocol):
@@ -181,6 +190,33 @@ def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) ->
         QUEUE_RETRY_S,
         limit=limit,
     )
+
+
+def admit_to_disk(tx: Tables, guard: Guard, org: int, size: int, now: int) -> None:
+    """Counts bytes that an org stores (see `size_of`), in the transaction that stores them.
+
+    Raises:
+        StorageSpent: the org has stored too much of late.
+        DiskLow: the disk is nearly full, and others come first.
+    """
+    if not size:
+        return
+    bounds, least = guard.bounds, guard.disk_low_bytes
+    self_made = tx.intake.is_self_made(org)
+    # Where all orgs have made themselves, there is none to keep room for.
+    if self_made and least and tx.intake.is_low(least) and tx.orgs.has_owned():
+        guard.note("disk_low")
+        raise DiskLow(DISK_RETRY_S)
+    limit = bounds.self_made_org_bytes_per_day if self_made else bounds.org_bytes_per_day
+    if limit and (wait_s := tx.intake.take(org, size, limit, now)):
+        guard.note("org_bytes")
+        raise StorageSpent(limit, wait_s)
+
+
+def size_of(body: str, media_urls: Sequence[str] | None = None) -> int:
+    """What a message counts among the bytes that its org stores."""
+    length = len(body) if body.isascii() else len(body.encode(errors="replace"))
+    return EACH_BYTES + length + sum(map(len, media_urls or ()))
 
 
 def _seconds(now: int, until: int) -> int:

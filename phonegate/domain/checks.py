@@ -192,7 +192,9 @@ class Checks:
 
         def create(tx: Tables) -> tuple[Org, bool]:
             org = tx.orgs.get(name)
-            return (tx.orgs.add(name, stored, now), True) if org is None else (org, False)
+            if org is not None:
+                return org, False
+            return tx.orgs.add(name, stored, now, self_made=True), True
 
         return await self._database.write(create)
 

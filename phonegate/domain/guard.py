@@ -22,6 +22,8 @@ Kind = Literal[
     "address_requests",
     "org_requests",
     "org_queue",
+    "org_bytes",
+    "disk_low",
     "address_orgs",
     "all_orgs",
     "bodies",
@@ -51,6 +53,8 @@ class Bounds:
     orgs_per_hour: int = 0
     org_requests_per_s: int = 0
     org_queue: int = 0
+    org_bytes_per_day: int = 0
+    self_made_org_bytes_per_day: int = 0
     phone_frames_per_s: int = 0
     bodies_bytes: int = 0
 
@@ -82,7 +86,9 @@ _ORG = _Policy("org", "This org makes too many requests")
 class Guard:
     """Counts what is done, and refuses what is too much of it."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(self, bounds: Bounds | None = None, *, disk_low_bytes: int = 0) -> None:
+        """With less free space than `disk_low_bytes`, orgs that made themselves store nothing."""
+        self.disk_low_bytes: Final = disk_low_bytes
         self.bounds = bounds = Bounds() if bounds is None else bounds
         self.refused: Counter[Kind] = Counter()
         """Refusals since the start, by limit; of frames, how often a phone was slowed down."""

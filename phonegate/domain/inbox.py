@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from phonegate.domain.admission import admit_to_disk, size_of
+from phonegate.domain.guard import Guard
 from phonegate.domain.segmentation import count
 from phonegate.store.records import NewInbound, Sim
 from phonegate.store.tables import Tables
@@ -44,14 +46,18 @@ def receive(
     phone: int | None,
     device_id: str | None,
     now: int,
+    guard: Guard,
 ) -> Receipt:
     """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
 
     `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
     name, if it has told one.
+
+    Raises:
+        StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
     """
     sims: Sequence[Sim] | None = None
-    ids, stored = [], 0
+    ids, stored, size = [], 0, 0
     for item in items:
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
@@ -78,7 +84,10 @@ def receive(
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
         else:
             stored += 1
+            size += size_of(item.body, item.media_urls)
         ids.append(message_id)
+    # A repeat takes no room: it is acknowledged however full the disk is.
+    admit_to_disk(tx, guard, org, size, now)
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids))
 
 

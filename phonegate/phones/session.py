@@ -102,6 +102,7 @@ class Session:
         self.pacer = shared.switchboard.pacer
         self.policy = shared.policy
         self.now_ms = shared.now_ms
+        self.guard = shared.guard
         self.org = tenant.id
         self.org_name = tenant.name
         self.online = online

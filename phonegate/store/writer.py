@@ -296,9 +296,9 @@ class Writer:
                 self._attempt(order)
                 if time.perf_counter() > until:
                     break
-            self._tables.messages.settle()
+            self._tables.settle()
             self._connection.execute("COMMIT")
-            self._tables.messages.committed()
+            self._tables.committed()
         except _TransactionLost as lost:
             return self._undo(batch, lost.cause)
         except (sqlite3.Error, MemoryError) as error:
@@ -308,6 +308,7 @@ class Writer:
     def _attempt(self, order: _Order) -> None:
         moves, arrivals = self._tables.messages.moves, self._tables.messages.arrivals
         marks = len(moves), len(arrivals)
+        taken = self._tables.intake.mark()
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -318,6 +319,7 @@ class Writer:
             self._connection.execute("ROLLBACK TO op")
             del moves[marks[0] :]
             del arrivals[marks[1] :]
+            self._tables.intake.undo(taken)
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
@@ -333,7 +335,7 @@ class Writer:
         return len(batch)
 
     def _roll_back(self) -> None:
-        self._tables.messages.undone()
+        self._tables.undone()
         self._tables.messages.arrivals.clear()
         # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
         # and comes here again.
@@ -357,9 +359,9 @@ class Writer:
             if orgs.removed:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._tables.clear_slice()
-                messages.settle()
+                self._tables.settle()
                 self._connection.execute("COMMIT")
-                messages.committed()
+                self._tables.committed()
         except (sqlite3.Error, MemoryError) as error:
             self._roll_back()
             # Chores rest until an operation has been committed again.

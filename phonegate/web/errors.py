@@ -16,6 +16,7 @@ from phonegate.domain.errors import (
     BadInput,
     BatchOverLimit,
     Conflict,
+    DiskLow,
     FieldProblem,
     Forbidden,
     KeyLimitReached,
@@ -26,6 +27,7 @@ from phonegate.domain.errors import (
     RateExceeded,
     RecipientNotAllowed,
     Refused,
+    StorageSpent,
     Throttled,
     Unauthorized,
 )
@@ -93,7 +95,11 @@ class UpgradeRequired(Refused):
         )
 
 
+ROOM_CODES: Final = (StorageSpent.code, DiskLow.code)
+"""What a route may refuse that stores messages, because of its caller's org."""
+
 LIMIT_CODES: Final = (
+    *ROOM_CODES,
     QueueFull.code,
     RecipientNotAllowed.code,
     KeyLimitReached.code,
@@ -127,6 +133,7 @@ _STATUS: Final[dict[type[Refused], int]] = {
     KeyReused: 422,
     UpgradeRequired: 426,
     Throttled: 429,
+    DiskLow: 503,
     Busy: 503,
 }
 

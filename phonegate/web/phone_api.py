@@ -14,7 +14,7 @@ from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint
-from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
+from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, ROOM_CODES, FieldsRefused
 from phonegate.web.fields import MAX_ID, Whole, Wrong
 from phonegate.web.idempotency_key import once
 from phonegate.web.phone_types import (
@@ -42,7 +42,7 @@ _log = log.get("web")
 async def receive(call: Call) -> Answer:
     """Stores what a phone pushes; answered after the commit."""
     body: Webhook = call.body
-    caller, now = call.caller, call.services.now_ms()
+    caller, now, guard = call.caller, call.services.now_ms(), call.services.guard
     items = [
         Received(
             address=sms.address,
@@ -56,7 +56,9 @@ async def receive(call: Call) -> Answer:
     ]
 
     def store(tx: Tables) -> inbox.Receipt:
-        return inbox.receive(tx, caller.org, items, phone=None, device_id=body.device_id, now=now)
+        return inbox.receive(
+            tx, caller.org, items, phone=None, device_id=body.device_id, now=now, guard=guard
+        )
 
     receipt = await call.services.database.write(store)
     return Answer(
@@ -270,6 +272,7 @@ ENDPOINTS: Final = (
         "counts under duplicates.",
         body=Webhook,
         answer=WebhookAnswer,
+        error_codes=ROOM_CODES,
         examples=phone_examples.WEBHOOK,
         size=lambda call: len(call.body.messages),
         hot=True,

@@ -14,6 +14,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websoc
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.guard import Guard
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.door.forwarded import Peer
 from phonegate.door.head import HeadReader, handshake, parse
@@ -51,7 +52,9 @@ def now_ms() -> int:
 class Site:
     """A gateway's inside without web and door."""
 
-    def __init__(self, database: Database, settings: Settings = PATIENT) -> None:
+    def __init__(
+        self, database: Database, settings: Settings = PATIENT, guard: Guard | None = None
+    ) -> None:
         self.database = database
         self.switchboard = Switchboard(settings, now_ms=now_ms)
         self.accounts = Accounts(database, now_ms=now_ms, cost=Cost(log2_n=4, r=1, p=1))
@@ -68,6 +71,7 @@ class Site:
             settings=settings,
             policy=policy,
             now_ms=now_ms,
+            guard=guard,
         )
         self.port = 0
         self.serving = 0

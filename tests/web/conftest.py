@@ -21,6 +21,7 @@ from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forwarding import Forwarding, Terms
+from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.lines import Lines
 from phonegate.domain.sending import Sending
@@ -161,16 +162,19 @@ class Web:
         return org.id
 
 
-def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarrier) -> Services:
+def build_services(
+    database: Database, phones: PlayedPhones, carrier: PlayedCarrier, guard: Guard | None = None
+) -> Services:
     def now_ms() -> int:
         return NOW
 
     assistants = Assistants(database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL)
-    sending = Sending(database, phones, now_ms=now_ms)
+    guard = Guard() if guard is None else guard
+    sending = Sending(database, phones, now_ms=now_ms, guard=guard)
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)
     return Services(
-        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP),
+        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP, guard=guard),
         arrivals=arrivals,
         assistants=assistants,
         database=database,
@@ -181,6 +185,7 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
             Lines(lambda _: carrier),
             Terms(deadline_s=2.0, now_ms=now_ms),
             callback_url=assistants.callback_url,
+            guard=guard,
         ),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
@@ -188,12 +193,13 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
         version="0.1.0",
         started_at=NOW - 86_400_000,
         public_url=PUBLIC_URL,
+        guard=guard,
     )
 
 
-def build_web(database: Database, **settings: Any) -> Web:
+def build_web(database: Database, *, guard: Guard | None = None, **settings: Any) -> Web:
     phones, carrier = PlayedPhones(), PlayedCarrier()
-    services = build_services(database, phones, carrier)
+    services = build_services(database, phones, carrier, guard)
     app = build_app(services, HttpSettings(**settings))
     return Web(app, services, database, phones, carrier)
 

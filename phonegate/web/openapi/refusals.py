@@ -27,6 +27,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "upgrade_required": "this address speaks the websocket protocol alone",
     "too_many_requests": "too many requests, or wrong secrets; come again after Retry-After",
     "queue_full": "as many messages of the org wait as may; `detail` says how many that is",
+    "storage_spent": "the org has stored as much of late as it may in a day; see Retry-After",
+    "disk_low": "what room is left on the disk is kept for the orgs that the owner made",
     "key_limit_reached": "the API key has sent as much as it may; `detail` says which limit",
     "quiet_hours": "it would leave in the API key's quiet hours; they end after Retry-After",
     "head_too_large": "the request line and headers together are too long",
