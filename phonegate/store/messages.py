@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from phonegate.store import search
+from phonegate.store.dues import Dues, in_turn
 from phonegate.store.pages import Pages
 from phonegate.store.queues import Queues
 from phonegate.store.records import (
@@ -130,10 +131,10 @@ RELEASE: Final = """
     UPDATE messages SET held_until = NULL,
         first_tried_at = CASE WHEN assistant IS NULL THEN held_until ELSE first_tried_at END
     WHERE id IN (
-        SELECT id FROM messages INDEXED BY messages_held
-        WHERE status = 'queued' AND held_until IS NOT NULL AND held_until <= ?
+        SELECT id FROM messages INDEXED BY messages_held_by_org
+        WHERE status = 'queued' AND held_until IS NOT NULL AND org = ? AND held_until <= ?
         ORDER BY held_until LIMIT ?
-    ) RETURNING org
+    )
 """
 
 NEXT_HELD: Final = """
@@ -142,8 +143,8 @@ NEXT_HELD: Final = """
 """
 
 EXPIRED: Final = f"""
-    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring
-    WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= ?
+    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring_by_org
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND org = ? AND expires_at <= ?
     ORDER BY expires_at LIMIT ?
 """  # noqa: S608 - constants
 
@@ -265,6 +266,8 @@ class Messages:
         self._connection = connection
         self._pages = Pages(connection)
         self.queues = Queues(connection)
+        self._held = Dues(connection, "messages_held_by_org", "held_until")
+        self._expiring = Dues(connection, "messages_expiring_by_org", "expires_at")
         self.moves: list[Move] = []
         """What has moved since the last `settle`."""
         self._settled: Counter[Move] = Counter()
@@ -463,8 +466,15 @@ class Messages:
     # -- what is due
 
     def release_held(self, now: int, limit: int) -> AbstractSet[int]:
-        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of."""
-        return {org for (org,) in self._connection.execute(RELEASE, (now, limit)).fetchall()}
+        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of.
+
+        All orgs that have some get the same part of it, as far as they need it.
+        """
+
+        def release(org: int, share: int) -> int:
+            return self._connection.execute(RELEASE, (org, now, share)).rowcount
+
+        return set(in_turn(self._held.orgs(now, limit), limit, release))
 
     def next_held(self) -> int | None:
         """When the next held message is due (ms)."""
@@ -479,8 +489,22 @@ class Messages:
         return self._first(OLDEST_PUSH)
 
     def expired(self, now: int, limit: int) -> list[Message]:
-        """Queued messages whose time has run out, the earliest first."""
-        return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
+        """Queued messages whose time has run out, of each org the earliest first.
+
+        Orgs get their parts as in `release_held`.
+        """
+        found: dict[int, list[Message]] = {}
+
+        def look(org: int, share: int) -> int:
+            # From the beginning: nothing that was found before has changed.
+            values = (org, now, len(found.get(org, ())) + share)
+            rows = self._connection.execute(EXPIRED, values).fetchall()
+            new = len(rows) - len(found.get(org, ()))
+            found[org] = [message(row) for row in rows]
+            return new
+
+        in_turn(self._expiring.orgs(now, limit), limit, look)
+        return [one for messages in found.values() for one in messages]
 
     def overdue(
         self, pushed_before: int, limit: int, *, online: Collection[int], now: int

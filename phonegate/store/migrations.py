@@ -244,6 +244,15 @@ _BOUNDS: Final = (
     "ALTER TABLE orgs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE orgs ADD COLUMN stored_at INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX orgs_of_owner ON orgs (id) WHERE name IS NOT NULL AND self_made = 0",
+    # For whose turn it is among the orgs that have something due.
+    """
+    CREATE INDEX messages_held_by_org ON messages (org, held_until)
+    WHERE status = 'queued' AND held_until IS NOT NULL
+    """,
+    """
+    CREATE INDEX messages_expiring_by_org ON messages (org, expires_at)
+    WHERE status = 'queued' AND expires_at IS NOT NULL
+    """,
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ASSISTANTS, _ALLOWANCES, _QUIET, _BOUNDS)
