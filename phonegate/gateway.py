@@ -206,6 +206,7 @@ class _Gateway:
             check=check_credentials,
             now_ms=now_ms,
             public_url=settings.http.public_url,
+            guard=guard,
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org

@@ -256,6 +256,20 @@ class LimitSettings:
         "Frames a second of one phone, five seconds' worth at once; a phone that sends more is "
         "read more slowly, and loses nothing.",
     )
+    org_frames_per_s: int = setting(
+        5_000,
+        "The same of all phones of one org together: what leaves others nine parts of a core.",
+    )
+    org_phones: int = setting(
+        5_000,
+        "Phones that one org may have with a device_id, and as many that never told one, "
+        "connected at the same time. A phone that is known comes in whatever the number.",
+    )
+    org_sims: int = setting(
+        10_000, "SIMs that one org may have: those of its phones that are away count as well."
+    )
+    org_keys: int = setting(1_000, "API keys that one org may have.")
+    org_assistants: int = setting(1_000, "Assistants that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for request bodies that are on their way, all together. Past it the one longest "

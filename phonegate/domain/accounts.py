@@ -28,6 +28,7 @@ from phonegate.domain.errors import (
     FieldProblem,
     Forbidden,
     NotFound,
+    OrgFull,
     Unauthorized,
 )
 from phonegate.domain.guard import Guard
@@ -80,6 +81,7 @@ class Accounts:
         self.on_change: Callable[[int], None] | None = None
         self.open_registration: Final = registration == "open"
         self._database = database
+        self._guard = Guard() if guard is None else guard
         self._now_ms = now_ms
         self._remembered = Remembered()
         self._checks = Checks(
@@ -88,7 +90,7 @@ class Accounts:
             open_registration=self.open_registration,
             now_ms=now_ms,
             cost=cost,
-            guard=Guard() if guard is None else guard,
+            guard=self._guard,
         )
 
     async def authenticate(
@@ -234,6 +236,7 @@ class Accounts:
         Raises:
             BadInput: The form of the name, the scopes or the limits.
             NotFound: There is no such org.
+            OrgFull: It has as many keys as it may.
         """
         limits = effective(limits)
         if scopes is None:
@@ -245,6 +248,10 @@ class Accounts:
             owner = tx.orgs.by_id(org)
             if owner is None:
                 raise NotFound("There is no such org any more.")
+            most = self._guard.bounds.org_keys
+            if most and tx.keys.count_of_org(org) >= most:
+                self._guard.note("org_keys")
+                raise OrgFull(most, "API keys")
             key = ApiKey(
                 id=made.id,
                 org=org,

@@ -98,6 +98,16 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class OrgFull(Conflict):
+    """The org has as many of something as it may."""
+
+    code = "org_full"
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most = most
+        super().__init__(f"This org may have {most} {what}, and has them.")
+
+
 class KeyReused(Refused):
     """An Idempotency-Key came again with another request."""
 

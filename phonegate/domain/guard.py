@@ -28,6 +28,11 @@ Kind = Literal[
     "all_orgs",
     "bodies",
     "phone_frames",
+    "org_frames",
+    "org_phones",
+    "org_sims",
+    "org_keys",
+    "org_assistants",
 ]
 """What a limit is about."""
 
@@ -56,6 +61,11 @@ class Bounds:
     org_bytes_per_day: int = 0
     self_made_org_bytes_per_day: int = 0
     phone_frames_per_s: int = 0
+    org_frames_per_s: int = 0
+    org_phones: int = 0
+    org_sims: int = 0
+    org_keys: int = 0
+    org_assistants: int = 0
     bodies_bytes: int = 0
 
 
@@ -99,6 +109,8 @@ class Guard:
         self._founding = _buckets(_hourly(bounds.orgs_per_hour))
         frames = Rate.of(bounds.phone_frames_per_s)
         self._frames: Buckets[int] | None = None if frames is None else Buckets(frames)
+        frames = Rate.of(bounds.org_frames_per_s)
+        self._org_frames: Buckets[int] | None = None if frames is None else Buckets(frames)
         rate = Rate.of(bounds.org_requests_per_s)
         self._orgs: Buckets[int] | None = None if rate is None else Buckets(rate)
         self._near_s = 0.0 if rate is None else rate.seconds * NEAR
@@ -175,12 +187,16 @@ class Guard:
         """How many requests an org may make."""
         return None if self._orgs is None else self._orgs.rate
 
-    def frames(self, phone: int, count: int, now: float) -> float:
-        """Counts frames that a phone has sent; how many seconds to wait before reading more."""
-        if self._frames is None:
-            return 0.0
-        wait = self._frames.spend(phone, now, count)
-        self.refused["phone_frames"] += wait > 0
+    def frames(self, org: int, phone: int, count: int, now: float) -> float:
+        """Counts frames that a phone has sent; how many seconds to leave it waiting."""
+        wait = 0.0
+        if self._frames is not None:
+            wait = self._frames.spend(phone, now, count)
+            self.refused["phone_frames"] += wait > 0
+        if self._org_frames is not None:
+            shared = self._org_frames.spend(org, now, count)
+            self.refused["org_frames"] += shared > 0
+            wait = max(wait, shared)
         return wait
 
     # -- orgs

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from phonegate import log
+from phonegate.domain import errors
+from phonegate.domain.guard import Kind
 from phonegate.phones import frames
 from phonegate.phones.feeder import move
+from phonegate.store.errors import OrgFull
 from phonegate.store.records import Sim
 from phonegate.store.tables import Tables
 
@@ -47,7 +50,10 @@ class Identity:
                 )
             )
         if told is not None and known is None:
-            await self._name(told)
+            try:
+                await self._name(told)
+            except OrgFull as full:
+                await self._say_full(full, "org_phones", "phones", "device_id")
         phone = session.phone
         await self._write(
             lambda tx: tx.phones.describe(
@@ -65,9 +71,10 @@ class Identity:
         own = old if session.protocol.identified or session.fresh else None
 
         sims = session.online.sims
+        most = session.guard.bounds.org_phones
 
         def name(tx: Tables) -> int:
-            row = tx.phones.connect(session.org, device_id, now, phone=own)
+            row = tx.phones.connect(session.org, device_id, now, phone=own, most=most)
             if row.id != old:
                 move(tx, ids, old, row.id)
                 if sims:
@@ -88,6 +95,16 @@ class Identity:
         numbers = [sim.number for sim in report.sims if sim.number is not None]
         if session.online.device_id is None:
             session.switchboard.replace(session, numbers)
+        most = session.guard.bounds.org_sims
+        try:
+            await self._take_sims(report, numbers, most)
+        except OrgFull as full:
+            await self._say_full(full, "org_sims", "SIMs", "sims")
+        session.protocol.identified = True
+        session.feeder.wake()
+
+    async def _take_sims(self, report: frames.Sims, numbers: list[str], most: int) -> None:
+        session = self._session
         async with session.switchboard.identity_lock(session.org):
             row = await self._recognise(numbers)
             now = session.now_ms()
@@ -95,10 +112,16 @@ class Identity:
                 Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier, phone=row)
                 for sim in report.sims
             )
-            await self._write(lambda tx: tx.phones.report_sims(session.org, row, sims, now))
+            await self._write(
+                lambda tx: tx.phones.report_sims(session.org, row, sims, now, most=most)
+            )
             self._become(attrs.evolve(session.online, phone=row, sims=sims))
-        session.protocol.identified = True
-        session.feeder.wake()
+
+    async def _say_full(self, full: OrgFull, kind: Kind, what: str, field: str) -> None:
+        """Tells the phone that its org has as many of something as it may."""
+        self._session.guard.note(kind)
+        refused = errors.OrgFull(full.most, what)
+        await self._session.say(frames.Error(code=refused.code, detail=refused.detail, field=field))
 
     async def _recognise(self, numbers: list[str]) -> int:
         """The row that the phone has after its first report; messages pushed to it come along."""

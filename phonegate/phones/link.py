@@ -24,7 +24,7 @@ from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreError
+from phonegate.store.errors import OrgFull, StoreError
 from phonegate.store.records import Phone, Sim
 from phonegate.store.tables import Tables
 
@@ -44,6 +44,7 @@ _STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
     errors.BadInput: (400, b"Bad Request"),
     errors.Unauthorized: (401, b"Unauthorized"),
     errors.Forbidden: (403, b"Forbidden"),
+    errors.OrgFull: (409, b"Conflict"),
     errors.Throttled: (429, b"Too Many Requests"),
 }
 
@@ -279,6 +280,7 @@ class PhoneLink:
 
         Raises:
             Unauthorized: the org was removed this very moment.
+            OrgFull: the phone is not known, and the org has as many as it may.
             StoreError: it can't be stored.
         """
         while True:
@@ -296,9 +298,14 @@ class PhoneLink:
     async def _try_row(self, org: int, request: _Request) -> _Arrival:
         free = await self._free_row(org, request) if request.device_id is None else None
         now = self._shared.now_ms()
-        arrival = await self._shared.database.write(
-            lambda tx: _connect(tx, org, request, free, now)
-        )
+        most = self._guard.bounds.org_phones
+        try:
+            arrival = await self._shared.database.write(
+                lambda tx: _connect(tx, org, request, free, now, most=most)
+            )
+        except OrgFull:
+            self._guard.note("org_phones")
+            raise errors.OrgFull(most, "phones") from None
         if arrival is None:
             raise errors.Unauthorized("The org or its secret is wrong.")
         return arrival
@@ -312,11 +319,11 @@ class PhoneLink:
 
 
 def _connect(
-    tx: Tables, org: int, request: _Request, free: int | None, now: int
+    tx: Tables, org: int, request: _Request, free: int | None, now: int, *, most: int
 ) -> _Arrival | None:
     if tx.orgs.by_id(org) is None:
         return None
-    row = tx.phones.connect(org, request.device_id, now, phone=free)
+    row = tx.phones.connect(org, request.device_id, now, phone=free, most=most)
     if request.name is not None:
         tx.phones.describe(row.id, name=request.name, now=now)
         row = attrs.evolve(row, name=request.name)

@@ -339,6 +339,10 @@ class Session:
                 heard = await self._socket.receive()
             except LinkLost:
                 return
+            wait = self.guard.frames(self.org, self.phone, heard.events, perf_counter())
+            if wait and not heard.over:
+                # Before they are taken apart: many phones of an org may send at the same time.
+                await self._slow_down(wait)
             room = protocol.room
             for data in heard.frames:
                 await self._hear(data)
@@ -349,9 +353,6 @@ class Session:
                 await self._put(heard.reply)
             if heard.over:
                 return
-            wait = self._shared.guard.frames(self.phone, heard.events, perf_counter())
-            if wait:
-                await self._slow_down(wait)
 
     async def _hear(self, data: str | bytes) -> None:
         for effect in self.protocol.receive(data):
@@ -364,7 +365,7 @@ class Session:
                     self._do_now(effect)
 
     async def _slow_down(self, seconds: float) -> None:
-        """Reads nothing for a while: what comes waits in the system, and in the phone at last."""
+        """Does nothing for a while: what comes waits in the system, and in the phone at last."""
         self._stalled = True
         await trio.sleep(seconds)
         self._read_on()

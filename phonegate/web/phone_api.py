@@ -13,7 +13,7 @@ from phonegate.store.records import ANY_SIM, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
-from phonegate.web.endpoint import Answer, Call, Endpoint
+from phonegate.web.endpoint import Answer, Call, Endpoint, a_list
 from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, ROOM_CODES, FieldsRefused
 from phonegate.web.fields import MAX_ID, Whole, Wrong
 from phonegate.web.idempotency_key import once
@@ -166,14 +166,17 @@ async def sims(call: Call) -> Answer:
     """The SIMs that are online, and all that are known."""
     org = call.caller.org
     online = call.services.switchboard.online(org)
-    known = await call.services.database.read(lambda tx: tx.phones.known_sims(org))
-    return Answer(
-        content=SimsAnswer(
+
+    def shown(tx: Tables) -> bytes:
+        answer = SimsAnswer(
             online_devices=len(online),
             live_sims=tuple(sim_json(sim) for phone in online for sim in phone.sims),
-            known_sims=tuple(sim_json(sim) for sim in known),
+            known_sims=tuple(sim_json(sim) for sim in tx.phones.known_sims(org)),
         )
-    )
+        # In the reader's thread, as a page of messages: an org may have thousands.
+        return CONVERTER.encode(answer)
+
+    return Answer(content=await call.services.database.read(shown))
 
 
 def _outgoing(body: Send, now: int) -> list[Outgoing]:
@@ -384,6 +387,7 @@ ENDPOINTS: Final = (
         summary="List SIMs",
         answer=SimsAnswer,
         examples=phone_examples.SIMS,
+        size=a_list,
         hot=True,
         handler=sims,
     ),

@@ -8,7 +8,8 @@ from phonegate.domain.guard import Bounds, Guard
 from phonegate.phones import recorder
 
 from .conftest import Start
-from .site import DEADLINE_S, OTHER, PATIENT, Site
+from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
+from .test_link import refusal
 
 TEXT = {"address": OTHER, "body": "x", "date": 1}
 
@@ -37,3 +38,80 @@ async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(
         ack = await phone.get()
         assert (ack["type"], ack["ids"]) == ("inbound_ack", ["2"])
         assert len(await site.messages(direction="in")) == 2
+
+
+async def test_an_org_has_so_many_phones_and_those_it_knows_come_in(start: Start) -> None:
+    guard = Guard(Bounds(org_phones=2))
+    site = await start(PATIENT, guard)
+    async with site.phone(device_id="a"), site.phone(device_id="b"):
+        status, body, _ = await refusal(site, device_id="c")
+        assert (status, body["code"]) == (409, "org_full")
+        assert "2 phones" in str(body["detail"])
+        # Known ones, be they connected or not.
+        async with site.phone(device_id="b"):
+            pass
+    async with site.phone(device_id="a"):
+        pass
+    assert guard.refused["org_phones"] == 1
+
+
+async def test_phones_without_a_name_are_bounded_by_how_many_are_there(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_phones=2)))
+    async with site.phone(device_id="a"), site.phone(device_id="b"):
+        for _ in range(3):
+            async with site.phone() as phone:
+                await phone.sims(NUMBER)
+        async with site.phone(), site.phone():
+            assert (await refusal(site))[0] == 409
+        async with site.phone():
+            pass
+
+
+async def test_one_phone_too_many_stays_without_a_name(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_phones=1)))
+    async with site.phone(device_id="a"), site.phone() as phone:
+        await phone.say("hello", device_id="b")
+        error = await phone.get()
+        assert (error["code"], error["field"]) == ("org_full", "device_id")
+        await phone.sims(NUMBER)
+        await phone.say("inbound", message=TEXT | {"id": "1"})
+        await until_stored(site, 1)
+        org = await site.org()
+        rows = await site.database.read(lambda tx: tx.phones.anonymous(org))
+        assert len(rows) == 1
+
+
+async def test_an_org_has_so_many_sims(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=3)))
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
+        await one.sims("+15550000001", "+15550000002")
+        await other.sims("+15550000003")
+        await other.say("sims", sims=[{"slot": n, "number": f"+155511{n}"} for n in range(2)])
+        error = await other.get()
+        assert (error["code"], error["field"]) == ("org_full", "sims")
+        org = await site.org()
+        known = await site.database.read(lambda tx: tx.phones.known_sims(org))
+        assert [sim.number for sim in known] == ["+15550000001", "+15550000002", "+15550000003"]
+        # The same again, and another card in its place, are no more than before.
+        await other.sims("+15550000003")
+        await other.sims("+15550000004")
+        await one.sims("+15550000001", "+15550000002")
+
+
+async def test_frames_beyond_the_org_s_rate_wait_before_they_are_taken_apart(
+    start: Start,
+) -> None:
+    guard = Guard(Bounds(org_frames_per_s=1))
+    site = await start(PATIENT, guard)
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
+        for _ in range(9):
+            await one.say("ping")
+        with trio.fail_after(DEADLINE_S):
+            while not guard.refused["org_frames"]:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+        await other.say("inbound", message=TEXT | {"id": "1"})
+        with trio.fail_after(DEADLINE_S):
+            while not all(station._stalled for station in site.stations()):  # noqa: ASYNC110 - as above
+                await trio.sleep(0.001)
+        assert await site.messages() == []
+        assert not any(station.parting for station in site.stations())

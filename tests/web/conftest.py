@@ -168,8 +168,10 @@ def build_services(
     def now_ms() -> int:
         return NOW
 
-    assistants = Assistants(database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL)
     guard = Guard() if guard is None else guard
+    assistants = Assistants(
+        database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL, guard=guard
+    )
     sending = Sending(database, phones, now_ms=now_ms, guard=guard)
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)

@@ -1,5 +1,6 @@
 """What an org may store, at the routes by which it stores something."""
 
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from phonegate.domain.admission import EACH_BYTES
 from phonegate.domain.guard import Bounds, Guard
 from phonegate.store.database import Database
+from phonegate.web.convert import CONVERTER
 from tests.web.conftest import ORG, SECRET, Reply, Web, build_web
 
 SMS = {"address": "+15551112222", "body": "hello", "date": 1_700_000_000_000}
@@ -55,3 +57,36 @@ async def test_what_its_owner_gave_another_secret_is_the_owner_s(database: Datab
     assert (await push(web, "2", "newcomer")).status == 429
     await web.services.accounts.rotate_org("newcomer", SECRET)
     assert (await push(web, "2", "newcomer")).status == 200
+
+
+async def test_an_org_has_so_many_keys_and_assistants(database: Database) -> None:
+    web = build_web(database, guard=Guard(Bounds(org_keys=2, org_assistants=1)))
+    await web.make_org()
+    made = [await web.call("POST", f"/keys/{ORG}", {"name": "x"}) for _ in range(3)]
+    assert [reply.status for reply in made] == [201, 201, 409]
+    assert made[-1].json["code"] == "org_full"
+    assert "2 API keys" in made[-1].json["detail"]
+    await web.call("DELETE", f"/keys/{ORG}/{made[0].json['id']}")
+    assert (await web.call("POST", f"/keys/{ORG}", {"name": "x"})).status == 201
+    for status, number in ((201, "+15550000001"), (409, "+15550000002")):
+        body = {"name": "x", "provider": "phone", "phone_numbers": [number]}
+        reply = await web.call("POST", f"/assistants?org_id={ORG}", body)
+        assert reply.status == status
+    assert (reply.json["code"], "1 assistants" in reply.json["detail"]) == ("org_full", True)
+
+
+@pytest.mark.parametrize("path", [f"/sims/{ORG}", f"/keys/{ORG}", f"/assistants?org_id={ORG}"])
+async def test_a_list_is_written_in_another_thread_than_that_of_all_links(
+    web: Web, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    encode = CONVERTER.encode
+
+    def noted(answer: object) -> bytes:
+        threads.append(threading.current_thread())
+        return encode(answer)
+
+    monkeypatch.setattr(CONVERTER, "encode", noted)
+    assert (await web.call("GET", path)).status == 200
+    assert threads
+    assert threading.main_thread() not in threads

@@ -21,6 +21,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "unknown_sim": "the wished SIM is none of the org's; `detail` lists those that are",
     "request_timeout": "the request did not arrive in time",
     "conflict": "it can't be done in the state that the thing is in",
+    "org_full": "the org has as many of these as it may; `detail` says how many that is",
     "too_large": "the body is larger than the gateway takes",
     "unsupported_media_type": "the body is not JSON in UTF-8",
     "idempotency_key_reused": "this Idempotency-Key came before with another request",
