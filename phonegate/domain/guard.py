@@ -199,6 +199,11 @@ class Guard:
             wait = max(wait, shared)
         return wait
 
+    def is_short_of_frames(self, org: int, now: float) -> bool:
+        """Whether less than a half is left of the frames that an org's phones may send."""
+        buckets = self._org_frames
+        return buckets is not None and buckets.missing(org, now) > buckets.rate.seconds * NEAR
+
     # -- orgs
 
     def register(self, address: str, now: float) -> None:

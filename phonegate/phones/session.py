@@ -336,7 +336,7 @@ class Session:
         protocol = self.protocol
         while True:
             try:
-                heard = await self._socket.receive()
+                heard = await self._socket.receive(self._is_sparing)
             except LinkLost:
                 return
             wait = self.guard.frames(self.org, self.phone, heard.events, perf_counter())
@@ -353,6 +353,10 @@ class Session:
                 await self._put(heard.reply)
             if heard.over:
                 return
+
+    def _is_sparing(self) -> bool:
+        """Whether the phones of the org have used most of what they may send."""
+        return self.guard.is_short_of_frames(self.org, perf_counter())
 
     async def _hear(self, data: str | bytes) -> None:
         for effect in self.protocol.receive(data):

@@ -58,6 +58,10 @@ COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.
 
 GROUP_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
 
+GONE: Final = "the database file was deleted, moved or replaced"
+"""Why nothing is written any more: SQLite goes on with the open file, which ends with the
+process."""
+
 _log = log.get("store")
 
 
@@ -92,7 +96,11 @@ class _Order:
 class Writer:
     """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, is_there: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`is_there` says whether the file is at its path; what is written to another is lost."""
+        self._is_there = is_there
         self.on_arrival: Callable[[Sequence[Arrival]], None] | None = None
         """Called on the event loop with received messages, once they are committed."""
         self._connection = connection
@@ -288,6 +296,8 @@ class Writer:
     def _commit(self, batch: Sequence[_Order]) -> int:
         """Runs operations in one transaction and commits it; how many of *batch* it took."""
         ran = 0
+        if not self._is_there():
+            return self._undo(batch, sqlite3.OperationalError(GONE))
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             until = time.perf_counter() + BATCH_SECONDS

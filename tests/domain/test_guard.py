@@ -92,6 +92,8 @@ def test_all_phones_of_an_org_share_its_frames() -> None:
     assert [guard.frames(7, phone, 500, 0.0) for phone in (1, 2)] == [0, 0]
     assert guard.frames(7, 3, 200, 0.0) == pytest.approx(1.0)
     assert guard.frames(8, 4, 200, 0.0) == 0
+    assert (guard.is_short_of_frames(7, 0.0), guard.is_short_of_frames(8, 0.0)) == (True, False)
+    assert not Guard().is_short_of_frames(7, 0.0)
     assert guard.refused == {"phone_frames": 0, "org_frames": 1}
 
 

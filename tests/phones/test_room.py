@@ -6,6 +6,7 @@ import trio
 
 from phonegate.domain.guard import Bounds, Guard
 from phonegate.phones import recorder
+from phonegate.phones.wire import PORTION, Heard, PhoneSocket
 
 from .conftest import Start
 from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
@@ -115,3 +116,29 @@ async def test_frames_beyond_the_org_s_rate_wait_before_they_are_taken_apart(
                 await trio.sleep(0.001)
         assert await site.messages() == []
         assert not any(station.parting for station in site.stations())
+
+
+async def test_a_flood_of_an_org_is_taken_apart_in_small_portions(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    parse = PhoneSocket._parse
+
+    def noted(self: PhoneSocket, data: bytes) -> Heard:
+        sizes.append(len(data))
+        return parse(self, data)
+
+    monkeypatch.setattr(PhoneSocket, "_parse", noted)
+    site = await start(PATIENT, Guard(Bounds(org_frames_per_s=1_000_000)))
+    async with site.phone(device_id="a") as phone:
+        text = TEXT | {"body": "x" * 12_000, "id": "1"}
+        await phone.say("inbound", message=text)
+        await until_stored(site, 1)
+        assert max(sizes) > PORTION
+        monkeypatch.setattr(Guard, "is_short_of_frames", lambda *_: True)
+        del sizes[:]
+        await phone.say("inbound", message=text | {"id": "2"})
+        await until_stored(site, 2)
+        # The read that was under way already had not begun to be taken apart.
+        assert max(sizes) <= PORTION
+        assert sum(sizes) > 12_000

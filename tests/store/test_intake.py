@@ -1,5 +1,6 @@
 """What orgs store is counted as they store it."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_the_room_is_looked_at_now_and_then(
 ) -> None:
     assert not tables.intake.is_low(1)
     assert tables.intake.is_low(1 << 60)
-    looked = []
-    monkeypatch.setattr(intake.os, "statvfs", looked.append)
+    looked: list[object] = []
+    monkeypatch.setattr(os, "statvfs", looked.append)
     assert not tables.intake.is_low(1)
     assert looked == []
