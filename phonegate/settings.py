@@ -258,7 +258,8 @@ class LimitSettings:
     )
     org_frames_per_s: int = setting(
         5_000,
-        "The same of all phones of one org together: what leaves others nine parts of a core.",
+        "The same of all phones of one org together, a second's worth at once: what leaves others "
+        "nine parts of a core.",
     )
     org_phones: int = setting(
         5_000,

@@ -49,6 +49,18 @@ class Departure(Protocol):
         """Not before this time, in ms; a past one means now."""
 
 
+class Text(Protocol):
+    """A message about to be stored, as far as its size goes."""
+
+    @property
+    def body(self) -> str:
+        """Its text."""
+
+    @property
+    def media_urls(self) -> Sequence[str] | None:
+        """Where its pictures are."""
+
+
 @attrs.frozen(kw_only=True)
 class Permit:
     """On what conditions a message may leave."""
@@ -201,22 +213,26 @@ def admit_to_disk(tx: Tables, guard: Guard, org: int, size: int, now: int) -> No
     """
     if not size:
         return
-    bounds, least = guard.bounds, guard.disk_low_bytes
-    self_made = tx.intake.is_self_made(org)
-    # Where all orgs have made themselves, there is none to keep room for.
-    if self_made and least and tx.intake.is_low(least) and tx.orgs.has_owned():
-        guard.note("disk_low")
-        raise DiskLow(DISK_RETRY_S)
-    limit = bounds.self_made_org_bytes_per_day if self_made else bounds.org_bytes_per_day
+    limit = guard.bounds.org_bytes_per_day
+    if tx.intake.is_self_made(org):
+        limit, least = guard.bounds.self_made_org_bytes_per_day, guard.disk_low_bytes
+        # Where all orgs have made themselves, there is none to keep room for.
+        if least and tx.intake.is_low(least) and tx.orgs.has_owned():
+            guard.note("disk_low")
+            raise DiskLow(DISK_RETRY_S)
     if limit and (wait_s := tx.intake.take(org, size, limit, now)):
         guard.note("org_bytes")
         raise StorageSpent(limit, wait_s)
 
 
-def size_of(body: str, media_urls: Sequence[str] | None = None) -> int:
-    """What a message counts among the bytes that its org stores."""
-    length = len(body) if body.isascii() else len(body.encode(errors="replace"))
-    return EACH_BYTES + length + sum(map(len, media_urls or ()))
+def size_of(messages: Sequence[Text]) -> int:
+    """What messages count among the bytes that their org stores."""
+    # All at once: one by one costs as much as storing them.
+    length = len("".join([one.body for one in messages]).encode(errors="replace"))
+    for one in messages:
+        if one.media_urls:
+            length += sum(map(len, one.media_urls))
+    return EACH_BYTES * len(messages) + length
 
 
 def _seconds(now: int, until: int) -> int:

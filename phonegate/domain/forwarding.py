@@ -249,8 +249,7 @@ class Forwarding:
         def store(tx: Tables) -> int | None:
             stored = reports.received(tx, assistant, report, now)
             if stored is not None:
-                size = size_of(report.body, report.media_urls)
-                admit_to_disk(tx, self._guard, assistant.org, size, now)
+                admit_to_disk(tx, self._guard, assistant.org, size_of((report,)), now)
             return stored
 
         stored = await self._database.write(store)
@@ -360,7 +359,7 @@ class Forwarding:
                     )
             admit(tx, sender, 1, now)
             admit_to_queue(tx, self._guard, new.org, int(new.status == QUEUED), now)
-            admit_to_disk(tx, self._guard, new.org, size_of(new.body, new.media_urls), now)
+            admit_to_disk(tx, self._guard, new.org, size_of((new,)), now)
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.

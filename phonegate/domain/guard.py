@@ -40,6 +40,10 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 HOUR_S: Final = 3_600.0
 
+ORG_BURST_S: Final = 1.0
+"""Of an org's frames, a second's worth may come at once: hundreds of phones have their turn one
+after another, and all others wait for what they send in one turn."""
+
 NEAR: Final = 0.5
 """Part of a bucket that is left when its owner begins to be told of it."""
 
@@ -109,7 +113,7 @@ class Guard:
         self._founding = _buckets(_hourly(bounds.orgs_per_hour))
         frames = Rate.of(bounds.phone_frames_per_s)
         self._frames: Buckets[int] | None = None if frames is None else Buckets(frames)
-        frames = Rate.of(bounds.org_frames_per_s)
+        frames = Rate.of(bounds.org_frames_per_s, ORG_BURST_S)
         self._org_frames: Buckets[int] | None = None if frames is None else Buckets(frames)
         rate = Rate.of(bounds.org_requests_per_s)
         self._orgs: Buckets[int] | None = None if rate is None else Buckets(rate)

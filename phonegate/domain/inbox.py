@@ -57,7 +57,8 @@ def receive(
         StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
     """
     sims: Sequence[Sim] | None = None
-    ids, stored, size = [], 0, 0
+    ids: list[int] = []
+    fresh: list[Received] = []
     for item in items:
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
@@ -83,12 +84,11 @@ def receive(
             # Only a fingerprint that is there already keeps a message out.
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
         else:
-            stored += 1
-            size += size_of(item.body, item.media_urls)
+            fresh.append(item)
         ids.append(message_id)
     # A repeat takes no room: it is acknowledged however full the disk is.
-    admit_to_disk(tx, guard, org, size, now)
-    return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids))
+    admit_to_disk(tx, guard, org, size_of(fresh), now)
+    return Receipt(stored=len(fresh), duplicates=len(items) - len(fresh), ids=tuple(ids))
 
 
 def fingerprint_of(item: Received, device_id: str | None) -> bytes | None:

@@ -159,7 +159,7 @@ class Sending:
         routes = await self._routes(org, items, online)
         plans = self._plans(org, items, routes, permits, now)
         queued = sum(plan.phone is None for plan in plans)
-        size = sum(size_of(item.body, item.media_urls) for item in items)
+        size = size_of(items)
         done = None
         late = False
 

@@ -26,7 +26,7 @@ from wsproto.utilities import generate_accept_token
 RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
 
-PORTION: Final = 1_024
+PORTION: Final = 512
 """Bytes taken apart at once of an org whose phones send too much: frames may be so small that
 there are seven hundred in one read, and hundreds of phones have their turn one after another."""
 

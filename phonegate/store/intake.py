@@ -24,6 +24,9 @@ KNOWN: Final = 10_000
 """Orgs whose sums are kept in memory; of others they are read when they store something."""
 
 
+WRITE: Final = "UPDATE orgs SET stored_bytes = ?, stored_at = ? WHERE id = ?"
+
+
 @attrs.define
 class _Sum:
     self_made: bool
@@ -96,13 +99,9 @@ class Intake:
 
     def settle(self) -> None:
         """Writes the sums that have changed. Part of every commit, before it."""
-        if not self._taken:
-            return
-        orgs = {org for org, _ in self._taken}
-        self._connection.executemany(
-            "UPDATE orgs SET stored_bytes = ?, stored_at = ? WHERE id = ?",
-            [(round(self._sums[org].bytes), self._sums[org].at, org) for org in orgs],
-        )
+        for org in {org for org, _ in self._taken}:
+            found = self._sums[org]
+            self._connection.execute(WRITE, (round(found.bytes), found.at, org))
 
     def committed(self) -> None:
         """Forgets what was written, once it is durable."""

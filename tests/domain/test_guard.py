@@ -89,9 +89,9 @@ def test_frames_are_slowed_and_never_refused() -> None:
 
 def test_all_phones_of_an_org_share_its_frames() -> None:
     guard = Guard(Bounds(phone_frames_per_s=100, org_frames_per_s=200))
-    assert [guard.frames(7, phone, 500, 0.0) for phone in (1, 2)] == [0, 0]
+    assert [guard.frames(7, phone, 100, 0.0) for phone in (1, 2)] == [0, 0]
     assert guard.frames(7, 3, 200, 0.0) == pytest.approx(1.0)
-    assert guard.frames(8, 4, 200, 0.0) == 0
+    assert guard.frames(8, 4, 50, 0.0) == 0
     assert (guard.is_short_of_frames(7, 0.0), guard.is_short_of_frames(8, 0.0)) == (True, False)
     assert not Guard().is_short_of_frames(7, 0.0)
     assert guard.refused == {"phone_frames": 0, "org_frames": 1}
