@@ -50,7 +50,7 @@ class Intake:
 
     def is_self_made(self, org: int) -> bool:
         """Whether an org came by itself, and not by its owner's command."""
-        found = self._of(org)
+        found = self._sums.get(org) or self._of(org)
         return found is not None and found.self_made
 
     def take(self, org: int, size: int, per_day: int, now: int) -> int:
@@ -59,16 +59,19 @@ class Intake:
         Gives 0, or after how many seconds it may; then nothing was counted. More than may be
         stored in a day may be stored by an org that has stored nothing of late.
         """
-        found = self._of(org)
+        found = self._sums.get(org) or self._of(org)
         if found is None:
             return 0  # The org is gone, and nothing more is stored for it.
-        # A clock that was set back makes nobody wait for it.
-        found.bytes = max(0.0, found.bytes - max(0, now - found.at) * per_day / DAY_MS)
+        before = found.bytes
+        if before:
+            # A clock that was set back makes nobody wait for it.
+            aged = before - (now - found.at) * per_day / DAY_MS if now > found.at else before
+            before = found.bytes = aged if aged > 0 else 0.0
         found.at = now
-        excess = found.bytes + size - per_day
-        if excess > 0 and found.bytes >= 1:
-            return max(1, -(-int(min(excess, found.bytes)) * DAY_MS // (per_day * 1000)))
-        found.bytes += size
+        excess = before + size - per_day
+        if excess > 0 and before >= 1:
+            return max(1, -(-int(min(excess, before)) * DAY_MS // (per_day * 1000)))
+        found.bytes = before + size
         self._taken.append((org, size))
         return 0
 
