@@ -32,6 +32,11 @@ UNLIMITED: Mapping[str, object] = {
     "LIMITS_ADDRESS_HANDSHAKES_PER_S": 0,
     "LIMITS_ORG_REQUESTS_PER_S": 0,
     "LIMITS_PHONE_FRAMES_PER_S": 0,
+    "LIMITS_ORG_FRAMES_PER_S": 0,
+    "LIMITS_ORG_PHONES": 0,
+    "LIMITS_ORG_SIMS": 0,
+    "LIMITS_ORG_BYTES_PER_DAY": 0,
+    "LIMITS_SELF_MADE_ORG_BYTES_PER_DAY": 0,
 }
 """What phonegate is told for the bench: no pacing, since no radio is there to pace, and no limits
 for one address and one org, since all load comes from one of each."""

@@ -232,7 +232,10 @@ class _Gateway:
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
             away_timeout_ms=round(delivery.away_timeout_s * 1000),
         )
-        guard = Guard(Bounds(**attrs.asdict(settings.limits)))
+        guard = Guard(
+            Bounds(**attrs.asdict(settings.limits)),
+            disk_low_bytes=settings.alarms.disk_low_bytes,
+        )
         accounts = Accounts(
             database, registration=registration_of(settings), now_ms=now_ms, guard=guard
         )
@@ -241,6 +244,7 @@ class _Gateway:
             check=check_credentials,
             now_ms=now_ms,
             public_url=settings.http.public_url,
+            guard=guard,
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org

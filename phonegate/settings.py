@@ -271,11 +271,36 @@ class LimitSettings:
         "Messages of one org that may wait for a phone or carrier: some 700 MB, and four weeks "
         "of one SIM at the default pace.",
     )
+    org_bytes_per_day: int = setting(
+        8_589_934_592,
+        "Bytes that one org may store in a day, all of them at once, counted as the text and 600 "
+        "for each message: some ten million messages.",
+    )
+    self_made_org_bytes_per_day: int = setting(
+        67_108_864,
+        "The same of an org that its first phone or webhook made, and not `phonegate org add` or "
+        "`org rotate`: 80,000 messages, more than a phone can send or receive.",
+    )
     phone_frames_per_s: int = setting(
         500,
         "Frames a second of one phone, five seconds' worth at once; a phone that sends more is "
         "read more slowly, and loses nothing.",
     )
+    org_frames_per_s: int = setting(
+        5_000,
+        "The same of all phones of one org together, a second's worth at once: what leaves others "
+        "nine parts of a core.",
+    )
+    org_phones: int = setting(
+        5_000,
+        "Phones that one org may have with a device_id, and as many that never told one, "
+        "connected at the same time. A phone that is known comes in whatever the number.",
+    )
+    org_sims: int = setting(
+        10_000, "SIMs that one org may have: those of its phones that are away count as well."
+    )
+    org_keys: int = setting(1_000, "API keys that one org may have.")
+    org_assistants: int = setting(1_000, "Assistants that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for request bodies that are on their way, all together. Past it one of those is "

@@ -110,6 +110,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         free_bytes=0,
         database_bytes=9,
         log_bytes=9,
+        in_place=False,
         carrier_failures={1: 9},
     )
     alarms = Alarms(Limits(**limits))

@@ -35,6 +35,7 @@ from phonegate.domain.errors import (
     FieldProblem,
     Forbidden,
     NotFound,
+    OrgFull,
     Unauthorized,
 )
 from phonegate.domain.guard import Guard
@@ -99,6 +100,7 @@ class Accounts:
         self.on_change: Callable[[int], None] | None = None
         self.registration: Final = Registration() if registration is None else registration
         self._database = database
+        self._guard = Guard() if guard is None else guard
         self._now_ms = now_ms
         self._remembered = Remembered()
         self._checks = Checks(
@@ -107,7 +109,7 @@ class Accounts:
             registration=self.registration,
             now_ms=now_ms,
             cost=cost,
-            guard=Guard() if guard is None else guard,
+            guard=self._guard,
         )
 
     async def load(self) -> None:
@@ -263,6 +265,8 @@ class Accounts:
             org = _named(tx, name)
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
+            # Whoever made it: from now on it is the owner's.
+            tx.intake.forget(org.id)
             return org
 
         org = await self._change(rotate)
@@ -307,6 +311,7 @@ class Accounts:
         Raises:
             BadInput: The form of the name, the scopes or the limits.
             NotFound: There is no such org.
+            OrgFull: It has as many keys as it may.
         """
         limits = effective(limits)
         if scopes is None:
@@ -318,6 +323,10 @@ class Accounts:
             owner = tx.orgs.by_id(org)
             if owner is None:
                 raise NotFound("There is no such org any more.")
+            most = self._guard.bounds.org_keys
+            if most and tx.keys.count_of_org(org) >= most:
+                self._guard.note("org_keys")
+                raise OrgFull(most, "API keys")
             key = ApiKey(
                 id=made.id,
                 org=org,

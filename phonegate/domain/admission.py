@@ -13,10 +13,12 @@ from phonegate.domain import allowances
 from phonegate.domain.errors import (
     BatchOverLimit,
     Conflict,
+    DiskLow,
     KeyLimitReached,
     QueueFull,
     QuietHoursBegun,
     RecipientNotAllowed,
+    StorageSpent,
     Unauthorized,
 )
 from phonegate.domain.guard import Guard
@@ -31,6 +33,12 @@ QUEUE_RETRY_S = 60
 KEY_REVOKED = "its API key was revoked"
 """The `error` of a message that does not leave for that reason."""
 
+DISK_RETRY_S = 60
+"""When to come again if the disk is nearly full: somebody has to make room."""
+
+EACH_BYTES = 600
+"""What a message takes of the disk beside its text, about: its row, its indexes and its words."""
+
 
 class Departure(Protocol):
     """A message about to be sent, as far as limits ask about it."""
@@ -42,6 +50,18 @@ class Departure(Protocol):
     @property
     def send_at(self) -> int | None:
         """Not before this time, in ms; a past one means now."""
+
+
+class Text(Protocol):
+    """A message about to be stored, as far as its size goes."""
+
+    @property
+    def body(self) -> str:
+        """Its text."""
+
+    @property
+    def media_urls(self) -> Sequence[str] | None:
+        """Where its pictures are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -223,6 +243,39 @@ def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) ->
         QUEUE_RETRY_S,
         limit=limit,
     )
+
+
+def admit_to_disk(tx: Tables, guard: Guard, org: int, size: int, now: int) -> None:
+    """Counts bytes that an org stores (see `size_of`), in the transaction that stores them.
+
+    Raises:
+        StorageSpent: the org has stored too much of late.
+        DiskLow: the disk is nearly full, and others come first.
+    """
+    if not size:
+        return
+    limit = guard.bounds.org_bytes_per_day
+    if tx.intake.is_self_made(org):
+        limit, least = guard.bounds.self_made_org_bytes_per_day, guard.disk_low_bytes
+        # Where all orgs have made themselves, there is none to keep room for.
+        if least and tx.intake.is_low(least) and tx.orgs.has_owned():
+            guard.note("disk_low")
+            raise DiskLow(DISK_RETRY_S)
+    if limit and (wait_s := tx.intake.take(org, size, limit, now)):
+        guard.note("org_bytes")
+        raise StorageSpent(limit, wait_s)
+
+
+def size_of(messages: Sequence[Text]) -> int:
+    """What messages count among the bytes that their org stores."""
+    if len(messages) == 1 and not messages[0].media_urls and messages[0].body.isascii():
+        return EACH_BYTES + len(messages[0].body)
+    # All at once: one by one costs many times as much.
+    length = len("".join([one.body for one in messages]).encode(errors="replace"))
+    for one in messages:
+        if one.media_urls:
+            length += sum(map(len, one.media_urls))
+    return EACH_BYTES * len(messages) + length
 
 
 def _seconds(now: int, until: int) -> int:

@@ -78,6 +78,8 @@ class State:
     free_bytes: int = 1 << 62
     database_bytes: int = 0
     log_bytes: int = 0
+    in_place: bool = True
+    """Whether the database's file is where it was opened."""
     carrier_failures: Mapping[int, int] = attrs.field(factory=dict)
     """Sends in a row that were not answered, by assistant."""
 
@@ -131,6 +133,7 @@ class Alarms:
         """How everything that is watched is now."""
         limits = self.limits
         yield from self._of_queues(state)
+        yield Signal(("database_gone", ""), not state.in_place, state.in_place)
         if limits.disk_low_bytes:
             yield Signal(
                 ("disk_low", ""),

@@ -13,7 +13,8 @@ import trio
 
 from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
 from phonegate.domain.declared import make_token, require_usable, settle
-from phonegate.domain.errors import Conflict, FieldProblem, NotFound
+from phonegate.domain.errors import Conflict, FieldProblem, NotFound, OrgFull
+from phonegate.domain.guard import Guard
 from phonegate.settings import AssistantSettings
 from phonegate.store.database import Database
 from phonegate.store.errors import NumberTaken, StorageUnavailable
@@ -53,10 +54,12 @@ class Assistants:
         check: CheckCredentials,
         now_ms: Callable[[], int],
         public_url: str = "",
+        guard: Guard | None = None,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
         self._database = database
         self._check = check
+        self._guard = Guard() if guard is None else guard
         self._now_ms = now_ms
         self._public_url = public_url.rstrip("/")
 
@@ -101,6 +104,7 @@ class Assistants:
             BadInput: It names every wrong field, never a credential's value.
             Conflict: One of the numbers is another assistant's.
             NotFound: There is no such org any more.
+            OrgFull: It has as many assistants as it may.
         """
         kept = self._kept(name, provider, phone_numbers, credentials)
         token, now = make_token(), self._now_ms()
@@ -108,6 +112,10 @@ class Assistants:
         def op(tx: Tables) -> Assistant:
             if tx.orgs.by_id(org) is None:
                 raise NotFound("There is no such org any more.")
+            most = self._guard.bounds.org_assistants
+            if most and tx.assistants.count_of_org(org) >= most:
+                self._guard.note("org_assistants")
+                raise OrgFull(most, "assistants")
             made = tx.assistants.add(
                 org,
                 name=name,

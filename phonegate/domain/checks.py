@@ -260,9 +260,11 @@ class Checks:
 
         def create(tx: Tables) -> tuple[Org, bool]:
             org = tx.orgs.get(name)
-            if org is None and tx.orgs.was_removed(name):  # this very moment
+            if org is not None:
+                return org, False
+            if tx.orgs.was_removed(name):  # this very moment
                 raise Unauthorized(WRONG_CREDENTIAL)
-            return (tx.orgs.add(name, stored, now), True) if org is None else (org, False)
+            return tx.orgs.add(name, stored, now, self_made=True), True
 
         return await self._database.write(create)
 

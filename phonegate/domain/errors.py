@@ -100,6 +100,16 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class OrgFull(Conflict):
+    """The org has as many of something as it may."""
+
+    code = "org_full"
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most = most
+        super().__init__(f"This org may have {most} {what}, and has them.")
+
+
 class KeyReused(Refused):
     """An Idempotency-Key came again with another request."""
 
@@ -142,6 +152,33 @@ class QueueFull(Throttled):
     def __init__(self, detail: str, retry_after_s: int, *, limit: int) -> None:
         self.limit = limit
         super().__init__(detail, retry_after_s)
+
+
+class StorageSpent(Throttled):
+    """The org has stored as much of late as it may in a day; nothing of this was stored."""
+
+    code = "storage_spent"
+
+    def __init__(self, limit: int, retry_after_s: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"This org may store {limit} bytes a day and has stored too much of late for this: "
+            f"nothing of it was stored. Try again in {retry_after_s} s.",
+            retry_after_s,
+        )
+
+
+class DiskLow(Throttled):
+    """What room is left on the disk is kept for orgs that did not come by themselves."""
+
+    code = "disk_low"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "The gateway's disk is nearly full, and what is left is kept for the orgs that its "
+            "owner made: nothing of this was stored. Try again later.",
+            retry_after_s,
+        )
 
 
 class KeyLimitReached(Throttled):

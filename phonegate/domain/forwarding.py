@@ -13,7 +13,14 @@ import trio
 
 from phonegate import log
 from phonegate.domain import reports
-from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
+from phonegate.domain.admission import (
+    Permit,
+    admit,
+    admit_to_disk,
+    admit_to_queue,
+    examine,
+    size_of,
+)
 from phonegate.domain.carriage import new_reference, others, outbound, settled
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
@@ -179,6 +186,7 @@ class Forwarding:
             BadInput: the phone can't send media.
             Throttled: too many messages wait for this carrier; nothing was stored.
             QueueFull: as many of the org wait; nothing was stored.
+            StorageSpent, DiskLow: the org may store no more just now; nothing was stored.
             StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
         owner = await self.owner(sender.org, draft.sender)
@@ -235,9 +243,20 @@ class Forwarding:
             _log.info("message_reported", message=message.id, status=message.status)
 
     async def receive(self, assistant: Assistant, report: InboundReport) -> None:
-        """Stores a message for one of an assistant's numbers, once however often it comes."""
+        """Stores a message for one of an assistant's numbers, once however often it comes.
+
+        Raises:
+            StorageSpent, DiskLow: the org may store no more just now.
+        """
         now = self._terms.now_ms()
-        stored = await self._database.write(lambda tx: reports.received(tx, assistant, report, now))
+
+        def store(tx: Tables) -> int | None:
+            stored = reports.received(tx, assistant, report, now)
+            if stored is not None:
+                admit_to_disk(tx, self._guard, assistant.org, size_of((report,)), now)
+            return stored
+
+        stored = await self._database.write(store)
         _log.info("message_received", assistant=assistant.id, message=stored)
 
     # -- by phone
@@ -352,6 +371,7 @@ class Forwarding:
                     )
             admit(tx, sender, 1, now)
             admit_to_queue(tx, self._guard, new.org, int(new.status == QUEUED), now)
+            admit_to_disk(tx, self._guard, new.org, size_of((new,)), now)
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.

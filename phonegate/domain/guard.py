@@ -22,11 +22,18 @@ Kind = Literal[
     "address_requests",
     "org_requests",
     "org_queue",
+    "org_bytes",
+    "disk_low",
     "address_orgs",
     "all_orgs",
     "bodies",
     "answers",
     "phone_frames",
+    "org_frames",
+    "org_phones",
+    "org_sims",
+    "org_keys",
+    "org_assistants",
 ]
 """What a limit is about."""
 
@@ -39,6 +46,10 @@ HEARD_BYTES: Final = 8_192
 
 FOUND_PROBLEMS: Final = 10
 """Wrong fields in it that do."""
+
+ORG_BURST_S: Final = 1.0
+"""Of an org's frames, a second's worth may come at once: hundreds of phones have their turn one
+after another, and all others wait for what they send in one turn."""
 
 NEAR: Final = 0.5
 """Part of a bucket that is left when its owner begins to be told of it."""
@@ -61,7 +72,14 @@ class Bounds:
     orgs_per_hour: int = 0
     org_requests_per_s: int = 0
     org_queue: int = 0
+    org_bytes_per_day: int = 0
+    self_made_org_bytes_per_day: int = 0
     phone_frames_per_s: int = 0
+    org_frames_per_s: int = 0
+    org_phones: int = 0
+    org_sims: int = 0
+    org_keys: int = 0
+    org_assistants: int = 0
     bodies_bytes: int = 0
     answers_bytes: int = 0
 
@@ -93,7 +111,9 @@ _ORG = _Policy("org", "This org makes too many requests")
 class Guard:
     """Counts what is done, and refuses what is too much of it."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(self, bounds: Bounds | None = None, *, disk_low_bytes: int = 0) -> None:
+        """With less free space than `disk_low_bytes`, orgs that made themselves store nothing."""
+        self.disk_low_bytes: Final = disk_low_bytes
         self.bounds = bounds = Bounds() if bounds is None else bounds
         self.refused: Counter[Kind] = Counter()
         """Refusals since the start, by limit; of frames, how often a phone was slowed down."""
@@ -107,6 +127,8 @@ class Guard:
         self._networks: Buckets[str] = Buckets(Rate(FIRST_ORGS / HOUR_S, FIRST_ORGS))
         frames = Rate.of(bounds.phone_frames_per_s)
         self._frames: Buckets[int] | None = None if frames is None else Buckets(frames)
+        frames = Rate.of(bounds.org_frames_per_s, ORG_BURST_S)
+        self._org_frames: Buckets[int] | None = None if frames is None else Buckets(frames)
         rate = Rate.of(bounds.org_requests_per_s)
         self._orgs: Buckets[int] | None = None if rate is None else Buckets(rate)
         self._near_s = 0.0 if rate is None else rate.seconds * NEAR
@@ -199,13 +221,22 @@ class Guard:
         """How many requests an org may make."""
         return None if self._orgs is None else self._orgs.rate
 
-    def frames(self, phone: int, count: int, now: float) -> float:
-        """Counts frames that a phone has sent; how many seconds to wait before reading more."""
-        if self._frames is None:
-            return 0.0
-        wait = self._frames.spend(phone, now, count)
-        self.refused["phone_frames"] += wait > 0
+    def frames(self, org: int, phone: int, count: int, now: float) -> float:
+        """Counts frames that a phone has sent; how many seconds to leave it waiting."""
+        wait = 0.0
+        if self._frames is not None:
+            wait = self._frames.spend(phone, now, count)
+            self.refused["phone_frames"] += wait > 0
+        if self._org_frames is not None:
+            shared = self._org_frames.spend(org, now, count)
+            self.refused["org_frames"] += shared > 0
+            wait = max(wait, shared)
         return wait
+
+    def is_short_of_frames(self, org: int, now: float) -> bool:
+        """Whether less than a half is left of the frames that an org's phones may send."""
+        buckets = self._org_frames
+        return buckets is not None and buckets.missing(org, now) > buckets.rate.seconds * NEAR
 
     # -- orgs
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from phonegate.domain.admission import admit_to_disk, size_of
+from phonegate.domain.guard import Guard
 from phonegate.domain.segmentation import count
 from phonegate.store.records import Message, NewInbound, Sim
 from phonegate.store.tables import Tables
@@ -44,15 +46,20 @@ def receive(
     phone: int | None,
     device_id: str | None,
     now: int,
+    guard: Guard,
 ) -> Receipt:
     """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
 
     `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
     name, if it has told one.
+
+    Raises:
+        StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
     """
     sims: Sequence[Sim] | None = None
     plain_until = tx.marks.plain_fingerprints()
-    ids, stored = [], 0
+    ids: list[int] = []
+    fresh: list[Received] = []
     for item in items:
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
@@ -85,9 +92,11 @@ def receive(
             # Only a fingerprint that is there already keeps a message out.
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
         else:
-            stored += 1
+            fresh.append(item)
         ids.append(message_id)
-    return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids))
+    # A repeat takes no room: it is acknowledged however full the disk is.
+    admit_to_disk(tx, guard, org, size_of(fresh), now)
+    return Receipt(stored=len(fresh), duplicates=len(items) - len(fresh), ids=tuple(ids))
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:

@@ -121,15 +121,17 @@ class Retention:
             if not any(message.created_at < cutoff for message in found):
                 return erased
             going = [message.id for message in found if may_go(message, cutoff)]
-            for begin in range(0, len(going), ERASED_AT_ONCE):
-                erased += await self._erase(going[begin : begin + ERASED_AT_ONCE], cutoff)
+            while going:
+                gone, done = await self._erase(going[:ERASED_AT_ONCE], cutoff)
+                erased += gone
+                del going[:done]
                 await trio.sleep(PAUSE_S)
             after = found[-1].id
 
     async def _following(self, after: int) -> list[Aged]:
         return await self._database.read(lambda tx: tx.messages.aged(after, LOOKED_AT_ONCE))
 
-    async def _erase(self, ids: list[int], cutoff: int) -> int:
+    async def _erase(self, ids: list[int], cutoff: int) -> tuple[int, int]:
         # Looked at again: a late report may have come between the look and this.
         return await self._database.write(
             lambda tx: tx.messages.erase(ids, lambda message: may_go(message, cutoff))

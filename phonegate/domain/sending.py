@@ -12,7 +12,14 @@ import attrs
 import trio
 
 from phonegate.domain import delivery, routing
-from phonegate.domain.admission import Permit, admit, admit_to_queue, examine
+from phonegate.domain.admission import (
+    Permit,
+    admit,
+    admit_to_disk,
+    admit_to_queue,
+    examine,
+    size_of,
+)
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.errors import Conflict, Forbidden, NotFound
 from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
@@ -147,6 +154,7 @@ class Sending:
                 sender's API key; nothing was stored.
             UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
             QueueFull: too many messages of the org wait already; nothing was stored.
+            StorageSpent, DiskLow: the org may store no more just now; nothing was stored.
             StorageUnavailable: nothing was stored.
             Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
             TooSlowError: the disk took a minute, and nothing is known.
@@ -157,6 +165,7 @@ class Sending:
         routes = await self._routes(org, items, online)
         plans = self._plans(sender, items, routes, permits, now)
         queued = sum(plan.phone is None for plan in plans)
+        size = size_of(items)
         done = None
         late = False
 
@@ -165,6 +174,7 @@ class Sending:
                 # Nobody is there to push it, and its sender was told to ask again.
                 raise trio.TooSlowError
             admit_to_queue(tx, self._guard, org, queued, now)
+            admit_to_disk(tx, self._guard, org, size, now)
             return _store(tx, sender, plans, keep, now=now, device_online=bool(online))
 
         try:

@@ -57,7 +57,16 @@ class Readiness:
 
     async def _of_room(self) -> list[Reason]:
         space = await self._database.space()
-        if space.free >= self.disk_low_bytes:
-            return []
-        text = f"{space.free} bytes are free on the database's disk: fewer than "
-        return [Reason("disk_low", f"{text}{self.disk_low_bytes}.")]
+        found = []
+        if not space.in_place:
+            found.append(
+                Reason(
+                    "database_gone",
+                    f"{self._database.path} was deleted, moved or replaced while the gateway "
+                    "serves. Put the file back, or stop the gateway and restore a backup.",
+                )
+            )
+        if space.free < self.disk_low_bytes:
+            text = f"{space.free} bytes are free on the database's disk: fewer than "
+            found.append(Reason("disk_low", f"{text}{self.disk_low_bytes}."))
+        return found

@@ -162,5 +162,6 @@ class Sample:
             free_bytes=self.space.free,
             database_bytes=self.space.database,
             log_bytes=self.space.log,
+            in_place=self.space.in_place,
             carrier_failures=self.failing,
         )

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from phonegate import log
+from phonegate.domain import errors
+from phonegate.domain.guard import Kind
 from phonegate.phones import frames
 from phonegate.phones.feeder import move
+from phonegate.store.errors import OrgFull
 from phonegate.store.records import Message, Sim
 from phonegate.store.tables import Tables
 
@@ -56,7 +59,10 @@ class Identity:
                 )
             )
         if told is not None and known is None:
-            await self._name(told)
+            try:
+                await self._name(told)
+            except OrgFull as full:
+                await self._say_full(full, "org_phones", "phones", "device_id")
         phone = session.phone
         acks = ACK in hello.features
         await self._write(
@@ -75,9 +81,10 @@ class Identity:
         own = old if session.protocol.identified or session.fresh else None
         whole = session.fresh or session.numbered
         sims = session.online.sims
+        most = session.guard.bounds.org_phones
 
         def name(tx: Tables) -> int:
-            row = tx.phones.connect(session.org, device_id, now, phone=own)
+            row = tx.phones.connect(session.org, device_id, now, phone=own, most=most)
             if row.id != old:
                 move(tx, old, row.id, None if whole else ids)
                 if sims:
@@ -103,6 +110,25 @@ class Identity:
         )
         if session.online.device_id is None:
             session.switchboard.replace(session, _forms(sims))
+        gained = False
+        try:
+            gained = await self._take_sims(sims)
+        except OrgFull as full:
+            await self._say_full(full, "org_sims", "SIMs", "sims")
+        session.protocol.identified = True
+        if gained:
+            # Something may have waited for just this SIM.
+            session.protocol.look_again()
+        session.feeder.wake()
+
+    async def _take_sims(self, sims: tuple[Sim, ...]) -> bool:
+        """Stores the SIMs of the row that the phone has by them; whether it gained a number.
+
+        Raises:
+            OrgFull: The org's phones would have more than they may.
+        """
+        session = self._session
+        most = session.guard.bounds.org_sims
         async with session.switchboard.identity_lock(session.org):
             if session.parting:
                 # Over a link that is ending: phones that are there have said otherwise since.
@@ -112,16 +138,20 @@ class Identity:
             had = _forms(session.online.sims)
             row = await self._recognise(sims)
             now = session.now_ms()
-            await self._write(lambda tx: tx.phones.report_sims(session.org, row, sims, now))
+            await self._write(
+                lambda tx: tx.phones.report_sims(session.org, row, sims, now, most=most)
+            )
             self._become(attrs.evolve(session.online, phone=row, sims=_of_row(sims, row)))
             if session.online.device_id is None and forms:
                 session.numbered = True
             session.switchboard.take(session, forms)
-        session.protocol.identified = True
-        if forms - had:
-            # Something may have waited for just this SIM.
-            session.protocol.look_again()
-        session.feeder.wake()
+        return bool(forms - had)
+
+    async def _say_full(self, full: OrgFull, kind: Kind, what: str, field: str) -> None:
+        """Tells the phone that its org has as many of something as it may."""
+        self._session.guard.note(kind)
+        refused = errors.OrgFull(full.most, what)
+        await self._session.say(frames.Error(code=refused.code, detail=refused.detail, field=field))
 
     async def inherit(self, row: int) -> None:
         """Takes over what was given to a link that fell silent before this one began.

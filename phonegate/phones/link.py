@@ -27,7 +27,7 @@ from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreError
+from phonegate.store.errors import OrgFull, StoreError
 from phonegate.store.records import Phone, Sim
 from phonegate.store.tables import Tables
 
@@ -47,6 +47,7 @@ _STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
     errors.BadInput: (400, b"Bad Request"),
     errors.Unauthorized: (401, b"Unauthorized"),
     errors.Forbidden: (403, b"Forbidden"),
+    errors.OrgFull: (409, b"Conflict"),
     errors.Throttled: (429, b"Too Many Requests"),
 }
 
@@ -319,6 +320,7 @@ class PhoneLink:
 
         Raises:
             Unauthorized: the org was removed this very moment.
+            OrgFull: the phone is not known, and the org has as many as it may.
             StoreError: it can't be stored.
         """
         while True:
@@ -338,9 +340,14 @@ class PhoneLink:
         if request.device_id is None:
             free, likely = await self._free_row(org, request)
         now = self._shared.now_ms()
-        arrival = await self._shared.database.write(
-            lambda tx: _connect(tx, org, request, (free, likely), now)
-        )
+        most = self._guard.bounds.org_phones
+        try:
+            arrival = await self._shared.database.write(
+                lambda tx: _connect(tx, org, request, (free, likely), now, most=most)
+            )
+        except OrgFull:
+            self._guard.note("org_phones")
+            raise errors.OrgFull(most, "phones") from None
         if arrival is None:
             raise errors.Unauthorized("The org or its secret is wrong.")
         return arrival
@@ -363,7 +370,13 @@ class PhoneLink:
 
 
 def _connect(
-    tx: Tables, org: int, request: _Request, rows: tuple[int | None, int | None], now: int
+    tx: Tables,
+    org: int,
+    request: _Request,
+    rows: tuple[int | None, int | None],
+    now: int,
+    *,
+    most: int,
 ) -> _Arrival | None:
     free, likely = rows
     if tx.orgs.by_id(org) is None:
@@ -373,7 +386,7 @@ def _connect(
         # A phone that is known by its name with pluses stays the one that it is.
         plain = request.plain_device_id
         device_id = plain if tx.phones.has_device(org, plain) else device_id
-    row = tx.phones.connect(org, device_id, now, phone=free)
+    row = tx.phones.connect(org, device_id, now, phone=free, most=most)
     if request.name is not None:
         tx.phones.describe(row.id, name=request.name, now=now)
         row = attrs.evolve(row, name=request.name)

@@ -13,6 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain import delivery, inbox
+from phonegate.domain.errors import DiskLow, StorageSpent
 from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.identity import Identity
@@ -94,7 +95,7 @@ class Recorder:
         self._scope: trio.CancelScope | None = None
         self._deadline: float | None = None
         self.held = False
-        """Whether the disk refuses just now."""
+        """Whether there is no room just now, on the disk or for this org."""
         self.worker: Worker
         """Calls `work`."""
 
@@ -287,7 +288,15 @@ class Recorder:
             case frames.Inbound():
                 items = [one for one in report.messages if isinstance(one, Received)]
                 device_id = session.online.device_id
-                receipt = inbox.receive(tx, org, items, phone=phone, device_id=device_id, now=now)
+                receipt = inbox.receive(
+                    tx,
+                    org,
+                    items,
+                    phone=phone,
+                    device_id=device_id,
+                    now=now,
+                    guard=session.guard,
+                )
                 stored = iter(receipt.ids)
                 return _Stored(
                     tuple(
@@ -326,7 +335,7 @@ class Recorder:
         *,
         patient: bool = False,
     ) -> T:
-        """Writes, again and again while the disk refuses; the phone is told once.
+        """Writes, again and again while there is no room; the phone is told once.
 
         Meanwhile the queue fills, and then the phone is not read from: it keeps what it has to
         say. Most reports would never be repeated, so none is dropped while the link lives.
@@ -335,11 +344,11 @@ class Recorder:
         while True:
             try:
                 result = await self._session.database.write(op, patient=patient)
-            except StorageUnavailable as error:
+            except (StorageUnavailable, StorageSpent, DiskLow) as error:
                 if not self.held:
                     self.held = True
-                    _log.warning("recording_waits", phone=self._session.phone, reason=error.reason)
-                    await self._session.say(_storage_unavailable(reports))
+                    _log.warning("recording_waits", phone=self._session.phone, reason=str(error))
+                    await self._session.say(_no_room(error, reports))
             else:
                 self.held = False
                 return result
@@ -396,10 +405,14 @@ def _internal_error(report: Report) -> frames.Error:
     )
 
 
-def _storage_unavailable(reports: Sequence[Report]) -> frames.Error:
+def _no_room(
+    error: StorageUnavailable | StorageSpent | DiskLow, reports: Sequence[Report]
+) -> frames.Error:
     ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
-    return frames.Error(
-        code="storage_unavailable",
-        detail="The gateway's disk takes nothing now; it goes on trying.",
-        ids=tuple(ids) or None,
-    )
+    if isinstance(error, StorageUnavailable):
+        code, why = "storage_unavailable", "The gateway's disk takes nothing now"
+    elif isinstance(error, StorageSpent):
+        code, why = error.code, "This org has stored as much of late as it may in a day"
+    else:
+        code, why = error.code, "The gateway's disk is nearly full"
+    return frames.Error(code=code, detail=f"{why}; it goes on trying.", ids=tuple(ids) or None)

@@ -116,6 +116,7 @@ class Session:
         self.pacer = shared.switchboard.pacer
         self.policy = shared.policy
         self.now_ms = shared.now_ms
+        self.guard = shared.guard
         self.org = tenant.id
         self.org_name = tenant.name
         self.online = online
@@ -376,10 +377,14 @@ class Session:
         protocol = self.protocol
         while True:
             try:
-                heard = await self._socket.receive()
+                heard = await self._socket.receive(self._is_sparing)
             except LinkLost:
                 return
             self._heard_at = trio.current_time()
+            wait = self.guard.frames(self.org, self.phone, heard.events, perf_counter())
+            if wait and not heard.over:
+                # Before they are taken apart: many phones of an org may send at the same time.
+                await self._slow_down(wait)
             room = protocol.room
             for data in heard.frames:
                 await self._hear(data)
@@ -390,9 +395,10 @@ class Session:
                 await self._put(heard.reply)
             if heard.over:
                 return
-            wait = self._shared.guard.frames(self.phone, heard.events, perf_counter())
-            if wait:
-                await self._slow_down(wait)
+
+    def _is_sparing(self) -> bool:
+        """Whether the phones of the org have used most of what they may send."""
+        return self.guard.is_short_of_frames(self.org, perf_counter())
 
     async def _hear(self, data: str | bytes) -> None:
         for effect in self.protocol.receive(data):
@@ -407,7 +413,7 @@ class Session:
                     self._do_now(effect)
 
     async def _slow_down(self, seconds: float) -> None:
-        """Reads nothing for a while: what comes waits in the system, and in the phone at last."""
+        """Does nothing for a while: what comes waits in the system, and in the phone at last."""
         self._stalled = True
         await trio.sleep(seconds)
         self._read_on()

@@ -29,6 +29,10 @@ from phonegate.phones.room import Place, Room
 RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
 
+PORTION: Final = 512
+"""Bytes taken apart at once of an org whose phones send too much: frames may be so small that
+there are seven hundred in one read, and hundreds of phones have their turn one after another."""
+
 MAX_UNPRODUCTIVE: Final = 1_048_576
 """Bytes between two whole frames, or two signs of life, before a phone is dropped: a frame of
 64 KiB in pieces of one byte takes less than half of it. Twice what has come of a frame is beside
@@ -101,6 +105,7 @@ class PhoneSocket:
         "_size",
         "_stream",
         "_torn",
+        "_unparsed",
         "_unproductive",
         "_write_timeout_s",
         "answered_at",
@@ -137,6 +142,7 @@ class PhoneSocket:
         """Called when a large frame on its way has to make room for others."""
         self._size = 0
         self._unproductive = 0
+        self._unparsed = b""
         self._torn = False
         self.code: int | None = None
         """The close code, once one was given or got."""
@@ -157,12 +163,26 @@ class PhoneSocket:
         """Says that the phone gave a sign of life."""
         self._unproductive = 0
 
-    async def receive(self) -> Heard:
-        """What comes next.
+    async def receive(self, sparing: Callable[[], bool] = lambda: False) -> Heard:
+        """What comes next; where *sparing* says so, no more than a portion of it.
 
         Raises:
             LinkLost: the link ended.
         """
+        data = self._unparsed
+        if data:
+            await trio.lowlevel.checkpoint()
+        else:
+            data = await self._read()
+        most = PORTION if sparing() else RECEIVE_BYTES
+        data, self._unparsed = data[:most], data[most:]
+        self._unproductive += len(data)
+        if self._unproductive > MAX_UNPRODUCTIVE + 2 * self._size:
+            # Bytes without end make no frame.
+            raise LinkLost
+        return self._parse(data)
+
+    async def _read(self) -> bytes:
         try:
             if self._quick is None:
                 data = await self._stream.receive_some(RECEIVE_BYTES)
@@ -174,11 +194,7 @@ class PhoneSocket:
             raise LinkLost from None
         if not data:
             raise LinkLost
-        self._unproductive += len(data)
-        if self._unproductive > MAX_UNPRODUCTIVE + 2 * self._size:
-            # Bytes without end make no frame.
-            raise LinkLost
-        return self._parse(bytes(data))
+        return bytes(data)
 
     async def send(self, data: bytes) -> None:
         """Sends bytes in one write. Not for two tasks at once.

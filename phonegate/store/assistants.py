@@ -89,6 +89,11 @@ class Assistants:
         rows = self._connection.execute(f"{_SELECT} WHERE a.org = ? ORDER BY a.id", (org,))
         return [_assistant(row) for row in rows]
 
+    def count_of_org(self, org: int) -> int:
+        """How many assistants an org has."""
+        sql = "SELECT count(*) FROM assistants WHERE org = ?"
+        return int(self._connection.execute(sql, (org,)).fetchone()[0])
+
     def from_file(self) -> list[Assistant]:
         """All that the configuration file has declared, by org and id."""
         rows = self._connection.execute(f"{_SELECT} WHERE a.from_file = 1 ORDER BY a.org, a.id")

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 
@@ -61,13 +62,16 @@ class Database:
         lock: int,
         writing: sqlite3.Connection,
         reading: list[sqlite3.Connection],
+        *,
+        held: int,
         checkpoint: Checkpoint = "gateway",
     ) -> None:
         self.path = path
         self._checkpoint = checkpoint
         self._lock = lock
         self._writing = writing
-        self._writer = Writer(writing)
+        self._held = held
+        self._writer = Writer(writing, is_there=partial(place.is_there, path, held))
         self._reading = reading
         self._idle = deque((connection, Tables(connection)) for connection in reading)
         self._readers = trio.CapacityLimiter(len(reading))
@@ -98,6 +102,7 @@ class Database:
             place.inspect(path)
         lock = place.lock(path)
         connections: list[sqlite3.Connection] = []
+        held: list[int] = []
         try:
             if not place.inspect(path):
                 _create(path)
@@ -106,16 +111,19 @@ class Database:
                 _prepare_writer(writing, checkpoint)
                 migrations.migrate(writing)
                 _narrow(path)
+                held.append(place.hold(path))
                 for _ in range(readers):
                     _prepare_reader(_connect(path, connections))
         except BaseException:
             for connection in reversed(connections):
                 connection.close()
+            for descriptor in held:
+                os.close(descriptor)
             if new:
                 place.lock_path(path).unlink(missing_ok=True)
             os.close(lock)
             raise
-        return cls(path, lock, writing, connections[1:], checkpoint)
+        return cls(path, lock, writing, connections[1:], held=held[0], checkpoint=checkpoint)
 
     async def run_writer(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -180,6 +188,7 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._writing.close()
+        os.close(self._held)
         os.close(self._lock)
 
     def statistics(self) -> WriterStatistics:
@@ -192,7 +201,7 @@ class Database:
         A disk may hang: then the wait can be given up, and the next ones wait for the first.
         """
         return await trio.to_thread.run_sync(
-            place.space, self.path, abandon_on_cancel=True, limiter=self._looks
+            place.space, self.path, self._held, abandon_on_cancel=True, limiter=self._looks
         )
 
     async def backup(

@@ -71,6 +71,14 @@ class NumberTaken(StoreError):
         super().__init__(f"{number} belongs to another assistant already")
 
 
+class OrgFull(StoreError):
+    """An org has as many phones or SIMs as it may; nothing was changed."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(f"the org has {most} already")
+
+
 class BackupFailed(StoreError):
     """No backup was made; nothing of it is left at `target`.
 

@@ -59,6 +59,11 @@ class ApiKeys:
         )
         return [_key(row) for row in rows]
 
+    def count_of_org(self, org: int) -> int:
+        """How many keys an org has."""
+        sql = "SELECT count(*) FROM api_keys WHERE org = ?"
+        return int(self._connection.execute(sql, (org,)).fetchone()[0])
+
     def remove(self, org: int, id: str) -> bool:  # noqa: A002
         """Revokes a key of this org; whether there was such a key."""
         cursor = self._connection.execute(

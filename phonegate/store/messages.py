@@ -3,12 +3,13 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final
 
 from phonegate.store import search
+from phonegate.store.dues import Dues, in_turn
 from phonegate.store.pages import Pages
 from phonegate.store.queues import Queues
 from phonegate.store.records import (
@@ -133,10 +134,10 @@ RELEASE: Final = """
     UPDATE messages SET held_until = NULL,
         first_tried_at = CASE WHEN assistant IS NULL THEN held_until ELSE first_tried_at END
     WHERE id IN (
-        SELECT id FROM messages INDEXED BY messages_held
-        WHERE status = 'queued' AND held_until IS NOT NULL AND held_until <= ?
+        SELECT id FROM messages INDEXED BY messages_held_by_org
+        WHERE status = 'queued' AND held_until IS NOT NULL AND org = ? AND held_until <= ?
         ORDER BY held_until LIMIT ?
-    ) RETURNING org
+    )
 """
 
 NEXT_HELD: Final = """
@@ -145,8 +146,8 @@ NEXT_HELD: Final = """
 """
 
 EXPIRED: Final = f"""
-    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring
-    WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= ?
+    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring_by_org
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND org = ? AND expires_at <= ?
     ORDER BY expires_at LIMIT ?
 """  # noqa: S608 - constants
 
@@ -203,6 +204,8 @@ _UNINDEXED = """
     SELECT id, org, direction, address, body FROM messages WHERE id > ? ORDER BY id LIMIT ?
 """
 
+_WHOLE_UPTO = "SELECT value FROM marks WHERE name = 'indexed_whole'"
+
 _OF_ORG = """
     SELECT id, org, direction, address, body, status FROM messages INDEXED BY messages_by_org
     WHERE org = ? LIMIT ?
@@ -258,6 +261,14 @@ UNWANTED: Final = frozenset({"failed", "expired", "uncertain"})
 
 _ORG_NAME: Final = "SELECT o.name FROM messages m JOIN orgs o ON o.id = m.org WHERE m.id = ?"
 
+INDEXED_AT_ONCE: Final = 80_000
+"""Characters of texts that are added to the index of words in one go: 500 full ones of one part,
+10 ms. The dearest characters cost ten times as much."""
+
+DELETED_AT_ONCE: Final = 200_000
+"""Characters of texts that are deleted in one go, since their words must be cut again: more than
+a slice of ordinary ones ever has."""
+
 Move = tuple[str | None, str | None]
 """A message's way from one status to another. From None: it was stored; to None: deleted; from
 one to the same: it came again, and was not stored again."""
@@ -274,6 +285,8 @@ class Messages:
         self._connection = connection
         self._pages = Pages(connection)
         self.queues = Queues(connection)
+        self._held = Dues(connection, "messages_held_by_org", "held_until")
+        self._expiring = Dues(connection, "messages_expiring_by_org", "expires_at")
         self.moves: list[Move] = []
         """What has moved since the last `settle`."""
         self._settled: Counter[Move] = Counter()
@@ -491,8 +504,15 @@ class Messages:
     # -- what is due
 
     def release_held(self, now: int, limit: int) -> AbstractSet[int]:
-        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of."""
-        return {org for (org,) in self._connection.execute(RELEASE, (now, limit)).fetchall()}
+        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of.
+
+        All orgs that have some get the same part of it, as far as they need it.
+        """
+
+        def release(org: int, share: int) -> int:
+            return self._connection.execute(RELEASE, (org, now, share)).rowcount
+
+        return set(in_turn(self._held.orgs(now, limit), limit, release))
 
     def next_held(self) -> int | None:
         """When the next held message is due (ms)."""
@@ -507,8 +527,22 @@ class Messages:
         return self._first(OLDEST_PUSH)
 
     def expired(self, now: int, limit: int) -> list[Message]:
-        """Queued messages whose time has run out, the earliest first."""
-        return [message(row) for row in self._connection.execute(EXPIRED, (now, limit))]
+        """Queued messages whose time has run out, of each org the earliest first.
+
+        Orgs get their parts as in `release_held`.
+        """
+        found: dict[int, list[Message]] = {}
+
+        def look(org: int, share: int) -> int:
+            # From the beginning: nothing that was found before has changed.
+            values = (org, now, len(found.get(org, ())) + share)
+            rows = self._connection.execute(EXPIRED, values).fetchall()
+            new = len(rows) - len(found.get(org, ()))
+            found[org] = [message(row) for row in rows]
+            return new
+
+        in_turn(self._expiring.orgs(now, limit), limit, look)
+        return [one for messages in found.values() for one in messages]
 
     def overdue(
         self, pushed_before: int, limit: int, *, online: Collection[int], away_before: int, now: int
@@ -553,28 +587,39 @@ class Messages:
         self.moves.clear()
         self._settled.clear()
 
-    def index(self, limit: int) -> int:
-        """Adds the *limit* oldest messages that the index of words lacks; how many there were.
+    def index(self, limit: int, chars: int = INDEXED_AT_ONCE) -> tuple[int, bool]:
+        """Adds the oldest messages that the index of words lacks; how many, and whether all.
 
-        Fewer than *limit* means that the index is complete.
+        It takes up to *limit* messages, and stops once their texts have *chars* characters.
         """
         upto = self._pages.indexed()
-        rows = self._connection.execute(_UNINDEXED, (upto, limit)).fetchall()
-        if rows:
+        documents = []
+        left = chars
+        cursor = self._connection.execute(_UNINDEXED, (upto, limit))
+        for row in cursor:
+            documents.append((row[0], search.document(*row)))
+            left -= min(len(row[4]), search.MAX_TEXT)
+            if left <= 0:
+                break
+        complete = left > 0 and len(documents) < limit
+        cursor.close()
+        if documents:
             self._connection.executemany(
-                "INSERT INTO words (rowid, tokens) VALUES (?, ?)",
-                [(row[0], search.document(*row)) for row in rows],
+                "INSERT INTO words (rowid, tokens) VALUES (?, ?)", documents
             )
             self._connection.execute(
-                "UPDATE marks SET value = ? WHERE name = 'indexed'", (rows[-1][0],)
+                "UPDATE marks SET value = ? WHERE name = 'indexed'", (documents[-1][0],)
             )
-        return len(rows)
+        return len(documents), complete
 
     def drop(self, org: int, limit: int) -> bool:
         """Deletes up to *limit* messages of a removed org, words included; whether that was all."""
-        rows = self._connection.execute(_OF_ORG, (org, limit)).fetchall()
+        cursor = self._connection.execute(_OF_ORG, (org, limit))
+        rows = _within(cursor, DELETED_AT_ONCE)
+        complete = cursor.fetchone() is None and len(rows) < limit
+        cursor.close()
         self._delete(rows)
-        return len(rows) < limit
+        return complete
 
     # -- by age
 
@@ -586,18 +631,29 @@ class Messages:
         """What decides whether a message may go, of the next *limit* ones after an id."""
         return [Aged(*row) for row in self._connection.execute(_AGED, (after, limit))]
 
-    def erase(self, ids: Collection[int], still: Callable[[Aged], bool]) -> int:
-        """Deletes messages, words included, of which *still* says that they may go; how many."""
-        rows = [row for id_ in ids if (row := self._connection.execute(_WHOLE, (id_,)).fetchone())]
-        going = [row for row in rows if still(Aged(row[0], row[6], row[5], row[7]))]
+    def erase(self, ids: Sequence[int], still: Callable[[Aged], bool]) -> tuple[int, int]:
+        """Deletes messages, words included, of which *still* says that they may go.
+
+        Gives how many that were, and of how many *ids* it has made up its mind: with very long
+        texts it leaves the rest for another time.
+        """
+        found = (self._connection.execute(_WHOLE, (id_,)).fetchone() for id_ in ids)
+        rows = _within(found, DELETED_AT_ONCE)
+        going = [row for row in rows if row and still(Aged(row[0], row[6], row[5], row[7]))]
         self._delete(going)
-        return len(going)
+        return len(going), len(rows)
 
     def _delete(self, rows: Sequence[Any]) -> None:
         """Deletes messages, each given as id, org, direction, address, body, status."""
         upto = self._pages.indexed()
+        (whole_upto,) = self._connection.execute(_WHOLE_UPTO).fetchone()
         self._connection.executemany(
-            _UNINDEX, [(row[0], search.document(*row[:5])) for row in rows if row[0] <= upto]
+            _UNINDEX,
+            [
+                (row[0], search.document(*row[:5], whole=row[0] <= whole_upto))
+                for row in rows
+                if row[0] <= upto
+            ],
         )
         self._connection.executemany("DELETE FROM messages WHERE id = ?", [row[:1] for row in rows])
         self.moves += ((row[5], None) for row in rows)
@@ -605,6 +661,17 @@ class Messages:
     def _first(self, sql: str) -> int | None:
         row = self._connection.execute(sql).fetchone()
         return None if row is None else int(row[0])
+
+
+def _within(rows: Iterable[Any], chars: int) -> list[Any]:
+    """The first rows, until their bodies have so many characters: one at least."""
+    taken = []
+    for row in rows:
+        taken.append(row)
+        chars -= len(row[4]) if row else 0
+        if chars <= 0:
+            break
+    return taken
 
 
 def _row(new: NewMessage) -> tuple[object, ...]:

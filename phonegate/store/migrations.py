@@ -307,6 +307,28 @@ _RECOGNITION: Final = (
     """,
 )
 
+_BOUNDS: Final = (
+    # Until now bodies were indexed whole, and what is in the index must be known to take it out.
+    """
+    INSERT INTO marks SELECT 'indexed_whole', value FROM marks WHERE name = 'indexed'
+    """,
+    # Whether an org came by itself; those of before count as made by the owner. Beside it what
+    # it has stored of late: so many bytes as of that time (ms), fewer with each moment since.
+    "ALTER TABLE orgs ADD COLUMN self_made INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE orgs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE orgs ADD COLUMN stored_at INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX orgs_of_owner ON orgs (id) WHERE name IS NOT NULL AND self_made = 0",
+    # For whose turn it is among the orgs that have something due.
+    """
+    CREATE INDEX messages_held_by_org ON messages (org, held_until)
+    WHERE status = 'queued' AND held_until IS NOT NULL
+    """,
+    """
+    CREATE INDEX messages_expiring_by_org ON messages (org, expires_at)
+    WHERE status = 'queued' AND expires_at IS NOT NULL
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -316,6 +338,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     SENDERS,
     _FINGERPRINTS,
     _RECOGNITION,
+    _BOUNDS,
 )
 """Step n brings a file from version n to n + 1."""
 

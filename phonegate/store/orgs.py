@@ -41,16 +41,16 @@ class Orgs:
         )
         return [_org(row) for row in rows]
 
-    def add(self, name: str, secret_hash: str, now: int) -> Org:
-        """Creates an org.
+    def add(self, name: str, secret_hash: str, now: int, *, self_made: bool = False) -> Org:
+        """Creates an org; *self_made* if it came by itself, and not by its owner's command.
 
         Raises:
             NameTaken: There is one of this name; nothing was changed.
         """
         cursor = self._connection.execute(
-            "INSERT INTO orgs (name, secret_hash, created_at) VALUES (?, ?, ?)"
+            "INSERT INTO orgs (name, secret_hash, created_at, self_made) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (name) DO NOTHING",
-            (name, secret_hash, now),
+            (name, secret_hash, now, int(self_made)),
         )
         if cursor.rowcount == 0 or cursor.lastrowid is None:
             raise NameTaken(name)
@@ -58,9 +58,9 @@ class Orgs:
         return Org(id=cursor.lastrowid, name=name, secret_hash=secret_hash, created_at=now)
 
     def rotate(self, name: str, secret_hash: str) -> bool:
-        """Gives an org another secret; whether there is such an org."""
+        """Gives an org another secret, which its owner does; whether there is such an org."""
         cursor = self._connection.execute(
-            "UPDATE orgs SET secret_hash = ? WHERE name = ?", (secret_hash, name)
+            "UPDATE orgs SET secret_hash = ?, self_made = 0 WHERE name = ?", (secret_hash, name)
         )
         self._connection.execute(
             "DELETE FROM published_secrets WHERE org = (SELECT id FROM orgs WHERE name = ?)",
@@ -88,6 +88,14 @@ class Orgs:
             ).fetchone()
             is not None
         )
+
+    def has_owned(self) -> bool:
+        """Whether there is an org that did not come by itself."""
+        found = self._connection.execute(
+            "SELECT 1 FROM orgs INDEXED BY orgs_of_owner"
+            " WHERE name IS NOT NULL AND self_made = 0 LIMIT 1"
+        )
+        return found.fetchone() is not None
 
     def remove(self, name: str) -> bool:
         """Removes an org with all it owns; whether there was such an org.

@@ -2,14 +2,19 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
+from phonegate.store.errors import OrgFull
 from phonegate.store.records import Phone, Sim
 
 _PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered, acks"
 _SIM = "slot, number, carrier, phone"
+
+NAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NOT NULL"
+UNNAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL"
+OTHER_SIMS: Final = "SELECT count(*) FROM sims WHERE org = ? AND phone <> ?"
 
 
 class Phones:
@@ -19,13 +24,23 @@ class Phones:
         self._connection = connection
 
     def connect(
-        self, org: int, device_id: str | None, now: int, *, phone: int | None = None
+        self,
+        org: int,
+        device_id: str | None,
+        now: int,
+        *,
+        phone: int | None = None,
+        most: int = 0,
     ) -> Phone:
         """The row of a phone that has just connected, new if need be.
 
         With a *device_id* it is the row of that device; *phone* may then name the row that the
         phone had before it told its id, which becomes the device's unless that has one.
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
+
+        Raises:
+            OrgFull: The row would be one more than *most* of the org's phones that have told an
+                id, or of those that haven't. 0 is any number.
         """
         row = None
         if device_id is not None:
@@ -33,6 +48,8 @@ class Phones:
                 "UPDATE phones SET last_seen = ? WHERE org = ? AND device_id = ?",
                 (now, org, device_id),
             )
+            if row is None:
+                self._require_room(org, most, named=True)
         if row is None and phone is not None:
             row = self._update(
                 "UPDATE phones SET last_seen = ?, device_id = ?"
@@ -40,6 +57,8 @@ class Phones:
                 (now, device_id, phone, org),
             )
         if row is None:
+            if device_id is None:
+                self._require_room(org, most, named=False)
             row = self._update(
                 "INSERT INTO phones (org, device_id, first_seen, last_seen) VALUES (?, ?, ?, ?)",
                 (org, device_id, now, now),
@@ -92,17 +111,26 @@ class Phones:
         """Notes that the phone was there just now."""
         self._connection.execute("UPDATE phones SET last_seen = ? WHERE id = ?", (now, phone))
 
-    def report_sims(self, org: int, phone: int, sims: Sequence[Sim], now: int) -> None:
+    def report_sims(
+        self, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
+    ) -> None:
         """Puts *sims* in place of all that the phone reported before.
 
         A number, however it is written, belongs to one phone of an org: the one that reported
         it last. Of two entries for one slot the last counts.
+
+        Raises:
+            OrgFull: The org's phones would have more than *most* together. 0 is any number.
         """
         slots = {sim.slot: attrs.evolve(sim, phone=phone) for sim in sims}
         self.seen(phone, now)
         # Phones report at each reconnect, nearly always the same.
         if [slots[slot] for slot in sorted(slots)] == self.sims_of(phone):
             return
+        if most:
+            (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
+            if others + len(slots) > most:
+                raise OrgFull(most)
         self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
         for sim in slots.values():
             if sim.form is not None:
@@ -144,6 +172,12 @@ class Phones:
                 (org, form),
             )
         ]
+
+    def _require_room(self, org: int, most: int, *, named: bool) -> None:
+        if most:
+            (count,) = self._connection.execute(NAMED if named else UNNAMED, (org,)).fetchone()
+            if count >= most:
+                raise OrgFull(most)
 
     def _update(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         rows = self._connection.execute(f"{sql} RETURNING {_PHONE}", values).fetchall()

@@ -34,6 +34,8 @@ class Space:
     free: int
     """What the user of this process may still take of the disk."""
     disk: int
+    in_place: bool = True
+    """Whether the file that is open is the one at its path: not deleted, and not replaced."""
 
 
 _MAGIC: Final = b"SQLite format 3\x00"
@@ -233,14 +235,32 @@ def refused(path: Path, error: OSError) -> DatabaseUnusable:
     )
 
 
-def space(path: Path) -> Space:
-    """Looks how large a database is, and how much room its disk has."""
+def hold(path: Path) -> int:
+    """A descriptor of the file that is open as the database, for `is_there`.
+
+    Not to be closed before all connections are: to close it drops SQLite's locks on the file (a
+    rule of POSIX). It could write, so that it is the same file on a file system of layers.
+    """
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def is_there(path: Path, held: int) -> bool:
+    """Whether the file that is held is still the one at its path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(held))
+    except OSError:
+        return False
+
+
+def space(path: Path, held: int) -> Space:
+    """Looks how large a database is, how much room its disk has, and whether it is there."""
     disk = os.statvfs(path.parent)
     return Space(
         database=_size(path),
         log=_size(path.with_name(path.name + "-wal")),
         free=disk.f_bavail * disk.f_frsize,
         disk=disk.f_blocks * disk.f_frsize,
+        in_place=is_there(path, held),
     )
 
 

@@ -9,14 +9,30 @@ bucket before it knows the first match, so the bucket's size bounds what any sea
 Folding follows the spirit of FTS5's `unicode61 remove_diacritics 2`: case and the accents of
 Latin, Greek and Cyrillic letters don't count. Marks that carry meaning in other scripts stay
 part of their word; scripts that put no blanks between words are cut into single characters.
+
+Anybody may write the texts, so what one costs is bounded: its beginning alone counts, and of the
+marks on one letter no more than any language writes. To normalise a run of marks takes time that
+grows with the square of its length, in which the whole process stands still.
 """
 
 import unicodedata
 import zlib
+from itertools import groupby
 
 BUCKET_BITS = 16
 """65,536 ids a bucket: a prefix found in all of them costs some 5 ms, and ten million
 messages are 153 buckets, so that a word found nowhere costs some 10 ms."""
+
+MAX_TEXT = 4_000
+"""Characters of a body that count, from its beginning: a text of 25 parts. The rest is stored and
+shown, and not searched."""
+
+MAX_FOLDED = 4 * MAX_TEXT
+"""The same once letters and their marks are apart: Korean has three for one, and some signs are
+whole sentences (U+FDFA stands for eighteen characters)."""
+
+MAX_MARKS = 30
+"""Marks on one letter that count, as in the Stream-Safe Text Format (UAX #15, 13)."""
 
 MAX_WORD = 64
 """Characters of a word that count: an address or a key in base64 is longer, and rarely sought."""
@@ -61,13 +77,55 @@ class _Fold(dict[int, str]):
 _FOLD = _Fold()
 
 
-def words(text: str) -> list[str]:
-    """The words of *text*, folded, in order, repeats included."""
+_HIDDEN_MARKS: dict[int, str] = {
+    code: unicodedata.normalize("NFKD", chr(code))
+    for code in (0x0F73, 0x0F75, 0x0F81, 0xFF9E, 0xFF9F)
+}
+"""Characters that don't count as marks and come apart into nothing else."""
+
+
+def words(text: str, *, whole: bool = False) -> list[str]:
+    """The words of *text*, folded, in order, repeats included.
+
+    *whole* takes all of it, as the index did that databases before schema 5 have.
+    """
+    if not whole:
+        text = text[:MAX_TEXT]
     if text.isascii():
         folded = text.lower()
     else:
-        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+        tamed = _sorted_marks(text) if whole else _few_marks(text)
+        folded = unicodedata.normalize("NFKD", tamed).casefold()
+        if not whole:
+            folded = folded[:MAX_FOLDED]
     return [word[:MAX_WORD] for word in folded.translate(_FOLD).split()]
+
+
+def _few_marks(text: str) -> str:
+    """A text without the marks beyond the first `MAX_MARKS` of each run."""
+    if len(text) <= MAX_MARKS or not _has_marks(text):
+        return text
+    kept = []
+    run = 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) or ord(char) in _HIDDEN_MARKS else 0
+        if run <= MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _sorted_marks(text: str) -> str:
+    """A text that normalises to the same, in time that grows with its length alone."""
+    if not _has_marks(text):
+        return text
+    text = text.translate(_HIDDEN_MARKS)
+    runs = groupby(text, key=lambda char: unicodedata.combining(char) > 0)
+    # Of letters all have the same class, and the order of equals stays.
+    return "".join(char for _, run in runs for char in sorted(run, key=unicodedata.combining))
+
+
+def _has_marks(text: str) -> bool:
+    return any(map(unicodedata.combining, text)) or any(chr(c) in text for c in _HIDDEN_MARKS)
 
 
 Terms = tuple[tuple[str, ...], str | None]
@@ -100,14 +158,16 @@ def bucket(message: int) -> int:
     return message >> BUCKET_BITS
 
 
-def document(message: int, org: int, direction: str, address: str, body: str) -> str:
+def document(
+    message: int, org: int, direction: str, address: str, body: str, *, whole: bool = False
+) -> str:
     """A message as the index stores it: its words, its direction and its address, as tokens.
 
     Must give the same for a message as long as that is stored: it is needed again to take the
-    message out of the index.
+    message out of the index. *whole* is as in `words`.
     """
     scope = _scope(org, bucket(message))
-    tokens = [f"{scope}x{word}" for word in dict.fromkeys(words(body))]
+    tokens = [f"{scope}x{word}" for word in dict.fromkeys(words(body, whole=whole))]
     return " ".join((*tokens, f"{scope}d{direction}", _address(scope, address)))
 
 

@@ -4,6 +4,7 @@ import sqlite3
 
 from phonegate.store.admissions import Admissions
 from phonegate.store.assistants import Assistants
+from phonegate.store.intake import Intake
 from phonegate.store.keys import ApiKeys
 from phonegate.store.marks import Marks
 from phonegate.store.messages import Messages
@@ -31,6 +32,24 @@ class Tables:
         self.messages = Messages(connection)
         self.replies = Replies(connection)
         self.marks = Marks(connection)
+        self.intake = Intake(connection)
+
+    # -- business of the writer
+
+    def settle(self) -> None:
+        """Writes what was only counted so far. Part of every commit, before it."""
+        self.messages.settle()
+        self.intake.settle()
+
+    def committed(self) -> None:
+        """Takes note that all of it is durable."""
+        self.messages.committed()
+        self.intake.committed()
+
+    def undone(self) -> None:
+        """Forgets what was counted in a transaction that is no more."""
+        self.messages.undone()
+        self.intake.undo()
 
     def clear_slice(self) -> None:
         """Deletes one slice of what removed orgs have left, if anything.

@@ -42,7 +42,8 @@ INDEX_AT: Final = 500
 Added in such groups they cost a third; a search looks through the missing ones itself."""
 
 INDEX_AT_ONCE: Final = 1000
-"""Messages added to the index in one go: 20 ms, which is what others may have to wait."""
+"""Messages added to the index in one go, and fewer of long ones (see `messages.INDEXED_AT_ONCE`):
+20 ms, which is what others may have to wait."""
 
 PATIENCE_SECONDS: Final = 0.02
 """How long a patient operation waits for others to share a commit with. Under load there are some
@@ -56,6 +57,10 @@ COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.
 """From a flush that an SSD takes to one of a card that is wearing out."""
 
 GROUP_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
+
+GONE: Final = "the database file was deleted, moved or replaced"
+"""Why nothing is written any more: SQLite goes on with the open file, which ends with the
+process."""
 
 _log = log.get("store")
 
@@ -91,7 +96,11 @@ class _Order:
 class Writer:
     """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, is_there: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`is_there` says whether the file is at its path; what is written to another is lost."""
+        self._is_there = is_there
         self.on_arrival: Callable[[Sequence[Arrival]], None] | None = None
         """Called on the event loop with received messages, once they are committed."""
         self._connection = connection
@@ -295,6 +304,8 @@ class Writer:
     def _commit(self, batch: Sequence[_Order]) -> int:
         """Runs operations in one transaction and commits it; how many of *batch* it took."""
         ran = 0
+        if not self._is_there():
+            return self._undo(batch, sqlite3.OperationalError(GONE))
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             until = time.perf_counter() + BATCH_SECONDS
@@ -303,9 +314,9 @@ class Writer:
                 self._attempt(order)
                 if time.perf_counter() > until:
                     break
-            self._tables.messages.settle()
+            self._tables.settle()
             self._connection.execute("COMMIT")
-            self._tables.messages.committed()
+            self._tables.committed()
         except _TransactionLost as lost:
             return self._undo(batch, lost.cause)
         except (sqlite3.Error, MemoryError) as error:
@@ -316,6 +327,7 @@ class Writer:
         messages = self._tables.messages
         gathered: tuple[list[Any], ...] = (messages.moves, messages.arrivals, messages.endings)
         marks = [len(list_) for list_ in gathered]
+        taken = self._tables.intake.mark()
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -326,6 +338,7 @@ class Writer:
             self._connection.execute("ROLLBACK TO op")
             for list_, mark in zip(gathered, marks, strict=True):
                 del list_[mark:]
+            self._tables.intake.undo(taken)
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
@@ -341,7 +354,7 @@ class Writer:
         return len(batch)
 
     def _roll_back(self) -> None:
-        self._tables.messages.undone()
+        self._tables.undone()
         self._tables.messages.arrivals.clear()
         self._tables.messages.endings.clear()
         # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
@@ -360,15 +373,15 @@ class Writer:
             if messages.unindexed:
                 known = messages.unindexed
                 self._connection.execute("BEGIN IMMEDIATE")
-                added = messages.index(INDEX_AT_ONCE)
+                added, complete = messages.index(INDEX_AT_ONCE)
                 self._connection.execute("COMMIT")
-                messages.unindexed = 0 if added < INDEX_AT_ONCE else max(known - added, INDEX_AT)
+                messages.unindexed = 0 if complete else max(known - added, INDEX_AT)
             if orgs.removed:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._tables.clear_slice()
-                messages.settle()
+                self._tables.settle()
                 self._connection.execute("COMMIT")
-                messages.committed()
+                self._tables.committed()
         except (sqlite3.Error, MemoryError) as error:
             self._roll_back()
             # Chores rest until an operation has been committed again.

@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from phonegate.domain.assistants import Change
-from phonegate.domain.errors import NotFound
+from phonegate.domain.errors import NotFound, OrgFull
 from phonegate.store.records import Assistant
+from phonegate.store.tables import Tables
 from phonegate.web.assistants_types import (
     AssistantAnswer,
     AssistantJson,
@@ -16,7 +17,8 @@ from phonegate.web.assistants_types import (
     RemovedAnswer,
     assistant_json,
 )
-from phonegate.web.endpoint import Answer, Call, Endpoint, Example
+from phonegate.web.convert import CONVERTER
+from phonegate.web.endpoint import Answer, Call, Endpoint, Example, a_list
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -36,11 +38,16 @@ async def create(call: Call) -> Answer:
 
 async def assistants(call: Call) -> Answer:
     """Lists the assistants."""
-    found = await call.services.assistants.of_org(call.caller.org)
-    shown = tuple(_json(call, one) for one in found)
-    return Answer(
-        content=AssistantsAnswer(org_id=call.caller.org_name, count=len(shown), assistants=shown)
-    )
+    caller = call.caller
+
+    def shown(tx: Tables) -> bytes:
+        found = tuple(_json(call, one) for one in tx.assistants.of_org(caller.org))
+        # In the reader's thread: there may be hundreds.
+        return CONVERTER.encode(
+            AssistantsAnswer(org_id=caller.org_name, count=len(found), assistants=found)
+        )
+
+    return Answer(content=await call.services.database.read(shown))
 
 
 async def assistant(call: Call) -> Answer:
@@ -106,7 +113,7 @@ ENDPOINTS: Final = (
         query=OrgQuery,
         answer=AssistantAnswer,
         statuses=(201,),
-        error_codes=("conflict",),
+        error_codes=("conflict", OrgFull.code),
         examples=(
             Example(
                 title="a Twilio number",
@@ -130,6 +137,7 @@ ENDPOINTS: Final = (
         summary="List assistants",
         query=OrgQuery,
         answer=AssistantsAnswer,
+        size=a_list,
         examples=(
             Example(
                 title="the org's assistants",

@@ -18,6 +18,7 @@ from phonegate.domain.errors import BadInput, Forbidden
 from phonegate.domain.forwarding import MESSAGE_FIELD
 from phonegate.store.records import Assistant
 from phonegate.web.endpoint import Answer, Call, Endpoint
+from phonegate.web.errors import ROOM_CODES
 from phonegate.web.fields import Whole, Wrong, field
 
 MAX_CALL_BYTES: Final = 262_144
@@ -167,7 +168,7 @@ ENDPOINTS: Final = (
         raw_media="application/x-www-form-urlencoded",
         answer=Taken,
         media=TWIML_MEDIA,
-        error_codes=("forbidden",),
+        error_codes=("forbidden", *ROOM_CODES),
         handler=from_twilio,
     ),
     Endpoint(
@@ -183,7 +184,7 @@ ENDPOINTS: Final = (
         "the public_key of the account each call must bear Telnyx's signature.",
         raw_limit=MAX_CALL_BYTES,
         answer=Taken,
-        error_codes=("forbidden",),
+        error_codes=("forbidden", *ROOM_CODES),
         handler=from_telnyx,
     ),
 )

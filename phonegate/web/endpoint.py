@@ -6,7 +6,7 @@ pages for people and agents, the tests) works from these, so they can't disagree
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -98,6 +98,15 @@ class Example:
     whole: str | None = None
     """All of the answer, where `answer` is cut short for a reader of pages."""
     status: int = 200
+
+
+LIST: Final = 32
+"""What a list that has no pages counts in messages: beside other orgs, one at a time."""
+
+
+def a_list(_: Call) -> int:
+    """The size of a call that lists all of something."""
+    return LIST
 
 
 @attrs.frozen(kw_only=True)

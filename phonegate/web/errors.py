@@ -17,6 +17,7 @@ from phonegate.domain.errors import (
     BatchOverLimit,
     Busy,
     Conflict,
+    DiskLow,
     FieldProblem,
     Forbidden,
     KeyLimitReached,
@@ -27,6 +28,7 @@ from phonegate.domain.errors import (
     RateExceeded,
     RecipientNotAllowed,
     Refused,
+    StorageSpent,
     Throttled,
     Unauthorized,
 )
@@ -88,7 +90,11 @@ class UpgradeRequired(Refused):
         )
 
 
+ROOM_CODES: Final = (StorageSpent.code, DiskLow.code)
+"""What a route may refuse that stores messages, because of its caller's org."""
+
 LIMIT_CODES: Final = (
+    *ROOM_CODES,
     QueueFull.code,
     RecipientNotAllowed.code,
     KeyLimitReached.code,
@@ -122,6 +128,7 @@ _STATUS: Final[dict[type[Refused], int]] = {
     KeyReused: 422,
     UpgradeRequired: 426,
     Throttled: 429,
+    DiskLow: 503,
     Busy: 503,
 }
 

@@ -14,12 +14,13 @@ from phonegate.domain.reported import Unread
 from phonegate.domain.routing import is_slot
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.domain.states import SENDING
+from phonegate.store import search
 from phonegate.store.records import ANY_SIM, PAGE_BYTES, Message, PageQuery
 from phonegate.store.tables import Tables
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER, refusal
-from phonegate.web.endpoint import Answer, Call, Endpoint
-from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
+from phonegate.web.endpoint import Answer, Call, Endpoint, a_list
+from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, ROOM_CODES, FieldsRefused
 from phonegate.web.field_names import MAX_PROBLEMS
 from phonegate.web.fields import Whole, Wrong
 from phonegate.web.idempotency_key import once
@@ -43,19 +44,23 @@ from phonegate.web.reported_types import Batch
 
 T = TypeVar("T")
 
+NO_WORD: Final = "has no letter and no digit, and only words are searched for"
+
 _log = log.get("web")
 
 
 async def receive(call: Call) -> Answer:
     """Stores what a phone pushes; answered after the commit."""
     body: Webhook = call.body
-    caller, now = call.caller, call.services.now_ms()
+    caller, now, guard = call.caller, call.services.now_ms(), call.services.guard
     batch: Batch = call.body.messages
     items = batch.readable
     call.services.cleaned.update(batch.cleaned)
 
     def store(tx: Tables) -> inbox.Receipt:
-        return inbox.receive(tx, caller.org, items, phone=None, device_id=body.device_id, now=now)
+        return inbox.receive(
+            tx, caller.org, items, phone=None, device_id=body.device_id, now=now, guard=guard
+        )
 
     receipt = await call.services.database.write(store)
     return Answer(
@@ -105,6 +110,8 @@ async def read_page(
     """What `shown` makes of a page, of so many bytes of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
+    if query.q is not None and search.terms(query.q) is None:
+        raise refusal((FieldProblem("q", NO_WORD),))
     page = PageQuery(
         limit=query.limit,
         since_id=query.since_id,
@@ -180,14 +187,17 @@ async def sims(call: Call) -> Answer:
     """The SIMs that are online, and all that are known."""
     org = call.caller.org
     online = call.services.switchboard.online(org)
-    known = await call.services.database.read(lambda tx: tx.phones.known_sims(org))
-    return Answer(
-        content=SimsAnswer(
+
+    def shown(tx: Tables) -> bytes:
+        answer = SimsAnswer(
             online_devices=len(online),
             live_sims=tuple(sim_json(sim) for phone in online for sim in phone.sims),
-            known_sims=tuple(sim_json(sim) for sim in known),
+            known_sims=tuple(sim_json(sim) for sim in tx.phones.known_sims(org)),
         )
-    )
+        # In the reader's thread, as a page of messages: an org may have thousands.
+        return CONVERTER.encode(answer)
+
+    return Answer(content=await call.services.database.read(shown))
 
 
 def _as_reported(tx: Tables, org: int, page: PageQuery) -> PageQuery:
@@ -296,6 +306,7 @@ ENDPOINTS: Final = (
         "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
         body=Webhook,
         answer=WebhookAnswer,
+        error_codes=ROOM_CODES,
         examples=phone_examples.WEBHOOK,
         size=lambda call: len(call.body.messages.entries),
         hot=True,
@@ -408,6 +419,7 @@ ENDPOINTS: Final = (
         summary="List SIMs",
         answer=SimsAnswer,
         examples=phone_examples.SIMS,
+        size=a_list,
         hot=True,
         handler=sims,
     ),

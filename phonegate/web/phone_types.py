@@ -222,7 +222,9 @@ class MessagesQuery:
         "Only those that the API key of this id sent.", default=None, private=True, example="k3v9"
     )
     q: Annotated[str, Text(1, 200)] | None = field(
-        "Only those whose text has all these words; a * at the end makes the last a beginning.",
+        "Only those whose text has all these words in its first 4,000 characters; a * at the end "
+        "makes the last a beginning. Words are made of letters and digits: of others, such as "
+        "emojis, none is found, and without one word the call is refused.",
         default=None,
         private=True,
     )

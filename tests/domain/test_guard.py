@@ -20,7 +20,7 @@ def test_without_bounds_nothing_is_refused() -> None:
         guard.register("203.0.113.1", 0.0)
         assert guard.request(1, 0.0) is None
         assert not guard.handshake("203.0.113.1", 0.0)
-        assert not guard.frames(1, 100, 0.0)
+        assert not guard.frames(7, 1, 100, 0.0)
     assert not guard.refused
 
 
@@ -114,10 +114,20 @@ def test_new_orgs_are_bounded_by_address_and_in_all() -> None:
 
 def test_frames_are_slowed_and_never_refused() -> None:
     guard = Guard(Bounds(phone_frames_per_s=10))
-    assert guard.frames(1, 50, 0.0) == 0
-    assert guard.frames(1, 20, 0.0) == pytest.approx(2.0)
-    assert guard.frames(2, 1, 0.0) == 0
+    assert guard.frames(7, 1, 50, 0.0) == 0
+    assert guard.frames(7, 1, 20, 0.0) == pytest.approx(2.0)
+    assert guard.frames(7, 2, 1, 0.0) == 0
     assert guard.refused == {"phone_frames": 1}
+
+
+def test_all_phones_of_an_org_share_its_frames() -> None:
+    guard = Guard(Bounds(phone_frames_per_s=100, org_frames_per_s=200))
+    assert [guard.frames(7, phone, 100, 0.0) for phone in (1, 2)] == [0, 0]
+    assert guard.frames(7, 3, 200, 0.0) == pytest.approx(1.0)
+    assert guard.frames(8, 4, 50, 0.0) == 0
+    assert (guard.is_short_of_frames(7, 0.0), guard.is_short_of_frames(8, 0.0)) == (True, False)
+    assert not Guard().is_short_of_frames(7, 0.0)
+    assert guard.refused == {"phone_frames": 0, "org_frames": 1}
 
 
 def test_a_refusal_of_another_part_is_counted() -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
+from phonegate.domain.admission import EACH_BYTES
+from phonegate.domain.errors import DiskLow, StorageSpent
+from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.inbox import Receipt, Received, fingerprint_of, receive
 from phonegate.store.database import Database
 from phonegate.store.migrations import STEPS, migrate
@@ -25,12 +28,15 @@ SMS = Received(address="+15551112222", body="hello", date=NOW, sim_slot=0, local
 class Scene:
     database: Database
     org: int
+    guard: Guard = attrs.field(factory=Guard)
 
     async def receive(
         self, *items: Received, device_id: str | None = None, phone: int | None = None
     ) -> Receipt:
         return await self.database.write(
-            lambda tx: receive(tx, self.org, items, phone=phone, device_id=device_id, now=NOW + 1)
+            lambda tx: receive(
+                tx, self.org, items, phone=phone, device_id=device_id, now=NOW + 1, guard=self.guard
+            )
         )
 
     async def stored(self) -> list[Message]:
@@ -164,9 +170,9 @@ def upgraded() -> Iterator[Tables]:
 
 
 def test_a_repeat_across_the_upgrade_is_a_repeat(upgraded: Tables) -> None:
-    receipt = receive(upgraded, 1, [SMS], phone=7, device_id="a", now=NOW)
+    receipt = receive(upgraded, 1, [SMS], phone=7, device_id="a", now=NOW, guard=Guard())
     assert receipt == Receipt(stored=0, duplicates=1, ids=(1,))
-    receipt = receive(upgraded, 1, [SMS], phone=1, device_id=None, now=NOW)
+    receipt = receive(upgraded, 1, [SMS], phone=1, device_id=None, now=NOW, guard=Guard())
     assert receipt == Receipt(stored=0, duplicates=1, ids=(2,))
 
 
@@ -183,15 +189,63 @@ def test_a_repeat_across_the_upgrade_is_a_repeat(upgraded: Tables) -> None:
 )
 def test_another_sms_across_the_upgrade_is_kept(upgraded: Tables, change: dict[str, Any]) -> None:
     other = attrs.evolve(SMS, **change)
-    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW).stored == 1
-    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW).duplicates == 1
+    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW, guard=Guard()).stored == 1
+    assert (
+        receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW, guard=Guard()).duplicates
+        == 1
+    )
 
 
 def test_another_phone_across_the_upgrade_is_another(upgraded: Tables) -> None:
-    assert receive(upgraded, 1, [SMS], phone=2, device_id=None, now=NOW).stored == 1
+    assert receive(upgraded, 1, [SMS], phone=2, device_id=None, now=NOW, guard=Guard()).stored == 1
 
 
 def test_a_new_file_looks_for_no_plain_fingerprints(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as connection:
         migrate(connection)
         assert Tables(connection).marks.plain_fingerprints() == 0
+
+
+# --- what an org may store
+
+
+async def test_an_org_that_has_stored_its_share_is_asked_to_keep_the_rest(scene: Scene) -> None:
+    guard = Guard(Bounds(org_bytes_per_day=2 * (EACH_BYTES + len(SMS.body))))
+    full = attrs.evolve(scene, guard=guard)
+    others = [attrs.evolve(SMS, local_id=str(n)) for n in range(3)]
+    await full.receive(*others[:2])
+    with pytest.raises(StorageSpent) as refused:
+        await full.receive(others[2])
+    assert refused.value.retry_after_s > 0
+    # What is stored already takes no room.
+    assert await full.receive(others[0]) == Receipt(stored=0, duplicates=1, ids=(1,))
+    assert len(await full.stored()) == 2
+    assert guard.refused["org_bytes"] == 1
+
+
+async def test_on_a_full_disk_the_owner_s_orgs_come_first(scene: Scene) -> None:
+    low = Guard(disk_low_bytes=1 << 60)
+    made = await scene.database.write(
+        lambda tx: tx.orgs.add("self", "hash", NOW, self_made=True).id
+    )
+    await attrs.evolve(scene, guard=low).receive(SMS)
+    with pytest.raises(DiskLow):
+        await Scene(scene.database, made, low).receive(SMS)
+    assert await Scene(scene.database, made).stored() == []
+    assert low.refused["disk_low"] == 1
+    await scene.database.write(lambda tx: tx.orgs.remove("myorg"))
+    # Now there is none to keep room for.
+    await Scene(scene.database, made, low).receive(SMS)
+
+
+async def test_an_org_that_made_itself_has_a_share_of_its_own(scene: Scene) -> None:
+    guard = Guard(Bounds(self_made_org_bytes_per_day=1, org_bytes_per_day=1 << 30))
+    made = await scene.database.write(
+        lambda tx: tx.orgs.add("self", "hash", NOW, self_made=True).id
+    )
+    itself = Scene(scene.database, made, guard)
+    await itself.receive(SMS)
+    with pytest.raises(StorageSpent):
+        await itself.receive(attrs.evolve(SMS, local_id="124"))
+    for number in range(3):
+        await attrs.evolve(scene, guard=guard).receive(attrs.evolve(SMS, local_id=str(number)))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from phonegate.domain.alarms import Alarms, Limits, State
 from phonegate.operations.readiness import Readiness
 from phonegate.store import place
 from phonegate.store.database import Database
@@ -67,7 +68,7 @@ async def test_a_disk_that_hangs_costs_its_probes_alone(
 ) -> None:
     back, asked = threading.Event(), []
 
-    def hang(path: Path) -> place.Space:
+    def hang(path: Path, _: int) -> place.Space:
         asked.append(path)
         back.wait(30)
         raise OSError
@@ -82,3 +83,29 @@ async def test_a_disk_that_hangs_costs_its_probes_alone(
         assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
     finally:
         back.set()
+
+
+async def test_a_database_that_is_not_where_it_was_takes_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    readiness = Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)
+    elsewhere = tmp_path / "moved.db"
+    database.path.rename(elsewhere)
+    assert await codes(readiness) == ["storage", "database_gone"]
+    database.path.touch()
+    assert await codes(readiness) == ["storage", "database_gone"]
+    with pytest.raises(StorageUnavailable, match="deleted, moved or replaced"):
+        await database.write(lambda tx: tx.orgs.add("myorg", "hash", 1))
+    assert await database.read(lambda tx: tx.orgs.all()) == []
+    elsewhere.replace(database.path)
+    assert await codes(readiness) == []
+    await database.write(lambda tx: tx.orgs.add("myorg", "hash", 1))
+
+
+async def test_a_deleted_database_is_an_alarm(database: Database) -> None:
+    database.path.unlink()
+    space = await database.space()
+    assert not space.in_place
+    alarms = Alarms(Limits())
+    (news,) = alarms.look(State(now=0, up_s=0, in_place=space.in_place))
+    assert (news.key, news.begins) == (("database_gone", ""), True)

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
+from phonegate.domain.guard import Guard
 from phonegate.settings import Settings
 from phonegate.store.database import Database
 
@@ -15,8 +16,8 @@ Start = Callable[..., Awaitable[Site]]
 def start(database: Database, nursery: trio.Nursery) -> Start:
     """Starts a site with other settings."""
 
-    async def start(settings: Settings = PATIENT) -> Site:
-        site = Site(database, settings)
+    async def start(settings: Settings = PATIENT, guard: Guard | None = None) -> Site:
+        site = Site(database, settings, guard)
         await nursery.start(site.serve)
         return site
 

@@ -15,6 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websoc
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.guard import Guard
 from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.door.forwarded import Peer
@@ -53,7 +54,9 @@ def now_ms() -> int:
 class Site:
     """A gateway's inside without web and door."""
 
-    def __init__(self, database: Database, settings: Settings = PATIENT) -> None:
+    def __init__(
+        self, database: Database, settings: Settings = PATIENT, guard: Guard | None = None
+    ) -> None:
         self.database = database
         self.switchboard = Switchboard(settings, now_ms=now_ms)
         self.accounts = Accounts(database, now_ms=now_ms, cost=Cost(log2_n=4, r=1, p=1))
@@ -72,6 +75,7 @@ class Site:
             policy=policy,
             now_ms=now_ms,
             cleaned=self.cleaned,
+            guard=guard,
         )
         self.port = 0
         self.serving = 0

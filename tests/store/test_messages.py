@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.store import messages as sql
-from phonegate.store.records import FAR_AHEAD_MS, Candidate, Message, Org
+from phonegate.store import search
+from phonegate.store.messages import DELETED_AT_ONCE, INDEXED_AT_ONCE
+from phonegate.store.records import FAR_AHEAD_MS, Candidate, Message, Org, PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
@@ -302,9 +304,9 @@ def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
         (sql.CANDIDATES, (1, "", None, 0, 9)),
         (sql.WAITING, (1, "", None, 0, 9)),
         (sql.UNSETTLED, (1,)),
-        (sql.RELEASE, (1, 9)),
+        (sql.RELEASE, (1, 1, 9)),
         (sql.NEXT_HELD, ()),
-        (sql.EXPIRED, (1, 9)),
+        (sql.EXPIRED, (1, 1, 9)),
         (sql.NEXT_EXPIRY, ()),
         (sql.OVERDUE, (1, 1, "[1]", 1, 9)),
         (sql.OLDEST_PUSH, ()),
@@ -351,3 +353,26 @@ def test_what_waits_of_a_key_is_withdrawn_in_slices(
         assert found.status == status
     plan = connection.execute(f"EXPLAIN QUERY PLAN {sql.WITHDRAW}", ("x", "y", "k", 9)).fetchall()
     assert any("INDEX messages_waiting_of_key (key=?)" in row[3] for row in plan), plan
+
+
+def test_one_go_of_the_index_is_bounded_by_the_length_of_texts(tables: Tables, org: Org) -> None:
+    for _ in range(100):
+        tables.messages.insert_inbound(inbound(org.id, "word " * 10_000, date=None))
+    added = []
+    while True:
+        count, complete = tables.messages.index(1000)
+        added.append(count)
+        if complete:
+            break
+    assert sum(added) == 100
+    assert max(added) == INDEXED_AT_ONCE // search.MAX_TEXT
+
+
+def test_deletion_of_long_texts_is_bounded_too(tables: Tables, org: Org) -> None:
+    ids = [
+        tables.messages.insert(outbound(org.id, "x" * (DELETED_AT_ONCE // 2 - 1))) for _ in range(7)
+    ]
+    assert tables.messages.erase(ids, lambda _: True) == (3, 3)
+    assert not tables.messages.drop(org.id, 500)
+    assert tables.messages.drop(org.id, 500)
+    assert tables.messages.page(org.id, PageQuery()) == []

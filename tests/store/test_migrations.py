@@ -1,9 +1,12 @@
+import contextlib
 import sqlite3
+import unicodedata
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
-from phonegate.store import migrations
+from phonegate.store import migrations, search
 from phonegate.store.records import Limits, PageQuery
 from phonegate.store.tables import Tables
 
@@ -152,3 +155,73 @@ def test_every_table_is_strict(empty: sqlite3.Connection) -> None:
     ]
     assert tables
     assert all("STRICT" in sql for sql in tables)
+
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+POISON = "a" + "\u0345\u0315" * 32_767
+"""To normalise this as it is takes seconds, in which the process does nothing else."""
+
+
+def _before_bounds() -> sqlite3.Connection:
+    opened = sqlite3.connect(":memory:", isolation_level=None)
+    opened.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(opened, migrations.STEPS[:4])
+    opened.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
+    return opened
+
+
+def _receive(connection: sqlite3.Connection, id_: int, body: str) -> None:
+    connection.execute(
+        "INSERT INTO messages (id, org, direction, address, body, status, created_at, provider)"
+        " VALUES (?, 1, 'in', '+15551112222', ?, 'received', 7, 'phone')",
+        (id_, body),
+    )
+
+
+def test_an_index_of_whole_texts_goes_on_and_leaves_nothing_behind() -> None:
+    with contextlib.closing(_before_bounds()) as connection:
+        for id_, body in enumerate(("x " * 5_000 + "distant", "short"), start=1):
+            _receive(connection, id_, body)
+            tokens = search.document(id_, 1, "in", "+15551112222", body, whole=True)
+            connection.execute("INSERT INTO words (rowid, tokens) VALUES (?, ?)", (id_, tokens))
+        connection.execute("UPDATE marks SET value = 2 WHERE name = 'indexed'")
+        assert migrations.migrate(connection)
+        tables = Tables(connection)
+        _receive(connection, 3, "y " * 5_000 + "distant")
+        assert tables.messages.index(1000) == (1, True)
+        found = tables.messages.page(1, PageQuery(search="distant"))
+        assert [message.id for message in found] == [1]
+        assert tables.messages.erase([1, 2, 3], lambda _: True) == (3, 3)
+        left = connection.execute("SELECT rowid FROM words WHERE words MATCH '1b0*'").fetchall()
+        assert left == []
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+
+def test_a_poisonous_text_that_was_not_indexed_yet_is_borne(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lengths: list[int] = []
+    normalize = unicodedata.normalize
+
+    def noted(form: Form, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    with contextlib.closing(_before_bounds()) as connection:
+        _receive(connection, 1, POISON)
+        assert migrations.migrate(connection)
+        monkeypatch.setattr(unicodedata, "normalize", noted)
+        tables = Tables(connection)
+        assert tables.messages.page(1, PageQuery(search="hello")) == []
+        assert tables.messages.index(1000) == (1, True)
+        assert [m.id for m in tables.messages.page(1, PageQuery(search="a*"))] == [1]
+        assert tables.messages.erase([1], lambda _: True) == (1, 1)
+    assert max(lengths) <= 2 * search.MAX_MARKS
+
+
+def test_orgs_of_before_are_the_owner_s() -> None:
+    with contextlib.closing(_before_bounds()) as connection:
+        assert migrations.migrate(connection)
+        made = connection.execute("SELECT self_made, stored_bytes FROM orgs").fetchall()
+        assert made == [(0, 0)]

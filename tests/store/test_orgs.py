@@ -53,7 +53,7 @@ def test_removal_clears_everything_of_the_org_and_only_that(
 ) -> None:
     _fill(tables, org.id, 700)
     _fill(tables, other.id, 3)
-    assert tables.messages.index(1000) == 1000  # The rest is stored and not indexed yet.
+    assert tables.messages.index(1000) == (1000, False)  # The rest is stored and not indexed yet.
     connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)")
 
     assert tables.orgs.remove("myorg")

@@ -1,4 +1,5 @@
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -62,3 +63,62 @@ def test_terms_are_whole_words_unless_a_star_ends_them() -> None:
 def test_memory_of_code_points_is_bounded() -> None:
     search.words("".join(map(chr, range(0x100, 0xD800))))
     assert len(search._FOLD) <= search._KEPT_IN_MEMORY
+
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+MARKS = st.characters(categories=["Mn", "Mc", "Me"]) | st.sampled_from(
+    "\u0f73\u0f75\u0f81\uff9e\uff9f\u0345\u0315\u0344"
+)
+LETTERS = st.sampled_from("aβΐᾴé한가カญि️İŉß 1ﷺ")
+
+
+def as_before(text: str) -> list[str]:
+    """What databases before schema 5 have in their index."""
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return [word[: search.MAX_WORD] for word in folded.translate(search._FOLD).split()]
+
+
+@given(st.text(MARKS | LETTERS))
+def test_what_was_indexed_whole_can_be_taken_out_again(text: str) -> None:
+    assert search.words(text, whole=True) == as_before(text)
+
+
+@given(st.text(MARKS | LETTERS, max_size=search.MAX_MARKS))
+def test_words_of_short_texts_are_those_of_before(text: str) -> None:
+    assert search.words(text) == as_before(text)
+
+
+@given(st.text(MARKS | LETTERS), st.integers(1, 300))
+def test_what_is_indexed_is_bounded(text: str, times: int) -> None:
+    found = search.words(text * times)
+    assert sum(map(len, found)) <= search.MAX_FOLDED
+    assert search.matches(text * times, (tuple(found), None))
+
+
+@pytest.mark.parametrize(
+    "marks", ["\u0345\u0315", "\u0315\u0327", "\u0f73", "\uff9e\u0315", "\u0f81\u0345"]
+)
+def test_no_long_run_of_marks_is_normalised(marks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+    normalize = unicodedata.normalize
+
+    def counted(form: Form, text: str) -> str:
+        run = steps = 0
+        for char in "".join(normalize("NFKD", one) for one in text):
+            run = run + 1 if unicodedata.combining(char) else 0
+            steps = max(steps, run)
+        runs.append(steps)
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", counted)
+    assert search.words("a" + marks * 30_000) == search.words("a" + marks * 60_000)
+    assert runs
+    assert max(runs) <= 2 * search.MAX_MARKS
+
+
+def test_the_end_of_a_very_long_text_is_not_searched() -> None:
+    body = "word " * 2_000 + "end"
+    assert search.matches(body, (("word",), None))
+    assert not search.matches(body, (("end",), None))
+    assert "end" in search.words(body, whole=True)

@@ -22,6 +22,7 @@ from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.forwarding import Forwarding, Terms
+from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.lines import Lines
 from phonegate.domain.pacing import Bucket, Rate
@@ -164,16 +165,21 @@ class Web:
         return org.id
 
 
-def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarrier) -> Services:
+def build_services(
+    database: Database, phones: PlayedPhones, carrier: PlayedCarrier, guard: Guard | None = None
+) -> Services:
     def now_ms() -> int:
         return NOW
 
-    assistants = Assistants(database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL)
-    sending = Sending(database, phones, now_ms=now_ms)
+    guard = Guard() if guard is None else guard
+    assistants = Assistants(
+        database, check=check_credentials, now_ms=now_ms, public_url=PUBLIC_URL, guard=guard
+    )
+    sending = Sending(database, phones, now_ms=now_ms, guard=guard)
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)
     return Services(
-        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP),
+        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP, guard=guard),
         arrivals=arrivals,
         assistants=assistants,
         database=database,
@@ -184,6 +190,7 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
             Lines(lambda _: carrier),
             Terms(deadline_s=2.0, now_ms=now_ms),
             callback_url=assistants.callback_url,
+            guard=guard,
         ),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
@@ -191,12 +198,15 @@ def build_services(database: Database, phones: PlayedPhones, carrier: PlayedCarr
         version="0.1.0",
         started_at=NOW - 86_400_000,
         public_url=PUBLIC_URL,
+        guard=guard,
     )
 
 
-def build_web(database: Database, *, encrypted: bool = False, **settings: Any) -> Web:
+def build_web(
+    database: Database, *, encrypted: bool = False, guard: Guard | None = None, **settings: Any
+) -> Web:
     phones, carrier = PlayedPhones(), PlayedCarrier()
-    services, http = build_services(database, phones, carrier), HttpSettings(**settings)
+    services, http = build_services(database, phones, carrier, guard), HttpSettings(**settings)
     app = build_app(services, http, desk=build_desk(services, http, encrypted=encrypted))
     return Web(app, services, database, phones, carrier)
 
