@@ -68,6 +68,8 @@ def _sections(names: list[str]) -> set[str]:
 def _differences(old: Settings, new: Settings) -> Iterator[str]:
     """The names of the settings that differ, such as `log.level`; no value is among them."""
     for section in attrs.fields(Settings):
+        if section.name == "sources":
+            continue  # where each came from, and none itself
         before, after = getattr(old, section.name), getattr(new, section.name)
         if before == after:
             continue

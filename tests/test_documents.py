@@ -135,7 +135,10 @@ def test_every_command_of_the_readme_exists(command: str) -> None:
     assert options <= set(re.findall(r"--[a-z-]+", shown.output)), command
 
 
-def test_the_command_line_works_as_printed(gateway: GatewayProcess, tmp_path: Path) -> None:
+def test_the_command_line_works_as_printed(
+    gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
     commands, completion = blocks(README, "The command line", "sh")
     run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
     export, send, follow, sims = commands.replace("http://127.0.0.1:8080", gateway.url).splitlines()

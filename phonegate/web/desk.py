@@ -355,11 +355,11 @@ class Desk:
         if endpoint.creates_org:
             asked, body = await self._understand(heard, trace)
             principal = await self._caller(heard)
+            self._note(principal, heard, trace)
         else:
             principal = await self._caller(heard)
+            self._note(principal, heard, trace)
             asked, body = await self._understand(heard, trace)
-        if principal is not None:
-            self._callers.note(principal, heard.request, trace)
         return Call(
             services=self._services,
             request=heard.request,
@@ -368,6 +368,10 @@ class Desk:
             query=asked,
             body=body,
         )
+
+    def _note(self, principal: Principal | None, heard: _Heard, trace: Trace) -> None:
+        if principal is not None:
+            self._callers.note(principal, heard.request, trace)
 
     async def _with_body(
         self, request: Request, sent: bytes | ReadBody, deadline: float, known: Known | None

@@ -149,7 +149,7 @@ def upgraded() -> Iterator[Tables]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, STEPS[:4])
     tables = Tables(connection)
-    tables.orgs.add("myorg", "hash", NOW)
+    connection.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
     for device_id, phone in (("a", 7), (None, 1)):
         new = NewInbound(
             org=1,

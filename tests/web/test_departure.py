@@ -8,7 +8,7 @@ import trio
 
 from phonegate.web.departure import OWNER, Departure
 from phonegate.web.unsent import LARGE_BYTES, Unsent
-from tests.web.conftest import ORG, SECRET, Web
+from tests.web.conftest import CLIENT, ORG, SECRET, Web
 
 BODY = b"x" * LARGE_BYTES
 
@@ -79,7 +79,7 @@ async def test_a_page_is_its_org_s_and_a_document_its_reader_s(
     assert (await web.call("GET", f"/messages/{ORG}")).status == 200
     assert (await web.call("GET", f"/messages/{ORG}", secret=SECRET[1:])).status == 401
     assert (await web.call("GET", "/openapi.json", secret=None)).status == 200
-    assert set(owners) == {1, "203.0.113.9"}
+    assert set(owners) == {1, CLIENT}
     assert len(owners) == 3, "an answer leaves whole, so that all of it is counted"
 
 
@@ -95,7 +95,7 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
         assert sent.status == 200
     assert (await web.call("GET", f"/messages/{ORG}")).status == 200
-    stranger = unsent.leaving("203.0.113.9", LARGE_BYTES)
+    stranger = unsent.leaving(CLIENT, LARGE_BYTES)
     assert stranger is not None
     with stranger:
         assert (await web.call("GET", "/openapi.json", secret=None)).status == 503

@@ -20,7 +20,7 @@ async def test_the_orgs_own_secret_may_do_everything(web: Web) -> None:
     assert reply.json == {
         "ok": True,
         "org_id": ORG,
-        "scopes": ["send", "read", "manage"],
+        "scopes": ["send", "read", "manage", "phone"],
         "key_id": None,
     }
 
