@@ -63,15 +63,13 @@ _MEDIUM: Final[Schema] = {
 CONDITIONS: Final[Mapping[type, Schema]] = {
     # An MMS may leave its text out.
     ReceivedSms: {
-        "anyOf": [
-            {"required": ["body"]},
-            {
-                "required": ["media_urls"],
-                "properties": {
-                    "media_urls": {"anyOf": [{"type": "array", "contains": _MEDIUM}, _MEDIUM]}
-                },
+        "if": {
+            "required": ["media_urls"],
+            "properties": {
+                "media_urls": {"anyOf": [{"type": "array", "contains": _MEDIUM}, _MEDIUM]}
             },
-        ]
+        },
+        "else": {"required": ["body"]},
     },
     Send: _either(("to", "body"), ("messages",)),
     NewAssistant: {

@@ -91,8 +91,9 @@ def _message_id(about: str) -> Schema:
 
 
 def _truth(about: str) -> Schema:
-    words = {"enum": [0, 1, "true", "false", "yes", "no", "1", "0"]}
-    return {"anyOf": [{"type": "boolean"}, words], "description": about}
+    digits = {"type": "integer", "enum": [0, 1]}
+    words = {"type": "string", "enum": ["true", "false", "yes", "no", "1", "0"]}
+    return {"anyOf": [{"type": "boolean"}, digits, words], "description": about}
 
 
 _ID: Final = _message_id("The message that the gateway pushed.")

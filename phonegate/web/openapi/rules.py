@@ -176,7 +176,10 @@ def _(rule: LocalId) -> Schema:
 
 @schema_of_rule.register
 def _(rule: Reported) -> Schema:
-    return reported(schema_of_rule(rule.form))
+    form = schema_of_rule(rule.form)
+    if isinstance(rule.form, Several):
+        form["items"] = {"type": "string", "maxLength": MAX_URL}
+    return reported(form)
 
 
 @schema_of_rule.register
