@@ -13,7 +13,8 @@ _PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered,
 _SIM = "slot, number, carrier, phone"
 
 NAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NOT NULL"
-UNNAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL"
+UNKNOWN: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 0"
+NUMBERED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 1"
 OTHER_SIMS: Final = "SELECT count(*) FROM sims WHERE org = ? AND phone <> ?"
 
 
@@ -40,7 +41,7 @@ class Phones:
 
         Raises:
             OrgFull: The row would be one more than *most* of the org's phones that have told an
-                id, or of those that haven't. 0 is any number.
+                id, or of those that have told neither an id nor a number. 0 is any number.
         """
         row = None
         if device_id is not None:
@@ -49,7 +50,7 @@ class Phones:
                 (now, org, device_id),
             )
             if row is None:
-                self._require_room(org, most, named=True)
+                self._require_room(NAMED, org, most)
         if row is None and phone is not None:
             row = self._update(
                 "UPDATE phones SET last_seen = ?, device_id = ?"
@@ -58,7 +59,7 @@ class Phones:
             )
         if row is None:
             if device_id is None:
-                self._require_room(org, most, named=False)
+                self._require_room(UNKNOWN, org, most)
             row = self._update(
                 "INSERT INTO phones (org, device_id, first_seen, last_seen) VALUES (?, ?, ?, ?)",
                 (org, device_id, now, now),
@@ -120,7 +121,8 @@ class Phones:
         it last. Of two entries for one slot the last counts.
 
         Raises:
-            OrgFull: The org's phones would have more than *most* together. 0 is any number.
+            OrgFull: The org's phones would have more than *most* together, or so many phones
+                would be known by their numbers alone. 0 is any number.
         """
         slots = {sim.slot: attrs.evolve(sim, phone=phone) for sim in sims}
         self.seen(phone, now)
@@ -131,6 +133,8 @@ class Phones:
             (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
             if others + len(slots) > most:
                 raise OrgFull(most)
+            if any(sim.number is not None for sim in slots.values()) and self._is_unknown(phone):
+                self._require_room(NUMBERED, org, most)
         self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
         for sim in slots.values():
             if sim.form is not None:
@@ -173,9 +177,14 @@ class Phones:
             )
         ]
 
-    def _require_room(self, org: int, most: int, *, named: bool) -> None:
+    def _is_unknown(self, phone: int) -> bool:
+        """Whether a phone has told neither an id nor a number so far."""
+        row = self.get(phone)
+        return row is not None and row.device_id is None and not row.numbered
+
+    def _require_room(self, counted: str, org: int, most: int) -> None:
         if most:
-            (count,) = self._connection.execute(NAMED if named else UNNAMED, (org,)).fetchone()
+            (count,) = self._connection.execute(counted, (org,)).fetchone()
             if count >= most:
                 raise OrgFull(most)
 

@@ -1,3 +1,6 @@
+import pytest
+
+from phonegate.store.errors import OrgFull
 from phonegate.store.records import Org, Sim
 from phonegate.store.tables import Tables
 
@@ -93,3 +96,21 @@ def test_a_phone_that_told_a_number_once_is_known_by_numbers(tables: Tables, org
     tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1")], 3)
     tables.phones.report_sims(org.id, phone, [], 4)
     assert [row.numbered for row in tables.phones.anonymous(org.id)] == [True]
+
+
+def test_phones_that_are_known_by_numbers_leave_room_for_new_ones_and_are_bounded(
+    tables: Tables, org: Org
+) -> None:
+    for number in range(3):
+        phone = tables.phones.connect(org.id, None, 1, most=1).id
+        tables.phones.report_sims(org.id, phone, [Sim(slot=0, number=f"+155{number}")], 2, most=3)
+        # Without a SIM it stays known by the number that it had.
+        tables.phones.report_sims(org.id, phone, [], 3, most=3)
+    phone = tables.phones.connect(org.id, None, 4, most=1).id
+    with pytest.raises(OrgFull):
+        tables.phones.connect(org.id, None, 4, most=1)
+    with pytest.raises(OrgFull):
+        tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1559")], 5, most=3)
+    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False, True, True, True]
+    named = tables.phones.connect(org.id, "pixel", 6).id
+    tables.phones.report_sims(org.id, named, [Sim(slot=0, number="+1559")], 7, most=3)
