@@ -22,6 +22,8 @@ from bench.hostile import ORG, SECRET, frame
 
 AT_ONCE = 4
 PAUSE_S = 0.01
+SOURCE = "127.0.0.68"
+"""Its own: what is counted of it is not counted of the attackers of other kinds."""
 PROBE = "127.0.0.77"
 PROBE_PAUSE_S = 0.02
 BYTES = 1_000_000
@@ -211,7 +213,7 @@ async def _send(ground: Ground, content: Content, seconds: float, told: Counter[
     async def client() -> None:
         while True:
             with suppress(OSError, trio.BrokenResourceError):
-                async with await ground.connect() as wire:
+                async with await ground.connect(SOURCE) as wire:
                     # The answer may come before the last of the request is taken.
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(wire.send, request)
