@@ -39,6 +39,10 @@ def carry_out(
             raise Failure(
                 f"There is no database at {path}; name it with --database, or start the gateway."
             ) from None
+    from phonegate import log  # noqa: PLC0415
     from phonegate.administration import offline  # noqa: PLC0415
+
+    # What a gateway notes of such a change is no news to who asked for it.
+    log.configure(settings.log.format, "warning")
 
     return offline(path, command, fields, progress, settings=settings)

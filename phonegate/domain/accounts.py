@@ -247,6 +247,7 @@ class Accounts:
 
         org = await self._database.write(add)
         self._checks.made()
+        _log.info("org_added", org=org.name, by="owner")
         return org, secret
 
     async def rotate_org(self, name: str, secret: str | None = None) -> tuple[Org, str]:
@@ -271,6 +272,7 @@ class Accounts:
 
         org = await self._change(rotate)
         self._changed(org.id)
+        _log.info("org_rotated", org=org.name)
         return org, secret
 
     async def remove_org(self, name: str) -> None:
@@ -290,6 +292,7 @@ class Accounts:
         org = await self._change(remove)
         self._changed(org.id)
         self._checks.removed(name)
+        _log.info("org_removed", org=name)
 
     # API keys
 
@@ -340,7 +343,9 @@ class Accounts:
             tx.keys.add(key)
             return key
 
-        return await self._database.write(add), made.text
+        key = await self._database.write(add)
+        _log.info("key_added", org=key.org_name, key=key.id, scopes=" ".join(key.scopes))
+        return key, made.text
 
     async def limit_key(
         self, org: int, key_id: str, change: Callable[[Limits], Limits]
@@ -390,6 +395,7 @@ class Accounts:
             return None
         key, cancelled = revoked
         self._changed(org, told=admits_phones(key))
+        _log.info("key_revoked", org=key.org_name, key=key_id)
         step = cancelled
         while step == WITHDRAWN_AT_ONCE:
             step = await self._database.write(lambda tx: withdraw_of_key(tx, key_id))

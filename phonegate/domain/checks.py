@@ -243,6 +243,8 @@ class Checks:
                     self._guard.register(caller.address, perf_counter(), local=caller.local)
                     org, made = await self._create(name, secret)
                     self.made()
+                    if made:
+                        _log.info("org_added", org=name, by="registration", peer=caller.address)
                 right = made or await self._fits(secret, org)
                 # A secret that was rotated away while it was being checked must not pass.
                 if changes == self._changes:

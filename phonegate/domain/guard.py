@@ -113,7 +113,7 @@ class Guard:
 
     def __init__(self, bounds: Bounds | None = None, *, disk_low_bytes: int = 0) -> None:
         """With less free space than `disk_low_bytes`, orgs that made themselves store nothing."""
-        self.disk_low_bytes: Final = disk_low_bytes
+        self.disk_low_bytes = disk_low_bytes
         self.bounds = bounds = Bounds() if bounds is None else bounds
         self.refused: Counter[Kind] = Counter()
         """Refusals since the start, by limit; of frames, how often a phone was slowed down."""

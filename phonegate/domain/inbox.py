@@ -9,7 +9,7 @@ import attrs
 from phonegate.domain.admission import admit_to_disk, size_of
 from phonegate.domain.guard import Guard
 from phonegate.domain.segmentation import count
-from phonegate.store.records import Message, NewInbound, Sim
+from phonegate.store.records import Message, NewInbound, Sim, number_form
 from phonegate.store.tables import Tables
 
 
@@ -158,9 +158,10 @@ def _complete(
     sims: Sequence[Sim], slot: int | None, number: str | None
 ) -> tuple[int | None, str | None]:
     """Slot and number of the SIM that is named by one of them, where only one can be meant."""
+    form = None if number is None else number_form(number)
     named = {
         (sim.slot, sim.number)
         for sim in sims
-        if (sim.slot == slot if number is None else sim.number == number)
+        if (sim.slot == slot if form is None else sim.form == form)
     }
     return named.pop() if len(named) == 1 else (slot, number)

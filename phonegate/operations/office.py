@@ -87,6 +87,7 @@ class Office:
         """Takes the thresholds of the alarms from settings that were read again."""
         self._alarms.limits = Limits(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
+        self._services.guard.disk_low_bytes = settings.alarms.disk_low_bytes
 
     def drain(self) -> None:
         """Says that the gateway was told to stop."""

@@ -333,6 +333,8 @@ class PhoneLink:
             if request.device_id is not None or self._shared.switchboard.claim(
                 arrival.row.id, request
             ):
+                if arrival.row.first_seen == arrival.row.last_seen:
+                    _log.info("phone_added", org=principal.org_name, phone=arrival.row.id)
                 return arrival
 
     async def _try_row(self, org: int, request: _Request) -> _Arrival:

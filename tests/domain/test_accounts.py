@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 import trio.lowlevel
+from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from phonegate.domain import checks as checks_module
@@ -734,6 +735,30 @@ class TestFirstContact:
         await guess(accounts, 10)
         with pytest.raises(Throttled):
             await enter(accounts, create=True)
+
+
+class TestLog:
+    async def test_what_appears_and_what_ends_is_a_line_without_a_secret(
+        self, accounts: Accounts
+    ) -> None:
+        with capture_logs() as lines:
+            org, secret = await accounts.add_org("myorg")
+            key, text = await accounts.add_key(org.id, "app", ("send",))
+            await enter(accounts, OTHER, "other", create=True)
+            await enter(accounts, OTHER, "other", create=True)
+            await accounts.revoke_key(org.id, key.id)
+            await accounts.rotate_org("myorg", OTHER)
+            await accounts.remove_org("myorg")
+        told = [{k: v for k, v in one.items() if k not in {"part", "log_level"}} for one in lines]
+        assert told == [
+            {"event": "org_added", "org": "myorg", "by": "owner"},
+            {"event": "key_added", "org": "myorg", "key": key.id, "scopes": "send"},
+            {"event": "org_added", "org": "other", "by": "registration", "peer": HERE},
+            {"event": "key_revoked", "org": "myorg", "key": key.id},
+            {"event": "org_rotated", "org": "myorg"},
+            {"event": "org_removed", "org": "myorg"},
+        ]
+        assert not any(hidden in str(lines) for hidden in (secret, text, OTHER))
 
 
 class TestOrgs:

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 import websockets
+from structlog.testing import capture_logs
 
 from phonegate.domain.accounts import Accounts, Scope
 from phonegate.domain.errors import Throttled, Unauthorized
@@ -69,6 +70,21 @@ async def test_an_unknown_org_is_created_and_then_guarded(site: Site) -> None:
     assert headers[b"www-authenticate"].decode() == Unauthorized.challenge
     status, body, _ = await refusal(site, secret_key="")
     assert (status, body["code"]) == (401, "unauthorized")
+
+
+async def test_a_phone_that_was_never_here_is_a_line_in_the_log(site: Site) -> None:
+    with capture_logs() as lines:
+        for device_id in ("a", "b", "a"):
+            async with site.phone(device_id=device_id):
+                pass
+        for _ in range(2):
+            async with site.phone():
+                pass
+    added = [line["phone"] for line in lines if line["event"] == "phone_added"]
+    connected = [line["phone"] for line in lines if line["event"] == "phone_connected"]
+    assert len(connected) == 5
+    assert added == list(dict.fromkeys(connected))
+    assert len(added) == 3
 
 
 async def test_registration_may_be_closed(site: Site) -> None:
