@@ -5,9 +5,8 @@ phones work here. A frame is refused, with its field, where it can't be known wh
 is refused is never quoted: it may be a message.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Never
+from typing import Any, Final
 
 from phonegate.domain.bounds import MAX_FEATURES, MAX_MESSAGES, MAX_SEGMENTS, MAX_SIMS
 from phonegate.domain.reported import Kind, Report, Unread, Unreadable, read_received
@@ -25,7 +24,7 @@ from phonegate.phones.frames import (
     Sims,
     Status,
 )
-from phonegate.values import has_more_values
+from phonegate.values import has_more_values, report_decoder
 
 Values = Mapping[str, Any]
 
@@ -46,8 +45,7 @@ def parse(data: str | bytes) -> PhoneFrame:
     try:
         value = _DECODER.decode(data)
     except (ValueError, RecursionError):
-        # RecursionError: nested deeper than any frame; ValueError also stands for integers of
-        # thousands of digits, which Python refuses to read.
+        # RecursionError: nested deeper than any frame.
         raise FrameFault("bad_json", "The frame is not valid JSON.") from None
     if not isinstance(value, dict):
         raise FrameFault("not_an_object", "The frame is not a JSON object.")
@@ -65,11 +63,7 @@ def parse(data: str | bytes) -> PhoneFrame:
         raise _fault(error.field, str(error)) from None
 
 
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(name)
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: Final = report_decoder()
 """`json.loads` makes one anew for each frame."""
 
 

@@ -398,13 +398,14 @@ class Desk:
             return {}
         headers = request.headers
         check_media(headers.get("content-type"), headers.get("content-encoding"), body)
+        read = partial(read_object, body, reported=getattr(endpoint.body, "reported", False))
         if len(body) <= READ_AT_ONCE_BYTES:
-            return read_object(body)
+            return read()
         # A large one goes on taking its room while it waits for its turn.
         with self._bodies.arriving(deadline, _owner(request, known)) as waiting:
             waiting.grew(len(body))
-            read: dict[str, Any] = await self._in_turn(partial(read_object, body), request, known)
-            return read
+            found: dict[str, Any] = await self._in_turn(read, request, known)
+            return found
         if waiting.given_up:
             raise Busy(TOO_MANY_BODIES)
         raise trio.TooSlowError

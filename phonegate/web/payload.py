@@ -10,13 +10,9 @@ import re
 from typing import Any, NoReturn
 
 from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.values import has_more_values
+from phonegate.values import has_more_values, integer, report_decoder
 from phonegate.web.errors import UnsupportedMedia
 from phonegate.web.field_names import shown
-
-MAX_DIGITS = 30
-"""An integer with more digits is beyond every field's limit; it is not worth converting
-(Python refuses 4,301 digits with an error that names no field)."""
 
 MAX_VALUES = 20_000
 """Commas and opening brackets outside of strings, of which each brings one value at most: 40 for
@@ -30,7 +26,6 @@ longer."""
 MAX_MEDIA = 256
 """Characters of a Content-Type, several times what any client sends."""
 
-_BEYOND = int("9" * MAX_DIGITS)
 _EXACT = 2**53
 """Up to here every whole number has a double of its own (RFC 8259, 6)."""
 _BOM = b"\xef\xbb\xbf"
@@ -74,27 +69,30 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
         raise UnsupportedMedia("Send JSON, with Content-Type: application/json.")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
     """The JSON object that a body holds.
+
+    Of what is `reported` as having happened, bytes that are not UTF-8 cost no more than
+    themselves, and `report_decoder` says what else is taken.
 
     Raises:
         BadInput: as `read_value`, or not an object.
     """
-    value = read_value(body)
+    value = read_value(body, reported=reported)
     if type(value) is not dict:
         raise BadInput("The body must be a JSON object.")
     return value
 
 
-def read_value(body: bytes) -> Any:
-    """The JSON that a body holds.
+def read_value(body: bytes, *, reported: bool = False) -> Any:
+    """The JSON that a body holds; see `read_object`.
 
     Raises:
         BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
             object.
     """
     try:
-        text = body.removeprefix(_BOM).decode("utf-8")
+        text = body.removeprefix(_BOM).decode("utf-8", "replace" if reported else "strict")
     except UnicodeDecodeError as error:
         raise BadInput(f"The body is not UTF-8 at byte {error.start}.") from None
     if not text.strip():
@@ -102,20 +100,21 @@ def read_value(body: bytes) -> Any:
     if has_more_values(text, MAX_VALUES):
         raise BadInput(f"The body has more than {MAX_VALUES} values, the most that are read.")
     try:
-        return _decode(text, comments=len(body) <= MAX_COMMENTED_BYTES)
+        decoder = _OF_REPORTS if reported else _DECODER
+        return _decode(text, decoder, comments=len(body) <= MAX_COMMENTED_BYTES)
     except RecursionError:
         raise BadInput("The body is nested too deeply.") from None
 
 
-def _decode(text: str, *, comments: bool) -> Any:
+def _decode(text: str, decoder: json.JSONDecoder, *, comments: bool) -> Any:
     # The decoder's error holds the whole text; only its place and its words leave this function.
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         problem = _told(error)
     if comments and "//" in text:
         try:
-            return _DECODER.decode(_COMMENT.sub(_keep_strings, text))
+            return decoder.decode(_COMMENT.sub(_keep_strings, text))
         except json.JSONDecodeError as error:
             problem = _told(error)
     raise BadInput(f"The body is not valid JSON at {problem}.")
@@ -141,12 +140,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        return -_BEYOND if digits.startswith("-") else _BEYOND
-    return int(digits)
-
-
 def _number(text: str) -> int | float:
     """A number without a fraction is whole, however it is written.
 
@@ -162,7 +155,8 @@ def _no_constant(name: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object,
-    parse_int=_integer,
+    parse_int=integer,
     parse_float=_number,
     parse_constant=_no_constant,
 )
+_OF_REPORTS = report_decoder(object_pairs_hook=_object, parse_float=_number)

@@ -81,15 +81,13 @@ def test_a_sent_message_is_not_uncertain() -> None:
         (b'{"type":"ping"}', "not_text"),
         ("", "bad_json"),
         ("{", "bad_json"),
-        ('{"type":"ping","x":NaN}', "bad_json"),
-        ('{"type":"ping","x":-Infinity}', "bad_json"),
+        ('{"type":"ping","x":nan}', "bad_json"),
         ('{"type":"ping","x":' + "[" * 9_000 + "]" * 9_000 + "}", "bad_json"),
-        ('{"type":"ack","id":' + "9" * 60_000 + "}", "bad_json"),
         ("[]", "not_an_object"),
         ("null", "not_an_object"),
         ('"ping"', "not_an_object"),
     ],
-    ids=range(10),
+    ids=range(8),
 )
 def test_what_is_no_frame(data: str | bytes, code: str) -> None:
     assert fault(data) == (code, None)
@@ -339,8 +337,7 @@ def test_what_decorates_is_never_refused(
     result: dict[str, Any], message: dict[str, Any], hello: dict[str, Any], sim: dict[str, Any]
 ) -> None:
     def odd(**fields: Any) -> frames.PhoneFrame:
-        # As the link would get it: NaN is no JSON.
-        return parse(json.dumps(fields).replace("NaN", "0").replace("Infinity", "0"))
+        return parse(json.dumps(fields))
 
     told = odd(**result | {"type": "send_result", "id": 5, "success": True})
     assert isinstance(told, frames.SendResult)
@@ -351,6 +348,24 @@ def test_what_decorates_is_never_refused(
     told = odd(type="sims", sims=[sim | {"slot": 0}])
     assert isinstance(told, frames.Sims)
     assert len(told.sims) == 1
+
+
+@pytest.mark.parametrize(
+    "segments", ["NaN", "-Infinity", "1e999", "9" * 5_000, "-" + "9" * 5_000, '"a\nb"', '"\t\x01"']
+)
+def test_what_is_not_quite_json_costs_no_result(segments: str) -> None:
+    assert parse(f'{{"type":"send_result","id":5,"success":true,"segments":{segments}}}') == (
+        frames.SendResult(id=5, success=True, cleaned=("whole",))
+    )
+    assert fault('{"type":"ack","id":' + "9" * 5_000 + "}") == ("bad_field", "id")
+
+
+def test_a_text_may_hold_line_ends_as_they_are() -> None:
+    told = parse('{"type":"inbound","message":{"address":"+1555","body":"a\nb\tc","date":1}}')
+    assert isinstance(told, frames.Inbound)
+    (sms,) = told.messages
+    assert isinstance(sms, Received)
+    assert sms.body == "a\nb\tc"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 from time import perf_counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -209,3 +210,25 @@ def test_a_hostile_body_is_refused_in_linear_time(filling: bytes) -> None:
         read_object(body)
     # Quadratic time would take minutes here; linear takes milliseconds.
     assert perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a":NaN,"b":-Infinity}', {"a": None, "b": None}),
+        (b'{"a":"x\ny"}', {"a": "x\ny"}),
+        (b'{"a":"\xed\xa0\xbd!"}', {"a": "\ufffd\ufffd\ufffd!"}),
+        (b'{"a":"\xff"}', {"a": "\ufffd"}),
+    ],
+)
+def test_what_happened_is_read_though_it_is_not_quite_json(
+    body: bytes, value: dict[str, Any]
+) -> None:
+    assert read_object(body, reported=True) == value
+    with pytest.raises(BadInput):
+        read_object(body)
+
+
+def test_a_report_says_a_thing_once_too() -> None:
+    with pytest.raises(BadInput, match="more than once"):
+        read_object(b'{"org_id":"a","org_id":"b"}', reported=True)
