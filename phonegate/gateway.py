@@ -387,16 +387,16 @@ class _Gateway:
             services.cancel_scope.cancel()
 
     def _reload(self, reread: Reread) -> Reload:
-        def renew_certificate(settings: Settings) -> None:
-            self.door.renew(settings.tls)
+        async def renew_certificate(settings: Settings) -> None:
+            await self.door.renew(settings.tls)
 
-        def log_as_told(settings: Settings) -> None:
+        async def log_as_set(settings: Settings) -> None:
             chosen = settings.log
             log.configure(chosen.format, chosen.level, trouble_per_s=chosen.trouble_per_s)
             self.desk.logged = chosen.requests
 
         # The certificate first: it alone can be refused.
-        return Reload(self.settings, reread, renew_certificate, log_as_told, self.office.take_up)
+        return Reload(self.settings, reread, renew_certificate, log_as_set, self.office.take_up)
 
     async def _hang_up(self, at: float) -> None:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""

@@ -4,7 +4,8 @@ Only what changes nothing that is under way is taken up: the certificate, what i
 thresholds of the alarms. The rest needs a restart, and the log names it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import attrs
@@ -21,15 +22,16 @@ TAKEN_UP: Final = frozenset({"tls", "log", "alarms"})
 Reread = Callable[[], Settings]
 """Reads the configuration from where it was read at the start."""
 
+TakeUp = Callable[[Settings], Awaitable[None]]
+"""Gives a part of the gateway what it takes up of the settings."""
+
 _log = log.get("gateway")
 
 
 class Reload:
     """Rereads the configuration for one gateway, and gives its parts what they take up."""
 
-    def __init__(
-        self, settings: Settings, reread: Reread, *take_up: Callable[[Settings], None]
-    ) -> None:
+    def __init__(self, settings: Settings, reread: Reread, *take_up: TakeUp) -> None:
         self._settings = settings
         self._reread = reread
         self._take_up = take_up
@@ -44,7 +46,7 @@ class Reload:
         try:
             settings = await trio.to_thread.run_sync(self._reread)
             for take_up in self._take_up:
-                take_up(settings)
+                await take_up(settings)
         except ConfigError as error:
             # Their sentences may quote a value, and a value may be a credential.
             _log.warning("reload_refused", faults=len(error.faults), remedy="phonegate check")
@@ -53,12 +55,20 @@ class Reload:
             _log.warning("reload_refused", reason=str(error))
             return
         changed = list(_differences(self._settings, settings))
-        waiting = [name for name in changed if name.partition(".")[0] not in TAKEN_UP]
+        taken_up = _taken_up(self._settings, settings)
+        waiting = [name for name in changed if name.partition(".")[0] not in taken_up]
         taken = [name for name in changed if name not in waiting]
         kept = {name: getattr(self._settings, name) for name in _sections(waiting)}
         self._settings = attrs.evolve(settings, **kept)
         fields = {"needs_restart": ", ".join(waiting)} if waiting else {}
         _log.info("reloaded", changed=", ".join(taken) or "nothing", **fields)
+
+
+def _taken_up(old: Settings, new: Settings) -> AbstractSet[str]:
+    """The sections that are taken up: a port does not begin or end to speak TLS."""
+    if bool(old.tls.certificate) != bool(new.tls.certificate):
+        return TAKEN_UP - {"tls"}
+    return TAKEN_UP
 
 
 def _sections(names: list[str]) -> set[str]:

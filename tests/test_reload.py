@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import trio
 import trio.lowlevel
 import trio.testing
@@ -37,7 +38,10 @@ async def reload(*reads: Callable[[], Settings] | Settings) -> tuple[list[Any], 
         read = left.pop(0)
         return read() if callable(read) else read
 
-    reloading = Reload(Settings(), reread, taken.append)
+    async def take_up(settings: Settings) -> None:
+        taken.append(settings)
+
+    reloading = Reload(Settings(), reread, take_up)
     with capture_logs() as lines:
         for _ in reads:
             await reloading.now()
@@ -75,22 +79,47 @@ async def test_a_faulty_configuration_changes_nothing_and_shows_no_value() -> No
 
 
 async def test_a_certificate_that_cant_be_used_leaves_the_rest_as_it_was() -> None:
-    def refuse(settings: Settings) -> None:
+    async def refuse(settings: Settings) -> None:
         raise CertificateUnusable("key x does not belong to certificate y.")
 
     taken: list[Settings] = []
+
+    async def take_up(settings: Settings) -> None:
+        taken.append(settings)
+
     new = changed(tls=TlsSettings(certificate="y", key="x"))
     with capture_logs() as lines:
-        await Reload(Settings(), lambda: new, refuse, taken.append).now()
+        await Reload(Settings(), lambda: new, refuse, take_up).now()
     assert (lines[0]["event"], taken) == ("reload_refused", [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "taken_up"),
+    [
+        (TlsSettings(), TlsSettings(certificate="c", key="k"), False),
+        (TlsSettings(certificate="c", key="k"), TlsSettings(), False),
+        (TlsSettings(certificate="c", key="k"), TlsSettings(certificate="d", key="k"), True),
+    ],
+)
+async def test_a_port_does_not_begin_or_end_to_encrypt(
+    old: TlsSettings, new: TlsSettings, *, taken_up: bool
+) -> None:
+    with capture_logs() as lines:
+        await Reload(changed(tls=old), lambda: changed(tls=new)).now()
+    assert lines[0]["changed"].startswith("tls.") == taken_up
+    assert ("needs_restart" in lines[0]) != taken_up
 
 
 async def test_it_reloads_once_each_time_it_is_asked() -> None:
     ask, asked = trio.open_memory_channel[None](1)
     times: list[Settings] = []
+
+    async def take_up(settings: Settings) -> None:
+        times.append(settings)
+
     with trio.fail_after(DEADLINE_S), capture_logs():
         async with trio.open_nursery() as nursery, ask:
-            nursery.start_soon(Reload(Settings(), Settings, times.append).run, asked)
+            nursery.start_soon(Reload(Settings(), Settings, take_up).run, asked)
             for number in range(1, 4):
                 await ask.send(None)
                 await trio.testing.wait_all_tasks_blocked()

@@ -101,8 +101,9 @@ class Keeper:
             pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
             more |= pruned >= PRUNE_AT_ONCE
         if ended is not None:
-            left = await self._database.write(lambda tx: delivery.withdraw_of_key(tx, ended))
-            more |= left >= delivery.WITHDRAWN_AT_ONCE
+            await self._database.write(lambda tx: delivery.withdraw_of_key(tx, ended))
+            # More of this key, or another one, may be left.
+            more = True
         if any(time is not None and time <= now for time in (held, expiry)):
             held, expiry, *_ = await self._database.read(_next_times)
         due = [time for time in (held, expiry) if time is not None]

@@ -1,5 +1,7 @@
 """The door as the gateway sees it: opened, drained, gone."""
 
+import ssl
+
 import trio
 
 from phonegate import log
@@ -49,7 +51,7 @@ class Door:
         guard: Gatekeeper | None = None,
     ) -> None:
         self._tls = tls
-        self._certificate = encryption.version(tls)
+        self._certificate: object = encryption.version(tls)
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
         self._house = House(app, settings, trusted)
@@ -117,7 +119,7 @@ class Door:
         if failed:
             raise AppUnusable("The web application failed to start.")
 
-    def renew(self, tls: TlsSettings) -> None:
+    async def renew(self, tls: TlsSettings) -> None:
         """Reads the certificate and its key anew, for connections that come from now on.
 
         A door that speaks plain HTTP goes on doing so.
@@ -125,8 +127,11 @@ class Door:
         Raises:
             CertificateUnusable: They make no certificate; the one before it stays in use.
         """
-        version = encryption.version(tls)
-        context = encryption.context(tls)
+
+        def read() -> tuple[object, ssl.SSLContext | None]:
+            return encryption.version(tls), encryption.context(tls)
+
+        version, context = await trio.to_thread.run_sync(read)
         if context is not None and self._tls.certificate:
             self._lanes.renew(context)
             self._tls, self._certificate = tls, version
@@ -140,7 +145,7 @@ class Door:
             if version in (self._certificate, refused):
                 continue
             try:
-                self.renew(self._tls)
+                await self.renew(self._tls)
             except CertificateUnusable as error:
                 # As between the writing of the one file and of the other. The next look comes
                 # after the second was written.

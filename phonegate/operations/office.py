@@ -73,6 +73,12 @@ class Office:
         self._watch = Watch(self._survey, self._alarms)
         self._counter = Counter(self._survey, self._readiness, token=settings.operator.token)
 
+        self._http = attrs.evolve(
+            settings.http, bind=(settings.operator.bind,), max_connections=MAX_CONNECTIONS
+        )
+        table = Table(self._counter.endpoints())
+        self._desk = build_desk(services, self._http, table, logged=settings.log.requests)
+
     @property
     def public_endpoints(self) -> tuple[Endpoint, ...]:
         """What the main door answers as well: nothing without a token, or with an own address."""
@@ -83,8 +89,9 @@ class Office:
         """What the control socket answers, beside the owner's commands."""
         return {"status": self.status}
 
-    def take_up(self, settings: Settings) -> None:
-        """Takes the thresholds of the alarms from settings that were read again."""
+    async def take_up(self, settings: Settings) -> None:
+        """Takes the thresholds of the alarms, and what is logged, from settings read again."""
+        self._desk.logged = settings.log.requests
         self._alarms.limits = Limits(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
         self._services.guard.disk_low_bytes = settings.alarms.disk_low_bytes
@@ -122,13 +129,8 @@ class Office:
         return answer
 
     def _own_door(self) -> Door:
-        operator = self._settings.operator
-        http = attrs.evolve(
-            self._settings.http, bind=(operator.bind,), max_connections=MAX_CONNECTIONS
-        )
-        table = Table(self._counter.endpoints())
-        desk = build_desk(self._services, http, table, logged=self._settings.log.requests)
-        return Door(http, TlsSettings(), app=OperatorApp(desk), phone_lane=_no_phone, phone_path="")
+        app = OperatorApp(self._desk)
+        return Door(self._http, TlsSettings(), app=app, phone_lane=_no_phone, phone_path="")
 
 
 async def _no_phone(*_: object) -> None:

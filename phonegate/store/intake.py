@@ -43,6 +43,8 @@ class Intake:
         self._sums: dict[int, _Sum] = {}
         self._taken: list[tuple[int, int]] = []
         """What was counted since the last commit: orgs and bytes."""
+        self._changed: set[int] = set()
+        """Orgs to look up anew once what was counted of them is written."""
         self._looked_at = -LOOK_S
         self._free = 0
 
@@ -109,12 +111,16 @@ class Intake:
     def committed(self) -> None:
         """Forgets what was written, once it is durable."""
         self._taken.clear()
+        while self._changed:
+            self._sums.pop(self._changed.pop(), None)
         if len(self._sums) > KNOWN:
             self._sums.clear()
 
     def forget(self, org: int) -> None:
         """Looks an org up anew when it next stores something."""
-        if not any(one == org for one, _ in self._taken):
+        if any(one == org for one, _ in self._taken):
+            self._changed.add(org)
+        else:
             self._sums.pop(org, None)
 
     def _of(self, org: int) -> _Sum | None:

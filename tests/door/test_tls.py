@@ -133,7 +133,7 @@ async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
     kept = await secured(site)
     renewed, _, _ = issue(tls)
     assert await served(site) == before
-    site.door.renew(tls)
+    await site.door.renew(tls)
     assert await served(site) == renewed != before
     # A connection from before goes on.
     async with kept:
@@ -149,10 +149,10 @@ async def test_a_certificate_that_does_not_fit_leaves_the_one_before_in_use(
     renewed, key, old_key = issue(tls)
     write_key(tls, old_key)
     with pytest.raises(CertificateUnusable):
-        site.door.renew(tls)
+        await site.door.renew(tls)
     assert await served(site) == before
     write_key(tls, key)
-    site.door.renew(tls)
+    await site.door.renew(tls)
     assert await served(site) == renewed
 
 

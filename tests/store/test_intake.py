@@ -133,3 +133,17 @@ def test_the_room_is_looked_at_now_and_then(
     monkeypatch.setattr(os, "statvfs", looked.append)
     assert not tables.intake.is_low(1)
     assert looked == []
+
+
+def test_an_org_becomes_its_owner_s_though_it_stores_something_in_the_same_commit(
+    tables: Tables,
+) -> None:
+    org = tables.orgs.add("self", "hash", 1, self_made=True).id
+    assert tables.intake.take(org, 700, DAY_BYTES, 1) == 0
+    tables.orgs.rotate("self", "another")
+    tables.intake.forget(org)
+    tables.settle()
+    tables.committed()
+    assert not tables.intake.is_self_made(org)
+    # What it has stored counts on.
+    assert tables.intake.take(org, DAY_BYTES, DAY_BYTES, 1) > 0
