@@ -325,3 +325,59 @@ async def test_a_link_that_ends_still_stores_what_there_is_room_for(start: Start
         await fill(phone, guard)
         guard.bounds = Bounds()
     await until_stored(site, 2)
+
+
+async def known_numbers(site: Site) -> list[str | None]:
+    org = await site.org()
+    return [sim.number for sim in await site.database.read(lambda tx: tx.phones.known_sims(org))]
+
+
+async def test_phones_without_a_name_have_so_many_sims_together(start: Start) -> None:
+    guard = Guard(Bounds(org_sims=3, org_phones=3))
+    site = await start(PATIENT, guard)
+    # It leaves a row behind, on which the others begin.
+    async with site.phone():
+        pass
+    refusals = []
+    for number in range(12):
+        async with site.phone() as phone:
+            await phone.say("sims", sims=[{"slot": 0, "number": f"+1555000000{number}"}])
+            refusals += [(e["code"], e["field"]) for e in await phone.settled()]
+    known = await known_numbers(site)
+    assert known == ["+15550000000", "+15550000001", "+15550000002"]
+    assert refusals == [("org_full", "sims")] * 9
+    assert guard.refused["org_sims"] == 9
+    org = await site.org()
+    assert len(await site.database.read(lambda tx: tx.phones.anonymous(org))) == 4
+    # Those that are known come in.
+    for number in range(3):
+        async with site.phone() as phone:
+            await phone.sims(f"+1555000000{number}")
+
+
+async def test_a_phone_that_begins_on_an_old_row_is_not_one_more(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=1, org_phones=1)))
+    async with site.phone():
+        pass
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+    assert await known_numbers(site) == [NUMBER]
+
+
+async def test_a_sim_that_moves_to_another_phone_is_not_one_more(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
+        await one.sims("+15550000001", "+15550000002")
+        await other.sims("+15550000002")
+        assert await known_numbers(site) == ["+15550000001", "+15550000002"]
+
+
+async def test_sims_without_a_number_follow_a_phone_that_tells_its_name(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    for _ in range(2):
+        async with site.phone() as phone:
+            await phone.sims(None)
+            await phone.hello(device_id="a")
+            assert await phone.settled() == []
+            # Not left under the row that the connection began on.
+            assert await known_numbers(site) == [None]
