@@ -20,7 +20,7 @@ from phonegate.domain import errors
 from phonegate.domain.guard import Kind
 from phonegate.phones import frames
 from phonegate.phones.feeder import move
-from phonegate.store.errors import OrgFull
+from phonegate.store.errors import TooMany
 from phonegate.store.records import Message, Sim
 from phonegate.store.tables import Tables
 
@@ -61,7 +61,7 @@ class Identity:
         if told is not None and known is None:
             try:
                 await self._name(told)
-            except OrgFull as full:
+            except TooMany as full:
                 await self._say_full(full, "org_phones", "phones", "device_id")
         phone = session.phone
         acks = ACK in hello.features
@@ -89,6 +89,8 @@ class Identity:
                 move(tx, old, row.id, None if whole else ids)
                 if sims:
                     # They were reported under the other row, where nobody will come for them.
+                    # Moved, they are no more than they were.
+                    tx.phones.report_sims(session.org, old, (), now)
                     tx.phones.report_sims(session.org, row.id, sims, now)
                     _move_queued(tx, session.org, sims, old, row.id)
             return row.id
@@ -113,7 +115,7 @@ class Identity:
         gained = False
         try:
             gained = await self._take_sims(sims)
-        except OrgFull as full:
+        except TooMany as full:
             await self._say_full(full, "org_sims", "SIMs", "sims")
         session.protocol.identified = True
         if gained:
@@ -125,7 +127,7 @@ class Identity:
         """Stores the SIMs of the row that the phone has by them; whether it gained a number.
 
         Raises:
-            OrgFull: The org's phones would have more than they may.
+            TooMany: The org's phones would have more than they may.
         """
         session = self._session
         most = session.guard.bounds.org_sims
@@ -147,7 +149,7 @@ class Identity:
             session.switchboard.take(session, forms)
         return bool(forms - had)
 
-    async def _say_full(self, full: OrgFull, kind: Kind, what: str, field: str) -> None:
+    async def _say_full(self, full: TooMany, kind: Kind, what: str, field: str) -> None:
         """Tells the phone that its org has as many of something as it may."""
         self._session.guard.note(kind)
         refused = errors.OrgFull(full.most, what)
@@ -184,8 +186,13 @@ class Identity:
         session.feeder.resume([attrs.evolve(message, phone=new)])
 
     async def _recognise(self, sims: Sequence[Sim]) -> int:
-        """The row of a phone that reports these SIMs; messages pushed to it come along."""
+        """The row of a phone that reports these SIMs; messages pushed to it come along.
+
+        Raises:
+            TooMany: The phone is new, and the org's phones have as many SIMs as they may.
+        """
         session = self._session
+        most = session.guard.bounds.org_sims
         forms = _forms(sims)
         if session.online.device_id is not None or session.numbered or not forms:
             return session.phone
@@ -201,10 +208,11 @@ class Identity:
         def settle(tx: Tables) -> int:
             row = target
             if row is None:
-                # With its numbers at once, so that no other connection begins on this row.
+                # With its numbers at once, so that no other connection begins on this row. By them
+                # it is bounded: it is none of the phones that have told nothing.
                 now = session.now_ms()
                 row = tx.phones.connect(session.org, None, now).id
-                tx.phones.report_sims(session.org, row, sims, now)
+                tx.phones.report_sims(session.org, row, sims, now, most=most)
             move(tx, old, row, ids)
             if ids is None:
                 _move_queued(tx, session.org, sims, old, row)

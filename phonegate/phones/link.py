@@ -27,7 +27,7 @@ from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.settings import Settings
 from phonegate.store.database import Database
-from phonegate.store.errors import OrgFull, StoreError
+from phonegate.store.errors import StoreError, TooMany
 from phonegate.store.records import Phone, Sim
 from phonegate.store.tables import Tables
 
@@ -347,7 +347,7 @@ class PhoneLink:
             arrival = await self._shared.database.write(
                 lambda tx: _connect(tx, org, request, (free, likely), now, most=most)
             )
-        except OrgFull:
+        except TooMany:
             self._guard.note("org_phones")
             raise errors.OrgFull(most, "phones") from None
         if arrival is None:

@@ -2,6 +2,10 @@
 
 Everything that waits goes into one transaction. A `ping` is answered only after all that came
 before it is recorded, so a phone can take the `pong` as "you have all that".
+
+Received SMS alone take room. Those that there is none for are held, and all else passes them: a
+result that waited behind a text would be lost with the link, and the SMS would be sent again. An
+`error` frame has named each of them before the `pong` comes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +17,10 @@ import trio
 
 from phonegate import log
 from phonegate.domain import delivery, inbox
-from phonegate.domain.errors import DiskLow, StorageSpent
+from phonegate.domain.errors import StorageSpent
 from phonegate.domain.inbox import Received
 from phonegate.phones import frames
+from phonegate.phones.held import NO_ROOM, HeldTexts, NoRoom
 from phonegate.phones.identity import Identity
 from phonegate.phones.protocol import GraceOver, Inherited, Misplaced, Step
 from phonegate.phones.worker import FOREVER, Worker
@@ -43,7 +48,7 @@ MAX_BATCH: Final = 64
 frame is never parted, so it may be as many texts as a frame can hold."""
 
 FIRST_PAUSE_S: Final = 0.5
-"""Wait before the first new try when the disk refuses; doubled each time."""
+"""Wait before the first new try when there is no room; doubled each time."""
 
 LONGEST_PAUSE_S: Final = 10.0
 """A disk that has room again is noticed within this time."""
@@ -77,12 +82,13 @@ class Recorder:
     __slots__ = (
         "_bytes",
         "_deadline",
+        "_held",
         "_identity",
         "_lighter",
+        "_refused",
         "_scope",
         "_session",
         "_steps",
-        "held",
         "worker",
     )
 
@@ -94,14 +100,21 @@ class Recorder:
         self._lighter: trio.Event | None = None
         self._scope: trio.CancelScope | None = None
         self._deadline: float | None = None
-        self.held = False
-        """Whether there is no room just now, on the disk or for this org."""
+        self._held = HeldTexts()
+        self._refused = False
+        """Whether the disk takes nothing just now."""
         self.worker: Worker
         """Calls `work`."""
 
     @property
     def has_room(self) -> bool:
-        """Whether the phone may be read from: not too much waits already."""
+        """Whether the phone may be read from: not too much waits already.
+
+        A phone that gets no `inbound_ack` repeats no text. When too many are held, the others are
+        best kept on their way.
+        """
+        if self._held.is_full and not self._session.protocol.greeted:
+            return False
         return len(self._steps) < STEPS and self._bytes <= STEPS_BYTES
 
     async def room(self) -> None:
@@ -120,23 +133,34 @@ class Recorder:
     def finish(self) -> None:
         """Writes down what has arrived, within `DRAIN_S`; then the session has ended."""
         self._deadline = trio.current_time() + DRAIN_S
+        self._held.hasten(trio.current_time())
         if self._scope is not None:
             self._scope.deadline = self._deadline
         self.worker.call()
 
     async def work(self) -> float:
-        """Records until nothing waits; the link's end does not cut it short."""
+        """Records until nothing waits; the link's end does not cut it short.
+
+        Answers after how many seconds to try held texts again.
+        """
         session = self._session
         waiting: list[Step] = []
-        done = False
+        done, again_s = False, FOREVER
         try:
             with trio.CancelScope(shield=True) as self._scope:
                 if self._deadline is not None:
                     self._scope.deadline = self._deadline
-                while self._steps:
+                while self._steps or self._held:
                     waiting = self._next_batch()
                     await self._take(waiting)
                     waiting = []
+                    again_s = await self._try_held()
+                    if self._steps or not again_s:
+                        continue
+                    if self._deadline is None:
+                        break
+                    if self._held:
+                        await trio.sleep(again_s)
                 if self._deadline is not None:
                     phone, now = session.phone, session.now_ms()
                     await self._keep_trying(lambda tx: tx.phones.seen(phone, now))
@@ -148,10 +172,27 @@ class Recorder:
             if self._deadline is not None or not done:
                 session.ended.set()
                 session.drop()
+            if not done or self._deadline is not None:
+                self._give_up(waiting)
+        return again_s
+
+    def _give_up(self, waiting: Sequence[Step]) -> None:
+        """Lets go what could not be recorded while there was time."""
+        session = self._session
         if lost := len(waiting) + len(self._steps):
             _log.error("reports_lost", phone=session.phone, count=lost)
             self._steps.clear()
-        return FOREVER
+        if self._held:
+            # A phone that gets `inbound_ack` has them still.
+            repeated = session.protocol.greeted
+            say = _log.warning if repeated else _log.error
+            say(
+                "texts_not_stored",
+                phone=session.phone,
+                count=self._held.clear(),
+                reason=self._held.reason.code,
+                repeated=repeated,
+            )
 
     def _next_batch(self) -> list[Step]:
         count = weight = 0
@@ -163,10 +204,14 @@ class Recorder:
             self._bytes -= size
         batch = [step for step, _ in self._steps[:count]]
         del self._steps[:count]
+        self._lighten()
+        return batch
+
+    def _lighten(self) -> None:
+        """Lets the reader look again whether there is room."""
         if self._lighter is not None:
             self._lighter.set()
             self._lighter = None
-        return batch
 
     async def _take(self, steps: Sequence[Step]) -> None:
         reports: list[Report] = []
@@ -221,7 +266,64 @@ class Recorder:
             session.switchboard.wake(session.org)
 
     async def _record(self, reports: Sequence[Report]) -> None:
-        """Records reports in one transaction; one that can't be written fails alone."""
+        """Records reports in one transaction, but for received SMS that there is no room for."""
+        if not self._held:
+            try:
+                await self._write_down(reports)
+            except NO_ROOM:
+                pass
+            else:
+                return
+        await self._write_down(
+            [r for r in reports if not isinstance(r, frames.Inbound | frames.Ping)]
+        )
+        for report in reports:
+            if isinstance(report, frames.Inbound):
+                await self._record_text(report)
+        await self._write_down([report for report in reports if isinstance(report, frames.Ping)])
+
+    async def _record_text(self, text: frames.Inbound) -> None:
+        """Records received SMS, after those that are held, or holds them too."""
+        if not self._held:
+            try:
+                await self._write_down([text])
+            except NO_ROOM as error:
+                _log.warning("recording_waits", phone=self._session.phone, reason=str(error))
+                self._put_off(error)
+            else:
+                return
+        # A phone that gets `inbound_ack` repeats what has none.
+        keep = not (self._held.is_full and self._session.protocol.greeted)
+        if keep:
+            self._held.add(text)
+        await self._session.say(_no_room(self._held.reason, [text], keep=keep))
+
+    async def _try_held(self) -> float:
+        """Tries the first held text if it is time; after how many seconds to come again."""
+        if not self._held:
+            return FOREVER
+        if (wait := self._held.due - trio.current_time()) > 0:
+            return wait
+        try:
+            await self._write_down([self._held.first])
+        except NO_ROOM as error:
+            self._put_off(error)
+            return self._held.due - trio.current_time()
+        self._held.drop_first()
+        self._lighten()
+        return 0 if self._held else FOREVER
+
+    def _put_off(self, error: NoRoom) -> None:
+        now = trio.current_time()
+        self._held.refuse(error, now, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+
+    async def _write_down(self, reports: Sequence[Report]) -> None:
+        """Records reports in one transaction; one that can't be written fails alone.
+
+        Raises:
+            StorageSpent, DiskLow: There is no room for the received SMS among them. None of the
+                reports is recorded then.
+        """
         if not any(not isinstance(report, frames.Ping) for report in reports):
             for _ in reports:
                 await self._session.say(frames.Pong())
@@ -230,7 +332,7 @@ class Recorder:
             answers = await self._keep_trying(
                 lambda tx: self._write(tx, reports), reports, patient=self._may_wait(reports)
             )
-        except StoreError:
+        except (StoreError, *NO_ROOM):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the link
             if len(reports) > 1:
@@ -335,7 +437,7 @@ class Recorder:
         *,
         patient: bool = False,
     ) -> T:
-        """Writes, again and again while there is no room; the phone is told once.
+        """Writes, again and again while the disk takes nothing; the phone is told once.
 
         Meanwhile the queue fills, and then the phone is not read from: it keeps what it has to
         say. Most reports would never be repeated, so none is dropped while the link lives.
@@ -344,13 +446,13 @@ class Recorder:
         while True:
             try:
                 result = await self._session.database.write(op, patient=patient)
-            except (StorageUnavailable, StorageSpent, DiskLow) as error:
-                if not self.held:
-                    self.held = True
+            except StorageUnavailable as error:
+                if not self._refused:
+                    self._refused = True
                     _log.warning("recording_waits", phone=self._session.phone, reason=str(error))
                     await self._session.say(_no_room(error, reports))
             else:
-                self.held = False
+                self._refused = False
                 return result
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -406,7 +508,7 @@ def _internal_error(report: Report) -> frames.Error:
 
 
 def _no_room(
-    error: StorageUnavailable | StorageSpent | DiskLow, reports: Sequence[Report]
+    error: StorageUnavailable | NoRoom, reports: Sequence[Report], *, keep: bool = True
 ) -> frames.Error:
     ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
     if isinstance(error, StorageUnavailable):
@@ -415,4 +517,5 @@ def _no_room(
         code, why = error.code, "This org has stored as much of late as it may in a day"
     else:
         code, why = error.code, "The gateway's disk is nearly full"
-    return frames.Error(code=code, detail=f"{why}; it goes on trying.", ids=tuple(ids) or None)
+    then = "it goes on trying" if keep else "it holds as much as it can, so send this again later"
+    return frames.Error(code=code, detail=f"{why}; {then}.", ids=tuple(ids) or None)

@@ -5,6 +5,7 @@ Everything here is synchronous and runs on the event loop; a `Station` is one co
 """
 
 from collections.abc import Callable, Collection, Hashable
+from itertools import count
 from typing import Any, Final, Protocol
 
 import attrs
@@ -111,8 +112,11 @@ class Switchboard:
         self._now_ms = now_ms
         self.pacer = Pacer()
         self._by_phone: dict[int, Station] = {}
-        # Dicts for their order, which is that of connection.
-        self._by_org: dict[int, dict[Station, None]] = {}
+        # Dicts for their order, which is that of connection; the values ascend with it.
+        self._by_org: dict[int, dict[Station, int]] = {}
+        self._turns = count()
+        # By org and the form of a number: an org may have thousands of phones, and each reports.
+        self._by_number: dict[int, dict[str, dict[Station, None]]] = {}
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
         self._claimed: dict[int, object] = {}
         self._moved: dict[int, Station] = {}
@@ -236,7 +240,8 @@ class Switchboard:
         if self._closing is not None:
             station.close(*self._closing)
             return
-        self._by_org.setdefault(station.org, {})[station] = None
+        self._by_org.setdefault(station.org, {})[station] = next(self._turns)
+        self._list_numbers(station)
         self._seat(station)
 
     def leave(self, station: Station) -> None:
@@ -246,6 +251,7 @@ class Switchboard:
             return
         was_first = next(iter(stations)) is station
         del stations[station]
+        self._strike_numbers(station)
         if self._by_phone.get(station.online.phone) is station:
             del self._by_phone[station.online.phone]
         self._views.pop(station.org, None)
@@ -272,14 +278,14 @@ class Switchboard:
     def rename(self, station: Station, online: OnlinePhone) -> None:
         """Gives a connection another row, name or SIMs; its place in the order stays."""
         if online.phone == station.online.phone:
-            station.online = online
+            self._describe(station, online)
             self._views.pop(station.org, None)
             return
         if self._by_phone.get(station.online.phone) is station:
             del self._by_phone[station.online.phone]
         self._release_seat(station)
         self._moved[station.online.phone] = station
-        station.online = online
+        self._describe(station, online)
         if station in self._by_org.get(station.org, {}):
             self._seat(station)
         else:
@@ -294,10 +300,9 @@ class Switchboard:
         stations = self._by_org.get(station.org, {})
         if station not in stations:
             return
-        for other in list(stations):
-            if other is station:
-                return
-            if any(sim.form in numbers for sim in other.online.sims):
+        holders = self._holders(station.org, numbers)
+        for other in sorted(holders, key=stations.__getitem__):
+            if stations[other] < stations[station]:
                 self._part(other, REPLACED, "replaced by a newer connection")
 
     def take(self, station: Station, numbers: Collection[str]) -> None:
@@ -305,16 +310,14 @@ class Switchboard:
 
         A SIM that was moved is reported by both phones until the old one looks again.
         """
-        for other in self._by_org.get(station.org, ()):
-            kept = tuple(sim for sim in other.online.sims if sim.form not in numbers)
-            if other is not station and len(kept) < len(other.online.sims):
+        for other in self._holders(station.org, numbers):
+            if other is not station:
+                kept = tuple(sim for sim in other.online.sims if sim.form not in numbers)
                 self.rename(other, attrs.evolve(other.online, sims=kept))
 
     def held(self, org: int) -> Collection[str]:
         """The numbers of all SIMs of an org that are online."""
-        stations = self._by_org.get(org, ())
-        sims = (sim for station in stations for sim in station.online.sims)
-        return {sim.form for sim in sims if sim.form is not None}
+        return self._by_number.get(org, {}).keys()
 
     def is_first(self, station: Station) -> bool:
         """Whether this is the org's earliest connection, which sends what names no SIM."""
@@ -364,6 +367,33 @@ class Switchboard:
         ]
         return later[0] if len(later) == 1 else None
 
+    def _holders(self, org: int, numbers: Collection[str]) -> dict[Station, None]:
+        """The org's connections that hold one of these numbers, each once."""
+        known = self._by_number.get(org, {})
+        return {station: None for number in numbers for station in known.get(number, ())}
+
+    def _describe(self, station: Station, online: OnlinePhone) -> None:
+        if station in self._by_org.get(station.org, {}):
+            self._strike_numbers(station)
+            station.online = online
+            self._list_numbers(station)
+        else:
+            station.online = online
+
+    def _list_numbers(self, station: Station) -> None:
+        for number in _forms(station.online):
+            known = self._by_number.setdefault(station.org, {})
+            known.setdefault(number, {})[station] = None
+
+    def _strike_numbers(self, station: Station) -> None:
+        known = self._by_number.get(station.org, {})
+        for number in _forms(station.online):
+            del known[number][station]
+            if not known[number]:
+                del known[number]
+        if not known:
+            self._by_number.pop(station.org, None)
+
     def _seat(self, station: Station) -> None:
         phone = station.online.phone
         older = self._by_phone.get(phone)
@@ -383,3 +413,7 @@ class Switchboard:
         seats.pop(station, None)
         if not seats:
             self._ending.pop(station.online.phone, None)
+
+
+def _forms(online: OnlinePhone) -> set[str]:
+    return {sim.form for sim in online.sims if sim.form is not None}

@@ -71,7 +71,7 @@ class NumberTaken(StoreError):
         super().__init__(f"{number} belongs to another assistant already")
 
 
-class OrgFull(StoreError):
+class TooMany(StoreError):
     """An org has as many phones or SIMs as it may; nothing was changed."""
 
     def __init__(self, most: int) -> None:

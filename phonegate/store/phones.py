@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.store.errors import OrgFull
+from phonegate.store.errors import TooMany
 from phonegate.store.records import Phone, Sim
 
 _PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered, acks"
@@ -40,7 +40,7 @@ class Phones:
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
 
         Raises:
-            OrgFull: The row would be one more than *most* of the org's phones that have told an
+            TooMany: The row would be one more than *most* of the org's phones that have told an
                 id, or of those that have told neither an id nor a number. 0 is any number.
         """
         row = None
@@ -121,7 +121,7 @@ class Phones:
         it last. Of two entries for one slot the last counts.
 
         Raises:
-            OrgFull: The org's phones would have more than *most* together, or so many phones
+            TooMany: The org's phones would have more than *most* together, or so many phones
                 would be known by their numbers alone. 0 is any number.
         """
         slots = {sim.slot: attrs.evolve(sim, phone=phone) for sim in sims}
@@ -131,8 +131,11 @@ class Phones:
             return
         if most:
             (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
+            # A number that another phone had is that phone's no more.
+            forms = {sim.form for sim in slots.values() if sim.form is not None}
+            others -= sum(sim.phone != phone for sim in self.holding(org, forms))
             if others + len(slots) > most:
-                raise OrgFull(most)
+                raise TooMany(most)
             if any(sim.number is not None for sim in slots.values()) and self._is_unknown(phone):
                 self._require_room(NUMBERED, org, most)
         self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
@@ -186,7 +189,7 @@ class Phones:
         if most:
             (count,) = self._connection.execute(counted, (org,)).fetchone()
             if count >= most:
-                raise OrgFull(most)
+                raise TooMany(most)
 
     def _update(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         rows = self._connection.execute(f"{sql} RETURNING {_PHONE}", values).fetchall()

@@ -76,7 +76,8 @@ async def test_a_phone_without_number_is_not_taken_over_by_one_with_a_new_one(
         assert site.stations()[0].phone != row
     async with site.phone() as first:
         await first.sims(None)
-        assert site.stations()[0].phone == row
+        # The link of the second may be ending still.
+        assert site.stations()[-1].phone == row
 
 
 async def test_a_number_that_is_told_late_still_finds_its_phone(start: Start) -> None:

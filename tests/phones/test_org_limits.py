@@ -3,13 +3,16 @@
 import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from phonegate.domain.guard import Bounds, Guard
-from phonegate.phones import recorder
+from phonegate.domain.inbox import Received
+from phonegate.phones import frames, held, recorder
+from phonegate.phones.protocol import Step
 from phonegate.phones.wire import PORTION, Heard, PhoneSocket
 
 from .conftest import Start
-from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
+from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, Phone, Site
 from .test_link import refusal
 
 TEXT = {"address": OTHER, "body": "x", "date": 1}
@@ -142,3 +145,239 @@ async def test_a_flood_of_an_org_is_taken_apart_in_small_portions(
         # The read that was under way already had not begun to be taken apart.
         assert max(sizes) <= PORTION
         assert sum(sizes) > 12_000
+
+
+FULL = Bounds(self_made_org_bytes_per_day=1)
+"""There is room for one text, by which the measure is exceeded."""
+
+
+async def fill(phone: Phone, guard: Guard) -> None:
+    """Has the org use up its share; from then on no text is stored."""
+    guard.bounds = FULL
+    await phone.say("inbound", message=TEXT | {"id": "first"})
+    await phone.say("inbound", message=TEXT | {"id": "refused"})
+    while (frame := await phone.get())["type"] != "error":
+        assert frame["ids"] == ["first"]
+    assert (frame["code"], frame["ids"]) == ("storage_spent", ["refused"])
+
+
+async def test_a_result_passes_a_text_without_room_and_the_sms_leaves_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
+    guard = Guard(Bounds())
+    site = await start(HASTY, guard)
+    # It knows the five frames of the public page and no more.
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await site.send("hi")
+        pushed = await phone.get()
+        await fill(phone, guard)
+        await phone.say("send_result", id=pushed["id"], success=True)
+        assert (await site.until_status(pushed["id"], "sent")).sent_at is not None
+    guard.bounds = Bounds()
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await site.until_status(pushed["id"], "sent")
+        assert await phone.settled() == []
+
+
+async def test_all_that_takes_no_room_passes_texts_without_room(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
+    guard = Guard(Bounds())
+    site = await start(PATIENT, guard)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.send("one", "two")
+        first, second = await phone.get(), await phone.get()
+        await fill(phone, guard)
+        await phone.say("ack", id=first["id"])
+        await phone.say("inbound", message=TEXT | {"id": "later"})
+        await phone.say("send_result", id=second["id"], success=True)
+        await phone.say("delivery_report", id=second["id"], delivered=True)
+        await phone.say("hello", name="Mine", features=["ack"])
+        # The pong says that all is recorded but what error frames have named.
+        assert [(e["code"], e["ids"]) for e in await phone.settled()] == [
+            ("storage_spent", ["later"])
+        ]
+        assert (await site.message(first["id"])).acked_at is not None
+        assert (await site.message(second["id"])).status == "delivered"
+        assert len(await site.messages(direction="in")) == 1
+
+
+async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    guard = Guard(Bounds())
+    site = await start(PATIENT, guard)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.send("one")
+        pushed = await phone.get()
+        await fill(phone, guard)
+        (session,) = site.stations()
+        # All that comes now waits for the same transaction.
+        texts = [frames.Inbound(messages=(Received(address=OTHER, body=b),)) for b in "xyz"]
+        result = frames.SendResult(id=pushed["id"], success=True)
+        ack, ping = frames.Ack(id=pushed["id"]), frames.Ping()
+        steps: list[Step] = [texts[0], ack, *texts[1:], result, ping]
+        for step in steps:
+            session._recorder.put(step, 10)
+        frames_back = [await phone.get() for _ in range(4)]
+        assert [frame["type"] for frame in frames_back] == ["error"] * 3 + ["pong"]
+        await site.until_status(pushed["id"], "sent")
+        guard.bounds = Bounds()
+        acks = [await phone.get() for _ in range(4)]
+        assert [ack["type"] for ack in acks] == ["inbound_ack"] * 4
+        stored = await site.messages(direction="in")
+        bodies = [m.body for m in sorted(stored, key=lambda m: m.id)]
+        assert bodies == ["x", "x", "x", "y", "z"]
+
+
+async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "HELD", 3)
+    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    guard = Guard(Bounds())
+    site = await start(PATIENT, guard)
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+        await site.send("one")
+        pushed = await phone.get()
+        await fill(phone, guard)
+        for number in range(5):
+            await phone.say("inbound", message=TEXT | {"id": number})
+        await phone.say("send_result", id=pushed["id"], success=True)
+        errors = await phone.settled()
+        assert [error["ids"] for error in errors] == [[number] for number in range(5)]
+        assert ["it goes on trying" in error["detail"] for error in errors] == [True] * 2 + [
+            False
+        ] * 3
+        assert (await site.message(pushed["id"])).status == "sent"
+        guard.bounds = Bounds()
+        # The others are the phone's to repeat.
+        assert [(await phone.get())["ids"] for _ in range(3)] == [["refused"], [0], [1]]
+        await phone.say("inbound", message=TEXT | {"id": 2})
+        assert [ack["ids"] for ack in await phone.settled()] == [[2]]
+
+
+async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "HELD", 3)
+    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    guard = Guard(FULL)
+    site = await start(PATIENT, guard)
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        await phone.say("inbound", message=TEXT | {"id": "first"})
+        await until_stored(site, 1)
+        for number in range(100):
+            await phone.say("inbound", message=TEXT | {"id": number})
+        (session,) = site.stations()
+        with trio.fail_after(DEADLINE_S):
+            while not session._stalled:  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+        assert len(session._recorder._held) < 100
+        assert not session.parting
+        guard.bounds = Bounds()
+        await until_stored(site, 101)
+        stored = await site.messages(direction="in", limit=1000)
+        assert len({message.id for message in stored}) == 101
+
+
+@pytest.mark.parametrize("greeted", [True, False])
+async def test_texts_without_room_at_the_end_of_a_link_are_named_in_the_log(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    greeted: bool,
+) -> None:
+    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
+    guard = Guard(Bounds())
+    site = await start(PATIENT, guard)
+    with capture_logs() as logs:
+        async with site.phone(device_id="a") as phone:
+            if greeted:
+                await phone.hello("ack")
+            await fill(phone, guard)
+            await phone.say("inbound", messages=[TEXT | {"id": "1"}, TEXT | {"id": "2"}])
+            while (await phone.get())["type"] != "error":
+                pass
+        with trio.fail_after(DEADLINE_S):
+            while site.stations():  # noqa: ASYNC110 - it tells nobody
+                await trio.sleep(0.001)
+    said = [(e["event"], e["count"], e["repeated"]) for e in logs if "count" in e]
+    assert said == [("texts_not_stored", 3, greeted)]
+
+
+async def test_a_link_that_ends_still_stores_what_there_is_room_for(start: Start) -> None:
+    guard = Guard(Bounds())
+    site = await start(PATIENT, guard)
+    async with site.phone() as phone:
+        await fill(phone, guard)
+        guard.bounds = Bounds()
+    await until_stored(site, 2)
+
+
+async def known_numbers(site: Site) -> list[str | None]:
+    org = await site.org()
+    return [sim.number for sim in await site.database.read(lambda tx: tx.phones.known_sims(org))]
+
+
+async def test_phones_without_a_name_have_so_many_sims_together(start: Start) -> None:
+    guard = Guard(Bounds(org_sims=3, org_phones=3))
+    site = await start(PATIENT, guard)
+    # It leaves a row behind, on which the others begin.
+    async with site.phone():
+        pass
+    refusals = []
+    for number in range(12):
+        async with site.phone() as phone:
+            await phone.say("sims", sims=[{"slot": 0, "number": f"+1555000000{number}"}])
+            refusals += [(e["code"], e["field"]) for e in await phone.settled()]
+    known = await known_numbers(site)
+    assert known == ["+15550000000", "+15550000001", "+15550000002"]
+    assert refusals == [("org_full", "sims")] * 9
+    assert guard.refused["org_sims"] == 9
+    org = await site.org()
+    assert len(await site.database.read(lambda tx: tx.phones.anonymous(org))) == 4
+    # Those that are known come in.
+    for number in range(3):
+        async with site.phone() as phone:
+            await phone.sims(f"+1555000000{number}")
+
+
+async def test_a_phone_that_begins_on_an_old_row_is_not_one_more(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=1, org_phones=1)))
+    async with site.phone():
+        pass
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+    assert await known_numbers(site) == [NUMBER]
+
+
+async def test_a_sim_that_moves_to_another_phone_is_not_one_more(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
+        await one.sims("+15550000001", "+15550000002")
+        await other.sims("+15550000002")
+        assert await known_numbers(site) == ["+15550000001", "+15550000002"]
+
+
+async def test_sims_without_a_number_follow_a_phone_that_tells_its_name(start: Start) -> None:
+    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    for _ in range(2):
+        async with site.phone() as phone:
+            await phone.sims(None)
+            await phone.hello(device_id="a")
+            assert await phone.settled() == []
+            # Not left under the row that the connection began on.
+            assert await known_numbers(site) == [None]

@@ -553,6 +553,7 @@ def is_empty(board: Switchboard) -> bool:
     kept = (
         board._by_phone,
         board._by_org,
+        board._by_number,
         board._views,
         board._claimed,
         board._moved,

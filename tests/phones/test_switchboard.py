@@ -6,6 +6,8 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.pacing import Rate
@@ -225,6 +227,70 @@ async def test_a_number_is_held_by_the_phone_that_told_it_last(board: Switchboar
     assert board.held(1) == {"+1555", "+1666"}
     assert len(other.online.sims) == 1
     assert REPLACED not in old.told
+
+
+class Looked(Fake):
+    """A station that notes each time that it is looked at."""
+
+    looks = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "online":
+            Looked.looks += 1
+        return super().__getattribute__(name)
+
+
+async def test_a_report_of_sims_looks_at_none_but_those_that_hold_its_numbers(
+    board: Switchboard,
+) -> None:
+    stations = [Looked(fake(phone, f"+1555{phone}").online) for phone in range(500)]
+    for station in stations:
+        board.join(station)
+    before = Looked.looks
+    board.replace(stations[250], {"+155510", "+1555499"})
+    board.take(stations[250], {"+155511", "+1555250"})
+    board.rename(stations[250], attrs.evolve(stations[250].online, name="a"))
+    held = board.held(1)
+    assert Looked.looks - before < 50
+    assert stations[10].told == [REPLACED]
+    assert stations[499].told == []
+    assert stations[11].online.sims == ()
+    assert len(held) == 498
+
+
+STEP = st.tuples(
+    st.sampled_from(["join", "leave", "report", "move"]),
+    st.integers(0, 3),
+    st.sets(st.sampled_from(["+1555", "+1666", "+1777"])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(STEP, max_size=20))
+def test_the_numbers_that_are_held_are_those_of_the_stations(
+    steps: list[tuple[str, int, set[str]]],
+) -> None:
+    board = Switchboard(Settings(), now_ms=lambda: 0)
+    stations = [fake(phone, "+1555") for phone in range(4)]
+    joined: set[int] = set()
+    for step, at, numbers in steps:
+        station = stations[at]
+        if step == "join" and at not in joined:
+            joined.add(at)
+            board.join(station)
+        elif step == "leave":
+            board.leave(station)
+        elif step == "report" and at in joined:
+            board.replace(station, numbers)
+            sims = tuple(Sim(slot=n, number=number) for n, number in enumerate(numbers))
+            board.rename(station, attrs.evolve(station.online, sims=sims))
+            board.take(station, numbers)
+        elif step == "move" and at in joined:
+            board.rename(station, attrs.evolve(station.online, phone=station.online.phone + 10))
+        assert set(board.held(1)) == {s.form for phone in board.online(1) for s in phone.sims}
+    for station in stations:
+        board.leave(station)
+    assert not board._by_number
 
 
 @pytest.mark.parametrize(

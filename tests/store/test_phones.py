@@ -1,6 +1,6 @@
 import pytest
 
-from phonegate.store.errors import OrgFull
+from phonegate.store.errors import TooMany
 from phonegate.store.records import Org, Sim
 from phonegate.store.tables import Tables
 
@@ -107,9 +107,9 @@ def test_phones_that_are_known_by_numbers_leave_room_for_new_ones_and_are_bounde
         # Without a SIM it stays known by the number that it had.
         tables.phones.report_sims(org.id, phone, [], 3, most=3)
     phone = tables.phones.connect(org.id, None, 4, most=1).id
-    with pytest.raises(OrgFull):
+    with pytest.raises(TooMany):
         tables.phones.connect(org.id, None, 4, most=1)
-    with pytest.raises(OrgFull):
+    with pytest.raises(TooMany):
         tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1559")], 5, most=3)
     assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False, True, True, True]
     named = tables.phones.connect(org.id, "pixel", 6).id
