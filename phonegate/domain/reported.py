@@ -404,6 +404,8 @@ class Report:
 
     def _count(self, name: str) -> int:
         value = self._values.get(name)
+        if type(value) is str:
+            return 1 if value.strip() else 0
         return len(value) if type(value) is list else 0
 
 
@@ -434,13 +436,18 @@ def _read_one(value: object, cleaned: list[Kind]) -> Received | Unread:
         return Unread(local_id=None, field="", problem="must be an object")
     report = Report(value, cleaned)
     local_id = report.local_id("id")
+    before = len(cleaned)
     media = report.urls("media_urls")
     try:
-        # An MMS may have no text at all.
-        body = "" if media and "body" not in value else report.body("body")
+        body = report.body("body")
     except Unreadable as error:
-        cleaned.append("entry")
-        return Unread(local_id=local_id, field=error.field, problem=str(error))
+        if "media_urls" not in value:
+            cleaned.append("entry")
+            return Unread(local_id=local_id, field=error.field, problem=str(error))
+        # An MMS may have no text at all, and it happened whatever can be kept of its media.
+        body = ""
+        if "body" in value or (media is None and len(cleaned) == before):
+            cleaned.append("media")
     return Received(
         address=report.sender("address"),
         body=body,

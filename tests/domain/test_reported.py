@@ -217,6 +217,37 @@ def test_a_message_of_pictures_needs_no_text() -> None:
     assert cleaned == []
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"media_urls": ["https://e.x/a b"]},
+        {"media_urls": "https://e.x/a b"},
+        {"media_urls": "x" * 3_000},
+        {"media_urls": []},
+        {"media_urls": None},
+        {"media_urls": {}},
+        {"media_urls": [], "body": {}},
+        {"media_urls": ["https://e.x/a"], "body": ["t"]},
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_message_of_pictures_happened_whatever_can_be_kept_of_them(
+    fields: dict[str, Any],
+) -> None:
+    one, cleaned = read(address="+1", date=DATE, **fields)
+    assert isinstance(one, Received)
+    assert (one.address, one.date, one.body) == ("+1", DATE, "")
+    assert cleaned == ["media"]
+
+
+@given(
+    st.fixed_dictionaries({"media_urls": JSON}, optional={"body": JSON, "address": JSON}),
+)
+def test_whatever_names_media_is_a_message(fields: dict[str, Any]) -> None:
+    one, _ = read(**fields)
+    assert isinstance(one, Received)
+
+
 DECORATION = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("address", "date", "sim_slot", "sim", "id", "media_urls"), JSON)
 )
