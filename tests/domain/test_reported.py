@@ -295,6 +295,30 @@ def test_any_value_is_a_flag_a_number_or_nothing(value: Any) -> None:
     assert name is None or is_device_id(name)
 
 
+LONG = st.text(min_size=129, max_size=200)
+
+
+@given(LONG, LONG)
+def test_a_long_name_is_shortened_to_one_of_its_own(one: str, other: str) -> None:
+    cleaned: list[Kind] = []
+    names = [Report({"it": text}, cleaned).device_id("it") for text in (one, other, one)]
+    assert names[0] == names[2]
+    assert all(name is None or is_device_id(name) for name in names)
+    lines = [one_line(text) for text in (one, other)]
+    if all(len(line) > 128 for line in lines) and lines[0] != lines[1]:
+        assert names[0] != names[1]
+
+
+def test_long_names_differ_by_their_ends() -> None:
+    cleaned: list[Kind] = []
+    names = {Report({"it": "fcm:" + c * 148}, cleaned).device_id("it") for c in "ab"}
+    ends = {Report({"it": "x" * 148 + c}, cleaned).device_id("it") for c in "ab"}
+    assert len(names | ends) == 4
+    assert None not in names | ends
+    assert cleaned == ["id"] * 4
+    assert Report({"it": "x" * 128}, []).device_id("it") == "x" * 128
+
+
 def test_device_ids() -> None:
     assert is_device_id("Pixel 7 of \u00dcnal")
     assert is_device_id("Free\u00a0Mobile")

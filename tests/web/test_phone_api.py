@@ -133,6 +133,12 @@ async def test_one_message_that_cant_be_read_costs_the_others_nothing(web: Web) 
     assert web.services.cleaned["entry"] == 3
 
 
+async def test_phones_with_long_names_are_told_apart(web: Web) -> None:
+    for letter in "aba":
+        await web.call("POST", "/webhook", webhook(device_id="fcm:" + letter * 148))
+    assert await stored(web) == 2
+
+
 async def test_a_field_given_twice_in_a_received_message_costs_the_others_nothing(
     web: Web,
 ) -> None:
