@@ -377,14 +377,16 @@ class Accounts:
 
         Returns how many messages were cancelled, or None if the org has no such key. A queue that
         is long is cancelled in steps; what a crash or an impatient client leaves of it, the keeper
-        does.
+        does. Asked again meanwhile, this goes on cancelling.
         """
         now = self._now_ms()
 
-        def revoke(tx: Tables) -> tuple[ApiKey, int] | None:
+        def revoke(tx: Tables) -> tuple[ApiKey | None, int] | None:
             key = tx.keys.get(key_id)
             if key is None or not tx.keys.remove(org, key_id):
-                return None
+                # What is left of a revoked key is its messages alone, which know the org.
+                left = tx.keys.is_ending(key_id) and tx.messages.has_of_key(org, key_id)
+                return (None, withdraw_of_key(tx, key_id)) if left and not keep_queued else None
             if keep_queued:
                 return key, 0
             tx.keys.end(key_id, now)
@@ -394,8 +396,9 @@ class Accounts:
         if revoked is None:
             return None
         key, cancelled = revoked
-        self._changed(org, told=admits_phones(key))
-        _log.info("key_revoked", org=key.org_name, key=key_id)
+        if key is not None:
+            self._changed(org, told=admits_phones(key))
+            _log.info("key_revoked", org=key.org_name, key=key_id)
         step = cancelled
         while step == WITHDRAWN_AT_ONCE:
             step = await self._database.write(lambda tx: withdraw_of_key(tx, key_id))

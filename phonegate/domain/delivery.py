@@ -49,7 +49,8 @@ def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Messa
     """Gives queued messages to a phone, in their order; those no longer queued are left out.
 
     So are those whose time has run out and which the keeper has not come to yet: they expire
-    here, and so never stand in the way of the ones behind them.
+    here, and so never stand in the way of the ones behind them. What a revoked key has sent is
+    cancelled here in the same way.
     """
     by_sim: dict[tuple[int | None, str | None], list[int]] = {}
     for pick in picks:
@@ -61,7 +62,7 @@ def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Messa
     }
     for pick in picks:
         if pick.id not in leased:
-            _expire_if_late(tx, phone, pick.id, now)
+            _end_if_over(tx, phone, pick.id, now)
     return [leased[pick.id] for pick in picks if pick.id in leased]
 
 
@@ -352,13 +353,20 @@ def overdue(
     )
 
 
-def _expire_if_late(tx: Tables, phone: int, message_id: int, now: int) -> None:
+def _end_if_over(tx: Tables, phone: int, message_id: int, now: int) -> None:
     holder = tx.phones.get(phone)
     message = None if holder is None else tx.messages.find(holder.org, message_id)
-    if message is None or message.status != QUEUED or message.expires_at is None:
+    if message is None or message.status != QUEUED:
         return
-    if message.expires_at <= now:
+    if is_of_ended_key(tx, message):
+        give_up(tx, message, Event.WITHDRAWN, KEY_REVOKED, now)
+    elif message.expires_at is not None and message.expires_at <= now:
         _expired(tx, message, now)
+
+
+def is_of_ended_key(tx: Tables, message: Message) -> bool:
+    """Whether a queued message's API key was revoked, so that it is to be cancelled."""
+    return message.key is not None and tx.keys.is_ending(message.key)
 
 
 def _expired(tx: Tables, message: Message, now: int) -> Message:

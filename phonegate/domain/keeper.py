@@ -14,7 +14,7 @@ from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.store.database import Database
 from phonegate.store.errors import StorageUnavailable, StoreClosed
-from phonegate.store.records import Message
+from phonegate.store.records import FAR_AHEAD_MS, Message
 from phonegate.store.replies import PRUNE_AT_ONCE
 from phonegate.store.tables import Tables
 
@@ -31,7 +31,8 @@ ABSENT_PAUSE_MS = 1_000
 """Between two looks at messages whose phone is overdue with its results, and away."""
 
 REVOKING_MS = 60_000
-"""Whoever revokes a key cancels its messages, and is given this time before the keeper does it."""
+"""Whoever revokes a key cancels its messages, and is given this time before the keeper does it.
+After a start there is none who would."""
 
 STORAGE_PAUSE_S = 2.0
 """Wait before another try when the disk refuses."""
@@ -60,6 +61,8 @@ class Keeper:
         self._online_phones = online_phones
         self._on_release = on_release
         self._bell = trio.Event()
+        self._starting = True
+        """Whether keys may be left of which a crash ended the revocation."""
 
     def ring(self) -> None:
         """Says that a message with an earlier time than any before may have been stored."""
@@ -87,7 +90,10 @@ class Keeper:
         now = self._now_ms()
         more = False
         held, expiry, pushed, oldest_reply, ended = await self._database.read(
-            lambda tx: (*_next_times(tx), tx.keys.ended(now - REVOKING_MS))
+            lambda tx: (
+                *_next_times(tx),
+                tx.keys.ended(FAR_AHEAD_MS if self._starting else now - REVOKING_MS),
+            )
         )
         if held is not None and held <= now:
             for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
@@ -100,7 +106,9 @@ class Keeper:
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
             pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
             more |= pruned >= PRUNE_AT_ONCE
-        if ended is not None:
+        if ended is None:
+            self._starting = False
+        else:
             await self._database.write(lambda tx: delivery.withdraw_of_key(tx, ended))
             # More of this key, or another one, may be left.
             more = True

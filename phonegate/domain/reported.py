@@ -7,6 +7,7 @@ what happened: the report of no message, or a result that is neither yes nor no.
 What apps ask for is read strictly, by `web.fields`, with the limits of the same `bounds`.
 """
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -61,6 +62,9 @@ _EXACT: Final = 2**53
 
 _MAX_BITS: Final = 4_096
 """Of an integer that is written out, some 1,200 digits: Python refuses 4,301."""
+
+_DIGEST_CHARS: Final = 32
+"""Of a digest that stands for the rest of a long name: 128 bits, as a UUID has."""
 
 _YES: Final = frozenset({"true", "1", "yes"})
 _NO: Final = frozenset({"false", "0", "no"})
@@ -119,11 +123,21 @@ def sender(text: str) -> str:
 
 def is_device_id(text: str) -> bool:
     """Whether this may name a device: 1 to 128 characters of one line, not only spaces."""
-    if not 1 <= len(text) <= MAX_DEVICE_ID or text.isspace():
+    return len(text) <= MAX_DEVICE_ID and _is_name(text)
+
+
+def _is_name(text: str) -> bool:
+    if not text or text.isspace():
         return False
     return text.isprintable() or not any(
         unicodedata.category(char) in _NOT_IN_A_LINE for char in text
     )
+
+
+def _short_name(text: str) -> str:
+    """The same for the same long name, another for another, and no longer than names are."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"{text[: MAX_DEVICE_ID - 1 - _DIGEST_CHARS]}~{digest}"
 
 
 def moment(value: object) -> int | None:
@@ -275,12 +289,22 @@ class Report:
         return self._line(name, "sim", MAX_NUMBER)
 
     def device_id(self, name: str) -> str | None:
-        """What a phone calls itself; a longer one is left out, for its part may be another's."""
+        """What a phone calls itself. The rest of a longer one becomes a digest.
+
+        Two phones that were taken for one would lose what both have received.
+        """
         value = self._values.get(name)
-        if type(value) is str and is_device_id(value):
-            return value
-        line = self._line(name, "id", MAX_DEVICE_ID)
-        return line if line is not None and is_device_id(line) else None
+        text = _as_text(value)
+        if text is None:
+            if value is not None:
+                self._cleaned.append("id")
+            return None
+        line = text if _is_name(text) else one_line(text)
+        if len(line) > MAX_DEVICE_ID:
+            line = _short_name(line)
+        if line not in (text, text.strip(" ")):
+            self._cleaned.append("id")
+        return line if is_device_id(line) else None
 
     def error(self, name: str) -> str | None:
         """Why something failed, in whatever form: the result matters more."""
@@ -404,6 +428,8 @@ class Report:
 
     def _count(self, name: str) -> int:
         value = self._values.get(name)
+        if type(value) is str:
+            return 1 if value.strip() else 0
         return len(value) if type(value) is list else 0
 
 
@@ -434,13 +460,18 @@ def _read_one(value: object, cleaned: list[Kind]) -> Received | Unread:
         return Unread(local_id=None, field="", problem="must be an object")
     report = Report(value, cleaned)
     local_id = report.local_id("id")
+    before = len(cleaned)
     media = report.urls("media_urls")
     try:
-        # An MMS may have no text at all.
-        body = "" if media and "body" not in value else report.body("body")
+        body = report.body("body")
     except Unreadable as error:
-        cleaned.append("entry")
-        return Unread(local_id=local_id, field=error.field, problem=str(error))
+        if "media_urls" not in value:
+            cleaned.append("entry")
+            return Unread(local_id=local_id, field=error.field, problem=str(error))
+        # An MMS may have no text at all, and it happened whatever can be kept of its media.
+        body = ""
+        if "body" in value or (media is None and len(cleaned) == before):
+            cleaned.append("media")
     return Received(
         address=report.sender("address"),
         body=body,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
-from phonegate.domain.delivery import why_late
+from phonegate.domain.delivery import is_of_ended_key, why_late
 from phonegate.domain.segmentation import count
 from phonegate.domain.states import (
     FINAL_STATES,
@@ -159,7 +159,7 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
     present = _present(tx, message)
     if present.status == QUEUED:
         late = present.expires_at is not None and present.expires_at <= now
-        if present.held_until is not None or late:
+        if present.held_until is not None or late or is_of_ended_key(tx, present):
             return None  # The keeper ends it.
         status = advance(present.status, Event.PUSHED)
     elif present.look_at is None:

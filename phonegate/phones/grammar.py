@@ -157,7 +157,7 @@ def _read_hello(values: Values, cleaned: list[Kind]) -> Hello:
     device_id = fields.device_id("device_id")
     complaint = None
     if device_id is None and values.get("device_id") not in (None, ""):
-        complaint = _complaint(_fault("device_id", "must be 1 to 128 printable characters"))
+        complaint = _complaint(_fault("device_id", "must be text with printable characters"))
     return Hello(
         device_id=device_id,
         name=fields.label("name"),

@@ -99,6 +99,11 @@ class ApiKeys:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def is_ending(self, id: str) -> bool:  # noqa: A002
+        """Whether this key was revoked, and messages of it may still wait."""
+        sql = "SELECT 1 FROM ended_keys WHERE key = ?"
+        return self._connection.execute(sql, (id,)).fetchone() is not None
+
     def cleared(self, id: str) -> None:  # noqa: A002
         """Notes that none of a revoked key's messages waits any more."""
         self._connection.execute("DELETE FROM ended_keys WHERE key = ?", (id,))

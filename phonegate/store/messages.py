@@ -104,11 +104,17 @@ WAITING: Final = """
     )
 """
 
+# Where there is no key, nothing is looked up.
+_KEY_HOLDS: Final = """(
+            key IS NULL OR NOT EXISTS (SELECT 1 FROM ended_keys WHERE ended_keys.key = messages.key)
+        )"""
+
 LEASE: Final = f"""
     UPDATE messages SET status = 'sending', phone = ?, sim_slot = ?, sim = ?,
         attempts = attempts + 1, pushed_at = ?, acked_at = NULL
     WHERE id IN (SELECT value FROM json_each(?)) AND status = 'queued' AND held_until IS NULL
         AND (expires_at IS NULL OR expires_at > ?)
+        AND {_KEY_HOLDS}
     RETURNING {SELECTED}
 """  # noqa: S608 - constants
 
@@ -179,6 +185,8 @@ WITHDRAW: Final = """
     )
 """
 
+_OF_KEY: Final = "SELECT 1 FROM messages WHERE org = ? AND key = ? LIMIT 1"
+
 BY_CARRIER_ID: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_by_carrier_id
     WHERE carrier_id IS NOT NULL AND assistant = ? AND carrier_id = ?
@@ -187,6 +195,7 @@ BY_CARRIER_ID: Final = f"""
 READY_FOR_CARRIERS: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_ready_for_carriers
     WHERE status = 'queued' AND held_until IS NULL AND assistant IS NOT NULL
+        AND {_KEY_HOLDS}
     ORDER BY id LIMIT ?
 """  # noqa: S608 - constants
 
@@ -440,7 +449,8 @@ class Messages:
     ) -> list[Message]:
         """Turns queued messages to `sending`, for one more attempt by this phone and SIM.
 
-        Left out are those that aren't queued any more, are held, or whose time has run out.
+        Left out are those that aren't queued any more, are held, or whose time has run out, and
+        those of a revoked key.
         They come in no order.
         """
         values = (phone, sim_slot, sim, now, json.dumps(ids), now)
@@ -481,6 +491,10 @@ class Messages:
         count = self._connection.execute(WITHDRAW, (after, error, key, limit)).rowcount
         self.moves += [("queued", after)] * count
         return count
+
+    def has_of_key(self, org: int, key: str) -> bool:
+        """Whether there is a message that this org sent with this API key."""
+        return self._connection.execute(_OF_KEY, (org, key)).fetchone() is not None
 
     # -- at carriers
 

@@ -1,8 +1,9 @@
 """The body of a request: from bytes and a Content-Type to a JSON object, or a clear refusal.
 
-Strict by RFC 8259 and I-JSON (RFC 7493): UTF-8, no field twice in an object, no NaN. Two
-kindnesses: a UTF-8 byte order mark is skipped, and `//` comments outside of strings are, since
-the seed's page prints one in its example of a send.
+Strict by RFC 8259 and I-JSON (RFC 7493): UTF-8, no field twice in an object, no NaN. What is
+reported as having happened is read less strictly, but for the body's own fields. Two kindnesses: a
+UTF-8 byte order mark is skipped, and `//` comments outside of strings are, since the seed's page
+prints one in its example of a send.
 """
 
 import json
@@ -73,7 +74,8 @@ def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
     """The JSON object that a body holds.
 
     Of what is `reported` as having happened, bytes that are not UTF-8 cost no more than
-    themselves, and `report_decoder` says what else is taken.
+    themselves, `report_decoder` says what else is taken, and where a field is given twice within
+    the body, the last counts.
 
     Raises:
         BadInput: as `read_value`, or not an object.
@@ -89,7 +91,7 @@ def read_value(body: bytes, *, reported: bool = False) -> Any:
 
     Raises:
         BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
-            object.
+            object, of a report in the outermost.
     """
     try:
         text = body.removeprefix(_BOM).decode("utf-8", "replace" if reported else "strict")
@@ -100,10 +102,27 @@ def read_value(body: bytes, *, reported: bool = False) -> Any:
     if has_more_values(text, MAX_VALUES):
         raise BadInput(f"The body has more than {MAX_VALUES} values, the most that are read.")
     try:
-        decoder = _OF_REPORTS if reported else _DECODER
-        return _decode(text, decoder, comments=len(body) <= MAX_COMMENTED_BYTES)
+        commented = len(body) <= MAX_COMMENTED_BYTES
+        if reported:
+            return _read_report(text, comments=commented)
+        return _decode(text, _DECODER, comments=commented)
     except RecursionError:
         raise BadInput("The body is nested too deeply.") from None
+
+
+def _read_report(text: str, *, comments: bool) -> Any:
+    outermost: list[tuple[str, Any]] = []
+
+    def keep_last(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal outermost
+        # An object is complete after all that are in it.
+        outermost = pairs
+        return dict(pairs)
+
+    decoder = report_decoder(object_pairs_hook=keep_last, parse_float=_number)
+    value = _decode(text, decoder, comments=comments)
+    # Which org it is for must not depend on how a program reads JSON.
+    return _object(outermost) if type(value) is dict else value
 
 
 def _decode(text: str, decoder: json.JSONDecoder, *, comments: bool) -> Any:
@@ -159,4 +178,3 @@ _DECODER = json.JSONDecoder(
     parse_float=_number,
     parse_constant=_no_constant,
 )
-_OF_REPORTS = report_decoder(object_pairs_hook=_object, parse_float=_number)

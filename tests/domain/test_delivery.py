@@ -313,6 +313,18 @@ async def test_a_delivery_lifts_a_failure_that_the_network_reported(scene: Scene
     assert (stored.error, stored.delivered_at) == (None, max(stored.sent_at, NOW + 9))
 
 
+async def test_what_a_revoked_key_has_waiting_is_cancelled_instead_of_being_pushed(
+    scene: Scene,
+) -> None:
+    revoked, other = await scene.queued(key="k3v9"), await scene.queued(key="other")
+    await scene.database.write(lambda tx: tx.keys.end("k3v9", NOW))
+    picks = [Pick(id=number, sim_slot=None, sim=None) for number in (revoked, other)]
+    leased = await scene.database.write(lambda tx: delivery.lease(tx, scene.phone, picks, NOW))
+    assert [message.id for message in leased] == [other]
+    stored = await scene.get(revoked)
+    assert (stored.status, stored.error) == ("cancelled", "its API key was revoked")
+
+
 async def test_a_message_whose_ttl_ran_out_expires_instead_of_being_pushed(scene: Scene) -> None:
     late, fresh = await scene.queued(expires_at=NOW), await scene.queued(expires_at=NOW + 1)
     picks = [Pick(id=number, sim_slot=None, sim=None) for number in (late, fresh)]

@@ -197,6 +197,8 @@ async def test_what_a_crash_left_of_a_revoked_key_is_cancelled(
     ids = [await scene.queued(key="k3v9") for _ in range(5)]
     other = await scene.queued(key="other")
     pushed = await scene.pushed(NOW)
+    # The first sweep after a start is another matter.
+    await scene.keeper.sweep()
     await scene.database.write(lambda tx: tx.keys.end("k3v9", NOW))
     # At first it is the business of whoever revokes.
     await scene.keeper.sweep()
@@ -211,3 +213,21 @@ async def test_what_a_crash_left_of_a_revoked_key_is_cancelled(
     assert {await scene.status(one) for one in (*ids, second)} == {"cancelled"}
     assert [await scene.status(one) for one in (other, pushed)] == ["queued", "sending"]
     assert await scene.database.read(lambda tx: tx.keys.ended(scene.now)) is None
+
+
+async def test_what_a_crash_left_of_revoked_keys_is_cancelled_at_the_start(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "WITHDRAWN_AT_ONCE", 2)
+    ids = [await scene.queued(key=key) for key in ("one", "one", "one", "two")]
+    # The clock may have been ahead when they were revoked.
+    await scene.database.write(lambda tx: tx.keys.end("one", NOW))
+    await scene.database.write(lambda tx: tx.keys.end("two", NOW + REVOKING_MS))
+    for _ in range(3):
+        assert await scene.keeper.sweep() == SHORTEST_SLEEP_S
+    assert {await scene.status(one) for one in ids} == {"cancelled"}
+    assert await scene.keeper.sweep() > SHORTEST_SLEEP_S
+    later = await scene.queued(key="three")
+    await scene.database.write(lambda tx: tx.keys.end("three", NOW))
+    await scene.keeper.sweep()
+    assert await scene.status(later) == "queued"

@@ -217,6 +217,37 @@ def test_a_message_of_pictures_needs_no_text() -> None:
     assert cleaned == []
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"media_urls": ["https://e.x/a b"]},
+        {"media_urls": "https://e.x/a b"},
+        {"media_urls": "x" * 3_000},
+        {"media_urls": []},
+        {"media_urls": None},
+        {"media_urls": {}},
+        {"media_urls": [], "body": {}},
+        {"media_urls": ["https://e.x/a"], "body": ["t"]},
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_message_of_pictures_happened_whatever_can_be_kept_of_them(
+    fields: dict[str, Any],
+) -> None:
+    one, cleaned = read(address="+1", date=DATE, **fields)
+    assert isinstance(one, Received)
+    assert (one.address, one.date, one.body) == ("+1", DATE, "")
+    assert cleaned == ["media"]
+
+
+@given(
+    st.fixed_dictionaries({"media_urls": JSON}, optional={"body": JSON, "address": JSON}),
+)
+def test_whatever_names_media_is_a_message(fields: dict[str, Any]) -> None:
+    one, _ = read(**fields)
+    assert isinstance(one, Received)
+
+
 DECORATION = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("address", "date", "sim_slot", "sim", "id", "media_urls"), JSON)
 )
@@ -262,6 +293,30 @@ def test_any_value_is_a_flag_a_number_or_nothing(value: Any) -> None:
     assert len(report.error("it") or "") <= 500
     name = report.device_id("it")
     assert name is None or is_device_id(name)
+
+
+LONG = st.text(min_size=129, max_size=200)
+
+
+@given(LONG, LONG)
+def test_a_long_name_is_shortened_to_one_of_its_own(one: str, other: str) -> None:
+    cleaned: list[Kind] = []
+    names = [Report({"it": text}, cleaned).device_id("it") for text in (one, other, one)]
+    assert names[0] == names[2]
+    assert all(name is None or is_device_id(name) for name in names)
+    lines = [one_line(text) for text in (one, other)]
+    if all(len(line) > 128 for line in lines) and lines[0] != lines[1]:
+        assert names[0] != names[1]
+
+
+def test_long_names_differ_by_their_ends() -> None:
+    cleaned: list[Kind] = []
+    names = {Report({"it": "fcm:" + c * 148}, cleaned).device_id("it") for c in "ab"}
+    ends = {Report({"it": "x" * 148 + c}, cleaned).device_id("it") for c in "ab"}
+    assert len(names | ends) == 4
+    assert None not in names | ends
+    assert cleaned == ["id"] * 4
+    assert Report({"it": "x" * 128}, []).device_id("it") == "x" * 128
 
 
 def test_device_ids() -> None:

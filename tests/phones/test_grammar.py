@@ -212,10 +212,14 @@ def test_what_a_phone_calls_itself() -> None:
     assert read(type="hello", device_id=7) == frames.Hello(device_id="7")
     assert read(type="hello", device_id="") == frames.Hello()
     assert read(type="hello", device_id="a\u200cb") == frames.Hello(device_id="a\u200cb")
-    too_long = read(type="hello", device_id="x" * 129, features=["ack"])
-    assert too_long == frames.Hello(features=frozenset({"ack"}))
-    assert too_long.complaint is not None
-    assert too_long.complaint.field == "device_id"
+    no_name = read(type="hello", device_id=["x"], features=["ack"])
+    assert no_name == frames.Hello(features=frozenset({"ack"}))
+    assert no_name.complaint is not None
+    assert no_name.complaint.field == "device_id"
+    too_long = read(type="hello", device_id="x" * 129)
+    assert isinstance(too_long, frames.Hello)
+    assert too_long.device_id is not None
+    assert (len(too_long.device_id), too_long.complaint, too_long.cleaned) == (128, None, ("id",))
 
 
 def test_features_that_are_no_words_are_left_out() -> None:

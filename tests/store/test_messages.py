@@ -328,6 +328,33 @@ def test_queue_queries_run_from_an_index(
         )
 
 
+def test_whether_a_key_was_revoked_is_looked_up_by_its_id_alone(
+    connection: sqlite3.Connection,
+) -> None:
+    for text, values in (
+        (sql.LEASE, (1, 0, "", 1, "[9]", 1)),
+        (sql.READY_FOR_CARRIERS, (9,)),
+    ):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+        assert [step for step in plan if "ended_keys" in step] == [
+            "SEARCH ended_keys USING PRIMARY KEY (key=?)"
+        ]
+
+
+def test_messages_of_a_revoked_key_are_never_given_out(tables: Tables, org: Org) -> None:
+    ids = [
+        tables.messages.insert(outbound(org.id, key=key, assistant=assistant))
+        for assistant in (None, 3)
+        for key in ("k3v9", "other", None)
+    ]
+    tables.keys.end("k3v9", 1)
+    ready = tables.messages.ready_for_carriers(9)
+    assert [one.key for one in ready] == ["other", None]
+    leased = tables.messages.lease(ids[:3], phone=4, sim_slot=None, sim=None, now=2)
+    assert {one.key for one in leased} == {"other", None}
+    assert tables.messages.moves[-2:] == [("queued", "sending")] * 2
+
+
 def test_what_waits_of_a_key_is_withdrawn_in_slices(
     tables: Tables, connection: sqlite3.Connection, org: Org
 ) -> None:

@@ -12,6 +12,7 @@ from phonegate.domain.errors import Unauthorized
 from phonegate.domain.sending import Outgoing
 from phonegate.domain.states import Event
 from phonegate.store.records import Sim
+from phonegate.store.tables import Tables
 from phonegate.web.presenters import iso
 from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
 from tests.web.test_limits import Agent, agent
@@ -134,6 +135,30 @@ async def test_a_long_queue_is_cancelled_too(web: Web) -> None:
     counts = await web.database.read(lambda tx: tx.messages.count_by_status())
     assert counts == {"cancelled": 2 * WITHDRAWN_AT_ONCE}
     assert await web.database.read(lambda tx: tx.keys.ended(2 * NOW)) is None
+
+
+async def test_to_revoke_a_key_twice_goes_on_cancelling(web: Web) -> None:
+    key = await make_key(web, "send")
+    for _ in range(2):
+        await send(key)
+    path = f"/keys/{ORG}/{key.id}"
+
+    # As a crash leaves it.
+    def crash(tx: Tables) -> None:
+        found = tx.keys.get(key.id)
+        assert found is not None
+        tx.keys.remove(found.org, key.id)
+        tx.keys.end(key.id, NOW)
+
+    await web.database.write(crash)
+    assert await web.database.read(lambda tx: tx.messages.has_of_key(1, key.id))
+    assert await web.services.accounts.revoke_key(2, key.id) is None
+    assert (await web.call("DELETE", f"{path}?keep_queued=true")).status == 404
+    assert (await message(web, 1))["status"] == "queued"
+    gone = await web.call("DELETE", path)
+    assert (gone.status, gone.json) == (200, {"ok": True, "id": key.id, "cancelled": 2})
+    assert (await message(web, 1))["error"] == "its API key was revoked"
+    assert (await web.call("DELETE", path)).status == 404
 
 
 async def test_a_send_that_is_under_way_while_its_key_is_revoked_is_refused(web: Web) -> None:

@@ -232,3 +232,18 @@ def test_what_happened_is_read_though_it_is_not_quite_json(
 def test_a_report_says_a_thing_once_too() -> None:
     with pytest.raises(BadInput, match="more than once"):
         read_object(b'{"org_id":"a","org_id":"b"}', reported=True)
+
+
+def test_within_a_report_the_last_of_a_field_counts() -> None:
+    body = b'{"a":[{"b":1,"b":2},{"b":{"c":1,"c":3}}],"d":4} // note'
+    assert read_object(body, reported=True) == {"a": [{"b": 2}, {"b": {"c": 3}}], "d": 4}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a":1,"b":[{"c":1,"c":1}],"a":1}', b'{"a":{"b":1},"a":{}}', b'{"a":1,"a":[]} // note'],
+    ids=repr,
+)
+def test_a_report_gives_its_own_fields_once(body: bytes) -> None:
+    with pytest.raises(BadInput, match="a is given more than once"):
+        read_object(body, reported=True)

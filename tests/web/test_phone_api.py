@@ -1,5 +1,6 @@
 """The seed's routes, by the letter of its page."""
 
+import json
 import threading
 from typing import Any
 
@@ -130,6 +131,23 @@ async def test_one_message_that_cant_be_read_costs_the_others_nothing(web: Web) 
     }
     assert await stored(web) == 1
     assert web.services.cleaned["entry"] == 3
+
+
+async def test_phones_with_long_names_are_told_apart(web: Web) -> None:
+    for letter in "aba":
+        await web.call("POST", "/webhook", webhook(device_id="fcm:" + letter * 148))
+    assert await stored(web) == 2
+
+
+async def test_a_field_given_twice_in_a_received_message_costs_the_others_nothing(
+    web: Web,
+) -> None:
+    twice = '{"address":"+1","body":"x","date":1,"date":1700000000000}'
+    text = f'{{"org_id":"{ORG}","secret_key":"{SECRET}","messages":[{json.dumps(SMS)},{twice}]}}'
+    reply = await web.call("POST", "/webhook", raw=text.encode())
+    assert (reply.status, reply.json["stored"]) == (200, 2)
+    page = await web.call("GET", f"/messages/{ORG}")
+    assert page.json["messages"][1]["date"] == 1_700_000_000_000
 
 
 async def test_a_push_of_which_nothing_can_be_read_is_refused(web: Web) -> None:
