@@ -387,8 +387,8 @@ class _Gateway:
             services.cancel_scope.cancel()
 
     def _reload(self, reread: Reread) -> Reload:
-        async def renew_certificate(settings: Settings) -> None:
-            await self.door.renew(settings.tls)
+        async def renew_certificate(settings: Settings) -> str | None:
+            return "tls (certificate renewed)" if await self.door.renew(settings.tls) else None
 
         async def log_as_set(settings: Settings) -> None:
             chosen = settings.log

@@ -22,8 +22,9 @@ TAKEN_UP: Final = frozenset({"tls", "log", "alarms"})
 Reread = Callable[[], Settings]
 """Reads the configuration from where it was read at the start."""
 
-TakeUp = Callable[[Settings], Awaitable[None]]
-"""Gives a part of the gateway what it takes up of the settings."""
+TakeUp = Callable[[Settings], Awaitable[str | None]]
+"""Gives a part of the gateway what it takes up of the settings. What it returns names what it has
+taken up beside them, as from a file that they name."""
 
 _log = log.get("gateway")
 
@@ -45,8 +46,7 @@ class Reload:
         """Rereads once. A fault of the configuration leaves everything as it was."""
         try:
             settings = await trio.to_thread.run_sync(self._reread)
-            for take_up in self._take_up:
-                await take_up(settings)
+            beside = [await take_up(settings) for take_up in self._take_up]
         except ConfigError as error:
             # Their sentences may quote a value, and a value may be a credential.
             _log.warning("reload_refused", faults=len(error.faults), remedy="phonegate check")
@@ -58,6 +58,7 @@ class Reload:
         taken_up = _taken_up(self._settings, settings)
         waiting = [name for name in changed if name.partition(".")[0] not in taken_up]
         taken = [name for name in changed if name not in waiting]
+        taken += [name for name in beside if name is not None]
         kept = {name: getattr(self._settings, name) for name in _sections(waiting)}
         self._settings = attrs.evolve(settings, **kept)
         fields = {"needs_restart": ", ".join(waiting)} if waiting else {}

@@ -69,6 +69,15 @@ async def test_what_needs_a_restart_is_named_until_there_was_one() -> None:
     assert first["needs_restart"] == second["needs_restart"] == "http.drain_s"
 
 
+async def test_it_names_a_certificate_that_was_renewed_in_its_place() -> None:
+    async def renew(_: Settings) -> str | None:
+        return "tls (certificate renewed)"
+
+    with capture_logs() as lines:
+        await Reload(Settings(), Settings, renew).now()
+    assert lines[0]["changed"] == "tls (certificate renewed)"
+
+
 async def test_a_faulty_configuration_changes_nothing_and_shows_no_value() -> None:
     def refuse() -> Settings:
         raise ConfigError((Fault(key="a.b", source="x", problem="'hunter2-secret' is wrong"),))

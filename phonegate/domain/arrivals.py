@@ -69,10 +69,10 @@ class Arrivals:
             for watch in watches:
                 watch.rung.set()
 
-    async def newest(self, org: int) -> int:
-        """The id of the org's newest message, 0 where there is none."""
+    async def newest(self, reader: Principal) -> int:
+        """The id of the newest message that the reader sees, 0 where there is none."""
         query = PageQuery(limit=1)
-        found = await self._database.read(lambda tx: tx.messages.page(org, query))
+        found = await self._database.read(lambda tx: views(tx, reader, query))
         return found[0].id if found else 0
 
     async def wait(

@@ -9,11 +9,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from phonegate.domain.errors import Conflict, KeyReused
+from phonegate.domain.principal import Principal
 from phonegate.store.database import Database
 from phonegate.store.records import StoredReply
 
 KEPT_MS = 24 * 60 * 60 * 1000
 """How long an answer is kept, in ms: longer than any client goes on retrying."""
+
+
+def kept_under(caller: Principal, route: str) -> str:
+    """The route under which the answers to a caller are kept.
+
+    An API key with limits has answers of its own: in those of its org it could read, or find out
+    by guessing, what its limits keep from it.
+    """
+    return route if caller.limits is None else f"{route} {caller.key_id}"
 
 
 class Idempotency:
@@ -29,6 +39,8 @@ class Idempotency:
         self, org: int, route: str, key: str, fingerprint: bytes
     ) -> AsyncIterator[StoredReply | None]:
         """Holds `key` while a request runs; gives the stored answer of an earlier one.
+
+        `route` is as `kept_under` gives it.
 
         Raises:
             KeyReused: the key was used for another request.

@@ -119,10 +119,10 @@ class Door:
         if failed:
             raise AppUnusable("The web application failed to start.")
 
-    async def renew(self, tls: TlsSettings) -> None:
+    async def renew(self, tls: TlsSettings) -> bool:
         """Reads the certificate and its key anew, for connections that come from now on.
 
-        A door that speaks plain HTTP goes on doing so.
+        A door that speaks plain HTTP goes on doing so. Whether they were others than before.
 
         Raises:
             CertificateUnusable: They make no certificate; the one before it stays in use.
@@ -132,9 +132,12 @@ class Door:
             return encryption.version(tls), encryption.context(tls)
 
         version, context = await trio.to_thread.run_sync(read)
-        if context is not None and self._tls.certificate:
-            self._lanes.renew(context)
-            self._tls, self._certificate = tls, version
+        if context is None or not self._tls.certificate:
+            return False
+        renewed = version != self._certificate
+        self._lanes.renew(context)
+        self._tls, self._certificate = tls, version
+        return renewed
 
     async def _watch_certificate(self) -> None:
         """Takes up a renewed certificate by itself, as ACME clients put it there."""

@@ -24,6 +24,7 @@ import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any, Final, TypeVar
 
@@ -169,7 +170,7 @@ class Pages:
     ) -> Iterator[M]:
         left = query.limit
         upto = self.indexed()
-        for found in reversed(self._tail(org, query, asked, upto, reading)):
+        for found in self._tail(org, query, asked, upto, reading):
             if left <= 0:
                 return
             left -= 1
@@ -217,12 +218,15 @@ class Pages:
 
     def _tail(
         self, org: int, query: PageQuery, asked: search.Terms, upto: int, reading: Reading[M]
-    ) -> list[M]:
-        """The matches among the few messages that the index lacks yet."""
-        since = upto if query.since_id is None else max(upto, query.since_id)
+    ) -> Iterator[M]:
+        """The matches among the few messages that the index lacks yet, in the page's order."""
+        since = None if query.since_id is None else max(upto, query.since_id)
         after = attrs.evolve(query, since_id=since, limit=_TAIL)
-        rows = map(reading.record, self._rows(org, after, reading.columns))
-        return [found for found in rows if _matches(found, query, asked)]
+        for found in map(reading.record, self._rows(org, after, reading.columns)):
+            if found.id <= upto:
+                return
+            if _matches(found, query, asked):
+                yield found
 
     def _matching(
         self,
@@ -233,8 +237,12 @@ class Pages:
         reading: Reading[M],
         *,
         newest: bool,
-    ) -> list[M]:
-        """The matches in a range of ids within one bucket."""
+    ) -> Iterable[M]:
+        """The matches in a range of ids within one bucket.
+
+        They are read as they are asked for, and only `page` ends them before the last: what was
+        left out here would be passed over by a page that goes on behind it.
+        """
         if shape(query) is None:
             return []
         few: list[tuple[Any, ...]] | None = None
@@ -258,13 +266,12 @@ class Pages:
             return fitting[: -query.limit - 1 : -1] if newest else fitting[: query.limit]
         if query.shown is None:
             rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
-            return list(_bounded(map(reading.record, rows), query))
+            return map(reading.record, rows)
         # The index finds what is stored; only some of it may be what the reader is shown.
         all_ = attrs.evolve(query, limit=_TAIL)
         rows = self._having(org, all_, number, *asked, columns=reading.columns, newest=newest)
         shown = (one for one in map(reading.record, rows) if _matches(one, query, asked))
-        some = (one for _, one in zip(range(query.limit), shown, strict=False))
-        return list(_bounded(some, query))
+        return islice(shown, query.limit)
 
     def _having(
         self,

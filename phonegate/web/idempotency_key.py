@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.domain.idempotency import kept_under
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.web.endpoint import Answer, Call
 
@@ -66,6 +67,7 @@ async def once(
         status, content = render(await send(None))
         return Answer(status=status, content=content)
     mark = fingerprint(items)
+    route = kept_under(call.caller, route)
     keep = Keep(route=route, key=key, fingerprint=mark, render=render)
     gate = call.services.idempotency.gate(call.caller.org, route, key, mark)
     async with gate as earlier:

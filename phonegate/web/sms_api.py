@@ -7,6 +7,7 @@ from typing import Final
 
 from phonegate.domain.errors import FieldProblem, RecipientNotAllowed
 from phonegate.domain.forwarding import Answered, Claim, Draft, Forwarded
+from phonegate.domain.idempotency import kept_under
 from phonegate.domain.states import QUEUED
 from phonegate.web.assistants_types import OrgQuery
 from phonegate.web.convert import CONVERTER, refusal
@@ -36,8 +37,9 @@ async def send(call: Call) -> Answer:
     if key is None:
         answered = await _sent(call, draft)
         return _answer(answered, *_render(answered))
-    claim = Claim(route=ROUTE, key=key, fingerprint=_fingerprint(draft), render=_render)
-    gate = call.services.idempotency.gate(call.caller.org, ROUTE, key, claim.fingerprint)
+    route = kept_under(call.caller, ROUTE)
+    claim = Claim(route=route, key=key, fingerprint=_fingerprint(draft), render=_render)
+    gate = call.services.idempotency.gate(call.caller.org, route, key, claim.fingerprint)
     async with gate as earlier:
         if earlier is not None:
             kept = await call.services.forwarding.recall(call.caller.org, earlier, claim)

@@ -178,10 +178,18 @@ async def test_all_waits_end_when_the_gateway_does(bench: Bench, nursery: trio.N
 
 
 async def test_the_newest_message_is_told(bench: Bench) -> None:
-    assert await bench.arrivals.newest(bench.org) == 0
+    reader = limited(bench.org, "key")
+    assert await bench.arrivals.newest(reader) == 0
     id_ = await bench.receive()
     await bench.receive(org=bench.other)
-    assert await bench.arrivals.newest(bench.org) == id_
+    assert await bench.arrivals.newest(reader) == id_
+
+
+async def test_the_newest_message_is_one_that_the_reader_sees(bench: Bench) -> None:
+    reader = limited(bench.org, "key", sees=(ADDRESS,))
+    id_ = await bench.receive()
+    await bench.receive("+15559990000")
+    assert await bench.arrivals.newest(reader) == id_
 
 
 async def test_who_sees_some_alone_is_woken_by_these_alone(

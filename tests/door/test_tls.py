@@ -133,8 +133,9 @@ async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
     kept = await secured(site)
     renewed, _, _ = issue(tls)
     assert await served(site) == before
-    await site.door.renew(tls)
+    assert await site.door.renew(tls)
     assert await served(site) == renewed != before
+    assert not await site.door.renew(tls), "they are the same"
     # A connection from before goes on.
     async with kept:
         await kept.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

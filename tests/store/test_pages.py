@@ -428,6 +428,88 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
     assert ids(since_id=numbers[3]) == numbers[4:]  # never an empty page where something is
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    bodies=st.lists(
+        st.tuples(st.sampled_from(("in", "out")), st.sampled_from(("+1555", "+1556", "+2")))
+        .flatmap(lambda who: st.integers(0, 40).map(lambda n: (*who, f"long {'x ' * n}"))),
+        min_size=1,
+        max_size=40,
+    ),
+    indexed=st.integers(0, 45),
+    few=st.sampled_from((0, 3, 200)),
+    many=st.sampled_from((1, 200)),
+    most=st.sampled_from((1, 2 * pages.ROW_BYTES + 60, 5 * pages.ROW_BYTES)),
+    query=st.builds(
+        PageQuery,
+        limit=st.sampled_from((1, 3, 100)),
+        search=st.sampled_from((None, "long", "lo*", "long x")),
+        direction=st.sampled_from((None, None, "in")),
+        address=st.sampled_from((None, None, "+1555")),
+        sees=st.sampled_from(((), ("+1*",), ("+1555", "+2*"))),
+        shown=st.sampled_from((None, lambda _, body: body.replace("x x x", ""))),
+    ),
+)
+def test_pages_one_after_the_other_are_all_that_matches(
+    bodies: list[tuple[str, str, str]],
+    indexed: int,
+    few: int,
+    many: int,
+    most: int,
+    query: PageQuery,
+) -> None:
+    connection = memory()
+    tables = Tables(connection)
+    org = tables.orgs.add("ours", "hash", 1).id
+    query = attrs.evolve(query, most_bytes=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BUCKET_BITS", 2)
+        patch.setattr(pages, "_FEW", few)
+        patch.setattr(pages, "MANY_SEEN", many)
+        for date, (direction, address, body) in enumerate(bodies):
+            if direction == "in":
+                tables.messages.insert_inbound(inbound(org, body, address=address, date=date))
+            else:
+                tables.messages.insert(outbound(org, body, address=address))
+        if indexed:
+            tables.messages.index(indexed)
+        stored = connection.execute(f"SELECT {SELECTED} FROM messages ORDER BY id")
+        everything = [message(row) for row in stored]
+        expected = [one.id for one in _naive(everything, org, attrs.evolve(query, limit=100))]
+        polled: list[int] = []
+        while page := tables.messages.page(
+            org, attrs.evolve(query, since_id=polled[-1] if polled else 0)
+        ):
+            polled += [one.id for one in page]
+        assert polled == expected
+        back: list[int] = []
+        while page := tables.messages.page(
+            org, attrs.evolve(query, before_id=back[0] if back else None)
+        ):
+            back = [one.id for one in page] + back
+        assert back == expected
+    connection.close()
+
+
+@pytest.mark.parametrize("words", ["long", "lo*"])
+def test_of_what_the_index_lacks_no_more_is_read_than_a_page_has(
+    tables: Tables, org: Org, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    for date in range(50):
+        tables.messages.insert_inbound(inbound(org.id, body="long " * 12, date=date))
+    looked: list[str] = []
+
+    def matches(body: str, asked: search.Terms) -> bool:
+        looked.append(body)
+        return True
+
+    monkeypatch.setattr(search, "matches", matches)
+    for query in ({}, {"since_id": 0}, {"most_bytes": 1, "limit": 50}):
+        looked.clear()
+        tables.messages.page(org.id, PageQuery(**{"search": words, "limit": 2, **query}))
+        assert len(looked) <= 3
+
+
 def test_a_view_has_the_media_of_its_message_and_shows_no_text(tables: Tables, org: Org) -> None:
     urls = ("https://media.example/1", "https://media.example/2")
     tables.messages.insert_inbound(inbound(org.id, "a private text", media_urls=urls))

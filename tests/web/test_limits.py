@@ -295,6 +295,34 @@ async def test_a_repeat_is_given_its_answer_and_counts_once(
     assert count < 3
 
 
+@pytest.mark.parametrize("route", SENDING)
+async def test_a_key_with_limits_learns_nothing_from_the_answers_to_others(
+    web: Web, phone: None, route: str
+) -> None:
+    repeat = {"Idempotency-Key": "login-1"}
+    path = ENDPOINTS[route].paths[0].replace("{org}", ORG)
+    query = "" if ORG in path else f"?org_id={ORG}"
+    first = await web.call("POST", f"{path}{query}", SENDING[route](FOREIGN), headers=repeat)
+    assert first.status == 200, first.data
+    key = await agent(web, {"to": [ALLOWED], "codes": "hidden"})
+    for to in (FOREIGN, "+15559990001"):
+        guess = await key.sends(route, to, **repeat)
+        assert (guess.status, guess.json["code"]) == (403, "recipient_not_allowed")
+        assert "Idempotent-Replayed" not in guess.headers
+    mine = await key.sends(route, **repeat)
+    assert (mine.status, "Idempotent-Replayed" in mine.headers) == (200, False)
+    assert (await key.sends(route, **repeat)).data == mine.data
+    # Another one with limits has its own, and a key without shares those of its org.
+    other = await agent(web, {"per_hour": 9})
+    theirs = await other.sends(route, **repeat)
+    assert "Idempotent-Replayed" not in theirs.headers
+    free = await web.call("POST", f"/keys/{ORG}", {"name": "free"})
+    shares = Agent(web, free.json["id"], free.json["key"])
+    again = await shares.sends(route, FOREIGN, **repeat)
+    assert (again.status, again.data) == (200, first.data)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
 # -- approval
 
 

@@ -124,7 +124,7 @@ async def _list_sims(call: Call, asked: ListSims) -> Json:
 async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
     services, caller = call.services, call.caller
     arrivals = services.arrivals
-    since = await arrivals.newest(caller.org) if asked.since_id is None else asked.since_id
+    since = await arrivals.newest(caller) if asked.since_id is None else asked.since_id
     left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
     found = await arrivals.wait(
         caller,
