@@ -3,12 +3,14 @@
 Whoever opens a page lets it send requests from their own network, where the gateway trusts more
 callers than from afar. Browsers say for which page they ask: by `Origin`, and where the address
 is HTTPS or localhost by `Sec-Fetch-Site` too, both of which no page can forge. A program sends
-neither.
+neither. Nor does a browser that reads, over plain HTTP, for a page at the very name that it asks:
+whose owner may have let that name point to the gateway once the page was loaded (DNS rebinding).
 """
 
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -50,6 +52,13 @@ _LOCAL_ENDINGS: Final = (
 )
 """Endings of names that nobody can register in the public DNS."""
 
+_BROWSER: Final = "Mozilla/"
+"""How every browser begins its User-Agent. Some let a page choose another, so that nothing which
+everybody has, such as a published secret, may rest on it."""
+
+_KEPT_HOSTS: Final = 256
+"""Hosts whose names are remembered; most gateways are asked by one or two."""
+
 Place = tuple[str, str, int | None]
 """Scheme, name and port of an origin, each as browsers compare them (RFC 6454, 4)."""
 
@@ -78,32 +87,52 @@ class Origins:
     def __init__(self, public_url: str = "", allowed: Iterable[str] = ()) -> None:
         self._public = _place(public_url)
         self._allowed = frozenset(filter(None, map(place_of, allowed)))
+        named = self._allowed if self._public is None else {self._public, *self._allowed}
+        self._named = frozenset(name for _, name, _ in named)
 
     @property
     def shared(self) -> bool:
         """Whether pages of other sites may be let in at all."""
         return bool(self._allowed)
 
-    def is_foreign(self, headers: Mapping[str, str], *, navigable: bool = False) -> bool:
+    def is_foreign(
+        self, headers: Mapping[str, str], *, navigable: bool = False, secure: bool = False
+    ) -> bool:
         """Whether a page of a site that is not let in may have sent this request.
 
         Args:
             headers: By lower-case name; one that was sent twice is joined with a comma.
             navigable: Whether a link on any page may lead here: what is shown then tells nothing
                 to that page, and needs no secret.
+            secure: Whether the request came by HTTPS, to the gateway or a proxy that it trusts.
         """
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is None and site is None:
+            return (
+                not navigable
+                and not secure
+                and headers.get("user-agent", "").startswith(_BROWSER)
+                and self.is_foreign_host(headers)
+            )
         if origin is None:
             # Without Origin a browser reads (an image, a script, a link). "same-site" is another
             # page on the same machine, or of a neighbour under one domain.
-            return site not in {None, "none", "same-origin"} and not (
+            return site not in {"none", "same-origin"} and not (
                 navigable and headers.get("sec-fetch-mode") == "navigate"
             )
         if site == "same-origin":
             # Where Origin is "null" too, which a page that sends no referrer gives with a form.
             return False
         asked = place_of(origin)
-        return asked is None or not (asked in self._allowed or self._is_own(asked, headers))
+        return asked is None or not (
+            asked in self._allowed or self._is_own(asked, headers, secure=secure)
+        )
+
+    def is_foreign_host(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request was for a name that anybody may own, and that no setting names."""
+        host, passed_on = headers.get("host", ""), headers.get("x-forwarded-host")
+        called = host if passed_on is None else f"{host},{passed_on}"
+        return any(name not in self._named and not _is_local(name) for name in _names(called))
 
     def fields(self, method: str, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """What an answer needs for the pages that may read it (CORS); the same for errors."""
@@ -121,16 +150,16 @@ class Origins:
             )
         return (("Access-Control-Allow-Origin", origin), *_preflight(wanted, headers))
 
-    def _is_own(self, asked: Place, headers: Mapping[str, str]) -> bool:
+    def _is_own(self, asked: Place, headers: Mapping[str, str], *, secure: bool) -> bool:
         """Whether the page is at the address that it asks.
 
         A name alone proves nothing over plain HTTP: whoever owns it can let it point here once
-        the page is loaded (DNS rebinding). Over HTTPS the browser has seen a certificate for it.
+        the page is loaded. Over HTTPS the browser has seen a certificate for it.
         """
         if asked == self._public:
             return True
         scheme, name, _ = asked
-        if scheme != "https" and not (scheme == "http" and _is_local(name)):
+        if not (secure if scheme == "https" else scheme == "http" and _is_local(name)):
             return False
         # A page that wants to add X-Forwarded-Host must ask first, and is refused then.
         called = (headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
@@ -153,6 +182,14 @@ def _place(url: str) -> Place | None:
     return parts.scheme, parts.hostname, _PORTS.get(parts.scheme) if port is None else port
 
 
+@lru_cache(_KEPT_HOSTS)
+def _names(hosts: str) -> tuple[str, ...]:
+    """The names in a list of hosts with or without ports; one that can't be read as it stands."""
+    places = ((host, _place(f"http://{host}")) for host in map(str.strip, hosts.split(",")) if host)
+    return tuple(f".{host}." if place is None else place[1] for host, place in places)
+
+
+@lru_cache(_KEPT_HOSTS)
 def _is_local(name: str) -> bool:
     """Whether nobody elsewhere can own this name: an address, a word alone, a local ending."""
     if "." not in name or name.endswith(_LOCAL_ENDINGS):

@@ -35,7 +35,49 @@ def asked(**headers: str) -> dict[str, str]:
     ],
 )
 def test_the_gateways_own_pages_may_ask(origin: str, host: str, public_url: str) -> None:
-    assert not Origins(public_url).is_foreign(asked(origin=origin, host=host))
+    assert not Origins(public_url).is_foreign(asked(origin=origin, host=host), secure=True)
+
+
+@pytest.mark.parametrize("origin", ["https://gateway.example.net", "https://127.0.0.1"])
+def test_no_page_is_at_an_encrypted_address_that_was_asked_in_plain(origin: str) -> None:
+    headers = asked(origin=origin, host=origin.removeprefix("https://"))
+    assert Origins().is_foreign(headers)
+    assert not Origins().is_foreign(headers, secure=True)
+    # Its owner says that it is reached so.
+    assert not Origins(origin).is_foreign(headers)
+
+
+NAMED = [
+    *("", "127.0.0.1", "192.168.1.5:8080", "[::1]:8080", "localhost:8080", "raspberrypi"),
+    *("Gateway.local:8080", "sms.example.org", "SMS.example.org:9999", "app.example.com"),
+]
+UNNAMED = [
+    *("evil.example", "evil.example:8080", "local.evil.example", "192.168.1.5.evil.example"),
+    *("sms.example.org.evil.example", "127.0.0.1, evil.example", "[", "evil.example.", "a b.c"),
+]
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/130.0"
+
+
+@pytest.mark.parametrize(
+    ("host", "foreign"), [*((h, False) for h in NAMED), *((h, True) for h in UNNAMED)]
+)
+def test_a_name_that_anybody_may_own_is_foreign(host: str, *, foreign: bool) -> None:
+    origins = Origins(PUBLIC, [FRIEND])
+    assert origins.is_foreign_host(asked(host=host)) is foreign
+    assert origins.is_foreign_host(asked(host="10.0.0.1", x_forwarded_host=host)) is foreign
+
+
+def test_what_a_browser_reads_in_plain_at_such_a_name_may_be_of_a_rebound_page() -> None:
+    read = asked(host="evil.example", user_agent=BROWSER)
+    assert Origins(PUBLIC).is_foreign(read)
+    assert not Origins(PUBLIC).is_foreign(read, navigable=True)
+    assert not Origins(PUBLIC).is_foreign(read, secure=True)
+    assert not Origins("http://evil.example").is_foreign(read)
+    # By HTTPS a browser says which page asks, also through a proxy that says nothing of it.
+    assert not Origins(PUBLIC).is_foreign({**read, "sec-fetch-site": "none"})
+    for host in NAMED:
+        assert not Origins(PUBLIC, [FRIEND]).is_foreign({**read, "host": host})
+    assert not Origins(PUBLIC).is_foreign({**read, "user-agent": "curl/8.0"})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +127,7 @@ def test_a_browser_that_says_it_is_the_same_page_is_believed() -> None:
 
 def test_a_proxy_s_host_is_one_that_was_called() -> None:
     headers = asked(host="10.0.0.1", x_forwarded_host="sms.example.net, 127.0.0.1:8080")
-    assert not Origins().is_foreign({**headers, "origin": "https://sms.example.net"})
+    assert not Origins().is_foreign({**headers, "origin": "https://sms.example.net"}, secure=True)
     assert not Origins().is_foreign({**headers, "origin": "http://127.0.0.1:8080"})
     assert Origins().is_foreign({**headers, "origin": "http://sms.example.net"})
     assert Origins().is_foreign({**headers, "origin": EVIL})

@@ -130,6 +130,7 @@ class Accounts:
         scope: Scope | None,
         create: bool = False,
         relayed: bool = False,
+        foreign_host: bool = False,
     ) -> Principal:
         """Says whom a credential speaks for, if it is right and reaches far enough.
 
@@ -142,6 +143,8 @@ class Accounts:
                 phone or webhook does where registration allows it.
             relayed: Whether a proxy that is not trusted passed the request on, so that the
                 address may be the proxy's.
+            foreign_host: Whether it was for a name that anybody may own, so that a page at that
+                name may have sent it, from a browser at the address.
 
         Raises:
             Unauthorized: No credential, or not a right one of this org.
@@ -153,7 +156,8 @@ class Accounts:
         if not credential:
             raise Unauthorized(NO_CREDENTIAL)
         by_key = is_key_like(credential)
-        mark = self._mark(credential, org_name, address, relayed=relayed)
+        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
+        mark = self._mark(credential, org_name, caller)
         known = self._remembered.recall(mark, self._now_ms())
         if known is not None:
             principal = known.principal
@@ -162,7 +166,6 @@ class Accounts:
         elif by_key:
             principal = await self._checks.key(credential, mark, org_name)
         else:
-            caller = Caller(address=address, relayed=relayed)
             principal = await self._checks.secret(credential, mark, org_name, caller, create=create)
         if scope is not None and not allows(principal.scopes, scope):
             if principal.limits is not None and scope not in LIMITED_SCOPES:
@@ -174,19 +177,23 @@ class Accounts:
         return principal
 
     def recalls(
-        self, credential: str, org_name: str | None, address: str, *, relayed: bool
+        self,
+        credential: str,
+        org_name: str | None,
+        address: str,
+        *,
+        relayed: bool,
+        foreign_host: bool = False,
     ) -> bool:
         """Whether a credential was right when it was last checked; checks nothing now."""
-        mark = self._mark(credential, org_name, address, relayed=relayed)
+        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
+        mark = self._mark(credential, org_name, caller)
         return self._remembered.was_right(mark)
 
-    def _mark(self, credential: str, org_name: str | None, address: str, *, relayed: bool) -> bytes:
+    def _mark(self, credential: str, org_name: str | None, caller: Caller) -> bytes:
         if is_key_like(credential):
             return self._remembered.mark(None, credential)
-        void = credential in PUBLISHED_SECRETS and is_void(
-            credential, Caller(address=address, relayed=relayed)
-        )
-        return self._remembered.mark(org_name, credential, void=void)
+        return self._remembered.mark(org_name, credential, void=is_void(credential, caller))
 
     def is_current(self, principal: Principal) -> bool:
         """Whether the org's credentials are still those by which this principal was let in.

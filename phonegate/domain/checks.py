@@ -56,6 +56,9 @@ class Caller:
     address: str
     relayed: bool
     """Whether a proxy that is not trusted passed its request on, so that it may be anywhere."""
+    foreign_host: bool = False
+    """Whether it asked for a name that anybody may own: a page at that name may be what asks, in
+    the browser of whoever is at this address."""
 
     @property
     def local(self) -> bool:
@@ -339,8 +342,11 @@ class Checks:
 
 
 def is_void(secret: str, caller: Caller) -> bool:
-    """Whether a secret is worth nothing where it comes from: everybody has it, and is far away."""
-    return secret in PUBLISHED_SECRETS and not caller.local
+    """Whether a secret is worth nothing where it comes from.
+
+    A published one is, where whoever has it may be far away: everybody has it.
+    """
+    return secret in PUBLISHED_SECRETS and (caller.foreign_host or not caller.local)
 
 
 class _Check:

@@ -65,12 +65,13 @@ class HotDesk(Protocol):
         headers: Mapping[str, str],
         client: str,
         relayed: bool,
+        secure: bool,
         body: bytes | ReadRest,
     ) -> Reply:
         """Answers it; raises for nothing but cancellation.
 
-        `relayed` says whether a proxy that is not trusted passed it on; `body` is the whole body,
-        or what reads it.
+        `relayed` says whether a proxy that is not trusted passed it on; `secure` whether one that
+        is trusted took it by HTTPS; `body` is the whole body, or what reads it.
         """
 
     def leaving(self, owner: int | str, size: int) -> AbstractContextManager[object] | None:
@@ -209,11 +210,11 @@ class Express:
         return False
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
-        relayed = False
+        relayed = secure = False
         if not PROXY_FIELDS.isdisjoint(request.headers):
             headers = tuple(request.headers.items())
             peer = true_peer(client, "http", headers, self._trusted)
-            client, relayed = peer.address, peer.relayed
+            client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
         return await self._desk.answer(
             method=request.method,
             path=request.path,
@@ -221,6 +222,7 @@ class Express:
             headers=request.headers,
             client=client,
             relayed=relayed,
+            secure=secure,
             body=body,
         )
 

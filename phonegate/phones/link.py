@@ -218,9 +218,11 @@ class PhoneLink:
         with trio.move_on_after(HANDSHAKE_S):
             try:
                 await _skip(stream, len(head.raw))
-                self._expect_no_page(head, address)
+                fields = _fields(head)
+                self._expect_no_page(fields, peer)
                 request = _Request.read(head)
-                principal = await self._admit(request, peer)
+                foreign_host = self._origins.is_foreign_host(fields)
+                principal = await self._admit(request, peer, foreign_host=foreign_host)
                 arrival = await self._arrive(principal, request)
             except Refused as refused:
                 self.refused += 1
@@ -236,21 +238,18 @@ class PhoneLink:
                 return await self._accept(socket, request, principal, arrival)
         return None
 
-    def _expect_no_page(self, head: Head, address: str) -> None:
+    def _expect_no_page(self, fields: Mapping[str, str], peer: Peer) -> None:
         """Refuses a web page of another site: browsers let any of them open a websocket anywhere.
 
         Raises:
             ForeignPage: one may have opened this.
             Throttled: and too many such requests came from its address.
         """
-        fields: dict[str, str] = {}
-        for name, value in head.headers:
-            fields[name] = f"{fields[name]}, {value}" if name in fields else value
-        if self._origins.is_foreign(fields):
-            self._guard.stranger(address, perf_counter())
+        if self._origins.is_foreign(fields, secure=peer.scheme == "https"):
+            self._guard.stranger(peer.address, perf_counter())
             raise ForeignPage
 
-    async def _admit(self, request: _Request, peer: Peer) -> Principal:
+    async def _admit(self, request: _Request, peer: Peer, *, foreign_host: bool) -> Principal:
         """Who the phone is, if it may come in now.
 
         Raises:
@@ -261,7 +260,11 @@ class PhoneLink:
         if wait and not (
             request.credential
             and self._accounts.recalls(
-                request.credential, request.org_name, address, relayed=peer.relayed
+                request.credential,
+                request.org_name,
+                address,
+                relayed=peer.relayed,
+                foreign_host=foreign_host,
             )
         ):
             seconds = ceil(wait)
@@ -277,6 +280,7 @@ class PhoneLink:
                 scope="phone",
                 create=True,
                 relayed=peer.relayed,
+                foreign_host=foreign_host,
             )
         except Refused:
             self._guard.stranger(address, now)
@@ -412,6 +416,14 @@ class _Unavailable(Refused):
 
     def __init__(self) -> None:
         super().__init__("The gateway's storage is not available now. Try again soon.")
+
+
+def _fields(head: Head) -> dict[str, str]:
+    """The fields of a head; one that was sent twice is joined with a comma."""
+    fields: dict[str, str] = {}
+    for name, value in head.headers:
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
 def _query(text: str) -> dict[str, str]:

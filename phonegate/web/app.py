@@ -34,6 +34,7 @@ the gateway (503). The door, which ends what takes the whole, knows neither."""
 
 
 _RELAYED: Final = "phonegate.relayed"
+_SECURE: Final = frozenset({"https", "wss"})
 """Where the door says in the scope whether a proxy that is not trusted passed a request on."""
 
 
@@ -195,6 +196,7 @@ def _request(scope: Any) -> Request:
         headers=headers,
         client=client[0] if client else "",
         relayed=scope.get(_RELAYED, False),
+        secure=scope.get("scheme") in _SECURE,
     )
 
 

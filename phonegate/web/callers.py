@@ -15,6 +15,7 @@ from phonegate.domain.errors import FieldProblem, RateExceeded, Refused
 from phonegate.domain.guard import Guard
 from phonegate.domain.place import place
 from phonegate.domain.principal import Principal
+from phonegate.origins import Origins
 from phonegate.rates import Standing
 from phonegate.web.convert import refusal
 from phonegate.web.credentials import find_credential
@@ -64,9 +65,10 @@ class Known:
 class Callers:
     """Tells known callers from others, and counts the requests of both."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, origins: Origins) -> None:
         self._accounts = services.accounts
         self._guard: Guard = services.guard
+        self._origins = origins
 
     async def by_head(
         self,
@@ -109,6 +111,7 @@ class Callers:
             address=request.client,
             scope=endpoint.scope if final and endpoint.scope != "any" else None,
             relayed=request.relayed,
+            foreign_host=self._origins.is_foreign_host(request.headers),
         )
         self.note(principal, request, trace)
         return Known(principal, credential if final else None)
@@ -149,6 +152,7 @@ class Callers:
             address=request.client,
             scope=None,
             relayed=request.relayed,
+            foreign_host=self._origins.is_foreign_host(request.headers),
         )
         self.note(principal, request, trace)
         return Known(principal, None)

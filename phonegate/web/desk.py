@@ -138,10 +138,11 @@ class Desk:
         self.logged: RequestLog = logged
         """The requests that get a line in the log; it may be changed at any time."""
         self._origins = Origins() if origins is None else origins
+        self._encrypted = encrypted
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
         """What all answers have, unless they say otherwise."""
         self._guard = guard = services.guard
-        self._callers = Callers(services)
+        self._callers = Callers(services, self._origins)
         self._bodies = Bodies(guard.bounds.bodies_bytes, lambda: guard.note("bodies"))
 
     def covers(self, path: str) -> bool:
@@ -161,6 +162,7 @@ class Desk:
         headers: Mapping[str, str],
         client: str,
         relayed: bool = False,
+        secure: bool = False,
         body: bytes | ReadBody,
     ) -> Reply:
         """Answers a request of the express lane, as `reply` does."""
@@ -171,6 +173,7 @@ class Desk:
             headers=headers,
             client=client,
             relayed=relayed,
+            secure=secure,
             body=body if isinstance(body, bytes) else b"",
         )
         return await self.reply(request, body)
@@ -209,8 +212,7 @@ class Desk:
             Busy: what it was answered before has not left.
         """
         self._guard.stranger(request.client, perf_counter())
-        if self._origins.is_foreign(request.headers, navigable=request.method in READING):
-            raise ForeignPage
+        self._refuse_page(request, navigable=request.method in READING)
         self._services.unsent.require_room(place(request.client))
 
     def leaving(self, owner: int | str, size: int) -> AbstractContextManager[Leaving] | None:
@@ -337,8 +339,11 @@ class Desk:
             ForeignPage: it may have, by other means than a link to what needs no secret.
         """
         needs_none = endpoint is not None and endpoint.scope is None
+        self._refuse_page(request, navigable=needs_none and request.method in READING)
+
+    def _refuse_page(self, request: Request, *, navigable: bool) -> None:
         if self._origins.is_foreign(
-            request.headers, navigable=needs_none and request.method in READING
+            request.headers, navigable=navigable, secure=request.secure or self._encrypted
         ):
             raise ForeignPage
 
@@ -452,6 +457,7 @@ class Desk:
                 scope=None if endpoint.scope == "any" else endpoint.scope,
                 create=endpoint.creates_org,
                 relayed=heard.request.relayed,
+                foreign_host=self._origins.is_foreign_host(heard.request.headers),
             )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")

@@ -43,6 +43,8 @@ class Request:
     """The client's address, after trusted proxies."""
     relayed: bool = False
     """Whether a proxy that is not trusted passed it on: the address may be the proxy's."""
+    secure: bool = False
+    """Whether it came by HTTPS, to the gateway or a proxy that it trusts."""
 
 
 @attrs.frozen(kw_only=True)

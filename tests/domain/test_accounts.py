@@ -638,6 +638,10 @@ class TestPublishedSecret:
         await enter(accounts, self.PUBLISHED, address="127.0.0.1")
         assert accounts.recalls(self.PUBLISHED, "myorg", "127.0.0.1", relayed=False)
         assert not accounts.recalls(self.PUBLISHED, "myorg", "127.0.0.1", relayed=True)
+        # A page whose name was pointed here asks from a browser of this network.
+        assert not accounts.recalls(
+            self.PUBLISHED, "myorg", "127.0.0.1", relayed=False, foreign_host=True
+        )
 
     async def test_its_orgs_are_known_until_they_get_another(
         self, accounts: Accounts, database: Database

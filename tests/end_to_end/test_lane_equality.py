@@ -62,7 +62,7 @@ class Asked:
 
     @property
     def data(self) -> bytes:
-        fields = [("Host", "gate.test"), *self.headers]
+        fields = [("Host", "gate.lan"), *self.headers]
         if self.body is not None:
             fields.append(("Content-Length", str(len(self.body))))
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields)]

@@ -102,6 +102,8 @@ async def test_registration_may_be_closed(site: Site) -> None:
         [("Origin", "null")],
         [("Origin", "http://x")] * 2,
         [("Sec-Fetch-Site", "cross-site")],
+        # What it asked is not encrypted, whatever it says.
+        [("Origin", "https://sms.example.net"), ("X-Forwarded-Host", "sms.example.net")],
         [("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "websocket")],
     ],
 )

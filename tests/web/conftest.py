@@ -38,6 +38,8 @@ SECRET = "my-secret-key-123"
 CLIENT = "192.168.178.9"
 NOW = 1_800_000_000_000
 PUBLIC_URL = "https://sms.example.org"
+HOME = "http://gate.lan"
+"""Where clients ask: a name of a home network, for the secret is a published one."""
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -156,7 +158,7 @@ class Web:
             sent.setdefault("Content-Type", "application/json")
         # Quart's own test client decodes the path, and with it an encoded slash in a secret.
         transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://gate.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
             response = await client.request(method, path, headers=sent, content=raw)
         return Reply(response.status_code, response.headers, response.content)
 

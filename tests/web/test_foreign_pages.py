@@ -10,6 +10,8 @@ from tests.web.conftest import ORG, PUBLIC_URL, SECRET, Web, build_web
 
 ENDPOINTS = build_table().endpoints
 EVIL = "https://evil.example"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/130.0"
+OWN = "a-secret-of-its-own"
 FRIEND = "https://app.example.com"
 PAGE_PATHS = [*PAGES, "/openapi.json", "/nothing-here", "/websocket"]
 
@@ -75,7 +77,6 @@ async def test_a_link_leads_to_no_messages_but_who_types_the_address_sees_them(w
         {"Origin": "http://127.0.0.1:8080", "Host": "127.0.0.1:8080"},
         {"Origin": "http://localhost", "Host": "localhost", "Sec-Fetch-Site": "same-origin"},
         {"Origin": PUBLIC_URL},
-        {"Origin": "https://sms.example.net", "X-Forwarded-Host": "sms.example.net"},
     ],
 )
 async def test_the_gateways_own_pages_may_try_it_out(web: Web, headers: dict[str, str]) -> None:
@@ -84,6 +85,43 @@ async def test_the_gateways_own_pages_may_try_it_out(web: Web, headers: dict[str
     )
     assert reply.status == 200
     assert "Access-Control-Allow-Origin" not in reply.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080"])
+async def test_a_page_whose_name_was_pointed_here_reads_nothing(web: Web, host: str) -> None:
+    path = f"/messages/{ORG}/{SECRET}"  # a published one
+    assert (await web.call("GET", path, secret=None)).status == 200
+    # Some browsers let a page choose another name than their own.
+    for agent in (BROWSER, "curl/8.0"):
+        headers = {"Host": host, "User-Agent": agent}
+        for _ in range(2):
+            assert (await web.call("GET", path, headers=headers, secret=None)).status in {401, 403}
+        body = {"to": "+15553334444", "body": "x", "secret_key": SECRET}
+        sent = await web.call("POST", f"/send/{ORG}", body, headers=headers, secret=None)
+        assert sent.status in {401, 403}
+    headers = {"Host": host, "User-Agent": BROWSER}
+    refused = await web.call("GET", f"/messages/{ORG}", headers=headers)
+    assert (refused.status, refused.json["code"]) == (403, "foreign_page")
+    assert "public_url" in refused.json["detail"]
+    assert (await web.call("GET", "/docs", headers=headers, secret=None)).status == 200
+    headers = {"Host": host, "Origin": f"https://{host}"}
+    assert (await web.call("GET", f"/messages/{ORG}", headers=headers)).status == 403
+
+
+async def test_a_program_may_ask_by_any_name_with_a_secret_of_its_own(web: Web) -> None:
+    await web.make_org("own", OWN)
+    headers = {"Host": "sms.example.net"}
+    assert (await web.call("GET", "/messages/own", headers=headers, secret=OWN)).status == 200
+    assert (await web.call("GET", f"/messages/{ORG}", headers=headers)).status == 401
+    named = {"Host": "sms.example.org"}
+    assert (await web.call("GET", f"/messages/{ORG}", headers=named)).status == 200
+
+
+async def test_an_encrypted_page_is_the_gateway_s_own(database: Database) -> None:
+    web = build_web(database, encrypted=True)
+    await web.make_org("own", OWN)
+    headers = {"Origin": "https://sms.example.net", "Host": "sms.example.net"}
+    assert (await web.call("GET", "/messages/own", headers=headers, secret=OWN)).status == 200
 
 
 @pytest.fixture

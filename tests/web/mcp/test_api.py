@@ -154,9 +154,10 @@ async def test_the_list_is_the_same_each_time_and_says_all(agent: Agent) -> None
 async def test_a_page_of_another_site_may_not_ask(
     web: Web, origin: str | None, status: int
 ) -> None:
-    # The Host is gate.test, which may be anybody's name.
     agent = await make_agent(web)
-    headers = {} if origin is None else {"Origin": origin}
+    headers = {"Host": "gate.test"}  # which may be anybody's name
+    if origin is not None:
+        headers["Origin"] = origin
     message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     assert (await agent.post(message, **headers)).status == status
 

@@ -149,7 +149,7 @@ async def test_it_is_served_to_everybody_with_the_address_asked_at(web: Web) -> 
     reply = await web.call("GET", "/openapi.json", secret=None)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
     assert reply.headers["Cache-Control"] == "no-cache"
-    assert [server["url"] for server in reply.json["servers"]] == ["http://gate.test"]
+    assert [server["url"] for server in reply.json["servers"]] == ["http://gate.lan"]
     assert reply.json["paths"] == json.loads(encode(DOCUMENT))["paths"]
     again = await web.call(
         "GET", "/openapi.json", secret=None, headers={"If-None-Match": reply.headers["ETag"]}
