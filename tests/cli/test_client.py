@@ -92,8 +92,8 @@ def test_send_and_wait_in_vain_says_what_it_waits_for(fake: Fake, capsys: Output
     fake.answers["/messages/myorg/id/5"] = [(200, waiting)]
     assert main(["send", "--to", "+1555", "hello", "--wait", "0.05"]) == 1
     assert (
-        "After 0.05 s message 5 to +15553334444 is queued and waits for a phone that can send it "
-        "and is away." in capsys.readouterr().err
+        "After 0.05 s message 5 to +15553334444 is queued and waits for its phone, "
+        "which is away." in capsys.readouterr().err
     )
     fake.answers["/messages/myorg/id/5"] = [(502, b"<html>")]
     assert main(["send", "--to", "+1555", "hello", "--wait", "0.05", "--json"]) == 1
@@ -159,8 +159,25 @@ def test_a_time_to_send_at(fake: Fake, capsys: Output, monkeypatch: pytest.Monke
 
 def test_what_is_no_time_is_not_sent(fake: Fake, capsys: Output) -> None:
     assert main(["send", "--to", "+1555", "hi", "--send-at", "tomorrow"]) == 2
-    assert "'tomorrow' is no time such as 2031-05-04T09:30" in capsys.readouterr().err
+    assert "'tomorrow' is no time such as 20" in capsys.readouterr().err
     assert fake.asked == []
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_what_waits_for_approval_is_said_to(fake: Fake, capsys: Output, online: bool) -> None:  # noqa: FBT001 - a case
+    held = accepted(5, 6, status="queued")
+    held["device_online"] = online
+    for result in held["results"]:
+        result["waiting_for"] = "approval"
+    one = {**held, "results": held["results"][:1]}
+    fake.answers["/send/myorg"] = [(200, one), (200, held)]
+    assert main(["send", "--to", "+1555", "hi"]) == 0
+    told = capsys.readouterr().err
+    assert told == "It waits for a person's approval: phonegate messages approve 5.\n"
+    assert main(["send", "--to", "+1555", "--to", "+1556", "hi"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("2 messages wait for a person's approval")
+    assert "No phone" not in told
 
 
 KEY = "pgk_aaaaaaaa_" + "b" * 32
