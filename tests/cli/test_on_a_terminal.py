@@ -67,6 +67,31 @@ def test_the_logs_levels_obey_too() -> None:
             assert shown.rest()[0] == 0
 
 
+def test_the_end_of_the_terminal_stops_the_gateway_in_order(tmp_path: Path) -> None:
+    with terminal("serve", "--bind", "127.0.0.1:0") as shown:
+        shown.until("Stop        Ctrl-C")
+        assert shown.hang_up() == 0
+    left = {found.name for found in tmp_path.iterdir()}
+    assert left == {"phonegate.db", "phonegate.db.lock"}
+
+
+def test_the_end_of_the_terminal_leaves_nothing_of_a_demo(tmp_path: Path) -> None:
+    with terminal("demo", "--port", "0", TMPDIR=str(tmp_path)) as shown:
+        shown.until("the phone sends to")
+        shown.hang_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_end_of_the_terminal_ends_a_phone(tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "x.db") as gateway:
+        environ = {"PHONEGATE_SECRET": SECRET, "PHONEGATE_ORG": "myorg"}
+        journal = str(tmp_path / "journal")
+        words = ("phone", "--simulate", "--url", gateway.url, "--journal", journal)
+        with terminal(*words, **environ) as shown:
+            shown.until("connected")
+            assert shown.hang_up() >= 0
+
+
 def client(fake: Fake) -> dict[str, str]:
     return {"PHONEGATE_URL": fake.url, "PHONEGATE_ORG": "myorg", "PHONEGATE_SECRET": SECRET}
 
@@ -83,7 +108,7 @@ def test_a_wait_shows_what_it_waits_for_on_one_line() -> None:
         ]
         words = ("send", "--to", "+1555", "hello", "--wait", "60")
         with terminal(*words, **client(fake)) as shown:
-            shown.until(r"\r\x1b\[K0 s: message 5 is queued and waits for a phone that can send it")
+            shown.until(r"\r\x1b\[K0 s: message 5 is queued and waits for its phone, which is away")
             code, text = shown.rest()
         assert code == 0
         # The line is taken away before the outcome.
