@@ -14,6 +14,7 @@ import click
 
 from phonegate import variables
 from phonegate.cli import hangup, options, terminal
+from phonegate.cli.summary import sentence
 
 if TYPE_CHECKING:
     from phonegate.handset.chassis import SimCard
@@ -275,8 +276,7 @@ def _summarize(summary: dict[str, int]) -> None:
     if not sys.stdout.isatty():
         click.echo(json.dumps(summary))
         return
-    done = (f"{name.replace('_', ' ')} {count}" for name, count in summary.items() if count)
-    click.echo(f"Stopped. {', '.join(done).capitalize()}.")
+    click.echo(sentence(summary))
 
 
 @attrs.frozen

@@ -70,6 +70,10 @@ class Terminal:
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
 
+    def type(self, keys: bytes) -> None:
+        """What a person types: Ctrl-C is b"\\x03"."""
+        os.write(self._master, keys)
+
     def hang_up(self) -> int:
         """Closes the terminal's window; returns how the program ended."""
         os.close(self._master)

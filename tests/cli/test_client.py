@@ -375,6 +375,15 @@ def test_ctrl_c_ends_following_without_a_failure(
     assert main(["messages", "--follow"]) == 0
 
 
+def test_a_question_has_no_full_stop_behind_it(capsys: Output) -> None:
+    words = ["--url", "http://127.0.0.1:9", "--org", "myorg"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+        patch.setattr(time, "sleep", lambda _: None)
+        assert main(["send", "--to", "+1555", "hi", *words]) == 1
+    assert "--url right? Trying again.\n" in capsys.readouterr().err
+
+
 def test_sims(fake: Fake, capsys: Output) -> None:
     gone = {"slot": 1, "number": None, "carrier": None}
     answer = {"online_devices": 1, "live_sims": [SIM], "known_sims": [SIM, gone]}
@@ -393,6 +402,14 @@ def test_sims(fake: Fake, capsys: Output) -> None:
     [
         (401, {"detail": "Unknown org or wrong secret."}, "Check PHONEGATE_ORG"),
         (404, {"detail": "No SIM 7."}, "No SIM 7."),
+        (
+            404,
+            {
+                "detail": "No SIM 3 in this org. Known SIMs: +1555, 0",
+                "errors": [{"field": "sim", "problem": "is none of the org's SIMs: +1555, 0"}],
+            },
+            "phonegate: No SIM 3 in this org. Known SIMs: +1555, 0\n",
+        ),
         (
             400,
             {"detail": "Wrong.", "errors": [{"field": "to", "problem": "is no number"}]},
