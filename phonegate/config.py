@@ -334,6 +334,8 @@ def _kind(name: str, kind: Any) -> str:
     words = {bool: "true or false", int: "Whole number", float: "Number", str: "Text"}
     word = words.get(kind, "List of texts")
     unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), None)
+    if name.endswith("_per_s"):
+        return f"{word} per second"
     return f"{word} of {unit}" if unit else word
 
 

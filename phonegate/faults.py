@@ -1,6 +1,7 @@
 """What can be wrong with a configuration, as its operator is told."""
 
 from difflib import get_close_matches
+from os.path import commonprefix
 from typing import Any
 
 import attrs
@@ -31,7 +32,11 @@ class ConfigError(Exception):
 
 def unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
     """A name that is none of ours, with the one that was probably meant."""
-    close = get_close_matches(key.rpartition(".")[2], known, n=1)
+    # What all names have in common makes none of them more likely.
+    prefix = commonprefix(known) if len(known) > 1 else ""  # noqa: RUF071 - names, no paths
+    tails = [name.removeprefix(prefix) for name in known]
+    found = get_close_matches(key.rpartition(".")[2].removeprefix(prefix), tails, n=1)
+    close = [prefix + tail for tail in found]
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
     if not close and what == "setting":
         hint = "gateway.toml.example lists all of them"

@@ -38,6 +38,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.keeper import Keeper
 from phonegate.domain.lines import Lines
 from phonegate.domain.looker import Looker
+from phonegate.domain.registration import Mode
 from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.door import Door
@@ -88,6 +89,9 @@ RESTART = 1012
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
 """How the settings are read again, and what tells when."""
 
+Ready = Callable[[list[tuple[str, int]], Mode], None]
+"""Gets the addresses that are listened on, and who may make an org by a first call."""
+
 _log = log.get("gateway")
 
 
@@ -99,12 +103,14 @@ def now_ms() -> int:
 def run(
     settings: Settings,
     *,
-    ready: Callable[[list[tuple[str, int]]], None] | None = None,
+    ready: Ready | None = None,
     reread: Reread | None = None,
+    hang_up_stops: bool = False,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses.
+    """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses and the rule.
 
-    At SIGHUP the settings are read again by `reread`, and what can be taken up is.
+    At SIGHUP the settings are read again by `reread`, and what can be taken up is. Where
+    `hang_up_stops`, SIGHUP stops it like SIGTERM.
 
     Raises:
         StoreError: the database can't be used.
@@ -115,7 +121,12 @@ def run(
     gc.set_threshold(*GARBAGE)
     sys.setswitchinterval(TURN_S)
     try:
-        trio.run(_run_until_signalled, settings, ready, reread or (lambda: settings))
+        trio.run(
+            partial(_run_until_signalled, hang_up_stops=hang_up_stops),
+            settings,
+            ready,
+            reread or (lambda: settings),
+        )
     except BaseExceptionGroup as group:
         raise _cause(group) from group
 
@@ -150,21 +161,23 @@ def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def _run_until_signalled(
     settings: Settings,
-    ready: Callable[[list[tuple[str, int]]], None] | None,
+    ready: Ready | None,
     reread: Reread,
+    *,
+    hang_up_stops: bool,
 ) -> None:
     stop = trio.Event()
     # One that waits is enough: whatever was changed before it is read is read with it.
     ask, asked = trio.open_memory_channel[None](1)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            bound = await nursery.start(partial(serve, settings, stop, reloads=(reread, asked)))
+            await nursery.start(
+                partial(serve, settings, stop, reloads=(reread, asked), ready=ready)
+            )
             # What is there now stays until the end: nobody need look through it for garbage.
             gc.freeze()
-            if ready is not None:
-                ready(bound)
             async for number in signals:
-                if number == signal.SIGHUP:
+                if number == signal.SIGHUP and not hang_up_stops:
                     with suppress(trio.WouldBlock):
                         ask.send_nowait(None)
                     continue
@@ -178,12 +191,14 @@ async def serve(
     stop: trio.Event | None = None,
     *,
     reloads: Reloads | None = None,
+    ready: Ready | None = None,
     task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
 
     `reloads` reads the settings again whenever its channel has something. Reports the bound
-    addresses through `task_status`. Raises as `run` does.
+    addresses through `task_status`, and to `ready` with the rule for new orgs. Raises as `run`
+    does.
     """
     path = Path(settings.database.path)
     database = await trio.to_thread.run_sync(
@@ -195,7 +210,7 @@ async def serve(
         async with trio.open_nursery() as store:
             await store.start(database.run_writer)
             await _Gateway.assemble(settings, database).serve(
-                trio.Event() if stop is None else stop, reloads, task_status
+                trio.Event() if stop is None else stop, reloads, ready, task_status
             )
             database.stop_writing()
     finally:
@@ -347,7 +362,13 @@ class _Gateway:
             administration=Administration(accounts, assistants, database),
         )
 
-    async def serve(self, stop: trio.Event, reloads: Reloads | None, task_status: Any) -> None:
+    async def serve(
+        self,
+        stop: trio.Event,
+        reloads: Reloads | None,
+        ready: Ready | None,
+        task_status: Any,
+    ) -> None:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
         await self.accounts.load()
         await self.assistants.sync(self.settings.assistants)
@@ -373,6 +394,8 @@ class _Gateway:
                     _log.info("listening", host=host, port=port)
                 if self.accounts.registration.mode == "open" and beyond_loopback(bound):
                     _log.warning("registration_open", problem=OPEN_TO_ALL)
+                if ready is not None:
+                    ready(bound, self.accounts.registration.mode)
                 task_status.started(bound)
                 await stop.wait()
                 self.office.drain()

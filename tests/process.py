@@ -49,6 +49,8 @@ class GatewayProcess:
                 "--database",
                 str(database),
             ],
+            # A service, whoever runs the tests: to one on a terminal, SIGHUP is its end.
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=environment,

@@ -211,6 +211,13 @@ def test_the_number_of_a_sim_may_be_written_as_its_phone_does(sim: str) -> None:
     assert rates.of("any", "+15551112222") == Rate(10)
 
 
+def test_a_rate_is_no_number_of_seconds() -> None:
+    lines = config.example().splitlines()
+    kinds = [lines[at - 1] for at, line in enumerate(lines) if "_per_s =" in line]
+    assert kinds
+    assert all(" number per second; " in kind for kind in kinds)
+
+
 def test_the_example_file_is_the_generated_one() -> None:
     # Refresh it with: phonegate check --example > gateway.toml.example
     assert (ROOT / "gateway.toml.example").read_text() == config.example()
@@ -318,8 +325,10 @@ def test_the_programs_own_client_variables_are_no_settings(name: str) -> None:
 def test_a_variable_that_may_be_another_programs_is_told_and_stops_nothing() -> None:
     warned: list[Fault] = []
     environ = {"PHONEGATE_HTTP_DRIAN_S": "5", "PHONEGATE_DOMAIN": "sms.example.org"}
+    environ["PHONEGATE_FOO"] = "1"
     assert config.load(None, environ, warn=warned.append) == Settings()
-    foreign, close = map(str, warned)
+    foreign, short, close = map(str, warned)
+    assert "did you mean" not in short
     assert foreign.startswith("PHONEGATE_DOMAIN (environment): there is no such setting")
     assert close.endswith("did you mean PHONEGATE_HTTP_DRAIN_S?")
 

@@ -144,14 +144,18 @@ def test_the_command_line_works_as_printed(
     export, send, follow, sims = commands.replace("http://127.0.0.1:8080", gateway.url).splitlines()
     assert follow == "phonegate messages --follow"
     send = send.replace("--wait 30", "--wait 0")
+    later = re.search(r"`(--send-at .*?)`", README)
+    assert later is not None
+    later_send = f"phonegate send --to +15553334444 Breakfast {later[1]}"
     program = f'phonegate() {{ {sys.executable} -m phonegate "$@"; }}'
-    script = f"{program}\n{export}\n{send}\n{sims}\nphonegate messages"
+    script = f"{program}\n{export}\n{send}\n{later_send}\n{sims}\nphonegate messages"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert "Phones online: 0" in done.stdout
     assert "Dinner at eight" in done.stdout
-    assert "waits for a phone that can send it" in done.stderr
+    assert "To be sent at" in done.stderr
+    assert "waits for its phone, which is away" in done.stderr
     bash = next(
         line for line in completion.splitlines() if line.startswith("eval") and "bash" in line
     )

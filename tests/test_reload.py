@@ -149,6 +149,7 @@ def test_a_hang_up_changes_what_is_logged_and_ends_nothing(tmp_path: Path) -> No
         command,
         cwd=tmp_path,
         env={**environment, "PHONEGATE_LOG_FORMAT": "json"},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

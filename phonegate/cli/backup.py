@@ -11,7 +11,7 @@ from phonegate.cli.owner import carry_out
 
 
 @click.command()
-@click.argument("file", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
+@click.argument("target", metavar="FILE_OR_FOLDER", type=click.Path())
 @click.option(
     "--keep",
     type=click.IntRange(1, 10_000),
@@ -19,12 +19,15 @@ from phonegate.cli.owner import carry_out
     help="Remove all but the newest N copies from the folder, once the new one is complete.",
 )
 @options.gateway
-def command(file: Path, keep: int | None, config: Path | None, database: Path | None) -> None:
+def command(target: str, keep: int | None, config: Path | None, database: Path | None) -> None:
     """Copy the database, a consistent copy, while the gateway serves or not.
 
     A file must not be there yet. In a folder that is there, the copy is named by the database
     and the time: phonegate-20300131T080000Z.db.
     """
+    file = Path(target)
+    if target.endswith("/") and not file.is_dir():
+        raise click.BadParameter(f"{target} is no folder. Make it first, or name a file.")
     if keep is not None and not file.is_dir():
         raise click.BadParameter(f"{file} is no folder; --keep needs one that is there.")
     fields: dict[str, Any] = {"file": str(file.absolute())}

@@ -107,7 +107,8 @@ def patiently(step: Callable[[], Any], patience: Patience) -> Any:
                 raise
             if not told:
                 told = True
-                click.echo(f"phonegate: {str(error).removesuffix('.')}. Trying again.", err=True)
+                end = "" if str(error).endswith((".", "?")) else "."
+                click.echo(f"phonegate: {error}{end} Trying again.", err=True)
             time.sleep(pause)
 
 

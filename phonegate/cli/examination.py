@@ -87,6 +87,9 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
         if holds:
             text = f"{source} holds {' and '.join(holds)} and can be read by others: chmod 600 it"
             yield Finding("note", "configuration", text)
+    key = Path(settings.tls.key)
+    if settings.tls.key and key.is_file() and key.stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
+        yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
     for name in ("twilio_url", "telnyx_url"):
         url = urlsplit(getattr(settings.carriers, name))
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
@@ -171,8 +174,6 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         return
     certificate, key = settings.tls.certificate, settings.tls.key
     yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
-    if Path(key).stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
-        yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
 
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:

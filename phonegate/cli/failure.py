@@ -27,11 +27,19 @@ def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
     more = _MORE.search(detail)
     if more is not None:
         detail = detail[: more.start()]
-    others = [(field, problem) for field, problem in problems if f"{field} {problem}" not in detail]
+    others = [(field, problem) for field, problem in problems if not _said(field, problem, detail)]
     lines = [detail, *(f"  {field}: {problem}" for field, problem in others)]
     if more is not None and (untold := int(more[1]) - len(others)) > 0:
         lines.append(f"  and {untold} more")
     return "\n".join(lines)
+
+
+def _said(field: str, problem: str, detail: str) -> bool:
+    """Whether a sentence has a problem already: in its words, or all that it lists (`: a, b`)."""
+    listed = problem.partition(": ")[2]
+    return f"{field} {problem}" in detail or bool(
+        listed and f": {listed}" in detail and "[" not in field
+    )
 
 
 def reader_left(error: BaseException) -> bool:

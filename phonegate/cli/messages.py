@@ -1,6 +1,6 @@
 """`phonegate messages`."""
 
-import contextlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,13 +97,17 @@ def command(
         if not follow:
             _show(begin()[0], as_json=as_json)
             return
-        found, last = patiently(begin, Patience())
-        following = Following(last, fits)
-        following.seen(found, time.monotonic())
-        _show(found, as_json=as_json)
         # Ctrl-C is how a person ends this: no failure.
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
+            found, last = patiently(begin, Patience())
+            following = Following(last, fits)
+            following.seen(found, time.monotonic())
+            _show(found, as_json=as_json)
             _follow(client, following, about, as_json=as_json)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                # The terminal shows ^C, behind which the shell would write.
+                click.echo(err=True)
 
 
 @command.command(epilog=options.CLIENT_EPILOG)

@@ -1,12 +1,8 @@
-"""Reads the moment that `--send-at` names. Pure, but for the time zone of this machine."""
+"""Reads the moment that `--send-at` names, by the clock and the time zone of this machine."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
-
-EXAMPLES: Final = (
-    "2031-05-04T09:30 (by this machine's clock), 2031-05-04T09:30:00+02:00 or 2031-05-04T07:30:00Z"
-)
 
 _EPOCH: Final = re.compile("[0-9]{1,15}")
 _DAY: Final = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)
@@ -24,12 +20,28 @@ def read(text: str) -> int | str:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no time such as {EXAMPLES}.") from None
+        raise ValueError(f"{text!r} is no time such as {_examples()}.") from None
     if _DAY.fullmatch(text):
-        raise ValueError(f"{text!r} is a whole day. Name a time such as {EXAMPLES}.")
+        raise ValueError(f"{text!r} is a whole day. Name a time such as {_examples()}.")
     if found.tzinfo is None:
         found = _local(found, text)
     return found.isoformat().replace("+00:00", "Z")
+
+
+def example() -> str:
+    """A time that may be asked for: tomorrow morning by this machine's clock."""
+    return f"{_tomorrow():%Y-%m-%dT%H:%M}"
+
+
+def _examples() -> str:
+    there = _tomorrow().astimezone()
+    universal = f"{there.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{example()} (by this machine's clock), {there.isoformat()} or {universal}"
+
+
+def _tomorrow() -> datetime:
+    day = datetime.now().astimezone().replace(tzinfo=None) + timedelta(days=1)
+    return day.replace(hour=9, minute=30, second=0, microsecond=0)
 
 
 def _local(wall: datetime, text: str) -> datetime:

@@ -75,6 +75,8 @@ def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) 
     No phone that goes on with its old secret makes it again; `phonegate org add` does.
     """
     if not yes:
+        # An org that is not there is refused here already, before anybody is asked.
+        carry_out(config, database, "key_list", org=name)
         click.confirm(f"Remove {name} with all its messages?", abort=True, err=True)
     carry_out(config, database, "org_remove", org=name)
     click.echo(f"Removed {name}.")

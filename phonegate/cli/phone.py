@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ import attrs
 import click
 
 from phonegate import variables
-from phonegate.cli import options, terminal
+from phonegate.cli import hangup, options, terminal
+from phonegate.cli.summary import sentence
 
 if TYPE_CHECKING:
     from phonegate.handset.chassis import SimCard
@@ -173,7 +173,8 @@ def command(
     Without --simulate, each line of standard input is sent as a frame and each frame from the
     gateway is printed as a line; the end of the input ends the phone, unless --duration is given.
     With --simulate, the phones behave by themselves, faults included, and a summary is printed at
-    the end: on a terminal in words, else as a JSON object. SIGTERM and SIGINT end either.
+    the end: on a terminal in words, else as a JSON object. SIGTERM, SIGINT and
+    SIGHUP end either.
     """
     import trio  # noqa: PLC0415 - `--help` is fast
 
@@ -259,7 +260,7 @@ async def _until_told(run: Any, duration: float | None) -> int:
         async for _ in signals:
             scope.cancel()
 
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*hangup.ending()) as signals:
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(obey, signals)
@@ -275,8 +276,7 @@ def _summarize(summary: dict[str, int]) -> None:
     if not sys.stdout.isatty():
         click.echo(json.dumps(summary))
         return
-    done = (f"{name.replace('_', ' ')} {count}" for name, count in summary.items() if count)
-    click.echo(f"Stopped. {', '.join(done).capitalize()}.")
+    click.echo(sentence(summary))
 
 
 @attrs.frozen

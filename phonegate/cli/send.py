@@ -37,7 +37,7 @@ Result = Mapping[str, Any]
 @click.option(
     "--send-at",
     metavar="TIME",
-    help="When to send it: 2031-05-04T09:30 by this machine's clock, or with an offset or Z.",
+    help=f"When to send it: {moment.example()} by this machine's clock, or with an offset or Z.",
 )
 @click.option("--priority", type=int, help="Higher ones leave first.  [default: 0]")
 @click.option(
@@ -94,13 +94,27 @@ def command(
         terminal.show_table(headers, rows)
         if isinstance(at, str):
             click.echo(f"To be sent at {terminal.moment(at)}.", err=True)
-        if wait is None and not answer.get("device_online"):
-            click.echo("No phone is online; the message waits for one.", err=True)
+        for line in holding(answer, scheduled=at is not None) if wait is None else ():
+            click.echo(line, err=True)
     if wait is None:
         return 0
     for line in gave_up(results, wait):
         click.echo(f"phonegate: {line}", err=True)
     return 0 if all(result["status"] in LEFT for result in results) else 1
+
+
+def holding(answer: Mapping[str, Any], *, scheduled: bool) -> Iterator[str]:
+    """What holds up messages that were just stored, a sentence each."""
+    held = [one["id"] for one in answer["results"] if one.get("waiting_for") == "approval"]
+    if len(held) == 1:
+        yield f"It waits for a person's approval: phonegate messages approve {held[0]}."
+    elif held:
+        yield (
+            f"{len(held)} messages wait for a person's approval, each by its id: "
+            f"phonegate messages approve {held[0]}."
+        )
+    elif not answer.get("device_online"):
+        yield "No phone is online" + (" yet." if scheduled else "; the message waits for one.")
 
 
 def _typed() -> str:

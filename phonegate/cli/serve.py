@@ -9,7 +9,15 @@ from pathlib import Path
 import click
 
 import phonegate
-from phonegate.cli import options
+from phonegate.cli import hangup, options
+from phonegate.domain.registration import Mode
+
+_NEW_ORGS: dict[Mode, str] = {
+    "local": "from this machine and private networks",
+    "open": "from everywhere",
+    "closed": "by phonegate org add alone",
+}
+"""Who may make one."""
 
 
 @click.command()
@@ -24,7 +32,8 @@ from phonegate.cli import options
 def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -> None:
     """Run the gateway, until SIGTERM or Ctrl-C.
 
-    SIGHUP has it read the certificate, [log] and [alarms] again.
+    SIGHUP has a service read the certificate, [log] and [alarms] again. Where standard input or
+    error is a terminal, SIGHUP is that terminal's end, and the gateway stops.
 
     No configuration is needed: it listens on port 8080 and keeps everything in ./phonegate.db.
     """
@@ -42,19 +51,25 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
         log.get("configuration").warning("exposed", note=finding.text)
     scheme = "https" if settings.tls.certificate else "http"
 
-    def ready(bound: list[tuple[str, int]]) -> None:
-        for line in where_to_look(bound, scheme, settings.http.public_url, settings.database.path):
+    def ready(bound: list[tuple[str, int]], mode: Mode) -> None:
+        public, database_path = settings.http.public_url, settings.database.path
+        for line in where_to_look(bound, scheme, public, database_path, mode):
             # Where it can't be written, the log still says where it listens.
             with suppress(OSError, ValueError):
                 click.echo(line)
 
-    gateway.run(settings, ready=ready, reread=lambda: options.settings(config, database, bind))
+    gateway.run(
+        settings,
+        ready=ready,
+        reread=lambda: options.settings(config, database, bind),
+        hang_up_stops=hangup.ends_with_terminal(),
+    )
 
 
 def where_to_look(
-    bound: list[tuple[str, int]], scheme: str, public_url: str, database: str
+    bound: list[tuple[str, int]], scheme: str, public_url: str, database: str, mode: Mode
 ) -> list[str]:
-    """What a newcomer needs next: addresses for this machine, for phones, and the file."""
+    """What a newcomer needs next: addresses for this machine, for phones, the file, who may in."""
     urls = [f"{scheme}://{_host(host)}:{port}" for host, port in bound]
     shown = public_url.rstrip("/") or _reachable(bound, scheme) or urls[0]
     link = shown.replace("http", "ws", 1)
@@ -63,6 +78,7 @@ def where_to_look(
         f"  Here        {', '.join(dict.fromkeys(urls))}",
         f"  Phones      {link}/websocket?org_id=ORG&secret_key=SECRET",
         f"  Database    {Path(database).absolute()}",
+        f"  New orgs    {_NEW_ORGS[mode]} (phonegate registration)",
         "  Stop        Ctrl-C",
     ]
 

@@ -74,11 +74,17 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield f"lately     {moved or 'nothing'} (last {seconds} s)"
     yield (
         f"storage    {size(storage['database_bytes'])} database, {size(storage['log_bytes'])} log, "
-        f"{size(storage['free_bytes'])} free on the disk"
-        + ("; THE DISK TAKES NO WRITES" if storage["failing"] else "")
+        f"{size(storage['free_bytes'])} free on the disk" + _trouble(storage)
     )
     alarms = [" ".join((one["alarm"], one["about"])).strip() for one in status["alarms"]]
     yield f"alarms     {terminal.clean(', '.join(alarms)) or 'none'}"
+
+
+def _trouble(storage: Mapping[str, Any]) -> str:
+    # A gateway of an earlier version says nothing of it.
+    if not storage.get("in_place", True):
+        return "; THE DATABASE FILE IS GONE"
+    return "; THE DISK TAKES NO WRITES" if storage["failing"] else ""
 
 
 def duration(seconds: int) -> str:

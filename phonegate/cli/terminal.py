@@ -47,7 +47,8 @@ STATES: Final[Mapping[str, Style]] = {
 WAITS_FOR: Final[Mapping[str, str]] = {
     "approval": "a person's approval",
     "send_at": "its time",
-    "phone": "a phone that can send it and is away",
+    "phone": "its phone, which is away",
+    "sim": "its SIM, which no phone online has",
     "turn": "its turn",
     "result": "the phone's result",
 }

@@ -1,7 +1,6 @@
 """The tour that `phonegate demo` gives: a real gateway, a simulated phone, plain HTTP."""
 
 import json
-import signal
 import socket
 import tempfile
 import time
@@ -14,7 +13,7 @@ import httpx
 import trio
 
 from phonegate import gateway, log
-from phonegate.cli import terminal
+from phonegate.cli import hangup, terminal
 from phonegate.domain.credentials import make_secret
 from phonegate.handset.chassis import Identity, SimCard
 from phonegate.handset.faults import Plan
@@ -72,7 +71,7 @@ def run(port: int, *, once: bool) -> bool:
 
 async def _run(settings: Settings, once: bool) -> bool:  # noqa: FBT001 - trio.run takes no keywords
     stop, through = trio.Event(), True
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(*hangup.ending()) as signals:
         async with trio.open_nursery() as servers:
             bound = await servers.start(gateway.serve, settings, stop)
             url = f"http://127.0.0.1:{bound[0][1]}"

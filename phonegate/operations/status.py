@@ -34,6 +34,7 @@ def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
             "log_bytes": space.log,
             "free_bytes": space.free,
             "failing": sample.writer.failing,
+            "in_place": space.in_place,
         },
         "alarms": [{"alarm": name, "about": about} for name, about in watch.alarms],
         "tasks": sample.tasks,

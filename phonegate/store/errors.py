@@ -21,11 +21,13 @@ class DatabaseUnusable(StoreError):
 
 
 class DatabaseBusy(StoreError):
-    """Another phonegate process owns the file."""
+    """Another phonegate process owns the file: `process`, where the lock file names it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, process: int | None = None) -> None:
         self.path = path
-        super().__init__(f"{path}: another phonegate is using this database. Stop it first.")
+        self.process = process
+        which = "" if process is None else f" (process {process})"
+        super().__init__(f"{path}: another phonegate{which} is using this database. Stop it first.")
 
 
 class StorageUnavailable(StoreError):

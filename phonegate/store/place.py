@@ -40,6 +40,7 @@ class Space:
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
+_LONGEST_PID: Final = 20
 
 
 def check_sqlite(path: Path) -> None:
@@ -121,16 +122,33 @@ def lock(path: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            owner = _owner(descriptor)
             os.close(descriptor)
             if error.errno in {errno.EAGAIN, errno.EACCES}:
-                raise DatabaseBusy(path) from None
+                raise DatabaseBusy(path, owner) from None
             raise refused(path, error) from None
         # A refused start removes the lock file that it made. If that came between our two
         # calls, we hold the lock of a file that nobody else will find.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(descriptor).st_ino == beside.stat().st_ino:
+                _sign(descriptor)
                 return descriptor
         os.close(descriptor)
+
+
+def _sign(descriptor: int) -> None:
+    """Writes this process into its lock file. A full disk keeps it from no lock."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _owner(descriptor: int) -> int | None:
+    """The process that a lock file names, where it names one."""
+    try:
+        return int(os.pread(descriptor, _LONGEST_PID, 0))
+    except (OSError, ValueError):
+        return None
 
 
 def lock_path(path: Path) -> Path:

@@ -303,9 +303,7 @@ class Moment:
                 return round(datetime.fromisoformat(value.upper()).timestamp() * 1000)
             except (ValueError, OverflowError):
                 raise Wrong("is no date of the calendar") from None
-        raise Wrong(
-            'must be a time with its offset, such as "2030-01-31T08:00:00Z", or epoch seconds'
-        )
+        raise Wrong("must be a time with its offset, YYYY-MM-DDTHH:MM:SSZ, or epoch seconds")
 
     def read_text(self, text: str) -> int:
         """The same, from a query parameter."""

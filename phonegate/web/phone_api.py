@@ -26,6 +26,7 @@ from phonegate.web.fields import Whole, Wrong
 from phonegate.web.idempotency_key import once
 from phonegate.web.phone_types import (
     MAX_AHEAD_MS,
+    TOO_FAR_AHEAD,
     CancelAnswer,
     DecisionAnswer,
     MessageAnswer,
@@ -229,7 +230,7 @@ def _outgoing(body: Send, now: int) -> list[Outgoing]:
         ]
     for at, options in _options(body):
         if options.send_at is not None and options.send_at > now + MAX_AHEAD_MS:
-            problems.append(FieldProblem(f"{at}send_at", "is more than a year ahead"))
+            problems.append(FieldProblem(f"{at}send_at", TOO_FAR_AHEAD))
     if problems:
         raise refusal(tuple(problems))
     if body.messages is None:

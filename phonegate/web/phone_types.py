@@ -40,6 +40,8 @@ MAX_TTL_S: Final = 30 * 24 * 60 * 60
 MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
 """Beyond a year, a time to send at is more likely a slip in its unit."""
 
+TOO_FAR_AHEAD: Final = "is more than a year (365 days) ahead"
+
 MAX_KEY_ID: Final = 20
 """Characters of a key's id, with room for longer ones to come."""
 
@@ -142,7 +144,7 @@ class SendItem:
         "(from 100000000000 on they are milliseconds); at most a year ahead. A past time sends "
         "now.",
         default=None,
-        example="2030-01-31T08:00:00Z",
+        example="2026-01-31T08:00:00Z",
     )
     priority: Annotated[int, Whole(-128, 127)] | None = field(
         "Higher ones leave first; 0 without.", default=None, example=0

@@ -14,7 +14,7 @@ from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
 from phonegate.web.idempotency_key import REPLAYED, read_key
-from phonegate.web.phone_types import MAX_AHEAD_MS
+from phonegate.web.phone_types import MAX_AHEAD_MS, TOO_FAR_AHEAD
 from phonegate.web.sms_types import SmsFailed, SmsSend, SmsSent
 
 ROUTE: Final = "sms_send"
@@ -24,7 +24,7 @@ async def send(call: Call) -> Answer:
     """Sends a message; answered once its provider has taken or refused it."""
     body: SmsSend = call.body
     if body.send_at is not None and body.send_at > call.services.now_ms() + MAX_AHEAD_MS:
-        raise refusal((FieldProblem("send_at", "is more than a year ahead"),))
+        raise refusal((FieldProblem("send_at", TOO_FAR_AHEAD),))
     draft = Draft(
         sender=body.from_phone_number,
         to=body.to_phone_number,

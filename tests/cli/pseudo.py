@@ -16,6 +16,13 @@ from contextlib import contextmanager
 DEADLINE_S = 60
 COLUMNS = 80
 
+_ON_ITS_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Makes standard input the terminal that the program belongs to: its end is told by SIGHUP."""
+
 
 class Terminal:
     """What a program shows; `keys` are typed into it."""
@@ -30,7 +37,7 @@ class Terminal:
             and name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "phonegate", *words],
+            [sys.executable, "-c", _ON_ITS_TERMINAL, "-m", "phonegate", *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -63,10 +70,21 @@ class Terminal:
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
 
+    def type(self, keys: bytes) -> None:
+        """What a person types: Ctrl-C is b"\\x03"."""
+        os.write(self._master, keys)
+
+    def hang_up(self) -> int:
+        """Closes the terminal's window; returns how the program ended."""
+        os.close(self._master)
+        self._master = -1
+        return self.process.wait(DEADLINE_S)
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
 
 @contextmanager

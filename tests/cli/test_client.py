@@ -92,8 +92,8 @@ def test_send_and_wait_in_vain_says_what_it_waits_for(fake: Fake, capsys: Output
     fake.answers["/messages/myorg/id/5"] = [(200, waiting)]
     assert main(["send", "--to", "+1555", "hello", "--wait", "0.05"]) == 1
     assert (
-        "After 0.05 s message 5 to +15553334444 is queued and waits for a phone that can send it "
-        "and is away." in capsys.readouterr().err
+        "After 0.05 s message 5 to +15553334444 is queued and waits for its phone, "
+        "which is away." in capsys.readouterr().err
     )
     fake.answers["/messages/myorg/id/5"] = [(502, b"<html>")]
     assert main(["send", "--to", "+1555", "hello", "--wait", "0.05", "--json"]) == 1
@@ -159,8 +159,25 @@ def test_a_time_to_send_at(fake: Fake, capsys: Output, monkeypatch: pytest.Monke
 
 def test_what_is_no_time_is_not_sent(fake: Fake, capsys: Output) -> None:
     assert main(["send", "--to", "+1555", "hi", "--send-at", "tomorrow"]) == 2
-    assert "'tomorrow' is no time such as 2031-05-04T09:30" in capsys.readouterr().err
+    assert "'tomorrow' is no time such as 20" in capsys.readouterr().err
     assert fake.asked == []
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_what_waits_for_approval_is_said_to(fake: Fake, capsys: Output, online: bool) -> None:  # noqa: FBT001 - a case
+    held = accepted(5, 6, status="queued")
+    held["device_online"] = online
+    for result in held["results"]:
+        result["waiting_for"] = "approval"
+    one = {**held, "results": held["results"][:1]}
+    fake.answers["/send/myorg"] = [(200, one), (200, held)]
+    assert main(["send", "--to", "+1555", "hi"]) == 0
+    told = capsys.readouterr().err
+    assert told == "It waits for a person's approval: phonegate messages approve 5.\n"
+    assert main(["send", "--to", "+1555", "--to", "+1556", "hi"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("2 messages wait for a person's approval")
+    assert "No phone" not in told
 
 
 KEY = "pgk_aaaaaaaa_" + "b" * 32
@@ -358,6 +375,15 @@ def test_ctrl_c_ends_following_without_a_failure(
     assert main(["messages", "--follow"]) == 0
 
 
+def test_a_question_has_no_full_stop_behind_it(capsys: Output) -> None:
+    words = ["--url", "http://127.0.0.1:9", "--org", "myorg"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
+        patch.setattr(time, "sleep", lambda _: None)
+        assert main(["send", "--to", "+1555", "hi", *words]) == 1
+    assert "--url right? Trying again.\n" in capsys.readouterr().err
+
+
 def test_sims(fake: Fake, capsys: Output) -> None:
     gone = {"slot": 1, "number": None, "carrier": None}
     answer = {"online_devices": 1, "live_sims": [SIM], "known_sims": [SIM, gone]}
@@ -376,6 +402,14 @@ def test_sims(fake: Fake, capsys: Output) -> None:
     [
         (401, {"detail": "Unknown org or wrong secret."}, "Check PHONEGATE_ORG"),
         (404, {"detail": "No SIM 7."}, "No SIM 7."),
+        (
+            404,
+            {
+                "detail": "No SIM 3 in this org. Known SIMs: +1555, 0",
+                "errors": [{"field": "sim", "problem": "is none of the org's SIMs: +1555, 0"}],
+            },
+            "phonegate: No SIM 3 in this org. Known SIMs: +1555, 0\n",
+        ),
         (
             400,
             {"detail": "Wrong.", "errors": [{"field": "to", "problem": "is no number"}]},

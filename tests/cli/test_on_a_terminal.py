@@ -67,6 +67,42 @@ def test_the_logs_levels_obey_too() -> None:
             assert shown.rest()[0] == 0
 
 
+def test_the_end_of_the_terminal_stops_the_gateway_in_order(tmp_path: Path) -> None:
+    with terminal("serve", "--bind", "127.0.0.1:0") as shown:
+        shown.until("Stop        Ctrl-C")
+        assert shown.hang_up() == 0
+    left = {found.name for found in tmp_path.iterdir()}
+    assert left == {"phonegate.db", "phonegate.db.lock"}
+
+
+def test_the_end_of_the_terminal_leaves_nothing_of_a_demo(tmp_path: Path) -> None:
+    with terminal("demo", "--port", "0", TMPDIR=str(tmp_path)) as shown:
+        shown.until("the phone sends to")
+        shown.hang_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_end_of_the_terminal_ends_a_phone(tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "x.db") as gateway:
+        environ = {"PHONEGATE_SECRET": SECRET, "PHONEGATE_ORG": "myorg"}
+        journal = str(tmp_path / "journal")
+        words = ("phone", "--simulate", "--url", gateway.url, "--journal", journal)
+        with terminal(*words, **environ) as shown:
+            shown.until("connected")
+            assert shown.hang_up() >= 0
+
+
+def test_following_ends_with_a_line_of_its_own() -> None:
+    with Fake().serving() as fake:
+        fake.answers["/messages/myorg"] = [(200, {"messages": [message(1)]})]
+        with terminal("messages", "--follow", **client(fake)) as shown:
+            shown.until(r"hello.*there\n")
+            shown.type(b"\x03")
+            code, text = shown.rest()
+    assert code == 0
+    assert text.endswith("^C\n")
+
+
 def client(fake: Fake) -> dict[str, str]:
     return {"PHONEGATE_URL": fake.url, "PHONEGATE_ORG": "myorg", "PHONEGATE_SECRET": SECRET}
 
@@ -83,7 +119,7 @@ def test_a_wait_shows_what_it_waits_for_on_one_line() -> None:
         ]
         words = ("send", "--to", "+1555", "hello", "--wait", "60")
         with terminal(*words, **client(fake)) as shown:
-            shown.until(r"\r\x1b\[K0 s: message 5 is queued and waits for a phone that can send it")
+            shown.until(r"\r\x1b\[K0 s: message 5 is queued and waits for its phone, which is away")
             code, text = shown.rest()
         assert code == 0
         # The line is taken away before the outcome.
@@ -140,5 +176,6 @@ def test_a_simulated_phone_tells_a_person_what_it_does(tmp_path: Path) -> None:
             code, text_shown = shown.rest()
     assert code == 0
     last = text_shown.strip().splitlines()[-1]
-    assert last.startswith("Stopped. Phones 1, ")
-    assert "radioed 1" in last
+    assert last == (
+        "Stopped. It was given 1 message and sent 1; it received 0, of which the gateway has 0."
+    )

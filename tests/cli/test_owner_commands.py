@@ -74,6 +74,10 @@ def test_removing_asks_first(capsys: Output, monkeypatch: pytest.MonkeyPatch) ->
     assert main(["org", "remove", "myorg"]) == 1
     capsys.readouterr()
     assert "myorg" in told(capsys, "org", "list")
+    assert main(["org", "remove", "nope"]) == 1
+    error = capsys.readouterr().err
+    assert "Remove nope" not in error
+    assert "nope" in error
 
 
 def test_keys(capsys: Output) -> None:
@@ -159,6 +163,10 @@ def test_backup(capsys: Output) -> None:
     assert main(["backup", "copy.db"]) == 1
     assert "copy.db: there is something" in capsys.readouterr().err
     assert main(["backup", "no/such/folder/copy.db"]) == 1
+    capsys.readouterr()
+    assert main(["backup", "nofolder/"]) == 2
+    assert "nofolder/ is no folder" in capsys.readouterr().err
+    assert not Path("nofolder").exists()
 
 
 def test_backup_into_a_folder_keeps_the_newest(capsys: Output) -> None:
@@ -281,7 +289,11 @@ def test_check_takes_a_good_certificate(capsys: Output) -> None:
     Path("gateway.toml").write_text('[tls]\ncertificate = "chain.pem"\nkey = "key.pem"\n')
     output = told(capsys, "check", "--config", "gateway.toml")
     assert "fit each other" in output
-    assert "key.pem can be read by others" in output
+    assert output.count("key.pem can be read by others") == 1
+    # serve says it as well, in its log.
+    configuration = Path("gateway.toml")
+    notes = [finding.text for finding in exposures(load(configuration, {}), configuration)]
+    assert notes == ["key.pem can be read by others: chmod 600 it"]
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,13 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_to_look_names_addresses_that_work() -> None:
-    lines = where_to_look([("0.0.0.0", 8080), ("::", 8080)], "http", "", "x.db")
+    lines = where_to_look([("0.0.0.0", 8080), ("::", 8080)], "http", "", "x.db", "local")
     assert "http://127.0.0.1:8080, http://[::1]:8080" in lines[1]
+    assert "  New orgs    from this machine and private networks (phonegate registration)" in lines
     assert re.search(r"ws://[\d.]+:8080/websocket\?org_id=ORG&secret_key=SECRET", lines[2])
-    lines = where_to_look([("127.0.0.1", 443)], "https", "https://sms.example.org/", "x.db")
+    lines = where_to_look([("127.0.0.1", 443)], "https", "https://sms.example.org/", "x.db", "open")
     assert "wss://sms.example.org/websocket" in lines[2]
-    lines = where_to_look([("localhost", 1), ("::1", 2)], "https", "", "x.db")
+    lines = where_to_look([("localhost", 1), ("::1", 2)], "https", "", "x.db", "closed")
     assert "https://localhost:1, https://[::1]:2" in lines[1]
 
 
@@ -60,10 +61,10 @@ def test_serve_refuses_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> 
 class Program:
     """phonegate as a process of its own."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, wrapper: tuple[str, ...] = ()) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PHONEGATE_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "phonegate", *words],
+            [*wrapper, sys.executable, "-m", "phonegate", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -152,6 +153,15 @@ def test_demo_moves_by_itself(programs: list[Program]) -> None:
     program.until("the phone sends to .*: Sent by the demo")
     program.until(r"-> \+15553334444 +delivered ")
     assert program.stop(signal.SIGINT) == 0
+
+
+def test_nohup_lets_a_demo_outlive_its_terminal(programs: list[Program]) -> None:
+    program = Program("demo", "--port", "0", wrapper=("nohup",))
+    programs.append(program)
+    program.until("the phone sends to")
+    program.process.send_signal(signal.SIGHUP)
+    program.until(r"delivered ")
+    assert program.stop() == 0
 
 
 def test_a_port_in_use_is_not_taken() -> None:

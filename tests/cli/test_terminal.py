@@ -1,15 +1,18 @@
 """Text for a terminal."""
 
+import re
 import time
 import unicodedata
 from collections.abc import Iterator
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.cli import columns, terminal
 from phonegate.domain.states import STATES
+from phonegate.web.presenters import MessageJson
 
 MESSAGE = {"id": 7, "direction": "out", "address": "+1555", "body": "hi", "status": "queued"}
 
@@ -21,6 +24,12 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+def test_all_that_a_message_can_wait_for_has_words() -> None:
+    (field,) = (one for one in attrs.fields(MessageJson) if one.name == "waiting_for")
+    reasons = re.findall(r"(\w+) \(", field.metadata["description"])
+    assert set(terminal.WAITS_FOR) == set(reasons)
 
 
 @given(st.text() | st.text(st.characters(categories=("C", "Z"))))
@@ -92,7 +101,7 @@ def test_a_message_tells_why_it_failed_or_what_it_waits_for(berlin: None) -> Non
     moment = {"created_at": "2026-11-21T08:00:00.000Z"}
     waiting = terminal.message_line({**MESSAGE, **moment, "waiting_for": "phone"})
     assert "  2026-11-21 09:00:00 +01:00  -> +1555            " in waiting
-    assert waiting.endswith("hi  (waits for a phone that can send it and is away)")
+    assert waiting.endswith("hi  (waits for its phone, which is away)")
     failed = terminal.message_line({**MESSAGE, **moment, "error": "no\x07signal"})
     assert failed.endswith("hi  (no�signal)")
     later = {"waiting_for": "send_at", "send_at": "2026-11-22T08:00:00.000Z"}

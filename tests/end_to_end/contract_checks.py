@@ -17,7 +17,7 @@ from phonegate.web.openapi.operations import IDEMPOTENCY_KEY
 
 BEYOND_SCHEMAS = (
     # No schema knows what time it is.
-    (r"(messages\[\d+\]\.)?send_at", "is more than a year ahead"),
+    (r"(messages\[\d+\]\.)?send_at", r"is more than a year \(365 days\) ahead"),
     # Nor what a date is, where a pattern says how one is written: 2031-02-30.
     (r"(messages\[\d+\]\.)?send_at", "is no date of the calendar"),
     # Printable is a property of Unicode that no portable regular expression can ask for.

@@ -130,6 +130,13 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(DatabaseBusy) as caught:
         Database.open(path)
     assert caught.value.path == path
+    assert f"another phonegate (process {os.getpid()}) is using" in str(caught.value)
+    first.close()
+    place.lock_path(path).write_text("no number")
+    first = Database.open(path)
+    place.lock_path(path).write_text("")
+    with pytest.raises(DatabaseBusy, match="another phonegate is using"):
+        Database.open(path)
     first.close()
     Database.open(path).close()
 

@@ -385,6 +385,14 @@ async def test_a_time_in_the_past_sends_now(web: Web) -> None:
     assert reply.json["results"][0]["status"] == "sending"
 
 
+async def test_a_refused_time_is_said_with_its_bound_or_its_form(web: Web) -> None:
+    item = {"to": "+15553334444", "body": "x", "send_at": NOW + YEAR_MS + 1}
+    reply = await web.call("POST", f"/send/{ORG}", item)
+    assert reply.json["detail"] == "send_at is more than a year (365 days) ahead."
+    reply = await web.call("POST", f"/send/{ORG}", {**item, "send_at": "soon"})
+    assert "YYYY-MM-DDTHH:MM:SSZ, or epoch seconds" in reply.json["detail"]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -1,0 +1,28 @@
+"""What the end of a terminal means to a program that a person started there."""
+
+import signal
+import sys
+from typing import TextIO
+
+
+def ending() -> tuple[signal.Signals, ...]:
+    """The signals that end a program of a person.
+
+    A closed terminal sends SIGHUP. `nohup` has a program ignore that, which goes on being so.
+    """
+    asked = (signal.SIGTERM, signal.SIGINT)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return asked
+    return (*asked, signal.SIGHUP)
+
+
+def ends_with_terminal() -> bool:
+    """Whether SIGHUP says that a person's terminal was closed: to a service it is a reload."""
+    return signal.SIGHUP in ending() and (_is_terminal(sys.stdin) or _is_terminal(sys.stderr))
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it was closed
+        return False
