@@ -40,6 +40,9 @@ from phonegate.web.presenters import iso
 RETRY_STORAGE_S: Final = 5
 """A full disk or a restart is rarely over sooner, and a waiting client should not hammer."""
 
+FIRST_ERROR: Final = 400
+"""The lowest status of an error (RFC 9110, 15.5)."""
+
 MAX_FRAMES: Final = 12
 """Places of a traceback that the log keeps: enough to lead from the handler to the fault."""
 
@@ -169,6 +172,14 @@ def answer_for(error: BaseException) -> Answer:
     if isinstance(error, HTTPException) and error.code is not None:
         return _of_quart(error)
     return _fault(error)
+
+
+def code_of(answer: Answer) -> str | None:
+    """The code of an answer that is an error; None of any other."""
+    if answer.status < FIRST_ERROR or not isinstance(answer.content, dict):
+        return None
+    code = answer.content.get("code")
+    return code if isinstance(code, str) else None
 
 
 def status_of(kind: type[Refused]) -> int:

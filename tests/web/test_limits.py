@@ -321,10 +321,14 @@ async def test_what_waits_for_approval_is_listed_and_decided(
     with capture_logs() as logs:
         approved = await web.call("POST", f"{path}/approve")
     assert (approved.status, approved.json["ok"]) == (200, True)
-    assert approved.json["message"]["waiting_for"] != "approval"
-    assert {"event": "message_decided", "approval": "given"}.items() <= logs[0].items()
-    again = await web.call("POST", f"{path}/approve")
+    message = approved.json["message"]
+    assert (message["send_at"], message["waiting_for"] in {"approval", "send_at"}) == (None, False)
+    (line,) = (one for one in logs if one["event"] == "message_decided")
+    assert (line["org"], line["message"], line["approval"]) == (ORG, message["id"], "given")
+    with capture_logs() as logs:
+        again = await web.call("POST", f"{path}/approve")
     assert again.json == approved.json
+    assert not [one for one in logs if one["event"] == "message_decided"]
     refused = await web.call("POST", f"{path}/refuse")
     assert (refused.status, refused.json["code"]) == (409, "conflict")
     listed = await web.call("GET", f"/messages/{ORG}?waiting_for=approval")
