@@ -268,7 +268,7 @@ class Desk:
         endpoint = None if match is None else match.endpoint
         route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
         self._services.requests.note(route, status, seconds)
-        if not self.is_logged(request.method, status):
+        if not self._is_logged(request.method, status):
             return
         if match is not None:
             path = match.redacted(org)
@@ -291,7 +291,7 @@ class Desk:
             fields["org"] = org
         _log.info("request", **fields)
 
-    def is_logged(self, method: str, status: int) -> bool:
+    def _is_logged(self, method: str, status: int) -> bool:
         if self.logged == "all" or status >= FIRST_ERROR:
             return True
         return self.logged == "changes" and method not in UNCHANGING
@@ -379,6 +379,7 @@ class Desk:
             path=heard.path,
             query=asked,
             body=body,
+            logged=self.logged,
         )
 
     def _note(self, principal: Principal | None, heard: _Heard, trace: Trace) -> None:

@@ -1,5 +1,6 @@
 """From refusals to answers, in one place: every error of every route is the same kind of JSON."""
 
+import json
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ from phonegate.domain.errors import (
 )
 from phonegate.rates import Rate, Standing
 from phonegate.store.errors import StoreError
-from phonegate.web.endpoint import Answer
+from phonegate.web.endpoint import JSON_MEDIA, Answer
 from phonegate.web.presenters import iso
 
 RETRY_STORAGE_S: Final = 5
@@ -176,9 +177,13 @@ def answer_for(error: BaseException) -> Answer:
 
 def code_of(answer: Answer) -> str | None:
     """The code of an answer that is an error; None of any other."""
-    if answer.status < FIRST_ERROR or not isinstance(answer.content, dict):
+    if answer.status < FIRST_ERROR:
         return None
-    code = answer.content.get("code")
+    content = answer.content
+    if isinstance(content, bytes) and answer.media == JSON_MEDIA:
+        # An answer that is kept for its Idempotency-Key was encoded when it was made.
+        content = json.loads(content)
+    code = content.get("code") if isinstance(content, dict) else None
     return code if isinstance(code, str) else None
 
 

@@ -88,7 +88,10 @@ async def test_limits_are_set_shown_changed_and_lifted(web: Web) -> None:
     assert made.json["limits"] == FULL
     assert made.json["scopes"] == ["send", "read"]
     path = f"/keys/{ORG}/{made.json['id']}"
-    changed = await web.call("PATCH", path, {"limits": {"per_hour": 3}})
+    with capture_logs() as logs:
+        changed = await web.call("PATCH", path, {"limits": {"per_hour": 3}})
+    (line,) = (one for one in logs if one["event"] == "key_limited")
+    assert (line["org"], line["key"]) == (ORG, made.json["id"])
     assert changed.json["key"]["limits"] == NONE | {"per_hour": 3}
     listed = await web.call("GET", f"/keys/{ORG}")
     assert listed.json["keys"] == [changed.json["key"]]

@@ -72,7 +72,10 @@ async def test_an_org_has_so_many_keys_and_assistants(database: Database) -> Non
         body = {"name": "x", "provider": "phone", "phone_numbers": [number]}
         reply = await web.call("POST", f"/assistants?org_id={ORG}", body)
         assert reply.status == status
-    assert (reply.json["code"], "1 assistants" in reply.json["detail"]) == ("org_full", True)
+    assert (reply.json["code"], "raise [limits] org_assistants" in reply.json["detail"]) == (
+        "org_full",
+        True,
+    )
 
 
 @pytest.mark.parametrize("path", [f"/sims/{ORG}", f"/keys/{ORG}", f"/assistants?org_id={ORG}"])
