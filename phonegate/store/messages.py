@@ -408,8 +408,9 @@ class Messages:
             if row is not None and row[0] != status:
                 self.moves.append((row[0], str(status)))
                 if status in UNWANTED:
-                    found = self._connection.execute(_ORG_AND_PROVIDER, (id,)).fetchone()
-                    self.endings.append(Ending(*found, id, str(status)))
+                    row = self._connection.execute(_ORG_AND_PROVIDER, (id,)).fetchone()
+                    org, provider = row
+                    self.endings.append(Ending(org, provider, id, str(status)))
         self._connection.execute(sql, (*columns.values(), id))
 
     def candidates(

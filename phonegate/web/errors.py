@@ -165,7 +165,8 @@ def answer_for(error: BaseException) -> Answer:
         return _answer(
             503,
             "storage_unavailable",
-            "The storage can't take this now; nothing of it was kept. Try again later.",
+            "The storage can't take this now, and usually nothing of it was kept. Try again later, "
+            "with the same Idempotency-Key where there was one.",
             headers=(("Retry-After", str(RETRY_STORAGE_S)),),
         )
     if isinstance(error, trio.TooSlowError):

@@ -312,9 +312,10 @@ ENDPOINTS: Final = (
         group="phones",
         summary="Push received SMS",
         description="Phones push SMS they received here. The first push with a new OrgId and a "
-        "SecretKey creates the org. A message that was pushed before is not stored again; it "
-        "counts under duplicates. What was received is never refused for what decorates it: an "
-        "unknown SIM, a date that is none, half an emoji or no sender are put right and stored. "
+        "SecretKey creates the org, if the gateway lets its caller do so. A message that was "
+        "pushed before is not stored again; it counts under duplicates. What was received is never "
+        "refused for what decorates it: an unknown SIM, a date that is none, half an emoji or no "
+        "sender are put right and stored. "
         "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
         body=Webhook,
         answer=WebhookAnswer,
