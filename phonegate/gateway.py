@@ -287,6 +287,7 @@ class _Gateway:
             on_uncertain=delivery.on_uncertain,
             default_ttl_s=delivery.default_ttl_s,
             on_timer=keeper.ring,
+            on_release=looker.ring,
             guard=guard,
         )
         forwarding = Forwarding(

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from phonegate.domain.credentials import SHORTEST_SECRET
 from phonegate.domain.errors import Forbidden
 
 PREFLIGHT_S: Final = 7_200
@@ -32,6 +33,16 @@ EXPOSED: Final = (
 
 MAX_ASKED: Final = 1_000
 """Characters of a preflight's list of headers: a hundred headers that no page of ours has."""
+
+MAX_TOLD: Final = 253
+"""Characters of an origin that the log names: those of the longest name in the DNS."""
+
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+"""A host's name in lower case (RFC 1123, 2.1)."""
+
+_LONG_NUMBER: Final = re.compile(r"\d(?:-?\d){6}")
+"""What may be a phone's number."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,\s]+", re.ASCII | re.IGNORECASE)
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - as in RFC 9110, 5.6.2
@@ -171,6 +182,24 @@ def place_of(origin: str) -> Place | None:
     return _place(origin) if _ORIGIN.fullmatch(origin) else None
 
 
+def tellable(origin: str) -> str | None:
+    """An origin as a log may hold it and `allowed_origins` takes it; None where it may say more.
+
+    A program can write anything there: so it is put together anew, and of names that none but a
+    network gives, or that hold a long number, nothing is told.
+    """
+    place = place_of(origin) if len(origin) <= MAX_TOLD else None
+    if place is None or place[0] not in _PORTS or "%" in place[1]:  # an address's zone is a word
+        return None
+    scheme, name, port = place
+    if not _is_address(name):
+        is_name = _NAME.fullmatch(name) is not None and _LONG_NUMBER.search(name) is None
+        if not is_name or ("." not in name and len(name) >= SHORTEST_SECRET):
+            return None
+    shown = f"[{name}]" if ":" in name else name
+    return f"{scheme}://{shown}" if port == _PORTS[scheme] else f"{scheme}://{shown}:{port}"
+
+
 def _place(url: str) -> Place | None:
     try:
         parts = urlsplit(url)
@@ -194,6 +223,10 @@ def _is_local(name: str) -> bool:
     """Whether nobody elsewhere can own this name: an address, a word alone, a local ending."""
     if "." not in name or name.endswith(_LOCAL_ENDINGS):
         return True
+    return _is_address(name)
+
+
+def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:

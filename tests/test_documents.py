@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,7 +102,7 @@ def test_the_readmes_phone_is_greeted_and_reports_what_it_sends(gateway: Gateway
     with subprocess.Popen(
         [sys.executable, "-u", "-c", local],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PHONEGATE_SECRET": SECRET},
     ) as process:
@@ -115,7 +116,8 @@ def test_the_readmes_phone_is_greeted_and_reports_what_it_sends(gateway: Gateway
         look = f"curl {gateway.url}/messages/myorg/{SECRET}/id/{result['id']}\n#"
         while run_curls(look, gateway)[0]["message"]["status"] != "sent":
             assert process.poll() is None
-        process.terminate()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate()[1] == ""
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.origins import EXPOSED, Origins, place_of
+from phonegate.origins import EXPOSED, Origins, place_of, tellable
 
 PUBLIC = "https://sms.example.org"
 FRIEND = "https://app.example.com"
@@ -220,3 +220,34 @@ def test_nothing_breaks_it(public_url: str, headers: dict[str, str]) -> None:
 def test_no_page_of_a_public_name_over_plain_http_is_own(headers: dict[str, str]) -> None:
     headers = {**headers, "origin": "http://evil.example", "sec-fetch-site": "cross-site"}
     assert Origins(PUBLIC).is_foreign(headers)
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ("https://App.example.com:443", "https://app.example.com"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("http://192.168.1.5:3000", "http://192.168.1.5:3000"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("null", None),
+        ("", None),
+        ("https://user:my-secret-key-123@app.example.com", None),
+        ("https://app.example.com/my-secret-key-123", None),
+        ("my-secret-key-123://app.example.com", None),
+        ("http://my-secret-key-123", None),
+        ("http://pgk_abcdefgh", None),
+        ("http://[fe80::1%my-secret-key-123]", None),
+        ("http://15553334444.example.com", None),
+        ("http://1555-333-4444.example.com", None),
+        ("https://" + "a." * 130 + "org", None),
+    ],
+)
+def test_the_log_names_an_origin_that_can_be_nothing_else(origin: str, told: str | None) -> None:
+    assert tellable(origin) == told
+
+
+@given(st.text(max_size=60))
+def test_what_is_told_is_the_same_origin(text: str) -> None:
+    for origin in (text, f"https://{text}"):
+        told = tellable(origin)
+        assert told is None or place_of(told) == place_of(origin)

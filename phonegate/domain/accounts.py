@@ -225,6 +225,7 @@ class Accounts:
         await self._change(lambda tx: tx.admissions.choose(_REGISTRATION, mode))
         rule.chosen = mode
         self._checks.made()
+        _log.info("registration_changed", mode=mode)
 
     # Orgs
 
@@ -377,6 +378,7 @@ class Accounts:
         key = await self._change(limit)
         if key is not None:
             self._changed(org, told=admits_phones(key))
+            _log.info("key_limited", org=key.org_name, key=key.id)
         return key
 
     async def revoke_key(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:

@@ -290,8 +290,8 @@ class Checks:
             _log.warning(
                 "published_secret",
                 org=org,
-                problem="its secret stands in the documents, so it is taken from the own networks "
-                "alone",
+                problem="its secret is the one printed in the documentation, so it works from this "
+                "machine and private networks only",
                 cure=f"phonegate org rotate {org}",
             )
         if not self._acquaintances.meet(principal.org_name, caller.place, now) and not published:

@@ -264,13 +264,19 @@ def why_late(message: Message) -> str:
 
 
 def approve(tx: Tables, message: Message, now: int) -> Message:
-    """Lets a message that waits for approval leave at its time; returns it as it stands then."""
+    """Lets a message that waits for approval leave, at once or at the time that it asked for.
+
+    Returns it as it stands then.
+    """
     if message.approval != "asked" or message.status != QUEUED:
         return message
     if message.expires_at is not None and message.expires_at <= now:
         return _expired(tx, message, now)
-    leaves_at = max(message.wanted_at or now, now)
-    return _change(tx, message, approval="given", held_until=leaves_at)
+    if message.wanted_at is not None and message.wanted_at > now:
+        return _change(tx, message, approval="given", held_until=message.wanted_at)
+    # The age of the queue counts from here, as for all that was held; a carrier counts its tries.
+    since = now if message.assistant is None else message.first_tried_at
+    return _change(tx, message, approval="given", held_until=None, first_tried_at=since)
 
 
 def refuse(tx: Tables, message: Message, now: int) -> Message:

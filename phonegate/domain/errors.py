@@ -101,13 +101,17 @@ class Conflict(Refused):
 
 
 class OrgFull(Conflict):
-    """The org has as many of something as it may."""
+    """The org has as many of something as it may, such as "API keys": `[limits] org_keys`."""
 
     code = "org_full"
 
     def __init__(self, most: int, what: str) -> None:
         self.most = most
-        super().__init__(f"This org may have {most} {what}, and has them.")
+        setting = f"org_{what.rsplit(maxsplit=1)[-1].lower()}"
+        super().__init__(
+            f"This org has all the {what} it may have ({most}). Its owner can remove some, or "
+            f"raise [limits] {setting}."
+        )
 
 
 class KeyReused(Refused):

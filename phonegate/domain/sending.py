@@ -129,9 +129,12 @@ class Sending:
         on_uncertain: Literal["hold", "resend"] = "hold",
         default_ttl_s: int = 0,
         on_timer: Callable[[], None] = lambda: None,
+        on_release: Callable[[], None] = lambda: None,
         guard: Guard | None = None,
     ) -> None:
         """`on_timer` is called after a message with a `send_at` or `ttl` was stored.
+
+        `on_release` is called after one was let go that a carrier may have to send.
 
         `default_ttl_s` is the ttl of a message that comes without one; 0 is none.
         """
@@ -141,6 +144,7 @@ class Sending:
         self._on_uncertain = on_uncertain
         self._default_ttl_s = default_ttl_s
         self._on_timer = on_timer
+        self._on_release = on_release
         self._guard = Guard() if guard is None else guard
         self._rosters: dict[int, _Roster] = {}
 
@@ -269,48 +273,62 @@ class Sending:
         message = await self._database.write(recall)
         return None if message is None or message.status == SENDING else message
 
-    async def approve(self, org: int, message_id: int) -> Message:
+    async def approve(
+        self, org: int, message_id: int, *, on_change: Callable[[Message], None] = lambda _: None
+    ) -> Message:
         """Lets a message leave that waits for approval: at once, or at the time it asked for.
 
-        Returns it as it stands then; one that was approved before is not changed.
+        Returns it as it stands then; one that was approved before is not changed. `on_change` is
+        called with one that was not.
 
         Raises:
             NotFound: no such outbound message in this org.
             Conflict: it does not wait for approval, or no longer.
         """
-        message = await self._decide(org, message_id, delivery.approve)
-        if message.approval == "given":
-            # The keeper lets it leave as it does any whose time has come.
-            self._on_timer()
-            return message
-        raise _undecided(message)
+        message, changed = await self._decide(org, message_id, delivery.approve)
+        if message.approval != "given":
+            raise _undecided(message)
+        if changed:
+            on_change(message)
+            if message.held_until is None:
+                self._dispatcher.wake(org)
+                self._on_release()
+            else:
+                self._on_timer()
+        return message
 
-    async def refuse(self, org: int, message_id: int) -> Message:
+    async def refuse(
+        self, org: int, message_id: int, *, on_change: Callable[[Message], None] = lambda _: None
+    ) -> Message:
         """Cancels a message that waits for approval; one that was refused before stays so.
 
         Raises:
             NotFound, Conflict: as `approve`.
         """
-        message = await self._decide(org, message_id, delivery.refuse)
-        if message.approval == "refused":
-            return message
-        raise _undecided(message)
+        message, changed = await self._decide(org, message_id, delivery.refuse)
+        if message.approval != "refused":
+            raise _undecided(message)
+        if changed:
+            on_change(message)
+        return message
 
     async def _decide(
         self, org: int, message_id: int, decide: Callable[[Tables, Message, int], Message]
-    ) -> Message:
+    ) -> tuple[Message, bool]:
+        """The message as it stands then, and whether it stood otherwise before."""
         now = self._now_ms()
 
-        def change(tx: Tables) -> Message | None:
+        def change(tx: Tables) -> tuple[Message, bool] | None:
             message = tx.messages.find(org, message_id)
             if message is None or message.direction != "out":
                 return None
-            return decide(tx, message, now)
+            decided = decide(tx, message, now)
+            return decided, decided != message
 
-        message = await self._database.write(change)
-        if message is None:
+        found = await self._database.write(change)
+        if found is None:
             raise NotFound(f"No outbound message {message_id} in this org.")
-        return message
+        return found
 
     async def _routes(
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]

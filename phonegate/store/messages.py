@@ -268,7 +268,9 @@ MAX_LANES: Final = 10_000
 UNWANTED: Final = frozenset({"failed", "expired", "uncertain"})
 """Statuses of a message that its recipient did not get, or may not have."""
 
-_ORG_NAME: Final = "SELECT o.name FROM messages m JOIN orgs o ON o.id = m.org WHERE m.id = ?"
+_ORG_AND_PROVIDER: Final = (
+    "SELECT o.name, m.provider FROM messages m JOIN orgs o ON o.id = m.org WHERE m.id = ?"
+)
 
 INDEXED_AT_ONCE: Final = 80_000
 """Characters of texts that are added to the index of words in one go: 500 full ones of one part,
@@ -415,8 +417,9 @@ class Messages:
             if row is not None and row[0] != status:
                 self.moves.append((row[0], str(status)))
                 if status in UNWANTED:
-                    (org,) = self._connection.execute(_ORG_NAME, (id,)).fetchone()
-                    self.endings.append(Ending(org, id, str(status)))
+                    row = self._connection.execute(_ORG_AND_PROVIDER, (id,)).fetchone()
+                    org, provider = row
+                    self.endings.append(Ending(org, provider, id, str(status)))
         self._connection.execute(sql, (*columns.values(), id))
 
     def candidates(

@@ -371,9 +371,10 @@ class Arrival(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """An outbound message that did not arrive, or may not have: its org's name, id and status."""
+    """An outbound message that did not arrive, or may not have; `org` is its org's name."""
 
     org: str
+    provider: str
     id: int
     status: str
 

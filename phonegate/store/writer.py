@@ -281,7 +281,12 @@ class Writer:
         """Logs the messages that did not arrive, or may not have."""
         endings = self._tables.messages.endings
         for ending in endings:
-            _log.warning(f"message_{ending.status}", org=ending.org, message=ending.id)
+            _log.warning(
+                f"message_{ending.status}",
+                org=ending.org,
+                message=ending.id,
+                provider=ending.provider,
+            )
         endings.clear()
 
     def _refuse(self, orders: Sequence[_Order]) -> None:

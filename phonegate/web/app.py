@@ -22,7 +22,7 @@ from phonegate.web.address import own_address
 from phonegate.web.departure import OWNER, Departure
 from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Request
-from phonegate.web.errors import TooLarge, answer_for
+from phonegate.web.errors import TooLarge, answer_for, code_of
 from phonegate.web.openapi.routes import add_routes as add_openapi
 from phonegate.web.pages.site import Site
 from phonegate.web.services import Services
@@ -107,10 +107,14 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         return _response(reply)
 
     async def from_error(error: Exception) -> Response:
-        reply = desk.render(answer_for(_told(error, desk)), head=has_request_context() and _head())
-        if not has_request_context():
+        answer = answer_for(_told(error, desk))
+        reply = desk.render(answer, head=has_request_context() and _head())
+        if has_request_context():
+            g.code = code_of(answer)
+        else:
             # An upgrade where there is none: Quart calls no after_request for it.
-            desk.tell(_request(quart_websocket.scope), reply.status, 0.0)
+            request = _request(quart_websocket.scope)
+            desk.tell(request, reply.status, 0.0, code=code_of(answer))
         return _response(reply)
 
     async def finish(response: Response) -> Response:
@@ -122,7 +126,8 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
             seconds = perf_counter() - g.get("started", perf_counter())
             # What Quart found a rule for is a page too: none of its rules has a parameter.
             page = g.get("page", False) or quart_request.url_rule is not None
-            desk.tell(_request(quart_request.scope), response.status_code, seconds, page=page)
+            request, code = _request(quart_request.scope), g.get("code")
+            desk.tell(request, response.status_code, seconds, code=code, page=page)
         return response
 
     app.before_request(from_table)

@@ -20,7 +20,7 @@ from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, Busy, FieldProblem, NotFound, Unauthorized
 from phonegate.domain.place import place
 from phonegate.domain.principal import Principal
-from phonegate.origins import ForeignPage, Origins
+from phonegate.origins import ForeignPage, Origins, tellable
 from phonegate.settings import RequestLog
 from phonegate.web.bodies import Bodies
 from phonegate.web.callers import (
@@ -35,7 +35,14 @@ from phonegate.web.callers import (
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
-from phonegate.web.errors import BodyTimeout, TooLarge, answer_for, with_standing
+from phonegate.web.errors import (
+    FIRST_ERROR,
+    BodyTimeout,
+    TooLarge,
+    answer_for,
+    code_of,
+    with_standing,
+)
 from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.payload import check_media, read_object
@@ -67,9 +74,6 @@ MAX_PARAMETERS: Final = 50
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
-
-FIRST_ERROR: Final = 400
-"""The lowest status of an error (RFC 9110, 15.5)."""
 
 UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -184,7 +188,7 @@ class Desk:
         `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
         started = perf_counter()
-        trace, status = Trace(started), CLIENT_GONE
+        trace, status, code = Trace(started), CLIENT_GONE, None
         try:
             try:
                 answer = await self._answer(request, body, trace)
@@ -195,13 +199,15 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = answer_for(self._callers.counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
+            code = code_of(answer)
             if self._origins.shared:
                 shared = self._origins.fields(request.method, request.headers)
                 reply = attrs.evolve(reply, headers=(*reply.headers, *shared))
             status = reply.status
             return reply
         finally:
-            self.tell(request, status, perf_counter() - started, trace.match, trace.org)
+            seconds = perf_counter() - started
+            self.tell(request, status, seconds, trace.match, trace.org, code=code)
 
     def admit(self, request: Request) -> None:
         """Counts a request that is none of the table's, and shows no credential.
@@ -251,11 +257,13 @@ class Desk:
         match: Match | None = None,
         org: str | None = None,
         *,
+        code: str | None = None,
         page: bool = False,
     ) -> None:
         """Counts a request and writes its line in the log: no secret, no body, no free text.
 
         `org` is who has proved to call: what else stands in an org's place may be a secret.
+        `code` is that of the error which it was answered with.
         The path of a `page` is the same for everybody, and told as it is. A request that
         `[log] requests` leaves out costs no more than its count.
         """
@@ -275,6 +283,10 @@ class Desk:
             "ms": round(seconds * 1000, 1),
             "client": request.client,
         }
+        if code is not None:
+            fields["code"] = code
+        if code == ForeignPage.code and (origin := tellable(request.headers.get("origin", ""))):
+            fields["origin"] = origin
         if request.query:
             fields["query"] = _redacted_query(request.query, match, org)
         if org is not None:
@@ -372,6 +384,7 @@ class Desk:
             path=heard.path,
             query=asked,
             body=body,
+            logged=self.logged,
         )
 
     def _note(self, principal: Principal | None, heard: _Heard, trace: Trace) -> None:

@@ -12,8 +12,12 @@ import attrs
 
 from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.principal import Principal, Scope
+from phonegate.settings import RequestLog
 from phonegate.web.fields import Rule, Whole
 from phonegate.web.services import Services
+
+JSON_MEDIA: Final = "application/json"
+"""The Content-Type of nearly everything here (RFC 8259)."""
 
 AnyScope = Literal["any"]
 """Every right credential opens it; its handler looks at the scopes itself."""
@@ -58,7 +62,7 @@ class Answer:
     status: int = 200
     content: Any = attrs.field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
-    media: str = "application/json"
+    media: str = JSON_MEDIA
     """The Content-Type of content that is bytes."""
 
 
@@ -76,6 +80,8 @@ class Call:
     """An object of the endpoint's `query` type."""
     body: Any = attrs.field(repr=False)
     """An object of the endpoint's `body` type."""
+    logged: RequestLog = "all"
+    """The requests that get a line in the log, for what has lines of its own."""
 
     @property
     def caller(self) -> Principal:
@@ -134,7 +140,7 @@ class Endpoint:
     body: type | None = None
     raw_limit: int | None = None
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
-    raw_media: str = "application/json"
+    raw_media: str = JSON_MEDIA
     """What such a body is sent as."""
     query: type | None = None
     answer: type

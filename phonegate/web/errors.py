@@ -1,5 +1,6 @@
 """From refusals to answers, in one place: every error of every route is the same kind of JSON."""
 
+import json
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
@@ -34,11 +35,14 @@ from phonegate.domain.errors import (
 )
 from phonegate.rates import Rate, Standing
 from phonegate.store.errors import StoreError
-from phonegate.web.endpoint import Answer
+from phonegate.web.endpoint import JSON_MEDIA, Answer
 from phonegate.web.presenters import iso
 
 RETRY_STORAGE_S: Final = 5
 """A full disk or a restart is rarely over sooner, and a waiting client should not hammer."""
+
+FIRST_ERROR: Final = 400
+"""The lowest status of an error (RFC 9110, 15.5)."""
 
 MAX_FRAMES: Final = 12
 """Places of a traceback that the log keeps: enough to lead from the handler to the fault."""
@@ -161,7 +165,8 @@ def answer_for(error: BaseException) -> Answer:
         return _answer(
             503,
             "storage_unavailable",
-            "The storage can't take this now; nothing of it was kept. Try again later.",
+            "The storage can't take this now, and usually nothing of it was kept. Try again later, "
+            "with the same Idempotency-Key where there was one.",
             headers=(("Retry-After", str(RETRY_STORAGE_S)),),
         )
     if isinstance(error, trio.TooSlowError):
@@ -169,6 +174,18 @@ def answer_for(error: BaseException) -> Answer:
     if isinstance(error, HTTPException) and error.code is not None:
         return _of_quart(error)
     return _fault(error)
+
+
+def code_of(answer: Answer) -> str | None:
+    """The code of an answer that is an error; None of any other."""
+    if answer.status < FIRST_ERROR:
+        return None
+    content = answer.content
+    if isinstance(content, bytes) and answer.media == JSON_MEDIA:
+        # An answer that is kept for its Idempotency-Key was encoded when it was made.
+        content = json.loads(content)
+    code = content.get("code") if isinstance(content, dict) else None
+    return code if isinstance(code, str) else None
 
 
 def status_of(kind: type[Refused]) -> int:

@@ -46,8 +46,9 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
     """Refuses what is not JSON by its own declaration.
 
     Where its user declares nothing, `curl -d` declares a form and a browser's `fetch` plain text,
-    so that a JSON object passes as either. A page of another site may send both without asking
-    leave: such requests are refused before their body is looked at (see `origins`).
+    so that a JSON object passes as either, and so does what only fails at being one. A page of
+    another site may send both without asking leave: such requests are refused before their body
+    is looked at (see `origins`).
 
     Raises:
         UnsupportedMedia: another media type, charset or a compressed body.
@@ -64,7 +65,7 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
         raise UnsupportedMedia("Send the body as UTF-8.")
     media = media.strip().lower()
     main, _, sub = media.partition("/")
-    if media in _UNDECLARED and body.lstrip().startswith(b"{"):
+    if media in _UNDECLARED and (not (begun := body.lstrip()) or begun.startswith((b"{", b"["))):
         return
     if not (main == "application" and sub == "json") and not (main and sub.endswith("+json")):
         raise UnsupportedMedia("Send JSON, with Content-Type: application/json.")
@@ -98,7 +99,7 @@ def read_value(body: bytes, *, reported: bool = False) -> Any:
     except UnicodeDecodeError as error:
         raise BadInput(f"The body is not UTF-8 at byte {error.start}.") from None
     if not text.strip():
-        raise BadInput("The body is empty; a JSON object is expected.")
+        raise BadInput("The body is empty. Send a JSON object.")
     if has_more_values(text, MAX_VALUES):
         raise BadInput(f"The body has more than {MAX_VALUES} values, the most that are read.")
     try:

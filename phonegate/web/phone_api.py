@@ -10,6 +10,7 @@ from phonegate import log
 from phonegate.domain import inbox, reading
 from phonegate.domain.bounds import MAX_ID
 from phonegate.domain.errors import FieldProblem, NotFound, RecipientNotAllowed, UnknownSim
+from phonegate.domain.principal import Principal
 from phonegate.domain.reported import Unread
 from phonegate.domain.routing import is_slot
 from phonegate.domain.sending import Keep, Outgoing, SendOutcome
@@ -166,20 +167,31 @@ async def cancel(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Lets a message leave that waits for approval."""
-    found = await call.services.sending.approve(call.caller.org, _message_id(call))
+    note = partial(_note_decision, call.caller)
+    found = await call.services.sending.approve(call.caller.org, _message_id(call), on_change=note)
     return _decided(call, found)
 
 
 async def refuse(call: Call) -> Answer:
     """Cancels a message that waits for approval."""
-    found = await call.services.sending.refuse(call.caller.org, _message_id(call))
+    note = partial(_note_decision, call.caller)
+    found = await call.services.sending.refuse(call.caller.org, _message_id(call), on_change=note)
     return _decided(call, found)
 
 
+def _note_decision(caller: Principal, decided: Message) -> None:
+    """Keeps in the log who decided."""
+    _log.info(
+        "message_decided",
+        org=caller.org_name,
+        message=decided.id,
+        approval=decided.approval,
+        key=caller.key_id,
+    )
+
+
 def _decided(call: Call, found: Message) -> Answer:
-    """The answer to who decided; the log keeps who it was."""
-    key = call.caller.key_id
-    _log.info("message_decided", message=found.id, approval=found.approval, key=key)
+    """The answer to who decided."""
     online = call.services.switchboard.online(call.caller.org)
     return Answer(content=DecisionAnswer(message=message_json(found, online)))
 
@@ -301,9 +313,10 @@ ENDPOINTS: Final = (
         group="phones",
         summary="Push received SMS",
         description="Phones push SMS they received here. The first push with a new OrgId and a "
-        "SecretKey creates the org. A message that was pushed before is not stored again; it "
-        "counts under duplicates. What was received is never refused for what decorates it: an "
-        "unknown SIM, a date that is none, half an emoji or no sender are put right and stored. "
+        "SecretKey creates the org, if the gateway lets its caller do so. A message that was "
+        "pushed before is not stored again; it counts under duplicates. What was received is never "
+        "refused for what decorates it: an unknown SIM, a date that is none, half an emoji or no "
+        "sender are put right and stored. "
         "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
         body=Webhook,
         answer=WebhookAnswer,

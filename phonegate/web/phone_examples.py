@@ -89,12 +89,11 @@ APPROVE: Final = (
         title="a message that a person agrees to",
         path="/messages/myorg/id/5/approve",
         headers=_SECRET,
-        # It is let go like any message whose time has come: at once, by the keeper.
         answer=_HELD.format(
             status="queued",
             error="null",
-            send_at='"2026-11-21T08:05:00.000Z"',
-            waiting_for='"send_at"',
+            send_at="null",
+            waiting_for='"phone"',
         ),
     ),
 )

@@ -55,9 +55,10 @@ class MessageJson:
         "Given up at this time if it has not left (its ttl, or its API key's quiet hours)."
     )
     waiting_for: str | None = field(
-        "Why it has not been sent yet: approval (a person's), send_at (its time), phone (one that "
-        "can send it is not online), sim (phones are online, and the SIM is in none of them), turn "
-        "(others before it, or the SIM's pacing), result (a phone has it)."
+        "Why it has not been sent yet: approval (a person's), send_at (its time), phone (the phone "
+        "that has to send it is away), sim (that phone is online without the SIM asked for, or no "
+        "phone has it any more), turn (others before it, or the SIM's pacing), result (a phone has "
+        "it)."
     )
     key: str | None = field("The id of the API key that sent it; null without one.", example="k3v9")
 

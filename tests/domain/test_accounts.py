@@ -573,7 +573,9 @@ class TestRegistration:
     ) -> None:
         with pytest.raises(Unauthorized):
             await enter(accounts, create=True)
-        await accounts.choose_registration("open")
+        with capture_logs() as lines:
+            await accounts.choose_registration("open")
+        assert [(one["event"], one["mode"]) for one in lines] == [("registration_changed", "open")]
         await enter(accounts, create=True)
         started = Accounts(database, now_ms=clock, cost=CHEAP)
         await started.load()

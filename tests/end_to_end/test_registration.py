@@ -121,7 +121,7 @@ async def test_the_command_changes_it_while_it_serves(
             assert (await served.push(f"here-{mode}", {})).status_code == here
             page = (await client.get(f"{served.url}/llms.txt")).text
             assert ("creates that org" in page) is (mode != "closed")
-            assert ("own network creates that org" in page) is (mode == "local")
+            assert ("or a private network creates that org" in page) is (mode == "local")
     with pytest.raises(ControlRefused, match="mode is not one of"):
         await served.registration("half")
 

@@ -326,7 +326,14 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
         await store.write(lambda tx: tx.messages.set(first, status="failed"))
     told = [line for line in lines if line["event"].startswith("message_")]
     assert told == [
-        {"event": event, "org": "myorg", "message": id_, "part": "store", "log_level": "warning"}
+        {
+            "event": event,
+            "org": "myorg",
+            "message": id_,
+            "provider": "phone",
+            "part": "store",
+            "log_level": "warning",
+        }
         for event, id_ in [
             ("message_uncertain", first),
             ("message_expired", second),

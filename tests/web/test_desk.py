@@ -198,6 +198,8 @@ async def test_only_the_requests_that_are_asked_for_get_a_line(
         for method in ("GET", "POST"):
             await ask(served, method, "/order/myorg/wrong-secret-12")
     assert [(line["method"], line["status"]) for line in lines] == expected
+    codes = {(line["status"], line.get("code")) for line in lines}
+    assert codes <= {(200, None), (204, None), (401, "unauthorized")}
 
 
 async def test_a_request_leaves_one_line() -> None:

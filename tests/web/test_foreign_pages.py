@@ -1,6 +1,7 @@
 """Requests that pages of other sites can make, and those of pages that are let in."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from phonegate.store.database import Database
 from phonegate.web.endpoint import Endpoint
@@ -49,6 +50,18 @@ async def test_so_does_every_page(web: Web, path: str) -> None:
     for headers in FOREIGN:
         reply = await web.call("GET", path, headers=headers)
         assert (reply.status, reply.json["code"]) == (403, "foreign_page"), headers
+
+
+@pytest.mark.parametrize("path", ["/", "/sims/" + ORG, "/websocket", "/nothing-here"])
+async def test_the_log_says_which_page_asked(web: Web, path: str) -> None:
+    with capture_logs() as lines:
+        await web.call("GET", path, headers={"Origin": EVIL})
+        await web.call("GET", path, headers={"Origin": f"https://{SECRET}@evil.example"})
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [(line["code"], line.get("origin")) for line in requests] == [
+        ("foreign_page", EVIL),
+        ("foreign_page", None),
+    ]
 
 
 async def test_a_form_that_curl_could_send_makes_no_org(web: Web) -> None:

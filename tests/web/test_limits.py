@@ -88,7 +88,10 @@ async def test_limits_are_set_shown_changed_and_lifted(web: Web) -> None:
     assert made.json["limits"] == FULL
     assert made.json["scopes"] == ["send", "read"]
     path = f"/keys/{ORG}/{made.json['id']}"
-    changed = await web.call("PATCH", path, {"limits": {"per_hour": 3}})
+    with capture_logs() as logs:
+        changed = await web.call("PATCH", path, {"limits": {"per_hour": 3}})
+    (line,) = (one for one in logs if one["event"] == "key_limited")
+    assert (line["org"], line["key"]) == (ORG, made.json["id"])
     assert changed.json["key"]["limits"] == NONE | {"per_hour": 3}
     listed = await web.call("GET", f"/keys/{ORG}")
     assert listed.json["keys"] == [changed.json["key"]]
@@ -349,10 +352,14 @@ async def test_what_waits_for_approval_is_listed_and_decided(
     with capture_logs() as logs:
         approved = await web.call("POST", f"{path}/approve")
     assert (approved.status, approved.json["ok"]) == (200, True)
-    assert approved.json["message"]["waiting_for"] != "approval"
-    assert {"event": "message_decided", "approval": "given"}.items() <= logs[0].items()
-    again = await web.call("POST", f"{path}/approve")
+    message = approved.json["message"]
+    assert (message["send_at"], message["waiting_for"] in {"approval", "send_at"}) == (None, False)
+    (line,) = (one for one in logs if one["event"] == "message_decided")
+    assert (line["org"], line["message"], line["approval"]) == (ORG, message["id"], "given")
+    with capture_logs() as logs:
+        again = await web.call("POST", f"{path}/approve")
     assert again.json == approved.json
+    assert not [one for one in logs if one["event"] == "message_decided"]
     refused = await web.call("POST", f"{path}/refuse")
     assert (refused.status, refused.json["code"]) == (409, "conflict")
     listed = await web.call("GET", f"/messages/{ORG}?waiting_for=approval")

@@ -71,6 +71,19 @@ def test_other_kinds_are_refused(kind: str) -> None:
         check_media(kind, None, b"{}")
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [(b"", "is empty"), (b" \n", "is empty"), (b"[]", "must be a JSON object"), (b" [1", "valid")],
+)
+def test_what_only_fails_at_being_an_object_is_no_other_kind(
+    kind: str, body: bytes, problem: str
+) -> None:
+    check_media(kind, None, body)
+    with pytest.raises(BadInput, match=problem):
+        read_object(body)
+
+
 def test_a_real_form_is_refused_as_such() -> None:
     for kind in ("application/x-www-form-urlencoded", "text/plain"):
         with pytest.raises(UnsupportedMedia):

@@ -17,6 +17,7 @@ import trio
 from phonegate import log
 from phonegate.domain.errors import BadInput, FieldProblem, Forbidden
 from phonegate.domain.principal import Principal
+from phonegate.settings import RequestLog
 from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.errors import answer_for
@@ -58,6 +59,9 @@ INSTRUCTIONS: Final = (
     "This gateway sends and receives SMS through its owner's phones. Numbers are written in full, "
     "such as +15553334444. Send only what your user asked for, to whom your user named. " + NOTICE
 )
+
+OK: Final = "ok"
+"""How the log calls the outcome of a call that went well."""
 
 _log = log.get("mcp")
 
@@ -173,7 +177,7 @@ async def _run(call: Call, version: str, asked: ToolCall) -> Json:
     tool = next((one for one in TOOLS if one.name == asked.name), None)
     if tool is None:
         raise Fault(INVALID_PARAMS, f"Unknown tool: {shown(asked.name)}")
-    started, code = perf_counter(), "ok"
+    started, code = perf_counter(), OK
     try:
         arguments = _understood(call, tool, asked.arguments, version)
         return _shown(await tool.run(call, arguments), version)
@@ -188,8 +192,20 @@ async def _run(call: Call, version: str, asked: ToolCall) -> Json:
         code = "cancelled"
         raise
     finally:
-        ms = round((perf_counter() - started) * 1000, 1)
-        _log.info("tool", tool=tool.name, outcome=code, ms=ms, org=call.caller.org_name)
+        if _is_logged(call.logged, tool, code):
+            _tell(call.caller, tool, code, perf_counter() - started)
+
+
+def _is_logged(logged: RequestLog, tool: Tool, code: str) -> bool:
+    """Whether a call of a tool gets a line in the log, as a request would that did the same."""
+    return logged == "all" or code != OK or (logged == "changes" and not tool.reads_only)
+
+
+def _tell(caller: Principal, tool: Tool, code: str, seconds: float) -> None:
+    fields: dict[str, object] = {"tool": tool.name, "outcome": code, "ms": round(seconds * 1000, 1)}
+    if caller.key_id is not None:
+        fields["key"] = caller.key_id
+    _log.info("tool", org=caller.org_name, **fields)
 
 
 def _understood(call: Call, tool: Tool, arguments: Mapping[str, Any], version: str) -> Any:

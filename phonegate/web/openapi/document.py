@@ -33,7 +33,8 @@ lets the caller do so: by default those of private networks alone.
 
 Every error is JSON with `ok: false`, `detail` for people, `code` for programs and, where fields \
 are wrong, `errors`. A method that an address does not take is answered with 405 and `Allow`; \
-HEAD is taken where GET is, and OPTIONS everywhere. Unknown query parameters are ignored.
+HEAD is taken where GET is, and OPTIONS everywhere. Unknown query parameters are ignored, \
+but another spelling of a known one (`sinceId`) is refused.
 
 AI agents find the same as tools of the Model Context Protocol at `/mcp`, and what they should \
 know at `/llms.txt`.

@@ -39,7 +39,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "provider_failed": "the provider did not take it: it did not leave",
     "outcome_unknown": "the provider may have taken it; it is looked up there, never sent twice",
     "unavailable": "the gateway did not finish in time; ask again after Retry-After",
-    "storage_unavailable": "the storage can't take it now and nothing was kept; see Retry-After",
+    "storage_unavailable": "the storage can't take it now, and usually nothing was kept; see "
+    "Retry-After",
 }
 """What each code says, for who meets it."""
 

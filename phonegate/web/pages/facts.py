@@ -64,6 +64,8 @@ class State:
     meaning: str
     advice: str
     final: bool
+    finality: str
+    """That it is final and what may change it after all, or nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,8 +96,7 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
     SENT: ("The phone's radio or the carrier took it; sent_at says when.", "Done."),
     DELIVERED: ("The recipient's phone confirmed it; delivered_at says when.", "Done."),
     FAILED: (
-        "The phone, the carrier or the network refused it; error says why. Only a delivery, should "
-        "one be reported after all, changes it.",
+        "The phone, the carrier or the network refused it; error says why.",
         "Mend what error names, or tell a person. A new send is a new message.",
     ),
     EXPIRED: (
@@ -113,6 +114,11 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     RECEIVED: ("It came in.", "Read it. Its text is somebody else's words."),
 }
+
+_FINALITY: Final[Mapping[str, str]] = {
+    FAILED: "final, unless a delivery is reported after all",
+}
+"""Of the final states those that a late report can still change."""
 
 _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     400: (
@@ -137,8 +143,8 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     408: ("The body did not arrive in time.", "Try again with the same Idempotency-Key."),
     409: (
         "It can't be done in the state that it is in, or the first request under this "
-        "Idempotency-Key still runs.",
-        "Read the message, or ask again in a second.",
+        "Idempotency-Key still runs, or the org has all it may have of its kind (org_full).",
+        "Read the message, or ask again in a second. On org_full tell your owner.",
     ),
     413: ("The body is too large.", "Split it into several calls."),
     415: ("The body is not JSON.", "Send JSON, with Content-Type: application/json."),
@@ -149,7 +155,8 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     426: ("The address is the phones' WebSocket.", "Nothing is there for HTTP."),
     429: (
         "Too many: requests, wrong credentials, messages that wait (queue_full) or of this key "
-        "(key_limit_reached), or it is the key's quiet_hours.",
+        "(key_limit_reached), bytes that the org stored of late (storage_spent), or it is the "
+        "key's quiet_hours.",
         "Wait for the seconds that Retry-After gives, then repeat.",
     ),
     500: (
@@ -158,8 +165,9 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
         "On outcome_unknown don't send again: look at the message of the id it names.",
     ),
     503: (
-        "The storage can't take it now, and nothing was kept (storage_unavailable); or the gateway "
-        "did not finish in time, and it is unknown what was kept (unavailable).",
+        "The storage can't take it now, and usually nothing was kept (storage_unavailable); or the "
+        "gateway did not finish in time, and it is unknown what was kept (unavailable); or what "
+        "room is left on the disk is kept for others (disk_low).",
         "Wait for the seconds that Retry-After gives, then repeat with the same Idempotency-Key.",
     ),
 }
@@ -168,7 +176,13 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
 def states() -> Sequence[State]:
     """Every state that a message can have."""
     return [
-        State(name=name, meaning=_STATES[name][0], advice=_STATES[name][1], final=_final(name))
+        State(
+            name=name,
+            meaning=_STATES[name][0],
+            advice=_STATES[name][1],
+            final=_final(name),
+            finality=_FINALITY.get(name, "final") if _final(name) else "",
+        )
         for name in STATES
     ]
 

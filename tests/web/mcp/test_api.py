@@ -13,7 +13,9 @@ from jsonschema import Draft202012Validator
 from structlog.testing import capture_logs
 
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.settings import HttpSettings, RequestLog
 from phonegate.store.records import Sim
+from phonegate.web.app import build_app, build_desk
 from phonegate.web.mcp.api import MAX_BATCH_BYTES, MAX_POST_BYTES
 from phonegate.web.mcp.protocol import CAPABILITIES_META, VERSION_META
 from phonegate.web.mcp.tools import TOOLS
@@ -461,19 +463,42 @@ async def test_a_fault_of_ours_is_a_result_without_its_words(
     assert "secret words" not in "".join(said) + json.dumps(lines, default=str)
 
 
-async def test_a_call_leaves_a_line_without_its_words(agent: Agent) -> None:
+async def test_a_call_leaves_a_line_without_its_words(web: Web, agent: Agent) -> None:
     with capture_logs() as lines:
         await agent.use("send_sms", to=TO, body="secret words")
         await agent.refused("get_message", id=99)
     told = [line for line in lines if line["event"] == "tool"]
-    assert [(line["tool"], line["outcome"], line["org"]) for line in told] == [
-        ("send_sms", "ok", ORG),
-        ("get_message", "not_found", ORG),
+    (key,) = [one.id for one in await web.services.accounts.keys(1)]
+    assert [(line["tool"], line["outcome"], line["org"], line["key"]) for line in told] == [
+        ("send_sms", "ok", ORG, key),
+        ("get_message", "not_found", ORG, key),
     ]
     text = json.dumps(lines, default=str)
     assert "secret words" not in text
     assert TO not in text
     assert agent.key not in text
+
+
+@pytest.mark.parametrize(
+    ("logged", "told"),
+    [
+        ("all", ["list_sims", "send_sms", "get_message"]),
+        ("changes", ["send_sms", "get_message"]),
+        ("errors", ["get_message"]),
+    ],
+)
+async def test_the_lines_that_are_asked_for(
+    web: Web, agent: Agent, logged: RequestLog, told: list[str]
+) -> None:
+    http = HttpSettings()
+    desk = build_desk(web.services, http, logged=logged)
+    other = attrs.evolve(web, app=build_app(web.services, http, desk=desk))
+    asked = attrs.evolve(agent, web=other)
+    with capture_logs() as lines:
+        await asked.use("list_sims")
+        await asked.use("send_sms", to=TO, body="x")
+        await asked.refused("get_message", id=99)
+    assert [line["tool"] for line in lines if line["event"] == "tool"] == told
 
 
 # --- Waiting --------------------------------------------------------------------------------

@@ -3,8 +3,15 @@
 import pytest
 
 from phonegate.domain.bounds import MAX_MESSAGES
-from phonegate.domain.errors import Busy
-from phonegate.domain.states import FINAL_STATES, STATES
+from phonegate.domain.errors import (
+    Busy,
+    DiskLow,
+    KeyLimitReached,
+    OrgFull,
+    QueueFull,
+    StorageSpent,
+)
+from phonegate.domain.states import DELIVERED, FAILED, FINAL_STATES, STATES, Event, advance
 from phonegate.web import errors
 from phonegate.web.fields import fields_of
 from phonegate.web.pages import facts
@@ -26,10 +33,25 @@ def test_every_error_status_has_its_sentences() -> None:
     assert answered <= {problem.status for problem in facts.problems()}
 
 
+def test_what_is_final_says_what_changes_it_after_all() -> None:
+    told = {state.name: state.finality for state in facts.states()}
+    for name in STATES:
+        ends = name in FINAL_STATES or name == "received"
+        assert told[name].startswith("final") is ends
+    assert advance(FAILED, Event.DELIVERED) == DELIVERED
+    assert "unless a delivery" in told[FAILED]
+
+
+def test_every_code_of_a_busy_org_is_told() -> None:
+    told = {problem.status: problem.meaning for problem in facts.problems()}
+    for kind in (OrgFull, StorageSpent, DiskLow, QueueFull, KeyLimitReached):
+        assert kind.code in told[errors.status_of(kind)]
+
+
 def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:
     (told,) = [problem for problem in facts.problems() if problem.status == errors.status_of(Busy)]
     promise, _, rest = told.meaning.partition(";")
-    assert "nothing was kept (storage_unavailable)" in promise
+    assert "usually nothing was kept (storage_unavailable)" in promise
     assert f"unknown what was kept ({Busy.code})" in rest
     assert "the same Idempotency-Key" in told.advice
 
