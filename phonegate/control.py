@@ -1,7 +1,7 @@
 """The control socket: how `phonegate org`, `key` and `backup` reach a gateway that is serving.
 
 Only one process may write the database, so commands that write ask the one that has it. The
-socket lies beside the database, with mode 0600: who may use it may also read the file. Each
+socket lies beside the database, with mode 0700: who may use it may also read the file. Each
 line is one JSON object; a connection carries one request, any progress, and the answer:
 
     {"command": "key_list", "org": "myorg"}

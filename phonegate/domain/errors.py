@@ -117,7 +117,10 @@ class KeyReused(Refused):
 
 
 class Busy(Refused):
-    """The gateway can't answer this now; nothing is known about its outcome."""
+    """The gateway could not answer now: it did not finish in time, or too much is on its way.
+
+    What did not finish in time may have been done.
+    """
 
     code = "unavailable"
 

@@ -14,7 +14,7 @@ from phonegate.domain.bounds import (
     MAX_TIME_MS,
     MAX_URL,
 )
-from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES
+from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES, UNCERTAIN
 from phonegate.web.fields import (
     LocalId,
     Moment,
@@ -309,7 +309,7 @@ class CancelAnswer:
 
     ok: bool = field("Always true.", default=True)
     id: int = field("The message.", example=5)
-    status: Annotated[str, OneOf((CANCELLED, SENDING))] = field(
+    status: Annotated[str, OneOf((CANCELLED, SENDING, UNCERTAIN))] = field(
         "cancelled; sending while the phone is asked; or uncertain, if a phone that went away with "
         "it may have sent it.",
         example="cancelled",
