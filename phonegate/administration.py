@@ -17,6 +17,7 @@ from phonegate.carriers.credentials import check_credentials, is_unsigned, maske
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.bounds import MAX_COPIES, MAX_ID
 from phonegate.domain.credentials import PUBLISHED_SECRETS, is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.domain.principal import usable
@@ -27,12 +28,6 @@ from phonegate.store.errors import StoreError
 from phonegate.store.records import Assistant, Limits, Org
 from phonegate.web.convert import CONVERTER
 from phonegate.web.limits_types import NewLimits, limits_json, limits_of
-
-MAX_ID = 2**63 - 1
-"""The largest id that SQLite stores."""
-
-MAX_KEPT = 10_000
-"""Copies that a folder may keep: one an hour for a year."""
 
 PROGRESS_S = 0.2
 """Between two reports of a backup's progress: as often as a person's eye follows a bar."""
@@ -389,8 +384,8 @@ def _whole(request: Mapping[str, Any], field: str) -> int:
 
 def _keep(request: Mapping[str, Any]) -> int | None:
     keep = request.get("keep")
-    if keep is not None and (type(keep) is not int or not 1 <= keep <= MAX_KEPT):
-        problem = f"must be a whole number from 1 to {MAX_KEPT}"
+    if keep is not None and (type(keep) is not int or not 1 <= keep <= MAX_COPIES):
+        problem = f"must be a whole number from 1 to {MAX_COPIES}"
         raise BadInput(f"keep {problem}.", [FieldProblem("keep", problem)])
     return keep
 

@@ -8,13 +8,14 @@ import click
 
 from phonegate.cli import options
 from phonegate.cli.owner import carry_out
+from phonegate.domain.bounds import MAX_COPIES
 
 
 @click.command()
 @click.argument("file", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
 @click.option(
     "--keep",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(1, MAX_COPIES),
     metavar="N",
     help="Remove all but the newest N copies from the folder, once the new one is complete.",
 )

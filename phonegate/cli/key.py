@@ -8,6 +8,7 @@ import click
 
 from phonegate.cli import options, terminal
 from phonegate.cli.owner import carry_out
+from phonegate.domain.principal import SCOPES
 
 _FIELDS = {
     "to": "to",
@@ -65,7 +66,7 @@ def command() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(["send", "read", "manage", "phone"]),
+    type=click.Choice(SCOPES),
     help="What it may do; may be repeated. phone: be a phone, and nothing else.  "
     "[default: send, read and manage; with limits send and read]",
 )

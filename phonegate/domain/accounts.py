@@ -183,9 +183,7 @@ class Accounts:
     def _mark(self, credential: str, org_name: str | None, address: str, *, relayed: bool) -> bytes:
         if is_key_like(credential):
             return self._remembered.mark(None, credential)
-        void = credential in PUBLISHED_SECRETS and is_void(
-            credential, Caller(address=address, relayed=relayed)
-        )
+        void = is_void(credential, Caller(address=address, relayed=relayed))
         return self._remembered.mark(org_name, credential, void=void)
 
     def is_current(self, principal: Principal) -> bool:

@@ -6,9 +6,16 @@ An SMS has the same limits whether a phone pushes it by /webhook or over its lin
 from typing import Final
 
 from phonegate.domain.routing import SLOT_DIGITS
+from phonegate.store import rows
 
-MAX_ID: Final = 2**63 - 1
+MAX_ID: Final = rows.MAX_ID
 """The largest integer that SQLite stores (https://www.sqlite.org/datatype3.html)."""
+
+MAX_PAGE: Final = 1000
+"""Messages of one answer to `GET /messages`."""
+
+MAX_COPIES: Final = 10_000
+"""Copies of the database that a folder may keep: one an hour for a year."""
 
 MAX_TIME_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""

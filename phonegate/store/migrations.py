@@ -257,7 +257,7 @@ _ADMISSIONS: Final = (
     "CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-SENDERS: Final = (
+_SENDERS: Final = (
     # NULL for what the org's own secret sent, and for all that was sent before this step.
     "ALTER TABLE messages ADD COLUMN key TEXT",
     "CREATE INDEX messages_by_key ON messages (org, key) WHERE key IS NOT NULL",
@@ -335,7 +335,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _ALLOWANCES,
     _QUIET,
     _ADMISSIONS,
-    SENDERS,
+    _SENDERS,
     _FINGERPRINTS,
     _RECOGNITION,
     _BOUNDS,

@@ -1,15 +1,13 @@
 """The app's answers on their way: what a large one takes is counted until the client has it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any
 
 import trio
 
 from phonegate.domain.place import place
+from phonegate.scope import OWNER
 from phonegate.web.unsent import Leaving, Unsent
-
-OWNER: Final = "phonegate.owner"
-"""Who is answerable for a call's answer, in its ASGI scope; without, its client's place."""
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

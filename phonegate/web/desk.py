@@ -38,8 +38,8 @@ from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import BodyTimeout, TooLarge, answer_for, with_standing
 from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
+from phonegate.web.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.payload import check_media, read_object
-from phonegate.web.reading import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table

@@ -9,6 +9,7 @@ from phonegate.domain.bounds import (
     MAX_MEDIA,
     MAX_MESSAGES,
     MAX_NUMBER,
+    MAX_PAGE,
     MAX_RECEIVED,
     MAX_SLOT,
     MAX_TIME_MS,
@@ -43,7 +44,6 @@ MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
 MAX_KEY_ID: Final = 20
 """Characters of a key's id, with room for longer ones to come."""
 
-MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 100
 
 _SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: S105 - a description

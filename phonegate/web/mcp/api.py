@@ -20,6 +20,7 @@ from phonegate.domain.principal import Principal
 from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.errors import answer_for
+from phonegate.web.field_names import shown
 from phonegate.web.fields import Text, field
 from phonegate.web.mcp.protocol import (
     INTERNAL_ERROR,
@@ -35,7 +36,6 @@ from phonegate.web.mcp.protocol import (
     error_message,
     has_structure,
     result_message,
-    shown,
     status_of,
     understand,
     wrong_arguments_are_results,
