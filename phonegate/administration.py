@@ -74,7 +74,7 @@ class Administration:
         return {"orgs": [{"org": o.name, "created_at": _moment(o.created_at)} for o in orgs]}
 
     async def org_rotate(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Gives an org another secret; the old one ends at once. Names the keys that go on."""
+        """Gives an org another secret. The old one ends at once. Names the keys that go on."""
         org, secret = await self._accounts.rotate_org(
             _text(request, "org"), _text_or_none(request, "secret")
         )
@@ -143,7 +143,7 @@ class Administration:
         }
 
     async def key_revoke(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Ends an API key at once; what it has queued is cancelled unless `keep_queued` is true."""
+        """Ends an API key at once. What it has queued is cancelled unless `keep_queued` is true."""
         org = await self._org(request)
         key, keep = _text(request, "id"), request.get("keep_queued") is True
         cancelled = await self._accounts.revoke_key(org.id, key, keep_queued=keep)

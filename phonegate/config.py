@@ -155,8 +155,8 @@ def _from_environment(
 ) -> Iterator[tuple[str, _Given]]:
     """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
 
-    `others` are variables that the file refers to. Any further one is told and left alone:
-    whoever else uses this environment may have set it.
+    `others` are variables that the file refers to. Any further one is named in a
+    warning and left alone, since another program of this environment may use it.
     """
     sections = _sections()
     ours = client_variables()

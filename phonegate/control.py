@@ -324,7 +324,7 @@ def _check_peer(client: socket.socket, database: Path, path: Path) -> None:
     me = os.geteuid()
     if peer in {0, me} or (me == 0 and peer == _owner(database)):
         return
-    raise ControlUnusable(path, f"another user (uid {peer}) listens there; nothing was sent")
+    raise ControlUnusable(path, f"another user (uid {peer}) listens there, so nothing was sent")
 
 
 def _owner(database: Path) -> int | None:

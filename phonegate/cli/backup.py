@@ -27,7 +27,7 @@ def command(file: Path, keep: int | None, config: Path | None, database: Path | 
     and the time: phonegate-20300131T080000Z.db.
     """
     if keep is not None and not file.is_dir():
-        raise click.BadParameter(f"{file} is no folder; --keep needs one that is there.")
+        raise click.BadParameter(f"{file} is no folder. --keep needs one that is there.")
     fields: dict[str, Any] = {"file": str(file.absolute())}
     if keep is not None:
         fields["keep"] = keep

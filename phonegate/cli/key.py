@@ -34,7 +34,7 @@ def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
             "from_",
             multiple=True,
             metavar="NUMBER",
-            help="Read the messages of this number alone, written as --to; repeatable.",
+            help="Read the messages of this number alone, written as --to. Repeatable.",
         ),
         click.option("--zone", metavar="ZONE", help="The quiet hours' zone, as Europe/Berlin."),
         click.option("--quiet", metavar="FROM-TO", help="Nothing leaves then, as 22:00-07:00."),
@@ -145,7 +145,7 @@ def limit(
     database: Path | None,
     **limits: Any,
 ) -> None:
-    """Change what the API key ID of the ORG may do; limits that are not named stay."""
+    """Change what the API key ID of the ORG may do. Limits that are not named stay."""
     asked = _asked(**limits)
     if not asked and not lift:
         raise click.UsageError("Name a limit to set, or one to --lift.")

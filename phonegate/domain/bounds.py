@@ -24,7 +24,7 @@ SECONDS_BELOW: Final = 100_000_000_000
 """An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
 
 FIRST_SMS_MS: Final = 723_000_000_000
-"""The end of November 1992; the first SMS was sent that December. What is earlier when it is
+"""The end of November 1992: the first SMS was sent that December. What is earlier when it is
 read as seconds is no time in seconds."""
 
 MAX_SLOT: Final = 10**SLOT_DIGITS - 1
@@ -40,7 +40,7 @@ MAX_LABEL: Final = 128
 """Characters of names, models, carriers and the like."""
 
 MAX_DEVICE_ID: Final = 128
-"""Characters; room for a UUID, an Android id, or a name that an owner chose."""
+"""Characters, with room for a UUID, an Android id, or a name that an owner chose."""
 
 MAX_LOCAL_ID: Final = 200
 """Characters of a phone's own id of a message: a hash or a URI of its database fits well. A longer
@@ -59,10 +59,10 @@ MAX_MESSAGES: Final = 500
 """Messages in one call or `inbound` frame: what the default body limit holds as plain text."""
 
 MAX_MEDIA: Final = 10
-"""Media of one MMS; carriers' own limit for a message."""
+"""Media of one MMS, carriers' own limit for a message."""
 
 MAX_URL: Final = 2_048
 """Characters of a media URL: the length that every HTTP client takes."""
 
 MAX_FEATURES: Final = 32
-"""Features in one `hello`; there are four so far."""
+"""Features in one `hello`. There are four so far."""

@@ -51,7 +51,7 @@ _log = log.get("accounts")
 
 @attrs.frozen(kw_only=True)
 class Caller:
-    """Whoever presents a credential."""
+    """A caller who presents a credential."""
 
     address: str
     relayed: bool
@@ -136,8 +136,8 @@ class Checks:
     async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
         """Checks an API key, which must be of the named org where one is named.
 
-        It costs no slow hash and is not to be guessed, so nobody has to wait for it, whatever
-        others at the same address do.
+        It costs no slow hash and is not to be guessed, so its callers never wait, whatever others
+        at the same address do.
 
         Raises:
             Unauthorized: It is no key, or not of that org.
@@ -188,8 +188,8 @@ class Checks:
             raise Unauthorized(WRONG_CREDENTIAL)
         name = org_name or ""
         while True:
-            # The same again is no guess: a program that goes on with an old secret keeps nobody
-            # else at its address out.
+            # The same again is no guess: a program that goes on with an old secret keeps out no
+            # other caller at its address.
             if self._refused.holds(mark, create=create):
                 raise Unauthorized(WRONG_CREDENTIAL)
             self._throttled(caller, name, mark)
@@ -228,7 +228,7 @@ class Checks:
     async def _verify(
         self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
-        """Does the work of a check; None of a secret is wrong, at the same cost."""
+        """Does the work of a check. None if the secret is wrong, at the same cost."""
         known = self._remembered.was_right(mark) or self._familiar(caller, name)
         async with self._turns.bounded(caller.place, name, known=known):
             # Others of this address may have failed while it waited for its turn.
@@ -312,7 +312,7 @@ class Checks:
                 _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
 
     def _may_create(self, caller: Caller) -> bool:
-        """Whether a caller may make an org; tells once of a proxy that stands in its way."""
+        """Whether a caller may make an org. Logs once that a proxy stands in its way."""
         may = self._registration.admits(local=caller.local)
         if not may and caller.relayed and is_local(caller.address) and not self._told_of_proxy:
             self._told_of_proxy = True
@@ -339,7 +339,7 @@ class Checks:
 
 
 def is_void(secret: str, caller: Caller) -> bool:
-    """Whether a secret is worth nothing where it comes from: everybody has it, and is far away."""
+    """Whether a secret is worth nothing because it is public and its caller is far away."""
     return secret in PUBLISHED_SECRETS and not caller.local
 
 

@@ -79,7 +79,7 @@ _STEMS: Final = tuple(
         ),
     )
 )
-"""Of words that speak of codes; they stand within longer ones as well."""
+"""Of words that speak of codes, which stand within longer ones as well."""
 
 _WORDS: Final = frozenset(
     map(_folded, ("pin", "pins", "tan", "mtan", "otp", "totp", "cod", "codul", "fa", "mfa", "کد"))

@@ -158,7 +158,7 @@ class QueueFull(Throttled):
 
 
 class StorageSpent(Throttled):
-    """The org has stored as much of late as it may in a day; nothing of this was stored."""
+    """The org has stored as much of late as it may in a day. Nothing of this was stored."""
 
     code = "storage_spent"
 

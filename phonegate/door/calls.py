@@ -17,7 +17,6 @@ from .traces import told
 _log = log.get("door")
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application: scope, receive, send."""

@@ -22,7 +22,7 @@ class Departure:
         self._unsent = unsent
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
-        """Calls the application; one whose answer is given up sends nothing more."""
+        """Calls the application. If its answer is given up, it sends nothing more."""
         one: Leaving | None = None
 
         async def counted(message: Message) -> None:

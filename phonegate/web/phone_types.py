@@ -67,10 +67,10 @@ class OrgName:
 
 @attrs.frozen(kw_only=True)
 class ReceivedSms:
-    """An SMS that a phone received. It needs a body; what else is odd is put right or left out."""
+    """An SMS that a phone received. It needs a body. What else is odd is put right or left out."""
 
     address: Annotated[str, Reported(Sender())] | None = field(
-        "Who sent it; empty where it named nobody.", default=None, example="+15551112222"
+        "Who sent it. Empty where it named no sender.", default=None, example="+15551112222"
     )
     body: Annotated[str, ReportedBody()] | None = field(
         f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS may leave it out.",
@@ -105,7 +105,7 @@ class Webhook:
     """Received SMS that a phone pushes."""
 
     reported: ClassVar[bool] = True
-    """It has happened: a field that nobody knows is no reason to lose it."""
+    """It has happened: an unknown field is no reason to lose it."""
 
     org_id: Annotated[str, OrgName()] | None = field(
         "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"

@@ -207,7 +207,7 @@ def _part(value: Any) -> Ask | Fault | None:
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:
-    """An object as clients write it; None for what is none.
+    """An object as clients write it. None for what is none.
 
     Some write null for one that they would leave out. PHP writes an empty one as `[]`.
     """
