@@ -17,6 +17,7 @@ from phonegate.carriers.credentials import check_credentials, is_unsigned, maske
 from phonegate.control import Command, Report
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.bounds import MAX_COPIES, MAX_ID
 from phonegate.domain.credentials import PUBLISHED_SECRETS, is_key_like
 from phonegate.domain.errors import BadInput, FieldProblem, NotFound
 from phonegate.domain.principal import usable
@@ -27,12 +28,6 @@ from phonegate.store.errors import StoreError
 from phonegate.store.records import Assistant, Limits, Org
 from phonegate.web.convert import CONVERTER
 from phonegate.web.limits_types import NewLimits, limits_json, limits_of
-
-MAX_ID = 2**63 - 1
-"""The largest id that SQLite stores."""
-
-MAX_KEPT = 10_000
-"""Copies that a folder may keep: one an hour for a year."""
 
 PROGRESS_S = 0.2
 """Between two reports of a backup's progress: as often as a person's eye follows a bar."""
@@ -79,7 +74,7 @@ class Administration:
         return {"orgs": [{"org": o.name, "created_at": _moment(o.created_at)} for o in orgs]}
 
     async def org_rotate(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Gives an org another secret; the old one ends at once. Names the keys that go on."""
+        """Gives an org another secret. The old one ends at once. Names the keys that go on."""
         org, secret = await self._accounts.rotate_org(
             _text(request, "org"), _text_or_none(request, "secret")
         )
@@ -148,7 +143,7 @@ class Administration:
         }
 
     async def key_revoke(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """Ends an API key at once; what it has queued is cancelled unless `keep_queued` is true."""
+        """Ends an API key at once. What it has queued is cancelled unless `keep_queued` is true."""
         org = await self._org(request)
         key, keep = _text(request, "id"), request.get("keep_queued") is True
         cancelled = await self._accounts.revoke_key(org.id, key, keep_queued=keep)
@@ -389,8 +384,8 @@ def _whole(request: Mapping[str, Any], field: str) -> int:
 
 def _keep(request: Mapping[str, Any]) -> int | None:
     keep = request.get("keep")
-    if keep is not None and (type(keep) is not int or not 1 <= keep <= MAX_KEPT):
-        problem = f"must be a whole number from 1 to {MAX_KEPT}"
+    if keep is not None and (type(keep) is not int or not 1 <= keep <= MAX_COPIES):
+        problem = f"must be a whole number from 1 to {MAX_COPIES}"
         raise BadInput(f"keep {problem}.", [FieldProblem("keep", problem)])
     return keep
 

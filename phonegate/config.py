@@ -16,7 +16,7 @@ import attrs
 import cattrs
 
 from phonegate import declarations
-from phonegate.faults import ConfigError, Fault, one_line, shown, unknown
+from phonegate.faults import ConfigError, Fault, printable_line, shown_value, unknown
 from phonegate.rules import RULES
 from phonegate.settings import Settings
 from phonegate.variables import client_variables
@@ -145,7 +145,7 @@ def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        problem = f"is not TOML: {one_line(str(error))}; text needs quotes around it"
+        problem = f"is not TOML: {printable_line(str(error))}; text needs quotes around it"
     faults.append(Fault(key="the whole file", source=source, problem=problem))
     return {}
 
@@ -155,8 +155,8 @@ def _from_environment(
 ) -> Iterator[tuple[str, _Given]]:
     """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
 
-    `others` are variables that the file refers to. Any further one is told and left alone:
-    whoever else uses this environment may have set it.
+    `others` are variables that the file refers to. Any further one is named in a
+    warning and left alone, since another program of this environment may use it.
     """
     sections = _sections()
     ours = client_variables()
@@ -272,7 +272,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
                 value = converter.structure(given[key].value, field.type)
                 problem = RULES[key](value) if key in RULES else None
             except TypeError as error:
-                problem = f"{error}, not {shown(given[key].value)}"
+                problem = f"{error}, not {shown_value(given[key].value)}"
             if problem is None:
                 values[field.name] = value
             else:

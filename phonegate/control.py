@@ -1,7 +1,7 @@
 """The control socket: how `phonegate org`, `key` and `backup` reach a gateway that is serving.
 
 Only one process may write the database, so commands that write ask the one that has it. The
-socket lies beside the database, with mode 0600: who may use it may also read the file. Each
+socket lies beside the database, with mode 0700: who may use it may also read the file. Each
 line is one JSON object; a connection carries one request, any progress, and the answer:
 
     {"command": "key_list", "org": "myorg"}
@@ -324,7 +324,7 @@ def _check_peer(client: socket.socket, database: Path, path: Path) -> None:
     me = os.geteuid()
     if peer in {0, me} or (me == 0 and peer == _owner(database)):
         return
-    raise ControlUnusable(path, f"another user (uid {peer}) listens there; nothing was sent")
+    raise ControlUnusable(path, f"another user (uid {peer}) listens there, so nothing was sent")
 
 
 def _owner(database: Path) -> int | None:

@@ -8,7 +8,7 @@ from phonegate.carriers.credentials import FIELDS, check_credentials
 from phonegate.domain.assistant_form import CarrierName, form_problems
 from phonegate.domain.credentials import org_problem
 from phonegate.domain.errors import BadInput
-from phonegate.faults import Fault, shown, unknown
+from phonegate.faults import Fault, shown_value, unknown
 from phonegate.settings import AssistantSettings
 from phonegate.store.records import Provider
 
@@ -156,15 +156,15 @@ def _form(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is wrong with the keys that every provider has."""
     org = table.get("org", "org")
     if not isinstance(org, str):
-        yield "org", f"text in quotes is needed, not {shown(org)}"
+        yield "org", f"text in quotes is needed, not {shown_value(org)}"
     elif problem := org_problem(org):
-        yield "org", f"{problem}, not {shown(org)}"
+        yield "org", f"{problem}, not {shown_value(org)}"
     if "provider" in table and table["provider"] not in _PROVIDERS:
         choices = ", ".join(f'"{one}"' for one in _PROVIDERS)
-        yield "provider", f"one of {choices} is needed, not {shown(table['provider'])}"
+        yield "provider", f"one of {choices} is needed, not {shown_value(table['provider'])}"
     name, numbers = table.get("name", "name"), table.get("phone_numbers", ["+15550000000"])
     if not isinstance(name, str):
-        yield "name", f"text in quotes is needed, not {shown(name)}"
+        yield "name", f"text in quotes is needed, not {shown_value(name)}"
         name = "name"
     if not isinstance(numbers, list) or not all(isinstance(one, str) for one in numbers):
         yield "phone_numbers", 'a list of texts is needed, such as ["+15551110001"]'
@@ -190,7 +190,7 @@ def _twice(assistants: list[AssistantSettings], source: str) -> Iterator[Fault]:
     numbers: set[tuple[str, str]] = set()
     for one in assistants:
         if (one.org, one.name) in names:
-            problem = f"{one.org} has two assistants that are named {shown(one.name)}"
+            problem = f"{one.org} has two assistants that are named {shown_value(one.name)}"
             yield Fault(key=KEY, source=source, problem=problem)
         names.add((one.org, one.name))
         for number in one.phone_numbers:

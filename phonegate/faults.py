@@ -19,7 +19,7 @@ class Fault:
 
     def __str__(self) -> str:
         """One line for the operator."""
-        return one_line(f"{self.key} ({self.source}): {self.problem}")
+        return printable_line(f"{self.key} ({self.source}): {self.problem}")
 
 
 class ConfigError(Exception):
@@ -43,13 +43,13 @@ def unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
     return Fault(key=key, source=source, problem=f"there is no such {what}; {hint}")
 
 
-def shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A wrong value for a message: short, on one line. Never a secret's."""
-    text = one_line(repr(value))
+    text = printable_line(repr(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
-def one_line(text: str) -> str:
+def printable_line(text: str) -> str:
     """A text without line breaks and control characters."""
     words = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "?" for letter in words)

@@ -76,10 +76,10 @@ nearly everything here goes without it."""
 
 TURN_S = 0.000_5
 """How long a thread computes on when another waits, see `sys.setswitchinterval`. With Python's own
-5 ms, whoever comes while a long page is written in its thread waits three times as long."""
+5 ms, a request that comes while a thread writes a long page waits three times as long."""
 
 OPEN_TO_ALL = (
-    "whoever reaches this gateway can make an org and store messages; "
+    "every caller who reaches this gateway can make an org and store messages. "
     "`phonegate registration local` lets only private networks do so"
 )
 

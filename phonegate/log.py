@@ -95,7 +95,7 @@ def configure(
 
 
 def _lines_to(stream: TextIO) -> "_Lines":
-    """What writes to a stream; the same again, since lines may wait in it for a reader."""
+    """What writes to a stream. It is made once, since lines may wait in it for a reader."""
     writes = structlog.get_config().get("logger_factory")
     return writes if isinstance(writes, _Lines) and writes.stream is stream else _Lines(stream)
 

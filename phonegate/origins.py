@@ -1,10 +1,11 @@
 """Which web pages may speak to the gateway from within a browser, and read what it answers. Pure.
 
-Whoever opens a page lets it send requests from their own network, where the gateway trusts more
-callers than from afar. Browsers say for which page they ask: by `Origin`, and where the address
-is HTTPS or localhost by `Sec-Fetch-Site` too, both of which no page can forge. A program sends
-neither. Nor does a browser that reads, over plain HTTP, for a page at the very name that it asks:
-whose owner may have let that name point to the gateway once the page was loaded (DNS rebinding).
+A page that a person opens can send requests from that person's network, where the gateway
+trusts more callers than from afar. Browsers say for which page they ask: by `Origin`, and where
+the address is HTTPS or localhost by `Sec-Fetch-Site` too, both of which no page can forge. A
+program sends neither. Nor does a browser that reads, over plain HTTP, for a page at the very name
+that it asks, whose owner may have let that name point to the gateway once the page was loaded
+(DNS rebinding).
 """
 
 import ipaddress
@@ -58,10 +59,10 @@ _LOCAL_ENDINGS: Final = (
     ".internal",  # reserved by ICANN in 2024
     ".home",  # never to be delegated, by ICANN in 2018
     ".corp",
-    ".lan",  # what many routers give out; nobody has registered it
+    ".lan",  # what many routers give out, though it was never registered
     ".localdomain",
 )
-"""Endings of names that nobody can register in the public DNS."""
+"""Endings of names that can't be registered in the public DNS."""
 
 _BROWSER: Final = "Mozilla/"
 """How every browser begins its User-Agent. Some let a page choose another, so that nothing which
@@ -91,7 +92,7 @@ class Origins:
     """The pages that may ask: the gateway's own, and those of the sites that its owner names.
 
     Args:
-        public_url: The address that others reach the gateway by; may be empty.
+        public_url: The address that others reach the gateway by. May be empty.
         allowed: The origins of other sites' pages, such as `https://app.example.org`.
     """
 
@@ -112,7 +113,7 @@ class Origins:
         """Whether a page of a site that is not let in may have sent this request.
 
         Args:
-            headers: By lower-case name; one that was sent twice is joined with a comma.
+            headers: By lower-case name. One that was sent twice is joined with a comma.
             navigable: Whether a link on any page may lead here: what is shown then tells nothing
                 to that page, and needs no secret.
             secure: Whether the request came by HTTPS, to the gateway or a proxy that it trusts.
@@ -146,7 +147,7 @@ class Origins:
         return any(name not in self._named and not _is_local(name) for name in _names(called))
 
     def fields(self, method: str, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """What an answer needs for the pages that may read it (CORS); the same for errors."""
+        """What an answer, or an error, needs for the pages that may read it (CORS)."""
         if not self._allowed:
             return ()
         origin = headers.get("origin")
@@ -164,8 +165,8 @@ class Origins:
     def _is_own(self, asked: Place, headers: Mapping[str, str], *, secure: bool) -> bool:
         """Whether the page is at the address that it asks.
 
-        A name alone proves nothing over plain HTTP: whoever owns it can let it point here once
-        the page is loaded. Over HTTPS the browser has seen a certificate for it.
+        A name alone proves nothing over plain HTTP: its owner can let it point here once the page
+        is loaded. Over HTTPS the browser has seen a certificate for it.
         """
         if asked == self._public:
             return True
@@ -178,7 +179,7 @@ class Origins:
 
 
 def place_of(origin: str) -> Place | None:
-    """An origin as it is compared; None for what is none, such as `null` or `*`."""
+    """An origin as it is compared. None for what is none, such as `null` or `*`."""
     return _place(origin) if _ORIGIN.fullmatch(origin) else None
 
 
@@ -220,7 +221,7 @@ def _names(hosts: str) -> tuple[str, ...]:
 
 @lru_cache(_KEPT_HOSTS)
 def _is_local(name: str) -> bool:
-    """Whether nobody elsewhere can own this name: an address, a word alone, a local ending."""
+    """Whether no one elsewhere can own this name: an address, a word alone, a local ending."""
     if "." not in name or name.endswith(_LOCAL_ENDINGS):
         return True
     return _is_address(name)

@@ -119,8 +119,8 @@ class DeliverySettings:
     )
     away_timeout_s: float = setting(
         259_200.0,
-        "Seconds that a message which was pushed, and which nobody acknowledged, waits for its "
-        "phone to come back before it is uncertain. Three days: a phone that stays away longer "
+        "Seconds that a message which was pushed, and never acknowledged, waits for its phone "
+        "to come back before it is uncertain. Three days: a phone that stays away longer "
         "may be gone for ever.",
     )
     default_ttl_s: int = setting(
@@ -293,7 +293,7 @@ class LimitSettings:
     )
     org_phones: int = setting(
         5_000,
-        "Phones that one org may have with a device_id, and as many that never told one, "
+        "Phones that one org may have with a device_id, and as many without one, "
         "connected at the same time. A phone that is known comes in whatever the number.",
     )
     org_sims: int = setting(
@@ -353,7 +353,9 @@ class LogSettings:
     format: Literal["auto", "text", "json"] = setting(
         "auto", "auto: text on a terminal, JSON lines otherwise."
     )
-    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is told.")
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "The lowest level that is logged."
+    )
     requests: RequestLog = setting(  # noqa: RUF009 - setting() makes an attribute
         "errors",
         "Which HTTP requests get a line of their own. errors: those that were refused or failed; "
@@ -362,8 +364,7 @@ class LogSettings:
     trouble_per_s: int = setting(
         10,
         "Lines a second of each kind of trouble, such as refused requests, twenty seconds' worth "
-        "at once; the next line counts those left out. 0: all, which a stranger can fill a disk "
-        "with.",
+        "at once; the next line counts those left out. 0: all, then anybody can fill the disk.",
     )
 
 

@@ -9,14 +9,14 @@ import json
 from typing import Any, Final
 
 MAX_DIGITS: Final = 30
-"""An integer with more digits is beyond every field's limit; it is not worth converting
+"""An integer with more digits is beyond every field's limit, so it is not worth converting
 (Python refuses 4,301 digits with an error that names no field)."""
 
 _BEYOND: Final = int("9" * MAX_DIGITS)
 
 
 def integer(digits: str) -> int:
-    """A JSON integer; one of more than `MAX_DIGITS` digits is as good as the largest of so many."""
+    """A JSON integer. One of more than `MAX_DIGITS` digits is as good as the largest of so many."""
     if len(digits) > MAX_DIGITS:
         return -_BEYOND if digits.startswith("-") else _BEYOND
     return int(digits)
@@ -42,7 +42,7 @@ def has_more_values(text: str, most: int) -> bool:
         return False
     outside = text.replace("\\\\", "").replace('\\"', "")
     if outside.count('"') > 4 * (most + 1):
-        # More strings than so many values and their names; to take them apart is what costs.
+        # More strings than so many values and their names. To take them apart is what costs.
         return True
     return _opened("".join(outside.split('"')[::2])) > most
 

@@ -1,6 +1,6 @@
 """The variables of the environment that the program's own client commands read.
 
-They begin as those of the gateway's settings do, so whoever reads these must know them as well.
+They begin as those of the gateway's settings do, so what reads settings must know them as well.
 """
 
 from typing import Final

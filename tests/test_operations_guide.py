@@ -1,5 +1,6 @@
 """What docs/operations.md prints works, and leaves nothing out that it should tell."""
 
+import ast
 import os
 import re
 import shutil
@@ -16,11 +17,14 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.core import CounterMetricFamily
 
+import phonegate
 from phonegate import config
 from phonegate.cli import group
 from phonegate.domain.alarms import Alarms, Limits, State, Waiting
+from phonegate.domain.guard import KINDS, Bounds
 from phonegate.operations.exposition import families
 from phonegate.settings import AlarmSettings
+from phonegate.store.messages import UNWANTED
 from tests.operations.conftest import make
 from tests.process import GatewayProcess
 
@@ -32,6 +36,21 @@ def blocks(language: str) -> list[str]:
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
     assert found
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def table(head: str) -> str:
+    """The rows of the table whose first column has this head."""
+    (rows,) = re.findall(rf"^\| {head} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
+    assert isinstance(rows, str)
+    return rows
+
+
+def first_column(head: str) -> list[str]:
+    return [
+        name
+        for row in table(head).splitlines()
+        for name in re.findall("`(.*?)`", row.split("|")[1])
+    ]
 
 
 def metric_names() -> set[str]:
@@ -116,8 +135,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
     alarms = Alarms(Limits(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))
     raised = {signal.key[0] for signal in alarms.signals(worst) if signal.bad}
-    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", GUIDE, re.MULTILINE))
-    del rows["alarm"]  # the table's head
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", table("`alarm`"), re.MULTILINE))
     assert raised == set(rows)
     thresholds = {field.name for field in attrs.fields(AlarmSettings)}
     assert thresholds == {field.name for field in attrs.fields(Limits)}
@@ -139,6 +157,53 @@ def test_every_metric_is_in_the_table_and_every_rule_is_of_one() -> None:
     }
     for name, label, value in labels:
         assert (name, ((label, value),)) in samples
+
+
+NEWS = {
+    *("org_added", "org_rotated", "org_removed", "key_added", "key_revoked"),
+    *("phone_added", "phone_recognised", "phone_refused"),
+    *("certificate_renewed", "reloaded", "alarm_over", "storage_recovered"),
+}
+"""Events of level info that an operator looks for."""
+
+
+def logged(*levels: str) -> set[str]:
+    """The events that the gateway logs at one of these levels."""
+    found: set[str] = set()
+    for path in Path(phonegate.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr=level, value=ast.Name(id="_log") | ast.Call()),
+                    args=[event],
+                ) if level in levels:
+                    pass
+                case _:
+                    continue
+            match event:
+                case ast.Constant(value=str() as name):
+                    found.add(name)
+                case ast.JoinedStr(values=[ast.Constant(value="message_"), _]):
+                    found.update(f"message_{status}" for status in UNWANTED)
+                case _:
+                    pytest.fail(f"{path}:{node.lineno}: which events are these?")
+    return found
+
+
+def test_every_event_that_an_operator_may_meet_is_explained() -> None:
+    listed = first_column("event")
+    assert len(listed) == len(set(listed))
+    assert logged("info") >= NEWS
+    assert set(listed) == logged("warning", "error", "exception", "critical") | NEWS
+
+
+def test_every_limit_is_in_the_table_with_the_label_it_is_counted_under() -> None:
+    rows = table("limit").splitlines()
+    labels = {label for row in rows for label in re.findall("`(.*?)`", row.split("|")[-2])}
+    assert labels == set(KINDS)
+    settings = {name.rpartition(" ")[2] for name in first_column("limit")}
+    assert settings == {field.name for field in attrs.fields(Bounds)} | {"disk_low_bytes"}
+    assert "`[alarms] disk_low_bytes`" in table("limit")
 
 
 COMMAND = re.compile(r"^(?:sudo -u phonegate .*pyz|phonegate) ([^#\n]*)", re.MULTILINE)

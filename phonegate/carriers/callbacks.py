@@ -190,7 +190,7 @@ def _received(
     segments: int | None,
     date: int | None = None,
 ) -> InboundReport:
-    """A message for one of our numbers, whoever sent it.
+    """A message for one of our numbers, from any sender.
 
     Raises:
         MalformedCallback: There is nothing of it but its id.

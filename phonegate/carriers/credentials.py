@@ -16,7 +16,7 @@ UNSIGNED = (
     "without public_key, nothing but their unguessable address proves that callbacks come from "
     "Telnyx: set it (Mission Control, Keys & Credentials, Public Key)"
 )
-"""What is said of such an account; see `is_unsigned`."""
+"""What is said of such an account, see `is_unsigned`."""
 
 SHOWN = 4
 """Characters of a masked credential: enough to tell which it is."""

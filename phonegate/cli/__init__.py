@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, Entry] = {
     "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
     "mcp": Entry("mcp", "command", "Give an AI agent on this machine the tools of a gateway."),
     "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
-    "registration": Entry("registration", "command", "Tell who may make an org by a first call."),
+    "registration": Entry("registration", "command", "Show who may make an org by a first call."),
     "key": Entry("key", "command", "Add, list, limit and revoke API keys."),
     "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
     "status": Entry("status", "command", "Tell how the gateway that serves is."),

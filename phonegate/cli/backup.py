@@ -8,13 +8,14 @@ import click
 
 from phonegate.cli import options
 from phonegate.cli.owner import carry_out
+from phonegate.domain.bounds import MAX_COPIES
 
 
 @click.command()
 @click.argument("target", metavar="FILE_OR_FOLDER", type=click.Path())
 @click.option(
     "--keep",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(1, MAX_COPIES),
     metavar="N",
     help="Remove all but the newest N copies from the folder, once the new one is complete.",
 )
@@ -29,7 +30,7 @@ def command(target: str, keep: int | None, config: Path | None, database: Path |
     if target.endswith("/") and not file.is_dir():
         raise click.BadParameter(f"{target} is no folder. Make it first, or name a file.")
     if keep is not None and not file.is_dir():
-        raise click.BadParameter(f"{file} is no folder; --keep needs one that is there.")
+        raise click.BadParameter(f"{file} is no folder. --keep needs one that is there.")
     fields: dict[str, Any] = {"file": str(file.absolute())}
     if keep is not None:
         fields["keep"] = keep

@@ -74,7 +74,7 @@ class Client:
     def post(
         self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None
     ) -> dict[str, Any]:
-        """POSTs JSON to a path of the org; raises Failure with a sentence.
+        """POSTs JSON to a path of the org. Raises Failure with a sentence.
 
         With an `idempotency_key` it may be repeated where there was no answer.
         """

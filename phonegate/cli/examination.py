@@ -224,8 +224,8 @@ def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
         yield Finding(
             "note",
             about,
-            f"open ({source}), so whoever reaches {', '.join(reached)} can make an org and store "
-            "messages; `phonegate registration local` lets only private networks do so",
+            f"open ({source}), so every caller who reaches {', '.join(reached)} can make an org "
+            "and store messages. `phonegate registration local` lets only private networks do so",
         )
     else:
         yield Finding("fine", about, f"{mode} ({source})")

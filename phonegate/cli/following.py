@@ -7,9 +7,6 @@ from phonegate.domain.states import FINAL_STATES, SENT
 
 Message = Mapping[str, Any]
 
-PAGE: Final = 1_000
-"""The most messages that one answer holds."""
-
 LOOK: Final = 200
 """Messages of a page that is asked for to see what changed: it is asked for again and again."""
 

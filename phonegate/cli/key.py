@@ -8,6 +8,7 @@ import click
 
 from phonegate.cli import options, terminal
 from phonegate.cli.owner import carry_out
+from phonegate.domain.principal import SCOPES
 
 _FIELDS = {
     "to": "to",
@@ -33,7 +34,7 @@ def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
             "from_",
             multiple=True,
             metavar="NUMBER",
-            help="Read the messages of this number alone, written as --to; repeatable.",
+            help="Read the messages of this number alone, written as --to. Repeatable.",
         ),
         click.option("--zone", metavar="ZONE", help="The quiet hours' zone, as Europe/Berlin."),
         click.option("--quiet", metavar="FROM-TO", help="Nothing leaves then, as 22:00-07:00."),
@@ -65,7 +66,7 @@ def command() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(["send", "read", "manage", "phone"]),
+    type=click.Choice(SCOPES),
     help="What it may do; may be repeated. phone: be a phone, and nothing else.  "
     "[default: send, read and manage; with limits send and read]",
 )
@@ -144,7 +145,7 @@ def limit(
     database: Path | None,
     **limits: Any,
 ) -> None:
-    """Change what the API key ID of the ORG may do; limits that are not named stay."""
+    """Change what the API key ID of the ORG may do. Limits that are not named stay."""
     asked = _asked(**limits)
     if not asked and not lift:
         raise click.UsageError("Name a limit to set, or one to --lift.")

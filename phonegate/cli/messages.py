@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phonegate.cli import options, terminal
-from phonegate.cli.following import PAGE, Following
+from phonegate.cli.following import Following
+from phonegate.domain.bounds import MAX_PAGE
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
@@ -29,7 +30,7 @@ LONGEST_LOOK_S = 30.0
 )
 @click.option("--since", type=int, metavar="ID", help="Only those after this id, oldest first.")
 @click.option("--before", type=int, metavar="ID", help="Only those before this id.")
-@click.option("--limit", type=click.IntRange(1, PAGE), help="How many.  [default: 100]")
+@click.option("--limit", type=click.IntRange(1, MAX_PAGE), help="How many.  [default: 100]")
 @click.option("--direction", type=click.Choice(["in", "out"]), help="Received or sent ones.")
 @click.option("--status", help="Only those of this status, such as queued.")
 @click.option("--address", metavar="NUMBER", help="Only those from or to this number.")
@@ -150,10 +151,10 @@ def _follow(
     pause, look_at = POLL_S, 0.0
     while True:
         time.sleep(POLL_S)
-        while page := ask(following.last, PAGE):
+        while page := ask(following.last, MAX_PAGE):
             pause, look_at = POLL_S, time.monotonic() + POLL_S
             _show(following.take(page, time.monotonic()), as_json=as_json)
-            if len(page) < PAGE:
+            if len(page) < MAX_PAGE:
                 break
         now = time.monotonic()
         after = following.next_look(now) if now >= look_at else None

@@ -52,15 +52,15 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
 def rotate(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the org NAME a new secret; the old one ends at once, its API keys go on.
+    """Give the org NAME a new secret. The old one ends at once, its API keys go on.
 
-    Names those keys: whoever had the secret may have made one.
+    Shows those keys, since a person who had the secret may have made one.
     """
     answer = carry_out(config, database, "org_rotate", org=name, secret=secrets.read(source))
     _show_secret(answer, source, as_json=as_json)
     keys = answer.get("keys", [])
     if keys and not as_json:
-        click.echo(f"These API keys of {name} go on; `phonegate key revoke` ends one:", err=True)
+        click.echo(f"These API keys of {name} go on. `phonegate key revoke` ends one:", err=True)
         for key in keys:
             click.echo(f"  {key['id']}  {terminal.clean(key['name'])}", err=True)
 
@@ -72,7 +72,7 @@ def rotate(
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
     """Remove the org NAME with its phones, messages and API keys, for good.
 
-    No phone that goes on with its old secret makes it again; `phonegate org add` does.
+    A phone that goes on with its old secret does not make it again, only `phonegate org add` does.
     """
     if not yes:
         # An org that is not there is refused here already, before anybody is asked.

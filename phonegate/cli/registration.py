@@ -22,9 +22,9 @@ _MEANINGS: dict[Mode, str] = {
 def command(
     mode: Mode | None, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Tell who may make an org by a first call, or change it at once and for good.
+    """Show who may make an org by a first call, or change it at once and for good.
 
-    local: this machine and private networks; open: everybody; closed: nobody but you, by
+    local: this machine and private networks; open: all callers; closed: only you, by
     `phonegate org add`. What gateway.toml or the environment sets can only be changed there.
     """
     answer = carry_out(config, database, "registration", mode=mode)

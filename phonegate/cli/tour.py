@@ -14,6 +14,7 @@ import trio
 
 from phonegate import gateway, log
 from phonegate.cli import hangup, terminal
+from phonegate.domain.bounds import MAX_PAGE
 from phonegate.domain.credentials import make_secret
 from phonegate.handset.chassis import Identity, SimCard
 from phonegate.handset.faults import Plan
@@ -35,8 +36,6 @@ POLL_S = 0.05
 
 FOLLOW_S = 0.5
 """Between two looks for what a person may cause."""
-
-PAGE = 1_000
 
 Message = dict[str, Any]
 
@@ -155,7 +154,7 @@ class _Guide:
         (await self._client.post(f"/send/{ORG}", json=text)).raise_for_status()
         last, states = 0, dict[int, str]()
         while True:
-            for message in await self._page(max(0, last - PAGE // 2)):
+            for message in await self._page(max(0, last - MAX_PAGE // 2)):
                 if states.get(message["id"]) != message["status"]:
                     states[message["id"]] = message["status"]
                     click.echo(terminal.message_line(message))
@@ -193,7 +192,7 @@ class _Guide:
 
     async def _page(self, since: int) -> list[Message]:
         response = await self._client.get(
-            f"/messages/{ORG}", params={"since_id": since, "limit": PAGE}
+            f"/messages/{ORG}", params={"since_id": since, "limit": MAX_PAGE}
         )
         messages: list[Message] = response.raise_for_status().json()["messages"]
         return messages

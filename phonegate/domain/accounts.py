@@ -274,7 +274,7 @@ class Accounts:
             org = _named(tx, name)
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
-            # Whoever made it: from now on it is the owner's.
+            # From now on it is the owner's, also if a first call has made it.
             tx.intake.forget(org.id)
             return org
 
@@ -358,7 +358,7 @@ class Accounts:
     async def limit_key(
         self, org: int, key_id: str, change: Callable[[Limits], Limits]
     ) -> ApiKey | None:
-        """Changes what an API key may do, from now on; None if the org has no such key.
+        """Changes what an API key may do, from now on. None if the org has no such key.
 
         `change` gets the limits that hold now and gives those to come.
 
@@ -384,9 +384,9 @@ class Accounts:
     async def revoke_key(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:
         """Ends an API key at once, and cancels what it has sent that has not left.
 
-        Returns how many messages were cancelled, or None if the org has no such key. A queue that
-        is long is cancelled in steps; what a crash or an impatient client leaves of it, the keeper
-        does. Asked again meanwhile, this goes on cancelling.
+        Returns how many messages were cancelled, or None if the org has no such key. A long
+        queue is cancelled in steps. What a crash or an impatient client leaves of it, the keeper
+        cancels. Asked again meanwhile, this goes on cancelling.
         """
         now = self._now_ms()
 

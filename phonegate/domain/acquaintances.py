@@ -1,7 +1,7 @@
 """Where each org's right secrets have come from of late. Pure but for its own memory.
 
 A restart forgets which secrets were right. The places that they came from are kept in the
-database, so that whoever is there is let in past guessers, before any secret is checked anew.
+database, so that callers there are let in past guessers before any secret is checked anew.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ class Acquaintances:
         return at is not None and now - at < LIFETIME_MS
 
     def meet(self, org: str, place: str, now: int) -> bool:
-        """Notes that a right secret came from there; whether that is worth writing down."""
+        """Notes that a right secret came from there. Returns whether to write that down."""
         at = self._seen.get((org, place))
         if at is not None and abs(now - at) < NOTED_MS:
             return False

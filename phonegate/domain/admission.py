@@ -34,7 +34,7 @@ KEY_REVOKED = "its API key was revoked"
 """The `error` of a message that does not leave for that reason."""
 
 DISK_RETRY_S = 60
-"""When to come again if the disk is nearly full: somebody has to make room."""
+"""When to come again if the disk is nearly full: its owner has to make room first."""
 
 EACH_BYTES = 600
 """What a message takes of the disk beside its text, about: its row, its indexes and its words."""
@@ -74,7 +74,7 @@ class Permit:
     """It must have left by then, whatever its ttl: when quiet hours begin. None where there are
     none, and for one that is held: approved, it leaves when that person says so."""
     default_ttl_s: int = 0
-    """The ttl of a message that asks for none; 0 is none."""
+    """The ttl of a message that asks for none. 0 stands for no ttl."""
 
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
         """When a message with these wishes may leave; its ttl runs from its `send_at`."""
@@ -186,7 +186,7 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
 
 
 def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str | None:
-    """Why a message can't be sent once more by itself; None where it can, and then it counts.
+    """Why a message can't be sent once more by itself. None where it can, and then it counts.
 
     The limits that hold are those of now.
     """
@@ -205,7 +205,7 @@ def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str
 
 
 def _counted(tx: Tables, key: str, limits: Limits, wanted: int, now: int) -> bool:
-    """Counts messages of a key where there is room for them; whether there is."""
+    """Counts messages of a key if there is room for them. Returns whether there is."""
     if limits.per_hour is None and limits.per_day is None:
         return True
     begin, end = _day_around(now)

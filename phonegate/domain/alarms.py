@@ -89,7 +89,7 @@ class Alarms:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        """The thresholds; they may be changed at any time."""
+        """The thresholds, which may be changed at any time."""
         self._well_since: dict[Key, float | None] = {}
         """Of the alarms that are on: since when all is well again."""
         self._away_since: dict[Hashable, float] = {}

@@ -1,4 +1,4 @@
-"""What an API key may do: to whom it sends, how much and when; whose messages it reads. Pure.
+"""What an API key may do: to whom it sends, how much and when, and whose messages it reads. Pure.
 
 Times are in ms.
 

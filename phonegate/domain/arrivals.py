@@ -78,7 +78,7 @@ class Arrivals:
     async def wait(
         self, reader: Principal, *, address: str | None, since_id: int, seconds: float
     ) -> MessageView | None:
-        """The first message received after an id that the reader sees; None if none came in time.
+        """The first message after an id that the reader may see. None if none came in time.
 
         Args:
             reader: Who waits. The waits of each credential are counted.

@@ -6,9 +6,16 @@ An SMS has the same limits whether a phone pushes it by /webhook or over its lin
 from typing import Final
 
 from phonegate.domain.routing import SLOT_DIGITS
+from phonegate.store import rows
 
-MAX_ID: Final = 2**63 - 1
+MAX_ID: Final = rows.MAX_ID
 """The largest integer that SQLite stores (https://www.sqlite.org/datatype3.html)."""
+
+MAX_PAGE: Final = 1000
+"""Messages of one answer to `GET /messages`."""
+
+MAX_COPIES: Final = 10_000
+"""Copies of the database that a folder may keep: one an hour for a year."""
 
 MAX_TIME_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
@@ -17,7 +24,7 @@ SECONDS_BELOW: Final = 100_000_000_000
 """An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
 
 FIRST_SMS_MS: Final = 723_000_000_000
-"""The end of November 1992; the first SMS was sent that December. What is earlier when it is
+"""The end of November 1992: the first SMS was sent that December. What is earlier when it is
 read as seconds is no time in seconds."""
 
 MAX_SLOT: Final = 10**SLOT_DIGITS - 1
@@ -33,7 +40,7 @@ MAX_LABEL: Final = 128
 """Characters of names, models, carriers and the like."""
 
 MAX_DEVICE_ID: Final = 128
-"""Characters; room for a UUID, an Android id, or a name that an owner chose."""
+"""Characters, with room for a UUID, an Android id, or a name that an owner chose."""
 
 MAX_LOCAL_ID: Final = 200
 """Characters of a phone's own id of a message: a hash or a URI of its database fits well. A longer
@@ -52,10 +59,10 @@ MAX_MESSAGES: Final = 500
 """Messages in one call or `inbound` frame: what the default body limit holds as plain text."""
 
 MAX_MEDIA: Final = 10
-"""Media of one MMS; carriers' own limit for a message."""
+"""Media of one MMS, carriers' own limit for a message."""
 
 MAX_URL: Final = 2_048
 """Characters of a media URL: the length that every HTTP client takes."""
 
 MAX_FEATURES: Final = 32
-"""Features in one `hello`; there are four so far."""
+"""Features in one `hello`. There are four so far."""

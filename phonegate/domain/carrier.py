@@ -89,7 +89,7 @@ class InboundReport:
 
     carrier_id: str
     sender: str = attrs.field(repr=False)
-    """Empty where it named nobody."""
+    """Empty where the carrier named no sender."""
     recipient: str | None = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)

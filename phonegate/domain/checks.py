@@ -51,7 +51,7 @@ _log = log.get("accounts")
 
 @attrs.frozen(kw_only=True)
 class Caller:
-    """Whoever presents a credential."""
+    """A caller who presents a credential."""
 
     address: str
     relayed: bool
@@ -139,8 +139,8 @@ class Checks:
     async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
         """Checks an API key, which must be of the named org where one is named.
 
-        It costs no slow hash and is not to be guessed, so nobody has to wait for it, whatever
-        others at the same address do.
+        It costs no slow hash and is not to be guessed, so its callers never wait, whatever others
+        at the same address do.
 
         Raises:
             Unauthorized: It is no key, or not of that org.
@@ -191,8 +191,8 @@ class Checks:
             raise Unauthorized(WRONG_CREDENTIAL)
         name = org_name or ""
         while True:
-            # The same again is no guess: a program that goes on with an old secret keeps nobody
-            # else at its address out.
+            # The same again is no guess: a program that goes on with an old secret keeps out no
+            # other caller at its address.
             if self._refused.holds(mark, create=create):
                 raise Unauthorized(WRONG_CREDENTIAL)
             self._throttled(caller, name, mark)
@@ -231,7 +231,7 @@ class Checks:
     async def _verify(
         self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
-        """Does the work of a check; None of a secret is wrong, at the same cost."""
+        """Does the work of a check. None if the secret is wrong, at the same cost."""
         known = self._remembered.was_right(mark) or self._familiar(caller, name)
         async with self._turns.bounded(caller.place, name, known=known):
             # Others of this address may have failed while it waited for its turn.
@@ -315,7 +315,7 @@ class Checks:
                 _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
 
     def _may_create(self, caller: Caller) -> bool:
-        """Whether a caller may make an org; tells once of a proxy that stands in its way."""
+        """Whether a caller may make an org. Logs once that a proxy stands in its way."""
         may = self._registration.admits(local=caller.local)
         if not may and caller.relayed and is_local(caller.address) and not self._told_of_proxy:
             self._told_of_proxy = True
@@ -342,10 +342,7 @@ class Checks:
 
 
 def is_void(secret: str, caller: Caller) -> bool:
-    """Whether a secret is worth nothing where it comes from.
-
-    A published one is, where whoever has it may be far away: everybody has it.
-    """
+    """Whether a secret is worth nothing because it is public and its caller may be far away."""
     return secret in PUBLISHED_SECRETS and (caller.foreign_host or not caller.local)
 
 

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final
 
+from phonegate.domain.numbers import SEPARATORS
+
 HIDDEN: Final = "******"
 """Stands for each code, whatever its length."""
 
@@ -77,7 +79,7 @@ _STEMS: Final = tuple(
         ),
     )
 )
-"""Of words that speak of codes; they stand within longer ones as well."""
+"""Of words that speak of codes, which stand within longer ones as well."""
 
 _WORDS: Final = frozenset(
     map(_folded, ("pin", "pins", "tan", "mtan", "otp", "totp", "cod", "codul", "fa", "mfa", "کد"))
@@ -119,7 +121,6 @@ _UNIT: Final = re.compile(
 )
 """A number with its unit, which only looks like a code of letters and digits."""
 
-_SEPARATORS: Final = re.compile(r"[\s().-]")
 _NUMBER: Final = re.compile(rf"\+?[0-9]{{{_SHORTEST_NUMBER},}}")
 _ALONE: Final = re.compile(rf"\W*(?:[A-Za-z]{{1,3}}[- ])?{_GROUPS}\W*")
 
@@ -137,7 +138,7 @@ def without_codes(address: str, body: str) -> str:
 
 
 def _may_hold_one(address: str, body: str) -> bool:
-    if _NUMBER.fullmatch(_SEPARATORS.sub("", address)) is None:
+    if _NUMBER.fullmatch(SEPARATORS.sub("", address)) is None:
         return True
     if body.startswith(_RETRIEVED) or re.search(_BOUND, body):
         return True

@@ -189,7 +189,7 @@ def resume(
     `acks` says whether the phone journals and acknowledges; `in_flight` are the ids already
     pushed over the present link, and `sims` what was reported over it. Acknowledged messages
     are never pushed again: their result is awaited. A phone that never acknowledges may have
-    sent what it was given, so the policy bounds how often that is risked; what it doesn't
+    sent what it was given, so the policy bounds how often that is risked. What it doesn't
     allow becomes `uncertain`.
     What was asked of a SIM waits on while the phone does not have it: no other may send it.
     """
@@ -288,7 +288,7 @@ def refuse(tx: Tables, message: Message, now: int) -> Message:
 
 
 def withdraw_of_key(tx: Tables, key: str) -> int:
-    """Cancels queued messages of a revoked API key, `WITHDRAWN_AT_ONCE` at most; how many."""
+    """Cancels up to `WITHDRAWN_AT_ONCE` queued messages of a revoked API key. Returns how many."""
     after = advance(QUEUED, Event.WITHDRAWN)
     assert after is not None, "that is in the table"  # noqa: S101
     count = tx.messages.withdraw(key, WITHDRAWN_AT_ONCE, after=after, error=KEY_REVOKED)
@@ -327,7 +327,7 @@ def abandon_silent(
     """Turns messages `uncertain` whose phone has had them too long without a result.
 
     One that was never acknowledged waits on while its phone is away, for it is pushed again
-    when the phone returns; unless its ttl has run out by then, or the phone stays away for so
+    when the phone returns, unless its ttl has run out by then, or the phone stays away for so
     long that it may never return. Returns the messages that changed, at most `limit`.
     """
     seconds = policy.result_timeout_ms // 1000

@@ -20,7 +20,7 @@ class OnlinePhone:
     device_id: str | None
     name: str | None
     sims: tuple[Sim, ...]
-    """By slot; empty until the phone has reported them. A number is held by one phone of an org:
+    """By slot. Empty until the phone has reported them. A number is held by one phone of an org:
     the one that reported it last."""
     features: frozenset[str] = frozenset()
     """Extensions that it can do, as its `hello` said; none until then."""
@@ -52,7 +52,7 @@ class Dispatcher(Protocol):
         """
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
-        """The pacing of a phone's SIM as it stands; None where there is no limit."""
+        """The pacing of a phone's SIM as it stands. None where there is no limit."""
 
     def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.

@@ -121,7 +121,10 @@ class KeyReused(Refused):
 
 
 class Busy(Refused):
-    """The gateway can't answer this now; nothing is known about its outcome."""
+    """The gateway could not answer now: it did not finish in time, or too much is on its way.
+
+    What did not finish in time may have been done.
+    """
 
     code = "unavailable"
 
@@ -159,7 +162,7 @@ class QueueFull(Throttled):
 
 
 class StorageSpent(Throttled):
-    """The org has stored as much of late as it may in a day; nothing of this was stored."""
+    """The org has stored as much of late as it may in a day. Nothing of this was stored."""
 
     code = "storage_spent"
 

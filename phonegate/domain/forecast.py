@@ -2,7 +2,7 @@
 
 The SIM's bucket is taken as it stands, and what goes before is sent in thought, message by
 message where one of them is longer than the bucket. What comes later and is more urgent, or a
-phone that goes away, can make it later; nothing that is known at the time of the promise can.
+phone that goes away, can make it later. Nothing that is known at the time of the promise can.
 """
 
 from collections.abc import Sequence

@@ -135,7 +135,7 @@ class Terms:
     """For one message: until its sender is answered, or its next try is left for later."""
     now_ms: Callable[[], int]
     default_ttl_s: int = 0
-    """The ttl of a message that comes without one; 0 is none."""
+    """The ttl of a message that comes without one. 0 stands for no ttl."""
 
 
 class Forwarding:
@@ -186,7 +186,7 @@ class Forwarding:
             BadInput: the phone can't send media.
             Throttled: too many messages wait for this carrier; nothing was stored.
             QueueFull: as many of the org wait; nothing was stored.
-            StorageSpent, DiskLow: the org may store no more just now; nothing was stored.
+            StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
             StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
         owner = await self.owner(sender.org, draft.sender)

@@ -1,8 +1,8 @@
 """The limits of one gateway: what one address, org or phone may take of what all of them share.
 
-Strangers are counted by their address, callers whose credentials are right by their org alone:
-a flood from an address keeps nobody waiting who is known and only shares it. Wrong secrets have
-limits of their own, see `throttle`. Times are seconds of the monotonic clock.
+Unknown callers are counted by their address, callers whose credentials are right by their org
+alone. So a flood from an address delays no known caller who shares it. Wrong secrets have limits of
+their own, see `throttle`. Times are seconds of the monotonic clock.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ ORG_BURST_S: Final = 1.0
 after another, and all others wait for what they send in one turn."""
 
 NEAR: Final = 0.5
-"""Part of a bucket that is left when its owner begins to be told of it."""
+"""Part of a bucket that is left when answers begin to say how much is left."""
 
 FIRST_ORGS: Final = 3
 """Orgs that one network (a /24, an IPv6 /48) may make in an hour once half of `orgs_per_hour` is
@@ -86,7 +86,7 @@ class Bounds:
 
 @attrs.frozen
 class _Policy:
-    """A limit of requests, as those hear of it who pass it."""
+    """A limit of requests, and what its refusals say."""
 
     name: str
     problem: str
@@ -156,7 +156,7 @@ class Guard:
             del self._connections[where]
 
     def handshake(self, address: str, now: float) -> float:
-        """Counts a handshake of an address; 0, or for how many seconds it has had too many."""
+        """Counts a handshake of an address. Returns 0, or for how many seconds it has to wait."""
         if self._handshakes is None:
             return 0.0
         wait = self._handshakes.take(place(address), now)
@@ -167,11 +167,13 @@ class Guard:
     # -- requests
 
     def is_spent(self, address: str, now: float) -> bool:
-        """Whether an address has made all the requests that strangers may. Counts nothing."""
+        """Whether an address has made all that unknown callers may. Counts nothing."""
         return self._strangers is not None and self._strangers.wait(place(address), now) > 0
 
     def stranger(self, address: str, now: float, *, body_bytes: int = 0) -> float:
-        """Counts a request whose caller is nobody known; what to `pardon` if that changes.
+        """Counts a request of an unknown caller.
+
+        Returns the cost, which `pardon` gives back once the caller is known.
 
         A body counts by its size, since it is read before its caller is known.
 
@@ -190,7 +192,7 @@ class Guard:
         return cost
 
     def pardon(self, address: str, now: float, cost: float) -> None:
-        """Gives back what `stranger` has counted of a caller who turned out to be known."""
+        """Gives back what `stranger` has counted, since the caller is known after all."""
         if self._strangers is not None and cost:
             self._strangers.give_back(place(address), now, cost)
 
@@ -200,7 +202,7 @@ class Guard:
             self._strangers.spend(place(address), now, problems / FOUND_PROBLEMS)
 
     def request(self, org: int, now: float) -> Standing | None:
-        """Counts a request of an org; how the org stands, if that is near its limit.
+        """Counts a request of an org. Returns how the org stands, if it is near its limit.
 
         Raises:
             RateExceeded: the org has made too many.
@@ -222,7 +224,7 @@ class Guard:
         return None if self._orgs is None else self._orgs.rate
 
     def frames(self, org: int, phone: int, count: int, now: float) -> float:
-        """Counts frames that a phone has sent; how many seconds to leave it waiting."""
+        """Counts frames that a phone has sent. Returns for how many seconds to let it wait."""
         wait = 0.0
         if self._frames is not None:
             wait = self._frames.spend(phone, now, count)
@@ -241,12 +243,12 @@ class Guard:
     # -- orgs
 
     def register(self, address: str, now: float, *, local: bool = False) -> None:
-        """Counts a new org, made by a stranger.
+        """Counts a new org that a first call makes.
 
-        The own networks (`local`) have an hour of their own, which nobody else can use up.
+        The own networks (`local`) have an hour of their own, which no other caller can use up.
 
         Raises:
-            Throttled: the address has made too many, or everybody together.
+            Throttled: the address has made too many, or all addresses together have.
         """
         where, everybody = place(address), "local" if local else "far"
         wait = 0.0 if self._founders is None else self._founders.wait(where, now)

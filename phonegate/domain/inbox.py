@@ -123,7 +123,7 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
 
 
 def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes]:
-    """How earlier versions told SMS apart: SIM, media and nameless phones did not count.
+    """How earlier versions kept SMS apart: SIM, media and nameless phones did not count.
 
     Nor did they know times in seconds.
     """

@@ -1,7 +1,7 @@
-"""A memory that several owners share: who fills it forgets what is its own. Pure.
+"""A memory that several owners share: the one who fills it forgets what is its own. Pure.
 
 A plain cache forgets what was used longest ago, so that one owner who brings enough pushes out
-everybody else. This one makes room from whoever holds most of it.
+those of all others. This one makes room by forgetting keys of the owner who has most.
 """
 
 from collections import OrderedDict
@@ -21,9 +21,9 @@ class SharedMemory(Generic[O, K, V]):
         self._part = capacity if part is None else part
         self._values: dict[K, tuple[O, V]] = {}
         self._owned: dict[O, OrderedDict[K, None]] = {}
-        """The keys of each owner; the one that was used longest ago is first."""
+        """The keys of each owner. The one that was used longest ago is first."""
         self._by_count: dict[int, dict[O, None]] = {}
-        """The owners of so many values; the one that came to that number first is first."""
+        """The owners of so many values. The one that came to that number first is first."""
         self._most = 0
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class SharedMemory(Generic[O, K, V]):
         return None if found is None else found[1]
 
     def put(self, owner: O, key: K, value: V) -> None:
-        """Keeps a value; one of an owner who has too many, or most of all, makes room."""
+        """Keeps a value. One of an owner who has too many, or most of all, makes room."""
         before = self._values.get(key)
         if before is not None and before[0] != owner:
             self.pop(key)

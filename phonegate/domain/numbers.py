@@ -6,6 +6,7 @@ and new ranges are in use long before any list has them.
 
 import re
 import unicodedata
+from typing import Final
 
 SENDER_LIMIT = 64
 """Characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5); the
@@ -16,7 +17,9 @@ rest is room for the e-mail addresses that carriers' gateways put there."""
 _E164 = re.compile(r"\+[1-9][0-9]{2,14}")
 # Service numbers inside one network: three digits (112) to eight (some Indian and Brazilian ones).
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
-_SEPARATORS = re.compile(r"[\s().\-/\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069]+")
+SEPARATORS: Final = re.compile(
+    r"[\s().\-/\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069]+"
+)
 """What people write between digits, and the marks of direction that address books add."""
 _DIALLED = re.compile(r"\+?[0-9]*")
 _NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -42,7 +45,7 @@ def recipient_fault(text: str) -> str:
 
     It completes a sentence, and repeats nothing of the text.
     """
-    bare = _SEPARATORS.sub("", text)
+    bare = SEPARATORS.sub("", text)
     digits = len(bare.removeprefix("+"))
     faults = (
         (bare != text and is_recipient(bare), "leave out its spaces, dashes, dots and brackets"),

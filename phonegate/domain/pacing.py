@@ -87,7 +87,7 @@ class Rates:
         )
 
     def of(self, org: str, number: str | None) -> Rate:
-        """The rate of a SIM of `org`; `number`, in its form, is None where nobody knows it."""
+        """The rate of a SIM of `org`. `number` is in its form, or None where it is not known."""
         if number is not None and number in self.by_number:
             return self.by_number[number]
         return self.by_org.get(org, self.usual)

@@ -8,8 +8,8 @@ IPV6_PREFIX = 64
 """Bits of an IPv6 address that one customer usually has (RFC 6177); the rest is free to vary."""
 
 WIDER_PREFIXES: Final = (56, 48)
-"""What else one IPv6 customer may have: home connections get a /56, firms and hosts a /48. Whoever
-has one is 256 or 65,536 places."""
+"""What else one IPv6 customer may have: home connections get a /56, firms and hosts a /48. Such a
+customer has 256 or 65,536 places."""
 
 IPV4_NETWORK: Final = 24
 """Bits of an IPv4 address that addresses of one owner share as a rule, as a /48 does for IPv6."""
@@ -32,7 +32,7 @@ _LOCAL: Final = tuple(
         "fe80::/10",
     )
 )
-"""Addresses that nobody has across the internet (RFC 1918, 3927, 4193, 4291, 6598)."""
+"""Addresses that no machine has across the internet (RFC 1918, 3927, 4193, 4291, 6598)."""
 
 
 @lru_cache(maxsize=4_096)
@@ -46,7 +46,7 @@ def place(address: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def wider(address: str) -> tuple[str, ...]:
-    """The networks around an IPv6 place, one for each of `WIDER_PREFIXES`; none for others."""
+    """The networks around an IPv6 place, one for each of `WIDER_PREFIXES`. None for others."""
     ip = _ip(address)
     if not isinstance(ip, ipaddress.IPv6Address):
         return ()
@@ -72,7 +72,7 @@ def is_local(address: str) -> bool:
 
 
 def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Reads an address; IPv4 also where it stands mapped into IPv6."""
+    """Reads an address. IPv4 may also stand mapped into IPv6."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

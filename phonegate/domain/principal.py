@@ -9,8 +9,8 @@ from phonegate.store.records import ApiKey, Limits
 
 Scope = Literal["send", "read", "manage", "phone"]
 SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "phone")
-"""What a key may be allowed; an org's own secret may do all of it. `phone` is to be one: to bring
-what was received, and to be given what is to be sent."""
+"""What a key may be allowed. An org's own secret may do all of it. `phone` lets a phone deliver
+received SMS and take SMS to send."""
 
 USUAL_SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage")
 """Those of a key for which none are named. With `manage` it may be a phone too."""
@@ -52,6 +52,6 @@ class Principal:
     scopes: tuple[str, ...]
     key_id: str | None = None
     limits: Limits | None = None
-    """What the API key may do; None where there is no limit."""
+    """What the API key may do. None where there is no limit."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
     """How often the org's credentials had changed; see `Accounts.is_current`."""

@@ -33,7 +33,7 @@ def views(tx: Tables, reader: Principal, query: PageQuery) -> Sequence[MessageVi
 
 
 def find(tx: Tables, reader: Principal, message_id: int) -> Message | None:
-    """The message of this id as the reader sees it; None where there is none, or it may not."""
+    """The message of this id as the reader sees it. None where it may not, or there is none."""
     found = tx.messages.find(reader.org, message_id)
     if found is None or not may_see(reader, found.address):
         return None

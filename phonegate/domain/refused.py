@@ -4,7 +4,8 @@ from collections import OrderedDict
 from typing import Final
 
 CAPACITY: Final = 16_384
-"""Wrong credentials kept, some 3 MB. Who washes them out makes others pay for a hash again."""
+"""Wrong credentials kept, some 3 MB. A caller who sends more pushes out those of others, which then
+cost a hash again."""
 
 
 class RefusedMarks:
@@ -24,7 +25,7 @@ class RefusedMarks:
 
     @property
     def state(self) -> int:
-        """Changes when everything is forgotten; see `note`."""
+        """Changes when everything is forgotten, see `note`."""
         return self._cleared
 
     def holds(self, mark: bytes, *, create: bool) -> bool:

@@ -8,7 +8,7 @@ Mode = Literal["local", "open", "closed"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 DEFAULT: Final[Mode] = "local"
-"""Phones and apps in the house find everything open, as on a gateway that only they can reach; the
+"""Phones and apps in the house find everything open, as on a gateway that only they can reach. The
 rest of the internet finds nothing."""
 
 

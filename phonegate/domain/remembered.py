@@ -39,8 +39,7 @@ class Remembered:
         """HMAC-SHA256 under a random key: a dump of this memory tells no secret.
 
         Right names and secrets hold no NUL, so no two right pairs share a mark. One that is `void`
-        is not the same credential: it is not right for whoever presents it, whatever it is for
-        others.
+        is not the same credential: it is not right for this caller, though it may be for others.
         """
         text = f"{org_name or ''}\0{credential}"
         if void:

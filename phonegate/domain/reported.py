@@ -112,12 +112,12 @@ def one_line(text: str) -> str:
 
 
 def label(text: str) -> str | None:
-    """A name for people as one line; an empty one is as good as none."""
+    """A name for people as one line. An empty one is as good as none."""
     return one_line(text)[:MAX_LABEL].strip() or None
 
 
 def sender(text: str) -> str:
-    """A sender as one line; `NO_SENDER` where nothing of it can be shown."""
+    """A sender as one line. `NO_SENDER` where nothing of it can be shown."""
     return one_line(text)[:SENDER_LIMIT].strip()
 
 
@@ -141,7 +141,7 @@ def _short_name(text: str) -> str:
 
 
 def moment(value: object) -> int | None:
-    """A time in ms since 1970, from seconds or ms, or ISO 8601 with an offset; None for others."""
+    """A time in ms since 1970, from seconds or ms, or ISO 8601 with an offset. None for others."""
     if type(value) is str:
         text = value.strip()
         if not _DECIMAL.fullmatch(text):
@@ -185,7 +185,7 @@ def _truth(value: object) -> bool | None:
 
 
 def _as_text(value: object) -> str | None:
-    """A text, or a number or yes or no as a program writes it; None for what can't be a text."""
+    """A text, or a number or yes or no as a program writes it. None for what can't be a text."""
     if type(value) is str:
         return value
     if type(value) is bool:
@@ -237,7 +237,7 @@ class Report:
         return told
 
     def body(self, name: str) -> str:
-        """The text of a received SMS; null is an empty one.
+        """The text of a received SMS. Null is an empty one.
 
         Raises:
             Unreadable: it is missing, or a list or an object.
@@ -253,12 +253,12 @@ class Report:
     # --- what decorates
 
     def text(self, name: str) -> str:
-        """The text of a message that is known by other fields; empty where it has none."""
+        """The text of a message that is known by other fields. Empty where it has none."""
         text = _as_text(self._values.get(name))
         return "" if text is None else self._kept(text, MAX_RECEIVED)
 
     def whole(self, name: str, least: int, most: int) -> int | None:
-        """A whole number within limits; one with a fraction is rounded."""
+        """A whole number within limits. One with a fraction is rounded."""
         value = self._values.get(name)
         if value is None or value == "":
             return None
@@ -281,7 +281,7 @@ class Report:
         return told
 
     def label(self, name: str) -> str | None:
-        """A name for people, of one line; an empty one is as good as none."""
+        """A name for people, of one line. An empty one is as good as none."""
         return self._line(name, "label", MAX_LABEL, cut=True)
 
     def number(self, name: str) -> str | None:
@@ -330,7 +330,7 @@ class Report:
         return clean
 
     def slot(self, name: str) -> int | None:
-        """A SIM's slot; -1 is Android's word for not knowing it."""
+        """A SIM's slot. -1 is Android's word for not knowing it."""
         value = self._values.get(name)
         if value is None or value in ("", -1):
             return None
@@ -341,7 +341,7 @@ class Report:
         return number
 
     def date(self, name: str) -> int | None:
-        """A time in ms; 0 and -1 are how programs write that they don't know it."""
+        """A time in ms. 0 and -1 are how programs write that they don't know it."""
         value = self._values.get(name)
         if value is None or value in ("", 0, -1):
             return None
@@ -435,11 +435,11 @@ class Report:
 
 @attrs.frozen(kw_only=True)
 class Unread:
-    """An entry of a list of received SMS that could not be read; the others were."""
+    """An entry of a list of received SMS that could not be read, while the others were."""
 
     local_id: str | int | None
     field: str
-    """Of the entry; empty where it is no object."""
+    """Of the entry. Empty where it is no object."""
     problem: str
     """As a sentence after the field's name."""
 

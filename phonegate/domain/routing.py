@@ -44,7 +44,7 @@ class Route:
 def parse_wish(sim: int | str | None) -> str:
     """The stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
 
-    A number may be written as in E.164 or as its phone reported it; see `number_form`.
+    A number may be written as in E.164 or as its phone reported it, see `number_form`.
 
     Raises:
         BadInput: It is neither; the problem's field is `sim`.

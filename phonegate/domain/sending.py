@@ -99,7 +99,7 @@ class _Plan:
     phone: int | None
     sim: Sim | None
     outlook: Outlook | None = None
-    """The pacing of the SIM that it waits for; None where it waits for something else."""
+    """The pacing of the SIM that it waits for. None where it waits for something else."""
 
     @property
     def waits(self) -> bool:
@@ -136,7 +136,7 @@ class Sending:
 
         `on_release` is called after one was let go that a carrier may have to send.
 
-        `default_ttl_s` is the ttl of a message that comes without one; 0 is none.
+        `default_ttl_s` is the ttl of a message that comes without one. 0 stands for no ttl.
         """
         self._database = database
         self._dispatcher = dispatcher
@@ -158,7 +158,7 @@ class Sending:
                 sender's API key; nothing was stored.
             UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
             QueueFull: too many messages of the org wait already; nothing was stored.
-            StorageSpent, DiskLow: the org may store no more just now; nothing was stored.
+            StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
             StorageUnavailable: nothing was stored.
             Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
             TooSlowError: the disk took a minute, and nothing is known.
@@ -209,7 +209,7 @@ class Sending:
 
         Returns it `cancelled`, or still `sending` when the phone that holds it was asked to
         drop it and has yet to confirm. One whose phone went away before it acknowledged the
-        message is not given to it again; where that phone may have sent it without a word, it
+        message is not given to it again. Where that phone may have sent it without a word, it
         comes back `uncertain`.
 
         Raises:

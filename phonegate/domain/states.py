@@ -19,11 +19,11 @@ SENT: Final = "sent"
 DELIVERED: Final = "delivered"
 """The recipient's phone confirmed it."""
 FAILED: Final = "failed"
-"""The phone, the carrier or the recipient's network refused it; a later delivery lifts it."""
+"""The phone, the carrier or the recipient's network refused it. A later delivery lifts it."""
 EXPIRED: Final = "expired"
 """Its `ttl` ran out before any phone was given it."""
 CANCELLED: Final = "cancelled"
-"""Withdrawn by its sender before it left, as far as is known; proof that it left lifts it."""
+"""Withdrawn by its sender before it left, as far as is known. Proof that it left lifts it."""
 UNCERTAIN: Final = "uncertain"
 """A phone or carrier had it and never said what became of it."""
 RECEIVED: Final = "received"
@@ -42,7 +42,7 @@ OUTBOUND_STATES: Final = (
 STATES: Final = (*OUTBOUND_STATES, RECEIVED)
 
 FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
-"""Nothing is awaited of these any more; only proof that a message left after all changes one."""
+"""Nothing is awaited of these any more. Only proof that a message left after all changes one."""
 
 
 class Event(Enum):
@@ -93,7 +93,7 @@ def advance(status: str, event: Event) -> str | None:
 
 
 def delivered_at(told: int | None, *, sent_at: int, now: int) -> int:
-    """When a message counts as delivered, in ms: as it was told, between sending and the report.
+    """When a message counts as delivered, in ms: as was reported, between sending and the report.
 
     The clock that tells it is the phone's or the carrier's, and may be minutes or years off.
     """

@@ -1,7 +1,7 @@
 """Turns at computing slow hashes: few at once, a bounded queue, never on the event loop.
 
-Whose turn is next is decided by `Order`, which is pure: orgs in turn, so that guesses at one of
-them keep nobody waiting who asks for another.
+Whose turn is next is decided by `Order`, which is pure: orgs in turn, so that guesses at one
+org delay no request for another org.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -36,8 +36,8 @@ Ticket = TypeVar("Ticket", bound=Hashable)
 class Order(Generic[Ticket]):
     """Who waits, and who is next: orgs in turn, of each its places in turn, first come first.
 
-    When it is full, whoever comes for an org of which less waits than of another takes the place
-    of the last that came for that other one. Pure.
+    When it is full, a ticket for an org of which less waits than of another takes the place of the
+    last ticket that came for that other org. Pure.
     """
 
     def __init__(self) -> None:
@@ -52,10 +52,10 @@ class Order(Generic[Ticket]):
     def add(
         self, ticket: Ticket, org: str, place: str, *, most: int, most_each: int
     ) -> Ticket | None:
-        """Takes a ticket into the queue; gives the one that has no place in it, if any.
+        """Takes a ticket into the queue. Returns the ticket that has no place in it, if any.
 
         Args:
-            ticket: Whoever waits.
+            ticket: Stands for the caller who waits.
             org: Whom it asks for.
             place: Where it comes from.
             most: How many may wait.
@@ -92,7 +92,7 @@ class Order(Generic[Ticket]):
         return ticket
 
     def remove(self, ticket: Ticket) -> None:
-        """Takes out one that waits no more; nothing where it is not in the queue."""
+        """Takes out one that waits no more. Does nothing where it is not in the queue."""
         found = self._of.pop(ticket, None)
         if found is None:
             return

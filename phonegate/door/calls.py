@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.scope import RELAYED
 
 from .answers import JSON_TYPE, error_body
 from .forwarded import Network, Scheme, true_peer
@@ -16,13 +17,9 @@ from .traces import told
 _log = log.get("door")
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application: scope, receive, send."""
-
-RELAYED = "phonegate.relayed"
-"""Where the scope tells the application whether a proxy that is not trusted passed a request on."""
 
 LAST_WORD_S = 5.0
 """Seconds for the answer that says a call has failed; a client that reads takes none."""

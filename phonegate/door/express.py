@@ -196,7 +196,7 @@ class Express:
             request, data = following, data[end:]
 
     async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
-        """Sends an answer; whether the client took all of it."""
+        """Sends an answer. Returns whether the client took all of it."""
         seconds = self._settings.peer_timeout_s
         leaving = self._desk.leaving(reply.owner, len(reply.body))
         body = reply.body if leaving is None else b""

@@ -117,7 +117,7 @@ def true_peer(
         if not _within(teller, trusted):
             break
     if hops:
-        # What stands further left was told by somebody who is not trusted.
+        # What stands further left comes from a proxy that is not trusted.
         relayed = told < len(hops) or not _agree(headers, teller, trusted)
     else:
         relayed = any(name in PROXY_FIELDS for name, _ in headers)

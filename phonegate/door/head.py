@@ -213,7 +213,7 @@ def handshake(head: RequestHead) -> RequestHead:
 
 
 def _lacking(head: RequestHead) -> str:
-    """What a proxy took from a handshake; empty if it is whole."""
+    """What a proxy took from a handshake. Empty if it is whole."""
     lacking = [] if head.version == "1.1" else ["HTTP/1.1"]
     if not _asks_to_switch(head):
         lacking.append("its headers Upgrade and Connection")

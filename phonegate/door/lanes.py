@@ -41,7 +41,7 @@ PLAIN_HTTP = (
 
 _RECEIVE_BYTES = 16_384
 _TLS_HANDSHAKE = b"\x16"
-"""The first byte of whoever speaks TLS (RFC 8446, 5.1)."""
+"""The first byte of a client that speaks TLS (RFC 8446, 5.1)."""
 
 
 class Lane(Enum):

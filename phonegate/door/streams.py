@@ -90,7 +90,7 @@ class Connection(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError from error
 
     async def peek(self) -> bytes:
-        """The first byte of what comes next, which stays to be received; empty at the end.
+        """The first byte of what comes next, which stays to be received. Empty at the end.
 
         Raises:
             trio.BrokenResourceError: The client has gone.

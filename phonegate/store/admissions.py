@@ -10,7 +10,7 @@ class Admissions:
         self._connection = connection
 
     def note(self, org: int, place: str, now: int, *, most: int, forget_before: int) -> None:
-        """Notes that an org's right secret came from a place; keeps the `most` last places."""
+        """Notes that an org's right secret came from a place. Keeps the `most` last places."""
         self._connection.execute(
             "INSERT INTO org_places SELECT id, ?, ? FROM orgs WHERE id = ? AND name IS NOT NULL"
             " ON CONFLICT (org, place) DO UPDATE SET seen_at = excluded.seen_at",
@@ -23,7 +23,7 @@ class Admissions:
         )
 
     def places(self, most: int) -> list[tuple[str, str, int]]:
-        """The last places: name of the org, place, time; the oldest first."""
+        """The last places, the oldest first: name of the org, place, time."""
         rows = self._connection.execute(
             "SELECT o.name, p.place, p.seen_at FROM org_places AS p JOIN orgs AS o ON o.id = p.org"
             " WHERE o.name IS NOT NULL ORDER BY p.seen_at DESC LIMIT ?",

@@ -37,7 +37,7 @@ def outdated(names: Iterable[str], database: Path, keep: int) -> list[str]:
 
 
 def prune(database: Path, folder: Path, keep: int) -> list[Path]:
-    """Removes the copies of a database beyond the newest *keep*; what was removed.
+    """Removes the copies of a database beyond the newest *keep*. Returns what was removed.
 
     Other files of the folder stay, whatever they are.
 

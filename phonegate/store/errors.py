@@ -74,7 +74,7 @@ class NumberTaken(StoreError):
 
 
 class TooMany(StoreError):
-    """An org has as many phones or SIMs as it may; nothing was changed."""
+    """An org has as many phones or SIMs as it may, so nothing was changed."""
 
     def __init__(self, most: int) -> None:
         self.most = most

@@ -93,7 +93,7 @@ class ApiKeys:
         self._connection.execute("INSERT OR REPLACE INTO ended_keys VALUES (?, ?)", (id, now))
 
     def ended(self, before: int) -> str | None:
-        """A key of which that has to be done still, and which was revoked before a time."""
+        """A key that was revoked before this time, and that still has messages to cancel."""
         row = self._connection.execute(
             "SELECT key FROM ended_keys WHERE ended_at < ? LIMIT 1", (before,)
         ).fetchone()

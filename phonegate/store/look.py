@@ -20,7 +20,7 @@ class Look:
 
 
 def look(path: Path) -> Look:
-    """Looks into a database; one that is not there, or of an earlier version, says nothing.
+    """Looks into a database. One that is missing, or of an earlier version, says nothing.
 
     What a crash has left in the write-ahead log is not looked at: to read that would write.
     """

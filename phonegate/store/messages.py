@@ -306,7 +306,7 @@ class Messages:
         self.arrivals: list[Arrival] = []
         """Messages received since the writer last told of them."""
         self.endings: list[Ending] = []
-        """Messages that came to one of `UNWANTED` since the writer last told of them."""
+        """Messages that came to one of `UNWANTED` since the writer last logged them."""
         self.unindexed = 0
         """About how many messages the index of words lacks; never fewer than it does."""
 
@@ -490,7 +490,7 @@ class Messages:
         return [message(row) for row in self._connection.execute(UNSETTLED, (phone,))]
 
     def withdraw(self, key: str, limit: int, *, after: str, error: str) -> int:
-        """Turns up to *limit* queued messages of an API key to another status; how many."""
+        """Turns up to *limit* queued messages of an API key to another status. Returns how many."""
         count = self._connection.execute(WITHDRAW, (after, error, key, limit)).rowcount
         self.moves += [("queued", after)] * count
         return count
@@ -521,7 +521,7 @@ class Messages:
     # -- what is due
 
     def release_held(self, now: int, limit: int) -> AbstractSet[int]:
-        """Lets up to *limit* messages leave whose `held_until` has come; the orgs they are of.
+        """Lets up to *limit* messages leave whose `held_until` has come. Returns their orgs.
 
         All orgs that have some get the same part of it, as far as they need it.
         """
@@ -605,7 +605,7 @@ class Messages:
         self._settled.clear()
 
     def index(self, limit: int, chars: int = INDEXED_AT_ONCE) -> tuple[int, bool]:
-        """Adds the oldest messages that the index of words lacks; how many, and whether all.
+        """Adds the oldest messages that the index of words lacks. Returns how many, and if all.
 
         It takes up to *limit* messages, and stops once their texts have *chars* characters.
         """

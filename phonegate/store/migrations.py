@@ -257,7 +257,7 @@ _ADMISSIONS: Final = (
     "CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-SENDERS: Final = (
+_SENDERS: Final = (
     # NULL for what the org's own secret sent, and for all that was sent before this step.
     "ALTER TABLE messages ADD COLUMN key TEXT",
     "CREATE INDEX messages_by_key ON messages (org, key) WHERE key IS NOT NULL",
@@ -273,7 +273,7 @@ SENDERS: Final = (
 
 _FINGERPRINTS: Final = (
     # The fingerprints of received messages up to this one leave out their SIM, their media, and the
-    # row of a phone without a name; see domain/inbox.py, which looks for both forms until then.
+    # row of a phone without a name. Until then domain/inbox.py looks for both forms.
     """
     INSERT INTO marks
     SELECT 'plain_fingerprints', id FROM messages ORDER BY id DESC LIMIT 1
@@ -281,13 +281,13 @@ _FINGERPRINTS: Final = (
 )
 
 _RECOGNITION: Final = (
-    # An unnamed phone that ever told a number is known again by numbers alone.
+    # An unnamed phone that ever reported a number is known again by numbers alone.
     "ALTER TABLE phones ADD COLUMN numbered INTEGER NOT NULL DEFAULT 0",
     """
     UPDATE phones SET numbered = 1 WHERE id IN (SELECT phone FROM sims WHERE number IS NOT NULL)
     """,
     "ALTER TABLE phones ADD COLUMN acks INTEGER NOT NULL DEFAULT 0",
-    # Numbers stand as the phone wrote them; what is compared is their form.
+    # Numbers stand as the phone wrote them. What is compared is their form.
     "ALTER TABLE sims ADD COLUMN form TEXT",
     "UPDATE sims SET form = number_form(number) WHERE number IS NOT NULL",
     "DROP INDEX sims_by_number",
@@ -312,7 +312,7 @@ _BOUNDS: Final = (
     """
     INSERT INTO marks SELECT 'indexed_whole', value FROM marks WHERE name = 'indexed'
     """,
-    # Whether an org came by itself; those of before count as made by the owner. Beside it what
+    # Whether an org came by itself. Those of before count as made by the owner. Beside it what
     # it has stored of late: so many bytes as of that time (ms), fewer with each moment since.
     "ALTER TABLE orgs ADD COLUMN self_made INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE orgs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0",
@@ -335,7 +335,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _ALLOWANCES,
     _QUIET,
     _ADMISSIONS,
-    SENDERS,
+    _SENDERS,
     _FINGERPRINTS,
     _RECOGNITION,
     _BOUNDS,

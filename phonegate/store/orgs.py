@@ -42,7 +42,7 @@ class Orgs:
         return [_org(row) for row in rows]
 
     def add(self, name: str, secret_hash: str, now: int, *, self_made: bool = False) -> Org:
-        """Creates an org; *self_made* if it came by itself, and not by its owner's command.
+        """Creates an org, *self_made* if it came by itself and not by its owner's command.
 
         Raises:
             NameTaken: There is one of this name; nothing was changed.
@@ -58,7 +58,7 @@ class Orgs:
         return Org(id=cursor.lastrowid, name=name, secret_hash=secret_hash, created_at=now)
 
     def rotate(self, name: str, secret_hash: str) -> bool:
-        """Gives an org another secret, which its owner does; whether there is such an org."""
+        """Gives an org another secret, for its owner. Returns whether there is such an org."""
         cursor = self._connection.execute(
             "UPDATE orgs SET secret_hash = ?, self_made = 0 WHERE name = ?", (secret_hash, name)
         )
@@ -98,10 +98,10 @@ class Orgs:
         return found.fetchone() is not None
 
     def remove(self, name: str) -> bool:
-        """Removes an org with all it owns; whether there was such an org.
+        """Removes an org with all it owns. Returns whether there was such an org.
 
         The org, its secret, keys and phones are gone with the commit, and the name is free for
-        whoever asks `was_removed` first.
+        callers of `add` who ask `was_removed` first.
         Messages may be millions: the writer clears them away afterwards in slices (see
         `doomed`), so that no other org waits for them. A restart goes on with it.
         """

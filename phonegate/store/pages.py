@@ -15,7 +15,7 @@ Indexes are named in the SQL: SQLite keeps no statistics here, and a plan that c
 the data would be a page that is slow some day.
 
 A reader may be one who sees only some addresses (`PageQuery.sees`). As long as these are few, the
-page is the merge of one range for each, whatever lies between; a beginning of numbers stands for
+page is the merge of one range for each, whatever lies between. A beginning of numbers stands for
 those of the org's addresses that begin so. Where they are many, the reader sees a good part of
 all, and rows are checked one by one.
 """
@@ -81,7 +81,7 @@ class Shape:
     partial: str = ""
     """The condition of the index, where it holds a part of the messages only."""
     seen: int = 0
-    """How many patterns there are one of which the address must fit; 0: it may be any."""
+    """How many patterns there are, one of which the address must fit. 0: it may be any."""
 
 
 class Pages:
@@ -131,7 +131,7 @@ class Pages:
             return ()  # A lone surrogate, which no stored text can hold.
 
     def _addresses(self, org: int, query: PageQuery) -> list[str] | None:
-        """The org's addresses that the reader sees; None where they are all, or many.
+        """The org's addresses that the reader sees. None where they are all, or many.
 
         Also None where the page is of one address, or of the few messages that wait for approval.
         """
@@ -267,7 +267,7 @@ class Pages:
         if query.shown is None:
             rows = self._having(org, query, number, *asked, columns=reading.columns, newest=newest)
             return map(reading.record, rows)
-        # The index finds what is stored; only some of it may be what the reader is shown.
+        # The index finds what is stored. Only some of it may be what the reader is shown.
         all_ = attrs.evolve(query, limit=_TAIL)
         rows = self._having(org, all_, number, *asked, columns=reading.columns, newest=newest)
         shown = (one for one in map(reading.record, rows) if _matches(one, query, asked))

@@ -40,8 +40,8 @@ class Phones:
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
 
         Raises:
-            TooMany: The row would be one more than *most* of the org's phones that have told an
-                id, or of those that have told neither an id nor a number. 0 is any number.
+            TooMany: The row would be one more than *most* of the org's phones that have sent an
+                id, or of those that have sent neither an id nor a number. 0 is any number.
         """
         row = None
         if device_id is not None:
@@ -83,7 +83,7 @@ class Phones:
         return found.fetchone() is not None
 
     def anonymous(self, org: int) -> list[Phone]:
-        """The org's phones that never told a device id, the one seen last first."""
+        """The org's phones that never sent a device id, the one seen last first."""
         rows = self._connection.execute(
             f"SELECT {_PHONE} FROM phones"  # noqa: S608
             " WHERE org = ? AND device_id IS NULL ORDER BY last_seen DESC, id DESC",
@@ -181,7 +181,7 @@ class Phones:
         ]
 
     def _is_unknown(self, phone: int) -> bool:
-        """Whether a phone has told neither an id nor a number so far."""
+        """Whether a phone has sent neither an id nor a number so far."""
         row = self.get(phone)
         return row is not None and row.device_id is None and not row.numbered
 

@@ -33,8 +33,8 @@ def number_form(number: str) -> str:
     """The form in which numbers are compared: `+15550000001` for `+1 (555) 000-0001`.
 
     Android hands on what the SIM holds, so that one number comes with and without its `+`, and
-    with signs between its digits. A national number keeps its leading 0, for nobody knows the
-    country; what holds letters is left as it is.
+    with signs between its digits. A national number keeps its leading 0, for its country is
+    not known. What holds letters is left as it is.
     """
     text = number.strip()
     if _LETTER.search(text):
@@ -146,7 +146,7 @@ class Phone:
 class Sim:
     """A SIM that a phone has reported. `number` is `None` where Android does not tell it.
 
-    The number stands as the phone wrote it, for the phone is told it so; `form` is compared.
+    The number stands as the phone wrote it, as the phone is to get it back. `form` is compared.
     """
 
     slot: int
@@ -205,7 +205,7 @@ class NewMessage:
     quiet_at: int | None = None
     """When its API key's quiet hours begin, by which it must have left."""
     key: str | None = None
-    """The API key that sent it; None for the org's own secret."""
+    """The API key that sent it. None for the org's own secret."""
 
 
 @attrs.frozen(kw_only=True)
@@ -320,7 +320,7 @@ class Candidate:
 
 
 PAGE_BYTES: Final = 1_048_576
-"""As JSON, a thousand ordinary texts have some 600 kB; a thousand of the longest 200 MB."""
+"""As JSON, a thousand ordinary texts have some 600 kB, a thousand of the longest 200 MB."""
 
 
 @attrs.frozen(kw_only=True)

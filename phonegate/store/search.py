@@ -87,7 +87,7 @@ _HIDDEN_MARKS: dict[int, str] = {
 def words(text: str, *, whole: bool = False) -> list[str]:
     """The words of *text*, folded, in order, repeats included.
 
-    *whole* takes all of it, as the index did that databases before schema 5 have.
+    *whole* takes all of it, as the index did before the step `_BOUNDS` of `migrations`.
     """
     if not whole:
         text = text[:MAX_TEXT]

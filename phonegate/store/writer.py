@@ -99,7 +99,7 @@ class Writer:
     def __init__(
         self, connection: sqlite3.Connection, *, is_there: Callable[[], bool] = lambda: True
     ) -> None:
-        """`is_there` says whether the file is at its path; what is written to another is lost."""
+        """`is_there` says whether the file is at its path. What is written to another is lost."""
         self._is_there = is_there
         self.on_arrival: Callable[[Sequence[Arrival]], None] | None = None
         """Called on the event loop with received messages, once they are committed."""

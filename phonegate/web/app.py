@@ -17,9 +17,10 @@ from quart_trio import QuartTrio
 
 from phonegate.domain.place import place
 from phonegate.origins import Origins
+from phonegate.scope import OWNER, RELAYED
 from phonegate.settings import HttpSettings, RequestLog
 from phonegate.web.address import own_address
-from phonegate.web.departure import OWNER, Departure
+from phonegate.web.departure import Departure
 from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Request
 from phonegate.web.errors import TooLarge, answer_for, code_of
@@ -33,9 +34,8 @@ DESK_SHARE: Final = 0.9
 the gateway (503). The door, which ends what takes the whole, knows neither."""
 
 
-_RELAYED: Final = "phonegate.relayed"
 _SECURE: Final = frozenset({"https", "wss"})
-"""Where the door says in the scope whether a proxy that is not trusted passed a request on."""
+"""Schemes of a request that came over TLS."""
 
 
 class _App(QuartTrio):
@@ -200,7 +200,7 @@ def _request(scope: Any) -> Request:
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         client=client[0] if client else "",
-        relayed=scope.get(_RELAYED, False),
+        relayed=scope.get(RELAYED, False),
         secure=scope.get("scheme") in _SECURE,
     )
 

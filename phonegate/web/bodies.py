@@ -1,7 +1,7 @@
 """The memory of request bodies on their way, all together bounded.
 
-A body comes in a moment, or from somebody who means to keep the memory. Where there is no room
-for all, whoever takes most of it makes room: first an owner who takes more than a part, then
+A body comes in a moment, or from a caller who means to keep the memory. Where there is no room
+for all, the owner of most of it makes room: first an owner who takes more than a part, then
 callers who are not known, so that those never keep out a known phone on a slow link.
 """
 
@@ -16,7 +16,7 @@ PART: Final = 4
 """An owner may take one in so many of all bytes, before it makes room for others."""
 
 ANYBODY: Final = ""
-"""The owner of bodies that are not told apart."""
+"""The owner of bodies that are counted together."""
 
 Owner = int | str
 """Whose a body is: a known org, by its number, or the place that an unknown caller calls from."""
@@ -44,7 +44,7 @@ class Bodies:
         self._most = most
         self._on_give_up = on_give_up
         self._sizes: dict[Owner, dict[Arriving, int]] = {}
-        """What has come of each; of an owner's the one longest on its way is first."""
+        """What has come of each. The one of an owner that is longest on its way is first."""
         self._totals: dict[Owner, int] = {}
         self._scopes: dict[Arriving, trio.CancelScope] = {}
         self.bytes = 0

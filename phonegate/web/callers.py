@@ -1,7 +1,7 @@
 """Who calls, as far as the head of a request tells it, and what is counted of whom.
 
-A body is read, parsed and taken apart only for who is known already, or whose address has a part
-left of the requests that unknown callers may make; a body counts there by its size.
+A body is read and parsed only for callers who are known already, or whose address has some left of
+the requests that unknown callers may make. A body counts there by its size.
 """
 
 import re
@@ -59,7 +59,7 @@ class Known:
 
     principal: Principal
     credential: str | None = attrs.field(repr=False)
-    """By which it does; None where another may turn out to be the one that counts."""
+    """What proves it. None where another credential may turn out to be the one that counts."""
 
 
 class Callers:
@@ -78,7 +78,7 @@ class Callers:
         query: Mapping[str, Sequence[str]],
         trace: Trace,
     ) -> Known | None:
-        """Whom the head of a request speaks for; None if that can't be told without its body.
+        """Whom the head of a request speaks for. None if only its body can say that.
 
         Where the caller's address is spent, only who shows a credential in the head goes on.
 
@@ -171,7 +171,7 @@ class Callers:
             trace.standing = self._guard.request(principal.org, trace.began)
 
     def counted(self, error: Exception, request: Request, trace: Trace) -> Exception:
-        """What a request is refused with, once it is counted whose caller is nobody known."""
+        """Counts a refused request of an unknown caller. Returns the error to answer with."""
         if trace.org is not None or not isinstance(error, Refused):
             return error
         if not trace.counted:

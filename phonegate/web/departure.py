@@ -1,15 +1,13 @@
 """The app's answers on their way: what a large one takes is counted until the client has it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any
 
 import trio
 
 from phonegate.domain.place import place
+from phonegate.scope import OWNER
 from phonegate.web.unsent import Leaving, Unsent
-
-OWNER: Final = "phonegate.owner"
-"""Who is answerable for a call's answer, in its ASGI scope; without, its client's place."""
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -24,7 +22,7 @@ class Departure:
         self._unsent = unsent
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
-        """Calls the application; one whose answer is given up sends nothing more."""
+        """Calls the application. If its answer is given up, it sends nothing more."""
         one: Leaving | None = None
 
         async def counted(message: Message) -> None:

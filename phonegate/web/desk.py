@@ -45,8 +45,8 @@ from phonegate.web.errors import (
 )
 from phonegate.web.field_names import shown
 from phonegate.web.fields import fields_of, read_parameters
+from phonegate.web.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.payload import check_media, read_object
-from phonegate.web.reading import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
@@ -140,7 +140,7 @@ class Desk:
         self._table = table
         self._timeout_s = request_timeout_s
         self.logged: RequestLog = logged
-        """The requests that get a line in the log; it may be changed at any time."""
+        """The requests that get a line in the log. This may be changed at any time."""
         self._origins = Origins() if origins is None else origins
         self._encrypted = encrypted
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
@@ -222,11 +222,11 @@ class Desk:
         self._services.unsent.require_room(place(request.client))
 
     def leaving(self, owner: int | str, size: int) -> AbstractContextManager[Leaving] | None:
-        """Holds the memory of an answer until it has left; None for a small one."""
+        """Holds the memory of an answer until it has left. None for a small one."""
         return self._services.unsent.leaving(owner, size)
 
     def nowhere(self, request: Request) -> NotFound:
-        """What to say of a request for what nobody here has."""
+        """The error for an address that does not exist."""
         return self._table.nowhere(request.method, request.path)
 
     def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
@@ -264,7 +264,7 @@ class Desk:
 
         `org` is who has proved to call: what else stands in an org's place may be a secret.
         `code` is that of the error which it was answered with.
-        The path of a `page` is the same for everybody, and told as it is. A request that
+        The path of a `page` is the same for all callers, and logged as it is. A request that
         `[log] requests` leaves out costs no more than its count.
         """
         endpoint = None if match is None else match.endpoint
@@ -429,12 +429,12 @@ class Desk:
         raise trio.TooSlowError
 
     async def _in_turn(self, read: Callable[[], Any], request: Request, known: Known | None) -> Any:
-        """What `read` makes of the body; of a large one in a thread."""
+        """What `read` makes of the body. A large one is read in a thread."""
         org = UNKNOWN if known is None else known.principal.org
         return await self._services.reading.read(read, len(request.body), org)
 
     async def _caller(self, heard: _Heard) -> Principal | None:
-        """Who calls, or None where nobody has to be anybody.
+        """Who calls. None where the endpoint needs no caller.
 
         Raises:
             Unauthorized, Forbidden, Throttled, BadInput: as `Accounts.authenticate`.

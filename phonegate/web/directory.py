@@ -8,7 +8,7 @@ MAX_LENGTH: Final = 200
 """Characters of a path that are looked at: the longest address has a third of them."""
 
 MAX_WORD: Final = 20
-"""Characters of a part that may be a misspelt word of an address; the longest has 10."""
+"""Characters of a part that may be a misspelt word of an address. The longest has 10."""
 
 ALIKE: Final = 0.7
 """How like a word must be to one that is meant, as `difflib` counts: sned is to send by 0.75."""
@@ -23,7 +23,7 @@ PAGES: Final = (
 
 
 class Directory:
-    """Finds the address that somebody may have meant. A path's own words are never repeated.
+    """Finds the address that a caller may have meant. A path's own words are never repeated.
 
     Args:
         addresses: Each method with the path template that it is recommended at.
@@ -35,7 +35,7 @@ class Directory:
             self._by_word.setdefault(template.split("/")[1], []).append((method, template))
 
     def nearest(self, method: str, path: str) -> str | None:
-        """The method and template that come nearest to a path, as sent; None if none is near."""
+        """The method and template that come nearest to a path, as sent. None if none is near."""
         parts = [part for part in path[:MAX_LENGTH].lower().split("/") if part]
         at, word = self._word(parts)
         if word is None:

@@ -1,7 +1,7 @@
-"""The names of a request's fields: which of them nobody knows, and what those may have meant. Pure.
+"""The names of a request's fields: which of them are unknown, and what those may have meant. Pure.
 
-An SMS can't be taken back, so that a slip of the pen in what asks for one (`sendAt`) is refused;
-what a client adds of its own is taken, and its names are told. What a phone reports as having
+An SMS can't be taken back, so that a slip of the pen in what asks for one (`sendAt`) is refused.
+What a client adds of its own is taken, and the answer names it. What a phone reports as having
 happened is taken as it is.
 """
 
@@ -20,7 +20,7 @@ MAX_PROBLEMS = 100
 follows the hundredth is not looked at, for to find one costs as much as to read a message."""
 
 MAX_IGNORED = 20
-"""Ignored fields that one answer names; a client that adds more of its own knows what it does."""
+"""Ignored fields that one answer names. A client that adds more of its own knows what it does."""
 
 MAX_NAME = 60
 """Characters of a client's own field name that an answer repeats."""
@@ -39,7 +39,7 @@ class Unknown:
         """Looks at an object of a request and at all those within it.
 
         Args:
-            value: The object; anything else is for its rule to refuse.
+            value: The object. Anything else is for its rule to refuse.
             cls: Its type.
             beside: Names that are known here beside the type's.
             at: Where it stands.

@@ -27,7 +27,7 @@ from phonegate.domain.numbers import SENDER_LIMIT, is_e164, is_recipient, is_sen
 from phonegate.domain.routing import parse_wish
 
 MAX_SPELLING = 60
-"""Characters of a name that may be another spelling of a field's; the longest field has 20."""
+"""Characters of a name that may be another spelling of a field's. The longest field has 20."""
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
@@ -49,7 +49,7 @@ class Wrong(ValueError):
 
 
 class WrongEntries(Wrong):
-    """A list of which no entry can be used; `entries` has the place, field and problem of each."""
+    """A list of which no entry can be used. `entries` has the place, field and problem of each."""
 
     def __init__(self, entries: Sequence[tuple[int, str, str]]) -> None:
         self.entries = tuple(entries)
@@ -112,7 +112,7 @@ class Whole:
     most: int
 
     def read(self, value: object) -> int:
-        """The number; `true` is none. By JSON Schema 1.0 is one (2020-12 Core, 4.2.1)."""
+        """The number. `true` is none, 1.0 is one by JSON Schema (2020-12 Core, 4.2.1)."""
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int:

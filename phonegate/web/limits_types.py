@@ -85,7 +85,7 @@ class QuietHoursJson:
 
 @attrs.frozen(kw_only=True)
 class NewLimits:
-    """What a key may do; what is left out, or null, is not limited."""
+    """What a key may do. What is left out, or null, is not limited."""
 
     closed: ClassVar[bool] = True
     """As of quiet hours."""
@@ -129,7 +129,7 @@ class NewLimits:
 
 @attrs.frozen(kw_only=True)
 class LimitsJson:
-    """What a key may do; null is not limited."""
+    """What a key may do. Null is not limited."""
 
     to: tuple[str, ...] | None = field("The only recipients.", example=["+1555*"])
     per_hour: int | None = field("Messages within any 60 minutes.", example=10)

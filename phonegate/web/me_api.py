@@ -21,7 +21,7 @@ class MeAnswer:
         "The API key's id, or null where the org's own secret was shown.", example="k3v9"
     )
     limits: LimitsJson | None = field(  # noqa: RUF009 - field() makes an attribute
-        "What the key may send, where that is limited.", default=None, omit=True
+        "What the key may do, where that is limited.", default=None, omit=True
     )
 
 

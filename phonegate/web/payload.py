@@ -88,7 +88,7 @@ def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
 
 
 def read_value(body: bytes, *, reported: bool = False) -> Any:
-    """The JSON that a body holds; see `read_object`.
+    """The JSON that a body holds, see `read_object`.
 
     Raises:
         BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
@@ -127,7 +127,7 @@ def _read_report(text: str, *, comments: bool) -> Any:
 
 
 def _decode(text: str, decoder: json.JSONDecoder, *, comments: bool) -> Any:
-    # The decoder's error holds the whole text; only its place and its words leave this function.
+    # The decoder's error holds the whole text. Only its place and its words leave this function.
     try:
         return decoder.decode(text)
     except json.JSONDecodeError as error:

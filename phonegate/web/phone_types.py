@@ -9,12 +9,13 @@ from phonegate.domain.bounds import (
     MAX_MEDIA,
     MAX_MESSAGES,
     MAX_NUMBER,
+    MAX_PAGE,
     MAX_RECEIVED,
     MAX_SLOT,
     MAX_TIME_MS,
     MAX_URL,
 )
-from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES
+from phonegate.domain.states import CANCELLED, QUEUED, SENDING, STATES, UNCERTAIN
 from phonegate.web.fields import (
     LocalId,
     Moment,
@@ -45,7 +46,6 @@ TOO_FAR_AHEAD: Final = "is more than a year (365 days) ahead"
 MAX_KEY_ID: Final = 20
 """Characters of a key's id, with room for longer ones to come."""
 
-MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 100
 
 _SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: S105 - a description
@@ -69,10 +69,10 @@ class OrgName:
 
 @attrs.frozen(kw_only=True)
 class ReceivedSms:
-    """An SMS that a phone received. It needs a body; what else is odd is put right or left out."""
+    """An SMS that a phone received. It needs a body. What else is odd is put right or left out."""
 
     address: Annotated[str, Reported(Sender())] | None = field(
-        "Who sent it; empty where it named nobody.", default=None, example="+15551112222"
+        "Who sent it. Empty where it named no sender.", default=None, example="+15551112222"
     )
     body: Annotated[str, ReportedBody()] | None = field(
         f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS may leave it out.",
@@ -107,7 +107,7 @@ class Webhook:
     """Received SMS that a phone pushes."""
 
     reported: ClassVar[bool] = True
-    """It has happened: a field that nobody knows is no reason to lose it."""
+    """It has happened: an unknown field is no reason to lose it."""
 
     org_id: Annotated[str, OrgName()] | None = field(
         "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
@@ -311,7 +311,7 @@ class CancelAnswer:
 
     ok: bool = field("Always true.", default=True)
     id: int = field("The message.", example=5)
-    status: Annotated[str, OneOf((CANCELLED, SENDING))] = field(
+    status: Annotated[str, OneOf((CANCELLED, SENDING, UNCERTAIN))] = field(
         "cancelled; sending while the phone is asked; or uncertain, if a phone that went away with "
         "it may have sent it.",
         example="cancelled",

@@ -46,7 +46,7 @@ class ReportedBody:
 
 @attrs.frozen
 class DeviceName:
-    """What a phone calls itself; what can't be a name is as good as none."""
+    """What a phone calls itself. What can't be a name is as good as none."""
 
     def read(self, value: object) -> str | None:
         """The name, put right where need be."""
@@ -88,5 +88,5 @@ class Reports(Several):
         return batch
 
     def read_text(self, text: str) -> Batch:
-        """The same; no query holds messages."""
+        """The same, though no query holds messages."""
         return self.read(text)

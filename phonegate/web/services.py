@@ -15,7 +15,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.reported import Kind
 from phonegate.domain.sending import Sending
 from phonegate.store.database import Database
-from phonegate.web.reading import Reading
+from phonegate.web.large_bodies import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.shares import Shares
 from phonegate.web.unsent import Unsent

@@ -81,7 +81,7 @@ class _Address:
         return values
 
     def redacted(self, parts: Sequence[str], org: str | None) -> str:
-        """A path of this template for the log; `org` is who has proved to call."""
+        """A path of this template for the log. `org` is the org that has proved to call."""
         told = list(parts)
         for at, name in self.variable:
             if not (told[at] == org if name == "{org}" else _harmless(name, told[at])):
@@ -219,7 +219,7 @@ def _split(path: str) -> tuple[str, ...]:
 
 
 def _harmless(template: str, part: str) -> bool:
-    """Whether a parameter of a path can stand in a log, whoever called: an id can.
+    """Whether a parameter of a path can stand in a log for any caller: an id can.
 
     Whoever revokes an API key by its text in place of its id must not find it in the log.
     """

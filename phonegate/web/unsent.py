@@ -42,7 +42,7 @@ class Unsent:
     """All large answers on their way.
 
     Args:
-        most: Bytes that all of them may take together; 0 is no limit.
+        most: Bytes that all of them may take together. 0 is no limit.
         on_refuse: Called for each that is given up, and each request that is refused.
     """
 
@@ -50,7 +50,7 @@ class Unsent:
         self._most = most
         self._on_refuse = on_refuse
         self._leaving: dict[Owner, dict[Leaving, None]] = {}
-        """Of each owner; the one longest on its way is first."""
+        """Of each owner. The one longest on its way is first."""
         self._totals: dict[Owner, int] = {}
         self.bytes = 0
         """What all of them take."""
@@ -72,7 +72,7 @@ class Unsent:
             self.leave(one)
 
     def enter(self, owner: Owner, size: int) -> Leaving | None:
-        """Counts an answer until `leave`, for who sends it in several steps; None as above."""
+        """Counts an answer until `leave`, for what is sent in several steps. None as above."""
         if size < LARGE_BYTES:
             return None
         one = Leaving(owner, size, trio.current_time())
@@ -103,7 +103,7 @@ class Unsent:
             self._give_up(owner, PATIENCE_S)
         elif self.bytes >= self._most:
             greatest = max(self._totals, key=self._totals.__getitem__)
-            # Whoever has less than others is not kept from reading by them.
+            # An owner that has less than others is not kept from reading by them.
             self._give_up(greatest, 0.0 if mine < self._totals[greatest] else PATIENCE_S)
 
     def _give_up(self, owner: Owner, patience_s: float) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.cli import following
 from phonegate.cli.following import LOOK, MOST_WATCHED, SENT_S, Following
+from phonegate.domain.bounds import MAX_PAGE
 
 Messages = dict[int, dict[str, Any]]
 NEXT = {"queued": "sending", "sending": "sent", "sent": "delivered", "delivered": "delivered"}
@@ -74,8 +74,8 @@ def test_one_that_nobody_confirms_is_given_up() -> None:
 
 def test_what_is_watched_is_bounded() -> None:
     follower = Following(0)
-    for first in range(1, 3 * MOST_WATCHED, following.PAGE):
-        follower.take([out(number) for number in range(first, first + following.PAGE)], 0)
+    for first in range(1, 3 * MOST_WATCHED, MAX_PAGE):
+        follower.take([out(number) for number in range(first, first + MAX_PAGE)], 0)
     assert follower.next_look(0) == follower.last - MOST_WATCHED
 
 

@@ -356,7 +356,10 @@ def test_check_notes_who_may_come_in(capsys: Output, monkeypatch: pytest.MonkeyP
     told(capsys, "org", "add", "myorg", "--secret-from", "environment")
     before = {path: path.read_bytes() for path in Path().iterdir()}
     noted = told(capsys, "check")
-    assert "note   registration: open (phonegate registration), so whoever reaches 0.0.0.0" in noted
+    assert (
+        "note   registration: open (phonegate registration), so every caller who reaches 0.0.0.0"
+        in noted
+    )
     assert "note   secret: that of myorg stands in the documents" in noted
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
     Path("gateway.toml").write_text(

@@ -10,7 +10,6 @@ from phonegate.phones.pacer import Pacer
 from phonegate.store.records import Candidate
 
 LENGTHS = st.one_of(st.integers(1, 6), st.integers(1, 3), st.integers(1, 30))
-SHORT = st.integers(1, 6)
 
 
 @attrs.define

@@ -89,7 +89,7 @@ def test_a_file_from_before_admissions_were_kept(empty: sqlite3.Connection) -> N
 
 def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) -> None:
     empty.execute("PRAGMA foreign_keys = ON")
-    before = migrations.STEPS.index(migrations.SENDERS)
+    before = migrations.STEPS.index(migrations._SENDERS)
     migrations.migrate(empty, migrations.STEPS[:before])
     empty.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
     empty.execute(

@@ -74,7 +74,7 @@ LETTERS = st.sampled_from("aβΐᾴé한가カญि️İŉß 1ﷺ")
 
 
 def as_before(text: str) -> list[str]:
-    """What databases before schema 5 have in their index."""
+    """What the index held before the step `_BOUNDS` of `migrations`."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return [word[: search.MAX_WORD] for word in folded.translate(search._FOLD).split()]
 

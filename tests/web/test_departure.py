@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import trio
 
-from phonegate.web.departure import OWNER, Departure
+from phonegate.scope import OWNER
+from phonegate.web.departure import Departure
 from phonegate.web.unsent import LARGE_BYTES, Unsent
 from tests.web.conftest import CLIENT, ORG, SECRET, Web
 

@@ -17,7 +17,7 @@ from phonegate.web.desk import Desk, Reply
 from phonegate.web.endpoint import Answer, Call, Endpoint, Request
 from phonegate.web.errors import TooLarge
 from phonegate.web.fields import Text, field
-from phonegate.web.reading import Reading
+from phonegate.web.large_bodies import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares

@@ -4,6 +4,7 @@ import json
 import threading
 from typing import Any
 
+import jsonschema
 import pytest
 import trio
 import trio.testing
@@ -16,6 +17,8 @@ from phonegate.store.records import PageQuery, Sim
 from phonegate.web import phone_examples
 from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Example
+from phonegate.web.openapi.schema import schema_of
+from phonegate.web.phone_types import CancelAnswer
 from tests.web.conftest import NOW, ORG, SECRET, Reply, Web
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
@@ -699,6 +702,7 @@ async def test_what_a_phone_took_along_unacknowledged_is_taken_back(
     web.phones.phones.clear()
     reply = await web.call("DELETE", f"/messages/{ORG}/id/{message_id}")
     assert (reply.status, reply.json["status"]) == (200, status)
+    jsonschema.Draft202012Validator(schema_of(CancelAnswer)).validate(reply.json)
     shown = await web.call("GET", f"/messages/{ORG}/id/{message_id}")
     assert shown.json["message"]["error"].startswith("cancelled by its sender")
 

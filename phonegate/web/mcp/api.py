@@ -21,6 +21,7 @@ from phonegate.settings import RequestLog
 from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Answer, Call, Endpoint, Example
 from phonegate.web.errors import answer_for
+from phonegate.web.field_names import shown
 from phonegate.web.fields import Text, field
 from phonegate.web.mcp.protocol import (
     INTERNAL_ERROR,
@@ -36,7 +37,6 @@ from phonegate.web.mcp.protocol import (
     error_message,
     has_structure,
     result_message,
-    shown,
     status_of,
     understand,
     wrong_arguments_are_results,
@@ -49,7 +49,7 @@ MAX_POST_BYTES: Final = 262_144
 """A batch of twenty of the longest texts, each character escaped, and room to spare."""
 
 NONCE_BYTES: Final = 8
-"""Of the random part of a marker: whoever writes an SMS has one guess."""
+"""Of the random part of a marker: the writer of an SMS has one guess."""
 MAX_BATCH_BYTES: Final = 1_048_576
 """Of all answers to a batch: as many as a page has. One that only reads is left out past it."""
 
@@ -118,7 +118,7 @@ async def _batch(call: Call, post: Post) -> bytes:
         answers[at] = CONVERTER.encode(message)
         left -= len(answers[at])
         if left < 0 and isinstance(part, Ask) and _only_reads(part):
-            # What a tool did is told in any case; what it read can be read again.
+            # What a tool did is reported in any case. What it read can be read again.
             left += len(answers[at])
             fault = Fault(INTERNAL_ERROR, BATCH_TOO_LONG)
             answers[at] = CONVERTER.encode(error_message(fault, part.id))

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import attrs
 
+from phonegate.web.field_names import shown
+
 MODERN: Final = ("2026-07-28",)
 HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 """Newest first. The oldest had another transport; its messages are the same, and a client that
@@ -205,7 +207,7 @@ def _part(value: Any) -> Ask | Fault | None:
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:
-    """An object as clients write it; None for what is none.
+    """An object as clients write it. None for what is none.
 
     Some write null for one that they would leave out. PHP writes an empty one as `[]`.
     """
@@ -346,8 +348,3 @@ def error_message(fault: Fault, id_: Id | None) -> Json:
 def status_of(fault: Fault, version: str) -> int:
     """The HTTP status of one request's error; the older era tells it in the body alone."""
     return _STATUS.get(fault.code, 400) if version in MODERN else 200
-
-
-def shown(name: str) -> str:
-    """A client's own word, cut and cleaned for an answer."""
-    return "".join(c if c.isprintable() else "?" for c in name[:60])

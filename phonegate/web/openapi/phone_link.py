@@ -1,6 +1,6 @@
 """The phone link in the document: the websocket's handshake and the frames of both directions.
 
-Of what a phone reports the document shows the form to send; most fields take any other value too,
+Of what a phone reports the document shows the form to send. Most fields take any other value too,
 which is put right or left out. Pure.
 """
 
@@ -294,7 +294,7 @@ _PARTS: Final[dict[str, Schema]] = {
         ),
     ),
     "PhoneInboundMessage": _object(
-        "A received SMS. It needs a body; what else is odd is put right or left out.",
+        "A received SMS. It needs a body. What else is odd is put right or left out.",
         (),
         body={
             **WRITTEN,
@@ -304,7 +304,7 @@ _PARTS: Final[dict[str, Schema]] = {
         **_optional(
             address=_text(
                 SENDER_LIMIT,
-                "Who sent it; empty where it named nobody.",
+                "Who sent it. Empty where it named no sender.",
                 examples=["+15553334444"],
             ),
             date=_number(

@@ -38,7 +38,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "internal_error": "the gateway failed; `detail` names the event in its log",
     "provider_failed": "the provider did not take it: it did not leave",
     "outcome_unknown": "the provider may have taken it; it is looked up there, never sent twice",
-    "unavailable": "the gateway did not finish in time; ask again after Retry-After",
+    "unavailable": "the gateway could not answer now: it did not finish in time, or too much is on "
+    "its way; ask again after Retry-After",
     "storage_unavailable": "the storage can't take it now, and usually nothing was kept; see "
     "Retry-After",
 }

@@ -11,8 +11,6 @@ from phonegate.web.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
 from phonegate.web.openapi.rules import Schema, reported, schema_of_rule
 from phonegate.web.reported_types import Reports
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-
 _PLAIN: Final[Mapping[type, str]] = {
     str: "string",
     int: "integer",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.domain.bounds import MAX_MEDIA, MAX_MESSAGES
+from phonegate.domain.bounds import MAX_MEDIA, MAX_MESSAGES, MAX_PAGE
 from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.principal import SCOPES
@@ -36,7 +36,6 @@ from phonegate.web.phone_types import (
     DEFAULT_PAGE,
     MAX_AHEAD_MS,
     MAX_BODY,
-    MAX_PAGE,
     MAX_TTL_S,
 )
 from phonegate.web.presenters import MessageJson

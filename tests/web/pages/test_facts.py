@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonegate.domain.bounds import MAX_MESSAGES
+from phonegate.domain.bounds import MAX_MESSAGES, MAX_PAGE
 from phonegate.domain.errors import (
     Busy,
     DiskLow,
@@ -16,7 +16,7 @@ from phonegate.web import errors
 from phonegate.web.fields import fields_of
 from phonegate.web.pages import facts
 from phonegate.web.pages.examples import MORE
-from phonegate.web.phone_types import MAX_BODY, MAX_PAGE, MessagesQuery, Send
+from phonegate.web.phone_types import MAX_BODY, MessagesQuery, Send
 from phonegate.web.table import build_table
 
 TABLE = build_table()

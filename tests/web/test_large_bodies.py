@@ -12,8 +12,8 @@ import trio
 
 from phonegate.domain.errors import BadInput, Throttled
 from phonegate.web.convert import CONVERTER
+from phonegate.web.large_bodies import LINE, READ_AT_ONCE_BYTES, UNKNOWN, Reading
 from phonegate.web.phone_types import Webhook
-from phonegate.web.reading import LINE, READ_AT_ONCE_BYTES, UNKNOWN, Reading
 
 PATIENCE_S = 15
 LARGE = READ_AT_ONCE_BYTES + 1

@@ -1,7 +1,7 @@
 """Reading large bodies in a thread, so that the event loop has its turn meanwhile.
 
-Each org has one under way at a time, and all callers who are not known yet have one together:
-whoever sends many waits in a line of its own.
+Each org has one under way at a time, and all callers who are not known yet have one together.
+So a caller who sends many waits in a line of its own.
 """
 
 from collections.abc import Callable
