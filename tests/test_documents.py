@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +16,9 @@ from websockets.sync.client import connect
 
 from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
+from phonegate.phones.frames import ErrorCode
 from phonegate.phones.grammar import parse
+from phonegate.web.openapi.document import HANDSHAKE_ERRORS
 from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.process import GatewayProcess
 
@@ -305,3 +307,17 @@ def test_every_secret_that_a_document_prints_is_known_as_such() -> None:
     }
     assert "my-secret-key-123" in printed
     assert printed <= PUBLISHED_SECRETS
+
+
+def test_every_code_of_an_error_frame_is_explained() -> None:
+    (section,) = re.findall(r"^## Codes of error frames\n(.*?)^## ", LINK, re.MULTILINE | re.DOTALL)
+    _, table = section.split("|---|---|\n")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+    codes = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
+    assert sorted(codes) == sorted(get_args(ErrorCode))
+
+
+def test_every_refusal_of_a_handshake_is_explained() -> None:
+    (line,) = re.findall(r"^- Refused before the upgrade.*(?:\n  .*)*", LINK, re.MULTILINE)
+    assert {int(status) for status in re.findall(r"\b[45]\d\d\b", line)} == set(HANDSHAKE_ERRORS)
+    assert "`org_full`" in line

@@ -8,22 +8,39 @@ numbers stay out of every `repr`.
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
 from phonegate.domain.inbox import Received
 from phonegate.domain.reported import Kind, Unread
 
+FaultCode = Literal[
+    "not_text", "too_many_values", "bad_json", "not_an_object", "unknown_type", "bad_field"
+]
+"""Why a frame can't be understood."""
+
+ErrorCode = Literal[
+    FaultCode,
+    "unknown_message",
+    "not_yours",
+    "device_id_mismatch",
+    "org_full",
+    "storage_spent",
+    "disk_low",
+    "storage_unavailable",
+    "internal_error",
+]
+"""What an `error` frame can say; docs/phone-link.md explains each."""
+
 
 class FrameFault(Exception):
     """A frame that can't be understood. Nothing of it was taken.
 
-    `code` is one of `not_text`, `too_many_values`, `bad_json`, `not_an_object`, `unknown_type` and
-    `bad_field`; `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
+    `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
     """
 
-    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+    def __init__(self, code: FaultCode, detail: str, field: str | None = None) -> None:
         self.code = code
         self.detail = detail
         self.field = field
@@ -37,7 +54,7 @@ class FrameFault(Exception):
 class Error:
     """A frame was refused: `field` where one was wrong, `id` or `ids` whose it was."""
 
-    code: str
+    code: ErrorCode
     detail: str
     field: str | None = None
     id: int | None = None

@@ -153,7 +153,7 @@ class Identity:
         """Tells the phone that its org has as many of something as it may."""
         self._session.guard.note(kind)
         refused = errors.OrgFull(full.most, what)
-        await self._session.say(frames.Error(code=refused.code, detail=refused.detail, field=field))
+        await self._session.say(frames.Error(code="org_full", detail=refused.detail, field=field))
 
     async def inherit(self, row: int) -> None:
         """Takes over what was given to a link that fell silent before this one began.

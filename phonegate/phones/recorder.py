@@ -511,11 +511,12 @@ def _no_room(
     error: StorageUnavailable | NoRoom, reports: Sequence[Report], *, keep: bool = True
 ) -> frames.Error:
     ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
+    code: frames.ErrorCode
     if isinstance(error, StorageUnavailable):
         code, why = "storage_unavailable", "The gateway's disk takes nothing now"
     elif isinstance(error, StorageSpent):
-        code, why = error.code, "This org has stored as much of late as it may in a day"
+        code, why = "storage_spent", "This org has stored as much of late as it may in a day"
     else:
-        code, why = error.code, "The gateway's disk is nearly full"
+        code, why = "disk_low", "The gateway's disk is nearly full"
     then = "it goes on trying" if keep else "it holds as much as it can, so send this again later"
     return frames.Error(code=code, detail=f"{why}; {then}.", ids=tuple(ids) or None)

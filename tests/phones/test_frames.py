@@ -43,12 +43,12 @@ def test_the_others() -> None:
     }
     assert encode(frames.Cancel(5)) == '{"type":"cancel","id":5}'
     assert encode(frames.Pong()) == '{"type":"pong"}'
-    assert json.loads(encode(frames.Error(code="c", detail="d"))) == {
+    assert json.loads(encode(frames.Error(code="bad_json", detail="d"))) == {
         "type": "error",
         "detail": "d",
-        "code": "c",
+        "code": "bad_json",
     }
-    assert json.loads(encode(frames.Error(code="c", detail="d", field="f", id=5)))["id"] == 5
+    assert json.loads(encode(frames.Error(code="bad_json", detail="d", field="f", id=5)))["id"] == 5
 
 
 def test_what_is_not_ascii_is_escaped() -> None:

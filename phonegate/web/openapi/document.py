@@ -55,6 +55,7 @@ HANDSHAKE_ERRORS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("unauthorized",),
     403: ("forbidden", "foreign_page"),
     408: ("request_timeout",),
+    409: ("org_full",),
     426: ("upgrade_required",),
     429: ("too_many_requests",),
     431: ("head_too_large",),

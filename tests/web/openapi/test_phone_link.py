@@ -1,7 +1,8 @@
 """The frames in the document are those that the link reads and writes."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault
 from phonegate.phones.grammar import parse
+from phonegate.phones.link import _STATUSES
+from phonegate.web.openapi.document import HANDSHAKE_ERRORS
 from phonegate.web.openapi.phone_link import GATEWAY_FRAMES, PHONE_FRAMES, frame_schemas
 
 MESSAGE = {"address": "+15553334444", "body": "hi"}
@@ -106,3 +109,15 @@ def test_every_frame_is_tried() -> None:
     assert described == {frame["type"] for frame in PHONE}
     described = {s["properties"]["type"]["const"] for s in GATEWAY_FRAMES.values()}
     assert described == {json.loads(frames.encode(frame))["type"] for frame in GATEWAY}
+
+
+def test_every_refusal_of_a_handshake_is_described() -> None:
+    for kind, (status, _) in _STATUSES.items():
+        assert kind.code in HANDSHAKE_ERRORS[status], kind
+
+
+def test_the_codes_of_error_frames_are_those_that_are_sent() -> None:
+    phones = Path(frames.__file__).parent
+    sources = [path.read_text() for path in phones.glob("*.py") if path.name != "frames.py"]
+    for code in get_args(frames.ErrorCode):
+        assert any(f'"{code}"' in source for source in sources), code
