@@ -138,6 +138,7 @@ class _Arrival:
     fresh: bool
     usual_sim: Sim | None
     owing: bool
+    in_doubt: bool
 
 
 class PhoneLink:
@@ -310,6 +311,7 @@ class PhoneLink:
             usual_sim=arrival.usual_sim,
             fresh=arrival.fresh,
             owing=arrival.owing,
+            in_doubt=arrival.in_doubt,
         )
         if not self._accounts.is_current(principal):
             session.close(POLICY_VIOLATION, "the credentials of this org have changed")
@@ -402,6 +404,7 @@ def _connect(
         # Of an unnamed phone nobody knows yet whether it is the one that owes.
         owing=row.device_id is not None
         and any(message.acked_at is None for message in tx.messages.unsettled(row.id)),
+        in_doubt=row.device_id is None and tx.phones.has_known(org),
     )
 
 

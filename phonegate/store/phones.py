@@ -82,6 +82,14 @@ class Phones:
         )
         return found.fetchone() is not None
 
+    def has_known(self, org: int) -> bool:
+        """Whether any phone of the org has ever told an id or a number."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones WHERE org = ? AND (device_id IS NOT NULL OR numbered = 1)",
+            (org,),
+        )
+        return found.fetchone() is not None
+
     def anonymous(self, org: int) -> list[Phone]:
         """The org's phones that never told a device id, the one seen last first."""
         rows = self._connection.execute(

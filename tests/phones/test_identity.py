@@ -222,8 +222,9 @@ async def test_of_two_phones_at_once_neither_gets_what_the_others_link_swallowed
 
 
 async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    site = await start(HASTY)
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         row = site.stations()[0].phone
@@ -241,6 +242,55 @@ async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it
         push = await phone.get()
         assert push["body"] == "hi"
         assert (await site.message(push["id"])).phone == row
+
+
+# --- nothing is pushed while it is open which phone it is
+
+
+@pytest.mark.parametrize("device_id", [None, "late"])
+async def test_a_link_that_dies_before_its_phone_is_recognised_leaves_nothing_stuck(
+    site: Site, device_id: str | None
+) -> None:
+    async with site.phone(device_id=device_id) as phone:
+        await phone.sims(NUMBER)
+    await site.until_online(0)
+    (result,) = (await site.send("hi")).results
+    async with site.phone() as phone:
+        assert await phone.settled() == []
+        (later,) = (await site.send("later")).results
+        assert await phone.settled() == []
+    await site.until_online(0)
+    assert (await site.message(result.id)).status == "queued"
+    async with site.phone() as phone:
+        if device_id is not None:
+            await phone.hello("ack", device_id=device_id)
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert [(await phone.get())["id"] for _ in range(2)] == [result.id, later.id]
+        assert await phone.settled() == []
+
+
+async def test_a_phone_that_never_tells_who_it_is_is_served_after_the_grace(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=0.2)))
+    async with site.phone() as known:
+        await known.sims(NUMBER)
+    await site.until_online(0)
+    await site.send("hi")
+    async with site.phone() as phone:
+        assert await bodies(phone, 1) == ["hi"]
+        await site.until_fed()
+        await site.send("at once")
+        assert await bodies(phone, 1) == ["at once"]
+
+
+async def test_the_only_phone_is_served_at_once_though_it_never_tells_who_it_is(site: Site) -> None:
+    for body in ("first", "second"):
+        async with site.phone() as phone:
+            await site.send(body)
+            push = await phone.get()
+            assert push["body"] == body
+            await phone.say("send_result", id=push["id"], success=True)
+            assert await phone.settled() == []
+        await site.until_online(0)
 
 
 # --- any order of everything
