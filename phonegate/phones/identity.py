@@ -5,12 +5,15 @@ number was ever known, and is moved to the right one when the phone reports its 
 numbers are known is nobody's who has not shown one of them: what was asked of one phone's SIM
 must not leave by another's, nor be given twice to two phones.
 
+A phone may report its SIMs before its name. Numbers that an absent named phone has are probably
+reported by that phone: they wait for its `hello`, and are taken for another's without one.
+
 Phones that tell neither a name nor a number can't be told from each other. Such a one is taken
 for the one seen last, or for the one whose link fell silent before its own began (`inherit`).
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -44,6 +47,8 @@ class Identity:
     def __init__(self, session: "Session", write: Write) -> None:
         self._session = session
         self._write = write
+        self._waiting: tuple[Sim, ...] | None = None
+        """SIMs of a named phone, reported over a connection that has yet to tell its name."""
 
     async def greet(self, hello: frames.Hello) -> None:
         """Takes what a `hello` tells of the phone, its `device_id` if it had given none."""
@@ -73,6 +78,15 @@ class Identity:
         name = session.online.name if hello.name is None else hello.name
         online = attrs.evolve(session.online, name=name, features=hello.features)
         session.switchboard.rename(session, online)
+        # It will tell no other name than this, nor one at all where it has left it out here.
+        await self._take_waiting()
+        if session.online.device_id is not None:
+            session.feeder.wake()
+
+    async def end_grace(self) -> None:
+        """Takes a phone that has not told its name in time for one without."""
+        await self._take_waiting()
+        self._session.protocol.identified = True
 
     async def _name(self, device_id: str) -> None:
         session = self._session
@@ -80,6 +94,7 @@ class Identity:
         # A row that is surely this phone's becomes the device's, with all that waits for it.
         own = old if session.protocol.identified or session.fresh else None
         whole = session.fresh or session.numbered
+        numbered = session.numbered
         sims = session.online.sims
         most = session.guard.bounds.org_phones
 
@@ -102,6 +117,8 @@ class Identity:
                 session.feeder.leave_open()
             online = attrs.evolve(session.online, phone=row, device_id=device_id)
             self._become(attrs.evolve(online, sims=_of_row(sims, row)))
+            if row != old and numbered:
+                await self._forget([old])
         session.protocol.identified = True
 
     async def report(self, report: frames.Sims) -> None:
@@ -112,6 +129,41 @@ class Identity:
         )
         if session.online.device_id is None:
             session.switchboard.replace(session, _forms(sims))
+        self._waiting = None
+        if await self._awaits_name(sims):
+            self._waiting = sims
+            session.protocol.doubt()
+        else:
+            await self._take(sims)
+
+    async def _awaits_name(self, sims: Sequence[Sim]) -> bool:
+        """Whether these are the SIMs of a named phone that may just not have told its name yet."""
+        session = self._session
+        hello = session.protocol.hello
+        if (
+            session.online.device_id is not None
+            or session.numbered
+            or session.protocol.grace_over
+            or (hello is not None and hello.device_id is None)
+        ):
+            return False
+
+        def read(tx: Tables) -> tuple[int | None, list[Sim]]:
+            return _holder(tx, session.org, sims), tx.phones.holding(session.org, _forms(sims))
+
+        unnamed, known = await session.database.read(read)
+        rows = [sim.phone for sim in known if sim.phone is not None]
+        return unnamed is None and any(session.switchboard.at(row) is None for row in rows)
+
+    async def _take_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            # Phones that have come since have said where these SIMs are now.
+            held = self._session.switchboard.held(self._session.org)
+            await self._take(tuple(sim for sim in waiting if sim.form not in held))
+
+    async def _take(self, sims: tuple[Sim, ...]) -> None:
+        session = self._session
         gained = False
         try:
             gained = await self._take_sims(sims)
@@ -140,14 +192,30 @@ class Identity:
             had = _forms(session.online.sims)
             row = await self._recognise(sims)
             now = session.now_ms()
-            await self._write(
-                lambda tx: tx.phones.report_sims(session.org, row, sims, now, most=most)
-            )
+
+            def store(tx: Tables) -> set[int | None]:
+                before = {sim.phone for sim in tx.phones.holding(session.org, forms)}
+                tx.phones.report_sims(session.org, row, sims, now, most=most)
+                return before - {row}
+
+            losers = await self._write(store)
             self._become(attrs.evolve(session.online, phone=row, sims=_of_row(sims, row)))
             if session.online.device_id is None and forms:
                 session.numbered = True
             session.switchboard.take(session, forms)
+            await self._forget(losers)
         return bool(forms - had)
+
+    async def _forget(self, rows: Iterable[int | None]) -> None:
+        """Removes rows that no phone can come back to: unnamed, and without their numbers now."""
+        org, switchboard = self._session.org, self._session.switchboard
+        if vacant := [row for row in rows if row is not None and switchboard.is_vacant(row)]:
+
+            def forget(tx: Tables) -> None:
+                for row in vacant:
+                    tx.phones.forget(org, row)
+
+            await self._write(forget)
 
     async def _say_full(self, full: TooMany, kind: Kind, what: str, field: str) -> None:
         """Tells the phone that its org has as many of something as it may."""

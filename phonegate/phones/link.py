@@ -78,6 +78,10 @@ class Peer(Protocol):
         """The client's address, behind trusted proxies."""
 
     @property
+    def scheme(self) -> str:
+        """Of its request: https where it came over TLS, or a trusted proxy says so."""
+
+    @property
     def relayed(self) -> bool:
         """Whether a proxy that is not trusted passed it on."""
 
@@ -138,6 +142,7 @@ class _Arrival:
     fresh: bool
     usual_sim: Sim | None
     owing: bool
+    in_doubt: bool
 
 
 class PhoneLink:
@@ -314,6 +319,7 @@ class PhoneLink:
             usual_sim=arrival.usual_sim,
             fresh=arrival.fresh,
             owing=arrival.owing,
+            in_doubt=arrival.in_doubt,
         )
         if not self._accounts.is_current(principal):
             session.close(POLICY_VIOLATION, "the credentials of this org have changed")
@@ -406,6 +412,7 @@ def _connect(
         # Of an unnamed phone nobody knows yet whether it is the one that owes.
         owing=row.device_id is not None
         and any(message.acked_at is None for message in tx.messages.unsettled(row.id)),
+        in_doubt=row.device_id is None and tx.phones.has_known(org),
     )
 
 

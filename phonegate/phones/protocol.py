@@ -139,6 +139,7 @@ class LinkProtocol:
         pong_timeout_s: float,
         identified: bool,
         owing: bool = False,
+        in_doubt: bool = False,
         now: float,
     ) -> None:
         """`widest_window`: how far `window` may grow; below it, it stays as it is.
@@ -148,6 +149,9 @@ class LinkProtocol:
         `identified`: the phone has told its `device_id` with the upgrade.
 
         `owing`: pushes over an earlier link have no ack and no result yet.
+
+        `in_doubt`: it may be a phone that is known by its name or number, without having told
+        either so far.
         """
         self.window = window
         """Messages that may be in flight now."""
@@ -168,6 +172,7 @@ class LinkProtocol:
         self._grace_over = False
         self._resumed = False
         self._owing = owing
+        self._in_doubt = in_doubt
         self._ping_at = now + ping_interval_s
         self._asked_at: float | None = None
         self.identified = identified
@@ -318,13 +323,31 @@ class LinkProtocol:
         return [Send(frames.Cancel(message_id))]
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether it may still turn out to be a phone that is known.
+
+        That ends when it is identified, and with the grace at the latest.
+        """
+        return self._in_doubt and not self.identified
+
+    @property
+    def grace_over(self) -> bool:
+        """Whether the phone has had its time to name itself."""
+        return self._grace_over
+
+    def doubt(self) -> None:
+        """Which phone it is has yet to come out."""
+        self._in_doubt = True
+
+    @property
     def takes_new(self) -> bool:
         """Whether it may be given messages that it never had.
 
         What an earlier link left open goes first. A link that never lasts until then would
-        otherwise leave more open each time.
+        otherwise leave more open each time. Nor is anything given to a phone in doubt: if the
+        link ended, it would be open under a row that this phone does not come back to.
         """
-        return self._resumed or not self._owing
+        return not self.in_doubt and (self._resumed or not self._owing)
 
     def take_resume(self) -> bool:
         """Whether what an earlier link left open must be pushed again now; True once for a row.

@@ -239,7 +239,7 @@ class Recorder:
             case Misplaced(message):
                 await self._identity.adopt(message)
             case GraceOver():
-                session.protocol.identified = True
+                await self._identity.end_grace()
         if not session.protocol.take_resume():
             return
         # What an older connection heard must be in the database before anything is pushed again.

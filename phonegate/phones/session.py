@@ -104,10 +104,11 @@ class Session:
         usual_sim: Sim | None,
         fresh: bool,
         owing: bool,
+        in_doubt: bool,
     ) -> None:
         """`usual_sim` is the first SIM known of this row; `fresh` says that the row is new.
 
-        `owing` is what `LinkProtocol` says.
+        `owing` and `in_doubt` are what `LinkProtocol` says.
         """
         delivery, phones = shared.settings.delivery, shared.settings.phones
         self._shared = shared
@@ -136,6 +137,7 @@ class Session:
             pong_timeout_s=phones.pong_timeout_s,
             identified=online.device_id is not None,
             owing=owing,
+            in_doubt=in_doubt,
             now=trio.current_time(),
         )
         self.feeder = Feeder(self)

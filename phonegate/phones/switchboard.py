@@ -327,6 +327,10 @@ class Switchboard:
         """The connection of this phone."""
         return self._by_phone.get(phone)
 
+    def is_vacant(self, phone: int) -> bool:
+        """Whether no connection has this row, be it one that begins or ends."""
+        return phone not in self._ending and phone not in self._claimed
+
     def claim(self, phone: int, by: object) -> bool:
         """Sets a row aside for a connection that is being made; False if another has it.
 

@@ -82,6 +82,14 @@ class Phones:
         )
         return found.fetchone() is not None
 
+    def has_known(self, org: int) -> bool:
+        """Whether any phone of the org has ever told an id or a number."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones WHERE org = ? AND (device_id IS NOT NULL OR numbered = 1)",
+            (org,),
+        )
+        return found.fetchone() is not None
+
     def anonymous(self, org: int) -> list[Phone]:
         """The org's phones that never sent a device id, the one seen last first."""
         rows = self._connection.execute(
@@ -152,6 +160,18 @@ class Phones:
             )
         if any(sim.number is not None for sim in slots.values()):
             self._connection.execute("UPDATE phones SET numbered = 1 WHERE id = ?", (phone,))
+
+    def forget(self, org: int, phone: int) -> None:
+        """Removes an unnamed phone that had numbers and has no SIM left, if no message waits."""
+        self._connection.execute(
+            "DELETE FROM phones WHERE id = ? AND org = ? AND device_id IS NULL AND numbered = 1"
+            " AND NOT EXISTS (SELECT 1 FROM sims WHERE phone = phones.id)"
+            " AND NOT EXISTS (SELECT 1 FROM messages"
+            " WHERE phone = phones.id AND status = 'sending')"
+            " AND NOT EXISTS (SELECT 1 FROM messages"
+            " WHERE org = phones.org AND status = 'queued' AND phone = phones.id)",
+            (phone, org),
+        )
 
     def known_sims(self, org: int) -> list[Sim]:
         """Every SIM of the org's phones, online or not, by phone and slot."""

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.sending import Outgoing, SendOutcome
+from phonegate.settings import Settings
+from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 
 from .conftest import Start
@@ -223,8 +225,9 @@ async def test_of_two_phones_at_once_neither_gets_what_the_others_link_swallowed
 
 
 async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    site = await start(HASTY)
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         row = site.stations()[0].phone
@@ -242,6 +245,143 @@ async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it
         push = await phone.get()
         assert push["body"] == "hi"
         assert (await site.message(push["id"])).phone == row
+
+
+# --- nothing is pushed while it is open which phone it is
+
+
+@pytest.mark.parametrize("device_id", [None, "late"])
+async def test_a_link_that_dies_before_its_phone_is_recognised_leaves_nothing_stuck(
+    site: Site, device_id: str | None
+) -> None:
+    async with site.phone(device_id=device_id) as phone:
+        await phone.sims(NUMBER)
+    await site.until_online(0)
+    (result,) = (await site.send("hi")).results
+    async with site.phone() as phone:
+        assert await phone.settled() == []
+        (later,) = (await site.send("later")).results
+        assert await phone.settled() == []
+    await site.until_online(0)
+    assert (await site.message(result.id)).status == "queued"
+    async with site.phone() as phone:
+        if device_id is not None:
+            await phone.hello("ack", device_id=device_id)
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert [(await phone.get())["id"] for _ in range(2)] == [result.id, later.id]
+        assert await phone.settled() == []
+
+
+async def test_a_phone_that_never_tells_who_it_is_is_served_after_the_grace(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=0.2)))
+    async with site.phone() as known:
+        await known.sims(NUMBER)
+    await site.until_online(0)
+    await site.send("hi")
+    async with site.phone() as phone:
+        assert await bodies(phone, 1) == ["hi"]
+        await site.until_fed()
+        await site.send("at once")
+        assert await bodies(phone, 1) == ["at once"]
+
+
+async def test_the_only_phone_is_served_at_once_though_it_never_tells_who_it_is(site: Site) -> None:
+    for body in ("first", "second"):
+        async with site.phone() as phone:
+            await site.send(body)
+            push = await phone.get()
+            assert push["body"] == body
+            await phone.say("send_result", id=push["id"], success=True)
+            assert await phone.settled() == []
+        await site.until_online(0)
+
+
+# --- a phone that reports its SIMs before its name
+
+
+async def rows_of(site: Site) -> list[str | None]:
+    """The names of the org's phones."""
+    org = await site.org()
+
+    def read(tx: Tables) -> list[str | None]:
+        found = (tx.phones.get(row) for row in range(1, 50))
+        return [row.device_id for row in found if row is not None and row.org == org]
+
+    return await site.database.read(read)
+
+
+@pytest.mark.parametrize("grace_s", [0.0, 60.0])
+async def test_sims_before_hello_leave_no_row_behind_at_each_return(
+    start: Start, grace_s: float
+) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=grace_s)))
+    async with site.phone() as phone:
+        await phone.hello("ack", device_id="a")
+        await phone.sims(NUMBER)
+    for _ in range(5):
+        await site.until_online(0)
+        (result,) = (await site.send("by number", wish=NUMBER)).results
+        async with site.phone() as phone:
+            if grace_s == 0.0:
+                with trio.fail_after(DEADLINE_S):
+                    while not site.stations()[0].protocol.grace_over:  # noqa: ASYNC110 - it tells nobody
+                        await trio.sleep(0.002)
+            await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+            await phone.hello("ack", device_id="a")
+            assert (await phone.get())["id"] == result.id
+            await phone.say("send_result", id=result.id, success=True)
+            assert await phone.settled() == []
+    await site.until_online(0)
+    assert sorted(await rows_of(site), key=str) in (["a"], [None, "a"])
+
+
+async def test_what_is_asked_of_a_named_phones_number_waits_for_its_name(site: Site) -> None:
+    async with site.phone(device_id="a") as phone:
+        await phone.hello("ack")
+        await phone.sims(NUMBER)
+    await site.until_online(0)
+    (result,) = (await site.send("by number", wish=NUMBER)).results
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+        assert site.stations()[0].online.sims == ()
+    await site.until_online(0)
+    assert (await site.message(result.id)).status == "queued"
+    async with site.phone() as phone:
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        await phone.hello("ack", device_id="a")
+        assert (await phone.get())["id"] == result.id
+        assert [sim.number for sim in site.stations()[0].online.sims] == [NUMBER]
+
+
+@pytest.mark.parametrize("hello", [True, False])
+async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
+    start: Start, *, hello: bool
+) -> None:
+    grace_s = 60.0 if hello else 0.2
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=grace_s)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        row = site.stations()[0].phone
+    await site.until_online(0)
+    async with site.phone() as phone:
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        if hello:
+            await phone.hello()
+        await site.send("by number", wish=NUMBER)
+        assert await bodies(phone, 1) == ["by number"]
+        assert site.stations()[0].phone != row
+
+
+async def test_a_number_that_goes_to_and_fro_leaves_no_rows_behind(site: Site) -> None:
+    for _ in range(5):
+        async with site.phone(device_id="a") as phone:
+            await phone.sims(NUMBER)
+        await site.until_online(0)
+        async with site.phone() as phone:
+            await phone.hello()
+            await phone.sims(NUMBER)
+        await site.until_online(0)
+    assert len(await rows_of(site)) == 2
 
 
 # --- any order of everything
@@ -446,14 +586,20 @@ async def live(site: Site, org: str, kinds: list[Any], steps: list[tuple[str, in
         nursery.cancel_scope.cancel()
 
 
-async def test_no_order_of_events_gives_a_phone_what_is_anothers(start: Start) -> None:
-    site = await start(HASTY)
+@pytest.mark.parametrize(("settled", "examples"), [(HASTY, 40), (PATIENT, 15)])
+async def test_no_order_of_events_gives_a_phone_what_is_anothers(
+    start: Start, settled: Settings, examples: int
+) -> None:
+    site = await start(settled)
     token = trio.lowlevel.current_trio_token()
     count = 0
 
     def check_all() -> None:
         @settings(
-            max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+            max_examples=examples,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
         )
         @given(kinds=KINDS, steps=STEPS)
         def check(kinds: list[Any], steps: list[tuple[str, int]]) -> None:

@@ -505,9 +505,13 @@ def test_of_what_the_index_lacks_no_more_is_read_than_a_page_has(
         return True
 
     monkeypatch.setattr(search, "matches", matches)
-    for query in ({}, {"since_id": 0}, {"most_bytes": 1, "limit": 50}):
+    for query in (
+        PageQuery(search=words, limit=2),
+        PageQuery(search=words, limit=2, since_id=0),
+        PageQuery(search=words, limit=50, most_bytes=1),
+    ):
         looked.clear()
-        tables.messages.page(org.id, attrs.evolve(PageQuery(search=words, limit=2), **query))
+        tables.messages.page(org.id, query)
         assert len(looked) <= 3
 
 
