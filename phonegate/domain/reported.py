@@ -472,8 +472,10 @@ def _read_one(value: object, cleaned: list[Kind]) -> Received | Unread:
         body = ""
         if "body" in value or (media is None and len(cleaned) == before):
             cleaned.append("media")
+    address, given = report.sender("address"), value.get("address")
     return Received(
-        address=report.sender("address"),
+        address=address,
+        given_address=given if type(given) is str and given != address else None,
         body=body,
         date=report.date("date"),
         sim_slot=report.slot("sim_slot"),
