@@ -58,6 +58,11 @@ MAX_SEGMENTS: Final = 255
 MAX_MESSAGES: Final = 500
 """Messages in one call or `inbound` frame: what the default body limit holds as plain text."""
 
+MAX_VALUES: Final = 20_000
+"""Commas and opening brackets outside of strings, in one body or frame, of which each brings one
+value at most: 40 for each of `MAX_MESSAGES`, who has at most ten fields. To read a megabyte of
+nested or empty lists takes a hundred times as long as of texts, and all others wait."""
+
 MAX_MEDIA: Final = 10
 """Media of one MMS, carriers' own limit for a message."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import attrs
 
@@ -18,6 +19,7 @@ class Received:
     """An SMS as a phone reports it. `date` is the phone's own time in ms.
 
     `local_id` is the phone's id for it, if it has one, a text or a number as it likes.
+    `given_address` is the address as it came, where it was put right.
     """
 
     address: str = attrs.field(repr=False)
@@ -27,6 +29,7 @@ class Received:
     sim: str | None = attrs.field(default=None, repr=False)
     local_id: str | int | None = None
     media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+    given_address: str | None = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -125,13 +128,19 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
 def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes]:
     """How earlier versions kept SMS apart: SIM, media and nameless phones did not count.
 
-    Nor did they know times in seconds.
+    Nor did they know times in seconds, or put anything right: a date of 0 was one, and blanks
+    around a sender were part of it.
     """
     dates = [item.date]
-    if item.date is not None and item.date % 1000 == 0:
+    if item.date is None:
+        dates.append(0)
+    elif item.date % 1000 == 0:
         dates.append(item.date // 1000)
-    for date in dates:
-        yield _digest(device_id, _name(item.local_id), item.address, date, item.body)
+    addresses = [item.address]
+    if item.given_address is not None:
+        addresses.append(item.given_address)
+    for date, address in product(dates, addresses):
+        yield _digest(device_id, _name(item.local_id), address, date, item.body)
 
 
 def _is_the_same(item: Received, kept: Message, phone: int | None, device_id: str | None) -> bool:
@@ -142,8 +151,13 @@ def _is_the_same(item: Received, kept: Message, phone: int | None, device_id: st
         same_sim = kept.sim_slot is None and kept.sim is None
     else:
         # What the phone left out may have been filled in.
-        same_sim = item.sim_slot in (None, kept.sim_slot) and item.sim in (None, kept.sim)
-    return same_sim and item.media_urls == kept.media_urls
+        same_number = item.sim is None or (
+            kept.sim is not None and number_form(item.sim) == number_form(kept.sim)
+        )
+        same_sim = item.sim_slot in (None, kept.sim_slot) and same_number
+    # What came by /webhook was stored without its media.
+    unknown_media = phone is None and kept.phone is None and kept.media_urls is None
+    return same_sim and (unknown_media or item.media_urls == kept.media_urls)
 
 
 def _digest(*identity: object) -> bytes:

@@ -332,13 +332,17 @@ class Report:
     def slot(self, name: str) -> int | None:
         """A SIM's slot. -1 is Android's word for not knowing it."""
         value = self._values.get(name)
-        if value is None or value in ("", -1):
+        if value is None or value == "" or self.is_no_slot(name):
             return None
         number = _whole(value)
         if number is None or not 0 <= number <= MAX_SLOT:
             self._cleaned.append("slot")
             return None
         return number
+
+    def is_no_slot(self, name: str) -> bool:
+        """Whether this is Android's -1, however it is written."""
+        return _whole(self._values.get(name)) == -1
 
     def date(self, name: str) -> int | None:
         """A time in ms. 0 and -1 are how programs write that they don't know it."""
@@ -472,8 +476,10 @@ def _read_one(value: object, cleaned: list[Kind]) -> Received | Unread:
         body = ""
         if "body" in value or (media is None and len(cleaned) == before):
             cleaned.append("media")
+    address, given = report.sender("address"), value.get("address")
     return Received(
-        address=report.sender("address"),
+        address=address,
+        given_address=given if type(given) is str and given != address else None,
         body=body,
         date=report.date("date"),
         sim_slot=report.slot("sim_slot"),

@@ -8,7 +8,13 @@ is refused is never quoted: it may be a message.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from phonegate.domain.bounds import MAX_FEATURES, MAX_MESSAGES, MAX_SEGMENTS, MAX_SIMS
+from phonegate.domain.bounds import (
+    MAX_FEATURES,
+    MAX_MESSAGES,
+    MAX_SEGMENTS,
+    MAX_SIMS,
+    MAX_VALUES,
+)
 from phonegate.domain.reported import Kind, Report, Unread, Unreadable, read_received
 from phonegate.phones.frames import (
     Ack,
@@ -27,9 +33,6 @@ from phonegate.phones.frames import (
 from phonegate.values import has_more_values, report_decoder
 
 Values = Mapping[str, Any]
-
-MAX_VALUES: Final = 10_000
-"""Values in one frame: twenty for each of the messages of an `inbound`."""
 
 
 def parse(data: str | bytes) -> PhoneFrame:
@@ -92,7 +95,7 @@ def _read_sims(values: Values, cleaned: list[Kind]) -> Sims:
         slot = fields.slot("slot")
         if slot is None:
             # -1 is Android's word for a card that is not in use; it does not belong here.
-            if entry.get("slot") != -1:
+            if not fields.is_no_slot("slot"):
                 faults.append(_fault(f"sims[{index}].slot", "is missing or names no slot"))
             continue
         sim = SimReport(slot=slot, number=fields.number("number"), carrier=fields.label("carrier"))

@@ -93,11 +93,13 @@ def words(text: str, *, whole: bool = False) -> list[str]:
         text = text[:MAX_TEXT]
     if text.isascii():
         folded = text.lower()
+    elif whole:
+        # What is in order is composed in time that grows with its length alone. Folding may leave
+        # it out of order.
+        composed = unicodedata.normalize("NFKC", _sorted_marks(text))
+        folded = unicodedata.normalize("NFKD", _sorted_marks(composed.casefold()))
     else:
-        tamed = _sorted_marks(text) if whole else _few_marks(text)
-        folded = unicodedata.normalize("NFKD", tamed).casefold()
-        if not whole:
-            folded = folded[:MAX_FOLDED]
+        folded = unicodedata.normalize("NFKD", _few_marks(text)).casefold()[:MAX_FOLDED]
     return [word[:MAX_WORD] for word in folded.translate(_FOLD).split()]
 
 

@@ -10,15 +10,11 @@ import json
 import re
 from typing import Any, NoReturn
 
+from phonegate.domain.bounds import MAX_VALUES
 from phonegate.domain.errors import BadInput, FieldProblem
 from phonegate.values import has_more_values, integer, report_decoder
 from phonegate.web.errors import UnsupportedMedia
 from phonegate.web.field_names import shown
-
-MAX_VALUES = 20_000
-"""Commas and opening brackets outside of strings, of which each brings one value at most: 40 for
-each of 500 messages, who has at most ten fields. To read a megabyte of nested or empty lists
-takes a hundred times as long as of texts, and all others wait."""
 
 MAX_COMMENTED_BYTES = 65_536
 """Longest body in which comments are looked for: people write them, and programs write what is

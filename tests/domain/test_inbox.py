@@ -15,6 +15,7 @@ from phonegate.domain.admission import EACH_BYTES
 from phonegate.domain.errors import DiskLow, StorageSpent
 from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.inbox import Receipt, Received, fingerprint_of, receive
+from phonegate.domain.reported import read_received
 from phonegate.store.database import Database
 from phonegate.store.migrations import STEPS, migrate
 from phonegate.store.records import Message, NewInbound, PageQuery, Sim
@@ -194,6 +195,54 @@ def test_another_sms_across_the_upgrade_is_kept(upgraded: Tables, change: dict[s
         receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW, guard=Guard()).duplicates
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("stored", "again"),
+    [
+        ({"date": 0}, {"date": 0}),
+        ({"date": 0}, {"date": None}),
+        ({"address": " BANK"}, {"address": " BANK"}),
+        ({"address": "A\u00a0B "}, {"address": "A\u00a0B "}),
+        ({"sim": "+1\u00a0555"}, {"sim": "+1\u00a0555"}),
+        ({}, {"media_urls": ["https://example.com/image.jpg"]}),
+        ({"address": " BANK", "date": 0}, {"address": " BANK", "date": 0}),
+    ],
+    ids=str,
+)
+def test_what_was_stored_as_it_came_is_known_again_once_it_is_put_right(
+    upgraded: Tables, stored: dict[str, Any], again: dict[str, Any]
+) -> None:
+    # By /webhook, which knows no phone and kept no media.
+    kept = attrs.evolve(SMS, **{"sim": "+15550001111", "sim_slot": None} | stored)
+    new = NewInbound(
+        org=1,
+        address=kept.address,
+        body=kept.body,
+        created_at=NOW,
+        date=kept.date,
+        phone=None,
+        sim_slot=None,
+        sim=kept.sim,
+        fingerprint=plain(kept, "w"),
+    )
+    number = upgraded.messages.insert_inbound(new)
+    assert number is not None
+    upgraded.messages._connection.execute(
+        "UPDATE marks SET value = ? WHERE name = 'plain_fingerprints'", (number,)
+    )
+    entry = {
+        "address": SMS.address,
+        "body": SMS.body,
+        "date": SMS.date,
+        "id": SMS.local_id,
+        "sim": "+15550001111",
+        **again,
+    }
+    (item,) = read_received([entry], [])
+    assert isinstance(item, Received)
+    receipt = receive(upgraded, 1, [item], phone=None, device_id="w", now=NOW, guard=Guard())
+    assert receipt == Receipt(stored=0, duplicates=1, ids=(number,))
 
 
 def test_another_phone_across_the_upgrade_is_another(upgraded: Tables) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.domain.bounds import MAX_VALUES
 from phonegate.domain.inbox import Received
 from phonegate.domain.reported import Unread
 from phonegate.phones import frames
@@ -165,7 +166,9 @@ def test_the_result_matters_more_than_what_decorates_it(
         ([{"slot": 0}, {"slot": 16}, {"slot": "2"}], [0, 2, 16]),
         ([{"slot": 1, "number": "5"}, {"slot": 0, "number": "5"}], [0, 1]),
         ([{"slot": 1}, {"slot": 1, "number": "5"}, {"slot": 1, "number": "6"}], [1]),
+        ([{"slot": 0}, {"slot": "-1"}, {"slot": " -1 "}, {"slot": -1.0}], [0]),
         ([{"slot": -1}], []),
+        ([{"slot": "-1"}], []),
         ([{"slot": 1}] * 101, [1]),
     ],
     ids=str,
@@ -375,9 +378,9 @@ def test_a_text_may_hold_line_ends_as_they_are() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"type":"ping","x":[' + "[]," * 10_000 + "[]]}",
-        '{"type":"ping","x":' + "[" * 900 + "]" * 900 + ',"y":[' + "1," * 10_000 + "1]}",
-        '{"type":"ping",' + ",".join(f'"{n}":1' for n in range(10_001)) + "}",
+        '{"type":"ping","x":[' + "[]," * MAX_VALUES + "[]]}",
+        '{"type":"ping","x":' + "[" * 900 + "]" * 900 + ',"y":[' + "1," * MAX_VALUES + "1]}",
+        '{"type":"ping",' + ",".join(f'"{n}":1' for n in range(MAX_VALUES + 1)) + "}",
     ],
     ids=["lists", "numbers", "fields"],
 )
@@ -389,6 +392,7 @@ def test_a_frame_of_more_values_than_any_has_is_refused_unread(text: str) -> Non
 
 def test_a_frame_of_as_many_messages_as_may_come_is_read() -> None:
     sms = {"address": "+15551112222", "body": 'a,[{"\\,', "date": 1, "sim_slot": 0, "id": 1}
-    more = {f"x{n}": [n] for n in range(5)}
+    # As many as /webhook takes: 38 commas and brackets each.
+    more = {f"x{n}": [n] for n in range(16)}
     text = json.dumps({"type": "inbound", "messages": [sms | more] * 500})
     assert len(parse(text).messages) == 500  # type: ignore[union-attr]

@@ -1,8 +1,9 @@
 import unicodedata
+from itertools import groupby
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phonegate.store import search
@@ -79,7 +80,15 @@ def as_before(text: str) -> list[str]:
     return [word[: search.MAX_WORD] for word in folded.translate(search._FOLD).split()]
 
 
-@given(st.text(MARKS | LETTERS))
+FOLDED_BY_PARTS = st.sampled_from("\u1fab\u1fa2\u1ff3\u1f9e\u1fbc\u1f9a")
+"""Letters with an iota below, which folding makes a letter beside them."""
+
+
+@given(st.text(MARKS | LETTERS | FOLDED_BY_PARTS))
+@example("\u1fbc\u0344\u2de4H")
+@example("\u1fa2\uff9e\u0329")
+@example("\u1fab\u0317\u0619")
+@example("\u1ff3\U000101fd\u1dff")
 def test_what_was_indexed_whole_can_be_taken_out_again(text: str) -> None:
     assert search.words(text, whole=True) == as_before(text)
 
@@ -115,6 +124,27 @@ def test_no_long_run_of_marks_is_normalised(marks: str, monkeypatch: pytest.Monk
     assert search.words("a" + marks * 30_000) == search.words("a" + marks * 60_000)
     assert runs
     assert max(runs) <= 2 * search.MAX_MARKS
+
+
+@given(st.text(MARKS | LETTERS | FOLDED_BY_PARTS), st.integers(1, 50))
+def test_what_was_indexed_whole_is_normalised_in_order(text: str, times: int) -> None:
+    moves: list[int] = []
+    normalize = unicodedata.normalize
+
+    def counted(form: Form, text: str) -> str:
+        apart = "".join(normalize("NFKD", one) for one in text)
+        ranks = map(unicodedata.combining, apart)
+        runs = [list(run) for marks, run in groupby(ranks, key=bool) if marks]
+        # How many places a mark has to go to the front.
+        orders = [sorted(range(len(run)), key=run.__getitem__) for run in runs]
+        far = max((old - new for order in orders for new, old in enumerate(order)), default=0)
+        moves.append(far)
+        return normalize(form, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unicodedata, "normalize", counted)
+        search.words(text * times, whole=True)
+    assert max(moves, default=0) <= 4
 
 
 def test_the_end_of_a_very_long_text_is_not_searched() -> None:
