@@ -431,8 +431,9 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
 @settings(deadline=None, max_examples=60)
 @given(
     bodies=st.lists(
-        st.tuples(st.sampled_from(("in", "out")), st.sampled_from(("+1555", "+1556", "+2")))
-        .flatmap(lambda who: st.integers(0, 40).map(lambda n: (*who, f"long {'x ' * n}"))),
+        st.tuples(
+            st.sampled_from(("in", "out")), st.sampled_from(("+1555", "+1556", "+2"))
+        ).flatmap(lambda who: st.integers(0, 40).map(lambda n: (*who, f"long {'x ' * n}"))),
         min_size=1,
         max_size=40,
     ),
@@ -504,9 +505,10 @@ def test_of_what_the_index_lacks_no_more_is_read_than_a_page_has(
         return True
 
     monkeypatch.setattr(search, "matches", matches)
-    for query in ({}, {"since_id": 0}, {"most_bytes": 1, "limit": 50}):
+    query = PageQuery(search=words, limit=2)
+    for one in (query, attrs.evolve(query, since_id=0), attrs.evolve(query, most_bytes=1)):
         looked.clear()
-        tables.messages.page(org.id, PageQuery(**{"search": words, "limit": 2, **query}))
+        tables.messages.page(org.id, one)
         assert len(looked) <= 3
 
 
