@@ -8,7 +8,7 @@ written: a request that was read whole runs to its end, as one whose answer got 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 from wsgiref.handlers import format_date_time
 
 import trio
@@ -46,8 +46,15 @@ class Reply(Protocol):
         """Its body."""
 
     @property
-    def owner(self) -> int | str:
+    def owner(self) -> Any:
         """Who is answerable for the memory that it takes."""
+
+
+class Leaving(Protocol):
+    """A large answer while it leaves."""
+
+    def moved(self) -> None:
+        """Notes that its client has taken some of it."""
 
 
 class HotDesk(Protocol):
@@ -74,7 +81,7 @@ class HotDesk(Protocol):
         is trusted took it by HTTPS; `body` is the whole body, or what reads it.
         """
 
-    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[object] | None:
+    def leaving(self, owner: Any, size: int) -> AbstractContextManager[Leaving] | None:
         """Holds the memory of an answer until it has left, and ends early if that is given up.
 
         None for a small answer, whose memory is not worth it.
@@ -203,10 +210,10 @@ class Express:
         answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
         if leaving is None:
             return await send_in_pieces(stream, answer, seconds)
-        with leaving:
+        with leaving as one:
             # Apart from its head: to put it behind one would take a copy of it.
             if await send_in_pieces(stream, answer, seconds):
-                return await send_in_pieces(stream, reply.body, seconds)
+                return await send_in_pieces(stream, reply.body, seconds, one.moved)
         return False
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:

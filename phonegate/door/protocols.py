@@ -19,9 +19,9 @@ import h2.settings
 import h11
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, Data, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 
 from phonegate import log
@@ -164,6 +164,20 @@ class StrictH2(H2Protocol):
                 await self._drop_answer(event.stream_id)
                 await self._flush()
         await super().stream_send(event)
+        if isinstance(event, Body | Data):
+            await self._taken(event.stream_id)
+
+    async def _taken(self, stream_id: int) -> None:
+        """Waits until most of what a stream has to send has left.
+
+        Hypercorn's own wait ends as soon as the client's window lets little or nothing leave, so
+        that an answer would be handed on whole whether its client takes it or not.
+        """
+        while buffer := self.stream_buffers.get(stream_id):
+            if len(buffer.buffer) < BUFFER_HIGH_WATER:
+                return
+            await buffer._paused.wait()  # noqa: SLF001 - set whenever a part has left, and at its end
+            await buffer._paused.clear()  # noqa: SLF001
 
     async def _drop_answer(self, stream_id: int) -> None:
         """Lets the sending task forget a stream that was reset; Hypercorn keeps its buffer."""

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
@@ -184,8 +185,16 @@ class Replay(trio.abc.Stream):
         await self._stream.aclose()
 
 
-async def send_in_pieces(stream: trio.abc.SendStream, data: bytes, seconds: float) -> bool:
-    """Sends all of `data`, with so many seconds for each piece; whether the client took it."""
+async def send_in_pieces(
+    stream: trio.abc.SendStream,
+    data: bytes,
+    seconds: float,
+    moved: Callable[[], None] = lambda: None,
+) -> bool:
+    """Sends all of `data`, with so many seconds for each piece; whether the client took it.
+
+    `moved` is called after each piece.
+    """
     sent = 0
     if isinstance(stream, Connection):
         try:
@@ -200,6 +209,7 @@ async def send_in_pieces(stream: trio.abc.SendStream, data: bytes, seconds: floa
                 return False
         if scope.cancelled_caught:
             return False
+        moved()
     return True
 
 

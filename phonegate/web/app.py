@@ -15,6 +15,7 @@ from quart import request as quart_request
 from quart import websocket as quart_websocket
 from quart_trio import QuartTrio
 
+from phonegate.domain.errors import Busy
 from phonegate.domain.place import place
 from phonegate.origins import Origins
 from phonegate.scope import OWNER, RELAYED
@@ -28,6 +29,7 @@ from phonegate.web.openapi.routes import add_routes as add_openapi
 from phonegate.web.pages.site import Site
 from phonegate.web.services import Services
 from phonegate.web.table import Table, build_table
+from phonegate.web.unsent import ANYBODY, Reader
 
 DESK_SHARE: Final = 0.9
 """Part of a request's time that the desk may use: it knows whether the client was slow (408) or
@@ -103,7 +105,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         g.told = True
         reply = await desk.reply(request, read_body)
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
-        scope[OWNER] = reply.owner or place(request.client)
+        scope[OWNER] = reply.owner if reply.owner != ANYBODY else Reader(place(request.client))
         return _response(reply)
 
     async def from_error(error: Exception) -> Response:
@@ -118,6 +120,7 @@ def build_app(services: Services, settings: HttpSettings, *, desk: Desk | None =
         return _response(reply)
 
     async def finish(response: Response) -> Response:
+        response = _with_room(response, desk)
         for name, value in desk.base_headers:
             response.headers.setdefault(name, value)
         if not g.get("told"):
@@ -158,6 +161,18 @@ def _add_pages(app: QuartTrio, desk: Desk, services: Services, settings: HttpSet
         return _response(desk.render(await site.answer(request, base), head=_head()))
 
     app.before_request(from_site)
+
+
+def _with_room(response: Response, desk: Desk) -> Response:
+    """An answer that is none of the table's, or a refusal where much is left unread already."""
+    if g.get("told") or not has_request_context() or _head():
+        return response
+    reader = Reader(place(_request(quart_request.scope).client))
+    try:
+        desk.require_room(reader, response.content_length or 0)
+    except Busy as error:
+        return _response(desk.render(answer_for(error)))
+    return response
 
 
 def _told(error: Exception, desk: Desk) -> Exception:

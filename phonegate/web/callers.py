@@ -23,6 +23,7 @@ from phonegate.web.endpoint import Endpoint, Request
 from phonegate.web.fields import fields_of, read_parameters
 from phonegate.web.services import Services
 from phonegate.web.table import Match
+from phonegate.web.unsent import ANYBODY, Reader
 
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""
@@ -45,7 +46,7 @@ class Trace:
     body_bytes: int = 0
     cost: float = 0.0
     """What was counted of its address before its caller was known."""
-    owner: int | str = ""
+    owner: Reader = ANYBODY
     """Who is answerable for the memory of its answer."""
     ignored: Sequence[str] = ()
     """The fields of its body that mean nothing here."""
@@ -188,6 +189,12 @@ class Callers:
 def owner_of(request: Request, principal: Principal | None) -> int | str:
     """Who is answerable for the memory that a request takes: an org, or a place."""
     return place(request.client) if principal is None else principal.org
+
+
+def reader_of(request: Request, principal: Principal | None) -> Reader:
+    """Who reads the answer to a request."""
+    key = None if principal is None else principal.key_id
+    return Reader(owner_of(request, principal), key or "")
 
 
 def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:

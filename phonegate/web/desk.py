@@ -18,7 +18,6 @@ import trio
 from phonegate import log
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.errors import BadInput, Busy, FieldProblem, NotFound, Unauthorized
-from phonegate.domain.place import place
 from phonegate.domain.principal import Principal
 from phonegate.origins import ForeignPage, Origins, tellable
 from phonegate.settings import RequestLog
@@ -30,6 +29,7 @@ from phonegate.web.callers import (
     Trace,
     org_of_query,
     owner_of,
+    reader_of,
     takes_org_id,
 )
 from phonegate.web.convert import CONVERTER, refusal
@@ -50,7 +50,7 @@ from phonegate.web.payload import check_media, read_object
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
 from phonegate.web.services import Services
 from phonegate.web.table import Match, Table
-from phonegate.web.unsent import Leaving
+from phonegate.web.unsent import ANYBODY, Leaving, Reader
 
 BASE_HEADERS: Final = (
     # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.
@@ -107,7 +107,7 @@ class Reply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = attrs.field(repr=False)
-    owner: int | str = ""
+    owner: Reader = ANYBODY
     """Who is answerable for the memory that it takes until it has left."""
 
 
@@ -196,6 +196,8 @@ class Desk:
                     answer = with_standing(answer, self._guard.org_rate, trace.standing)
                 owner = trace.owner
                 reply = self.render(answer, head=request.method == "HEAD", owner=owner)
+                if request.method == "GET":
+                    self.require_room(owner, len(reply.body))
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = answer_for(self._callers.counted(error, request, trace))
                 reply = self.render(answer, head=request.method == "HEAD")
@@ -215,13 +217,19 @@ class Desk:
         Raises:
             RateExceeded: its address has made too many.
             ForeignPage: a page of another site may have made it, by other means than a link.
-            Busy: what it was answered before has not left.
         """
         self._guard.stranger(request.client, perf_counter())
         self._refuse_page(request, navigable=request.method in READING)
-        self._services.unsent.require_room(place(request.client))
 
-    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[Leaving] | None:
+    def require_room(self, reader: Reader, size: int) -> None:
+        """Makes sure that there is room for an answer of so many bytes.
+
+        Raises:
+            Busy: what its reader was answered before has not left.
+        """
+        self._services.unsent.require_room(reader, size)
+
+    def leaving(self, owner: Reader, size: int) -> AbstractContextManager[Leaving] | None:
         """Holds the memory of an answer until it has left. None for a small one."""
         return self._services.unsent.leaving(owner, size)
 
@@ -233,7 +241,7 @@ class Desk:
         """The fields by which pages of sites that are let in may read an answer."""
         return self._origins.fields(request.method, request.headers)
 
-    def render(self, answer: Answer, *, head: bool = False, owner: int | str = "") -> Reply:
+    def render(self, answer: Answer, *, head: bool = False, owner: Reader = ANYBODY) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
         if answer.content is None:
             # Of others it tells that nothing follows.
@@ -328,21 +336,15 @@ class Desk:
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
             call = await self._call(heard, trace)
-            trace.owner = owner_of(request, call.principal)
+            trace.owner = reader_of(request, call.principal)
             if call.principal is None or endpoint.size is None:
-                answer = await self._handled(call, endpoint, trace)
+                answer = await endpoint.handler(call)
             else:
                 async with self._services.shares.take(call.principal.org, endpoint.size(call)):
-                    answer = await self._handled(call, endpoint, trace)
+                    answer = await endpoint.handler(call)
         if answer is None:
             raise trio.TooSlowError
         return answer if not trace.ignored else _naming(answer, trace.ignored)
-
-    async def _handled(self, call: Call, endpoint: Endpoint, trace: Trace) -> Answer:
-        """The handler's answer, where there is room for it."""
-        if endpoint.method == "GET":
-            self._services.unsent.require_room(trace.owner)
-        return await endpoint.handler(call)
 
     def _expect_no_page(self, endpoint: Endpoint | None, request: Request) -> None:
         """Refuses what a page of another site may have sent, before anything of it counts.

@@ -33,6 +33,7 @@ class App:
     def __init__(self) -> None:
         self.started = 0
         self.stopped = 0
+        self.pieces = 0
         self.calls: list[dict[str, Any]] = []
         self.held = trio.Event()
         self.release = trio.Event()
@@ -85,6 +86,14 @@ class App:
     async def _big(self, scope: Any, receive: Any, send: Any) -> None:
         size = int(parse_qs(scope["query_string"].decode())["n"][0])
         await answer(send, 200, b"x" * size)
+
+    async def _pieces(self, scope: Any, receive: Any, send: Any) -> None:
+        """Sends twenty pieces of 64 KiB, and counts those that were taken from it."""
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(20):
+            body = b"x" * 65_536
+            await send({"type": "http.response.body", "body": body, "more_body": number < 19})
+            self.pieces += 1
 
     async def _hold(self, scope: Any, receive: Any, send: Any) -> None:
         async with trio.open_nursery() as nursery:
@@ -165,15 +174,19 @@ class Hot:
         self.left = 0
         self.leaving_now: list[tuple[int | str, int]] = []
         self.give_up = trio.CancelScope()
+        self.pieces = 0
 
-    def leaving(self, owner: int | str, size: int) -> AbstractContextManager[None] | None:
+    def moved(self) -> None:
+        self.pieces += 1
+
+    def leaving(self, owner: int | str, size: int) -> "AbstractContextManager[Hot] | None":
         return None if size < LARGE else self._leaving(owner, size)
 
     @contextmanager
-    def _leaving(self, owner: int | str, size: int) -> Iterator[None]:
+    def _leaving(self, owner: int | str, size: int) -> "Iterator[Hot]":
         self.leaving_now.append((owner, size))
         with trio.CancelScope() as self.give_up:
-            yield
+            yield self
         self.leaving_now.remove((owner, size))
 
     def takes(self, method: str, path: str) -> bool:

@@ -16,6 +16,7 @@ import trio.testing
 from structlog.testing import capture_logs
 from trio_websocket import wrap_client_stream
 
+from phonegate.door.streams import PIECE_BYTES
 from phonegate.settings import TlsSettings
 
 from .conftest import OpenDoor
@@ -365,9 +366,17 @@ class TestClientsThatFail:
             ask = b"GET /hot/200000 HTTP/1.1\r\nHost: h\r\n\r\n"
             assert len((await reads.ask(ask)).body) == 200_000
             assert hot.leaving_now == []
+            assert hot.pieces > 0
             await never.send(ask.replace(b"200000", b"90000000"))
             await until(lambda: hot.leaving_now == [("somebody", 90_000_000)])
             assert (await reads.ask(WHO)).status == 200
+            taken = hot.pieces
+            # What the client takes is seen while it takes it.
+            await never.stream.receive_some(1)
+            left = 20 * PIECE_BYTES
+            while left > 0:
+                left -= len(await never.stream.receive_some(left))
+            await until(lambda: hot.pieces > taken)
             hot.give_up.cancel()
             await until(lambda: not hot.leaving_now)
             with trio.fail_after(PATIENCE_S):

@@ -406,6 +406,39 @@ class TestHttp2:
             await until(site.app.disconnected.is_set)
             await client.wait(h2.events.StreamEnded, number)
 
+    async def test_an_answer_is_handed_on_no_faster_than_its_client_takes_it(
+        self, site: Site
+    ) -> None:
+        client = await Http2.connect(site)
+        async with client.stream:
+            number = await client.ask(b"/pieces")
+            # 65,535 bytes fit into the first window.
+            got = 0
+
+            async def take(upto: int) -> None:
+                nonlocal got
+                while got < upto:
+                    for event in client.machine.receive_data(await client.stream.receive_some()):
+                        if isinstance(event, h2.events.DataReceived):
+                            got += len(event.data)
+                    await client.flush()
+
+            with trio.fail_after(20):
+                await take(65_535)
+                await until(lambda: site.app.pieces == 1)
+                for _ in range(20):  # a window that opens a little lets no whole piece through
+                    client.machine.increment_flow_control_window(1)
+                    client.machine.increment_flow_control_window(1, number)
+                    await client.flush()
+                    await take(got + 1)
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                assert site.app.pieces == 1
+                client.machine.increment_flow_control_window(2**21)
+                client.machine.increment_flow_control_window(2**21, number)
+                await client.flush()
+                await take(20 * 65_536)
+                await until(lambda: site.app.pieces == 20)
+
     async def test_a_client_that_leaves_with_its_window_shut_frees_the_call(
         self, site: Site
     ) -> None:

@@ -15,6 +15,7 @@ import trio
 
 from phonegate.domain.errors import Unauthorized
 from phonegate.domain.principal import Scope
+from phonegate.store.pages import ROW_BYTES
 from phonegate.web import phone_api
 from phonegate.web.convert import CONVERTER
 from phonegate.web.endpoint import Answer, Call, Endpoint
@@ -37,6 +38,7 @@ from phonegate.web.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.web.openapi.schema import Components, schema_of
 from phonegate.web.phone_types import MessagesAnswer, MessagesQuery, Send
 from phonegate.web.presenters import message_json
+from phonegate.web.unsent import Reader
 
 ANSWER_S: Final = 2.0
 """Of a request's time, kept for its answer: a wait ends so much before the request would."""
@@ -90,6 +92,7 @@ async def _get_messages(call: Call, asked: GetMessages) -> Json:
     query = MessagesQuery(**{name: getattr(asked, name) for name in names})
     read = partial(phone_api.read_page, shown=_page, most_bytes=TOOL_PAGE_BYTES)
     page = await _through(call, _ENDPOINTS["get_messages"], query=query, handler=read)
+    _require_room(call, sum(ROW_BYTES + len(one["body"]) for one in page["messages"]))
     return {**page, "notice": NOTICE}
 
 
@@ -104,7 +107,7 @@ def _page(answer: MessagesAnswer) -> Json:
 
 async def _get_message(call: Call, asked: GetMessage) -> Json:
     answer = await _answer_of(call, _ENDPOINTS["get_message"], path={"id": str(asked.id)})
-    return {**_plain(answer), "notice": NOTICE}
+    return {**_read(call, answer), "notice": NOTICE}
 
 
 async def _send_sms(call: Call, asked: SendSms) -> Json:
@@ -117,7 +120,7 @@ async def _send_sms(call: Call, asked: SendSms) -> Json:
 
 async def _list_sims(call: Call, asked: ListSims) -> Json:
     del asked
-    sims = _plain(await _answer_of(call, _ENDPOINTS["list_sims"]))
+    sims = _read(call, await _answer_of(call, _ENDPOINTS["list_sims"]))
     return {**sims, "notice": SIMS_NOTICE}
 
 
@@ -185,8 +188,6 @@ async def _through(
     )
     size = 1 if endpoint.size is None else endpoint.size(inner)
     async with call.services.shares.take(call.caller.org, size):
-        if endpoint.method == "GET":
-            call.services.unsent.require_room(call.caller.org)
         return await handler(inner)
 
 
@@ -197,11 +198,27 @@ def _header(key: str) -> str:
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _plain(answer: Answer) -> Json:
-    content = answer.content
-    text = content if isinstance(content, bytes) else CONVERTER.encode(content)
+def _require_room(call: Call, size: int) -> None:
+    """Refuses to whoever leaves much unread what is only read; what was sent is answered."""
+    caller = call.caller
+    call.services.unsent.require_room(Reader(caller.org, caller.key_id or ""), size)
+
+
+def _read(call: Call, answer: Answer) -> Json:
+    text = _text(answer)
+    _require_room(call, len(text))
     plain: Json = json.loads(text)
     return plain
+
+
+def _plain(answer: Answer) -> Json:
+    plain: Json = json.loads(_text(answer))
+    return plain
+
+
+def _text(answer: Answer) -> bytes:
+    content = answer.content
+    return content if isinstance(content, bytes) else CONVERTER.encode(content)
 
 
 TOOLS: Final = (
