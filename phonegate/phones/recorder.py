@@ -8,21 +8,27 @@ result that waited behind a text would be lost with the link, and the SMS would 
 `error` frame has named each of them before the `pong` comes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 import trio
 
 from phonegate import log
 from phonegate.domain import delivery, inbox
-from phonegate.domain.errors import StorageSpent
 from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.held import NO_ROOM, HeldTexts, NoRoom
 from phonegate.phones.identity import Identity
 from phonegate.phones.protocol import GraceOver, Inherited, Misplaced, Step
+from phonegate.phones.reports import (
+    Report,
+    internal_error,
+    no_room,
+    no_such_message,
+    runs,
+    weight_of,
+)
 from phonegate.phones.worker import FOREVER, Worker
 from phonegate.store.errors import StorageUnavailable, StoreError
 from phonegate.store.records import Message
@@ -55,8 +61,6 @@ LONGEST_PAUSE_S: Final = 10.0
 
 PREDECESSOR_S: Final = 10.0
 """How long to wait for an older connection of the phone to have its reports recorded."""
-
-Report = frames.Inbound | frames.Ack | frames.SendResult | frames.DeliveryReport | frames.Ping
 
 _log = log.get("phones")
 
@@ -200,7 +204,7 @@ class Recorder:
             if weight >= MAX_BATCH:
                 break
             count += 1
-            weight += _weight(step)
+            weight += weight_of(step)
             self._bytes -= size
         batch = [step for step, _ in self._steps[:count]]
         del self._steps[:count]
@@ -296,7 +300,7 @@ class Recorder:
         keep = not (self._held.is_full and self._session.protocol.greeted)
         if keep:
             self._held.add(text)
-        await self._session.say(_no_room(self._held.reason, [text], keep=keep))
+        await self._session.say(no_room(self._held.reason, [text], keep=keep))
 
     async def _try_held(self) -> float:
         """Tries the first held text if it is time; after how many seconds to come again."""
@@ -340,7 +344,7 @@ class Recorder:
                     await self._record([report])
                 return
             _log.error("report_failed", phone=self._session.phone, exc_info=error)
-            answers = [_internal_error(reports[0])]
+            answers = [internal_error(reports[0])]
         for report, answer in zip(reports, answers, strict=True):
             await self._answer(report, answer)
 
@@ -367,7 +371,7 @@ class Recorder:
 
     def _write(self, tx: Tables, reports: Sequence[Report]) -> list[_Answer]:
         answers: list[_Answer] = [None] * len(reports)
-        for run in _runs(reports):
+        for run in runs(reports):
             if not self._write_at_once(tx, [report for _, report in run]):
                 for at, report in run:
                     answers[at] = self._write_one(tx, report)
@@ -428,7 +432,7 @@ class Recorder:
                 )
             case frames.Ping():
                 return None
-        return None if found is not None else _no_such_message(tx, org, report.id)
+        return None if found is not None else no_such_message(tx, org, report.id)
 
     async def _keep_trying(
         self,
@@ -450,73 +454,9 @@ class Recorder:
                 if not self._refused:
                     self._refused = True
                     _log.warning("recording_waits", phone=self._session.phone, reason=str(error))
-                    await self._session.say(_no_room(error, reports))
+                    await self._session.say(no_room(error, reports))
             else:
                 self._refused = False
                 return result
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
-
-
-def _runs(reports: Sequence[Report]) -> Iterator[Sequence[tuple[int, Report]]]:
-    """Reports in runs of equals, with their places, so that it comes to the same as their order.
-
-    Only the order of the reports on one message counts. An ack may come before all others, and
-    need not be written where the result follows, for that says as much.
-    """
-    numbered = list(enumerate(reports))
-    sent = {report.id for report in reports if _is_success(report)}
-    acks = [(at, r) for at, r in numbered if isinstance(r, frames.Ack) and r.id not in sent]
-    if acks:
-        yield acks
-    others = [(at, r) for at, r in numbered if not isinstance(r, frames.Ack)]
-    for success, run in groupby(others, key=lambda pair: _is_success(pair[1])):
-        if success:
-            yield list(run)
-        else:
-            yield from ([pair] for pair in run)
-
-
-def _is_success(report: Report) -> TypeGuard[frames.SendResult]:
-    return isinstance(report, frames.SendResult) and report.success
-
-
-def _weight(step: Step) -> int:
-    """How many rows it writes, about."""
-    return max(1, len(step.messages)) if isinstance(step, frames.Inbound) else 1
-
-
-def _no_such_message(tx: Tables, org: int, message_id: int) -> frames.Error:
-    found = tx.messages.find(org, message_id)
-    if found is None or found.direction != "out" or found.phone is None:
-        return frames.Error(
-            code="unknown_message",
-            detail=f"Message {message_id} was never given to a phone of this org.",
-            id=message_id,
-        )
-    return frames.Error(
-        code="not_yours", detail=f"Message {message_id} is another phone's.", id=message_id
-    )
-
-
-def _internal_error(report: Report) -> frames.Error:
-    return frames.Error(
-        code="internal_error",
-        detail="The gateway could not record this because of a fault of its own.",
-        id=None if isinstance(report, frames.Inbound | frames.Ping) else report.id,
-    )
-
-
-def _no_room(
-    error: StorageUnavailable | NoRoom, reports: Sequence[Report], *, keep: bool = True
-) -> frames.Error:
-    ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
-    code: frames.ErrorCode
-    if isinstance(error, StorageUnavailable):
-        code, why = "storage_unavailable", "The gateway's disk takes nothing now"
-    elif isinstance(error, StorageSpent):
-        code, why = "storage_spent", "This org has stored as much of late as it may in a day"
-    else:
-        code, why = "disk_low", "The gateway's disk is nearly full"
-    then = "it goes on trying" if keep else "it holds as much as it can, so send this again later"
-    return frames.Error(code=code, detail=f"{why}; {then}.", ids=tuple(ids) or None)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from phonegate.domain.inbox import Received
 from phonegate.phones import frames
 from phonegate.phones.protocol import Step
-from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder, Report, _runs
+from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
+from phonegate.phones.reports import Report, runs
 from phonegate.phones.worker import Worker
 from phonegate.store.records import PageQuery
 from phonegate.store.tables import Tables
@@ -53,8 +54,8 @@ def test_reports_are_written_in_runs_of_equals() -> None:
         delivered,
         failed,
     ]
-    runs = [[report for _, report in run] for run in _runs([*reports, frames.Ack(id=3)])]
-    assert runs == [[frames.Ack(id=3)], [_success(1), _success(2)], [delivered], [failed]]
+    parted = [[report for _, report in run] for run in runs([*reports, frames.Ack(id=3)])]
+    assert parted == [[frames.Ack(id=3)], [_success(1), _success(2)], [delivered], [failed]]
 
 
 REPORT = st.one_of(
