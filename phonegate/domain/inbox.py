@@ -41,6 +41,16 @@ class Receipt:
     ids: tuple[int, ...]
 
 
+@attrs.frozen
+class Link:
+    """A connection over which a phone has reported SMS before it was recognised."""
+
+    name: str
+    """No other connection's, and no device's."""
+    recognised: bool
+    """Whether it is known by now which phone it is."""
+
+
 def receive(
     tx: Tables,
     org: int,
@@ -50,11 +60,14 @@ def receive(
     device_id: str | None,
     now: int,
     guard: Guard,
+    link: Link | None = None,
 ) -> Receipt:
     """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
 
     `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
-    name, if it has told one.
+    name, if it has told one. `link` is the connection of a phone that had not been recognised at
+    first: what it reported then counts as repeated over that connection alone, for another phone
+    may have had the same SMS.
 
     Raises:
         StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
@@ -69,14 +82,14 @@ def receive(
             if sims is None:
                 sims = tx.phones.known_sims(org) if phone is None else tx.phones.sims_of(phone)
             slot, number = _complete(sims, slot, number)
-        fingerprint = fingerprint_of(item, phone if device_id is None else device_id)
-        if plain_until and fingerprint is not None:
-            for plain in _plain_fingerprints(item, device_id):
-                earlier = tx.messages.by_fingerprint(org, plain)
-                if earlier is not None and earlier <= plain_until:
-                    kept = tx.messages.find(org, earlier)
-                    if kept is not None and _is_the_same(item, kept, phone, device_id):
-                        fingerprint = plain
+        over_link = None if link is None else fingerprint_of(item, link.name)
+        if (link is not None and not link.recognised) or _is_stored(tx, org, over_link):
+            fingerprint = over_link
+        else:
+            fingerprint = fingerprint_of(item, phone if device_id is None else device_id)
+            if plain_until and fingerprint is not None:
+                earlier = _plain_one(tx, org, item, phone, device_id, until=plain_until)
+                fingerprint = earlier or fingerprint
         new = NewInbound(
             org=org,
             address=item.address,
@@ -105,8 +118,9 @@ def receive(
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
     """What makes two reports of an org the same SMS.
 
-    `phone` is the device's name, or the row of a phone without one, as far as it is known. The
-    SIM counts as the phone named it: what the gateway knows of SIMs may change between repeats.
+    `phone` is the device's name, or the row of a phone without one, or the name of the connection
+    of a phone that is not recognised. The SIM counts as the phone named it: what the gateway knows
+    of SIMs may change between repeats.
 
     None when the phone gave neither date nor id: two equal texts may then be two SMS, and
     keeping both is the lesser fault.
@@ -123,6 +137,24 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
         item.body,
         item.media_urls,
     )
+
+
+def _plain_one(
+    tx: Tables, org: int, item: Received, phone: int | None, device_id: str | None, *, until: int
+) -> bytes | None:
+    """The fingerprint by which an earlier version stored this SMS, if it did."""
+    found = None
+    for plain in _plain_fingerprints(item, device_id):
+        earlier = tx.messages.by_fingerprint(org, plain)
+        if earlier is not None and earlier <= until:
+            kept = tx.messages.find(org, earlier)
+            if kept is not None and _is_the_same(item, kept, phone, device_id):
+                found = plain
+    return found
+
+
+def _is_stored(tx: Tables, org: int, fingerprint: bytes | None) -> bool:
+    return fingerprint is not None and tx.messages.by_fingerprint(org, fingerprint) is not None
 
 
 def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes]:

@@ -402,6 +402,7 @@ class Recorder:
                     device_id=device_id,
                     now=now,
                     guard=session.guard,
+                    link=session.link,
                 )
                 stored = iter(receipt.ids)
                 return _Stored(

@@ -13,6 +13,7 @@ The heartbeat, which all phones share, keeps the time.
 from collections import Counter
 from collections.abc import Callable, Hashable
 from functools import partial
+from secrets import token_hex
 from time import perf_counter
 from typing import Final
 
@@ -20,6 +21,7 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.domain import inbox
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.guard import Guard
@@ -124,6 +126,7 @@ class Session:
         self.fresh = fresh
         self.numbered = False
         """Whether an unnamed phone has told a number over this link, and so goes by its own row."""
+        self._link_name: str | None = None
         self.began = trio.current_time()
         self._heard_at = self.began
         self.ended = trio.Event()
@@ -164,6 +167,17 @@ class Session:
     def phone(self) -> int:
         """The row of this phone."""
         return self.online.phone
+
+    @property
+    def link(self) -> inbox.Link | None:
+        """This connection, if its phone has been in doubt since it reported something."""
+        in_doubt = self.protocol.in_doubt
+        if in_doubt and self._link_name is None:
+            # A line end is in no device_id.
+            self._link_name = f"link\n{token_hex(8)}"
+        if self._link_name is None:
+            return None
+        return inbox.Link(self._link_name, recognised=not in_doubt)
 
     @property
     def is_first(self) -> bool:

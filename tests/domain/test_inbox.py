@@ -14,7 +14,7 @@ import pytest
 from phonegate.domain.admission import EACH_BYTES
 from phonegate.domain.errors import DiskLow, StorageSpent
 from phonegate.domain.guard import Bounds, Guard
-from phonegate.domain.inbox import Receipt, Received, fingerprint_of, receive
+from phonegate.domain.inbox import Link, Receipt, Received, fingerprint_of, receive
 from phonegate.domain.reported import read_received
 from phonegate.store.database import Database
 from phonegate.store.migrations import STEPS, migrate
@@ -32,11 +32,22 @@ class Scene:
     guard: Guard = attrs.field(factory=Guard)
 
     async def receive(
-        self, *items: Received, device_id: str | None = None, phone: int | None = None
+        self,
+        *items: Received,
+        device_id: str | None = None,
+        phone: int | None = None,
+        link: Link | None = None,
     ) -> Receipt:
         return await self.database.write(
             lambda tx: receive(
-                tx, self.org, items, phone=phone, device_id=device_id, now=NOW + 1, guard=self.guard
+                tx,
+                self.org,
+                items,
+                phone=phone,
+                device_id=device_id,
+                now=NOW + 1,
+                guard=self.guard,
+                link=link,
             )
         )
 
@@ -99,6 +110,17 @@ async def test_two_phones_without_a_name_may_receive_the_same_text(scene: Scene)
     await scene.receive(SMS, phone=1)
     assert (await scene.receive(SMS, phone=2)).stored == 1
     assert (await scene.receive(SMS, phone=1)).duplicates == 1
+
+
+async def test_before_a_phone_is_recognised_only_its_own_connection_repeats(scene: Scene) -> None:
+    first, second = Link("first", recognised=False), Link("second", recognised=False)
+    await scene.receive(SMS, phone=1, link=first)
+    assert (await scene.receive(SMS, phone=1, link=first)).duplicates == 1
+    assert (await scene.receive(SMS, phone=1, link=second)).stored == 1
+    recognised = attrs.evolve(first, recognised=True)
+    assert (await scene.receive(SMS, phone=2, link=recognised)).duplicates == 1
+    assert (await scene.receive(SMS, phone=2)).stored == 1
+    assert (await scene.receive(SMS, phone=2, link=Link("x", recognised=True))).duplicates == 1
 
 
 async def test_a_phone_with_a_name_may_come_by_either_way(scene: Scene) -> None:

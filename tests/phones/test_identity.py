@@ -19,7 +19,7 @@ from tests.domain.callers import owner
 
 from .conftest import Start
 from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
-from .test_session import SECOND, Gate, bodies, with_delivery
+from .test_session import SECOND, TEXT, Gate, bodies, with_delivery
 from .test_wire import ends, frame, raw, until
 
 # --- an absent phone's messages and numbers stay its own
@@ -382,6 +382,49 @@ async def test_a_number_that_goes_to_and_fro_leaves_no_rows_behind(site: Site) -
             await phone.sims(NUMBER)
         await site.until_online(0)
     assert len(await rows_of(site)) == 2
+
+
+# --- received SMS of phones that have yet to be recognised
+
+
+async def test_two_phones_keep_the_same_sms_though_they_report_it_before_their_sims(
+    site: Site,
+) -> None:
+    for number in (NUMBER, SECOND):
+        async with site.phone() as phone:
+            await phone.sims(number)
+        await site.until_online(0)
+    for number in (NUMBER, SECOND):
+        async with site.phone() as phone:
+            await phone.say("inbound", message=TEXT)
+            await phone.sims(number)
+        await site.until_online(0)
+    assert len(await site.messages(direction="in")) == 2
+
+
+@pytest.mark.parametrize("recognised", [False, True])
+async def test_an_unrecognised_phone_repeats_an_sms_over_its_link(
+    site: Site, *, recognised: bool
+) -> None:
+    async with site.phone() as phone:
+        await phone.sims(NUMBER)
+    await site.until_online(0)
+    async with site.phone() as phone:
+        await phone.say("inbound", message=TEXT)
+        if recognised:
+            await phone.sims(NUMBER)
+        await phone.say("inbound", message=TEXT)
+        await phone.settled()
+    assert len(await site.messages(direction="in")) == 1
+
+
+async def test_the_only_phone_repeats_an_sms_over_another_link(site: Site) -> None:
+    for _ in range(2):
+        async with site.phone() as phone:
+            await phone.say("inbound", message=TEXT)
+            await phone.settled()
+        await site.until_online(0)
+    assert len(await site.messages(direction="in")) == 1
 
 
 # --- any order of everything
