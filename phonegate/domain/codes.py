@@ -4,6 +4,8 @@ Who reads another's messages, such as an AI agent, must not be able to sign in a
 text is taken to hold a code where its sender is no phone number (a name, or a short code), where
 it speaks of codes in any of the usual languages, or where it is nothing but one. In such a text
 all that looks like a code is blanked, and what follows the host in a link, which may sign in too.
+Where it speaks of codes, that is also any number of four digits and more, however it is written,
+and what it calls a code or password, whatever its letters.
 To hide a price or a date with them is harmless, to show one code is not.
 """
 
@@ -65,7 +67,13 @@ _STEMS: Final = tuple(
             *("hasło", "heslo", "geslo", "jelszó", "lozink", "šifra", "şifre", "doğrulama"),
             *("engangs", "one-time", "one time", "sign in", "sign-in", "log in", "login"),
             *("authentic", "authentif", "mật khẩu", "mã xác", "mã otp", "kata sandi"),
-            *("nywila", "msimbo", "passcode"),
+            *("nywila", "msimbo", "passcode", "token", "signin", "sign into", "log into"),
+            *("confirm", "conferm", "bestätig", "bevestig", "bekräft", "bekreft", "potwierd"),
+            *("geheimzahl", "freischalt", "freigabe", "aktivier", "activat", "activaci", "ativaç"),
+            *("authoriz", "authoris", "autoriz", "autoris", "two-factor", "two-step", "2-step"),
+            *("zwei-faktor", "passkey", "whatsapp", "security number", "sicherheitsnummer"),
+            *("not share", "n't share", "n\u2019t share", "never share", "no compart"),
+            *("não compart", "ne partage", "nicht weitergeben", "niet delen", "identifiant"),
             # Cyrillic, Greek, Georgian, Armenian.
             *("код", "парол", "лозинк", "κωδικ", "კოდ", "պարոլ", "կոդ", "գաղտնաբառ"),
             # Hebrew, Arabic, Persian, Urdu, Amharic.
@@ -82,37 +90,95 @@ _STEMS: Final = tuple(
 """Of words that speak of codes, which stand within longer ones as well."""
 
 _WORDS: Final = frozenset(
-    map(_folded, ("pin", "pins", "tan", "mtan", "otp", "totp", "cod", "codul", "fa", "mfa", "کد"))
+    map(
+        _folded,
+        ("pin", "pins", "tan", "mtan", "otp", "totp", "nip", "cod", "codul", "fa", "mfa", "کد"),
+    )
 )
 """Words so short that others hold them: they count by themselves alone. `fa` is left of `2FA`."""
 
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
+_TAN: Final = re.compile(
+    r"(?:(?<=[A-Za-z])TAN|(?i:(?:sms|push|photo|chip|app|[iemt]|qr|v)[- ]?tan))\b"
+)
+"""A word that ends in the TAN of a bank; `Kazakhstan` does not."""
+_ASKED: Final = re.compile(
+    r"\b(?:enter|use|type|gib|geben sie|bitte|saisissez|ingres[ae]|introdu[zc][ac]?|insira"
+    r"|inserisci|voer|wpisz|digite)\s{1,3}(?:the |die |den |el |le )?[A-Za-z]{0,3}-?\d{3,}",
+    re.IGNORECASE,
+)
+"""A text that has its reader type a number."""
 _RETRIEVED: Final = "<#>"
 """Begins a text that an Android app is to read by itself."""
 _BOUND: Final = r"(?P<bound>@[^\s@#]{1,255} \#)[^\s]+"
 """A code for one site, as browsers read it by themselves: `@example.com #493021`."""
 
-_GAP: Final = "[ .\\-\u2010-\u2015\u00a0\u2009\u202f\u00b7\u00ad\u200b-\u200f\u2060\ufeff]{1,3}"
-_DIGITS: Final = rf"(?<!\d)\d{{1,{_MOST_DIGITS}}}(?!\d)"
+_DIGIT: Final = (
+    r"[\d\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff"
+    r"\u2776-\u2793\U0001f100-\U0001f10c]"
+)
+"""Digits of any script, also raised, in circles and with a full stop."""
+_GAP: Final = (
+    "[ .\\-\u2010-\u2015\u00a0\u2009\u202f\u00b7\u00ad\u200b-\u200f\u2060\ufeff\ufe0e\ufe0f\u20e3]"
+    "{1,3}"
+)
+_DIGITS: Final = rf"(?<!{_DIGIT}){_DIGIT}{{1,{_MOST_DIGITS}}}(?!{_DIGIT})"
 _GROUPS: Final = rf"(?P<digits>{_DIGITS}(?:{_GAP}{_DIGITS})*+)"
+_ANY_GROUPS: Final = rf"(?P<digits>{_DIGIT}++(?:[\W_]{{1,5}}{_DIGIT}++(?![A-Za-z]))*+)"
+"""Digits in a text that speaks of codes: of any length, and whatever stands between them."""
 _MIXED: Final = (
     r"(?P<mixed>(?<![A-Za-z0-9])(?=[A-Za-z]*+[0-9])(?=[0-9]*+[A-Za-z])[A-Za-z0-9]{4,12}"
     r"(?![A-Za-z0-9]))"
 )
+_ANY_MIXED: Final = (
+    r"(?P<mixed>(?<![A-Za-z0-9])(?=[A-Za-z]*+[0-9])(?=[0-9]*+[A-Za-z])[A-Za-z0-9]{4,}+)"
+)
 _JOINED: Final = (
     r"(?P<joined>(?<![A-Za-z0-9-])(?=[A-Z-]*+[0-9])[A-Z0-9]{2,6}(?:-[A-Z0-9]{2,6}){1,3}"
     r"(?![A-Za-z0-9-]))"
+)
+_ANY_JOINED: Final = (
+    r"(?P<joined>(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_])(?=[A-Za-z0-9_-]{4})"
+    r"(?=(?:[A-Za-z]++[-_])*+[A-Za-z]*+[0-9])(?=(?:[0-9]++[-_])*+[0-9]*+[A-Za-z])"
+    r"[A-Za-z0-9]++(?:[-_][A-Za-z0-9]++)++)"
 )
 _CAPITALS: Final = (
     r"(?P<before>(?:[:=\uff1a]|\b(?:is|ist|est|es|jest|är|er|on))[ \t]{0,3}[\"'“„«(\[]?)"
     r"(?P<capitals>[A-Z]{4,10})(?![A-Za-z0-9])"
 )
 _LINK: Final = (
-    r"(?P<host>(?:https?://[^\s/?\#]{1,255}|(?<![a-z0-9.@/-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})"
-    r"[/?\#])[^\s]+"
+    r"(?P<host>(?:https?://[^\s/?\#]{1,255}|(?<![a-z0-9.@/-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}"
+    r"(?::[0-9]{1,5})?)[/?\#])[^\s]+"
 )
 
 _CODES: Final = re.compile(f"{_LINK}|{_BOUND}|{_MIXED}|{_JOINED}|{_CAPITALS}|{_GROUPS}")
+_ANY_CODES: Final = re.compile(
+    f"{_LINK}|{_BOUND}|{_ANY_JOINED}|{_ANY_MIXED}|{_CAPITALS}|{_ANY_GROUPS}"
+)
+"""The same for a text that speaks of codes."""
+
+_NAME: Final = (
+    r"(?:code|kode?|koodi|kood|c[óo]digo|codice|pass(?:w[oa]rd|wort|ord|code|phrase)|kennwort"
+    r"|wachtwoord|lösenord|mot de passe|contrase[ñn]a|clave|senha|parol[ae]?|hasło|heslo|jelszó"
+    r"|şifre|token|otp|pin|tan|nip|geheimzahl|код|парол|лозинк|κωδικ|验证码|驗證碼|密码|密碼|校验码"
+    r"|コード|パスワード|暗証番号|코드|비밀번호|인증번호|رمز|كود|קוד|סיסמ|कोड|รหัส)"
+)
+_AFTER_IS: Final = (
+    r"(?:valid|for|required|needed|expired|expiring|sent|on|in|at|the|an?|not|now|no|only|your|my"
+    r"|our|wrong|right|correct|incorrect|invalid|being|still|ready|too|from|by|to|g[üu]ltig"
+    r"|nicht|falsch|valable|v[áa]lid[oa])\b"
+)
+"""Words after `is` that go on with a sentence about a code."""
+_BEFORE_IS: Final = r"(?:what|which|that|this|it|there|here|where|he|she|was)\b"
+_NAMED: Final = re.compile(
+    rf"(?P<name>{_NAME}[^\W\d_]{{0,12}}(?:\s{{0,3}}(?:[:=\uff1a\#]|->|→)"
+    rf"|\s{{1,3}}(?:is|ist|lautet|est|es|è|é|jest|är|er|on)\b(?!\s{{0,3}}{_AFTER_IS})"
+    rf"\s{{0,3}}[:=]?)\s{{0,3}})[^\s]++"
+    rf"|(?<![^\s])(?!{_BEFORE_IS})(?P<first>[^\s]{{4,}}+)"
+    rf"(?=\s(?:is|ist|est|es)\s(?:your|ihr|dein|votre|ton|tu|su)\b[^\n.:]{{0,40}}{_NAME})",
+    re.IGNORECASE,
+)
+"""What a text calls a code or password, whatever its letters."""
 
 _UNIT: Final = re.compile(
     r"[0-9]{1,4}(?:min|mins|minutes|minuten|hrs|hours|secs|days|st|nd|rd|th|am|pm|gb|mb|kb"
@@ -132,21 +198,38 @@ def without_codes(address: str, body: str) -> str:
         address: Who sent it, or whom it was sent to.
         body: The text.
     """
-    if _CODES.search(body) is None or not _may_hold_one(address, body):
+    if _CODES.search(body) is None and _NAMED.search(body) is None and not _long(body):
         return body
-    return _CODES.sub(_blanked, body)
-
-
-def _may_hold_one(address: str, body: str) -> bool:
+    if _speaks(body):
+        return _ANY_CODES.sub(_blanked, _NAMED.sub(_without_name, body))
     if _NUMBER.fullmatch(SEPARATORS.sub("", address)) is None:
-        return True
+        return _CODES.sub(_blanked, body)
+    return body
+
+
+def _long(body: str) -> bool:
+    """Whether a text has what is a code only where it speaks of one."""
+    return any(
+        match["joined"] or match["mixed"] or _count(match[0]) >= _FEWEST_DIGITS
+        for match in _ANY_CODES.finditer(body)
+    )
+
+
+def _speaks(body: str) -> bool:
+    """Whether a text says that it holds a code, or is nothing but one."""
     if body.startswith(_RETRIEVED) or re.search(_BOUND, body):
         return True
     alone = _ALONE.fullmatch(body)
     if alone is not None and _FEWEST_DIGITS <= _count(alone["digits"]) <= _MOST_DIGITS:
         return True
     plain = _folded(body)
-    return any(stem in plain for stem in _STEMS) or not _WORDS.isdisjoint(_LETTERS.findall(plain))
+    if any(stem in plain for stem in _STEMS) or not _WORDS.isdisjoint(_LETTERS.findall(plain)):
+        return True
+    return _TAN.search(body) is not None or _ASKED.search(body) is not None
+
+
+def _without_name(match: re.Match[str]) -> str:
+    return f"{match['name'] or ''}{HIDDEN}"
 
 
 def _blanked(match: re.Match[str]) -> str:
@@ -163,4 +246,4 @@ def _blanked(match: re.Match[str]) -> str:
 
 
 def _count(text: str) -> int:
-    return sum(char.isdigit() for char in text)
+    return sum(char.isnumeric() for char in text)

@@ -18,7 +18,7 @@ from phonegate.settings import HttpSettings
 from .answers import whole_answer
 from .calls import SocketPeer
 from .canonical import PlainRequest, read
-from .forwarded import PROXY_FIELDS, Network, true_peer
+from .forwarded import Network, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .streams import Connection, send_in_pieces
 
@@ -218,7 +218,7 @@ class Express:
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
         relayed = secure = False
-        if not PROXY_FIELDS.isdisjoint(request.headers):
+        if self._trusted or any(map(is_proxy_field, request.headers)):
             headers = tuple(request.headers.items())
             peer = true_peer(client, "http", headers, self._trusted)
             client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"

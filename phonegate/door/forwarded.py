@@ -19,35 +19,51 @@ _SCHEMES: dict[str, Scheme] = {"http": "http", "ws": "http", "https": "https", "
 _NAMES_CLIENT = frozenset(
     {
         "cf-connecting-ip",
+        "cf-connecting-ipv6",
         "fastly-client-ip",
         "fly-client-ip",
         "forwarded",
+        "proxy-client-ip",
         "true-client-ip",
+        "wl-proxy-client-ip",
+        "x-appengine-user-ip",
+        "x-azure-clientip",
         "x-client-ip",
         "x-cluster-client-ip",
+        "x-envoy-external-address",
         "x-forwarded-for",
         "x-original-forwarded-for",
+        "x-proxyuser-ip",
         "x-real-ip",
+        "x-vercel-forwarded-for",
     }
 )
 """Fields in which a proxy says who called it."""
 
-PROXY_FIELDS = _NAMES_CLIENT | {
-    "cdn-loop",
-    "cf-ray",
-    "via",
+_PROXY_FIELDS = _NAMES_CLIENT | {"cdn-loop", "front-end-https", "via", "x-scheme", "x-varnish"}
+_PROXY_PREFIXES = (
+    "akamai-",
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "wl-proxy-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-arr-",
+    "x-azure-",
+    "x-envoy-",
     "x-forwarded",
-    "x-forwarded-by",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-forwarded-scheme",
-    "x-forwarded-server",
-    "x-forwarded-ssl",
-    "x-original-host",
-}
-"""Fields that no client sends of itself: some proxy passed on what has one of them."""
+    "x-original-",
+    "x-real-",
+    "x-vercel-",
+)
+"""How the names of other fields begin that proxies add."""
+
+
+def is_proxy_field(name: str) -> bool:
+    """Whether no client sends this field of itself, so that some proxy passed on what has it."""
+    return name in _PROXY_FIELDS or name.startswith(_PROXY_PREFIXES)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +121,7 @@ def true_peer(
         return Peer(
             address=socket_address if teller is None else str(teller),
             scheme=scheme,
-            relayed=any(name in PROXY_FIELDS for name, _ in headers),
+            relayed=_has_proxy_field(headers),
         )
     hops = _listed(headers, "x-forwarded-for")
     told = 0
@@ -120,10 +136,15 @@ def true_peer(
         # What stands further left comes from a proxy that is not trusted.
         relayed = told < len(hops) or not _agree(headers, teller, trusted)
     else:
-        relayed = any(name in PROXY_FIELDS for name, _ in headers)
+        # A program on the proxy's own machine calls the gateway by itself, too.
+        relayed = not teller.is_loopback or _has_proxy_field(headers)
     return Peer(
         address=str(teller), scheme=_scheme(headers, max(told, 1)) or scheme, relayed=relayed
     )
+
+
+def _has_proxy_field(headers: Sequence[tuple[str, str]]) -> bool:
+    return any(is_proxy_field(name) for name, _ in headers)
 
 
 def _agree(

@@ -34,7 +34,7 @@ from phonegate.web.callers import (
 )
 from phonegate.web.convert import CONVERTER, refusal
 from phonegate.web.credentials import SECRET_FIELD, find_credential
-from phonegate.web.endpoint import Answer, Call, Endpoint, Request
+from phonegate.web.endpoint import LOGGED_DIGITS, Answer, Call, Endpoint, Request
 from phonegate.web.errors import (
     FIRST_ERROR,
     BodyTimeout,
@@ -44,7 +44,7 @@ from phonegate.web.errors import (
     with_standing,
 )
 from phonegate.web.field_names import shown
-from phonegate.web.fields import fields_of, read_parameters
+from phonegate.web.fields import Field, Wrong, fields_of, read_parameters
 from phonegate.web.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.web.payload import check_media, read_object
 from phonegate.web.requests import NO_ENDPOINT, NOWHERE
@@ -80,6 +80,11 @@ UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
+
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9+_.-]{0,32}")
+"""The longest harmless value is a time."""
+
+_LONG_NUMBER: Final = re.compile(rf"[0-9]{{{LOGGED_DIGITS + 1}}}")
 
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
 
@@ -529,9 +534,10 @@ def _read_query(text: str) -> dict[str, list[str]]:
 
 
 def _redacted_query(text: str, match: Match | None, org: str | None) -> str:
-    """A query for the log: the values that the table calls harmless, `***` for all others.
+    """A query for the log: the values that their parameters take, `***` for all others.
 
-    That of `org_id` is none, unless it is the `org` which has proved to call.
+    What a parameter refuses may be a secret or a number that was meant for another. The value of
+    `org_id` is told where it is the `org` which has proved to call.
     """
     endpoint = match.endpoint if match is not None else None
     known = (
@@ -544,10 +550,21 @@ def _redacted_query(text: str, match: Match | None, org: str | None) -> str:
         name, _, value = part.partition("=")
         if name == ORG_FIELD and value != org:
             told.append(f"{name}=***" if name in known else "***")
-        elif name in known and len(value) <= 32 and re.fullmatch(r"[A-Za-z0-9+%_.-]*", value):  # noqa: PLR2004 - the longest harmless value is a time
+        elif name in known and _is_harmless(known[name], value):
             told.append(f"{name}={value}")
         elif name in known or name == SECRET_FIELD:
             told.append(f"{name}=***")
         else:
             told.append("***")
     return "&".join(told)
+
+
+def _is_harmless(known: Field, value: str) -> bool:
+    """Whether a value can stand in the log: its parameter takes it, and it is no phone number."""
+    if known.rule is None or not _HARMLESS.fullmatch(value) or _LONG_NUMBER.search(value):
+        return False
+    try:
+        known.rule.read_text(value)
+    except Wrong:
+        return False
+    return True

@@ -27,6 +27,9 @@ Place = Literal["header", "bearer", "body", "path", "query"]
 SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
 """Where a secret may stand, in the order of looking: the first one found counts."""
 
+LOGGED_DIGITS: Final = 9
+"""Most digits of an id that the log tells. A phone number that is typed in its place has more."""
+
 NUMBERED: Rule = Whole(1, MAX_ID)
 """The ids of everything but keys."""
 

@@ -19,11 +19,11 @@ from phonegate.web import (
     sms_api,
 )
 from phonegate.web.directory import Directory
-from phonegate.web.endpoint import Endpoint
+from phonegate.web.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.web.errors import NO_SUCH_ADDRESS, MethodNotAllowed
 from phonegate.web.mcp import api as mcp_api
 
-_ID = re.compile(r"[0-9]{1,19}|[0-9A-Za-z]{1,8}")
+_ID = re.compile(rf"[0-9]{{1,{LOGGED_DIGITS}}}|[0-9A-Za-z]{{1,8}}")
 
 
 @attrs.frozen(kw_only=True)

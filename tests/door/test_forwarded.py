@@ -21,7 +21,13 @@ def test_a_stranger_is_who_the_socket_says() -> None:
 
 def test_a_trusted_proxy_is_believed() -> None:
     assert seen("10.1.1.1", "1.1.1.1", "https") == Peer(address="1.1.1.1", scheme="https")
-    assert seen("10.1.1.1") == Peer(address="10.1.1.1", scheme="http")
+    # One that does not say whom it speaks for may do so for anybody.
+    assert seen("10.1.1.1") == Peer(address="10.1.1.1", scheme="http", relayed=True)
+    # Who runs it may also ask the gateway itself, on the same machine.
+    for address in ("127.0.0.1", "::1"):
+        assert true_peer(address, "http", (), networks([address])) == Peer(
+            address=address, scheme="http"
+        )
 
 
 @pytest.mark.parametrize(
@@ -102,6 +108,10 @@ def test_nothing_a_client_writes_moves_what_the_proxy_appended(text: str) -> Non
     [
         *("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto"),
         *("X-Forwarded-Host", "CF-Connecting-IP", "True-Client-IP"),
+        *("X-Forwarded-Tls-Client-Cert", "X-Original-URI", "X-Envoy-External-Address"),
+        *("X-Azure-Ref", "X-Appengine-User-Ip", "CF-Visitor", "X-Scheme", "X-Vercel-Id"),
+        *("Proxy-Client-IP", "WL-Proxy-Client-IP", "X-Varnish", "X-Arr-Log-Id", "X-Real-Port"),
+        *("X-Amzn-Trace-Id", "Front-End-Https", "Fly-Region", "Fastly-SSL", "X-ProxyUser-Ip"),
     ],
 )
 @pytest.mark.parametrize("socket", ["192.168.1.1", "172.17.0.1", "::1"])
@@ -141,7 +151,10 @@ def test_what_a_proxy_passed_on_that_is_not_trusted_may_come_from_anywhere(
         # It does not say who called it.
         ({"x-real-ip": "192.168.1.7"}, True),
         ({"via": "1.1 caddy"}, True),
-        ({}, False),
+        ({}, True),
+        ({"x-forwarded-for": "192.168.1.7", "x-envoy-external-address": "6.6.6.6"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "x-azure-clientip": "6.6.6.6"}, True),
+        ({"x-forwarded-for": "192.168.1.7", "x-scheme": "https"}, False),
     ],
 )
 def test_a_trusted_proxy_says_whom_it_knows(fields: dict[str, str], *, relayed: bool) -> None:

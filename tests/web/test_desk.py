@@ -21,7 +21,7 @@ from phonegate.web.large_bodies import Reading
 from phonegate.web.requests import Requests
 from phonegate.web.services import Services
 from phonegate.web.shares import Shares
-from phonegate.web.table import Table
+from phonegate.web.table import Table, build_table
 from phonegate.web.unsent import Unsent
 
 SECRET = "my-secret-key-123"
@@ -231,6 +231,29 @@ async def test_a_request_leaves_one_line() -> None:
 async def test_a_query_in_the_log_holds_no_secret(query: str, shown: str) -> None:
     with capture_logs() as lines:
         await ask(desk(answer_word), query=query)
+    assert lines[0]["query"] == shown
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("status=queued&limit=5&direction=in", "status=queued&limit=5&direction=in"),
+        ("since_id=123456789", "since_id=123456789"),
+        ("waiting_for=approval", "waiting_for=approval"),
+        # A secret or a number typed in another parameter's place.
+        ("status=zQ9-secret&direction=zQ9-secret", "status=***&direction=***"),
+        ("limit=zQ9-secret&limit=15557654321", "limit=***&limit=***"),
+        ("waiting_for=zQ9-secret&%FF=x", "waiting_for=***&***"),
+        ("since_id=15557654321&since=15557654321", "since_id=***&***"),
+        ("since_id=" + "9" * 10_000, "since_id=***"),
+    ],
+)
+async def test_a_value_is_in_the_log_where_its_parameter_takes_it(query: str, shown: str) -> None:
+    endpoint = next(e for e in build_table().endpoints if e.name == "get_messages")
+    services = cast(Services, OneOrgServices(OneOrg()))
+    serving = Desk(services, Table([endpoint]), request_timeout_s=10.0)
+    with capture_logs() as lines:
+        await ask(serving, "GET", "/messages/myorg", query=query, headers={"x-secret-key": "wrong"})
     assert lines[0]["query"] == shown
 
 

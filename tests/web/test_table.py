@@ -154,6 +154,11 @@ def test_the_absolute_form_of_a_target_is_understood() -> None:
         (f"/keys/myorg/pgk_{'a' * 8}_{'b' * 32}", "/keys/***/***"),
         (f"/keys/pgk_{'a' * 8}_{'b' * 32}/x", "/keys/***/x"),
         (f"/messages/myorg/id/{SECRET}", "/messages/***/id/***"),
+        # A phone number in the place of an id.
+        ("/messages/myorg/id/15557654321", "/messages/***/id/***"),
+        ("/assistants/15557654321", "/assistants/***"),
+        (f"/callbacks/telnyx/15557654321/{'x' * 22}", "/callbacks/telnyx/***/***"),
+        ("/messages/myorg/id/123456789", "/messages/***/id/123456789"),
     ],
 )
 def test_a_path_in_the_log_holds_no_secret(path: str, shown: str) -> None:
