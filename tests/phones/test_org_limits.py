@@ -50,7 +50,7 @@ async def test_an_org_has_so_many_phones_and_those_it_knows_come_in(start: Start
     async with site.phone(device_id="a"), site.phone(device_id="b"):
         status, body, _ = await refusal(site, device_id="c")
         assert (status, body["code"]) == (409, "org_full")
-        assert "2 phones" in str(body["detail"])
+        assert "all the phones it may have (2)" in str(body["detail"])
         # Known ones, be they connected or not.
         async with site.phone(device_id="b"):
             pass

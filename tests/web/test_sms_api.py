@@ -136,7 +136,9 @@ async def test_a_refusal_is_500_in_the_seed_s_words_and_says_more(web: Web, key:
     web.carrier.answers = [
         CarrierRefusal(CarrierFault(code="40300", text="Blocked due to STOP message"))
     ]
-    reply = await post(web, key)
+    with capture_logs() as lines:
+        reply = await post(web, key)
+    assert [one["code"] for one in lines if one["event"] == "request"] == ["provider_failed"]
     (message,) = await stored(web)
     assert (reply.status, reply.json) == (
         500,
