@@ -80,8 +80,6 @@ class Identity:
         session.switchboard.rename(session, online)
         # It will tell no other name than this, nor one at all where it has left it out here.
         await self._take_waiting()
-        if session.online.device_id is not None:
-            session.feeder.wake()
 
     async def end_grace(self) -> None:
         """Takes a phone that has not told its name in time for one without."""

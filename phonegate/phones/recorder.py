@@ -233,6 +233,7 @@ class Recorder:
         self, step: frames.Hello | frames.Sims | GraceOver | Inherited | Misplaced
     ) -> None:
         session = self._session
+        in_doubt = session.protocol.in_doubt
         match step:
             case frames.Hello():
                 await self._identity.greet(step)
@@ -245,6 +246,9 @@ class Recorder:
             case GraceOver():
                 await self._identity.end_grace()
         if not session.protocol.take_resume():
+            if in_doubt:
+                # It may be given now what it could not be before.
+                session.feeder.wake()
             return
         # What an older connection heard must be in the database before anything is pushed again.
         with trio.move_on_after(PREDECESSOR_S):

@@ -95,6 +95,15 @@ def push(protocol: LinkProtocol, message_id: int) -> list[int]:
     return [frame.id for frame in sent if isinstance(frame, frames.SendSms)]
 
 
+def test_a_phone_in_doubt_is_given_nothing_until_it_is_identified() -> None:
+    protocol = link(identified=False)
+    assert (protocol.takes_new, protocol.in_doubt) == (True, False)
+    protocol.doubt()
+    assert (protocol.takes_new, protocol.in_doubt) == (False, True)
+    protocol.identified = True
+    assert (protocol.takes_new, protocol.in_doubt) == (True, False)
+
+
 def test_the_window_frees_by_ack_result_report_and_giving_up() -> None:
     protocol = link(window=4)
     assert [push(protocol, n) for n in (1, 2, 3, 4)] == [[1], [2], [3], [4]]

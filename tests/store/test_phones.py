@@ -1,7 +1,7 @@
 import pytest
 
 from phonegate.store.errors import TooMany
-from phonegate.store.records import Org, Sim
+from phonegate.store.records import NewMessage, Org, Sim
 from phonegate.store.tables import Tables
 
 
@@ -32,6 +32,36 @@ def test_an_unnamed_phone_that_tells_its_id_keeps_its_row(tables: Tables, org: O
     # A device that has a row keeps that one.
     second = tables.phones.connect(org.id, None, 12)
     assert tables.phones.connect(org.id, "pixel", 13, phone=second.id).id == named.id
+
+
+def test_only_a_phone_that_nothing_leads_to_is_forgotten(tables: Tables, org: Org) -> None:
+    sims = [Sim(slot=0, number="+15551112222")]
+    assert not tables.phones.has_known(org.id)
+    unknown, old, new = (tables.phones.connect(org.id, None, at).id for at in (10, 11, 12))
+    assert not tables.phones.has_known(org.id)
+    named = tables.phones.connect(org.id, "pixel", 13).id
+    assert tables.phones.has_known(org.id)
+    tables.phones.report_sims(org.id, old, sims, 14)
+    rows = [unknown, old, new, named]
+
+    def kept() -> list[int]:
+        for row in rows:
+            tables.phones.forget(org.id, row)
+        return [row for row in rows if tables.phones.get(row) is not None]
+
+    assert kept() == rows
+    waiting = tables.messages.insert(
+        NewMessage(
+            org=org.id, address="+15553334444", body="hi", created_at=14, segments=1, phone=old,
+            wish="0",
+        )
+    )  # fmt: skip
+    tables.phones.report_sims(org.id, new, sims, 15)
+    assert kept() == rows
+    tables.messages.lease([waiting], phone=old, sim_slot=0, sim=None, now=16)
+    assert kept() == rows
+    tables.messages.set(waiting, status="sent")
+    assert kept() == [unknown, new, named]
 
 
 def test_describe_leaves_what_was_not_said(tables: Tables, org: Org) -> None:
