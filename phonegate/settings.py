@@ -308,9 +308,10 @@ class LimitSettings:
     )
     answers_bytes: int = setting(
         67_108_864,
-        "Memory for answers that are on their way, all together; an org, or an unknown caller's "
-        "address, may have a quarter of it. Past it one that has not left in ten seconds is "
-        "given up, or else the next request to read is refused.",
+        "Memory for answers that are on their way, all together; an org may have a quarter of it, "
+        "and each of its credentials, or an unknown caller's address, half of that. Past it one of "
+        "which nothing was taken for ten seconds is given up, or else the next large answer to a "
+        "request to read is refused.",
     )
 
 

@@ -187,6 +187,12 @@ _UNIT: Final = re.compile(
 )
 """A number with its unit, which only looks like a code of letters and digits."""
 
+MOST_LOOKED_AT: Final = 1_000
+"""Characters of a text that is looked at closely: texts with a code have a few hundred. To look so
+at a long one holds up the whole gateway, so that every longer number in it is blanked instead."""
+
+_LONG_RUNS: Final = re.compile(rf"{_DIGIT}(?:{_GAP.removesuffix('{1,3}')}{{0,3}}+{_DIGIT}){{3,}}+")
+
 _NUMBER: Final = re.compile(rf"\+?[0-9]{{{_SHORTEST_NUMBER},}}")
 _ALONE: Final = re.compile(rf"\W*(?:[A-Za-z]{{1,3}}[- ])?{_GROUPS}\W*")
 
@@ -198,6 +204,8 @@ def without_codes(address: str, body: str) -> str:
         address: Who sent it, or whom it was sent to.
         body: The text.
     """
+    if len(body) > MOST_LOOKED_AT:
+        return _LONG_RUNS.sub(HIDDEN, body)
     if _CODES.search(body) is None and _NAMED.search(body) is None and not _long(body):
         return body
     if _speaks(body):
