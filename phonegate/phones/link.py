@@ -85,6 +85,10 @@ class Peer(Protocol):
     def relayed(self) -> bool:
         """Whether a proxy that is not trusted passed it on."""
 
+    @property
+    def scheme(self) -> str:
+        """What the client speaks, `https` where that is encrypted."""
+
 
 @attrs.frozen(kw_only=True)
 class _Request:

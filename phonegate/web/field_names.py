@@ -6,14 +6,14 @@ happened is taken as it is.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import attrs
 
 from phonegate.domain.errors import FieldProblem
-from phonegate.web.fields import json_name, meant, plain_names
+from phonegate.web.fields import MAX_SPELLING, json_name, meant, plain, plain_names
 
 MAX_PROBLEMS = 100
 """Problems that one answer lists: enough to repair a call, small beside the call itself. What
@@ -24,6 +24,12 @@ MAX_IGNORED = 20
 
 MAX_NAME = 60
 """Characters of a client's own field name that an answer repeats."""
+
+SHORTEST_MISSPELT = 5
+"""Letters of a field's name that one slip leaves recognisable."""
+
+KEPT_NAMES = 1_024
+"""Clients' own names that are remembered: they come in every message of a batch."""
 
 
 @attrs.define
@@ -68,7 +74,10 @@ class Unknown:
                 self.look(item, cls, at=f"{at}[{index}]")
 
     def _note(self, name: str, form: "_Form", beside: Sequence[str], at: str) -> None:
-        near = meant(name, form.plain) or meant(name, plain_names(tuple(beside)))
+        known = {**plain_names(tuple(beside)), **form.plain}
+        near = meant(name, known)
+        if near is None and form.sends and len(name) <= MAX_SPELLING:
+            near = known.get(_one_slip_from(plain(name), tuple(known)) or "")
         if near is None and not form.closed:
             if len(self.ignored) < MAX_IGNORED:
                 self.ignored.append(joined(at, shown(name)))
@@ -104,6 +113,8 @@ class _Form:
     """The fields that hold objects: name, their type, whether it is a list of them."""
     closed: bool
     """Whether an unknown field is refused."""
+    sends: bool
+    """Whether it asks for an SMS, so that a name near to a known one is refused too."""
     reported: bool
     """Whether it tells what has happened, so that nothing of it is refused for its name."""
 
@@ -117,8 +128,34 @@ def _form(cls: type) -> _Form:
         plain=plain_names(tuple(json_name(a.name) for a in fields)),
         inner=tuple((name, inner, many) for name, inner, many in found if inner is not None),
         closed=getattr(cls, "closed", False),
+        sends=getattr(cls, "sends", False),
         reported=getattr(cls, "reported", False),
     )
+
+
+@lru_cache(KEPT_NAMES)
+def _one_slip_from(name: str, known: tuple[str, ...]) -> str | None:
+    """The long name that lacks one letter, has one too many, another, or two that changed places.
+
+    Of short names every third word of a client's own would be one.
+    """
+    for one in known:
+        if len(one) >= SHORTEST_MISSPELT and _is_one_slip(name, one):
+            return one
+    return None
+
+
+def _is_one_slip(name: str, known: str) -> bool:
+    longer, shorter = (name, known) if len(name) >= len(known) else (known, name)
+    if len(longer) - len(shorter) > 1:
+        return False
+    same = zip(longer, shorter, strict=False)
+    at = next((at for at, (one, other) in enumerate(same) if one != other), len(shorter))
+    if len(longer) > len(shorter):
+        return longer[at + 1 :] == shorter[at:]
+    rest = longer[at + 1 :] == shorter[at + 1 :]
+    swapped = shorter[at : at + 2] == longer[at : at + 2][::-1]
+    return rest or (swapped and longer[at + 2 :] == shorter[at + 2 :])
 
 
 def _objects(type_: Any) -> tuple[type | None, bool]:

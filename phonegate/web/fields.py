@@ -398,17 +398,18 @@ def rule_of(type_: Any) -> Rule | None:
 
 @cache
 def plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
-    """Names of fields by what is left of each without case, hyphens and underscores."""
-    return {_plain(name): name for name in names}
+    """Names of fields by what is left of each without case and marks."""
+    return {plain(name): name for name in names}
 
 
-def meant(name: str, plain: Mapping[str, str]) -> str | None:
+def meant(name: str, known: Mapping[str, str]) -> str | None:
     """The field that a client's own spelling means (`sendAt`, `Send-At`), if it means one."""
-    return plain.get(_plain(name)) if len(name) <= MAX_SPELLING else None
+    return known.get(plain(name)) if len(name) <= MAX_SPELLING else None
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
+def plain(name: str) -> str:
+    """What is left of a name without case, blanks and marks."""
+    return "".join(char for char in name.lower() if char.isalnum())
 
 
 def read_parameters(

@@ -127,6 +127,8 @@ class Webhook:
 class SendItem:
     """One message of a batch; what it leaves out is taken from the call."""
 
+    sends: ClassVar[bool] = True
+
     to: Annotated[str, Recipient()] = field(
         "The recipient's number (E.164) or short code.", example="+15553334444"
     )
@@ -159,6 +161,8 @@ class SendItem:
 @attrs.frozen(kw_only=True)
 class Send:
     """One message, or a batch of them in `messages` with options for all beside it."""
+
+    sends: ClassVar[bool] = True
 
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         _SECRET, default=None, example="my-secret-key-123", private=True

@@ -1,6 +1,6 @@
 """What `/sms/send` takes and gives, field by field as its seed names them."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import attrs
 
@@ -20,6 +20,8 @@ from phonegate.web.phone_types import MAX_BODY, MAX_TTL_S
 @attrs.frozen(kw_only=True)
 class SmsSend:
     """A message from one of the org's numbers."""
+
+    sends: ClassVar[bool] = True
 
     from_phone_number: Annotated[str, PhoneNumber("from_phone_number")] = field(
         "The sender: a number of one of the org's assistants, or of a SIM of its phones (E.164).",

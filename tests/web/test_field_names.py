@@ -37,6 +37,11 @@ async def send(web: Web, body: dict[str, Any]) -> Reply:
         ("onUncertain", "on_uncertain"),
         ("secretKey", "secret_key"),
         ("Messages", "messages"),
+        *(("send at", "send_at"), ("send_at ", "send_at"), ("send.at", "send_at")),
+        *(("sned_at", "send_at"), ("SendAtt", "send_at"), ("sendt", "send_at")),
+        *(("priorty", "priority"), ("prioritx", "priority")),
+        *(("on_uncertian", "on_uncertain"), ("onuncertain?", "on_uncertain")),
+        ("message", "messages"),
     ],
 )
 async def test_a_slip_of_the_pen_sends_nothing(web: Web, slip: str, field: str) -> None:
@@ -45,6 +50,17 @@ async def test_a_slip_of_the_pen_sends_nothing(web: Web, slip: str, field: str) 
     assert (reply.status, reply.json["detail"]) == (400, f"{slip} {question}")
     assert reply.fields == {slip: question}
     assert web.phones.pushed == []
+
+
+@pytest.mark.parametrize(
+    "own", ["sim2", "ttls", "too", "bodys", "send", "sendto", "prior", "x" * 61]
+)
+async def test_what_is_no_slip_is_taken(web: Web, own: str) -> None:
+    reply = await send(web, {**SMS, own: 1})
+    assert (reply.status, reply.json["ignored"]) == (
+        200,
+        [own[:60] + "…" if len(own) > 60 else own],
+    )
 
 
 async def test_each_slip_is_named_where_it_stands(web: Web) -> None:
@@ -91,6 +107,8 @@ async def test_sms_send_asks_as_strictly(web: Web) -> None:
     body = {"from_phone_number": "+1234567890", "to_phone_number": "+1555123456", "message": "x"}
     reply = await web.call("POST", "/sms/send?org_id=" + ORG, {**body, "mediaUrls": []})
     assert reply.fields == {"mediaUrls": "is no field of this request; did you mean media_urls?"}
+    reply = await web.call("POST", "/sms/send?org_id=" + ORG, {**body, "media_url": "x"})
+    assert reply.fields == {"media_url": "is no field of this request; did you mean media_urls?"}
     # It takes the org in its body too, under that name alone.
     reply = await web.call("POST", "/sms/send", {**body, "org_id": ORG, "orgId": ORG})
     assert reply.fields == {"orgId": "is no field of this request; did you mean org_id?"}
@@ -130,10 +148,11 @@ async def test_a_slip_in_a_query_is_refused(web: Web, query: str, field: str) ->
 
 async def test_a_tool_s_arguments_too(web: Web) -> None:
     agent = await make_agent(web)
-    arguments = {**SMS, "sendAt": "2027-01-01T00:00:00Z"}
-    call = {"name": "send_sms", "arguments": arguments}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-    assert "did you mean send_at?" in (await agent.post(message)).data.decode()
+    for slip in ("sendAt", "sned_at", "send at"):
+        arguments = {**SMS, slip: "2027-01-01T00:00:00Z"}
+        call = {"name": "send_sms", "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        assert "did you mean send_at?" in (await agent.post(message)).data.decode()
     assert web.phones.pushed == []
 
 
@@ -163,6 +182,28 @@ def test_every_spelling_of_a_field_is_the_field_or_a_slip(name: str) -> None:
     known = name in {f.name for f in fields_of(SendItem)}
     assert [p.field for p in found.problems] == ([] if known else [f"messages[0].{name}"])
     assert found.ignored == []
+
+
+LETTERS = "".join(sorted(set("".join(f.name for f in fields_of(SendItem)))))
+
+
+@given(
+    st.sampled_from([f.name for f in fields_of(SendItem) if len(f.name) > 4]),
+    st.data(),
+)
+def test_one_slip_in_a_long_name_is_one(name: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(name) - 1))
+    letter = data.draw(st.sampled_from(LETTERS))
+    slips = (
+        name[:at] + name[at + 1 :],
+        name[:at] + letter + name[at:],
+        name[:at] + letter + name[at + 1 :],
+        name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :],
+    )
+    for slip in set(slips) - {name}:
+        found = Unknown()
+        found.look({"messages": [{slip: 1}]}, Send)
+        assert [p.field for p in found.problems] == [f"messages[0].{slip}"]
 
 
 JSON = st.recursive(
