@@ -78,10 +78,6 @@ class Peer(Protocol):
         """The client's address, behind trusted proxies."""
 
     @property
-    def scheme(self) -> str:
-        """Of its request: https where it came over TLS, or a trusted proxy says so."""
-
-    @property
     def relayed(self) -> bool:
         """Whether a proxy that is not trusted passed it on."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.domain.codes import HIDDEN, without_codes
+from phonegate.domain.codes import HIDDEN, MOST_LOOKED_AT, without_codes
 
 PERSON = "+15553334444"
 
@@ -199,3 +199,9 @@ def test_the_longest_text_takes_no_more_steps_than_it_is_long(piece: str) -> Non
     """Nothing here grows with the square of a text: that would take minutes."""
     body = "code " + piece * (65_536 // len(piece))
     assert without_codes(PERSON, body) is not None
+
+
+def test_of_a_long_text_only_numbers_are_blanked() -> None:
+    text = "x " * MOST_LOOKED_AT + "code: abcdef, 493021, 493 021, 12 of 34."
+    shown = f"code: abcdef, {HIDDEN}, {HIDDEN}, 12 of 34."
+    assert without_codes("BANK", text).endswith(shown)
