@@ -210,3 +210,20 @@ def test_it_says_at_its_start_whose_callbacks_nothing_proves(
     output = capsys.readouterr().out
     assert "bare of myorg: without public_key" in output
     assert "s of myorg" not in output
+
+
+@pytest.mark.parametrize(("bind", "warned"), [("0.0.0.0:0", True), ("127.0.0.1:0", False)])
+def test_serve_warns_while_every_caller_may_make_an_org(
+    programs: list[Program], bind: str, *, warned: bool
+) -> None:
+    Path("gateway.toml").write_text('[orgs]\nregistration = "open"\n[log]\nformat = "json"\n')
+    program = Program("serve", "--bind", bind)
+    programs.append(program)
+    assert program.process.stdout is not None
+    seen = []
+    for line in program.process.stdout:
+        seen.append(line)
+        if "Stop" in line:
+            break
+    assert any('"registration_open"' in line for line in seen) == warned
+    assert program.stop() == 0
