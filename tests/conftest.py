@@ -33,3 +33,11 @@ async def database(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Datab
     yield opened
     opened.stop_writing()
     opened.close()
+
+
+LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench")
+"""Files and folders of tests that take long: begun last, they would keep one worker busy alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(part in item.path.parts for part in LONG_FIRST))
