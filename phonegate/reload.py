@@ -51,7 +51,8 @@ class Reload:
             # Their sentences may quote a value, and a value may be a credential.
             _log.warning("reload_refused", faults=len(error.faults), remedy="phonegate check")
             return
-        except DoorError as error:
+        except (DoorError, OSError) as error:
+            # Of the system: a folder that is gone, or a standard error that takes no warning.
             _log.warning("reload_refused", reason=str(error))
             return
         changed = list(_differences(self._settings, settings))

@@ -87,6 +87,14 @@ async def test_a_faulty_configuration_changes_nothing_and_shows_no_value() -> No
     assert "hunter2" not in str(line)
 
 
+async def test_what_the_system_refuses_ends_no_gateway() -> None:
+    def refuse() -> Settings:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    (line,), taken = await reload(refuse)
+    assert (line["event"], taken) == ("reload_refused", [])
+
+
 async def test_a_certificate_that_cant_be_used_leaves_the_rest_as_it_was() -> None:
     async def refuse(settings: Settings) -> None:
         raise CertificateUnusable("key x does not belong to certificate y.")
