@@ -22,6 +22,8 @@ BEYOND_SCHEMAS = (
     (r"(messages\[\d+\]\.)?send_at", "is no date of the calendar"),
     # Printable is a property of Unicode that no portable regular expression can ask for.
     (r"name", r"must be 1 to 100 printable characters"),
+    # So are letters and digits, and a search needs one of them.
+    (r"q", "has no letter and no digit, and only words are searched for"),
     # A URL's port may be out of range, or its host be brackets around nothing.
     (r"media_urls\[\d+\]", "has a host or port that can't be"),
     # What else depends on the assistant as it is: its provider, and so its credentials.
