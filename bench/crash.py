@@ -29,7 +29,7 @@ import httpx
 import trio
 
 from bench.promises import RANK, BrokenPromise, hold
-from phonegate.control import ask
+from phonegate.operations.control import ask
 from tests.process import GatewayProcess
 
 ORG = "crash"

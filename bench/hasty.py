@@ -8,16 +8,21 @@ from typing import Any
 
 from phonegate.carriers.directory import open_carrier
 from phonegate.cli import main
-from phonegate.domain import forwarding, keeper, looker, reports
+from phonegate.domain import (
+    carrier_reports,
+    carrier_sending,
+    reconciler,
+    scheduler,
+)
 
 SETTLE_S = 4.0
 """How long after a try its message may still turn up at the fake carriers."""
 
 SHORTER: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
-    (forwarding, {"MARGIN_MS": 500}),
-    (keeper, {"LONGEST_SLEEP_S": 1.0}),
+    (carrier_sending, {"MARGIN_MS": 500}),
+    (scheduler, {"LONGEST_SLEEP_S": 1.0}),
     (
-        looker,
+        reconciler,
         {
             "MARGIN_MS": 500,
             "LONGEST_SLEEP_S": 0.2,
@@ -29,7 +34,7 @@ SHORTER: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
         },
     ),
     (
-        reports,
+        carrier_reports,
         {"FIRST_LOOK_MS": 200, "FIRST_LOOK_CALLED_MS": 1_000, "LONGEST_PAUSE_MS": 2_000},
     ),
 )

@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from phonegate.control import ask
+from phonegate.operations.control import ask
 from tests.process import GatewayProcess
 
 ORG = "fortress"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import trio
 
+from phonegate.model.messages import NewInbound, NewMessage, PageQuery
 from phonegate.store.database import Database
-from phonegate.store.records import NewInbound, NewMessage, PageQuery
 from phonegate.store.tables import Tables
 
 SMALL = 1_000

@@ -29,7 +29,7 @@ from bench.load import http, phones
 from bench.load.loops import Wrong
 from bench.load.org import Org
 from bench.servers import UNLIMITED, Server, phonegate
-from phonegate import control
+from phonegate.operations import control
 
 SAMPLE_S = 10.0
 SAMPLES = 30
@@ -57,7 +57,7 @@ SETTLE_S = 60.0
 
 
 @attrs.frozen
-class Sample:
+class Snapshot:
     """The gateway at one moment."""
 
     at_s: float
@@ -200,7 +200,7 @@ async def history(org: Org, messages: int) -> None:
             readers.create_task(read())
 
 
-async def observe(server: Server, day: Day, every_s: float, samples: list[Sample]) -> None:
+async def observe(server: Server, day: Day, every_s: float, samples: list[Snapshot]) -> None:
     """Notes the gateway's state until it is cancelled."""
     begun = time.monotonic()
     while True:
@@ -209,10 +209,10 @@ async def observe(server: Server, day: Day, every_s: float, samples: list[Sample
         await asyncio.sleep(every_s)
 
 
-def _sample(server: Server, day: Day, at_s: float) -> Sample:
+def _sample(server: Server, day: Day, at_s: float) -> Snapshot:
     wal = server.database.with_name(server.database.name + "-wal")
     status: dict[str, Any] = control.ask(server.database, "status")
-    return Sample(
+    return Snapshot(
         at_s=at_s,
         rss_mb=server.rss_bytes() / 1e6,
         tasks=status["tasks"],
@@ -223,7 +223,7 @@ def _sample(server: Server, day: Day, at_s: float) -> Sample:
     )
 
 
-def _show(sample: Sample) -> None:
+def _show(sample: Snapshot) -> None:
     print(
         f"{sample.at_s:8.0f} s {sample.rss_mb:8.1f} MB {sample.tasks:6} tasks"
         f" {sample.threads:4} threads {sample.descriptors:6} descriptors"
@@ -232,7 +232,7 @@ def _show(sample: Sample) -> None:
     )
 
 
-def grown(samples: Sequence[Sample]) -> list[str]:
+def grown(samples: Sequence[Snapshot]) -> list[str]:
     """What grew more than it may, between the two halves after the warming up."""
     steady = samples[int(len(samples) * WARM_SHARE) :]
     if len(steady) < 4:
@@ -247,10 +247,10 @@ def grown(samples: Sequence[Sample]) -> list[str]:
     return faults
 
 
-async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list[Sample]]:
+async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list[Snapshot]]:
     """Runs the day; returns what went wrong, and what was noted."""
     every_s = min(SAMPLE_S, seconds / SAMPLES)
-    samples: list[Sample] = []
+    samples: list[Snapshot] = []
     async with Server(phonegate(log=False, settings=UNLIMITED), folder / "soak.db") as server:
         async with Org(server, "steady") as org, Org(server, "coming") as coming:
             await org.connect(STEADY_PHONES)

@@ -1,8 +1,8 @@
 """The whole gateway: what it is made of, in which order it starts and how it stops.
 
-Start: store, declared assistants, keeper and looker, control socket, operator's side, door.
-Stop is the reverse, each step under a deadline: no new connections, every phone told to come
-back (1012), running requests answered, carriers hung up on, writes committed, the file
+Start: store, declared assistants, scheduler and reconciler, control socket, operator's side,
+server. Stop is the reverse, each step under a deadline: no new connections, every phone told to
+come back (1012), running requests answered, carriers hung up on, writes committed, the file
 checkpointed.
 """
 
@@ -23,38 +23,38 @@ import trio
 
 import phonegate
 from phonegate import log
-from phonegate.administration import Administration, registration_of
+from phonegate.api.answer_budget import AnswerBudget
+from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.pipeline import Pipeline
+from phonegate.api.services import Services
+from phonegate.api.table import Table, build_table
 from phonegate.carriers.credentials import UNSIGNED, check_credentials, is_unsigned
 from phonegate.carriers.phone import OwnPhones
-from phonegate.control import Control
+from phonegate.config.rules import is_loopback
+from phonegate.config.settings import Settings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import Account
+from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.delivery import Policy
-from phonegate.domain.forwarding import Forwarding, Terms
-from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.idempotency import Idempotency
-from phonegate.domain.keeper import Keeper
-from phonegate.domain.lines import Lines
-from phonegate.domain.looker import Looker
+from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.registration import Mode
-from phonegate.domain.reported import Kind
+from phonegate.domain.reported_values import Kind
+from phonegate.domain.scheduler import Scheduler
 from phonegate.domain.sending import Sending
-from phonegate.door import Door
-from phonegate.operations.office import Office
+from phonegate.model.assistants import Assistant
+from phonegate.operations.administration import Administration, registration_of
+from phonegate.operations.control import Control
+from phonegate.operations.operations import Operations
+from phonegate.operations.reload import Reload, Reread
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
-from phonegate.reload import Reload, Reread
-from phonegate.rules import is_loopback
-from phonegate.settings import Settings
+from phonegate.server import Server
 from phonegate.store.database import Database
-from phonegate.store.records import Assistant
-from phonegate.web.app import build_app, build_desk
-from phonegate.web.desk import Desk
-from phonegate.web.services import Services
-from phonegate.web.table import Table, build_table
-from phonegate.web.unsent import Unsent
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
@@ -115,7 +115,7 @@ def run(
     Raises:
         StoreError: the database can't be used.
         BadInput: an assistant of the configuration can't be used.
-        DoorError: an address can't be listened on, or the certificate or key can't be used.
+        ServerError: an address can't be listened on, or the certificate or key can't be used.
     """
     _allow_connections(settings.http.max_connections)
     gc.set_threshold(*GARBAGE)
@@ -226,15 +226,15 @@ class _Gateway:
     database: Database
     accounts: Accounts
     switchboard: Switchboard
-    keeper: Keeper
+    scheduler: Scheduler
     assistants: Assistants
-    lines: Lines
-    looker: Looker
+    carrier_pool: CarrierPool
+    reconciler: Reconciler
     arrivals: Arrivals
     link: PhoneLink
-    desk: Desk
-    door: Door
-    office: Office
+    pipeline: Pipeline
+    server: Server
+    operations: Operations
     administration: Administration
 
     @classmethod
@@ -247,57 +247,57 @@ class _Gateway:
             result_timeout_ms=round(delivery.result_timeout_s * 1000),
             away_timeout_ms=round(delivery.away_timeout_s * 1000),
         )
-        guard = Guard(
+        rate_limits = RateLimits(
             Bounds(**attrs.asdict(settings.limits)),
             disk_low_bytes=settings.alarms.disk_low_bytes,
         )
         accounts = Accounts(
-            database, registration=registration_of(settings), now_ms=now_ms, guard=guard
+            database, registration=registration_of(settings), now_ms=now_ms, rate_limits=rate_limits
         )
         assistants = Assistants(
             database,
             check=check_credentials,
             now_ms=now_ms,
             public_url=settings.http.public_url,
-            guard=guard,
+            rate_limits=rate_limits,
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org
-        lines = Lines(_opener(settings))
-        assistants.on_change = lines.forget
+        carrier_pool = CarrierPool(_opener(settings))
+        assistants.on_change = carrier_pool.forget
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
             now_ms=now_ms,
             default_ttl_s=delivery.default_ttl_s,
         )
-        looker = Looker(database, lines, terms)
-        keeper = Keeper(
+        reconciler = Reconciler(database, carrier_pool, terms)
+        scheduler = Scheduler(
             database,
             switchboard,
             policy=policy,
             now_ms=now_ms,
             online_phones=switchboard.online_phones,
-            on_release=looker.ring,
+            on_release=reconciler.ring,
         )
-        looker.on_delay = keeper.ring
+        reconciler.on_delay = scheduler.ring
         sending = Sending(
             database,
             switchboard,
             now_ms=now_ms,
             on_uncertain=delivery.on_uncertain,
             default_ttl_s=delivery.default_ttl_s,
-            on_timer=keeper.ring,
-            on_release=looker.ring,
-            guard=guard,
+            on_timer=scheduler.ring,
+            on_release=reconciler.ring,
+            rate_limits=rate_limits,
         )
-        forwarding = Forwarding(
+        carrier_sending = CarrierSending(
             database,
             OwnPhones(database, sending, switchboard),
-            lines,
+            carrier_pool,
             terms,
             callback_url=assistants.callback_url,
-            on_timer=keeper.ring,
-            guard=guard,
+            on_timer=scheduler.ring,
+            rate_limits=rate_limits,
         )
         cleaned: Counter[Kind] = Counter()
         arrivals = Arrivals(database)
@@ -308,15 +308,15 @@ class _Gateway:
             assistants=assistants,
             database=database,
             sending=sending,
-            forwarding=forwarding,
+            carrier_sending=carrier_sending,
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),
             public_url=settings.http.public_url,
-            unsent=Unsent(settings.limits.answers_bytes, lambda: guard.note("answers")),
-            guard=guard,
+            unsent=AnswerBudget(settings.limits.answers_bytes, lambda: rate_limits.note("answers")),
+            rate_limits=rate_limits,
             cleaned=cleaned,
         )
         link = PhoneLink(
@@ -326,40 +326,42 @@ class _Gateway:
             settings=settings,
             policy=policy,
             now_ms=now_ms,
-            guard=guard,
+            rate_limits=rate_limits,
             cleaned=cleaned,
         )
-        office = Office(settings, services, switchboard, lines, link=link, door=lambda: door)
-        table = Table([*build_table().endpoints, *office.public_endpoints])
-        desk = build_desk(
+        operations = Operations(
+            settings, services, switchboard, carrier_pool, link=link, server=lambda: server
+        )
+        table = Table([*build_table().endpoints, *operations.public_endpoints])
+        pipeline = build_pipeline(
             services,
             settings.http,
             table,
             encrypted=bool(settings.tls.certificate),
             logged=settings.log.requests,
         )
-        door = Door(
+        server = Server(
             settings.http,
             settings.tls,
-            app=build_app(services, settings.http, desk=desk),
+            app=build_app(services, settings.http, pipeline=pipeline),
             phone_lane=link.serve,
-            hot=desk,
-            guard=guard,
+            hot=pipeline,
+            rate_limits=rate_limits,
         )
         return cls(
             settings=settings,
             database=database,
             accounts=accounts,
             switchboard=switchboard,
-            keeper=keeper,
+            scheduler=scheduler,
             assistants=assistants,
-            lines=lines,
-            looker=looker,
+            carrier_pool=carrier_pool,
+            reconciler=reconciler,
             arrivals=arrivals,
             link=link,
-            desk=desk,
-            door=door,
-            office=office,
+            pipeline=pipeline,
+            server=server,
+            operations=operations,
             administration=Administration(accounts, assistants, database),
         )
 
@@ -381,16 +383,16 @@ class _Gateway:
         if unsigned:
             _log.warning("callbacks_unsigned", assistants=unsigned, reason=UNSIGNED)
         async with trio.open_nursery() as services:
-            await services.start(self.keeper.run)
-            await services.start(self.looker.run)
+            await services.start(self.scheduler.run)
+            await services.start(self.reconciler.run)
             await services.start(self.link.run)
-            commands = {**self.administration.commands(), **self.office.commands()}
+            commands = {**self.administration.commands(), **self.operations.commands()}
             await services.start(Control(self.database.path, commands).serve)
-            await services.start(self.office.run)
+            await services.start(self.operations.run)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as doors:
-                bound = await doors.start(self.door.serve)
+                bound = await doors.start(self.server.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 if self.accounts.registration.mode == "open" and beyond_loopback(bound):
@@ -399,33 +401,33 @@ class _Gateway:
                     ready(bound, self.accounts.registration.mode)
                 task_status.started(bound)
                 await stop.wait()
-                self.office.drain()
-                self.door.drain()
+                self.operations.drain()
+                self.server.drain()
                 self.arrivals.close()
                 drained_at = trio.current_time() + self.settings.http.drain_s
                 doors.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.switchboard.close_all(RESTART, "the gateway restarts")
-            await self.lines.close()
+            await self.carrier_pool.close()
             services.cancel_scope.cancel()
 
     def _reload(self, reread: Reread) -> Reload:
         async def renew_certificate(settings: Settings) -> str | None:
-            return "tls (certificate renewed)" if await self.door.renew(settings.tls) else None
+            return "tls (certificate renewed)" if await self.server.renew(settings.tls) else None
 
         async def log_as_set(settings: Settings) -> None:
             chosen = settings.log
             log.configure(chosen.format, chosen.level, trouble_per_s=chosen.trouble_per_s)
-            self.desk.logged = chosen.requests
+            self.pipeline.logged = chosen.requests
 
         # The certificate first: it alone can be refused.
-        return Reload(self.settings, reread, renew_certificate, log_as_set, self.office.take_up)
+        return Reload(self.settings, reread, renew_certificate, log_as_set, self.operations.take_up)
 
     async def _hang_up(self, at: float) -> None:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""
         await trio.sleep_until(at)
-        await self.lines.close()
+        await self.carrier_pool.close()
 
 
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:

@@ -57,7 +57,7 @@ Event = MutableMapping[str, Any]
 
 
 def get(name: str) -> Any:
-    """A logger whose lines carry `part=name`, such as "phones" or "door"."""
+    """A logger whose lines carry `part=name`, such as "phones" or "server"."""
     return structlog.get_logger(part=name)
 
 

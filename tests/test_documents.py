@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 from websockets.sync.client import connect
 
+from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
 from phonegate.phones.grammar import parse
-from phonegate.web.openapi.document import HANDSHAKE_ERRORS
 from tests.carriers.fake_carrier import FakeCarrierProcess
 from tests.process import GatewayProcess
 
@@ -294,7 +294,7 @@ def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayPro
 
 
 def test_every_secret_that_a_document_prints_is_known_as_such() -> None:
-    folders = ("docs", "phonegate/web", "phonegate/cli")
+    folders = ("docs", "phonegate/api", "phonegate/pages", "phonegate/cli")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     files += [ROOT / "README.md", ROOT / "gateway.toml.example"]
     texts = [path.read_text() for path in files if path.suffix in {".md", ".py", ".html", ".txt"}]

@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from prometheus_client.core import CounterMetricFamily
 
 import phonegate
-from phonegate import config
 from phonegate.cli import group
-from phonegate.domain.alarms import Alarms, Limits, State, Waiting
-from phonegate.domain.guard import KINDS, Bounds
+from phonegate.config import reader
+from phonegate.config.settings import AlarmSettings
+from phonegate.domain.alarms import Alarms, AlarmThresholds, State, Waiting
+from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.operations.exposition import families
-from phonegate.settings import AlarmSettings
 from phonegate.store.messages import UNWANTED
 from tests.operations.conftest import make
 from tests.process import GatewayProcess
@@ -91,7 +91,7 @@ def test_the_unit_gives_the_service_little_to_harm(unit: Path) -> None:
 
 
 def test_the_unit_stops_the_gateway_no_sooner_than_it_drains(unit: Path) -> None:
-    settings = config.load(environ={})
+    settings = reader.load(environ={})
     (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)
     (files,) = re.findall(r"^LimitNOFILE=(\d+)$", unit.read_text(), re.MULTILINE)
     assert int(stop_s) >= 2 * settings.http.drain_s
@@ -114,11 +114,11 @@ def test_every_printed_setting_is_one(text: str, tmp_path: Path) -> None:
     assert tomllib.loads(text)
     path = tmp_path / "gateway.toml"
     path.write_text(text)
-    config.load(path, {})
+    reader.load(path, {})
 
 
 def test_every_alarm_is_explained_with_its_threshold() -> None:
-    limits = {field.name: 1 for field in attrs.fields(Limits)}
+    limits = {field.name: 1 for field in attrs.fields(AlarmThresholds)}
     worst = State(
         now=1e6,
         up_s=1e6,
@@ -132,13 +132,13 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         in_place=False,
         carrier_failures={1: 9},
     )
-    alarms = Alarms(Limits(**limits))
+    alarms = Alarms(AlarmThresholds(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))
     raised = {signal.key[0] for signal in alarms.signals(worst) if signal.bad}
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", table("`alarm`"), re.MULTILINE))
     assert raised == set(rows)
     thresholds = {field.name for field in attrs.fields(AlarmSettings)}
-    assert thresholds == {field.name for field in attrs.fields(Limits)}
+    assert thresholds == {field.name for field in attrs.fields(AlarmThresholds)}
     assert thresholds <= set(re.findall(r"`([a-z_]+)`", " ".join(rows.values())))
 
 

@@ -22,7 +22,7 @@ class DidNotBegin(Exception):
 
 
 @attrs.frozen
-class Sample:
+class Snapshot:
     """One request."""
 
     begun: float
@@ -40,7 +40,7 @@ class Latency:
     p99: float
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Self:
+    def of(cls, samples: Sequence[Snapshot]) -> Self:
         ordered = sorted(sample.ms for sample in samples)
         if not ordered:
             return cls(0, NEVER_MS, NEVER_MS)
@@ -59,7 +59,7 @@ class Party:
         self._book.touch()
         self._place = 0
         self._half = ""
-        self._samples: list[Sample] = []
+        self._samples: list[Snapshot] = []
         self.verdict: dict[str, Any] | None = None
         words = [str(self._book), url, str(self.pace_s)]
         if authority is not None:
@@ -81,7 +81,7 @@ class Party:
                 raise DidNotBegin(said.decode()[-2_000:])
             time.sleep(0.02)
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[Snapshot]:
         """All requests so far."""
         with self._book.open() as book:
             book.seek(self._place)
@@ -93,12 +93,12 @@ class Party:
                 self.verdict = json.loads(line)
             else:
                 begun, role, ms, status = line.split()
-                self._samples.append(Sample(float(begun), role, float(ms), int(status)))
+                self._samples.append(Snapshot(float(begun), role, float(ms), int(status)))
         return self._samples
 
-    def between(self, begun: float, ended: float) -> dict[str, list[Sample]]:
+    def between(self, begun: float, ended: float) -> dict[str, list[Snapshot]]:
         """The requests that began within a phase, by role."""
-        found: dict[str, list[Sample]] = {role: [] for role in ROLES}
+        found: dict[str, list[Snapshot]] = {role: [] for role in ROLES}
         for sample in self.samples():
             if begun <= sample.begun < ended and sample.role in found:
                 found[sample.role].append(sample)

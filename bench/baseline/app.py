@@ -225,10 +225,10 @@ def build_app(database: Path, *, at_once: int = 1) -> FastAPI:
     return app
 
 
-def _sim(phone: Phone, wish: str | None) -> str:
+def _sim(phone: Phone, sim_selector: str | None) -> str:
     """The number of the SIM that sends."""
     numbers = phone.numbers
-    return wish if wish in numbers and wish is not None else numbers[0]
+    return sim_selector if sim_selector in numbers and sim_selector is not None else numbers[0]
 
 
 def _now() -> str:

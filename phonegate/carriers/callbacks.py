@@ -19,7 +19,7 @@ from phonegate.carriers.signatures import (
     check_twilio,
 )
 from phonegate.domain.carrier import InboundReport, StatusReport
-from phonegate.domain.reported import Kind, Report
+from phonegate.domain.reported_values import Kind, Report
 
 __all__ = [
     "BadSignature",

@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 
 from phonegate.carriers.signatures import SignatureUnsupported, check_public_key
-from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.model.refusals import BadInput, FieldProblem
 
 Provider = Literal["twilio", "telnyx"]
 

@@ -19,15 +19,16 @@ from phonegate.domain.carrier import (
     OutcomeUnknown,
     Progress,
 )
+from phonegate.domain.carrier_sending import no_media
 from phonegate.domain.dispatch import Dispatcher
-from phonegate.domain.errors import Conflict, Refused, Throttled
-from phonegate.domain.forwarding import no_media
-from phonegate.domain.principal import Principal
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.messages import Message
+from phonegate.model.phones import number_form
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Conflict, Refused, Throttled
+from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreError
-from phonegate.store.records import Message, number_form
-from phonegate.store.rows import MAX_ID
 
 ROUTE: Final = "phone_carrier"
 """Under which the references of messages are kept."""
@@ -45,7 +46,7 @@ _PROGRESS: Mapping[str, Progress] = {
 
 
 class OwnPhones:
-    """Accepts messages for SIMs of an org's phones: `domain.forwarding.OwnPhones`."""
+    """Accepts messages for SIMs of an org's phones: `domain.carrier_sending.OwnPhones`."""
 
     def __init__(self, database: Database, sending: Sending, dispatcher: Dispatcher) -> None:
         self._database = database
@@ -69,7 +70,7 @@ class OwnPhones:
             UnknownSim, StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
         """
         if outgoing.media_urls:
-            self._require_mms(sender.org, outgoing.wish)
+            self._require_mms(sender.org, outgoing.sim_selector)
         return (await self._sending.send(sender, [outgoing], keep=keep)).results[0]
 
     def _require_mms(self, org: int, number: str) -> None:
@@ -109,7 +110,7 @@ class PhoneCarrier:
         outgoing = Outgoing(
             to=message.recipient,
             body=message.body,
-            wish=message.sender,
+            sim_selector=message.sender,
             media_urls=message.media_urls or None,
         )
         keep = Keep(

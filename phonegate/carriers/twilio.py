@@ -155,7 +155,7 @@ class Twilio:
             if date is not None:
                 search.ahead_ms = max(search.ahead_ms, self._now_ms() - date)
             for entry in data["messages"]:
-                search.look_at(entry)
+                search.next_poll_at(entry)
             following = data.get("next_page_uri")
             if following is None:
                 break
@@ -221,7 +221,7 @@ class _Search:
         self.best: dict[str, Any] | None = None
         self.doubtful = False
 
-    def look_at(self, entry: Any) -> None:
+    def next_poll_at(self, entry: Any) -> None:
         found = twilio_terms.message(entry)
         if (
             found is None

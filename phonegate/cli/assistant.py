@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from phonegate import variables
 from phonegate.cli import options, terminal
 from phonegate.cli.failure import Failure
 from phonegate.cli.owner import carry_out
+from phonegate.config import client_environment
 
 LONGEST_INPUT = 65_536
 """Characters read from standard input: far more than any account's credentials."""
@@ -183,7 +183,7 @@ def _asked(fields: Iterable[Any]) -> dict[str, str]:
 def _from_environment(fields: Iterable[Any]) -> dict[str, str]:
     found, missing = {}, []
     for field in fields:
-        variable = variables.ASSISTANT + field.name.upper()
+        variable = client_environment.ASSISTANT + field.name.upper()
         if value := os.environ.get(variable, ""):
             found[field.name] = value
         elif field.required:

@@ -8,7 +8,7 @@ import click
 
 from phonegate.cli import options
 from phonegate.cli.owner import carry_out
-from phonegate.domain.bounds import MAX_COPIES
+from phonegate.model.bounds import MAX_COPIES
 
 
 @click.command()

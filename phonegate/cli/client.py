@@ -13,10 +13,11 @@ import click
 import httpx
 
 import phonegate
-from phonegate import trust, variables
+from phonegate import trust
 from phonegate.cli import options
 from phonegate.cli.failure import Failure, refusal
 from phonegate.cli.patience import Patience, is_transient, retry_after
+from phonegate.config import client_environment
 from phonegate.domain.credentials import is_key_like
 
 CONNECT_S = 10.0
@@ -139,7 +140,7 @@ def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, A
     if not host:
         raise Failure(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
     if not (secret.isascii() and secret.isprintable()):
-        names = " and ".join(variables.CREDENTIALS)
+        names = " and ".join(client_environment.CREDENTIALS)
         raise Failure(f"The secret must be printable ASCII. Check {names}.")
     return {
         "headers": {"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
@@ -174,7 +175,7 @@ def unanswered(url: str, error: Exception) -> Failure:
 
 def from_environment() -> str | None:
     """The API key or secret of the environment, or None."""
-    return next(filter(None, map(os.environ.get, variables.CREDENTIALS)), None)
+    return next(filter(None, map(os.environ.get, client_environment.CREDENTIALS)), None)
 
 
 def credential() -> str:
@@ -183,7 +184,7 @@ def credential() -> str:
     if not value and sys.stdin.isatty():
         value = click.prompt("Secret or API key", hide_input=True, err=True)
     if not value:
-        key, secret = variables.CREDENTIALS
+        key, secret = client_environment.CREDENTIALS
         raise Failure(f"Set {key} to an API key, or {secret} to the org's secret.")
     return value
 
@@ -207,7 +208,9 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
         raise Failure(f"{said}. Is it a phonegate gateway?")
     sentence = refusal(str(body.get("detail") or f"HTTP {status}"), _problems(body))
     if status == _UNAUTHORIZED:
-        sentence += f" Check {variables.ORG} and {' or '.join(variables.CREDENTIALS)}."
+        sentence += (
+            f" Check {client_environment.ORG} and {' or '.join(client_environment.CREDENTIALS)}."
+        )
     keyed = response.request.headers.get("idempotency-key") is not None
     # The same request, whose answer was lost, is still being worked on.
     if is_transient(status) or (keyed and status == _CONFLICT):

@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from phonegate.administration import registration_of
 from phonegate.carriers.credentials import UNSIGNED, is_unsigned
 from phonegate.cli import options
-from phonegate.config import ConfigError
-from phonegate.control import ControlError, NotServing, ask
+from phonegate.config.faults import Fault
+from phonegate.config.reader import ConfigError
+from phonegate.config.rules import is_loopback, parse_bind
+from phonegate.config.settings import Settings
 from phonegate.domain.registration import MODES
-from phonegate.door import DoorError, tls
-from phonegate.faults import Fault
-from phonegate.rules import is_loopback, parse_bind
-from phonegate.settings import Settings
-from phonegate.store import place
-from phonegate.store.errors import StoreError
-from phonegate.store.look import look
+from phonegate.model.storage_errors import StoreError
+from phonegate.operations.administration import registration_of
+from phonegate.operations.control import ControlError, NotServing, ask
+from phonegate.server import ServerError, tls
+from phonegate.store import data_file
+from phonegate.store.offline_view import look
 
 SAFE_SQLITE = (3, 51, 3)
 """Before it, commits can be lost when two connections write or checkpoint at once (WAL-reset
@@ -104,7 +104,7 @@ def _python() -> Iterator[Finding]:
 
 def _sqlite() -> Iterator[Finding]:
     try:
-        place.check_sqlite(Path("SQLite"))
+        data_file.check_sqlite(Path("SQLite"))
     except StoreError as error:
         yield Finding("fault", "SQLite", str(error))
         return
@@ -151,7 +151,7 @@ def _database(path: Path, serving: str | None) -> Iterator[Finding]:
         yield Finding("note", "database", f"{path} is {serving}")
     else:
         try:
-            there = place.inspect(path)
+            there = data_file.inspect(path)
         except StoreError as error:
             yield Finding("fault", "database", str(error))
             return
@@ -167,7 +167,7 @@ def _database(path: Path, serving: str | None) -> Iterator[Finding]:
 def _tls(settings: Settings) -> Iterator[Finding]:
     try:
         context = tls.context(settings.tls)
-    except DoorError as error:
+    except ServerError as error:
         yield Finding("fault", "TLS", str(error))
         return
     if context is None:

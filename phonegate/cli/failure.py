@@ -59,12 +59,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _loaded() -> tuple[type[BaseException], ...]:
     """Our error classes, of those modules that this run has loaded: others can't have failed."""
     names = {
-        "phonegate.config": "ConfigError",
-        "phonegate.control": "ControlError",
-        "phonegate.domain.errors": "Refused",
-        "phonegate.door.errors": "DoorError",
-        "phonegate.handset.errors": "HandsetError",
-        "phonegate.store.errors": "StoreError",
+        "phonegate.config.reader": "ConfigError",
+        "phonegate.operations.control": "ControlError",
+        "phonegate.model.refusals": "Refused",
+        "phonegate.server.errors": "ServerError",
+        "phonegate.phone.errors": "PhoneError",
+        "phonegate.model.storage_errors": "StoreError",
         "phonegate.trust": "UnusableAuthority",
     }
     found = ((sys.modules.get(module), name) for module, name in names.items())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from phonegate.domain.states import FINAL_STATES, SENT
+from phonegate.model.states import FINAL_STATES, SENT
 
 Message = Mapping[str, Any]
 
@@ -55,7 +55,7 @@ class Following:
         self.seen(messages, now)
         return [message for message in new if self._wanted(message)]
 
-    def next_look(self, now: float) -> int | None:
+    def next_poll(self, now: float) -> int | None:
         """The id after which to ask for a page of `look`, or None while nothing can change."""
         for number, (_, until) in list(self._watched.items()):
             if until < now:
@@ -65,7 +65,7 @@ class Following:
         return None if first is None else first - 1
 
     def changed(self, after: int, page: Sequence[Message], now: float) -> list[Message]:
-        """Those to show of a page that `next_look` asked for: what has another state."""
+        """Those to show of a page that `next_poll` asked for: what has another state."""
         end = page[-1]["id"] if len(page) == self.look else max(self._watched, default=0)
         self._looked = 0 if end >= max(self._watched, default=0) else end
         found = {message["id"]: message for message in page}

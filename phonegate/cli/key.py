@@ -8,7 +8,7 @@ import click
 
 from phonegate.cli import options, terminal
 from phonegate.cli.owner import carry_out
-from phonegate.domain.principal import SCOPES
+from phonegate.model.principal import SCOPES
 
 _FIELDS = {
     "to": "to",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from phonegate import variables
 from phonegate.cli import options
 from phonegate.cli.failure import Failure
+from phonegate.config import client_environment
 
 
 @click.command(
@@ -21,18 +21,22 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
     Agents start this themselves; docs/agents.md shows what to tell them.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.cli import bridge, client  # noqa: PLC0415
+    from phonegate.cli import client, mcp_pipes  # noqa: PLC0415
     from phonegate.domain.credentials import is_key_like  # noqa: PLC0415
 
     credential = client.from_environment()
     if credential is None:
         # Standard input is the agent's, so nothing can be asked.
-        raise Failure(f"Set {variables.KEY} to an API key of the gateway (phonegate key add).")
+        raise Failure(
+            f"Set {client_environment.KEY} to an API key of the gateway (phonegate key add)."
+        )
     if org is None and not is_key_like(credential):
-        raise Failure(f"Set {variables.ORG} too: an org's secret needs its name beside it.")
+        raise Failure(
+            f"Set {client_environment.ORG} too: an org's secret needs its name beside it."
+        )
     settings = client.connection(url, credential, cacert)
     if org is not None:
         settings["params"] = {"org_id": org}
     # Ctrl-C is how a person ends this: no failure.
     with contextlib.suppress(KeyboardInterrupt):
-        bridge.run(url, settings, sys.stdin.fileno(), sys.stdout.fileno())
+        mcp_pipes.run(url, settings, sys.stdin.fileno(), sys.stdout.fileno())

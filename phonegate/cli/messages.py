@@ -10,7 +10,7 @@ import click
 
 from phonegate.cli import options, terminal
 from phonegate.cli.following import Following
-from phonegate.domain.bounds import MAX_PAGE
+from phonegate.model.bounds import MAX_PAGE
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
@@ -148,20 +148,20 @@ def _follow(
         found: list[dict[str, Any]] = patiently(lambda: _page(client, query), Patience(None))
         return found
 
-    pause, look_at = POLL_S, 0.0
+    pause, next_poll_at = POLL_S, 0.0
     while True:
         time.sleep(POLL_S)
         while page := ask(following.last, MAX_PAGE):
-            pause, look_at = POLL_S, time.monotonic() + POLL_S
+            pause, next_poll_at = POLL_S, time.monotonic() + POLL_S
             _show(following.take(page, time.monotonic()), as_json=as_json)
             if len(page) < MAX_PAGE:
                 break
         now = time.monotonic()
-        after = following.next_look(now) if now >= look_at else None
+        after = following.next_poll(now) if now >= next_poll_at else None
         if after is not None:
             changed = following.changed(after, ask(after, following.look), time.monotonic())
             pause = POLL_S if changed else min(pause * 2, LONGEST_LOOK_S)
-            look_at = time.monotonic() + pause
+            next_poll_at = time.monotonic() + pause
             _show(changed, as_json=as_json)
 
 

@@ -20,8 +20,8 @@ def command(server: str) -> None:
     A running one serves the same at /openapi.json, with its own address.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.web.openapi.document import document  # noqa: PLC0415
-    from phonegate.web.table import build_table  # noqa: PLC0415
+    from phonegate.api.openapi.document import document  # noqa: PLC0415
+    from phonegate.api.table import build_table  # noqa: PLC0415
 
     described = document(build_table(), server=server.rstrip("/"), version=phonegate.__version__)
     click.echo(json.dumps(described, ensure_ascii=False, indent=2))

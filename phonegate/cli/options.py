@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from phonegate import variables
+from phonegate.config import client_environment
 
 if TYPE_CHECKING:
-    from phonegate.faults import Fault
-    from phonegate.settings import Settings
+    from phonegate.config.faults import Fault
+    from phonegate.config.settings import Settings
 
 _FILE = click.Path(path_type=Path)
 
 config = click.option(
     "--config",
     type=_FILE,
-    envvar=variables.CONFIG,
+    envvar=client_environment.CONFIG,
     show_envvar=True,
     help="The configuration file.  [default: ./gateway.toml where it exists]",
 )
@@ -48,7 +48,7 @@ class _Told(click.Option):
 url = click.option(
     "--url",
     cls=_Told,
-    envvar=variables.URL,
+    envvar=client_environment.URL,
     show_envvar=True,
     default="http://127.0.0.1:8080",
     show_default=True,
@@ -57,7 +57,7 @@ url = click.option(
 org = click.option(
     "--org",
     cls=_Told,
-    envvar=variables.ORG,
+    envvar=client_environment.ORG,
     show_envvar=True,
     help="The org's OrgId. An API key needs none.",
 )
@@ -65,7 +65,7 @@ cacert = click.option(
     "--cacert",
     cls=_Told,
     type=click.Path(path_type=Path, dir_okay=False),
-    envvar=variables.CACERT,
+    envvar=client_environment.CACERT,
     show_envvar=True,
     help="Trust the certificates in this file alone, such as your gateway's own.",
 )
@@ -77,7 +77,7 @@ def client(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 ORG_MISSING = (
-    f"Missing option '--org' (env var: '{variables.ORG}'). An org's secret needs it, "
+    f"Missing option '--org' (env var: '{client_environment.ORG}'). An org's secret needs it, "
     "an API key does not."
 )
 
@@ -89,7 +89,7 @@ CLIENT_EPILOG = (
 
 def config_file(chosen: Path | None) -> Path | None:
     """The configuration file that a command reads, where there is one."""
-    from phonegate.config import DEFAULT_FILE  # noqa: PLC0415 - keeps `--help` fast
+    from phonegate.config.reader import DEFAULT_FILE  # noqa: PLC0415 - keeps `--help` fast
 
     return chosen or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
 
@@ -107,7 +107,7 @@ def settings(
     Raises:
         ConfigError: with every fault.
     """
-    from phonegate.config import load  # noqa: PLC0415 - keeps `--help` fast
+    from phonegate.config.reader import load  # noqa: PLC0415 - keeps `--help` fast
 
     warn = _warn if warn is None else warn
     overrides: dict[str, Any] = {}

@@ -28,7 +28,7 @@ def carry_out(
         Refused: the command can't be carried out.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.control import NotServing, ask  # noqa: PLC0415
+    from phonegate.operations.control import NotServing, ask  # noqa: PLC0415
 
     settings = options.settings(config, database)
     path = Path(settings.database.path).absolute()
@@ -40,7 +40,7 @@ def carry_out(
                 f"There is no database at {path}; name it with --database, or start the gateway."
             ) from None
     from phonegate import log  # noqa: PLC0415
-    from phonegate.administration import offline  # noqa: PLC0415
+    from phonegate.operations.administration import offline  # noqa: PLC0415
 
     # What a gateway notes of such a change is no news to who asked for it.
     log.configure(settings.log.format, "warning")

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
-from phonegate import variables
 from phonegate.cli import hangup, options, terminal
 from phonegate.cli.summary import sentence
+from phonegate.config import client_environment
 
 if TYPE_CHECKING:
-    from phonegate.handset.chassis import SimCard
-    from phonegate.handset.faults import Plan
-    from phonegate.handset.link import Address
-    from phonegate.handset.radio import Radio, Transmission
+    from phonegate.phone.device import SimCard
+    from phonegate.phone.link import Address
+    from phonegate.phone.radio import Radio, Transmission
+    from phonegate.phone.simulated_faults import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,7 +43,7 @@ def _span(value: str) -> tuple[float, float]:
 
 def _sim(value: str) -> "SimCard":
     """`SLOT:NUMBER[:CARRIER]`; an empty number is one that the phone does not know."""
-    from phonegate.handset.chassis import SimCard  # noqa: PLC0415 - `--help` is fast
+    from phonegate.phone.device import SimCard  # noqa: PLC0415 - `--help` is fast
 
     slot, colon, rest = value.partition(":")
     if not (colon and slot.isascii() and slot.isdigit()):
@@ -62,7 +62,7 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
 )
 @click.option(
     "--url",
-    envvar=variables.URL,
+    envvar=client_environment.URL,
     show_envvar=True,
     default="ws://127.0.0.1:8080",
     show_default=True,
@@ -71,7 +71,7 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
 @options.org
 @click.option(
     "--secret",
-    envvar=list(variables.CREDENTIALS),
+    envvar=list(client_environment.CREDENTIALS),
     show_envvar=True,
     required=True,
     help="An API key, or the org's secret. Better in the environment: other users see a command "
@@ -104,10 +104,10 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["extended", "seed"]),
+    type=click.Choice(["extended", "basic"]),
     default="extended",
     show_default=True,
-    help="seed: the five basic frames only, no device id.",
+    help="basic: five frames only, no device id.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all chance comes from.")
 @click.option(
@@ -180,8 +180,8 @@ def command(
 
     from phonegate import trust  # noqa: PLC0415 - as above
     from phonegate.domain.credentials import is_key_like  # noqa: PLC0415 - as above
-    from phonegate.handset.faults import Plan  # noqa: PLC0415 - as above
-    from phonegate.handset.link import Address  # noqa: PLC0415 - as above
+    from phonegate.phone.link import Address  # noqa: PLC0415 - as above
+    from phonegate.phone.simulated_faults import Plan  # noqa: PLC0415 - as above
 
     _refuse_mixtures(simulate=simulate, phones=phones, sims=sims)
     if org is None and not is_key_like(secret):
@@ -307,7 +307,7 @@ class _Simulation:
     verbose: bool
 
     async def run(self) -> None:
-        from phonegate.handset.fleet import Fleet, identities  # noqa: PLC0415 - `--help` is fast
+        from phonegate.phone.fleet import Fleet, identities  # noqa: PLC0415 - `--help` is fast
 
         rng = Random(self.seed)  # noqa: S311 (faults, not secrets)
         who = identities(self.phones, rng, prefix=self.device_id or "sim", sims=self.sims)
@@ -334,8 +334,8 @@ class _Simulation:
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[dict[str, Any]]:
-        from phonegate.handset.journal import JournalFile  # noqa: PLC0415 - `--help` is fast
-        from phonegate.handset.radio import RadioLog  # noqa: PLC0415 - as above
+        from phonegate.phone.journal import JournalFile  # noqa: PLC0415 - `--help` is fast
+        from phonegate.phone.radio import RadioLog  # noqa: PLC0415 - as above
 
         with contextlib.ExitStack() as stack:
             files: dict[str, Any] = {"radio": _Speaker(self._notice)} if self.verbose else {}
@@ -359,7 +359,7 @@ class _Script:
     async def run(self) -> None:
         import trio  # noqa: PLC0415 - `--help` is fast
 
-        from phonegate.handset.bridge import Bridge, read_lines  # noqa: PLC0415 - as above
+        from phonegate.phone.script import Bridge, read_lines  # noqa: PLC0415 - as above
 
         bridge = Bridge(
             self.address,

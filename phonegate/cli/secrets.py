@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from phonegate import variables
 from phonegate.cli.failure import Failure
+from phonegate.config import client_environment
 
 SOURCES = ("generate", "prompt", "stdin", "environment")
 
@@ -31,8 +31,8 @@ def read(source: str) -> str | None:
     if source == "stdin":
         secret = sys.stdin.readline().rstrip("\n")
     else:
-        secret = os.environ.get(variables.SECRET, "")
+        secret = os.environ.get(client_environment.SECRET, "")
     if not secret:
-        place = "standard input" if source == "stdin" else variables.SECRET
+        place = "standard input" if source == "stdin" else client_environment.SECRET
         raise Failure(f"There is no secret in {place}.")
     return secret

@@ -36,7 +36,7 @@ def command(
     Fails (exit code 1) where none is serving.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.control import ask  # noqa: PLC0415
+    from phonegate.operations.control import ask  # noqa: PLC0415
 
     path = Path(options.settings(config, database).database.path).absolute()
     while True:

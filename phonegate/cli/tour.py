@@ -14,13 +14,18 @@ import trio
 
 from phonegate import gateway, log
 from phonegate.cli import hangup, terminal
-from phonegate.domain.bounds import MAX_PAGE
+from phonegate.config.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    PacingSettings,
+    Settings,
+)
 from phonegate.domain.credentials import make_secret
-from phonegate.handset.chassis import Identity, SimCard
-from phonegate.handset.faults import Plan
-from phonegate.handset.handset import Handset, run_phone
-from phonegate.handset.radio import Transmission
-from phonegate.settings import DatabaseSettings, HttpSettings, PacingSettings, Settings
+from phonegate.model.bounds import MAX_PAGE
+from phonegate.phone.device import Identity, SimCard
+from phonegate.phone.radio import Transmission
+from phonegate.phone.simulated_faults import Plan
+from phonegate.phone.simulated_phone import SimulatedPhone, run_phone
 
 ORG = "demo"
 SECRET = make_secret()
@@ -161,7 +166,7 @@ class _Guide:
                 last = max(last, message["id"])
             await trio.sleep(FOLLOW_S)
 
-    async def _phone(self, plan: Plan) -> Handset:
+    async def _phone(self, plan: Plan) -> SimulatedPhone:
         sims = (SimCard(slot=0, number=SIM, carrier="Simulated"),)
         identity = Identity(device_id="demo-phone", name="Demo phone", sims=sims)
 
@@ -176,11 +181,11 @@ class _Guide:
                 task_status=task_status,
             )
 
-        async def connect() -> Handset:
-            connected: Handset = await self._nursery.start(live)
+        async def connect() -> SimulatedPhone:
+            connected: SimulatedPhone = await self._nursery.start(live)
             return connected
 
-        phone: Handset = await _in_time(connect, "the phone to connect")
+        phone: SimulatedPhone = await _in_time(connect, "the phone to connect")
         return phone
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

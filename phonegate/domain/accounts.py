@@ -12,8 +12,8 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.allowances import effective, problems_of
-from phonegate.domain.checks import (
+from phonegate.domain.credential_cache import CredentialCache
+from phonegate.domain.credential_check import (
     WRONG_CREDENTIAL,
     Caller,
     Checks,
@@ -29,17 +29,11 @@ from phonegate.domain.credentials import (
     require_forms,
 )
 from phonegate.domain.delivery import WITHDRAWN_AT_ONCE, withdraw_of_key
-from phonegate.domain.errors import (
-    BadInput,
-    Conflict,
-    FieldProblem,
-    Forbidden,
-    NotFound,
-    OrgFull,
-    Unauthorized,
-)
-from phonegate.domain.guard import Guard
-from phonegate.domain.principal import (
+from phonegate.domain.key_limits import effective, problems_of
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.registration import Mode, Registration
+from phonegate.model.orgs import ApiKey, KeyLimits, Org
+from phonegate.model.principal import (
     LIMITED_SCOPES,
     SCOPES,
     Principal,
@@ -48,11 +42,17 @@ from phonegate.domain.principal import (
     allows,
     scopes_for,
 )
-from phonegate.domain.registration import Mode, Registration
-from phonegate.domain.remembered import Remembered
+from phonegate.model.refusals import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    NotFound,
+    OrgFull,
+    Unauthorized,
+)
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import ApiKey, Limits, Org
 from phonegate.store.tables import Tables
 
 __all__ = ["NO_CREDENTIAL", "SCOPES", "WRONG_CREDENTIAL", "Accounts", "Principal", "Scope"]
@@ -95,21 +95,21 @@ class Accounts:
         registration: Registration | None = None,
         now_ms: Callable[[], int],
         cost: Cost = STANDARD_COST,
-        guard: Guard | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
         self.registration: Final = Registration() if registration is None else registration
         self._database = database
-        self._guard = Guard() if guard is None else guard
+        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
         self._now_ms = now_ms
-        self._remembered = Remembered()
+        self._remembered = CredentialCache()
         self._checks = Checks(
             database,
             self._remembered,
             registration=self.registration,
             now_ms=now_ms,
             cost=cost,
-            guard=self._guard,
+            rate_limits=self._rate_limits,
         )
 
     async def load(self) -> None:
@@ -313,7 +313,7 @@ class Accounts:
         org: int,
         name: str,
         scopes: Sequence[Scope] | None = None,
-        limits: Limits | None = None,
+        limits: KeyLimits | None = None,
     ) -> tuple[ApiKey, str]:
         """Makes an API key; its text is in this answer and nowhere else.
 
@@ -334,9 +334,9 @@ class Accounts:
             owner = tx.orgs.by_id(org)
             if owner is None:
                 raise NotFound("There is no such org any more.")
-            most = self._guard.bounds.org_keys
+            most = self._rate_limits.bounds.org_keys
             if most and tx.keys.count_of_org(org) >= most:
-                self._guard.note("org_keys")
+                self._rate_limits.note("org_keys")
                 raise OrgFull(most, "API keys")
             key = ApiKey(
                 id=made.id,
@@ -356,7 +356,7 @@ class Accounts:
         return key, made.text
 
     async def limit_key(
-        self, org: int, key_id: str, change: Callable[[Limits], Limits]
+        self, org: int, key_id: str, change: Callable[[KeyLimits], KeyLimits]
     ) -> ApiKey | None:
         """Changes what an API key may do, from now on. None if the org has no such key.
 
@@ -370,7 +370,7 @@ class Accounts:
             key = tx.keys.get(key_id)
             if key is None or key.org != org:
                 return None
-            limits = effective(change(key.limits or Limits()))
+            limits = effective(change(key.limits or KeyLimits()))
             _refuse_problems(_limit_problems(limits))
             tx.keys.limit(key_id, limits)
             return attrs.evolve(key, limits=limits)
@@ -385,7 +385,7 @@ class Accounts:
         """Ends an API key at once, and cancels what it has sent that has not left.
 
         Returns how many messages were cancelled, or None if the org has no such key. A long
-        queue is cancelled in steps. What a crash or an impatient client leaves of it, the keeper
+        queue is cancelled in steps. What a crash or an impatient client leaves of it, the scheduler
         cancels. Asked again meanwhile, this goes on cancelling.
         """
         now = self._now_ms()
@@ -451,7 +451,7 @@ def _named(tx: Tables, name: str) -> Org:
     return org
 
 
-def _require_key_form(name: str, scopes: Sequence[str], limits: Limits | None) -> None:
+def _require_key_form(name: str, scopes: Sequence[str], limits: KeyLimits | None) -> None:
     problems = []
     if not 1 <= len(name) <= _KEY_NAME_CHARS or not name.isprintable():
         problem = f"must be 1 to {_KEY_NAME_CHARS} printable characters"
@@ -466,7 +466,7 @@ def _require_key_form(name: str, scopes: Sequence[str], limits: Limits | None) -
     _refuse_problems([*problems, *_limit_problems(limits)])
 
 
-def _limit_problems(limits: Limits | None) -> list[FieldProblem]:
+def _limit_problems(limits: KeyLimits | None) -> list[FieldProblem]:
     if limits is None:
         return []
     return [FieldProblem(f"limits.{field}", problem) for field, problem in problems_of(limits)]

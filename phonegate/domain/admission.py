@@ -1,6 +1,6 @@
 """Letting a send in: what its API key's limits make of it, refused or admitted and counted.
 
-Both ways of sending (`sending`, `forwarding`) come through here, so that no route can forget a
+Both ways of sending (`sending`, `carrier_sending`) come through here, so that no route can forget a
 limit. A sender without limits costs one comparison.
 """
 
@@ -9,8 +9,12 @@ from typing import NamedTuple, Protocol
 
 import attrs
 
-from phonegate.domain import allowances
-from phonegate.domain.errors import (
+from phonegate.domain import key_limits
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.messages import FAR_AHEAD_MS
+from phonegate.model.orgs import KeyLimits, QuietHours
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import (
     BatchOverLimit,
     Conflict,
     DiskLow,
@@ -21,9 +25,6 @@ from phonegate.domain.errors import (
     StorageSpent,
     Unauthorized,
 )
-from phonegate.domain.guard import Guard
-from phonegate.domain.principal import Principal
-from phonegate.store.records import FAR_AHEAD_MS, Limits, QuietHours
 from phonegate.store.tables import Tables
 
 QUEUE_RETRY_S = 60
@@ -77,7 +78,7 @@ class Permit:
     """The ttl of a message that asks for none. 0 stands for no ttl."""
 
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
-        """When a message with these wishes may leave; its ttl runs from its `send_at`."""
+        """When a message so timed may leave; its ttl runs from its `send_at`."""
         wanted_at = send_at if send_at is not None and send_at > now else None
         ttl_s = ttl_s or self.default_ttl_s or None
         expires_at = None if ttl_s is None else (wanted_at or now) + ttl_s * 1000
@@ -89,7 +90,7 @@ class Permit:
 
 
 class Timing(NamedTuple):
-    """The times of a message as they are stored; see `store.records.NewMessage`."""
+    """The times of a message as they are stored; see `NewMessage`."""
 
     held_until: int | None
     wanted_at: int | None
@@ -114,12 +115,12 @@ def examine(
     if limits is None:
         permit = attrs.evolve(FREE, default_ttl_s=default_ttl_s) if default_ttl_s else FREE
         return [permit] * len(departures)
-    if foreign := allowances.foreign(limits, (one.to for one in departures)):
+    if foreign := key_limits.foreign(limits, (one.to for one in departures)):
         raise RecipientNotAllowed(foreign)
     if limits.quiet is None:
         permit = Permit(held=limits.hold, default_ttl_s=default_ttl_s)
         return [permit] * len(departures)
-    if not allowances.is_zone(limits.quiet.zone):
+    if not key_limits.is_zone(limits.quiet.zone):
         # The machine's zones have changed since it was set.
         raise Conflict(
             f"This machine knows no time zone {limits.quiet.zone}, by which the quiet hours "
@@ -140,10 +141,10 @@ def examine(
 
 def _next_quiet(hours: QuietHours, at: int, now: int) -> int:
     """When quiet hours begin after a time; refuses the send where they have begun by then."""
-    change = allowances.next_change(hours, at)
-    if allowances.is_quiet(hours, at):
+    change = key_limits.next_change(hours, at)
+    if key_limits.is_quiet(hours, at):
         raise QuietHoursBegun(
-            f"This API key may not send at quiet hours; these end at {allowances.utc(change)}.",
+            f"This API key may not send at quiet hours; these end at {key_limits.utc(change)}.",
             _seconds(now, change),
             ends_at_ms=change,
         )
@@ -166,7 +167,7 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
     if limits is None or _counted(tx, key, limits, wanted, now):
         return
     begin, end = _day_around(now)
-    found = allowances.full(limits, tx.keys.sends(key, begin, end), wanted, now)
+    found = key_limits.full(limits, tx.keys.sends(key, begin, end), wanted, now)
     assert found is not None, "it did not fit"  # noqa: S101
     span = "an hour" if found.window == "per_hour" else "a day"
     if found.ends_at is None:
@@ -178,7 +179,7 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
     raise KeyLimitReached(
         f"This API key may send {found.allowed} messages {span} and has sent too many for "
         f"{'this one' if wanted == 1 else f'these {wanted}'}; it may from "
-        f"{allowances.utc(found.ends_at)} on.",
+        f"{key_limits.utc(found.ends_at)} on.",
         _seconds(now, found.ends_at),
         limit=found.window,
         ends_at_ms=found.ends_at,
@@ -197,45 +198,45 @@ def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str
         return KEY_REVOKED
     if key.limits is None:
         return None
-    if not allowances.may_receive(key.limits, recipient):
+    if not key_limits.may_receive(key.limits, recipient):
         return "its API key may not send there any more"
     if not _counted(tx, key_id, key.limits, 1, now):
         return "its API key has sent as many as it may"
     return None
 
 
-def _counted(tx: Tables, key: str, limits: Limits, wanted: int, now: int) -> bool:
+def _counted(tx: Tables, key: str, limits: KeyLimits, wanted: int, now: int) -> bool:
     """Counts messages of a key if there is room for them. Returns whether there is."""
     if limits.per_hour is None and limits.per_day is None:
         return True
     begin, end = _day_around(now)
     sums = {
         window: tx.keys.sent(key, now - length, end)
-        for window, length in allowances.WINDOWS
+        for window, length in key_limits.WINDOWS
         if getattr(limits, window) is not None
     }
-    if not allowances.fits(limits, sums, wanted):
+    if not key_limits.fits(limits, sums, wanted):
         return False
     tx.keys.forget_sends(key, before=begin, after=end)
-    tx.keys.count(key, allowances.step(now), wanted)
+    tx.keys.count(key, key_limits.step(now), wanted)
     return True
 
 
 def _day_around(now: int) -> tuple[int, int]:
     """What lies ahead by more than a day was counted by a clock that was wrong."""
-    return now - allowances.DAY_MS, now + allowances.DAY_MS
+    return now - key_limits.DAY_MS, now + key_limits.DAY_MS
 
 
-def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) -> None:
+def admit_to_queue(tx: Tables, rate_limits: RateLimits, org: int, queued: int, now: int) -> None:
     """Lets messages wait, in the transaction that stores them, before they are stored.
 
     Raises:
         QueueFull: the org would have more waiting than it may.
     """
-    limit = guard.bounds.org_queue
+    limit = rate_limits.bounds.org_queue
     if not queued or not limit or tx.messages.queues.has_room(org, queued, limit, now):
         return
-    guard.note("org_queue")
+    rate_limits.note("org_queue")
     raise QueueFull(
         f"This org may have {limit} messages waiting, and has too many for "
         f"{'this one' if queued == 1 else f'these {queued}'}: nothing of it was stored. Wait "
@@ -245,7 +246,7 @@ def admit_to_queue(tx: Tables, guard: Guard, org: int, queued: int, now: int) ->
     )
 
 
-def admit_to_disk(tx: Tables, guard: Guard, org: int, size: int, now: int) -> None:
+def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now: int) -> None:
     """Counts bytes that an org stores (see `size_of`), in the transaction that stores them.
 
     Raises:
@@ -254,15 +255,15 @@ def admit_to_disk(tx: Tables, guard: Guard, org: int, size: int, now: int) -> No
     """
     if not size:
         return
-    limit = guard.bounds.org_bytes_per_day
+    limit = rate_limits.bounds.org_bytes_per_day
     if tx.intake.is_self_made(org):
-        limit, least = guard.bounds.self_made_org_bytes_per_day, guard.disk_low_bytes
+        limit, least = rate_limits.bounds.self_made_org_bytes_per_day, rate_limits.disk_low_bytes
         # Where all orgs have made themselves, there is none to keep room for.
         if least and tx.intake.is_low(least) and tx.orgs.has_owned():
-            guard.note("disk_low")
+            rate_limits.note("disk_low")
             raise DiskLow(DISK_RETRY_S)
     if limit and (wait_s := tx.intake.take(org, size, limit, now)):
-        guard.note("org_bytes")
+        rate_limits.note("org_bytes")
         raise StorageSpent(limit, wait_s)
 
 

@@ -42,7 +42,7 @@ class News:
 
 
 @attrs.frozen(kw_only=True)
-class Limits:
+class AlarmThresholds:
     """Thresholds (`[alarms]` in the configuration); one of 0 watches nothing."""
 
     phone_away_s: float = 0
@@ -87,7 +87,7 @@ class State:
 class Alarms:
     """Remembers which alarms are on."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: AlarmThresholds) -> None:
         self.limits = limits
         """The thresholds, which may be changed at any time."""
         self._well_since: dict[Key, float | None] = {}

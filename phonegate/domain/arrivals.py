@@ -11,11 +11,11 @@ from typing import Final
 import attrs
 import trio
 
-from phonegate.domain.errors import Throttled
-from phonegate.domain.principal import Principal
-from phonegate.domain.reading import may_see, views
+from phonegate.domain.message_access import may_see, views
+from phonegate.model.messages import Arrival, MessageView, PageQuery
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Throttled
 from phonegate.store.database import Database
-from phonegate.store.records import Arrival, MessageView, PageQuery
 
 PER_HOLDER: Final = 20
 """Waits of one credential at a time: an agent has one, a program for several people some more.

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
-from phonegate.domain.errors import BadInput, FieldProblem
-from phonegate.domain.numbers import is_e164
-from phonegate.store.records import Provider
+from phonegate.model.assistants import Provider
+from phonegate.model.numbers import is_e164
+from phonegate.model.refusals import BadInput, FieldProblem
 
 MAX_NAME: Final = 100
 """Characters of an assistant's name, as of an API key's."""

@@ -11,14 +11,19 @@ from typing import Final, TypeVar
 import attrs
 import trio
 
+from phonegate.config.settings import AssistantSettings
 from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
-from phonegate.domain.declared import make_token, require_usable, settle
-from phonegate.domain.errors import Conflict, FieldProblem, NotFound, OrgFull
-from phonegate.domain.guard import Guard
-from phonegate.settings import AssistantSettings
+from phonegate.domain.assistant_sync import make_token, require_usable, settle
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.refusals import (
+    Conflict,
+    FieldProblem,
+    NotFound,
+    OrgFull,
+)
+from phonegate.model.storage_errors import NumberTaken, StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import NumberTaken, StorageUnavailable
-from phonegate.store.records import Assistant, Provider
 from phonegate.store.tables import Tables
 
 _CHANGE_DEADLINE_S: Final = 10.0
@@ -54,12 +59,12 @@ class Assistants:
         check: CheckCredentials,
         now_ms: Callable[[], int],
         public_url: str = "",
-        guard: Guard | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
         self._database = database
         self._check = check
-        self._guard = Guard() if guard is None else guard
+        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
         self._now_ms = now_ms
         self._public_url = public_url.rstrip("/")
 
@@ -112,9 +117,9 @@ class Assistants:
         def op(tx: Tables) -> Assistant:
             if tx.orgs.by_id(org) is None:
                 raise NotFound("There is no such org any more.")
-            most = self._guard.bounds.org_assistants
+            most = self._rate_limits.bounds.org_assistants
             if most and tx.assistants.count_of_org(org) >= most:
-                self._guard.note("org_assistants")
+                self._rate_limits.note("org_assistants")
                 raise OrgFull(most, "assistants")
             made = tx.assistants.add(
                 org,

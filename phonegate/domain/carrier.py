@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import attrs
 
-from phonegate.domain.reported import Kind
+from phonegate.domain.reported_values import Kind
 
 Progress = Literal["sending", "sent", "delivered", "failed"]
 """How far a carrier's message has come, in our words."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.errors import BadInput, FieldProblem
+from phonegate.model.refusals import BadInput, FieldProblem
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Base62: passes through URLs, shells and a double-click unharmed."""

@@ -12,8 +12,16 @@ import attrs
 
 from phonegate.domain.admission import KEY_REVOKED, why_no_copy
 from phonegate.domain.routing import is_slot
-from phonegate.domain.states import QUEUED, SENDING, UNCERTAIN, Event, advance, delivered_at
-from phonegate.store.records import Message, NewMessage, Sim, number_form
+from phonegate.model.messages import Message, NewMessage
+from phonegate.model.phones import Sim, number_form
+from phonegate.model.states import (
+    QUEUED,
+    SENDING,
+    UNCERTAIN,
+    Event,
+    advance,
+    delivered_at,
+)
 from phonegate.store.tables import Tables
 
 CANCEL_ERROR = "cancelled"
@@ -48,7 +56,7 @@ class Pick:
 def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
     """Gives queued messages to a phone, in their order; those no longer queued are left out.
 
-    So are those whose time has run out and which the keeper has not come to yet: they expire
+    So are those whose time has run out and which the scheduler has not come to yet: they expire
     here, and so never stand in the way of the ones behind them. What a revoked key has sent is
     cancelled here in the same way.
     """
@@ -215,7 +223,7 @@ def resume(
                     sim=sim.number,
                 )
             )
-        elif not sims and (not message.wish or is_slot(message.wish)):
+        elif not sims and (not message.sim_selector or is_slot(message.sim_selector)):
             # It has not said yet which SIMs it has.
             again.append(_change(tx, message, attempts=message.attempts + 1, pushed_at=now))
     return again
@@ -223,10 +231,10 @@ def resume(
 
 def _sim_for(message: Message, sims: Sequence[Sim]) -> Sim | None:
     """Which of a phone's SIMs sends a message that it is given again."""
-    if message.wish and not is_slot(message.wish):
-        return next((sim for sim in sims if sim.form == message.wish), None)
-    if message.wish:
-        return next((sim for sim in sims if str(sim.slot) == message.wish), None)
+    if message.sim_selector and not is_slot(message.sim_selector):
+        return next((sim for sim in sims if sim.form == message.sim_selector), None)
+    if message.sim_selector:
+        return next((sim for sim in sims if str(sim.slot) == message.sim_selector), None)
     had = None if message.sim is None else number_form(message.sim)
     same = (sim for sim in sims if (sim.slot, sim.form) == (message.sim_slot, had))
     return next(same, min(sims, key=lambda sim: sim.slot, default=None))
@@ -407,8 +415,8 @@ def _copy_of(message: Message, now: int) -> NewMessage:
         body=message.body,
         created_at=now,
         segments=message.segments or 1,
-        phone=message.phone if is_slot(message.wish) else None,
-        wish=message.wish,
+        phone=message.phone if is_slot(message.sim_selector) else None,
+        sim_selector=message.sim_selector,
         priority=message.priority,
         expires_at=message.expires_at,
         on_uncertain="hold",

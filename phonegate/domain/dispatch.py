@@ -9,7 +9,8 @@ from typing import Protocol
 import attrs
 
 from phonegate.domain.forecast import Outlook
-from phonegate.store.records import Message, Sim
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +58,7 @@ class Dispatcher(Protocol):
     def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.
 
-        `lanes` are the `phone` and `wish` of those messages; None where they are not known.
+        `lanes` are the `phone` and `sim_selector` of those messages; None where they are not known.
         """
 
     def ask_cancel(self, phone: int, message: int) -> bool:

@@ -8,10 +8,10 @@ runs is told so. The answer itself is stored with the messages, in one transacti
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from phonegate.domain.errors import Conflict, KeyReused
-from phonegate.domain.principal import Principal
+from phonegate.model.orgs import KeptAnswer
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Conflict, KeyReused
 from phonegate.store.database import Database
-from phonegate.store.records import StoredReply
 
 KEPT_MS = 24 * 60 * 60 * 1000
 """How long an answer is kept, in ms: longer than any client goes on retrying."""
@@ -37,7 +37,7 @@ class Idempotency:
     @asynccontextmanager
     async def gate(
         self, org: int, route: str, key: str, fingerprint: bytes
-    ) -> AsyncIterator[StoredReply | None]:
+    ) -> AsyncIterator[KeptAnswer | None]:
         """Holds `key` while a request runs; gives the stored answer of an earlier one.
 
         `route` is as `kept_under` gives it.

@@ -8,9 +8,10 @@ from itertools import product
 import attrs
 
 from phonegate.domain.admission import admit_to_disk, size_of
-from phonegate.domain.guard import Guard
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
-from phonegate.store.records import Message, NewInbound, Sim, number_form
+from phonegate.model.messages import Message, NewInbound
+from phonegate.model.phones import Sim, number_form
 from phonegate.store.tables import Tables
 
 
@@ -59,7 +60,7 @@ def receive(
     phone: int | None,
     device_id: str | None,
     now: int,
-    guard: Guard,
+    rate_limits: RateLimits,
     link: Link | None = None,
 ) -> Receipt:
     """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
@@ -111,7 +112,7 @@ def receive(
             fresh.append(item)
         ids.append(message_id)
     # A repeat takes no room: it is acknowledged however full the disk is.
-    admit_to_disk(tx, guard, org, size_of(fresh), now)
+    admit_to_disk(tx, rate_limits, org, size_of(fresh), now)
     return Receipt(stored=len(fresh), duplicates=len(items) - len(fresh), ids=tuple(ids))
 
 

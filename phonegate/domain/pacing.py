@@ -20,7 +20,7 @@ from typing import Self
 
 import attrs
 
-from phonegate.store.records import number_form
+from phonegate.model.phones import number_form
 
 MINUTE_MS = 60_000
 """The window of Android's own limit, and the unit of a rate. A segment's worth of level is as

@@ -15,10 +15,17 @@ from typing import Final
 import trio
 
 from phonegate import log
-from phonegate.domain.states import CANCELLED, DELIVERED, EXPIRED, FAILED, RECEIVED, SENT
+from phonegate.model.messages import Aged
+from phonegate.model.states import (
+    CANCELLED,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    RECEIVED,
+    SENT,
+)
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable, StoreClosed
-from phonegate.store.records import Aged
 
 ERASABLE: Final = frozenset({RECEIVED, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED})
 """States in which nothing is expected any more. A sent message whose delivery nobody reported
@@ -53,7 +60,9 @@ _log = log.get("retention")
 
 def may_go(message: Aged, cutoff: int) -> bool:
     """Whether a message is finished and older than `cutoff` (ms)."""
-    return message.created_at < cutoff and message.status in ERASABLE and message.look_at is None
+    return (
+        message.created_at < cutoff and message.status in ERASABLE and message.next_poll_at is None
+    )
 
 
 class Retention:

@@ -8,12 +8,10 @@ from typing import Final
 import attrs
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import BadInput, FieldProblem, UnknownSim
-from phonegate.store.records import ANY_SIM, Sim, number_form
+from phonegate.model.bounds import SLOT_DIGITS
+from phonegate.model.phones import ANY_SIM, Sim, number_form
+from phonegate.model.refusals import BadInput, FieldProblem, UnknownSim
 
-SLOT_DIGITS = 2
-"""Digits of a slot index. Phones have one to four slots and SIM boxes dozens; three digits and
-more are a number, as Android tells it where the SIM holds no international form."""
 _BETWEEN: Final = r"[ ()./\u00a0-]*"
 """The signs that people, and Android, put between digits."""
 NUMBER_PATTERN: Final = (
@@ -30,18 +28,18 @@ _PROBLEM = 'must be a SIM\'s number, such as "+15551112222", or a slot index fro
 class Route:
     """Where a message goes.
 
-    `phone` is the online phone to push it to, if any. `stored_phone` and `wish` are what the
-    stored message asks for while it waits: `stored_phone` is set only where a slot index means
+    `phone` is the online phone to push it to, if any. `stored_phone` and `sim_selector` are what
+    the stored message asks for while it waits: `stored_phone` is set only where a slot index means
     the slot of one certain phone. `sim` is the SIM that sends it, as far as that is known.
     """
 
     phone: int | None
     stored_phone: int | None
-    wish: str
+    sim_selector: str
     sim: Sim | None
 
 
-def parse_wish(sim: int | str | None) -> str:
+def parse_sim_selector(sim: int | str | None) -> str:
     """The stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
 
     A number may be written as in E.164 or as its phone reported it, see `number_form`.
@@ -61,65 +59,71 @@ def parse_wish(sim: int | str | None) -> str:
     raise BadInput(f"sim {_PROBLEM}.", [FieldProblem("sim", _PROBLEM)])
 
 
-def is_slot(wish: str) -> bool:
-    """Whether a parsed wish is a slot index."""
-    return 1 <= len(wish) <= SLOT_DIGITS
+def is_slot(sim_selector: str) -> bool:
+    """Whether a parsed SIM selector is a slot index."""
+    return 1 <= len(sim_selector) <= SLOT_DIGITS
 
 
-def choose(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
-    """Routes a message by its parsed wish.
+def choose(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+    """Routes a message by its parsed SIM selector.
 
     Args:
-        wish: As `parse_wish` gives it.
+        sim_selector: As `parse_sim_selector` gives it.
         online: The org's connected phones, earliest connection first.
         known: Every SIM that a phone of the org has reported, ordered by phone and slot. It may
-            be left empty when the wished SIM is online.
+            be left empty when the selected SIM is online.
 
     Raises:
-        UnknownSim: The wished SIM is none of the org's, which has others. In an org without any
+        UnknownSim: The selected SIM is none of the org's, which has others. In an org without any
             it waits for the phone that brings it.
     """
-    if wish == ANY_SIM:
+    if sim_selector == ANY_SIM:
         first = next(iter(online), None)
         return Route(
             phone=None if first is None else first.phone,
             stored_phone=None,
-            wish=wish,
+            sim_selector=sim_selector,
             sim=None if first is None else min(first.sims, key=_slot, default=None),
         )
-    if is_slot(wish):
-        return _by_slot(wish, online, known)
-    return _by_number(wish, online, known)
+    if is_slot(sim_selector):
+        return _by_slot(sim_selector, online, known)
+    return _by_number(sim_selector, online, known)
 
 
-def _by_number(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+def _by_number(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
     for phone in online:
         for sim in phone.sims:
-            if sim.form == wish:
-                return Route(phone=phone.phone, stored_phone=None, wish=wish, sim=sim)
-    holder = next((sim for sim in known if sim.form == wish), None)
+            if sim.form == sim_selector:
+                return Route(
+                    phone=phone.phone, stored_phone=None, sim_selector=sim_selector, sim=sim
+                )
+    holder = next((sim for sim in known if sim.form == sim_selector), None)
     if holder is None:
-        _refuse_beside_others(wish, online, known)
-    return Route(phone=None, stored_phone=None, wish=wish, sim=holder)
+        _refuse_beside_others(sim_selector, online, known)
+    return Route(phone=None, stored_phone=None, sim_selector=sim_selector, sim=holder)
 
 
-def _by_slot(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
-    slot = int(wish)
+def _by_slot(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
+    slot = int(sim_selector)
     for phone in online:
         for sim in phone.sims:
             if sim.slot == slot:
-                return Route(phone=phone.phone, stored_phone=phone.phone, wish=wish, sim=sim)
+                return Route(
+                    phone=phone.phone, stored_phone=phone.phone, sim_selector=sim_selector, sim=sim
+                )
     sim_known = next((sim for sim in known if sim.slot == slot), None)
     if sim_known is None:
-        _refuse_beside_others(wish, online, known)
-        return Route(phone=None, stored_phone=None, wish=wish, sim=None)
-    return Route(phone=None, stored_phone=sim_known.phone, wish=wish, sim=sim_known)
+        _refuse_beside_others(sim_selector, online, known)
+        return Route(phone=None, stored_phone=None, sim_selector=sim_selector, sim=None)
+    return Route(phone=None, stored_phone=sim_known.phone, sim_selector=sim_selector, sim=sim_known)
 
 
-def _refuse_beside_others(wish: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> None:
+def _refuse_beside_others(
+    sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim]
+) -> None:
     others = tuple(dict.fromkeys(_described(online, known)))
     if others:
-        raise UnknownSim(wish, others)
+        raise UnknownSim(sim_selector, others)
 
 
 def _described(online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Iterator[str]:

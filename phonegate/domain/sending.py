@@ -21,16 +21,18 @@ from phonegate.domain.admission import (
     size_of,
 )
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
-from phonegate.domain.errors import Conflict, Forbidden, NotFound
 from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
-from phonegate.domain.guard import Guard
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.domain.principal import Principal
-from phonegate.domain.reading import may_see
+from phonegate.domain.message_access import may_see
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
-from phonegate.domain.states import QUEUED, SENDING, Event
+from phonegate.model.messages import Candidate, Message, NewMessage
+from phonegate.model.orgs import KeptAnswer
+from phonegate.model.phones import Sim
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Conflict, Forbidden, NotFound
+from phonegate.model.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
-from phonegate.store.records import Candidate, Message, NewMessage, Sim, StoredReply
 from phonegate.store.tables import Tables
 
 COMMIT_DEADLINE_S = 60.0
@@ -45,11 +47,11 @@ FORECAST_CAP = 10_000
 
 @attrs.frozen(kw_only=True)
 class Outgoing:
-    """A message to send. `wish` is the SIM as `routing.parse_wish` gives it."""
+    """A message to send. `sim_selector` is the SIM as `routing.parse_sim_selector` gives it."""
 
     to: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
-    wish: str = ""
+    sim_selector: str = ""
     ttl_s: int | None = None
     send_at: int | None = None
     """Not before this time, in ms; a past one means now."""
@@ -108,7 +110,7 @@ class _Plan:
 
 
 class _Roster:
-    """The wishes that an org's online phones meet, and the routes of those asked for so far."""
+    """The SIM selectors that an org's online phones meet, and the routes found so far."""
 
     def __init__(self, online: Sequence[OnlinePhone]) -> None:
         self.online = online
@@ -130,7 +132,7 @@ class Sending:
         default_ttl_s: int = 0,
         on_timer: Callable[[], None] = lambda: None,
         on_release: Callable[[], None] = lambda: None,
-        guard: Guard | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         """`on_timer` is called after a message with a `send_at` or `ttl` was stored.
 
@@ -145,7 +147,7 @@ class Sending:
         self._default_ttl_s = default_ttl_s
         self._on_timer = on_timer
         self._on_release = on_release
-        self._guard = Guard() if guard is None else guard
+        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
         self._rosters: dict[int, _Roster] = {}
 
     async def send(
@@ -156,7 +158,7 @@ class Sending:
         Raises:
             RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
                 sender's API key; nothing was stored.
-            UnknownSim: an item wishes a SIM that is none of the org's; nothing was stored.
+            UnknownSim: an item selects a SIM that is none of the org's; nothing was stored.
             QueueFull: too many messages of the org wait already; nothing was stored.
             StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
             StorageUnavailable: nothing was stored.
@@ -177,8 +179,8 @@ class Sending:
             if late:
                 # Nobody is there to push it, and its sender was told to ask again.
                 raise trio.TooSlowError
-            admit_to_queue(tx, self._guard, org, queued, now)
-            admit_to_disk(tx, self._guard, org, size, now)
+            admit_to_queue(tx, self._rate_limits, org, queued, now)
+            admit_to_disk(tx, self._rate_limits, org, size, now)
             return _store(tx, sender, plans, keep, now=now, device_online=bool(online))
 
         try:
@@ -198,7 +200,7 @@ class Sending:
         outcome, pushes = done
         for phone, message in pushes:
             self._dispatcher.push(phone, message)
-        if lanes := {(p.new.phone, p.new.wish) for p in plans if p.waits}:
+        if lanes := {(p.new.phone, p.new.sim_selector) for p in plans if p.waits}:
             self._dispatcher.wake(org, lanes)
         if any(p.new.held_until is not None or p.new.expires_at is not None for p in plans):
             self._on_timer()
@@ -333,23 +335,25 @@ class Sending:
     async def _routes(
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
     ) -> list[routing.Route]:
-        """Routes every item; asks the store for the SIMs of absent phones only if one is wished."""
+        """Routes every item. Reads the SIMs of absent phones only where an item selects one."""
         roster = self._rosters.get(org)
         if roster is None or roster.online is not online:
             roster = self._rosters[org] = _Roster(online)
             if len(self._rosters) > ROSTERS:
                 del self._rosters[next(iter(self._rosters))]
         chosen = roster.routes
-        wishes = {item.wish for item in items if item.wish not in chosen}
-        if wishes:
+        sim_selectors = {item.sim_selector for item in items if item.sim_selector not in chosen}
+        if sim_selectors:
             known: Sequence[Sim] = ()
-            if any(wish and wish not in roster.live for wish in wishes):
+            if any(
+                sim_selector and sim_selector not in roster.live for sim_selector in sim_selectors
+            ):
                 known = await self._database.read(lambda tx: tx.phones.known_sims(org))
                 # Good for this once: the store may say otherwise next time.
-                chosen, wishes = {}, {item.wish for item in items}
-            for wish in wishes:
-                chosen[wish] = routing.choose(wish, online, known)
-        return [chosen[item.wish] for item in items]
+                chosen, sim_selectors = {}, {item.sim_selector for item in items}
+            for sim_selector in sim_selectors:
+                chosen[sim_selector] = routing.choose(sim_selector, online, known)
+        return [chosen[item.sim_selector] for item in items]
 
     def _plans(
         self,
@@ -380,7 +384,7 @@ class Sending:
                 created_at=now,
                 segments=segments,
                 phone=route.phone if reserved else route.stored_phone,
-                wish=route.wish,
+                sim_selector=route.sim_selector,
                 sim_slot=route.sim.slot if route.sim and reserved else None,
                 sim=route.sim.number if route.sim and reserved else None,
                 priority=item.priority,
@@ -435,7 +439,7 @@ def _store(
     outcome = SendOutcome(device_online=device_online, results=tuple(results))
     if keep is not None:
         status, body = keep.render(outcome)
-        reply = StoredReply(fingerprint=keep.fingerprint, status=status, body=body, created_at=now)
+        reply = KeptAnswer(fingerprint=keep.fingerprint, status=status, body=body, created_at=now)
         tx.replies.put(org, keep.route, keep.key, reply)
     return outcome, pushes
 
@@ -460,16 +464,16 @@ def _waiting(tx: Tables, org: int, outlook: Outlook, priority: int) -> Waiting:
     """What waits for a SIM before a message of this priority."""
     first: list[Candidate] = []
     total = 0
-    for phone, wish in outlook.lanes:
+    for phone, sim_selector in outlook.lanes:
         some = tx.messages.candidates(
-            org, phone=phone, wish=wish, limit=MOST_LOOKED_AT, priority=priority
+            org, phone=phone, sim_selector=sim_selector, limit=MOST_LOOKED_AT, priority=priority
         )
         first += some
         if len(some) < MOST_LOOKED_AT:
             total += sum(one.segments for one in some)
         else:
             total += tx.messages.waiting_segments(
-                org, phone=phone, wish=wish, cap=FORECAST_CAP, priority=priority
+                org, phone=phone, sim_selector=sim_selector, cap=FORECAST_CAP, priority=priority
             )
     return Waiting(first=sorted(first, key=lambda one: (-one.priority, one.id)), total=total)
 
@@ -494,7 +498,7 @@ def _as_stored(message_id: int, new: NewMessage) -> Message:
         status=new.status,
         created_at=new.created_at,
         phone=new.phone,
-        wish=new.wish,
+        sim_selector=new.sim_selector,
         sim_slot=new.sim_slot,
         sim=new.sim,
         date=None,
@@ -516,7 +520,7 @@ def _as_stored(message_id: int, new: NewMessage) -> Message:
         reference=new.reference,
         callback_url=new.callback_url,
         first_tried_at=new.first_tried_at,
-        look_at=new.look_at,
+        next_poll_at=new.next_poll_at,
         quiet_at=new.quiet_at,
         key=new.key,
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.place import place, wider
+from phonegate.domain.client_network import place, wider
 
 
 @attrs.frozen

@@ -1,9 +1,9 @@
-"""The application behind the operator's own address: ASGI around a desk, and nothing more."""
+"""The application behind the operator's own address: ASGI around a pipeline, and nothing more."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from phonegate.web.desk import Desk
+from phonegate.api.pipeline import Pipeline
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -11,10 +11,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class OperatorApp:
-    """Answers HTTP requests from a desk whose endpoints take no body."""
+    """Answers HTTP requests from a pipeline whose endpoints take no body."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope: the lifespan, or a request."""
@@ -27,7 +27,7 @@ class OperatorApp:
 
     async def _answer(self, scope: Scope, send: Send) -> None:
         client = scope.get("client")
-        reply = await self._desk.answer(
+        reply = await self._pipeline.answer(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),

@@ -5,11 +5,11 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.errors import Unauthorized
+from phonegate.api.endpoint import Answer, Call, Endpoint
+from phonegate.api.fields import field
+from phonegate.model.refusals import Unauthorized
+from phonegate.operations.collector import Collector
 from phonegate.operations.readiness import Readiness
-from phonegate.operations.survey import Survey
-from phonegate.web.endpoint import Answer, Call, Endpoint
-from phonegate.web.fields import field
 
 GROUP: Final = "operator"
 
@@ -26,11 +26,11 @@ class MetricsAnswer:
     """No JSON: the text format of Prometheus, or OpenMetrics."""
 
 
-class Counter:
+class OperatorEndpoints:
     """Answers whoever shows the operator's token, or everybody where there is none."""
 
-    def __init__(self, survey: Survey, readiness: Readiness, *, token: str) -> None:
-        self._survey = survey
+    def __init__(self, collector: Collector, readiness: Readiness, *, token: str) -> None:
+        self._collector = collector
         self._readiness = readiness
         self._token = token.encode()
 
@@ -69,7 +69,7 @@ class Counter:
         # and memory.
         from phonegate.operations.exposition import expose  # noqa: PLC0415
 
-        text, media = expose(await self._survey.sample(), call.request.headers.get("accept", ""))
+        text, media = expose(await self._collector.sample(), call.request.headers.get("accept", ""))
         return Answer(content=text, media=media)
 
     async def ready(self, call: Call) -> Answer:

@@ -13,14 +13,14 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from phonegate.domain.guard import KINDS
-from phonegate.domain.reported import KINDS as CLEANED
-from phonegate.domain.states import STATES
+from phonegate.domain.rate_limits import KINDS
+from phonegate.domain.reported_values import KINDS as CLEANED
 from phonegate.histogram import Histogram
-from phonegate.operations.sample import Sample
+from phonegate.model.states import STATES
+from phonegate.operations.snapshot import Snapshot
 
 
-def expose(sample: Sample, accept: str = "") -> tuple[bytes, str]:
+def expose(sample: Snapshot, accept: str = "") -> tuple[bytes, str]:
     """A sample as the body of an answer, and its Content-Type.
 
     Args:
@@ -46,7 +46,7 @@ class _Fixed(Collector):
         return self._families
 
 
-def families(sample: Sample) -> Iterator[Metric]:
+def families(sample: Snapshot) -> Iterator[Metric]:
     """Every metric of a sample."""
     yield from _of_messages(sample)
     yield from _of_requests(sample)
@@ -60,7 +60,7 @@ def families(sample: Sample) -> Iterator[Metric]:
         "Phones turned away at their handshake, for a wrong secret most likely.",
         sample.refused_phones,
     )
-    yield _gauge("connections", "Connections open at the door.", sample.connections)
+    yield _gauge("connections", "Connections open at the server.", sample.connections)
     yield _counter(
         "connections_refused",
         "Connections turned away because there were too many.",
@@ -103,7 +103,7 @@ def families(sample: Sample) -> Iterator[Metric]:
     )
 
 
-def _of_messages(sample: Sample) -> Iterator[Metric]:
+def _of_messages(sample: Snapshot) -> Iterator[Metric]:
     events = CounterMetricFamily(
         "phonegate_message_events",
         "What happened to messages since the start.",
@@ -135,7 +135,7 @@ def _of_messages(sample: Sample) -> Iterator[Metric]:
     yield from (depth, age)
 
 
-def _of_requests(sample: Sample) -> Iterator[Metric]:
+def _of_requests(sample: Snapshot) -> Iterator[Metric]:
     answers = CounterMetricFamily(
         "phonegate_http_requests",
         "Requests answered, by endpoint and status; 499: the client left.",
@@ -166,7 +166,7 @@ def _of_requests(sample: Sample) -> Iterator[Metric]:
 _REFUSALS = {401: "unauthorized", 403: "forbidden", 429: "throttled", 503: "unavailable"}
 
 
-def _of_storage(sample: Sample) -> Iterator[Metric]:
+def _of_storage(sample: Snapshot) -> Iterator[Metric]:
     writer, space = sample.writer, sample.space
     yield _gauge("writer_waiting", "Operations that wait for the writer.", writer.waiting)
     yield _histogram(

@@ -6,8 +6,8 @@ from typing import Final
 import attrs
 import trio
 
+from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreError
 
 DEADLINE_S: Final = 5.0
 """A disk that needs longer for one commit serves nobody; checkers give up not much later."""

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from phonegate.operations.sample import Sample
-from phonegate.operations.watch import Watch
+from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.snapshot import Snapshot
 
 
-def told(sample: Sample, watch: Watch) -> Mapping[str, Any]:
+def told(sample: Snapshot, watch: Watch) -> Mapping[str, Any]:
     """A sample as the answer to the command."""
     space = sample.space
     seconds, counts = watch.lately(sample)

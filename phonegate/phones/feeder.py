@@ -16,9 +16,10 @@ import trio
 from phonegate import log
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick
+from phonegate.model.messages import Candidate, Message
+from phonegate.model.phones import ANY_SIM, Sim
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.phones.worker import FOREVER, Worker
-from phonegate.store.errors import StorageUnavailable, StoreClosed
-from phonegate.store.records import ANY_SIM, Candidate, Message, Sim
 from phonegate.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _log = log.get("phones")
 @attrs.frozen
 class _Lane:
     phone: int | None
-    wish: str
+    sim_selector: str
 
 
 @attrs.frozen
@@ -105,14 +106,14 @@ class Feeder:
         takes_new = self._session.protocol.takes_new
         return _slot(sim) in self._behind or bool(self._left_open) or not takes_new
 
-    def serves(self, phone: int | None, wish: str) -> bool:
-        """Whether one of this phone's lanes is that of `phone` and `wish`."""
-        lane = _Lane(phone, wish)
+    def serves(self, phone: int | None, sim_selector: str) -> bool:
+        """Whether one of this phone's lanes is that of `phone` and `sim_selector`."""
+        lane = _Lane(phone, sim_selector)
         return any(lane in self._lanes_of(sim) for sim in self._sims())
 
     def queues(self, sim: Sim | None) -> tuple[tuple[tuple[int | None, str], ...], tuple[int, ...]]:
         """The lanes of a SIM, and the segments of each message that goes before what is there."""
-        lanes = tuple((lane.phone, lane.wish) for lane in self._lanes_of(sim))
+        lanes = tuple((lane.phone, lane.sim_selector) for lane in self._lanes_of(sim))
         first = (m for m in self._left_open if _slot(self._session.sim_of(m)) == _slot(sim))
         return lanes, tuple(message.segments or 1 for message in first)
 
@@ -197,7 +198,7 @@ class Feeder:
         now = session.now_ms()
         for message in left_open:
             if message.expires_at is not None and message.expires_at <= now:
-                # It ran out while it waited for its SIM. No result will come: the keeper ends it.
+                # It ran out while it waited for its SIM. The scheduler ends it.
                 continue
             sim = session.sim_of(message)
             slot, segments = _slot(sim), message.segments or 1
@@ -219,7 +220,9 @@ class Feeder:
             queues = {}
             for sim, its in lanes.items():
                 found = [
-                    tx.messages.candidates(org, phone=lane.phone, wish=lane.wish, limit=limit)
+                    tx.messages.candidates(
+                        org, phone=lane.phone, sim_selector=lane.sim_selector, limit=limit
+                    )
                     for lane in its
                 ]
                 # Each lane is in this order already: the more urgent first, then the older.

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from phonegate.domain.inbox import Received
-from phonegate.domain.reported import Kind, Unread
+from phonegate.domain.reported_values import Kind, Unread
 
 FaultCode = Literal[
     "not_text", "too_many_values", "bad_json", "not_an_object", "unknown_type", "bad_field"

@@ -8,14 +8,20 @@ is refused is never quoted: it may be a message.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from phonegate.domain.bounds import (
+from phonegate.domain.reported_values import (
+    Kind,
+    Report,
+    Unread,
+    Unreadable,
+    read_received,
+)
+from phonegate.model.bounds import (
     MAX_FEATURES,
     MAX_MESSAGES,
     MAX_SEGMENTS,
     MAX_SIMS,
     MAX_VALUES,
 )
-from phonegate.domain.reported import Kind, Report, Unread, Unreadable, read_received
 from phonegate.phones.frames import (
     Ack,
     DeliveryReport,

@@ -8,8 +8,8 @@ from collections import deque
 from typing import Final
 
 from phonegate.domain.admission import size_of
-from phonegate.domain.errors import DiskLow, StorageSpent
 from phonegate.domain.inbox import Received
+from phonegate.model.refusals import DiskLow, StorageSpent
 from phonegate.phones.frames import Inbound
 
 HELD: Final = 256

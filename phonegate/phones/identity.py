@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from phonegate import log
-from phonegate.domain import errors
-from phonegate.domain.guard import Kind
+from phonegate.domain.rate_limits import Kind
+from phonegate.model import refusals
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
+from phonegate.model.storage_errors import TooMany
 from phonegate.phones import frames
 from phonegate.phones.feeder import move
-from phonegate.store.errors import TooMany
-from phonegate.store.records import Message, Sim
 from phonegate.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Identity:
         whole = session.fresh or session.numbered
         numbered = session.numbered
         sims = session.online.sims
-        most = session.guard.bounds.org_phones
+        most = session.rate_limits.bounds.org_phones
 
         def name(tx: Tables) -> int:
             row = tx.phones.connect(session.org, device_id, now, phone=own, most=most)
@@ -180,7 +181,7 @@ class Identity:
             TooMany: The org's phones would have more than they may.
         """
         session = self._session
-        most = session.guard.bounds.org_sims
+        most = session.rate_limits.bounds.org_sims
         async with session.switchboard.identity_lock(session.org):
             if session.parting:
                 # Over a link that is ending: phones that are there have said otherwise since.
@@ -217,8 +218,8 @@ class Identity:
 
     async def _say_full(self, full: TooMany, kind: Kind, what: str, field: str) -> None:
         """Tells the phone that its org has as many of something as it may."""
-        self._session.guard.note(kind)
-        refused = errors.OrgFull(full.most, what)
+        self._session.rate_limits.note(kind)
+        refused = refusals.OrgFull(full.most, what)
         await self._session.say(frames.Error(code="org_full", detail=refused.detail, field=field))
 
     async def inherit(self, row: int) -> None:
@@ -258,7 +259,7 @@ class Identity:
             TooMany: The phone is new, and the org's phones have as many SIMs as they may.
         """
         session = self._session
-        most = session.guard.bounds.org_sims
+        most = session.rate_limits.bounds.org_sims
         forms = _forms(sims)
         if session.online.device_id is not None or session.numbered or not forms:
             return session.phone
@@ -312,7 +313,7 @@ def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) 
     """Gives what waits for a slot of one row to another, which its phone turned out to be."""
     for sim in sims:
         slot = str(sim.slot)
-        for waiting in tx.messages.candidates(org, phone=old, wish=slot, limit=MOST_MOVED):
+        for waiting in tx.messages.candidates(org, phone=old, sim_selector=slot, limit=MOST_MOVED):
             tx.messages.set(waiting.id, phone=new)
 
 

@@ -1,4 +1,4 @@
-"""The phone lane: from a websocket handshake at the door to a session, or to a refusal."""
+"""The phone lane: from a websocket handshake at the server to a session, or to a refusal."""
 
 import json
 from collections import Counter
@@ -12,23 +12,28 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain import errors
+from phonegate.config.settings import Settings
 from phonegate.domain.accounts import Accounts, Principal
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import BadInput, FieldProblem, Refused, Throttled
-from phonegate.domain.guard import Guard
-from phonegate.domain.reported import Kind, is_device_id, label
-from phonegate.origins import ForeignPage, Origins
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reported_values import Kind, is_device_id, label
+from phonegate.http.origins import ForeignPage, Origins
+from phonegate.model import refusals
+from phonegate.model.phones import Phone, Sim
+from phonegate.model.refusals import (
+    BadInput,
+    FieldProblem,
+    Refused,
+    Throttled,
+)
+from phonegate.model.storage_errors import StoreError, TooMany
 from phonegate.phones.heartbeat import Heartbeat
 from phonegate.phones.room import Room
 from phonegate.phones.session import Session, Surroundings, Tenant
 from phonegate.phones.switchboard import POLICY_VIOLATION, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
-from phonegate.settings import Settings
 from phonegate.store.database import Database
-from phonegate.store.errors import StoreError, TooMany
-from phonegate.store.records import Phone, Sim
 from phonegate.store.tables import Tables
 
 HANDSHAKE_S: Final = 15.0
@@ -44,18 +49,18 @@ RETRY_AFTER_S: Final = 5
 _SKIP_BYTES: Final = 16_384
 
 _STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
-    errors.BadInput: (400, b"Bad Request"),
-    errors.Unauthorized: (401, b"Unauthorized"),
-    errors.Forbidden: (403, b"Forbidden"),
-    errors.OrgFull: (409, b"Conflict"),
-    errors.Throttled: (429, b"Too Many Requests"),
+    refusals.BadInput: (400, b"Bad Request"),
+    refusals.Unauthorized: (401, b"Unauthorized"),
+    refusals.Forbidden: (403, b"Forbidden"),
+    refusals.OrgFull: (409, b"Conflict"),
+    refusals.Throttled: (429, b"Too Many Requests"),
 }
 
 _log = log.get("phones")
 
 
 class Head(Protocol):
-    """What is needed of a request's head; the door's `RequestHead` is one."""
+    """What is needed of a request's head; the server's `RequestHead` is one."""
 
     @property
     def query(self) -> str:
@@ -71,7 +76,7 @@ class Head(Protocol):
 
 
 class Peer(Protocol):
-    """Who the client is; the door's `Peer` is one."""
+    """Who the client is; the server's `Peer` is one."""
 
     @property
     def address(self) -> str:
@@ -157,21 +162,21 @@ class PhoneLink:
         settings: Settings,
         policy: Policy,
         now_ms: Callable[[], int],
-        guard: Guard | None = None,
+        rate_limits: RateLimits | None = None,
         cleaned: Counter[Kind] | None = None,
     ) -> None:
         """`cleaned` counts what was put right of phones' reports."""
         self._accounts = accounts
         http = settings.http
         self._origins = Origins(http.public_url, http.allowed_origins)
-        self._guard = guard = Guard() if guard is None else guard
+        self._rate_limits = rate_limits = RateLimits() if rate_limits is None else rate_limits
         self._shared = Surroundings(
             database=database,
             switchboard=switchboard,
             settings=settings,
             policy=policy,
             heartbeat=Heartbeat(),
-            guard=guard,
+            rate_limits=rate_limits,
             now_ms=now_ms,
             cleaned=Counter() if cleaned is None else cleaned,
             room=Room(),
@@ -251,7 +256,7 @@ class PhoneLink:
             Throttled: and too many such requests came from its address.
         """
         if self._origins.is_foreign(fields, secure=peer.scheme == "https"):
-            self._guard.stranger(peer.address, perf_counter())
+            self._rate_limits.stranger(peer.address, perf_counter())
             raise ForeignPage
 
     async def _admit(self, request: _Request, peer: Peer, *, foreign_host: bool) -> Principal:
@@ -261,7 +266,7 @@ class PhoneLink:
             Refused: as `Accounts.authenticate`, or because there are too many such handshakes.
         """
         address, now = peer.address, perf_counter()
-        wait = self._guard.handshake(address, now)
+        wait = self._rate_limits.handshake(address, now)
         if wait and not (
             request.credential
             and self._accounts.recalls(
@@ -288,9 +293,9 @@ class PhoneLink:
                 foreign_host=foreign_host,
             )
         except Refused:
-            self._guard.stranger(address, now)
+            self._rate_limits.stranger(address, now)
             raise
-        self._guard.request(principal.org, now)
+        self._rate_limits.request(principal.org, now)
         return principal
 
     async def _accept(
@@ -352,16 +357,16 @@ class PhoneLink:
         if request.device_id is None:
             free, likely = await self._free_row(org, request)
         now = self._shared.now_ms()
-        most = self._guard.bounds.org_phones
+        most = self._rate_limits.bounds.org_phones
         try:
             arrival = await self._shared.database.write(
                 lambda tx: _connect(tx, org, request, (free, likely), now, most=most)
             )
         except TooMany:
-            self._guard.note("org_phones")
-            raise errors.OrgFull(most, "phones") from None
+            self._rate_limits.note("org_phones")
+            raise refusals.OrgFull(most, "phones") from None
         if arrival is None:
-            raise errors.Unauthorized("The org or its secret is wrong.")
+            raise refusals.Unauthorized("The org or its secret is wrong.")
         return arrival
 
     async def _free_row(self, org: int, by: object) -> tuple[int | None, int | None]:
@@ -443,7 +448,7 @@ def _query(text: str) -> dict[str, str]:
 
 
 async def _skip(stream: trio.abc.Stream, count: int) -> None:
-    """Takes the head off the stream; it was read at the door.
+    """Takes the head off the stream; it was read at the server.
 
     Raises:
         trio.BrokenResourceError: the stream ended within it.
@@ -477,7 +482,7 @@ async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
         lines.append(b"Retry-After: %d" % refused.retry_after_s)
     elif isinstance(refused, _Unavailable):
         lines.append(b"Retry-After: %d" % RETRY_AFTER_S)
-    elif isinstance(refused, errors.Unauthorized):
+    elif isinstance(refused, refusals.Unauthorized):
         lines.append(b"WWW-Authenticate: " + refused.challenge.encode())
     try:
         await stream.send_all(b"\r\n".join(lines) + b"\r\n\r\n" + data)

@@ -20,11 +20,11 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.reported import Kind
+from phonegate.domain.reported_values import Kind
+from phonegate.model.messages import Message
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, GatewayFrame
 from phonegate.phones.grammar import parse
-from phonegate.store.records import Message
 
 POLICY_VIOLATION: Final = 1008
 """Close code (RFC 6455, 7.4.1)."""

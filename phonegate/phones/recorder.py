@@ -17,6 +17,8 @@ import trio
 from phonegate import log
 from phonegate.domain import delivery, inbox
 from phonegate.domain.inbox import Received
+from phonegate.model.messages import Message
+from phonegate.model.storage_errors import StorageUnavailable, StoreError
 from phonegate.phones import frames
 from phonegate.phones.held import NO_ROOM, HeldTexts, NoRoom
 from phonegate.phones.identity import Identity
@@ -30,8 +32,6 @@ from phonegate.phones.reports import (
     weight_of,
 )
 from phonegate.phones.worker import FOREVER, Worker
-from phonegate.store.errors import StorageUnavailable, StoreError
-from phonegate.store.records import Message
 from phonegate.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -405,7 +405,7 @@ class Recorder:
                     phone=phone,
                     device_id=device_id,
                     now=now,
-                    guard=session.guard,
+                    rate_limits=session.rate_limits,
                     link=session.link,
                 )
                 stored = iter(receipt.ids)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TypeGuard
 
-from phonegate.domain.errors import StorageSpent
+from phonegate.model.refusals import StorageSpent
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones import frames
 from phonegate.phones.held import NoRoom
 from phonegate.phones.protocol import Step
-from phonegate.store.errors import StorageUnavailable
 from phonegate.store.tables import Tables
 
 Report = frames.Inbound | frames.Ack | frames.SendResult | frames.DeliveryReport | frames.Ping

@@ -21,12 +21,15 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.config.settings import Settings
 from phonegate.domain import inbox
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.guard import Guard
 from phonegate.domain.pacing import Rate
-from phonegate.domain.reported import Kind
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reported_values import Kind
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
 from phonegate.phones.frames import GatewayFrame
@@ -49,9 +52,7 @@ from phonegate.phones.room import Room
 from phonegate.phones.switchboard import Lane, Switchboard
 from phonegate.phones.wire import LinkLost, PhoneSocket
 from phonegate.phones.worker import FOREVER, Worker
-from phonegate.settings import Settings
 from phonegate.store.database import Database
-from phonegate.store.records import Message, Sim
 
 ANSWERS: Final = 64
 """Room in the outbox beside a full window of pushes: for answers, errors and pings."""
@@ -86,7 +87,7 @@ class Surroundings:
     settings: Settings
     policy: Policy
     heartbeat: Heartbeat
-    guard: Guard
+    rate_limits: RateLimits
     now_ms: Callable[[], int]
     cleaned: Counter[Kind]
     """What was put right of reports, since the start."""
@@ -119,7 +120,7 @@ class Session:
         self.pacer = shared.switchboard.pacer
         self.policy = shared.policy
         self.now_ms = shared.now_ms
-        self.guard = shared.guard
+        self.rate_limits = shared.rate_limits
         self.org = tenant.id
         self.org_name = tenant.name
         self.online = online
@@ -261,9 +262,9 @@ class Session:
             return None
         return Sim(slot=message.sim_slot, number=message.sim)
 
-    def serves(self, phone: int | None, wish: str) -> bool:
-        """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
-        return self.feeder.serves(phone, wish)
+    def serves(self, phone: int | None, sim_selector: str) -> bool:
+        """Whether this phone may now send messages stored with these values."""
+        return self.feeder.serves(phone, sim_selector)
 
     def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
         """The queues that a SIM serves, and the segments of each message that goes before them."""
@@ -397,7 +398,7 @@ class Session:
             except LinkLost:
                 return
             self._heard_at = trio.current_time()
-            wait = self.guard.frames(self.org, self.phone, heard.events, perf_counter())
+            wait = self.rate_limits.frames(self.org, self.phone, heard.events, perf_counter())
             if wait and not heard.over:
                 # Before they are taken apart: many phones of an org may send at the same time.
                 await self._slow_down(wait)
@@ -414,7 +415,7 @@ class Session:
 
     def _is_sparing(self) -> bool:
         """Whether the phones of the org have used most of what they may send."""
-        return self.guard.is_short_of_frames(self.org, perf_counter())
+        return self.rate_limits.is_short_of_frames(self.org, perf_counter())
 
     async def _hear(self, data: str | bytes) -> None:
         for effect in self.protocol.receive(data):

@@ -12,12 +12,13 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.config.settings import Settings
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import Rate, Rates
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
 from phonegate.phones.pacer import Pacer
-from phonegate.settings import Settings
-from phonegate.store.records import Message, Sim
 
 REPLACED: Final = 4000
 """Close code: the same phone has connected anew (private use, RFC 6455 7.4.2)."""
@@ -33,7 +34,7 @@ _log = log.get("phones")
 
 
 Lane = tuple[int | None, str]
-"""A queue, as the `phone` and `wish` of its messages."""
+"""A queue, as the `phone` and `sim_selector` of its messages."""
 
 
 class Station(Protocol):
@@ -81,8 +82,8 @@ class Station(Protocol):
     def rate_of(self, sim: Sim | None) -> Rate:
         """How fast a SIM of this phone may send."""
 
-    def serves(self, phone: int | None, wish: str) -> bool:
-        """Whether messages stored with this `phone` and `wish` are this phone's to send now."""
+    def serves(self, phone: int | None, sim_selector: str) -> bool:
+        """Whether this phone may now send messages stored with these values."""
 
     def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
         """The queues that a SIM serves, and the segments of each message that goes before them."""
@@ -174,8 +175,8 @@ class Switchboard:
     def wake(self, org: int, lanes: Collection[Lane] | None = None) -> None:
         """Says that queued messages of the org may be able to leave.
 
-        `lanes` are the `phone` and `wish` of those messages, where they are known: in an org of
-        many phones only those that serve one of them then look.
+        `lanes` are the `phone` and `sim_selector` of those messages, where they are known. In an
+        org of many phones only those that serve one of them then look.
         """
         for station in self._by_org.get(org, ()):
             if lanes is None or any(station.serves(*lane) for lane in lanes):
@@ -198,9 +199,9 @@ class Switchboard:
         """The rows of all phones that are connected."""
         return self._by_phone.keys()
 
-    def serves(self, org: int, phone: int | None, wish: str) -> bool:
-        """Whether a phone is connected that sends messages stored with this `phone` and `wish`."""
-        return any(station.serves(phone, wish) for station in self._by_org.get(org, ()))
+    def serves(self, org: int, phone: int | None, sim_selector: str) -> bool:
+        """Whether a phone is connected that sends messages stored with these values."""
+        return any(station.serves(phone, sim_selector) for station in self._by_org.get(org, ()))
 
     def online_by_org(self) -> dict[int, int]:
         """How many phones of each org are connected."""

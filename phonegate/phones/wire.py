@@ -2,7 +2,7 @@
 
 wsproto, which trio-websocket is built on, is used by itself: a phone then costs a third of the
 memory (7 KiB and not 19) and a frame half the time, for there is no task that reads ahead into a
-channel. The door has read the handshake and `link` has checked it, so what is left of it is one
+channel. The server has read the handshake and `link` has checked it, so what is left of it is one
 answer. And what must hold here, holds by itself:
 
 - Frames that wait leave in one write, which has a deadline. A write that was cut short ends the
@@ -42,7 +42,7 @@ MAX_PIECES: Final = 256
 """Pieces of a frame before they are put together: each costs some fifty bytes beside its own."""
 
 CLOSE_S: Final = 3.0
-"""For the end of the connection: TLS's goodbye, the door's own linger."""
+"""For the end of the connection: TLS's goodbye, the server's own linger."""
 
 LARGE_BYTES: Final = 65_536
 """From here on a frame takes part of the room that all large frames share. Smaller ones are so

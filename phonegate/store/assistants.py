@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phonegate.store.errors import NumberTaken
-from phonegate.store.records import Assistant, Provider
+from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.storage_errors import NumberTaken
 
 _SELECT = (
     "SELECT a.id, a.org, o.name, a.name, a.provider, a.credentials, a.token, a.from_file,"

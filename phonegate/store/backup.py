@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from phonegate.store.errors import BackupFailed
+from phonegate.model.storage_errors import BackupFailed
 
 PAGES_AT_ONCE: Final = 1024
 """Pages (4 MiB) between two reports of progress and looks whether to go on."""

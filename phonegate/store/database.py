@@ -12,11 +12,11 @@ from typing import Final, Literal, Self, TypeVar
 
 import trio
 
-from phonegate.store import backup, migrations, place
-from phonegate.store.errors import StoreClosed
-from phonegate.store.failures import code, translated
-from phonegate.store.place import Space
-from phonegate.store.records import Arrival
+from phonegate.model.messages import Arrival
+from phonegate.model.storage_errors import StoreClosed
+from phonegate.store import backup, data_file, migrations
+from phonegate.store.data_file import Space
+from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
 from phonegate.store.writer import Writer, WriterStatistics
 
@@ -71,7 +71,7 @@ class Database:
         self._lock = lock
         self._writing = writing
         self._held = held
-        self._writer = Writer(writing, is_there=partial(place.is_there, path, held))
+        self._writer = Writer(writing, is_there=partial(data_file.is_there, path, held))
         self._reading = reading
         self._idle = deque((connection, Tables(connection)) for connection in reading)
         self._readers = trio.CapacityLimiter(len(reading))
@@ -93,25 +93,25 @@ class Database:
             DatabaseUnusable: It can't be used; it and its folder are as they were.
         """
         path = Path(os.path.realpath(path))
-        place.check_sqlite(path)
+        data_file.check_sqlite(path)
         # Without a lock file nobody has the database open, and what is no database of ours
         # shall not get one. With one, the lock comes before the look: closing a file that this
         # process has open elsewhere would drop SQLite's locks on it (a rule of POSIX).
-        new = not place.lock_path(path).exists()
+        new = not data_file.lock_path(path).exists()
         if new:
-            place.inspect(path)
-        lock = place.lock(path)
+            data_file.inspect(path)
+        lock = data_file.lock(path)
         connections: list[sqlite3.Connection] = []
         held: list[int] = []
         try:
-            if not place.inspect(path):
+            if not data_file.inspect(path):
                 _create(path)
             with _sqlite_errors(path):
                 writing = _connect(path, connections)
                 _prepare_writer(writing, checkpoint)
                 migrations.migrate(writing)
                 _narrow(path)
-                held.append(place.hold(path))
+                held.append(data_file.hold(path))
                 for _ in range(readers):
                     _prepare_reader(_connect(path, connections))
         except BaseException:
@@ -120,7 +120,7 @@ class Database:
             for descriptor in held:
                 os.close(descriptor)
             if new:
-                place.lock_path(path).unlink(missing_ok=True)
+                data_file.lock_path(path).unlink(missing_ok=True)
             os.close(lock)
             raise
         return cls(path, lock, writing, connections[1:], held=held[0], checkpoint=checkpoint)
@@ -201,7 +201,7 @@ class Database:
         A disk may hang: then the wait can be given up, and the next ones wait for the first.
         """
         return await trio.to_thread.run_sync(
-            place.space, self.path, self._held, abandon_on_cancel=True, limiter=self._looks
+            data_file.space, self.path, self._held, abandon_on_cancel=True, limiter=self._looks
         )
 
     async def backup(
@@ -352,6 +352,6 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise place.damaged(path, error) from error
+        raise data_file.damaged(path, error) from error
     except OSError as error:
-        raise place.refused(path, error) from error
+        raise data_file.refused(path, error) from error

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.store.records import ApiKey, Limits, QuietHours
+from phonegate.model.orgs import ApiKey, KeyLimits, QuietHours
 
 _SELECT = (
     "SELECT k.id, k.org, o.name, k.name, k.scopes, k.digest, k.created_at, k.last_used_at,"
@@ -80,7 +80,7 @@ class ApiKeys:
         """Notes that the key was used just now."""
         self._connection.execute("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now, id))
 
-    def limit(self, id: str, limits: Limits | None) -> None:  # noqa: A002
+    def limit(self, id: str, limits: KeyLimits | None) -> None:  # noqa: A002
         """Gives a key other limits, or none."""
         self._connection.execute(
             "UPDATE api_keys SET limits = ? WHERE id = ?", (_written(limits), id)
@@ -150,15 +150,15 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
     )
 
 
-def _written(limits: Limits | None) -> str | None:
+def _written(limits: KeyLimits | None) -> str | None:
     return None if limits is None else json.dumps(attrs.asdict(limits))
 
 
-def _read(text: str | None) -> Limits | None:
+def _read(text: str | None) -> KeyLimits | None:
     if text is None:
         return None
     kept = json.loads(text)
     quiet = kept.pop("quiet")
-    # Limits of earlier versions lack what came later.
+    # KeyLimits of earlier versions lack what came later.
     lists = {name: tuple(kept.get(name, ())) for name in ("to", "sees")}
-    return Limits(**kept | lists, quiet=None if quiet is None else QuietHours(**quiet))
+    return KeyLimits(**kept | lists, quiet=None if quiet is None else QuietHours(**quiet))

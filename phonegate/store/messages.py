@@ -8,11 +8,8 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final
 
-from phonegate.store import search
-from phonegate.store.dues import Dues, in_turn
-from phonegate.store.pages import Pages
-from phonegate.store.queues import Queues
-from phonegate.store.records import (
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.messages import (
     FAR_AHEAD_MS,
     Aged,
     Arrival,
@@ -26,13 +23,17 @@ from phonegate.store.records import (
     NewMessage,
     PageQuery,
 )
-from phonegate.store.rows import MAX_ID, MESSAGES, SELECTED, VIEWS, media, message
+from phonegate.store import search
+from phonegate.store.due_orgs import DueOrgs, in_turn
+from phonegate.store.pages import Pages
+from phonegate.store.queue_lengths import QueueLengths
+from phonegate.store.rows import MESSAGES, SELECTED, VIEWS, media, message
 
 SETTABLE: Final = frozenset(
     {
         "status",
         "phone",
-        "wish",
+        "sim_selector",
         "sim_slot",
         "sim",
         "date",
@@ -52,8 +53,8 @@ SETTABLE: Final = frozenset(
         "carrier_id",
         "callback_url",
         "first_tried_at",
-        "look_at",
-        "looks",
+        "next_poll_at",
+        "polls",
         "approval",
     }
 )
@@ -61,9 +62,10 @@ SETTABLE: Final = frozenset(
 
 _INSERT = """
     INSERT INTO messages (
-        org, direction, address, body, status, created_at, phone, wish, sim_slot, sim, segments,
+        org, direction, address, body, status, created_at, phone, sim_selector, sim_slot, sim,
+        segments,
         provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
-        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, look_at,
+        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, next_poll_at,
         approval, wanted_at, quiet_at, key
     ) VALUES
 """
@@ -90,7 +92,7 @@ _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S60
 
 CANDIDATES: Final = """
     SELECT id, segments, priority FROM messages INDEXED BY messages_ready
-    WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? AND sim_selector = ? AND phone IS ?
         AND priority >= ?
     ORDER BY priority DESC, id LIMIT ?
 """
@@ -98,8 +100,8 @@ CANDIDATES: Final = """
 WAITING: Final = """
     SELECT sum(segments) FROM (
         SELECT segments FROM messages INDEXED BY messages_ready
-        WHERE status = 'queued' AND held_until IS NULL AND org = ? AND wish = ? AND phone IS ?
-            AND priority >= ?
+        WHERE status = 'queued' AND held_until IS NULL AND org = ? AND sim_selector = ?
+            AND phone IS ? AND priority >= ?
         LIMIT ?
     )
 """
@@ -200,13 +202,13 @@ READY_FOR_CARRIERS: Final = f"""
 """  # noqa: S608 - constants
 
 TO_LOOK_AT: Final = f"""
-    SELECT {SELECTED} FROM messages INDEXED BY messages_to_look_at
-    WHERE look_at IS NOT NULL AND look_at <= ? ORDER BY look_at LIMIT ?
+    SELECT {SELECTED} FROM messages INDEXED BY messages_to_poll
+    WHERE next_poll_at IS NOT NULL AND next_poll_at <= ? ORDER BY next_poll_at LIMIT ?
 """  # noqa: S608 - constants
 
 NEXT_LOOK: Final = """
-    SELECT look_at FROM messages INDEXED BY messages_to_look_at
-    WHERE look_at IS NOT NULL ORDER BY look_at LIMIT 1
+    SELECT next_poll_at FROM messages INDEXED BY messages_to_poll
+    WHERE next_poll_at IS NOT NULL ORDER BY next_poll_at LIMIT 1
 """
 
 _UNINDEXED = """
@@ -225,20 +227,20 @@ _UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
 # The message of a queue's lowest id began to wait first, unless it had a time of its own. Then
 # others are asked, not all of them: a look must not read the rows of a whole queue.
 BACKLOG: Final = """
-    SELECT lane.org, orgs.name, lane.wish, lane.phone, oldest.assistant, lane.n,
+    SELECT lane.org, orgs.name, lane.sim_selector, lane.phone, oldest.assistant, lane.n,
         CASE WHEN oldest.first_tried_at IS NULL THEN oldest.created_at ELSE min(
             oldest.first_tried_at,
             (SELECT min(coalesce(first_tried_at, created_at)) FROM (
                 SELECT first_tried_at, created_at FROM messages INDEXED BY messages_ready
                 WHERE status = 'queued' AND held_until IS NULL
-                    AND org = lane.org AND wish = lane.wish AND phone IS lane.phone
+                    AND org = lane.org AND sim_selector = lane.sim_selector AND phone IS lane.phone
                 LIMIT 100
             ))
         ) END
     FROM (
-        SELECT org, wish, phone, count(*) AS n, min(id) AS first
+        SELECT org, sim_selector, phone, count(*) AS n, min(id) AS first
         FROM messages INDEXED BY messages_ready
-        WHERE status = 'queued' AND held_until IS NULL GROUP BY org, wish, phone LIMIT ?
+        WHERE status = 'queued' AND held_until IS NULL GROUP BY org, sim_selector, phone LIMIT ?
     ) AS lane
     JOIN messages AS oldest ON oldest.id = lane.first
     JOIN orgs ON orgs.id = lane.org AND orgs.name IS NOT NULL
@@ -252,10 +254,10 @@ HELD: Final = """
 
 _NEWEST = "SELECT created_at FROM messages ORDER BY id DESC LIMIT 1"
 
-_AGED = "SELECT id, created_at, status, look_at FROM messages WHERE id > ? ORDER BY id LIMIT ?"
+_AGED = "SELECT id, created_at, status, next_poll_at FROM messages WHERE id > ? ORDER BY id LIMIT ?"
 
 _WHOLE = """
-    SELECT id, org, direction, address, body, status, created_at, look_at FROM messages
+    SELECT id, org, direction, address, body, status, created_at, next_poll_at FROM messages
     WHERE id = ?
 """
 
@@ -295,9 +297,9 @@ class Messages:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._pages = Pages(connection)
-        self.queues = Queues(connection)
-        self._held = Dues(connection, "messages_held_by_org", "held_until")
-        self._expiring = Dues(connection, "messages_expiring_by_org", "expires_at")
+        self.queues = QueueLengths(connection)
+        self._held = DueOrgs(connection, "messages_held_by_org", "held_until")
+        self._expiring = DueOrgs(connection, "messages_expiring_by_org", "expires_at")
         self.moves: list[Move] = []
         """What has moved since the last `settle`."""
         self._settled: Counter[Move] = Counter()
@@ -423,21 +425,33 @@ class Messages:
         self._connection.execute(sql, (*columns.values(), id))
 
     def candidates(
-        self, org: int, *, phone: int | None, wish: str, limit: int, priority: int = LEAST_PRIORITY
+        self,
+        org: int,
+        *,
+        phone: int | None,
+        sim_selector: str,
+        limit: int,
+        priority: int = LEAST_PRIORITY,
     ) -> list[Candidate]:
-        """The messages that may leave now for this phone (or none) and wish, first things first.
+        """The messages that may leave now for these, first things first.
 
         Left out are those of a lower *priority*.
         """
-        rows = self._connection.execute(CANDIDATES, (org, wish, phone, priority, limit))
+        rows = self._connection.execute(CANDIDATES, (org, sim_selector, phone, priority, limit))
         return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
 
     def waiting_segments(
-        self, org: int, *, phone: int | None, wish: str, cap: int, priority: int = LEAST_PRIORITY
+        self,
+        org: int,
+        *,
+        phone: int | None,
+        sim_selector: str,
+        cap: int,
+        priority: int = LEAST_PRIORITY,
     ) -> int:
         """The segments that `candidates` would hand out in all, counted no further than *cap*."""
         # Each message has a segment at least, so `cap` rows are enough to reach the cap.
-        values = (org, wish, phone, priority, cap)
+        values = (org, sim_selector, phone, priority, cap)
         (total,) = self._connection.execute(WAITING, values).fetchone()
         return min(total or 0, cap)
 
@@ -514,7 +528,7 @@ class Messages:
         """Messages whose state at the carrier is to be looked up by now, the earliest first."""
         return [message(row) for row in self._connection.execute(TO_LOOK_AT, (now, limit))]
 
-    def next_look(self) -> int | None:
+    def next_poll(self) -> int | None:
         """When the next message is to be looked up at its carrier (ms)."""
         return self._first(NEXT_LOOK)
 
@@ -701,7 +715,7 @@ def _row(new: NewMessage) -> tuple[object, ...]:
         new.status,
         new.created_at,
         new.phone,
-        new.wish,
+        new.sim_selector,
         new.sim_slot,
         new.sim,
         new.segments,
@@ -718,7 +732,7 @@ def _row(new: NewMessage) -> tuple[object, ...]:
         new.reference,
         new.callback_url,
         new.first_tried_at,
-        new.look_at,
+        new.next_poll_at,
         new.approval,
         new.wanted_at,
         new.quiet_at,

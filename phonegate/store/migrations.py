@@ -19,7 +19,7 @@ Notes on the first step:
 import sqlite3
 from typing import Final
 
-from phonegate.store.records import number_form
+from phonegate.model.phones import number_form
 
 APPLICATION_ID: Final = 0x70686774
 """`phgt` in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html)."""
@@ -329,6 +329,17 @@ _BOUNDS: Final = (
     """,
 )
 
+# The columns bear the names of the fields that they hold.
+_NAMES: Final = (
+    "ALTER TABLE messages RENAME COLUMN wish TO sim_selector",
+    "ALTER TABLE messages RENAME COLUMN look_at TO next_poll_at",
+    "ALTER TABLE messages RENAME COLUMN looks TO polls",
+    "DROP INDEX messages_to_look_at",
+    """
+    CREATE INDEX messages_to_poll ON messages (next_poll_at) WHERE next_poll_at IS NOT NULL
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -339,6 +350,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FINGERPRINTS,
     _RECOGNITION,
     _BOUNDS,
+    _NAMES,
 )
 """Step n brings a file from version n to n + 1."""
 

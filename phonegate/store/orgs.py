@@ -4,8 +4,8 @@ import hashlib
 import sqlite3
 from typing import Any
 
-from phonegate.store.errors import NameTaken
-from phonegate.store.records import Org
+from phonegate.model.orgs import Org
+from phonegate.model.storage_errors import NameTaken
 
 _COLUMNS = "id, name, secret_hash, created_at"
 

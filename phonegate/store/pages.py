@@ -30,18 +30,16 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from phonegate.model.bounds import MAX_ID, SLOT_DIGITS
+from phonegate.model.messages import Message, MessageView, PageQuery
 from phonegate.store import search
-from phonegate.store.patterns import END, condition, fits
-from phonegate.store.records import Message, MessageView, PageQuery
-from phonegate.store.rows import COLUMNS, MAX_ID, Reading
+from phonegate.store.address_patterns import END, condition, fits
+from phonegate.store.rows import COLUMNS, Reading
 
 M = TypeVar("M", Message, MessageView)
 
 _COMMON: Final = frozenset({"received", "sent", "delivered"})
 """Statuses that messages end in as a rule: an org's history is made of them."""
-
-_MAX_SLOT_DIGITS: Final = 2
-"""`sim` is a slot up to here, beyond it a number: the shortest short codes have three digits."""
 
 TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
 """The condition of the index `messages_to_approve`."""
@@ -464,5 +462,5 @@ def _matches(found: Message | MessageView, query: PageQuery, asked: search.Terms
 
 
 def _sim_column(sim: str) -> str:
-    is_slot = sim.isascii() and sim.isdigit() and len(sim) <= _MAX_SLOT_DIGITS
+    is_slot = sim.isascii() and sim.isdigit() and len(sim) <= SLOT_DIGITS
     return "sim_slot" if is_slot else "sim"

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.store.errors import TooMany
-from phonegate.store.records import Phone, Sim
+from phonegate.model.phones import Phone, Sim
+from phonegate.model.storage_errors import TooMany
 
 _PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered, acks"
 _SIM = "slot, number, carrier, phone"

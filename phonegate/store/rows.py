@@ -6,16 +6,13 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from phonegate.store.records import Message, MessageView
+from phonegate.model.messages import Message, MessageView
 
 T = TypeVar("T")
 
 COLUMNS: Final = tuple(field.name for field in attrs.fields(Message))
 SELECTED: Final = ", ".join(COLUMNS)
 """The columns of a `SELECT` whose rows `message` takes; those of the table bear the same names."""
-
-MAX_ID: Final = 2**63 - 1
-"""The greatest integer that SQLite stores; readers may send any that Python knows."""
 
 
 def message(row: tuple[Any, ...]) -> Message:
@@ -29,7 +26,7 @@ def message(row: tuple[Any, ...]) -> Message:
         status=row[5],
         created_at=row[6],
         phone=row[7],
-        wish=row[8],
+        sim_selector=row[8],
         sim_slot=row[9],
         sim=row[10],
         date=row[11],
@@ -52,10 +49,10 @@ def message(row: tuple[Any, ...]) -> Message:
         reference=row[28],
         callback_url=row[29],
         first_tried_at=row[30],
-        look_at=row[31],
+        next_poll_at=row[31],
         approval=row[32],
         wanted_at=row[33],
-        looks=row[34],
+        polls=row[34],
         quiet_at=row[35],
         key=row[36],
     )

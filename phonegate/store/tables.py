@@ -2,15 +2,15 @@
 
 import sqlite3
 
-from phonegate.store.admissions import Admissions
 from phonegate.store.assistants import Assistants
-from phonegate.store.intake import Intake
+from phonegate.store.counters import Counters
+from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
-from phonegate.store.marks import Marks
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
 from phonegate.store.phones import Phones
-from phonegate.store.replies import Replies
+from phonegate.store.registrations import Registrations
+from phonegate.store.storage_quota import StorageQuota
 
 CLEARED_AT_ONCE = 500
 """Rows of a removed org that one slice deletes: some 20 ms, which others may have to wait."""
@@ -25,14 +25,14 @@ class Tables:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.orgs = Orgs(connection)
-        self.admissions = Admissions(connection)
+        self.admissions = Registrations(connection)
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.messages = Messages(connection)
-        self.replies = Replies(connection)
-        self.marks = Marks(connection)
-        self.intake = Intake(connection)
+        self.replies = KeptAnswers(connection)
+        self.marks = Counters(connection)
+        self.intake = StorageQuota(connection)
 
     # -- business of the writer
 

@@ -17,10 +17,10 @@ import trio
 
 from phonegate import log
 from phonegate.histogram import Histogram
-from phonegate.store.errors import StorageUnavailable, StoreClosed
-from phonegate.store.failures import of_storage, translated
+from phonegate.model.messages import Arrival
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.messages import Move
-from phonegate.store.records import Arrival
+from phonegate.store.sqlite_errors import of_storage, translated
 from phonegate.store.tables import Tables
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The baseline keeps the contract that is measured: the seeds' examples get the same answers."""
+"""The baseline keeps the contract that is measured: it answers the documented examples."""
 
 import asyncio
 import json
@@ -23,11 +23,11 @@ BASELINE = servers.baseline()
 ORG, SECRET, SIM = "myorg", "my-secret-key-123", "+15551112222"
 DEADLINE_S = 20.0
 SHOWN = ("direction", "address", "body", "status")
-"""The fields of a message that the seed shows, but for its id and time."""
+"""The fields of a message that the documents show, but for its id and time."""
 
 
 class Script:
-    """The seeds' examples, played to one side in their order."""
+    """The documented examples, played to one side in their order."""
 
     def __init__(self, server: Server) -> None:
         self.port = server.port
@@ -47,7 +47,7 @@ class Script:
             self.port,
             org=ORG,
             secret=SECRET,
-            device="seed",
+            device="basic",
             number=SIM,
             on_push=lambda _, push: self.pushes.put_nowait(push),
         )

@@ -84,8 +84,8 @@ def test_frames_are_read_whole_and_in_every_length() -> None:
     assert [(op, end - start) for op, start, end in phones.frames(buffer, 0)] == [(1, 2), (1, 256)]
 
 
-def sample(at_s: float, rss_mb: float, tasks: int = 100) -> soak.Sample:
-    return soak.Sample(
+def sample(at_s: float, rss_mb: float, tasks: int = 100) -> soak.Snapshot:
+    return soak.Snapshot(
         at_s=at_s,
         rss_mb=rss_mb,
         tasks=tasks,

@@ -14,12 +14,12 @@ from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain import delivery
 from phonegate.domain.carrier import Outbound
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import Throttled
-from phonegate.domain.principal import Principal
 from phonegate.domain.sending import Keep, Outgoing, Sending, Sent
+from phonegate.model.phones import Sim
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Throttled
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import Sim
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 from tests.domain.dispatcher import Phones, as_dispatcher
@@ -130,7 +130,7 @@ class PhoneStand(Stand):
 
     def taken(self) -> list[tuple[str, str, str, tuple[str, ...]]]:
         return [
-            (message.wish, message.address, message.body, message.media_urls or ())
+            (message.sim_selector, message.address, message.body, message.media_urls or ())
             for _, message in self._phones.pushed
         ]
 

@@ -10,7 +10,7 @@ from phonegate.carriers.credentials import FIELDS, check_credentials, mask, mask
 from phonegate.carriers.directory import CarrierUrls, open_carrier
 from phonegate.carriers.telnyx import Telnyx
 from phonegate.carriers.twilio import Twilio
-from phonegate.domain.errors import BadInput
+from phonegate.model.refusals import BadInput
 
 from .fake_carrier import TelnyxAccount
 from .samples import API_KEY, SERVICE, SID, TOKEN, patient

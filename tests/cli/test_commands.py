@@ -10,13 +10,13 @@ import click
 import pytest
 
 import phonegate
-from phonegate import variables
 from phonegate.cli import COMMANDS, group, main
 from phonegate.cli.failure import Failure, explain, reader_left
-from phonegate.config import ConfigError, Fault
-from phonegate.domain.errors import NotFound
-from phonegate.store.errors import DatabaseBusy
-from phonegate.variables import client_variables
+from phonegate.config import client_environment
+from phonegate.config.client_environment import client_variables
+from phonegate.config.reader import ConfigError, Fault
+from phonegate.model.refusals import NotFound
+from phonegate.model.storage_errors import DatabaseBusy
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,11 @@ def test_every_variable_that_an_option_reads_is_known_to_the_configuration() -> 
         for option in options_of(loaded(name))
         for variable in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
     }
-    assert {variables.URL, variables.ORG, variables.CONFIG} <= read <= client_variables()
+    assert (
+        {client_environment.URL, client_environment.ORG, client_environment.CONFIG}
+        <= read
+        <= client_variables()
+    )
 
 
 def test_python_m_phonegate() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.cli.following import LOOK, MOST_WATCHED, SENT_S, Following
-from phonegate.domain.bounds import MAX_PAGE
+from phonegate.model.bounds import MAX_PAGE
 
 Messages = dict[int, dict[str, Any]]
 NEXT = {"queued": "sending", "sending": "sent", "sent": "delivered", "delivered": "delivered"}
@@ -22,7 +22,7 @@ def page(stored: Messages, after: int, limit: int) -> list[dict[str, Any]]:
 
 
 def look(follower: Following, stored: Messages, now: float = 0.0) -> list[tuple[int, str]]:
-    after = follower.next_look(now)
+    after = follower.next_poll(now)
     if after is None:
         return []
     shown = follower.changed(after, page(stored, after, LOOK), now)
@@ -39,7 +39,7 @@ def test_a_message_is_shown_as_it_comes_and_at_each_change() -> None:
         stored[5]["status"] = status
         assert look(follower, stored) == [(5, status)]
         assert look(follower, stored) == []
-    assert follower.next_look(0) is None
+    assert follower.next_poll(0) is None
 
 
 def test_what_is_on_the_screen_already_is_shown_when_it_changes() -> None:
@@ -60,23 +60,23 @@ def test_what_was_deleted_is_looked_at_no_longer() -> None:
     follower = Following(0)
     follower.take([out(1), out(2)], 0)
     assert look(follower, {2: out(2)}) == []
-    assert follower.next_look(0) == 1
+    assert follower.next_poll(0) == 1
     assert look(follower, {}) == []
-    assert follower.next_look(0) is None
+    assert follower.next_poll(0) is None
 
 
 def test_one_that_nobody_confirms_is_given_up() -> None:
     follower = Following(0)
     follower.take([out(1, "sent"), out(2, "queued")], 0.0)
-    assert follower.next_look(SENT_S) == 0
-    assert follower.next_look(SENT_S + 1) == 1
+    assert follower.next_poll(SENT_S) == 0
+    assert follower.next_poll(SENT_S + 1) == 1
 
 
 def test_what_is_watched_is_bounded() -> None:
     follower = Following(0)
     for first in range(1, 3 * MOST_WATCHED, MAX_PAGE):
         follower.take([out(number) for number in range(first, first + MAX_PAGE)], 0)
-    assert follower.next_look(0) == follower.last - MOST_WATCHED
+    assert follower.next_poll(0) == follower.last - MOST_WATCHED
 
 
 @given(
@@ -94,14 +94,14 @@ def test_every_last_state_is_shown_within_a_round(
     for step in steps:
         message = stored[ids[step % len(ids)]]
         message["status"] = NEXT[message["status"]]
-        after = follower.next_look(0)
+        after = follower.next_poll(0)
         if after is not None:
             for m in follower.changed(after, page(stored, after, look_size), 0):
                 assert shown[m["id"]] != m["status"]
                 shown[m["id"]] = m["status"]
     # One round under way, and a whole one.
     for _ in range(2 * (len(ids) // look_size + 1)):
-        after = follower.next_look(0)
+        after = follower.next_poll(0)
         if after is not None:
             found = follower.changed(after, page(stored, after, look_size), 0)
             shown |= {m["id"]: m["status"] for m in found}

@@ -14,7 +14,7 @@ import trustme
 
 from phonegate.cli import main
 from phonegate.cli.examination import exposures
-from phonegate.config import example, load
+from phonegate.config.reader import example, load
 from tests.process import GatewayProcess
 
 Output = pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@
 import attrs
 
 from phonegate.cli.summary import sentence
-from phonegate.handset.chassis import Stats
+from phonegate.phone.device import Stats
 
 
 def told(phones: int, **counts: int) -> str:

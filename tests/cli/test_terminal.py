@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.api.presenters import MessageJson
 from phonegate.cli import columns, terminal
-from phonegate.domain.states import STATES
-from phonegate.web.presenters import MessageJson
+from phonegate.model.states import STATES
 
 MESSAGE = {"id": 7, "direction": "out", "address": "+1555", "body": "hi", "status": "queued"}
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from phonegate.domain.principal import LIMITED_SCOPES, SCOPES, Principal
-from phonegate.store.records import Limits
+from phonegate.model.orgs import KeyLimits
+from phonegate.model.principal import LIMITED_SCOPES, SCOPES, Principal
 
 
 def owner(org: int) -> Principal:
@@ -18,5 +18,5 @@ def limited(org: int, key_id: str = "key1", **limits: Any) -> Principal:
         org_name="myorg",
         scopes=LIMITED_SCOPES,
         key_id=key_id,
-        limits=Limits(**limits),
+        limits=KeyLimits(**limits),
     )

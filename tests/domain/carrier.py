@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import handover
+from phonegate.domain import carrier_attempt
 from phonegate.domain.carrier import Account, CarrierError, CarrierMessage, Outbound
 
 Said = CarrierMessage | CarrierError | None
@@ -75,6 +75,6 @@ def _say(said: CarrierMessage | CarrierError) -> CarrierMessage:
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the pauses between tries too short to notice."""
-    monkeypatch.setattr(handover, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(handover, "LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr(handover, "SHORTEST_TRY_S", 0.001)
+    monkeypatch.setattr(carrier_attempt, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(carrier_attempt, "LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr(carrier_attempt, "SHORTEST_TRY_S", 0.001)

@@ -7,7 +7,8 @@ import attrs
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import Bucket, Rate
-from phonegate.store.records import Message, Sim
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
 
 
 @attrs.define

@@ -10,8 +10,8 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
-from phonegate.domain import checks as checks_module
-from phonegate.domain import turns as turns_module
+from phonegate.domain import credential_check as checks_module
+from phonegate.domain import hash_queue as turns_module
 from phonegate.domain.accounts import (
     NO_CREDENTIAL,
     SCOPES,
@@ -20,9 +20,12 @@ from phonegate.domain.accounts import (
     Principal,
     Scope,
 )
-from phonegate.domain.acquaintances import NOTED_MS
+from phonegate.domain.credential_cache import LIFETIME_MS
 from phonegate.domain.credentials import Cost, hash_secret, verify_secret
-from phonegate.domain.errors import (
+from phonegate.domain.known_addresses import NOTED_MS
+from phonegate.domain.registration import Registration
+from phonegate.domain.throttle import FAMILIAR
+from phonegate.model.refusals import (
     BadInput,
     Conflict,
     Forbidden,
@@ -31,11 +34,8 @@ from phonegate.domain.errors import (
     Throttled,
     Unauthorized,
 )
-from phonegate.domain.registration import Registration
-from phonegate.domain.remembered import LIFETIME_MS
-from phonegate.domain.throttle import FAMILIAR
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
 
 CHEAP = Cost(log2_n=4)
 SECRET, OTHER = "my-own-secret-123", "my-other-secret-456"

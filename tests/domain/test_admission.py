@@ -7,12 +7,24 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import allowances, delivery
+from phonegate.domain import delivery, key_limits
 from phonegate.domain.admission import examine
-from phonegate.domain.allowances import DAY_MS, HOUR_MS, STEP_MS, step
+from phonegate.domain.carrier_sending import CarrierSent
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import (
+from phonegate.domain.key_limits import (
+    DAY_MS,
+    HOUR_MS,
+    STEP_MS,
+    step,
+)
+from phonegate.domain.scheduler import Scheduler
+from phonegate.domain.sending import Outgoing, Sending
+from phonegate.model.messages import FAR_AHEAD_MS, Message, PageQuery
+from phonegate.model.orgs import ApiKey, QuietHours
+from phonegate.model.phones import Sim
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import (
     BatchOverLimit,
     Conflict,
     KeyLimitReached,
@@ -21,15 +33,10 @@ from phonegate.domain.errors import (
     RecipientNotAllowed,
     Unauthorized,
 )
-from phonegate.domain.forwarding import Forwarded
-from phonegate.domain.keeper import Keeper
-from phonegate.domain.principal import Principal
-from phonegate.domain.sending import Outgoing, Sending
 from phonegate.store.database import Database
-from phonegate.store.records import FAR_AHEAD_MS, ApiKey, Message, PageQuery, QuietHours, Sim
 from tests.domain.callers import limited, owner
 from tests.domain.carrier import hurry
-from tests.domain.desk import Desk, build_desk, draft
+from tests.domain.carrier_site import CarrierSite, build_pipeline, draft
 from tests.domain.dispatcher import as_dispatcher
 
 NOW = 1_700_000_000_000  # 22:13:20 UTC
@@ -43,48 +50,48 @@ WAYS = ("phone", "carrier")
 class Scene:
     """A phone that is online and a carrier, either of which would take a message at once."""
 
-    desk: Desk
+    site: CarrierSite
     sending: Sending
-    keeper: Keeper
+    scheduler: Scheduler
     phone: int
     rings: list[None] = attrs.field(factory=list)
     releases: list[None] = attrs.field(factory=list)
 
     def key(self, **limits: Any) -> Principal:
-        return limited(self.desk.org, **limits)
+        return limited(self.site.org, **limits)
 
     async def send(self, way: str, sender: Principal, *, to: str = TO, **changes: Any) -> int:
         """Sends one message by one of the two ways; its id."""
         if way == "phone":
             outgoing = Outgoing(to=to, body="hi", **changes)
             return (await self.sending.send(sender, [outgoing])).results[0].id
-        answered = await self.desk.forwarding.send(sender, draft(to=to, **changes))
-        assert isinstance(answered, Forwarded)
+        answered = await self.site.carrier_sending.send(sender, draft(to=to, **changes))
+        assert isinstance(answered, CarrierSent)
         return answered.id
 
     async def batch(self, sender: Principal, count: int) -> None:
         await self.sending.send(sender, [Outgoing(to=TO, body="hi")] * count)
 
     async def stored(self) -> list[Message]:
-        return await self.desk.stored()
+        return await self.site.stored()
 
     async def message(self, id_: int) -> Message:
-        found = await self.desk.database.read(lambda tx: tx.messages.find(self.desk.org, id_))
+        found = await self.site.database.read(lambda tx: tx.messages.find(self.site.org, id_))
         assert found is not None
         return found
 
     def left(self) -> int:
         """How many messages a phone or a carrier was given."""
-        return len(self.desk.phones.pushed) + len(self.desk.carrier.sent)
+        return len(self.site.phones.pushed) + len(self.site.carrier.sent)
 
 
 @pytest.fixture
 async def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
     hurry(monkeypatch)
-    desk = await build_desk(database)
+    site = await build_pipeline(database)
     key = ApiKey(
         id="key1",
-        org=desk.org,
+        org=site.org,
         org_name="myorg",
         name="agent",
         scopes=("send",),
@@ -92,29 +99,31 @@ async def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
         created_at=NOW,
     )
     await database.write(lambda tx: tx.keys.add(key))
-    phone = await database.write(lambda tx: tx.phones.connect(desk.org, "phone-a", NOW).id)
-    desk.phones.phones.append(
+    phone = await database.write(lambda tx: tx.phones.connect(site.org, "phone-a", NOW).id)
+    site.phones.phones.append(
         OnlinePhone(phone=phone, device_id="phone-a", name=None, sims=(Sim(slot=0),))
     )
-    phones = as_dispatcher(desk.phones)
-    keeper = Keeper(database, phones, policy=Policy(), now_ms=lambda: desk.now, online_phones=tuple)
+    phones = as_dispatcher(site.phones)
+    scheduler = Scheduler(
+        database, phones, policy=Policy(), now_ms=lambda: site.now, online_phones=tuple
+    )
     rings, releases = list[None](), list[None]()
     sending = Sending(
         database,
         phones,
-        now_ms=lambda: desk.now,
+        now_ms=lambda: site.now,
         on_timer=lambda: rings.append(None),
         on_release=lambda: releases.append(None),
     )
-    return Scene(desk, sending, keeper, phone, rings, releases)
+    return Scene(site, sending, scheduler, phone, rings, releases)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_who_has_no_limits_is_not_counted(scene: Scene, way: str) -> None:
-    await scene.send(way, owner(scene.desk.org))
+    await scene.send(way, owner(scene.site.org))
     await scene.send(way, scene.key(to=(TO,)))
     assert scene.left() == 2
-    assert await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS)) == []
+    assert await scene.site.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS)) == []
 
 
 # -- recipients
@@ -150,7 +159,7 @@ async def test_a_full_window_refuses_until_it_ends(
 ) -> None:
     key = scene.key(**{window: 2})
     await scene.send(way, key)
-    scene.desk.now += STEP_MS
+    scene.site.now += STEP_MS
     await scene.send(way, key)
     with pytest.raises(KeyLimitReached) as refused:
         await scene.send(way, key)
@@ -160,11 +169,11 @@ async def test_a_full_window_refuses_until_it_ends(
     assert error.retry_after_s == (error.ends_at_ms - NOW - STEP_MS) // 1000
     assert "2023-11-1" in error.detail
     # Another key of the org is not concerned, nor is the owner.
-    await scene.send(way, owner(scene.desk.org))
-    scene.desk.now = error.ends_at_ms - 1
+    await scene.send(way, owner(scene.site.org))
+    scene.site.now = error.ends_at_ms - 1
     with pytest.raises(KeyLimitReached):
         await scene.send(way, key)
-    scene.desk.now = error.ends_at_ms
+    scene.site.now = error.ends_at_ms
     await scene.send(way, key)
     with pytest.raises(KeyLimitReached):
         await scene.send(way, key)
@@ -194,7 +203,7 @@ async def test_each_of_a_batch_counts(scene: Scene) -> None:
 async def test_what_was_cancelled_or_waits_for_its_time_counts_too(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     sent = await scene.send("phone", key, send_at=NOW + 5 * DAY_MS)
-    await scene.sending.cancel(owner(scene.desk.org), sent)
+    await scene.sending.cancel(owner(scene.site.org), sent)
     with pytest.raises(KeyLimitReached):
         await scene.send("phone", key, send_at=NOW + 9 * DAY_MS)
 
@@ -228,16 +237,16 @@ async def test_sends_at_the_same_moment_share_what_is_left(scene: Scene) -> None
 async def test_a_clock_that_is_set_back_makes_no_room(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     await scene.send("phone", key)
-    scene.desk.now -= 6 * HOUR_MS
+    scene.site.now -= 6 * HOUR_MS
     with pytest.raises(KeyLimitReached):
         await scene.send("phone", key)
 
 
 async def test_counts_of_a_clock_that_was_far_ahead_do_not_lock_a_key(scene: Scene) -> None:
     key = scene.key(per_hour=1)
-    scene.desk.now += 300 * DAY_MS
+    scene.site.now += 300 * DAY_MS
     await scene.send("phone", key)
-    scene.desk.now = NOW
+    scene.site.now = NOW
     await scene.send("phone", key)
     with pytest.raises(KeyLimitReached) as refused:
         await scene.send("phone", key)
@@ -249,7 +258,7 @@ async def test_counts_of_a_clock_that_was_far_ahead_do_not_lock_a_key(scene: Sce
 async def test_a_key_that_was_revoked_under_way_sends_nothing(
     scene: Scene, way: str, limits: dict[str, Any]
 ) -> None:
-    await scene.desk.database.write(lambda tx: tx.keys.remove(scene.desk.org, "key1"))
+    await scene.site.database.write(lambda tx: tx.keys.remove(scene.site.org, "key1"))
     with pytest.raises(Unauthorized):
         await scene.send(way, scene.key(**limits))
     assert (await scene.stored(), scene.left()) == ([], 0)
@@ -259,8 +268,8 @@ async def test_old_counts_are_dropped(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     for _ in range(4):
         await scene.send("phone", key)
-        scene.desk.now += 20 * HOUR_MS
-    kept = await scene.desk.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS))
+        scene.site.now += 20 * HOUR_MS
+    kept = await scene.site.database.read(lambda tx: tx.keys.sends("key1", 0, FAR_AHEAD_MS))
     assert len(kept) == 2
 
 
@@ -295,7 +304,7 @@ async def test_what_has_not_left_when_they_begin_expires(scene: Scene, way: str)
     assert sent.expires_at == eleven
     soon = await scene.message(await scene.send(way, key, ttl_s=60))
     assert soon.expires_at == NOW + 60_000
-    free = await scene.message(await scene.send(way, owner(scene.desk.org)))
+    free = await scene.message(await scene.send(way, owner(scene.site.org)))
     assert free.expires_at is None
 
 
@@ -304,8 +313,8 @@ async def test_what_expires_says_what_ended_it(scene: Scene, way: str) -> None:
     key = scene.key(quiet=EVENING)
     quiet = await scene.send(way, key, ttl_s=86_400, send_at=NOW + 1_000)
     late = await scene.send(way, key, ttl_s=60, send_at=NOW + 1_000)
-    scene.desk.now += HOUR_MS
-    await scene.keeper.sweep()
+    scene.site.now += HOUR_MS
+    await scene.scheduler.sweep()
     assert (await scene.message(quiet)).error == (
         "its API key's quiet hours began before it could be sent"
     )
@@ -314,9 +323,9 @@ async def test_what_expires_says_what_ended_it(scene: Scene, way: str) -> None:
 
 async def test_what_a_phone_that_left_was_given_says_so_too(scene: Scene) -> None:
     sent = await scene.send("phone", scene.key(quiet=EVENING))
-    scene.desk.now += HOUR_MS
-    now = scene.desk.now
-    await scene.desk.database.write(
+    scene.site.now += HOUR_MS
+    now = scene.site.now
+    await scene.site.database.write(
         lambda tx: delivery.resume(
             tx, scene.phone, acks=True, in_flight=(), now=now, policy=Policy()
         )
@@ -329,13 +338,13 @@ async def test_what_a_phone_that_left_was_given_says_so_too(scene: Scene) -> Non
 async def test_quiet_hours_are_looked_up_once_for_times_that_share_them(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, look = list[int](), allowances.next_change
+    asked, look = list[int](), key_limits.next_change
 
     def noted(hours: QuietHours, moment: int) -> int:
         asked.append(moment)
         return look(hours, moment)
 
-    monkeypatch.setattr(allowances, "next_change", noted)
+    monkeypatch.setattr(key_limits, "next_change", noted)
     times = [NOW + days * DAY_MS + ms for ms in range(20) for days in (2, 1)]
     items = [Outgoing(to=TO, body="hi", send_at=time) for time in times]
     await scene.sending.send(scene.key(quiet=EVENING), items)
@@ -366,25 +375,25 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
     id_ = await scene.send(way, scene.key(hold=True))
     held = await scene.message(id_)
     assert (held.status, held.approval, held.held_until) == ("queued", "asked", FAR_AHEAD_MS)
-    scene.desk.now += 400 * DAY_MS
-    await scene.keeper.sweep()
-    await scene.desk.looker.settle()
+    scene.site.now += 400 * DAY_MS
+    await scene.scheduler.sweep()
+    await scene.site.reconciler.settle()
     assert (await scene.message(id_)).status == "queued"
     scene.rings.clear()
-    approved = await scene.sending.approve(scene.desk.org, id_)
+    approved = await scene.sending.approve(scene.site.org, id_)
     assert (approved.status, approved.approval) == ("queued", "given")
     # It has no time to wait for, not even its approval's: no keeper has to come first.
     assert (approved.held_until, scene.rings, scene.releases) == (None, [], [None])
-    await scene.desk.looker.settle()
+    await scene.site.reconciler.settle()
     if way == "phone":
-        assert scene.desk.org in scene.desk.phones.woken
-        ready = await scene.desk.database.read(
-            lambda tx: tx.messages.candidates(scene.desk.org, phone=None, wish="", limit=9)
+        assert scene.site.org in scene.site.phones.woken
+        ready = await scene.site.database.read(
+            lambda tx: tx.messages.candidates(scene.site.org, phone=None, sim_selector="", limit=9)
         )
         assert [one.id for one in ready] == [id_]
     else:
         assert scene.left() == 1
-    again = await scene.sending.approve(scene.desk.org, id_)
+    again = await scene.sending.approve(scene.site.org, id_)
     assert (again.approval, scene.releases) == ("given", [None])
 
 
@@ -399,7 +408,7 @@ async def test_what_is_approved_early_waits_for_its_time(scene: Scene, way: str)
         later + 60_000,
     )
     scene.rings.clear()
-    approved = await scene.sending.approve(scene.desk.org, id_)
+    approved = await scene.sending.approve(scene.site.org, id_)
     assert approved.held_until == later
     assert (len(scene.rings), scene.releases) == (1, [])
     assert (await scene.message(id_)).held_until == later
@@ -407,50 +416,50 @@ async def test_what_is_approved_early_waits_for_its_time(scene: Scene, way: str)
 
 async def test_what_is_approved_late_leaves_at_once(scene: Scene) -> None:
     id_ = await scene.send("phone", scene.key(hold=True), send_at=NOW + 1_000)
-    scene.desk.now = NOW + HOUR_MS
-    assert (await scene.sending.approve(scene.desk.org, id_)).held_until is None
+    scene.site.now = NOW + HOUR_MS
+    assert (await scene.sending.approve(scene.site.org, id_)).held_until is None
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_refused_message_never_leaves(scene: Scene, way: str) -> None:
     id_ = await scene.send(way, scene.key(hold=True))
-    refused = await scene.sending.refuse(scene.desk.org, id_)
+    refused = await scene.sending.refuse(scene.site.org, id_)
     assert (refused.status, refused.error) == ("cancelled", "refused by its owner")
-    assert await scene.sending.refuse(scene.desk.org, id_) == refused
+    assert await scene.sending.refuse(scene.site.org, id_) == refused
     with pytest.raises(Conflict, match="is cancelled already"):
-        await scene.sending.approve(scene.desk.org, id_)
-    await scene.keeper.sweep()
-    await scene.desk.looker.settle()
+        await scene.sending.approve(scene.site.org, id_)
+    await scene.scheduler.sweep()
+    await scene.site.reconciler.settle()
     assert scene.left() == 0
 
 
 async def test_the_ttl_of_a_held_message_runs_out(scene: Scene) -> None:
     id_ = await scene.send("phone", scene.key(hold=True), ttl_s=60)
     late = await scene.send("phone", scene.key(hold=True), ttl_s=60)
-    scene.desk.now += 60_000
+    scene.site.now += 60_000
     with pytest.raises(Conflict, match="is expired already"):
-        await scene.sending.approve(scene.desk.org, late)
-    await scene.keeper.sweep()
+        await scene.sending.approve(scene.site.org, late)
+    await scene.scheduler.sweep()
     assert {(await scene.message(one)).status for one in (id_, late)} == {"expired"}
 
 
 async def test_what_can_t_be_decided(scene: Scene) -> None:
-    free = await scene.send("phone", owner(scene.desk.org))
+    free = await scene.send("phone", owner(scene.site.org))
     approved = await scene.send("phone", scene.key(hold=True))
     cancelled = await scene.send("phone", scene.key(hold=True))
-    await scene.sending.approve(scene.desk.org, approved)
-    await scene.sending.cancel(owner(scene.desk.org), cancelled)
+    await scene.sending.approve(scene.site.org, approved)
+    await scene.sending.cancel(owner(scene.site.org), cancelled)
     for decide in _decisions(scene):
         with pytest.raises(Conflict, match="needs no approval"):
-            await decide(scene.desk.org, free)
+            await decide(scene.site.org, free)
         with pytest.raises(NotFound):
-            await decide(scene.desk.org, 999)
+            await decide(scene.site.org, 999)
         with pytest.raises(NotFound):
-            await decide(scene.desk.org + 1, approved)
+            await decide(scene.site.org + 1, approved)
         with pytest.raises(Conflict, match="is cancelled already"):
-            await decide(scene.desk.org, cancelled)
+            await decide(scene.site.org, cancelled)
     with pytest.raises(Conflict, match="approved already"):
-        await scene.sending.refuse(scene.desk.org, approved)
+        await scene.sending.refuse(scene.site.org, approved)
 
 
 def _decisions(scene: Scene) -> tuple[Callable[[int, int], Awaitable[Message]], ...]:
@@ -460,12 +469,12 @@ def _decisions(scene: Scene) -> tuple[Callable[[int, int], Awaitable[Message]], 
 async def test_those_that_wait_are_listed(scene: Scene) -> None:
     asked = [await scene.send(way, scene.key(hold=True)) for way in WAYS]
     done = await scene.send("phone", scene.key(hold=True))
-    await scene.sending.approve(scene.desk.org, done)
-    await scene.send("phone", owner(scene.desk.org))
+    await scene.sending.approve(scene.site.org, done)
+    await scene.send("phone", owner(scene.site.org))
 
     async def listed(**query: Any) -> list[int]:
         page = PageQuery(approval=True, **query)
-        found = await scene.desk.database.read(lambda tx: tx.messages.page(scene.desk.org, page))
+        found = await scene.site.database.read(lambda tx: tx.messages.page(scene.site.org, page))
         return [message.id for message in found]
 
     assert await listed() == asked
@@ -480,13 +489,13 @@ async def test_those_that_wait_are_listed(scene: Scene) -> None:
 async def test_quiet_hours_that_begin_while_it_waits_for_its_line(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, hold = scene.desk, scene.desk.lines.hold
+    site, hold = scene.site, scene.site.lines.hold
 
     def slowly(*args: Any, **kwargs: Any) -> Any:
-        desk.now = NOW + HOUR_MS
+        site.now = NOW + HOUR_MS
         return hold(*args, **kwargs)
 
-    monkeypatch.setattr(desk.lines, "hold", slowly)
+    monkeypatch.setattr(site.lines, "hold", slowly)
     with pytest.raises(QuietHoursBegun):
         await scene.send("carrier", scene.key(quiet=EVENING))
     assert (await scene.stored(), scene.left()) == ([], 0)

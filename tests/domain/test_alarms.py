@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.alarms import CALM_S, Alarms, Limits, News, Signal, State, Waiting
+from phonegate.domain.alarms import CALM_S, Alarms, AlarmThresholds, News, Signal, State, Waiting
 
-LIMITS = Limits(
+LIMITS = AlarmThresholds(
     phone_away_s=300,
     queue_age_s=900,
     disk_low_bytes=1_000,
@@ -188,4 +188,4 @@ def test_a_limit_of_nothing_watches_nothing() -> None:
         log_bytes=1 << 40,
         carrier_failures={1: 1_000},
     )
-    assert Alarms(Limits()).look(worst) == []
+    assert Alarms(AlarmThresholds()).look(worst) == []

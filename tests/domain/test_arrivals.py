@@ -7,9 +7,9 @@ import trio
 import trio.testing
 
 from phonegate.domain.arrivals import Arrivals
-from phonegate.domain.errors import Throttled
+from phonegate.model.messages import MessageView
+from phonegate.model.refusals import Throttled
 from phonegate.store.database import Database
-from phonegate.store.records import MessageView
 from phonegate.store.tables import Tables
 from tests.domain.callers import limited
 from tests.store.conftest import inbound

@@ -6,13 +6,18 @@ import pytest
 import trio
 
 from phonegate.carriers.credentials import check_credentials
+from phonegate.config.settings import AssistantSettings
 from phonegate.domain.assistant_form import MAX_NUMBERS, CarrierName
 from phonegate.domain.assistants import Assistants, Change
-from phonegate.domain.errors import BadInput, Conflict, FieldProblem, NotFound
-from phonegate.settings import AssistantSettings
+from phonegate.model.assistants import Assistant
+from phonegate.model.refusals import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    NotFound,
+)
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import Assistant
 
 NOW = 1_800_000_000_000
 SID = "AC0123456789abcdef0123456789abcdef"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
+from phonegate.model.messages import Message, NewMessage
 from phonegate.store.database import Database
 from phonegate.store.migrations import migrate
-from phonegate.store.records import Message, NewMessage
 from phonegate.store.tables import Tables
 
 NOW = 1_700_000_000_000
@@ -335,29 +335,33 @@ async def test_a_message_whose_ttl_ran_out_expires_instead_of_being_pushed(scene
 
 
 async def test_a_copy_for_a_number_without_plus_waits_where_its_sim_looks(scene: Scene) -> None:
-    await scene.pushed(on_uncertain="resend", wish="5551112222")
-    message_id = await scene.pushed(on_uncertain="resend", wish="7")
+    await scene.pushed(on_uncertain="resend", sim_selector="5551112222")
+    message_id = await scene.pushed(on_uncertain="resend", sim_selector="7")
     for number in (message_id - 1, message_id):
         await scene.settle(number, uncertain=True, success=False)
 
     def waiting(tx: Tables) -> list[int]:
         lanes = (("5551112222", None), ("7", scene.phone))
         return [
-            tx.messages.waiting_segments(scene.org, phone=phone, wish=wish, cap=9)
-            for wish, phone in lanes
+            tx.messages.waiting_segments(scene.org, phone=phone, sim_selector=sim_selector, cap=9)
+            for sim_selector, phone in lanes
         ]
 
     assert await scene.database.read(waiting) == [1, 1]
 
 
 async def test_an_uncertain_message_is_sent_again_once_if_its_sender_asked(scene: Scene) -> None:
-    message_id = await scene.pushed(on_uncertain="resend", wish="+15551112222")
+    message_id = await scene.pushed(on_uncertain="resend", sim_selector="+15551112222")
     await scene.settle(message_id, uncertain=True, success=False)
     first = await scene.get(message_id)
     assert first.status == "uncertain"
     copy = await scene.get(message_id + 1)
     assert (copy.status, copy.resend_of, copy.on_uncertain) == ("queued", message_id, "hold")
-    assert (copy.body, copy.address, copy.wish) == (first.body, first.address, first.wish)
+    assert (copy.body, copy.address, copy.sim_selector) == (
+        first.body,
+        first.address,
+        first.sim_selector,
+    )
     assert first.error
     assert first.error.endswith(f"sent again as message {copy.id}")
     # The phone remembers after all: the first one settles, the copy is unharmed.

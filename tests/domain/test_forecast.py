@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from phonegate.domain.forecast import Entry, Outlook, Waiting, etas
 from phonegate.domain.pacing import Rate
+from phonegate.model.messages import Candidate
 from phonegate.phones.pacer import Pacer
-from phonegate.store.records import Candidate
 
 LENGTHS = st.one_of(st.integers(1, 6), st.integers(1, 3), st.integers(1, 30))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from phonegate.domain.errors import Conflict, KeyReused
 from phonegate.domain.idempotency import KEPT_MS, Idempotency
+from phonegate.model.orgs import KeptAnswer
+from phonegate.model.refusals import Conflict, KeyReused
 from phonegate.store.database import Database
-from phonegate.store.records import StoredReply
 
 NOW = 1_700_000_000_000
 
@@ -32,8 +32,8 @@ def gates(database: Database, clock: Clock) -> Idempotency:
     return Idempotency(database, now_ms=clock)
 
 
-async def keep(database: Database, org: int, *, created_at: int = NOW) -> StoredReply:
-    reply = StoredReply(fingerprint=b"one", status=200, body=b"{}", created_at=created_at)
+async def keep(database: Database, org: int, *, created_at: int = NOW) -> KeptAnswer:
+    reply = KeptAnswer(fingerprint=b"one", status=200, body=b"{}", created_at=created_at)
     await database.write(lambda tx: tx.replies.put(org, "send", "k", reply))
     return reply
 

@@ -12,13 +12,14 @@ import attrs
 import pytest
 
 from phonegate.domain.admission import EACH_BYTES
-from phonegate.domain.errors import DiskLow, StorageSpent
-from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.inbox import Link, Receipt, Received, fingerprint_of, receive
-from phonegate.domain.reported import read_received
+from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.reported_values import read_received
+from phonegate.model.messages import Message, NewInbound, PageQuery
+from phonegate.model.phones import Sim
+from phonegate.model.refusals import DiskLow, StorageSpent
 from phonegate.store.database import Database
 from phonegate.store.migrations import STEPS, migrate
-from phonegate.store.records import Message, NewInbound, PageQuery, Sim
 from phonegate.store.tables import Tables
 
 NOW = 1_700_000_000_000
@@ -29,7 +30,7 @@ SMS = Received(address="+15551112222", body="hello", date=NOW, sim_slot=0, local
 class Scene:
     database: Database
     org: int
-    guard: Guard = attrs.field(factory=Guard)
+    rate_limits: RateLimits = attrs.field(factory=RateLimits)
 
     async def receive(
         self,
@@ -46,7 +47,7 @@ class Scene:
                 phone=phone,
                 device_id=device_id,
                 now=NOW + 1,
-                guard=self.guard,
+                rate_limits=self.rate_limits,
                 link=link,
             )
         )
@@ -193,9 +194,11 @@ def upgraded() -> Iterator[Tables]:
 
 
 def test_a_repeat_across_the_upgrade_is_a_repeat(upgraded: Tables) -> None:
-    receipt = receive(upgraded, 1, [SMS], phone=7, device_id="a", now=NOW, guard=Guard())
+    receipt = receive(upgraded, 1, [SMS], phone=7, device_id="a", now=NOW, rate_limits=RateLimits())
     assert receipt == Receipt(stored=0, duplicates=1, ids=(1,))
-    receipt = receive(upgraded, 1, [SMS], phone=1, device_id=None, now=NOW, guard=Guard())
+    receipt = receive(
+        upgraded, 1, [SMS], phone=1, device_id=None, now=NOW, rate_limits=RateLimits()
+    )
     assert receipt == Receipt(stored=0, duplicates=1, ids=(2,))
 
 
@@ -212,9 +215,16 @@ def test_a_repeat_across_the_upgrade_is_a_repeat(upgraded: Tables) -> None:
 )
 def test_another_sms_across_the_upgrade_is_kept(upgraded: Tables, change: dict[str, Any]) -> None:
     other = attrs.evolve(SMS, **change)
-    assert receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW, guard=Guard()).stored == 1
     assert (
-        receive(upgraded, 1, [other], phone=7, device_id="a", now=NOW, guard=Guard()).duplicates
+        receive(
+            upgraded, 1, [other], phone=7, device_id="a", now=NOW, rate_limits=RateLimits()
+        ).stored
+        == 1
+    )
+    assert (
+        receive(
+            upgraded, 1, [other], phone=7, device_id="a", now=NOW, rate_limits=RateLimits()
+        ).duplicates
         == 1
     )
 
@@ -263,12 +273,19 @@ def test_what_was_stored_as_it_came_is_known_again_once_it_is_put_right(
     }
     (item,) = read_received([entry], [])
     assert isinstance(item, Received)
-    receipt = receive(upgraded, 1, [item], phone=None, device_id="w", now=NOW, guard=Guard())
+    receipt = receive(
+        upgraded, 1, [item], phone=None, device_id="w", now=NOW, rate_limits=RateLimits()
+    )
     assert receipt == Receipt(stored=0, duplicates=1, ids=(number,))
 
 
 def test_another_phone_across_the_upgrade_is_another(upgraded: Tables) -> None:
-    assert receive(upgraded, 1, [SMS], phone=2, device_id=None, now=NOW, guard=Guard()).stored == 1
+    assert (
+        receive(
+            upgraded, 1, [SMS], phone=2, device_id=None, now=NOW, rate_limits=RateLimits()
+        ).stored
+        == 1
+    )
 
 
 def test_a_new_file_looks_for_no_plain_fingerprints(tmp_path: Path) -> None:
@@ -281,8 +298,8 @@ def test_a_new_file_looks_for_no_plain_fingerprints(tmp_path: Path) -> None:
 
 
 async def test_an_org_that_has_stored_its_share_is_asked_to_keep_the_rest(scene: Scene) -> None:
-    guard = Guard(Bounds(org_bytes_per_day=2 * (EACH_BYTES + len(SMS.body))))
-    full = attrs.evolve(scene, guard=guard)
+    rate_limits = RateLimits(Bounds(org_bytes_per_day=2 * (EACH_BYTES + len(SMS.body))))
+    full = attrs.evolve(scene, rate_limits=rate_limits)
     others = [attrs.evolve(SMS, local_id=str(n)) for n in range(3)]
     await full.receive(*others[:2])
     with pytest.raises(StorageSpent) as refused:
@@ -291,15 +308,15 @@ async def test_an_org_that_has_stored_its_share_is_asked_to_keep_the_rest(scene:
     # What is stored already takes no room.
     assert await full.receive(others[0]) == Receipt(stored=0, duplicates=1, ids=(1,))
     assert len(await full.stored()) == 2
-    assert guard.refused["org_bytes"] == 1
+    assert rate_limits.refused["org_bytes"] == 1
 
 
 async def test_on_a_full_disk_the_owner_s_orgs_come_first(scene: Scene) -> None:
-    low = Guard(disk_low_bytes=1 << 60)
+    low = RateLimits(disk_low_bytes=1 << 60)
     made = await scene.database.write(
         lambda tx: tx.orgs.add("self", "hash", NOW, self_made=True).id
     )
-    await attrs.evolve(scene, guard=low).receive(SMS)
+    await attrs.evolve(scene, rate_limits=low).receive(SMS)
     with pytest.raises(DiskLow):
         await Scene(scene.database, made, low).receive(SMS)
     assert await Scene(scene.database, made).stored() == []
@@ -310,13 +327,15 @@ async def test_on_a_full_disk_the_owner_s_orgs_come_first(scene: Scene) -> None:
 
 
 async def test_an_org_that_made_itself_has_a_share_of_its_own(scene: Scene) -> None:
-    guard = Guard(Bounds(self_made_org_bytes_per_day=1, org_bytes_per_day=1 << 30))
+    rate_limits = RateLimits(Bounds(self_made_org_bytes_per_day=1, org_bytes_per_day=1 << 30))
     made = await scene.database.write(
         lambda tx: tx.orgs.add("self", "hash", NOW, self_made=True).id
     )
-    itself = Scene(scene.database, made, guard)
+    itself = Scene(scene.database, made, rate_limits)
     await itself.receive(SMS)
     with pytest.raises(StorageSpent):
         await itself.receive(attrs.evolve(SMS, local_id="124"))
     for number in range(3):
-        await attrs.evolve(scene, guard=guard).receive(attrs.evolve(SMS, local_id=str(number)))
+        await attrs.evolve(scene, rate_limits=rate_limits).receive(
+            attrs.evolve(SMS, local_id=str(number))
+        )

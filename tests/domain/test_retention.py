@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 
 from phonegate.domain import retention
 from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, may_go
-from phonegate.domain.states import QUEUED, SENDING, STATES, UNCERTAIN
+from phonegate.model.messages import Aged, Message, NewInbound, NewMessage, PageQuery
+from phonegate.model.states import (
+    QUEUED,
+    SENDING,
+    STATES,
+    UNCERTAIN,
+)
 from phonegate.store.database import Database
-from phonegate.store.records import Aged, Message, NewInbound, NewMessage, PageQuery
 from phonegate.store.tables import Tables
 
 NOW = 1_700_000_000_000
@@ -29,7 +34,7 @@ FRESH = NOW - DAY_MS
         id=st.integers(1),
         created_at=st.integers(0, 100),
         status=st.sampled_from([*STATES, "a state of tomorrow"]),
-        look_at=st.none() | st.integers(0),
+        next_poll_at=st.none() | st.integers(0),
     ),
     st.integers(0, 100),
 )
@@ -37,12 +42,12 @@ def test_only_what_is_finished_and_older_may_go(message: Aged, cutoff: int) -> N
     if may_go(message, cutoff):
         assert message.created_at < cutoff
         assert message.status not in {QUEUED, SENDING, UNCERTAIN, "a state of tomorrow"}
-        assert message.look_at is None
+        assert message.next_poll_at is None
     else:
         assert (
             message.created_at >= cutoff
             or message.status not in ERASABLE
-            or message.look_at is not None
+            or message.next_poll_at is not None
         )
 
 
@@ -95,7 +100,7 @@ async def test_a_pass_deletes_what_is_finished_and_leaves_the_rest(database: Dat
         old = {status: outbound(tx, org, status, OLD) for status in STATES if status != "received"}
         old["received"] = received(tx, org, "old words", OLD)
         watched = outbound(tx, org, "sent", OLD)
-        tx.messages.set(watched, look_at=NOW)
+        tx.messages.set(watched, next_poll_at=NOW)
         return org, old, watched, received(tx, org, "new words", FRESH)
 
     org, old, watched, fresh = await database.write(fill)

@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import BadInput, UnknownSim
-from phonegate.domain.routing import Route, choose, is_slot, parse_wish
-from phonegate.store.records import ANY_SIM, Sim
+from phonegate.domain.routing import Route, choose, is_slot, parse_sim_selector
+from phonegate.model.phones import ANY_SIM, Sim
+from phonegate.model.refusals import BadInput, UnknownSim
 
 A, B, C = "+15551110000", "+15552220000", "+15553330000"
 
@@ -19,7 +19,7 @@ def phone(key: int, *sims: Sim) -> OnlinePhone:
 
 
 @pytest.mark.parametrize(
-    ("given_", "wish"),
+    ("given_", "sim_selector"),
     [
         (None, ANY_SIM),
         (0, "0"),
@@ -38,8 +38,8 @@ def phone(key: int, *sims: Sim) -> OnlinePhone:
         ("112", "+112"),
     ],
 )
-def test_wishes(given_: int | str | None, wish: str) -> None:
-    assert parse_wish(given_) == wish
+def test_wishes(given_: int | str | None, sim_selector: str) -> None:
+    assert parse_sim_selector(given_) == sim_selector
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_wishes(given_: int | str | None, wish: str) -> None:
 )
 def test_what_is_no_wish(given_: int | str) -> None:
     with pytest.raises(BadInput) as caught:
-        parse_wish(given_)
+        parse_sim_selector(given_)
     assert [problem.field for problem in caught.value.problems] == ["sim"]
 
 
@@ -73,46 +73,48 @@ def test_what_is_no_wish(given_: int | str) -> None:
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=25)))
 def test_a_parsed_wish_parses_to_itself(given_: int | str | None) -> None:
     try:
-        wish = parse_wish(given_)
+        sim_selector = parse_sim_selector(given_)
     except BadInput:
         return
-    if wish != ANY_SIM:
-        assert parse_wish(wish) == wish
-        assert is_slot(wish) == (wish.isdecimal() and len(wish) <= 2)
+    if sim_selector != ANY_SIM:
+        assert parse_sim_selector(sim_selector) == sim_selector
+        assert is_slot(sim_selector) == (sim_selector.isdecimal() and len(sim_selector) <= 2)
 
 
 class TestAnySim:
     def test_goes_to_the_phone_that_connected_first_by_its_lowest_slot(self) -> None:
         online = [phone(9, sim(1, A, 9), sim(0, B, 9)), phone(2, sim(0, C, 2))]
         assert choose(ANY_SIM, online, []) == Route(
-            phone=9, stored_phone=None, wish=ANY_SIM, sim=sim(0, B, 9)
+            phone=9, stored_phone=None, sim_selector=ANY_SIM, sim=sim(0, B, 9)
         )
 
     def test_goes_to_a_phone_that_has_not_told_its_sims(self) -> None:
         assert choose(ANY_SIM, [phone(9), phone(2, sim(0, C, 2))], []) == Route(
-            phone=9, stored_phone=None, wish=ANY_SIM, sim=None
+            phone=9, stored_phone=None, sim_selector=ANY_SIM, sim=None
         )
 
     @pytest.mark.parametrize("known", [[], [sim(0, A, 1)]])
     def test_waits_for_any_phone_when_none_is_online(self, known: list[Sim]) -> None:
         assert choose(ANY_SIM, [], known) == Route(
-            phone=None, stored_phone=None, wish=ANY_SIM, sim=None
+            phone=None, stored_phone=None, sim_selector=ANY_SIM, sim=None
         )
 
 
 class TestNumber:
     def test_goes_to_the_online_phone_that_holds_it(self) -> None:
         online = [phone(1, sim(0, A, 1)), phone(2, sim(0, B, 2), sim(1, C, 2))]
-        assert choose(C, online, []) == Route(phone=2, stored_phone=None, wish=C, sim=sim(1, C, 2))
+        assert choose(C, online, []) == Route(
+            phone=2, stored_phone=None, sim_selector=C, sim=sim(1, C, 2)
+        )
 
     def test_waits_for_whichever_phone_brings_it_when_its_phone_is_away(self) -> None:
         known = [sim(0, A, 1), sim(0, B, 2)]
         assert choose(B, [phone(1, sim(0, A, 1))], known) == Route(
-            phone=None, stored_phone=None, wish=B, sim=sim(0, B, 2)
+            phone=None, stored_phone=None, sim_selector=B, sim=sim(0, B, 2)
         )
 
     def test_waits_in_an_org_without_any_sim(self) -> None:
-        route = Route(phone=None, stored_phone=None, wish=A, sim=None)
+        route = Route(phone=None, stored_phone=None, sim_selector=A, sim=None)
         assert choose(A, [], []) == route
         assert choose(A, [phone(1)], []) == route
 
@@ -120,7 +122,7 @@ class TestNumber:
         known = [sim(0, A, 1), sim(1, None, 1)]
         with pytest.raises(UnknownSim) as caught:
             choose(C, [phone(2, sim(0, B, 2)), phone(1, sim(0, A, 1))], known)
-        assert caught.value.wish == C
+        assert caught.value.sim_selector == C
         assert caught.value.known == (f"{A} (slot 0)", "slot 1", f"{B} (slot 0)")
         assert C in caught.value.detail
         assert A in caught.value.detail
@@ -134,13 +136,15 @@ class TestNumber:
         held = sim(0, written, 1)
         assert choose(A, [phone(1, held)], []).sim == held
         assert choose(A, [], [held]).sim == held
-        assert choose(parse_wish(written), [phone(1, sim(0, A, 1))], []).phone == 1
+        assert choose(parse_sim_selector(written), [phone(1, sim(0, A, 1))], []).phone == 1
 
 
 class TestSlot:
     def test_goes_to_the_first_online_phone_that_has_it(self) -> None:
         online = [phone(3, sim(0, A, 3)), phone(2, sim(1, B, 2)), phone(1, sim(1, C, 1))]
-        assert choose("1", online, []) == Route(phone=2, stored_phone=2, wish="1", sim=sim(1, B, 2))
+        assert choose("1", online, []) == Route(
+            phone=2, stored_phone=2, sim_selector="1", sim=sim(1, B, 2)
+        )
 
     def test_prefers_an_online_phone_to_a_known_one(self) -> None:
         online = [phone(3, sim(0, A, 3))]
@@ -149,11 +153,11 @@ class TestSlot:
     def test_waits_for_the_first_known_phone_that_has_it(self) -> None:
         known = [sim(0, A, 1), sim(1, B, 2), sim(1, C, 3)]
         assert choose("1", [phone(1, sim(0, A, 1))], known) == Route(
-            phone=None, stored_phone=2, wish="1", sim=sim(1, B, 2)
+            phone=None, stored_phone=2, sim_selector="1", sim=sim(1, B, 2)
         )
 
     def test_waits_for_any_phone_in_an_org_without_any_sim(self) -> None:
-        route = Route(phone=None, stored_phone=None, wish="1", sim=None)
+        route = Route(phone=None, stored_phone=None, sim_selector="1", sim=None)
         assert choose("1", [], []) == route
         assert choose("1", [phone(1)], []) == route
 
@@ -185,27 +189,31 @@ def orgs(draw: st.DrawFn) -> tuple[list[OnlinePhone], list[Sim]]:
 
 @settings(deadline=None)
 @given(orgs(), st.sampled_from([ANY_SIM, A, B, C, "0", "3", "7"]))
-def test_every_route_keeps_the_wish(org: tuple[list[OnlinePhone], list[Sim]], wish: str) -> None:
+def test_every_route_keeps_the_wish(
+    org: tuple[list[OnlinePhone], list[Sim]], sim_selector: str
+) -> None:
     online, known = org
     live = {(p.phone, s) for p in online for s in p.sims}
-    matches = {s for s in [*known, *(s for _, s in live)] if wish in (s.number, str(s.slot))}
+    matches = {
+        s for s in [*known, *(s for _, s in live)] if sim_selector in (s.number, str(s.slot))
+    }
     try:
-        route = choose(wish, online, known)
+        route = choose(sim_selector, online, known)
     except UnknownSim:
         assert not matches
         assert known or live
         return
-    assert route.wish == wish
+    assert route.sim_selector == sim_selector
     if route.phone is not None and route.sim is not None:
         assert (route.phone, route.sim) in live
-    if wish == ANY_SIM:
+    if sim_selector == ANY_SIM:
         assert (route.phone is None) == (not online)
         assert route.stored_phone is None
         return
     assert (route.sim is None) == (not known and not live)
     assert route.sim is None or route.sim in matches
     assert (route.phone is not None) == any(s in matches for _, s in live)
-    if is_slot(wish) and route.sim is not None:
+    if is_slot(sim_selector) and route.sim is not None:
         assert route.stored_phone == route.sim.phone
     else:
         assert route.stored_phone is None

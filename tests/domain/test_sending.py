@@ -10,11 +10,12 @@ import trio
 from phonegate.domain import delivery
 from phonegate.domain import sending as sending_module
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.errors import Conflict, NotFound, UnknownSim
 from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome
+from phonegate.model.messages import Message, PageQuery
+from phonegate.model.phones import Sim
+from phonegate.model.refusals import Conflict, NotFound, UnknownSim
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
-from phonegate.store.records import Message, PageQuery, Sim
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 from tests.domain.dispatcher import Phones, as_dispatcher
@@ -114,10 +115,10 @@ async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
 
 async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
     await scene.database.write(lambda tx: tx.phones.report_sims(scene.org, scene.phone, [SIM], NOW))
-    outcome = await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
+    outcome = await scene.sending.send(owner(scene.org), [text(sim_selector="+15551112222")])
     assert outcome.results[0].status == "queued"
     (stored,) = await scene.stored()
-    assert (stored.wish, stored.phone) == ("+15551112222", None)
+    assert (stored.sim_selector, stored.phone) == ("+15551112222", None)
 
 
 async def test_a_sim_of_an_absent_phone_is_asked_for_each_time(scene: Scene) -> None:
@@ -129,18 +130,18 @@ async def test_a_sim_of_an_absent_phone_is_asked_for_each_time(scene: Scene) -> 
         )
 
     await has(SIM, other)
-    await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
+    await scene.sending.send(owner(scene.org), [text(sim_selector="+15551112222")])
     await has(other)
     with pytest.raises(UnknownSim):
-        await scene.sending.send(owner(scene.org), [text(wish="+15551112222")])
+        await scene.sending.send(owner(scene.org), [text(sim_selector="+15551112222")])
 
 
 async def test_an_unknown_sim_refuses_the_whole_call(scene: Scene) -> None:
     scene.connect(SIM)
     with pytest.raises(UnknownSim) as caught:
-        await scene.sending.send(owner(scene.org), [text(), text(wish="+15550000000")])
+        await scene.sending.send(owner(scene.org), [text(), text(sim_selector="+15550000000")])
     # Known beside it, from the store or from who is online.
-    assert caught.value.wish == "+15550000000"
+    assert caught.value.sim_selector == "+15550000000"
     assert await scene.stored() == []
     assert scene.phones.room == 100
 

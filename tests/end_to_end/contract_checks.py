@@ -13,7 +13,7 @@ import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from phonegate.web.openapi.operations import IDEMPOTENCY_KEY
+from phonegate.api.openapi.operations import IDEMPOTENCY_KEY
 
 BEYOND_SCHEMAS = (
     # No schema knows what time it is.

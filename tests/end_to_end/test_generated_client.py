@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import trio
 
-from phonegate.handset.handset import run_phone
-from phonegate.handset.radio import RadioMemory
+from phonegate.phone.radio import RadioMemory
+from phonegate.phone.simulated_phone import run_phone
 from tests.process import GatewayProcess
 
 ORG = "myorg"

@@ -1,4 +1,4 @@
-"""One answer, whichever lane: two gateways in the same state, one of them without express lane."""
+"""One answer, whichever lane: two gateways in the same state, one of them without fast path."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,19 +13,25 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.endpoint import Endpoint
+from phonegate.api.table import build_table
+from phonegate.config.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    Settings,
+    TlsSettings,
+)
 from phonegate.domain.credentials import make_api_key
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.door import Door
 from phonegate.gateway import serve
-from phonegate.settings import DatabaseSettings, HttpSettings, Settings, TlsSettings
+from phonegate.model.messages import PageQuery
+from phonegate.model.orgs import ApiKey
+from phonegate.model.phones import Sim
+from phonegate.server import Server
 from phonegate.store.database import Database
-from phonegate.store.records import ApiKey, PageQuery, Sim
 from phonegate.store.tables import Tables
-from phonegate.web.app import build_app, build_desk
-from phonegate.web.endpoint import Endpoint
-from phonegate.web.table import build_table
-from tests.door.test_express import Client
-from tests.web.conftest import (
+from tests.api.conftest import (
     MEMORY,
     NOW,
     ORG,
@@ -34,7 +40,14 @@ from tests.web.conftest import (
     PlayedPhones,
     build_services,
 )
-from tests.web.test_bad_input import JSON, NO_MEDIA, NO_OBJECTS, good_body, wrong_fields
+from tests.api.test_bad_input import (
+    JSON,
+    NO_MEDIA,
+    NO_OBJECTS,
+    good_body,
+    wrong_fields,
+)
+from tests.server.test_fast_path import Client
 
 HOT = [endpoint for endpoint in build_table().endpoints if endpoint.hot]
 HOT_WITH_BODY = [endpoint for endpoint in HOT if endpoint.body is not None]
@@ -73,7 +86,7 @@ class Asked:
 class Gateway:
     """A door before the whole web, over a store of its own."""
 
-    door: Door
+    door: Server
     port: int
     database: Database
     phones: PlayedPhones
@@ -119,10 +132,14 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
             limits = HttpSettings(
                 bind=("127.0.0.1:0",), max_body_bytes=MAX_BODY, allowed_origins=(FRIEND,)
             )
-            desk = build_desk(services, limits)
-            app = build_app(services, limits, desk=desk)
-            door = Door(
-                limits, TlsSettings(), app=app, phone_lane=no_phones, hot=desk if express else None
+            pipeline = build_pipeline(services, limits)
+            app = build_app(services, limits, pipeline=pipeline)
+            door = Server(
+                limits,
+                TlsSettings(),
+                app=app,
+                phone_lane=no_phones,
+                hot=pipeline if express else None,
             )
             bound = await nursery.start(door.serve)
             yield Gateway(door, bound[0][1], database, phones)
@@ -142,7 +159,7 @@ class Pair:
     house: Gateway
 
     stays: set[bool] = attrs.field(factory=set)
-    """Whether connections stayed, that is, whether the express lane answered."""
+    """Whether connections stayed, that is, whether the fast path answered."""
 
     async def same(self, asked: Asked, *, hot: bool | None = True) -> Any:
         """Asks both; checks that they say the same, and which lane the one of them answered in."""

@@ -24,9 +24,9 @@ import trio
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from phonegate.handset.faults import Plan
-from phonegate.handset.fleet import Fleet, identities
-from phonegate.handset.link import Address
+from phonegate.phone.fleet import Fleet, identities
+from phonegate.phone.link import Address
+from phonegate.phone.simulated_faults import Plan
 from tests.process import GatewayProcess
 
 ORG = "myorg"

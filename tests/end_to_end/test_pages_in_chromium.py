@@ -1,4 +1,4 @@
-"""The pages in a browser: looked at on a desk and a phone, by day and by night, and used."""
+"""The pages in a browser: looked at on a pipeline and a phone, by day and by night, and used."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 SECRET = "my-secret-key-123"
 PUBLIC_URL = "https://sms.example.org"
 WIDTHS = (1280, 390, 360)
-"""Of a desk, a phone and a small phone, in CSS pixels."""
+"""Of a pipeline, a phone and a small phone, in CSS pixels."""
 WAIT_S = 30
 LOOPBACK = "127.0.0.1"
 HOME = "gate.test"
@@ -89,19 +89,19 @@ class Browser:
         self.driver.set_page_load_timeout(WAIT_S)
 
     def look(self, url: str, *, width: int = 1280) -> None:
-        self.wish("light")
+        self.sim_selector("light")
         self.resize(width)
         # Another fragment of the page that is shown would not load it anew.
         self.driver.get("about:blank")
         self.driver.get(url)
 
-    def wish(self, scheme: str) -> None:
+    def sim_selector(self, scheme: str) -> None:
         """Sets what the browser's owner likes, for the page that is shown too."""
-        wishes = {
+        sim_selectors = {
             "prefers-color-scheme": scheme,
             "prefers-reduced-motion": "reduce",  # a click waits for no scrolling
         }
-        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        features = [{"name": name, "value": value} for name, value in sim_selectors.items()]
         self._tell("Emulation.setEmulatedMedia", features=features)
 
     def resize(self, width: int) -> None:
@@ -195,7 +195,7 @@ def test_the_pages_fit_the_screen_by_day_and_by_night(
     if path == "/docs":
         browser.find(".opblock-summary")
     for scheme in ("light", "dark"):
-        browser.wish(scheme)
+        browser.sim_selector(scheme)
         background = browser.run("return getComputedStyle(document.body).backgroundColor")
         red = int(background.removeprefix("rgb(").split(",")[0])
         assert red < 64 if scheme == "dark" else red > 192

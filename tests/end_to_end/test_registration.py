@@ -11,8 +11,13 @@ import pytest
 import trio
 
 from phonegate import gateway
-from phonegate.control import ControlRefused, ask
-from phonegate.settings import DatabaseSettings, HttpSettings, OrgSettings, Settings
+from phonegate.config.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    OrgSettings,
+    Settings,
+)
+from phonegate.operations.control import ControlRefused, ask
 
 FAR = {"X-Forwarded-For": "203.0.113.5"}
 """As the trusted proxy of `settings` tells of a client on the internet."""
@@ -39,7 +44,7 @@ class Served:
     async def push(
         self, org: str, headers: Mapping[str, str], *, secret: str = SECRET, house: bool = False
     ) -> httpx.Response:
-        """Pushes an SMS, by the express lane or the other one."""
+        """Pushes an SMS, by the fast path or the other one."""
         body = {"org_id": org, "secret_key": secret, "messages": [{"address": "+1", "body": "x"}]}
         data = json.dumps(body).encode()
 

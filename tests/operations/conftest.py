@@ -7,9 +7,9 @@ import attrs
 import pytest
 
 from phonegate.histogram import Histogram
-from phonegate.operations.sample import Sample
-from phonegate.store.place import Space
-from phonegate.store.records import Backlog, Lane
+from phonegate.model.messages import Backlog, Lane
+from phonegate.operations.snapshot import Snapshot
+from phonegate.store.data_file import Space
 from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
 
 NOW = 1_800_000_000_000
@@ -30,13 +30,13 @@ def writer(flow: Mapping[Any, int] | None = None) -> WriterStatistics:
 
 
 @pytest.fixture
-def sample() -> Sample:
+def sample() -> Snapshot:
     return make()
 
 
-def make(**changes: Any) -> Sample:
+def make(**changes: Any) -> Snapshot:
     """A sample of a gateway that is neither new nor idle."""
-    basic = Sample(
+    basic = Snapshot(
         at=NOW,
         up_s=3_600.0,
         version="0.1.0",

@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from phonegate.histogram import Histogram
 from phonegate.operations.exposition import expose
-from phonegate.operations.sample import Sample
+from phonegate.operations.snapshot import Snapshot
 
 from .conftest import make
 
@@ -21,7 +21,7 @@ def values(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_a_scraper_reads_what_the_sample_says(sample: Sample) -> None:
+def test_a_scraper_reads_what_the_sample_says(sample: Snapshot) -> None:
     text, media = expose(sample)
     assert media.startswith("text/plain")
     found = values(text.decode())
@@ -42,7 +42,7 @@ def test_a_scraper_reads_what_the_sample_says(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("accept", [OPENMETRICS, f"{OPENMETRICS};q=0.5,text/plain;q=0.1"])
-def test_openmetrics_is_spoken_where_it_is_asked_for(sample: Sample, accept: str) -> None:
+def test_openmetrics_is_spoken_where_it_is_asked_for(sample: Snapshot, accept: str) -> None:
     text, media = expose(sample, accept)
     assert media.startswith("application/openmetrics-text")
     read = openmetrics.text_string_to_metric_families
@@ -64,7 +64,7 @@ def test_buckets_are_cumulative_and_end_with_all() -> None:
     assert found == {"0.1": 1, "1.0": 3, "+Inf": 4}
 
 
-def test_each_scrape_is_a_registry_of_its_own(sample: Sample) -> None:
+def test_each_scrape_is_a_registry_of_its_own(sample: Snapshot) -> None:
     # A registry for the whole process would refuse the second gateway in it, and add to it.
     first, _ = expose(sample)
     second, _ = expose(make(connections=99))
@@ -72,7 +72,7 @@ def test_each_scrape_is_a_registry_of_its_own(sample: Sample) -> None:
     assert values(second.decode())["phonegate_connections", ()] == 99
 
 
-def test_no_label_is_of_an_org(sample: Sample) -> None:
+def test_no_label_is_of_an_org(sample: Snapshot) -> None:
     text, _ = expose(sample)
     assert b"myorg" not in text
     assert b"other" not in text

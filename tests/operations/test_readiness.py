@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from phonegate.domain.alarms import Alarms, Limits, State
+from phonegate.domain.alarms import Alarms, AlarmThresholds, State
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.operations.readiness import Readiness
-from phonegate.store import place
+from phonegate.store import data_file
 from phonegate.store.database import Database
-from phonegate.store.errors import StorageUnavailable
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ async def test_a_disk_that_hangs_costs_its_probes_alone(
 ) -> None:
     back, asked = threading.Event(), []
 
-    def hang(path: Path, _: int) -> place.Space:
+    def hang(path: Path, _: int) -> data_file.Space:
         asked.append(path)
         back.wait(30)
         raise OSError
 
-    monkeypatch.setattr(place, "space", hang)
+    monkeypatch.setattr(data_file, "space", hang)
     autojump_clock.autojump_threshold = 0.05
     readiness = Readiness(database, disk_low_bytes=1, now_ms=lambda: 7)
     try:
@@ -106,6 +106,6 @@ async def test_a_deleted_database_is_an_alarm(database: Database) -> None:
     database.path.unlink()
     space = await database.space()
     assert not space.in_place
-    alarms = Alarms(Limits())
+    alarms = Alarms(AlarmThresholds())
     (news,) = alarms.look(State(now=0, up_s=0, in_place=space.in_place))
     assert (news.key, news.begins) == (("database_gone", ""), True)

@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from phonegate.domain.guard import Guard
-from phonegate.settings import Settings
+from phonegate.config.settings import Settings
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.store.database import Database
 
 from .site import PATIENT, Site
@@ -16,8 +16,8 @@ Start = Callable[..., Awaitable[Site]]
 def start(database: Database, nursery: trio.Nursery) -> Start:
     """Starts a site with other settings."""
 
-    async def start(settings: Settings = PATIENT, guard: Guard | None = None) -> Site:
-        site = Site(database, settings, guard)
+    async def start(settings: Settings = PATIENT, rate_limits: RateLimits | None = None) -> Site:
+        site = Site(database, settings, rate_limits)
         await nursery.start(site.serve)
         return site
 

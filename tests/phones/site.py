@@ -12,21 +12,26 @@ import attrs
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websocket_url
 
+from phonegate.config.settings import (
+    DeliverySettings,
+    PacingSettings,
+    PhoneSettings,
+    Settings,
+)
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
-from phonegate.domain.guard import Guard
-from phonegate.domain.reported import Kind
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
-from phonegate.door.forwarded import Peer
-from phonegate.door.head import HeadReader, handshake, parse
-from phonegate.door.streams import Connection, Replay
+from phonegate.model.messages import Message, PageQuery
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
-from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings, Settings
+from phonegate.server.forwarded import Peer
+from phonegate.server.head import HeadReader, handshake, parse
+from phonegate.server.streams import Connection, Replay
 from phonegate.store.database import Database
-from phonegate.store.records import Message, PageQuery
 from tests.domain.callers import owner
 
 ORG = "myorg"
@@ -55,7 +60,10 @@ class Site:
     """A gateway's inside without web and door."""
 
     def __init__(
-        self, database: Database, settings: Settings = PATIENT, guard: Guard | None = None
+        self,
+        database: Database,
+        settings: Settings = PATIENT,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self.database = database
         self.switchboard = Switchboard(settings, now_ms=now_ms)
@@ -75,7 +83,7 @@ class Site:
             policy=policy,
             now_ms=now_ms,
             cleaned=self.cleaned,
-            guard=guard,
+            rate_limits=rate_limits,
         )
         self.port = 0
         self.serving = 0
@@ -161,9 +169,12 @@ class Site:
         return found.id
 
     async def send(
-        self, *bodies: str, wish: str = "", to: str = OTHER, priority: int = 0
+        self, *bodies: str, sim_selector: str = "", to: str = OTHER, priority: int = 0
     ) -> SendOutcome:
-        items = [Outgoing(to=to, body=body, wish=wish, priority=priority) for body in bodies]
+        items = [
+            Outgoing(to=to, body=body, sim_selector=sim_selector, priority=priority)
+            for body in bodies
+        ]
         return await self.sending.send(owner(await self.org()), items)
 
     async def messages(self, **query: Any) -> list[Message]:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.bounds import MAX_VALUES
 from phonegate.domain.inbox import Received
-from phonegate.domain.reported import Unread
+from phonegate.domain.reported_values import Unread
+from phonegate.model.bounds import MAX_VALUES
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault
 from phonegate.phones.grammar import parse

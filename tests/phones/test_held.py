@@ -2,8 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.admission import size_of
-from phonegate.domain.errors import DiskLow
 from phonegate.domain.inbox import Received
+from phonegate.model.refusals import DiskLow
 from phonegate.phones.frames import Inbound
 from phonegate.phones.held import HELD, HELD_BYTES, HeldTexts
 

@@ -12,8 +12,8 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phonegate.config.settings import Settings
 from phonegate.domain.sending import Outgoing, SendOutcome
-from phonegate.settings import Settings
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 
@@ -32,15 +32,15 @@ async def test_another_phone_gets_neither_the_messages_nor_the_row_of_an_absent_
     async with site.phone() as first:
         await first.sims(NUMBER)
         await site.until_fed()
-        (result,) = (await site.send("from the first", wish=NUMBER)).results
+        (result,) = (await site.send("from the first", sim_selector=NUMBER)).results
         assert await bodies(first, 1) == ["from the first"]
     async with site.phone() as second:
         await second.sims(SECOND)
-        await site.send("from the second", wish=SECOND)
+        await site.send("from the second", sim_selector=SECOND)
         assert await bodies(second, 1) == ["from the second"]
         known = await site.database.read(lambda tx: tx.phones.known_sims(1))
         assert {sim.number for sim in known} == {NUMBER, SECOND}
-        assert (await site.send("waits", wish=NUMBER)).results[0].status == "queued"
+        assert (await site.send("waits", sim_selector=NUMBER)).results[0].status == "queued"
     async with site.phone() as first:
         await first.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         assert set(await bodies(first, 2)) == {"from the first", "waits"}
@@ -70,7 +70,7 @@ async def test_a_phone_without_number_is_not_taken_over_by_one_with_a_new_one(
     async with site.phone() as first:
         await first.sims(None)
         await site.until_fed()
-        (result,) = (await site.send("hi", wish="0")).results
+        (result,) = (await site.send("hi", sim_selector="0")).results
         assert await bodies(first, 1) == ["hi"]
     row = (await site.message(result.id)).phone
     async with site.phone() as second:
@@ -87,7 +87,7 @@ async def test_a_number_that_is_told_late_still_finds_its_phone(start: Start) ->
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        await site.send("hi", wish=NUMBER)
+        await site.send("hi", sim_selector=NUMBER)
         assert await bodies(phone, 1) == ["hi"]
         row = site.stations()[0].phone
     async with site.phone() as phone:
@@ -105,8 +105,8 @@ async def test_a_message_for_a_number_waits_while_its_phone_has_another_sim(star
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        await site.send("by number", wish=NUMBER)
-        await site.send("by slot", wish="0")
+        await site.send("by number", sim_selector=NUMBER)
+        await site.send("by slot", sim_selector="0")
         await bodies(phone, 2)
     async with site.phone(device_id="a") as phone:
         await phone.say("sims", sims=[{"slot": 0, "number": SECOND}])
@@ -127,10 +127,10 @@ async def test_a_new_app_on_the_same_phone_takes_its_number_and_not_what_was_pus
     async with site.phone() as old:
         await old.sims(NUMBER)
         await site.until_fed()
-        (pushed,) = (await site.send("pushed", wish=NUMBER)).results
+        (pushed,) = (await site.send("pushed", sim_selector=NUMBER)).results
         await bodies(old, 1)
     await site.until_online(0)
-    (waiting,) = (await site.send("waiting", wish=NUMBER)).results
+    (waiting,) = (await site.send("waiting", sim_selector=NUMBER)).results
     async with site.phone(device_id="new") as new:
         await new.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         push = await new.get()
@@ -170,7 +170,7 @@ async def test_a_moved_sim_is_where_it_was_told_last(start: Start) -> None:
         await old.sims(NUMBER)
         await new.sims(f"{NUMBER[:2]} {NUMBER[2:]}")
         await site.until_fed()
-        await site.send("1", "2", "3", wish=NUMBER)
+        await site.send("1", "2", "3", sim_selector=NUMBER)
         assert await bodies(new, 2) == ["1", "2"]
         assert await old.settled() == []
         live = [sim for phone in site.switchboard.online(await site.org()) for sim in phone.sims]
@@ -331,7 +331,7 @@ async def test_sims_before_hello_leave_no_row_behind_at_each_return(
         await phone.sims(NUMBER)
     for _ in range(5):
         await site.until_online(0)
-        (result,) = (await site.send("by number", wish=NUMBER)).results
+        (result,) = (await site.send("by number", sim_selector=NUMBER)).results
         async with site.phone() as phone:
             if grace_s == 0.0:
                 with trio.fail_after(DEADLINE_S):
@@ -352,7 +352,7 @@ async def test_what_is_asked_of_a_named_phones_number_waits_for_its_name(site: S
         await phone.hello("ack")
         await phone.sims(NUMBER)
     await site.until_online(0)
-    (result,) = (await site.send("by number", wish=NUMBER)).results
+    (result,) = (await site.send("by number", sim_selector=NUMBER)).results
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         assert site.stations()[0].online.sims == ()
@@ -379,7 +379,7 @@ async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         if hello:
             await phone.hello()
-        await site.send("by number", wish=NUMBER)
+        await site.send("by number", sim_selector=NUMBER)
         assert await bodies(phone, 1) == ["by number"]
         assert site.stations()[0].phone != row
 
@@ -473,7 +473,7 @@ class World:
     nursery: trio.Nursery
     org: str
     devices: list[Device]
-    wishes: dict[int, str] = attrs.field(factory=dict)
+    sim_selectors: dict[int, str] = attrs.field(factory=dict)
     given: dict[int, list[tuple[Device, bool, set[str]]]] = attrs.field(
         factory=lambda: defaultdict(list)
     )
@@ -575,12 +575,12 @@ class World:
         for device in self.devices:
             await self.disconnect(device)
 
-    async def send(self, wish: str) -> None:
+    async def send(self, sim_selector: str) -> None:
         row = await self._org()
         outcome: SendOutcome = await self.site.sending.send(
-            owner(row), [Outgoing(to=OTHER, body="x", wish=wish)]
+            owner(row), [Outgoing(to=OTHER, body="x", sim_selector=sim_selector)]
         )
-        self.wishes[outcome.results[0].id] = wish
+        self.sim_selectors[outcome.results[0].id] = sim_selector
 
     async def _org(self) -> int:
         found = await self.site.database.read(lambda tx: tx.orgs.get(self.org))
@@ -589,10 +589,10 @@ class World:
 
     def check(self) -> None:
         for message, pushes in self.given.items():
-            wish = self.wishes[message]
-            if len(wish) > 2:
+            sim_selector = self.sim_selectors[message]
+            if len(sim_selector) > 2:
                 for *_, numbers in pushes:
-                    assert wish in numbers, "it left by another phone than that of its SIM"
+                    assert sim_selector in numbers, "it left by another phone than that of its SIM"
             # Phones that told neither a name nor a number can't be told from each other.
             before: dict[int, bool] = {}
             for device, apart, _ in pushes:

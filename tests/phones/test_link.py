@@ -13,12 +13,12 @@ import trio.testing
 import websockets
 from structlog.testing import capture_logs
 
+from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts, Scope
-from phonegate.domain.errors import Throttled, Unauthorized
 from phonegate.domain.registration import Registration
+from phonegate.model.refusals import Throttled, Unauthorized
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.session import Session
-from phonegate.settings import HttpSettings
-from phonegate.store.errors import StorageUnavailable
 
 from .conftest import Start
 from .site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
@@ -315,7 +315,7 @@ async def test_the_seeds_python_example(site: Site) -> None:
         with trio.fail_after(DEADLINE_S):
             while not site.stations():  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
-        await site.send("hi", wish=NUMBER)
+        await site.send("hi", sim_selector=NUMBER)
     ((connected, push),) = told
     assert json.loads(str(connected))["org_id"] == ORG
     assert json.loads(str(push))["body"] == "hi"

@@ -5,8 +5,8 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from phonegate.domain.guard import Bounds, Guard
 from phonegate.domain.inbox import Received
+from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.phones import frames, held, recorder
 from phonegate.phones.protocol import Step
 from phonegate.phones.wire import PORTION, Heard, PhoneSocket
@@ -28,8 +28,8 @@ async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
-    guard = Guard(Bounds(self_made_org_bytes_per_day=1))
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds(self_made_org_bytes_per_day=1))
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.say("inbound", message=TEXT | {"id": "1"})
@@ -38,15 +38,15 @@ async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(
         error = await phone.get()
         assert (error["type"], error["code"], error["ids"]) == ("error", "storage_spent", ["2"])
         assert len(await site.messages(direction="in")) == 1
-        guard.bounds = attrs.evolve(guard.bounds, self_made_org_bytes_per_day=1 << 30)
+        rate_limits.bounds = attrs.evolve(rate_limits.bounds, self_made_org_bytes_per_day=1 << 30)
         ack = await phone.get()
         assert (ack["type"], ack["ids"]) == ("inbound_ack", ["2"])
         assert len(await site.messages(direction="in")) == 2
 
 
 async def test_an_org_has_so_many_phones_and_those_it_knows_come_in(start: Start) -> None:
-    guard = Guard(Bounds(org_phones=2))
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds(org_phones=2))
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a"), site.phone(device_id="b"):
         status, body, _ = await refusal(site, device_id="c")
         assert (status, body["code"]) == (409, "org_full")
@@ -56,11 +56,11 @@ async def test_an_org_has_so_many_phones_and_those_it_knows_come_in(start: Start
             pass
     async with site.phone(device_id="a"):
         pass
-    assert guard.refused["org_phones"] == 1
+    assert rate_limits.refused["org_phones"] == 1
 
 
 async def test_phones_without_a_name_are_bounded_by_how_many_are_there(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_phones=2)))
+    site = await start(PATIENT, RateLimits(Bounds(org_phones=2)))
     async with site.phone(device_id="a"), site.phone(device_id="b"):
         for _ in range(3):
             async with site.phone() as phone:
@@ -72,7 +72,7 @@ async def test_phones_without_a_name_are_bounded_by_how_many_are_there(start: St
 
 
 async def test_one_phone_too_many_stays_without_a_name(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_phones=1)))
+    site = await start(PATIENT, RateLimits(Bounds(org_phones=1)))
     async with site.phone(device_id="a"), site.phone() as phone:
         await phone.say("hello", device_id="b")
         error = await phone.get()
@@ -86,7 +86,7 @@ async def test_one_phone_too_many_stays_without_a_name(start: Start) -> None:
 
 
 async def test_an_org_has_so_many_sims(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_sims=3)))
+    site = await start(PATIENT, RateLimits(Bounds(org_sims=3)))
     async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
         await one.sims("+15550000001", "+15550000002")
         await other.sims("+15550000003")
@@ -105,13 +105,13 @@ async def test_an_org_has_so_many_sims(start: Start) -> None:
 async def test_frames_beyond_the_org_s_rate_wait_before_they_are_taken_apart(
     start: Start,
 ) -> None:
-    guard = Guard(Bounds(org_frames_per_s=1))
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds(org_frames_per_s=1))
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
         for _ in range(9):
             await one.say("ping")
         with trio.fail_after(DEADLINE_S):
-            while not guard.refused["org_frames"]:  # noqa: ASYNC110 - it tells nobody
+            while not rate_limits.refused["org_frames"]:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         await other.say("inbound", message=TEXT | {"id": "1"})
         with trio.fail_after(DEADLINE_S):
@@ -132,13 +132,13 @@ async def test_a_flood_of_an_org_is_taken_apart_in_small_portions(
         return parse(self, data)
 
     monkeypatch.setattr(PhoneSocket, "_parse", noted)
-    site = await start(PATIENT, Guard(Bounds(org_frames_per_s=1_000_000)))
+    site = await start(PATIENT, RateLimits(Bounds(org_frames_per_s=1_000_000)))
     async with site.phone(device_id="a") as phone:
         text = TEXT | {"body": "x" * 12_000, "id": "1"}
         await phone.say("inbound", message=text)
         await until_stored(site, 1)
         assert max(sizes) > PORTION
-        monkeypatch.setattr(Guard, "is_short_of_frames", lambda *_: True)
+        monkeypatch.setattr(RateLimits, "is_short_of_frames", lambda *_: True)
         del sizes[:]
         await phone.say("inbound", message=text | {"id": "2"})
         await until_stored(site, 2)
@@ -151,9 +151,9 @@ FULL = Bounds(self_made_org_bytes_per_day=1)
 """There is room for one text, by which the measure is exceeded."""
 
 
-async def fill(phone: Phone, guard: Guard) -> None:
+async def fill(phone: Phone, rate_limits: RateLimits) -> None:
     """Has the org use up its share; from then on no text is stored."""
-    guard.bounds = FULL
+    rate_limits.bounds = FULL
     await phone.say("inbound", message=TEXT | {"id": "first"})
     await phone.say("inbound", message=TEXT | {"id": "refused"})
     while (frame := await phone.get())["type"] != "error":
@@ -165,17 +165,17 @@ async def test_a_result_passes_a_text_without_room_and_the_sms_leaves_once(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
-    guard = Guard(Bounds())
-    site = await start(HASTY, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(HASTY, rate_limits)
     # It knows the five frames of the public page and no more.
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await site.send("hi")
         pushed = await phone.get()
-        await fill(phone, guard)
+        await fill(phone, rate_limits)
         await phone.say("send_result", id=pushed["id"], success=True)
         assert (await site.until_status(pushed["id"], "sent")).sent_at is not None
-    guard.bounds = Bounds()
+    rate_limits.bounds = Bounds()
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await site.until_status(pushed["id"], "sent")
@@ -186,14 +186,14 @@ async def test_all_that_takes_no_room_passes_texts_without_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
-    guard = Guard(Bounds())
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
         await site.send("one", "two")
         first, second = await phone.get(), await phone.get()
-        await fill(phone, guard)
+        await fill(phone, rate_limits)
         await phone.say("ack", id=first["id"])
         await phone.say("inbound", message=TEXT | {"id": "later"})
         await phone.say("send_result", id=second["id"], success=True)
@@ -212,14 +212,14 @@ async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
-    guard = Guard(Bounds())
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
         await site.send("one")
         pushed = await phone.get()
-        await fill(phone, guard)
+        await fill(phone, rate_limits)
         (session,) = site.stations()
         # All that comes now waits for the same transaction.
         texts = [frames.Inbound(messages=(Received(address=OTHER, body=b),)) for b in "xyz"]
@@ -231,7 +231,7 @@ async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
         frames_back = [await phone.get() for _ in range(4)]
         assert [frame["type"] for frame in frames_back] == ["error"] * 3 + ["pong"]
         await site.until_status(pushed["id"], "sent")
-        guard.bounds = Bounds()
+        rate_limits.bounds = Bounds()
         acks = [await phone.get() for _ in range(4)]
         assert [ack["type"] for ack in acks] == ["inbound_ack"] * 4
         stored = await site.messages(direction="in")
@@ -244,14 +244,14 @@ async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
 ) -> None:
     monkeypatch.setattr(held, "HELD", 3)
     monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
-    guard = Guard(Bounds())
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
         await site.send("one")
         pushed = await phone.get()
-        await fill(phone, guard)
+        await fill(phone, rate_limits)
         for number in range(5):
             await phone.say("inbound", message=TEXT | {"id": number})
         await phone.say("send_result", id=pushed["id"], success=True)
@@ -261,7 +261,7 @@ async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
             False
         ] * 3
         assert (await site.message(pushed["id"])).status == "sent"
-        guard.bounds = Bounds()
+        rate_limits.bounds = Bounds()
         # The others are the phone's to repeat.
         assert [(await phone.get())["ids"] for _ in range(3)] == [["refused"], [0], [1]]
         await phone.say("inbound", message=TEXT | {"id": 2})
@@ -273,8 +273,8 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
 ) -> None:
     monkeypatch.setattr(held, "HELD", 3)
     monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
-    guard = Guard(FULL)
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(FULL)
+    site = await start(PATIENT, rate_limits)
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await phone.say("inbound", message=TEXT | {"id": "first"})
@@ -287,7 +287,7 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
                 await trio.sleep(0.001)
         assert len(session._recorder._held) < 100
         assert not session.parting
-        guard.bounds = Bounds()
+        rate_limits.bounds = Bounds()
         await until_stored(site, 101)
         stored = await site.messages(direction="in", limit=1000)
         assert len({message.id for message in stored}) == 101
@@ -301,13 +301,13 @@ async def test_texts_without_room_at_the_end_of_a_link_are_named_in_the_log(
     greeted: bool,
 ) -> None:
     monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
-    guard = Guard(Bounds())
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(PATIENT, rate_limits)
     with capture_logs() as logs:
         async with site.phone(device_id="a") as phone:
             if greeted:
                 await phone.hello("ack")
-            await fill(phone, guard)
+            await fill(phone, rate_limits)
             await phone.say("inbound", messages=[TEXT | {"id": "1"}, TEXT | {"id": "2"}])
             while (await phone.get())["type"] != "error":
                 pass
@@ -319,11 +319,11 @@ async def test_texts_without_room_at_the_end_of_a_link_are_named_in_the_log(
 
 
 async def test_a_link_that_ends_still_stores_what_there_is_room_for(start: Start) -> None:
-    guard = Guard(Bounds())
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds())
+    site = await start(PATIENT, rate_limits)
     async with site.phone() as phone:
-        await fill(phone, guard)
-        guard.bounds = Bounds()
+        await fill(phone, rate_limits)
+        rate_limits.bounds = Bounds()
     await until_stored(site, 2)
 
 
@@ -333,8 +333,8 @@ async def known_numbers(site: Site) -> list[str | None]:
 
 
 async def test_phones_without_a_name_have_so_many_sims_together(start: Start) -> None:
-    guard = Guard(Bounds(org_sims=3, org_phones=3))
-    site = await start(PATIENT, guard)
+    rate_limits = RateLimits(Bounds(org_sims=3, org_phones=3))
+    site = await start(PATIENT, rate_limits)
     # It leaves a row behind, on which the others begin.
     async with site.phone():
         pass
@@ -346,7 +346,7 @@ async def test_phones_without_a_name_have_so_many_sims_together(start: Start) ->
     known = await known_numbers(site)
     assert known == ["+15550000000", "+15550000001", "+15550000002"]
     assert refusals == [("org_full", "sims")] * 9
-    assert guard.refused["org_sims"] == 9
+    assert rate_limits.refused["org_sims"] == 9
     org = await site.org()
     assert len(await site.database.read(lambda tx: tx.phones.anonymous(org))) == 4
     # Those that are known come in.
@@ -356,7 +356,7 @@ async def test_phones_without_a_name_have_so_many_sims_together(start: Start) ->
 
 
 async def test_a_phone_that_begins_on_an_old_row_is_not_one_more(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_sims=1, org_phones=1)))
+    site = await start(PATIENT, RateLimits(Bounds(org_sims=1, org_phones=1)))
     async with site.phone():
         pass
     async with site.phone() as phone:
@@ -365,7 +365,7 @@ async def test_a_phone_that_begins_on_an_old_row_is_not_one_more(start: Start) -
 
 
 async def test_a_sim_that_moves_to_another_phone_is_not_one_more(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    site = await start(PATIENT, RateLimits(Bounds(org_sims=2)))
     async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
         await one.sims("+15550000001", "+15550000002")
         await other.sims("+15550000002")
@@ -373,7 +373,7 @@ async def test_a_sim_that_moves_to_another_phone_is_not_one_more(start: Start) -
 
 
 async def test_sims_without_a_number_follow_a_phone_that_tells_its_name(start: Start) -> None:
-    site = await start(PATIENT, Guard(Bounds(org_sims=2)))
+    site = await start(PATIENT, RateLimits(Bounds(org_sims=2)))
     for _ in range(2):
         async with site.phone() as phone:
             await phone.sims(None)

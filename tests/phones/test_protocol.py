@@ -17,8 +17,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from phonegate.config.settings import PhoneSettings
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
+from phonegate.model.messages import Message
+from phonegate.model.phones import Phone
 from phonegate.phones import frames
 from phonegate.phones.frames import encode
 from phonegate.phones.protocol import (
@@ -31,8 +34,6 @@ from phonegate.phones.protocol import (
     Send,
     Step,
 )
-from phonegate.settings import PhoneSettings
-from phonegate.store.records import Message, Phone
 
 WINDOW = 3
 GRACE_S = 5.0
@@ -48,7 +49,7 @@ def message(message_id: int, **changes: Any) -> Message:
         status="queued",
         created_at=0,
         phone=None,
-        wish="",
+        sim_selector="",
         sim_slot=0,
         sim="+15551112222",
         date=None,
@@ -509,7 +510,7 @@ class Links(RuleBasedStateMachine):
         lost = {"sending"} if self.acks else set()
         for row in self.tx.messages.rows.values():
             if row.status in lost:
-                # Its result was lost on the way, and its ack was not: the keeper's to end.
+                # Its result was lost on the way, and its ack was not: the scheduler's to end.
                 assert row.acked_at is not None
                 assert row.id in self.results
             else:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.inbox import Received
+from phonegate.model.messages import PageQuery
 from phonegate.phones import frames
 from phonegate.phones.protocol import Step
 from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
 from phonegate.phones.reports import Report, runs
 from phonegate.phones.worker import Worker
-from phonegate.store.records import PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import memory, outbound
 

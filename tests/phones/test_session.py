@@ -7,10 +7,10 @@ import attrs
 import pytest
 import trio
 
+from phonegate.config.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.domain.sending import Outgoing
 from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
-from phonegate.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 
@@ -30,7 +30,7 @@ async def bodies(phone: Phone, count: int) -> list[str]:
     return [(await phone.get())["body"] for _ in range(count)]
 
 
-# --- the seed's frames
+# --- the basic frames
 
 
 async def test_the_seeds_five_frames(site: Site) -> None:
@@ -43,7 +43,7 @@ async def test_the_seeds_five_frames(site: Site) -> None:
         (stored,) = await site.messages(direction="in")
         assert (stored.address, stored.body, stored.status) == (OTHER, "hello", "received")
         await site.until_fed()
-        outcome = await site.send("hi", wish=NUMBER)
+        outcome = await site.send("hi", sim_selector=NUMBER)
         (result,) = outcome.results
         assert (outcome.device_online, result.status) == (True, "sending")
         push = await phone.get()
@@ -305,8 +305,8 @@ async def test_each_lane_is_fed_by_the_sim_that_serves_it(site: Site) -> None:
     async with site.phone():
         pass
     await site.until_online(0)
-    for wish in ("", NUMBER, "1", SECOND):
-        await site.send(f"to {wish}", wish=wish)
+    for sim_selector in ("", NUMBER, "1", SECOND):
+        await site.send(f"to {sim_selector}", sim_selector=sim_selector)
     async with site.phone() as phone:
         # Before it has said who it is, a phone gets only what any SIM may send.
         assert await bodies(phone, 1) == ["to "]
@@ -369,14 +369,14 @@ async def test_little_room_that_another_sim_takes_is_looked_for_again(
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER, OTHER)
         await site.until_fed()
-        await site.send(*"abcdefghijkl", wish=NUMBER)
+        await site.send(*"abcdefghijkl", sim_selector=NUMBER)
         pushes = [await phone.get() for _ in range(6)]
         for push in pushes[:3]:
             await phone.say("send_result", id=push["id"], success=True)
         assert sorted(await bodies(phone, 3)) == ["g", "h", "i"]
         await phone.say("send_result", id=pushes[3]["id"], success=True)
         assert await phone.settled() == []
-        await site.send("x", wish=OTHER)
+        await site.send("x", sim_selector=OTHER)
         assert await bodies(phone, 1) == ["x"], "while the feeder waits for more room"
         worker = site.stations()[0].feeder.worker
         with trio.fail_after(DEADLINE_S):
@@ -402,7 +402,7 @@ async def test_pacing_outlives_the_connection(start: Start) -> None:
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        outcome = await site.send("a", "b", "c", wish=NUMBER)
+        outcome = await site.send("a", "b", "c", sim_selector=NUMBER)
         assert [result.status for result in outcome.results] == ["sending", "sending", "queued"]
         assert outcome.results[2].eta_s is not None
         assert await bodies(phone, 2) == ["a", "b"]
@@ -418,7 +418,7 @@ async def test_the_feeder_waits_for_the_bucket_and_no_longer(start: Start) -> No
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        results = (await site.send(*(str(n) for n in range(155)), wish=NUMBER)).results
+        results = (await site.send(*(str(n) for n in range(155)), sim_selector=NUMBER)).results
         assert [result.status for result in results].count("queued") >= 5
         for n in range(155):
             push = await phone.get()
@@ -676,7 +676,7 @@ async def test_a_sim_may_have_a_pace_of_its_own(start: Start) -> None:
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        outcome = await site.send("a", "b", wish=NUMBER)
+        outcome = await site.send("a", "b", sim_selector=NUMBER)
         assert [result.status for result in outcome.results] == ["sending", "queued"]
 
 
@@ -685,9 +685,9 @@ async def test_the_more_urgent_goes_first_whatever_sim_was_asked_for(start: Star
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-    await site.send("usual", wish=NUMBER)
-    await site.send("by slot", wish="0")
-    await site.send("urgent", wish="0", priority=5)
+    await site.send("usual", sim_selector=NUMBER)
+    await site.send("by slot", sim_selector="0")
+    await site.send("urgent", sim_selector="0", priority=5)
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         assert await bodies(phone, 3) == ["urgent", "usual", "by slot"]
@@ -702,7 +702,7 @@ async def test_what_the_phone_lost_track_of_is_sent_again_at_once(site: Site) ->
         await phone.hello("ack")
         await phone.sims(NUMBER)
         await site.until_fed()
-        again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
+        again = Outgoing(to=OTHER, body="x", sim_selector=NUMBER, on_uncertain="resend")
         await site.sending.send(owner(await site.org()), [again])
         push = await phone.get()
         # The SIM is about to move: whichever phone sends the copy has to be told.
@@ -721,7 +721,7 @@ async def test_what_is_uncertain_on_return_is_sent_again_by_whom_it_is_for(start
         async with site.phone(device_id="a") as phone:
             await phone.sims(NUMBER)
             await site.until_fed()
-            again = Outgoing(to=OTHER, body="x", wish=NUMBER, on_uncertain="resend")
+            again = Outgoing(to=OTHER, body="x", sim_selector=NUMBER, on_uncertain="resend")
             await site.sending.send(owner(await site.org()), [again])
             push = await phone.get()
         await first.sims(SECOND, NUMBER)
@@ -737,7 +737,7 @@ async def test_a_link_that_is_ending_takes_no_more_messages(start: Start) -> Non
     async with raw(site, device_id="a") as stream:
         await stream.send_all(frame(sims.encode()) + frame(b'{"type":"ping"}'))
         await until(stream, b"pong")
-        first, second = (await site.send("one", "two", wish=NUMBER)).results
+        first, second = (await site.send("one", "two", sim_selector=NUMBER)).results
         await until(stream, b"send_sms")
         (station,) = site.stations()
         station.close(1012, "restart")
@@ -803,12 +803,12 @@ async def test_slots_follow_a_phone_that_names_itself_last(start: Start) -> None
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await site.until_fed()
-        _, waiting = (await site.send("one", "two", wish="0")).results
+        _, waiting = (await site.send("one", "two", sim_selector="0")).results
         assert (await phone.get())["body"] == "one"
         await phone.hello("ack", device_id="a")
         assert await phone.settled() == []
     await site.until_online(0)
-    (away,) = (await site.send("three", wish="0")).results
+    (away,) = (await site.send("three", sim_selector="0")).results
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])

@@ -9,11 +9,12 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phonegate.config.settings import PacingSettings, Settings
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.pacing import Rate
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
 from phonegate.phones.switchboard import REPLACED, Lane, Station, Switchboard
-from phonegate.settings import PacingSettings, Settings
-from phonegate.store.records import Message, Sim
 
 from .test_protocol import message
 
@@ -63,8 +64,10 @@ class Fake:
     def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
         return ((None, ""),), (2,)
 
-    def serves(self, phone: int | None, wish: str) -> bool:
-        return phone in {None, self.online.phone} and wish in {s.number for s in self.online.sims}
+    def serves(self, phone: int | None, sim_selector: str) -> bool:
+        return phone in {None, self.online.phone} and sim_selector in {
+            s.number for s in self.online.sims
+        }
 
     def wake(self) -> None:
         self.told.append("wake")

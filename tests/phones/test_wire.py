@@ -15,11 +15,11 @@ import wsproto
 import wsproto.connection
 import wsproto.events
 
-from phonegate.door.streams import Replay
+from phonegate.config.settings import PhoneSettings
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones import wire
 from phonegate.phones.protocol import Probe
-from phonegate.settings import PhoneSettings
-from phonegate.store.errors import StorageUnavailable
+from phonegate.server.streams import Replay
 
 from .conftest import Start
 from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
@@ -414,7 +414,7 @@ async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
-    monkeypatch.setattr("phonegate.door.streams.LINGER_S", 0.1)
+    monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
     async with raw(site):
         site.stations()[0].close(4000, "replaced")
         await ends(site)
@@ -424,7 +424,7 @@ async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
-    monkeypatch.setattr("phonegate.door.streams.LINGER_S", 0.1)
+    monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
     phones = PhoneSettings(ping_interval_s=0.01, pong_timeout_s=0.01)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site):

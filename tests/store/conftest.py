@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from phonegate.model.messages import NewInbound, NewMessage
+from phonegate.model.orgs import Org
 from phonegate.store import migrations
-from phonegate.store.records import NewInbound, NewMessage, Org
 from phonegate.store.tables import Tables
 
 

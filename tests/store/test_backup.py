@@ -9,10 +9,10 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.model.messages import PageQuery
+from phonegate.model.storage_errors import BackupFailed, StoreClosed
 from phonegate.store import backup
 from phonegate.store.database import Database
-from phonegate.store.errors import BackupFailed, StoreClosed
-from phonegate.store.records import PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import outbound
 

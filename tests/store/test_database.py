@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import trio
 
-from phonegate.store import database, migrations, place
-from phonegate.store.database import Database
-from phonegate.store.errors import (
+from phonegate.model.messages import PageQuery
+from phonegate.model.storage_errors import (
     DatabaseBusy,
     DatabaseUnusable,
     StorageUnavailable,
     StoreClosed,
 )
-from phonegate.store.records import PageQuery
+from phonegate.store import data_file, database, migrations
+from phonegate.store.database import Database
 from tests.store.conftest import outbound
 
 LIMIT_S = 30
@@ -132,9 +132,9 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
     assert caught.value.path == path
     assert f"another phonegate (process {os.getpid()}) is using" in str(caught.value)
     first.close()
-    place.lock_path(path).write_text("no number")
+    data_file.lock_path(path).write_text("no number")
     first = Database.open(path)
-    place.lock_path(path).write_text("")
+    data_file.lock_path(path).write_text("")
     with pytest.raises(DatabaseBusy, match="another phonegate is using"):
         Database.open(path)
     first.close()
@@ -147,7 +147,7 @@ def test_one_owner_among_processes(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from phonegate.store.database import Database\n"
-        "from phonegate.store.errors import DatabaseBusy\n"
+        "from phonegate.model.storage_errors import DatabaseBusy\n"
         "try:\n    Database.open(Path(sys.argv[1]))\n"
         "except DatabaseBusy:\n    sys.exit(7)\n"
     )
@@ -194,7 +194,7 @@ def test_a_database_of_another_program(tmp_path: Path) -> None:
 def test_a_newer_database(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
     Database.open(path).close()
-    place.lock_path(path).unlink()
+    data_file.lock_path(path).unlink()
     with contextlib.closing(sqlite3.connect(path)) as newer:
         newer.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
         newer.commit()
@@ -207,7 +207,7 @@ def test_a_newer_database_whose_update_is_only_in_its_log(tmp_path: Path) -> Non
     # As a newer program leaves it that was killed just after its migration.
     path = tmp_path / "phonegate.db"
     Database.open(path).close()
-    place.lock_path(path).unlink()
+    data_file.lock_path(path).unlink()
     newer = sqlite3.connect(path, isolation_level=None)
     newer.execute("PRAGMA wal_autocheckpoint = 0")
     newer.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
@@ -225,7 +225,7 @@ def test_a_damaged_database(tmp_path: Path) -> None:
     Database.open(path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
-    place.lock_path(path).unlink()
+    data_file.lock_path(path).unlink()
     assert "damaged" in _refusal(path).problem
 
 
@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_written() -> None:
     with _as_a_user_without_rights() as folder:
         path = folder / "phonegate.db"
         Database.open(path).close()
-        place.lock_path(path).unlink()
+        data_file.lock_path(path).unlink()
         folder.chmod(0o777)
         path.chmod(0o444)
         _drop_rights()
@@ -286,7 +286,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "full" in _refusal(path).problem
     monkeypatch.undo()
     Database.open(path).close()
-    place.lock_path(path).unlink()
+    data_file.lock_path(path).unlink()
     monkeypatch.setattr(os, "statvfs", lambda _: full)
     assert "full" in _refusal(path).problem
 
@@ -295,7 +295,7 @@ _SMALL = """
 import resource, sys
 from pathlib import Path
 from phonegate.store.database import Database
-from phonegate.store.errors import DatabaseUnusable
+from phonegate.model.storage_errors import DatabaseUnusable
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
     Database.open(Path(sys.argv[1])).close()
@@ -325,7 +325,7 @@ def test_a_migration_that_fails_leaves_the_file(
 ) -> None:
     path = tmp_path / "phonegate.db"
     Database.open(path).close()
-    place.lock_path(path).unlink()
+    data_file.lock_path(path).unlink()
     broken = (*migrations.STEPS, ("CREATE TABLE extra (x)", "CREATE TABLE orgs (x)"))
     monkeypatch.setattr(migrations, "STEPS", broken)
     assert "opened" in _refusal(path).problem
@@ -341,7 +341,7 @@ def test_an_old_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [(errno.ENOSPC, "full"), (errno.EROFS, "Read-only file system"), (errno.EACCES, "denied")],
 )
 def test_what_the_system_refuses_is_said(tmp_path: Path, number: int, says: str) -> None:
-    assert says in str(place.refused(tmp_path, OSError(number, "")))
+    assert says in str(data_file.refused(tmp_path, OSError(number, "")))
 
 
 # -- reading

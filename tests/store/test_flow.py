@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from phonegate.model.messages import FAR_AHEAD_MS
+from phonegate.model.orgs import Org
 from phonegate.store.database import Database
 from phonegate.store.messages import BACKLOG, HELD, MAX_LANES
-from phonegate.store.records import FAR_AHEAD_MS, Org
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, outbound
 
@@ -59,15 +60,16 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     messages = tables.messages
     messages.insert(outbound(org.id, created_at=500))
     messages.insert(outbound(org.id, created_at=100))
-    messages.insert(outbound(org.id, wish="+15550001", created_at=300))
-    messages.insert(outbound(other.id, wish="0", phone=4, created_at=50, priority=9))
+    messages.insert(outbound(org.id, sim_selector="+15550001", created_at=300))
+    messages.insert(outbound(other.id, sim_selector="0", phone=4, created_at=50, priority=9))
     messages.insert(outbound(org.id, held_until=900, created_at=1))
     messages.insert(outbound(org.id, held_until=FAR_AHEAD_MS))
     messages.insert(outbound(org.id, status="sending"))
     backlog = messages.backlog()
     assert (backlog.timed, backlog.asked) == (1, 1)
     assert {
-        (lane.org_name, lane.wish, lane.phone, lane.count, lane.since) for lane in backlog.lanes
+        (lane.org_name, lane.sim_selector, lane.phone, lane.count, lane.since)
+        for lane in backlog.lanes
     } == {
         ("myorg", "", None, 2, 500),
         ("myorg", "+15550001", None, 1, 300),
@@ -77,11 +79,15 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     messages.set(1, status="failed")
     messages.set(2, status="failed")
     messages.release_held(1000, 10)
-    (lane,) = (lane for lane in messages.backlog().lanes if lane.wish == "" and lane.org == org.id)
+    (lane,) = (
+        lane for lane in messages.backlog().lanes if lane.sim_selector == "" and lane.org == org.id
+    )
     assert (lane.count, lane.since) == (1, 900)
     # Nor does it hide who has waited for longer, though stored after it.
     messages.insert(outbound(org.id, created_at=600))
-    (lane,) = (lane for lane in messages.backlog().lanes if lane.wish == "" and lane.org == org.id)
+    (lane,) = (
+        lane for lane in messages.backlog().lanes if lane.sim_selector == "" and lane.org == org.id
+    )
     assert (lane.count, lane.since) == (2, 600)
     for sql, values in ((BACKLOG, (MAX_LANES,)), (HELD, (FAR_AHEAD_MS,))):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]

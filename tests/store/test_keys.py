@@ -1,8 +1,9 @@
 import attrs
 import pytest
 
+from phonegate.model.messages import FAR_AHEAD_MS
+from phonegate.model.orgs import ApiKey, KeyLimits, Org, QuietHours
 from phonegate.store.keys import FORGET, SENT
-from phonegate.store.records import FAR_AHEAD_MS, ApiKey, Limits, Org, QuietHours
 from phonegate.store.tables import Tables
 
 
@@ -39,14 +40,14 @@ def test_of_org_is_oldest_first_and_of_this_org_alone(tables: Tables, org: Org, 
 @pytest.mark.parametrize(
     "limits",
     [
-        Limits(to=("+1555*", "911"), per_hour=1, per_day=2, hold=True),
-        Limits(sees=("+1555*", "911"), codes_hidden=True),
-        Limits(quiet=QuietHours(begin=1320, end=420, zone="Europe/Berlin")),
+        KeyLimits(to=("+1555*", "911"), per_hour=1, per_day=2, hold=True),
+        KeyLimits(sees=("+1555*", "911"), codes_hidden=True),
+        KeyLimits(quiet=QuietHours(begin=1320, end=420, zone="Europe/Berlin")),
         None,
     ],
     ids=str,
 )
-def test_limits_come_back_as_they_were(tables: Tables, org: Org, limits: Limits | None) -> None:
+def test_limits_come_back_as_they_were(tables: Tables, org: Org, limits: KeyLimits | None) -> None:
     tables.keys.add(attrs.evolve(_key(org), limits=limits))
     assert tables.keys.get("abc") == attrs.evolve(_key(org), limits=limits)
     tables.keys.add(_key(org, "later"))

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.model.messages import FAR_AHEAD_MS, Candidate, Message, PageQuery
+from phonegate.model.orgs import Org
 from phonegate.store import messages as sql
 from phonegate.store import search
 from phonegate.store.messages import DELETED_AT_ONCE, INDEXED_AT_ONCE
-from phonegate.store.records import FAR_AHEAD_MS, Candidate, Message, Org, PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
@@ -25,7 +26,7 @@ def test_outbound_round_trip(tables: Tables, org: Org, other: Org) -> None:
             org.id,
             "text",
             phone=3,
-            wish="0",
+            sim_selector="0",
             sim_slot=0,
             sim="+1",
             priority=2,
@@ -47,7 +48,7 @@ def test_outbound_round_trip(tables: Tables, org: Org, other: Org) -> None:
         status="queued",
         created_at=1000,
         phone=3,
-        wish="0",
+        sim_selector="0",
         sim_slot=0,
         sim="+1",
         date=None,
@@ -189,20 +190,20 @@ def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -
     first = insert(outbound(org.id, segments=3))
     second = insert(outbound(org.id))
     urgent = insert(outbound(org.id, priority=5))
-    pinned = insert(outbound(org.id, phone=8, wish="0"))
+    pinned = insert(outbound(org.id, phone=8, sim_selector="0"))
     insert(outbound(org.id, held_until=5))
     insert(outbound(other.id))
     insert(outbound(org.id, status="sending"))
-    insert(outbound(org.id, wish="+1"))
+    insert(outbound(org.id, sim_selector="+1"))
 
     def ids(limit: int = 10, **which: Any) -> list[int]:
         return [c.id for c in tables.messages.candidates(org.id, limit=limit, **which)]
 
-    assert ids(phone=None, wish="") == [urgent, first, second, low]
-    assert ids(2, phone=None, wish="") == [urgent, first]
-    assert ids(phone=8, wish="0") == [pinned]
-    assert ids(phone=None, wish="0") == []
-    assert tables.messages.candidates(org.id, phone=None, wish="", limit=2)[1] == Candidate(
+    assert ids(phone=None, sim_selector="") == [urgent, first, second, low]
+    assert ids(2, phone=None, sim_selector="") == [urgent, first]
+    assert ids(phone=8, sim_selector="0") == [pinned]
+    assert ids(phone=None, sim_selector="0") == []
+    assert tables.messages.candidates(org.id, phone=None, sim_selector="", limit=2)[1] == Candidate(
         id=first, segments=3, priority=0
     )
 
@@ -211,9 +212,9 @@ def test_waiting_segments_counts_up_to_its_cap(tables: Tables, org: Org) -> None
     for segments in (2, 3, 4):
         tables.messages.insert(outbound(org.id, segments=segments))
     waiting = tables.messages.waiting_segments
-    assert waiting(org.id, phone=None, wish="", cap=100) == 9
-    assert waiting(org.id, phone=None, wish="", cap=6) == 6
-    assert waiting(org.id, phone=1, wish="", cap=6) == 0
+    assert waiting(org.id, phone=None, sim_selector="", cap=100) == 9
+    assert waiting(org.id, phone=None, sim_selector="", cap=6) == 6
+    assert waiting(org.id, phone=1, sim_selector="", cap=6) == 0
 
 
 def test_unsettled_is_by_id_and_of_the_phone(tables: Tables, org: Org) -> None:
@@ -324,7 +325,8 @@ def test_queue_queries_run_from_an_index(
         assert not step.startswith("SCAN messages") or "USING" in step, plan
     if text in {sql.CANDIDATES, sql.WAITING}:
         assert any(
-            "INDEX messages_ready (org=? AND wish=? AND phone=? AND priority" in s for s in plan
+            "INDEX messages_ready (org=? AND sim_selector=? AND phone=? AND priority" in s
+            for s in plan
         )
 
 

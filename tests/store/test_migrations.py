@@ -6,8 +6,9 @@ from typing import Literal
 
 import pytest
 
+from phonegate.model.messages import PageQuery
+from phonegate.model.orgs import KeyLimits
 from phonegate.store import migrations, search
-from phonegate.store.records import Limits, PageQuery
 from phonegate.store.tables import Tables
 
 
@@ -69,7 +70,7 @@ def test_a_file_from_before_keys_had_limits(empty: sqlite3.Connection) -> None:
     assert message is not None
     assert (message.body, message.held_until, message.approval) == ("hi", 99, None)
     assert tables.messages.page(1, PageQuery(approval=True)) == []
-    tables.keys.limit("k3v9", Limits(per_day=1))
+    tables.keys.limit("k3v9", KeyLimits(per_day=1))
     tables.keys.count("k3v9", 10, 1)
     assert tables.messages.release_held(99, 9) == {1}
 
@@ -105,7 +106,7 @@ def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) 
     key = tables.keys.get("k3v9")
     assert key is not None
     # It goes on as it was set, whatever the rules for new ones are.
-    assert key.limits == Limits(to=("1*",), per_hour=3)
+    assert key.limits == KeyLimits(to=("1*",), per_hour=3)
     assert [one.key for one in tables.messages.page(1, PageQuery())] == [None]
     assert tables.messages.page(1, PageQuery(key="k3v9")) == []
     assert tables.messages.withdraw("k3v9", 9, after="cancelled", error="x") == 0
@@ -119,7 +120,7 @@ def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> Non
     for phone, number in ((1, "+1 (555) 111-2222"), (2, None)):
         empty.execute("INSERT INTO phones VALUES (?, 1, NULL, NULL, NULL, NULL, 5, 6)", (phone,))
         empty.execute("INSERT INTO sims VALUES (?, 0, 1, ?, NULL)", (phone, number))
-    for status, wish, held in (
+    for status, sim_selector, held in (
         ("queued", "15551112222", None),
         ("queued", "+15551112222", 99),
         ("sending", "15551112222", None),
@@ -129,7 +130,7 @@ def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> Non
         empty.execute(
             "INSERT INTO messages (org, direction, address, body, status, created_at, provider,"
             " wish, held_until) VALUES (1, 'out', '+15553334444', 'hi', ?, 7, 'phone', ?, ?)",
-            (status, wish, held),
+            (status, sim_selector, held),
         )
     assert migrations.migrate(empty)
     tables = Tables(empty)
@@ -139,8 +140,10 @@ def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> Non
     ]
     (held_by,) = tables.phones.holding(1, ["+15551112222"])
     assert (held_by.phone, held_by.number) == (1, "+1 (555) 111-2222")
-    wishes = [row[0] for row in empty.execute("SELECT wish FROM messages ORDER BY id")]
-    assert wishes == [*["+15551112222"] * 3, "0", "15551112222"]
+    sim_selectors = [
+        row[0] for row in empty.execute("SELECT sim_selector FROM messages ORDER BY id")
+    ]
+    assert sim_selectors == [*["+15551112222"] * 3, "0", "15551112222"]
 
 
 def test_every_table_is_strict(empty: sqlite3.Connection) -> None:

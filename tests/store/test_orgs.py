@@ -2,8 +2,10 @@ import sqlite3
 
 import pytest
 
-from phonegate.store.errors import NameTaken
-from phonegate.store.records import Org, PageQuery, Sim, StoredReply
+from phonegate.model.messages import PageQuery
+from phonegate.model.orgs import KeptAnswer, Org
+from phonegate.model.phones import Sim
+from phonegate.model.storage_errors import NameTaken
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, outbound
 
@@ -43,7 +45,7 @@ def _fill(tables: Tables, org: int, count: int) -> None:
         tables.messages.insert(outbound(org, f"body number {number} überall"))
         tables.messages.insert_inbound(inbound(org, fingerprint=b"%d" % number))
     tables.replies.put(
-        org, "send", "key", StoredReply(fingerprint=b"", status=200, body=b"", created_at=1)
+        org, "send", "key", KeptAnswer(fingerprint=b"", status=200, body=b"", created_at=1)
     )
     tables.messages.settle()
 

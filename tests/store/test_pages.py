@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phonegate.model.messages import Message, MessageView, PageQuery
+from phonegate.model.orgs import Org
 from phonegate.store import pages, search
-from phonegate.store.records import Message, MessageView, Org, PageQuery
 from phonegate.store.rows import SELECTED, message
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound

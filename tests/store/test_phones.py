@@ -1,7 +1,9 @@
 import pytest
 
-from phonegate.store.errors import TooMany
-from phonegate.store.records import NewMessage, Org, Sim
+from phonegate.model.messages import NewMessage
+from phonegate.model.orgs import Org
+from phonegate.model.phones import Sim
+from phonegate.model.storage_errors import TooMany
 from phonegate.store.tables import Tables
 
 
@@ -53,7 +55,7 @@ def test_only_a_phone_that_nothing_leads_to_is_forgotten(tables: Tables, org: Or
     waiting = tables.messages.insert(
         NewMessage(
             org=org.id, address="+15553334444", body="hi", created_at=14, segments=1, phone=old,
-            wish="0",
+            sim_selector="0",
         )
     )  # fmt: skip
     tables.phones.report_sims(org.id, new, sims, 15)

@@ -14,10 +14,11 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from phonegate.model.messages import Arrival, NewMessage, PageQuery
+from phonegate.model.orgs import Org
+from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable, StoreClosed
 from phonegate.store import writer
 from phonegate.store.database import Database
-from phonegate.store.errors import ConstraintBroken, StorageUnavailable, StoreClosed
-from phonegate.store.records import Arrival, NewMessage, Org, PageQuery
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, outbound
 
@@ -473,7 +474,7 @@ import sys
 from pathlib import Path
 import trio
 from phonegate.store.database import Database
-from phonegate.store.records import NewMessage
+from phonegate.model.messages import NewMessage
 
 async def main():
     store = Database.open(Path(sys.argv[1]))

@@ -17,7 +17,7 @@ class TwilioAccount:
     sid: str = "AC" + "0123456789abcdef" * 2
     token: str = "fake-twilio-token-0123456789abcd"
     numbers: tuple[str, ...] = ("+15005550006", "+1234567890")
-    """The first is Twilio's own sender for tests, the second stands in the seed's examples."""
+    """The first is Twilio's own sender for tests, the second stands in the documented examples."""
     services: tuple[str, ...] = ("MG" + "fedcba9876543210" * 2,)
     """Messaging services; they send from the first number."""
     sms_url: str | None = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.carriers.fake_carrier.carrier import FakeCarrier
 
 
-class Desk:
+class Pipeline:
     """Takes orders over HTTP and hands them to the methods of the same name."""
 
     def __init__(self, carrier: "FakeCarrier") -> None:

@@ -1,0 +1,35 @@
+"""The address that this gateway is reached by, for pages and documents that print it. Pure."""
+
+import re
+from typing import Final
+
+_HOST: Final = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?"
+)
+"""A name, an IPv4 or an IPv6 address, with a port perhaps: nothing that means anything to HTML,
+Markdown, JSON or a shell. The longest name has 253 characters (RFC 1035, 2.3.4)."""
+
+MAX_PORT: Final = 65_535
+
+
+def own_address(public_url: str, scheme: str, host: str) -> str:
+    """The beginning of every URL of this gateway, without a slash at its end.
+
+    Args:
+        public_url: As the owner set it; it counts before all else. May be empty.
+        scheme: Of the request, as the server tells it.
+        host: The request's Host header. A client chooses it, so that only a plain name or
+            address with a port comes through.
+
+    Returns:
+        Such as `https://sms.example.org` or `http://192.168.1.5:8080`; empty where nothing is
+        known, so that `address + "/send"` is then a path of the same host.
+    """
+    if public_url:
+        return public_url.rstrip("/")
+    found = _HOST.fullmatch(host)
+    if scheme not in ("http", "https") or found is None:
+        return ""
+    if found[1] is not None and not 1 <= int(found[1]) <= MAX_PORT:
+        return ""
+    return f"{scheme}://{host}"

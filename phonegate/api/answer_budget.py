@@ -1,0 +1,179 @@
+"""The memory of answers that have not left yet, all together bounded, with a part for each reader.
+
+An answer leaves in a moment, or its client doesn't read. Who has its part on the way already gets
+no more to read: an answer of which nothing was taken for long is given up, and until then the next
+is refused. Whoever takes something goes on, however slowly. Each credential of an org has a part of
+its own in that of the org, so that a key by which nothing is read takes nothing from the others.
+Small answers, such as those to a send, are neither counted nor refused.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
+from typing import Final, NamedTuple
+
+import attrs
+import trio
+
+from phonegate.api.body_budget import Owner
+from phonegate.model.refusals import Busy
+
+LARGE_BYTES: Final = 16_384
+"""What an answer has at least that is counted. Below it the kernel takes most of it at once."""
+
+PART: Final = 4
+"""An owner may have one in so many of all bytes on their way."""
+
+READER_PART: Final = 2
+"""A credential, or an address, may have one in so many of its owner's."""
+
+PATIENCE_S: Final = 10.0
+"""How long an answer of which nothing is taken may stand in the way of others. What is counted as
+taken are pieces of 64 KiB: a client that reads at 6.5 kB/s is never given up."""
+
+UNREAD: Final = "Answers to earlier requests have not been read yet. Read them, then ask again."
+
+
+class Reader(NamedTuple):
+    """Who reads an answer: an org or a place, and of an org which API key, empty for its secret."""
+
+    owner: Owner
+    key: str = ""
+
+
+ANYBODY: Final = Reader("")
+"""The reader of an answer of whom nothing is known."""
+
+
+@attrs.define(eq=False)
+class Leaving:
+    """An answer on its way. `scope` is that in which it is sent now."""
+
+    reader: Reader
+    size: int
+    moved_at: float
+    """When its client last took some of it."""
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    given_up: bool = False
+
+    def moved(self) -> None:
+        """Notes that the client has taken some of it."""
+        self.moved_at = trio.current_time()
+
+
+@attrs.define
+class _Held:
+    """What a reader has on its way."""
+
+    bytes: int = 0
+    leaving: dict[Leaving, None] = attrs.field(factory=dict)
+
+
+class AnswerBudget:
+    """All large answers on their way.
+
+    Args:
+        most: Bytes that all of them may take together. 0 is no limit.
+        on_refuse: Called for each that is given up, and each request that is refused.
+    """
+
+    def __init__(self, most: int = 0, on_refuse: Callable[[], None] = lambda: None) -> None:
+        self._most = most
+        self._on_refuse = on_refuse
+        self._held: dict[Owner, dict[Reader, _Held]] = {}
+        self._totals: dict[Owner, int] = {}
+        self.bytes = 0
+        """What all of them take."""
+
+    def leaving(self, reader: Reader, size: int) -> AbstractContextManager[Leaving] | None:
+        """Counts an answer while it is sent, and ends that early if it is given up.
+
+        None for a small one, which is not counted.
+        """
+        one = self.enter(reader, size)
+        return None if one is None else self._in_scope(one)
+
+    @contextmanager
+    def _in_scope(self, one: Leaving) -> Iterator[Leaving]:
+        try:
+            with one.scope:
+                yield one
+        finally:
+            self.leave(one)
+
+    def enter(self, reader: Reader, size: int) -> Leaving | None:
+        """Counts an answer until `leave`, for what is sent in several steps. None as above."""
+        if size < LARGE_BYTES:
+            return None
+        one = Leaving(reader, size, trio.current_time())
+        held = self._held.setdefault(reader.owner, {}).setdefault(reader, _Held())
+        held.leaving[one] = None
+        held.bytes += size
+        self._totals[reader.owner] = self._totals.get(reader.owner, 0) + size
+        self.bytes += size
+        return one
+
+    def leave(self, one: Leaving) -> None:
+        """Counts an answer no more."""
+        owner = one.reader.owner
+        readers = self._held[owner]
+        held = readers[one.reader]
+        del held.leaving[one]
+        held.bytes -= one.size
+        self._totals[owner] -= one.size
+        self.bytes -= one.size
+        if not held.leaving:
+            del readers[one.reader]
+        if not readers:
+            del self._held[owner], self._totals[owner]
+
+    def require_room(self, reader: Reader, size: int) -> None:
+        """Makes sure that there is room for an answer to a reader; for a small one there is.
+
+        Raises:
+            Busy: what was answered before has not left.
+        """
+        if not self._most or size < LARGE_BYTES:
+            return
+        owner = reader.owner
+        readers = self._held.get(owner, {})
+        held = readers.get(reader)
+        mine = 0 if held is None else held.bytes
+        ours = self._totals.get(owner, 0)
+        part = self._most // PART
+        if held is not None and mine >= part // READER_PART:
+            self._make_room(held.leaving, ())
+        elif readers and ours >= part:
+            greatest = max(readers.values(), key=lambda one: one.bytes)
+            # A reader that has less than others is not kept from reading by them.
+            others = greatest.leaving if mine < greatest.bytes else ()
+            self._make_room(_all(readers), others)
+        elif self.bytes >= self._most:
+            most = max(self._totals, key=self._totals.__getitem__)
+            greatest = max(self._held[most].values(), key=lambda one: one.bytes)
+            others = greatest.leaving if ours < self._totals[most] else ()
+            self._make_room(chain.from_iterable(map(_all, self._held.values())), others)
+
+    def _make_room(self, stalled: Iterable[Leaving], yielding: Iterable[Leaving]) -> None:
+        """Gives up one of the first that has not moved for long, or else one of the second.
+
+        Raises:
+            Busy: there is none.
+        """
+        self._on_refuse()
+        found = _longest_still(stalled)
+        if found is None or trio.current_time() - found.moved_at < PATIENCE_S:
+            found = _longest_still(yielding)
+        if found is None:
+            raise Busy(UNREAD)
+        found.given_up = True
+        found.scope.cancel()
+
+
+def _all(readers: dict[Reader, _Held]) -> Iterator[Leaving]:
+    return chain.from_iterable(held.leaving for held in readers.values())
+
+
+def _longest_still(answers: Iterable[Leaving]) -> Leaving | None:
+    waiting = (one for one in answers if not one.given_up)
+    return min(waiting, key=lambda one: one.moved_at, default=None)

@@ -1,0 +1,215 @@
+"""What an endpoint is, free of any framework: the types of the one table of endpoints.
+
+Whatever serves HTTP (the Quart app, a faster lane) and whatever describes it (OpenAPI, the
+pages for people and agents, the tests) works from these, so they can't disagree.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import attrs
+
+from phonegate.api.fields import Rule, Whole
+from phonegate.api.services import Services
+from phonegate.config.settings import RequestLog
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.principal import Principal, Scope
+
+JSON_MEDIA: Final = "application/json"
+"""The Content-Type of nearly everything here (RFC 8259)."""
+
+AnyScope = Literal["any"]
+"""Every right credential opens it; its handler looks at the scopes itself."""
+
+Place = Literal["header", "bearer", "body", "path", "query"]
+
+SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
+"""Where a secret may stand, in the order of looking: the first one found counts."""
+
+LOGGED_DIGITS: Final = 9
+"""Most digits of an id that the log tells. A phone number that is typed in its place has more."""
+
+NUMBERED: Rule = Whole(1, MAX_ID)
+"""The ids of everything but keys."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """A request as it came in, its body not yet understood."""
+
+    method: str
+    path: str = attrs.field(repr=False)
+    """As sent: still percent-encoded, without the query."""
+    query: str = attrs.field(default="", repr=False)
+    """As sent, without the question mark."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """By lower-case name; one that was sent twice is joined with a comma (RFC 9110, 5.3)."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    client: str = ""
+    """The client's address, after trusted proxies."""
+    relayed: bool = False
+    """Whether a proxy that is not trusted passed it on: the address may be the proxy's."""
+    secure: bool = False
+    """Whether it came by HTTPS, to the gateway or a proxy that it trusts."""
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What goes back.
+
+    `content` is an answer object or plain JSON data, bytes that are `media` already, or None for
+    no body.
+    """
+
+    status: int = 200
+    content: Any = attrs.field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    media: str = JSON_MEDIA
+    """The Content-Type of content that is bytes."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """An understood request of a known caller, as a handler gets it."""
+
+    services: Services
+    request: Request
+    principal: Principal | None
+    """Who calls; None only where an endpoint has no scope."""
+    path: Mapping[str, str] = attrs.field(repr=False)
+    """The parameters of the path, decoded once."""
+    query: Any = attrs.field(repr=False)
+    """An object of the endpoint's `query` type."""
+    body: Any = attrs.field(repr=False)
+    """An object of the endpoint's `body` type."""
+    logged: RequestLog = "all"
+    """The requests that get a line in the log, for what has lines of its own."""
+
+    @property
+    def caller(self) -> Principal:
+        """The caller of an endpoint that has a scope."""
+        if self.principal is None:
+            raise TypeError(f"{self.request.method} has no caller: its endpoint has no scope")
+        return self.principal
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@attrs.frozen(kw_only=True)
+class Example:
+    """A request that works as printed, and its answer. `path` and `body` are verbatim."""
+
+    title: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    answer: str
+    whole: str | None = None
+    """All of the answer, where `answer` is cut short for a reader of pages."""
+    status: int = 200
+
+
+LIST: Final = 32
+"""What a list that has no pages counts in messages: beside other orgs, one at a time."""
+
+
+def a_list(_: Call) -> int:
+    """The size of a call that lists all of something."""
+    return LIST
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One endpoint: all that is needed to serve it, to describe it and to test it."""
+
+    name: str
+    """Unique, in snake case: the operation's id in documents, the route of kept answers."""
+    method: str
+    paths: tuple[str, ...]
+    """Templates such as "/send/{org}"; the first is the one to recommend, another may hold
+    `{secret}`."""
+    scope: Scope | AnyScope | None
+    """What a credential must allow; None: open to everybody."""
+    summary: str
+    description: str = ""
+    group: str
+    knows_caller: bool = False
+    """Without a scope: its handler knows its callers by a token or a signature of their own, so
+    that only those it refuses count as strangers."""
+    creates_org: bool = False
+    """An unknown org with a well-formed secret is created, where registration admits the caller."""
+    body: type | None = None
+    raw_limit: int | None = None
+    """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
+    raw_media: str = JSON_MEDIA
+    """What such a body is sent as."""
+    query: type | None = None
+    answer: type
+    media: str | None = None
+    """The Content-Type of answers that are no JSON, where some are not."""
+    statuses: tuple[int, ...] = (200,)
+    error_codes: tuple[str, ...] = ()
+    """Codes of errors beyond those that every endpoint shares."""
+    id: Rule = NUMBERED
+    """What the `{id}` of its paths may be."""
+    idempotent: bool = False
+    """Takes an Idempotency-Key."""
+    hot: bool = False
+    """Called so often that the fast path answers it too, from the same handler."""
+    examples: tuple[Example, ...] = ()
+    size: Callable[[Call], int] | None = lambda _: 1
+    """How many messages a call is about: what it takes of its org's share (see `shares`). None:
+    its handler takes what it needs itself."""
+    protocol: bool = False
+    """It speaks a protocol of its own, which documents of this table can't describe."""
+    handler: Handler
+
+    @cached_property
+    def secret_places(self) -> tuple[Place, ...]:
+        """Where this endpoint takes its secret from, in order."""
+        if self.scope is None:
+            return ()
+        without: set[Place] = set()
+        if self.body is None or "secret_key" not in {a.name for a in attrs.fields(self.body)}:
+            without.add("body")
+        if not any("{secret}" in path for path in self.paths):
+            without.add("path")
+        return tuple(place for place in SECRET_PLACES if place not in without)
+
+
+@attrs.frozen(kw_only=True)
+class PathParameter:
+    """A parameter of a path template, for the documents."""
+
+    name: str
+    description: str
+    example: str
+    rule: Rule | None = None
+    """What it may be; None: whatever is none of the gateway's is refused as unknown."""
+
+
+PATH_PARAMETERS: Sequence[PathParameter] = (
+    PathParameter(
+        name="org",
+        description="The OrgId: 3 to 50 of A-Z, a-z, 0-9, - and _.",
+        example="myorg",
+    ),
+    PathParameter(
+        name="secret",
+        description="The SecretKey, percent-encoded. X-Secret-Key keeps it out of logs.",
+        example="my-secret-key-123",
+    ),
+    PathParameter(
+        name="id",
+        description="The id of the message, key or assistant.",
+        example="5",
+        rule=NUMBERED,
+    ),
+    PathParameter(
+        name="token",
+        description="The assistant's own part of its callback address.",
+        example="q3k1dTlVbLxXv0b5c2Yw7w",
+    ),
+)

@@ -1,0 +1,60 @@
+"""Whether the gateway works: for load balancers and service managers, open to everybody."""
+
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate.api.endpoint import (
+    Answer,
+    Call,
+    Endpoint,
+    Example,
+)
+from phonegate.api.fields import field
+from phonegate.model.storage_errors import StorageUnavailable
+
+READ_DEADLINE_S: Final = 5.0
+"""A store that can't read one row in this time serves nobody; checkers give up not much later."""
+
+
+@attrs.frozen(kw_only=True)
+class HealthAnswer:
+    """It works."""
+
+    ok: bool = field("Always true; a gateway that can't reach its storage answers 503.")
+    version: str = field("The program's version.", example="0.1.0")
+    uptime_s: int = field("Seconds since it started.", example=86400)
+
+
+async def health(call: Call) -> Answer:
+    """Reads one row and tells the version."""
+    services = call.services
+    with trio.move_on_after(READ_DEADLINE_S) as deadline:
+        await services.database.read(lambda tx: tx.orgs.by_id(0))
+    if deadline.cancelled_caught:
+        raise StorageUnavailable("reading took too long")
+    uptime = max(0, services.now_ms() - services.started_at) // 1000
+    return Answer(content=HealthAnswer(ok=True, version=services.version, uptime_s=uptime))
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        name="health",
+        method="GET",
+        paths=("/health",),
+        scope=None,
+        group="gateway",
+        summary="Whether the gateway works",
+        answer=HealthAnswer,
+        error_codes=("storage_unavailable",),
+        examples=(
+            Example(
+                title="is it up",
+                path="/health",
+                answer='{"ok":true,"version":"0.1.0","uptime_s":86400}',
+            ),
+        ),
+        handler=health,
+    ),
+)

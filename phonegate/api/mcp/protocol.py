@@ -1,0 +1,350 @@
+"""The Model Context Protocol as JSON-RPC: what a POST asks, and how its answer looks. Pure.
+
+Two eras share the address. Since 2026-07-28 each request stands alone: it names its revision and
+its client in `params._meta`, and its headers repeat what intermediaries need. The revisions
+before it begin with an `initialize` handshake; as nothing is kept between two requests, a later
+one is known by its MCP-Protocol-Version header, or by not having one.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from phonegate.api.field_names import shown
+
+MODERN: Final = ("2026-07-28",)
+HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""Newest first. The oldest had another transport; its messages are the same, and a client that
+asks for it gets along with this one (or comes over stdio, which has no transport of its own)."""
+
+SUPPORTED: Final = MODERN + HANDSHAKE
+
+UNSAID: Final = "2025-03-26"
+"""The revision of a request without a header that names one: the last that knew no such header."""
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+HEADER_MISMATCH: Final = -32020
+UNSUPPORTED_VERSION: Final = -32022
+
+MAX_BATCH: Final = 20
+"""Messages of one batch, which only the oldest revisions have: clients use it for a few."""
+
+LIST_TTL_MS: Final = 300_000
+"""How long a client may keep the list of tools: what a key may do never changes, and a new
+release of the gateway can be noticed five minutes late."""
+
+VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
+SERVER_META: Final = "io.modelcontextprotocol/serverInfo"
+
+_VERSION_HEADER: Final = "mcp-protocol-version"
+_STRUCTURED_SINCE: Final = "2025-06-18"
+_SAYS_WRONG_ARGUMENTS_SINCE: Final = "2025-11-25"
+_STATUS: Final = {METHOD_NOT_FOUND: 404, INTERNAL_ERROR: 200}
+_ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=")
+
+Id = int | str
+Json = dict[str, Any]
+
+
+class Fault(Exception):
+    """A JSON-RPC error. `id` is that of the request, None where it can't be known."""
+
+    def __init__(self, code: int, message: str, *, data: Any = None, id_: Id | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.data = data
+        self.id = id_
+        super().__init__(message)
+
+
+@attrs.frozen
+class Ask:
+    """One request."""
+
+    id: Id
+    method: str
+    params: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Post:
+    """What a POST asks: notifications and answers, which want none, are left out."""
+
+    version: str
+    batch: bool
+    parts: tuple[Ask | Fault, ...]
+
+    @property
+    def modern(self) -> bool:
+        """Whether it is of the era without a handshake."""
+        return self.version in MODERN
+
+
+@attrs.frozen(kw_only=True)
+class About:
+    """What a server tells of itself."""
+
+    name: str
+    title: str
+    version: str
+    instructions: str
+
+    @property
+    def info(self) -> Json:
+        """As `serverInfo`."""
+        return {"name": self.name, "title": self.title, "version": self.version}
+
+
+@attrs.frozen
+class ToolCall:
+    """A tool is to be run."""
+
+    name: str
+    arguments: Mapping[str, Any] = attrs.field(repr=False)
+
+
+# --- What is asked ----------------------------------------------------------------------------
+
+
+def understand(headers: Mapping[str, str], value: Any) -> Post:
+    """What a POST asks.
+
+    Args:
+        headers: By lower-case name; one that was sent twice is joined with a comma.
+        value: The JSON of the body.
+
+    Raises:
+        Fault: The whole POST is refused, with status 400.
+    """
+    header = headers.get(_VERSION_HEADER)
+    if header in HANDSHAKE or (header is None and named_version(value) is None):
+        return _of_handshake(header or UNSAID, value)
+    return _of_modern(headers, value)
+
+
+def _of_handshake(version: str, value: Any) -> Post:
+    if type(value) is list:
+        if version > UNSAID:
+            raise Fault(INVALID_REQUEST, f"Revision {version} has no batches.")
+        if not 1 <= len(value) <= MAX_BATCH:
+            raise Fault(INVALID_REQUEST, f"A batch must hold 1 to {MAX_BATCH} messages.")
+        asked = (_part(one) for one in value if not _is_answer(one))
+        parts = tuple(part for part in asked if part is not None)
+        return Post(version=version, batch=True, parts=parts)
+    claimed = named_version(value)
+    if claimed is not None and claimed != version:
+        raise Fault(
+            HEADER_MISMATCH,
+            "The MCP-Protocol-Version header is not the protocol version in params._meta.",
+            id_=_id_of(value),
+        )
+    part = None if _is_answer(value) else _part(value)
+    if isinstance(part, Fault):
+        raise part
+    return Post(version=version, batch=False, parts=() if part is None else (part,))
+
+
+def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
+    part = _part(value)
+    if isinstance(part, Fault):
+        raise part
+    header = headers.get(_VERSION_HEADER)
+    if part is None:
+        _require_modern(header, None)
+        return Post(version=MODERN[0], batch=False, parts=())
+    meta, claimed = _object(part.params.get("_meta")), named_version(value)
+    if claimed is None:
+        # A revision that nobody here knows may have put it elsewhere: say so first.
+        _require_modern(header, part.id)
+    if meta is None or claimed is None or CAPABILITIES_META not in meta:
+        raise Fault(
+            INVALID_PARAMS,
+            f"params._meta must hold {VERSION_META} and {CAPABILITIES_META}.",
+            id_=part.id,
+        )
+    name = part.params.get("name") if part.method == "tools/call" else None
+    for header_name, given, wanted in (
+        ("MCP-Protocol-Version", header, claimed),
+        ("Mcp-Method", headers.get("mcp-method"), part.method),
+        ("Mcp-Name", _decoded(headers.get("mcp-name")), name),
+    ):
+        if (wanted is not None or header_name != "Mcp-Name") and given != wanted:
+            problem = "is missing" if given is None else "is not what the body says"
+            raise Fault(HEADER_MISMATCH, f"The {header_name} header {problem}.", id_=part.id)
+    _require_modern(header, part.id)
+    return Post(version=claimed, batch=False, parts=(part,))
+
+
+def _is_answer(value: Any) -> bool:
+    """Whether a message answers something, which nobody here ever asks."""
+    return type(value) is dict and "method" not in value and ("result" in value or "error" in value)
+
+
+def _part(value: Any) -> Ask | Fault | None:
+    """One message: a request, what is wrong with it, or None for what wants no answer."""
+    if type(value) is not dict:
+        return Fault(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
+    id_ = _id_of(value)
+    method, params = value.get("method"), _object(value.get("params"))
+    if value.get("jsonrpc") != "2.0" or type(method) is not str or not method:
+        return Fault(INVALID_REQUEST, 'A message needs "jsonrpc": "2.0" and a method.', id_=id_)
+    if "id" not in value:
+        return None
+    if id_ is None:
+        return Fault(INVALID_REQUEST, "The id of a request must be text or a whole number.")
+    if params is None:
+        return Fault(INVALID_PARAMS, "params must be an object.", id_=id_)
+    return Ask(id_, method, params)
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    """An object as clients write it. None for what is none.
+
+    Some write null for one that they would leave out. PHP writes an empty one as `[]`.
+    """
+    if value is None or value == []:
+        return {}
+    return value if type(value) is dict else None
+
+
+def _id_of(value: Any) -> Id | None:
+    id_ = value.get("id") if type(value) is dict else None
+    return id_ if type(id_) in {int, str} else None
+
+
+def named_version(value: Any) -> Any:
+    """The revision that a message names in itself."""
+    params = value.get("params") if type(value) is dict else None
+    meta = params.get("_meta") if type(params) is dict else None
+    return meta.get(VERSION_META) if type(meta) is dict else None
+
+
+def _require_modern(version: str | None, id_: Id | None) -> None:
+    if version is not None and version not in MODERN:
+        data = {"supported": list(SUPPORTED), "requested": version}
+        raise Fault(UNSUPPORTED_VERSION, "Unsupported protocol version.", data=data, id_=id_)
+
+
+def encoded(text: str) -> str:
+    """Text for a header, wrapped in Base64 where a header can't hold it as it is."""
+    plain = text.isascii() and text.isprintable() and text == text.strip()
+    if plain and not _ENCODED.fullmatch(text):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
+
+
+def _decoded(header: str | None) -> str | None:
+    """A header's text, which is wrapped in Base64 where a header can't hold it."""
+    wrapped = _ENCODED.fullmatch(header) if header is not None else None
+    if wrapped is None:
+        return header
+    try:
+        return base64.b64decode(wrapped[1], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+# --- What is answered -------------------------------------------------------------------------
+
+
+def decide(ask: Ask, version: str, about: About, tools: Sequence[Json]) -> Json | ToolCall:
+    """The result of a request, or the tool that is to give it.
+
+    Args:
+        ask: The request.
+        version: Its revision.
+        about: This server.
+        tools: What the caller may use.
+
+    Raises:
+        Fault: There is no such method, or its parameters are wrong.
+    """
+    modern = version in MODERN
+    match ask.method:
+        case "tools/list":
+            if ask.params.get("cursor") not in (None, ""):
+                raise Fault(INVALID_PARAMS, "There is one page of tools; cursor must be left out.")
+            kept = {"ttlMs": LIST_TTL_MS, "cacheScope": "private"} if modern else {}
+            return {"tools": [_declared(tool, version) for tool in tools], **kept}
+        case "tools/call":
+            return _tool_call(ask.params)
+        case "server/discover" if modern:
+            return {
+                "supportedVersions": list(SUPPORTED),
+                "capabilities": {"tools": {}},
+                "instructions": about.instructions,
+                "ttlMs": LIST_TTL_MS,
+                "cacheScope": "public",
+            }
+        case "initialize" if not modern:
+            return _initialize(ask.params, about)
+        case "ping" if not modern:
+            return {}
+    raise Fault(METHOD_NOT_FOUND, f"This server has no method {shown(ask.method)}.")
+
+
+def _initialize(params: Mapping[str, Any], about: About) -> Json:
+    asked = params.get("protocolVersion")
+    if type(asked) is not str:
+        raise Fault(INVALID_PARAMS, "protocolVersion must be text.")
+    return {
+        "protocolVersion": asked if asked in HANDSHAKE else HANDSHAKE[0],
+        "capabilities": {"tools": {}},
+        "serverInfo": about.info,
+        "instructions": about.instructions,
+    }
+
+
+def _tool_call(params: Mapping[str, Any]) -> ToolCall:
+    name, arguments = params.get("name"), _object(params.get("arguments"))
+    if type(name) is not str:
+        raise Fault(INVALID_PARAMS, "name must be the name of a tool.")
+    if arguments is None:
+        raise Fault(INVALID_PARAMS, "arguments must be an object.")
+    # Models fill in null for what they would leave out.
+    return ToolCall(name, {k: v for k, v in arguments.items() if v is not None})
+
+
+def _declared(tool: Json, version: str) -> Json:
+    if has_structure(version):
+        return tool
+    return {k: v for k, v in tool.items() if k not in {"title", "outputSchema"}}
+
+
+def has_structure(version: str) -> bool:
+    """Whether results may hold data beside their text."""
+    return version >= _STRUCTURED_SINCE
+
+
+def wrong_arguments_are_results(version: str) -> bool:
+    """Whether a model learns of wrong arguments as of any failure, so that it can mend them."""
+    return version >= _SAYS_WRONG_ARGUMENTS_SINCE
+
+
+def result_message(id_: Id, result: Json, version: str, about: About) -> Json:
+    """A request's answer."""
+    if version in MODERN:
+        result = {"resultType": "complete", **result, "_meta": {SERVER_META: about.info}}
+    return {"jsonrpc": "2.0", "id": id_, "result": result}
+
+
+def error_message(fault: Fault, id_: Id | None) -> Json:
+    """The same for one that failed."""
+    error: Json = {"code": fault.code, "message": fault.message}
+    if fault.data is not None:
+        error["data"] = fault.data
+    return {"jsonrpc": "2.0", "id": id_, "error": error}
+
+
+def status_of(fault: Fault, version: str) -> int:
+    """The HTTP status of one request's error; the older era tells it in the body alone."""
+    return _STATUS.get(fault.code, 400) if version in MODERN else 200

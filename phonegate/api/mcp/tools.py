@@ -1,0 +1,289 @@
+"""The tools that agents get: the endpoints of the table under another protocol, and one wait.
+
+A tool runs its endpoint's own handler, within the org's share, so that limits, idempotency and
+errors are the same by either way.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import attrs
+import trio
+
+from phonegate.api import messages_api
+from phonegate.api.answer_budget import Reader
+from phonegate.api.convert import CONVERTER
+from phonegate.api.endpoint import Answer, Call, Endpoint
+from phonegate.api.idempotency_key import REPLAYED
+from phonegate.api.mcp.protocol import Json
+from phonegate.api.mcp.tool_types import (
+    TOOL_PAGE_BYTES,
+    GetMessage,
+    GetMessages,
+    ListSims,
+    Messages,
+    OneMessage,
+    Reply,
+    SendSms,
+    Sent,
+    Sims,
+    WaitForReply,
+)
+from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
+from phonegate.api.messages_types import MessagesAnswer, MessagesQuery, Send
+from phonegate.api.openapi.schema import Components, schema_of
+from phonegate.api.presenters import message_json
+from phonegate.model.principal import Scope
+from phonegate.model.refusals import Unauthorized
+from phonegate.store.pages import ROW_BYTES
+
+ANSWER_S: Final = 2.0
+"""Of a request's time, kept for its answer: a wait ends so much before the request would."""
+
+T = TypeVar("T")
+
+_ENDPOINTS: Final[Mapping[str, Endpoint]] = {one.name: one for one in messages_api.ENDPOINTS}
+
+
+@attrs.frozen(kw_only=True)
+class Tool:
+    """One tool: what a model is told of it, and what runs."""
+
+    name: str
+    title: str
+    description: str
+    scope: Scope
+    takes: type
+    gives: type
+    reads_only: bool
+    reaches_out: bool = False
+    """Whether its work ends at other people, and not within the gateway."""
+    run: Callable[[Call, Any], Awaitable[Json]]
+
+    @property
+    def declaration(self) -> Json:
+        """As `tools/list` shows it."""
+        parts = Components("#/$defs/")
+        output = parts.of_object(self.gives, answer=True)
+        if parts.schemas:
+            output["$defs"] = parts.schemas
+        return {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": schema_of(self.takes),
+            "outputSchema": output,
+            "annotations": {
+                "title": self.title,
+                "readOnlyHint": self.reads_only,
+                # What was sent can't be taken back, and may cost its sender money.
+                "destructiveHint": not self.reads_only,
+                "idempotentHint": self.reads_only,
+                "openWorldHint": self.reaches_out,
+            },
+        }
+
+
+async def _get_messages(call: Call, asked: GetMessages) -> Json:
+    names = attrs.fields_dict(MessagesQuery)
+    query = MessagesQuery(**{name: getattr(asked, name) for name in names})
+    read = partial(messages_api.read_page, shown=_page, most_bytes=TOOL_PAGE_BYTES)
+    page = await _through(call, _ENDPOINTS["get_messages"], query=query, handler=read)
+    _require_room(call, sum(ROW_BYTES + len(one["body"]) for one in page["messages"]))
+    return {**page, "notice": NOTICE}
+
+
+def _page(answer: MessagesAnswer) -> Json:
+    """A page as plain data, made in the thread that read it."""
+    return {
+        "org_id": answer.org_id,
+        "count": answer.count,
+        "messages": [dict(vars(message)) for message in answer.messages],
+    }
+
+
+async def _get_message(call: Call, asked: GetMessage) -> Json:
+    answer = await _answer_of(call, _ENDPOINTS["get_message"], path={"id": str(asked.id)})
+    return {**_read(call, answer), "notice": NOTICE}
+
+
+async def _send_sms(call: Call, asked: SendSms) -> Json:
+    names = attrs.fields_dict(SendSms).keys() - {"idempotency_key"}
+    body = Send(**{name: getattr(asked, name) for name in names})
+    endpoint = _ENDPOINTS["send_sms"]
+    answer = await _answer_of(call, endpoint, body=body, key=asked.idempotency_key)
+    return {**_plain(answer), "replayed": REPLAYED in answer.headers}
+
+
+async def _list_sims(call: Call, asked: ListSims) -> Json:
+    del asked
+    sims = _read(call, await _answer_of(call, _ENDPOINTS["list_sims"]))
+    return {**sims, "notice": SIMS_NOTICE}
+
+
+async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
+    services, caller = call.services, call.caller
+    arrivals = services.arrivals
+    since = await arrivals.newest(caller) if asked.since_id is None else asked.since_id
+    left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
+    found = await arrivals.wait(
+        caller,
+        address=asked.address,
+        since_id=since,
+        seconds=max(0, min(asked.timeout_s, left)),
+    )
+    if not services.accounts.is_current(caller):
+        raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
+    message = None if found is None else message_json(found, ())
+    return _plain(
+        Answer(
+            content=Reply(
+                message=message,
+                timed_out=message is None,
+                since_id=since if message is None else message.id,
+            )
+        )
+    )
+
+
+async def _answer_of(
+    call: Call,
+    endpoint: Endpoint,
+    *,
+    path: Mapping[str, str] | None = None,
+    body: Any = None,
+    key: str | None = None,
+) -> Answer:
+    """The answer of an endpoint's own handler."""
+    return await _through(call, endpoint, handler=endpoint.handler, path=path, body=body, key=key)
+
+
+async def _through(
+    call: Call,
+    endpoint: Endpoint,
+    *,
+    handler: Callable[[Call], Awaitable[T]],
+    path: Mapping[str, str] | None = None,
+    query: Any = None,
+    body: Any = None,
+    key: str | None = None,
+) -> T:
+    """Runs a handler as the pipeline runs its endpoint's.
+
+    Only an Idempotency-Key among the tool's arguments counts: one in the header would make all
+    calls of a client the same.
+    """
+    headers = {k: v for k, v in call.request.headers.items() if k != "idempotency-key"}
+    if key is not None:
+        headers["idempotency-key"] = _header(key)
+    inner = attrs.evolve(
+        call,
+        request=attrs.evolve(call.request, headers=headers),
+        path={} if path is None else path,
+        query=query,
+        body=body,
+    )
+    size = 1 if endpoint.size is None else endpoint.size(inner)
+    async with call.services.shares.take(call.caller.org, size):
+        return await handler(inner)
+
+
+def _header(key: str) -> str:
+    """Any text as an Idempotency-Key: itself where that can be one, or else a digest of it."""
+    if key.isascii() and key.isprintable() and key == key.strip() and not key.startswith('"'):
+        return key
+    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def _require_room(call: Call, size: int) -> None:
+    """Refuses to whoever leaves much unread what is only read; what was sent is answered."""
+    caller = call.caller
+    call.services.unsent.require_room(Reader(caller.org, caller.key_id or ""), size)
+
+
+def _read(call: Call, answer: Answer) -> Json:
+    text = _text(answer)
+    _require_room(call, len(text))
+    plain: Json = json.loads(text)
+    return plain
+
+
+def _plain(answer: Answer) -> Json:
+    plain: Json = json.loads(_text(answer))
+    return plain
+
+
+def _text(answer: Answer) -> bytes:
+    content = answer.content
+    return content if isinstance(content, bytes) else CONVERTER.encode(content)
+
+
+TOOLS: Final = (
+    Tool(
+        name="get_messages",
+        title="Read messages",
+        description="Reads SMS that were received (direction in) or sent (direction out), in "
+        "ascending id. With since_id the first ones after it; without, the newest. To wait for "
+        "an answer use wait_for_reply instead of calling this again and again.",
+        scope="read",
+        takes=GetMessages,
+        gives=Messages,
+        reads_only=True,
+        run=_get_messages,
+    ),
+    Tool(
+        name="get_message",
+        title="Read one message",
+        description="Reads one SMS by its id, for one that was sent with what became of it: "
+        "queued, sending, sent, delivered, failed, expired, cancelled or uncertain (a phone took "
+        "it and never said whether it was sent: don't send it again without asking).",
+        scope="read",
+        takes=GetMessage,
+        gives=OneMessage,
+        reads_only=True,
+        run=_get_message,
+    ),
+    Tool(
+        name="send_sms",
+        title="Send an SMS",
+        description="Sends one SMS from a phone of the gateway's owner. It can't be taken back. "
+        "The answer's results hold its id: follow it with get_message, and wait for an answer "
+        "with wait_for_reply and since_id set to it. Give an idempotency_key, and the same one "
+        "if you have to repeat a call. Where waiting_for is approval, a person has to approve it "
+        "first: don't send it again.",
+        scope="send",
+        takes=SendSms,
+        gives=Sent,
+        reads_only=False,
+        reaches_out=True,
+        run=_send_sms,
+    ),
+    Tool(
+        name="list_sims",
+        title="List SIMs",
+        description="Lists the SIMs that can send: those of phones online now (live_sims), and "
+        "all known ones. Use a number or slot as sim in send_sms.",
+        scope="read",
+        takes=ListSims,
+        gives=Sims,
+        reads_only=True,
+        run=_list_sims,
+    ),
+    Tool(
+        name="wait_for_reply",
+        title="Wait for an SMS",
+        description="Waits until an SMS is received, from one address or from anybody, and "
+        "returns it; at once if one has come after since_id already. With timed_out true none "
+        "came: call again with the since_id of the answer.",
+        scope="read",
+        takes=WaitForReply,
+        gives=Reply,
+        reads_only=True,
+        reaches_out=True,
+        run=_wait_for_reply,
+    ),
+)
+"""In the order in which they are listed."""

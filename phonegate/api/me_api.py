@@ -1,0 +1,68 @@
+"""Who a credential is: the org that an API key belongs to, and how far it reaches."""
+
+from typing import Final
+
+import attrs
+
+from phonegate.api.assistants_types import OrgQuery
+from phonegate.api.endpoint import (
+    Answer,
+    Call,
+    Endpoint,
+    Example,
+)
+from phonegate.api.fields import field
+from phonegate.api.limits_types import LimitsJson, limits_json
+
+
+@attrs.frozen(kw_only=True)
+class MeAnswer:
+    """The caller."""
+
+    ok: bool = field("Always true.", default=True)
+    org_id: str = field("The caller's org.", example="myorg")
+    scopes: tuple[str, ...] = field("What the caller may do.", example=["send", "read"])
+    key_id: str | None = field(
+        "The API key's id, or null where the org's own secret was shown.", example="k3v9"
+    )
+    limits: LimitsJson | None = field(  # noqa: RUF009 - field() makes an attribute
+        "What the key may do, where that is limited.", default=None, omit=True
+    )
+
+
+async def me(call: Call) -> Answer:
+    """Says whom the credential speaks for."""
+    caller = call.caller
+    return Answer(
+        content=MeAnswer(
+            org_id=caller.org_name,
+            scopes=caller.scopes,
+            key_id=caller.key_id,
+            limits=None if caller.limits is None else limits_json(caller.limits),
+        )
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        name="me",
+        method="GET",
+        paths=("/me",),
+        scope="any",
+        group="keys",
+        summary="Ask who a credential is",
+        description="A key names its org by itself: a program that was given one and nothing "
+        "else finds the org here, and what it may do.",
+        query=OrgQuery,
+        answer=MeAnswer,
+        examples=(
+            Example(
+                title="a key's org and scopes",
+                path="/me",
+                headers=(("Authorization", "Bearer pgk_…"),),
+                answer='{"ok":true,"org_id":"myorg","scopes":["send","read"],"key_id":"k3v9"}',
+            ),
+        ),
+        handler=me,
+    ),
+)

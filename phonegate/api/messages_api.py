@@ -1,0 +1,469 @@
+"""Messages of an org over HTTP: receiving from phones, sending, reading, approving; its SIMs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from typing import Final, TypeVar
+
+import attrs
+
+from phonegate import log
+from phonegate.api import messages_examples
+from phonegate.api.convert import CONVERTER, refusal
+from phonegate.api.endpoint import (
+    Answer,
+    Call,
+    Endpoint,
+    a_list,
+)
+from phonegate.api.errors import (
+    LIMIT_CODES,
+    NOT_ALLOWED,
+    ROOM_CODES,
+    FieldsRefused,
+)
+from phonegate.api.field_names import MAX_PROBLEMS
+from phonegate.api.fields import Whole, Wrong
+from phonegate.api.idempotency_key import once
+from phonegate.api.messages_types import (
+    MAX_AHEAD_MS,
+    TOO_FAR_AHEAD,
+    CancelAnswer,
+    DecisionAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    MessagesQuery,
+    Send,
+    SendAnswer,
+    SendItem,
+    SendResult,
+    SimsAnswer,
+    Webhook,
+    WebhookAnswer,
+)
+from phonegate.api.presenters import (
+    FieldError,
+    MessageJson,
+    message_json,
+    sim_json,
+)
+from phonegate.api.reported_types import Batch
+from phonegate.domain import inbox, message_access
+from phonegate.domain.reported_values import Unread
+from phonegate.domain.routing import is_slot
+from phonegate.domain.sending import Keep, Outgoing, SendOutcome
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.messages import PAGE_BYTES, Message, PageQuery
+from phonegate.model.phones import ANY_SIM
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import (
+    FieldProblem,
+    NotFound,
+    RecipientNotAllowed,
+    UnknownSim,
+)
+from phonegate.model.states import SENDING
+from phonegate.store import search
+from phonegate.store.tables import Tables
+
+T = TypeVar("T")
+
+NO_WORD: Final = "has no letter and no digit, and only words are searched for"
+
+_log = log.get("api")
+
+
+async def receive(call: Call) -> Answer:
+    """Stores what a phone pushes; answered after the commit."""
+    body: Webhook = call.body
+    caller, now, rate_limits = call.caller, call.services.now_ms(), call.services.rate_limits
+    batch: Batch = call.body.messages
+    items = batch.readable
+    call.services.cleaned.update(batch.cleaned)
+
+    def store(tx: Tables) -> inbox.Receipt:
+        return inbox.receive(
+            tx,
+            caller.org,
+            items,
+            phone=None,
+            device_id=body.device_id,
+            now=now,
+            rate_limits=rate_limits,
+        )
+
+    receipt = await call.services.database.write(store)
+    return Answer(
+        content=WebhookAnswer(
+            org_id=caller.org_name,
+            stored=receipt.stored,
+            duplicates=receipt.duplicates or None,
+            refused=len(batch.unread) or None,
+            errors=tuple(_field_error(at, one) for at, one in batch.unread[:MAX_PROBLEMS]) or None,
+        )
+    )
+
+
+def _field_error(at: int, one: Unread) -> FieldError:
+    field = f"messages[{at}].{one.field}" if one.field else f"messages[{at}]"
+    return FieldError(field=field, problem=one.problem)
+
+
+async def send(call: Call) -> Answer:
+    """Accepts messages to send, all or none, under the Idempotency-Key if there is one."""
+    body: Send = call.body
+    items = _outgoing(body, call.services.now_ms())
+    sending = call.services.sending
+
+    async def accept(keep: Keep | None) -> SendOutcome:
+        try:
+            return await sending.send(call.caller, items, keep=keep)
+        except RecipientNotAllowed as error:
+            to = ["to" if body.messages is None else f"messages[{i}].to" for i in error.places]
+            raise FieldsRefused(error, [FieldProblem(f, NOT_ALLOWED) for f in to]) from None
+        except UnknownSim as error:
+            fields = _fields_of_sim(call.body, items, error.sim_selector)
+            problem = f"is none of the org's SIMs: {', '.join(error.known)}"
+            raise FieldsRefused(error, [FieldProblem(f, problem) for f in fields]) from None
+
+    return await once(call, "send", items, accept, _render)
+
+
+async def messages(call: Call) -> Answer:
+    """A page of the org's messages."""
+    return Answer(content=await read_page(call, CONVERTER.encode))
+
+
+async def read_page(
+    call: Call, shown: Callable[[MessagesAnswer], T], *, most_bytes: int = PAGE_BYTES
+) -> T:
+    """What `shown` makes of a page, of so many bytes of JSON at most."""
+    query: MessagesQuery = call.query
+    caller = call.caller
+    if query.q is not None and search.terms(query.q) is None:
+        raise refusal((FieldProblem("q", NO_WORD),))
+    page = PageQuery(
+        limit=query.limit,
+        since_id=query.since_id,
+        before_id=query.before_id,
+        direction=query.direction,
+        status=query.status,
+        address=query.address,
+        sim=query.sim or None,
+        search=query.q,
+        approval=query.waiting_for is not None,
+        key=query.key,
+        most_bytes=most_bytes,
+    )
+    online = call.services.switchboard.online(caller.org)
+
+    def read(tx: Tables) -> T:
+        known = cache(partial(tx.phones.known_sims, caller.org))
+        found = message_access.views(tx, caller, _as_reported(tx, caller.org, page))
+        messages = tuple(message_json(message, online, known) for message in found)
+        answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
+        # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
+        return shown(answer)
+
+    return await call.services.database.read(read)
+
+
+async def message(call: Call) -> Answer:
+    """One message by its id."""
+    caller, message_id = call.caller, _message_id(call)
+    online = call.services.switchboard.online(caller.org)
+
+    def shown(tx: Tables) -> MessageJson | None:
+        found = message_access.find(tx, caller, message_id)
+        known = partial(tx.phones.known_sims, caller.org)
+        return None if found is None else message_json(found, online, known)
+
+    found = await call.services.database.read(shown)
+    if found is None:
+        raise NotFound(f"No message {message_id} in this org.")
+    return Answer(content=MessageAnswer(org_id=caller.org_name, message=found))
+
+
+async def cancel(call: Call) -> Answer:
+    """Withdraws a message; 202 when the phone that holds it was asked to drop it."""
+    found = await call.services.sending.cancel(call.caller, _message_id(call))
+    return Answer(
+        status=202 if found.status == SENDING else 200,
+        content=CancelAnswer(id=found.id, status=found.status),
+    )
+
+
+async def approve(call: Call) -> Answer:
+    """Lets a message leave that waits for approval."""
+    note = partial(_note_decision, call.caller)
+    found = await call.services.sending.approve(call.caller.org, _message_id(call), on_change=note)
+    return _decided(call, found)
+
+
+async def refuse(call: Call) -> Answer:
+    """Cancels a message that waits for approval."""
+    note = partial(_note_decision, call.caller)
+    found = await call.services.sending.refuse(call.caller.org, _message_id(call), on_change=note)
+    return _decided(call, found)
+
+
+def _note_decision(caller: Principal, decided: Message) -> None:
+    """Keeps in the log who decided."""
+    _log.info(
+        "message_decided",
+        org=caller.org_name,
+        message=decided.id,
+        approval=decided.approval,
+        key=caller.key_id,
+    )
+
+
+def _decided(call: Call, found: Message) -> Answer:
+    """The answer to who decided."""
+    online = call.services.switchboard.online(call.caller.org)
+    return Answer(content=DecisionAnswer(message=message_json(found, online)))
+
+
+async def sims(call: Call) -> Answer:
+    """The SIMs that are online, and all that are known."""
+    org = call.caller.org
+    online = call.services.switchboard.online(org)
+
+    def shown(tx: Tables) -> bytes:
+        answer = SimsAnswer(
+            online_devices=len(online),
+            live_sims=tuple(sim_json(sim) for phone in online for sim in phone.sims),
+            known_sims=tuple(sim_json(sim) for sim in tx.phones.known_sims(org)),
+        )
+        # In the reader's thread, as a page of messages: an org may have thousands.
+        return CONVERTER.encode(answer)
+
+    return Answer(content=await call.services.database.read(shown))
+
+
+def _as_reported(tx: Tables, org: int, page: PageQuery) -> PageQuery:
+    """The same page, its SIM's number as the phone writes it, and so the messages have it."""
+    if page.sim is None or is_slot(page.sim):
+        return page
+    held = tx.phones.holding(org, [page.sim])
+    return attrs.evolve(page, sim=held[0].number) if held else page
+
+
+def _outgoing(body: Send, now: int) -> list[Outgoing]:
+    """The messages of a send, each with its own options or else the call's.
+
+    Raises:
+        BadInput: neither or both forms were used, or a time lies too far ahead.
+    """
+    problems = []
+    if body.messages is None:
+        problems += [
+            FieldProblem(name, "is required, or else messages")
+            for name, value in (("to", body.to), ("body", body.body))
+            if value is None
+        ]
+    else:
+        problems += [
+            FieldProblem(name, "can't stand beside messages")
+            for name, value in (("to", body.to), ("body", body.body))
+            if value is not None
+        ]
+    for at, options in _options(body):
+        if options.send_at is not None and options.send_at > now + MAX_AHEAD_MS:
+            problems.append(FieldProblem(f"{at}send_at", TOO_FAR_AHEAD))
+    if problems:
+        raise refusal(tuple(problems))
+    if body.messages is None:
+        single = SendItem(to=body.to or "", body=body.body or "")
+        return [_with_options(single, body)]
+    return [_with_options(item, body) for item in body.messages]
+
+
+def _options(body: Send) -> Iterator[tuple[str, Send | SendItem]]:
+    """Every place where options stand, with the beginning of its fields' names."""
+    yield "", body
+    for at, item in enumerate(body.messages or ()):
+        yield f"messages[{at}].", item
+
+
+def _with_options(item: SendItem, call: Send) -> Outgoing:
+    priority = item.priority if item.priority is not None else call.priority
+    sim_selector = item.sim if item.sim is not None else call.sim
+    return Outgoing(
+        to=item.to,
+        body=item.body,
+        sim_selector=ANY_SIM if sim_selector is None else sim_selector,
+        ttl_s=item.ttl if item.ttl is not None else call.ttl,
+        send_at=item.send_at if item.send_at is not None else call.send_at,
+        priority=0 if priority is None else priority,
+        on_uncertain=item.on_uncertain or call.on_uncertain,
+    )
+
+
+def _fields_of_sim(body: Send, items: Sequence[Outgoing], sim_selector: str) -> list[str]:
+    """The fields that named a SIM which the org does not have."""
+    if body.sim == sim_selector:
+        return ["sim"]
+    return [
+        f"messages[{at}].sim" for at, item in enumerate(items) if item.sim_selector == sim_selector
+    ]
+
+
+def _render(outcome: SendOutcome) -> tuple[int, bytes]:
+    results = tuple(
+        SendResult(
+            id=sent.id,
+            to=sent.to,
+            status=sent.status,
+            eta_s=sent.eta_s,
+            waiting_for="approval" if sent.held else None,
+        )
+        for sent in outcome.results
+    )
+    answer = SendAnswer(device_online=outcome.device_online, queued=len(results), results=results)
+    return 200, CONVERTER.encode(answer)
+
+
+def _message_id(call: Call) -> int:
+    try:
+        return Whole(1, MAX_ID).read_text(call.path["id"])
+    except Wrong as error:
+        raise refusal((FieldProblem("id", str(error)),)) from None
+
+
+# --- The table's part -------------------------------------------------------------------------
+
+ENDPOINTS: Final = (
+    Endpoint(
+        name="push_messages",
+        method="POST",
+        paths=("/webhook",),
+        scope="phone",
+        creates_org=True,
+        group="phones",
+        summary="Push received SMS",
+        description="Phones push SMS they received here. The first push with a new OrgId and a "
+        "SecretKey creates the org, if the gateway lets its caller do so. A message that was "
+        "pushed before is not stored again; it counts under duplicates. What was received is never "
+        "refused for what decorates it: an unknown SIM, a date that is none, half an emoji or no "
+        "sender are put right and stored. "
+        "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
+        body=Webhook,
+        answer=WebhookAnswer,
+        error_codes=ROOM_CODES,
+        examples=messages_examples.WEBHOOK,
+        size=lambda call: len(call.body.messages.entries),
+        hot=True,
+        handler=receive,
+    ),
+    Endpoint(
+        name="get_messages",
+        method="GET",
+        paths=("/messages/{org}", "/messages/{org}/{secret}"),
+        scope="read",
+        group="messages",
+        summary="Read messages",
+        description="In ascending id. With since_id the first ones after it, so that a poller "
+        "misses nothing; without, the newest.",
+        query=MessagesQuery,
+        answer=MessagesAnswer,
+        examples=messages_examples.MESSAGES,
+        size=lambda call: call.query.limit // 2,  # reading one costs half of sending one
+        hot=True,
+        handler=messages,
+    ),
+    Endpoint(
+        name="get_message",
+        method="GET",
+        paths=("/messages/{org}/id/{id}", "/messages/{org}/{secret}/id/{id}"),
+        scope="read",
+        group="messages",
+        summary="Read one message",
+        answer=MessageAnswer,
+        error_codes=("not_found",),
+        examples=messages_examples.MESSAGE,
+        handler=message,
+    ),
+    Endpoint(
+        name="cancel_message",
+        method="DELETE",
+        paths=("/messages/{org}/id/{id}", "/messages/{org}/{secret}/id/{id}"),
+        scope="send",
+        group="messages",
+        summary="Cancel a message that is still unsent",
+        description="A key with limits can cancel what it sent itself. "
+        "202 when a phone holds it already and was asked to drop it: read the "
+        "message to learn which of the two was faster.",
+        answer=CancelAnswer,
+        statuses=(200, 202),
+        error_codes=("not_found", "conflict"),
+        examples=messages_examples.CANCEL,
+        handler=cancel,
+    ),
+    Endpoint(
+        name="approve_message",
+        method="POST",
+        paths=(
+            "/messages/{org}/id/{id}/approve",
+            "/messages/{org}/{secret}/id/{id}/approve",
+        ),
+        scope="manage",
+        group="messages",
+        summary="Approve a message that waits for it",
+        description="A message of an API key with the limit hold waits for a person. Approved, it "
+        "leaves at once, or at its send_at. To approve it twice changes nothing. "
+        "GET /messages/{org}?waiting_for=approval lists those that wait.",
+        answer=DecisionAnswer,
+        error_codes=("not_found", "conflict"),
+        examples=messages_examples.APPROVE,
+        handler=approve,
+    ),
+    Endpoint(
+        name="refuse_message",
+        method="POST",
+        paths=(
+            "/messages/{org}/id/{id}/refuse",
+            "/messages/{org}/{secret}/id/{id}/refuse",
+        ),
+        scope="manage",
+        group="messages",
+        summary="Refuse a message that waits for approval",
+        description="It is cancelled. To refuse it twice changes nothing.",
+        answer=DecisionAnswer,
+        error_codes=("not_found", "conflict"),
+        examples=messages_examples.REFUSE,
+        handler=refuse,
+    ),
+    Endpoint(
+        name="send_sms",
+        method="POST",
+        paths=("/send/{org}", "/send/{org}/{secret}"),
+        scope="send",
+        group="messages",
+        summary="Send SMS",
+        description="One message as to and body, or up to 500 as messages. The id of a result is "
+        "its ticket. Status: queued (no phone online yet, or it waits its turn), sending (pushed "
+        "to a phone), sent (confirmed; see sent_at), delivered, or failed. Poll "
+        "GET /messages/{org}?direction=out to watch it.",
+        body=Send,
+        answer=SendAnswer,
+        error_codes=("unknown_sim", "conflict", "idempotency_key_reused", *LIMIT_CODES),
+        idempotent=True,
+        examples=messages_examples.SEND,
+        size=lambda call: len(call.body.messages or ()),
+        hot=True,
+        handler=send,
+    ),
+    Endpoint(
+        name="list_sims",
+        method="GET",
+        paths=("/sims/{org}", "/sims/{org}/{secret}"),
+        scope="read",
+        group="phones",
+        summary="List SIMs",
+        answer=SimsAnswer,
+        examples=messages_examples.SIMS,
+        size=a_list,
+        hot=True,
+        handler=sims,
+    ),
+)

@@ -1,0 +1,347 @@
+"""What the phone gateway's face takes and gives: its requests, queries and answers."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+import attrs
+
+from phonegate.api.fields import (
+    LocalId,
+    Moment,
+    OneOf,
+    Recipient,
+    Sender,
+    Several,
+    SimSelector,
+    Text,
+    Whole,
+    field,
+)
+from phonegate.api.presenters import (
+    APPROVAL,
+    FieldError,
+    MessageJson,
+    SimJson,
+)
+from phonegate.api.reported_types import (
+    DeviceName,
+    Reported,
+    ReportedBody,
+    Reports,
+)
+from phonegate.model.bounds import (
+    MAX_ID,
+    MAX_MEDIA,
+    MAX_MESSAGES,
+    MAX_NUMBER,
+    MAX_PAGE,
+    MAX_RECEIVED,
+    MAX_SLOT,
+    MAX_TIME_MS,
+    MAX_URL,
+)
+from phonegate.model.states import (
+    CANCELLED,
+    QUEUED,
+    SENDING,
+    STATES,
+    UNCERTAIN,
+)
+
+MAX_BODY: Final = 1600
+"""Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
+can take what a phone can."""
+
+MAX_TTL_S: Final = 30 * 24 * 60 * 60
+"""A text that is worth sending a month late does not need an end."""
+
+MAX_AHEAD_MS: Final = 365 * 24 * 60 * 60 * 1000
+"""Beyond a year, a time to send at is more likely a slip in its unit."""
+
+TOO_FAR_AHEAD: Final = "is more than a year (365 days) ahead"
+
+MAX_KEY_ID: Final = 20
+"""Characters of a key's id, with room for longer ones to come."""
+
+DEFAULT_PAGE: Final = 100
+
+_SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: S105 - a description
+
+
+# --- What goes in -----------------------------------------------------------------------------
+
+
+@attrs.frozen
+class OrgName:
+    """An OrgId, whose form is looked at together with its secret, where it is a new one."""
+
+    def read(self, value: object) -> str:
+        """The name as given."""
+        return Text(0, 200).read(value)
+
+    def read_text(self, text: str) -> str:
+        """The name as given."""
+        return self.read(text)
+
+
+@attrs.frozen(kw_only=True)
+class ReceivedSms:
+    """An SMS that a phone received. It needs a body. What else is odd is put right or left out."""
+
+    address: Annotated[str, Reported(Sender())] | None = field(
+        "Who sent it. Empty where it named no sender.", default=None, example="+15551112222"
+    )
+    body: Annotated[str, ReportedBody()] | None = field(
+        f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS may leave it out.",
+        default=None,
+        example="hello",
+        private=True,
+    )
+    date: Annotated[int, Reported(Whole(0, MAX_TIME_MS))] | None = field(
+        "When, by the phone's clock, in ms since 1970. Seconds are taken too, and ISO 8601 with an "
+        "offset.",
+        default=None,
+        example=1700000000000,
+    )
+    sim_slot: Annotated[int, Reported(Whole(0, MAX_SLOT))] | None = field(
+        "The receiving SIM's slot; -1 is as good as none.", default=None, example=0
+    )
+    sim: Annotated[str, Reported(Text(0, MAX_NUMBER))] | None = field(
+        "The receiving SIM's number.", default=None
+    )
+    id: Annotated[str, Reported(LocalId())] | None = field(
+        "The phone's own id of it, text or integer; tells equal texts apart.",
+        default=None,
+        example="123",
+    )
+    media_urls: Annotated[tuple[str, ...], Reported(Several(0, MAX_MEDIA))] | None = field(
+        f"Pictures and other media of an MMS, up to {MAX_URL} characters each.", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Webhook:
+    """Received SMS that a phone pushes."""
+
+    reported: ClassVar[bool] = True
+    """It has happened: an unknown field is no reason to lose it."""
+
+    org_id: Annotated[str, OrgName()] | None = field(
+        "The OrgId; an API key makes it unnecessary.", default=None, example="myorg"
+    )
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        _SECRET, default=None, example="my-secret-key-123", private=True
+    )
+    device_id: Annotated[str, DeviceName()] | None = field(
+        "The phone's own name, the same in every call.", default=None
+    )
+    messages: Annotated[tuple[ReceivedSms, ...], Reports(1, MAX_MESSAGES)] = field(
+        "The messages, oldest first. One that can't be read is left out, see refused.", private=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SendItem:
+    """One message of a batch; what it leaves out is taken from the call."""
+
+    sends: ClassVar[bool] = True
+
+    to: Annotated[str, Recipient()] = field(
+        "The recipient's number (E.164) or short code.", example="+15553334444"
+    )
+    body: Annotated[str, Text(1, MAX_BODY)] = field("The text.", example="a", private=True)
+    sim: Annotated[str, SimSelector()] | None = field(
+        "The SIM's number or slot index; omit for the first phone.",
+        default=None,
+        example="+15551112222",
+    )
+    ttl: Annotated[int, Whole(1, MAX_TTL_S)] | None = field(
+        "Seconds to try before it is given up as expired; up to 30 days.", default=None
+    )
+    send_at: Annotated[int, Moment()] | None = field(
+        "Not before this time: ISO 8601 with an offset, or seconds or milliseconds since 1970 "
+        "(from 100000000000 on they are milliseconds); at most a year ahead. A past time sends "
+        "now.",
+        default=None,
+        example="2026-01-31T08:00:00Z",
+    )
+    priority: Annotated[int, Whole(-128, 127)] | None = field(
+        "Higher ones leave first; 0 without.", default=None, example=0
+    )
+    on_uncertain: Annotated[Literal["hold", "resend"], OneOf(("hold", "resend"))] | None = field(
+        "If a phone took it and vanished: hold it as uncertain, or resend it, which may send it "
+        "twice.",
+        default=None,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Send:
+    """One message, or a batch of them in `messages` with options for all beside it."""
+
+    sends: ClassVar[bool] = True
+
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        _SECRET, default=None, example="my-secret-key-123", private=True
+    )
+    to: Annotated[str, Recipient()] | None = field(
+        "The recipient's number (E.164) or short code.", default=None, example="+15553334444"
+    )
+    body: Annotated[str, Text(1, MAX_BODY)] | None = field(
+        "The text.", default=None, example="sent from the API", private=True
+    )
+    messages: Annotated[tuple[SendItem, ...], Several(1, MAX_MESSAGES)] | None = field(
+        "Several messages, instead of to and body: all are accepted, or none.", default=None
+    )
+    sim: Annotated[str, SimSelector()] | None = field(
+        "The SIM's number or slot index; omit for the first phone.",
+        default=None,
+        example="+15551112222",
+    )
+    ttl: Annotated[int, Whole(1, MAX_TTL_S)] | None = field(
+        "Seconds to try before it is given up as expired; up to 30 days.", default=None
+    )
+    send_at: Annotated[int, Moment()] | None = field(
+        "Not before this time, as in a batch's item.", default=None
+    )
+    priority: Annotated[int, Whole(-128, 127)] | None = field(
+        "Higher ones leave first; 0 without.", default=None
+    )
+    on_uncertain: Annotated[Literal["hold", "resend"], OneOf(("hold", "resend"))] | None = field(
+        "hold or resend, as in a batch's item.", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class MessagesQuery:
+    """Which messages to read."""
+
+    limit: Annotated[int, Whole(1, MAX_PAGE)] = field(
+        "At most so many; fewer where texts are very long.", default=DEFAULT_PAGE, example=100
+    )
+    since_id: Annotated[int, Whole(0, MAX_ID)] | None = field(
+        "The first ones after this id; without, the newest.", default=None, example=0
+    )
+    before_id: Annotated[int, Whole(1, MAX_ID)] | None = field(
+        "The newest ones before this id.", default=None
+    )
+    direction: Annotated[Literal["in", "out"], OneOf(("in", "out"))] | None = field(
+        "Only received ones (in) or sent ones (out).", default=None
+    )
+    sim: Annotated[str, SimSelector()] | None = field(
+        "Only those of this SIM, by number or slot index.",
+        default=None,
+        example="+15551112222",
+        private=True,
+    )
+    status: Annotated[str, OneOf(STATES)] | None = field("Only those in this state.", default=None)
+    waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(
+        "approval: only those that wait for a person's approval.", default=None
+    )
+    address: Annotated[str, Sender()] | None = field(
+        "Only those from or to this number or name.", default=None, private=True
+    )
+    key: Annotated[str, Text(1, MAX_KEY_ID)] | None = field(
+        "Only those that the API key of this id sent.", default=None, private=True, example="k3v9"
+    )
+    q: Annotated[str, Text(1, 200)] | None = field(
+        "Only those whose text has all these words in its first 4,000 characters; a * at the end "
+        "makes the last a beginning. Words are made of letters and digits: of others, such as "
+        "emojis, none is found, and without one word the call is refused.",
+        default=None,
+        private=True,
+    )
+
+
+# --- What comes out ---------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class WebhookAnswer:
+    """What became of pushed messages."""
+
+    ok: bool = field("Always true.", default=True)
+    org_id: str = field("The org that has them now.", example="myorg")
+    stored: int = field("New ones, stored for good.", example=1)
+    duplicates: int | None = field(
+        "Repeats of earlier ones, if there were any.", default=None, omit=True
+    )
+    refused: int | None = field(
+        "Those that could not be read, if there were any: sending them again changes nothing.",
+        default=None,
+        omit=True,
+    )
+    errors: tuple[FieldError, ...] | None = field(
+        "Why they could not be read.", default=None, omit=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SendResult:
+    """One accepted message."""
+
+    id: int = field("Its ticket: see it in /messages.", example=5)
+    to: str = field("The recipient.", example="+15553334444")
+    status: Annotated[str, OneOf((QUEUED, SENDING))] = field(
+        "queued, or sending when a phone was given it.", example="sending"
+    )
+    eta_s: int | None = field("Seconds it will wait for its SIM's pacing.", default=None, omit=True)
+    waiting_for: Annotated[str, OneOf((APPROVAL,))] | None = field(
+        "approval: a person has to approve it before it leaves.", default=None, omit=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SendAnswer:
+    """What became of messages to send: all are stored."""
+
+    ok: bool = field("Always true.", default=True)
+    device_online: bool = field("Whether a phone of the org is connected.")
+    queued: int = field("Messages accepted.", example=1)
+    results: tuple[SendResult, ...] = field("One for each message, in order.")
+
+
+@attrs.frozen(kw_only=True)
+class MessagesAnswer:
+    """A page of messages."""
+
+    org_id: str = field("The org.", example="myorg")
+    count: int = field("Messages in this answer.", example=1)
+    messages: tuple[MessageJson, ...] = field("By ascending id.")
+
+
+@attrs.frozen(kw_only=True)
+class MessageAnswer:
+    """One message."""
+
+    org_id: str = field("The org.", example="myorg")
+    message: MessageJson = field("The message.")  # noqa: RUF009 - field() makes an attribute
+
+
+@attrs.frozen(kw_only=True)
+class DecisionAnswer:
+    """What became of a message that waited for approval."""
+
+    ok: bool = field("Always true.", default=True)
+    message: MessageJson = field("The message as it is now.")  # noqa: RUF009 - as above
+
+
+@attrs.frozen(kw_only=True)
+class CancelAnswer:
+    """What became of a withdrawal."""
+
+    ok: bool = field("Always true.", default=True)
+    id: int = field("The message.", example=5)
+    status: Annotated[str, OneOf((CANCELLED, SENDING, UNCERTAIN))] = field(
+        "cancelled; sending while the phone is asked; or uncertain, if a phone that went away with "
+        "it may have sent it.",
+        example="cancelled",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SimsAnswer:
+    """The SIMs of an org."""
+
+    online_devices: int = field("Phones connected now.", example=1)
+    live_sims: tuple[SimJson, ...] = field("SIMs of the phones that are connected.")
+    known_sims: tuple[SimJson, ...] = field("Every SIM a phone has reported, online or not.")

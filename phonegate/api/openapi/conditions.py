@@ -1,0 +1,85 @@
+"""What the fields of a request ask of each other, which no field's own rule can say. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from phonegate.api.assistants_types import AssistantPatch, NewAssistant
+from phonegate.api.messages_types import ReceivedSms, Send
+from phonegate.api.openapi.rules import Schema
+from phonegate.carriers.credentials import FIELDS, Provider
+from phonegate.domain.reported_values import MEDIUM
+from phonegate.model.bounds import MAX_URL
+
+_GIVEN: Final[Schema] = {"not": {"type": "null"}}
+"""Null counts as left out."""
+
+
+def _either(first: tuple[str, ...], second: tuple[str, ...]) -> Schema:
+    """All of the second fields and none of the first, or the other way round."""
+    return {
+        "if": {"required": list(second), "properties": dict.fromkeys(second, _GIVEN)},
+        "then": {"properties": {name: {"type": "null"} for name in first}},
+        "else": {"required": list(first), "properties": dict.fromkeys(first, _GIVEN)},
+    }
+
+
+def _account(provider: Provider) -> Schema:
+    """The credentials that a carrier needs, and no field of another's."""
+    own = {field.name: field for field in FIELDS[provider]}
+    needed = [field.name for field in own.values() if field.required]
+    credentials = {
+        "type": "object",
+        "required": needed,
+        "properties": {name: {"type": "string", "minLength": 1} for name in needed},
+        "propertyNames": {"enum": list(own)},
+    }
+    return {"required": ["credentials"], "properties": {"credentials": credentials}}
+
+
+def _provider(name: Provider) -> Schema:
+    return {"properties": {"provider": {"const": name}}}
+
+
+_NO_ACCOUNT: Final[Schema] = {
+    "properties": {"credentials": {"additionalProperties": {"enum": [None, ""]}}}
+}
+"""An own phone needs none. For null `additionalProperties` says nothing."""
+
+_DISTINCT: Final[Schema] = {"phone_numbers": {"uniqueItems": True}}
+
+FIELD_CONDITIONS: Final[Mapping[type, Schema]] = {
+    NewAssistant: _DISTINCT,
+    AssistantPatch: _DISTINCT,
+}
+"""Keywords that a field's schema has beyond its rule's: others than the rule look at them."""
+
+_MEDIUM: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_URL,
+    "pattern": MEDIUM.pattern,
+}
+
+CONDITIONS: Final[Mapping[type, Schema]] = {
+    # An MMS may leave its text out.
+    ReceivedSms: {
+        "if": {
+            "required": ["media_urls"],
+            "properties": {
+                "media_urls": {"anyOf": [{"type": "array", "contains": _MEDIUM}, _MEDIUM]}
+            },
+        },
+        "else": {"required": ["body"]},
+    },
+    Send: _either(("to", "body"), ("messages",)),
+    NewAssistant: {
+        "if": _provider("twilio"),
+        "then": _account("twilio"),
+        "else": {
+            "if": _provider("telnyx"),
+            "then": _account("telnyx"),
+            "else": _NO_ACCOUNT,
+        },
+    },
+}
+"""Keywords of JSON Schema that stand beside a type's properties."""

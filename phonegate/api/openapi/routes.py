@@ -1,0 +1,37 @@
+"""`/openapi.json`, and what a browser is told at the phones' address."""
+
+from typing import Final, NoReturn
+
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from phonegate.api.address import own_address
+from phonegate.api.errors import UpgradeRequired
+from phonegate.api.openapi.document import Publication
+from phonegate.api.openapi.phone_link import PATH as PHONE_PATH
+from phonegate.api.table import Table
+
+PATH: Final = "/openapi.json"
+
+
+def add_routes(app: QuartTrio, table: Table, *, public_url: str, version: str) -> None:
+    """Adds the document of a table to an app, open to everybody: it holds nothing of any org."""
+    publication = Publication(table, version)
+
+    async def openapi() -> Response:
+        host = request.headers.get("Host", "")
+        text, tag = publication.read(own_address(public_url, request.scheme, host))
+        response = Response(text, content_type="application/json")
+        response.set_etag(tag)
+        # To be asked for anew each time, which costs an empty 304 while nothing has changed;
+        # it names the host that it was asked at.
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["Vary"] = "Host"
+        await response.make_conditional(request)
+        return response
+
+    async def phones() -> NoReturn:
+        raise UpgradeRequired
+
+    app.add_url_rule(PATH, view_func=openapi, methods=["GET"])
+    app.add_url_rule(PHONE_PATH, view_func=phones, methods=["GET"])

@@ -1,0 +1,221 @@
+"""What a field's rule is in JSON Schema 2020-12. Pure.
+
+A rule without an entry here is refused with `TypeError`, so that none is left undescribed.
+"""
+
+from functools import singledispatch
+from typing import Any, Final
+
+from phonegate.api.assistants_types import MAX_CREDENTIALS, Credentials, Number
+from phonegate.api.fields import (
+    Flag,
+    LocalId,
+    Moment,
+    OneOf,
+    PhoneNumber,
+    Recipient,
+    Sender,
+    Several,
+    SimSelector,
+    Text,
+    WebAddress,
+    Whole,
+)
+from phonegate.api.limits_types import (
+    HOURS,
+    AddressPattern,
+    HoursOfDay,
+    TimeZone,
+)
+from phonegate.api.messages_types import OrgName
+from phonegate.api.reported_types import DeviceName, Reported, ReportedBody
+from phonegate.carriers.credentials import FIELDS
+from phonegate.domain.routing import NUMBER_PATTERN
+from phonegate.model.bounds import (
+    MAX_DEVICE_ID,
+    MAX_ID,
+    MAX_TIME_MS,
+    MAX_URL,
+)
+from phonegate.model.numbers import SENDER_LIMIT
+
+Schema = dict[str, Any]
+
+INT32: Final = 2**31 - 1
+"""Beyond it a client needs a wider type, which `format` tells it."""
+
+E164: Final = r"^\+[1-9][0-9]{2,14}$"
+
+# One character each: any, any but a blank, and the same without controls and ends of lines.
+_ANY: Final = r"[^\u0000]"
+_SEEN: Final = r"[^\s\u0000]"
+_IN_A_LINE: Final = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_SEEN_IN_A_LINE: Final = r"[^\s\u0000-\u001f\u007f-\u009f]"
+_MOMENT: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})$"
+)
+
+
+WRITTEN: Final[Schema] = {"type": ["string", "number", "boolean", "null"]}
+"""A text, in whatever form a program may write one."""
+
+
+def reported(form: Schema) -> Schema:
+    """A field of a report: the form to send, or whatever else, which does no harm."""
+    return {"anyOf": [form, {}]}
+
+
+def whole(least: int, most: int) -> Schema:
+    """A whole number within limits, both of them allowed."""
+    wide = {"format": "int64"} if most > INT32 or least < -INT32 else {}
+    return {"type": "integer", **wide, "minimum": least, "maximum": most}
+
+
+@singledispatch
+def schema_of_rule(rule: object) -> Schema:
+    """The values that a rule takes from JSON; a list's items are its type's to say.
+
+    Raises:
+        TypeError: it is no known rule.
+    """
+    raise TypeError(f"{type(rule).__name__} has no schema: give it one beside the others")
+
+
+@schema_of_rule.register
+def _(rule: Text) -> Schema:
+    schema: Schema = {"type": "string"}
+    if rule.shortest:
+        schema["minLength"] = rule.shortest
+    schema["maxLength"] = rule.longest
+    allowed, visible = (_IN_A_LINE, _SEEN_IN_A_LINE) if rule.line else (_ANY, _SEEN)
+    schema["pattern"] = f"^{allowed}*$" if rule.blank else f"^{allowed}*{visible}{allowed}*$"
+    return schema
+
+
+@schema_of_rule.register
+def _(rule: Whole) -> Schema:
+    return whole(rule.least, rule.most)
+
+
+@schema_of_rule.register
+def _(_: Flag) -> Schema:
+    return {"type": "boolean"}
+
+
+@schema_of_rule.register
+def _(_: AddressPattern) -> Schema:
+    return {
+        "type": "string",
+        "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8}|\+[0-9]{1,15}\*|[0-9]{3,15}\*)$",
+    }
+
+
+@schema_of_rule.register
+def _(_: HoursOfDay) -> Schema:
+    return {"type": "string", "pattern": HOURS}
+
+
+@schema_of_rule.register
+def _(_: TimeZone) -> Schema:
+    # Not the zones themselves: there are 600, and they are the machine's own.
+    return {"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"}
+
+
+@schema_of_rule.register
+def _(rule: OneOf) -> Schema:
+    return {"type": "string", "enum": list(rule.words)}
+
+
+@schema_of_rule.register
+def _(rule: Several) -> Schema:
+    few = {"minItems": rule.fewest} if rule.fewest else {}
+    return {"type": "array", **few, "maxItems": rule.most}
+
+
+@schema_of_rule.register
+def _(_: OrgName) -> Schema:
+    return {"type": "string", "pattern": "^[A-Za-z0-9_-]{3,50}$"}
+
+
+@schema_of_rule.register
+def _(_: Recipient) -> Schema:
+    return {"type": "string", "pattern": r"^(\+[1-9][0-9]{2,14}|[0-9]{3,8})$"}
+
+
+@schema_of_rule.register(PhoneNumber)
+@schema_of_rule.register(Number)
+def _(_: object) -> Schema:
+    return {"type": "string", "pattern": E164}
+
+
+@schema_of_rule.register
+def _(_: WebAddress) -> Schema:
+    pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#\\]+([/?#][^\s\\]*)?$"
+    return {"type": "string", "format": "uri", "maxLength": MAX_URL, "pattern": pattern}
+
+
+@schema_of_rule.register
+def _(_: Sender) -> Schema:
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": SENDER_LIMIT,
+        # Not of blanks alone.
+        "pattern": f"^{_IN_A_LINE}*{_SEEN_IN_A_LINE}{_IN_A_LINE}*$",
+    }
+
+
+@schema_of_rule.register
+def _(_: SimSelector) -> Schema:
+    text = {"type": "string", "pattern": f"^([0-9]{{1,2}}|{NUMBER_PATTERN})$", "maxLength": 64}
+    return {"anyOf": [text, {"type": "integer", "minimum": 0, "maximum": 99}]}
+
+
+@schema_of_rule.register
+def _(_: Moment) -> Schema:
+    text = {"type": "string", "format": "date-time", "pattern": _MOMENT}
+    return {"anyOf": [text, whole(0, MAX_TIME_MS)]}
+
+
+@schema_of_rule.register
+def _(rule: LocalId) -> Schema:
+    text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": f"^{_ANY}*$"}
+    return {"anyOf": [text, whole(-MAX_ID, MAX_ID)]}
+
+
+@schema_of_rule.register
+def _(rule: Reported) -> Schema:
+    form = schema_of_rule(rule.form)
+    if isinstance(rule.form, Several):
+        form["items"] = {"type": "string", "maxLength": MAX_URL}
+    return reported(form)
+
+
+@schema_of_rule.register
+def _(_: DeviceName) -> Schema:
+    return reported({"type": "string", "maxLength": MAX_DEVICE_ID})
+
+
+@schema_of_rule.register
+def _(_: ReportedBody) -> Schema:
+    return WRITTEN
+
+
+@schema_of_rule.register
+def _(_: Credentials) -> Schema:
+    known = {
+        field.name: {
+            "type": ["string", "null"],
+            "description": f"{provider}: {field.says}.",
+            "pattern": f"^({field.form.pattern})?$",
+        }
+        for provider, fields in FIELDS.items()
+        for field in fields
+    }
+    return {
+        "type": "object",
+        "maxProperties": MAX_CREDENTIALS,
+        "properties": known,
+        "additionalProperties": False,
+    }

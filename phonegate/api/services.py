@@ -1,0 +1,47 @@
+"""What the handlers work with: ready objects, handed in once."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import attrs
+
+from phonegate.api.answer_budget import AnswerBudget
+from phonegate.api.fair_share import FairShare
+from phonegate.api.large_bodies import Reading
+from phonegate.api.request_counts import RequestCounts
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.arrivals import Arrivals
+from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier_sending import CarrierSending
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reported_values import Kind
+from phonegate.domain.sending import Sending
+from phonegate.store.database import Database
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """The domain as the web sees it. `started_at` and `now_ms` are wall clock, in ms."""
+
+    accounts: Accounts
+    arrivals: Arrivals
+    assistants: Assistants
+    database: Database
+    sending: Sending
+    carrier_sending: CarrierSending
+    idempotency: Idempotency
+    switchboard: Dispatcher
+    now_ms: Callable[[], int]
+    version: str
+    started_at: int
+    public_url: str = ""
+    """The address that others reach this gateway by, where its owner has set one."""
+    shares: FairShare = attrs.field(factory=FairShare)
+    unsent: AnswerBudget = attrs.field(factory=AnswerBudget)
+    reading: Reading = attrs.field(factory=Reading)
+    requests: RequestCounts = attrs.field(factory=RequestCounts)
+    rate_limits: RateLimits = attrs.field(factory=RateLimits)
+    cleaned: Counter[Kind] = attrs.field(factory=Counter)
+    """What was put right of reports, since the start."""

@@ -1,0 +1,242 @@
+"""The one table of endpoints, and finding the one that a request means."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import attrs
+
+from phonegate.api import (
+    assistants_api,
+    callbacks_api,
+    health,
+    keys_api,
+    me_api,
+    messages_api,
+    sms_api,
+)
+from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
+from phonegate.api.errors import NO_SUCH_ADDRESS, MethodNotAllowed
+from phonegate.api.known_paths import KnownPaths
+from phonegate.api.mcp import api as mcp_api
+from phonegate.domain.credentials import SHORTEST_SECRET
+from phonegate.model.refusals import BadInput, FieldProblem, NotFound
+
+_ID = re.compile(rf"[0-9]{{1,{LOGGED_DIGITS}}}|[0-9A-Za-z]{{1,8}}")
+
+
+@attrs.frozen(kw_only=True)
+class Match:
+    """The endpoint that a request means. `endpoint` is None for OPTIONS, which all have."""
+
+    endpoint: Endpoint | None
+    template: str
+    path: Mapping[str, str] = attrs.field(repr=False)
+    allowed: tuple[str, ...]
+    redacted: Callable[[str | None], str]
+    """Gives the path for the log, once it is known which org has proved to call, if any has."""
+
+
+@attrs.frozen
+class _Address:
+    """A path template with what answers there, by method."""
+
+    template: str
+    parts: tuple[str, ...]
+    endpoints: dict[str, Endpoint] = attrs.field(factory=dict)
+    fixed: tuple[tuple[int, str], ...] = attrs.field(init=False)
+    """The parts that are the same in every path, but for the first."""
+    variable: tuple[tuple[int, str], ...] = attrs.field(init=False)
+    """The parameters, with their braces."""
+
+    def __attrs_post_init__(self) -> None:
+        parts = list(enumerate(self.parts))
+        variable = tuple((at, part) for at, part in parts if part.startswith("{"))
+        fixed = tuple((at, part) for at, part in parts[1:] if not part.startswith("{"))
+        # attrs' own way to set a field of a frozen object while it is made.
+        object.__setattr__(self, "fixed", fixed)
+        object.__setattr__(self, "variable", variable)
+
+    @cached_property
+    def allowed(self) -> tuple[str, ...]:
+        """The methods that it takes, once all are known."""
+        extra = ["HEAD"] if "GET" in self.endpoints else []
+        return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
+
+    def values(self, parts: Sequence[str]) -> dict[str, str]:
+        """The parameters of a path, decoded."""
+        values = {}
+        for at, name in self.variable:
+            part = parts[at]
+            try:
+                if "%" in part:
+                    part = unquote_to_bytes(part).decode("utf-8")
+            except UnicodeDecodeError:
+                problem = FieldProblem(name[1:-1], "is not UTF-8")
+                raise BadInput(
+                    f"{problem.field} in the path {problem.problem}.", [problem]
+                ) from None
+            values[name[1:-1]] = part
+        return values
+
+    def redacted(self, parts: Sequence[str], org: str | None) -> str:
+        """A path of this template for the log. `org` is the org that has proved to call."""
+        told = list(parts)
+        for at, name in self.variable:
+            if not (told[at] == org if name == "{org}" else _harmless(name, told[at])):
+                told[at] = "***"
+        return "/" + "/".join(told)
+
+
+class Table:
+    """Every endpoint once, findable by method and path.
+
+    Paths are compared as sent and decoded part by part, so that a secret may hold an encoded
+    slash. One slash at the end makes no difference: a redirect would lose a POST's body.
+    """
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        """Refuses two endpoints that one request could mean (ValueError)."""
+        self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
+        self._addresses: dict[tuple[int, str], list[_Address]] = {}
+        """By number of parts and the first of them."""
+        names: set[str] = set()
+        for endpoint in self.endpoints:
+            if endpoint.name in names:
+                raise ValueError(f"two endpoints are named {endpoint.name}")
+            names.add(endpoint.name)
+            for template in endpoint.paths:
+                self._add(endpoint, template)
+        self._directory = KnownPaths(
+            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
+        )
+
+    def covers(self, path: str) -> bool:
+        """Whether any endpoint answers at a path, for whatever method."""
+        return self._find(_split(path)) is not None
+
+    def hot(self, method: str, path: str) -> bool:
+        """Whether a request is for an endpoint of the fast path."""
+        address = self._find(_split(path))
+        if address is None:
+            return False
+        endpoint = address.endpoints.get(method)
+        return endpoint is not None and endpoint.hot
+
+    def match(self, method: str, path: str) -> Match:
+        """The endpoint for a method and a path, percent-encoded as sent.
+
+        Raises:
+            NotFound: nothing is there.
+            MethodNotAllowed: something is there, for other methods.
+            BadInput: a part of the path is not UTF-8.
+        """
+        parts = _split(path)
+        address = self._find(parts)
+        if address is None:
+            raise self.nowhere(method, path)
+        values = address.values(parts)
+        if method == "OPTIONS":
+            endpoint = None
+        else:
+            endpoint = address.endpoints.get("GET" if method == "HEAD" else method)
+            if endpoint is None:
+                raise MethodNotAllowed(address.allowed)
+        return Match(
+            endpoint=endpoint,
+            template=address.template,
+            path=values,
+            allowed=address.allowed,
+            redacted=partial(address.redacted, parts),
+        )
+
+    def nowhere(self, method: str, path: str) -> NotFound:
+        """What to say of a path, as sent, where nothing is: the nearest address that there is."""
+        near = self._directory.nearest(method, path)
+        question = "" if near is None else f" Did you mean {near}?"
+        return NotFound(f"{NO_SUCH_ADDRESS}{question} /docs shows every address.")
+
+    def redacted(self, path: str) -> str:
+        """A path for the log: secrets, and whatever is in no known place, as `***`."""
+        parts = _split(path)
+        address = self._find(parts)
+        if address is not None:
+            return address.redacted(parts, None)
+        known = {first for _, first in self._addresses}
+        return f"/{parts[0]}/***" if parts[0] in known else "/***"
+
+    def _add(self, endpoint: Endpoint, template: str) -> None:
+        parts = tuple(template.removeprefix("/").split("/"))
+        group = self._addresses.setdefault((len(parts), parts[0]), [])
+        for other in group:
+            if other.template == template:
+                if endpoint.method in other.endpoints:
+                    raise ValueError(f"two endpoints for {endpoint.method} {template}")
+                other.endpoints[endpoint.method] = endpoint
+                return
+            if all(_can_meet(a, b) for a, b in zip(parts, other.parts, strict=True)):
+                raise ValueError(f"{template} and {other.template} can be the same path")
+        address = _Address(template, parts)
+        address.endpoints[endpoint.method] = endpoint
+        group.append(address)
+        # Of two that an odd path fits both, the one that says more of it is meant.
+        group.sort(key=lambda one: len(one.variable))
+
+    def _find(self, parts: Sequence[str]) -> _Address | None:
+        for address in self._addresses.get((len(parts), parts[0]), ()):
+            if all(parts[at] == part for at, part in address.fixed) and all(
+                parts[at] for at, _ in address.variable
+            ):
+                return address
+        return None
+
+
+def _can_meet(one: str, other: str) -> bool:
+    """Whether a part of a path can be meant by both parts of templates.
+
+    A `{secret}` can't be a word that is shorter than any secret.
+    """
+    if one == other:
+        return True
+    words = [part for part in (one, other) if not part.startswith("{")]
+    if words and "{secret}" in (one, other):
+        return len(words[0]) >= SHORTEST_SECRET
+    return len(words) < 2  # noqa: PLR2004 - two words that differ
+
+
+def _split(path: str) -> tuple[str, ...]:
+    if not path.startswith("/"):
+        # The absolute form of a request target, as sent to a proxy (RFC 9112, 3.2.2).
+        try:
+            path = urlsplit(path).path or "/"
+        except ValueError:
+            path = "/"
+    parts = path[1:].split("/")
+    if len(parts) > 1 and parts[-1] == "":
+        parts.pop()
+    return tuple(parts)
+
+
+def _harmless(template: str, part: str) -> bool:
+    """Whether a parameter of a path can stand in a log for any caller: an id can.
+
+    Whoever revokes an API key by its text in place of its id must not find it in the log.
+    """
+    return template == "{id}" and _ID.fullmatch(part) is not None
+
+
+def build_table() -> Table:
+    """The table of everything this gateway answers."""
+    return Table(
+        [
+            *messages_api.ENDPOINTS,
+            *keys_api.ENDPOINTS,
+            *me_api.ENDPOINTS,
+            *assistants_api.ENDPOINTS,
+            *sms_api.ENDPOINTS,
+            *callbacks_api.ENDPOINTS,
+            *mcp_api.ENDPOINTS,
+            *health.ENDPOINTS,
+        ]
+    )

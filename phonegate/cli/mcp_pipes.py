@@ -1,0 +1,250 @@
+"""The tools of a gateway over two pipes: JSON-RPC lines go to its `/mcp`, and answers come back.
+
+Many requests are under way at a time, each answered when its answer is there. Nothing but
+JSON-RPC is ever written.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
+
+import httpx
+import trio
+
+from phonegate.api.mcp.protocol import PARSE_ERROR, encoded, named_version
+from phonegate.cli.client import unanswered
+
+MAX_LINE: Final = 262_144
+"""Bytes of a line: what the gateway takes in one POST."""
+
+MAX_ASKED: Final = 64
+"""Requests that wait for the gateway at once. Beyond it lines stay unread, so that an agent gone
+wild costs little memory; the gateway itself lets one key wait for 20 replies."""
+
+FAREWELL_S: Final = 1.5
+"""Once the input has ended, the time for answers that are still due: agents end a server that
+has not left two seconds after they closed its input."""
+
+REFUSED: Final = -32010
+"""The gateway would not take the request: the credential, a limit, or its storage."""
+UNREACHED: Final = -32011
+"""There was no answer from a gateway. Both are of the range for servers' own errors."""
+
+_ACCEPTED: Final = 202
+_CHUNK: Final = 65_536
+
+
+def run(url: str, settings: Mapping[str, Any], source: int, target: int) -> None:
+    """Serves until the input ends, or nobody reads the answers any more.
+
+    Args:
+        url: The gateway's address.
+        settings: What to make a client of httpx with.
+        source: The file descriptor to read lines from.
+        target: The one to write lines to.
+    """
+    trio.run(_serve, url.rstrip("/"), settings, source, target)
+
+
+async def _serve(url: str, settings: Mapping[str, Any], source: int, target: int) -> None:
+    async with httpx.AsyncClient(**settings) as http:
+        await Bridge(url, http, source, target).run()
+
+
+class LineSplitter:
+    """Cuts what is read into lines, however it comes in pieces. One that is too long is None."""
+
+    def __init__(self, longest: int = MAX_LINE) -> None:
+        self._longest = longest
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[bytes | None]:
+        """The lines that end in this piece, without their ends."""
+        *ended, self._rest = (self._rest + data).split(b"\n")
+        lines: list[bytes | None] = []
+        for line in ended:
+            if self._skipping:
+                self._skipping = False
+            else:
+                lines.append(line if len(line) <= self._longest else None)
+        if self._skipping:
+            self._rest = b""
+        elif len(self._rest) > self._longest:
+            self._skipping, self._rest = True, b""
+            lines.append(None)
+        return lines
+
+    def end(self) -> bytes:
+        """What is left where the input ends without the end of a line."""
+        return self._rest
+
+
+class Bridge:
+    """Passes lines to a gateway and its answers back."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient, source: int, target: int) -> None:
+        self._url = url
+        self._http = http
+        self._source = source
+        self._target = target
+        self._scope = trio.CancelScope()
+        self._writing = trio.Lock()
+        self._room = trio.Semaphore(MAX_ASKED)
+        self._asked: dict[int | str, trio.CancelScope] = {}
+        self._version: str | None = None
+        """The revision that a handshake settled on."""
+
+    async def run(self) -> None:
+        """Serves until the input ends, or nobody reads the answers any more."""
+        splitter = LineSplitter()
+        with trio.CancelScope() as self._scope:
+            async with trio.open_nursery() as nursery:
+                while data := await self._read():
+                    for line in splitter.feed(data):
+                        await self._take(line, nursery)
+                await self._take(splitter.end(), nursery)
+                self._scope.deadline = trio.current_time() + FAREWELL_S
+
+    async def _read(self) -> bytes:
+        # Past Python's own buffer: its lock, held by a thread that still reads while the program
+        # ends, would abort it.
+        return await trio.to_thread.run_sync(os.read, self._source, _CHUNK, abandon_on_cancel=True)
+
+    async def _take(self, line: bytes | None, nursery: trio.Nursery) -> None:
+        if line is None:
+            await self._say(_error(None, PARSE_ERROR, f"A line has more than {MAX_LINE} bytes."))
+            return
+        if not line.strip():
+            return
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            await self._say(_error(None, PARSE_ERROR, "The line is not JSON."))
+            return
+        if isinstance(message, dict) and "id" not in message and "method" in message:
+            # The gateway keeps nothing between two requests: there is nothing to notify it of.
+            if message["method"] == "notifications/cancelled":
+                self._cancel(message.get("params"))
+            return
+        await self._room.acquire()
+        nursery.start_soon(self._ask, line, message)
+
+    def _cancel(self, params: Any) -> None:
+        """Gives up a request, which hangs up on the gateway; it gets no answer."""
+        id_ = params.get("requestId") if isinstance(params, dict) else None
+        if _is_id(id_) and id_ in self._asked:
+            self._asked[id_].cancel()
+
+    async def _ask(self, line: bytes, message: Any) -> None:
+        id_ = message.get("id") if isinstance(message, dict) else None
+        scope = trio.CancelScope()
+        try:
+            with scope:
+                if _is_id(id_):
+                    self._asked[id_] = scope
+                answer = await self._post(line, message)
+                if answer is not None:
+                    await self._say(answer)
+        finally:
+            self._room.release()
+            if _is_id(id_) and self._asked.get(id_) is scope:
+                del self._asked[id_]
+
+    async def _post(self, line: bytes, message: Any) -> Any:
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            **_headers(message, self._version),
+        }
+        try:
+            response = await self._http.post(f"{self._url}/mcp", content=line, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return _refusal(message, UNREACHED, str(unanswered(self._url, error)))
+        if response.status_code == _ACCEPTED:
+            return None
+        answer = _understood(response)
+        if answer is None:
+            return _refusal(message, REFUSED, *_reason(response))
+        if isinstance(message, dict) and message.get("method") == "initialize":
+            result = answer.get("result") if isinstance(answer, dict) else None
+            self._version = result.get("protocolVersion") if isinstance(result, dict) else None
+        return answer
+
+    async def _say(self, message: Any) -> None:
+        # ASCII, so that no reader takes a line separator of Unicode for the end of the line.
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+        def write() -> None:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._target, left) :]
+
+        async with self._writing:
+            try:
+                # Not cut short: half a line would spoil all that follow.
+                await trio.to_thread.run_sync(write)
+            except BrokenPipeError:
+                self._scope.cancel()
+
+
+def _is_id(value: Any) -> TypeGuard[int | str]:
+    return type(value) in {int, str}
+
+
+def _headers(message: Any, settled: str | None) -> dict[str, str]:
+    """The headers that repeat what the body says, as its revision asks."""
+    method = message.get("method") if isinstance(message, dict) else None
+    version = named_version(message)
+    if not isinstance(version, str):
+        known = settled if method != "initialize" else None
+        return {} if known is None else {"MCP-Protocol-Version": known}
+    found = {"MCP-Protocol-Version": encoded(version)}
+    if isinstance(method, str):
+        found["Mcp-Method"] = encoded(method)
+    name = message["params"].get("name")
+    if method == "tools/call" and isinstance(name, str):
+        found["Mcp-Name"] = encoded(name)
+    return found
+
+
+def _understood(response: httpx.Response) -> Any:
+    """The JSON-RPC answer that a response holds; None where it holds none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    known = isinstance(body, list) or (isinstance(body, dict) and "jsonrpc" in body)
+    return body if known else None
+
+
+def _reason(response: httpx.Response) -> tuple[str, Mapping[str, Any]]:
+    """Why the gateway refused, as a sentence and as data."""
+    status = response.status_code
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or "detail" not in body:
+        sentence = f"HTTP {status} without JSON: is there a phonegate gateway at PHONEGATE_URL?"
+        return sentence, {"status": status}
+    data: dict[str, Any] = {"status": status, "code": body.get("code")}
+    if (pause := response.headers.get("retry-after", "")).isdecimal():
+        data["retry_after_s"] = int(pause)
+    return str(body["detail"]), data
+
+
+def _refusal(message: Any, code: int, text: str, data: Mapping[str, Any] | None = None) -> Any:
+    """The answer to whatever was asked: to each request of a batch."""
+    if isinstance(message, list):
+        ids = [one.get("id") for one in message if isinstance(one, dict) and "id" in one]
+        return [_error(id_, code, text, data) for id_ in ids]
+    return _error(message.get("id") if isinstance(message, dict) else None, code, text, data)
+
+
+def _error(id_: Any, code: int, text: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code, "message": text}
+    if data is not None:
+        error["data"] = dict(data)
+    return {"jsonrpc": "2.0", "id": id_ if _is_id(id_) else None, "error": error}

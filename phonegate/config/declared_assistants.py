@@ -1,0 +1,200 @@
+"""Reads the `[[assistants]]` of `gateway.toml`. No value of a credential reaches a fault's text."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
+
+from phonegate.carriers.credentials import FIELDS, check_credentials
+from phonegate.config.faults import Fault, shown_value, unknown
+from phonegate.config.settings import AssistantSettings
+from phonegate.domain.assistant_form import CarrierName, form_problems
+from phonegate.domain.credentials import org_problem
+from phonegate.model.assistants import Provider
+from phonegate.model.refusals import BadInput
+
+KEY: Final = "assistants"
+"""The name of the tables in the file."""
+
+REFERENCE: Final = "env:"
+"""What a credential begins with that stands in the environment, such as "env:TWILIO_TOKEN"."""
+
+EXAMPLE: Final = """\
+# Assistants: sender numbers of an org for POST /sms/send. One table for each; those that are
+# declared here can't be changed over the API, and end when they are taken out. A credential
+# "env:NAME" is read from the environment variable NAME.
+#
+# [[assistants]]
+# org = "myorg"
+# name = "support"
+# provider = "twilio"
+# phone_numbers = ["+15551110001"]
+# account_sid = "AC0123456789abcdef0123456789abcdef"
+# auth_token = "env:TWILIO_AUTH_TOKEN"
+# Optional key: messaging_service_sid.
+#
+# [[assistants]]
+# org = "myorg"
+# name = "reminders"
+# provider = "telnyx"
+# phone_numbers = ["+15551110002", "+15551110003"]
+# api_key = "env:TELNYX_API_KEY"
+# Optional keys: messaging_profile_id; public_key, which checks the signatures of callbacks and
+# needs the package cryptography.
+#
+# The SIM of a phone of yours; any SIM that a phone has reported can send without this, too.
+# [[assistants]]
+# org = "myorg"
+# name = "shop"
+# provider = "phone"
+# phone_numbers = ["+15551110004"]
+"""
+
+_COMMON: Final = ("org", "name", "provider", "phone_numbers")
+_PROVIDERS: Final = get_args(Provider)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def referred(tables: object) -> set[str]:
+    """The environment variables that the credentials stand in: no settings of the gateway."""
+    entries = tables if isinstance(tables, list) else []
+    return {
+        value.removeprefix(REFERENCE)
+        for entry in entries
+        if isinstance(entry, dict)
+        for key, value in entry.items()
+        if key not in _COMMON and isinstance(value, str) and value.startswith(REFERENCE)
+    }
+
+
+def read(
+    tables: object, source: str, environ: Mapping[str, str], faults: list[Fault]
+) -> tuple[AssistantSettings, ...]:
+    """The assistants of a file; what is wrong is added to `faults`, and then left out.
+
+    Args:
+        tables: What the file has under `assistants`.
+        source: Names the file in faults.
+        environ: The environment.
+        faults: Gets everything that is wrong.
+    """
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problem = f"each is needed as a table of its own: a line [[{KEY}]] with its keys below"
+        faults.append(Fault(key=KEY, source=source, problem=problem))
+        return ()
+    assistants = []
+    for index, table in enumerate(tables):
+        place = f"{KEY}[{index}]"
+        found = list(_faults(table, place, source, environ))
+        faults += found
+        if not found:
+            assistants.append(_assistant(table, environ))
+    faults += _twice(assistants, source)
+    return tuple(assistants)
+
+
+def _assistant(table: Mapping[str, Any], environ: Mapping[str, str]) -> AssistantSettings:
+    provider = table["provider"]
+    given = _resolved(table, environ)
+    return AssistantSettings(
+        org=table["org"],
+        name=table["name"],
+        provider=provider,
+        phone_numbers=tuple(table["phone_numbers"]),
+        credentials={} if provider == "phone" else check_credentials(provider, given),
+    )
+
+
+def _faults(
+    table: Mapping[str, Any], place: str, source: str, environ: Mapping[str, str]
+) -> Iterator[Fault]:
+    """Everything that is wrong with one table."""
+    carrier = _carrier(table)
+    fields = FIELDS[carrier] if carrier else ()
+    if table.get("provider") not in _PROVIDERS:
+        fields = tuple(field for fields in FIELDS.values() for field in fields)
+    known = [*_COMMON, *(field.name for field in fields)]
+    for key in table:
+        if key not in known:
+            yield unknown(f"{place}.{key}", source, "key", known)
+    given = {key: value for key, value in _resolved(table, environ).items() if key in known}
+    problems = [(key, "is needed") for key in _COMMON if key not in table]
+    problems += [*_form(table), *_unset(table, given)]
+    if carrier is not None:
+        problems += _wrong_credentials(carrier, given)
+    for key, problem in problems:
+        yield Fault(key=f"{place}.{key}", source=source, problem=problem)
+
+
+def _unset(table: Mapping[str, Any], given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Which credentials stand in variables that aren't set."""
+    for key, value in given.items():
+        if value is None and isinstance(table[key], str):
+            name = table[key].removeprefix(REFERENCE)
+            told = f"variable {name}" if _NAME.fullmatch(name) else "variable that it names"
+            yield key, f"the environment {told} is not set"
+
+
+def _wrong_credentials(
+    carrier: CarrierName, given: Mapping[str, object]
+) -> Iterator[tuple[str, str]]:
+    """What the carrier's own code finds wrong, but for what is not set."""
+    try:
+        check_credentials(carrier, given)
+    except BadInput as error:
+        for problem in error.problems:
+            name = problem.field.removeprefix("credentials.")
+            if name not in given or given[name] is not None:
+                yield name, problem.problem
+
+
+def _carrier(table: Mapping[str, Any]) -> CarrierName | None:
+    provider = table.get("provider")
+    return provider if provider in ("twilio", "telnyx") else None
+
+
+def _form(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the keys that every provider has."""
+    org = table.get("org", "org")
+    if not isinstance(org, str):
+        yield "org", f"text in quotes is needed, not {shown_value(org)}"
+    elif problem := org_problem(org):
+        yield "org", f"{problem}, not {shown_value(org)}"
+    if "provider" in table and table["provider"] not in _PROVIDERS:
+        choices = ", ".join(f'"{one}"' for one in _PROVIDERS)
+        yield "provider", f"one of {choices} is needed, not {shown_value(table['provider'])}"
+    name, numbers = table.get("name", "name"), table.get("phone_numbers", ["+15550000000"])
+    if not isinstance(name, str):
+        yield "name", f"text in quotes is needed, not {shown_value(name)}"
+        name = "name"
+    if not isinstance(numbers, list) or not all(isinstance(one, str) for one in numbers):
+        yield "phone_numbers", 'a list of texts is needed, such as ["+15551110001"]'
+        numbers = ["+15550000000"]
+    for wrong in form_problems(name, numbers):
+        yield wrong.field, wrong.problem
+
+
+def _resolved(table: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, object]:
+    """The credentials of a table; None for one whose variable is not set."""
+    return {
+        key: environ.get(value.removeprefix(REFERENCE)) or None
+        if isinstance(value, str) and value.startswith(REFERENCE)
+        else value
+        for key, value in table.items()
+        if key not in _COMMON
+    }
+
+
+def _twice(assistants: list[AssistantSettings], source: str) -> Iterator[Fault]:
+    """Names and numbers that two assistants of one org have."""
+    names: set[tuple[str, str]] = set()
+    numbers: set[tuple[str, str]] = set()
+    for one in assistants:
+        if (one.org, one.name) in names:
+            problem = f"{one.org} has two assistants that are named {shown_value(one.name)}"
+            yield Fault(key=KEY, source=source, problem=problem)
+        names.add((one.org, one.name))
+        for number in one.phone_numbers:
+            if (one.org, number) in numbers:
+                problem = f"{number} belongs to two assistants of {one.org}"
+                yield Fault(key=KEY, source=source, problem=problem)
+            numbers.add((one.org, number))

@@ -1,0 +1,371 @@
+"""Turns `gateway.toml`, the environment and the command line into one `Settings`, or says why not.
+
+Later ones win: built-in defaults, the file, `PHONEGATE_<SECTION>_<KEY>` variables, options.
+Every fault is found before anything is reported, so that an operator mends the file once.
+"""
+
+import codecs
+import math
+import textwrap
+import tomllib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+import cattrs
+
+from phonegate.config import declared_assistants
+from phonegate.config.client_environment import client_variables
+from phonegate.config.faults import (
+    ConfigError,
+    Fault,
+    printable_line,
+    shown_value,
+    unknown,
+)
+from phonegate.config.rules import RULES
+from phonegate.config.settings import Settings
+
+__all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "example", "load"]
+
+DEFAULT_FILE = Path("gateway.toml")
+"""Read when no file is named and it exists in the working directory."""
+
+PREFIX = "PHONEGATE_"
+
+_SERVICE_LINKS = ("PHONEGATE_SERVICE_", "PHONEGATE_PORT")
+"""Kubernetes and old Docker links set these for a service that is called phonegate."""
+
+_OPTIONS = {"http.bind": "--bind", "database.path": "--database"}
+_UNITS = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
+
+
+@attrs.frozen(kw_only=True)
+class _Given:
+    """A value as somebody gave it, before anyone has looked at it."""
+
+    value: Any
+    source: str
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    warn: Callable[[Fault], None] = lambda _: None,
+) -> Settings:
+    """The settings of one run.
+
+    Args:
+        path: The configuration file; None takes `gateway.toml` where it exists, else no file.
+        environ: The environment, such as `os.environ`. A variable that is set and empty counts
+            as unset, as compose files leave those whose value is optional.
+        overrides: Values of command-line options by dotted key, such as `"http.bind"`.
+        warn: Takes what looks wrong and stops nothing: a variable that may be another
+            program's.
+
+    Raises:
+        ConfigError: with every fault of all three.
+    """
+    faults: list[Fault] = []
+    given: dict[str, _Given] = {}
+    environ = {name: value for name, value in (environ or {}).items() if value}
+    document, source = _document(path, faults)
+    tables = document.pop(declared_assistants.KEY, [])
+    given.update(_from_file(document, source, faults))
+    given.update(_from_environment(environ, declared_assistants.referred(tables), warn))
+    for key, value in (overrides or {}).items():
+        given[key] = _Given(value=value, source=f"option {_OPTIONS.get(key, key)}")
+    settings = _build(given, faults)
+    faults += _across(settings, given)
+    assistants = declared_assistants.read(tables, source, environ, faults)
+    if faults:
+        raise ConfigError(tuple(faults))
+    sources = {key: entry.source for key, entry in given.items()}
+    return attrs.evolve(settings, assistants=assistants, sources=sources)
+
+
+def example() -> str:
+    """The text of `gateway.toml.example`: every key with its meaning, kind, unit and default."""
+    lines = [
+        "# The configuration of phonegate. Save it as gateway.toml and change what you need:",
+        "# every line that begins with #key shows the default.",
+        "# An environment variable PHONEGATE_<SECTION>_<KEY> wins over this file (lists: commas",
+        "# between the items), an option of the command line wins over both.",
+    ]
+    for section, kind in _classes().items():
+        lines += ["", "", f"# {_docstring(kind)}", f"[{section}]"]
+        for field in attrs.fields(kind):
+            default = getattr(kind(), field.name)
+            lines += [
+                "",
+                *_wrapped(field.metadata["help"]),
+                f"# {_kind(field.name, field.type)}; {_variable(section, field.name)}",
+                f"#{field.name} = {_toml(default)}",
+            ]
+    return "\n".join([*lines, "", "", declared_assistants.EXAMPLE])
+
+
+# Where values come from
+
+
+def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], str]:
+    """What is in the file, and how faults call it; nothing where there is none."""
+    if path is None:
+        if not DEFAULT_FILE.exists():
+            return {}, ""
+        path = DEFAULT_FILE
+    source = f"file {path}"
+    return _parse(path, source, faults), source
+
+
+def _from_file(
+    document: Mapping[str, Any], source: str, faults: list[Fault]
+) -> Iterator[tuple[str, _Given]]:
+    """Every key of the sections with its value; what is unknown is a fault."""
+    sections = _sections()
+    for section, keys in document.items():
+        if section not in sections:
+            known = sorted([*sections, declared_assistants.KEY])
+            faults.append(unknown(section, source, "section", known))
+        elif not isinstance(keys, dict):
+            problem = f"a section is needed: a line [{section}] with its keys below"
+            faults.append(Fault(key=section, source=source, problem=problem))
+        else:
+            for key, value in keys.items():
+                if key in sections[section]:
+                    yield f"{section}.{key}", _Given(value=value, source=source)
+                else:
+                    known = sorted(sections[section])
+                    faults.append(unknown(f"{section}.{key}", source, "key", known))
+
+
+def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+        # Windows' editors begin a file with a byte order mark.
+        return tomllib.loads(data.removeprefix(codecs.BOM_UTF8).decode())
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or error}"
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        problem = f"is not TOML: {printable_line(str(error))}; text needs quotes around it"
+    faults.append(Fault(key="the whole file", source=source, problem=problem))
+    return {}
+
+
+def _from_environment(
+    environ: Mapping[str, str], others: Collection[str], warn: Callable[[Fault], None]
+) -> Iterator[tuple[str, _Given]]:
+    """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
+
+    `others` are variables that the file refers to. Any further one is named in a
+    warning and left alone, since another program of this environment may use it.
+    """
+    sections = _sections()
+    ours = client_variables()
+    by_variable = {
+        _variable(section, key): (section, key, kind)
+        for section, keys in sections.items()
+        for key, kind in keys.items()
+    }
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX):
+            continue
+        if variable in by_variable:
+            section, key, kind = by_variable[variable]
+            source = f"environment variable {variable}"
+            value = _from_text(environ[variable], kind)
+            yield f"{section}.{key}", _Given(value=value, source=source)
+        elif not (variable in ours or variable in others) and not variable.startswith(
+            _SERVICE_LINKS
+        ):
+            known = sorted({*by_variable, *ours})
+            warn(unknown(variable, "environment", "setting", known))
+
+
+def _from_text(text: str, kind: Any) -> Any:
+    """A variable's text as the type it stands for; text that doesn't fit stays as it is."""
+    if get_origin(kind) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    try:
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+    except ValueError:
+        return text
+    return text
+
+
+# What values must be
+
+
+def _strict() -> cattrs.Converter:
+    """A converter that never turns one type into another (but an int may serve as a float)."""
+    converter = cattrs.Converter()
+    for kind, hook in ((bool, _boolean), (int, _whole), (float, _number), (str, _text)):
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(_is_tuple, _texts)
+    converter.register_structure_hook_func(_is_choice, _choice)
+    return converter
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _is_choice(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
+# Types are compared exactly: isinstance(True, int) holds, and True == 1.
+
+
+def _boolean(value: Any, _: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError("true or false is needed")
+    return value
+
+
+def _whole(value: Any, _: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("a whole number is needed")
+    return value
+
+
+def _number(value: Any, _: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError("a number is needed")
+    return float(value)
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("text in quotes is needed")
+    if not value.isprintable():
+        raise TypeError("text without control characters is needed")
+    return value
+
+
+def _texts(value: Any, kind: Any) -> tuple[str, ...]:
+    if type(value) not in (list, tuple):
+        raise TypeError('a list of texts is needed, such as ["one", "two"]')
+    return tuple(_text(item, kind) for item in value)
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    if not any(type(value) is type(one) and value == one for one in get_args(kind)):
+        raise TypeError(f"one of {_choices(kind)} is needed")
+    return value
+
+
+def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
+    """Settings of what was given; a value with a fault is noted and left at its default."""
+    converter = _strict()
+    sections = {}
+    for section, kind in _classes().items():
+        values = {}
+        for field in attrs.fields(kind):
+            key = f"{section}.{field.name}"
+            if key not in given:
+                continue
+            try:
+                value = converter.structure(given[key].value, field.type)
+                problem = RULES[key](value) if key in RULES else None
+            except TypeError as error:
+                problem = f"{error}, not {shown_value(given[key].value)}"
+            if problem is None:
+                values[field.name] = value
+            else:
+                default = _toml(getattr(kind(), field.name))
+                problem = f"{problem} (default: {default})"
+                faults.append(Fault(key=key, source=given[key].source, problem=problem))
+        sections[section] = kind(**values)
+    known = {f"{section}.{key}" for section, keys in _sections().items() for key in keys}
+    faults += [
+        unknown(key, entry.source, "key", sorted(known))
+        for key, entry in given.items()
+        if key not in known
+    ]
+    return Settings(**sections)
+
+
+def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
+    """Faults that only two settings together can have."""
+    pair = {key: key in given and given[key].value != "" for key in ("tls.certificate", "tls.key")}
+    if len(set(pair.values())) > 1:
+        missing = next(key for key, there in pair.items() if not there)
+        present = next(key for key, there in pair.items() if there)
+        source = given[present].source
+        problem = f"is needed as well, because {present} is set (or leave out both)"
+        yield Fault(key=missing, source=source, problem=problem)
+    ports = [bind for bind in settings.http.bind if not bind.endswith(":0")]
+    for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):
+        source = given["http.bind"].source
+        yield Fault(key="http.bind", source=source, problem=f"{bind} stands there twice")
+
+
+# How settings are written
+
+
+def _classes() -> dict[str, Any]:
+    """The class of every section, by the section's name."""
+    return {
+        section.name: section.type
+        for section in attrs.fields(Settings)
+        if section.name not in (declared_assistants.KEY, "sources")
+    }
+
+
+def _sections() -> dict[str, dict[str, Any]]:
+    """The type of every key, by section."""
+    return {
+        section: {field.name: field.type for field in attrs.fields(kind)}
+        for section, kind in _classes().items()
+    }
+
+
+def _variable(section: str, key: str) -> str:
+    return f"{PREFIX}{section}_{key}".upper()
+
+
+def _kind(name: str, kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"One of {_choices(kind)}"
+    words = {bool: "true or false", int: "Whole number", float: "Number", str: "Text"}
+    word = words.get(kind, "List of texts")
+    unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), None)
+    if name.endswith("_per_s"):
+        return f"{word} per second"
+    return f"{word} of {unit}" if unit else word
+
+
+def _choices(kind: Any) -> str:
+    return ", ".join(_toml(one) for one in get_args(kind))
+
+
+def _toml(value: Any) -> str:
+    """A default as TOML: the types that settings have, and no more."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:_}" if abs(value) >= 10_000 else str(value)  # noqa: PLR2004 - 4 digits read well
+    if isinstance(value, float):
+        return str(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return f"[{', '.join(_toml(item) for item in value)}]"
+
+
+def _docstring(kind: Any) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="# ")

@@ -1,0 +1,245 @@
+"""What the value of each setting must be beyond its type: ranges, addresses, networks.
+
+Pure: a rule looks at a value and answers with a sentence, or with None when it is right.
+"""
+
+import ipaddress
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from phonegate.domain.pacing import parse_limit
+from phonegate.domain.routing import is_slot, parse_sim_selector
+from phonegate.http.origins import place_of
+from phonegate.model.refusals import BadInput
+
+Rule = Callable[[Any], str | None]
+"""Looks at a value of the right type; says what is wrong with it and what is right, or None."""
+
+MAX_RATE = 100_000
+"""Segments a minute that no radio reaches: more is a slip in the unit."""
+
+_MAX_PORT = 65_535
+_MOST_LIMIT = 1_000_000
+_PORT_DIGITS = 5
+
+
+def parse_bind(text: str) -> tuple[str, int]:
+    """Host and port of "0.0.0.0:8080" or "[::1]:8080".
+
+    Raises:
+        ValueError: saying what is wrong, for a person.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise ValueError(f"{text!r} is no host:port, such as 0.0.0.0:8080 or [::1]:8080")
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            host = str(ipaddress.IPv6Address(host[1:-1]))
+        except ValueError:
+            raise ValueError(f"{text!r} has no IPv6 address between its brackets") from None
+    elif ":" in host:
+        raise ValueError(f"{text!r} needs brackets around its IPv6 address, such as [::1]:8080")
+    elif any(letter.isspace() or letter in "/[]@" for letter in host):
+        raise ValueError(f"{text!r} is no host:port, such as 0.0.0.0:8080 or [::1]:8080")
+    if not (port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS):
+        raise ValueError(f"{text!r} has no port number after its last colon")
+    if int(port) > _MAX_PORT:
+        raise ValueError(f"{text!r} has a port beyond {_MAX_PORT}")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host that is listened on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _between(low: float, high: float, *, above: bool = False) -> Rule:
+    """A rule for numbers from `low` to `high`; `above` leaves out `low` itself."""
+
+    def rule(value: Any) -> str | None:
+        if low <= value <= high and not (above and value == low):
+            return None
+        lower = f"more than {low:g}" if above else f"at least {low:,}"
+        return f"{value:,} is out of range: {lower} and at most {high:,} is right"
+
+    return rule
+
+
+def _bind(values: tuple[str, ...]) -> str | None:
+    if not values:
+        return "at least one host:port is needed"
+    for value in values:
+        try:
+            parse_bind(value)
+        except ValueError as error:
+            return str(error)
+    return None
+
+
+def _networks(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            network = ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            return f"{value!r} is no network, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8"
+        address = value.partition("/")[0]
+        if ipaddress.ip_address(address) != network.network_address:
+            return f"{value!r} names an address inside a network; the network is {network}"
+    return None
+
+
+def _url(value: str) -> str | None:
+    if not value:
+        return None
+    wrong = f"{value!r} is no address such as https://sms.example.org"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return wrong
+    if parts.scheme not in ("http", "https") or not host or any(map(str.isspace, value)):
+        return wrong
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        return f"{value!r} must end with its host, port and path: no user, ? or #"
+    return None
+
+
+def _origins(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        if place_of(value) is None:
+            return (
+                f"{value!r} names no site as browsers do: its scheme and host, and its port if it "
+                "has one, such as https://app.example.org"
+            )
+    return None
+
+
+def _filled_url(value: str) -> str | None:
+    return _url(value) if value else "an address such as https://api.example.org is needed"
+
+
+def _filled(value: str) -> str | None:
+    return None if value.strip() else "a path is needed"
+
+
+MIN_TOKEN = 20
+"""Characters of the operator's token: nobody counts the guesses at it."""
+
+
+def _one_bind(value: str) -> str | None:
+    return _bind((value,)) if value else None
+
+
+def _token(value: str) -> str | None:
+    """What is wrong with a token; never the token itself."""
+    if not value:
+        return None
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "printable ASCII characters without spaces are needed"
+    if len(value) < MIN_TOKEN:
+        return f"at least {MIN_TOKEN} characters are needed, such as `openssl rand -hex 24` prints"
+    return None
+
+
+_DAY_S = 86_400
+
+
+def _limits(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            _, rate = parse_limit(value)
+        except ValueError as error:
+            return str(error)
+        problem = _between(0, MAX_RATE)(rate.segments_per_minute)
+        if problem is not None:
+            return f"{value!r}: {problem}"
+    return None
+
+
+def _sim_limits(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        number = value.rpartition("=")[0].strip()
+        try:
+            wrong = is_slot(parse_sim_selector(number))
+        except BadInput:
+            wrong = True
+        if wrong and number:
+            return f"{value!r} names no SIM by its number, such as +15551112222=10"
+    return _limits(values)
+
+
+_SECONDS = _between(0, _DAY_S, above=True)
+
+RULES: Mapping[str, Rule] = types.MappingProxyType(
+    {
+        "http.bind": _bind,
+        "http.public_url": _url,
+        "http.trusted_proxies": _networks,
+        "http.allowed_origins": _origins,
+        # Below a kibibyte no real request fits; above the upper ends one client could take
+        # the memory of a small machine.
+        "http.max_body_bytes": _between(1_024, 1 << 30),
+        "http.max_head_bytes": _between(1_024, 1 << 20),
+        "http.head_timeout_s": _SECONDS,
+        "http.keepalive_timeout_s": _SECONDS,
+        "http.request_timeout_s": _SECONDS,
+        "http.peer_timeout_s": _SECONDS,
+        "http.max_connections": _between(1, 1_000_000),
+        "http.drain_s": _between(0, _DAY_S),
+        "database.path": _filled,
+        "database.readers": _between(1, 64),
+        "delivery.max_attempts": _between(1, 1_000),
+        "delivery.late_result_grace_s": _between(0, _DAY_S),
+        "delivery.result_timeout_s": _SECONDS,
+        "delivery.away_timeout_s": _between(60, 365 * _DAY_S),
+        "delivery.default_ttl_s": _between(0, 365 * _DAY_S),
+        "delivery.window": _between(1, 10_000),
+        "delivery.widest_window": _between(0, 10_000),
+        "pacing.segments_per_minute": _between(0, MAX_RATE),
+        "pacing.orgs": _limits,
+        "pacing.sims": _sim_limits,
+        "phones.ping_interval_s": _SECONDS,
+        "phones.pong_timeout_s": _SECONDS,
+        "phones.write_timeout_s": _SECONDS,
+        "phones.max_frame_bytes": _between(1_024, 1 << 24),
+        "phones.max_inbound_bytes": _between(1_024, 1 << 24),
+        "phones.max_nonsense": _between(1, 1_000_000),
+        "carriers.twilio_url": _filled_url,
+        "carriers.telnyx_url": _filled_url,
+        "carriers.deadline_s": _SECONDS,
+        "operator.bind": _one_bind,
+        "operator.token": _token,
+        # A day is longer than any client repeats a request; ten years are as good as for ever.
+        "retention.messages_days": _between(0, 3_650),
+        "log.trouble_per_s": _between(0, _MOST_LIMIT),
+        "limits.address_connections": _between(0, _MOST_LIMIT),
+        "limits.address_handshakes_per_s": _between(0, _MOST_LIMIT),
+        "limits.address_requests_per_s": _between(0, _MOST_LIMIT),
+        "limits.address_orgs_per_hour": _between(0, _MOST_LIMIT),
+        "limits.orgs_per_hour": _between(0, _MOST_LIMIT),
+        "limits.org_requests_per_s": _between(0, _MOST_LIMIT),
+        "limits.org_queue": _between(0, 1 << 40),
+        "limits.org_bytes_per_day": _between(0, 1 << 50),
+        "limits.self_made_org_bytes_per_day": _between(0, 1 << 50),
+        "limits.phone_frames_per_s": _between(0, _MOST_LIMIT),
+        "limits.org_frames_per_s": _between(0, _MOST_LIMIT),
+        "limits.org_phones": _between(0, _MOST_LIMIT),
+        "limits.org_sims": _between(0, _MOST_LIMIT),
+        "limits.org_keys": _between(0, _MOST_LIMIT),
+        "limits.org_assistants": _between(0, _MOST_LIMIT),
+        "limits.bodies_bytes": _between(0, 1 << 50),
+        "limits.answers_bytes": _between(0, 1 << 50),
+        "alarms.phone_away_s": _between(0, 30 * _DAY_S),
+        "alarms.queue_age_s": _between(0, 30 * _DAY_S),
+        "alarms.disk_low_bytes": _between(0, 1 << 50),
+        "alarms.database_bytes": _between(0, 1 << 50),
+        "alarms.log_bytes": _between(0, 1 << 50),
+        "alarms.carrier_failures": _between(0, 1_000_000),
+    }
+)
+"""What each setting's value must be beyond its type, by dotted key."""

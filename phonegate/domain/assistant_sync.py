@@ -1,0 +1,186 @@
+"""The assistants that the configuration file declares, brought into the database at the start."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from phonegate.config.settings import AssistantSettings
+from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
+from phonegate.model.assistants import Assistant
+from phonegate.model.refusals import BadInput, FieldProblem
+from phonegate.model.storage_errors import NumberTaken
+from phonegate.store.tables import Tables
+
+TOKEN_BYTES: Final = 24
+"""Randomness in a callback address: nobody guesses 192 bits."""
+
+
+def make_token() -> str:
+    """The unguessable part of a callback address."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def settle(
+    tx: Tables, declared: Sequence[AssistantSettings], check: CheckCredentials, now: int
+) -> list[int]:
+    """Makes the assistants of the file what the file says now.
+
+    One keeps its id and callback address while its org, provider and name stay, or one of its
+    numbers where it was renamed.
+
+    Returns:
+        Those that were changed or removed.
+
+    Raises:
+        BadInput: It names everything that can't be; the caller's transaction must end with it.
+    """
+    stored = tx.assistants.from_file()
+    wanted, problems = _wanted(tx, declared, check)
+    pairs = _paired(wanted, stored)
+    changed = [old for index, old in pairs.items() if not _same(wanted[index], old)]
+    gone = [old for old in stored if old not in pairs.values()]
+    for old in gone:
+        tx.assistants.remove(old.org, old.id)
+    for old in changed:
+        # Numbers may move from one to another: all are let go before any is taken.
+        _put(tx, old, attrs.evolve(old, phone_numbers=()))
+    for index, new in wanted.items():
+        former = pairs.get(index)
+        try:
+            if former is None:
+                _add(tx, new, now)
+            elif former in changed:
+                _put(tx, former, new)
+        except NumberTaken as error:
+            text = f"{error.number} belongs to another assistant of {new.org_name}"
+            problems.append(FieldProblem(_place(index, new.name), text))
+    if problems:
+        raise refusal(problems, "The configured assistants can't be used")
+    return [old.id for old in (*changed, *gone)]
+
+
+def require_usable(stored: Sequence[Assistant], check: CheckCredentials) -> None:
+    """Looks whether signatures can't be checked, as when a package is no longer installed.
+
+    Raises:
+        BadInput: It names every assistant that this is so of.
+    """
+    problems = []
+    for one in stored:
+        if one.provider == "phone" or "public_key" not in one.credentials:
+            continue
+        try:
+            check(one.provider, one.credentials)
+        except BadInput as error:
+            place = f"assistant {one.id} of {one.org_name}"
+            problems += [
+                FieldProblem(f"{place}: {p.field}", p.problem)
+                for p in error.problems
+                if p.field == "credentials.public_key"
+            ]
+    if problems:
+        raise refusal(problems, "A stored assistant can't be used")
+
+
+def _wanted(
+    tx: Tables, declared: Sequence[AssistantSettings], check: CheckCredentials
+) -> tuple[dict[int, Assistant], list[FieldProblem]]:
+    """The declared assistants as rows that are to be, by their place in the file."""
+    wanted: dict[int, Assistant] = {}
+    problems: list[FieldProblem] = []
+    for index, one in enumerate(declared):
+        place = _place(index, one.name)
+        org = tx.orgs.get(one.org)
+        if org is None:
+            text = f"there is no org named {one.org}; add it with: phonegate org add {one.org}"
+            problems.append(FieldProblem(place, text))
+            continue
+        try:
+            kept = kept_credentials(
+                check,
+                name=one.name,
+                provider=one.provider,
+                phone_numbers=one.phone_numbers,
+                credentials=one.credentials,
+            )
+        except BadInput as error:
+            problems += [FieldProblem(f"{place}: {p.field}", p.problem) for p in error.problems]
+            continue
+        wanted[index] = Assistant(
+            id=0,
+            org=org.id,
+            org_name=org.name,
+            name=one.name,
+            provider=one.provider,
+            phone_numbers=one.phone_numbers,
+            credentials=kept,
+            token="",
+            from_file=True,
+            created_at=0,
+        )
+    return wanted, problems
+
+
+def _add(tx: Tables, new: Assistant, now: int) -> None:
+    tx.assistants.add(
+        new.org,
+        name=new.name,
+        provider=new.provider,
+        phone_numbers=new.phone_numbers,
+        credentials=new.credentials,
+        token=make_token(),
+        from_file=True,
+        now=now,
+    )
+
+
+def _put(tx: Tables, old: Assistant, new: Assistant) -> None:
+    tx.assistants.change(
+        old,
+        name=new.name,
+        provider=new.provider,
+        phone_numbers=new.phone_numbers,
+        credentials=new.credentials,
+        from_file=True,
+    )
+
+
+def _paired(wanted: Mapping[int, Assistant], stored: Sequence[Assistant]) -> dict[int, Assistant]:
+    """Which stored assistant each wanted one is: by its name, else by a number that it had."""
+    pairs: dict[int, Assistant] = {}
+    for fits in (_same_name, _same_number):
+        for index, new in wanted.items():
+            if index not in pairs:
+                free = (old for old in stored if old not in pairs.values())
+                found = next(
+                    (old for old in free if _same_account(new, old) and fits(new, old)), None
+                )
+                if found is not None:
+                    pairs[index] = found
+    return pairs
+
+
+def _same_account(one: Assistant, other: Assistant) -> bool:
+    return (one.org, one.provider) == (other.org, other.provider)
+
+
+def _same_name(one: Assistant, other: Assistant) -> bool:
+    return one.name == other.name
+
+
+def _same_number(one: Assistant, other: Assistant) -> bool:
+    return not set(one.phone_numbers).isdisjoint(other.phone_numbers)
+
+
+def _same(one: Assistant, other: Assistant) -> bool:
+    return (
+        one.name == other.name
+        and set(one.phone_numbers) == set(other.phone_numbers)
+        and one.credentials == other.credentials
+    )
+
+
+def _place(index: int, name: str) -> str:
+    return f"assistants[{index}] ({name})"

@@ -1,0 +1,310 @@
+"""What becomes of a message at a carrier: each function is one step of a write transaction.
+
+Answers, reports and look-ups say the same things in any order and repetition; `states.advance`
+decides what they change. What the carrier has said that it has is never called unsent.
+"""
+
+import hashlib
+import json
+from typing import Any, Final
+
+import attrs
+
+from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
+from phonegate.domain.delivery import is_of_ended_key, why_late
+from phonegate.domain.segmentation import count
+from phonegate.model.assistants import Assistant
+from phonegate.model.messages import Message, NewInbound
+from phonegate.model.states import (
+    FINAL_STATES,
+    QUEUED,
+    SENDING,
+    UNCERTAIN,
+    Event,
+    advance,
+    delivered_at,
+)
+from phonegate.store.tables import Tables
+
+FIRST_LOOK_MS: Final = 5_000
+"""How soon after a message left the carrier is asked what became of it; then twice as long."""
+
+FIRST_LOOK_CALLED_MS: Final = 120_000
+"""The same where the carrier reports by itself: only what its calls did not bring is asked for."""
+
+LONGEST_PAUSE_MS: Final = 3_600_000
+"""Between two looks: an hour late is soon enough for what took hours already."""
+
+WATCHED_MS: Final = 72 * 3_600_000
+"""How long a message is watched: networks keep trying to reach a phone for up to three days."""
+
+_EVENTS: Final = {
+    "sent": Event.RADIOED,
+    "delivered": Event.DELIVERED,
+    "failed": Event.UNDELIVERED,
+}
+
+_FOUND: Final = "the carrier has it and has not said yet whether it was sent"
+_SILENT: Final = "the carrier did not say within 72 h what became of it"
+
+
+def next_poll(message: Message, now: int, *, at_least_s: float = 0) -> int | None:
+    """When to ask the carrier again, in ms; None when nothing more is to be learnt."""
+    if message.status in FINAL_STATES or now >= _watched_until(message):
+        return None
+    called = message.callback_url is not None and message.carrier_id is not None
+    first = FIRST_LOOK_CALLED_MS if called else FIRST_LOOK_MS
+    pause = min(first << min(message.polls, 20), LONGEST_PAUSE_MS)
+    return now + max(pause, round(at_least_s * 1000))
+
+
+def is_promised(message: Message) -> bool:
+    """Whether its sender has been told already that it will be sent, before its first try.
+
+    So it is with one that had to wait for its time; the sender of any other waits for the
+    outcome of the first try, which begins at the moment of storing.
+    """
+    return message.first_tried_at is None or message.first_tried_at > message.created_at
+
+
+def taken(tx: Tables, message: Message, told: CarrierMessage, now: int) -> Message | None:
+    """Notes that the carrier has a message, under an id of its own, and how far it came.
+
+    None when that id is another message's: what was found is not this one.
+    """
+    present = _present(tx, message)
+    if message.assistant is not None:
+        holder = tx.messages.by_carrier_id(message.assistant, told.id)
+        if holder is not None and holder.id != message.id:
+            return None
+    if present.carrier_id not in {None, told.id}:
+        return present
+    return progressed(tx, _adopt(tx, present, told.id, now), told, now)
+
+
+def progressed(
+    tx: Tables, message: Message, told: CarrierMessage | StatusReport, now: int
+) -> Message:
+    """Applies how far the carrier says that a message came."""
+    changes: dict[str, Any] = {}
+    if told.segments is not None and told.segments != message.segments:
+        changes["segments"] = told.segments
+    event = _EVENTS.get(told.progress)
+    status = None if event is None else advance(message.status, event)
+    if status is not None:
+        changes["status"] = status
+        changes["error"] = sentence(told.fault) if told.progress == "failed" else None
+        if told.progress != "failed":
+            sent_at = changes["sent_at"] = message.sent_at or _sent_at(told) or now
+            if told.progress == "delivered":
+                at = _delivered_at(told)
+                changes["delivered_at"] = delivered_at(at, sent_at=sent_at, now=now)
+        if status in FINAL_STATES:
+            changes["next_poll_at"] = None
+    return _change(tx, message, changes)
+
+
+def rejected(tx: Tables, message: Message, reason: str) -> Message:
+    """Ends a message that the carrier certainly does not have."""
+    present = _present(tx, message)
+    status = advance(present.status, Event.REFUSED)
+    if present.carrier_id is not None or status is None:
+        return present
+    return _change(tx, present, {"status": status, "error": reason, "next_poll_at": None})
+
+
+def lost(
+    tx: Tables, message: Message, reason: str, tried_at: int, now: int, *, at_least_s: float = 0
+) -> Message:
+    """Notes that the carrier may have a message; it is looked for from now on."""
+    present = _present(tx, message)
+    if present.carrier_id is not None:
+        return present
+    status = advance(present.status, Event.LOST_TRACK) or present.status
+    if status != UNCERTAIN:
+        return present
+    changed = attrs.evolve(present, status=status)
+    return _change(
+        tx,
+        present,
+        {
+            "status": status,
+            "error": f"the carrier may have it: {reason}",
+            "pushed_at": tried_at,
+            "next_poll_at": next_poll(changed, now, at_least_s=at_least_s),
+            "polls": present.polls + 1,
+        },
+    )
+
+
+def postponed(
+    tx: Tables, message: Message, reason: str, now: int, *, at_least_s: float = 0
+) -> Message:
+    """Lets a message wait that the carrier certainly does not have, and may take later."""
+    present = _present(tx, message)
+    if present.carrier_id is not None or present.status not in {SENDING, UNCERTAIN}:
+        return present
+    next_poll_at = next_poll(present, now, at_least_s=at_least_s)
+    if next_poll_at is None:
+        return rejected(tx, present, f"{reason}; it was tried for 72 h")
+    changes = {
+        "pushed_at": None,
+        "next_poll_at": next_poll_at,
+        "polls": present.polls + 1,
+        "error": reason,
+    }
+    return _change(tx, present, changes)
+
+
+def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message, bool] | None:
+    """Takes a message in hand until a time; None if there is nothing to do about it any more.
+
+    Returns it with whether it is to be tried now, for the first time or again, which counts as
+    an attempt; otherwise its carrier is to be asked for it.
+    """
+    present = _present(tx, message)
+    if present.status == QUEUED:
+        late = present.expires_at is not None and present.expires_at <= now
+        if present.held_until is not None or late or is_of_ended_key(tx, present):
+            return None  # The scheduler ends it.
+        status = advance(present.status, Event.PUSHED)
+    elif present.next_poll_at is None:
+        return None
+    else:
+        status = present.status
+    changes: dict[str, Any] = {"status": status, "next_poll_at": until}
+    # Certainly not at its carrier, and under no try.
+    untried = present.carrier_id is None and present.pushed_at is None
+    if untried:
+        if present.expires_at is not None and present.expires_at <= now:
+            rejected(tx, present, f"{why_late(present)} before the carrier took it")
+            return None
+        # Later than its storing, so that it can be told from one whose sender waits.
+        first = present.first_tried_at or max(now, present.created_at + 1)
+        changes |= {
+            "attempts": present.attempts + 1,
+            "pushed_at": now,
+            "first_tried_at": first,
+        }
+    return _change(tx, present, changes), untried
+
+
+def delayed(tx: Tables, message: Message, until: int) -> None:
+    """Lets a message wait for its turn at its carrier: to be sent, or to be looked at."""
+    present = _present(tx, message)
+    if present.status == QUEUED and present.held_until is None:
+        _change(tx, present, {"held_until": until})
+    elif present.next_poll_at is not None:
+        _change(tx, present, {"next_poll_at": until})
+
+
+def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> Message:
+    """Notes that the carrier was asked in vain: the next time is later, or never."""
+    present = _present(tx, message)
+    next_poll_at = next_poll(present, now, at_least_s=at_least_s)
+    changes: dict[str, Any] = {"next_poll_at": next_poll_at, "polls": present.polls + 1}
+    if next_poll_at is None and (status := advance(present.status, Event.LOST_TRACK)) is not None:
+        changes |= {"status": status, "error": _SILENT}
+    return _change(tx, present, changes)
+
+
+def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Message:
+    """Ends the watch over a message whose assistant is gone, or its account."""
+    present = _present(tx, message)
+    changes: dict[str, Any] = {"next_poll_at": None}
+    status = advance(present.status, Event.REFUSED if untried else Event.LOST_TRACK)
+    if status is not None:
+        changes |= {"status": status, "error": reason}
+    elif present.status == UNCERTAIN:
+        changes["error"] = reason
+    return _change(tx, present, changes)
+
+
+def reported(
+    tx: Tables, assistant: Assistant, told: StatusReport, message_id: int | None, now: int
+) -> Message | None:
+    """Applies a carrier's report; None when it is of no message of this assistant.
+
+    `message_id` is the message that the report was asked for: the carrier may be faster with it
+    than with its answer, which would have told its own id.
+    """
+    message = tx.messages.by_carrier_id(assistant.id, told.carrier_id)
+    if message is None and message_id is not None:
+        asked = tx.messages.find(assistant.org, message_id)
+        if (
+            asked is None
+            or asked.assistant != assistant.id
+            or asked.carrier_id is not None
+            or not asked.attempts
+        ):
+            return None
+        message = _adopt(tx, asked, told.carrier_id, now)
+    return None if message is None else progressed(tx, message, told, now)
+
+
+def received(tx: Tables, assistant: Assistant, told: InboundReport, now: int) -> int | None:
+    """Stores a message for one of an assistant's numbers; None when it was stored before."""
+    identity = json.dumps([assistant.provider, told.carrier_id]).encode()
+    return tx.messages.insert_inbound(
+        NewInbound(
+            org=assistant.org,
+            address=told.sender,
+            body=told.body,
+            created_at=now,
+            date=told.date,
+            phone=None,
+            sim_slot=None,
+            sim=told.recipient,
+            segments=told.segments or count(told.body),
+            provider=assistant.provider,
+            media_urls=told.media_urls or None,
+            fingerprint=hashlib.sha256(identity).digest(),
+        )
+    )
+
+
+def _present(tx: Tables, message: Message) -> Message:
+    """The message as it is now; as it was, where it has been removed with its org."""
+    return tx.messages.find(message.org, message.id) or message
+
+
+def _adopt(tx: Tables, message: Message, carrier_id: str, now: int) -> Message:
+    """Gives a message the carrier's id, and with it the time of the first look."""
+    if message.carrier_id is not None:
+        return message
+    changes: dict[str, Any] = {"carrier_id": carrier_id, "polls": 0}
+    if message.status == UNCERTAIN:
+        changes["error"] = _FOUND
+    elif message.status == SENDING:
+        changes["error"] = None
+    changes["next_poll_at"] = next_poll(attrs.evolve(message, **changes), now)
+    changes["polls"] = 1
+    return _change(tx, message, changes)
+
+
+def sentence(fault: CarrierFault | None) -> str:
+    """A carrier's refusal as it is kept on the message."""
+    if fault is None:
+        return "the carrier gave no reason"
+    return f"{fault.code}: {fault.text}" if fault.code else fault.text
+
+
+def _sent_at(told: CarrierMessage | StatusReport) -> int | None:
+    if isinstance(told, CarrierMessage):
+        return told.sent_at
+    return told.at if told.progress == "sent" else None
+
+
+def _delivered_at(told: CarrierMessage | StatusReport) -> int | None:
+    return told.delivered_at if isinstance(told, CarrierMessage) else told.at
+
+
+def _watched_until(message: Message) -> int:
+    return (message.first_tried_at or message.created_at) + WATCHED_MS
+
+
+def _change(tx: Tables, message: Message, changes: dict[str, Any]) -> Message:
+    if not changes:
+        return message
+    tx.messages.set(message.id, **changes)
+    return attrs.evolve(message, **changes)

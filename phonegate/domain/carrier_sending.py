@@ -1,0 +1,498 @@
+"""Sending from an assistant's number: through its carrier, or one of the org's own phones.
+
+A message for a carrier is stored before the carrier is asked, and what became of it afterwards,
+each in one transaction. In between it may happen that nobody knows whether the carrier has it:
+then it is looked for (`reconciler`) and never repeated on suspicion.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain import carrier_reports
+from phonegate.domain.admission import (
+    Permit,
+    admit,
+    admit_to_disk,
+    admit_to_queue,
+    examine,
+    size_of,
+)
+from phonegate.domain.carrier import InboundReport, StatusReport
+from phonegate.domain.carrier_attempt import (
+    Lost,
+    Outcome,
+    Rejected,
+    Taken,
+    Untaken,
+    hand_over,
+)
+from phonegate.domain.carrier_messages import (
+    new_reference,
+    others,
+    outbound,
+    settled,
+)
+from phonegate.domain.carrier_pool import CarrierPool, NoAccount
+from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.segmentation import count
+from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
+from phonegate.model.assistants import Assistant
+from phonegate.model.messages import Message, NewMessage
+from phonegate.model.orgs import KeptAnswer
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    NotFound,
+)
+from phonegate.model.states import (
+    FAILED,
+    QUEUED,
+    SENDING,
+    UNCERTAIN,
+)
+from phonegate.model.storage_errors import StorageUnavailable, StoreError
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+CARRIER_WISH: Final = "carrier"
+"""The `sim_selector` of a message that no SIM of a phone is to send."""
+
+MARGIN_MS: Final = 5_000
+"""Past the deadline of a send before its message is looked at: for storing the outcome."""
+
+MESSAGE_FIELD: Final = "message"
+"""In the query of a callback address: the gateway's id of the message that is told about."""
+
+OPEN: Final = 0
+"""The status of a kept answer that is not known yet; its body is the message's id."""
+
+STORE_TRIES: Final = 3
+STORE_PAUSE_S: Final = 1.0
+"""Between tries to store an outcome: a carrier's answer is too dear to drop at the first."""
+STORE_DEADLINE_S: Final = 10.0
+
+_log = log.get("carriers")
+
+
+@attrs.frozen(kw_only=True)
+class Draft:
+    """A message to send from one of an org's numbers. Times are in ms."""
+
+    sender: str = attrs.field(repr=False)
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
+    ttl_s: int | None = None
+    send_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CarrierSent:
+    """The message is on its way. `message_id` is the carrier's, or else the gateway's own."""
+
+    id: int
+    message_id: str
+    provider: str
+    status: str
+    held: bool = False
+    """Whether it waits for a person's approval."""
+    eta_s: int | None = None
+    """Set where it waits for its SIM's pacing."""
+
+
+@attrs.frozen(kw_only=True)
+class NotSentByCarrier:
+    """The message did not leave, or nobody knows (`uncertain`)."""
+
+    id: int
+    provider: str
+    reason: str
+    code: str | None = None
+    """The carrier's own."""
+    uncertain: bool = False
+    retry_after_s: float | None = None
+
+
+Answered = CarrierSent | NotSentByCarrier
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """Asks for the answer to be stored under an Idempotency-Key, with the message."""
+
+    route: str
+    key: str
+    fingerprint: bytes
+    render: Callable[[Answered], tuple[int, bytes]]
+    """The answer's status and body."""
+
+    def reply(self, answered: Answered, now: int) -> KeptAnswer:
+        """The answer as it is kept."""
+        status, body = self.render(answered)
+        return KeptAnswer(fingerprint=self.fingerprint, status=status, body=body, created_at=now)
+
+
+class OwnPhones(Protocol):
+    """Sending from a SIM of an org's own phones (see `carriers.phone`)."""
+
+    async def accept(
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+    ) -> Sent:
+        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now."""
+
+    async def has(self, org: int, number: str) -> bool:
+        """Whether a number is a known SIM of the org."""
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What sending through carriers has in common."""
+
+    deadline_s: float
+    """For one message: until its sender is answered, or its next try is left for later."""
+    now_ms: Callable[[], int]
+    default_ttl_s: int = 0
+    """The ttl of a message that comes without one. 0 stands for no ttl."""
+
+
+class CarrierSending:
+    """The service behind sending from a number."""
+
+    def __init__(
+        self,
+        database: Database,
+        phones: OwnPhones,
+        lines: CarrierPool,
+        terms: Terms,
+        *,
+        callback_url: Callable[[Assistant], str | None] = lambda _: None,
+        on_timer: Callable[[], None] = lambda: None,
+        rate_limits: RateLimits | None = None,
+    ) -> None:
+        """`on_timer` is called after a message was stored that waits for a time, or has an end."""
+        self._database = database
+        self._phones = phones
+        self._lines = lines
+        self._terms = terms
+        self._callback_url = callback_url
+        self._on_timer = on_timer
+        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
+
+    async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
+        """Who sends from a number: an assistant of the org with a carrier, or its phones.
+
+        Raises:
+            NotFound: the number is no assistant's and no known SIM's.
+        """
+        assistant = await self._database.read(lambda tx: tx.assistants.by_number(org, number))
+        if assistant is not None:
+            return "phone" if assistant.provider == "phone" else assistant
+        if await self._phones.has(org, number):
+            return "phone"
+        raise NotFound(f"No assistant found for phone number {number}")
+
+    async def send(
+        self, sender: Principal, draft: Draft, *, claim: Claim | None = None
+    ) -> Answered:
+        """Sends a message by whoever owns its sender's number.
+
+        Raises:
+            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
+                sender's API key; nothing was stored.
+            NotFound: as `owner`, or the number is declared a phone's that has no such SIM.
+            BadInput: the phone can't send media.
+            Throttled: too many messages wait for this carrier; nothing was stored.
+            QueueFull: as many of the org wait; nothing was stored.
+            StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
+            StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
+        """
+        owner = await self.owner(sender.org, draft.sender)
+        if owner == "phone":
+            return await self._by_phone(sender, draft, claim)
+        now = self._terms.now_ms()
+        permit = self._permit(sender, draft, now)
+        if permit.held or (draft.send_at is not None and draft.send_at > now):
+            new = self._new(sender, owner, draft, permit, now)
+            return await self._schedule(sender, new, claim, now)
+        return await self._by_carrier(sender, owner, draft, claim)
+
+    async def recall(self, org: int, kept: KeptAnswer, claim: Claim) -> KeptAnswer:
+        """A kept answer, found out now where it was still open.
+
+        Raises:
+            Conflict: what became of the message is still being found out.
+        """
+        if kept.status != OPEN:
+            return kept
+        message = await self._database.read(
+            lambda tx: tx.messages.find(org, int(kept.body.decode()))
+        )
+        if message is None:
+            raise NotFound("The message of this Idempotency-Key is gone.")
+        if message.carrier_id is None and message.next_poll_at is not None:
+            raise Conflict(
+                "What became of the message of this Idempotency-Key is still being found out. "
+                "Ask again later."
+            )
+        answered = _as_answered(message)
+        reply = claim.reply(answered, kept.created_at)
+        if not _is_open(answered):
+            # From now on it is the answer, whatever becomes of the message afterwards.
+            await self._database.write(
+                lambda tx: tx.replies.put(org, claim.route, claim.key, reply)
+            )
+        return reply
+
+    async def apply(
+        self, assistant: Assistant, report: StatusReport, message_id: int | None = None
+    ) -> None:
+        """Applies what a carrier told of a message; one that is not known changes nothing.
+
+        `message_id` is the message that the report was asked for, where its address tells it.
+        """
+        now = self._terms.now_ms()
+        message = await self._database.write(
+            lambda tx: carrier_reports.reported(tx, assistant, report, message_id, now)
+        )
+        if message is None:
+            _log.info("report_of_no_message", assistant=assistant.id, progress=report.progress)
+        else:
+            _log.info("message_reported", message=message.id, status=message.status)
+
+    async def receive(self, assistant: Assistant, report: InboundReport) -> None:
+        """Stores a message for one of an assistant's numbers, once however often it comes.
+
+        Raises:
+            StorageSpent, DiskLow: the org may store no more just now.
+        """
+        now = self._terms.now_ms()
+
+        def store(tx: Tables) -> int | None:
+            stored = carrier_reports.received(tx, assistant, report, now)
+            if stored is not None:
+                admit_to_disk(tx, self._rate_limits, assistant.org, size_of((report,)), now)
+            return stored
+
+        stored = await self._database.write(store)
+        _log.info("message_received", assistant=assistant.id, message=stored)
+
+    # -- by phone
+
+    async def _by_phone(self, sender: Principal, draft: Draft, claim: Claim | None) -> Answered:
+        outgoing = Outgoing(
+            to=draft.to,
+            body=draft.body,
+            sim_selector=draft.sender,
+            ttl_s=draft.ttl_s,
+            send_at=draft.send_at,
+            media_urls=draft.media_urls or None,
+        )
+        keep = None
+        if claim is not None:
+            render = claim.render
+
+            def told(outcome: SendOutcome) -> tuple[int, bytes]:
+                return render(_by_phone(outcome.results[0]))
+
+            keep = Keep(
+                route=claim.route, key=claim.key, fingerprint=claim.fingerprint, render=told
+            )
+        return _by_phone(await self._phones.accept(sender, outgoing, keep=keep))
+
+    # -- by carrier
+
+    async def _schedule(
+        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
+    ) -> Answered:
+        with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+            message = await self._store(sender, new, claim, now)
+        self._on_timer()
+        return _as_answered(message)
+
+    async def _by_carrier(
+        self, sender: Principal, assistant: Assistant, draft: Draft, claim: Claim | None
+    ) -> Answered:
+        deadline_s = self._terms.deadline_s
+        try:
+            hold = self._lines.hold(assistant, patience_s=deadline_s)
+            async with hold as carrier:
+                # Whoever hangs up must not leave a message behind of which nobody knows whether
+                # the carrier has it.
+                with trio.fail_after(
+                    COMMIT_DEADLINE_S + deadline_s + STORE_DEADLINE_S, shield=True
+                ):
+                    now = self._terms.now_ms()
+                    # It waited for its place on the line: quiet hours may have begun.
+                    permit = self._permit(sender, draft, now)
+                    new = self._new(sender, assistant, draft, permit, now)
+                    with trio.fail_after(COMMIT_DEADLINE_S):
+                        message = await self._store(sender, new, claim, now)
+                    outcome = await hand_over(
+                        carrier,
+                        outbound(message),
+                        deadline_s=deadline_s,
+                        others=lambda: others(self._database, message),
+                        now_ms=self._terms.now_ms,
+                        closing=self._lines.closing,
+                    )
+                    self._lines.experience.note(assistant.id, assistant.provider, outcome)
+                    return await self._conclude(message, outcome, claim)
+        except NoAccount as error:
+            raise Conflict(
+                f"The {assistant.provider} account of this assistant can't be used: {error}"
+            ) from None
+
+    def _permit(self, sender: Principal, draft: Draft, now: int) -> Permit:
+        (permit,) = examine(sender, [draft], now, default_ttl_s=self._terms.default_ttl_s)
+        return permit
+
+    def _new(
+        self, sender: Principal, assistant: Assistant, draft: Draft, permit: Permit, now: int
+    ) -> NewMessage:
+        timing = permit.timing(draft.send_at, draft.ttl_s, now)
+        held = timing.held_until is not None
+        deadline_ms = round(self._terms.deadline_s * 1000)
+        return NewMessage(
+            org=assistant.org,
+            address=draft.to,
+            body=draft.body,
+            status=QUEUED if held else SENDING,
+            created_at=now,
+            segments=count(draft.body),
+            sim_selector=CARRIER_WISH,
+            sim=draft.sender,
+            held_until=timing.held_until,
+            expires_at=timing.expires_at,
+            provider=assistant.provider,
+            media_urls=draft.media_urls or None,
+            assistant=assistant.id,
+            reference=new_reference(assistant),
+            callback_url=self._callback_url(assistant),
+            first_tried_at=None if held else now,
+            next_poll_at=None if held else now + deadline_ms + MARGIN_MS,
+            approval="asked" if permit.held else None,
+            wanted_at=timing.wanted_at,
+            quiet_at=permit.leave_by,
+            key=sender.key_id,
+        )
+
+    async def _store(
+        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
+    ) -> Message:
+        def store(tx: Tables) -> Message:
+            if claim is not None:
+                earlier = tx.replies.get(new.org, claim.route, claim.key)
+                if earlier is not None and earlier.created_at > now - KEPT_MS:
+                    raise Conflict(
+                        "A request with this Idempotency-Key was answered just now. Ask again."
+                    )
+            admit(tx, sender, 1, now)
+            admit_to_queue(tx, self._rate_limits, new.org, int(new.status == QUEUED), now)
+            admit_to_disk(tx, self._rate_limits, new.org, size_of((new,)), now)
+            message_id = tx.messages.insert(new)
+            if new.callback_url is not None:
+                # The carrier calls with the id: it may be faster than its own answer.
+                address = f"{new.callback_url}?{MESSAGE_FIELD}={message_id}"
+                tx.messages.set(message_id, callback_url=address)
+            message = tx.messages.find(new.org, message_id)
+            assert message is not None, "it was stored just now"  # noqa: S101
+            if claim is not None:
+                reply = KeptAnswer(
+                    fingerprint=claim.fingerprint,
+                    status=OPEN,
+                    body=str(message_id).encode(),
+                    created_at=now,
+                )
+                if message.status == QUEUED:
+                    reply = claim.reply(_as_answered(message), now)
+                tx.replies.put(new.org, claim.route, claim.key, reply)
+            return message
+
+        return await self._database.write(store)
+
+    async def _conclude(self, message: Message, outcome: Outcome, claim: Claim | None) -> Answered:
+        """Stores what became of a message that was handed over now; the answer to its sender."""
+        now = self._terms.now_ms()
+
+        def store(tx: Tables) -> Answered:
+            changed = settled(tx, message, outcome, now)
+            answered = _as_answered(changed, outcome)
+            if claim is not None and not _is_open(answered):
+                tx.replies.put(
+                    message.org, claim.route, claim.key, claim.reply(answered, message.created_at)
+                )
+            return answered
+
+        # What the carrier did is the answer: after another the sender would send it again.
+        with trio.move_on_after(STORE_DEADLINE_S):
+            for tries_left in reversed(range(STORE_TRIES)):
+                try:
+                    return await self._database.write(store)
+                except StoreError as error:
+                    _log.error("outcome_not_stored", message=message.id, reason=str(error))
+                    if not isinstance(error, StorageUnavailable) or not tries_left:
+                        break
+                    await trio.sleep(STORE_PAUSE_S)
+        # The message itself is stored; the reconciler finds again what is known here.
+        return _unstored(message, outcome)
+
+
+def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
+    if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
+        return CarrierSent(
+            id=message.id,
+            message_id=message.carrier_id or str(message.id),
+            provider=message.provider,
+            status=message.status,
+            held=message.approval == "asked",
+        )
+    fault = None
+    if isinstance(outcome, Rejected):
+        fault = outcome.fault
+    elif isinstance(outcome, Taken):
+        fault = outcome.told.fault
+    return NotSentByCarrier(
+        id=message.id,
+        provider=message.provider,
+        reason=message.error or "the carrier gave no reason",
+        code=None if fault is None else fault.code,
+        uncertain=message.status != FAILED,
+        retry_after_s=outcome.retry_after_s if isinstance(outcome, Untaken) else None,
+    )
+
+
+def _unstored(message: Message, outcome: Outcome) -> Answered:
+    if isinstance(outcome, Taken) and outcome.told.progress != "failed":
+        told = attrs.evolve(message, carrier_id=outcome.told.id)
+    elif isinstance(outcome, Lost):
+        told = attrs.evolve(message, status=UNCERTAIN, error=outcome.reason)
+    else:
+        told = attrs.evolve(message, status=FAILED)
+    return _as_answered(told, outcome)
+
+
+def _is_open(answered: Answered) -> bool:
+    return isinstance(answered, NotSentByCarrier) and answered.uncertain
+
+
+def _by_phone(sent: Sent) -> CarrierSent:
+    return CarrierSent(
+        id=sent.id,
+        message_id=str(sent.id),
+        provider="phone",
+        status=sent.status,
+        held=sent.held,
+        eta_s=sent.eta_s,
+    )
+
+
+def no_media(problem: str) -> BadInput:
+    """The refusal of media that a phone can't send."""
+    return BadInput(f"media_urls {problem}.", [FieldProblem("media_urls", problem)])

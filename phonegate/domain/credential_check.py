@@ -1,0 +1,360 @@
+"""How a credential is checked that is not remembered: slowly, by few at once, and counted.
+
+An unknown org costs the same work and gets the same answer as a wrong secret.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.domain.client_network import is_local, place
+from phonegate.domain.credential_cache import CredentialCache
+from phonegate.domain.credentials import (
+    PUBLISHED_SECRETS,
+    Cost,
+    MalformedHash,
+    decoy_hash,
+    hash_secret,
+    org_problem,
+    parse_api_key,
+    require_forms,
+    same_digest,
+    secret_problem,
+    verify_secret,
+)
+from phonegate.domain.hash_queue import HashQueue
+from phonegate.domain.known_addresses import (
+    CAPACITY,
+    LIFETIME_MS,
+    PLACES_EACH,
+    KnownAddresses,
+)
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.refused_credentials import RefusedCredentials
+from phonegate.domain.registration import Registration
+from phonegate.domain.throttle import Throttle
+from phonegate.model.orgs import Org
+from phonegate.model.principal import SCOPES, Principal, usable
+from phonegate.model.refusals import Throttled, Unauthorized
+from phonegate.model.storage_errors import StoreError
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+WRONG_CREDENTIAL: Final = "Unknown org or wrong secret."
+"""The same for both, so that nobody learns which orgs exist."""
+
+_NOTE_DEADLINE_S = 1.0
+"""A busy disk may cost the request that writes down where it came from this long, once a day."""
+
+_log = log.get("accounts")
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """A caller who presents a credential."""
+
+    address: str
+    relayed: bool
+    """Whether a proxy that is not trusted passed its request on, so that it may be anywhere."""
+    foreign_host: bool = False
+    """Whether it asked for a name that anybody may own: a page at that name may be what asks, in
+    the browser of whoever is at this address."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is of this machine or a private network around it, for all that is known."""
+        return not self.relayed and is_local(self.address)
+
+    @property
+    def place(self) -> str:
+        """What its doings are counted under."""
+        return place(self.address)
+
+
+class Checks:
+    """The checks of one gateway. What they find right, they put into `remembered`."""
+
+    def __init__(
+        self,
+        database: Database,
+        remembered: CredentialCache,
+        *,
+        registration: Registration,
+        now_ms: Callable[[], int],
+        cost: Cost,
+        rate_limits: RateLimits,
+    ) -> None:
+        self._database = database
+        self._remembered = remembered
+        self._registration = registration
+        self._now_ms = now_ms
+        self._cost = cost
+        self._rate_limits = rate_limits
+        self._decoy = decoy_hash(cost)
+        self._throttle = Throttle()
+        self._turns = HashQueue()
+        self._acquaintances = KnownAddresses()
+        self._refused = RefusedCredentials()
+        self._running: dict[tuple[bytes, bool], _Check] = {}
+        self._told_of_proxy = False
+        self._changes = 0
+        self._generations: Counter[int] = Counter()
+
+    async def load(self) -> None:
+        """Takes from the database where orgs were seen before this start.
+
+        Raises:
+            StoreError: The database can't be asked.
+        """
+        seen = await self._database.read(lambda tx: tx.admissions.places(CAPACITY))
+        self._acquaintances.load(seen)
+
+    async def hash(self, secret: str) -> str:
+        """The slow hash of a new secret, for the operator: waits its turn, is never refused."""
+        async with self._turns.unbounded():
+            return await self._turns.compute(hash_secret, secret, self._cost)
+
+    def generation(self, org: int) -> int:
+        """How often the org's credentials have changed."""
+        return self._generations[org]
+
+    def changed(self, org: int | None) -> None:
+        """Forgets what was right of an org (`None`: of any), also for checks under way."""
+        self._changes += 1
+        self._refused.clear()
+        if org is None:
+            self._remembered.clear()
+        else:
+            self._generations[org] += 1
+            self._remembered.forget(org)
+
+    def made(self) -> None:
+        """Forgets what was wrong, since an org was made or may be made from now on."""
+        self._refused.clear()
+
+    def removed(self, name: str) -> None:
+        """Forgets where an org was seen that is no more."""
+        self._acquaintances.forget(name)
+
+    async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
+        """Checks an API key, which must be of the named org where one is named.
+
+        It costs no slow hash and is not to be guessed, so its callers never wait, whatever others
+        at the same address do.
+
+        Raises:
+            Unauthorized: It is no key, or not of that org.
+        """
+        presented, state = parse_api_key(credential), self._refused.state
+        if presented is None or self._refused.holds(mark, create=False):
+            raise Unauthorized(WRONG_CREDENTIAL)
+        key, changes = None, -1
+        while changes != self._changes:  # one that was revoked under our eyes is not remembered
+            changes = self._changes
+            key = await self._database.read(lambda tx: tx.keys.get(presented.id))
+        if key is None or not same_digest(key.digest, presented.digest):
+            self._remembered.found_wrong(mark)
+            self._refused.note(mark, create=False, state=state)
+            raise Unauthorized(WRONG_CREDENTIAL)
+        if org_name not in (None, key.org_name):
+            raise Unauthorized(WRONG_CREDENTIAL)
+        principal = Principal(
+            org=key.org,
+            org_name=key.org_name,
+            # It could lift its limits, make another key, approve its own messages, or be the
+            # phone that they leave by.
+            scopes=usable(key),
+            key_id=key.id,
+            limits=key.limits,
+            generation=self._generations[key.org],
+        )
+        self._remembered.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)
+        return principal
+
+    async def secret(
+        self, secret: str, mark: bytes, org_name: str | None, caller: Caller, *, create: bool
+    ) -> Principal:
+        """Checks an org's secret; creates the org where that is asked for and allowed.
+
+        Raises:
+            Unauthorized: No such org, or another secret.
+            BadInput: An org can't be created with such a name or secret.
+            Throttled: Too many failures before it, too many checks at once, or too many new orgs.
+        """
+        void = is_void(secret, caller)
+        create = create and not void and self._may_create(caller)
+        if create:
+            require_forms(org_name or "", secret)
+        elif org_name is None or org_problem(org_name) or secret_problem(secret):
+            # No org has such a name or secret, whoever asks: that takes no work to know, and
+            # teaches a guesser nothing.
+            raise Unauthorized(WRONG_CREDENTIAL)
+        name = org_name or ""
+        while True:
+            # The same again is no guess: a program that goes on with an old secret keeps out no
+            # other caller at its address.
+            if self._refused.holds(mark, create=create):
+                raise Unauthorized(WRONG_CREDENTIAL)
+            self._throttled(caller, name, mark)
+            check = self._running.get((mark, create))
+            if check is None:
+                break
+            await check.done.wait()
+            if check.wrong:
+                raise Unauthorized(WRONG_CREDENTIAL)
+            if check.principal is not None and check.principal.generation == self.generation(
+                check.principal.org
+            ):
+                return check.principal
+            # Who did the work was cancelled, or could not do it: now we try.
+        check = self._running[mark, create] = _Check()
+        state = self._refused.state
+        try:
+            check.principal = await self._verify(
+                None if void else secret, mark, name, caller, create=create
+            )
+            check.wrong = check.principal is None
+        finally:
+            del self._running[mark, create]
+            check.done.set()
+        if check.principal is None:
+            self._remembered.found_wrong(mark)
+            self._refused.note(mark, create=create, state=state)
+            self._throttle.failed(
+                caller.address, name, self._now_ms(), familiar=self._familiar(caller, name)
+            )
+            raise Unauthorized(WRONG_CREDENTIAL)
+        self._remembered.remember(mark, check.principal, self._now_ms())
+        await self._met(check.principal, caller, published=secret in PUBLISHED_SECRETS)
+        return check.principal
+
+    async def _verify(
+        self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
+    ) -> Principal | None:
+        """Does the work of a check. None if the secret is wrong, at the same cost."""
+        known = self._remembered.was_right(mark) or self._familiar(caller, name)
+        async with self._turns.bounded(caller.place, name, known=known):
+            # Others of this address may have failed while it waited for its turn.
+            self._throttled(caller, name, mark)
+            while True:
+                changes = self._changes
+                org, removed = await self._database.read(
+                    lambda tx: (tx.orgs.get(name), tx.orgs.was_removed(name))
+                )
+                made = False
+                if org is None and create and not removed and secret is not None:
+                    self._rate_limits.register(caller.address, perf_counter(), local=caller.local)
+                    org, made = await self._create(name, secret)
+                    self.made()
+                    if made:
+                        _log.info("org_added", org=name, by="registration", peer=caller.address)
+                right = made or await self._fits(secret, org)
+                # A secret that was rotated away while it was being checked must not pass.
+                if changes == self._changes:
+                    break
+        if org is None or not right:
+            return None
+        return Principal(
+            org=org.id, org_name=org.name, scopes=SCOPES, generation=self._generations[org.id]
+        )
+
+    async def _create(self, name: str, secret: str) -> tuple[Org, bool]:
+        """Creates an org, or gives the one that another first contact created meanwhile."""
+        stored = await self._turns.compute(hash_secret, secret, self._cost)
+        now = self._now_ms()
+
+        def create(tx: Tables) -> tuple[Org, bool]:
+            org = tx.orgs.get(name)
+            if org is not None:
+                return org, False
+            if tx.orgs.was_removed(name):  # this very moment
+                raise Unauthorized(WRONG_CREDENTIAL)
+            return tx.orgs.add(name, stored, now, self_made=True), True
+
+        return await self._database.write(create)
+
+    async def _fits(self, secret: str | None, org: Org | None) -> bool:
+        stored = self._decoy if org is None or secret is None else org.secret_hash
+        try:
+            right = await self._turns.compute(verify_secret, secret or "", stored)
+        except MalformedHash as error:
+            _log.error("secret_hash_unreadable", org=org and org.name, problem=error.problem)
+            return False
+        return right and org is not None and secret is not None
+
+    async def _met(self, principal: Principal, caller: Caller, *, published: bool) -> None:
+        """Notes where a right secret came from, and that it is a published one."""
+        now = self._now_ms()
+        if published:
+            org = principal.org_name
+            _log.warning(
+                "published_secret",
+                org=org,
+                problem="its secret is the one printed in the documentation, so it works from this "
+                "machine and private networks only",
+                cure=f"phonegate org rotate {org}",
+            )
+        if not self._acquaintances.meet(principal.org_name, caller.place, now) and not published:
+            return
+
+        def note(tx: Tables) -> None:
+            tx.admissions.note(
+                principal.org,
+                caller.place,
+                now,
+                most=PLACES_EACH,
+                forget_before=now - LIFETIME_MS,
+            )
+            if published:
+                tx.orgs.publish(principal.org)
+
+        with trio.move_on_after(_NOTE_DEADLINE_S):
+            try:
+                await self._database.write(note)
+            except StoreError as error:
+                _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
+
+    def _may_create(self, caller: Caller) -> bool:
+        """Whether a caller may make an org. Logs once that a proxy stands in its way."""
+        may = self._registration.admits(local=caller.local)
+        if not may and caller.relayed and is_local(caller.address) and not self._told_of_proxy:
+            self._told_of_proxy = True
+            _log.warning(
+                "proxy_not_named",
+                peer=caller.address,
+                problem="what it passes on counts as coming from anywhere, so it makes no org",
+                cure="name it in [http] trusted_proxies",
+            )
+        return may
+
+    def _familiar(self, caller: Caller, name: str) -> bool:
+        """Whether the org's right secret came from where this caller is."""
+        return self._acquaintances.knows(name, caller.place, self._now_ms())
+
+    def _throttled(self, caller: Caller, name: str, mark: bytes) -> None:
+        if self._remembered.was_right(mark):
+            return
+        familiar = self._familiar(caller, name)
+        wait = self._throttle.wait_ms(caller.address, name, self._now_ms(), familiar=familiar)
+        if wait > 0:
+            seconds = -(-wait // 1000)
+            raise Throttled(f"Too many wrong secrets. Try again in {seconds} s.", seconds)
+
+
+def is_void(secret: str, caller: Caller) -> bool:
+    """Whether a secret is worth nothing because it is public and its caller may be far away."""
+    return secret in PUBLISHED_SECRETS and (caller.foreign_host or not caller.local)
+
+
+class _Check:
+    """A check under way, which others with the same org and secret wait for."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.principal: Principal | None = None
+        self.wrong = False

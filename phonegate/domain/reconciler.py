@@ -1,0 +1,330 @@
+"""Looks after messages at carriers: sends what waited, asks what became of what was sent.
+
+It works from the database alone, so that a gateway which was killed at any moment finds again
+what it was about. No carrier is asked more often than it can bear, and none that is down keeps
+messages of another waiting.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import trio
+
+from phonegate import log
+from phonegate.domain import carrier_reports
+from phonegate.domain.carrier import Carrier, CarrierMessage, NotTaken, OutcomeUnknown
+from phonegate.domain.carrier_attempt import Untaken, hand_over
+from phonegate.domain.carrier_messages import (
+    is_of_account,
+    others,
+    outbound,
+    settled,
+)
+from phonegate.domain.carrier_pool import CarrierPool, NoAccount
+from phonegate.domain.carrier_sending import MARGIN_MS, Terms
+from phonegate.model.messages import Message
+from phonegate.model.refusals import Throttled
+from phonegate.model.states import SENDING
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed, StoreError
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+SWEEP: Final = 200
+"""Messages taken in hand in one transaction: a few ms of work."""
+
+LONGEST_SLEEP_S: Final = 2.0
+"""What is newly due, and a changed wall clock, is noticed within this time."""
+
+SHORTEST_SLEEP_S: Final = 0.05
+STORAGE_PAUSE_S: Final = 2.0
+"""Wait before another try when the disk refuses."""
+
+EACH_AT_ONCE: Final = 8
+"""Messages of one assistant in hand: half of its line, so that new ones always find room."""
+
+EACH_EVERY_MS: Final = 100
+"""Between two messages of one assistant: the least of what carriers take (10 a second)."""
+
+BURST_MS: Final = EACH_AT_ONCE * EACH_EVERY_MS
+FIRST_REST_MS: Final = 5_000
+LONGEST_REST_MS: Final = 300_000
+"""How long a carrier that can't be asked is left alone: twice as long each time."""
+
+PATIENCE_S: Final = 5.0
+"""For a place on an assistant's line, which new messages may have filled."""
+
+_NEVER: Final = "the carrier never got it"
+_REMOVED: Final = "its assistant was removed"
+_OTHER_ACCOUNT: Final = "its assistant's account was changed, and the old one may have it"
+
+Step = Callable[[Tables, int], Message]
+"""One step of a write transaction, at a time in ms."""
+
+_log = log.get("reconciler")
+
+
+class Pace:
+    """When each assistant's next message may go. Pure: times in ms are arguments.
+
+    A message that can't go now gets a place in its assistant's queue, behind all that wait. What
+    goes, and nothing else, moves the time of the next: so the time of a place is free when it
+    comes, however many wait behind it.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+        self._queues: dict[tuple[int, bool], int] = {}
+        self._rests: dict[int, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._next)
+
+    def slot(self, assistant: int, now: int, *, room: bool = True, sends: bool = True) -> int:
+        """When a message may go: not past `now` means that it goes now.
+
+        Args:
+            assistant: Whose message.
+            now: The time.
+            room: Whether one more can be in hand at all.
+            sends: Whether it is to be sent, or looked for, before what is only asked about.
+        """
+        free = max(self._next.get(assistant, 0), now - BURST_MS)
+        if room and free <= now:
+            self._next[assistant] = free + EACH_EVERY_MS
+            return free
+        place = max(self._queues.get((assistant, sends), 0), free, now + 1)
+        self._queues[assistant, sends] = place + EACH_EVERY_MS
+        return place
+
+    def rest(self, assistant: int, now: int, at_least_s: float = 0) -> None:
+        """Leaves a carrier alone for a while that could not be asked.
+
+        What was under way when the rest began may fail too, and makes it no longer.
+        """
+        rest, until = self._rests.get(assistant, (FIRST_REST_MS // 2, now))
+        if until <= now:
+            rest = min(2 * rest, LONGEST_REST_MS)
+            until = now + rest
+        until = max(until, now + round(at_least_s * 1000))
+        self._rests[assistant] = rest, until
+        self._next[assistant] = max(self._next.get(assistant, 0), until)
+
+    def well(self, assistant: int) -> None:
+        """Says that a carrier could be asked."""
+        self._rests.pop(assistant, None)
+
+    def forget_idle(self, now: int) -> None:
+        """Drops what would make no difference."""
+        for assistant in [a for a, time in self._next.items() if time < now - BURST_MS]:
+            del self._next[assistant]
+        for queue in [queue for queue, end in self._queues.items() if end < now]:
+            del self._queues[queue]
+
+
+class Reconciler:
+    """Runs beside everything else; see the module."""
+
+    def __init__(self, database: Database, lines: CarrierPool, terms: Terms) -> None:
+        self._database = database
+        self._lines = lines
+        self._terms = terms
+        self._pace = Pace()
+        self._in_hand: Counter[int] = Counter()
+        self._busy: set[int] = set()
+        self._bell = trio.Event()
+        self.on_delay: Callable[[], None] = lambda: None
+        """Called when queued messages were given a new time to leave at, the scheduler's."""
+
+    def ring(self) -> None:
+        """Says that a message may leave now that had to wait."""
+        self._bell.set()
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Works until cancelled, or until the store is closed."""
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while True:
+                self._bell = trio.Event()
+                try:
+                    pause = await self._round(nursery)
+                except StorageUnavailable as error:
+                    _log.warning("round_failed", reason=error.reason)
+                    pause = STORAGE_PAUSE_S
+                except StoreClosed:
+                    nursery.cancel_scope.cancel()
+                    return
+                with trio.move_on_after(pause):
+                    await self._bell.wait()
+                    await trio.sleep(SHORTEST_SLEEP_S)
+
+    async def settle(self) -> None:
+        """Takes in hand what is due now, and returns when it has been worked on."""
+        async with trio.open_nursery() as nursery:
+            await self._round(nursery)
+
+    async def _round(self, nursery: trio.Nursery) -> float:
+        """Takes in hand what is due; the seconds until something else will be, bounded."""
+        now = self._terms.now_ms()
+
+        def look(tx: Tables) -> tuple[list[Message], list[Message]]:
+            return tx.messages.to_look_at(now, SWEEP), tx.messages.ready_for_carriers(SWEEP)
+
+        due, ready = await self._database.read(look)
+        self._pace.forget_idle(now)
+        chosen, later = self._choose([*ready, *due], now)
+        until = now + round((self._terms.deadline_s + PATIENCE_S) * 1000) + MARGIN_MS
+        if chosen or later:
+
+            def take(tx: Tables) -> list[tuple[Message, bool]]:
+                for message, time in later:
+                    carrier_reports.delayed(tx, message, time)
+                leases = (carrier_reports.leased(tx, message, now, until) for message in chosen)
+                return [lease for lease in leases if lease is not None]
+
+            for message, untried in await self._database.write(take):
+                self._begin(message)
+                nursery.start_soon(partial(self._work, message, untried=untried))
+            if later:
+                self.on_delay()
+        if max(len(due), len(ready)) >= SWEEP:
+            return SHORTEST_SLEEP_S
+        following = await self._database.read(lambda tx: tx.messages.next_poll())
+        wait_s = LONGEST_SLEEP_S if following is None else (following - now) / 1000
+        return min(max(wait_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    def _choose(
+        self, messages: list[Message], now: int
+    ) -> tuple[list[Message], list[tuple[Message, int]]]:
+        """What to work on now, and what to come back to at which time."""
+        chosen, later = [], []
+        in_hand = self._in_hand.copy()
+        for message in sorted(messages, key=lambda one: one.carrier_id is not None):
+            assistant = message.assistant or 0
+            room = in_hand[assistant] < EACH_AT_ONCE and message.id not in self._busy
+            sends = message.carrier_id is None
+            slot = self._pace.slot(assistant, now, room=room, sends=sends)
+            if slot <= now:
+                in_hand[assistant] += 1
+                chosen.append(message)
+            else:
+                later.append((message, max(slot, now + 1_000)))
+        return chosen, later
+
+    def _begin(self, message: Message) -> None:
+        self._busy.add(message.id)
+        self._in_hand[message.assistant or 0] += 1
+
+    def _end(self, message: Message) -> None:
+        self._busy.discard(message.id)
+        self._in_hand[message.assistant or 0] -= 1
+        if not self._in_hand[message.assistant or 0]:
+            del self._in_hand[message.assistant or 0]
+
+    async def _work(self, message: Message, *, untried: bool) -> None:
+        """Moves one message on, whatever its carrier does; a fault of it ends with it."""
+        try:
+            step = await self._step(message, untried=untried)
+            changed = await self._database.write(lambda tx: step(tx, self._terms.now_ms()))
+            _log.info(
+                "message_looked_at", message=message.id, org=message.org, status=changed.status
+            )
+        except StoreError as error:
+            # It stays due, and is taken in hand again.
+            _log.warning("look_failed", message=message.id, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - one message must not end the care for all others
+            _log.error("look_failed", message=message.id, error=type(error).__name__)
+        finally:
+            self._end(message)
+
+    async def _step(self, message: Message, *, untried: bool) -> Step:
+        """Asks the carrier about a message, or hands it over; what to store of that."""
+        number = message.assistant or 0
+        assistant = await self._database.read(lambda tx: tx.assistants.get(number))
+        known = untried or message.carrier_id is not None
+        if assistant is None or not (known or is_of_account(message, assistant)):
+            reason = _REMOVED if assistant is None else _OTHER_ACCOUNT
+            return lambda tx, _: carrier_reports.orphaned(tx, message, reason, untried=untried)
+        try:
+            async with self._lines.hold(assistant, patience_s=PATIENCE_S) as carrier:
+                if untried:
+                    return await self._hand_over(carrier, message)
+                if message.carrier_id is not None:
+                    return await self._fetch(carrier, message, message.carrier_id)
+                return await self._find(carrier, message)
+        except (Throttled, NoAccount) as error:
+            reason = str(error)
+            self._pace.rest(number, self._terms.now_ms())
+            if untried:
+                return lambda tx, now: carrier_reports.postponed(tx, message, reason, now)
+            return lambda tx, now: carrier_reports.looked(tx, message, now)
+
+    async def _hand_over(self, carrier: Carrier, message: Message) -> Step:
+        outcome = await hand_over(
+            carrier,
+            outbound(message),
+            deadline_s=self._terms.deadline_s,
+            others=lambda: others(self._database, message),
+            now_ms=self._terms.now_ms,
+            closing=self._lines.closing,
+        )
+        self._lines.experience.note(message.assistant or 0, message.provider, outcome)
+        if isinstance(outcome, Untaken):
+            self._rest(message, outcome.retry_after_s)
+        else:
+            self._pace.well(message.assistant or 0)
+        return lambda tx, now: settled(tx, message, outcome, now)
+
+    async def _fetch(self, carrier: Carrier, message: Message, carrier_id: str) -> Step:
+        try:
+            told = await carrier.fetch(carrier_id, deadline_s=self._terms.deadline_s)
+        except NotTaken as error:
+            pause_s = error.retry_after_s or 0
+            self._rest(message, pause_s)
+            return lambda tx, now: carrier_reports.looked(tx, message, now, at_least_s=pause_s)
+        self._pace.well(message.assistant or 0)
+        return lambda tx, now: _advanced(tx, message, told, now)
+
+    async def _find(self, carrier: Carrier, message: Message) -> Step:
+        """Looks for a message of which nobody here knows whether the carrier has it."""
+        tried_at = message.pushed_at or message.created_at
+        if message.status == SENDING:
+            # The gateway ended while it was tried, some time before the deadline of that.
+            tried_at += round(self._terms.deadline_s * 1000)
+        asked = outbound(message, tried_at=tried_at, others=await others(self._database, message))
+        pause_s = 0.0
+        try:
+            found = await carrier.find(asked, deadline_s=self._terms.deadline_s)
+        except NotTaken as error:
+            reason, pause_s = error.reason, error.retry_after_s or 0
+            self._rest(message, pause_s)
+        except OutcomeUnknown as error:
+            reason = error.reason
+        else:
+            self._pace.well(message.assistant or 0)
+            if found is not None:
+                return lambda tx, now: _found(tx, message, found, now)
+            if carrier_reports.is_promised(message):
+                return lambda tx, now: carrier_reports.postponed(tx, message, _NEVER, now)
+            return lambda tx, _: carrier_reports.rejected(tx, message, _NEVER)
+        if message.status == SENDING:
+            return lambda tx, now: carrier_reports.lost(
+                tx, message, reason, tried_at, now, at_least_s=pause_s
+            )
+        return lambda tx, now: carrier_reports.looked(tx, message, now, at_least_s=pause_s)
+
+    def _rest(self, message: Message, at_least_s: float | None) -> None:
+        self._pace.rest(message.assistant or 0, self._terms.now_ms(), at_least_s or 0)
+
+
+def _advanced(tx: Tables, message: Message, told: CarrierMessage | None, now: int) -> Message:
+    looked = carrier_reports.looked(tx, message, now)
+    return looked if told is None else carrier_reports.progressed(tx, looked, told, now)
+
+
+def _found(tx: Tables, message: Message, found: CarrierMessage, now: int) -> Message:
+    # What was found may have been found for another one meanwhile: then look again, later.
+    return carrier_reports.taken(tx, message, found, now) or carrier_reports.looked(
+        tx, message, now
+    )

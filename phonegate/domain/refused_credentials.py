@@ -1,0 +1,49 @@
+"""The wrong credentials of late: the same one again is no guess, and costs nothing. Pure."""
+
+from collections import OrderedDict
+from typing import Final
+
+CAPACITY: Final = 16_384
+"""Wrong credentials kept, some 3 MB. A caller who sends more pushes out those of others, which then
+cost a hash again."""
+
+
+class RefusedCredentials:
+    """Marks of credentials that were wrong, since the last time that one of them may be right.
+
+    They are known by their marks (see `CredentialCache.mark`), and apart where an org might have
+    been made by them and where not.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._marks: OrderedDict[tuple[bytes, bool], None] = OrderedDict()
+        self._cleared = 0
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    @property
+    def state(self) -> int:
+        """Changes when everything is forgotten, see `note`."""
+        return self._cleared
+
+    def holds(self, mark: bytes, *, create: bool) -> bool:
+        """Whether a credential was wrong."""
+        if (mark, create) not in self._marks:
+            return False
+        self._marks.move_to_end((mark, create))
+        return True
+
+    def note(self, mark: bytes, *, create: bool, state: int) -> None:
+        """Notes a wrong credential, unless all was forgotten since its check began (`state`)."""
+        if state != self._cleared:
+            return
+        self._marks[mark, create] = None
+        if len(self._marks) > self._capacity:
+            self._marks.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forgets all of them: an org or a secret is new."""
+        self._cleared += 1
+        self._marks.clear()

@@ -1,0 +1,161 @@
+"""The gateway's clock for messages: releases, expires and gives up, whoever is online.
+
+Every sweep is a bounded step inside one transaction; what is left over comes with the next.
+"""
+
+from collections.abc import Callable, Collection
+
+import trio
+
+from phonegate import log
+from phonegate.domain import delivery
+from phonegate.domain.delivery import Policy
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.idempotency import KEPT_MS
+from phonegate.model.messages import FAR_AHEAD_MS, Message
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.store.database import Database
+from phonegate.store.kept_answers import PRUNE_AT_ONCE
+from phonegate.store.tables import Tables
+
+SWEEP = 500
+"""Messages handled in one transaction: a few ms of work, so that senders are not held up."""
+
+LONGEST_SLEEP_S = 15.0
+"""A changed wall clock is noticed within this time."""
+
+SHORTEST_SLEEP_S = 0.05
+"""Messages that fall due one after the other are swept together."""
+
+ABSENT_PAUSE_MS = 1_000
+"""Between two looks at messages whose phone is overdue with its results, and away."""
+
+REVOKING_MS = 60_000
+"""Whoever revokes a key cancels its messages, and is given this time before the scheduler does it.
+After a start there is none who would."""
+
+STORAGE_PAUSE_S = 2.0
+"""Wait before another try when the disk refuses."""
+
+_log = log.get("scheduler")
+
+
+class Scheduler:
+    """Runs beside everything else and moves messages whose time has come."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        *,
+        policy: Policy,
+        now_ms: Callable[[], int],
+        online_phones: Callable[[], Collection[int]],
+        on_release: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_release` is called after messages were released whose time had come."""
+        self._database = database
+        self._dispatcher = dispatcher
+        self._policy = policy
+        self._now_ms = now_ms
+        self._online_phones = online_phones
+        self._on_release = on_release
+        self._bell = trio.Event()
+        self._starting = True
+        """Whether keys may be left of which a crash ended the revocation."""
+
+    def ring(self) -> None:
+        """Says that a message with an earlier time than any before may have been stored."""
+        self._bell.set()
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Sweeps until cancelled, or until the store is closed."""
+        task_status.started()
+        while True:
+            self._bell = trio.Event()
+            try:
+                pause = await self.sweep()
+            except StorageUnavailable as error:
+                _log.warning("sweep_failed", reason=error.reason)
+                pause = STORAGE_PAUSE_S
+            except StoreClosed:
+                return
+            with trio.move_on_after(pause):
+                await self._bell.wait()
+                # Rings come in bursts, one for each send.
+                await trio.sleep(SHORTEST_SLEEP_S)
+
+    async def sweep(self) -> float:
+        """Moves what is due; returns the seconds until something will be, bounded."""
+        now = self._now_ms()
+        more = False
+        held, expiry, pushed, oldest_reply, ended = await self._database.read(
+            lambda tx: (
+                *_next_times(tx),
+                tx.keys.ended(FAR_AHEAD_MS if self._starting else now - REVOKING_MS),
+            )
+        )
+        if held is not None and held <= now:
+            for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
+                self._dispatcher.wake(org)
+            self._on_release()
+        if expiry is not None and expiry <= now:
+            self._report(await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP)))
+        if pushed is not None and pushed + self._policy.result_timeout_ms <= now:
+            more |= await self._abandon_silent(now)
+        if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
+            pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
+            more |= pruned >= PRUNE_AT_ONCE
+        if ended is None:
+            self._starting = False
+        else:
+            await self._database.write(lambda tx: delivery.withdraw_of_key(tx, ended))
+            # More of this key, or another one, may be left.
+            more = True
+        if any(time is not None and time <= now for time in (held, expiry)):
+            held, expiry, *_ = await self._database.read(_next_times)
+        due = [time for time in (held, expiry) if time is not None]
+        if more or any(time <= now for time in due):
+            return SHORTEST_SLEEP_S
+        if pushed is not None:
+            time = pushed + self._policy.result_timeout_ms
+            # Overdue still is what waits for an absent phone, which may be back any moment.
+            due.append(time if time > now else now + ABSENT_PAUSE_MS)
+        earliest = min(due, default=now + 60_000)
+        return min(max((earliest - now) / 1000, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    async def _abandon_silent(self, now: int) -> bool:
+        """Gives up what got no result in time; whether there may be more of it."""
+        online = frozenset(self._online_phones())
+        policy = self._policy
+
+        # What waits for absent phones may be so much that the look alone takes a while: the
+        # writer is asked only once there is something to write.
+        def look(tx: Tables) -> bool:
+            return bool(delivery.overdue(tx, online=online, now=now, policy=policy, limit=1))
+
+        if not await self._database.read(look):
+            return False
+        changed = await self._database.write(
+            lambda tx: delivery.abandon_silent(
+                tx, online=online, now=now, policy=policy, limit=SWEEP
+            )
+        )
+        self._report(changed)
+        return len(changed) >= SWEEP
+
+    def _report(self, messages: Collection[Message]) -> None:
+        for message in messages:
+            if message.phone is not None:
+                self._dispatcher.given_up(message.org, message.phone, message.id)
+            if message.on_uncertain == "resend":
+                self._dispatcher.wake(message.org)
+
+
+def _next_times(tx: Tables) -> tuple[int | None, int | None, int | None, int | None]:
+    return (
+        tx.messages.next_held(),
+        tx.messages.next_expiry(),
+        tx.messages.oldest_push(),
+        tx.replies.oldest(),
+    )

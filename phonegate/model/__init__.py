@@ -1,0 +1,1 @@
+"""What everything speaks of: messages and their states, phones, orgs, keys, refusals."""

@@ -1,0 +1,266 @@
+"""Messages, queries for them and what is counted of them, as plain values.
+
+Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone` and message
+`id` is the row's integer key.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
+
+import attrs
+
+from phonegate.model.assistants import Provider
+from phonegate.model.phones import ANY_SIM
+
+Direction = Literal["in", "out"]
+
+Approval = Literal["asked", "given", "refused"]
+
+FAR_AHEAD_MS = 253_402_300_799_999
+"""`Message.held_until` of one that waits for a person's approval: the last ms of the year 9999."""
+
+
+@attrs.frozen(kw_only=True)
+class NewMessage:
+    """An outbound message about to be stored, already `queued` or already `sending`.
+
+    `sim_selector` says which SIM must send it: `ANY_SIM`, a number as `number_form` gives it
+    ("+15551112222"), or a slot index as digits ("0"), the last one together with `phone` when
+    the phone is known.
+    `sim_slot` and `sim` are the SIM once it is known.
+    """
+
+    org: int
+    address: str
+    body: str
+    status: Literal["queued", "sending"] = "queued"
+    created_at: int
+    segments: int
+    phone: int | None = None
+    sim_selector: str = ANY_SIM
+    sim_slot: int | None = None
+    sim: str | None = None
+    priority: int = 0
+    held_until: int | None = None
+    """Not before this time (`send_at`); `None` once it may leave."""
+    expires_at: int | None = None
+    on_uncertain: Literal["hold", "resend"] = "hold"
+    resend_of: int | None = None
+    provider: Provider = "phone"
+    media_urls: tuple[str, ...] | None = None
+    assistant: int | None = None
+    """The assistant whose carrier sends it; None for the org's own phones."""
+    reference: str | None = None
+    """The same for every try at the carrier, and never another message's: a UUID."""
+    callback_url: str | None = attrs.field(default=None, repr=False)
+    """As first given to the carrier: a changed one would make a repeat another request."""
+    first_tried_at: int | None = None
+    next_poll_at: int | None = None
+    """When to look at the carrier what became of it."""
+    approval: Approval | None = None
+    """`asked` where a person approves it before it leaves; with it, `held_until` is far ahead."""
+    wanted_at: int | None = None
+    """Its `send_at`, where it waits for approval."""
+    quiet_at: int | None = None
+    """When its API key's quiet hours begin, by which it must have left."""
+    key: str | None = None
+    """The API key that sent it. None for the org's own secret."""
+
+
+@attrs.frozen(kw_only=True)
+class NewInbound:
+    """A received message about to be stored.
+
+    `fingerprint` makes storing idempotent: the same one in an org is a repeat. `None` where
+    the phone gave nothing to tell two equal messages apart by.
+    """
+
+    org: int
+    address: str
+    body: str
+    created_at: int
+    date: int | None
+    phone: int | None
+    sim_slot: int | None
+    sim: str | None
+    segments: int | None = None
+    provider: Provider = "phone"
+    media_urls: tuple[str, ...] | None = None
+    fingerprint: bytes | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """A stored message, of either direction. Bodies stay out of every `repr`."""
+
+    id: int
+    org: int
+    direction: Direction
+    address: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    status: str
+    created_at: int
+    phone: int | None
+    sim_selector: str
+    sim_slot: int | None
+    sim: str | None
+    date: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    error: str | None
+    segments: int | None
+    provider: Provider
+    media_urls: tuple[str, ...] | None
+    priority: int
+    held_until: int | None
+    expires_at: int | None
+    attempts: int
+    pushed_at: int | None
+    acked_at: int | None
+    on_uncertain: str
+    resend_of: int | None
+    assistant: int | None = None
+    carrier_id: str | None = None
+    """The carrier's own id, once it is known."""
+    reference: str | None = None
+    callback_url: str | None = attrs.field(default=None, repr=False)
+    first_tried_at: int | None = None
+    next_poll_at: int | None = None
+    approval: Approval | None = None
+    """Where a person has to approve it before it leaves: asked, and then what was said."""
+    wanted_at: int | None = None
+    """The time that its sender asked for, where approval was asked."""
+    polls: int = 0
+    """How often a time to ask the carrier has been set: each is later than the one before."""
+    quiet_at: int | None = None
+    """When its API key's quiet hours begin, by which it must have left."""
+    key: str | None = None
+    """The API key that sent it."""
+
+
+class MessageView(NamedTuple):
+    """What of a message a reader is shown, and no more: pages are read a thousand at a time."""
+
+    id: int
+    direction: Direction
+    address: str
+    body: str
+    status: str
+    created_at: int
+    phone: int | None
+    sim_selector: str
+    sim_slot: int | None
+    sim: str | None
+    date: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    error: str | None
+    segments: int | None
+    provider: Provider
+    media_urls: tuple[str, ...] | None
+    held_until: int | None
+    expires_at: int | None
+    acked_at: int | None
+    approval: Approval | None
+    wanted_at: int | None
+    key: str | None
+
+    def __repr__(self) -> str:
+        return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A queued message that may leave now, as little of it as pacing needs to know."""
+
+    id: int
+    segments: int
+    priority: int = 0
+
+
+PAGE_BYTES: Final = 1_048_576
+"""As JSON, a thousand ordinary texts have some 600 kB, a thousand of the longest 200 MB."""
+
+
+@attrs.frozen(kw_only=True)
+class PageQuery:
+    """Which messages of an org a reader wants; every given filter narrows the page."""
+
+    limit: int = 100
+    since_id: int | None = None
+    before_id: int | None = None
+    direction: Direction | None = None
+    status: str | None = None
+    address: str | None = None
+    sim: str | None = None
+    """A SIM's number, or a slot index as digits."""
+    approval: bool = False
+    """Only those that wait for a person's approval."""
+    key: str | None = None
+    """Only those that this API key sent."""
+    most_bytes: int = PAGE_BYTES
+    """What the page may have as JSON: then it ends before its limit, though not before its first
+    message."""
+    search: str | None = None
+    """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
+    sees: tuple[str, ...] = ()
+    """The reader sees only messages from or to these: numbers, or beginnings with a `*`. Empty:
+    all."""
+    shown: Callable[[str, str], str] | None = None
+    """The body as the reader is shown it, by address and body, where that is another: a search
+    finds nothing that stands in the stored one alone."""
+
+
+class Arrival(NamedTuple):
+    """A message that was received: of which org, from which address, under which id."""
+
+    org: int
+    address: str
+    id: int
+
+
+class Ending(NamedTuple):
+    """An outbound message that did not arrive, or may not have; `org` is its org's name."""
+
+    org: str
+    provider: str
+    id: int
+    status: str
+
+
+@attrs.frozen
+class Aged:
+    """What of a message decides whether it may be deleted. Times in ms."""
+
+    id: int
+    created_at: int
+    status: str
+    next_poll_at: int | None
+    """Set while its carrier is still to be asked for it."""
+
+
+@attrs.frozen
+class Lane:
+    """Queued messages that could leave, and wait for the same phones."""
+
+    org: int
+    org_name: str
+    sim_selector: str
+    phone: int | None
+    assistant: int | None
+    """Of one that waits for its carrier, and for no phone."""
+    count: int
+    since: int
+    """When the one that was accepted first began to wait, in ms."""
+
+
+@attrs.frozen
+class Backlog:
+    """All queued messages."""
+
+    lanes: tuple[Lane, ...]
+    """Those that could leave."""
+    timed: int
+    """How many wait for their time."""
+    asked: int
+    """How many wait for a person's approval."""

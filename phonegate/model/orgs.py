@@ -1,0 +1,74 @@
+"""Orgs, their API keys and what those may do, as plain values.
+
+Every time is an integer: milliseconds since 1970-01-01 UTC. `org` is the row's integer key; an
+org's public name is `Org.name`.
+"""
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Org:
+    """A tenant. `secret_hash` is a slow hash (see `domain.credentials`), never the secret."""
+
+    id: int
+    name: str
+    secret_hash: str = attrs.field(repr=False)
+    created_at: int
+
+
+@attrs.frozen(kw_only=True)
+class QuietHours:
+    """A part of every day, by the clocks of a time zone; it may go past midnight."""
+
+    begin: int
+    """Minutes after midnight; the first that is quiet."""
+    end: int
+    """Minutes after midnight; the first that is not. Never the same as `begin`."""
+    zone: str
+    """An IANA name, such as `Europe/Berlin`."""
+
+
+@attrs.frozen(kw_only=True)
+class KeyLimits:
+    """What an API key may do, as its org's owner has set it. One of nothing sets no limit."""
+
+    to: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """The only recipients: numbers, or with a `*` at the end all that begin so. None: any."""
+    per_hour: int | None = None
+    per_day: int | None = None
+    """Messages accepted within any 60 minutes, or 24 hours."""
+    quiet: QuietHours | None = None
+    """When nothing may leave."""
+    hold: bool = False
+    """Whether a person approves each message before it leaves."""
+    sees: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """The only other parties whose messages it reads, written as `to`. None: all."""
+    codes_hidden: bool = False
+    """Whether one-time codes are blanked in what it reads."""
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """A bearer token of an org. `digest` is the SHA-256 of its 190-bit random part."""
+
+    id: str
+    org: int
+    org_name: str
+    name: str
+    scopes: tuple[str, ...]
+    digest: bytes = attrs.field(repr=False)
+    created_at: int
+    last_used_at: int | None = None
+    limits: KeyLimits | None = None
+    """None for a key without any, which costs nothing to check."""
+
+
+@attrs.frozen(kw_only=True)
+class KeptAnswer:
+    """The first answer to a request that carried an Idempotency-Key, kept for a day."""
+
+    fingerprint: bytes
+    status: int
+    body: bytes = attrs.field(repr=False)
+    created_at: int

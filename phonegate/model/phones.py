@@ -1,0 +1,79 @@
+"""Phones and their SIMs, as plain values, and the form in which numbers are compared.
+
+Every time is an integer: milliseconds since 1970-01-01 UTC.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import attrs
+
+ANY_SIM = ""
+"""`Message.sim_selector` of a message that any SIM of the org's first phone may send."""
+
+_LETTER: Final = re.compile(r"[^\W\d_]")
+
+_NOT_A_DIGIT: Final = re.compile(r"[^0-9]")
+
+_ABROAD: Final = re.compile(r"00[1-9][0-9]{6,}")
+"""A number with the international prefix of most countries, which is what `+` stands for."""
+
+
+@lru_cache(maxsize=4_096)  # asked for each SIM at each look at a queue
+def number_form(number: str) -> str:
+    """The form in which numbers are compared: `+15550000001` for `+1 (555) 000-0001`.
+
+    Android hands on what the SIM holds, so that one number comes with and without its `+`, and
+    with signs between its digits. A national number keeps its leading 0, for its country is
+    not known. What holds letters is left as it is.
+    """
+    text = number.strip()
+    if _LETTER.search(text):
+        return text
+    abroad = "+" in text
+    digits = _NOT_A_DIGIT.sub("", text)
+    if not abroad and _ABROAD.fullmatch(digits):
+        return f"+{digits[2:]}"
+    return f"+{digits}" if abroad or not digits.startswith("0") else digits
+
+
+@attrs.frozen(kw_only=True)
+class Phone:
+    """A device that has connected at least once.
+
+    `device_id` is `None` for a phone of the basic protocol, which never names itself; such a
+    phone is told from others by the numbers of its SIMs.
+    """
+
+    id: int
+    org: int
+    device_id: str | None
+    name: str | None = None
+    model: str | None = None
+    app: str | None = None
+    first_seen: int
+    last_seen: int
+    numbered: bool = False
+    """Whether a number of its SIMs has ever been known: then it is known again by numbers only."""
+    acks: bool = False
+    """Whether its last `hello` said that it acknowledges what it is given."""
+
+
+@attrs.frozen(kw_only=True)
+class Sim:
+    """A SIM that a phone has reported. `number` is `None` where Android does not tell it.
+
+    The number stands as the phone wrote it, as the phone is to get it back. `form` is compared.
+    """
+
+    slot: int
+    number: str | None = None
+    carrier: str | None = None
+    phone: int | None = None
+    """The phone that reported it last."""
+
+    @property
+    def form(self) -> str | None:
+        """Its number as numbers are compared (see `number_form`)."""
+        return None if self.number is None else number_form(self.number)

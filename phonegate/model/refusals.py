@@ -1,0 +1,210 @@
+"""What the gateway refuses, and why; the web and the phone link each translate it in one place."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from phonegate.rates import Rate, Standing
+
+
+@attrs.frozen
+class FieldProblem:
+    """One wrong field of a request: `messages[2].to`, and what is wrong with it."""
+
+    field: str
+    problem: str
+    sentence: str | None = None
+    """The whole sentence, where it is not made of the two."""
+
+
+class Refused(Exception):
+    """A request that the gateway won't carry out. Nothing of it was stored.
+
+    `detail` is one sentence for a person; it never holds a secret or a message body.
+    """
+
+    code = "refused"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class BadInput(Refused):
+    """The request is wrong in itself; `problems` names every field that is."""
+
+    code = "bad_input"
+
+    def __init__(self, detail: str, problems: Sequence[FieldProblem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(detail)
+
+
+class Unauthorized(Refused):
+    """No credential, or a wrong one; unknown orgs look the same as wrong secrets."""
+
+    code = "unauthorized"
+    challenge = "Bearer"
+    """How to show who one is, as HTTP names it (RFC 9110, 11.6.1)."""
+
+
+class Forbidden(Refused):
+    """The credential is right and does not reach this far."""
+
+    code = "forbidden"
+
+
+class RecipientNotAllowed(Forbidden):
+    """The API key may send to some only; `places` are those of the others in the call.
+
+    It does not say whom the key may send to: who holds it need not know its owner's contacts.
+    """
+
+    code = "recipient_not_allowed"
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self.places = tuple(places)
+        super().__init__("This API key may not send to that recipient.")
+
+
+class BatchOverLimit(Forbidden):
+    """More messages at once than the API key may ever send in the time that `limit` names."""
+
+    code = "batch_over_key_limit"
+
+    def __init__(self, detail: str, *, limit: str) -> None:
+        self.limit = limit
+        super().__init__(detail)
+
+
+class NotFound(Refused):
+    """There is no such thing in this org."""
+
+    code = "not_found"
+
+
+class UnknownSim(NotFound):
+    """The selected SIM is none of the org's; `known` lists those that are, as text."""
+
+    code = "unknown_sim"
+
+    def __init__(self, sim_selector: str, known: Sequence[str]) -> None:
+        self.sim_selector = sim_selector
+        self.known = tuple(known)
+        super().__init__(f"No SIM {sim_selector} in this org. Known SIMs: {', '.join(known)}")
+
+
+class Conflict(Refused):
+    """It can't be done in the state that the thing is in."""
+
+    code = "conflict"
+
+
+class OrgFull(Conflict):
+    """The org has as many of something as it may, such as "API keys": `[limits] org_keys`."""
+
+    code = "org_full"
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most = most
+        setting = f"org_{what.rsplit(maxsplit=1)[-1].lower()}"
+        super().__init__(
+            f"This org has all the {what} it may have ({most}). Its owner can remove some, or "
+            f"raise [limits] {setting}."
+        )
+
+
+class KeyReused(Refused):
+    """An Idempotency-Key came again with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class Busy(Refused):
+    """The gateway could not answer now: it did not finish in time, or too much is on its way.
+
+    What did not finish in time may have been done.
+    """
+
+    code = "unavailable"
+
+
+class Throttled(Refused):
+    """Too many; `retry_after_s` says when to come again."""
+
+    code = "too_many_requests"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+
+class RateExceeded(Throttled):
+    """Too many requests of whom `policy` names, "org" or "address"; `rate` is what it may."""
+
+    def __init__(
+        self, detail: str, retry_after_s: int, *, policy: str, rate: Rate, standing: Standing
+    ) -> None:
+        self.policy = policy
+        self.rate = rate
+        self.standing = standing
+        super().__init__(detail, retry_after_s)
+
+
+class QueueFull(Throttled):
+    """The org has as many messages waiting as it may have; none of these was stored."""
+
+    code = "queue_full"
+
+    def __init__(self, detail: str, retry_after_s: int, *, limit: int) -> None:
+        self.limit = limit
+        super().__init__(detail, retry_after_s)
+
+
+class StorageSpent(Throttled):
+    """The org has stored as much of late as it may in a day. Nothing of this was stored."""
+
+    code = "storage_spent"
+
+    def __init__(self, limit: int, retry_after_s: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"This org may store {limit} bytes a day and has stored too much of late for this: "
+            f"nothing of it was stored. Try again in {retry_after_s} s.",
+            retry_after_s,
+        )
+
+
+class DiskLow(Throttled):
+    """What room is left on the disk is kept for orgs that did not come by themselves."""
+
+    code = "disk_low"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "The gateway's disk is nearly full, and what is left is kept for the orgs that its "
+            "owner made: nothing of this was stored. Try again later.",
+            retry_after_s,
+        )
+
+
+class KeyLimitReached(Throttled):
+    """The API key has sent as much as it may; `limit` is per_hour or per_day."""
+
+    code = "key_limit_reached"
+
+    def __init__(self, detail: str, retry_after_s: int, *, limit: str, ends_at_ms: int) -> None:
+        self.limit = limit
+        self.ends_at_ms = ends_at_ms
+        super().__init__(detail, retry_after_s)
+
+
+class QuietHoursBegun(Throttled):
+    """The message would leave at a time at which its API key may send nothing."""
+
+    code = "quiet_hours"
+    limit = "quiet_hours"
+
+    def __init__(self, detail: str, retry_after_s: int, *, ends_at_ms: int) -> None:
+        self.ends_at_ms = ends_at_ms
+        super().__init__(detail, retry_after_s)

@@ -1,0 +1,100 @@
+"""Takes samples of a gateway, from what its parts count by themselves and what the store holds."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from phonegate.api.request_counts import RequestCounts
+from phonegate.domain.carrier_health import CarrierHealth
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reported_values import Kind
+from phonegate.model.messages import Backlog
+from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.operations.lag import Lag
+from phonegate.operations.snapshot import Snapshot
+from phonegate.phones.link import PhoneLink
+from phonegate.phones.switchboard import Switchboard
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+DEADLINE_S: Final = 8.0
+"""Prometheus gives up after ten seconds by default; an answer that says why is worth more."""
+
+
+class ServerView(Protocol):
+    """The server, as far as it is counted; `server.Server` is one."""
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+
+    @property
+    def refused(self) -> int:
+        """Connections turned away because there were too many."""
+
+
+@attrs.frozen(kw_only=True)
+class Collector:
+    """Everything that is looked at. Nothing of it is changed."""
+
+    database: Database
+    switchboard: Switchboard
+    requests: RequestCounts
+    rate_limits: RateLimits
+    cleaned: Counter[Kind]
+    experience: CarrierHealth
+    link: PhoneLink
+    server: Callable[[], ServerView]
+    lag: Lag
+    now_ms: Callable[[], int]
+    began: float
+    """When the gateway started, in trio's time."""
+    version: str
+
+    async def sample(self) -> Snapshot:
+        """The gateway as it is now; reads the queue, one transaction of the store.
+
+        Raises:
+            StorageUnavailable: the database can't be read, or not in time.
+            StoreClosed: the gateway goes down.
+        """
+        with trio.move_on_after(DEADLINE_S):
+            return await self._sample()
+        raise StorageUnavailable("reading took too long")
+
+    async def _sample(self) -> Snapshot:
+        def look(tx: Tables) -> tuple[dict[str, int], Backlog]:
+            return tx.messages.count_by_status(), tx.messages.backlog()
+
+        messages, backlog = await self.database.read(look)
+        space = await self.database.space()
+        serves, server = self.switchboard.serves, self.server()
+        return Snapshot(
+            at=self.now_ms(),
+            up_s=trio.current_time() - self.began,
+            version=self.version,
+            phones=self.switchboard.online_by_org(),
+            messages=messages,
+            writer=self.database.statistics(),
+            space=space,
+            backlog=backlog,
+            away=frozenset(
+                lane
+                for lane in backlog.lanes
+                if lane.assistant is None and not serves(lane.org, lane.phone, lane.sim_selector)
+            ),
+            connections=server.connections,
+            refused_connections=server.refused,
+            refused_phones=self.link.refused,
+            cleaned=self.cleaned.copy(),
+            limited=self.rate_limits.refused.copy(),
+            requests=self.requests.statuses.copy(),
+            seconds={route: one.copy() for route, one in self.requests.seconds.items()},
+            carriers=self.experience.outcomes.copy(),
+            failing=self.experience.failures.copy(),
+            lag_s=self.lag.worst_s,
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+        )

@@ -1,0 +1,139 @@
+"""The operator's side of a gateway, put together: what watches it, cleans up and tells of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.api.app import build_pipeline
+from phonegate.api.endpoint import Endpoint
+from phonegate.api.services import Services
+from phonegate.api.table import Table
+from phonegate.config.settings import Settings, TlsSettings
+from phonegate.domain.alarms import Alarms, AlarmThresholds
+from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.retention import Retention
+from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.app import OperatorApp
+from phonegate.operations.collector import Collector
+from phonegate.operations.control import Command, Report
+from phonegate.operations.endpoints import OperatorEndpoints
+from phonegate.operations.lag import Lag
+from phonegate.operations.readiness import Readiness
+from phonegate.operations.status import told
+from phonegate.phones.link import PhoneLink
+from phonegate.phones.switchboard import Switchboard
+from phonegate.server import Server
+
+MAX_CONNECTIONS = 64
+"""At the operator's own address: a few programs that ask every few seconds."""
+
+_log = log.get("operations")
+
+
+class Operations:
+    """Looks at the parts of a gateway, without being one that the others need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        switchboard: Switchboard,
+        lines: CarrierPool,
+        *,
+        link: PhoneLink,
+        server: Callable[[], Server],
+    ) -> None:
+        """`server` gives the main server, which may be made later than this."""
+        self._settings = settings
+        self._services = services
+        self._lag = Lag()
+        self._readiness = Readiness(
+            services.database,
+            disk_low_bytes=settings.alarms.disk_low_bytes,
+            now_ms=services.now_ms,
+        )
+        self._collector = Collector(
+            database=services.database,
+            switchboard=switchboard,
+            requests=services.requests,
+            rate_limits=services.rate_limits,
+            cleaned=services.cleaned,
+            experience=lines.experience,
+            link=link,
+            server=server,
+            lag=self._lag,
+            now_ms=services.now_ms,
+            began=trio.current_time(),
+            version=services.version,
+        )
+        self._alarms = Alarms(AlarmThresholds(**attrs.asdict(settings.alarms)))
+        self._watch = Watch(self._collector, self._alarms)
+        self._endpoints = OperatorEndpoints(
+            self._collector, self._readiness, token=settings.operator.token
+        )
+
+        self._http = attrs.evolve(
+            settings.http, bind=(settings.operator.bind,), max_connections=MAX_CONNECTIONS
+        )
+        table = Table(self._endpoints.endpoints())
+        self._pipeline = build_pipeline(services, self._http, table, logged=settings.log.requests)
+
+    @property
+    def public_endpoints(self) -> tuple[Endpoint, ...]:
+        """What the main server answers as well: nothing without a token, or with an own address."""
+        operator = self._settings.operator
+        return self._endpoints.endpoints() if operator.token and not operator.bind else ()
+
+    def commands(self) -> Mapping[str, Command]:
+        """What the control socket answers, beside the owner's commands."""
+        return {"status": self.status}
+
+    async def take_up(self, settings: Settings) -> None:
+        """Takes the thresholds of the alarms, and what is logged, from settings read again."""
+        self._pipeline.logged = settings.log.requests
+        self._alarms.limits = AlarmThresholds(**attrs.asdict(settings.alarms))
+        self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
+        self._services.rate_limits.disk_low_bytes = settings.alarms.disk_low_bytes
+
+    def drain(self) -> None:
+        """Says that the gateway was told to stop."""
+        self._readiness.draining = True
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Works until cancelled; started once its own address, if any, is listened on.
+
+        Raises:
+            CannotListen: the address can't be had (inside an exception group).
+        """
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._lag.run)
+            await nursery.start(self._watch.run)
+            if days := self._settings.retention.messages_days:
+                services = self._services
+                keeping = Retention(services.database, days=days, now_ms=services.now_ms)
+                await nursery.start(keeping.run)
+            if self._settings.operator.bind:
+                for host, port in await nursery.start(self._own_server().serve):
+                    _log.info("operator_listening", host=host, port=port)
+            task_status.started()
+
+    async def status(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
+        """The gateway as it is now; with `phones`, how many each org has connected."""
+        sample = await self._collector.sample()
+        answer = told(sample, self._watch)
+        if request.get("phones"):
+            names = {org.id: org.name for org in await self._services.accounts.orgs()}
+            online = {names[org]: count for org, count in sample.phones.items() if org in names}
+            answer = {**answer, "phones": dict(sorted(online.items()))}
+        return answer
+
+    def _own_server(self) -> Server:
+        app = OperatorApp(self._pipeline)
+        return Server(self._http, TlsSettings(), app=app, phone_lane=_no_phone, phone_path="")
+
+
+async def _no_phone(*_: object) -> None:
+    """No path is empty, so none is a phone's."""

@@ -1,0 +1,127 @@
+"""What the parts of a simulated phone share: who it is, its plan, its memory and its counts."""
+
+import time
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from phonegate.phone.journal import Journal
+from phonegate.phone.ledger import Inbound, Result
+from phonegate.phone.link import Link
+from phonegate.phone.radio import Radio
+from phonegate.phone.simulated_faults import Dice, Plan
+
+BODY_LIMIT = 1600
+"""Characters of the longest SMS that the gateway takes."""
+
+
+def now_ms() -> int:
+    """The wall clock: ms since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class SimCard:
+    """A SIM in this phone."""
+
+    slot: int
+    number: str | None = None
+    carrier: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """Who the phone is. A phone of the basic protocol keeps its `device_id` to itself."""
+
+    device_id: str
+    name: str | None = None
+    model: str = "simulated"
+    sims: tuple[SimCard, ...] = ()
+
+    def has_sim(self, sim: str | None) -> bool:
+        """Whether a message for this number or slot can leave from here."""
+        if sim is None or not self.sims:
+            return True
+        return any(sim in {card.number, str(card.slot)} for card in self.sims)
+
+
+@attrs.define
+class Stats:
+    """What a phone did, in counts."""
+
+    links: int = 0
+    """Connections on which the gateway said `connected`."""
+    received: int = 0
+    """Messages taken on; a repeated push is counted in `repeats` alone."""
+    repeats: int = 0
+    radioed: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    cancelled: int = 0
+    inbound_sent: int = 0
+    """Inbound frames, repeats after a reconnect included."""
+    inbound_acked: int = 0
+    cuts: int = 0
+    """Links that the phone lost on purpose."""
+    crashes: int = 0
+
+    def __add__(self, other: "Stats") -> "Stats":
+        mine, theirs = attrs.astuple(self), attrs.astuple(other)
+        return Stats(*(a + b for a, b in zip(mine, theirs, strict=True)))
+
+
+@attrs.define(kw_only=True)
+class Device:
+    """The shared parts. They outlive the phone's crashes, except for the events."""
+
+    identity: Identity
+    plan: Plan
+    journal: Journal
+    radio: Radio
+    dice: Dice
+    notice: Callable[[str], None]
+    now_ms: Callable[[], int]
+    stats: Stats = attrs.field(factory=Stats)
+    wake: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the link has something to do."""
+    changed: trio.Event = attrs.field(factory=trio.Event)
+    """Set, and replaced, at each change that a watcher may wait for."""
+    _serial: int = 0
+
+    @property
+    def extended(self) -> bool:
+        """Whether this phone speaks more than the five basic frames."""
+        return self.plan.protocol == "extended"
+
+    def change(self) -> None:
+        """Lets watchers look again."""
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def cut(self, link: Link, *, reset: bool) -> None:
+        """Loses a link on purpose, without a word to the gateway."""
+        if not link.is_cut:
+            self.stats.cuts += 1
+            link.cut(reset=reset)
+
+    def finish(self, result: Result) -> None:
+        """Writes the final result of a message down."""
+        self.journal.record(result)
+        self.change()
+
+    def receive_sms(self, address: str, body: str, sim_slot: int | None) -> str:
+        """Writes a received SMS down and has the link tell it."""
+        now = self.now_ms()
+        self._serial += 1
+        slot = self.identity.sims[0].slot if self.identity.sims else 0
+        inbound = Inbound(
+            id=f"{now}-{self._serial}",
+            address=address,
+            body=body[:BODY_LIMIT],
+            date=now,
+            sim_slot=slot if sim_slot is None else sim_slot,
+        )
+        self.journal.record(inbound)
+        self.wake.set()
+        return inbound.id

@@ -1,0 +1,48 @@
+"""Why a phone of ours can't go on. No message holds a secret or the text of an SMS."""
+
+from pathlib import Path
+
+
+class PhoneError(Exception):
+    """The phone has to stop; the text is one sentence for the person who runs it."""
+
+
+class CredentialsRefused(PhoneError):
+    """The gateway knows no such org and secret (HTTP 401), or the key can't do this (403)."""
+
+    def __init__(self, org: str | None, status: int, detail: str | None = None) -> None:
+        self.org = org
+        self.status = status
+        said = ": " + detail.rstrip(".") if detail else ""
+        whose, check = ("the API key", "Check the key.")
+        if org is not None:
+            whose, check = f"the credentials of org {org}", "Check the org and its secret."
+        super().__init__(f"The gateway refused {whose} (HTTP {status}){said}. {check}")
+
+
+class LinkRefused(PhoneError):
+    """The gateway won't have this phone, for a reason that trying again does not change."""
+
+    def __init__(self, code: int, detail: str | None = None) -> None:
+        self.code = code
+        self.detail = detail
+        said = ": " + detail.rstrip(".") if detail else ""
+        super().__init__(f"The gateway refused this phone (code {code}){said}.")
+
+
+class JournalUnusable(PhoneError):
+    """The journal file can't be read, written, or is another program's just now."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"The journal {path} can't be used: {problem}.")
+
+
+class RadioLogUnusable(PhoneError):
+    """The radio log can't be written."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"The radio log {path} can't be written: {problem}.")

@@ -1,0 +1,427 @@
+"""One websocket to the gateway, from the address that a person typed to how it ended."""
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import attrs
+import h11
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
+from trio_websocket import wrap_client_stream as open_websocket
+from wsproto.utilities import ProtocolError
+
+from phonegate import trust
+from phonegate.phone.errors import CredentialsRefused, LinkRefused
+
+PATH = "/websocket"
+
+CONNECT_TIMEOUT_S = 15
+"""For TCP, TLS and the upgrade together; a gateway that checks a new secret takes a second."""
+WRITE_TIMEOUT_S = 20
+"""A gateway that reads nothing for so long is as good as gone."""
+CLOSE_TIMEOUT_S = 2
+"""A close frame is a courtesy; the gateway may be gone already."""
+MAX_FRAME_BYTES = 65_536
+"""The gateway's own limit, which its frames keep too."""
+QUEUE_FRAMES = 128
+"""More than a gateway pushes without acks, so that its pings are read behind its pushes."""
+
+REPLACED = 4000
+"""Close code: another connection of the same device took over."""
+POLICY = 1008
+"""Close code (RFC 6455, 7.4.1): the gateway had enough of what this phone says."""
+ABNORMAL = 1006
+"""Close code of a link that broke without a close frame (RFC 6455, 7.1.5)."""
+WRONG_ADDRESS = frozenset({400, 404, 405, 426})
+"""HTTP answers that mean a wrong address, unless there was a link to it before."""
+MAX_RETRY_AFTER_S = 300
+"""A gateway's Retry-After is heeded up to here."""
+
+
+_NONSENSE = (ConnectionClosed, h11.ProtocolError, ProtocolError)
+"""What the libraries raise at a peer that does not speak HTTP and websocket as it should."""
+
+
+def _secret_form(_: object, __: object, value: str) -> None:
+    if not (value and value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("a secret is printable ASCII without spaces")
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """Where and as whom a phone connects."""
+
+    host: str
+    port: int
+    tls: bool
+    resource: str
+    org: str | None
+    """None for an API key, which names its org by itself."""
+    secret: str = attrs.field(repr=False, validator=_secret_form)
+    secret_in_url: bool = False
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def parse(
+        cls,
+        url: str,
+        org: str | None,
+        secret: str,
+        *,
+        secret_in_url: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> Self:
+        """Reads a `ws`, `wss`, `http` or `https` URL; `/websocket` is added when it is absent.
+
+        Raises:
+            ValueError: it is no such URL, or the secret is none; the text is for a person.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ValueError(f"{url!r} is not a URL: {error}") from error
+        if parts.scheme not in {"ws", "wss", "http", "https"} or not host:
+            raise ValueError(f"{url!r} is not a ws://, wss://, http:// or https:// URL")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("the URL is scheme, host, port and path alone")
+        tls = parts.scheme in {"wss", "https"}
+        path = parts.path.rstrip("/")
+        return cls(
+            host=host,
+            port=port or (443 if tls else 80),
+            tls=tls,
+            resource=path if path.endswith(PATH) else path + PATH,
+            org=org,
+            secret=secret,
+            secret_in_url=secret_in_url,
+            ssl_context=ssl_context,
+        )
+
+    @property
+    def netloc(self) -> str:
+        """The `Host` header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    def target(self, *, device_id: str | None = None, name: str | None = None) -> str:
+        """The request target of the upgrade."""
+        wanted = {"org_id": self.org, "device_id": device_id, "name": name}
+        if self.secret_in_url:
+            wanted["secret_key"] = self.secret
+        query = {key: value for key, value in wanted.items() if value is not None}
+        return f"{quote(self.resource)}?{urlencode(query, quote_via=quote)}"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What goes beside the target: the secret, where no log writes it down."""
+        if self.secret_in_url:
+            return []
+        secret = self.secret.encode("ascii")
+        if self.org is None:
+            return [(b"Authorization", b"Bearer " + secret)]
+        return [(b"X-Secret-Key", secret)]
+
+
+@attrs.frozen(kw_only=True)
+class End:
+    """How a link ended, or why it never began."""
+
+    code: int | None = None
+    """The close code of the gateway; `ABNORMAL` for a broken link, `None` when none was made."""
+    status: int | None = None
+    """The HTTP status that refused the upgrade."""
+    detail: str | None = None
+    retry_after_s: float = 0
+    """How long the gateway wants to be left alone, at most `MAX_RETRY_AFTER_S`."""
+
+    @property
+    def why(self) -> str:
+        """The reason in a few words."""
+        return self.detail or f"code {self.code if self.status is None else self.status}"
+
+    def raise_if_final(self, address: Address, *, known: bool) -> None:
+        """Says so if there is no use in trying again; `known` when it has worked before.
+
+        Raises:
+            CredentialsRefused: the org and secret are not right.
+            LinkRefused: the gateway won't have this phone, or there is no gateway.
+        """
+        if self.status in {401, 403}:
+            raise CredentialsRefused(address.org, self.status, self.detail)
+        if self.code == POLICY:
+            raise LinkRefused(POLICY, self.detail)
+        if self.status in WRONG_ADDRESS and not known:
+            detail = self.detail or f"is there a gateway at {address.netloc}?"
+            raise LinkRefused(self.status, detail)
+
+
+class LinkLost(Exception):
+    """The link is gone, by whichever side or fault."""
+
+    def __init__(self, code: int = ABNORMAL, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"link lost with code {code}")
+
+
+class Wire(trio.abc.Stream):
+    """The stream under the websocket: it can be cut at once, and ends a handshake that is dead."""
+
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
+        self._stream = stream
+        self._below = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        self.upgraded = False
+        self.heard_at = trio.current_time()
+        """When the gateway was last heard, by trio's clock."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Writes; a deadline is the caller's."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Waits for room."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Reads.
+
+        Raises:
+            LinkLost: the gateway hung up in the midst of the upgrade, which the websocket library
+                would wait out.
+        """
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            if not self.upgraded:
+                raise LinkLost(reason="hung up before the upgrade") from None
+            raise
+        if not data and not self.upgraded:
+            raise LinkLost(reason="hung up before the upgrade")
+        self.heard_at = trio.current_time()
+        return data
+
+    def cut(self, *, reset: bool = False) -> None:
+        """Drops the connection without a word; with `reset` the gateway gets a TCP RST."""
+        if reset:
+            with contextlib.suppress(OSError):
+                self._below.socket.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+        self._below.socket.close()
+
+    async def aclose(self) -> None:
+        """Closes, with TLS's goodbye where there is TLS."""
+        await self._stream.aclose()
+
+
+class Link:
+    """An open link: JSON objects in and out."""
+
+    def __init__(self, websocket: WebSocketConnection, wire: Wire) -> None:
+        self._websocket = websocket
+        self._wire = wire
+        self.is_cut = False
+
+    @property
+    def silent_for_s(self) -> float:
+        """Seconds since anything came from the gateway."""
+        return trio.current_time() - self._wire.heard_at
+
+    async def send(self, frame: dict[str, Any]) -> None:
+        """Sends one frame.
+
+        Raises:
+            LinkLost: it may or may not have gone.
+        """
+        await self.send_text(json.dumps(frame, separators=(",", ":")))
+
+    async def send_text(self, text: str) -> None:
+        """Sends one frame that is text already. Raises as `send`."""
+        try:
+            with trio.fail_after(WRITE_TIMEOUT_S):
+                await self._websocket.send_message(text)
+        except trio.TooSlowError:
+            # Half a frame may have gone: nothing more can follow it.
+            self.cut()
+            raise LinkLost(reason="the gateway stopped reading") from None
+        except _NONSENSE:
+            raise self._lost() from None
+
+    async def receive(self) -> dict[str, Any]:
+        """The next frame that is a JSON object; others are passed over.
+
+        Raises:
+            LinkLost: the link ended; what had arrived before was given out first.
+        """
+        while True:
+            try:
+                message = await self._websocket.get_message()
+            except ConnectionClosed:
+                raise self._lost() from None
+            with contextlib.suppress(ValueError):
+                frame = json.loads(message)
+                if isinstance(frame, dict):
+                    return frame
+
+    async def probe(self, timeout_s: float) -> None:
+        """Asks for a sign of life.
+
+        Raises:
+            LinkLost: none came in time.
+        """
+        try:
+            with trio.fail_after(timeout_s):
+                await self._websocket.ping()
+        except trio.TooSlowError:
+            self.cut()
+            raise LinkLost(reason="the gateway went silent") from None
+        except _NONSENSE:
+            raise self._lost() from None
+
+    def cut(self, *, reset: bool = False) -> None:
+        """Drops the link without a word."""
+        self.is_cut = True
+        self._wire.cut(reset=reset)
+
+    def _lost(self) -> LinkLost:
+        reason = self._websocket.closed
+        if reason is None:
+            return LinkLost()
+        return LinkLost(reason.code, reason.reason)
+
+
+async def hold_link(
+    address: Address,
+    session: Callable[[Link], Awaitable[None]],
+    *,
+    device_id: str | None = None,
+    name: str | None = None,
+    turnstile: trio.CapacityLimiter | None = None,
+) -> End:
+    """Connects, runs `session` on the link, and says how it ended.
+
+    `turnstile` limits how many phones of a program connect at once. A session that returns
+    closes the link politely (code 1000); so does a cancellation, within `CLOSE_TIMEOUT_S`.
+    Whatever the network does is in the answer, never an exception.
+    """
+    gate = contextlib.AsyncExitStack()
+    try:
+        async with gate:
+            if turnstile is not None:
+                await gate.enter_async_context(turnstile)
+            with trio.fail_after(CONNECT_TIMEOUT_S) as deadline:
+                wire = Wire(await _open_stream(address))
+                target = address.target(device_id=device_id, name=name)
+
+                async def upgraded(link: Link) -> None:
+                    deadline.deadline = float("inf")
+                    await gate.aclose()
+                    await session(link)
+
+                return await _talk(address, target, wire, upgraded)
+    except trio.TooSlowError:
+        return End(detail=f"no answer within {CONNECT_TIMEOUT_S} s")
+    except OSError as error:
+        # trio's "all attempts to connect failed" carries the reasons as a group.
+        causes = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else ()
+        return End(detail=str(causes[0] if causes else error))
+
+
+async def _open_stream(
+    address: Address,
+) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    stream = await trio.open_tcp_stream(address.host, address.port)
+    if not address.tls:
+        return stream
+    context = address.ssl_context or trust.context()
+    secured: trio.SSLStream[trio.SocketStream] = trio.SSLStream(
+        stream, context, server_hostname=address.host, https_compatible=True
+    )
+    try:
+        await secured.do_handshake()
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        why = trust.distrust(error, address.netloc)
+        raise OSError(f"TLS failed: {error.__cause__}" if why is None else why) from error
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return secured
+
+
+async def _talk(
+    address: Address,
+    target: str,
+    wire: Wire,
+    session: Callable[[Link], Awaitable[None]],
+) -> End:
+    reading = trio.CancelScope()
+
+    async def read(*, task_status: trio.TaskStatus[WebSocketConnection]) -> None:
+        with reading:
+            async with trio.open_nursery() as nursery:
+                websocket = await open_websocket(
+                    nursery,
+                    wire,  # type: ignore[arg-type]  # it asks for no more than a Stream
+                    address.netloc,
+                    target,
+                    extra_headers=address.headers(),
+                    max_message_size=MAX_FRAME_BYTES,
+                    message_queue_size=QUEUE_FRAMES,
+                )
+                wire.upgraded = True
+                # A cancelled session still says goodbye, and only a reader hears the answer.
+                # From here on the session's end, below, is what ends the reading.
+                reading.shield = True
+                task_status.started(websocket)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            websocket = await nursery.start(read)
+            link = Link(websocket, wire)
+            try:
+                await session(link)
+            finally:
+                if not link.is_cut:
+                    with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+                        await websocket.aclose()
+                reading.cancel()
+        return End(code=1000)
+    except BaseExceptionGroup as group:
+        return _end_of(group)
+    finally:
+        wire.cut()
+
+
+def _end_of(group: BaseExceptionGroup[BaseException]) -> End:
+    """The one word for a group of failures; what isn't the network's doing goes on its way."""
+    network, other = group.split((LinkLost, ConnectionRejected, *_NONSENSE))
+    if other is not None:
+        raise other
+    first: BaseException | None = network
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    match first:
+        case ConnectionRejected():
+            return _rejection(first)
+        case LinkLost():
+            return End(code=first.code, detail=first.reason)
+        case _:
+            return End(code=ABNORMAL)
+
+
+def _rejection(error: ConnectionRejected) -> End:
+    detail, retry_after_s = None, 0.0
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        said = json.loads(error.body or b"")["detail"]
+        detail = said if isinstance(said, str) else None
+    for header, value in error.headers or ():
+        if header.lower() == b"retry-after" and value.isdigit():
+            retry_after_s = min(float(value), MAX_RETRY_AFTER_S)
+    return End(status=error.status_code, detail=detail, retry_after_s=retry_after_s)

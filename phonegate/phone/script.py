@@ -1,0 +1,196 @@
+"""A phone made by a script: the gateway's frames on standard output, the script's on its input."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import attrs
+import trio
+
+from phonegate.phone.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
+from phonegate.phone.device import SimCard
+from phonegate.phone.link import (
+    REPLACED,
+    Address,
+    Link,
+    hold_link,
+)
+from phonegate.phone.simulated_faults import Dice, Plan
+
+MAX_LINE_BYTES = 65_536
+"""The longest frame that the gateway takes."""
+READ_BYTES = 65_536
+
+
+class Bridge:
+    """Carries frames between the gateway and a script, one JSON object a line each way.
+
+    A line that the script wrote while there is no link waits for the next one. After each
+    `connected` the script introduces its phone again (`hello`); the SIMs given here are told
+    for it.
+
+    Args:
+        address: Where it connects.
+        device_id: Who the phone is, if it says so.
+        name: What people call it.
+        sims: Reported after each `connected`; nothing is reported when empty.
+        plan: Only `reconnect_s` counts.
+        show: Takes one frame as a line of JSON; may wait for the script.
+        notice: Told in a sentence when the link comes or goes, or a line is no frame.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        device_id: str | None = None,
+        name: str | None = None,
+        sims: tuple[SimCard, ...] = (),
+        plan: Plan | None = None,
+        rng: Random | None = None,
+        show: Callable[[bytes], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._address = address
+        self._device_id = device_id
+        self._name = name
+        self._sims = sims
+        self._dice = Dice(
+            Plan() if plan is None else plan,
+            Random() if rng is None else rng,  # noqa: S311 (spreads reconnects, no secret)
+        )
+        self._show = _write_line if show is None else show
+        self._notice = notice
+        self._pending: str | None = None
+        self._ended = False
+        self.links = 0
+        self.received = 0
+        self.sent = 0
+
+    def summary(self) -> dict[str, int]:
+        """What passed, in counts."""
+        return {"links": self.links, "received": self.received, "sent": self.sent}
+
+    async def run(self, lines: trio.MemoryReceiveChannel[bytes], *, stay: bool = False) -> None:
+        """Carries frames until the script's lines end, or until another phone takes over.
+
+        With `stay` the end of the lines is not the end: frames are shown until cancelled.
+
+        Raises:
+            CredentialsRefused: the org and secret are not right.
+            LinkRefused: the gateway won't have this phone.
+            BrokenPipeError: nobody reads the frames any more.
+        """
+        failures = 0
+
+        async def session(link: Link) -> None:
+            nonlocal failures
+            frame = await greet(link)
+            failures = 0
+            await self._welcome(link)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send_lines, link, lines, stay, nursery.cancel_scope)
+                nursery.start_soon(_stay_awake, link)
+                while True:
+                    self.received += 1
+                    line = json.dumps(frame).encode() + b"\n"
+                    await trio.to_thread.run_sync(self._show, line, abandon_on_cancel=True)
+                    frame = await link.receive()
+
+        while not self._ended:
+            end = await hold_link(
+                self._address, session, device_id=self._device_id, name=self._name
+            )
+            if self._ended:
+                return
+            if end.code == REPLACED:
+                self._notice("another connection of this device took over")
+                return
+            end.raise_if_final(self._address, known=self.links > 0)
+            pause = self._dice.pause_s(failures)
+            failures += 1
+            self._notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
+            await trio.sleep(max(pause, end.retry_after_s))
+
+    async def _welcome(self, link: Link) -> None:
+        self.links += 1
+        self._notice("connected")
+        if self._sims:
+            sims = [
+                {key: value for key, value in attrs.asdict(sim).items() if value is not None}
+                for sim in self._sims
+            ]
+            await link.send({"type": "sims", "sims": sims})
+
+    async def _send_lines(
+        self,
+        link: Link,
+        lines: trio.MemoryReceiveChannel[bytes],
+        stay: bool,  # noqa: FBT001 (a nursery passes by place)
+        over: trio.CancelScope,
+    ) -> None:
+        while True:
+            if self._pending is None:
+                try:
+                    self._pending = self._frame_of(await lines.receive())
+                except trio.EndOfChannel:
+                    break
+            if self._pending is not None:
+                # Kept until it went: a lost link sends it again on the next one.
+                await link.send_text(self._pending)
+                self._pending = None
+                self.sent += 1
+        if not stay:
+            self._ended = True
+            over.cancel()
+
+    def _frame_of(self, line: bytes) -> str | None:
+        if not line.strip():
+            return None
+        try:
+            frame: Any = json.loads(line)
+        except ValueError:
+            frame = None
+        if not isinstance(frame, dict):
+            self._notice("a line of the input is not a JSON object and was not sent")
+            return None
+        return json.dumps(frame)
+
+
+async def _stay_awake(link: Link) -> None:
+    while True:
+        await trio.sleep(max(1.0, QUIET_S - link.silent_for_s))
+        if link.silent_for_s >= QUIET_S:
+            await link.probe(PROBE_TIMEOUT_S)
+
+
+def _write_line(line: bytes) -> None:
+    # Not `print`: a thread that is left behind at the end must hold no lock of the interpreter's.
+    view = memoryview(line)
+    while view:
+        view = view[os.write(sys.stdout.fileno(), view) :]
+
+
+async def read_lines(descriptor: int, lines: trio.MemorySendChannel[bytes]) -> None:
+    """Reads a file descriptor to its end and passes each line on, as fast as they are taken.
+
+    A line longer than the gateway's limit ends the reading: what writes it is no phone.
+    """
+    async with lines:
+        rest = b""
+        while len(rest) <= MAX_LINE_BYTES:
+            # Whatever the descriptor is (terminal, pipe, file), a thread can wait for it; the
+            # read of one that is cancelled ends with the program.
+            data = await trio.to_thread.run_sync(
+                os.read, descriptor, READ_BYTES, abandon_on_cancel=True
+            )
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole:
+                await lines.send(line)
+            if not data:
+                if rest:
+                    await lines.send(rest)
+                return

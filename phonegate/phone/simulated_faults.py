@@ -1,0 +1,145 @@
+"""What goes wrong with a simulated phone, drawn from one seeded source. Pure: no clock, no I/O."""
+
+from random import Random
+from typing import Literal
+
+import attrs
+
+from phonegate.phone.radio import ERRORS
+
+Protocol = Literal["extended", "basic"]
+"""`basic`: only the five frames that every phone knows, and no device id."""
+
+CrashPoint = Literal["before_handover", "before_radio", "after_radio"]
+Telling = Literal["now", "on_reconnect", "never"]
+
+
+def _probability(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{attribute.name} is a probability, from 0 to 1: {value}")
+
+
+def _span(
+    _: object, attribute: "attrs.Attribute[tuple[float, float]]", value: tuple[float, float]
+) -> None:
+    if not 0 <= value[0] <= value[1]:
+        raise ValueError(f"{attribute.name} goes from a lower to a higher number: {value}")
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """How simulated phones behave; the default is a phone that does everything right.
+
+    Raises:
+        ValueError: a probability is not within 0 and 1, or a span runs backwards.
+    """
+
+    protocol: Protocol = "extended"
+    lose_links: float = attrs.field(default=0.0, validator=_probability)
+    """Chance, at each frame either way, that the link is cut there."""
+    fail: float = attrs.field(default=0.0, validator=_probability)
+    """Chance that the radio refuses a message."""
+    repeat: float = attrs.field(default=0.0, validator=_probability)
+    """Chance that a message's ack and result are each sent twice."""
+    reorder: float = attrs.field(default=0.0, validator=_probability)
+    """Chance that a result is held back until later ones have gone."""
+    lose_results: float = attrs.field(default=0.0, validator=_probability)
+    """Chance that a result is kept until the next connection."""
+    vanish: float = attrs.field(default=0.0, validator=_probability)
+    """Chance that a result is never told."""
+    crash: float = attrs.field(default=0.0, validator=_probability)
+    """Chance, for each message, that the phone dies around handing it to the radio."""
+    delay_ms: tuple[float, float] = attrs.field(default=(0.0, 0.0), validator=_span)
+    """How long the radio takes for a message."""
+    reconnect_s: tuple[float, float] = attrs.field(default=(0.5, 30.0), validator=_span)
+    """The shortest and the longest pause before connecting again."""
+    reply: bool = False
+    """Each sent message is answered by one from its recipient."""
+    inbound_every_s: float | None = None
+    """A received message comes every so many seconds."""
+    delivery_reports: bool = False
+    battery: bool = False
+    """Status frames tell of the battery."""
+    confirm_every_s: float = 2.0
+    """How soon after a result the phone asks, with a `ping`, whether the gateway read it."""
+
+
+@attrs.frozen(kw_only=True)
+class Fate:
+    """What will happen to one message on this phone."""
+
+    delay_s: float
+    error: str | None
+    hold: bool
+    telling: Telling
+    crash: CrashPoint | None
+
+
+@attrs.frozen(kw_only=True)
+class Cut:
+    """A link loss at a frame: before or after it went, by RST or by closing without a word."""
+
+    before: bool
+    reset: bool
+
+
+class Dice:
+    """Draws what a plan leaves to chance, for one phone.
+
+    Each kind of decision has a source of its own, and each draws the same count of numbers
+    whatever the plan says: with one seed the n-th message of a phone meets the same fate however
+    its frames interleave, and a change of one chance leaves the other decisions as they were.
+    """
+
+    def __init__(self, plan: Plan, rng: Random) -> None:
+        self._plan = plan
+        self._fates, self._repeats, self._cuts, self._pauses, self.other = (
+            Random(rng.getrandbits(64))  # noqa: S311 (faults, not secrets)
+            for _ in range(5)
+        )
+        # `other` serves what is not a fault: the battery, the senders of received messages.
+
+    def fate(self, *, resumed: bool = False) -> Fate:
+        """Decides about one message.
+
+        One that is `resumed` after a crash gets past the point before the hand-over, or it would
+        never come to an end.
+        """
+        plan, rng = self._plan, self._fates
+        delay = rng.uniform(*plan.delay_ms) / 1000
+        fails, error = rng.random() < plan.fail, rng.choice(ERRORS)
+        hold = rng.random() < plan.reorder
+        vanishes, waits = rng.random() < plan.vanish, rng.random() < plan.lose_results
+        crashes, where = rng.random() < plan.crash, rng.random()
+        point: CrashPoint = "before_radio" if where < 0.5 else "after_radio"  # noqa: PLR2004 (a half)
+        if not resumed and where < 0.2:  # noqa: PLR2004 (one crash in five comes this early)
+            point = "before_handover"
+        return Fate(
+            delay_s=delay,
+            error=error if fails else None,
+            hold=hold,
+            telling="never" if vanishes else "on_reconnect" if waits else "now",
+            crash=point if crashes else None,
+        )
+
+    def repeat(self) -> bool:
+        """Decides whether a message's ack and result each go out twice."""
+        return self._repeats.random() < self._plan.repeat
+
+    def cut(self) -> Cut | None:
+        """Decides whether the link is lost at this frame, and how."""
+        rng = self._cuts
+        lost, before, reset = rng.random() < self._plan.lose_links, rng.random(), rng.random()
+        return Cut(before=before < 0.5, reset=reset < 0.5) if lost else None  # noqa: PLR2004 (halves)
+
+    def pause_s(self, failures: int) -> float:
+        """Seconds until the next attempt to connect, after so many failed ones in a row.
+
+        Exponential with full jitter, so that the phones of a gateway that went away don't come
+        back in step; after a link that worked (`failures` 0) it is at most the shortest pause.
+        """
+        least, most = self._plan.reconnect_s
+        if failures == 0:
+            return self._pauses.uniform(least / 2, least)
+        # 2 ** 20 times any pause is beyond any limit; more would overflow a float at last.
+        return self._pauses.uniform(least, min(most, least * 2 ** min(failures, 20)))

@@ -1,0 +1,268 @@
+"""One simulated phone: lives, loses its link, dies and starts again as its plan says."""
+
+import enum
+from collections.abc import Callable
+from random import Random
+
+import trio
+
+from phonegate.phone.conversation import Conversation, greet
+from phonegate.phone.device import (
+    Device,
+    Identity,
+    SimCard,
+    Stats,
+    now_ms,
+)
+from phonegate.phone.errors import PhoneError
+from phonegate.phone.journal import Journal
+from phonegate.phone.link import (
+    REPLACED,
+    Address,
+    Link,
+    hold_link,
+)
+from phonegate.phone.radio import Radio, RadioMemory
+from phonegate.phone.simulated_faults import Dice, Plan
+from phonegate.phone.transmitter import Transmitter
+
+
+class State(enum.Enum):
+    """Where a phone is in its life."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    REPLACED = "replaced"
+    STOPPED = "stopped"
+
+
+class SimulatedPhone:
+    """A simulated phone. `run` is its life; the rest may be called while it runs.
+
+    Args:
+        address: Where it connects.
+        identity: Who it is.
+        plan: How it behaves; without faults when absent.
+        journal: Its memory, which outlives its crashes.
+        radio: Where its SMS go; remembered in memory when absent.
+        rng: The source of every decision of the plan.
+        turnstile: Limits how many phones connect at once.
+        notice: Told in a sentence when the link comes, goes or is refused.
+        now_ms: The wall clock, ms since 1970, UTC.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        identity: Identity,
+        plan: Plan | None = None,
+        journal: Journal | None = None,
+        radio: Radio | None = None,
+        rng: Random | None = None,
+        turnstile: trio.CapacityLimiter | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        wanted = Plan() if plan is None else plan
+        self.state = State.CONNECTING
+        self._address = address
+        self._turnstile = turnstile
+        self._device = Device(
+            identity=identity,
+            plan=wanted,
+            journal=Journal() if journal is None else journal,
+            radio=RadioMemory() if radio is None else radio,
+            dice=Dice(wanted, Random(0) if rng is None else rng),  # noqa: S311 (faults, not secrets)
+            notice=notice,
+            now_ms=now_ms,
+        )
+        self._link: Link | None = None
+        self._conversation: Conversation | None = None
+        self._life = trio.CancelScope()
+        self._died = False
+
+    @property
+    def identity(self) -> Identity:
+        """Who it is."""
+        return self._device.identity
+
+    @property
+    def stats(self) -> Stats:
+        """What it has done so far."""
+        return self._device.stats
+
+    @property
+    def journal(self) -> Journal:
+        """What it remembers."""
+        return self._device.journal
+
+    @property
+    def radio(self) -> Radio:
+        """Where its SMS go."""
+        return self._device.radio
+
+    def receive_sms(self, address: str, body: str, *, sim_slot: int | None = None) -> str:
+        """An SMS arrives at the phone; it goes to the gateway until that has acknowledged it.
+
+        Returns the phone's id of it. A journal with a file keeps it over a kill.
+        """
+        return self._device.receive_sms(address, body, sim_slot)
+
+    async def until(self, condition: Callable[["SimulatedPhone"], bool]) -> None:
+        """Waits until something is true of this phone. The deadline is the caller's."""
+        while not condition(self):
+            await self._device.changed.wait()
+
+    def lose_link(self, *, reset: bool = False) -> None:
+        """Cuts the link now, if there is one, without a word to the gateway."""
+        if self._link is not None:
+            self._device.cut(self._link, reset=reset)
+
+    def die(self) -> None:
+        """The phone's process dies now; it starts again from its journal."""
+        self.stats.crashes += 1
+        self._died = True
+        self.lose_link()
+        self._life.cancel()
+
+    async def run(
+        self, *, task_status: trio.TaskStatus["SimulatedPhone"] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Lives: connects, and connects again, until cancelled or replaced by another phone.
+
+        `started` gets this handset once the gateway has said `connected` for the first time.
+
+        Raises:
+            CredentialsRefused: the org and secret are not right.
+            LinkRefused: the gateway won't have this phone, or the address is not a gateway's.
+        """
+        known = False
+
+        def connected() -> None:
+            nonlocal known
+            if not known:
+                known = True
+                task_status.started(self)
+
+        try:
+            while True:
+                self._died = False
+                with trio.CancelScope() as self._life:
+                    await self._live(connected)
+                if not self._died:
+                    return
+                await trio.sleep(self._device.dice.pause_s(0))
+        finally:
+            if self.state is not State.REPLACED:
+                self.state = State.STOPPED
+            self._device.change()
+
+    async def _live(self, connected: Callable[[], None]) -> None:
+        """One life of the phone's process, which begins with what the journal tells."""
+        device = self._device
+        for result in device.journal.ledger.restart(tell=device.extended):
+            device.stats.uncertain += 1
+            device.finish(result)
+        transmitter = Transmitter(device, lambda: self._conversation, self.die)
+        for taken in device.journal.ledger.waiting():
+            transmitter.take(taken, resumed=True)
+        refusal: PhoneError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transmitter.run)
+            if device.plan.inbound_every_s is not None:
+                nursery.start_soon(self._get_mail, device.plan.inbound_every_s)
+            try:
+                await self._stay_connected(transmitter, connected)
+            except PhoneError as error:
+                refusal = error
+            nursery.cancel_scope.cancel()
+        if refusal is not None:
+            raise refusal
+
+    async def _stay_connected(
+        self, transmitter: Transmitter, connected: Callable[[], None]
+    ) -> None:
+        device = self._device
+        identity = device.identity
+        failures = 0
+
+        async def session(link: Link) -> None:
+            nonlocal failures
+            self._link = link
+            try:
+                await greet(link)
+                # Also after a restart of the gateway (1012), which wants its phones back soon.
+                failures = 0
+                device.stats.links += 1
+                self.state = State.ONLINE
+                device.notice("connected")
+                transmitter.forget_held()
+                connected()
+                self._conversation = Conversation(device, link, transmitter.take)
+                device.change()
+                await self._conversation.run()
+            finally:
+                self._link = self._conversation = None
+                self.state = State.CONNECTING
+
+        while True:
+            end = await hold_link(
+                self._address,
+                session,
+                device_id=identity.device_id if device.extended else None,
+                name=identity.name if device.extended else None,
+                turnstile=self._turnstile,
+            )
+            if end.code == REPLACED:
+                self.state = State.REPLACED
+                device.notice("another connection of this device took over")
+                return
+            end.raise_if_final(self._address, known=self.stats.links > 0)
+            pause = max(device.dice.pause_s(failures), end.retry_after_s)
+            failures += 1
+            device.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
+            device.change()
+            await trio.sleep(pause)
+
+    async def _get_mail(self, every_s: float) -> None:
+        rng = self._device.dice.other
+        await trio.sleep(rng.uniform(0, every_s))
+        mails = 0
+        while True:
+            mails += 1
+            self.receive_sms(f"+1555{rng.randrange(10**7):07d}", f"mail {mails}")
+            await trio.sleep(every_s)
+
+
+async def run_phone(
+    url: str,
+    org: str,
+    secret: str,
+    *,
+    plan: Plan | None = None,
+    journal: Journal | None = None,
+    radio: Radio | None = None,
+    identity: Identity | None = None,
+    seed: int = 0,
+    task_status: trio.TaskStatus[SimulatedPhone] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Runs one simulated phone, for `nursery.start`: gives it once it is connected.
+
+    Raises:
+        ValueError: the URL or the secret has no proper form.
+        CredentialsRefused: the gateway does not take the org and secret.
+        LinkRefused: the gateway does not take the phone.
+    """
+    if identity is None:
+        sims = (SimCard(slot=0, number="+15550000001", carrier="Simulated"),)
+        identity = Identity(device_id="sim-0001", name="Simulated phone 1", sims=sims)
+    simulated_phone = SimulatedPhone(
+        Address.parse(url, org, secret),
+        identity=identity,
+        plan=plan,
+        journal=journal,
+        radio=radio,
+        rng=Random(seed),  # noqa: S311 (faults, not secrets)
+    )
+    await simulated_phone.run(task_status=task_status)

@@ -1,0 +1,20 @@
+"""The one listener: reads each request's head and picks what serves the connection."""
+
+from .connection import PhoneLane
+from .errors import AppUnusable, CannotListen, CertificateUnusable, ServerError
+from .fast_path import FastPipeline
+from .forwarded import Peer
+from .head import RequestHead
+from .server import Server
+
+__all__ = [
+    "AppUnusable",
+    "CannotListen",
+    "CertificateUnusable",
+    "FastPipeline",
+    "Peer",
+    "PhoneLane",
+    "RequestHead",
+    "Server",
+    "ServerError",
+]

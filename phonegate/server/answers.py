@@ -1,0 +1,50 @@
+"""Answers as the server writes them, and those that it gives by itself, as errors. Pure."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+
+JSON_TYPE = "application/json"
+
+
+def error_body(detail: str, code: str) -> bytes:
+    """The JSON of an error: `{"ok": false, "detail": …, "code": …}`."""
+    return json.dumps({"ok": False, "detail": detail, "code": code}).encode()
+
+
+def error_answer(
+    status: int, detail: str, code: str, *, date: str, headers: Sequence[tuple[str, str]] = ()
+) -> bytes:
+    """A whole HTTP/1.1 answer, after which the server closes the connection.
+
+    Args:
+        status: The HTTP status.
+        detail: One sentence for a person; it quotes nothing that the client sent.
+        code: The error's name for programs.
+        date: The `Date` field (RFC 9110, 6.6.1).
+        headers: More fields, such as `Retry-After`.
+    """
+    body = error_body(detail, code)
+    fields = [("Content-Type", JSON_TYPE), ("Content-Length", str(len(body))), *headers]
+    return whole_answer(status, fields, body, date=date, stays=False)
+
+
+def whole_answer(
+    status: int, headers: Sequence[tuple[str, str]], body: bytes, *, date: str, stays: bool
+) -> bytes:
+    """A whole HTTP/1.1 answer.
+
+    Args:
+        status: The HTTP status.
+        headers: Its fields; one of them says how long the body is.
+        body: The body.
+        date: The `Date` field (RFC 9110, 6.6.1).
+        stays: Whether the connection stays open; if not, the answer says so.
+    """
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    end = "" if stays else "Connection: close\r\n"
+    head = f"{_STATUS_LINES[status]}\r\nDate: {date}\r\n{fields}{end}\r\n"
+    return head.encode("latin-1") + body
+
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}

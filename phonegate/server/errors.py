@@ -1,0 +1,46 @@
+"""What the server can't do or won't take."""
+
+from collections.abc import Sequence
+
+
+class ServerError(Exception):
+    """The server can't open: the operator's to mend. The text is one sentence that says how."""
+
+
+class CannotListen(ServerError):
+    """An address of `[http] bind` can't be listened on."""
+
+    def __init__(self, bind: str, reason: str) -> None:
+        self.bind = bind
+        self.reason = reason
+        super().__init__(
+            f"Can't listen on {bind}: {reason}. Choose another address or port in [http] bind."
+        )
+
+
+class CertificateUnusable(ServerError):
+    """The files of `[tls]` make no working certificate."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"[tls] {detail}")
+
+
+class AppUnusable(ServerError):
+    """The web application failed in its own start."""
+
+
+class Refused(Exception):
+    """A request that the server answers itself, with an error, before it closes the connection.
+
+    `detail` is fixed text: nothing that the client sent is quoted, since heads carry secrets.
+    """
+
+    def __init__(
+        self, status: int, detail: str, code: str, *, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self.status = status
+        self.detail = detail
+        self.code = code
+        self.headers = tuple(headers)
+        super().__init__(detail)

@@ -1,0 +1,295 @@
+"""The fast path: plain requests for the hot endpoints, answered one after the other.
+
+A connection stays here for as long as plain requests come; whatever else comes is given back,
+untouched, to be served by another lane. A client that hangs up is noticed when its answer is
+written: a request that was read whole runs to its end, as one whose answer got lost on the way.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+from wsgiref.handlers import format_date_time
+
+import trio
+
+from phonegate.config.settings import HttpSettings
+
+from .answers import whole_answer
+from .app_tasks import SocketPeer
+from .canonical import PlainRequest, read
+from .forwarded import Network, is_proxy_field, true_peer
+from .head import after_empty_lines
+from .streams import Connection, send_in_pieces
+
+ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
+"""Reads the rest of a body, and tells the size of each piece as it comes."""
+
+_EMPTY_LINE = b"\r\n"
+_END = b"\r\n\r\n"
+_RECEIVE_BYTES = 65_536
+
+
+class Reply(Protocol):
+    """An answer of the hot endpoints."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """Its fields, `Content-Length` among them."""
+
+    @property
+    def body(self) -> bytes:
+        """Its body."""
+
+    @property
+    def owner(self) -> Any:
+        """Who is answerable for the memory that it takes."""
+
+
+class Leaving(Protocol):
+    """A large answer while it leaves."""
+
+    def moved(self) -> None:
+        """Notes that its client has taken some of it."""
+
+
+class FastPipeline(Protocol):
+    """Who answers the hot endpoints; the ASGI shell's application asks the same one."""
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request (its path as sent, undecoded) is for a hot endpoint."""
+
+    async def answer(
+        self,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        client: str,
+        relayed: bool,
+        secure: bool,
+        body: bytes | ReadRest,
+    ) -> Reply:
+        """Answers it; raises for nothing but cancellation.
+
+        `relayed` says whether a proxy that is not trusted passed it on; `secure` whether one that
+        is trusted took it by HTTPS; `body` is the whole body, or what reads it.
+        """
+
+    def leaving(self, owner: Any, size: int) -> AbstractContextManager[Leaving] | None:
+        """Holds the memory of an answer until it has left, and ends early if that is given up.
+
+        None for a small answer, whose memory is not worth it.
+        """
+
+
+class FastPath:
+    """Serves plain requests.
+
+    Args:
+        pipeline: Answers them.
+        settings: Limits and deadlines.
+        trusted: The proxies that may say who the client is.
+    """
+
+    def __init__(
+        self, pipeline: FastPipeline, settings: HttpSettings, trusted: Sequence[Network]
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._trusted = trusted
+        self._idle: dict[Callable[[], None], float] = {}
+        """What ends each connection that has no request, and since when it has none; the one
+        that idles longest is first."""
+        self._draining = False
+        self._running = trio.CancelScope()
+        self._second = -1
+        self._date = ""
+
+    async def run(self) -> None:
+        """Closes connections that idle too long, until `stop` is called.
+
+        One task looks after all of them: to give each request a deadline of its own costs as
+        much as to read it.
+        """
+        allowed = self._settings.keepalive_timeout_s
+        with self._running:
+            while True:
+                await trio.sleep(min(1.0, allowed / 4))
+                for end, since in self._idle.items():
+                    if since > trio.current_time() - allowed:
+                        break
+                    end()
+
+    def stop(self) -> None:
+        """Ends `run`, once no connection is left."""
+        self._running.cancel()
+
+    def drain(self) -> None:
+        """Closes the connections that have no request; the others with their next answer."""
+        self._draining = True
+        for end in self._idle:
+            end()
+
+    def take(self, head: bytes) -> PlainRequest | None:
+        """Reads a whole head; `None` if the request is another lane's."""
+        request = read(head)
+        if (
+            request is None
+            or request.length > self._settings.max_body_bytes
+            or not self._pipeline.takes(request.method, request.path)
+        ):
+            return None
+        return request
+
+    async def serve(
+        self,
+        connection: Connection,
+        stream: trio.abc.Stream,
+        peer: SocketPeer,
+        request: PlainRequest,
+        data: bytes,
+    ) -> bytes | None:
+        """Serves a request and the plain ones that follow it.
+
+        Args:
+            connection: The connection.
+            stream: What is spoken on it; itself, or TLS.
+            peer: Its other end.
+            request: The first request, as `take` gave it.
+            data: What was read after its head.
+
+        Returns:
+            What came that is the beginning of another lane's request; `None` if the connection
+            is to be closed.
+        """
+        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
+        while True:
+            body: bytes | _Body
+            if len(data) >= request.length:
+                body, data = data[: request.length], data[request.length :]
+                reply = await self._answer(request, client, body)
+                stays = request.stays
+            else:
+                body = _Body(stream, data, request.length)
+                with body.gone:
+                    reply = await self._answer(request, client, body.read)
+                if body.gone.cancelled_caught:
+                    return None
+                data = body.after
+                # A body that was not read to its end: where the next request begins is still
+                # to come, and not worth waiting for.
+                stays = body.whole and request.stays
+            stays = stays and not (self._draining or connection.hung_up)
+            if not await self._send(stream, reply, stays=stays) or not stays:
+                return None
+            del body, reply  # or a connection that idles would keep both
+            if data:
+                await trio.lowlevel.checkpoint()  # nothing else here need be one
+            else:
+                data = await self._wait(connection, stream)
+            if data.startswith(_EMPTY_LINE):
+                data = data[after_empty_lines(data) :] or await self._wait(connection, stream)
+            if not data:
+                return None
+            following, end = None, data.find(_END) + len(_END)
+            if len(_END) <= end <= self._settings.max_head_bytes:
+                following = self.take(data[:end])
+            if following is None:
+                return data
+            request, data = following, data[end:]
+
+    async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
+        """Sends an answer. Returns whether the client took all of it."""
+        seconds = self._settings.peer_timeout_s
+        leaving = self._pipeline.leaving(reply.owner, len(reply.body))
+        body = reply.body if leaving is None else b""
+        answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
+        if leaving is None:
+            return await send_in_pieces(stream, answer, seconds)
+        with leaving as one:
+            # Apart from its head: to put it behind one would take a copy of it.
+            if await send_in_pieces(stream, answer, seconds):
+                return await send_in_pieces(stream, reply.body, seconds, one.moved)
+        return False
+
+    async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
+        relayed = secure = False
+        if self._trusted or any(map(is_proxy_field, request.headers)):
+            headers = tuple(request.headers.items())
+            peer = true_peer(client, "http", headers, self._trusted)
+            client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
+        return await self._pipeline.answer(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            client=client,
+            relayed=relayed,
+            secure=secure,
+            body=body,
+        )
+
+    async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
+        """What the client sends next. Nothing if it leaves, idles too long or the server drains."""
+        if self._draining:  # since before its answer was sent
+            return b""
+        scope = None if stream is connection else trio.CancelScope()
+        end = connection.hang_up if scope is None else scope.cancel
+        self._idle[end] = trio.current_time()
+        try:
+            if scope is None:
+                return await connection.receive_next(_RECEIVE_BYTES)
+            with scope:  # or TLS would end without saying so
+                return bytes(await stream.receive_some(_RECEIVE_BYTES))
+        except trio.BrokenResourceError:
+            pass
+        finally:
+            del self._idle[end]
+        return b""
+
+    def _now(self) -> str:
+        """The `Date` field of answers."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, format_date_time(second)
+        return self._date
+
+
+class _Body:
+    """The body of a request, while it comes."""
+
+    def __init__(self, stream: trio.abc.Stream, begun: bytes, length: int) -> None:
+        self.gone = trio.CancelScope()
+        """Ends whoever waits for a body whose client has left."""
+        self._stream = stream
+        self._data = bytearray(begun)
+        self._length = length
+
+    @property
+    def whole(self) -> bool:
+        return len(self._data) >= self._length
+
+    @property
+    def after(self) -> bytes:
+        """What came behind it."""
+        return bytes(self._data[self._length :])
+
+    async def read(self, grew: Callable[[int], None]) -> bytes:
+        grew(len(self._data))
+        while not self.whole:
+            try:
+                piece = await self._stream.receive_some(_RECEIVE_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                piece = b""
+            if not piece:
+                self.gone.cancel()
+                await trio.lowlevel.checkpoint()
+            self._data += piece
+            grew(len(piece))
+        return bytes(self._data[: self._length])

@@ -1,0 +1,239 @@
+"""The guarded accept loop: whatever one connection does, the others don't notice."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Protocol
+from wsgiref.handlers import format_date_time
+
+import trio
+
+from phonegate import log
+from phonegate.config.settings import HttpSettings
+
+from .answers import error_answer
+from .errors import CannotListen, Refused
+from .forwarded import Network, is_trusted
+from .redacted_trace import told
+from .streams import Connection
+
+_log = log.get("server")
+
+
+class Gatekeeper(Protocol):
+    """Knows how much one address may have. Times are seconds of the monotonic clock."""
+
+    def connect(self, address: str) -> bool:
+        """Counts a connection, if the address may have another."""
+
+    def disconnect(self, address: str) -> None:
+        """Uncounts it."""
+
+    def handshake(self, address: str, now: float) -> float:
+        """Counts a TLS handshake; 0, or for how many seconds there have been too many."""
+
+
+Serve = Callable[[Connection, tuple[str, int]], Awaitable[None]]
+
+ACCEPT_PAUSE_S = 0.1
+"""Seconds between tries when the system has no descriptor or memory for another connection:
+short for the client that waits in the backlog, long enough not to spin."""
+
+TURNED_AWAY_AT_ONCE = 64
+"""Connections past the limit that may be told so at the same time; more are closed unheard, so
+that a flood costs no memory."""
+
+TURN_AWAY_S = 3.0
+"""Seconds to tell one of them."""
+
+_LATER = (("Retry-After", "5"),)
+
+TOO_MANY = Refused(
+    503,
+    "The gateway has as many connections as it may have; try again shortly.",
+    "too_many_connections",
+    headers=_LATER,
+)
+TOO_MANY_OF_ADDRESS = Refused(
+    429,
+    "Your address has as many connections to this gateway as one may have; close some.",
+    "too_many_connections",
+    headers=_LATER,
+)
+
+
+class Listener:
+    """Accepts connections and runs each in a task that lets no exception out.
+
+    Past `max_connections` the newest is answered 503 rather than left waiting in the backlog: a
+    client that hears "later" comes again later, one that hears nothing hangs, and so would the
+    health check of the operator who looks why. Under TLS it is closed without a word, since a
+    handshake costs more than what the limit is to save.
+
+    Args:
+        settings: Addresses and limits.
+        serve: Serves one connection; need not close it.
+        plain: Whether an answer can be written without a TLS handshake.
+        guard: The limits of each address, where there are any.
+        trusted: The proxies whose connections are those of many addresses, and not limited so.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        serve: Serve,
+        *,
+        plain: bool,
+        rate_limits: Gatekeeper | None,
+        trusted: Sequence[Network],
+    ) -> None:
+        self._gatekeeper = rate_limits
+        self._trusted = trusted
+        self._settings = settings
+        self._serve = serve
+        self._plain = plain
+        self._sockets: list[trio.socket.SocketType] = []
+        self._closed = False
+        self._full = False
+        self._turning_away = 0
+        self.connections = 0
+        """Connections open now."""
+        self.refused = 0
+        """Connections turned away, since the start, because there were too many."""
+
+    async def open(self) -> list[tuple[str, int]]:
+        """Listens on every address of `bind`.
+
+        Returns:
+            Host and port of each socket, with the port that a 0 became.
+
+        Raises:
+            CannotListen: One can't be had; none is open then.
+        """
+        for bind in self._settings.bind:
+            try:
+                host, port = split_bind(bind)
+                opened = await trio.open_tcp_listeners(port, host=host or None)
+            except (OSError, ValueError, OverflowError) as error:
+                self.close()
+                reason = getattr(error, "strerror", None) or str(error)
+                raise CannotListen(bind, reason) from None
+            self._sockets.extend(listener.socket for listener in opened)
+        return [sock.getsockname()[:2] for sock in self._sockets]
+
+    def close(self) -> None:
+        """Accepts nothing more, at once; what is connected goes on."""
+        self._closed = True
+        for sock in self._sockets:
+            sock.close()
+
+    async def run(self) -> None:
+        """Serves until `close` was called and every connection has ended."""
+        async with trio.open_nursery() as nursery:
+            for sock in self._sockets:
+                nursery.start_soon(self._accept, sock, nursery)
+
+    async def _accept(self, listening: trio.socket.SocketType, nursery: trio.Nursery) -> None:
+        while not self._closed:
+            try:
+                sock, address = await listening.accept()
+            except trio.ClosedResourceError:
+                return
+            except OSError as error:
+                # Out of descriptors or memory, or (Linux reports them here) the error of a
+                # connection that is already gone. All pass; an accept loop that ends does not.
+                if not self._closed:
+                    _log.warning("accept_failed", reason=error.strerror)
+                    await trio.sleep(ACCEPT_PAUSE_S)
+                continue
+            self._admit(sock, address[:2], nursery)
+
+    def _admit(
+        self, sock: trio.socket.SocketType, address: tuple[str, int], nursery: trio.Nursery
+    ) -> None:
+        """Starts the connection's task. Nothing here awaits, so no socket is ever unowned."""
+        full = self.connections >= self._settings.max_connections
+        if full and not self._full:
+            _log.warning("connections_full", limit=self._settings.max_connections)
+        self._full = full
+        rate_limits = None if is_trusted(address[0], self._trusted) else self._gatekeeper
+        if full:
+            self._refuse(sock, TOO_MANY, nursery)
+        elif rate_limits is not None and not rate_limits.connect(address[0]):
+            _log.warning("address_connections_full", peer=address[0])
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+        elif (
+            rate_limits is not None
+            and not self._plain
+            and rate_limits.handshake(address[0], perf_counter())
+        ):
+            rate_limits.disconnect(address[0])
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+        else:
+            self.connections += 1
+            nursery.start_soon(self._run_one, sock, address, rate_limits)
+
+    def _refuse(
+        self, sock: trio.socket.SocketType, refused: Refused, nursery: trio.Nursery
+    ) -> None:
+        self.refused += 1
+        if self._plain and self._turning_away < TURNED_AWAY_AT_ONCE:
+            self._turning_away += 1
+            nursery.start_soon(self._turn_away, sock, refused)
+        else:
+            sock.close()
+
+    async def _run_one(
+        self,
+        sock: trio.socket.SocketType,
+        address: tuple[str, int],
+        rate_limits: Gatekeeper | None,
+    ) -> None:
+        """Runs one connection. Only a cancellation, which is the server's own, passes."""
+        try:
+            connection = Connection(sock, peer_timeout_s=self._settings.peer_timeout_s)
+            await self._serve(connection, address)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client went; that happens all day
+        except* Exception as group:  # noqa: BLE001 - one bad client costs one connection
+            _log.warning("connection_failed", peer=address[0], errors=told(group))
+        finally:
+            sock.close()
+            self.connections -= 1
+            if rate_limits is not None:
+                rate_limits.disconnect(address[0])
+
+    async def _turn_away(self, sock: trio.socket.SocketType, refused: Refused) -> None:
+        answer = error_answer(
+            refused.status,
+            refused.detail,
+            refused.code,
+            date=format_date_time(time.time()),
+            headers=refused.headers,
+        )
+        try:
+            with trio.move_on_after(TURN_AWAY_S):
+                connection = Connection(sock, peer_timeout_s=TURN_AWAY_S)
+                await connection.send_all(answer)
+                await connection.aclose()
+        except* Exception:  # noqa: BLE001, S110 - as in _run_one, and it was turned away anyway
+            pass
+        finally:
+            sock.close()
+            self._turning_away -= 1
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080`.
+
+    Raises:
+        ValueError: It isn't written so.
+    """
+    host, colon, port = bind.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address stands in brackets, as in [::1]:8080")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - TCP ports have 16 bits
+        raise ValueError("it must be host:port, with a port from 0 to 65535")
+    return host, int(port)

@@ -1,0 +1,168 @@
+"""The server as the gateway sees it: opened, drained, gone."""
+
+import ssl
+
+import trio
+
+from phonegate import log
+from phonegate.config.settings import HttpSettings, TlsSettings
+
+from . import tls as encryption
+from .app_tasks import AsgiApp
+from .asgi import AsgiShell
+from .connection import Connections, PhoneLane
+from .errors import AppUnusable, CertificateUnusable
+from .fast_path import FastPath, FastPipeline
+from .forwarded import networks
+from .listener import Gatekeeper, Listener
+
+LOOK_S = 60.0
+"""Seconds between two looks for a renewed certificate: it is renewed weeks before it ends."""
+
+_log = log.get("server")
+
+
+class Server:
+    """One guarded listener before all lanes.
+
+    Args:
+        settings: Addresses, limits and deadlines.
+        tls: The certificate, or empty for plain HTTP.
+        app: The ASGI application of the ASGI shell.
+        phone_lane: Serves the websockets at `phone_path`.
+        hot: Answers plain requests for the hot endpoints; without it the application gets them.
+        phone_path: The path of the phone link.
+        guard: The limits of each address; without it there are none.
+
+    Raises:
+        CertificateUnusable: The files of `[tls]` make no certificate.
+        ValueError: `trusted_proxies` names something that is no network.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        tls: TlsSettings,
+        *,
+        app: AsgiApp,
+        phone_lane: PhoneLane,
+        hot: FastPipeline | None = None,
+        phone_path: str = "/websocket",
+        rate_limits: Gatekeeper | None = None,
+    ) -> None:
+        self._tls = tls
+        self._certificate: object = encryption.version(tls)
+        context = encryption.context(tls)
+        trusted = networks(settings.trusted_proxies)
+        self._house = AsgiShell(app, settings, trusted)
+        self._express = None if hot is None else FastPath(hot, settings, trusted)
+        self._lanes = Connections(
+            settings,
+            tls=context,
+            trusted=trusted,
+            house=self._house,
+            express=self._express,
+            phone_lane=phone_lane,
+            phone_path=phone_path,
+        )
+        self._listener = Listener(
+            settings,
+            self._lanes.serve,
+            plain=context is None,
+            rate_limits=rate_limits,
+            trusted=trusted,
+        )
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return self._listener.connections
+
+    @property
+    def refused(self) -> int:
+        """Connections turned away since the start."""
+        return self._listener.refused
+
+    async def serve(
+        self,
+        *,
+        task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Listens and serves until `drain` was called and the last connection has ended.
+
+        Started with the bound addresses, once the application is ready for requests.
+
+        Raises:
+            CannotListen: An address of `bind` can't be had.
+            AppUnusable: The application failed to start.
+        """
+        bound = await self._listener.open()
+        failed = False
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._house.run)
+                if self._express is not None:
+                    nursery.start_soon(self._express.run)
+                async with trio.open_nursery() as watch:
+                    if self._tls.certificate:
+                        watch.start_soon(self._watch_certificate)
+                    task_status.started(bound)
+                    await self._listener.run()
+                    watch.cancel_scope.cancel()
+                self._house.stop()
+                if self._express is not None:
+                    self._express.stop()
+        except* AppUnusable:
+            failed = True
+        finally:
+            self._listener.close()
+        if failed:
+            raise AppUnusable("The web application failed to start.")
+
+    async def renew(self, tls: TlsSettings) -> bool:
+        """Reads the certificate and its key anew, for connections that come from now on.
+
+        A server that speaks plain HTTP goes on doing so. Whether they were others than before.
+
+        Raises:
+            CertificateUnusable: They make no certificate; the one before it stays in use.
+        """
+
+        def read() -> tuple[object, ssl.SSLContext | None]:
+            return encryption.version(tls), encryption.context(tls)
+
+        version, context = await trio.to_thread.run_sync(read)
+        if context is None or not self._tls.certificate:
+            return False
+        renewed = version != self._certificate
+        self._lanes.renew(context)
+        self._tls, self._certificate = tls, version
+        return renewed
+
+    async def _watch_certificate(self) -> None:
+        """Takes up a renewed certificate by itself, as ACME clients put it there."""
+        refused: object = None
+        while True:
+            await trio.sleep(LOOK_S)
+            version = await trio.to_thread.run_sync(encryption.version, self._tls)
+            if version in (self._certificate, refused):
+                continue
+            try:
+                await self.renew(self._tls)
+            except CertificateUnusable as error:
+                # As between the writing of the one file and of the other. The next look comes
+                # after the second was written.
+                refused = version
+                _log.warning("certificate_unusable", reason=str(error))
+            else:
+                _log.info("certificate_renewed")
+
+    def drain(self) -> None:
+        """Stops accepting at once and lets running requests and phones finish.
+
+        Connections without a request are closed. How long the rest may take is the caller's to
+        bound, by cancelling `serve`.
+        """
+        self._listener.close()
+        self._lanes.drain()
+        self._house.drain()

@@ -1,0 +1,25 @@
+"""Marks: single numbers that the store keeps by name."""
+
+import sqlite3
+
+
+class Counters:
+    """The rows of `marks` that are nobody else's."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def prove(self, now: int) -> None:
+        """Writes a time, so that the commit which holds it proves that the disk takes writes."""
+        self._connection.execute(
+            "INSERT INTO marks VALUES ('proved', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (now,),
+        )
+
+    def plain_fingerprints(self) -> int:
+        """Up to which id received messages may have a fingerprint without SIM, media and row."""
+        row = self._connection.execute(
+            "SELECT value FROM marks WHERE name = 'plain_fingerprints'"
+        ).fetchone()
+        return 0 if row is None else int(row[0])

@@ -1,0 +1,43 @@
+"""Who was let in and who may be: the places of orgs, and the owner's choice about new ones."""
+
+import sqlite3
+
+
+class Registrations:
+    """The rows of `org_places` and `choices`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def note(self, org: int, place: str, now: int, *, most: int, forget_before: int) -> None:
+        """Notes that an org's right secret came from a place. Keeps the `most` last places."""
+        self._connection.execute(
+            "INSERT INTO org_places SELECT id, ?, ? FROM orgs WHERE id = ? AND name IS NOT NULL"
+            " ON CONFLICT (org, place) DO UPDATE SET seen_at = excluded.seen_at",
+            (place, now, org),
+        )
+        self._connection.execute(
+            "DELETE FROM org_places WHERE org = ?1 AND (seen_at < ?2 OR place NOT IN"
+            " (SELECT place FROM org_places WHERE org = ?1 ORDER BY seen_at DESC LIMIT ?3))",
+            (org, forget_before, most),
+        )
+
+    def places(self, most: int) -> list[tuple[str, str, int]]:
+        """The last places, the oldest first: name of the org, place, time."""
+        rows = self._connection.execute(
+            "SELECT o.name, p.place, p.seen_at FROM org_places AS p JOIN orgs AS o ON o.id = p.org"
+            " WHERE o.name IS NOT NULL ORDER BY p.seen_at DESC LIMIT ?",
+            (most,),
+        ).fetchall()
+        return rows[::-1]
+
+    def choice(self, name: str) -> str | None:
+        """What the owner chose."""
+        row = self._connection.execute(
+            "SELECT value FROM choices WHERE name = ?", (name,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def choose(self, name: str, value: str) -> None:
+        """Remembers what the owner chose."""
+        self._connection.execute("INSERT OR REPLACE INTO choices VALUES (?, ?)", (name, value))

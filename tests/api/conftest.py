@@ -1,0 +1,247 @@
+"""The whole web over the real domain and store; only the phones are played."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+from quart_trio import QuartTrio
+
+from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.services import Services
+from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.phone import OwnPhones
+from phonegate.config.settings import HttpSettings
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.arrivals import Arrivals
+from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
+from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_sending import CarrierSending, Terms
+from phonegate.domain.credentials import Cost
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.forecast import Outlook
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.pacing import Bucket, Rate
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.sending import Sending
+from phonegate.model.messages import Message
+from phonegate.model.phones import Sim
+from phonegate.store.database import Database
+
+ORG = "myorg"
+SECRET = "my-secret-key-123"
+CLIENT = "192.168.178.9"
+NOW = 1_800_000_000_000
+PUBLIC_URL = "https://sms.example.org"
+HOME = "http://gate.lan"
+"""Where clients ask: a name of a home network, for the secret is a published one."""
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+CHEAP = Cost(log2_n=4, r=1, p=1)
+"""A slow hash that is fast: these tests are not about guessing."""
+
+
+@attrs.define
+class PlayedPhones:
+    """Phones that are online because a test says so, and take whatever they are given."""
+
+    phones: list[OnlinePhone] = attrs.field(factory=list)
+    pushed: list[Message] = attrs.field(factory=list)
+    full: bool = False
+    can_cancel: bool = False
+    segments_per_minute: int = 24
+    on_push: Callable[[], None] = lambda: None
+
+    def online(self, org: int) -> tuple[OnlinePhone, ...]:
+        return tuple(self.phones)
+
+    def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
+        return not self.full
+
+    def release(self, phone: int, sim: Sim | None, segments: int) -> None:
+        pass
+
+    def push(self, phone: int, message: Message) -> None:
+        self.pushed.append(message)
+        self.on_push()
+
+    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
+        pass
+
+    def ask_cancel(self, phone: int, message: int) -> bool:
+        return self.can_cancel
+
+    def given_up(self, org: int, phone: int, message: int) -> None:
+        pass
+
+    def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
+        rate = Rate(self.segments_per_minute)
+        return None if rate.unlimited else Outlook(bucket=Bucket(0, 0), rate=rate, now=0)
+
+
+@attrs.define
+class PlayedCarrier:
+    """Every assistant's carrier: it takes what it is given, unless a test says otherwise."""
+
+    taken: list[Outbound] = attrs.field(factory=list)
+    answers: list[CarrierError | CarrierMessage] = attrs.field(factory=list)
+    """What it answers to the next messages."""
+
+    async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, CarrierError):
+            raise answer
+        self.taken.append(message)
+        return answer or CarrierMessage(id=f"SM{len(self.taken):032}", progress="sending")
+
+    async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
+        return None
+
+    async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
+        return None
+
+    async def aclose(self) -> None:
+        pass
+
+
+@attrs.frozen
+class Reply:
+    """An answer as a client sees it."""
+
+    status: int
+    headers: Any
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The wrong fields that it names."""
+        return {e["field"]: e["problem"] for e in self.json.get("errors", ())}
+
+
+@attrs.define
+class Web:
+    """A client of the app, beside what is behind it."""
+
+    app: QuartTrio
+    services: Services
+    database: Database
+    phones: PlayedPhones
+    carrier: PlayedCarrier
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        secret: str | None = SECRET,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """Makes a request, with the org's secret in its header unless told otherwise."""
+        sent = dict(headers or {})
+        if secret is not None:
+            sent.setdefault("X-Secret-Key", secret)
+        if body is not None:
+            raw = json.dumps(body).encode()
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        # Quart's own test client decodes the path, and with it an encoded slash in a secret.
+        transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
+            response = await client.request(method, path, headers=sent, content=raw)
+        return Reply(response.status_code, response.headers, response.content)
+
+    async def make_org(self, name: str = ORG, secret: str = SECRET) -> int:
+        org, _ = await self.services.accounts.add_org(name, secret)
+        return org.id
+
+
+def build_services(
+    database: Database,
+    phones: PlayedPhones,
+    carrier: PlayedCarrier,
+    rate_limits: RateLimits | None = None,
+) -> Services:
+    def now_ms() -> int:
+        return NOW
+
+    rate_limits = RateLimits() if rate_limits is None else rate_limits
+    assistants = Assistants(
+        database,
+        check=check_credentials,
+        now_ms=now_ms,
+        public_url=PUBLIC_URL,
+        rate_limits=rate_limits,
+    )
+    sending = Sending(database, phones, now_ms=now_ms, rate_limits=rate_limits)
+    arrivals = Arrivals(database)
+    database.tell_arrivals(arrivals.ring)
+    return Services(
+        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP, rate_limits=rate_limits),
+        arrivals=arrivals,
+        assistants=assistants,
+        database=database,
+        sending=sending,
+        carrier_sending=CarrierSending(
+            database,
+            OwnPhones(database, sending, phones),
+            CarrierPool(lambda _: carrier),
+            Terms(deadline_s=2.0, now_ms=now_ms),
+            callback_url=assistants.callback_url,
+            rate_limits=rate_limits,
+        ),
+        idempotency=Idempotency(database, now_ms=now_ms),
+        switchboard=phones,
+        now_ms=now_ms,
+        version="0.1.0",
+        started_at=NOW - 86_400_000,
+        public_url=PUBLIC_URL,
+        rate_limits=rate_limits,
+    )
+
+
+def build_web(
+    database: Database,
+    *,
+    encrypted: bool = False,
+    rate_limits: RateLimits | None = None,
+    **settings: Any,
+) -> Web:
+    phones, carrier = PlayedPhones(), PlayedCarrier()
+    services, http = (
+        build_services(database, phones, carrier, rate_limits),
+        HttpSettings(**settings),
+    )
+    app = build_app(services, http, pipeline=build_pipeline(services, http, encrypted=encrypted))
+    return Web(app, services, database, phones, carrier)
+
+
+@pytest.fixture
+async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
+    """The real store, in memory where the system has such files: no test here is about disks."""
+    with TemporaryDirectory(dir=MEMORY) as folder:
+        opened = Database.open(Path(folder) / "phonegate.db")
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+        opened.close()
+
+
+@pytest.fixture
+async def web(database: Database) -> Web:
+    """The web with one org, `ORG`."""
+    built = build_web(database, max_body_bytes=100_000)
+    await built.make_org()
+    return built

@@ -1,0 +1,212 @@
+"""Every route with every credential in every place: made from the table."""
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+from structlog.testing import capture_logs
+
+from phonegate.api.endpoint import Endpoint, Place
+from phonegate.api.payload import read_object
+from phonegate.api.table import build_table
+from phonegate.model.principal import SCOPES
+from tests.api.conftest import (
+    ORG,
+    SECRET,
+    Reply,
+    Web,
+)
+
+ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
+DECISIONS = ("approve_message", "refuse_message")
+"""These act on a message that waits for approval."""
+OTHER_ORG = "other-org"
+OTHER_SECRET = "another/secret%9"
+
+PLACES = [
+    pytest.param(endpoint, place, id=f"{endpoint.name}-{place}")
+    for endpoint in ENDPOINTS
+    for place in endpoint.secret_places
+]
+
+
+@attrs.frozen
+class Target:
+    """What the routes act on: a queued message, a key and an assistant of the org."""
+
+    message_id: int
+    held_id: int
+    """One that waits for approval."""
+    key_id: str
+    assistant_id: int
+
+
+@pytest.fixture
+async def target(web: Web) -> Target:
+    await web.make_org(OTHER_ORG, OTHER_SECRET)
+    sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
+    made = await web.call("POST", f"/keys/{ORG}", {"name": "target"})
+    holding = await web.call("POST", f"/keys/{ORG}", {"name": "h", "limits": {"hold": True}})
+    bearer = {"Authorization": f"Bearer {holding.json['key']}"}
+    text = {"to": "+15553334444", "body": "x"}
+    held = await web.call("POST", f"/send/{ORG}", text, secret=None, headers=bearer)
+    assistant = {
+        "name": "target",
+        "provider": "twilio",
+        "phone_numbers": ["+1234567890"],
+        "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
+    }
+    added = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
+    return Target(
+        sent.json["results"][0]["id"],
+        held.json["results"][0]["id"],
+        made.json["id"],
+        added.json["assistant"]["id"],
+    )
+
+
+async def attempt(
+    web: Web,
+    target: Target,
+    endpoint: Endpoint,
+    place: Place,
+    credential: str | None,
+    *,
+    org: str = ORG,
+) -> Reply:
+    """Calls an endpoint rightly in all but, perhaps, the credential."""
+    in_path = place == "path"
+    template = next(path for path in endpoint.paths if ("{secret}" in path) == in_path)
+    quoted = "".join(f"%{byte:02X}" for byte in (credential or "").encode())
+    path = template.replace("{org}", org).replace("{secret}", quoted)
+    ids = {"keys": target.key_id, "assistants": str(target.assistant_id)}
+    message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
+    path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id)))
+    if endpoint.query is not None and "org_id" in attrs.fields_dict(endpoint.query):
+        path += f"?org_id={org}"
+    body: dict[str, Any] | None = None
+    if endpoint.protocol:
+        text = endpoint.examples[0].body
+        assert text is not None
+        body = read_object(text.encode())
+    elif endpoint.body is not None:
+        text = endpoint.examples[0].body
+        assert text is not None
+        body = {k: v for k, v in read_object(text.encode()).items() if k != "secret_key"}
+        if "org_id" in body:
+            body["org_id"] = org
+    headers: dict[str, str] = {}
+    if credential is not None:
+        if place == "header":
+            headers["X-Secret-Key"] = credential
+        elif place == "bearer":
+            headers["Authorization"] = f"Bearer {credential}"
+        elif place == "query":
+            path += f"{'&' if '?' in path else '?'}secret_key={quoted}"
+        elif place == "body" and body is not None:
+            body["secret_key"] = credential
+    return await web.call(endpoint.method, path, body, secret=None, headers=headers)
+
+
+@pytest.mark.parametrize(("endpoint", "place"), PLACES)
+async def test_a_route_opens_to_its_own_org_alone(
+    web: Web, target: Target, endpoint: Endpoint, place: Place
+) -> None:
+    if place != "path":
+        nobody = await attempt(web, target, endpoint, place, None)
+        assert nobody.status == 401
+    wrong = [
+        await attempt(web, target, endpoint, place, "wrong-secret-12"),
+        await attempt(web, target, endpoint, place, SECRET[:-1]),
+        await attempt(web, target, endpoint, place, OTHER_SECRET),
+        await attempt(web, target, endpoint, place, SECRET, org=OTHER_ORG),
+        await attempt(web, target, endpoint, place, "pgk_" + "x" * 8 + "_" + "y" * 32),
+        await attempt(web, target, endpoint, place, "pgk_"),
+    ]
+    if not endpoint.creates_org:
+        # An org that does not exist must look like a wrong secret.
+        wrong.append(await attempt(web, target, endpoint, place, SECRET, org="no-such-org"))
+    for reply in wrong:
+        assert (reply.status, reply.json) == (401, wrong[0].json)
+        assert reply.headers["WWW-Authenticate"] == "Bearer"
+        assert reply.json["code"] == "unauthorized"
+    right = await attempt(web, target, endpoint, place, SECRET)
+    assert right.status in endpoint.statuses, right.data
+
+
+@pytest.mark.parametrize(("endpoint", "place"), PLACES)
+async def test_an_api_key_opens_what_its_scopes_allow(
+    web: Web, target: Target, endpoint: Endpoint, place: Place
+) -> None:
+    for scope in SCOPES:
+        made = await web.call("POST", f"/keys/{ORG}", {"name": scope, "scopes": [scope]})
+        key = made.json["key"]
+        foreign = await attempt(web, target, endpoint, place, key, org=OTHER_ORG)
+        assert foreign.status == 401
+        reply = await attempt(web, target, endpoint, place, key)
+        fits = endpoint.scope in {"any", scope} or (endpoint.scope, scope) == ("phone", "manage")
+        if not fits:
+            assert (reply.status, reply.json["code"]) == (403, "forbidden")
+        elif endpoint.name == "create_key":
+            assert reply.status == 403  # its example asks for more than this key has
+        else:
+            assert reply.status in endpoint.statuses, reply.data
+        await web.call("DELETE", f"/keys/{ORG}/{made.json['id']}")
+        assert (await attempt(web, target, endpoint, place, key)).status == 401
+
+
+@pytest.mark.parametrize(("endpoint", "place"), PLACES)
+async def test_no_credential_reaches_the_log(
+    web: Web, target: Target, endpoint: Endpoint, place: Place
+) -> None:
+    with capture_logs() as lines:
+        for credential in (SECRET, OTHER_SECRET, "wrong-secret-12"):
+            await attempt(web, target, endpoint, place, credential)
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["status"] for line in requests][1:] == [401, 401]
+    assert {line["org"] for line in requests if "org" in line} <= {ORG}
+    text = json.dumps(lines, default=str)
+    for secret in (SECRET, OTHER_SECRET, "wrong-secret", "another"):
+        assert secret not in text
+    for secret in (SECRET, OTHER_SECRET):
+        assert "".join(f"%{byte:02X}" for byte in secret.encode()) not in text
+
+
+async def test_a_secret_with_slashes_and_percent_signs_works_in_a_path(web: Web) -> None:
+    await web.make_org(OTHER_ORG, OTHER_SECRET)
+    reply = await web.call("GET", f"/sims/{OTHER_ORG}/another%2Fsecret%259", secret=None)
+    assert reply.status == 200
+
+
+async def test_the_first_credential_counts_even_when_a_later_one_is_right(web: Web) -> None:
+    reply = await web.call("GET", f"/sims/{ORG}/{SECRET}", secret="wrong-secret-12")
+    assert reply.status == 401
+
+
+async def test_guessing_is_throttled_with_a_time_to_come_back(web: Web) -> None:
+    for number in range(1000):
+        reply = await web.call("GET", f"/sims/{ORG}", secret=f"wrong-secret-{number}")
+        if reply.status != 401:
+            break
+    assert (reply.status, reply.json["code"]) == (429, "too_many_requests")
+    assert int(reply.headers["Retry-After"]) >= 1
+
+
+async def test_from_afar_nobody_makes_an_org_nor_uses_the_secret_of_the_documents(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.api.conftest.CLIENT", "203.0.113.9")
+    push = {
+        "org_id": "neworg",
+        "secret_key": "a-secret-of-mine",
+        "messages": [{"address": "+15551112222", "body": "hello"}],
+    }
+    unknown = await web.call("POST", "/webhook", push, secret=None)
+    known = await web.call("POST", "/webhook", {**push, "org_id": ORG}, secret=None)
+    published = await web.call("GET", f"/messages/{ORG}", secret="my-secret-key-123")
+    for reply in (unknown, known, published):
+        assert (reply.status, reply.json) == (401, unknown.json)
+    assert unknown.json["code"] == "unauthorized"
+    monkeypatch.undo()
+    assert (await web.call("POST", "/webhook", push, secret=None)).status == 200

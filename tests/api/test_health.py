@@ -1,0 +1,43 @@
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from phonegate.api import health
+from phonegate.api.app import build_app
+from phonegate.config.settings import HttpSettings
+from phonegate.model.storage_errors import StoreClosed
+from tests.api.conftest import Web
+
+
+async def test_health_is_open_to_everybody_and_cheap(web: Web) -> None:
+    reply = await web.call("GET", "/health", secret=None)
+    assert reply.status == 200
+    assert reply.json == {"ok": True, "version": "0.1.0", "uptime_s": 86_400}
+
+
+class StuckDatabase:
+    """A disk that hangs."""
+
+    async def read(self, op: object) -> None:
+        await trio.sleep_forever()
+
+
+class ClosedDatabase:
+    """A store that is going down."""
+
+    async def read(self, op: object) -> None:
+        raise StoreClosed
+
+
+@pytest.mark.parametrize("broken", [StuckDatabase, ClosedDatabase])
+async def test_a_store_that_cannot_be_read_is_told_as_503(
+    web: Web, broken: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "READ_DEADLINE_S", 0.01)
+    services = attrs.evolve(web.services, database=broken())
+    stuck = attrs.evolve(web, app=build_app(services, HttpSettings()))
+    reply = await stuck.call("GET", "/health", secret=None)
+    assert (reply.status, reply.json["code"]) == (503, "storage_unavailable")
+    assert reply.headers["Retry-After"] == "5"

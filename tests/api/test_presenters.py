@@ -1,0 +1,135 @@
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonegate.api.presenters import iso, message_json
+from phonegate.domain.dispatch import OnlinePhone
+from phonegate.model.bounds import MAX_TIME_MS
+from phonegate.model.messages import FAR_AHEAD_MS, Message
+from phonegate.model.phones import Sim
+
+MESSAGE = Message(
+    id=5,
+    org=1,
+    direction="out",
+    address="+15553334444",
+    body="hi",
+    status="queued",
+    created_at=1_700_000_000_001,
+    phone=None,
+    sim_selector="",
+    sim_slot=None,
+    sim=None,
+    date=None,
+    sent_at=None,
+    delivered_at=None,
+    error=None,
+    segments=1,
+    provider="phone",
+    media_urls=None,
+    priority=0,
+    held_until=None,
+    expires_at=None,
+    attempts=0,
+    pushed_at=None,
+    acked_at=None,
+    on_uncertain="hold",
+    resend_of=None,
+)
+SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
+PHONE = OnlinePhone(phone=7, device_id=None, name=None, sims=(SIM,))
+
+
+def waits(**changes: object) -> str | None:
+    message = attrs.evolve(MESSAGE, **changes)  # type: ignore[arg-type]
+    return message_json(message, [PHONE]).waiting_for
+
+
+@given(st.integers(0, MAX_TIME_MS))
+def test_a_time_is_iso_8601_in_utc_with_milliseconds(ms: int) -> None:
+    text = iso(ms)
+    assert len(text) == len("2026-11-21T08:00:00.000Z")
+    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000 == ms
+
+
+def test_what_waits_for_approval_shows_the_time_that_was_asked_for() -> None:
+    asked = attrs.evolve(MESSAGE, approval="asked", held_until=FAR_AHEAD_MS, wanted_at=None)
+    assert message_json(asked, [PHONE]).send_at is None
+    later = attrs.evolve(asked, wanted_at=MESSAGE.created_at)
+    assert message_json(later, [PHONE]).send_at == iso(MESSAGE.created_at)
+    assert waits(approval="asked", held_until=FAR_AHEAD_MS) == "approval"
+    assert waits(approval="given", held_until=MESSAGE.created_at) == "send_at"
+    assert waits(approval="given", held_until=None) == "turn"
+    assert waits(approval="asked", held_until=FAR_AHEAD_MS, status="cancelled") is None
+
+
+def test_a_message_shows_its_times_and_nulls() -> None:
+    shown = attrs.asdict(message_json(MESSAGE, []))
+    assert shown["created_at"] == "2023-11-14T22:13:20.001Z"
+    assert shown["sent_at"] is None
+    assert set(shown) == {
+        "id",
+        "direction",
+        "address",
+        "body",
+        "status",
+        "created_at",
+        "sim_slot",
+        "sim",
+        "date",
+        "sent_at",
+        "delivered_at",
+        "error",
+        "segments",
+        "provider",
+        "media_urls",
+        "send_at",
+        "expires_at",
+        "waiting_for",
+        "key",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "queued"}, "turn"),
+        ({"status": "queued", "sim_selector": "0"}, "turn"),
+        ({"status": "queued", "sim_selector": "+15551112222"}, "turn"),
+        ({"status": "queued", "phone": 7, "sim_selector": "0"}, "turn"),
+        ({"status": "queued", "sim_selector": "1"}, "sim"),
+        ({"status": "queued", "phone": 8, "sim_selector": "0"}, "phone"),
+        ({"status": "queued", "phone": 7, "sim_selector": "1"}, "sim"),
+        ({"status": "queued", "sim_selector": "+15550000000"}, "sim"),
+        ({"status": "queued", "held_until": 1_800_000_000_000}, "send_at"),
+        ({"status": "sending"}, "result"),
+        ({"status": "sending", "phone": 7}, "result"),
+        ({"status": "sending", "phone": 7, "sim_selector": "+15551112222"}, "result"),
+        ({"status": "sending", "phone": 7, "sim_selector": "+15550000000"}, "sim"),
+        ({"status": "sending", "phone": 8}, "phone"),
+        ({"status": "sending", "phone": 8, "acked_at": 1}, "result"),
+        ({"status": "sent"}, None),
+        ({"status": "uncertain"}, None),
+        ({"status": "received", "direction": "in"}, None),
+    ],
+)
+def test_a_message_that_waits_says_for_what(changes: dict[str, object], reason: str | None) -> None:
+    assert waits(**changes) == reason
+
+
+def test_without_any_phone_a_message_waits_for_one() -> None:
+    assert message_json(MESSAGE, []).waiting_for == "phone"
+
+
+def test_a_sim_that_an_absent_phone_has_waits_for_that_phone() -> None:
+    away = Sim(slot=1, number="+1 555 000 0000", phone=8)
+    wished = attrs.evolve(MESSAGE, sim_selector="+15550000000")
+    assert message_json(wished, [PHONE], lambda: [away]).waiting_for == "phone"
+    assert message_json(wished, [PHONE], lambda: [SIM]).waiting_for == "sim"
+    assert message_json(wished, [], lambda: [SIM]).waiting_for == "phone"
+    unread = attrs.evolve(PHONE, sims=())
+    assert message_json(wished, [unread], list).waiting_for == "phone"

@@ -1,0 +1,126 @@
+"""Assistants at a carrier in memory, on the real store and at a time that tests set."""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from phonegate.carriers.phone import OwnPhones
+from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_sending import (
+    CarrierSending,
+    CarrierSent,
+    Claim,
+    Draft,
+    Terms,
+)
+from phonegate.domain.reconciler import Reconciler
+from phonegate.domain.sending import Sending
+from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.messages import Message, PageQuery
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+from tests.domain.carrier import Played, as_account
+from tests.domain.dispatcher import Phones, as_dispatcher
+
+NOW = 1_700_000_000_000
+SENDER = "+1234567890"
+RECIPIENT = "+1555123456"
+CALLBACK = "https://gate.test/callbacks/twilio/1/token"
+DEADLINE_S = 0.5
+
+
+@attrs.define
+class CarrierSite:
+    """The services around carriers, and one assistant that sends from `SENDER`."""
+
+    database: Database
+    phones: Phones
+    carrier: Played
+    lines: CarrierPool
+    carrier_sending: CarrierSending
+    reconciler: Reconciler
+    assistant: Assistant
+    now: int = NOW
+    public: bool = False
+    carriers: dict[int, Played] = attrs.field(factory=dict)
+    """Of assistants that have another than `carrier`."""
+
+    @property
+    def org(self) -> int:
+        return self.assistant.org
+
+    async def stored(self) -> list[Message]:
+        return await self.database.read(lambda tx: tx.messages.page(self.org, PageQuery()))
+
+    async def only(self) -> Message:
+        (message,) = await self.stored()
+        return message
+
+    async def look(self) -> None:
+        """Goes to the next time at which something is due, and does it."""
+        due = await self.database.read(lambda tx: tx.messages.next_poll())
+        assert due is not None, "nothing is to be looked at"
+        self.now = max(self.now, due)
+        await self.reconciler.settle()
+
+    async def assist(self, number: str, *, provider: Provider = "twilio") -> Assistant:
+        """Another assistant, with a carrier of its own."""
+        added = await add_assistant(self.database, self.org, number, provider)
+        self.carriers[added.id] = Played()
+        return added
+
+
+async def add_assistant(
+    database: Database, org: int, number: str, provider: Provider = "twilio"
+) -> Assistant:
+    def add(tx: Tables) -> Assistant | None:
+        added = tx.assistants.add(
+            org,
+            name=number,
+            provider=provider,
+            phone_numbers=[number],
+            credentials={"account_sid": number},
+            token="token",
+            from_file=False,
+            now=NOW,
+        )
+        return tx.assistants.get(added)
+
+    assistant = await database.write(add)
+    assert assistant is not None
+    return assistant
+
+
+async def build_pipeline(database: Database) -> CarrierSite:
+    org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
+    assistant = await add_assistant(database, org.id, SENDER)
+    phones, carrier = Phones(), Played()
+
+    def now_ms() -> int:
+        return site.now
+
+    lines = CarrierPool(lambda one: as_account(site.carriers.get(one.id, carrier)))
+    terms = Terms(deadline_s=DEADLINE_S, now_ms=now_ms)
+    sending = Sending(database, as_dispatcher(phones), now_ms=now_ms)
+    carrier_sending = CarrierSending(
+        database,
+        OwnPhones(database, sending, as_dispatcher(phones)),
+        lines,
+        terms,
+        callback_url=lambda _: CALLBACK if site.public else None,
+    )
+    reconciler = Reconciler(database, lines, terms)
+    site = CarrierSite(database, phones, carrier, lines, carrier_sending, reconciler, assistant)
+    return site
+
+
+def draft(**changes: Any) -> Draft:
+    return attrs.evolve(Draft(sender=SENDER, to=RECIPIENT, body="hi"), **changes)
+
+
+def claim(key: str = "k", *, mark: Callable[[], bytes] = lambda: b"f") -> Claim:
+    def render(answered: object) -> tuple[int, bytes]:
+        return (200 if isinstance(answered, CarrierSent) else 500), repr(answered).encode()
+
+    return Claim(route="sms", key=key, fingerprint=mark(), render=render)

@@ -1,0 +1,155 @@
+"""Lines to carriers: opened once, renewed when they must be, and never a way to hold up others."""
+
+import attrs
+import pytest
+import trio
+
+from phonegate.domain import carrier_pool as lines_module
+from phonegate.domain.carrier_pool import (
+    AT_ONCE,
+    WAITING,
+    CarrierPool,
+    NoAccount,
+)
+from phonegate.model.assistants import Assistant
+from phonegate.model.refusals import BadInput, Throttled
+from tests.domain.carrier import Played, as_account
+
+ASSISTANT = Assistant(
+    id=1,
+    org=1,
+    org_name="myorg",
+    name="support",
+    provider="twilio",
+    phone_numbers=("+1234567890",),
+    credentials={"auth_token": "a"},
+    token="t",
+    from_file=False,
+    created_at=0,
+)
+PATIENCE_S = 5.0
+
+
+@attrs.define
+class Scene:
+    lines: CarrierPool
+    opened: list[Played]
+
+    async def use(self, assistant: Assistant = ASSISTANT) -> Played:
+        """The account that an assistant sends over."""
+        async with self.lines.hold(assistant, patience_s=PATIENCE_S) as account:
+            return next(played for played in self.opened if played is account)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    opened: list[Played] = []
+
+    def open_account(_: Assistant) -> Played:
+        opened.append(Played())
+        return opened[-1]
+
+    return Scene(CarrierPool(lambda one: as_account(open_account(one))), opened)
+
+
+def other(number: int) -> Assistant:
+    return attrs.evolve(ASSISTANT, id=number)
+
+
+async def test_an_account_is_opened_once(scene: Scene) -> None:
+    assert await scene.use() is await scene.use()
+    assert len(scene.opened) == 1
+
+
+async def test_new_credentials_open_it_anew(scene: Scene) -> None:
+    first = await scene.use()
+    second = await scene.use(attrs.evolve(ASSISTANT, credentials={"auth_token": "b"}))
+    assert first is not second
+    assert (first.closed, second.closed) == (True, False)
+
+
+async def test_an_account_in_use_is_closed_only_afterwards(scene: Scene) -> None:
+    async with scene.lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+        await scene.use(attrs.evolve(ASSISTANT, credentials={"auth_token": "b"}))
+        assert not scene.opened[0].closed
+    assert scene.opened[0].closed
+
+
+async def test_a_forgotten_account_is_closed_and_opened_anew(scene: Scene) -> None:
+    first = await scene.use()
+    scene.lines.forget(ASSISTANT.id)
+    scene.lines.forget(99)
+    assert await scene.use() is not first
+    assert first.closed
+
+
+async def test_the_one_unused_longest_makes_room(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "MAX_OPEN", 2)
+    first, second = await scene.use(other(1)), await scene.use(other(2))
+    await scene.use(other(1))
+    await scene.use(other(3))
+    assert (first.closed, second.closed) == (False, True)
+
+
+async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
+    scene: Scene, nursery: trio.Nursery
+) -> None:
+    async def hold(*, task_status: "trio.TaskStatus[None]") -> None:
+        async with scene.lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+            task_status.started()
+            await trio.sleep_forever()
+
+    for _ in range(AT_ONCE):
+        await nursery.start(hold)
+    with pytest.raises(Throttled):
+        async with scene.lines.hold(ASSISTANT, patience_s=0.01):
+            raise AssertionError
+    async with trio.open_nursery() as waiting:
+        for _ in range(WAITING):
+            waiting.start_soon(scene.use)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(Throttled), trio.fail_after(1):
+            await scene.use()
+        # Another assistant's line is another.
+        await scene.use(other(2))
+        waiting.cancel_scope.cancel()
+
+
+async def test_closing_closes_all_and_opens_none(scene: Scene) -> None:
+    await scene.use(other(1))
+    await scene.use(other(2))
+    scene.lines.forget(2)
+    async with scene.lines.hold(other(3), patience_s=PATIENCE_S):
+        await scene.lines.close()
+        assert all(played.closed for played in scene.opened)
+    with pytest.raises(NoAccount):
+        await scene.use()
+
+
+async def test_an_account_that_won_t_close_holds_nobody_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "CLOSING_S", 0.01)
+    for assistant in (1, 2):
+        await scene.use(other(assistant))
+
+    async def hang(self: Played) -> None:
+        if self is scene.opened[0]:
+            raise RuntimeError("broken")
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Played, "aclose", hang)
+    with trio.fail_after(2):
+        await scene.lines.close()
+
+
+async def test_credentials_that_are_wrong_are_told_as_such() -> None:
+    def refuse(_: Assistant) -> Played:
+        raise BadInput("they are wrong")
+
+    lines = CarrierPool(lambda one: as_account(refuse(one)))
+    with pytest.raises(NoAccount, match="they are wrong"):
+        async with lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+            raise AssertionError

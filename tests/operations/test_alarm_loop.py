@@ -1,0 +1,124 @@
+"""The watchman: what it tells the log, and what it remembers of the last minute."""
+
+from typing import Any, cast
+
+import pytest
+import structlog
+import trio
+
+from phonegate.domain.alarms import CALM_S, Alarms, AlarmThresholds
+from phonegate.model.storage_errors import StoreClosed
+from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.collector import Collector
+from phonegate.operations.lag import Lag
+from phonegate.operations.status import told
+from phonegate.store.data_file import Space
+
+from .conftest import NOW, make, writer
+
+FULL = Space(database=1, log=1, free=10, disk=100)
+ROOMY = Space(database=1, log=1, free=90, disk=100)
+
+
+def after(seconds: float) -> dict[str, Any]:
+    """A moment after the basic sample's, by both of its clocks."""
+    return {"at": NOW + int(seconds * 1000), "up_s": 3_600.0 + seconds}
+
+
+def watch() -> Watch:
+    return Watch(
+        cast("Collector", None), Alarms(AlarmThresholds(disk_low_bytes=50, phone_away_s=60))
+    )
+
+
+def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
+    watchman = watch()
+    with structlog.testing.capture_logs() as lines:
+        for second, space in (
+            (0, FULL),
+            (15, FULL),
+            (30, ROOMY),
+            (30 + CALM_S, ROOMY),
+            (99, ROOMY),
+        ):
+            watchman.take(make(**after(second), space=space, away=frozenset()))
+    news = [(one["event"], one["alarm"]) for one in lines]
+    assert news == [("alarm", "disk_low"), ("alarm_over", "disk_low")]
+    assert [one["log_level"] for one in lines] == ["warning", "info"]
+    assert lines[0]["free_bytes"] == 10
+
+
+def test_a_line_names_the_org_whose_phone_is_away() -> None:
+    watchman = watch()
+    with structlog.testing.capture_logs() as lines:
+        watchman.take(make(space=ROOMY))
+        watchman.take(make(**after(61), space=ROOMY))
+        assert watchman.alarms == [("phone_away", "myorg")]
+        for seconds in (62, 62 + CALM_S):
+            watchman.take(make(**after(seconds), space=ROOMY, away=frozenset()))
+    assert [(one["event"], one.get("org"), one.get("about")) for one in lines] == [
+        ("alarm", "myorg", None),
+        ("alarm_over", None, "myorg"),
+    ]
+    assert (lines[0]["messages"], lines[0]["waited_s"]) == (3, 61)
+
+
+def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
+    watchman = watch()
+
+    def sample(second: int, sent: int) -> Any:
+        flow = {("sending", "sent"): sent}
+        return make(**after(second), writer=writer(flow), space=ROOMY, away=frozenset())
+
+    seconds, counts = watchman.lately(sample(0, 7))
+    assert (seconds, counts["sent"]) == (3_600, 7)
+    for second in range(0, 300, 15):
+        watchman.take(sample(second, second))
+    for at, span in ((285, 60), (290, 50), (299, 59)):
+        seconds, counts = watchman.lately(sample(at, at))
+        assert (seconds, counts["sent"]) == (span, span)
+
+
+@pytest.mark.parametrize("jump_ms", [-86_400_000, 86_400_000])
+def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
+    watchman = watch()
+    watchman.take(make(**after(0), space=ROOMY, away=frozenset()))
+    flow = {(None, "queued"): 10, ("queued", "sending"): 9}
+    sample = make(at=NOW + jump_ms, up_s=3_630.0, writer=writer(flow))
+    seconds, counts = watchman.lately(sample)
+    assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
+    assert told(sample, watchman)["uptime_s"] == 3_630
+
+
+async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
+    lag = Lag()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lag.run)
+        await trio.sleep(2.5)
+        assert lag.worst_s == 0
+        autojump_clock.jump(3.0)
+        await trio.sleep(0.5)
+        assert lag.worst_s == pytest.approx(2.5)
+        await trio.sleep(61)
+        assert lag.worst_s == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_look_that_fails_is_told_and_the_next_one_comes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Blind:
+        looks = 0
+
+        async def sample(self) -> Any:
+            self.looks += 1
+            if self.looks < 3:
+                raise RuntimeError
+            raise StoreClosed
+
+    blind = Blind()
+    watchman = Watch(cast("Collector", blind), Alarms(AlarmThresholds()))
+    with structlog.testing.capture_logs() as lines:
+        await watchman.run()
+    assert blind.looks == 3
+    assert [one["event"] for one in lines] == ["look_failed"] * 2

@@ -1,0 +1,93 @@
+"""The sentences of the pages cover all that the code has, and nothing that it has not."""
+
+import pytest
+
+from phonegate.api import errors
+from phonegate.api.fields import fields_of
+from phonegate.api.messages_types import MAX_BODY, MessagesQuery, Send
+from phonegate.api.table import build_table
+from phonegate.model.bounds import MAX_MESSAGES, MAX_PAGE
+from phonegate.model.refusals import (
+    Busy,
+    DiskLow,
+    KeyLimitReached,
+    OrgFull,
+    QueueFull,
+    StorageSpent,
+)
+from phonegate.model.states import (
+    DELIVERED,
+    FAILED,
+    FINAL_STATES,
+    STATES,
+    Event,
+    advance,
+)
+from phonegate.pages import page_context
+from phonegate.pages.examples import MORE
+
+TABLE = build_table()
+
+
+def test_every_state_has_its_sentences() -> None:
+    told = {state.name: state for state in page_context.states()}
+    assert list(told) == list(STATES)
+    assert {name for name, state in told.items() if state.final} == {*FINAL_STATES, "received"}
+
+
+def test_every_error_status_has_its_sentences() -> None:
+    answered = {*errors._STATUS.values(), *errors._NAMES, 500, 503}
+    assert answered <= {problem.status for problem in page_context.problems()}
+
+
+def test_what_is_final_says_what_changes_it_after_all() -> None:
+    told = {state.name: state.finality for state in page_context.states()}
+    for name in STATES:
+        ends = name in FINAL_STATES or name == "received"
+        assert told[name].startswith("final") is ends
+    assert advance(FAILED, Event.DELIVERED) == DELIVERED
+    assert "unless a delivery" in told[FAILED]
+
+
+def test_every_code_of_a_busy_org_is_told() -> None:
+    told = {problem.status: problem.meaning for problem in page_context.problems()}
+    for kind in (OrgFull, StorageSpent, DiskLow, QueueFull, KeyLimitReached):
+        assert kind.code in told[errors.status_of(kind)]
+
+
+def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:
+    (told,) = [
+        problem for problem in page_context.problems() if problem.status == errors.status_of(Busy)
+    ]
+    promise, _, rest = told.meaning.partition(";")
+    assert "usually nothing was kept (storage_unavailable)" in promise
+    assert f"unknown what was kept ({Busy.code})" in rest
+    assert "the same Idempotency-Key" in told.advice
+
+
+def test_every_group_of_endpoints_is_listed_but_the_carriers_own() -> None:
+    assert {endpoint.group for endpoint in TABLE.endpoints} - {"callbacks"} == set(
+        page_context.GROUPS
+    )
+    named = {endpoint.name for endpoint in TABLE.endpoints}
+    assert set(MORE) <= named
+
+
+@pytest.mark.parametrize("kind", [Send, MessagesQuery])
+def test_limits_are_those_of_the_rules(kind: type) -> None:
+    limits = {p.name: p.limits for p in page_context.parameters(kind)}
+    assert set(limits) == {f.name for f in fields_of(kind)} - {"secret_key", "org_id"}
+    expected = {
+        Send: {
+            "body": f"1 to {MAX_BODY} characters",
+            "messages": f"1 to {MAX_MESSAGES} of them",
+            "on_uncertain": "one of hold, resend",
+            "to": "",
+        },
+        MessagesQuery: {
+            "limit": f"1 to {MAX_PAGE}; 100 without",
+            "since_id": "from 0",
+            "direction": "one of in, out",
+        },
+    }[kind]
+    assert limits | expected == limits

@@ -1,0 +1,82 @@
+import functools
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trustme
+
+from phonegate.config.settings import HttpSettings, TlsSettings
+from phonegate.server import Server
+
+from .site import App, Site, echo_phone
+
+OpenDoor = Callable[..., Awaitable[Site]]
+
+# One CA for the session: its keys take longer to make than most tests to run.
+_authority = functools.cache(trustme.CA)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> TlsSettings:
+    issued = _authority().issue_cert("127.0.0.1", "localhost")
+    certificate, key = tmp_path / "door.crt", tmp_path / "door.key"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    return TlsSettings(certificate=str(certificate), key=str(key))
+
+
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    _authority().configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def authority_file(tmp_path: Path) -> str:
+    path = tmp_path / "authority.pem"
+    _authority().cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
+    sites: list[Site] = []
+
+    async def opened(
+        *,
+        app: Any = None,
+        phone_lane: Any = echo_phone,
+        hot: Any = None,
+        rate_limits: Any = None,
+        tls: TlsSettings | None = None,
+        trust: ssl.SSLContext | None = None,
+        **settings: Any,
+    ) -> Site:
+        settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": 10.0, **settings}
+        app = App() if app is None else app
+        door = Server(
+            HttpSettings(**settings),
+            tls or TlsSettings(),
+            app=app,
+            phone_lane=phone_lane,
+            hot=hot,
+            rate_limits=rate_limits,
+        )
+
+        site = Site(door, app, [], trust)
+
+        async def serve(task_status: trio.TaskStatus[Any]) -> None:
+            await door.serve(task_status=task_status)
+            site.done.set()
+
+        site.bound = await nursery.start(serve)
+        sites.append(site)
+        return site
+
+    yield opened
+    for site in sites:
+        site.door.drain()
