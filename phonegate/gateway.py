@@ -29,7 +29,6 @@ from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.carriers.credentials import UNSIGNED, check_credentials, is_unsigned
-from phonegate.carriers.phone import OwnPhones
 from phonegate.config.rules import is_loopback
 from phonegate.config.settings import Settings
 from phonegate.domain.accounts import Accounts
@@ -40,6 +39,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.registration import Mode

@@ -19,12 +19,10 @@ from phonegate.domain.carrier import (
     OutcomeUnknown,
     Progress,
 )
-from phonegate.domain.carrier_sending import no_media
-from phonegate.domain.dispatch import Dispatcher
-from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome, Sent
+from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.sending import Keep, Outgoing, SendOutcome
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import Message
-from phonegate.model.phones import number_form
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, Refused, Throttled
 from phonegate.model.storage_errors import StoreError
@@ -33,9 +31,6 @@ from phonegate.store.database import Database
 ROUTE: Final = "phone_carrier"
 """Under which the references of messages are kept."""
 
-MMS: Final = "mms"
-"""The feature of a phone that can send media (its `hello`)."""
-
 _PROGRESS: Mapping[str, Progress] = {
     "queued": "sending",
     "sending": "sending",
@@ -43,48 +38,6 @@ _PROGRESS: Mapping[str, Progress] = {
     "sent": "sent",
     "delivered": "delivered",
 }
-
-
-class OwnPhones:
-    """Accepts messages for SIMs of an org's phones: `domain.carrier_sending.OwnPhones`."""
-
-    def __init__(self, database: Database, sending: Sending, dispatcher: Dispatcher) -> None:
-        self._database = database
-        self._sending = sending
-        self._dispatcher = dispatcher
-
-    async def has(self, org: int, number: str) -> bool:
-        """Whether a number is a known SIM of the org."""
-        form = number_form(number)
-        if any(sim.form == form for p in self._dispatcher.online(org) for sim in p.sims):
-            return True
-        return bool(await self._database.read(lambda tx: tx.phones.holding(org, [form])))
-
-    async def accept(
-        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
-    ) -> Sent:
-        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now.
-
-        Raises:
-            BadInput: it has media, and that phone can't send any or is not there to tell.
-            UnknownSim, StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
-        """
-        if outgoing.media_urls:
-            self._require_mms(sender.org, outgoing.sim_selector)
-        return (await self._sending.send(sender, [outgoing], keep=keep)).results[0]
-
-    def _require_mms(self, org: int, number: str) -> None:
-        holders = [
-            phone
-            for phone in self._dispatcher.online(org)
-            if any(sim.form == number_form(number) for sim in phone.sims)
-        ]
-        if not holders:
-            raise no_media(
-                "need a phone that is online and can send MMS, and none with this SIM is"
-            )
-        if MMS not in holders[0].features:
-            raise no_media("can't be sent by the phone with this SIM, which knows no MMS")
 
 
 class PhoneCarrier:

@@ -6,7 +6,7 @@ then it is looked for (`reconciler`) and never repeated on suspicion.
 """
 
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import attrs
 import trio
@@ -38,6 +38,7 @@ from phonegate.domain.carrier_messages import (
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
@@ -46,9 +47,7 @@ from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
-    BadInput,
     Conflict,
-    FieldProblem,
     NotFound,
 )
 from phonegate.model.states import (
@@ -137,18 +136,6 @@ class Claim:
         """The answer as it is kept."""
         status, body = self.render(answered)
         return KeptAnswer(fingerprint=self.fingerprint, status=status, body=body, created_at=now)
-
-
-class OwnPhones(Protocol):
-    """Sending from a SIM of an org's own phones (see `carriers.phone`)."""
-
-    async def accept(
-        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
-    ) -> Sent:
-        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now."""
-
-    async def has(self, org: int, number: str) -> bool:
-        """Whether a number is a known SIM of the org."""
 
 
 @attrs.frozen(kw_only=True)
@@ -491,8 +478,3 @@ def _by_phone(sent: Sent) -> CarrierSent:
         held=sent.held,
         eta_s=sent.eta_s,
     )
-
-
-def no_media(problem: str) -> BadInput:
-    """The refusal of media that a phone can't send."""
-    return BadInput(f"media_urls {problem}.", [FieldProblem("media_urls", problem)])

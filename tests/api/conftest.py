@@ -15,7 +15,6 @@ from quart_trio import QuartTrio
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.credentials import check_credentials
-from phonegate.carriers.phone import OwnPhones
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.arrivals import Arrivals
@@ -27,6 +26,7 @@ from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.sending import Sending

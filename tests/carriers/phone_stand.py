@@ -9,11 +9,12 @@ import attrs
 import trio
 
 from phonegate.carriers.directory import CarrierAccount
-from phonegate.carriers.phone import OwnPhones, PhoneCarrier
+from phonegate.carriers.phone import PhoneCarrier
 from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain import delivery
 from phonegate.domain.carrier import Outbound
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.sending import Keep, Outgoing, Sending, Sent
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal

@@ -5,7 +5,6 @@ from typing import Any
 
 import attrs
 
-from phonegate.carriers.phone import OwnPhones
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_sending import (
     CarrierSending,
@@ -14,6 +13,7 @@ from phonegate.domain.carrier_sending import (
     Draft,
     Terms,
 )
+from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.sending import Sending
 from phonegate.model.assistants import Assistant, Provider

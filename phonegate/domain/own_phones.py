@@ -1,0 +1,60 @@
+"""Sending from the number of a SIM that one of an org's own phones holds."""
+
+from typing import Final
+
+from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.sending import Keep, Outgoing, Sending, Sent
+from phonegate.model.phones import number_form
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import BadInput, FieldProblem
+from phonegate.store.database import Database
+
+MMS: Final = "mms"
+"""The feature of a phone that can send media (its `hello`)."""
+
+
+class OwnPhones:
+    """Accepts messages for the SIMs of an org's phones."""
+
+    def __init__(self, database: Database, sending: Sending, dispatcher: Dispatcher) -> None:
+        self._database = database
+        self._sending = sending
+        self._dispatcher = dispatcher
+
+    async def has(self, org: int, number: str) -> bool:
+        """Tells whether a number is a known SIM of the org."""
+        form = number_form(number)
+        if any(sim.form == form for p in self._dispatcher.online(org) for sim in p.sims):
+            return True
+        return bool(await self._database.read(lambda tx: tx.phones.holding(org, [form])))
+
+    async def accept(
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+    ) -> Sent:
+        """Stores a message for the phone that holds the SIM, and pushes it if it can leave now.
+
+        Raises:
+            BadInput: The message has media, and the phone can't send any or is not online.
+            UnknownSim, StorageUnavailable, Conflict, TooSlowError: As `Sending.send`.
+        """
+        if outgoing.media_urls:
+            self._require_mms(sender.org, outgoing.sim_selector)
+        return (await self._sending.send(sender, [outgoing], keep=keep)).results[0]
+
+    def _require_mms(self, org: int, number: str) -> None:
+        holders = [
+            phone
+            for phone in self._dispatcher.online(org)
+            if any(sim.form == number_form(number) for sim in phone.sims)
+        ]
+        if not holders:
+            raise _no_media(
+                "need a phone that is online and can send MMS, and none with this SIM is"
+            )
+        if MMS not in holders[0].features:
+            raise _no_media("can't be sent by the phone with this SIM, which knows no MMS")
+
+
+def _no_media(problem: str) -> BadInput:
+    """The refusal of media that a phone can't send."""
+    return BadInput(f"media_urls {problem}.", [FieldProblem("media_urls", problem)])
