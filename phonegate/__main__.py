@@ -9,7 +9,7 @@ OLDEST = (3, 11)
 
 
 def main() -> int:
-    """Runs the command line; returns the exit code."""
+    """Runs the command line. Returns the exit code."""
     if sys.version_info < OLDEST:
         sys.stderr.write(
             "phonegate needs Python %d.%d or newer; this is Python %d.%d (%s).\n"  # noqa: UP031 - as far back as can be

@@ -1,4 +1,4 @@
-"""Whether a stream is written to in colour."""
+"""Tells whether a stream is written to in colour."""
 
 from collections.abc import Mapping
 from typing import TextIO
@@ -15,6 +15,6 @@ def asked(environ: Mapping[str, str]) -> bool | None:
 
 
 def wanted(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether this stream gets colours."""
+    """Tells whether this stream gets colours."""
     said = asked(environ)
     return stream.isatty() if said is None else said

@@ -1,4 +1,4 @@
-"""Counts of values by size, kept by the parts themselves and read when somebody asks."""
+"""Counts of values by size, kept by the parts themselves and read on demand."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ class Histogram:
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        """`bounds` ascend; what is above the last is counted too."""
+        """`bounds` ascend. What is above the last is counted too."""
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(self.bounds) + 1)
-        """Of values up to each bound and above the one before; then of those above all."""
+        """Of values up to each bound and above the one before, then of those above all."""
         self.total = 0.0
         """The sum of all values."""
 
@@ -32,7 +32,7 @@ class Histogram:
         return sum(self.counts)
 
     def cumulative(self) -> list[int]:
-        """How many values were at most each bound; last, how many there were at all."""
+        """Returns how many values were at most each bound, and at the end how many there were."""
         sums, so_far = [], 0
         for count in self.counts:
             so_far += count

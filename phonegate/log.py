@@ -31,20 +31,20 @@ from phonegate.rates import Buckets, Rate
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 LONGEST_VALUE = 2_000
-"""Characters of one field's text; a library's message may be of any size."""
+"""Characters of one field's text. A library's message may be of any size."""
 
 MOST_ASIDE = 10_000
-"""Lines that may wait for a reader of the log, some 3 MB; what comes beyond is counted alone."""
+"""Lines that may wait for a reader of the log, some 3 MB. What comes beyond is counted alone."""
 
 EXIT_S = 2.0
 """Seconds that the program's end waits for such lines."""
 
 TROUBLE_BURST_S = 20.0
-"""Of trouble that begins, as many lines are told at once as later in so many seconds: its begin
+"""Of trouble that begins, as many lines are written at once as later in so many seconds: its begin
 tells the most."""
 
 LONGEST_TRACE = 16
-"""Frames of a traceback; the innermost ones tell the most."""
+"""Frames of a traceback. The innermost ones say the most."""
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 _STYLES = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -103,7 +103,7 @@ def _lines_to(stream: TextIO) -> "_Lines":
 class _Thinned:
     """Leaves lines out where one kind of trouble fills the log, and says how many.
 
-    Trouble is a warning, an error, a request or phone that was refused: what a stranger can
+    Trouble is a warning, an error, a request or phone that was refused: what an unknown client can
     cause without end. The next line of its kind tells in `untold` what was left out before it.
     """
 
@@ -158,7 +158,7 @@ class _Lines:
     msg = debug = info = warning = error = critical = exception = _write
 
     def _takes(self, line: str) -> bool:
-        """Whether a line can be written without waiting."""
+        """Tells whether a line can be written without waiting."""
         if self._room is None:
             return True
         size = len(line) if line.isascii() else len(line.encode(errors="replace"))
@@ -197,7 +197,7 @@ class _Lines:
 
 
 def _room_of(stream: TextIO) -> "select.poll | None":
-    """Tells whether a stream would take something now; None for a file, which always does."""
+    """Tells whether a stream would take something now. None for a file, which always does."""
     try:
         number = stream.fileno()
         if stat.S_ISREG(os.fstat(number).st_mode):
@@ -280,7 +280,7 @@ def _as_json(_: object, __: str, event: Event) -> str:
 
 
 class _Text:
-    """Renders an event as time, level, name and key=value; nothing in it can move a cursor."""
+    """Renders an event as time, level, name and key=value. Nothing in it can move a cursor."""
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours

@@ -34,7 +34,7 @@ def report_decoder(**options: Any) -> json.JSONDecoder:
 
 
 def has_more_values(text: str, most: int) -> bool:
-    """Whether a text has more than `most` commas and opening brackets outside of its strings.
+    """Tells whether a text has more than `most` commas and opening brackets outside of its strings.
 
     In JSON each value but the first has one of its own before it.
     """

@@ -21,7 +21,7 @@ from phonegate.cli.failure import explain, reader_left
 
 @attrs.frozen
 class Entry:
-    """Where a command is, and its line in the overview; `click` need not load it for that."""
+    """Where a command is, and its line in the overview, which needs no import."""
 
     module: str
     attribute: str
@@ -100,7 +100,7 @@ def group(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code.
+    """Runs one command. Returns the exit code.
 
     Args:
         arguments: The words after the program's name; None takes those of the process.

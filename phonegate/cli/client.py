@@ -68,7 +68,7 @@ class Client:
         return quote(self._org, safe="")
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """GETs a path of the org; raises Failure with a sentence."""
+        """GETs a path of the org. Raises `Failure` with a sentence."""
         kept = {key: value for key, value in (parameters or {}).items() if value is not None}
         return self._answer("GET", path, params=kept)
 

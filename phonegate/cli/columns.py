@@ -101,7 +101,7 @@ def _takes_none(letter: str) -> bool:
 
 
 def _belongs(drawn: str, letter: str) -> bool:
-    """Whether a letter is drawn into what stands before it."""
+    """Tells whether a letter is drawn into what stands before it."""
     if _takes_none(letter):
         return True
     if not _is_picture(drawn[0]):

@@ -49,7 +49,7 @@ class Finding:
 
 
 def examine(config: Path | None, database: Path | None) -> list[Finding]:
-    """Looks at everything; what hangs on a usable configuration is left out without one."""
+    """Looks at everything. What needs a usable configuration is left out without one."""
     findings = [*_python(), *_sqlite(), *_zipapp()]
     source = options.config_file(config)
     if source is not None and source.exists():
@@ -136,7 +136,7 @@ def _zipapp() -> Iterator[Finding]:
 
 
 def _serving(path: Path) -> str | None:
-    """What a gateway that serves this database says of itself; None where none does."""
+    """Returns the status of the gateway that serves this database, or None where none does."""
     try:
         status = ask(path, "status", timeout_s=ASK_S)
     except NotServing:
@@ -246,7 +246,7 @@ def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
 
 
 def _why_not(host: str, port: int) -> str | None:
-    """Why an address can't be listened on; None where it can."""
+    """Returns why an address can't be listened on, or None where it can."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in found:

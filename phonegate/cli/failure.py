@@ -10,7 +10,7 @@ _MORE: Final = re.compile(r" \(([0-9]+) more in errors\.\)\Z")
 
 
 class Failure(Exception):
-    """A command can't do what it was asked; the text is for the person who typed it."""
+    """A command can't do what it was asked. The text is for the person who typed it."""
 
 
 def explain(error: BaseException) -> str | None:
@@ -35,7 +35,7 @@ def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
 
 
 def _said(field: str, problem: str, detail: str) -> bool:
-    """Whether a sentence has a problem already: in its words, or all that it lists (`: a, b`)."""
+    """Tells whether a sentence names a problem already, in words or in its list (`: a, b`)."""
     listed = problem.partition(": ")[2]
     return f"{field} {problem}" in detail or bool(
         listed and f": {listed}" in detail and "[" not in field
@@ -43,7 +43,7 @@ def _said(field: str, problem: str, detail: str) -> bool:
 
 
 def reader_left(error: BaseException) -> bool:
-    """Whether it is only that whoever read our output had enough (`phonegate messages | head`)."""
+    """Tells whether just the reader of our output has left (`phonegate messages | head`)."""
     return all(isinstance(cause, BrokenPipeError) for cause in _causes(error))
 
 

@@ -17,7 +17,7 @@ def ending() -> tuple[signal.Signals, ...]:
 
 
 def ends_with_terminal() -> bool:
-    """Whether SIGHUP says that a person's terminal was closed: to a service it is a reload."""
+    """Tells whether SIGHUP means that a terminal was closed. To a service it is a reload."""
     return signal.SIGHUP in ending() and (_is_terminal(sys.stdin) or _is_terminal(sys.stderr))
 
 

@@ -36,7 +36,7 @@ _CHUNK: Final = 65_536
 
 
 def run(url: str, settings: Mapping[str, Any], source: int, target: int) -> None:
-    """Serves until the input ends, or nobody reads the answers any more.
+    """Serves until the input ends, or the reader of the answers is gone.
 
     Args:
         url: The gateway's address.
@@ -97,7 +97,7 @@ class Bridge:
         """The revision that a handshake settled on."""
 
     async def run(self) -> None:
-        """Serves until the input ends, or nobody reads the answers any more."""
+        """Serves until the input ends, or the reader of the answers is gone."""
         splitter = LineSplitter()
         with trio.CancelScope() as self._scope:
             async with trio.open_nursery() as nursery:
@@ -132,7 +132,7 @@ class Bridge:
         nursery.start_soon(self._ask, line, message)
 
     def _cancel(self, params: Any) -> None:
-        """Gives up a request, which hangs up on the gateway; it gets no answer."""
+        """Gives up a request by hanging up on the gateway. It gets no answer."""
         id_ = params.get("requestId") if isinstance(params, dict) else None
         if _is_id(id_) and id_ in self._asked:
             self._asked[id_].cancel()
@@ -210,7 +210,7 @@ def _headers(message: Any, settled: str | None) -> dict[str, str]:
 
 
 def _understood(response: httpx.Response) -> Any:
-    """The JSON-RPC answer that a response holds; None where it holds none."""
+    """Returns the JSON-RPC answer that a response holds, or None."""
     try:
         body = response.json()
     except ValueError:

@@ -60,7 +60,7 @@ def command(
     org: str | None,
     cacert: Path | None,
 ) -> None:
-    """Read an org's messages: the newest, or those after an id; oldest first on the screen.
+    """Read an org's messages: the newest, or those after an id, the oldest of them first.
 
     With --json, each message is a JSON object on a line of its own, and with --follow each change
     as well. With --status or --held, --follow shows messages as they come into that state. The

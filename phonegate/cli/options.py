@@ -35,10 +35,10 @@ def gateway(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Told(click.Option):
-    """One that may stand before a command's name too; there it beats the environment."""
+    """An option that may stand before a command's name too, where it beats the environment."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """As ever, unless the value was given already; then it comes by the default map."""
+        """Handles the value as ever, unless it was given already: then the default map has it."""
         parent, name = ctx.parent, self.name or ""
         if parent is not None and parent.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             return None

@@ -20,7 +20,7 @@ _FIRST_SERVER_FAULT: Final = 500
 
 
 def is_transient(status: int) -> bool:
-    """Whether an HTTP status may be another one later, though the request stays the same."""
+    """Tells whether the same request may get another HTTP status later."""
     return status >= _FIRST_SERVER_FAULT or status in TRANSIENT
 
 

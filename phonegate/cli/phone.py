@@ -42,7 +42,7 @@ def _span(value: str) -> tuple[float, float]:
 
 
 def _sim(value: str) -> "SimCard":
-    """`SLOT:NUMBER[:CARRIER]`; an empty number is one that the phone does not know."""
+    """`SLOT:NUMBER[:CARRIER]`. An empty number is one that the phone does not know."""
     from phonegate.phone.device import SimCard  # noqa: PLC0415 - `--help` is fast
 
     slot, colon, rest = value.partition(":")

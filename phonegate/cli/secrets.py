@@ -22,7 +22,7 @@ option = click.option(
 
 
 def read(source: str) -> str | None:
-    """The secret from where the option says; None to have one generated."""
+    """Returns the secret from where the option says, or None to have one generated."""
     if source == "generate":
         return None
     if source == "prompt":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEFT = frozenset({"sent", "delivered"})
 LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
 POLL_S = 0.5
-"""Between two looks at a message; a phone takes a second or more to send an SMS."""
+"""Between two looks at a message. A phone takes a second or more to send an SMS."""
 
 MOST_TOLD = 10
 """Messages of a batch that are named one by one when they have not left in time."""

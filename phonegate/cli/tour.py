@@ -34,7 +34,7 @@ FRIEND = "+15553334444"
 STRANGER = "+15551112222"
 
 STEP_S = 30.0
-"""For one step on a machine that is busy; each takes a fraction of a second."""
+"""For one step on a machine that is busy. Each takes a fraction of a second."""
 
 POLL_S = 0.05
 """Between two looks for what should be there in a moment."""
@@ -46,7 +46,7 @@ Message = dict[str, Any]
 
 
 class StepFailed(Exception):
-    """A step of the tour did not get through; what it was is on the screen."""
+    """A step of the tour did not get through. The screen shows which."""
 
 
 def free_port(wanted: int) -> int:
@@ -61,13 +61,13 @@ def free_port(wanted: int) -> int:
 
 
 def run(port: int, *, once: bool) -> bool:
-    """Gives the tour; False where a step did not get through in time."""
+    """Gives the tour. Returns False where a step did not get through in time."""
     log.configure("auto", "warning")
     with tempfile.TemporaryDirectory(prefix="phonegate-demo-") as folder:
         settings = Settings(
             http=HttpSettings(bind=(f"127.0.0.1:{port}",)),
             database=DatabaseSettings(path=str(Path(folder, "demo.db"))),
-            # Nobody's Android asks questions here, and a newcomer should not have to wait.
+            # A newcomer should not have to wait.
             pacing=PacingSettings(segments_per_minute=0),
         )
         return trio.run(_run, settings, once)
@@ -151,7 +151,7 @@ class _Guide:
         click.echo(click.style("\nBoth ways work.", fg="green", bold=True))
 
     async def forever(self) -> None:
-        """Shows messages as they flow, until somebody stops it."""
+        """Shows messages as they flow, until it is stopped."""
         phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
         click.echo(_invitation(self._url))
         phone.receive_sms(STRANGER, "Hello from the simulated phone.")

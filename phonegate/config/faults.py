@@ -1,4 +1,4 @@
-"""What can be wrong with a configuration, as its operator is told."""
+"""What can be wrong with a configuration, in words for its operator."""
 
 from difflib import get_close_matches
 from os.path import commonprefix
@@ -23,7 +23,7 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; `faults` names everything that is wrong with it."""
+    """The configuration can't be used. `faults` names everything that is wrong with it."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         self.faults = faults

@@ -43,7 +43,7 @@ _UNITS = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
 
 @attrs.frozen(kw_only=True)
 class _Given:
-    """A value as somebody gave it, before anyone has looked at it."""
+    """A value as it was given, before it is checked."""
 
     value: Any
     source: str
@@ -111,7 +111,7 @@ def example() -> str:
 
 
 def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], str]:
-    """What is in the file, and how faults call it; nothing where there is none."""
+    """Returns what is in the file, and how faults call it. Nothing where there is none."""
     if path is None:
         if not DEFAULT_FILE.exists():
             return {}, ""
@@ -123,7 +123,7 @@ def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], s
 def _from_file(
     document: Mapping[str, Any], source: str, faults: list[Fault]
 ) -> Iterator[tuple[str, _Given]]:
-    """Every key of the sections with its value; what is unknown is a fault."""
+    """Returns every key of the sections with its value. What is unknown is a fault."""
     sections = _sections()
     for section, keys in document.items():
         if section not in sections:
@@ -187,7 +187,7 @@ def _from_environment(
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    """A variable's text as the type it stands for; text that doesn't fit stays as it is."""
+    """Returns a variable's text as the type it stands for. Text that doesn't fit stays text."""
     if get_origin(kind) is tuple:
         return [item.strip() for item in text.split(",") if item.strip()]
     if kind is bool:
@@ -265,7 +265,7 @@ def _choice(value: Any, kind: Any) -> Any:
 
 
 def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
-    """Settings of what was given; a value with a fault is noted and left at its default."""
+    """Builds the settings. A value with a fault is noted and left at its default."""
     converter = _strict()
     sections = {}
     for section, kind in _classes().items():

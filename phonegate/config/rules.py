@@ -15,7 +15,7 @@ from phonegate.http.origins import place_of
 from phonegate.model.refusals import BadInput
 
 Rule = Callable[[Any], str | None]
-"""Looks at a value of the right type; says what is wrong with it and what is right, or None."""
+"""Looks at a value of the right type. Returns what is wrong and what is right, or None."""
 
 MAX_RATE = 100_000
 """Segments a minute that no radio reaches: more is a slip in the unit."""
@@ -51,7 +51,7 @@ def parse_bind(text: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a host that is listened on."""
+    """Tells whether only this machine can reach a host that is listened on."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -59,7 +59,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _between(low: float, high: float, *, above: bool = False) -> Rule:
-    """A rule for numbers from `low` to `high`; `above` leaves out `low` itself."""
+    """Returns a rule for numbers from `low` to `high`. `above` leaves out `low` itself."""
 
     def rule(value: Any) -> str | None:
         if low <= value <= high and not (above and value == low):
@@ -128,7 +128,7 @@ def _filled(value: str) -> str | None:
 
 
 MIN_TOKEN = 20
-"""Characters of the operator's token: nobody counts the guesses at it."""
+"""Characters of the operator's token. Guesses at it are not counted."""
 
 
 def _one_bind(value: str) -> str | None:
@@ -136,7 +136,7 @@ def _one_bind(value: str) -> str | None:
 
 
 def _token(value: str) -> str | None:
-    """What is wrong with a token; never the token itself."""
+    """Returns what is wrong with a token, never the token itself."""
     if not value:
         return None
     if not value.isascii() or not value.isprintable() or " " in value:

@@ -42,14 +42,14 @@ class NewMessage:
     sim: str | None = None
     priority: int = 0
     held_until: int | None = None
-    """Not before this time (`send_at`); `None` once it may leave."""
+    """Not before this time (`send_at`). `None` once it may leave."""
     expires_at: int | None = None
     on_uncertain: Literal["hold", "resend"] = "hold"
     resend_of: int | None = None
     provider: Provider = "phone"
     media_urls: tuple[str, ...] | None = None
     assistant: int | None = None
-    """The assistant whose carrier sends it; None for the org's own phones."""
+    """The assistant whose carrier sends it. None for the org's own phones."""
     reference: str | None = None
     """The same for every try at the carrier, and never another message's: a UUID."""
     callback_url: str | None = attrs.field(default=None, repr=False)
@@ -58,7 +58,7 @@ class NewMessage:
     next_poll_at: int | None = None
     """When to look at the carrier what became of it."""
     approval: Approval | None = None
-    """`asked` where a person approves it before it leaves; with it, `held_until` is far ahead."""
+    """`asked` where a person approves it before it leaves. Its `held_until` is then far ahead."""
     wanted_at: int | None = None
     """Its `send_at`, where it waits for approval."""
     quiet_at: int | None = None
@@ -184,7 +184,7 @@ PAGE_BYTES: Final = 1_048_576
 
 @attrs.frozen(kw_only=True)
 class PageQuery:
-    """Which messages of an org a reader wants; every given filter narrows the page."""
+    """Which messages of an org a reader wants. Every given filter narrows the page."""
 
     limit: int = 100
     since_id: int | None = None
@@ -202,7 +202,7 @@ class PageQuery:
     """What the page may have as JSON: then it ends before its limit, though not before its first
     message."""
     search: str | None = None
-    """Words that the body must hold, all of them; with a `*` at the end, the last as a prefix."""
+    """Words that the body must all hold. With a `*` at the end the last is a prefix."""
     sees: tuple[str, ...] = ()
     """The reader sees only messages from or to these: numbers, or beginnings with a `*`. Empty:
     all."""
@@ -220,7 +220,7 @@ class Arrival(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """An outbound message that did not arrive, or may not have; `org` is its org's name."""
+    """An outbound message that did not arrive, or may not have. `org` is its org's name."""
 
     org: str
     provider: str

@@ -9,7 +9,7 @@ import unicodedata
 from typing import Final
 
 SENDER_LIMIT = 64
-"""Characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5); the
+"""Characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5). The
 rest is room for the e-mail addresses that carriers' gateways put there."""
 
 # ITU-T E.164 section 6: at most 15 digits, country codes never begin with 0. The shortest
@@ -26,17 +26,17 @@ _NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def is_e164(text: str) -> bool:
-    """Whether this is `+` and 3 to 15 digits, the first not 0."""
+    """Tells whether this is `+` and 3 to 15 digits, the first not 0."""
     return _E164.fullmatch(text) is not None
 
 
 def is_short_code(text: str) -> bool:
-    """Whether this is a service number of 3 to 8 digits."""
+    """Tells whether this is a service number of 3 to 8 digits."""
     return _SHORT_CODE.fullmatch(text) is not None
 
 
 def is_recipient(text: str) -> bool:
-    """Whether an SMS can be sent there: an E.164 number or a short code."""
+    """Tells whether an SMS can be sent there: an E.164 number or a short code."""
     return is_e164(text) or is_short_code(text)
 
 
@@ -68,7 +68,7 @@ def recipient_fault(text: str) -> str:
 
 
 def is_sender(text: str) -> bool:
-    """Whether an SMS can have come from there: 1 to 64 characters, none of them a control.
+    """Tells whether an SMS can have come from there: 1 to 64 characters, none of them a control.
 
     Numbers in any national form, short codes and names ("AMAZON") alike: refusing one would
     lose the message.

@@ -19,12 +19,12 @@ class Org:
 
 @attrs.frozen(kw_only=True)
 class QuietHours:
-    """A part of every day, by the clocks of a time zone; it may go past midnight."""
+    """A part of every day, by the clocks of a time zone. It may go past midnight."""
 
     begin: int
-    """Minutes after midnight; the first that is quiet."""
+    """The first quiet minute, counted from midnight."""
     end: int
-    """Minutes after midnight; the first that is not. Never the same as `begin`."""
+    """The first minute that is not quiet any more. Never the same as `begin`."""
     zone: str
     """An IANA name, such as `Europe/Berlin`."""
 

@@ -43,7 +43,7 @@ class Phone:
     """A device that has connected at least once.
 
     `device_id` is `None` for a phone of the basic protocol, which never names itself; such a
-    phone is told from others by the numbers of its SIMs.
+    phone is distinguished from others by the numbers of its SIMs.
     """
 
     id: int

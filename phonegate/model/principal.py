@@ -29,12 +29,12 @@ def scopes_for(limits: KeyLimits | None) -> tuple[Scope, ...]:
 
 
 def allows(scopes: Collection[str], wanted: Scope) -> bool:
-    """Whether who has these scopes may do what needs one."""
+    """Tells whether these scopes allow what needs one."""
     return wanted in scopes or (wanted == "phone" and "manage" in scopes)
 
 
 def admits_phones(key: ApiKey) -> bool:
-    """Whether a phone may have come in by a key."""
+    """Tells whether a phone may have connected with a key."""
     return not _ADMITTING.isdisjoint(key.scopes)
 
 
@@ -54,4 +54,4 @@ class Principal:
     limits: KeyLimits | None = None
     """What the API key may do. None where there is no limit."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
-    """How often the org's credentials had changed; see `Accounts.is_current`."""
+    """How often the org's credentials had changed, see `Accounts.is_current`."""

@@ -1,4 +1,4 @@
-"""What the gateway refuses, and why; the web and the phone link each translate it in one place."""
+"""What the gateway refuses, and why. HTTP and the phone link each translate it in one place."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class BadInput(Refused):
-    """The request is wrong in itself; `problems` names every field that is."""
+    """The request is wrong in itself. `problems` names every field that is."""
 
     code = "bad_input"
 
@@ -41,7 +41,7 @@ class BadInput(Refused):
 
 
 class Unauthorized(Refused):
-    """No credential, or a wrong one; unknown orgs look the same as wrong secrets."""
+    """No credential, or a wrong one. Unknown orgs look the same as wrong secrets."""
 
     code = "unauthorized"
     challenge = "Bearer"
@@ -55,7 +55,7 @@ class Forbidden(Refused):
 
 
 class RecipientNotAllowed(Forbidden):
-    """The API key may send to some only; `places` are those of the others in the call.
+    """The API key may send to some only. `places` are the indexes of the others in the call.
 
     It does not say whom the key may send to: who holds it need not know its owner's contacts.
     """
@@ -84,7 +84,7 @@ class NotFound(Refused):
 
 
 class UnknownSim(NotFound):
-    """The selected SIM is none of the org's; `known` lists those that are, as text."""
+    """The selected SIM is none of the org's. `known` lists those that are, as text."""
 
     code = "unknown_sim"
 
@@ -130,7 +130,7 @@ class Busy(Refused):
 
 
 class Throttled(Refused):
-    """Too many; `retry_after_s` says when to come again."""
+    """Too many requests. `retry_after_s` says when to come again."""
 
     code = "too_many_requests"
 
@@ -140,7 +140,7 @@ class Throttled(Refused):
 
 
 class RateExceeded(Throttled):
-    """Too many requests of whom `policy` names, "org" or "address"; `rate` is what it may."""
+    """Too many requests of what `policy` names, "org" or "address". `rate` is what it may."""
 
     def __init__(
         self, detail: str, retry_after_s: int, *, policy: str, rate: Rate, standing: Standing
@@ -152,7 +152,7 @@ class RateExceeded(Throttled):
 
 
 class QueueFull(Throttled):
-    """The org has as many messages waiting as it may have; none of these was stored."""
+    """The org has as many messages waiting as it may have. None of these was stored."""
 
     code = "queue_full"
 
@@ -189,7 +189,7 @@ class DiskLow(Throttled):
 
 
 class KeyLimitReached(Throttled):
-    """The API key has sent as much as it may; `limit` is per_hour or per_day."""
+    """The API key has sent as much as it may. `limit` is per_hour or per_day."""
 
     code = "key_limit_reached"
 

@@ -27,7 +27,7 @@ CANCELLED: Final = "cancelled"
 UNCERTAIN: Final = "uncertain"
 """A phone or carrier had it and never said what became of it."""
 RECEIVED: Final = "received"
-"""Inbound; never changes."""
+"""Inbound. Never changes."""
 
 OUTBOUND_STATES: Final = (
     QUEUED,
@@ -72,7 +72,7 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
     (SENDING, Event.UNDELIVERED): FAILED,
     (SENDING, Event.RECALLED): CANCELLED,
     (SENDING, Event.LOST_TRACK): UNCERTAIN,
-    # Once pushed, nobody here can know that it did not leave: it can't be called expired.
+    # Once pushed, it may have left: it can't be called expired.
     (SENDING, Event.OUT_OF_TIME): UNCERTAIN,
     (UNCERTAIN, Event.RADIOED): SENT,
     (UNCERTAIN, Event.REFUSED): FAILED,

@@ -8,7 +8,7 @@ class StoreError(Exception):
 
 
 class DatabaseUnusable(StoreError):
-    """The file can't serve as this program's database; it was left as it was.
+    """The file can't serve as this program's database. It was left as it was.
 
     `problem` says what is wrong with it, `remedy` what the operator can do.
     """
@@ -31,7 +31,7 @@ class DatabaseBusy(StoreError):
 
 
 class StorageUnavailable(StoreError):
-    """A write could not be made durable (disk full, I/O error); nothing of it was kept."""
+    """A write could not be made durable (disk full, I/O error). Nothing of it was kept."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -39,7 +39,7 @@ class StorageUnavailable(StoreError):
 
 
 class StoreClosed(StoreError):
-    """The gateway is going down; the operation was not started."""
+    """The gateway is going down. The operation was not started."""
 
     def __init__(self) -> None:
         super().__init__("the store is closed")
@@ -82,7 +82,7 @@ class TooMany(StoreError):
 
 
 class BackupFailed(StoreError):
-    """No backup was made; nothing of it is left at `target`.
+    """No backup was made. Nothing of it is left at `target`.
 
     `problem` says why, `remedy` what the operator can do.
     """

@@ -22,7 +22,7 @@ from phonegate.phone.simulated_faults import Cut
 GREETING_TIMEOUT_S = 15
 """The gateway says `connected` as soon as the upgrade is done."""
 QUIET_S = 50
-"""The gateway pings far more often than this; a link so quiet is probed from this side."""
+"""The gateway pings far more often than this. A link so quiet is probed from this side."""
 PROBE_TIMEOUT_S = 10
 INBOUND_WINDOW = 50
 """Received messages on their way to the gateway before it has acknowledged the first."""

@@ -40,7 +40,7 @@ class Identity:
     sims: tuple[SimCard, ...] = ()
 
     def has_sim(self, sim: str | None) -> bool:
-        """Whether a message for this number or slot can leave from here."""
+        """Tells whether a message for this number or slot can leave from here."""
         if sim is None or not self.sims:
             return True
         return any(sim in {card.number, str(card.slot)} for card in self.sims)
@@ -53,7 +53,7 @@ class Stats:
     links: int = 0
     """Connections on which the gateway said `connected`."""
     received: int = 0
-    """Messages taken on; a repeated push is counted in `repeats` alone."""
+    """Messages taken on. A repeated push is counted in `repeats` alone."""
     repeats: int = 0
     radioed: int = 0
     failed: int = 0
@@ -91,11 +91,11 @@ class Device:
 
     @property
     def extended(self) -> bool:
-        """Whether this phone speaks more than the five basic frames."""
+        """Tells whether this phone speaks more than the five basic frames."""
         return self.plan.protocol == "extended"
 
     def change(self) -> None:
-        """Lets watchers look again."""
+        """Wakes whatever waits for a change."""
         self.changed.set()
         self.changed = trio.Event()
 
@@ -111,7 +111,7 @@ class Device:
         self.change()
 
     def receive_sms(self, address: str, body: str, sim_slot: int | None) -> str:
-        """Writes a received SMS down and has the link tell it."""
+        """Writes a received SMS down and has the link send it."""
         now = self.now_ms()
         self._serial += 1
         slot = self.identity.sims[0].slot if self.identity.sims else 0

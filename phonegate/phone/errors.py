@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class PhoneError(Exception):
-    """The phone has to stop; the text is one sentence for the person who runs it."""
+    """The phone has to stop. The text is one sentence for the person who runs it."""
 
 
 class CredentialsRefused(PhoneError):
@@ -31,7 +31,7 @@ class LinkRefused(PhoneError):
 
 
 class JournalUnusable(PhoneError):
-    """The journal file can't be read, written, or is another program's just now."""
+    """The journal file can't be read or written, or another program uses it."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path

@@ -57,7 +57,7 @@ class Fleet:
         rng: The source of all that happens.
         journal: Keeps their memories over a kill; in memory when absent.
         radio: Where their SMS go.
-        notice: Told in a sentence, with the device id, what happens to a phone's link.
+        notice: Called with a sentence about each phone's link, with its device id.
     """
 
     def __init__(

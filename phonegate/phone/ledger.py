@@ -13,10 +13,10 @@ from typing import Any
 import attrs
 
 DIED = "PHONE_RESTARTED"
-"""The error of a message that was with the radio when the phone died: sent or not, who knows."""
+"""The error of a message that the radio had when the phone died. It may have been sent."""
 
 CANCELLED = "cancelled"
-"""The error of a message that the gateway took back in time; the gateway knows the word."""
+"""The error of a message that the gateway took back in time. The gateway knows the word."""
 
 
 def _ids(values: Iterable[int]) -> tuple[int, ...]:
@@ -48,7 +48,7 @@ class Handed:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What became of a message; final. A `silent` one is never told to the gateway."""
+    """What became of a message in the end. A `silent` one is never reported to the gateway."""
 
     id: int
     success: bool
@@ -76,7 +76,7 @@ class Confirmed:
 
 @attrs.frozen(kw_only=True)
 class Inbound:
-    """An SMS arrived at this phone. `id` is the phone's own; `date` is ms since 1970, UTC."""
+    """An SMS arrived at this phone. `id` is the phone's own, `date` is ms since 1970, UTC."""
 
     id: str
     address: str = attrs.field(repr=False)
@@ -196,7 +196,7 @@ class Ledger:
             self._deliveries.pop(known, None)
 
     def knows(self, message: int) -> bool:
-        """Whether this id was ever taken, or finished without having been taken."""
+        """Tells whether this id was ever taken, or finished without having been taken."""
         return message in self._taken or message in self._handed or message in self._results
 
     def answer(self, push: Taken) -> Answer:
@@ -219,7 +219,7 @@ class Ledger:
     def restart(self, *, tell: bool = True) -> list[Result]:
         """The results to write when the phone starts: what the radio had is `uncertain`.
 
-        With `tell` false they are silent, for a phone whose protocol has no word for it.
+        Without `tell` they are silent, for a phone whose protocol has no word for it.
         """
         return [
             Result(id=message, success=False, error=DIED, uncertain=True, silent=not tell)

@@ -22,11 +22,11 @@ from phonegate.phone.errors import CredentialsRefused, LinkRefused
 PATH = "/websocket"
 
 CONNECT_TIMEOUT_S = 15
-"""For TCP, TLS and the upgrade together; a gateway that checks a new secret takes a second."""
+"""For TCP, TLS and the upgrade together. A gateway that checks a new secret takes a second."""
 WRITE_TIMEOUT_S = 20
 """A gateway that reads nothing for so long is as good as gone."""
 CLOSE_TIMEOUT_S = 2
-"""A close frame is a courtesy; the gateway may be gone already."""
+"""A close frame is a courtesy. The gateway may be gone already."""
 MAX_FRAME_BYTES = 65_536
 """The gateway's own limit, which its frames keep too."""
 QUEUE_FRAMES = 128
@@ -77,7 +77,7 @@ class Address:
         secret_in_url: bool = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Self:
-        """Reads a `ws`, `wss`, `http` or `https` URL; `/websocket` is added when it is absent.
+        """Reads a `ws`, `wss`, `http` or `https` URL and adds `/websocket` where it is absent.
 
         Raises:
             ValueError: it is no such URL, or the secret is none; the text is for a person.
@@ -133,7 +133,7 @@ class End:
     """How a link ended, or why it never began."""
 
     code: int | None = None
-    """The close code of the gateway; `ABNORMAL` for a broken link, `None` when none was made."""
+    """The gateway's close code, `ABNORMAL` for a broken link, `None` where there was no link."""
     status: int | None = None
     """The HTTP status that refused the upgrade."""
     detail: str | None = None
@@ -146,7 +146,7 @@ class End:
         return self.detail or f"code {self.code if self.status is None else self.status}"
 
     def raise_if_final(self, address: Address, *, known: bool) -> None:
-        """Says so if there is no use in trying again; `known` when it has worked before.
+        """Raises where trying again is of no use. `known` says that it has worked before.
 
         Raises:
             CredentialsRefused: the org and secret are not right.
@@ -181,7 +181,7 @@ class Wire(trio.abc.Stream):
         """When the gateway was last heard, by trio's clock."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Writes; a deadline is the caller's."""
+        """Writes. A deadline is the caller's."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -207,7 +207,7 @@ class Wire(trio.abc.Stream):
         return data
 
     def cut(self, *, reset: bool = False) -> None:
-        """Drops the connection without a word; with `reset` the gateway gets a TCP RST."""
+        """Drops the connection without a close frame. With `reset` the gateway gets a TCP RST."""
         if reset:
             with contextlib.suppress(OSError):
                 self._below.socket.setsockopt(
@@ -254,7 +254,7 @@ class Link:
             raise self._lost() from None
 
     async def receive(self) -> dict[str, Any]:
-        """The next frame that is a JSON object; others are passed over.
+        """Returns the next frame that is a JSON object, and passes others over.
 
         Raises:
             LinkLost: the link ended; what had arrived before was given out first.
@@ -285,7 +285,7 @@ class Link:
             raise self._lost() from None
 
     def cut(self, *, reset: bool = False) -> None:
-        """Drops the link without a word."""
+        """Drops the link without a close frame."""
         self.is_cut = True
         self._wire.cut(reset=reset)
 
@@ -304,7 +304,7 @@ async def hold_link(
     name: str | None = None,
     turnstile: trio.CapacityLimiter | None = None,
 ) -> End:
-    """Connects, runs `session` on the link, and says how it ended.
+    """Connects and runs `session` on the link. Returns how the link ended.
 
     `turnstile` limits how many phones of a program connect at once. A session that returns
     closes the link politely (code 1000); so does a cancellation, within `CLOSE_TIMEOUT_S`.
@@ -400,7 +400,7 @@ async def _talk(
 
 
 def _end_of(group: BaseExceptionGroup[BaseException]) -> End:
-    """The one word for a group of failures; what isn't the network's doing goes on its way."""
+    """Returns how a link ended, from a group of failures. Other errors are raised again."""
     network, other = group.split((LinkLost, ConnectionRejected, *_NONSENSE))
     if other is not None:
         raise other

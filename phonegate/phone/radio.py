@@ -47,7 +47,7 @@ class Radio(Protocol):
 
 
 class QuietRadio:
-    """A radio that nobody listens to, for load where only the gateway's side counts."""
+    """A radio that sends nothing, for load tests of the gateway."""
 
     def transmit(self, transmission: Transmission) -> None:
         """Sends it nowhere."""
@@ -113,7 +113,7 @@ class RadioLog:
 
 
 def segments(body: str) -> int:
-    """How many SMS a phone would make of a text; a plain estimate, ASCII or else UCS-2."""
+    """Returns how many SMS a phone would make of a text, counted as ASCII or else UCS-2."""
     if body.isascii() and "`" not in body:
         places = len(body) + sum(letter in _TWO_SEPTETS for letter in body)
         single, part = 160, 153

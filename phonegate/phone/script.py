@@ -29,7 +29,7 @@ class Bridge:
     """Carries frames between the gateway and a script, one JSON object a line each way.
 
     A line that the script wrote while there is no link waits for the next one. After each
-    `connected` the script introduces its phone again (`hello`); the SIMs given here are told
+    `connected` the script introduces its phone again (`hello`); the SIMs given here are sent
     for it.
 
     Args:
@@ -39,7 +39,7 @@ class Bridge:
         sims: Reported after each `connected`; nothing is reported when empty.
         plan: Only `reconnect_s` counts.
         show: Takes one frame as a line of JSON; may wait for the script.
-        notice: Told in a sentence when the link comes or goes, or a line is no frame.
+        notice: Called with a sentence when the link comes or goes, or a line is no frame.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Bridge:
         Raises:
             CredentialsRefused: the org and secret are not right.
             LinkRefused: the gateway won't have this phone.
-            BrokenPipeError: nobody reads the frames any more.
+            BrokenPipeError: the reader of the frames is gone.
         """
         failures = 0
 

@@ -28,7 +28,7 @@ def _span(
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """How simulated phones behave; the default is a phone that does everything right.
+    """How simulated phones behave. The default is a phone that does everything right.
 
     Raises:
         ValueError: a probability is not within 0 and 1, or a span runs backwards.
@@ -46,7 +46,7 @@ class Plan:
     lose_results: float = attrs.field(default=0.0, validator=_probability)
     """Chance that a result is kept until the next connection."""
     vanish: float = attrs.field(default=0.0, validator=_probability)
-    """Chance that a result is never told."""
+    """Chance that a result is never reported."""
     crash: float = attrs.field(default=0.0, validator=_probability)
     """Chance, for each message, that the phone dies around handing it to the radio."""
     delay_ms: tuple[float, float] = attrs.field(default=(0.0, 0.0), validator=_span)
@@ -59,7 +59,7 @@ class Plan:
     """A received message comes every so many seconds."""
     delivery_reports: bool = False
     battery: bool = False
-    """Status frames tell of the battery."""
+    """Status frames name the battery's charge."""
     confirm_every_s: float = 2.0
     """How soon after a result the phone asks, with a `ping`, whether the gateway read it."""
 

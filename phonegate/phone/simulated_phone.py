@@ -37,7 +37,7 @@ class State(enum.Enum):
 
 
 class SimulatedPhone:
-    """A simulated phone. `run` is its life; the rest may be called while it runs.
+    """A simulated phone. `run` is its life. The rest may be called while it runs.
 
     Args:
         address: Where it connects.
@@ -47,7 +47,7 @@ class SimulatedPhone:
         radio: Where its SMS go; remembered in memory when absent.
         rng: The source of every decision of the plan.
         turnstile: Limits how many phones connect at once.
-        notice: Told in a sentence when the link comes, goes or is refused.
+        notice: Called with a sentence when the link comes, goes or is refused.
         now_ms: The wall clock, ms since 1970, UTC.
     """
 
@@ -103,7 +103,7 @@ class SimulatedPhone:
         return self._device.radio
 
     def receive_sms(self, address: str, body: str, *, sim_slot: int | None = None) -> str:
-        """An SMS arrives at the phone; it goes to the gateway until that has acknowledged it.
+        """An SMS arrives at the phone. It is sent to the gateway until that has acknowledged it.
 
         Returns the phone's id of it. A journal with a file keeps it over a kill.
         """
@@ -120,7 +120,7 @@ class SimulatedPhone:
             self._device.cut(self._link, reset=reset)
 
     def die(self) -> None:
-        """The phone's process dies now; it starts again from its journal."""
+        """The phone's process dies now, and starts again from its journal."""
         self.stats.crashes += 1
         self._died = True
         self.lose_link()

@@ -1,4 +1,4 @@
-"""Takes a simulated phone's messages to the radio, one after the other, and reports what came."""
+"""Takes a simulated phone's messages to the radio in their order, and reports the results."""
 
 from collections.abc import Callable
 
@@ -59,7 +59,7 @@ class Transmitter:
     def take(self, taken: Taken, repeat: bool = False, *, resumed: bool = False) -> None:  # noqa: FBT001, FBT002 (as `Conversation` calls it)
         """Queues a message that is in the journal.
 
-        `repeat` sends its result twice; `resumed` says that an earlier life had taken it.
+        `repeat` sends its result twice. `resumed` says that an earlier life had taken it.
         """
         try:
             self._to_radio.send_nowait(_Job(taken=taken, repeat=repeat, resumed=resumed))
