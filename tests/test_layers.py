@@ -41,7 +41,6 @@ YET_TO_MOVE: frozenset[tuple[str, str]] = frozenset(
         ("api.messages_api", "store.search"),
         ("api.messages_api", "store.tables"),
         ("api.services", "store.database"),
-        ("carriers.phone", "store.database"),
         ("cli.examination", "store.data_file"),
         ("cli.examination", "store.offline_view"),
         ("phones.feeder", "store.tables"),

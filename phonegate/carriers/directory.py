@@ -1,7 +1,6 @@
 """Opens the client of an account, from what the owner typed."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import attrs
 import httpx
@@ -10,7 +9,7 @@ from phonegate.carriers.credentials import Provider, check_credentials
 from phonegate.carriers.telnyx import Telnyx
 from phonegate.carriers.twilio import Twilio
 from phonegate.carriers.wire import open_client, wall_clock_ms
-from phonegate.domain.carrier import Carrier
+from phonegate.domain.carrier import Account
 
 
 @attrs.frozen(kw_only=True)
@@ -21,13 +20,6 @@ class CarrierUrls:
     telnyx: str = "https://api.telnyx.com"
 
 
-class CarrierAccount(Carrier, Protocol):
-    """A carrier with connections of its own. One is kept for each account, and reused."""
-
-    async def aclose(self) -> None:
-        """Closes the connections; sends under way end in `OutcomeUnknown`."""
-
-
 def open_carrier(
     provider: Provider,
     credentials: Mapping[str, object],
@@ -36,7 +28,7 @@ def open_carrier(
     client: Callable[[], httpx.AsyncClient] = open_client,
     now_ms: Callable[[], int] = wall_clock_ms,
     settle_s: float | None = None,
-) -> CarrierAccount:
+) -> Account:
     """The client of one account; no connection is made yet.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the domain asks of a way to send: a carrier's API, or an own phone.
+"""What the domain asks of a carrier, and what a carrier reports.
 
 `carriers/` implements it for Twilio and Telnyx. Each failure says what is known about the
 message afterwards, because that decides whether it may be tried again.
@@ -133,7 +133,7 @@ class OutcomeUnknown(CarrierError):
 
 
 class Carrier(Protocol):
-    """One account at a carrier, or the org's own phones. All waits end within `deadline_s`."""
+    """One account at a carrier. All waits end within `deadline_s`."""
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
         """Hands a message over, once.

@@ -11,14 +11,13 @@ from uuid import uuid4
 import attrs
 import trio
 
-from phonegate.carriers.directory import CarrierAccount, CarrierUrls, open_carrier
+from phonegate.carriers.directory import CarrierUrls, open_carrier
 from phonegate.carriers.wire import wall_clock_ms
-from phonegate.domain.carrier import Outbound
+from phonegate.domain.carrier import Account, Outbound
 
 from .fake_carrier import FakeCarrier, Fault, FaultKind
 from .fake_carrier.accounts import CarrierName
 from .fake_carrier.journeys import MAGIC
-from .phone_stand import PhoneStand
 from .samples import API_KEY, BODY, TOKEN
 from .stand_base import Stand
 from .stub import nowhere
@@ -46,7 +45,7 @@ class FakeStand(Stand):
         await nursery.start(fake.serve)
         return cls(fake, await nowhere())
 
-    def _open(self, url: str) -> CarrierAccount:
+    def _open(self, url: str) -> Account:
         credentials = (
             {"account_sid": self.fake.twilio.sid, "auth_token": TOKEN}
             if self.name == "twilio"
@@ -84,7 +83,7 @@ class FakeStand(Stand):
     async def done(self, carrier_id: str) -> None:
         await self.fake.wait_for(carrier_id)
 
-    def unreachable(self) -> CarrierAccount:
+    def unreachable(self) -> Account:
         return self._open(self._nowhere)
 
 
@@ -109,5 +108,4 @@ class TelnyxStand(FakeStand):
 STANDS: dict[str, type[Stand]] = {
     "twilio": TwilioStand,
     "telnyx": TelnyxStand,
-    "phone": PhoneStand,
 }

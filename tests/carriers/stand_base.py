@@ -7,8 +7,7 @@ from typing import Self
 
 import trio
 
-from phonegate.carriers.directory import CarrierAccount
-from phonegate.domain.carrier import Outbound
+from phonegate.domain.carrier import Account, Outbound
 
 from .fake_carrier import FaultKind
 from .samples import BODY
@@ -29,7 +28,7 @@ LOST_BEFORE: tuple[FaultKind, ...] = ("error_before", "cut_before")
 class Stand(ABC):
     """One implementation, with no time to settle, and the far end of it."""
 
-    carrier: CarrierAccount
+    carrier: Account
     unknown_id: str
     refusal_says = "STOP"
     """A word of the refusal of `refused`."""
@@ -64,7 +63,7 @@ class Stand(ABC):
         """Returns when the message has come to its end."""
 
     @abstractmethod
-    def unreachable(self) -> CarrierAccount:
+    def unreachable(self) -> Account:
         """The same implementation without its far end."""
 
     async def close(self) -> None:
