@@ -151,8 +151,6 @@ class Connections:
             secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
             await secured.do_handshake()
             arrival.stream = secured
-            if secured.selected_alpn_protocol() == "h2":
-                return True
         if data:
             arrival.reader = HeadReader(self._settings.max_head_bytes)
         while data := data or bytes(await arrival.stream.receive_some(_RECEIVE_BYTES)):
@@ -172,9 +170,7 @@ class Connections:
         stream, head, rest = arrival.stream, arrival.head, arrival.rest
         if self._express is not None and arrival.plain is not None:
             return await self._express.serve(connection, stream, peer, arrival.plain, rest)
-        if head is None:
-            await self._house.serve_http2(stream, peer)
-            return None
+        assert head is not None  # noqa: S101 - one of both was read
         match choose(head, self._phone_path):
             case Lane.PHONE:
                 head = handshake(head)
@@ -215,5 +211,5 @@ class _Arrival:
     reader: HeadReader
     plain: PlainRequest | None = None
     head: RequestHead | None = None
-    """Of a request that is not plain; none of both under HTTP/2."""
+    """Of a request that is not plain."""
     rest: bytes = b""

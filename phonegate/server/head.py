@@ -33,11 +33,12 @@ _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r[^\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
 _LABEL = r"[A-Za-z0-9_~%!$&'()*+;=-]{1,63}"
 AUTHORITY = re.compile(
-    rf"((?![^:]{{255}})(?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9A-Fa-f:.]+\]|)(:[0-9]{{0,5}})?"
+    rf"((?![^:]{{255}})(?:{_LABEL}\.)*{_LABEL}\.?"
+    r"|\[[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*\]|)(:[0-9]{0,5})?"
 )
 """What a Host field may hold: nothing, an address, or a name whose labels are those of a domain
-(RFC 1035, 2.3.4: 1 to 63 octets each, 253 in all and a dot at the end). Werkzeug fails
-on others."""
+(RFC 1035, 2.3.4: 1 to 63 octets each, 253 in all and a dot at the end), or an IPv6 address.
+Werkzeug fails on others, `[..]` among them."""
 
 MAX_EMPTY_LINES = 8
 """Empty lines before a request that are passed over: RFC 9112, 2.2 asks for at least one. Some
@@ -141,7 +142,7 @@ def parse(data: bytes) -> RequestHead:
         raise _bad("The request line must be a method, a target and the HTTP version.")
     method, target, version = (part.decode("ascii") for part in start.groups())
     if version not in ("1.0", "1.1"):
-        detail = "This port speaks HTTP/1.1 and 1.0, and HTTP/2 only over TLS by ALPN."
+        detail = "This port speaks HTTP/1.1 and 1.0."
         raise Refused(505, detail, "http_version_not_supported")
     if method != method.upper():
         raise _bad("The method must be in capital letters.")

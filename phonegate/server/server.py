@@ -165,4 +165,3 @@ class Server:
         """
         self._listener.close()
         self._lanes.drain()
-        self._house.drain()

@@ -1,4 +1,4 @@
-"""Encryption in the server itself: the certificate of `[tls]`, TLS 1.2 and up, HTTP/2 by ALPN."""
+"""Encryption in the server itself: the certificate of `[tls]`, TLS 1.2 and up."""
 
 import ssl
 from pathlib import Path
@@ -7,8 +7,8 @@ from phonegate.config.settings import TlsSettings
 
 from .errors import CertificateUnusable
 
-ALPN = ("h2", "http/1.1")
-"""What the server speaks over TLS, the best first."""
+ALPN = ("http/1.1",)
+"""What the server speaks over TLS."""
 
 
 def context(settings: TlsSettings) -> ssl.SSLContext | None:
@@ -25,7 +25,7 @@ def context(settings: TlsSettings) -> ssl.SSLContext | None:
     for name in ("certificate", "key"):
         _check_readable(name, Path(getattr(settings, name)))
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9113, 9.2 and RFC 8996
+    made.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     made.set_alpn_protocols(ALPN)
     try:

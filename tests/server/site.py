@@ -20,6 +20,9 @@ from phonegate.server import Peer, RequestHead, Server
 PATIENCE_S = 15
 """Long past anything that should happen here, even on a busy machine."""
 
+PIECES = 200
+"""More of 64 KiB than the kernel's buffers hold."""
+
 HANDSHAKE = (
     b"GET /websocket?org_id=o&secret_key=s HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -88,11 +91,11 @@ class App:
         await answer(send, 200, b"x" * size)
 
     async def _pieces(self, scope: Any, receive: Any, send: Any) -> None:
-        """Sends twenty pieces of 64 KiB, and counts those that were taken from it."""
+        """Sends pieces of 64 KiB, and counts those that were taken from it."""
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        for number in range(20):
+        for number in range(1, PIECES + 1):
             body = b"x" * 65_536
-            await send({"type": "http.response.body", "body": body, "more_body": number < 19})
+            await send({"type": "http.response.body", "body": body, "more_body": number < PIECES})
             self.pieces += 1
 
     async def _hold(self, scope: Any, receive: Any, send: Any) -> None:

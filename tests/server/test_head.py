@@ -103,6 +103,7 @@ def test_options_of_the_whole_server_and_http_1_0_without_host_are_fine() -> Non
         (400, ["GET / HTTP/1.1", "Host: a b"]),
         (400, ["GET / HTTP/1.1", "Host: a,b"]),
         (400, ["GET / HTTP/1.1", "Host: a..b"]),
+        (400, ["GET / HTTP/1.1", "Host: [..]"]),
         (400, ["GET / HTTP/1.1", "Host: .a"]),
         (400, ["GET / HTTP/1.1", "Host: ."]),
         (400, ["GET / HTTP/1.1", f"Host: {'a' * 64}"]),

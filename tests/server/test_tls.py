@@ -57,6 +57,19 @@ def test_each_fault_has_its_sentence(tls: TlsSettings, tmp_path: Path) -> None:
     assert "is encrypted" in refusal(tls.certificate, locked)
 
 
+@pytest.mark.parametrize("offered", [["h2"], ["h2", "http/1.1"]])
+async def test_http_1_1_is_spoken_whatever_a_client_offers(
+    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext, offered: list[str]
+) -> None:
+    trust.set_alpn_protocols(offered)
+    site = await open_door(tls=tls, trust=trust)
+    raw = await site.connect()
+    async with trio.SSLStream(raw, trust, server_hostname="127.0.0.1") as stream:
+        await stream.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await read_all(stream)).startswith(b"HTTP/1.1 200")
+        assert stream.selected_alpn_protocol() == ("http/1.1" if "http/1.1" in offered else None)
+
+
 async def test_who_speaks_plain_http_to_it_is_told_so(
     open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
