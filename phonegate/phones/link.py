@@ -46,8 +46,6 @@ CLOSING_S: Final = 4.0
 RETRY_AFTER_S: Final = 5
 """What a phone is told to wait when the disk refuses."""
 
-_SKIP_BYTES: Final = 16_384
-
 _STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
     refusals.BadInput: (400, b"Bad Request"),
     refusals.Unauthorized: (401, b"Unauthorized"),
@@ -69,10 +67,6 @@ class Head(Protocol):
     @property
     def headers(self) -> Sequence[tuple[str, str]]:
         """Lower-case names and values."""
-
-    @property
-    def raw(self) -> bytes:
-        """The bytes that the stream repeats first."""
 
 
 class Peer(Protocol):
@@ -227,7 +221,6 @@ class PhoneLink:
         address = peer.address
         with trio.move_on_after(HANDSHAKE_S):
             try:
-                await _skip(stream, len(head.raw))
                 fields = _fields(head)
                 self._expect_no_page(fields, peer)
                 request = _Request.read(head)
@@ -445,19 +438,6 @@ def _query(text: str) -> dict[str, str]:
     for name, _, value in pairs:
         fields.setdefault(unquote_plus(name), value)
     return fields
-
-
-async def _skip(stream: trio.abc.Stream, count: int) -> None:
-    """Takes the head off the stream; it was read at the server.
-
-    Raises:
-        trio.BrokenResourceError: the stream ended within it.
-    """
-    while count:
-        data = await stream.receive_some(min(count, _SKIP_BYTES))
-        if not data:
-            raise trio.BrokenResourceError("the head is not all there")
-        count -= len(data)
 
 
 async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:

@@ -25,11 +25,11 @@ from .canonical import PlainRequest
 from .errors import Refused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, true_peer
-from .head import HeadReader, RequestHead, handshake, parse, wants_websocket
+from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
 from .streams import Connection, Replay
 
 PhoneLane = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
-"""Serves one websocket of a phone: the stream gives `head.raw` first, then what follows it."""
+"""Serves one websocket of a phone: the stream gives what follows the head."""
 
 CLOSE_S = 5.0
 """Seconds for a last answer and a gentle close; what isn't gone then is cut off."""
@@ -173,9 +173,9 @@ class Connections:
         assert head is not None  # noqa: S101 - one of both was read
         match choose(head, self._phone_path):
             case Lane.PHONE:
-                head = handshake(head)
+                check_handshake(head)
                 true = true_peer(peer.address, peer.scheme, head.headers, self._trusted)
-                await self._phone_lane(Replay(stream, head.raw, rest), head, true)
+                await self._phone_lane(Replay(stream, rest), head, true)
             case Lane.HOUSE:
                 await self._house.serve_request(stream, peer, head.raw + rest)
         return None

@@ -53,8 +53,8 @@ def _bad(detail: str) -> Refused:
 class RequestHead:
     """A request without its body. Header names are lower-case; values are Latin-1 text.
 
-    `path` and `query` are as sent, undecoded. `raw` is the canonical head that a later parser
-    reads instead of what came. Nearly every field may hold a secret, hence the short `repr`.
+    `path` and `query` are as sent, undecoded. Nearly every field may hold a secret, hence the
+    short `repr`.
     """
 
     method: str
@@ -62,8 +62,15 @@ class RequestHead:
     path: str = attrs.field(repr=False)
     query: str = attrs.field(repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
-    raw: bytes = attrs.field(repr=False)
     version: str = "1.1"
+
+    @property
+    def raw(self) -> bytes:
+        """The canonical head, which a later parser reads instead of what came."""
+        kept = [(name, value) for name, value in self.headers if name not in HOP_BY_HOP]
+        lines = [f"{self.method} {self.target} HTTP/{self.version}"]
+        lines += [f"{name}: {value}" for name, value in (*kept, ("connection", "close"))]
+        return "\r\n".join(lines).encode("latin-1") + _END
 
     def all(self, name: str) -> list[str]:
         """The values of every header line `name` (lower-case), in order."""
@@ -162,7 +169,6 @@ def parse(data: bytes) -> RequestHead:
         path=path,
         query=query[1:],
         headers=headers,
-        raw=_canonical(method, target, version, headers, {"connection": "close"}),
         version=version,
     )
 
@@ -170,7 +176,7 @@ def parse(data: bytes) -> RequestHead:
 def wants_websocket(head: RequestHead) -> bool:
     """Whether this is a request to switch to the websocket protocol, or was one (RFC 6455, 4.1).
 
-    A proxy that knows nothing of websockets passes on the key alone: `handshake` says so.
+    A proxy that knows nothing of websockets passes on the key alone: `check_handshake` says so.
     """
     return head.method == "GET" and (_asks_to_switch(head) or bool(head.all("sec-websocket-key")))
 
@@ -179,11 +185,8 @@ def _asks_to_switch(head: RequestHead) -> bool:
     return "upgrade" in head.tokens("connection") and "websocket" in head.tokens("upgrade")
 
 
-def handshake(head: RequestHead) -> RequestHead:
-    """The same head with `raw` as a websocket server needs it, the handshake checked.
-
-    Checked here because the websocket library answers a bad one late, and dies when the client
-    is gone by then.
+def check_handshake(head: RequestHead) -> None:
+    """Checks the head of a websocket handshake.
 
     Raises:
         Refused: RFC 6455, 4.2.1 does not allow it.
@@ -208,9 +211,6 @@ def handshake(head: RequestHead) -> RequestHead:
         )
     if not _is_key(head.all("sec-websocket-key")):
         raise _bad("A websocket handshake has one Sec-WebSocket-Key of 16 bytes in Base64.")
-    switch = {"connection": "Upgrade", "upgrade": "websocket"}
-    raw = _canonical(head.method, head.target, head.version, head.headers, switch)
-    return attrs.evolve(head, raw=raw)
 
 
 def _lacking(head: RequestHead) -> str:
@@ -303,16 +303,3 @@ def _is_key(values: list[str]) -> bool:
         return len(values) == 1 and len(base64.b64decode(values[0], validate=True)) == 16  # noqa: PLR2004 - RFC 6455, 4.1
     except (binascii.Error, ValueError):
         return False
-
-
-def _canonical(
-    method: str,
-    target: str,
-    version: str,
-    headers: tuple[tuple[str, str], ...],
-    hop: dict[str, str],
-) -> bytes:
-    kept = [(name, value) for name, value in headers if name not in HOP_BY_HOP]
-    lines = [f"{method} {target} HTTP/{version}"]
-    lines += [f"{name}: {value}" for name, value in (*kept, *hop.items())]
-    return "\r\n".join(lines).encode("latin-1") + _END

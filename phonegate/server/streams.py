@@ -128,35 +128,25 @@ class Connection(trio.abc.HalfCloseableStream):
 
 
 class Replay(trio.abc.Stream):
-    """A stream whose first bytes were already read: it gives them again, then goes on.
-
-    What followed the head is given only once something was sent, that is, the head answered.
-    A client should not send before that, but trio-websocket puts a frame that comes between
-    handshake and answer aside until the next one comes.
+    """A stream of which some bytes were already read: it gives them again, then goes on.
 
     Args:
         stream: The stream they came from; closing this one closes it.
-        head: What to give first.
-        rest: What came after it.
+        rest: What was read.
     """
 
-    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes = b"") -> None:
+    def __init__(self, stream: trio.abc.Stream, rest: bytes) -> None:
         self._stream = stream
-        self._head = head
         self._rest = rest
-        self._answered = trio.Event()
+
+    @property
+    def bare(self) -> Connection | None:
+        """The connection itself, once all that was read is given; None under TLS."""
+        return self._stream if isinstance(self._stream, Connection) and not self._rest else None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`."""
         await self._stream.send_all(data)
-        self._answered.set()
-
-    @property
-    def bare(self) -> Connection | None:
-        """The connection itself, once all is given that was read before; None under TLS."""
-        if self._head or self._rest or not self._answered.is_set():
-            return None
-        return self._stream if isinstance(self._stream, Connection) else None
 
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
@@ -164,24 +154,18 @@ class Replay(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """See `trio.abc.ReceiveStream`."""
+        if not self._rest:
+            return await self._stream.receive_some(max_bytes)
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
-        if self._head:
-            await trio.lowlevel.checkpoint()
-            piece, self._head = _cut(self._head, max_bytes)
-            return piece
-        # Each wait for what has happened already would cost a round of the scheduler.
-        if not self._answered.is_set():
-            await self._answered.wait()
-        if self._rest:
-            piece, self._rest = _cut(self._rest, max_bytes)
-            return piece
-        return await self._stream.receive_some(max_bytes)
+        await trio.lowlevel.checkpoint()
+        piece = self._rest[:max_bytes]
+        self._rest = self._rest[len(piece) :]
+        return piece
 
     async def aclose(self) -> None:
         """See `trio.abc.AsyncResource`."""
-        self._head = self._rest = b""
-        self._answered.set()
+        self._rest = b""
         await self._stream.aclose()
 
 
@@ -211,8 +195,3 @@ async def send_in_pieces(
             return False
         moved()
     return True
-
-
-def _cut(data: bytes, max_bytes: int | None) -> tuple[bytes, bytes]:
-    at = len(data) if max_bytes is None else max_bytes
-    return data[:at], data[at:]

@@ -29,7 +29,7 @@ from phonegate.phones.link import PhoneLink
 from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server.forwarded import Peer
-from phonegate.server.head import HeadReader, handshake, parse
+from phonegate.server.head import HeadReader, check_handshake, parse
 from phonegate.server.streams import Connection, Replay
 from phonegate.store.database import Database
 from tests.domain.callers import owner
@@ -114,9 +114,10 @@ class Site:
             while data := await stream.receive_some(16_384):
                 whole = reader.feed(bytes(data))
                 if whole is not None:
-                    head = handshake(parse(whole[0]))
+                    head = parse(whole[0])
+                    check_handshake(head)
                     peer = Peer(address="127.0.0.1", scheme="http")
-                    await self.link.serve(Replay(stream, head.raw, whole[1]), head, peer)
+                    await self.link.serve(Replay(stream, whole[1]), head, peer)
                     return
         except trio.BrokenResourceError:
             pass

@@ -13,7 +13,10 @@ from urllib.parse import parse_qs
 import attrs
 import trio
 import trio.testing
-from trio_websocket import ConnectionClosed, wrap_server_stream
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.utilities import RemoteProtocolError
 
 from phonegate.server import Peer, RequestHead, Server
 
@@ -235,14 +238,28 @@ async def answer(send: Any, status: int, body: bytes) -> None:
 
 async def echo_phone(stream: trio.abc.Stream, head: RequestHead, peer: Peer) -> None:
     """A phone lane that tells who the client is, then says again what it hears."""
-    async with trio.open_nursery() as nursery:
-        request = await wrap_server_stream(nursery, stream)
-        link = await request.accept()
-        with suppress(ConnectionClosed):
-            await link.send_message(json.dumps([peer.address, peer.scheme, head.query]))
-            while True:
-                await link.send_message(await link.get_message())
-        nursery.cancel_scope.cancel()
+    socket = WSConnection(ConnectionType.SERVER)
+    socket.initiate_upgrade_connection(
+        [(name.encode(), value.encode("latin-1")) for name, value in head.headers], head.target
+    )
+    for _ in socket.events():
+        await stream.send_all(socket.send(AcceptConnection()))
+    facts = json.dumps([peer.address, peer.scheme, head.query])
+    await stream.send_all(socket.send(TextMessage(data=facts)))
+    while data := await stream.receive_some():
+        try:
+            socket.receive_data(bytes(data))
+        except RemoteProtocolError:
+            break
+        for event in socket.events():
+            match event:
+                case TextMessage() | BytesMessage():
+                    await stream.send_all(socket.send(event))
+                case CloseConnection() | Ping():
+                    await stream.send_all(socket.send(event.response()))
+        if socket.state is ConnectionState.CLOSED:
+            break
+    await stream.aclose()
 
 
 @attrs.define

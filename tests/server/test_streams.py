@@ -7,40 +7,22 @@ from phonegate.server.streams import Connection, Replay
 
 async def test_what_was_read_comes_again_then_what_follows() -> None:
     near, far = trio.testing.memory_stream_pair()
-    replay = Replay(near, b"head", b"rest")
+    replay = Replay(near, b"rest")
     await far.send_all(b"more")
-    assert await replay.receive_some(3) == b"hea"
-    assert await replay.receive_some(100) == b"d"
+    with pytest.raises(ValueError, match="max_bytes"):
+        await replay.receive_some(0)
+    assert await replay.receive_some(3) == b"res"
+    assert await replay.receive_some(100) == b"t"
+    assert await replay.receive_some() == b"more"
     await replay.send_all(b"answer")
     assert await far.receive_some() == b"answer"
-    assert await replay.receive_some(3) == b"res"
-    assert await replay.receive_some() == b"t"
-    assert await replay.receive_some() == b"more"
     with pytest.raises(ValueError, match="max_bytes"):
         await replay.receive_some(0)
 
 
-async def test_what_followed_waits_for_the_answer() -> None:
-    near, _ = trio.testing.memory_stream_pair()
-    replay = Replay(near, b"head", b"rest")
-    assert await replay.receive_some() == b"head"
-    got: list[object] = []
-
-    async def receive() -> None:
-        got.append(await replay.receive_some())
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(receive)
-        await trio.testing.wait_all_tasks_blocked()
-        assert got == []
-        await replay.send_all(b"answer")
-    assert got == [b"rest"]
-
-
 async def test_closing_wakes_who_waits_and_nothing_comes_again() -> None:
     near, far = trio.testing.memory_stream_pair()
-    replay = Replay(near, b"head", b"rest")
-    assert await replay.receive_some() == b"head"
+    replay = Replay(near, b"")
 
     async def receive() -> None:
         with pytest.raises(trio.ClosedResourceError):
@@ -50,7 +32,7 @@ async def test_closing_wakes_who_waits_and_nothing_comes_again() -> None:
         nursery.start_soon(receive)
         await trio.testing.wait_all_tasks_blocked()
         await replay.aclose()
-    unread = Replay(far, b"head")
+    unread = Replay(far, b"rest")
     await unread.aclose()
     with pytest.raises(trio.ClosedResourceError):
         await unread.receive_some()
@@ -59,14 +41,26 @@ async def test_closing_wakes_who_waits_and_nothing_comes_again() -> None:
 async def test_a_deadline_of_the_caller_holds() -> None:
     near, _ = trio.testing.lockstep_stream_pair()
     with trio.move_on_after(0.01) as scope:
-        await Replay(near, b"head").send_all(b"never read")
+        await Replay(near, b"rest").send_all(b"never read")
     assert scope.cancelled_caught
 
 
 async def test_receiving_again_is_a_checkpoint() -> None:
     near, _ = trio.testing.memory_stream_pair()
     with trio.testing.assert_checkpoints():
-        await Replay(near, b"head").receive_some()
+        await Replay(near, b"rest").receive_some()
+
+
+async def test_the_connection_is_used_as_it_is_once_all_is_given() -> None:
+    near, far = trio.socket.socketpair()
+    connection = Connection(near, peer_timeout_s=5.0)
+    replay = Replay(connection, b"rest")
+    assert replay.bare is None
+    await replay.receive_some()
+    assert replay.bare is connection
+    assert Replay(trio.testing.memory_stream_pair()[0], b"").bare is None
+    far.close()
+    await connection.aclose()
 
 
 async def test_what_is_sent_at_once_is_what_the_kernel_took() -> None:
