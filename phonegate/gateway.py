@@ -10,7 +10,6 @@ import gc
 import resource
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -47,6 +46,7 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler
 from phonegate.domain.sending import Sending
 from phonegate.model.assistants import Assistant
+from phonegate.model.times import now_ms
 from phonegate.operations.administration import Administration, registration_of
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
@@ -93,11 +93,6 @@ Ready = Callable[[list[tuple[str, int]], Mode], None]
 """Gets the addresses that are listened on, and who may make an org by a first call."""
 
 _log = log.get("gateway")
-
-
-def now_ms() -> int:
-    """The wall clock, in ms since 1970-01-01 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def run(

@@ -9,7 +9,19 @@ PACKAGE = "phonegate"
 
 LAYERS: tuple[frozenset[str], ...] = (
     # What knows nothing of SMS.
-    frozenset({"__init__", "colour", "histogram", "log", "rates", "trust", "values", "http.scope"}),
+    frozenset(
+        {
+            "__init__",
+            "colour",
+            "histogram",
+            "log",
+            "rates",
+            "trust",
+            "typed_json",
+            "values",
+            "http.scope",
+        }
+    ),
     frozenset({"model"}),
     frozenset({"config.faults", "config.settings"}),
     frozenset({"store"}),

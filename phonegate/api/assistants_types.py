@@ -5,18 +5,13 @@ from typing import Annotated, ClassVar
 
 import attrs
 
-from phonegate.api.fields import (
-    OneOf,
-    Several,
-    Text,
-    Wrong,
-    field,
-)
-from phonegate.api.presenters import iso
 from phonegate.carriers.credentials import masked
 from phonegate.domain.assistant_form import MAX_NAME, MAX_NUMBERS
 from phonegate.model.assistants import Assistant, Provider
 from phonegate.model.numbers import is_e164
+from phonegate.model.times import iso
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import OneOf, Several, Text
 
 PROVIDERS = ("twilio", "telnyx", "phone")
 

@@ -12,7 +12,6 @@ import attrs
 from phonegate import log
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.errors import ROOM_CODES
-from phonegate.api.fields import Whole, Wrong, field
 from phonegate.carriers import callbacks
 from phonegate.carriers.callbacks import BadSignature, MalformedCallback, SignatureUnsupported
 from phonegate.domain.carrier import InboundReport, StatusReport
@@ -20,6 +19,8 @@ from phonegate.domain.carrier_sending import MESSAGE_FIELD
 from phonegate.model.assistants import Assistant
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.refusals import BadInput, Forbidden
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import Whole
 
 MAX_CALL_BYTES: Final = 262_144
 """Twilio's calls have some 2 kB, Telnyx's up to 30."""

@@ -14,7 +14,7 @@ from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.convert import refusal
 from phonegate.api.credentials import find_credential
 from phonegate.api.endpoint import Endpoint, Request
-from phonegate.api.fields import fields_of, read_parameters
+from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
 from phonegate.api.table import Match
 from phonegate.domain.client_network import place
@@ -24,6 +24,7 @@ from phonegate.http.origins import Origins
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import FieldProblem, RateExceeded, Refused
 from phonegate.rates import Standing
+from phonegate.typed_json.fields import fields_of
 
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""

@@ -18,17 +18,11 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn, override
 
 from phonegate.api.field_names import MAX_PROBLEMS, Unknown, joined
-from phonegate.api.fields import (
-    Rule,
-    Several,
-    Wrong,
-    WrongEntries,
-    json_name,
-    rule_of,
-)
-from phonegate.api.json_writer import JsonWriter
 from phonegate.api.reported_types import Reports
 from phonegate.model.refusals import BadInput, FieldProblem
+from phonegate.typed_json.fields import Rule, Wrong, WrongEntries, json_name, rule_of
+from phonegate.typed_json.rules import Several
+from phonegate.typed_json.writer import JsonWriter
 
 T = TypeVar("T")
 

@@ -10,11 +10,12 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from phonegate.api.fields import Rule, Whole
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.principal import Principal, Scope
+from phonegate.typed_json.fields import Rule
+from phonegate.typed_json.rules import Whole
 
 JSON_MEDIA: Final = "application/json"
 """The Content-Type of nearly everything here (RFC 8259)."""

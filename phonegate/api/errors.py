@@ -14,7 +14,6 @@ from werkzeug.exceptions import HTTPException
 
 from phonegate import log
 from phonegate.api.endpoint import JSON_MEDIA, Answer
-from phonegate.api.presenters import iso
 from phonegate.model.refusals import (
     BadInput,
     BatchOverLimit,
@@ -36,6 +35,7 @@ from phonegate.model.refusals import (
     Unauthorized,
 )
 from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import iso
 from phonegate.rates import Rate, Standing
 
 RETRY_STORAGE_S: Final = 5

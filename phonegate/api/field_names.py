@@ -12,14 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import attrs
 
-from phonegate.api.fields import (
-    MAX_SPELLING,
-    json_name,
-    meant,
-    plain,
-    plain_names,
-)
 from phonegate.model.refusals import FieldProblem
+from phonegate.typed_json.fields import json_name
 
 MAX_PROBLEMS = 100
 """Problems that one answer lists: enough to repair a call, small beside the call itself. What
@@ -30,6 +24,9 @@ MAX_IGNORED = 20
 
 MAX_NAME = 60
 """Characters of a client's own field name that an answer repeats."""
+
+MAX_SPELLING = 60
+"""Characters of a name that may be another spelling of a field's. The longest field has 20."""
 
 SHORTEST_MISSPELT = 5
 """Letters of a field's name that one slip leaves recognisable."""
@@ -107,6 +104,22 @@ def shown(name: str) -> str:
 def joined(at: str, name: str) -> str:
     """The place of a field within another."""
     return f"{at}.{name}" if at else name
+
+
+@cache
+def plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Names of fields by what is left of each without case and marks."""
+    return {plain(name): name for name in names}
+
+
+def meant(name: str, known: Mapping[str, str]) -> str | None:
+    """The field that a client's own spelling means (`sendAt`, `Send-At`), if it means one."""
+    return known.get(plain(name)) if len(name) <= MAX_SPELLING else None
+
+
+def plain(name: str) -> str:
+    """What is left of a name without case, blanks and marks."""
+    return "".join(char for char in name.lower() if char.isalnum())
 
 
 @attrs.frozen(kw_only=True)

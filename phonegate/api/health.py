@@ -11,8 +11,8 @@ from phonegate.api.endpoint import (
     Endpoint,
     Example,
 )
-from phonegate.api.fields import field
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.typed_json.fields import field
 
 READ_DEADLINE_S: Final = 5.0
 """A store that can't read one row in this time serves nobody; checkers give up not much later."""

@@ -12,13 +12,6 @@ from phonegate.api.endpoint import (
     Example,
     a_list,
 )
-from phonegate.api.fields import (
-    Flag,
-    OneOf,
-    Several,
-    Text,
-    field,
-)
 from phonegate.api.limits_types import (
     LimitsJson,
     NewLimits,
@@ -36,6 +29,8 @@ from phonegate.model.principal import (
 )
 from phonegate.model.refusals import Forbidden, NotFound, OrgFull
 from phonegate.store.tables import Tables
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Flag, OneOf, Several, Text
 
 
 @attrs.frozen(kw_only=True)

@@ -5,14 +5,6 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
-from phonegate.api.fields import (
-    Flag,
-    OneOf,
-    Several,
-    Whole,
-    Wrong,
-    field,
-)
 from phonegate.domain.key_limits import (
     MAX_PER_DAY,
     MAX_PER_HOUR,
@@ -23,6 +15,8 @@ from phonegate.domain.key_limits import (
     is_zone,
 )
 from phonegate.model.orgs import KeyLimits, QuietHours
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import Flag, OneOf, Several, Whole
 
 _CLOCK: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
 HOURS: Final = rf"^(?!(.{{5}})-\1$){_CLOCK}-{_CLOCK}$"

@@ -11,8 +11,8 @@ from phonegate.api.endpoint import (
     Endpoint,
     Example,
 )
-from phonegate.api.fields import field
 from phonegate.api.limits_types import LimitsJson, limits_json
+from phonegate.typed_json.fields import field
 
 
 @attrs.frozen(kw_only=True)

@@ -22,7 +22,6 @@ from phonegate.api.errors import (
     FieldsRefused,
 )
 from phonegate.api.field_names import MAX_PROBLEMS
-from phonegate.api.fields import Whole, Wrong
 from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import (
     MAX_AHEAD_MS,
@@ -64,6 +63,8 @@ from phonegate.model.refusals import (
 from phonegate.model.states import SENDING
 from phonegate.store import search
 from phonegate.store.tables import Tables
+from phonegate.typed_json.fields import Wrong
+from phonegate.typed_json.rules import Whole
 
 T = TypeVar("T")
 

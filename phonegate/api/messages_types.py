@@ -4,18 +4,6 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import attrs
 
-from phonegate.api.fields import (
-    LocalId,
-    Moment,
-    OneOf,
-    Recipient,
-    Sender,
-    Several,
-    SimSelector,
-    Text,
-    Whole,
-    field,
-)
 from phonegate.api.presenters import (
     APPROVAL,
     FieldError,
@@ -28,6 +16,7 @@ from phonegate.api.reported_types import (
     ReportedBody,
     Reports,
 )
+from phonegate.api.rules import LocalId, Moment, Recipient, Sender, SimSelector
 from phonegate.model.bounds import (
     MAX_ID,
     MAX_MEDIA,
@@ -36,7 +25,6 @@ from phonegate.model.bounds import (
     MAX_PAGE,
     MAX_RECEIVED,
     MAX_SLOT,
-    MAX_TIME_MS,
     MAX_URL,
 )
 from phonegate.model.states import (
@@ -46,6 +34,9 @@ from phonegate.model.states import (
     STATES,
     UNCERTAIN,
 )
+from phonegate.model.times import MAX_TIME_MS
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
 MAX_BODY: Final = 1600
 """Characters of an outbound text: the limit of the carriers' own APIs, so that every provider

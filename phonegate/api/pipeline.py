@@ -46,13 +46,8 @@ from phonegate.api.errors import (
     with_standing,
 )
 from phonegate.api.field_names import shown
-from phonegate.api.fields import (
-    Field,
-    Wrong,
-    fields_of,
-    read_parameters,
-)
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
+from phonegate.api.parameters import read_parameters
 from phonegate.api.payload import check_media, read_object
 from phonegate.api.request_counts import NO_ENDPOINT, NOWHERE
 from phonegate.api.services import Services
@@ -68,6 +63,7 @@ from phonegate.model.refusals import (
     NotFound,
     Unauthorized,
 )
+from phonegate.typed_json.fields import Field, Wrong, fields_of
 
 BASE_HEADERS: Final = (
     # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.

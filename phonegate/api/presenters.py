@@ -1,14 +1,10 @@
 """How stored things look in answers: the JSON objects that the documents name."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated
 
 import attrs
 
-from phonegate.api import fields
-from phonegate.api.fields import OneOf, field
 from phonegate.api.limits_types import LimitsJson, limits_json
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.assistants import Provider
@@ -17,11 +13,13 @@ from phonegate.model.orgs import ApiKey
 from phonegate.model.phones import Sim
 from phonegate.model.principal import usable
 from phonegate.model.states import QUEUED, SENDING, STATES
+from phonegate.model.times import iso
+from phonegate.typed_json import fields
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import OneOf
 
 APPROVAL = "approval"
 """What a message waits for whose API key holds messages until a person approves them."""
-
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - as UTC; shown without its offset
 
 
 # Without slots a frozen object is made in a third of the time, and a page has a thousand of these.
@@ -95,17 +93,6 @@ class FieldError:
 
     field: str = fields.field("Where it is.", example="messages[2].to")
     problem: str = fields.field("What is wrong with it.", example="is required")
-
-
-def iso(ms: int) -> str:
-    """A time in ms since 1970 as ISO 8601 in UTC with milliseconds, `2026-11-21T08:00:00.000Z`."""
-    seconds, rest = divmod(ms, 1000)
-    return f"{_second(seconds)}.{rest:03}Z"
-
-
-@lru_cache(maxsize=4096)  # readers ask for the newest messages again and again
-def _second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
 
 
 def message_json(

@@ -5,12 +5,6 @@
 
 import attrs
 
-from phonegate.api.fields import (
-    Rule,
-    Several,
-    Wrong,
-    WrongEntries,
-)
 from phonegate.domain.inbox import Received
 from phonegate.domain.reported_values import (
     Kind,
@@ -19,6 +13,8 @@ from phonegate.domain.reported_values import (
     Unreadable,
     read_received,
 )
+from phonegate.typed_json.fields import Rule, Wrong, WrongEntries
+from phonegate.typed_json.rules import Several
 
 
 @attrs.frozen

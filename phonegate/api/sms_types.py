@@ -4,17 +4,11 @@ from typing import Annotated, ClassVar
 
 import attrs
 
-from phonegate.api.fields import (
-    Moment,
-    PhoneNumber,
-    Several,
-    Text,
-    WebAddress,
-    Whole,
-    field,
-)
 from phonegate.api.messages_types import MAX_BODY, MAX_TTL_S
+from phonegate.api.rules import Moment, PhoneNumber, WebAddress
 from phonegate.model.bounds import MAX_MEDIA
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Several, Text, Whole
 
 
 @attrs.frozen(kw_only=True)

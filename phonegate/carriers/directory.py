@@ -8,8 +8,9 @@ import httpx
 from phonegate.carriers.credentials import Provider, check_credentials
 from phonegate.carriers.telnyx import Telnyx
 from phonegate.carriers.twilio import Twilio
-from phonegate.carriers.wire import open_client, wall_clock_ms
+from phonegate.carriers.wire import open_client
 from phonegate.domain.carrier import Account
+from phonegate.model.times import now_ms
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +27,7 @@ def open_carrier(
     *,
     urls: CarrierUrls,
     client: Callable[[], httpx.AsyncClient] = open_client,
-    now_ms: Callable[[], int] = wall_clock_ms,
+    now_ms: Callable[[], int] = now_ms,
     settle_s: float | None = None,
 ) -> Account:
     """The client of one account; no connection is made yet.

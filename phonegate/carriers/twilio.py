@@ -15,7 +15,7 @@ import httpx
 import trio
 
 from phonegate.carriers import twilio_terms, words
-from phonegate.carriers.wire import Answer, Wire, open_client, wall_clock_ms
+from phonegate.carriers.wire import Answer, Wire, open_client
 from phonegate.domain.carrier import (
     CarrierMessage,
     CarrierRefusal,
@@ -23,6 +23,7 @@ from phonegate.domain.carrier import (
     Outbound,
     OutcomeUnknown,
 )
+from phonegate.model.times import now_ms
 
 SETTLE_S = 60.0
 """Seconds after a try in which an absent message may still appear: a request that was cut off may
@@ -72,7 +73,7 @@ class Twilio:
         messaging_service_sid: str | None = None,
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
-        now_ms: Callable[[], int] = wall_clock_ms,
+        now_ms: Callable[[], int] = now_ms,
         settle_s: float = SETTLE_S,
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)

@@ -8,7 +8,6 @@ import functools
 import math
 import re
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,6 +19,7 @@ import trio
 
 import phonegate
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
+from phonegate.model.times import now_ms
 
 CONNECT_S = 10.0
 """Seconds for a connection: a carrier's address that does not answer must not use up the deadline
@@ -47,11 +47,6 @@ _FAILURES = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @functools.cache
@@ -114,7 +109,7 @@ class Wire:
         base_url: str,
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
-        now_ms: Callable[[], int] = wall_clock_ms,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._host = httpx.URL(self._base_url).host

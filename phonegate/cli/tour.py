@@ -3,7 +3,6 @@
 import json
 import socket
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from phonegate.config.settings import (
 )
 from phonegate.domain.credentials import make_secret
 from phonegate.model.bounds import MAX_PAGE
+from phonegate.model.times import now_ms
 from phonegate.phone.device import Identity, SimCard
 from phonegate.phone.radio import Transmission
 from phonegate.phone.simulated_faults import Plan
@@ -125,7 +125,7 @@ class _Guide:
         """One message each way, and an answer."""
         click.echo(f"The gateway serves {self._url}, on a database that it will remove.\n")
         click.echo(_step(f"1. A phone pushes an SMS that it received from {STRANGER}:"))
-        received = {"address": STRANGER, "body": "hello", "date": _now_ms(), "sim_slot": 0}
+        received = {"address": STRANGER, "body": "hello", "date": now_ms(), "sim_slot": 0}
         await self._post("/webhook", {"org_id": ORG, "messages": [received]})
 
         click.echo(_step("2. An app reads it:"))
@@ -224,10 +224,6 @@ async def _in_time(step: Callable[[], Awaitable[Any]], what: str) -> Any:
 
 def _step(text: str) -> str:
     return click.style(text, bold=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _invitation(url: str) -> str:

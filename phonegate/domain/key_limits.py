@@ -8,7 +8,7 @@ itself. Each function says what one kind of limit makes of a send.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +16,7 @@ import attrs
 
 from phonegate.model.numbers import is_recipient
 from phonegate.model.orgs import KeyLimits, QuietHours
+from phonegate.model.times import iso_seconds
 from phonegate.store import address_patterns
 
 MINUTE_MS: Final = 60_000
@@ -186,8 +187,7 @@ def next_change(hours: QuietHours, at: int) -> int:
 
 def utc(at: int) -> str:
     """A time for a sentence: ISO 8601 in UTC, to the second that is not before it."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=-(-at // 1000))
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso_seconds(at + 999)
 
 
 def _within(hours: QuietHours, minute: int) -> bool:

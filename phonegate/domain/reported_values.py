@@ -28,11 +28,11 @@ from phonegate.model.bounds import (
     MAX_NUMBER,
     MAX_RECEIVED,
     MAX_SLOT,
-    MAX_TIME_MS,
     MAX_URL,
     SECONDS_BELOW,
 )
 from phonegate.model.numbers import SENDER_LIMIT
+from phonegate.model.times import MAX_TIME_MS
 
 Kind = Literal[
     "text",

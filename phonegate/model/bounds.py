@@ -14,9 +14,6 @@ MAX_PAGE: Final = 1000
 MAX_COPIES: Final = 10_000
 """Copies of the database that a folder may keep: one an hour for a year."""
 
-MAX_TIME_MS: Final = 253_402_300_799_999
-"""The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
-
 SECONDS_BELOW: Final = 100_000_000_000
 """An epoch time below this is in seconds (until the year 5138), from it on in ms (since 1973)."""
 

@@ -11,13 +11,14 @@ import attrs
 
 from phonegate.model.assistants import Provider
 from phonegate.model.phones import ANY_SIM
+from phonegate.model.times import MAX_TIME_MS
 
 Direction = Literal["in", "out"]
 
 Approval = Literal["asked", "given", "refused"]
 
-FAR_AHEAD_MS = 253_402_300_799_999
-"""`Message.held_until` of one that waits for a person's approval: the last ms of the year 9999."""
+FAR_AHEAD_MS = MAX_TIME_MS
+"""`Message.held_until` of one that waits for a person's approval."""
 
 
 @attrs.frozen(kw_only=True)

@@ -5,9 +5,7 @@ file of one that is stopped. Requests and answers are plain JSON data.
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from phonegate.model.orgs import KeyLimits, Org
 from phonegate.model.principal import usable
 from phonegate.model.refusals import BadInput, FieldProblem, NotFound
 from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import iso_seconds, now_ms
 from phonegate.operations.control import Command, Report
 from phonegate.store.database import Database
 
@@ -266,7 +265,7 @@ class Administration:
             try:
                 if folder:
                     target, removed = await self._database.backup_dated(
-                        target, _now_ms(), keep=keep, progress=progress
+                        target, now_ms(), keep=keep, progress=progress
                     )
                 else:
                     await self._database.backup(target, progress)
@@ -314,13 +313,11 @@ def offline(
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(database.run_writer)
-                accounts = Accounts(
-                    database, registration=registration_of(settings), now_ms=_now_ms
-                )
+                accounts = Accounts(database, registration=registration_of(settings), now_ms=now_ms)
                 assistants = Assistants(
                     database,
                     check=check_credentials,
-                    now_ms=_now_ms,
+                    now_ms=now_ms,
                     public_url=settings.http.public_url,
                 )
                 try:
@@ -395,12 +392,5 @@ def _text_or_none(request: Mapping[str, Any], field: str) -> str | None:
     return None if request.get(field) is None else _text(request, field)
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _moment(ms: int | None) -> str | None:
-    """A time as the HTTP API writes it: ISO 8601, UTC."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return None if ms is None else iso_seconds(ms)

@@ -6,10 +6,10 @@ from typing import Final
 import attrs
 
 from phonegate.api.endpoint import Answer, Call, Endpoint
-from phonegate.api.fields import field
 from phonegate.model.refusals import Unauthorized
 from phonegate.operations.collector import Collector
 from phonegate.operations.readiness import Readiness
+from phonegate.typed_json.fields import field
 
 GROUP: Final = "operator"
 

@@ -10,14 +10,6 @@ from typing import Any, Final
 import attrs
 
 from phonegate.api.endpoint import Endpoint
-from phonegate.api.fields import (
-    OneOf,
-    Rule,
-    Several,
-    Text,
-    Whole,
-    fields_of,
-)
 from phonegate.api.limits_types import NewLimits
 from phonegate.api.messages_types import (
     DEFAULT_PAGE,
@@ -52,6 +44,8 @@ from phonegate.pages.examples import (
     MORE,
     PHONE_PROGRAM,
 )
+from phonegate.typed_json.fields import Rule, fields_of
+from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
 DAY_S: Final = 24 * 60 * 60
 

@@ -1,6 +1,5 @@
 """What the parts of a simulated phone share: who it is, its plan, its memory and its counts."""
 
-import time
 from collections.abc import Callable
 
 import attrs
@@ -14,11 +13,6 @@ from phonegate.phone.simulated_faults import Dice, Plan
 
 BODY_LIMIT = 1600
 """Characters of the longest SMS that the gateway takes."""
-
-
-def now_ms() -> int:
-    """The wall clock: ms since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @attrs.frozen(kw_only=True)

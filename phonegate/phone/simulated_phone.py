@@ -6,13 +6,13 @@ from random import Random
 
 import trio
 
+from phonegate.model.times import now_ms
 from phonegate.phone.conversation import Conversation, greet
 from phonegate.phone.device import (
     Device,
     Identity,
     SimCard,
     Stats,
-    now_ms,
 )
 from phonegate.phone.errors import PhoneError
 from phonegate.phone.journal import Journal

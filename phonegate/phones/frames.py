@@ -7,13 +7,13 @@ numbers stay out of every `repr`.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import attrs
 
 from phonegate.domain.inbox import Received
 from phonegate.domain.reported_values import Kind, Unread
+from phonegate.model.times import iso
 
 FaultCode = Literal[
     "not_text", "too_many_values", "bad_json", "not_an_object", "unknown_type", "bad_field"
@@ -219,12 +219,11 @@ def encode(frame: GatewayFrame) -> str:
 def _fields_of(frame: GatewayFrame) -> dict[str, Any]:
     match frame:
         case Connected():
-            time = datetime.fromtimestamp(frame.server_time / 1000, UTC)
             return {
                 "type": "connected",
                 "org_id": frame.org_id,
                 "device_id": frame.device_id,
-                "server_time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "server_time": iso(frame.server_time),
             }
         case SendSms():
             fields: dict[str, Any] = {

@@ -12,16 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonegate.api.endpoint import Endpoint
-from phonegate.api.fields import (
-    Field,
-    Several,
-    Wrong,
-    fields_of,
-    rule_of,
-)
 from phonegate.api.payload import read_object
 from phonegate.api.table import build_table
 from phonegate.model.messages import PageQuery
+from phonegate.typed_json.fields import Field, Wrong, fields_of, rule_of
+from phonegate.typed_json.rules import Several
 from tests.api.conftest import ORG, Reply, Web
 
 ENDPOINTS = build_table().endpoints

@@ -6,13 +6,9 @@ import pytest
 
 from phonegate.api.convert import Converter
 from phonegate.api.field_names import MAX_PROBLEMS
-from phonegate.api.fields import (
-    Several,
-    Text,
-    Whole,
-    field,
-)
 from phonegate.model.refusals import BadInput
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Several, Text, Whole
 
 
 @attrs.frozen(kw_only=True)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.field_names import MAX_IGNORED, Unknown, names_what_it_ignores
-from phonegate.api.fields import fields_of
 from phonegate.api.keys_api import NewKey
 from phonegate.api.messages_types import Send, SendItem, Webhook
 from phonegate.api.sms_types import SmsSend
+from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import (
     ORG,
     SECRET,

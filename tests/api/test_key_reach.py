@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from phonegate.api.presenters import iso
 from phonegate.domain import delivery
 from phonegate.domain.delivery import WITHDRAWN_AT_ONCE
 from phonegate.domain.dispatch import OnlinePhone
@@ -13,6 +12,7 @@ from phonegate.domain.sending import Outgoing
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import Unauthorized
 from phonegate.model.states import Event
+from phonegate.model.times import iso
 from phonegate.store.tables import Tables
 from tests.api.conftest import (
     NOW,

@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from phonegate.api.endpoint import Endpoint
-from phonegate.api.presenters import iso
 from phonegate.api.table import build_table
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.key_limits import HOUR_MS, STEP_MS
 from phonegate.model.phones import Sim
+from phonegate.model.times import iso
 from tests.api.conftest import (
     NOW,
     ORG,

@@ -18,7 +18,6 @@ from phonegate.api.endpoint import (
 )
 from phonegate.api.errors import TooLarge
 from phonegate.api.fair_share import FairShare
-from phonegate.api.fields import Text, field
 from phonegate.api.large_bodies import Reading
 from phonegate.api.pipeline import Pipeline, Reply
 from phonegate.api.request_counts import RequestCounts
@@ -28,6 +27,8 @@ from phonegate.config.settings import RequestLog
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Unauthorized
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Text
 
 SECRET = "my-secret-key-123"
 BODY_TEXT = "the words of a message"

@@ -1,15 +1,11 @@
-from datetime import UTC, datetime
-
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from phonegate.api.presenters import iso, message_json
+from phonegate.api.presenters import message_json
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.bounds import MAX_TIME_MS
 from phonegate.model.messages import FAR_AHEAD_MS, Message
 from phonegate.model.phones import Sim
+from phonegate.model.times import iso
 
 MESSAGE = Message(
     id=5,
@@ -46,14 +42,6 @@ PHONE = OnlinePhone(phone=7, device_id=None, name=None, sims=(SIM,))
 def waits(**changes: object) -> str | None:
     message = attrs.evolve(MESSAGE, **changes)  # type: ignore[arg-type]
     return message_json(message, [PHONE]).waiting_for
-
-
-@given(st.integers(0, MAX_TIME_MS))
-def test_a_time_is_iso_8601_in_utc_with_milliseconds(ms: int) -> None:
-    text = iso(ms)
-    assert len(text) == len("2026-11-21T08:00:00.000Z")
-    since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
-    assert (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000 == ms
 
 
 def test_what_waits_for_approval_shows_the_time_that_was_asked_for() -> None:

@@ -14,9 +14,9 @@ from phonegate.api.endpoint import (
     Endpoint,
 )
 from phonegate.api.errors import MethodNotAllowed
-from phonegate.api.fields import fields_of
 from phonegate.api.table import Table, build_table
 from phonegate.model.refusals import BadInput, NotFound
+from phonegate.typed_json.fields import fields_of
 
 TABLE = build_table()
 SECRET = "my-secret-key-123"

@@ -12,8 +12,8 @@ import attrs
 import trio
 
 from phonegate.carriers.directory import CarrierUrls, open_carrier
-from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain.carrier import Account, Outbound
+from phonegate.model.times import now_ms
 
 from .fake_carrier import FakeCarrier, Fault, FaultKind
 from .fake_carrier.accounts import CarrierName
@@ -61,7 +61,7 @@ class FakeStand(Stand):
             body=body,
             media_urls=tuple(media_urls),
             reference=str(uuid4()),
-            accepted_at=wall_clock_ms(),
+            accepted_at=now_ms(),
         )
 
     def refused(self) -> tuple[Outbound, str]:

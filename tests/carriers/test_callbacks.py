@@ -15,8 +15,8 @@ from phonegate.carriers.callbacks import (
     read_telnyx,
     read_twilio,
 )
-from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain.carrier import InboundReport, StatusReport
+from phonegate.model.times import now_ms
 
 from .fake_carrier import FakeCarrier, SentCallback
 from .samples import NOW, TOKEN, patient
@@ -283,7 +283,7 @@ def read(call: SentCallback, fake: FakeCarrier) -> Any:
         token = fake.twilio.token
         return read_twilio(url=call.url, headers=headers, body=call.body, auth_token=token)
     key = fake.telnyx.public_key
-    return read_telnyx(headers=headers, body=call.body, public_key=key, now=wall_clock_ms())
+    return read_telnyx(headers=headers, body=call.body, public_key=key, now=now_ms())
 
 
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx"])

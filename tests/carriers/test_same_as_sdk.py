@@ -12,8 +12,8 @@ import trio
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from phonegate.carriers.directory import CarrierUrls, open_carrier
-from phonegate.carriers.wire import wall_clock_ms
 from phonegate.domain.carrier import Outbound
+from phonegate.model.times import now_ms
 
 from .samples import API_KEY, DEADLINE_S, SERVICE, SID, TOKEN, message
 from .stub import answer, stub
@@ -151,7 +151,7 @@ async def test_a_state_is_asked_for_as_their_libraries_do() -> None:
 
 async def test_twilios_list_is_asked_for_as_its_library_does() -> None:
     page = answer(200, json.dumps({"messages": [], "next_page_uri": None}).encode())
-    wanted = message(accepted_at=wall_clock_ms())
+    wanted = message(accepted_at=now_ms())
 
     def call(url: str) -> None:
         client = twilio_client(url)

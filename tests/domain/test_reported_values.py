@@ -22,8 +22,9 @@ from phonegate.domain.reported_values import (
     sender,
     storable,
 )
-from phonegate.model.bounds import MAX_LABEL, MAX_RECEIVED, MAX_TIME_MS
+from phonegate.model.bounds import MAX_LABEL, MAX_RECEIVED
 from phonegate.model.numbers import is_sender
+from phonegate.model.times import MAX_TIME_MS
 
 DATE = 1_700_000_000_000
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=80)

@@ -3,7 +3,6 @@
 import pytest
 
 from phonegate.api import errors
-from phonegate.api.fields import fields_of
 from phonegate.api.messages_types import MAX_BODY, MessagesQuery, Send
 from phonegate.api.table import build_table
 from phonegate.model.bounds import MAX_MESSAGES, MAX_PAGE
@@ -25,6 +24,7 @@ from phonegate.model.states import (
 )
 from phonegate.pages import page_context
 from phonegate.pages.examples import MORE
+from phonegate.typed_json.fields import fields_of
 
 TABLE = build_table()
 

@@ -24,7 +24,6 @@ from phonegate.api.endpoint import (
 )
 from phonegate.api.errors import answer_for
 from phonegate.api.field_names import shown
-from phonegate.api.fields import Text, field
 from phonegate.api.mcp.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -49,6 +48,8 @@ from phonegate.api.payload import check_media, read_value
 from phonegate.config.settings import RequestLog
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import BadInput, FieldProblem, Forbidden
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Text
 
 MAX_POST_BYTES: Final = 262_144
 """A batch of twenty of the longest texts, each character escaped, and room to spare."""

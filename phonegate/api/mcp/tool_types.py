@@ -4,12 +4,6 @@ from typing import Annotated, ClassVar, Final
 
 import attrs
 
-from phonegate.api.fields import (
-    Sender,
-    Text,
-    Whole,
-    field,
-)
 from phonegate.api.idempotency_key import MAX_KEY
 from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.api.messages_types import (
@@ -22,7 +16,10 @@ from phonegate.api.messages_types import (
     SimsAnswer,
 )
 from phonegate.api.presenters import MessageJson
+from phonegate.api.rules import Sender
 from phonegate.model.bounds import MAX_ID
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Text, Whole
 
 MAX_WAIT_S: Final = 25
 """Seconds that a wait may take: less than the 30 after which many proxies and clients give up."""

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, unquote
 
 from phonegate.api.endpoint import PATH_PARAMETERS, Endpoint, Example
 from phonegate.api.field_names import MAX_IGNORED, names_what_it_ignores
-from phonegate.api.fields import Field, fields_of
 from phonegate.api.idempotency_key import MAX_KEY, REPLAYED
 from phonegate.api.openapi.refusals import (
     CARRIED,
@@ -22,6 +21,7 @@ from phonegate.api.payload import read_object
 from phonegate.api.sms_types import SmsFailed
 from phonegate.model.principal import SCOPES
 from phonegate.model.refusals import Unauthorized
+from phonegate.typed_json.fields import Field, fields_of
 
 JSON: Final = "application/json"
 

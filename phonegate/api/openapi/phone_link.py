@@ -28,10 +28,10 @@ from phonegate.model.bounds import (
     MAX_SEGMENTS,
     MAX_SIMS,
     MAX_SLOT,
-    MAX_TIME_MS,
     MAX_URL,
 )
 from phonegate.model.numbers import SENDER_LIMIT
+from phonegate.model.times import MAX_TIME_MS
 
 PATH: Final = "/websocket"
 

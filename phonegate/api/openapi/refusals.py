@@ -5,11 +5,11 @@ from typing import Final
 
 import attrs
 
-from phonegate.api import fields
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.errors import status_of
 from phonegate.api.presenters import FieldError
 from phonegate.model.refusals import Refused
+from phonegate.typed_json import fields
 
 MEANINGS: Final[Mapping[str, str]] = {
     "bad_input": "the request is wrong in itself; `errors` names every wrong field",

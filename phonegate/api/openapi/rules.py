@@ -7,20 +7,6 @@ from functools import singledispatch
 from typing import Any, Final
 
 from phonegate.api.assistants_types import MAX_CREDENTIALS, Credentials, Number
-from phonegate.api.fields import (
-    Flag,
-    LocalId,
-    Moment,
-    OneOf,
-    PhoneNumber,
-    Recipient,
-    Sender,
-    Several,
-    SimSelector,
-    Text,
-    WebAddress,
-    Whole,
-)
 from phonegate.api.limits_types import (
     HOURS,
     AddressPattern,
@@ -29,15 +15,25 @@ from phonegate.api.limits_types import (
 )
 from phonegate.api.messages_types import OrgName
 from phonegate.api.reported_types import DeviceName, Reported, ReportedBody
+from phonegate.api.rules import (
+    LocalId,
+    Moment,
+    PhoneNumber,
+    Recipient,
+    Sender,
+    SimSelector,
+    WebAddress,
+)
 from phonegate.carriers.credentials import FIELDS
 from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.model.bounds import (
     MAX_DEVICE_ID,
     MAX_ID,
-    MAX_TIME_MS,
     MAX_URL,
 )
 from phonegate.model.numbers import SENDER_LIMIT
+from phonegate.model.times import MAX_TIME_MS
+from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
 
 Schema = dict[str, Any]
 

@@ -6,15 +6,11 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 
-from phonegate.api.fields import (
-    Field,
-    Several,
-    fields_of,
-    rule_of,
-)
 from phonegate.api.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
 from phonegate.api.openapi.rules import Schema, reported, schema_of_rule
 from phonegate.api.reported_types import Reports
+from phonegate.typed_json.fields import Field, fields_of, rule_of
+from phonegate.typed_json.rules import Several
 
 _PLAIN: Final[Mapping[type, str]] = {
     str: "string",

@@ -9,7 +9,6 @@ import pytest
 from openapi_spec_validator import validate
 
 import phonegate
-from phonegate.api.fields import fields_of
 from phonegate.api.openapi.document import (
     TAGS,
     Publication,
@@ -18,6 +17,7 @@ from phonegate.api.openapi.document import (
 )
 from phonegate.api.openapi.refusals import MEANINGS, refusals_of, told
 from phonegate.api.table import build_table
+from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import Web
 
 TABLE = build_table()

@@ -9,23 +9,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from phonegate.api.assistants_types import Number
-from phonegate.api.fields import (
-    LocalId,
-    Moment,
-    OneOf,
-    PhoneNumber,
-    Recipient,
-    Rule,
-    Sender,
-    Several,
-    SimSelector,
-    Text,
-    WebAddress,
-    Whole,
-    Wrong,
-)
 from phonegate.api.openapi.rules import schema_of_rule
 from phonegate.api.payload import read_object
+from phonegate.api.rules import (
+    LocalId,
+    Moment,
+    PhoneNumber,
+    Recipient,
+    Sender,
+    SimSelector,
+    WebAddress,
+)
+from phonegate.typed_json.fields import Rule, Wrong
+from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
 RULES: tuple[Rule, ...] = (
     Text(0, 5),

@@ -6,13 +6,6 @@ import jsonschema
 import pytest
 
 from phonegate.api.assistants_types import NewAssistant
-from phonegate.api.fields import (
-    Several,
-    Text,
-    Whole,
-    field,
-    fields_of,
-)
 from phonegate.api.messages_types import MessagesQuery, Send
 from phonegate.api.openapi.schema import (
     Components,
@@ -20,6 +13,8 @@ from phonegate.api.openapi.schema import (
     nullable,
     schema_of,
 )
+from phonegate.typed_json.fields import field, fields_of
+from phonegate.typed_json.rules import Several, Text, Whole
 
 
 @attrs.frozen(kw_only=True)

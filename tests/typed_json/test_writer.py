@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.convert import Converter
-from phonegate.api.fields import OneOf, field
-from phonegate.api.json_writer import JsonWriter
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import OneOf
+from phonegate.typed_json.writer import JsonWriter
 
 
 @attrs.frozen(kw_only=True)

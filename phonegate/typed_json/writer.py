@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 
-from phonegate.api.fields import json_name
+from phonegate.typed_json.fields import json_name
 
 Write = Callable[[Any], str]
 

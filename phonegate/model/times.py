@@ -1,0 +1,32 @@
+"""Points in time, which are milliseconds since 1970-01-01 UTC, and their ISO 8601 form."""
+
+import time
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+MAX_TIME_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - as UTC; shown without its offset
+
+
+def now_ms() -> int:
+    """Returns the wall clock's time."""
+    return time.time_ns() // 1_000_000
+
+
+def iso(ms: int) -> str:
+    """Returns a time in UTC with milliseconds, such as `2026-11-21T08:00:00.000Z`."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03}Z"
+
+
+def iso_seconds(ms: int) -> str:
+    """Returns a time in UTC to the second that it is in, such as `2026-11-21T08:00:00Z`."""
+    return f"{_second(ms // 1000)}Z"
+
+
+@lru_cache(maxsize=4096)  # readers ask for the newest messages again and again
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()

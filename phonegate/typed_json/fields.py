@@ -1,0 +1,108 @@
+"""The fields of a type that is read from JSON or written as JSON, each declared once.
+
+A field's type names its rule, `Annotated[int, Whole(1, 1000)]`. Readers apply it, and documents
+are made from its limits, the field's description and its example.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
+
+import attrs
+
+
+class Wrong(ValueError):
+    """A value that its rule refuses; the text reads as a sentence after the field's name.
+
+    `sentence` is the whole of it where a contract has its own words for it.
+    """
+
+    def __init__(self, problem: str, sentence: str | None = None) -> None:
+        self.sentence = sentence
+        super().__init__(problem)
+
+
+class WrongEntries(Wrong):
+    """A list of which no entry can be used. `entries` has the place, field and problem of each."""
+
+    def __init__(self, entries: Sequence[tuple[int, str, str]]) -> None:
+        self.entries = tuple(entries)
+        super().__init__("holds nothing that can be used")
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What a field may hold."""
+
+    def read(self, value: object) -> Any:
+        """The value as handlers get it, from JSON. Raises `Wrong`."""
+
+    def read_text(self, text: str) -> Any:
+        """The same from the text of a path or query parameter. Raises `Wrong`."""
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """One field of a request or parameter of a query, as the documents describe it."""
+
+    name: str
+    attribute: str
+    """What the type calls it."""
+    type: Any
+    rule: Rule | None
+    required: bool
+    default: Any
+    description: str
+    example: Any
+    private: bool
+    """Its value never reaches a log."""
+    omit: bool
+    """It is left out of an answer that has its default."""
+
+
+def field(
+    description: str,
+    *,
+    default: Any = attrs.NOTHING,
+    example: Any = None,
+    private: bool = False,
+    omit: bool = False,
+) -> Any:
+    """An attribute of a request or answer type, with what the documents say about it.
+
+    A `private` one reaches no log; one to `omit` is left out of an answer that has its default.
+    """
+    metadata = {"description": description, "example": example, "private": private, "omit": omit}
+    return attrs.field(default=default, metadata=metadata, repr=not private)
+
+
+def json_name(attribute: str) -> str:
+    """What an attribute is called in requests and answers: `from_` is `from` there."""
+    return attribute.removesuffix("_")
+
+
+@cache
+def fields_of(cls: type) -> tuple[Field, ...]:
+    """The fields of a request, query or answer type, in order."""
+    return tuple(
+        Field(
+            name=json_name(a.name),
+            attribute=a.name,
+            type=a.type,
+            rule=rule_of(a.type),
+            required=a.default is attrs.NOTHING,
+            default=None if a.default is attrs.NOTHING else a.default,
+            description=a.metadata.get("description", ""),
+            example=a.metadata.get("example"),
+            private=a.metadata.get("private", False),
+            omit=a.metadata.get("omit", False),
+        )
+        for a in attrs.fields(cls)
+    )
+
+
+def rule_of(type_: Any) -> Rule | None:
+    """The rule in a field's type, also behind `| None`."""
+    if get_origin(type_) is Annotated:
+        return next((m for m in type_.__metadata__ if isinstance(m, Rule)), None)
+    return next((rule for arg in get_args(type_) if (rule := rule_of(arg)) is not None), None)
