@@ -1,1 +1,1 @@
-"""Measurements and trials, each run by hand: `python -m bench`, `python -m bench.crash`."""
+"""Measurements, run by hand: `python -m bench`, `python -m bench.pages`."""

@@ -23,6 +23,7 @@ from bench.figures import Figures
 from bench.plan import DEFAULT, QUICK, Plan
 from bench.report import Report
 from bench.run import LETTERS, Run
+from kit.program import cores, on_core
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     figures = Figures()
     with (
         tempfile.TemporaryDirectory(prefix="phonegate-bench-", dir=chosen.folder) as folder,
-        machine.on_core(machine.cores()[1]),
+        on_core(cores()[1]),
     ):
         run = Run(Path(folder), plan, figures, log=not chosen.no_log)
         # The load's own collector would add its pauses to what it times.

@@ -6,12 +6,12 @@ import sqlite3
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 import attrs
+
+from kit.program import PAGE_BYTES, cores, on_core
 
 PACKAGES = (
     "phonegate",
@@ -27,30 +27,11 @@ PACKAGES = (
     "aiosqlite",
     "pydantic",
 )
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 LOOP = 2_000_000
 """Turns of the calibrating loop: some 50 ms."""
 FLUSHES = 50
 BLOCK = bytes(4_096)
-
-
-def cores() -> tuple[int, int]:
-    """The core of the server and that of the load; the same where there is but one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[-1]
-
-
-@contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Runs on one core, and so do the processes that are started meanwhile."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @attrs.frozen
@@ -121,25 +102,3 @@ def _file_system(folder: Path) -> str:
         if folder.resolve().is_relative_to(point) and len(point) >= len(best[0]):
             best = (point, kind)
     return best[1]
-
-
-def cpu_s(pid: int) -> float:
-    """Processor seconds that a process has used, all its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
-
-
-def rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
-
-
-def descriptors(pid: int) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-
-
-def threads(pid: int) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from bench import flush, machine, profile
 from bench.figures import Figures
-from bench.load import http
-from bench.load.loops import Wrong
-from bench.load.org import Org
-from bench.load.phones import Refused
 from bench.machine import Noise
 from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import Plan
-from bench.servers import ROOT, DidNotStart, DidNotStop, Server, Side, baseline, phonegate
+from bench.servers import Server, Side, baseline, phonegate
+from kit.load import http
+from kit.load.loops import Wrong
+from kit.load.org import Org
+from kit.load.phones import Refused
+from kit.program import ROOT, DidNotStart, DidNotStop, cores, on_core
 
 LETTERS = "abcdefghi"
 PROFILED_CLIENTS = 64
@@ -98,7 +99,7 @@ class Run:
         preload = self._slow_disk if letter == "h" else None
         async with (
             Server(side, file, preload=preload) as server,
-            profile.watched(server.pid, output),
+            profile.watched(server.process.pid, output),
         ):
             await measure(server, self._plan, self._figures)
 
@@ -118,10 +119,7 @@ class Run:
             _tell("filling the tables ...\n")
             # Both sides at once: nothing is timed, and each has a core.
             await asyncio.gather(
-                *(
-                    self._fill(side, core)
-                    for side, core in zip(self._sides, machine.cores(), strict=True)
-                )
+                *(self._fill(side, core) for side, core in zip(self._sides, cores(), strict=True))
             )
         if "g" in letters:
             for side in self._sides:
@@ -131,7 +129,7 @@ class Run:
 
     async def _fill(self, side: Side, core: int) -> None:
         for rows in self._plan.rows:
-            with machine.on_core(core):
+            with on_core(core):
                 filler = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",

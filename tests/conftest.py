@@ -35,7 +35,7 @@ async def database(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Datab
     opened.close()
 
 
-LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench")
+LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench", "trials")
 """Files and folders of tests that take long: begun last, they would keep one worker busy alone."""
 
 

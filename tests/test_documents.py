@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 from websockets.sync.client import connect
 
+from kit.fake_carrier import FakeCarrierProcess
+from kit.gateway import GatewayProcess
 from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
 from phonegate.phones.grammar import parse
-from tests.carriers.fake_carrier import FakeCarrierProcess
-from tests.process import GatewayProcess
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -198,7 +198,7 @@ def test_a_first_message_goes_through_each_provider_as_printed(
     play, begin, new_key, twilio, by_twilio, telnyx, by_telnyx, by_phone = blocks(
         README, ASSISTANTS, "sh"
     )
-    assert play == ".venv/bin/python -m tests.carriers.fake_carrier\n"
+    assert play == ".venv/bin/python -m kit.fake_carrier\n"
     variables = re.findall(r"PHONEGATE_(CARRIERS_\w+)=http://127.0.0.1:8090", begin)
     assert len(variables) == 2
     with FakeCarrierProcess() as fake:
@@ -246,7 +246,7 @@ def as_printed(block: str) -> Any:
 
 
 def test_the_fake_carrier_prints_what_the_document_says_of_it() -> None:
-    program = [sys.executable, "-m", "tests.carriers.fake_carrier", "--port", "0"]
+    program = [sys.executable, "-m", "kit.fake_carrier", "--port", "0"]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         printed = ""

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from prometheus_client.core import CounterMetricFamily
 
 import phonegate
+from kit.gateway import GatewayProcess
 from phonegate.cli import group
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
@@ -26,7 +27,6 @@ from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.operations.exposition import families
 from phonegate.store.messages import UNWANTED
 from tests.operations.conftest import make
-from tests.process import GatewayProcess
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
 SECRET = "my-secret-key-123"

@@ -5,10 +5,10 @@ import itertools
 import time
 
 from bench.figures import Figure, Figures
-from bench.load.loops import Loops
-from bench.load.org import Org
 from bench.plan import Plan
 from bench.servers import Server
+from kit.load.loops import Loops
+from kit.load.org import Org
 
 PHONES = 10
 CLIENTS = 4

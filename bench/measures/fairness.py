@@ -4,13 +4,13 @@ import asyncio
 import time
 
 from bench.figures import Figure, Figures
-from bench.load.book import Quantiles
-from bench.load.http import Client
-from bench.load.loops import Wrong
-from bench.load.org import Org
 from bench.measures.sends import senders
 from bench.plan import Plan
 from bench.servers import Server
+from kit.load.book import Quantiles
+from kit.load.http import Client
+from kit.load.loops import Wrong
+from kit.load.org import Org
 
 SINGLES = 64
 BATCHES = 2

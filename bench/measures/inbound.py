@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.figures import Figure, Figures
-from bench.load.book import Quantiles, text
-from bench.load.loops import Loops, Wrong
-from bench.load.org import PAGE, POLL_S, SETTLE_S, Org
-from bench.load.phones import PhoneWire, frame
 from bench.plan import Plan
 from bench.servers import Server
+from kit.load.book import Quantiles, text
+from kit.load.loops import Loops, Wrong
+from kit.load.org import PAGE, POLL_S, SETTLE_S, Org
+from kit.load.phones import PhoneWire, frame
 
 CLIENTS = 64
 BURST = 50

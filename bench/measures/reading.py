@@ -15,11 +15,11 @@ import trio
 from bench import pages
 from bench.baseline import store
 from bench.figures import Figure, Figures
-from bench.load import http
-from bench.load.book import Quantiles
-from bench.load.loops import Loops
 from bench.plan import Plan
 from bench.servers import Server
+from kit.load import http
+from kit.load.book import Quantiles
+from kit.load.loops import Loops
 from phonegate.domain.credentials import hash_secret
 
 ORG = "org-0"

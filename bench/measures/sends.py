@@ -6,11 +6,11 @@ import time
 import attrs
 
 from bench.figures import Figure, Figures
-from bench.load.book import Quantiles
-from bench.load.loops import Loops
-from bench.load.org import Org
 from bench.plan import Plan
 from bench.servers import BATCHED, Server
+from kit.load.book import Quantiles
+from kit.load.loops import Loops
+from kit.load.org import Org
 
 SINGLES = (1, 64, 256)
 """Clients that send one message a request."""

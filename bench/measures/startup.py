@@ -7,7 +7,8 @@ from pathlib import Path
 import attrs
 
 from bench.figures import Figure, Figures
-from bench.servers import ROOT, Server, Side
+from bench.servers import Server, Side
+from kit.program import ROOT
 
 TIME, MEMORY = "start to first answer", "memory"
 VENV, FIRST, LATER = "from a venv", "zipapp, first start", "zipapp, later starts"

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kit.fake_carrier.callbacks import twilio_signature
 from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, PageQuery
 from tests.api.conftest import (
@@ -19,7 +20,6 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
-from tests.carriers.fake_carrier.callbacks import twilio_signature
 
 SENDER = "+1234567890"
 RECIPIENT = "+1555123456"

@@ -13,9 +13,9 @@ import pytest
 import uvloop
 
 from bench import flush, servers
-from bench.load import http, phones
-from bench.load.org import Org
 from bench.servers import Server, Side
+from kit.load import http, phones
+from kit.load.org import Org
 
 PHONEGATE = servers.phonegate()
 BASELINE = servers.baseline()

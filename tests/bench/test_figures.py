@@ -1,12 +1,11 @@
 """Figures, bars, and how they are told."""
 
-from bench import bars, machine, profile, soak
+from bench import bars, machine, profile
 from bench.figures import Figure, Figures
-from bench.load import phones
-from bench.load.book import Quantiles
 from bench.measures import drain, sends
 from bench.plan import DEFAULT
 from bench.report import Report
+from kit.load.book import Quantiles
 
 RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s", more_is_better=True)
 DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s", more_is_better=True)
@@ -76,32 +75,3 @@ def test_a_profile_ranks_functions_by_their_own_time_and_by_all_under_them() -> 
     assert "75.0 %  work (a.py" in own
     assert "25.0 %  main (a.py" in own
     assert "100.0 %  main (a.py" in under
-
-
-def test_frames_are_read_whole_and_in_every_length() -> None:
-    short, middle, long = b"\x81\x02hi", b"\x81\x7e\x01\x00" + b"x" * 256, b"\x81\x7f" + bytes(7)
-    buffer = short + middle + long
-    assert [(op, end - start) for op, start, end in phones.frames(buffer, 0)] == [(1, 2), (1, 256)]
-
-
-def sample(at_s: float, rss_mb: float, tasks: int = 100) -> soak.Snapshot:
-    return soak.Snapshot(
-        at_s=at_s,
-        rss_mb=rss_mb,
-        tasks=tasks,
-        threads=8,
-        descriptors=100,
-        wal_mb=4,
-        messages=int(at_s),
-    )
-
-
-def test_a_soak_sees_what_grows_and_bears_what_swings() -> None:
-    flat = [sample(at, 60 + at % 3) for at in range(60)]
-    assert soak.grown(flat) == []
-    assert soak.grown([sample(at, 60 + at) for at in range(60)]) == [
-        "rss_mb grew from 83.5 to 107.5"
-    ]
-    leaking = [sample(at, 60, tasks=100 + at) for at in range(60)]
-    assert [fault.partition(" ")[0] for fault in soak.grown(leaking)] == ["tasks"]
-    assert soak.grown(flat[:3]) == ["too few samples to tell"]

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 import uvloop
 
 from bench.figures import Figures
@@ -11,6 +12,8 @@ from bench.measures import drain, fairness, fleet, inbound, reading, sends, star
 from bench.plan import TINY
 from bench.run import Run
 from bench.servers import Server, baseline, phonegate
+from kit.load.loops import Wrong
+from kit.load.org import Org
 
 SIDES = (phonegate(), baseline())
 
@@ -69,3 +72,17 @@ def test_a_run_measures_both_sides_in_each_round_and_the_machine_around_them(
     assert extra is not None
     assert figures.ratio(extra)
     assert len(run.noise) == 1 + TINY.rounds
+
+
+async def _lossy(database: Path) -> None:
+    async with Server(baseline(), database) as server, Org(server) as org:
+        await org.connect(2)
+        await sends.load(org, TINY, 4)
+        await org.check()
+        org.book.pushes[0] = 2
+        await org.check()
+
+
+def test_a_message_that_came_twice_makes_a_run_fail(tmp_path: Path) -> None:
+    with pytest.raises(Wrong, match="0 messages missing, 1 repeated"):
+        uvloop.run(_lossy(tmp_path / "lossy.db"))

@@ -11,13 +11,13 @@ from uuid import uuid4
 import attrs
 import trio
 
+from kit.fake_carrier import FakeCarrier, Fault, FaultKind
+from kit.fake_carrier.accounts import CarrierName
+from kit.fake_carrier.journeys import MAGIC
 from phonegate.carriers.directory import CarrierUrls, open_carrier
 from phonegate.domain.carrier import Account, Outbound
 from phonegate.model.times import now_ms
 
-from .fake_carrier import FakeCarrier, Fault, FaultKind
-from .fake_carrier.accounts import CarrierName
-from .fake_carrier.journeys import MAGIC
 from .samples import API_KEY, BODY, TOKEN
 from .stand_base import Stand
 from .stub import nowhere

@@ -7,9 +7,9 @@ from typing import Self
 
 import trio
 
+from kit.fake_carrier import FaultKind
 from phonegate.domain.carrier import Account, Outbound
 
-from .fake_carrier import FaultKind
 from .samples import BODY
 
 LOST_AFTERWARDS: tuple[FaultKind, ...] = (

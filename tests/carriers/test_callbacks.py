@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
+from kit.fake_carrier import FakeCarrier, SentCallback
 from phonegate.carriers.callbacks import (
     BadSignature,
     MalformedCallback,
@@ -18,7 +19,6 @@ from phonegate.carriers.callbacks import (
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.model.times import now_ms
 
-from .fake_carrier import FakeCarrier, SentCallback
 from .samples import NOW, TOKEN, patient
 from .stub import answer, stub
 from .test_words import JSON

@@ -4,9 +4,9 @@ import attrs
 import pytest
 import trio
 
+from kit.fake_carrier import FaultKind
 from phonegate.domain.carrier import CarrierMessage, CarrierRefusal, NotTaken, OutcomeUnknown
 
-from .fake_carrier import FaultKind
 from .samples import BODY, CANARIES, DEADLINE_S
 from .stand_base import LOST_AFTERWARDS, LOST_BEFORE, Stand
 

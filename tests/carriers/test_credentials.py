@@ -6,13 +6,13 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.fake_carrier import TelnyxAccount
 from phonegate.carriers.credentials import FIELDS, check_credentials, mask, masked
 from phonegate.carriers.directory import CarrierUrls, open_carrier
 from phonegate.carriers.telnyx import Telnyx
 from phonegate.carriers.twilio import Twilio
 from phonegate.model.refusals import BadInput
 
-from .fake_carrier import TelnyxAccount
 from .samples import API_KEY, SERVICE, SID, TOKEN, patient
 
 TWILIO = {"account_sid": SID, "auth_token": TOKEN}

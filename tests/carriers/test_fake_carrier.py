@@ -19,7 +19,7 @@ from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-unty
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from tests.carriers.fake_carrier import (
+from kit.fake_carrier import (
     FakeCarrier,
     FakeCarrierProcess,
     Fault,
@@ -27,8 +27,8 @@ from tests.carriers.fake_carrier import (
     RandomFaults,
     wire,
 )
-from tests.carriers.fake_carrier.exchange import Settings
-from tests.carriers.fake_carrier.faults import COMMON, Trouble
+from kit.fake_carrier.exchange import Settings
+from kit.fake_carrier.faults import COMMON, Trouble
 
 TO = "+1555123456"
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 import trio
 
+from kit.fake_carrier import FakeCarrier
 from phonegate.carriers import twilio
 from phonegate.carriers.twilio import Twilio
 from phonegate.domain.carrier import (
@@ -16,7 +17,6 @@ from phonegate.domain.carrier import (
     OutcomeUnknown,
 )
 
-from .fake_carrier import FakeCarrier
 from .samples import BODY, CANARIES, DEADLINE_S, MESSAGE, NOW, SERVICE, SID, TOKEN, message
 from .stub import Act, Stub, answer, stub
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from kit.gateway import GatewayProcess
 from phonegate.carriers.credentials import FIELDS
 from phonegate.cli import group, main
-from tests.process import GatewayProcess
 
 Output = pytest.CaptureFixture[str]
 

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from kit.gateway import GatewayProcess
 from phonegate.cli import columns, main
 from tests.cli.pseudo import COLUMNS, terminal
 from tests.cli.stub import Fake, accepted, message
-from tests.process import GatewayProcess
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SECRET = "my-secret-key-123"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 SECRET = "my-secret-key-123"
 DEADLINE_S = 60

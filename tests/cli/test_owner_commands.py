@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from kit.gateway import GatewayProcess
 from phonegate.cli import main
 from phonegate.cli.examination import exposures
 from phonegate.config.reader import example, load
-from tests.process import GatewayProcess
 
 Output = pytest.CaptureFixture[str]
 TOKEN = "0123456789abcdefghij"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.gateway import GatewayProcess
 from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
 from phonegate.operations.administration import offline
-from tests.process import GatewayProcess
 
 DEADLINE_S = 60
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 ORG, SECRET = "myorg", "my-secret-key-123"
 PATIENCE_S = 30
@@ -39,7 +39,7 @@ def test_what_is_held_survives_a_kill_and_leaves_once_approved(tmp_path: Path) -
             return [message["status"] for message in page["messages"]]
 
         first = GatewayProcess(database)
-        first.wait_until_listening()
+        first.wait_until_ready()
         received = {"address": "+15553334444", "body": "makes the org"}
         org = {"org_id": ORG, "messages": [received]}
         assert owner.post(f"{first.url}/webhook", json=org).status_code == 200

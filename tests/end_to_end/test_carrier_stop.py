@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.carriers.fake_carrier import FakeCarrierProcess
+from kit.fake_carrier import FakeCarrierProcess
+from kit.gateway import GatewayProcess
 from tests.end_to_end.programs import FROM, TO
 from tests.end_to_end.test_sms_send import eventually, new_assistant, new_org
-from tests.process import GatewayProcess
 
 SENDS = 24
 """Three times the connections that one account may have."""
@@ -34,7 +34,7 @@ def test_sigterm_answers_everybody_while_the_carrier_hangs(tmp_path: Path) -> No
             "OPERATOR_TOKEN": TOKEN,
         }
         gateway = GatewayProcess(database, settings=settings)
-        gateway.wait_until_listening()
+        gateway.wait_until_ready()
         key = new_org(gateway, "twilio")
         new_assistant(gateway, fake, "twilio", key)
         fake.control("fault", faults=[{"kind": "slow", "delay_s": HANG_S, "times": SENDS}])

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import trio
 
+from kit.gateway import GatewayProcess
 from phonegate.phone.radio import RadioMemory
 from phonegate.phone.simulated_phone import run_phone
-from tests.process import GatewayProcess
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"

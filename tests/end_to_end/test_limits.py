@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 SECRET = "my-secret-key-123"
 TOKEN = "operator-token-of-the-test"

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 SECRET = "my-secret-key-123"
@@ -119,7 +119,7 @@ def test_what_was_replicated_is_served_again_after_the_machine_is_lost(tmp_path:
     database = tmp_path / "var" / "phonegate.db"
     (setting,) = re.findall(r'^checkpoint = "(\w+)"', printed("toml", "[database]"), re.MULTILINE)
     gateway = GatewayProcess(database, settings={"DATABASE_CHECKPOINT": setting})
-    gateway.wait_until_listening()
+    gateway.wait_until_ready()
     begun = database.stat().st_size
     try:
         with replicating(program, tmp_path) as replicator:

@@ -24,10 +24,10 @@ import trio
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from kit.gateway import GatewayProcess
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.link import Address
 from phonegate.phone.simulated_faults import Plan
-from tests.process import GatewayProcess
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"

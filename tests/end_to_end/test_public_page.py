@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 HOST = "https://phonesms.trucopilot.com"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"

@@ -17,10 +17,10 @@ import attrs
 import httpx
 import pytest
 
-from tests.carriers.fake_carrier import FakeCarrierProcess
-from tests.carriers.fake_carrier.journeys import MAGIC
+from kit.fake_carrier import FakeCarrierProcess
+from kit.fake_carrier.journeys import MAGIC
+from kit.gateway import GatewayProcess
 from tests.end_to_end.programs import FROM, PROGRAMS, TEXT, TO, Call, Program
-from tests.process import GatewayProcess
 
 SECRET = "sms-send-secret-key-1"
 CARRIERS = ("twilio", "telnyx")

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 TOKEN = "a-token-of-the-operator-1"
 SECRET = "my-secret-key-123"

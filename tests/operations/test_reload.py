@@ -16,6 +16,7 @@ import trio.lowlevel
 import trio.testing
 from structlog.testing import capture_logs
 
+from kit.gateway import GatewayProcess
 from phonegate.config.reader import ConfigError, Fault
 from phonegate.config.settings import (
     AlarmSettings,
@@ -26,7 +27,6 @@ from phonegate.config.settings import (
 )
 from phonegate.operations.reload import TAKEN_UP, Reload
 from phonegate.server import CertificateUnusable
-from tests.process import GatewayProcess
 
 DEADLINE_S = 60
 

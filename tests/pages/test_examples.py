@@ -19,8 +19,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from kit.gateway import GatewayProcess
 from tests.pages.printed import Block, blocks_of_html, blocks_of_markdown
-from tests.process import GatewayProcess
 
 KEY = "pgk_…"
 OWN = {"id", "key", "message_id", "created_at", "sent_at", "server_time"}

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import phonegate
-from tests.process import GatewayProcess
+from kit.gateway import GatewayProcess
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD_S = 120

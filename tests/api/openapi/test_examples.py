@@ -16,8 +16,8 @@ import jsonschema
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.carriers.fake_carrier import FakeCarrierProcess
-from tests.process import GatewayProcess
+from kit.fake_carrier import FakeCarrierProcess
+from kit.gateway import GatewayProcess
 
 ORG = "myorg"
 SECRET = {"X-Secret-Key": "my-secret-key-123"}

@@ -1,1 +1,0 @@
-"""Abuse of every kind against a gateway that runs, beside honest users who must not notice."""

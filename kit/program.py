@@ -1,0 +1,169 @@
+"""A server as a process of its own, as people run it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).parent.parent
+"""The checkout."""
+
+START_DEADLINE_S = 60
+"""A machine busy with other tests may take this long to import everything."""
+POLL_S = 0.005
+STOP_S = 30
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class DidNotStart(AssertionError):
+    """The program ended, or never became ready."""
+
+
+class DidNotStop(AssertionError):
+    """The program had to be killed."""
+
+
+def cores() -> tuple[int, int]:
+    """Returns the core of the server and that of the load: the same one where there is but one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Runs on one core, and so do the processes that are started meanwhile."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+class Program:
+    """A process with a port, what it holds of the machine, and what it has written so far.
+
+    As a context manager it is ready inside the `with` and stopped at its end.
+
+    Args:
+        command: The words of the command.
+        folder: The working directory.
+        environment: Variables in addition to this process's, of which those of the gateway
+            are left out.
+        log: The file for what it writes; by default a temporary one without a name.
+        core: The processor core that it must run on; by default any.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        core: int | None = None,
+    ) -> None:
+        self.port = 0
+        self.begun = time.monotonic()
+        file = tempfile.TemporaryFile() if log is None else log.open("w+b")  # noqa: SIM115 - open while this object is there
+        weakref.finalize(self, file.close)
+        self._log = file.fileno()
+        inherited = {name: v for name, v in os.environ.items() if not name.startswith("PHONEGATE_")}
+        with contextlib.nullcontext() if core is None else on_core(core):
+            self.process = subprocess.Popen(
+                command,
+                # A service, whoever runs it: to one on a terminal, SIGHUP is its end.
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env={**inherited, **(environment or {})},
+                cwd=folder,
+            )
+
+    def __enter__(self) -> Self:
+        self.wait_until_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> list[str]:
+        """The whole lines that it has written so far."""
+        size = os.fstat(self._log).st_size
+        # The process shares this file's position, so that must not be moved.
+        text = os.pread(self._log, size, 0).decode(errors="replace")
+        return text.split("\n")[:-1]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Returns the lines of the log that are JSON, an object each."""
+        return [json.loads(line) for line in self.log if line.startswith("{")]
+
+    def wait_until_ready(self) -> None:
+        """Waits until the program can be used; a subclass knows how that is seen."""
+        raise NotImplementedError
+
+    def wait_for_line(self, mark: str) -> str:
+        """Waits until the log has a line with `mark`, and returns that line.
+
+        Raises:
+            DidNotStart: The program ended, or did not write it in time.
+        """
+        until = self.begun + START_DEADLINE_S
+        ended = False
+        while not ended and time.monotonic() < until:
+            ended = self.process.poll() is not None
+            for line in self.log:
+                if mark in line:
+                    return line
+            time.sleep(POLL_S)
+        self.kill()
+        raise DidNotStart(f"{self.process.args!r} did not start:\n" + "\n".join(self.log[-100:]))
+
+    def stop(self, deadline_s: float = STOP_S) -> int:
+        """Ends it as a service manager does, and returns its exit code.
+
+        Raises:
+            DidNotStop: It did not end in time, and was killed.
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise DidNotStop(f"{self.process.args!r} went on for {deadline_s:.0f} s") from None
+
+    def kill(self) -> None:
+        """Ends it as a power cut does, as far as a process can see."""
+        self.process.kill()
+        self.process.wait()
+
+    def cpu_s(self) -> float:
+        """Returns the processor seconds that it has used, all its threads together."""
+        fields = self._proc("stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_S
+
+    def rss_bytes(self) -> int:
+        return int(self._proc("statm").read_text().split()[1]) * PAGE_BYTES
+
+    def descriptors(self) -> int:
+        return sum(1 for _ in self._proc("fd").iterdir())
+
+    def threads(self) -> int:
+        return sum(1 for _ in self._proc("task").iterdir())
+
+    def _proc(self, name: str) -> Path:
+        return Path(f"/proc/{self.process.pid}/{name}")

@@ -1,0 +1,54 @@
+"""What may import what among the folders of the repository."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+ALLOWED = {
+    "phonegate": {"phonegate"},
+    "kit": {"kit", "phonegate"},
+    "bench": {"bench", "kit", "phonegate"},
+    "trials": {"trials", "kit", "phonegate"},
+    "tests": {"tests", "kit", "phonegate"},
+    "tests/bench": {"tests", "bench", "kit", "phonegate"},
+    "tests/trials": {"tests", "trials", "kit", "phonegate"},
+}
+"""The longest name of a file's folders decides."""
+
+OURS = {"phonegate", "kit", "bench", "trials", "tests"}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The top-level packages that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield str(node.module).partition(".")[0]
+
+
+def _allowed(folder: str) -> set[str]:
+    return ALLOWED[max((f for f in ALLOWED if f"{folder}/".startswith(f"{f}/")), key=len)]
+
+
+@pytest.mark.parametrize("top", sorted(OURS))
+def test_folders_import_only_what_they_may(top: str) -> None:
+    paths = sorted((ROOT / top).rglob("*.py"))
+    assert paths
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for name in _imported(path)
+        if name in OURS - _allowed(path.parent.relative_to(ROOT).as_posix())
+    ]
+    assert not wrong
+
+
+def test_the_folder_of_a_file_decides() -> None:
+    assert "bench" in _allowed("tests/bench")
+    assert "bench" not in _allowed("tests/benchmarks")
+    assert "bench" not in _allowed("tests/trials")

@@ -1,0 +1,1 @@
+"""Trials of what the README promises, each run by hand: `python -m trials.crash`."""

@@ -1,0 +1,1 @@
+"""Abuse of every case against a gateway that runs, beside honest users who must not notice."""
