@@ -30,7 +30,9 @@ from phonegate.api.table import Table, build_table
 from phonegate.carriers.credentials import UNSIGNED, check_credentials, is_unsigned
 from phonegate.config.rules import is_loopback
 from phonegate.config.settings import Settings
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import Account
@@ -45,6 +47,7 @@ from phonegate.domain.registration import Mode
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler
 from phonegate.domain.sending import Sending
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.assistants import Assistant
 from phonegate.model.times import now_ms
 from phonegate.operations.administration import Administration, registration_of
@@ -263,7 +266,6 @@ class _Gateway:
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
             now_ms=now_ms,
-            default_ttl_s=delivery.default_ttl_s,
         )
         reconciler = Reconciler(database, carrier_pool, terms)
         scheduler = Scheduler(
@@ -275,24 +277,29 @@ class _Gateway:
             on_release=reconciler.ring,
         )
         reconciler.on_delay = scheduler.ring
-        sending = Sending(
+        acceptance = Acceptance(
             database,
-            switchboard,
+            rate_limits,
             now_ms=now_ms,
-            on_uncertain=delivery.on_uncertain,
             default_ttl_s=delivery.default_ttl_s,
             on_timer=scheduler.ring,
-            on_release=reconciler.ring,
-            rate_limits=rate_limits,
         )
+        sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
         carrier_sending = CarrierSending(
             database,
+            acceptance,
             OwnPhones(database, sending, switchboard),
             carrier_pool,
             terms,
             callback_url=assistants.callback_url,
-            on_timer=scheduler.ring,
             rate_limits=rate_limits,
+        )
+        approval = Approval(
+            database,
+            switchboard,
+            now_ms=now_ms,
+            on_timer=scheduler.ring,
+            on_release=reconciler.ring,
         )
         cleaned: Counter[Kind] = Counter()
         arrivals = Arrivals(database)
@@ -303,6 +310,8 @@ class _Gateway:
             assistants=assistants,
             database=database,
             sending=sending,
+            withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
+            approval=approval,
             carrier_sending=carrier_sending,
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,

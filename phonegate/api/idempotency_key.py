@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from phonegate.api.endpoint import Answer, Call
-from phonegate.domain.idempotency import kept_under
-from phonegate.domain.sending import Keep, Outgoing, SendOutcome
+from phonegate.domain.idempotency import Keep, kept_under
+from phonegate.model.orgs import KeptAnswer
 from phonegate.model.refusals import BadInput, FieldProblem
 
 MAX_KEY = 255
@@ -15,6 +16,8 @@ MAX_KEY = 255
 
 REPLAYED = ("Idempotent-Replayed", "true")
 """Marks an answer that was given before."""
+
+T = TypeVar("T")
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
@@ -40,41 +43,51 @@ def read_key(value: str | None) -> str | None:
     return key
 
 
-def fingerprint(items: Sequence[Outgoing]) -> bytes:
-    """What makes two requests under one key the same: everything asked for, credentials aside."""
-    asked = [
-        [i.to, i.body, i.sim_selector, i.ttl_s, i.send_at, i.priority, i.on_uncertain, i.media_urls]
-        for i in items
-    ]
+def fingerprint(asked: Sequence[object]) -> bytes:
+    """What makes two requests under one key the same: everything that they ask for."""
     return hashlib.sha256(json.dumps(asked).encode()).digest()
 
 
 async def once(
     call: Call,
     route: str,
-    items: Sequence[Outgoing],
-    send: Callable[[Keep | None], Awaitable[SendOutcome]],
-    render: Callable[[SendOutcome], tuple[int, bytes]],
+    asked: Callable[[], Sequence[object]],
+    send: Callable[[Keep[T] | None], Awaitable[T]],
+    answer: Callable[[T], Answer],
+    *,
+    recall: Callable[[KeptAnswer, Keep[T]], Awaitable[KeptAnswer]] | None = None,
 ) -> Answer:
     """Runs `send` at most once for the request's Idempotency-Key; without one, just runs it.
 
+    Args:
+        call: The request.
+        route: Its route: each has keys of its own.
+        asked: Everything that the request asks for, credentials aside, as JSON can hold it.
+        send: Sends, and has the answer kept where it is given a `Keep`.
+        answer: Makes the answer of what became of it, whose content is bytes.
+        recall: Finds out a kept answer that was not known yet when it was kept.
+
     Raises:
-        BadInput: the key is malformed.
-        KeyReused, Conflict: as `Idempotency.gate`.
+        BadInput: The key is malformed.
+        KeyReused, Conflict: As `Idempotency.gate`.
     """
     key = read_key(call.request.headers.get("idempotency-key"))
     if key is None:
-        status, content = render(await send(None))
-        return Answer(status=status, content=content)
-    mark = fingerprint(items)
+        return answer(await send(None))
+
+    def render(outcome: T) -> tuple[int, bytes]:
+        made = answer(outcome)
+        return made.status, made.content
+
     route = kept_under(call.caller, route)
+    mark = fingerprint(asked())
     keep = Keep(route=route, key=key, fingerprint=mark, render=render)
     gate = call.services.idempotency.gate(call.caller.org, route, key, mark)
     async with gate as earlier:
-        if earlier is not None:
-            return Answer(status=earlier.status, content=earlier.body, headers=(REPLAYED,))
-        status, content = render(await send(keep))
-        return Answer(status=status, content=content)
+        if earlier is None:
+            return answer(await send(keep))
+        kept = earlier if recall is None else await recall(earlier, keep)
+        return Answer(status=kept.status, content=kept.body, headers=(REPLAYED,))
 
 
 def _wrong(problem: str) -> BadInput:

@@ -47,9 +47,10 @@ from phonegate.api.presenters import (
 )
 from phonegate.api.reported_types import Batch
 from phonegate.domain import inbox, message_access
+from phonegate.domain.idempotency import Keep
 from phonegate.domain.reported_values import Unread
 from phonegate.domain.routing import is_slot
-from phonegate.domain.sending import Keep, Outgoing, SendOutcome
+from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import PAGE_BYTES, Message, PageQuery
 from phonegate.model.phones import ANY_SIM
@@ -115,7 +116,7 @@ async def send(call: Call) -> Answer:
     items = _outgoing(body, call.services.now_ms())
     sending = call.services.sending
 
-    async def accept(keep: Keep | None) -> SendOutcome:
+    async def accept(keep: Keep[SendOutcome] | None) -> SendOutcome:
         try:
             return await sending.send(call.caller, items, keep=keep)
         except RecipientNotAllowed as error:
@@ -126,7 +127,15 @@ async def send(call: Call) -> Answer:
             problem = f"is none of the org's SIMs: {', '.join(error.known)}"
             raise FieldsRefused(error, [FieldProblem(f, problem) for f in fields]) from None
 
-    return await once(call, "send", items, accept, _render)
+    return await once(call, "send", partial(asked, items), accept, _sent)
+
+
+def asked(items: Sequence[Outgoing]) -> list[object]:
+    """What two sends under one Idempotency-Key must have in common."""
+    return [
+        [i.to, i.body, i.sim_selector, i.ttl_s, i.send_at, i.priority, i.on_uncertain, i.media_urls]
+        for i in items
+    ]
 
 
 async def messages(call: Call) -> Answer:
@@ -186,7 +195,7 @@ async def message(call: Call) -> Answer:
 
 async def cancel(call: Call) -> Answer:
     """Withdraws a message; 202 when the phone that holds it was asked to drop it."""
-    found = await call.services.sending.cancel(call.caller, _message_id(call))
+    found = await call.services.withdrawal.cancel(call.caller, _message_id(call))
     return Answer(
         status=202 if found.status == SENDING else 200,
         content=CancelAnswer(id=found.id, status=found.status),
@@ -196,14 +205,14 @@ async def cancel(call: Call) -> Answer:
 async def approve(call: Call) -> Answer:
     """Lets a message leave that waits for approval."""
     note = partial(_note_decision, call.caller)
-    found = await call.services.sending.approve(call.caller.org, _message_id(call), on_change=note)
+    found = await call.services.approval.approve(call.caller.org, _message_id(call), on_change=note)
     return _decided(call, found)
 
 
 async def refuse(call: Call) -> Answer:
     """Cancels a message that waits for approval."""
     note = partial(_note_decision, call.caller)
-    found = await call.services.sending.refuse(call.caller.org, _message_id(call), on_change=note)
+    found = await call.services.approval.refuse(call.caller.org, _message_id(call), on_change=note)
     return _decided(call, found)
 
 
@@ -309,7 +318,7 @@ def _fields_of_sim(body: Send, items: Sequence[Outgoing], sim_selector: str) -> 
     ]
 
 
-def _render(outcome: SendOutcome) -> tuple[int, bytes]:
+def _sent(outcome: SendOutcome) -> Answer:
     results = tuple(
         SendResult(
             id=sent.id,
@@ -321,7 +330,7 @@ def _render(outcome: SendOutcome) -> tuple[int, bytes]:
         for sent in outcome.results
     )
     answer = SendAnswer(device_online=outcome.device_online, queued=len(results), results=results)
-    return 200, CONVERTER.encode(answer)
+    return Answer(content=CONVERTER.encode(answer))
 
 
 def _message_id(call: Call) -> int:

@@ -10,6 +10,7 @@ from phonegate.api.fair_share import FairShare
 from phonegate.api.large_bodies import Reading
 from phonegate.api.request_counts import RequestCounts
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier_sending import CarrierSending
@@ -18,6 +19,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.store.database import Database
 
 
@@ -30,6 +32,8 @@ class Services:
     assistants: Assistants
     database: Database
     sending: Sending
+    withdrawal: Withdrawal
+    approval: Approval
     carrier_sending: CarrierSending
     idempotency: Idempotency
     switchboard: Dispatcher

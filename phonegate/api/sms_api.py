@@ -1,7 +1,6 @@
 """`POST /sms/send`: one message from one of the org's numbers, whoever carries it."""
 
-import hashlib
-import json
+from functools import partial
 from math import ceil
 from typing import Final
 
@@ -14,16 +13,12 @@ from phonegate.api.endpoint import (
     Example,
 )
 from phonegate.api.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
-from phonegate.api.idempotency_key import REPLAYED, read_key
+from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import MAX_AHEAD_MS, TOO_FAR_AHEAD
 from phonegate.api.sms_types import SmsFailed, SmsSend, SmsSent
-from phonegate.domain.carrier_sending import (
-    Answered,
-    CarrierSent,
-    Claim,
-    Draft,
-)
-from phonegate.domain.idempotency import kept_under
+from phonegate.domain.carrier_answers import Answered, CarrierSent
+from phonegate.domain.carrier_sending import Draft
+from phonegate.domain.idempotency import Keep
 from phonegate.model.refusals import FieldProblem, RecipientNotAllowed
 from phonegate.model.states import QUEUED
 
@@ -43,36 +38,32 @@ async def send(call: Call) -> Answer:
         ttl_s=body.ttl,
         send_at=body.send_at,
     )
-    key = read_key(call.request.headers.get("idempotency-key"))
-    if key is None:
-        answered = await _sent(call, draft)
-        return _answer(answered, *_render(answered))
-    route = kept_under(call.caller, ROUTE)
-    claim = Claim(route=route, key=key, fingerprint=_fingerprint(draft), render=_render)
-    gate = call.services.idempotency.gate(call.caller.org, route, key, claim.fingerprint)
-    async with gate as earlier:
-        if earlier is not None:
-            kept = await call.services.carrier_sending.recall(call.caller.org, earlier, claim)
-            return Answer(status=kept.status, content=kept.body, headers=(REPLAYED,))
-        answered = await _sent(call, draft, claim)
-        return _answer(answered, *_render(answered))
+    service = call.services.carrier_sending
+
+    async def accept(keep: Keep[Answered] | None) -> Answered:
+        try:
+            return await service.send(call.caller, draft, keep=keep)
+        except RecipientNotAllowed as error:
+            problem = FieldProblem("to_phone_number", NOT_ALLOWED)
+            raise FieldsRefused(error, [problem]) from None
+
+    return await once(
+        call,
+        ROUTE,
+        partial(_asked, draft),
+        accept,
+        _answer,
+        recall=partial(service.recall, call.caller.org),
+    )
 
 
-async def _sent(call: Call, draft: Draft, claim: Claim | None = None) -> Answered:
-    try:
-        return await call.services.carrier_sending.send(call.caller, draft, claim=claim)
-    except RecipientNotAllowed as error:
-        problem = FieldProblem("to_phone_number", NOT_ALLOWED)
-        raise FieldsRefused(error, [problem]) from None
+def _asked(draft: Draft) -> list[object]:
+    """What two requests under one Idempotency-Key must have in common."""
+    return [draft.sender, draft.to, draft.body, draft.media_urls, draft.ttl_s, draft.send_at]
 
 
-def _fingerprint(draft: Draft) -> bytes:
-    """What makes two requests under one key the same."""
-    asked = [draft.sender, draft.to, draft.body, draft.media_urls, draft.ttl_s, draft.send_at]
-    return hashlib.sha256(json.dumps(asked).encode()).digest()
-
-
-def _answer(answered: Answered, status: int, content: bytes) -> Answer:
+def _answer(answered: Answered) -> Answer:
+    status, content = _render(answered)
     headers: tuple[tuple[str, str], ...] = ()
     if not isinstance(answered, CarrierSent) and answered.retry_after_s is not None:
         headers = (("Retry-After", str(max(1, ceil(answered.retry_after_s)))),)

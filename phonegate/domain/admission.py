@@ -11,7 +11,7 @@ import attrs
 
 from phonegate.domain import key_limits
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.messages import FAR_AHEAD_MS
+from phonegate.model.messages import FAR_AHEAD_MS, Approval
 from phonegate.model.orgs import KeyLimits, QuietHours
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
@@ -85,16 +85,18 @@ class Permit:
         if self.leave_by is not None and (expires_at is None or expires_at > self.leave_by):
             expires_at = self.leave_by
         if self.held:
-            return Timing(FAR_AHEAD_MS, wanted_at, expires_at)
-        return Timing(wanted_at, None, expires_at)
+            return Timing(FAR_AHEAD_MS, wanted_at, expires_at, self.leave_by, "asked")
+        return Timing(wanted_at, None, expires_at, self.leave_by, None)
 
 
 class Timing(NamedTuple):
-    """The times of a message as they are stored; see `NewMessage`."""
+    """When a message may leave, as it is stored; see `NewMessage`."""
 
     held_until: int | None
     wanted_at: int | None
     expires_at: int | None
+    quiet_at: int | None
+    approval: Approval | None
 
 
 FREE = Permit()

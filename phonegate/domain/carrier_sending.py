@@ -12,24 +12,12 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain import carrier_reports
-from phonegate.domain.admission import (
-    Permit,
-    admit,
-    admit_to_disk,
-    admit_to_queue,
-    examine,
-    size_of,
-)
+from phonegate.domain import carrier_answers, carrier_reports
+from phonegate.domain.acceptance import COMMIT_DEADLINE_S, Acceptance, new_message
+from phonegate.domain.admission import Permit, admit_to_disk, size_of
 from phonegate.domain.carrier import InboundReport, StatusReport
-from phonegate.domain.carrier_attempt import (
-    Lost,
-    Outcome,
-    Rejected,
-    Taken,
-    Untaken,
-    hand_over,
-)
+from phonegate.domain.carrier_answers import Answered
+from phonegate.domain.carrier_attempt import Outcome, hand_over
 from phonegate.domain.carrier_messages import (
     new_reference,
     others,
@@ -37,25 +25,17 @@ from phonegate.domain.carrier_messages import (
     settled,
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
-from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
-from phonegate.domain.sending import COMMIT_DEADLINE_S, Keep, Outgoing, SendOutcome, Sent
+from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import (
-    Conflict,
-    NotFound,
-)
-from phonegate.model.states import (
-    FAILED,
-    QUEUED,
-    SENDING,
-    UNCERTAIN,
-)
+from phonegate.model.refusals import Conflict, NotFound
+from phonegate.model.states import QUEUED, SENDING
 from phonegate.model.storage_errors import StorageUnavailable, StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -93,60 +73,12 @@ class Draft:
 
 
 @attrs.frozen(kw_only=True)
-class CarrierSent:
-    """The message is on its way. `message_id` is the carrier's, or else the gateway's own."""
-
-    id: int
-    message_id: str
-    provider: str
-    status: str
-    held: bool = False
-    """Whether it waits for a person's approval."""
-    eta_s: int | None = None
-    """Set where it waits for its SIM's pacing."""
-
-
-@attrs.frozen(kw_only=True)
-class NotSentByCarrier:
-    """The message did not leave, or nobody knows (`uncertain`)."""
-
-    id: int
-    provider: str
-    reason: str
-    code: str | None = None
-    """The carrier's own."""
-    uncertain: bool = False
-    retry_after_s: float | None = None
-
-
-Answered = CarrierSent | NotSentByCarrier
-
-
-@attrs.frozen(kw_only=True)
-class Claim:
-    """Asks for the answer to be stored under an Idempotency-Key, with the message."""
-
-    route: str
-    key: str
-    fingerprint: bytes
-    render: Callable[[Answered], tuple[int, bytes]]
-    """The answer's status and body."""
-
-    def reply(self, answered: Answered, now: int) -> KeptAnswer:
-        """The answer as it is kept."""
-        status, body = self.render(answered)
-        return KeptAnswer(fingerprint=self.fingerprint, status=status, body=body, created_at=now)
-
-
-@attrs.frozen(kw_only=True)
 class Terms:
     """What sending through carriers has in common."""
 
     deadline_s: float
     """For one message: until its sender is answered, or its next try is left for later."""
     now_ms: Callable[[], int]
-    default_ttl_s: int = 0
-    """The ttl of a message that comes without one. 0 stands for no ttl."""
 
 
 class CarrierSending:
@@ -155,22 +87,21 @@ class CarrierSending:
     def __init__(
         self,
         database: Database,
+        acceptance: Acceptance,
         phones: OwnPhones,
         lines: CarrierPool,
         terms: Terms,
         *,
-        callback_url: Callable[[Assistant], str | None] = lambda _: None,
-        on_timer: Callable[[], None] = lambda: None,
-        rate_limits: RateLimits | None = None,
+        callback_url: Callable[[Assistant], str | None],
+        rate_limits: RateLimits,
     ) -> None:
-        """`on_timer` is called after a message was stored that waits for a time, or has an end."""
         self._database = database
+        self._acceptance = acceptance
         self._phones = phones
         self._lines = lines
         self._terms = terms
         self._callback_url = callback_url
-        self._on_timer = on_timer
-        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
+        self._rate_limits = rate_limits
 
     async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
         """Who sends from a number: an assistant of the org with a carrier, or its phones.
@@ -186,7 +117,7 @@ class CarrierSending:
         raise NotFound(f"No assistant found for phone number {number}")
 
     async def send(
-        self, sender: Principal, draft: Draft, *, claim: Claim | None = None
+        self, sender: Principal, draft: Draft, *, keep: Keep[Answered] | None = None
     ) -> Answered:
         """Sends a message by whoever owns its sender's number.
 
@@ -202,15 +133,15 @@ class CarrierSending:
         """
         owner = await self.owner(sender.org, draft.sender)
         if owner == "phone":
-            return await self._by_phone(sender, draft, claim)
+            return await self._by_phone(sender, draft, keep)
         now = self._terms.now_ms()
         permit = self._permit(sender, draft, now)
         if permit.held or (draft.send_at is not None and draft.send_at > now):
             new = self._new(sender, owner, draft, permit, now)
-            return await self._schedule(sender, new, claim, now)
-        return await self._by_carrier(sender, owner, draft, claim)
+            return carrier_answers.of_message(await self._store(sender, new, keep, now))
+        return await self._by_carrier(sender, owner, draft, keep)
 
-    async def recall(self, org: int, kept: KeptAnswer, claim: Claim) -> KeptAnswer:
+    async def recall(self, org: int, kept: KeptAnswer, keep: Keep[Answered]) -> KeptAnswer:
         """A kept answer, found out now where it was still open.
 
         Raises:
@@ -228,14 +159,11 @@ class CarrierSending:
                 "What became of the message of this Idempotency-Key is still being found out. "
                 "Ask again later."
             )
-        answered = _as_answered(message)
-        reply = claim.reply(answered, kept.created_at)
-        if not _is_open(answered):
+        answered = carrier_answers.of_message(message)
+        if not carrier_answers.is_open(answered):
             # From now on it is the answer, whatever becomes of the message afterwards.
-            await self._database.write(
-                lambda tx: tx.replies.put(org, claim.route, claim.key, reply)
-            )
-        return reply
+            await self._database.write(lambda tx: keep.put(tx, org, answered, kept.created_at))
+        return keep.reply(answered, kept.created_at)
 
     async def apply(
         self, assistant: Assistant, report: StatusReport, message_id: int | None = None
@@ -272,7 +200,9 @@ class CarrierSending:
 
     # -- by phone
 
-    async def _by_phone(self, sender: Principal, draft: Draft, claim: Claim | None) -> Answered:
+    async def _by_phone(
+        self, sender: Principal, draft: Draft, keep: Keep[Answered] | None
+    ) -> Answered:
         outgoing = Outgoing(
             to=draft.to,
             body=draft.body,
@@ -281,30 +211,19 @@ class CarrierSending:
             send_at=draft.send_at,
             media_urls=draft.media_urls or None,
         )
-        keep = None
-        if claim is not None:
-            render = claim.render
-
-            def told(outcome: SendOutcome) -> tuple[int, bytes]:
-                return render(_by_phone(outcome.results[0]))
-
-            keep = Keep(
-                route=claim.route, key=claim.key, fingerprint=claim.fingerprint, render=told
+        of_phone: Keep[SendOutcome] | None = None
+        if keep is not None:
+            render = keep.render
+            of_phone = keep.rendered(
+                lambda outcome: render(carrier_answers.of_phone(outcome.results[0]))
             )
-        return _by_phone(await self._phones.accept(sender, outgoing, keep=keep))
+        sent = await self._phones.accept(sender, outgoing, keep=of_phone)
+        return carrier_answers.of_phone(sent)
 
     # -- by carrier
 
-    async def _schedule(
-        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
-    ) -> Answered:
-        with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
-            message = await self._store(sender, new, claim, now)
-        self._on_timer()
-        return _as_answered(message)
-
     async def _by_carrier(
-        self, sender: Principal, assistant: Assistant, draft: Draft, claim: Claim | None
+        self, sender: Principal, assistant: Assistant, draft: Draft, keep: Keep[Answered] | None
     ) -> Answered:
         deadline_s = self._terms.deadline_s
         try:
@@ -319,8 +238,7 @@ class CarrierSending:
                     # It waited for its place on the line: quiet hours may have begun.
                     permit = self._permit(sender, draft, now)
                     new = self._new(sender, assistant, draft, permit, now)
-                    with trio.fail_after(COMMIT_DEADLINE_S):
-                        message = await self._store(sender, new, claim, now)
+                    message = await self._store(sender, new, keep, now)
                     outcome = await hand_over(
                         carrier,
                         outbound(message),
@@ -330,14 +248,14 @@ class CarrierSending:
                         closing=self._lines.closing,
                     )
                     self._lines.experience.note(assistant.id, assistant.provider, outcome)
-                    return await self._conclude(message, outcome, claim)
+                    return await self._conclude(message, outcome, keep)
         except NoAccount as error:
             raise Conflict(
                 f"The {assistant.provider} account of this assistant can't be used: {error}"
             ) from None
 
     def _permit(self, sender: Principal, draft: Draft, now: int) -> Permit:
-        (permit,) = examine(sender, [draft], now, default_ttl_s=self._terms.default_ttl_s)
+        (permit,) = self._acceptance.permits(sender, [draft], now)
         return permit
 
     def _new(
@@ -346,43 +264,27 @@ class CarrierSending:
         timing = permit.timing(draft.send_at, draft.ttl_s, now)
         held = timing.held_until is not None
         deadline_ms = round(self._terms.deadline_s * 1000)
-        return NewMessage(
-            org=assistant.org,
-            address=draft.to,
-            body=draft.body,
-            status=QUEUED if held else SENDING,
-            created_at=now,
+        return new_message(
+            sender,
+            draft,
+            timing,
+            now,
             segments=count(draft.body),
+            status=QUEUED if held else SENDING,
             sim_selector=CARRIER_WISH,
             sim=draft.sender,
-            held_until=timing.held_until,
-            expires_at=timing.expires_at,
             provider=assistant.provider,
-            media_urls=draft.media_urls or None,
             assistant=assistant.id,
             reference=new_reference(assistant),
             callback_url=self._callback_url(assistant),
             first_tried_at=None if held else now,
             next_poll_at=None if held else now + deadline_ms + MARGIN_MS,
-            approval="asked" if permit.held else None,
-            wanted_at=timing.wanted_at,
-            quiet_at=permit.leave_by,
-            key=sender.key_id,
         )
 
     async def _store(
-        self, sender: Principal, new: NewMessage, claim: Claim | None, now: int
+        self, sender: Principal, new: NewMessage, keep: Keep[Answered] | None, now: int
     ) -> Message:
-        def store(tx: Tables) -> Message:
-            if claim is not None:
-                earlier = tx.replies.get(new.org, claim.route, claim.key)
-                if earlier is not None and earlier.created_at > now - KEPT_MS:
-                    raise Conflict(
-                        "A request with this Idempotency-Key was answered just now. Ask again."
-                    )
-            admit(tx, sender, 1, now)
-            admit_to_queue(tx, self._rate_limits, new.org, int(new.status == QUEUED), now)
-            admit_to_disk(tx, self._rate_limits, new.org, size_of((new,)), now)
+        def insert(tx: Tables) -> Message:
             message_id = tx.messages.insert(new)
             if new.callback_url is not None:
                 # The carrier calls with the id: it may be faster than its own answer.
@@ -390,31 +292,22 @@ class CarrierSending:
                 tx.messages.set(message_id, callback_url=address)
             message = tx.messages.find(new.org, message_id)
             assert message is not None, "it was stored just now"  # noqa: S101
-            if claim is not None:
-                reply = KeptAnswer(
-                    fingerprint=claim.fingerprint,
-                    status=OPEN,
-                    body=str(message_id).encode(),
-                    created_at=now,
-                )
-                if message.status == QUEUED:
-                    reply = claim.reply(_as_answered(message), now)
-                tx.replies.put(new.org, claim.route, claim.key, reply)
             return message
 
-        return await self._database.write(store)
+        first = None if keep is None else _first_answer(keep)
+        return await self._acceptance.store(sender, [new], insert, keep=first, now=now)
 
-    async def _conclude(self, message: Message, outcome: Outcome, claim: Claim | None) -> Answered:
+    async def _conclude(
+        self, message: Message, outcome: Outcome, keep: Keep[Answered] | None
+    ) -> Answered:
         """Stores what became of a message that was handed over now; the answer to its sender."""
         now = self._terms.now_ms()
 
         def store(tx: Tables) -> Answered:
             changed = settled(tx, message, outcome, now)
-            answered = _as_answered(changed, outcome)
-            if claim is not None and not _is_open(answered):
-                tx.replies.put(
-                    message.org, claim.route, claim.key, claim.reply(answered, message.created_at)
-                )
+            answered = carrier_answers.of_message(changed, outcome)
+            if keep is not None and not carrier_answers.is_open(answered):
+                keep.put(tx, message.org, answered, message.created_at)
             return answered
 
         # What the carrier did is the answer: after another the sender would send it again.
@@ -428,53 +321,15 @@ class CarrierSending:
                         break
                     await trio.sleep(STORE_PAUSE_S)
         # The message itself is stored; the reconciler finds again what is known here.
-        return _unstored(message, outcome)
+        return carrier_answers.of_unstored(message, outcome)
 
 
-def _as_answered(message: Message, outcome: Outcome | None = None) -> Answered:
-    if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
-        return CarrierSent(
-            id=message.id,
-            message_id=message.carrier_id or str(message.id),
-            provider=message.provider,
-            status=message.status,
-            held=message.approval == "asked",
-        )
-    fault = None
-    if isinstance(outcome, Rejected):
-        fault = outcome.fault
-    elif isinstance(outcome, Taken):
-        fault = outcome.told.fault
-    return NotSentByCarrier(
-        id=message.id,
-        provider=message.provider,
-        reason=message.error or "the carrier gave no reason",
-        code=None if fault is None else fault.code,
-        uncertain=message.status != FAILED,
-        retry_after_s=outcome.retry_after_s if isinstance(outcome, Untaken) else None,
-    )
+def _first_answer(keep: Keep[Answered]) -> Keep[Message]:
+    """Keeps the answer while a message is handed over: its id alone, where that is under way."""
 
+    def render(message: Message) -> tuple[int, bytes]:
+        if message.status == QUEUED:
+            return keep.render(carrier_answers.of_message(message))
+        return OPEN, str(message.id).encode()
 
-def _unstored(message: Message, outcome: Outcome) -> Answered:
-    if isinstance(outcome, Taken) and outcome.told.progress != "failed":
-        told = attrs.evolve(message, carrier_id=outcome.told.id)
-    elif isinstance(outcome, Lost):
-        told = attrs.evolve(message, status=UNCERTAIN, error=outcome.reason)
-    else:
-        told = attrs.evolve(message, status=FAILED)
-    return _as_answered(told, outcome)
-
-
-def _is_open(answered: Answered) -> bool:
-    return isinstance(answered, NotSentByCarrier) and answered.uncertain
-
-
-def _by_phone(sent: Sent) -> CarrierSent:
-    return CarrierSent(
-        id=sent.id,
-        message_id=str(sent.id),
-        provider="phone",
-        status=sent.status,
-        held=sent.held,
-        eta_s=sent.eta_s,
-    )
+    return keep.rendered(render)

@@ -7,14 +7,54 @@ runs is told so. The answer itself is stored with the messages, in one transacti
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final, Generic, TypeVar
+
+import attrs
 
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, KeyReused
 from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 
-KEPT_MS = 24 * 60 * 60 * 1000
+KEPT_MS: Final = 24 * 60 * 60 * 1000
 """How long an answer is kept, in ms: longer than any client goes on retrying."""
+
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@attrs.frozen(kw_only=True)
+class Keep(Generic[T]):
+    """Asks for the answer to a send to be kept under an Idempotency-Key, with its messages."""
+
+    route: str
+    """As `kept_under` gives it."""
+    key: str
+    fingerprint: bytes
+    """What makes two requests under one key the same."""
+    render: Callable[[T], tuple[int, bytes]]
+    """Makes the answer's status and body from what became of the send."""
+
+    def reply(self, outcome: T, now: int) -> KeptAnswer:
+        """Makes the answer as it is kept."""
+        status, body = self.render(outcome)
+        return KeptAnswer(fingerprint=self.fingerprint, status=status, body=body, created_at=now)
+
+    def put(self, tx: Tables, org: int, outcome: T, now: int) -> None:
+        """Keeps the answer, in the transaction that stores what became of the send."""
+        tx.replies.put(org, self.route, self.key, self.reply(outcome, now))
+
+    def rendered(self, render: Callable[[U], tuple[int, bytes]]) -> "Keep[U]":
+        """Asks for the same, with an answer made in another way."""
+        return Keep(route=self.route, key=self.key, fingerprint=self.fingerprint, render=render)
+
+
+def kept_answer(tx: Tables, org: int, route: str, key: str, now: int) -> KeptAnswer | None:
+    """Finds the answer that a key got less than a day ago."""
+    found = tx.replies.get(org, route, key)
+    return None if found is None or found.created_at <= now - KEPT_MS else found
 
 
 def kept_under(caller: Principal, route: str) -> str:
@@ -51,9 +91,8 @@ class Idempotency:
             raise Conflict("A request with this Idempotency-Key is still running. Ask again later.")
         self._running.add(name)
         try:
-            earlier = await self._database.read(lambda tx: tx.replies.get(org, route, key))
-            if earlier is not None and earlier.created_at <= self._now_ms() - KEPT_MS:
-                earlier = None
+            now = self._now_ms()
+            earlier = await self._database.read(lambda tx: kept_answer(tx, org, route, key, now))
             if earlier is not None and earlier.fingerprint != fingerprint:
                 raise KeyReused(
                     "This Idempotency-Key was used for another request. "

@@ -3,7 +3,8 @@
 from typing import Final
 
 from phonegate.domain.dispatch import Dispatcher
-from phonegate.domain.sending import Keep, Outgoing, Sending, Sent
+from phonegate.domain.idempotency import Keep
+from phonegate.domain.sending import Outgoing, Sending, SendOutcome, Sent
 from phonegate.model.phones import number_form
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import BadInput, FieldProblem
@@ -29,7 +30,7 @@ class OwnPhones:
         return bool(await self._database.read(lambda tx: tx.phones.holding(org, [form])))
 
     async def accept(
-        self, sender: Principal, outgoing: Outgoing, *, keep: Keep | None = None
+        self, sender: Principal, outgoing: Outgoing, *, keep: Keep[SendOutcome] | None = None
     ) -> Sent:
         """Stores a message for the phone that holds the SIM, and pushes it if it can leave now.
 

@@ -16,7 +16,9 @@ from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.credentials import check_credentials
 from phonegate.config.settings import HttpSettings
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
@@ -30,6 +32,7 @@ from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.sending import Sending
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
@@ -185,7 +188,8 @@ def build_services(
         public_url=PUBLIC_URL,
         rate_limits=rate_limits,
     )
-    sending = Sending(database, phones, now_ms=now_ms, rate_limits=rate_limits)
+    acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
+    sending = Sending(database, phones, acceptance)
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)
     return Services(
@@ -194,8 +198,11 @@ def build_services(
         assistants=assistants,
         database=database,
         sending=sending,
+        withdrawal=Withdrawal(database, phones, now_ms=now_ms),
+        approval=Approval(database, phones, now_ms=now_ms),
         carrier_sending=CarrierSending(
             database,
+            acceptance,
             OwnPhones(database, sending, phones),
             CarrierPool(lambda _: carrier),
             Terms(deadline_s=2.0, now_ms=now_ms),

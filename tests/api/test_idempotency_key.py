@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.idempotency_key import fingerprint, read_key
+from phonegate.api.messages_api import asked
 from phonegate.domain.sending import Outgoing
 from phonegate.model.refusals import BadInput
 
@@ -43,8 +44,8 @@ def test_requests_differ_by_anything_they_ask_for() -> None:
         {"priority": 1},
         {"on_uncertain": "hold"},
     ]
-    marks = {fingerprint([Outgoing(**{**base, **other})]) for other in others}  # type: ignore[arg-type]
+    marks = {fingerprint(asked([Outgoing(**{**base, **other})])) for other in others}  # type: ignore[arg-type]
     assert len(marks) == len(others)
     single = Outgoing(to="+15553334444", body="a")
-    assert fingerprint([single]) == fingerprint([single])
-    assert fingerprint([single]) != fingerprint([single, single])
+    assert fingerprint(asked([single])) == fingerprint(asked([single]))
+    assert fingerprint(asked([single])) != fingerprint(asked([single, single]))

@@ -5,15 +5,13 @@ from typing import Any
 
 import attrs
 
+from phonegate.domain.acceptance import Acceptance
+from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_pool import CarrierPool
-from phonegate.domain.carrier_sending import (
-    CarrierSending,
-    CarrierSent,
-    Claim,
-    Draft,
-    Terms,
-)
+from phonegate.domain.carrier_sending import CarrierSending, Draft, Terms
+from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.sending import Sending
 from phonegate.model.assistants import Assistant, Provider
@@ -102,13 +100,17 @@ async def build_pipeline(database: Database) -> CarrierSite:
 
     lines = CarrierPool(lambda one: as_account(site.carriers.get(one.id, carrier)))
     terms = Terms(deadline_s=DEADLINE_S, now_ms=now_ms)
-    sending = Sending(database, as_dispatcher(phones), now_ms=now_ms)
+    rate_limits = RateLimits()
+    acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
+    sending = Sending(database, as_dispatcher(phones), acceptance)
     carrier_sending = CarrierSending(
         database,
+        acceptance,
         OwnPhones(database, sending, as_dispatcher(phones)),
         lines,
         terms,
         callback_url=lambda _: CALLBACK if site.public else None,
+        rate_limits=rate_limits,
     )
     reconciler = Reconciler(database, lines, terms)
     site = CarrierSite(database, phones, carrier, lines, carrier_sending, reconciler, assistant)
@@ -119,8 +121,8 @@ def draft(**changes: Any) -> Draft:
     return attrs.evolve(Draft(sender=SENDER, to=RECIPIENT, body="hi"), **changes)
 
 
-def claim(key: str = "k", *, mark: Callable[[], bytes] = lambda: b"f") -> Claim:
-    def render(answered: object) -> tuple[int, bytes]:
+def keep(key: str = "k", *, mark: Callable[[], bytes] = lambda: b"f") -> Keep[Answered]:
+    def render(answered: Answered) -> tuple[int, bytes]:
         return (200 if isinstance(answered, CarrierSent) else 500), repr(answered).encode()
 
-    return Claim(route="sms", key=key, fingerprint=mark(), render=render)
+    return Keep(route="sms", key=key, fingerprint=mark(), render=render)

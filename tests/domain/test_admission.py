@@ -8,8 +8,10 @@ import pytest
 import trio
 
 from phonegate.domain import delivery, key_limits
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.admission import examine
-from phonegate.domain.carrier_sending import CarrierSent
+from phonegate.domain.approval import Approval
+from phonegate.domain.carrier_answers import CarrierSent
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.key_limits import (
@@ -18,8 +20,10 @@ from phonegate.domain.key_limits import (
     STEP_MS,
     step,
 )
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.scheduler import Scheduler
 from phonegate.domain.sending import Outgoing, Sending
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import FAR_AHEAD_MS, Message, PageQuery
 from phonegate.model.orgs import ApiKey, QuietHours
 from phonegate.model.phones import Sim
@@ -52,6 +56,8 @@ class Scene:
 
     site: CarrierSite
     sending: Sending
+    withdrawal: Withdrawal
+    approval: Approval
     scheduler: Scheduler
     phone: int
     rings: list[None] = attrs.field(factory=list)
@@ -108,14 +114,26 @@ async def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
         database, phones, policy=Policy(), now_ms=lambda: site.now, online_phones=tuple
     )
     rings, releases = list[None](), list[None]()
-    sending = Sending(
+    acceptance = Acceptance(
+        database, RateLimits(), now_ms=lambda: site.now, on_timer=lambda: rings.append(None)
+    )
+    approval = Approval(
         database,
         phones,
         now_ms=lambda: site.now,
         on_timer=lambda: rings.append(None),
         on_release=lambda: releases.append(None),
     )
-    return Scene(site, sending, scheduler, phone, rings, releases)
+    return Scene(
+        site,
+        Sending(database, phones, acceptance),
+        Withdrawal(database, phones, now_ms=lambda: site.now),
+        approval,
+        scheduler,
+        phone,
+        rings,
+        releases,
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -203,7 +221,7 @@ async def test_each_of_a_batch_counts(scene: Scene) -> None:
 async def test_what_was_cancelled_or_waits_for_its_time_counts_too(scene: Scene) -> None:
     key = scene.key(per_hour=1)
     sent = await scene.send("phone", key, send_at=NOW + 5 * DAY_MS)
-    await scene.sending.cancel(owner(scene.site.org), sent)
+    await scene.withdrawal.cancel(owner(scene.site.org), sent)
     with pytest.raises(KeyLimitReached):
         await scene.send("phone", key, send_at=NOW + 9 * DAY_MS)
 
@@ -380,7 +398,7 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
     await scene.site.reconciler.settle()
     assert (await scene.message(id_)).status == "queued"
     scene.rings.clear()
-    approved = await scene.sending.approve(scene.site.org, id_)
+    approved = await scene.approval.approve(scene.site.org, id_)
     assert (approved.status, approved.approval) == ("queued", "given")
     # It has no time to wait for, not even its approval's: no keeper has to come first.
     assert (approved.held_until, scene.rings, scene.releases) == (None, [], [None])
@@ -393,7 +411,7 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
         assert [one.id for one in ready] == [id_]
     else:
         assert scene.left() == 1
-    again = await scene.sending.approve(scene.site.org, id_)
+    again = await scene.approval.approve(scene.site.org, id_)
     assert (again.approval, scene.releases) == ("given", [None])
 
 
@@ -408,7 +426,7 @@ async def test_what_is_approved_early_waits_for_its_time(scene: Scene, way: str)
         later + 60_000,
     )
     scene.rings.clear()
-    approved = await scene.sending.approve(scene.site.org, id_)
+    approved = await scene.approval.approve(scene.site.org, id_)
     assert approved.held_until == later
     assert (len(scene.rings), scene.releases) == (1, [])
     assert (await scene.message(id_)).held_until == later
@@ -417,17 +435,17 @@ async def test_what_is_approved_early_waits_for_its_time(scene: Scene, way: str)
 async def test_what_is_approved_late_leaves_at_once(scene: Scene) -> None:
     id_ = await scene.send("phone", scene.key(hold=True), send_at=NOW + 1_000)
     scene.site.now = NOW + HOUR_MS
-    assert (await scene.sending.approve(scene.site.org, id_)).held_until is None
+    assert (await scene.approval.approve(scene.site.org, id_)).held_until is None
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_refused_message_never_leaves(scene: Scene, way: str) -> None:
     id_ = await scene.send(way, scene.key(hold=True))
-    refused = await scene.sending.refuse(scene.site.org, id_)
+    refused = await scene.approval.refuse(scene.site.org, id_)
     assert (refused.status, refused.error) == ("cancelled", "refused by its owner")
-    assert await scene.sending.refuse(scene.site.org, id_) == refused
+    assert await scene.approval.refuse(scene.site.org, id_) == refused
     with pytest.raises(Conflict, match="is cancelled already"):
-        await scene.sending.approve(scene.site.org, id_)
+        await scene.approval.approve(scene.site.org, id_)
     await scene.scheduler.sweep()
     await scene.site.reconciler.settle()
     assert scene.left() == 0
@@ -438,7 +456,7 @@ async def test_the_ttl_of_a_held_message_runs_out(scene: Scene) -> None:
     late = await scene.send("phone", scene.key(hold=True), ttl_s=60)
     scene.site.now += 60_000
     with pytest.raises(Conflict, match="is expired already"):
-        await scene.sending.approve(scene.site.org, late)
+        await scene.approval.approve(scene.site.org, late)
     await scene.scheduler.sweep()
     assert {(await scene.message(one)).status for one in (id_, late)} == {"expired"}
 
@@ -447,8 +465,8 @@ async def test_what_can_t_be_decided(scene: Scene) -> None:
     free = await scene.send("phone", owner(scene.site.org))
     approved = await scene.send("phone", scene.key(hold=True))
     cancelled = await scene.send("phone", scene.key(hold=True))
-    await scene.sending.approve(scene.site.org, approved)
-    await scene.sending.cancel(owner(scene.site.org), cancelled)
+    await scene.approval.approve(scene.site.org, approved)
+    await scene.withdrawal.cancel(owner(scene.site.org), cancelled)
     for decide in _decisions(scene):
         with pytest.raises(Conflict, match="needs no approval"):
             await decide(scene.site.org, free)
@@ -459,17 +477,17 @@ async def test_what_can_t_be_decided(scene: Scene) -> None:
         with pytest.raises(Conflict, match="is cancelled already"):
             await decide(scene.site.org, cancelled)
     with pytest.raises(Conflict, match="approved already"):
-        await scene.sending.refuse(scene.site.org, approved)
+        await scene.approval.refuse(scene.site.org, approved)
 
 
 def _decisions(scene: Scene) -> tuple[Callable[[int, int], Awaitable[Message]], ...]:
-    return scene.sending.approve, scene.sending.refuse
+    return scene.approval.approve, scene.approval.refuse
 
 
 async def test_those_that_wait_are_listed(scene: Scene) -> None:
     asked = [await scene.send(way, scene.key(hold=True)) for way in WAYS]
     done = await scene.send("phone", scene.key(hold=True))
-    await scene.sending.approve(scene.site.org, done)
+    await scene.approval.approve(scene.site.org, done)
     await scene.send("phone", owner(scene.site.org))
 
     async def listed(**query: Any) -> list[int]:

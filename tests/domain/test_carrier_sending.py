@@ -8,6 +8,7 @@ import trio
 import trio.lowlevel
 
 from phonegate.domain import carrier_sending as forwarding_module
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.carrier import (
     CarrierFault,
     CarrierRefusal,
@@ -16,14 +17,10 @@ from phonegate.domain.carrier import (
     OutcomeUnknown,
     StatusReport,
 )
-from phonegate.domain.carrier_sending import (
-    OPEN,
-    CarrierSending,
-    CarrierSent,
-    NotSentByCarrier,
-    Terms,
-)
+from phonegate.domain.carrier_answers import CarrierSent, NotSentByCarrier
+from phonegate.domain.carrier_sending import OPEN, CarrierSending, Terms
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import (
@@ -48,8 +45,8 @@ from tests.domain.carrier_site import (
     SENDER,
     CarrierSite,
     build_pipeline,
-    claim,
     draft,
+    keep,
 )
 
 SIM = Sim(slot=0, number="+15551112222")
@@ -220,7 +217,7 @@ async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
         raise trouble
 
     monkeypatch.setattr(site.database, "write", once)
-    answered = await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    answered = await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     assert isinstance(answered, CarrierSent)
     assert answered.message_id == "SM1"
 
@@ -229,25 +226,25 @@ async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
 
 
 async def test_an_answer_is_kept_with_its_outcome(site: CarrierSite) -> None:
-    answered = await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    answered = await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     reply = await kept(site)
     assert reply is not None
     assert (reply.status, reply.body) == (200, repr(answered).encode())
-    assert await site.carrier_sending.recall(site.org, reply, claim()) == reply
+    assert await site.carrier_sending.recall(site.org, reply, keep()) == reply
 
 
 async def test_an_open_answer_is_found_out_once_it_is_settled(site: CarrierSite) -> None:
     site.carrier.sends = [LOST]
     site.carrier.finds = [LOST] * 10_000
-    await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     reply = await kept(site)
     assert reply is not None
     assert reply.status == OPEN
     with pytest.raises(Conflict):
-        await site.carrier_sending.recall(site.org, reply, claim())
+        await site.carrier_sending.recall(site.org, reply, keep())
     site.carrier.finds = [taken("SM9", progress="delivered")]
     await site.look()
-    answer = await site.carrier_sending.recall(site.org, reply, claim())
+    answer = await site.carrier_sending.recall(site.org, reply, keep())
     assert answer.status == 200
     assert b"SM9" in answer.body
 
@@ -255,12 +252,12 @@ async def test_an_open_answer_is_found_out_once_it_is_settled(site: CarrierSite)
 async def test_an_answer_that_was_found_out_stays(site: CarrierSite) -> None:
     site.carrier.sends = [LOST]
     site.carrier.finds = [LOST] * 10_000
-    await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     site.carrier.finds = [taken("SM9", progress="sent")]
     await site.look()
     reply = await kept(site)
     assert reply is not None
-    first = await site.carrier_sending.recall(site.org, reply, claim())
+    first = await site.carrier_sending.recall(site.org, reply, keep())
     fault = CarrierFault(code="30003", text="unreachable")
     site.carrier.fetches = [taken("SM9", progress="failed", fault=fault)]
     await site.look()
@@ -272,20 +269,20 @@ async def test_an_answer_that_was_found_out_stays(site: CarrierSite) -> None:
 async def test_an_open_answer_of_a_message_that_never_left_is_an_error(site: CarrierSite) -> None:
     site.carrier.sends = [LOST]
     site.carrier.finds = [LOST] * 10_000
-    await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     site.carrier.finds = [None]
     await site.look()
     reply = await kept(site)
     assert reply is not None
-    answer = await site.carrier_sending.recall(site.org, reply, claim())
+    answer = await site.carrier_sending.recall(site.org, reply, keep())
     assert answer.status == 500
     assert b"never got it" in answer.body
 
 
 async def test_a_key_that_was_answered_meanwhile_sends_nothing(site: CarrierSite) -> None:
-    await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+    await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     with pytest.raises(Conflict):
-        await site.carrier_sending.send(owner(site.org), draft(), claim=claim())
+        await site.carrier_sending.send(owner(site.org), draft(), keep=keep())
     assert len(site.carrier.sent) == 1
 
 
@@ -294,7 +291,7 @@ async def test_a_key_that_was_answered_meanwhile_sends_nothing(site: CarrierSite
 
 async def test_a_message_for_later_waits(site: CarrierSite) -> None:
     answered = await site.carrier_sending.send(
-        owner(site.org), draft(send_at=NOW + 60_000, ttl_s=30), claim=claim()
+        owner(site.org), draft(send_at=NOW + 60_000, ttl_s=30), keep=keep()
     )
     message = await site.only()
     assert answered == CarrierSent(
@@ -435,9 +432,15 @@ async def test_inbound_messages_are_stored_once(site: CarrierSite) -> None:
 async def test_a_message_without_a_ttl_gets_the_usual_one(
     site: CarrierSite, ttl_s: int | None, expires_at: int
 ) -> None:
-    terms = Terms(deadline_s=1.0, now_ms=lambda: NOW, default_ttl_s=60)
+    rate_limits = RateLimits()
     carrier_sending = CarrierSending(
-        site.database, site.carrier_sending._phones, site.lines, terms, callback_url=lambda _: None
+        site.database,
+        Acceptance(site.database, rate_limits, now_ms=lambda: NOW, default_ttl_s=60),
+        site.carrier_sending._phones,
+        site.lines,
+        Terms(deadline_s=1.0, now_ms=lambda: NOW),
+        callback_url=lambda _: None,
+        rate_limits=rate_limits,
     )
     await carrier_sending.send(owner(site.org), draft(ttl_s=ttl_s))
     assert (await site.only()).expires_at == expires_at

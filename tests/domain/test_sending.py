@@ -7,13 +7,16 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import delivery
-from phonegate.domain import sending as sending_module
+from phonegate.domain import acceptance as acceptance_module
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.sending import Keep, Outgoing, Sending, SendOutcome
+from phonegate.domain.idempotency import Keep
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.sending import Outgoing, Sending, SendOutcome
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message, PageQuery
 from phonegate.model.phones import Sim
-from phonegate.model.refusals import Conflict, NotFound, UnknownSim
+from phonegate.model.refusals import Conflict, UnknownSim
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -29,6 +32,7 @@ class Scene:
     database: Database
     phones: Phones
     sending: Sending
+    withdrawal: Withdrawal
     org: int
     phone: int
     timers: list[None]
@@ -42,23 +46,26 @@ class Scene:
         return await self.database.read(lambda tx: tx.messages.page(self.org, PageQuery()))
 
 
-@pytest.fixture
-async def scene(database: Database) -> Scene:
+async def build_scene(database: Database) -> Scene:
     phones = Phones()
     timers: list[None] = []
-    sending = Sending(
-        database,
-        as_dispatcher(phones),
-        now_ms=lambda: NOW,
-        on_timer=lambda: timers.append(None),
+    acceptance = Acceptance(
+        database, RateLimits(), now_ms=lambda: NOW, on_timer=lambda: timers.append(None)
     )
+    sending = Sending(database, as_dispatcher(phones), acceptance)
 
     def build(tx: Tables) -> tuple[int, int]:
         org = tx.orgs.add("myorg", "hash", NOW)
         return org.id, tx.phones.connect(org.id, "phone-a", NOW).id
 
     org, phone = await database.write(build)
-    return Scene(database, phones, sending, org, phone, timers)
+    withdrawal = Withdrawal(database, as_dispatcher(phones), now_ms=lambda: NOW)
+    return Scene(database, phones, sending, withdrawal, org, phone, timers)
+
+
+@pytest.fixture
+async def scene(database: Database) -> Scene:
+    return await build_scene(database)
 
 
 def text(body: str = "hi", **changes: Any) -> Outgoing:
@@ -202,7 +209,7 @@ async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
     scene: Scene, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.connect(SIM)
-    monkeypatch.setattr(sending_module, "COMMIT_DEADLINE_S", 0.05)
+    monkeypatch.setattr(acceptance_module, "COMMIT_DEADLINE_S", 0.05)
     stuck, freed = trio.Event(), threading.Event()
 
     def hold(_: Tables) -> None:
@@ -224,49 +231,11 @@ async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
 
 
 async def test_a_key_that_got_its_answer_meanwhile_sends_nothing_again(scene: Scene) -> None:
-    keep = Keep(route="send", key="k", fingerprint=b"f", render=lambda _: (200, b"{}"))
+    keep = Keep[SendOutcome](route="send", key="k", fingerprint=b"f", render=lambda _: (200, b"{}"))
     await scene.sending.send(owner(scene.org), [text()], keep=keep)
     with pytest.raises(Conflict):
         await scene.sending.send(owner(scene.org), [text()], keep=keep)
     assert len(await scene.stored()) == 1
-
-
-async def test_a_waiting_message_is_cancelled_however_often_it_is_asked(scene: Scene) -> None:
-    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
-    for _ in range(2):
-        assert (await scene.sending.cancel(owner(scene.org), result.id)).status == "cancelled"
-
-
-async def test_a_message_at_a_phone_is_asked_back(scene: Scene) -> None:
-    scene.connect(SIM)
-    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
-    with pytest.raises(Conflict, match="can't take it back"):
-        await scene.sending.cancel(owner(scene.org), result.id)
-    scene.phones.cancels = True
-    assert (await scene.sending.cancel(owner(scene.org), result.id)).status == "sending"
-
-
-async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> None:
-    scene.connect(SIM)
-    (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
-    await scene.database.write(
-        lambda tx: delivery.settle(
-            tx,
-            scene.org,
-            scene.phone,
-            result.id,
-            success=True,
-            error=None,
-            segments=None,
-            uncertain=False,
-            now=NOW,
-        )
-    )
-    with pytest.raises(Conflict, match="is sent"):
-        await scene.sending.cancel(owner(scene.org), result.id)
-    other = await scene.database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
-    with pytest.raises(NotFound):
-        await scene.sending.cancel(owner(other.id), result.id)
 
 
 @pytest.mark.parametrize(
@@ -280,8 +249,7 @@ async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> N
 async def test_a_message_without_a_ttl_gets_the_usual_one(
     scene: Scene, changes: dict[str, Any], expires_at: int
 ) -> None:
-    sending = Sending(
-        scene.database, as_dispatcher(scene.phones), now_ms=lambda: NOW, default_ttl_s=60
-    )
+    acceptance = Acceptance(scene.database, RateLimits(), now_ms=lambda: NOW, default_ttl_s=60)
+    sending = Sending(scene.database, as_dispatcher(scene.phones), acceptance)
     await sending.send(owner(scene.org), [text(**changes)])
     assert [message.expires_at for message in await scene.stored()] == [expires_at]

@@ -18,12 +18,14 @@ from phonegate.config.settings import (
     PhoneSettings,
     Settings,
 )
+from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
+from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message, PageQuery
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.session import Session
@@ -69,7 +71,9 @@ class Site:
         self.switchboard = Switchboard(settings, now_ms=now_ms)
         self.accounts = Accounts(database, now_ms=now_ms, cost=Cost(log2_n=4, r=1, p=1))
         self.accounts.on_change = self.switchboard.drop_org
-        self.sending = Sending(database, self.switchboard, now_ms=now_ms)
+        acceptance = Acceptance(database, RateLimits(), now_ms=now_ms)
+        self.sending = Sending(database, self.switchboard, acceptance)
+        self.withdrawal = Withdrawal(database, self.switchboard, now_ms=now_ms)
         policy = Policy(
             max_attempts=settings.delivery.max_attempts,
             unacknowledged=settings.delivery.unacknowledged,

@@ -136,7 +136,7 @@ async def test_a_new_app_on_the_same_phone_takes_its_number_and_not_what_was_pus
         push = await new.get()
         assert push["id"] == waiting.id
         assert await new.settled() == []
-    recalled = await site.sending.cancel(owner(await site.org()), pushed.id)
+    recalled = await site.withdrawal.cancel(owner(await site.org()), pushed.id)
     # A phone of the simple protocol may have sent it without a word.
     assert recalled.status == "uncertain"
     assert "may have sent it" in (recalled.error or "")
@@ -154,7 +154,7 @@ async def test_what_an_absent_phone_never_acknowledged_can_be_cancelled(start: S
         await phone.settled()
     await site.until_online(0)
     org = await site.org()
-    assert (await site.sending.cancel(owner(org), open_.id)).status == "cancelled"
+    assert (await site.withdrawal.cancel(owner(org), open_.id)).status == "cancelled"
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)

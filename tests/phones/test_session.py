@@ -432,7 +432,7 @@ async def test_cancel(site: Site) -> None:
         assert await phone.settled() == []
         (result,) = (await site.send("hi")).results
         await phone.get()
-        message = await site.sending.cancel(owner(await site.org()), result.id)
+        message = await site.withdrawal.cancel(owner(await site.org()), result.id)
         assert message.status == "sending"
         assert await phone.get() == {"type": "cancel", "id": result.id}
         await phone.say("send_result", id=result.id, success=False, error="cancelled")

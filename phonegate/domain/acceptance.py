@@ -1,0 +1,171 @@
+"""Accepting outbound messages, the same way for phones and carriers.
+
+The limits of the sender's API key give each message a permit. The message is made from it.
+Then one transaction counts it against every limit, stores it, and keeps the answer under the
+request's Idempotency-Key. Only who carries a message is for each way of sending to say.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import trio
+
+from phonegate.domain.admission import (
+    Departure,
+    Permit,
+    Text,
+    Timing,
+    admit,
+    admit_to_disk,
+    admit_to_queue,
+    examine,
+    size_of,
+)
+from phonegate.domain.idempotency import Keep, kept_answer
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.messages import NewMessage
+from phonegate.model.principal import Principal
+from phonegate.model.refusals import Conflict
+from phonegate.model.states import QUEUED
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+COMMIT_DEADLINE_S: Final = 60.0
+"""How long storing outlives a client that hung up, so that what is committed is handed on too."""
+
+T = TypeVar("T")
+
+
+class Asked(Departure, Text, Protocol):
+    """A message that a request asks to send, by a phone or a carrier."""
+
+    @property
+    def ttl_s(self) -> int | None:
+        """How long after its `send_at` it may leave. None takes the gateway's setting."""
+
+
+def new_message(
+    sender: Principal, asked: Asked, timing: Timing, now: int, *, segments: int, **route: Any
+) -> NewMessage:
+    """Makes the message to store.
+
+    Args:
+        sender: Whose message it is.
+        asked: What the request says.
+        timing: From the permit of this message.
+        now: When it is accepted, in ms.
+        segments: As `segmentation.count` gives them.
+        route: The columns that say who carries it, and how.
+    """
+    return NewMessage(
+        org=sender.org,
+        address=asked.to,
+        body=asked.body,
+        created_at=now,
+        segments=segments,
+        held_until=timing.held_until,
+        expires_at=timing.expires_at,
+        media_urls=tuple(asked.media_urls) if asked.media_urls else None,
+        approval=timing.approval,
+        wanted_at=timing.wanted_at,
+        quiet_at=timing.quiet_at,
+        key=sender.key_id,
+        **route,
+    )
+
+
+class Acceptance:
+    """What both ways of sending go through before a message leaves.
+
+    Args:
+        database: Where messages and kept answers are stored.
+        rate_limits: Of the whole gateway.
+        now_ms: The wall clock.
+        default_ttl_s: The ttl of a message that comes without one. 0 stands for no ttl.
+        on_timer: Called after a message was stored that waits for a time, or has an end.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rate_limits: RateLimits,
+        *,
+        now_ms: Callable[[], int],
+        default_ttl_s: int = 0,
+        on_timer: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.now_ms: Final = now_ms
+        self._database = database
+        self._rate_limits = rate_limits
+        self._default_ttl_s = default_ttl_s
+        self._on_timer = on_timer
+
+    def permits(self, sender: Principal, asked: Sequence[Departure], now: int) -> list[Permit]:
+        """Gives each message the permit to leave. Asks nothing of the store.
+
+        Raises:
+            RecipientNotAllowed, QuietHoursBegun, Conflict: As `admission.examine`.
+        """
+        return examine(sender, asked, now, default_ttl_s=self._default_ttl_s)
+
+    async def store(
+        self,
+        sender: Principal,
+        messages: Sequence[NewMessage],
+        insert: Callable[[Tables], T],
+        *,
+        keep: Keep[T] | None,
+        now: int,
+    ) -> T:
+        """Counts messages against every limit and stores them, all or none, with their answer.
+
+        It is seen through even if the client hangs up. After its deadline nothing is stored any
+        more, unless that was under way.
+
+        Args:
+            sender: Whose limits count.
+            messages: Those that `insert` inserts.
+            insert: Runs in the transaction, once the messages are admitted.
+            keep: Keeps the answer made from what `insert` returns.
+            now: When the messages are accepted, in ms.
+
+        Returns:
+            What `insert` returns.
+
+        Raises:
+            KeyLimitReached, BatchOverLimit, Unauthorized: As `admission.admit`.
+            QueueFull: Too many messages of the org wait already.
+            StorageSpent, DiskLow: The org may store no more just now.
+            Conflict: The Idempotency-Key got its answer meanwhile.
+            StorageUnavailable: The store can't be written to.
+            TooSlowError: The disk took longer than a minute.
+        """
+        org, size = sender.org, size_of(messages)
+        queued = sum(one.status == QUEUED for one in messages)
+        over = False
+
+        def op(tx: Tables) -> T:
+            if over:
+                # Nothing would hand it on, and its sender was asked to try again.
+                raise trio.TooSlowError
+            admit_to_queue(tx, self._rate_limits, org, queued, now)
+            admit_to_disk(tx, self._rate_limits, org, size, now)
+            # A request that was given up as too slow may have been stored after all.
+            if keep is not None and kept_answer(tx, org, keep.route, keep.key, now) is not None:
+                raise Conflict(
+                    "A request with this Idempotency-Key was answered just now. Ask again."
+                )
+            admit(tx, sender, len(messages), now)
+            outcome = insert(tx)
+            if keep is not None:
+                keep.put(tx, org, outcome, now)
+            return outcome
+
+        try:
+            with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+                outcome = await self._database.write(op)
+        finally:
+            over = True
+        if any(one.held_until is not None or one.expires_at is not None for one in messages):
+            self._on_timer()
+        return outcome
