@@ -1,4 +1,4 @@
-"""How often somebody may do something: token buckets, many of them in bounded memory.
+"""How often something may be done: token buckets, many of them in bounded memory.
 
 Pure but for its own memory: the time, in seconds of any clock that only goes forward, is
 passed in. A bucket is one number, the time at which it is full again (the generic cell rate
@@ -7,7 +7,7 @@ algorithm, ITU-T I.371), so that one which is full needs no memory at all.
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from math import ceil
+from math import ceil, inf
 from typing import Generic, TypeVar
 
 import attrs
@@ -19,6 +19,9 @@ have, and phones come back all at once."""
 MEMORY = 16_384
 """Buckets that are remembered, some 3 MB. The one forgotten for a new one was used longest ago,
 and is full again unless thousands have come within its burst: who floods stays remembered."""
+
+_ROUNDING_S = 1e-6
+"""A microsecond: more than the error of the sums here."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -53,11 +56,19 @@ class Standing:
 
 
 class Buckets(Generic[K]):
-    """A bucket for each key."""
+    """A bucket for each key.
 
-    def __init__(self, rate: Rate, memory: int = MEMORY) -> None:
+    Args:
+        rate: What flows into each bucket, and how much it holds.
+        memory: How many buckets are remembered.
+        longest_s: The longest that a bucket may take to be full again. What is spent beyond that
+            is forgiven; it also bounds what a clock that was set back can do.
+    """
+
+    def __init__(self, rate: Rate, memory: int = MEMORY, *, longest_s: float = inf) -> None:
         self.rate = rate
         self._memory = memory
+        self._longest_s = longest_s
         self._full_at: OrderedDict[K, float] = OrderedDict()
         """When each bucket is full again; the one used longest ago is first."""
 
@@ -65,26 +76,28 @@ class Buckets(Generic[K]):
         return len(self._full_at)
 
     def take(self, key: K, now: float, amount: float = 1.0) -> float:
-        """Takes from a bucket; 0, or for how many seconds it can't, and nothing was taken then.
+        """Takes from a bucket, if it holds enough.
 
         More than a whole bucket is taken from a full one, which then fills for as much longer.
+
+        Returns:
+            0, or for how many seconds it holds too little; nothing was taken then.
         """
         rate = self.rate
-        full_at = self._full_at.get(key, now)
-        full_at = max(full_at, now)
-        empties = full_at - now + amount / rate.per_s - rate.seconds
+        missing = self.missing(key, now)
+        empties = missing + amount / rate.per_s - rate.seconds
         # Rounding must not make a whole bucket hold less than its burst.
-        if empties > 1e-6 and full_at > now:  # noqa: PLR2004 - a microsecond
+        if empties > _ROUNDING_S and missing > 0:
             self._full_at.move_to_end(key)
-            return min(empties, full_at - now)
-        self._keep(key, full_at + amount / rate.per_s)
+            return min(empties, missing)
+        self._keep(key, now + missing + amount / rate.per_s)
         return 0.0
 
     def spend(self, key: K, now: float, amount: float = 1.0) -> float:
-        """Takes from a bucket whatever it holds; for how many seconds it is then in debt."""
-        full_at = max(self._full_at.get(key, now), now) + amount / self.rate.per_s
-        self._keep(key, full_at)
-        return max(0.0, full_at - now - self.rate.seconds)
+        """Takes from a bucket whatever it holds. Returns for how many seconds it is in debt."""
+        missing = self.missing(key, now) + amount / self.rate.per_s
+        self._keep(key, now + missing)
+        return max(0.0, missing - self.rate.seconds)
 
     def give_back(self, key: K, now: float, amount: float = 1.0) -> None:
         """Puts back what was taken, up to a full bucket."""
@@ -93,20 +106,23 @@ class Buckets(Generic[K]):
             self._full_at[key] = max(now, full_at - amount / self.rate.per_s)
 
     def wait(self, key: K, now: float) -> float:
-        """For how many seconds one can't be taken; takes nothing."""
-        full_at = self._full_at.get(key)
-        if full_at is None:
-            return 0.0
-        return max(0.0, full_at - now + 1.0 / self.rate.per_s - self.rate.seconds - 1e-6)
+        """Returns for how many seconds one can't be taken. Takes nothing."""
+        rate = self.rate
+        return max(0.0, self.missing(key, now) + 1.0 / rate.per_s - rate.seconds - _ROUNDING_S)
 
     def missing(self, key: K, now: float) -> float:
-        """Seconds until a bucket is full."""
-        return max(0.0, self._full_at.get(key, now) - now)
+        """Returns the seconds until a bucket is full."""
+        full_at = self._full_at.get(key)
+        if full_at is None or full_at <= now:
+            return 0.0
+        if full_at - now > self._longest_s:
+            self._full_at[key] = full_at = now + self._longest_s
+        return full_at - now
 
     def standing(self, key: K, now: float) -> Standing:
-        """How a bucket is."""
+        """Returns how a bucket is."""
         missing = self.missing(key, now)
-        left = int(self.rate.burst - missing * self.rate.per_s + 1e-6)
+        left = int(self.rate.burst - missing * self.rate.per_s + _ROUNDING_S)
         return Standing(left=max(0, left), full_in_s=ceil(missing))
 
     def _keep(self, key: K, full_at: float) -> None:

@@ -82,3 +82,14 @@ def test_what_is_given_back_may_be_taken_again_and_no_more() -> None:
     assert buckets.standing("a", 0.0).left == 2
     buckets.give_back("a", 0.0, 100)
     assert buckets.standing("a", 0.0).left == 5
+
+
+@given(rates, st.integers(1, 500), st.floats(0, 1e6))
+def test_no_debt_is_longer_than_the_longest(rate: Rate, amount: int, back: float) -> None:
+    buckets: Buckets[str] = Buckets(rate, longest_s=20.0)
+    buckets.spend("x", 2e6, amount)
+    # Even where the clock was set back since.
+    now = 2e6 - back
+    assert buckets.missing("x", now) <= 20.0
+    assert buckets.wait("x", now + 20.0) == 0.0
+    assert buckets.take("x", now + 20.0) == 0.0

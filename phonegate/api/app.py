@@ -19,7 +19,7 @@ from phonegate.api.address import own_address
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.counted_send import Departure
 from phonegate.api.endpoint import Request
-from phonegate.api.errors import TooLarge, answer_for, code_of
+from phonegate.api.errors import answer_for, code_of
 from phonegate.api.openapi.routes import add_routes as add_openapi
 from phonegate.api.pipeline import Pipeline, Reply
 from phonegate.api.services import Services
@@ -27,6 +27,7 @@ from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, RequestLog
 from phonegate.domain.client_network import place
 from phonegate.http.origins import Origins
+from phonegate.http.refusals import TooLarge
 from phonegate.http.scope import OWNER, RELAYED
 from phonegate.model.refusals import Busy
 from phonegate.pages.site import Site

@@ -12,13 +12,11 @@ import attrs
 
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
+from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.principal import Principal, Scope
 from phonegate.typed_json.fields import Rule
 from phonegate.typed_json.rules import Whole
-
-JSON_MEDIA: Final = "application/json"
-"""The Content-Type of nearly everything here (RFC 8259)."""
 
 AnyScope = Literal["any"]
 """Every right credential opens it; its handler looks at the scopes itself."""

@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-from phonegate.api.errors import UnsupportedMedia
 from phonegate.api.field_names import shown
+from phonegate.http.refusals import UnsupportedMedia
 from phonegate.model.bounds import MAX_VALUES
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.values import has_more_values, integer, report_decoder

@@ -37,14 +37,7 @@ from phonegate.api.endpoint import (
     Endpoint,
     Request,
 )
-from phonegate.api.errors import (
-    FIRST_ERROR,
-    BodyTimeout,
-    TooLarge,
-    answer_for,
-    code_of,
-    with_standing,
-)
+from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.field_names import shown
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.api.parameters import read_parameters
@@ -55,6 +48,7 @@ from phonegate.api.table import Match, Table
 from phonegate.config.settings import RequestLog
 from phonegate.domain.credentials import is_key_like
 from phonegate.http.origins import ForeignPage, Origins, tellable
+from phonegate.http.refusals import FIRST_ERROR, BodyTimeout, TooLarge
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     BadInput,

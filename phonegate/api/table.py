@@ -17,10 +17,11 @@ from phonegate.api import (
     sms_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
-from phonegate.api.errors import NO_SUCH_ADDRESS, MethodNotAllowed
+from phonegate.api.errors import NO_SUCH_ADDRESS
 from phonegate.api.known_paths import KnownPaths
 from phonegate.api.mcp import api as mcp_api
 from phonegate.domain.credentials import SHORTEST_SECRET
+from phonegate.http.refusals import MethodNotAllowed
 from phonegate.model.refusals import BadInput, FieldProblem, NotFound
 
 _ID = re.compile(rf"[0-9]{{1,{LOGGED_DIGITS}}}|[0-9A-Za-z]{{1,8}}")

@@ -1,16 +1,16 @@
-"""Who may go on guessing secrets. Pure but for its own memory: the time is passed in.
+"""How long clients wait that guess secrets. Pure but for its own memory: the time is passed in.
 
-Only failures count, so it never slows a client whose secrets are right. Each bucket is kept as
-one number: the time at which it is full again.
+Only failures count, so it never slows a client whose secrets are right.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Final
 
 import attrs
 
 from phonegate.domain.client_network import place, wider
+from phonegate.rates import Buckets, Rate
 
 
 @attrs.frozen
@@ -24,6 +24,11 @@ class Allowance:
     def horizon_ms(self) -> int:
         """No debt outlasts this: twice the refill of a whole bucket."""
         return 2 * self.burst * self.refill_ms
+
+    def buckets(self, memory: int) -> Buckets[str]:
+        """Makes buckets of so many failures, in seconds."""
+        rate = Rate(per_s=1000 / self.refill_ms, burst=self.burst)
+        return Buckets(rate, memory, longest_s=self.horizon_ms / 1000)
 
 
 PAIR: Final = Allowance(burst=10, refill_ms=30_000)
@@ -61,34 +66,35 @@ class Throttle:
     def __init__(self, *, memory: int = _MEMORY) -> None:
         self._pairs = _tables((PAIR, *WIDER_PAIRS), memory)
         """Of the address, and of each network around it."""
-        self._familiar = _Buckets(FAMILIAR, memory)
+        self._familiar = FAMILIAR.buckets(memory)
         self._addresses = _tables((ADDRESS, *WIDER), memory)
-        self._orgs = _Buckets(ORG, memory)
+        self._orgs = ORG.buckets(memory)
 
     def wait_ms(self, address: str, org: str, now: int, *, familiar: bool = False) -> int:
-        """Milliseconds until a check may be tried; 0 means at once. Counts nothing."""
-        where = place(address)
+        """Returns the milliseconds until a check may be tried; 0 means at once. Counts nothing."""
+        where, now_s = place(address), now / 1000
         if familiar:
-            return self._familiar.wait(f"{where} {org}", now)
+            return _ms(self._familiar.wait(f"{where} {org}", now_s))
         waits, failed = [], False
         for pairs, addresses, network in self._around(address):
-            waits += [pairs.wait(f"{network} {org}", now), addresses.wait(network, now)]
-            failed = failed or pairs.has_failed(f"{network} {org}", now)
-        if failed or self._addresses[0].has_failed(where, now):
-            waits.append(self._orgs.wait(org, now))
-        return max(waits)
+            waits += [pairs.wait(f"{network} {org}", now_s), addresses.wait(network, now_s)]
+            failed = failed or pairs.missing(f"{network} {org}", now_s) > 0
+        if failed or self._addresses[0].missing(where, now_s) > 0:
+            waits.append(self._orgs.wait(org, now_s))
+        return _ms(max(waits))
 
     def failed(self, address: str, org: str, now: int, *, familiar: bool = False) -> None:
         """Counts a failed check."""
-        self._orgs.spend(org, now)
+        now_s = now / 1000
+        self._orgs.spend(org, now_s)
         if familiar:
-            self._familiar.spend(f"{place(address)} {org}", now)
+            self._familiar.spend(f"{place(address)} {org}", now_s)
             return
         for pairs, addresses, network in self._around(address):
-            pairs.spend(f"{network} {org}", now)
-            addresses.spend(network, now)
+            pairs.spend(f"{network} {org}", now_s)
+            addresses.spend(network, now_s)
 
-    def _around(self, address: str) -> Iterator[tuple["_Buckets", "_Buckets", str]]:
+    def _around(self, address: str) -> Iterator[tuple[Buckets[str], Buckets[str], str]]:
         """The place of an address and the networks around it, with the buckets of each."""
         networks = (place(address), *wider(address))
         return zip(self._pairs, self._addresses, networks, strict=False)
@@ -99,45 +105,10 @@ class Throttle:
         return sum(map(len, kinds))
 
 
-def _tables(allowances: Sequence[Allowance], memory: int) -> tuple["_Buckets", ...]:
-    return tuple(_Buckets(allowance, memory) for allowance in allowances)
+def _tables(allowances: Sequence[Allowance], memory: int) -> tuple[Buckets[str], ...]:
+    return tuple(allowance.buckets(memory) for allowance in allowances)
 
 
-class _Buckets:
-    def __init__(self, allowance: Allowance, memory: int) -> None:
-        self._allowance = allowance
-        self._memory = memory
-        self._full_at: OrderedDict[str, int] = OrderedDict()
-        """When each bucket is full again; the one that failed longest ago is first."""
-
-    def has_failed(self, key: str, now: int) -> bool:
-        return self._missing(key, now) > 0
-
-    def wait(self, key: str, now: int) -> int:
-        """Until one token is there, that is until all but `burst - 1` refills are over."""
-        spare = (self._allowance.burst - 1) * self._allowance.refill_ms
-        return max(0, self._missing(key, now) - spare)
-
-    def spend(self, key: str, now: int) -> None:
-        self._full_at[key] = now + self._missing(key, now) + self._allowance.refill_ms
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self._memory:
-            self._full_at.popitem(last=False)
-
-    def _missing(self, key: str, now: int) -> int:
-        """Milliseconds until the bucket is full. Forgets it then."""
-        full_at = self._full_at.get(key)
-        if full_at is None:
-            return 0
-        if full_at <= now:
-            del self._full_at[key]
-            return 0
-        horizon = self._allowance.horizon_ms
-        if full_at - now > horizon:
-            # It has failed beyond all measure, or the clock was set back and the key would wait
-            # until it caught up.
-            self._full_at[key] = full_at = now + horizon
-        return full_at - now
-
-    def __len__(self) -> int:
-        return len(self._full_at)
+def _ms(seconds: float) -> int:
+    """Rounds a wait up to whole milliseconds."""
+    return ceil(seconds * 1000)

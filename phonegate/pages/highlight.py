@@ -15,6 +15,8 @@ _TOKENS: Final = re.compile(
 """Enough for JSON, shell commands and Python as the pages print them; an address's // follows
 no blank, and a text that runs over lines is left as it is."""
 
+_CODE: Final = re.compile("`([^`]*)`")
+
 _GAPS: Final = re.compile(r"(?<=[,?])(?=\S)|(?=&)")
 """After a comma of JSON, and around the parameters of an address."""
 
@@ -28,6 +30,15 @@ def painted(code: str) -> Markup:
         pieces.append(Markup('<span class="{}">{}</span>').format(token.lastgroup, token[0]))
         end = token.end()
     return Markup("").join([*pieces, _breakable(code[end:])])
+
+
+def marked(text: str) -> Markup:
+    """A sentence as HTML, in which `backticks` stand around code."""
+    parts = text.split("`")
+    pieces = [
+        Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts)
+    ]
+    return Markup("").join(pieces)
 
 
 def _breakable(code: str) -> Markup:

@@ -1,7 +1,7 @@
 """What the pages tell, gathered from the code that makes it true; `base` is the own address.
 
-Numbers and names are read where they are enforced. The sentences about states and errors stand
-here, one for each that there is.
+Numbers and names are read where they are enforced. The sentences about states stand here, one for
+each that there is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ from phonegate.api.table import Table
 from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.registration import Mode
+from phonegate.http.refusals import CODES
 from phonegate.model.bounds import MAX_MEDIA, MAX_MESSAGES, MAX_PAGE
 from phonegate.model.principal import SCOPES
 from phonegate.model.states import (
@@ -74,15 +75,6 @@ class State:
 
 
 @attrs.frozen(kw_only=True)
-class Problem:
-    """An error status, what it means and what its caller does about it."""
-
-    status: int
-    meaning: str
-    advice: str
-
-
-@attrs.frozen(kw_only=True)
 class Parameter:
     """A field or parameter with the limits that it is held to."""
 
@@ -125,58 +117,6 @@ _FINALITY: Final[Mapping[str, str]] = {
 }
 """Of the final states those that a late report can still change."""
 
-_PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
-    400: (
-        "The request is wrong; errors names each wrong field.",
-        "Mend the fields. The same request never succeeds.",
-    ),
-    401: (
-        "No credential, or a wrong one; unknown orgs look the same.",
-        "Stop. Ask your owner for the right one; guessing is slowed down.",
-    ),
-    403: (
-        "The credential is right and may not do this: it lacks a scope, or the key may not send "
-        "to this recipient, or so many at once, or cancel what others sent.",
-        "Stop, and tell your owner what detail says.",
-    ),
-    404: (
-        "Nothing is there: a message, a key, an assistant, or a SIM (code unknown_sim lists the "
-        "known ones).",
-        "Ask for what exists; take a SIM from list_sims.",
-    ),
-    405: ("The address takes other methods, which Allow names.", "Use one of those."),
-    408: ("The body did not arrive in time.", "Try again with the same Idempotency-Key."),
-    409: (
-        "It can't be done in the state that it is in, or the first request under this "
-        "Idempotency-Key still runs, or the org has all it may have of its kind (org_full).",
-        "Read the message, or ask again in a second. On org_full tell your owner.",
-    ),
-    413: ("The body is too large.", "Split it into several calls."),
-    415: ("The body is not JSON.", "Send JSON, with Content-Type: application/json."),
-    422: (
-        "The Idempotency-Key was used for another request.",
-        "Use a new key for a new message.",
-    ),
-    426: ("The address is the phones' WebSocket.", "Nothing is there for HTTP."),
-    429: (
-        "Too many: requests, wrong credentials, messages that wait (queue_full) or of this key "
-        "(key_limit_reached), bytes that the org stored of late (storage_spent), or it is the "
-        "key's quiet_hours.",
-        "Wait for the seconds that Retry-After gives, then repeat.",
-    ),
-    500: (
-        "On /sms/send: the provider did not take it (provider_failed), or did not say "
-        "(outcome_unknown). Elsewhere a fault of the gateway.",
-        "On outcome_unknown don't send again: look at the message of the id it names.",
-    ),
-    503: (
-        "The storage can't take it now, and usually nothing was kept (storage_unavailable); or the "
-        "gateway did not finish in time, and it is unknown what was kept (unavailable); or what "
-        "room is left on the disk is kept for others (disk_low).",
-        "Wait for the seconds that Retry-After gives, then repeat with the same Idempotency-Key.",
-    ),
-}
-
 
 def states() -> Sequence[State]:
     """Every state that a message can have."""
@@ -189,14 +129,6 @@ def states() -> Sequence[State]:
             finality=_FINALITY.get(name, "final") if _final(name) else "",
         )
         for name in STATES
-    ]
-
-
-def problems() -> Sequence[Problem]:
-    """Every error status that an endpoint answers."""
-    return [
-        Problem(status=status, meaning=meaning, advice=advice)
-        for status, (meaning, advice) in _PROBLEMS.items()
     ]
 
 
@@ -239,7 +171,7 @@ def facts(
         "frames": FRAMES,
         "phone_program": PHONE_PROGRAM.replace("LINK", link),
         "states": states(),
-        "problems": problems(),
+        "codes": CODES,
         "scopes": SCOPES,
         "key_prefix": KEY_PREFIX,
         "org_form": org_problem(""),

@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import escape
 
 from phonegate.api.endpoint import Answer, Request
-from phonegate.api.errors import MethodNotAllowed
 from phonegate.api.table import Table
 from phonegate.domain.registration import Mode, Registration
+from phonegate.http.refusals import MethodNotAllowed
 from phonegate.pages.assets import Asset, Assets
-from phonegate.pages.highlight import painted
+from phonegate.pages.highlight import marked, painted
 from phonegate.pages.page_context import facts
 
 METHODS: Final = ("GET", "HEAD", "OPTIONS")
@@ -84,7 +84,7 @@ class Site:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        environment.filters["painted"] = painted
+        environment.filters.update(marked=marked, painted=painted)
         # Relative, as all links are: a proxy may serve the gateway under a path of its own.
         environment.globals["asset"] = lambda name: self._assets.address(name).removeprefix("/")
         environment.globals["swagger_version"] = self._assets.swagger_version

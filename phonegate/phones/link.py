@@ -1,11 +1,11 @@
 """The phone lane: from a websocket handshake at the server to a session, or to a refusal."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from math import ceil
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote, unquote_plus
 
 import attrs
@@ -19,6 +19,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind, is_device_id, label
 from phonegate.http.origins import ForeignPage, Origins
+from phonegate.http.problem import Problem
 from phonegate.model import refusals
 from phonegate.model.phones import Phone, Sim
 from phonegate.model.refusals import (
@@ -43,16 +44,8 @@ the rest is for a queue of such checks after a restart."""
 CLOSING_S: Final = 4.0
 """For the end of the connection; a little more than the stream's own deadline."""
 
-RETRY_AFTER_S: Final = 5
-"""What a phone is told to wait when the disk refuses."""
+UNAVAILABLE: Final = "The gateway's storage is not available now. Try again soon."
 
-_STATUSES: Final[Mapping[type[Refused], tuple[int, bytes]]] = {
-    refusals.BadInput: (400, b"Bad Request"),
-    refusals.Unauthorized: (401, b"Unauthorized"),
-    refusals.Forbidden: (403, b"Forbidden"),
-    refusals.OrgFull: (409, b"Conflict"),
-    refusals.Throttled: (429, b"Too Many Requests"),
-}
 
 _log = log.get("phones")
 
@@ -230,11 +223,11 @@ class PhoneLink:
             except Refused as refused:
                 self.refused += 1
                 _log.info("phone_refused", peer=address, code=refused.code)
-                await _refuse(stream, refused)
+                await _refuse(stream, Problem.of(refused))
             except StoreError as error:
                 self.refused += 1
                 _log.warning("phone_refused", peer=address, reason=str(error))
-                await _refuse(stream, _Unavailable())
+                await _refuse(stream, Problem.storage_unavailable(UNAVAILABLE))
             except trio.BrokenResourceError:
                 pass
             else:
@@ -414,15 +407,6 @@ def _connect(
     )
 
 
-class _Unavailable(Refused):
-    """The database can't be asked."""
-
-    code = "storage_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__("The gateway's storage is not available now. Try again soon.")
-
-
 def _fields(head: Head) -> dict[str, str]:
     """The fields of a head; one that was sent twice is joined with a comma."""
     fields: dict[str, str] = {}
@@ -440,32 +424,14 @@ def _query(text: str) -> dict[str, str]:
     return fields
 
 
-async def _refuse(stream: trio.abc.Stream, refused: Refused) -> None:
+async def _refuse(stream: trio.abc.Stream, problem: Problem) -> None:
     """Answers a handshake with an error, in plain HTTP."""
-    status, phrase = next(
-        (answer for kind, answer in _STATUSES.items() if isinstance(refused, kind)),
-        (503, b"Service Unavailable"),
-    )
-    body: dict[str, Any] = {"ok": False, "detail": refused.detail, "code": refused.code}
-    if isinstance(refused, BadInput) and refused.problems:
-        body["errors"] = [
-            {"field": problem.field, "problem": problem.problem} for problem in refused.problems
-        ]
-    data = json.dumps(body).encode()
-    lines = [
-        b"HTTP/1.1 %d %s" % (status, phrase),
-        b"Content-Type: application/json",
-        b"Content-Length: %d" % len(data),
-        b"Connection: close",
-    ]
-    if isinstance(refused, Throttled):
-        lines.append(b"Retry-After: %d" % refused.retry_after_s)
-    elif isinstance(refused, _Unavailable):
-        lines.append(b"Retry-After: %d" % RETRY_AFTER_S)
-    elif isinstance(refused, refusals.Unauthorized):
-        lines.append(b"WWW-Authenticate: " + refused.challenge.encode())
+    headers, body = problem.written()
+    status = HTTPStatus(problem.status)
+    lines = [f"HTTP/1.1 {status} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in (*headers, ("Connection", "close"))]
     try:
-        await stream.send_all(b"\r\n".join(lines) + b"\r\n\r\n" + data)
+        await stream.send_all("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         await stream.aclose()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return

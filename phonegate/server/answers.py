@@ -1,15 +1,9 @@
 """Answers as the server writes them, and those that it gives by itself, as errors. Pure."""
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
-JSON_TYPE = "application/json"
-
-
-def error_body(detail: str, code: str) -> bytes:
-    """The JSON of an error: `{"ok": false, "detail": …, "code": …}`."""
-    return json.dumps({"ok": False, "detail": detail, "code": code}).encode()
+from phonegate.http.problem import Problem
 
 
 def error_answer(
@@ -24,8 +18,7 @@ def error_answer(
         date: The `Date` field (RFC 9110, 6.6.1).
         headers: More fields, such as `Retry-After`.
     """
-    body = error_body(detail, code)
-    fields = [("Content-Type", JSON_TYPE), ("Content-Length", str(len(body))), *headers]
+    fields, body = Problem(status=status, code=code, detail=detail, headers=headers).written()
     return whole_answer(status, fields, body, date=date, stays=False)
 
 

@@ -8,9 +8,9 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.http.problem import Problem
 from phonegate.http.scope import RELAYED
 
-from .answers import JSON_TYPE, error_body
 from .forwarded import Network, Scheme, true_peer
 from .redacted_trace import told
 
@@ -134,18 +134,16 @@ class _Call:
         if self._begun or self._over:
             return
         if patience.cancelled_caught:
-            await self._answer_error(504, "The gateway took too long over this.", "timeout")
+            await self._answer_error("timeout", "The gateway took too long over this.")
         elif failed:
-            await self._answer_error(500, "The gateway failed over this.", "internal_error")
+            await self._answer_error("internal_error", "The gateway failed over this.")
 
-    async def _answer_error(self, status: int, detail: str, code: str) -> None:
-        body = error_body(detail, code)
-        headers = [
-            (b"content-type", JSON_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-        ]
+    async def _answer_error(self, code: str, detail: str) -> None:
+        problem = Problem.named(code, detail)
+        fields, body = problem.written()
+        headers = [(name.lower().encode(), value.encode()) for name, value in fields]
         with trio.move_on_after(LAST_WORD_S):
             await self._answer(
-                {"type": "http.response.start", "status": status, "headers": headers}
+                {"type": "http.response.start", "status": problem.status, "headers": headers}
             )
             await self._answer({"type": "http.response.body", "body": body})

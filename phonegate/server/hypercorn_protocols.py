@@ -14,8 +14,7 @@ from hypercorn.protocol.h11 import H11Protocol
 
 from phonegate import log
 from phonegate.config.settings import HttpSettings
-
-from .answers import JSON_TYPE, error_body
+from phonegate.http.problem import Problem
 
 _log = log.get("server")
 
@@ -84,11 +83,11 @@ class OneRequestH11(H11Protocol):
 
     async def _send_error_response(self, status_code: int) -> None:
         """The body came wrong (a bad chunk): says so in JSON, as every error is said."""
-        body = error_body("The body of the request is not what its head announced.", "bad_request")
+        detail = "The body of the request is not what its head announced."
+        fields, body = Problem.named("bad_request", detail).written()
         headers = [
             (b"date", format_date_time(time.time()).encode()),
-            (b"content-type", JSON_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in fields),
             (b"connection", b"close"),
         ]
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))

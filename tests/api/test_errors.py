@@ -8,6 +8,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, Not
 
 from phonegate.api import errors
 from phonegate.api.endpoint import Answer
+from phonegate.http import refusals
 from phonegate.model import refusals as domain
 from phonegate.model.refusals import FieldProblem
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
@@ -23,11 +24,11 @@ SECRET = "my-secret-key-123"
         (domain.Forbidden("x"), 403, "forbidden", None),
         (domain.NotFound("x"), 404, "not_found", None),
         (domain.UnknownSim("5", ["0"]), 404, "unknown_sim", None),
-        (errors.MethodNotAllowed(["GET"]), 405, "method_not_allowed", ("Allow", "GET")),
-        (errors.BodyTimeout("x"), 408, "request_timeout", None),
+        (refusals.MethodNotAllowed(["GET"]), 405, "method_not_allowed", ("Allow", "GET")),
+        (refusals.BodyTimeout("x"), 408, "request_timeout", None),
         (domain.Conflict("x"), 409, "conflict", None),
-        (errors.TooLarge(5), 413, "too_large", None),
-        (errors.UnsupportedMedia("x"), 415, "unsupported_media_type", None),
+        (refusals.TooLarge(5), 413, "too_large", None),
+        (refusals.UnsupportedMedia("x"), 415, "unsupported_media_type", None),
         (domain.KeyReused("x"), 422, "idempotency_key_reused", None),
         (domain.Throttled("x", 7), 429, "too_many_requests", ("Retry-After", "7")),
         (StorageUnavailable("disk full"), 503, "storage_unavailable", ("Retry-After", "5")),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.api.errors import UnsupportedMedia
 from phonegate.api.payload import check_media, read_object
+from phonegate.http.refusals import UnsupportedMedia
 from phonegate.model.refusals import BadInput
 
 SEED_SEND = """{

@@ -16,7 +16,6 @@ from phonegate.api.endpoint import (
     Endpoint,
     Request,
 )
-from phonegate.api.errors import TooLarge
 from phonegate.api.fair_share import FairShare
 from phonegate.api.large_bodies import Reading
 from phonegate.api.pipeline import Pipeline, Reply
@@ -25,6 +24,7 @@ from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import RequestLog
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.http.refusals import TooLarge
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Unauthorized
 from phonegate.typed_json.fields import field

@@ -13,8 +13,8 @@ from phonegate.api.endpoint import (
     Call,
     Endpoint,
 )
-from phonegate.api.errors import MethodNotAllowed
 from phonegate.api.table import Table, build_table
+from phonegate.http.refusals import MethodNotAllowed
 from phonegate.model.refusals import BadInput, NotFound
 from phonegate.typed_json.fields import fields_of
 

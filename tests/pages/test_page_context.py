@@ -1,19 +1,13 @@
 """The sentences of the pages cover all that the code has, and nothing that it has not."""
 
 import pytest
+from markupsafe import escape
 
-from phonegate.api import errors
 from phonegate.api.messages_types import MAX_BODY, MessagesQuery, Send
 from phonegate.api.table import build_table
+from phonegate.http.refusals import CODES
 from phonegate.model.bounds import MAX_MESSAGES, MAX_PAGE
-from phonegate.model.refusals import (
-    Busy,
-    DiskLow,
-    KeyLimitReached,
-    OrgFull,
-    QueueFull,
-    StorageSpent,
-)
+from phonegate.model.refusals import Busy
 from phonegate.model.states import (
     DELIVERED,
     FAILED,
@@ -24,7 +18,9 @@ from phonegate.model.states import (
 )
 from phonegate.pages import page_context
 from phonegate.pages.examples import MORE
+from phonegate.pages.highlight import marked
 from phonegate.typed_json.fields import fields_of
+from tests.api.conftest import Web
 
 TABLE = build_table()
 
@@ -33,11 +29,6 @@ def test_every_state_has_its_sentences() -> None:
     told = {state.name: state for state in page_context.states()}
     assert list(told) == list(STATES)
     assert {name for name, state in told.items() if state.final} == {*FINAL_STATES, "received"}
-
-
-def test_every_error_status_has_its_sentences() -> None:
-    answered = {*errors._STATUS.values(), *errors._NAMES, 500, 503}
-    assert answered <= {problem.status for problem in page_context.problems()}
 
 
 def test_what_is_final_says_what_changes_it_after_all() -> None:
@@ -49,20 +40,27 @@ def test_what_is_final_says_what_changes_it_after_all() -> None:
     assert "unless a delivery" in told[FAILED]
 
 
-def test_every_code_of_a_busy_org_is_told() -> None:
-    told = {problem.status: problem.meaning for problem in page_context.problems()}
-    for kind in (OrgFull, StorageSpent, DiskLow, QueueFull, KeyLimitReached):
-        assert kind.code in told[errors.status_of(kind)]
+@pytest.mark.parametrize("page", ["/", "/llms.txt"])
+async def test_every_code_is_told_with_its_status(web: Web, page: str) -> None:
+    text = (await web.call("GET", page, secret=None)).data.decode()
+    for name, code in CODES.items():
+        start = (
+            f"<div><dt>{code.status}</dt><dd><code>{name}</code> "
+            if page == "/"
+            else (f"- {code.status} `{name}`: ")
+        )
+        shown = code.sentence
+        assert start + (str(marked(shown)) if page == "/" else shown) in text
+        assert (str(escape(code.advice)) if page == "/" else code.advice) in text
 
 
 def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:
-    (told,) = [
-        problem for problem in page_context.problems() if problem.status == errors.status_of(Busy)
-    ]
-    promise, _, rest = told.meaning.partition(";")
-    assert "usually nothing was kept (storage_unavailable)" in promise
-    assert f"unknown what was kept ({Busy.code})" in rest
-    assert "the same Idempotency-Key" in told.advice
+    assert "usually nothing was kept" in CODES["storage_unavailable"].meaning
+    busy = CODES[Busy.code]
+    assert "unknown what was kept" in busy.advice
+    assert "kept" not in busy.meaning
+    for code in (busy, CODES["storage_unavailable"]):
+        assert "the same Idempotency-Key" in code.advice
 
 
 def test_every_group_of_endpoints_is_listed_but_the_carriers_own() -> None:

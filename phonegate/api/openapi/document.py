@@ -16,6 +16,7 @@ from phonegate.api.openapi.operations import (
     error_response,
     operations,
 )
+from phonegate.api.openapi.refusals import by_status
 from phonegate.api.openapi.schema import Components
 from phonegate.api.table import Table
 
@@ -50,17 +51,21 @@ TAGS: Final[Mapping[str, str]] = {
     "gateway": "The gateway itself.",
 }
 
-HANDSHAKE_ERRORS: Final[Mapping[int, tuple[str, ...]]] = {
-    400: ("bad_request", "bad_input"),
-    401: ("unauthorized",),
-    403: ("forbidden", "foreign_page"),
-    408: ("request_timeout",),
-    409: ("org_full",),
-    426: ("upgrade_required",),
-    429: ("too_many_requests",),
-    431: ("head_too_large",),
-    503: ("storage_unavailable",),
-}
+HANDSHAKE_ERRORS: Final = by_status(
+    (
+        "bad_request",
+        "bad_input",
+        "unauthorized",
+        "forbidden",
+        "foreign_page",
+        "request_timeout",
+        "org_full",
+        "upgrade_required",
+        "too_many_requests",
+        "head_too_large",
+        "storage_unavailable",
+    )
+)
 
 
 def document(table: Table, *, server: str, version: str) -> dict[str, Any]:

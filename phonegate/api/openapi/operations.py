@@ -12,8 +12,8 @@ from phonegate.api.idempotency_key import MAX_KEY, REPLAYED
 from phonegate.api.openapi.refusals import (
     CARRIED,
     Error,
+    meanings_of,
     refusals_of,
-    told,
 )
 from phonegate.api.openapi.rules import Schema, schema_of_rule
 from phonegate.api.openapi.schema import Components, component_name
@@ -119,7 +119,7 @@ def operations(endpoint: Endpoint, components: Components) -> Iterator[tuple[str
 
 def error_response(codes: tuple[str, ...], status: int, components: Components) -> dict[str, Any]:
     """A response of the one form of errors."""
-    response: dict[str, Any] = {"description": told(codes) + "."}
+    response: dict[str, Any] = {"description": meanings_of(codes) + "."}
     if status in _HEADERS:
         response["headers"] = _HEADERS[status]
     schema = components.refer(Error, answer=True)
@@ -234,9 +234,9 @@ def _body(
     endpoint: Endpoint, examples: Mapping[str, Example], components: Components
 ) -> dict[str, Any] | None:
     if endpoint.raw_limit is not None:
-        described = "As the carrier sends it, with its signature in the headers."
+        meanings_of = "As the carrier sends it, with its signature in the headers."
         schema = {"type": "object", "additionalProperties": True}
-        return {"description": described, "content": {endpoint.raw_media: {"schema": schema}}}
+        return {"description": meanings_of, "content": {endpoint.raw_media: {"schema": schema}}}
     if endpoint.body is None:
         return None
     media: dict[str, Any] = {"schema": components.refer(endpoint.body)}

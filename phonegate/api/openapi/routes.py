@@ -6,10 +6,10 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from phonegate.api.address import own_address
-from phonegate.api.errors import UpgradeRequired
 from phonegate.api.openapi.document import Publication
 from phonegate.api.openapi.phone_link import PATH as PHONE_PATH
 from phonegate.api.table import Table
+from phonegate.http.refusals import UpgradeRequired
 
 PATH: Final = "/openapi.json"
 

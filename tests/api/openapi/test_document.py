@@ -15,8 +15,9 @@ from phonegate.api.openapi.document import (
     document,
     encode,
 )
-from phonegate.api.openapi.refusals import MEANINGS, refusals_of, told
+from phonegate.api.openapi.refusals import meanings_of, refusals_of
 from phonegate.api.table import build_table
+from phonegate.http.refusals import CODES
 from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import Web
 
@@ -93,8 +94,8 @@ def test_a_secret_may_stand_where_the_table_says() -> None:
 def test_every_code_is_explained_and_has_its_status() -> None:
     for endpoint in TABLE.endpoints:
         for codes in refusals_of(endpoint).values():
-            assert set(codes) <= set(MEANINGS), endpoint.name
-            assert told(codes).count(":") >= len(codes)
+            assert set(codes) <= set(CODES), endpoint.name
+            assert meanings_of(codes).count(":") >= len(codes)
     send = next(e for e in TABLE.endpoints if e.name == "send_sms")
     assert refusals_of(send)[404] == ("unknown_sim",)
     assert refusals_of(send)[422] == ("idempotency_key_reused",)

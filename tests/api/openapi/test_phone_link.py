@@ -9,10 +9,12 @@ import pytest
 
 from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.api.openapi.phone_link import GATEWAY_FRAMES, PHONE_FRAMES, frame_schemas
+from phonegate.http.origins import ForeignPage
+from phonegate.http.problem import Problem
+from phonegate.model.refusals import BadInput, Forbidden, OrgFull, Throttled, Unauthorized
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault
 from phonegate.phones.grammar import parse
-from phonegate.phones.link import _STATUSES
 
 MESSAGE = {"address": "+15553334444", "body": "hi"}
 
@@ -112,8 +114,10 @@ def test_every_frame_is_tried() -> None:
 
 
 def test_every_refusal_of_a_handshake_is_described() -> None:
-    for kind, (status, _) in _STATUSES.items():
-        assert kind.code in HANDSHAKE_ERRORS[status], kind
+    for kind in (BadInput, Unauthorized, Forbidden, ForeignPage, OrgFull, Throttled):
+        assert kind.code in HANDSHAKE_ERRORS[Problem.named(kind.code, "").status], kind
+    unavailable = Problem.storage_unavailable("")
+    assert unavailable.code in HANDSHAKE_ERRORS[unavailable.status]
 
 
 def test_the_codes_of_error_frames_are_those_that_are_sent() -> None:
