@@ -206,7 +206,7 @@ class Accounts:
 
     async def read_registration(self) -> Registration:
         """The rule about new orgs, with what the owner chose last."""
-        chosen = await self._database.read(lambda tx: tx.admissions.choice(_REGISTRATION))
+        chosen = await self._database.read(lambda tx: tx.registrations.choice(_REGISTRATION))
         self.registration.chosen = next((one for one in get_args(Mode) if one == chosen), None)
         return self.registration
 
@@ -222,7 +222,7 @@ class Accounts:
                 f'registration = "{rule.forced}" is set by {rule.forced_by}, which wins over this '
                 "command: change it there and restart, or take it out to use this command."
             )
-        await self._change(lambda tx: tx.admissions.choose(_REGISTRATION, mode))
+        await self._change(lambda tx: tx.registrations.choose(_REGISTRATION, mode))
         rule.chosen = mode
         self._checks.made()
         _log.info("registration_changed", mode=mode)
@@ -275,7 +275,7 @@ class Accounts:
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
             # From now on it is the owner's, also if a first call has made it.
-            tx.intake.forget(org.id)
+            tx.storage_quota.forget(org.id)
             return org
 
         org = await self._change(rotate)

@@ -236,7 +236,7 @@ def admit_to_queue(tx: Tables, rate_limits: RateLimits, org: int, queued: int, n
         QueueFull: the org would have more waiting than it may.
     """
     limit = rate_limits.bounds.org_queue
-    if not queued or not limit or tx.messages.queues.has_room(org, queued, limit, now):
+    if not queued or not limit or tx.messages.queue_lengths.has_room(org, queued, limit, now):
         return
     rate_limits.note("org_queue")
     raise QueueFull(
@@ -258,13 +258,13 @@ def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now:
     if not size:
         return
     limit = rate_limits.bounds.org_bytes_per_day
-    if tx.intake.is_self_made(org):
+    if tx.storage_quota.is_self_made(org):
         limit, least = rate_limits.bounds.self_made_org_bytes_per_day, rate_limits.disk_low_bytes
         # Where all orgs have made themselves, there is none to keep room for.
-        if least and tx.intake.is_low(least) and tx.orgs.has_owned():
+        if least and tx.storage_quota.is_low(least) and tx.orgs.has_owned():
             rate_limits.note("disk_low")
             raise DiskLow(DISK_RETRY_S)
-    if limit and (wait_s := tx.intake.take(org, size, limit, now)):
+    if limit and (wait_s := tx.storage_quota.take(org, size, limit, now)):
         rate_limits.note("org_bytes")
         raise StorageSpent(limit, wait_s)
 

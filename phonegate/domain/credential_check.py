@@ -111,7 +111,7 @@ class Checks:
         Raises:
             StoreError: The database can't be asked.
         """
-        seen = await self._database.read(lambda tx: tx.admissions.places(CAPACITY))
+        seen = await self._database.read(lambda tx: tx.registrations.places(CAPACITY))
         self._acquaintances.load(seen)
 
     async def hash(self, secret: str) -> str:
@@ -303,7 +303,7 @@ class Checks:
             return
 
         def note(tx: Tables) -> None:
-            tx.admissions.note(
+            tx.registrations.note(
                 principal.org,
                 caller.place,
                 now,

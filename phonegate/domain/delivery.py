@@ -409,20 +409,5 @@ def _change(tx: Tables, message: Message, **columns: Any) -> Message:
 
 
 def _copy_of(message: Message, now: int) -> NewMessage:
-    return NewMessage(
-        org=message.org,
-        address=message.address,
-        body=message.body,
-        created_at=now,
-        segments=message.segments or 1,
-        phone=message.phone if is_slot(message.sim_selector) else None,
-        sim_selector=message.sim_selector,
-        priority=message.priority,
-        expires_at=message.expires_at,
-        on_uncertain="hold",
-        resend_of=message.id,
-        provider=message.provider,
-        media_urls=message.media_urls,
-        quiet_at=message.quiet_at,
-        key=message.key,
-    )
+    phone = message.phone if is_slot(message.sim_selector) else None
+    return message.again(created_at=now, phone=phone)

@@ -44,7 +44,7 @@ class Keep(Generic[T]):
 
     def put(self, tx: Tables, org: int, outcome: T, now: int) -> None:
         """Keeps the answer, in the transaction that stores what became of the send."""
-        tx.replies.put(org, self.route, self.key, self.reply(outcome, now))
+        tx.kept_answers.put(org, self.route, self.key, self.reply(outcome, now))
 
     def rendered(self, render: Callable[[U], tuple[int, bytes]]) -> "Keep[U]":
         """Asks for the same, with an answer made in another way."""
@@ -53,7 +53,7 @@ class Keep(Generic[T]):
 
 def kept_answer(tx: Tables, org: int, route: str, key: str, now: int) -> KeptAnswer | None:
     """Finds the answer that a key got less than a day ago."""
-    found = tx.replies.get(org, route, key)
+    found = tx.kept_answers.get(org, route, key)
     return None if found is None or found.created_at <= now - KEPT_MS else found
 
 

@@ -74,7 +74,7 @@ def receive(
         StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
     """
     sims: Sequence[Sim] | None = None
-    plain_until = tx.marks.plain_fingerprints()
+    plain_until = tx.counters.plain_fingerprints()
     ids: list[int] = []
     fresh: list[Received] = []
     for item in items:

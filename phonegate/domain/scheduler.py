@@ -104,7 +104,7 @@ class Scheduler:
         if pushed is not None and pushed + self._policy.result_timeout_ms <= now:
             more |= await self._abandon_silent(now)
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
-            pruned = await self._database.write(lambda tx: tx.replies.prune(now - KEPT_MS + 1))
+            pruned = await self._database.write(lambda tx: tx.kept_answers.prune(now - KEPT_MS + 1))
             more |= pruned >= PRUNE_AT_ONCE
         if ended is None:
             self._starting = False
@@ -157,5 +157,5 @@ def _next_times(tx: Tables) -> tuple[int | None, int | None, int | None, int | N
         tx.messages.next_held(),
         tx.messages.next_expiry(),
         tx.messages.oldest_push(),
-        tx.replies.oldest(),
+        tx.kept_answers.oldest(),
     )

@@ -17,11 +17,12 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.segmentation import count
-from phonegate.model.messages import Candidate, Message, NewMessage
+from phonegate.model.messages import Candidate, NewMessage
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.states import QUEUED, SENDING
 from phonegate.store.database import Database
+from phonegate.store.rows import stored
 from phonegate.store.tables import Tables
 
 ROSTERS = 1_024
@@ -147,7 +148,7 @@ class Sending:
             raise
         for plan, sent in zip(plans, outcome.results, strict=True):
             if plan.phone is not None:
-                self._dispatcher.push(plan.phone, _as_stored(sent.id, plan.new))
+                self._dispatcher.push(plan.phone, stored(plan.new, sent.id))
         if lanes := {(p.new.phone, p.new.sim_selector) for p in plans if p.waits}:
             self._dispatcher.wake(org, lanes)
         return outcome
@@ -266,42 +267,3 @@ def _waiting(tx: Tables, org: int, outlook: Outlook, priority: int) -> Waiting:
                 org, phone=phone, sim_selector=sim_selector, cap=FORECAST_CAP, priority=priority
             )
     return Waiting(first=sorted(first, key=lambda one: (-one.priority, one.id)), total=total)
-
-
-def _as_stored(message_id: int, new: NewMessage) -> Message:
-    """The row that inserting `new` made: saves reading it back on the busiest path."""
-    return Message(
-        id=message_id,
-        org=new.org,
-        direction="out",
-        address=new.address,
-        body=new.body,
-        status=new.status,
-        created_at=new.created_at,
-        phone=new.phone,
-        sim_selector=new.sim_selector,
-        sim_slot=new.sim_slot,
-        sim=new.sim,
-        date=None,
-        sent_at=None,
-        delivered_at=None,
-        error=None,
-        segments=new.segments,
-        provider=new.provider,
-        media_urls=new.media_urls,
-        priority=new.priority,
-        held_until=new.held_until,
-        expires_at=new.expires_at,
-        attempts=1,
-        pushed_at=new.created_at,
-        acked_at=None,
-        on_uncertain=new.on_uncertain,
-        resend_of=new.resend_of,
-        assistant=new.assistant,
-        reference=new.reference,
-        callback_url=new.callback_url,
-        first_tried_at=new.first_tried_at,
-        next_poll_at=new.next_poll_at,
-        quiet_at=new.quiet_at,
-        key=new.key,
-    )

@@ -5,7 +5,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone
 """
 
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
@@ -21,37 +21,43 @@ FAR_AHEAD_MS = MAX_TIME_MS
 """`Message.held_until` of one that waits for a person's approval."""
 
 
-@attrs.frozen(kw_only=True)
-class NewMessage:
-    """An outbound message about to be stored, already `queued` or already `sending`.
+ASKED: Final = {"is fixed": True, "is repeated": True}
+"""Marks what the sender asked for. It never changes, and a second copy asks for the same."""
 
-    `sim_selector` says which SIM must send it: `ANY_SIM`, a number as `number_form` gives it
-    ("+15551112222"), or a slot index as digits ("0"), the last one together with `phone` when
-    the phone is known.
-    `sim_slot` and `sim` are the SIM once it is known.
+FIXED: Final = {"is fixed": True}
+"""Marks what never changes once the message is stored."""
+
+
+@attrs.frozen(kw_only=True)
+class _Fields:
+    """What is known of an outbound message when it is stored, and kept with it.
+
+    A column that is set when a message is stored is added here, and any other to `Message`. The
+    statements that store, read and change messages are made from these lists.
     """
 
-    org: int
-    address: str
-    body: str
-    status: Literal["queued", "sending"] = "queued"
-    created_at: int
-    segments: int
+    org: int = attrs.field(metadata=ASKED)
+    address: str = attrs.field(repr=False, metadata=ASKED)
+    body: str = attrs.field(repr=False, metadata=ASKED)
+    created_at: int = attrs.field(metadata=FIXED)
     phone: int | None = None
-    sim_selector: str = ANY_SIM
+    sim_selector: str = attrs.field(default=ANY_SIM, metadata=ASKED)
+    """Which SIM must send it: `ANY_SIM`, a number as `number_form` gives it ("+15551112222"), or a
+    slot index as digits ("0"), the last one together with `phone` when the phone is known."""
     sim_slot: int | None = None
+    """The slot of its SIM once that is known, as `sim` is its number."""
     sim: str | None = None
-    priority: int = 0
+    provider: Provider = attrs.field(default="phone", metadata=ASKED)
+    media_urls: tuple[str, ...] | None = attrs.field(default=None, metadata=ASKED)
+    priority: int = attrs.field(default=0, metadata=ASKED)
     held_until: int | None = None
     """Not before this time (`send_at`). `None` once it may leave."""
-    expires_at: int | None = None
-    on_uncertain: Literal["hold", "resend"] = "hold"
-    resend_of: int | None = None
-    provider: Provider = "phone"
-    media_urls: tuple[str, ...] | None = None
-    assistant: int | None = None
+    expires_at: int | None = attrs.field(default=None, metadata=ASKED)
+    on_uncertain: Literal["hold", "resend"] = attrs.field(default="hold", metadata=FIXED)
+    resend_of: int | None = attrs.field(default=None, metadata=FIXED)
+    assistant: int | None = attrs.field(default=None, metadata=FIXED)
     """The assistant whose carrier sends it. None for the org's own phones."""
-    reference: str | None = None
+    reference: str | None = attrs.field(default=None, metadata=FIXED)
     """The same for every try at the carrier, and never another message's: a UUID."""
     callback_url: str | None = attrs.field(default=None, repr=False)
     """As first given to the carrier: a changed one would make a repeat another request."""
@@ -59,13 +65,22 @@ class NewMessage:
     next_poll_at: int | None = None
     """When to look at the carrier what became of it."""
     approval: Approval | None = None
-    """`asked` where a person approves it before it leaves. Its `held_until` is then far ahead."""
-    wanted_at: int | None = None
+    """Where a person approves it before it leaves: `asked`, and later the answer. While it is
+    asked, `held_until` is far ahead."""
+    wanted_at: int | None = attrs.field(default=None, metadata=FIXED)
     """Its `send_at`, where it waits for approval."""
-    quiet_at: int | None = None
+    quiet_at: int | None = attrs.field(default=None, metadata=ASKED)
     """When its API key's quiet hours begin, by which it must have left."""
-    key: str | None = None
+    key: str | None = attrs.field(default=None, metadata=ASKED)
     """The API key that sent it. None for the org's own secret."""
+
+
+@attrs.frozen(kw_only=True)
+class NewMessage(_Fields):
+    """An outbound message about to be stored, already `queued` or already `sending`."""
+
+    status: Literal["queued", "sending"] = "queued"
+    segments: int
 
 
 @attrs.frozen(kw_only=True)
@@ -91,52 +106,50 @@ class NewInbound:
 
 
 @attrs.frozen(kw_only=True)
-class Message:
+class Message(_Fields):
     """A stored message, of either direction. Bodies stay out of every `repr`."""
 
-    id: int
-    org: int
-    direction: Direction
-    address: str = attrs.field(repr=False)
-    body: str = attrs.field(repr=False)
+    id: int = attrs.field(metadata=FIXED)
+    direction: Direction = attrs.field(metadata=FIXED)
     status: str
-    created_at: int
-    phone: int | None
-    sim_selector: str
-    sim_slot: int | None
-    sim: str | None
-    date: int | None
-    sent_at: int | None
-    delivered_at: int | None
-    error: str | None
     segments: int | None
-    provider: Provider
-    media_urls: tuple[str, ...] | None
-    priority: int
-    held_until: int | None
-    expires_at: int | None
-    attempts: int
-    pushed_at: int | None
-    acked_at: int | None
-    on_uncertain: str
-    resend_of: int | None
-    assistant: int | None = None
+    attempts: int = 0
+    pushed_at: int | None = None
+    acked_at: int | None = None
+    date: int | None = None
+    sent_at: int | None = None
+    delivered_at: int | None = None
+    error: str | None = None
     carrier_id: str | None = None
     """The carrier's own id, once it is known."""
-    reference: str | None = None
-    callback_url: str | None = attrs.field(default=None, repr=False)
-    first_tried_at: int | None = None
-    next_poll_at: int | None = None
-    approval: Approval | None = None
-    """Where a person has to approve it before it leaves: asked, and then what was said."""
-    wanted_at: int | None = None
-    """The time that its sender asked for, where approval was asked."""
     polls: int = 0
     """How often a time to ask the carrier has been set: each is later than the one before."""
-    quiet_at: int | None = None
-    """When its API key's quiet hours begin, by which it must have left."""
-    key: str | None = None
-    """The API key that sent it."""
+
+    def again(self, *, created_at: int, **changes: Any) -> NewMessage:
+        """Returns a new message that asks for the same as this one.
+
+        Args:
+            created_at: When the new one is stored, in ms.
+            changes: Other fields of the new one.
+        """
+        asked = {name: getattr(self, name) for name in _REPEATED}
+        return NewMessage(
+            **asked,
+            created_at=created_at,
+            segments=self.segments or 1,
+            resend_of=self.id,
+            **changes,
+        )
+
+
+SETTABLE: Final = frozenset(
+    field.name for field in attrs.fields(Message) if "is fixed" not in field.metadata
+)
+"""The fields of a message that may change after it was stored."""
+
+_REPEATED: Final = tuple(
+    field.name for field in attrs.fields(_Fields) if "is repeated" in field.metadata
+)
 
 
 class MessageView(NamedTuple):

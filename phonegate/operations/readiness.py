@@ -50,7 +50,7 @@ class Readiness:
     async def _of_writing(self) -> list[Reason]:
         now = self._now_ms()
         try:
-            await self._database.write(lambda tx: tx.marks.prove(now))
+            await self._database.write(lambda tx: tx.counters.prove(now))
         except StoreError as error:
             return [Reason("storage", str(error))]
         return []

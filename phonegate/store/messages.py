@@ -11,6 +11,7 @@ from typing import Any, Final
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import (
     FAR_AHEAD_MS,
+    SETTABLE,
     Aged,
     Arrival,
     Backlog,
@@ -27,64 +28,32 @@ from phonegate.store import search
 from phonegate.store.due_orgs import DueOrgs, in_turn
 from phonegate.store.pages import Pages
 from phonegate.store.queue_lengths import QueueLengths
-from phonegate.store.rows import MESSAGES, SELECTED, VIEWS, media, message
-
-SETTABLE: Final = frozenset(
-    {
-        "status",
-        "phone",
-        "sim_selector",
-        "sim_slot",
-        "sim",
-        "date",
-        "sent_at",
-        "delivered_at",
-        "error",
-        "segments",
-        "provider",
-        "priority",
-        "held_until",
-        "expires_at",
-        "attempts",
-        "pushed_at",
-        "acked_at",
-        "on_uncertain",
-        "resend_of",
-        "carrier_id",
-        "callback_url",
-        "first_tried_at",
-        "next_poll_at",
-        "polls",
-        "approval",
-    }
+from phonegate.store.rows import (
+    INSERTED,
+    MESSAGES,
+    RECEIVED,
+    SELECTED,
+    VIEWS,
+    message,
+    new_row,
+    received_row,
 )
-"""Columns that change after a message was stored. What was said, to whom, never does."""
 
-_INSERT = """
-    INSERT INTO messages (
-        org, direction, address, body, status, created_at, phone, sim_selector, sim_slot, sim,
-        segments,
-        provider, media_urls, priority, held_until, expires_at, attempts, pushed_at,
-        on_uncertain, resend_of, assistant, reference, callback_url, first_tried_at, next_poll_at,
-        approval, wanted_at, quiet_at, key
-    ) VALUES
-"""
 
-_VALUES = """(
-        ?, 'out', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-    )"""
+def _insert(columns: Sequence[str], count: int = 1) -> str:
+    """The beginning of a statement that stores so many messages."""
+    marks = f"({', '.join('?' * len(columns))})"
+    rows = ", ".join([marks] * count)
+    return f"INSERT INTO messages ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - constants
 
-_INSERTS: Final = tuple((count, _INSERT + ", ".join([_VALUES] * count)) for count in (50, 10, 1))
+
+_INSERTS: Final = tuple((count, _insert(INSERTED, count)) for count in (50, 10, 1))
 """Statements that store so many messages. Fifty in one cost three quarters of fifty by themselves,
 and let the event loop have its turn once, not fifty times."""
 
-_INSERT_INBOUND = """
-    INSERT INTO messages (
-        org, direction, address, body, status, created_at, phone, sim_slot, sim, date, segments,
-        provider, media_urls, fingerprint
-    ) VALUES (?, 'in', ?, ?, 'received', ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING
-"""
+_INSERT_INBOUND: Final = (
+    _insert(RECEIVED) + " ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING"
+)
 
 _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
 
@@ -297,7 +266,7 @@ class Messages:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._pages = Pages(connection)
-        self.queues = QueueLengths(connection)
+        self.queue_lengths = QueueLengths(connection)
         self._held = DueOrgs(connection, "messages_held_by_org", "held_until")
         self._expiring = DueOrgs(connection, "messages_expiring_by_org", "expires_at")
         self.moves: list[Move] = []
@@ -324,37 +293,21 @@ class Messages:
         for count, sql in _INSERTS:
             while len(new) - len(ids) >= count:
                 some = new[len(ids) : len(ids) + count]
-                values = [value for one in some for value in _row(one)]
+                values = [value for one in some for value in new_row(one)]
                 last = self._connection.execute(sql, values).lastrowid
                 assert last is not None, "an INSERT"  # noqa: S101
                 # AUTOINCREMENT: each is one more than the one before it.
                 ids.extend(range(last - count + 1, last + 1))
         for one in new:
             if one.status == "queued":
-                self.queues.grew(one.org)
+                self.queue_lengths.grew(one.org)
             self.moves.append((None, one.status))
         self.unindexed += len(ids)
         return ids
 
     def insert_inbound(self, new: NewInbound) -> int | None:
         """Stores a received message; its id, or `None` if its fingerprint is there already."""
-        cursor = self._connection.execute(
-            _INSERT_INBOUND,
-            (
-                new.org,
-                new.address,
-                new.body,
-                new.created_at,
-                new.phone,
-                new.sim_slot,
-                new.sim,
-                new.date,
-                new.segments,
-                new.provider,
-                media(new.media_urls),
-                new.fingerprint,
-            ),
-        )
+        cursor = self._connection.execute(_INSERT_INBOUND, received_row(new))
         if cursor.rowcount == 0:
             self.moves.append(("received", "received"))
             return None
@@ -703,41 +656,6 @@ def _within(rows: Iterable[Any], chars: int) -> list[Any]:
         if chars <= 0:
             break
     return taken
-
-
-def _row(new: NewMessage) -> tuple[object, ...]:
-    """The values that one message has in an `_INSERTS`."""
-    pushed = new.status == "sending"
-    return (
-        new.org,
-        new.address,
-        new.body,
-        new.status,
-        new.created_at,
-        new.phone,
-        new.sim_selector,
-        new.sim_slot,
-        new.sim,
-        new.segments,
-        new.provider,
-        media(new.media_urls),
-        new.priority,
-        new.held_until,
-        new.expires_at,
-        1 if pushed else 0,
-        new.created_at if pushed else None,
-        new.on_uncertain,
-        new.resend_of,
-        new.assistant,
-        new.reference,
-        new.callback_url,
-        new.first_tried_at,
-        new.next_poll_at,
-        new.approval,
-        new.wanted_at,
-        new.quiet_at,
-        new.key,
-    )
 
 
 @lru_cache(maxsize=256)

@@ -29,7 +29,7 @@ def look(path: Path) -> OfflineView:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             tables = Tables(connection)
             return OfflineView(
-                registration=tables.admissions.choice("registration"),
+                registration=tables.registrations.choice("registration"),
                 published=tuple(tables.orgs.published()),
             )
     return OfflineView(registration=None, published=())

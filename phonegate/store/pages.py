@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -153,8 +154,8 @@ class Pages:
         """The rows of several addresses, in the order of their ids."""
         queries = (attrs.evolve(query, address=one, sees=()) for one in addresses)
         ranges = [self._rows(org, one, columns) for one in queries]
-        # `id` is the first of all columns.
-        merged = heapq.merge(*ranges, key=lambda row: row[0], reverse=query.since_id is None)
+        by_id = itemgetter(columns.index("id"))
+        merged = heapq.merge(*ranges, key=by_id, reverse=query.since_id is None)
         for _, row in zip(range(max(query.limit, 0)), merged, strict=False):
             yield row
 

@@ -1,71 +1,103 @@
-"""How rows of `messages` become records."""
+"""How messages become rows of the table `messages`, and rows messages.
+
+Every list here is made from the fields of the model's classes, whose names the columns bear.
+"""
 
 import json
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from phonegate.model.messages import Message, MessageView
+from phonegate.model import states
+from phonegate.model.messages import Message, MessageView, NewInbound, NewMessage
 
 T = TypeVar("T")
 
-COLUMNS: Final = tuple(field.name for field in attrs.fields(Message))
+
+def _names(model: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(model))
+
+
+_NEW: Final = _names(NewMessage)
+INSERTED: Final = (*_NEW, "direction", "attempts", "pushed_at")
+"""The columns that storing an outbound message sets, in the order of a `new_row`."""
+
+_LATER: Final = tuple(
+    field for field in attrs.fields(Message) if field.name not in {*INSERTED, "id"}
+)
+COLUMNS: Final = (*INSERTED, "id", *(field.name for field in _LATER))
+"""The columns of a message in the order in which `message` takes them."""
+
 SELECTED: Final = ", ".join(COLUMNS)
-"""The columns of a `SELECT` whose rows `message` takes; those of the table bear the same names."""
+
+RECEIVED: Final = (*_names(NewInbound), "direction", "status")
+"""The columns that storing a received message sets, in the order of a `received_row`."""
+
+_UNSET: Final = tuple(field.default for field in _LATER)
+_MEDIA: Final = COLUMNS.index("media_urls")
+_RECEIVED_MEDIA: Final = RECEIVED.index("media_urls")
+_VIEW_MEDIA: Final = MessageView._fields.index("media_urls")
+
+# Made as `attrs` makes an `__init__`: an `attrgetter` of so many names takes six times as long.
+_values: Final[Callable[[NewMessage], tuple[Any, ...]]] = eval(  # noqa: S307 - the model's own names
+    f"lambda new: ({', '.join(f'new.{name}' for name in _NEW)})"
+)
+_received_values = attrgetter(*_names(NewInbound))
+
+# This runs for every row that is read, and filling the slots one by one takes no longer than to
+# spell all fields out in a call, which would be another list of them. A call with a dict of so
+# many takes three times as long.
+_SETTERS: Final = tuple(getattr(Message, name).__set__ for name in COLUMNS)
 
 
 def message(row: tuple[Any, ...]) -> Message:
-    """The record of a row of `SELECTED` columns. Spelt out: this runs for every row read."""
-    return Message(
-        id=row[0],
-        org=row[1],
-        direction=row[2],
-        address=row[3],
-        body=row[4],
-        status=row[5],
-        created_at=row[6],
-        phone=row[7],
-        sim_selector=row[8],
-        sim_slot=row[9],
-        sim=row[10],
-        date=row[11],
-        sent_at=row[12],
-        delivered_at=row[13],
-        error=row[14],
-        segments=row[15],
-        provider=row[16],
-        media_urls=None if row[17] is None else tuple(json.loads(row[17])),
-        priority=row[18],
-        held_until=row[19],
-        expires_at=row[20],
-        attempts=row[21],
-        pushed_at=row[22],
-        acked_at=row[23],
-        on_uncertain=row[24],
-        resend_of=row[25],
-        assistant=row[26],
-        carrier_id=row[27],
-        reference=row[28],
-        callback_url=row[29],
-        first_tried_at=row[30],
-        next_poll_at=row[31],
-        approval=row[32],
-        wanted_at=row[33],
-        polls=row[34],
-        quiet_at=row[35],
-        key=row[36],
-    )
+    """Returns the message of a row of the `COLUMNS`."""
+    if row[_MEDIA] is not None:
+        row = _decoded(row, _MEDIA)
+    made = object.__new__(Message)
+    for put, value in zip(_SETTERS, row, strict=True):
+        put(made, value)
+    return made
 
 
-_MEDIA: Final = MessageView._fields.index("media_urls")
+def new_row(new: NewMessage) -> tuple[Any, ...]:
+    """Returns the values of the `INSERTED` columns. A message that is `sending` is pushed now."""
+    values = _values(new)
+    if new.media_urls is not None:
+        values = _encoded(values, _MEDIA)
+    if new.status == states.SENDING:
+        return (*values, "out", 1, new.created_at)
+    return (*values, "out", 0, None)
+
+
+def received_row(new: NewInbound) -> tuple[Any, ...]:
+    """Returns the values of the `RECEIVED` columns."""
+    values = _received_values(new)
+    if new.media_urls is not None:
+        values = _encoded(values, _RECEIVED_MEDIA)
+    return (*values, "in", states.RECEIVED)
+
+
+def stored(new: NewMessage, id: int) -> Message:  # noqa: A002 - the model's name for it
+    """Returns the message that storing `new` has made, without reading it back."""
+    return message((*new_row(new), id, *_UNSET))
 
 
 def view(row: tuple[Any, ...]) -> MessageView:
-    """What a reader is shown of a row of the columns of a `MessageView`."""
-    if row[_MEDIA] is not None:
-        row = (*row[:_MEDIA], tuple(json.loads(row[_MEDIA])), *row[_MEDIA + 1 :])
-    return MessageView._make(row)
+    """Returns what a reader is shown of a row of the columns of a `MessageView`."""
+    return MessageView._make(row if row[_VIEW_MEDIA] is None else _decoded(row, _VIEW_MEDIA))
+
+
+def _decoded(row: tuple[Any, ...], at: int) -> tuple[Any, ...]:
+    """Returns a row with the media URLs as the model has them."""
+    return (*row[:at], tuple(json.loads(row[at])), *row[at + 1 :])
+
+
+def _encoded(values: tuple[Any, ...], at: int) -> tuple[Any, ...]:
+    """Returns values with the media URLs as the table has them, a JSON array."""
+    return (*values[:at], json.dumps(values[at]), *values[at + 1 :])
 
 
 @attrs.frozen
@@ -78,8 +110,3 @@ class Reading(Generic[T]):
 
 MESSAGES: Final = Reading(COLUMNS, message)
 VIEWS: Final = Reading(MessageView._fields, view)
-
-
-def media(urls: tuple[str, ...] | None) -> str | None:
-    """Media URLs as the table keeps them: a JSON array."""
-    return None if urls is None else json.dumps(urls)

@@ -25,31 +25,31 @@ class Tables:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.orgs = Orgs(connection)
-        self.admissions = Registrations(connection)
+        self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.messages = Messages(connection)
-        self.replies = KeptAnswers(connection)
-        self.marks = Counters(connection)
-        self.intake = StorageQuota(connection)
+        self.kept_answers = KeptAnswers(connection)
+        self.counters = Counters(connection)
+        self.storage_quota = StorageQuota(connection)
 
     # -- business of the writer
 
     def settle(self) -> None:
         """Writes what was only counted so far. Part of every commit, before it."""
         self.messages.settle()
-        self.intake.settle()
+        self.storage_quota.settle()
 
     def committed(self) -> None:
         """Takes note that all of it is durable."""
         self.messages.committed()
-        self.intake.committed()
+        self.storage_quota.committed()
 
     def undone(self) -> None:
         """Forgets what was counted in a transaction that is no more."""
         self.messages.undone()
-        self.intake.undo()
+        self.storage_quota.undo()
 
     def clear_slice(self) -> None:
         """Deletes one slice of what removed orgs have left, if anything.
@@ -59,5 +59,7 @@ class Tables:
         org = self.orgs.doomed()
         if org is None:
             return
-        if self.messages.drop(org, CLEARED_AT_ONCE) and self.replies.drop(org, CLEARED_AT_ONCE):
+        if self.messages.drop(org, CLEARED_AT_ONCE) and self.kept_answers.drop(
+            org, CLEARED_AT_ONCE
+        ):
             self.orgs.forget(org)

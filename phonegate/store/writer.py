@@ -332,7 +332,7 @@ class Writer:
         messages = self._tables.messages
         gathered: tuple[list[Any], ...] = (messages.moves, messages.arrivals, messages.endings)
         marks = [len(list_) for list_ in gathered]
-        taken = self._tables.intake.mark()
+        taken = self._tables.storage_quota.mark()
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -343,7 +343,7 @@ class Writer:
             self._connection.execute("ROLLBACK TO op")
             for list_, mark in zip(gathered, marks, strict=True):
                 del list_[mark:]
-            self._tables.intake.undo(taken)
+            self._tables.storage_quota.undo(taken)
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))

@@ -54,7 +54,7 @@ async def test_the_answer_is_kept_once_with_its_messages(database: Database, org
         return await acceptance.store(owner(org), [new], inserting(new), keep=KEEP, now=now)
 
     ids = await store(NOW)
-    kept = await database.read(lambda tx: tx.replies.get(org, "send", "k"))
+    kept = await database.read(lambda tx: tx.kept_answers.get(org, "send", "k"))
     assert kept is not None
     assert (kept.status, kept.body, kept.fingerprint) == (200, repr(ids).encode(), b"f")
     with pytest.raises(Conflict, match="answered just now"):
@@ -77,7 +77,7 @@ async def test_a_limit_of_the_org_stores_nothing_and_keeps_no_answer(
     with pytest.raises(refusal):
         await acceptance.store(owner(org), [new], inserting(new), keep=KEEP, now=NOW)
     assert await stored(database, org) == ids
-    assert await database.read(lambda tx: tx.replies.get(org, "send", "k")) is None
+    assert await database.read(lambda tx: tx.kept_answers.get(org, "send", "k")) is None
 
 
 async def test_a_revoked_key_stores_nothing(database: Database, org: int) -> None:

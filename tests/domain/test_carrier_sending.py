@@ -61,7 +61,7 @@ async def site(database: Database, monkeypatch: pytest.MonkeyPatch) -> CarrierSi
 
 
 async def kept(site: CarrierSite, key: str = "k") -> KeptAnswer | None:
-    return await site.database.read(lambda tx: tx.replies.get(site.org, "sms", key))
+    return await site.database.read(lambda tx: tx.kept_answers.get(site.org, "sms", key))
 
 
 async def test_a_message_is_taken_and_kept(site: CarrierSite) -> None:

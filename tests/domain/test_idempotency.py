@@ -34,7 +34,7 @@ def gates(database: Database, clock: Clock) -> Idempotency:
 
 async def keep(database: Database, org: int, *, created_at: int = NOW) -> KeptAnswer:
     reply = KeptAnswer(fingerprint=b"one", status=200, body=b"{}", created_at=created_at)
-    await database.write(lambda tx: tx.replies.put(org, "send", "k", reply))
+    await database.write(lambda tx: tx.kept_answers.put(org, "send", "k", reply))
     return reply
 
 
@@ -89,4 +89,4 @@ async def test_a_day_later_the_key_is_new(
     async with gates.gate(org, "send", "k", b"two") as earlier:
         assert earlier is None
     again = await keep(database, org, created_at=clock.now)
-    assert await database.read(lambda tx: tx.replies.get(org, "send", "k")) == again
+    assert await database.read(lambda tx: tx.kept_answers.get(org, "send", "k")) == again

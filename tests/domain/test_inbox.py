@@ -188,7 +188,7 @@ def upgraded() -> Iterator[Tables]:
         )
         assert tables.messages.insert_inbound(new) is not None
     assert migrate(connection)
-    assert tables.marks.plain_fingerprints() == 2
+    assert tables.counters.plain_fingerprints() == 2
     yield tables
     connection.close()
 
@@ -291,7 +291,7 @@ def test_another_phone_across_the_upgrade_is_another(upgraded: Tables) -> None:
 def test_a_new_file_looks_for_no_plain_fingerprints(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as connection:
         migrate(connection)
-        assert Tables(connection).marks.plain_fingerprints() == 0
+        assert Tables(connection).counters.plain_fingerprints() == 0
 
 
 # --- what an org may store

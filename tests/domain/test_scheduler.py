@@ -159,7 +159,7 @@ async def test_more_old_answers_than_one_sweep_takes_follow_at_once(
 ) -> None:
     monkeypatch.setattr(keeper_module, "PRUNE_AT_ONCE", 1)
     reply = KeptAnswer(fingerprint=b"f", status=200, body=b"", created_at=NOW)
-    await scene.database.write(lambda tx: tx.replies.put(scene.org, "send", "k", reply))
+    await scene.database.write(lambda tx: tx.kept_answers.put(scene.org, "send", "k", reply))
     scene.now = NOW + KEPT_MS
     assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
     assert await scene.scheduler.sweep() == LONGEST_SLEEP_S
@@ -181,10 +181,10 @@ async def test_what_waits_for_absent_phones_does_not_occupy_the_writer(
 
 async def test_old_kept_answers_go(scene: Scene) -> None:
     reply = KeptAnswer(fingerprint=b"f", status=200, body=b"", created_at=NOW)
-    await scene.database.write(lambda tx: tx.replies.put(scene.org, "send", "k", reply))
+    await scene.database.write(lambda tx: tx.kept_answers.put(scene.org, "send", "k", reply))
     scene.now = NOW + KEPT_MS
     await scene.scheduler.sweep()
-    assert await scene.database.read(lambda tx: tx.replies.oldest()) is None
+    assert await scene.database.read(lambda tx: tx.kept_answers.oldest()) is None
 
 
 async def test_a_ring_brings_the_next_sweep_forward(scene: Scene, nursery: trio.Nursery) -> None:

@@ -174,7 +174,7 @@ async def test_the_answer_is_kept_with_the_messages(scene: Scene) -> None:
 
     keep = Keep(route="send", key="k", fingerprint=b"f", render=render)
     outcome = await scene.sending.send(owner(scene.org), [text()], keep=keep)
-    kept = await scene.database.read(lambda tx: tx.replies.get(scene.org, "send", "k"))
+    kept = await scene.database.read(lambda tx: tx.kept_answers.get(scene.org, "send", "k"))
     assert kept is not None
     assert kept.body == str(outcome.results[0].id).encode()
 

@@ -133,8 +133,8 @@ async def test_proof_that_the_disk_takes_writes_is_one_row(
 ) -> None:
     database = Database.open(tmp_path / "phonegate.db")
     await nursery.start(database.run_writer)
-    await database.write(lambda tx: tx.marks.prove(5))
-    await database.write(lambda tx: tx.marks.prove(6))
+    await database.write(lambda tx: tx.counters.prove(5))
+    await database.write(lambda tx: tx.counters.prove(6))
     space = await database.space()
     assert 0 < space.free <= space.disk
     database.stop_writing()

@@ -7,21 +7,21 @@ def _reply(created_at: int, body: bytes = b"{}") -> KeptAnswer:
 
 
 def test_kept_by_org_route_and_key(tables: Tables, org: Org, other: Org) -> None:
-    tables.replies.put(org.id, "send", "k", _reply(1))
-    assert tables.replies.get(org.id, "send", "k") == _reply(1)
-    assert tables.replies.get(org.id, "sms", "k") is None
-    assert tables.replies.get(org.id, "send", "K") is None
-    assert tables.replies.get(other.id, "send", "k") is None
-    tables.replies.put(org.id, "send", "k", _reply(2, b"new"))
-    assert tables.replies.get(org.id, "send", "k") == _reply(2, b"new")
+    tables.kept_answers.put(org.id, "send", "k", _reply(1))
+    assert tables.kept_answers.get(org.id, "send", "k") == _reply(1)
+    assert tables.kept_answers.get(org.id, "sms", "k") is None
+    assert tables.kept_answers.get(org.id, "send", "K") is None
+    assert tables.kept_answers.get(other.id, "send", "k") is None
+    tables.kept_answers.put(org.id, "send", "k", _reply(2, b"new"))
+    assert tables.kept_answers.get(org.id, "send", "k") == _reply(2, b"new")
 
 
 def test_prune_takes_the_oldest_within_its_limit(tables: Tables, org: Org) -> None:
     for age in range(10):
-        tables.replies.put(org.id, "send", str(age), _reply(age))
-    assert tables.replies.prune(8, limit=5) == 5
-    assert tables.replies.get(org.id, "send", "4") is None
-    assert tables.replies.get(org.id, "send", "5") is not None
-    assert tables.replies.prune(8) == 3
-    assert tables.replies.prune(8) == 0
-    assert tables.replies.get(org.id, "send", "8") is not None
+        tables.kept_answers.put(org.id, "send", str(age), _reply(age))
+    assert tables.kept_answers.prune(8, limit=5) == 5
+    assert tables.kept_answers.get(org.id, "send", "4") is None
+    assert tables.kept_answers.get(org.id, "send", "5") is not None
+    assert tables.kept_answers.prune(8) == 3
+    assert tables.kept_answers.prune(8) == 0
+    assert tables.kept_answers.get(org.id, "send", "8") is not None

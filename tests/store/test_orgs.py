@@ -44,7 +44,7 @@ def _fill(tables: Tables, org: int, count: int) -> None:
     for number in range(count):
         tables.messages.insert(outbound(org, f"body number {number} überall"))
         tables.messages.insert_inbound(inbound(org, fingerprint=b"%d" % number))
-    tables.replies.put(
+    tables.kept_answers.put(
         org, "send", "key", KeptAnswer(fingerprint=b"", status=200, body=b"", created_at=1)
     )
     tables.messages.settle()
@@ -112,23 +112,23 @@ def test_published_secrets_are_known_until_they_are_changed(tables: Tables) -> N
 
 def test_the_last_places_of_an_org_are_kept(tables: Tables, org: Org, other: Org) -> None:
     for at in range(10):
-        tables.admissions.note(org.id, f"192.0.2.{at}", at, most=3, forget_before=0)
-    tables.admissions.note(other.id, "192.0.2.1", 5, most=3, forget_before=0)
-    tables.admissions.note(99, "192.0.2.1", 5, most=3, forget_before=0)
+        tables.registrations.note(org.id, f"192.0.2.{at}", at, most=3, forget_before=0)
+    tables.registrations.note(other.id, "192.0.2.1", 5, most=3, forget_before=0)
+    tables.registrations.note(99, "192.0.2.1", 5, most=3, forget_before=0)
     kept = [(org.name, f"192.0.2.{at}", at) for at in (7, 8, 9)]
-    assert tables.admissions.places(10) == [(other.name, "192.0.2.1", 5), *kept]
-    assert tables.admissions.places(1) == kept[-1:]
-    tables.admissions.note(org.id, "192.0.2.7", 20, most=3, forget_before=9)
-    assert [place for name, place, _ in tables.admissions.places(10) if name == org.name] == [
+    assert tables.registrations.places(10) == [(other.name, "192.0.2.1", 5), *kept]
+    assert tables.registrations.places(1) == kept[-1:]
+    tables.registrations.note(org.id, "192.0.2.7", 20, most=3, forget_before=9)
+    assert [place for name, place, _ in tables.registrations.places(10) if name == org.name] == [
         "192.0.2.9",
         "192.0.2.7",
     ]
     tables.orgs.remove(org.name)
-    assert tables.admissions.places(10) == [(other.name, "192.0.2.1", 5)]
+    assert tables.registrations.places(10) == [(other.name, "192.0.2.1", 5)]
 
 
 def test_the_owners_choice(tables: Tables) -> None:
-    assert tables.admissions.choice("registration") is None
-    tables.admissions.choose("registration", "open")
-    tables.admissions.choose("registration", "closed")
-    assert tables.admissions.choice("registration") == "closed"
+    assert tables.registrations.choice("registration") is None
+    tables.registrations.choose("registration", "open")
+    tables.registrations.choose("registration", "closed")
+    assert tables.registrations.choice("registration") == "closed"

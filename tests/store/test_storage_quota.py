@@ -21,7 +21,7 @@ DAY_BYTES = 86_400
 
 
 def test_a_day_s_worth_may_come_at_once_and_then_as_it_ages(tables: Tables, org: Org) -> None:
-    took = tables.intake.take
+    took = tables.storage_quota.take
     assert took(org.id, 80_000, DAY_BYTES, 0) == 0
     assert took(org.id, 6_400, DAY_BYTES, 0) == 0
     assert took(org.id, 10, DAY_BYTES, 0) == 10
@@ -31,15 +31,15 @@ def test_a_day_s_worth_may_come_at_once_and_then_as_it_ages(tables: Tables, org:
 
 
 def test_what_is_more_than_a_day_s_worth_waits_for_a_whole_day(tables: Tables, org: Org) -> None:
-    assert tables.intake.take(org.id, 1, 1, 0) == 0
-    assert 0 < tables.intake.take(org.id, 1_000_000, DAY_BYTES, 0) <= 1
-    assert tables.intake.take(org.id, 1_000_000, DAY_BYTES, 2_000) == 0
+    assert tables.storage_quota.take(org.id, 1, 1, 0) == 0
+    assert 0 < tables.storage_quota.take(org.id, 1_000_000, DAY_BYTES, 0) <= 1
+    assert tables.storage_quota.take(org.id, 1_000_000, DAY_BYTES, 2_000) == 0
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(tables: Tables, org: Org) -> None:
-    assert tables.intake.take(org.id, DAY_BYTES, DAY_BYTES, 10 * DAY_MS) == 0
-    assert tables.intake.take(org.id, 1, DAY_BYTES, 0) == 1
-    assert tables.intake.take(org.id, 1, DAY_BYTES, 1_000) == 0
+    assert tables.storage_quota.take(org.id, DAY_BYTES, DAY_BYTES, 10 * DAY_MS) == 0
+    assert tables.storage_quota.take(org.id, 1, DAY_BYTES, 0) == 1
+    assert tables.storage_quota.take(org.id, 1, DAY_BYTES, 1_000) == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 50_000), st.integers(0, 20_000_000)), max_size=40))
@@ -51,7 +51,7 @@ def test_no_more_than_two_days_worth_is_stored_in_a_day(
     now, taken = 0, []
     for size, pause in stores:
         now += pause
-        if tables.intake.take(org, size, DAY_BYTES, now) == 0:
+        if tables.storage_quota.take(org, size, DAY_BYTES, now) == 0:
             taken.append((now, size))
     for end, _ in taken:
         lately = sum(size for at, size in taken if end - DAY_MS < at <= end)
@@ -62,7 +62,7 @@ def test_sums_are_written_once_for_an_org_and_read_again(
     connection: sqlite3.Connection, tables: Tables, org: Org, other: Org
 ) -> None:
     for _ in range(100):
-        assert tables.intake.take(org.id, 600, DAY_BYTES, 5) == 0
+        assert tables.storage_quota.take(org.id, 600, DAY_BYTES, 5) == 0
     changes = connection.total_changes
     tables.settle()
     assert connection.total_changes == changes + 1
@@ -74,13 +74,13 @@ def test_sums_are_written_once_for_an_org_and_read_again(
 
 
 def test_what_is_undone_does_not_count(tables: Tables, org: Org) -> None:
-    assert tables.intake.take(org.id, 40_000, DAY_BYTES, 5) == 0
-    mark = tables.intake.mark()
-    assert tables.intake.take(org.id, 40_000, DAY_BYTES, 5) == 0
-    tables.intake.undo(mark)
-    assert tables.intake.take(org.id, 46_400, DAY_BYTES, 5) == 0
+    assert tables.storage_quota.take(org.id, 40_000, DAY_BYTES, 5) == 0
+    mark = tables.storage_quota.mark()
+    assert tables.storage_quota.take(org.id, 40_000, DAY_BYTES, 5) == 0
+    tables.storage_quota.undo(mark)
+    assert tables.storage_quota.take(org.id, 46_400, DAY_BYTES, 5) == 0
     tables.undone()
-    assert tables.intake.take(org.id, DAY_BYTES, DAY_BYTES, 5) == 0
+    assert tables.storage_quota.take(org.id, DAY_BYTES, DAY_BYTES, 5) == 0
 
 
 async def test_an_operation_that_fails_counts_nothing(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ async def test_an_operation_that_fails_counts_nothing(tmp_path: Path) -> None:
         org = (await store.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
 
         def fail(tx: Tables) -> None:
-            tx.intake.take(org, 80_000, DAY_BYTES, 5)
+            tx.storage_quota.take(org, 80_000, DAY_BYTES, 5)
             raise KeyError("of its own")
 
         with pytest.raises(KeyError):
             await store.write(fail)
-        assert await store.write(lambda tx: tx.intake.take(org, 80_000, DAY_BYTES, 5)) == 0
-        assert await store.write(lambda tx: tx.intake.take(org, 80_000, DAY_BYTES, 5)) > 0
+        assert await store.write(lambda tx: tx.storage_quota.take(org, 80_000, DAY_BYTES, 5)) == 0
+        assert await store.write(lambda tx: tx.storage_quota.take(org, 80_000, DAY_BYTES, 5)) > 0
         store.stop_writing()
     store.close()
 
@@ -105,20 +105,20 @@ def test_memory_of_sums_is_bounded(tables: Tables, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(storage_quota, "KNOWN", 3)
     for number in range(9):
         org = tables.orgs.add(f"org-{number}", "hash", 1)
-        assert tables.intake.take(org.id, 80_000, DAY_BYTES, 5) == 0
+        assert tables.storage_quota.take(org.id, 80_000, DAY_BYTES, 5) == 0
         tables.settle()
         tables.committed()
-        assert len(tables.intake._sums) <= 3
-    assert tables.intake.take(1, 80_000, DAY_BYTES, 5) > 0
+        assert len(tables.storage_quota._sums) <= 3
+    assert tables.storage_quota.take(1, 80_000, DAY_BYTES, 5) > 0
 
 
 def test_who_made_an_org_is_known_until_its_owner_rotates_it(tables: Tables) -> None:
     made = tables.orgs.add("self", "hash", 1, self_made=True)
-    assert tables.intake.is_self_made(made.id)
+    assert tables.storage_quota.is_self_made(made.id)
     assert not tables.orgs.has_owned()
     tables.orgs.rotate("self", "other")
-    tables.intake.forget(made.id)
-    assert not tables.intake.is_self_made(made.id)
+    tables.storage_quota.forget(made.id)
+    assert not tables.storage_quota.is_self_made(made.id)
     assert tables.orgs.has_owned()
     tables.orgs.remove("self")
     assert not tables.orgs.has_owned()
@@ -127,11 +127,11 @@ def test_who_made_an_org_is_known_until_its_owner_rotates_it(tables: Tables) -> 
 def test_the_room_is_looked_at_now_and_then(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not tables.intake.is_low(1)
-    assert tables.intake.is_low(1 << 60)
+    assert not tables.storage_quota.is_low(1)
+    assert tables.storage_quota.is_low(1 << 60)
     looked: list[object] = []
     monkeypatch.setattr(os, "statvfs", looked.append)
-    assert not tables.intake.is_low(1)
+    assert not tables.storage_quota.is_low(1)
     assert looked == []
 
 
@@ -139,11 +139,11 @@ def test_an_org_becomes_its_owner_s_though_it_stores_something_in_the_same_commi
     tables: Tables,
 ) -> None:
     org = tables.orgs.add("self", "hash", 1, self_made=True).id
-    assert tables.intake.take(org, 700, DAY_BYTES, 1) == 0
+    assert tables.storage_quota.take(org, 700, DAY_BYTES, 1) == 0
     tables.orgs.rotate("self", "another")
-    tables.intake.forget(org)
+    tables.storage_quota.forget(org)
     tables.settle()
     tables.committed()
-    assert not tables.intake.is_self_made(org)
+    assert not tables.storage_quota.is_self_made(org)
     # What it has stored counts on.
-    assert tables.intake.take(org, DAY_BYTES, DAY_BYTES, 1) > 0
+    assert tables.storage_quota.take(org, DAY_BYTES, DAY_BYTES, 1) > 0
