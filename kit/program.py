@@ -48,6 +48,12 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def child_environment(**variables: str) -> dict[str, str]:
+    """Returns the environment for a program: this one's, without what is meant for a gateway."""
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("PHONEGATE_")}
+    return {**inherited, **variables}
+
+
 class Program:
     """A process with a port, what it holds of the machine, and what it has written so far.
 
@@ -76,7 +82,6 @@ class Program:
         file = tempfile.TemporaryFile() if log is None else log.open("w+b")  # noqa: SIM115 - open while this object is there
         weakref.finalize(self, file.close)
         self._log = file.fileno()
-        inherited = {name: v for name, v in os.environ.items() if not name.startswith("PHONEGATE_")}
         with contextlib.nullcontext() if core is None else on_core(core):
             self.process = subprocess.Popen(
                 command,
@@ -84,7 +89,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env={**inherited, **(environment or {})},
+                env=child_environment(**(environment or {})),
                 cwd=folder,
             )
 

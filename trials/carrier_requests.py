@@ -2,6 +2,7 @@
 
 import random
 import time
+from typing import Any
 
 import attrs
 
@@ -21,7 +22,7 @@ PICTURE = "https://example.com/a.jpg"
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class Request:
     """One send of a client."""
 
     key: str
@@ -35,12 +36,25 @@ class Order:
     """When it is to leave, in ms; None for at once."""
 
     @property
-    def what(self) -> tuple[str, str, str]:
-        """What makes it the same SMS as another for whoever receives it."""
+    def sms(self) -> tuple[str, str, str]:
+        """What makes it the same SMS as another for its receiver."""
         return (self.sender, self.recipient, self.body)
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The body of its request."""
+        content = {
+            "from_phone_number": self.sender,
+            "to_phone_number": self.recipient,
+            "message": self.body,
+            "media_urls": self.media,
+            "ttl": self.ttl_s,
+            "send_at": self.send_at,
+        }
+        return {name: value for name, value in content.items() if value not in (None, ())}
 
-def draw(key: str, chance: random.Random) -> Order:
+
+def draw(key: str, chance: random.Random) -> Request:
     """What a client sends next: some of everything that can happen to a message."""
     carrier: CarrierName = chance.choice(("twilio", "telnyx"))
     recipient, dice = chance.choice(PEOPLE), chance.random()
@@ -53,7 +67,7 @@ def draw(key: str, chance: random.Random) -> Order:
         recipient = SILENT
     # Twins differ in nothing but their keys.
     body = "twin" if chance.random() < 0.15 else f"text {key}, naïve \u2018quotes\u2019"
-    return Order(
+    return Request(
         key=key,
         carrier=carrier,
         sender=chance.choice(SENDERS[carrier]),

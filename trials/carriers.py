@@ -6,35 +6,35 @@ Clients send through fake carriers under Idempotency-Keys, and messages come in.
 the carriers have a fault (first each by itself, then all by chance) and callbacks are repeated,
 shuffled or lost; then the gateway is ended by SIGKILL and started again on the same file, now
 with an address for callbacks and now without. After each kill the file is examined as it lies
-there. In the end the carriers are well again, and once all has settled the books of clients,
-gateway and carriers are compared. Exits 1 at the first broken promise, and says which.
+there. In the end the carriers are well again, and once all has settled, what clients were
+answered, what the gateway stored and what the carriers sent are compared. Exits 1 at the first
+broken promise, and says which.
 
 The gateway's waits for a carrier are shortened (`short_timeouts.py`), so that a round takes
 seconds; `--as-shipped` leaves them as they are, and the end then takes some minutes.
 """
 
-import argparse
+import asyncio
 import contextlib
 import itertools
 import json
 import random
 import sqlite3
 import sys
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import attrs
-import httpx
-import trio
 
 from kit.fake_carrier import FakeCarrierProcess
 from kit.fake_carrier.accounts import CarrierName
 from kit.fake_carrier.faults import KINDS
-from kit.gateway import GatewayProcess
-from trials.carrier_ledger import UNDERWAY, Books, is_unaskable, stored_now
-from trials.carrier_requests import PEOPLE, SENDERS, Order, draw
-from trials.promises import BrokenPromise, hold
+from kit.ledger import BrokenPromise, stored_now
+from kit.load import http
+from trials.carrier_ledger import UNDERWAY, CarrierLedger, is_unaskable
+from trials.carrier_requests import PEOPLE, SENDERS, Request, draw
+from trials.kill_trial import KillTrial, hold, parser
 
 ORG = "carriers"
 SECRET = "carriers-secret-key-1"
@@ -51,8 +51,7 @@ MEETING_S = 45
 """Some request must meet each fault of a round within this time."""
 STANDSTILL_S = 30
 """Once the carriers are well, some message must settle within this time of the one before."""
-AS_SHIPPED_STANDSTILL_S = 1_200
-AS_SHIPPED = ("-m", "phonegate")
+AS_SHIPPED_S = 1_200
 SHORT_TIMEOUTS = (str(Path(__file__).with_name("short_timeouts.py")),)
 CALM: tuple[dict[str, Any], ...] = (
     {},
@@ -72,66 +71,47 @@ def in_turn(rounds: int) -> list[tuple[str, ...]]:
 
 
 @attrs.define(kw_only=True)
-class Trial:
-    """One run: the file, the processes, the books."""
+class Trial(KillTrial):
+    """Clients of assistants at both carriers, and people who send to them."""
 
-    folder: Path
-    seed: int
-    rounds: int
-    seconds: float
+    ledger: CarrierLedger = attrs.field(factory=CarrierLedger)
     as_shipped: bool = False
-    books: Books = attrs.field(factory=Books)
     fake: FakeCarrierProcess = attrs.field(init=False)
-    gateway: GatewayProcess = attrs.field(init=False)
-    port: int = 0
     key: str = ""
     callback_paths: dict[str, str] = attrs.field(factory=dict)
-    stopping: bool = False
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "phonegate.db"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     async def run(self) -> None:
-        chance = random.Random(self.seed)
+        chance = self.pauses()
+        if not self.as_shipped:
+            self.program = SHORT_TIMEOUTS
         self.fake = FakeCarrierProcess()
         try:
-            await trio.to_thread.run_sync(self.fake.wait_until_ready)
-            await self.start(public=False)
+            await asyncio.to_thread(self.fake.wait_until_ready)
+            await self.restart(public=False)
             await self.found_org()
-            async with trio.open_nursery() as nursery:
+            async with asyncio.TaskGroup() as group:
                 for number in range(CLIENTS):
-                    nursery.start_soon(self.client, number)
-                nursery.start_soon(self.world)
+                    group.create_task(self.load(number))
+                group.create_task(self.people())
                 for number, kinds in enumerate(in_turn(self.rounds)):
                     await self.trouble(kinds, chance)
-                    await trio.sleep(chance.uniform(0.4, self.seconds))
+                    await asyncio.sleep(chance.uniform(0.4, self.seconds))
                     await self.meet(kinds)
-                    await trio.to_thread.run_sync(self.gateway.kill)
-                    self.books.kills += 1
-                    facts = await trio.to_thread.run_sync(self.books.examine, self.database)
-                    self.books.on_air_once(await self.ledger())
+                    facts = await self.kill()
+                    self.ledger.on_air_once(await self.on_air())
                     about = kinds[0] if len(kinds) == 1 else f"{len(kinds)} kinds"
                     print(f"round {number + 1:3d}, {about:>12}: {facts}", flush=True)
-                    await self.start(public=chance.random() < 0.5)
+                    await self.restart(public=chance.random() < 0.5)
                 await self.control("clear_faults")
                 await self.control("fair_weather")
                 self.stopping = True
-            await self.settle()
+            await self.settle(self.left, STANDSTILL_S if not self.as_shipped else AS_SHIPPED_S)
             await self.ask_again()
-            code = await trio.to_thread.run_sync(self.gateway.stop)
-            if code != 0:
-                raise BrokenPromise(f"SIGTERM gave exit code {code}")
-            await self.conclude()
+            await self.conclude(await self.stop())
         finally:
             self.keep_evidence()
             self.fake.kill()
-            if self.gateway.process.poll() is None:
-                self.gateway.kill()
+            self.gateway.kill()
 
     def keep_evidence(self) -> None:
         """Writes down what only the processes know."""
@@ -140,54 +120,50 @@ class Trial:
             (self.folder / "ledger.json").write_text(ledger)
         (self.folder / "gateway.log").write_text("\n".join(self.gateway.log))
 
-    async def start(self, *, public: bool) -> None:
-        settings = {
-            "CARRIERS_TWILIO_URL": self.fake.url,
-            "CARRIERS_TELNYX_URL": self.fake.url,
-            "CARRIERS_DEADLINE_S": DEADLINE_S,
-            "HTTP_PUBLIC_URL": self.url if public else "",
-        }
-        self.gateway = await trio.to_thread.run_sync(
-            lambda: GatewayProcess(
-                self.database,
-                port=self.port,
-                settings=settings,
-                program=AS_SHIPPED if self.as_shipped else SHORT_TIMEOUTS,
-            )
+    async def restart(self, *, public: bool) -> None:
+        await self.start(
+            {
+                "CARRIERS_TWILIO_URL": self.fake.url,
+                "CARRIERS_TELNYX_URL": self.fake.url,
+                "CARRIERS_DEADLINE_S": DEADLINE_S,
+                "HTTP_PUBLIC_URL": self.url if public else "",
+            }
         )
-        await trio.to_thread.run_sync(self.gateway.wait_until_ready)
-        self.port = self.gateway.port
 
     async def found_org(self) -> None:
         """Makes the org, its key, and an assistant at each carrier."""
-        accounts = await trio.to_thread.run_sync(self.fake.accounts)
+        accounts = await asyncio.to_thread(self.fake.accounts)
+        client, secret = self.client(), {"X-Secret-Key": SECRET}
+
+        async def post(path: str, content: Any, headers: dict[str, str]) -> Any:
+            status, answer = await self.persist(client, path, content, headers) or (0, None)
+            if status not in {200, 201}:
+                raise BrokenPromise(f"{path}: {status} {answer}")
+            return answer
+
         message = {"address": "+15550009999", "body": "first", "date": 1, "id": "first"}
-        content = {"org_id": ORG, "secret_key": SECRET, "messages": [message]}
-        async with httpx.AsyncClient(base_url=self.url, timeout=30) as http:
-            (await http.post("/webhook", json=content)).raise_for_status()
-            secret = {"X-Secret-Key": SECRET}
-            made = await http.post(f"/keys/{ORG}", json={"name": "trial"}, headers=secret)
-            self.key = made.raise_for_status().json()["key"]
-            for carrier, names in CREDENTIALS.items():
-                assistant = {
-                    "name": carrier,
-                    "provider": carrier,
-                    "phone_numbers": SENDERS[carrier],
-                    "credentials": {name: accounts[carrier][name] for name in names},
-                }
-                bearer = {"Authorization": f"Bearer {self.key}"}
-                made = await http.post("/assistants", json=assistant, headers=bearer)
-                made.raise_for_status()
+        await post("/webhook", {"org_id": ORG, "messages": [message]}, secret)
+        self.key = (await post(f"/keys/{ORG}", {"name": "trial"}, secret))["key"]
+        for carrier, names in CREDENTIALS.items():
+            assistant = {
+                "name": carrier,
+                "provider": carrier,
+                "phone_numbers": SENDERS[carrier],
+                "credentials": {name: accounts[carrier][name] for name in names},
+            }
+            await post("/assistants", assistant, {"Authorization": f"Bearer {self.key}"})
+        client.close()
         with sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True) as connection:
             for row in connection.execute("SELECT provider, id, token FROM assistants"):
                 self.callback_paths[row[0]] = f"/callbacks/{row[0]}/{row[1]}/{row[2]}"
         connection.close()
 
     async def control(self, do: str, **order: Any) -> dict[str, Any]:
-        return await trio.to_thread.run_sync(lambda: self.fake.control(do, **order))
+        return await asyncio.to_thread(lambda: self.fake.control(do, **order))
 
-    async def ledger(self) -> dict[str, Any]:
-        return await trio.to_thread.run_sync(self.fake.ledger)
+    async def on_air(self) -> dict[str, Any]:
+        """Returns the carriers' own ledger."""
+        return await asyncio.to_thread(self.fake.ledger)
 
     async def trouble(self, kinds: tuple[str, ...], chance: random.Random) -> None:
         """Sets the faults and the weather of a round."""
@@ -219,69 +195,56 @@ class Trial:
 
     async def meet(self, kinds: tuple[str, ...]) -> None:
         """Waits until each of these faults has happened to some request."""
-        end = trio.current_time() + MEETING_S
-        while missing := set(kinds) - faults_met(await self.ledger()):
-            if trio.current_time() > end:
+        end = time.monotonic() + MEETING_S
+        while missing := set(kinds) - faults_met(await self.on_air()):
+            if time.monotonic() > end:
                 raise BrokenPromise(f"no request met {missing}: is nothing sent any more?")
-            await trio.sleep(0.2)
+            await asyncio.sleep(0.2)
 
-    async def client(self, number: int) -> None:
-        """Sends until told to stop; what is not answered for good is asked again."""
+    async def load(self, number: int) -> None:
+        """Sends until the killing is over; what is not answered for good is asked again."""
         chance = random.Random(f"{self.seed}/{number}")
-        async with httpx.AsyncClient(timeout=15) as http:
-            for turn in itertools.count():
-                if self.stopping:
-                    break
-                order = draw(f"{number}-{turn}", chance)
-                self.books.orders[order.key] = order
-                answer = await self.persist(http, order)
-                if answer is None:
-                    continue
-                self.books.answers[order.key] = answer
-                if chance.random() < 0.2:
-                    self.books.replayed(order.key, await self.persist(http, order) or answer)
-                await trio.sleep(chance.uniform(0, 0.1))
+        client = self.client()
+        for turn in itertools.count():
+            if self.stopping:
+                break
+            request = draw(f"{number}-{turn}", chance)
+            self.ledger.begin(request)
+            answer = await self.send(client, request)
+            if answer is None:
+                continue
+            self.ledger.answers[request.key] = answer
+            if chance.random() < 0.2:
+                self.ledger.replayed(request.key, await self.send(client, request) or answer)
+            await asyncio.sleep(chance.uniform(0, 0.1))
+        client.close()
 
-    async def persist(self, http: httpx.AsyncClient, order: Order) -> tuple[int, Any] | None:
-        """Asks until there is an answer that stays, whatever happens to the gateway meanwhile.
+    async def send(self, client: http.Caller, request: Request) -> tuple[int, Any] | None:
+        """Asks until there is an answer that stays.
 
         None when the gateway takes long to find out, or the killing is over.
         """
-        content: dict[str, Any] = {
-            "from_phone_number": order.sender,
-            "to_phone_number": order.recipient,
-            "message": order.body,
-        }
-        if order.media:
-            content["media_urls"] = order.media
-        if order.ttl_s is not None:
-            content["ttl"] = order.ttl_s
-        if order.send_at is not None:
-            content["send_at"] = order.send_at
-        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": order.key}
-        patient = trio.current_time() + PATIENCE_S
-        while True:
-            try:
-                answer = await http.post(f"{self.url}/sms/send", json=content, headers=headers)
-            except httpx.TransportError:
-                await trio.sleep(0.05)
-                continue
-            if answer.status_code == 409 and (self.stopping or trio.current_time() > patient):
-                return None
-            if answer.status_code in {409, 429, 503}:
-                await trio.sleep(0.1)
-                continue
-            if answer.status_code not in {200, 500}:
-                raise BrokenPromise(f"{order.key} was answered {answer.status_code}: {answer.text}")
-            told = answer.json()
-            failed = f"Failed to send SMS via {order.carrier}"
-            if answer.status_code == 500 and told["detail"] != failed:
-                raise BrokenPromise(f"{order.key} was answered 500: {answer.text}")
-            return answer.status_code, told
+        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": request.key}
+        patient = time.monotonic() + PATIENCE_S
+        answer = await self.persist(
+            client,
+            "/sms/send",
+            request.content,
+            headers,
+            lambda: self.stopping or time.monotonic() > patient,
+        )
+        failed = f"Failed to send SMS via {request.carrier}"
+        if (
+            answer is None
+            or answer[0] == 200
+            or (answer[0] == 500 and answer[1]["detail"] == failed)
+        ):
+            return answer
+        raise BrokenPromise(f"{request.key} was answered {answer}")
 
-    async def world(self) -> None:
+    async def people(self) -> None:
         """Sends messages to the assistants, and notes those that the gateway said it has."""
-        chance = random.Random(f"{self.seed}/world")
+        chance = random.Random(f"{self.seed}/people")
         for turn in itertools.count():
             if self.stopping:
                 break
@@ -299,59 +262,45 @@ class Trial:
             if strange := [s for s in statuses if s not in {None, 200, 503}]:
                 raise BrokenPromise(f"a callback was answered {strange}")
             if 200 in statuses:
-                self.books.received.add(body)
-            await trio.sleep(chance.uniform(0, 0.2))
+                self.ledger.received.add(body)
+            await asyncio.sleep(chance.uniform(0, 0.2))
 
-    async def settle(self) -> None:
-        """Waits until the gateway's book equals the carriers'."""
-        patience = AS_SHIPPED_STANDSTILL_S if self.as_shipped else STANDSTILL_S
-        fewest, since = sys.maxsize, trio.current_time()
-        while True:
-            rows = await trio.to_thread.run_sync(stored_now, self.database)
-            waiting = [
-                i for i, r in rows.items() if r["status"] in UNDERWAY and not is_unaskable(r)
-            ]
-            left = [f"message {i} is underway" for i in waiting]
-            if not left:
-                ledger = await self.ledger()
-                rows = await trio.to_thread.run_sync(stored_now, self.database)
-                left = self.books.settle(rows, ledger)
-            if not left:
-                return
-            if len(left) < fewest:
-                fewest, since = len(left), trio.current_time()
-            elif trio.current_time() > since + patience:
-                told = self.books.settle(rows, await self.ledger())
-                raise BrokenPromise(f"no progress for {patience} s:\n    " + "\n    ".join(told))
-            await trio.sleep(0.3)
+    async def left(self) -> list[str]:
+        """What the gateway is still to do until it has all as the carriers have it."""
+        rows = await asyncio.to_thread(stored_now, self.database)
+        waiting = [i for i, r in rows.items() if r["status"] in UNDERWAY and not is_unaskable(r)]
+        if waiting:
+            return [f"message {i} is {rows[i]['status']} ({rows[i]['error']})" for i in waiting]
+        ledger = await self.on_air()
+        rows = await asyncio.to_thread(stored_now, self.database)
+        return self.ledger.differences(rows, ledger)
 
     async def ask_again(self) -> None:
-        """Repeats every send: its answer is the first, or the truth that nobody knew then."""
-        rows = stored_now(self.database).values()
-        async with httpx.AsyncClient(timeout=15) as http:
-            for order in self.books.orders.values():
-                again = await self.persist(http, order)
-                if again is None:
-                    if not any(is_unaskable(row) and row["body"] == order.body for row in rows):
-                        raise BrokenPromise(f"{order.key} has no answer in the end")
-                    continue
-                self.books.replayed(order.key, again)
-                self.books.answers[order.key] = again
+        """Repeats every send: its answer is the first, or the truth that was unknown then."""
+        rows, client = stored_now(self.database).values(), self.client()
+        for request in self.ledger.requests.values():
+            again = await self.send(client, request)
+            if again is None:
+                if not any(is_unaskable(row) and row["body"] == request.body for row in rows):
+                    raise BrokenPromise(f"{request.key} has no answer in the end")
+                continue
+            self.ledger.replayed(request.key, again)
+            self.ledger.answers[request.key] = again
+        client.close()
 
-    async def conclude(self) -> None:
-        """The last comparison, of everything with everything."""
-        facts = await trio.to_thread.run_sync(self.books.examine, self.database)
-        rows, ledger = stored_now(self.database), await self.ledger()
-        self.books.on_air_once(ledger)
-        if left := self.books.settle(rows, ledger):
+    async def conclude(self, facts: str) -> None:
+        """Compares everything with everything for the last time."""
+        rows, ledger = stored_now(self.database), await self.on_air()
+        self.ledger.on_air_once(ledger)
+        if left := self.ledger.differences(rows, ledger):
             raise BrokenPromise("after the stop:\n    " + "\n    ".join(left))
-        self.books.answers_were_true(rows)
+        self.ledger.answers_were_true(rows)
         met = faults_met(ledger)
         print(f"settled: {facts}")
         print(
-            f"{self.books.kills} kills, {len(met)} of {len(KINDS)} kinds of fault met, "
+            f"{self.ledger.kills} kills, {len(met)} of {len(KINDS)} kinds of fault met, "
             f"{len(ledger['accepted'])} SMS on the air, none twice, none astray; "
-            f"{len(self.books.received)} received, none lost; promises kept"
+            f"{len(self.ledger.received)} received, none lost; promises kept"
         )
 
 
@@ -360,23 +309,7 @@ def faults_met(ledger: dict[str, Any]) -> set[str]:
     return {seen["fault"] for seen in ledger["requests"]} - {None}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m trials.carriers", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="how often to kill (20)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="longest round, in s (4)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of all chance (1)")
-    parser.add_argument("--as-shipped", action="store_true", help="keep the gateway's own waits")
-    chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="phonegate-carriers-"))
-    trial = Trial(
-        folder=folder,
-        seed=chosen.seed,
-        rounds=chosen.rounds,
-        seconds=chosen.seconds,
-        as_shipped=chosen.as_shipped,
-    )
-    return hold(trial.run, folder)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    options = parser("carriers", __doc__, seconds=4.0)
+    options.add_argument("--as-shipped", action="store_true", help="keep the gateway's own waits")
+    sys.exit(hold(Trial, options.parse_args()))

@@ -1,8 +1,9 @@
 """HTTP/1.1 clients that keep their connection, and make another when the server ends it."""
 
 import asyncio
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 HOST = "127.0.0.1"
@@ -17,7 +18,7 @@ class AnswerLost(Exception):
 
 
 def encode(
-    method: str, target: str, body: bytes | None = None, *, headers: dict[str, str] | None = None
+    method: str, target: str, body: bytes | None = None, *, headers: Mapping[str, str] | None = None
 ) -> bytes:
     """A whole request, as every HTTP client writes it."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
@@ -35,8 +36,11 @@ class Client:
     repeated; it is an answer of status 0.
     """
 
-    def __init__(self, port: int, on_answer: OnAnswer) -> None:
+    def __init__(
+        self, port: int, on_answer: OnAnswer, *, context: ssl.SSLContext | None = None
+    ) -> None:
         self.port = port
+        self._context = context
         self.on_answer = on_answer
         self.connections = 0
         """How many it had to make."""
@@ -65,7 +69,9 @@ class Client:
         loop = asyncio.get_running_loop()
         self.connections += 1
         try:
-            _, self._wire = await loop.create_connection(lambda: _Wire(self), HOST, self.port)
+            _, self._wire = await loop.create_connection(
+                lambda: _Wire(self), HOST, self.port, ssl=self._context
+            )
         except OSError:
             self.on_answer(self, 0, b"")
             return
@@ -132,18 +138,58 @@ class _Wire(asyncio.Protocol):
         self._client.lost(self, waiting=self._waiting)
 
 
+class Caller:
+    """A client whose answers are awaited, one request at a time.
+
+    Args:
+        port: The server's port, asked for at each new connection.
+        timeout_s: For an answer.
+        context: For TLS.
+    """
+
+    def __init__(
+        self,
+        port: Callable[[], int],
+        *,
+        timeout_s: float = 60,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._port = port
+        self._client = Client(0, self._answered, context=context)
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Returns the status and the body of the answer; the status is 0 if none came in time."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._client.port = self._port()
+        self._client.ask(request)
+        try:
+            return await asyncio.wait_for(self._answer, self._timeout_s)
+        except TimeoutError:
+            return 0, b""
+        finally:
+            if not self._answer.done() or self._answer.cancelled():
+                self.close()
+            self._answer = None
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answered(self, _: Client, status: int, body: bytes) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((status, body))
+
+
 async def ask(port: int, request: bytes, *, timeout_s: float = 60) -> tuple[int, bytes]:
-    """One request on a connection of its own.
+    """Makes one request on a connection of its own.
 
     Raises:
-        AnswerLost: The server hung up without one.
-        TimeoutError: None came in time.
+        AnswerLost: The server hung up without an answer, or none came in time.
     """
-    answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-    client = Client(port, lambda _, status, body: answer.set_result((status, body)))
+    client = Caller(lambda: port, timeout_s=timeout_s)
     try:
-        client.ask(request)
-        status, body = await asyncio.wait_for(answer, timeout_s)
+        status, body = await client.ask(request)
     finally:
         client.close()
     if not status:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -63,6 +64,8 @@ class PhoneWire(asyncio.Protocol):
         """A phone that takes nothing: pushes are counted and not answered."""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost = False
+        self.gone = asyncio.Event()
+        """Set once the connection is lost."""
         self.close_code: int | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -107,6 +110,7 @@ class PhoneWire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.lost = True
+        self.gone.set()
         self._writable.set()
         if not self.ready.done():
             self.ready.set_exception(Refused("the server hung up"))
@@ -189,6 +193,7 @@ async def connect(
     on_push: OnPush,
     acks: bool = False,
     timeout_s: float = 60,
+    context: ssl.SSLContext | None = None,
 ) -> PhoneWire:
     """Connects a phone with one SIM; returns once the server said `connected`.
 
@@ -199,7 +204,7 @@ async def connect(
     """
     loop = asyncio.get_running_loop()
     _, phone = await loop.create_connection(
-        lambda: PhoneWire(number, on_push, acks=acks), HOST, port
+        lambda: PhoneWire(number, on_push, acks=acks), HOST, port, ssl=context
     )
     try:
         phone.shake(f"/websocket?org_id={org}&secret_key={secret}&device_id={device}")

@@ -1,10 +1,10 @@
 """Short form of `trials.carriers`."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
-import trio
 
 from kit.fake_carrier.faults import KINDS
 from trials import carriers
@@ -14,7 +14,7 @@ def test_failing_carriers_and_kill_9_break_no_promise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trial = carriers.Trial(folder=tmp_path, seed=7, rounds=3, seconds=1.5)
-    trio.run(trial.run)
+    asyncio.run(trial.run())
     told = capsys.readouterr().out
     assert re.search(r"3 kills, 11 of 11 kinds of fault met, .* promises kept", told)
 

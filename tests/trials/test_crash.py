@@ -1,9 +1,9 @@
 """Short form of `trials.crash`."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-import trio
 
 from trials import crash
 
@@ -12,5 +12,5 @@ def test_kill_9_in_the_midst_of_load_breaks_no_promise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trial = crash.Trial(folder=tmp_path, seed=7, rounds=2, seconds=1.0)
-    trio.run(trial.run)
+    asyncio.run(trial.run())
     assert "2 kills" in capsys.readouterr().out

@@ -1,9 +1,9 @@
 """The honest users: an app that sends, one that reads, a webhook, and the phone that they use.
 
-    python -m trials.abuse.honest_clients BOOK URL PACE [AUTHORITY]
+    python -m trials.abuse.honest_clients NOTES URL PACE [AUTHORITY]
 
 They are a process of their own, so that the attackers' work is not measured as theirs. Each
-request goes over a kept-alive connection, and a line in BOOK tells when it began, whose it was,
+request goes over a kept-alive connection, and a line in NOTES tells when it began, whose it was,
 its milliseconds and its status (0: no answer). When standard input ends they settle, and the
 last line, in JSON, says whether every message they were promised came, once, in order.
 """
@@ -33,54 +33,17 @@ SETTLE_S = 40.0
 """For what is under way to arrive and be stored, a full disk's pauses between tries included."""
 
 _HEADERS = {"X-Secret-Key": SECRET}
-_LENGTH = b"content-length:"
-
-
-class Line:
-    """A kept-alive connection; made again when it was lost."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
-        self._where = host, port
-        self._context = context
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(*self._where, ssl=self._context)
-
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """The answer to a request; status 0 if none came. Never repeats it."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                if self._streams is None:
-                    self._streams = await self.open()
-                reader, writer = self._streams
-                writer.write(request)
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                at = head.find(_LENGTH) + len(_LENGTH)
-                body = await reader.readexactly(int(head[at : head.find(b"\r", at)]))
-        except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError):
-            self.close()
-            return 0, b""
-        if b"connection: close" in head:
-            self.close()
-        return int(head[9:12]), body
-
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
 
 
 @attrs.define
-class Users:
+class Clients:
     """All of them, and what they were promised."""
 
-    book: TextIO
-    host: str
+    notes: TextIO
     port: int
     context: ssl.SSLContext | None
     pace_s: float
-    """Pause of each user between two requests."""
+    """Pause of each client between two requests."""
     stopping: bool = False
     accepted: list[int] = attrs.field(factory=list)
     pushed: Counter[int] = attrs.field(factory=Counter)
@@ -89,15 +52,15 @@ class Users:
     links: int = 0
     """Links that the phone had to make."""
     online: asyncio.Event = attrs.field(factory=asyncio.Event)
-    arrived: asyncio.Condition = attrs.field(factory=asyncio.Condition)
+    arrived: asyncio.Event = attrs.field(factory=asyncio.Event)
 
-    def line(self) -> Line:
-        return Line(self.host, self.port, self.context)
+    def caller(self) -> http.Caller:
+        return http.Caller(lambda: self.port, context=self.context, timeout_s=PATIENCE_S)
 
     def note(self, role: str, begun: float, status: int, ended: float | None = None) -> None:
         ms = ((time.monotonic() if ended is None else ended) - begun) * 1000
-        self.book.write(f"{begun:.4f} {role} {ms:.3f} {status}\n")
-        self.book.flush()
+        self.notes.write(f"{begun:.4f} {role} {ms:.3f} {status}\n")
+        self.notes.flush()
 
     async def run(self) -> None:
         await self._first()
@@ -112,11 +75,11 @@ class Users:
             await asyncio.gather(*users)
             verdict = await self.settled()
             phone.cancel()
-        self.book.write(json.dumps(verdict) + "\n")
+        self.notes.write(json.dumps(verdict) + "\n")
 
     async def _first(self) -> None:
         """The first push makes the org; it may be there from an earlier run on the file."""
-        status, body = await self.line().ask(self._inbound("first"))
+        status, body = await self.caller().ask(self._inbound("first"))
         if status != 200:
             raise SystemExit(f"/webhook: {status} {body!r}")
 
@@ -126,12 +89,12 @@ class Users:
         return http.encode("POST", "/webhook", json.dumps(content).encode(), headers=_HEADERS)
 
     async def send(self) -> None:
-        line, number = self.line(), 0
+        caller, number = self.caller(), 0
         while not self.stopping:
             number += 1
             content = {"to": "+15553334444", "sim": NUMBER, "body": f"honest {number}"}
             begun = time.monotonic()
-            status, body = await line.ask(
+            status, body = await caller.ask(
                 http.encode("POST", f"/send/{ORG}", json.dumps(content).encode(), headers=_HEADERS)
             )
             self.note("send", begun, status)
@@ -140,99 +103,79 @@ class Users:
                 self.accepted.append(message)
                 self.note("push", begun, *await self._push(message))
             await asyncio.sleep(self.pace_s)
-        line.close()
+        caller.close()
 
     async def _push(self, message: int) -> tuple[int, float]:
         try:
-            async with asyncio.timeout(PATIENCE_S), self.arrived:
-                await self.arrived.wait_for(lambda: message in self.pushed)
+            async with asyncio.timeout(PATIENCE_S):
+                while message not in self.pushed:
+                    self.arrived.clear()
+                    await self.arrived.wait()
         except TimeoutError:
             return 0, time.monotonic()
         return 200, self.pushed_at[message]
 
     async def read(self) -> None:
-        line = self.line()
+        caller = self.caller()
         request = http.encode("GET", f"/messages/{ORG}?limit=10", headers=_HEADERS)
         while not self.stopping:
             begun = time.monotonic()
-            status, _ = await line.ask(request)
+            status, _ = await caller.ask(request)
             self.note("read", begun, status)
             await asyncio.sleep(self.pace_s)
-        line.close()
+        caller.close()
 
     async def webhook(self) -> None:
-        line, number = self.line(), 0
+        caller, number = self.caller(), 0
         while not self.stopping:
             number += 1
             begun = time.monotonic()
-            status, _ = await line.ask(self._inbound(number))
+            status, _ = await caller.ask(self._inbound(number))
             self.note("webhook", begun, status)
             self.received += status == 200
             await asyncio.sleep(self.pace_s)
-        line.close()
+        caller.close()
 
     async def phone(self) -> None:
-        """Confirms what it is told to send; comes back when its link is lost."""
+        """Confirms each message that it is given; comes back when its link is lost."""
         while True:
             self.links += 1
             try:
-                await self._link()
-            except (OSError, EOFError, asyncio.IncompleteReadError):
+                wire = await phones.connect(
+                    self.port,
+                    org=ORG,
+                    secret=SECRET,
+                    device="honest-phone",
+                    number=NUMBER,
+                    on_push=self._pushed,
+                    acks=True,
+                    context=self.context,
+                )
+            except (OSError, phones.Refused, TimeoutError):
                 await asyncio.sleep(0.2)
+                continue
+            # Once the answer to this is here, the SIM before it is known.
+            wire.on_other = lambda _: self.online.set()
+            wire.write(phones.frame(b'{"type":"ping"}'))
+            await wire.gone.wait()
 
-    async def _link(self) -> None:
-        reader, writer = await self.line().open()
-        try:
-            target = f"/websocket?org_id={ORG}&secret_key={SECRET}&device_id=honest-phone"
-            shake = {
-                "Connection": "Upgrade",
-                "Upgrade": "websocket",
-                "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": phones.KEY,
-            }
-            writer.write(http.encode("GET", target, headers=shake))
-            if b" 101 " not in await reader.readuntil(b"\r\n\r\n"):
-                raise EOFError
-            writer.write(phones.hello("honest-phone") + phones.sims(NUMBER))
-            writer.write(phones.frame(b'{"type":"ping"}'))
-            buffer = b""
-            while data := await reader.read(65_536):
-                buffer, at = buffer + data, 0
-                for opcode, start, end in phones.frames(buffer, at):
-                    await self._take(opcode, buffer[start:end], writer)
-                    at = end
-                buffer = buffer[at:]
-        finally:
-            writer.close()
-
-    async def _take(self, opcode: int, payload: bytes, writer: asyncio.StreamWriter) -> None:
-        if opcode == phones.PING:
-            writer.write(phones.frame(payload, phones.PONG))
-        elif opcode == phones.TEXT:
-            told = json.loads(payload)
-            if told["type"] == "pong":  # and so the SIM before it is known
-                self.online.set()
-            elif told["type"] == "send_sms":
-                message = told["id"]
-                self.pushed[message] += 1
-                self.pushed_at.setdefault(message, time.monotonic())
-                writer.write(phones.frame(b'{"type":"ack","id":%d}' % message))
-                done = b'{"type":"send_result","id":%d,"success":true}' % message
-                writer.write(phones.frame(done))
-                async with self.arrived:
-                    self.arrived.notify_all()
+    def _pushed(self, _: phones.PhoneWire, push: dict[str, Any]) -> None:
+        message = push["id"]
+        self.pushed[message] += 1
+        self.pushed_at.setdefault(message, time.monotonic())
+        self.arrived.set()
 
     async def settled(self) -> dict[str, Any]:
         """What became of all that was promised."""
-        line = self.line()
+        caller = self.caller()
         statuses: dict[int, str] = {}
         until = time.monotonic() + SETTLE_S
         while time.monotonic() < until:
-            statuses = await self._statuses(line, statuses)
+            statuses = await self._statuses(caller, statuses)
             if all(statuses.get(message) == "sent" for message in self.accepted):
                 break
             await asyncio.sleep(0.1)
-        line.close()
+        caller.close()
         return {
             "accepted": len(self.accepted),
             "lost": sum(message not in self.pushed for message in self.accepted),
@@ -243,7 +186,7 @@ class Users:
             "links": self.links,
         }
 
-    async def _statuses(self, line: Line, known: dict[int, str]) -> dict[int, str]:
+    async def _statuses(self, caller: http.Caller, known: dict[int, str]) -> dict[int, str]:
         """The status of every message; what was `sent` before is not asked for again."""
         open_ids = [m for m in self.accepted if known.get(m) != "sent"]
         if not open_ids:
@@ -251,7 +194,7 @@ class Users:
         since = open_ids[0] - 1
         while True:
             target = f"/messages/{ORG}?direction=out&limit=1000&since_id={since}"
-            status, body = await line.ask(http.encode("GET", target, headers=_HEADERS))
+            status, body = await caller.ask(http.encode("GET", target, headers=_HEADERS))
             page = json.loads(body)["messages"] if status == 200 else []
             if not page:
                 return known
@@ -260,12 +203,12 @@ class Users:
 
 
 def main() -> None:
-    book, url, pace_s, *authority = sys.argv[1:]
+    notes, url, pace_s, *authority = sys.argv[1:]
     parts = urlsplit(url)
     context = ssl.create_default_context(cafile=authority[0]) if authority else None
-    with Path(book).open("w") as file:
-        users = Users(file, parts.hostname or "", parts.port or 0, context, float(pace_s))
-        asyncio.run(users.run())
+    with Path(notes).open("w") as file:
+        clients = Clients(file, parts.port or 0, context, float(pace_s))
+        asyncio.run(clients.run())
 
 
 if __name__ == "__main__":

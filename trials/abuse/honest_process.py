@@ -55,13 +55,13 @@ class HonestProcess:
     """Pause of each user between two requests; longer where nothing is measured."""
 
     def __init__(self, folder: Path, url: str, authority: Path | None = None) -> None:
-        self._book = folder / "honest.txt"
-        self._book.touch()
+        self._notes = folder / "honest.txt"
+        self._notes.touch()
         self._place = 0
         self._half = ""
         self._samples: list[Snapshot] = []
         self.verdict: dict[str, Any] | None = None
-        words = [str(self._book), url, str(self.pace_s)]
+        words = [str(self._notes), url, str(self.pace_s)]
         if authority is not None:
             words.append(str(authority))
         self._process = subprocess.Popen(
@@ -83,10 +83,10 @@ class HonestProcess:
 
     def samples(self) -> list[Snapshot]:
         """All requests so far."""
-        with self._book.open() as book:
-            book.seek(self._place)
-            text = book.read()
-            self._place = book.tell()
+        with self._notes.open() as notes:
+            notes.seek(self._place)
+            text = notes.read()
+            self._place = notes.tell()
         *lines, self._half = (self._half + text).split("\n")
         for line in lines:
             if line.startswith("{"):

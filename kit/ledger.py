@@ -1,0 +1,108 @@
+"""The ledger of a trial: what clients were answered, held against what is stored."""
+
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+Row = Mapping[str, Any]
+Rows = Mapping[int, Row]
+
+RANK = {
+    "queued": 0,
+    "sending": 1,
+    "uncertain": 2,
+    "cancelled": 3,
+    "sent": 4,
+    "failed": 5,
+    "expired": 5,
+    "delivered": 6,
+    "received": 0,
+}
+"""How far a message has come by its state: it never goes back. What proves that it left lifts a
+cancellation or a failure."""
+
+INBOUND = "inbound "
+"""What the body of every received message begins with that a client pushed."""
+
+
+class BrokenPromise(AssertionError):
+    """The gateway lost, doubled, regressed or misreported something."""
+
+
+@attrs.define
+class Ledger:
+    """What was tried, what was answered, and the furthest state seen of each message.
+
+    Each check raises `BrokenPromise`.
+    """
+
+    tried: Counter[Hashable] = attrs.field(factory=Counter)
+    """How often each SMS was asked for under a key of its own, from before the first try."""
+    received: set[str] = attrs.field(factory=set)
+    """Bodies of inbound messages that the gateway said it has."""
+    states: dict[int, str] = attrs.field(factory=dict)
+    kills: int = 0
+
+    def sms(self, row: Row) -> Hashable:
+        """Returns what makes a stored message the same SMS as another."""
+        body: str = row["body"]
+        return body
+
+    def examine(self, database: Path) -> str:
+        """Checks a copy of the file as a kill left it, and returns a line about it."""
+        with tempfile.TemporaryDirectory() as copies:
+            for path in database.parent.glob(f"{database.name}*"):
+                if path.is_file():
+                    shutil.copy(path, copies)
+            connection = sqlite3.connect(Path(copies) / database.name)
+            try:
+                (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+                if verdict != "ok":
+                    raise BrokenPromise(f"integrity_check: {verdict}")
+                rows = stored(connection)
+            finally:
+                connection.close()
+        self.check(rows)
+        found = Counter(row["status"] for row in rows.values())
+        return f"{self.tried.total()} tried, {dict(sorted(found.items()))}"
+
+    def check(self, rows: Rows) -> None:
+        """Holds what is stored against what was answered, and against what was stored before."""
+        for i, row in rows.items():
+            now: str = row["status"]
+            before = self.states.get(i, now)
+            if RANK[now] < RANK[before] or {before, now} == {"failed", "expired"}:
+                raise BrokenPromise(f"message {i} went back from {before} to {now}")
+            self.states[i] = now
+        if gone := self.states.keys() - rows.keys():
+            raise BrokenPromise(f"stored once and gone: {sorted(gone)}")
+        found = Counter(self.sms(row) for row in rows.values() if row["direction"] == "out")
+        if doubled := [sms for sms, times in found.items() if times > self.tried[sms]]:
+            raise BrokenPromise(f"stored more than once under one Idempotency-Key: {doubled}")
+        inbound = Counter(row["body"] for row in rows.values() if row["direction"] == "in")
+        if lost := self.received - inbound.keys():
+            raise BrokenPromise(f"received, answered and gone: {sorted(lost)}")
+        if repeated := [b for b, n in inbound.items() if n > 1 and b.startswith(INBOUND)]:
+            raise BrokenPromise(f"received twice: {repeated}")
+
+
+def stored(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
+    """Returns every message of the file, by id."""
+    connection.row_factory = sqlite3.Row
+    rows = connection.execute("SELECT * FROM messages ORDER BY id")
+    return {row["id"]: dict(row) for row in rows}
+
+
+def stored_now(database: Path) -> dict[int, dict[str, Any]]:
+    """Returns every message of a file that a gateway is serving."""
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    try:
+        return stored(connection)
+    finally:
+        connection.close()
