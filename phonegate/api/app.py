@@ -28,7 +28,7 @@ from phonegate.config.settings import HttpSettings, RequestLog
 from phonegate.domain.client_network import place
 from phonegate.http.origins import Origins
 from phonegate.http.refusals import TooLarge
-from phonegate.http.scope import OWNER, RELAYED
+from phonegate.http.scope import OWNER, RELAYED, STREAM
 from phonegate.model.refusals import Busy
 from phonegate.pages.site import Site
 
@@ -109,6 +109,7 @@ def build_app(
         reply = await pipeline.reply(request, read_body)
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
         scope[OWNER] = reply.owner if reply.owner != ANYBODY else Reader(place(request.client))
+        scope[STREAM] = reply.stream
         return _response(reply)
 
     async def from_error(error: Exception) -> Response:

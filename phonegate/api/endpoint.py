@@ -12,6 +12,7 @@ import attrs
 
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
+from phonegate.http.body_stream import Produce
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.principal import Principal, Scope
@@ -65,7 +66,10 @@ class Answer:
     content: Any = attrs.field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     media: str = JSON_MEDIA
-    """The Content-Type of content that is bytes."""
+    """The Content-Type of content that is bytes, and of a stream."""
+    stream: Produce | None = attrs.field(default=None, repr=False)
+    """Produces the body while it is sent, in place of `content`. It may take as long as it likes,
+    and ends when its client leaves or the gateway stops."""
 
 
 @attrs.frozen(kw_only=True)

@@ -47,6 +47,7 @@ from phonegate.api.services import Services
 from phonegate.api.table import Match, Table
 from phonegate.config.settings import RequestLog
 from phonegate.domain.credentials import is_key_like
+from phonegate.http.body_stream import BodyStream, Produce
 from phonegate.http.origins import ForeignPage, Origins, tellable
 from phonegate.http.refusals import FIRST_ERROR, BodyTimeout, TooLarge
 from phonegate.model.principal import Principal
@@ -81,6 +82,9 @@ MAX_PARAMETERS: Final = 50
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
+
+FAILED: Final = 500
+"""What the log says of an answer that failed after it had begun, and so was cut short."""
 
 UNCHANGING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -121,6 +125,8 @@ class Reply:
     body: bytes = attrs.field(repr=False)
     owner: Reader = ANYBODY
     """Who is answerable for the memory that it takes until it has left."""
+    stream: BodyStream | None = None
+    """The body, where it is produced while it is sent."""
 
 
 @attrs.frozen(kw_only=True)
@@ -203,6 +209,7 @@ class Pipeline:
         """
         started = perf_counter()
         trace, status, code = Trace(started), CLIENT_GONE, None
+        streams = False
         try:
             try:
                 answer = await self._answer(request, body, trace)
@@ -220,10 +227,26 @@ class Pipeline:
                 shared = self._origins.fields(request.method, request.headers)
                 reply = attrs.evolve(reply, headers=(*reply.headers, *shared))
             status = reply.status
+            if answer.stream is not None and request.method != "HEAD":
+                stream = self._streamed(answer.stream, request, status, trace)
+                reply, streams = attrs.evolve(reply, stream=stream), True
             return reply
         finally:
-            seconds = perf_counter() - started
-            self.tell(request, status, seconds, trace.match, trace.org, code=code)
+            if not streams:
+                seconds = perf_counter() - started
+                self.tell(request, status, seconds, trace.match, trace.org, code=code)
+
+    def _streamed(
+        self, produce: Produce, request: Request, status: int, trace: Trace
+    ) -> BodyStream:
+        """The body of an answer whose request ends, and is logged, when all of it was sent."""
+        request = attrs.evolve(request, body=b"")  # which it would hold for as long
+
+        def log(failed: bool) -> None:  # noqa: FBT001 - as the body calls it
+            seconds = perf_counter() - trace.began
+            self.tell(request, FAILED if failed else status, seconds, trace.match, trace.org)
+
+        return BodyStream(produce, log)
 
     def admit(self, request: Request) -> None:
         """Counts a request that is none of the table's, and shows no credential.
@@ -257,6 +280,9 @@ class Pipeline:
 
     def render(self, answer: Answer, *, head: bool = False, owner: Reader = ANYBODY) -> Reply:
         """An answer as status, headers and bytes; for HEAD without the bytes, but their length."""
+        if answer.stream is not None:
+            headers = (("Content-Type", answer.media), *self.base_headers, *answer.headers)
+            return Reply(status=answer.status, headers=headers, body=b"", owner=owner)
         if answer.content is None:
             # Of others it tells that nothing follows.
             none = () if answer.status in NO_LENGTH else (("Content-Length", "0"),)

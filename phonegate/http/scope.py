@@ -1,4 +1,4 @@
-"""What the server and the web application tell each other in the ASGI scope of a call."""
+"""What the server and the web application tell each other in the ASGI messages of a call."""
 
 from typing import Final
 
@@ -7,3 +7,7 @@ RELAYED: Final = "phonegate.relayed"
 
 OWNER: Final = "phonegate.owner"
 """Who is answerable for the answer. Without it, that is the place of the client's address."""
+
+STREAM: Final = "phonegate.stream"
+"""The body of the answer, where it is produced while it is sent. In the message that begins such
+an answer it tells the server that no deadline of a request applies to it any more."""

@@ -1,8 +1,10 @@
 """The application behind the operator's own address: ASGI around a pipeline, and nothing more."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import closing
 from typing import Any
 
+from phonegate.api.counted_send import send_stream
 from phonegate.api.pipeline import Pipeline
 
 Scope = MutableMapping[str, Any]
@@ -21,11 +23,11 @@ class OperatorApp:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, send)
+            await self._answer(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
         reply = await self._pipeline.answer(
             method=scope["method"],
@@ -36,8 +38,13 @@ class OperatorApp:
             body=b"",
         )
         headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        start = {"type": "http.response.start", "status": reply.status, "headers": headers}
+        if reply.stream is not None:
+            with closing(reply.stream) as body:
+                await send_stream(start, body, receive, send)
+        else:
+            await send(start)
+            await send({"type": "http.response.body", "body": reply.body})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -29,8 +29,8 @@ def whole_answer(
 
     Args:
         status: The HTTP status.
-        headers: Its fields; one of them says how long the body is.
-        body: The body.
+        headers: Its fields. One of them says how the body ends.
+        body: The body, or its beginning.
         date: The `Date` field (RFC 9110, 6.6.1).
         stays: Whether the connection stays open; if not, the answer says so.
     """

@@ -1,5 +1,6 @@
 """The calls of the web application that one connection makes, each in a task of its own."""
 
+import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -9,7 +10,7 @@ import trio
 
 from phonegate import log
 from phonegate.http.problem import Problem
-from phonegate.http.scope import RELAYED
+from phonegate.http.scope import RELAYED, STREAM
 
 from .forwarded import Network, Scheme, true_peer
 from .redacted_trace import told
@@ -46,6 +47,8 @@ class AppTasks:
         peer: The socket's other end.
         trusted: The proxies that may say who the client is.
         timeout_s: Seconds that a call may take.
+        on_stream: Called when a call begins to send what it produces meanwhile, which may take
+            longer. It is given what ends that, as if the client had left.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class AppTasks:
         peer: SocketPeer,
         trusted: Sequence[Network],
         timeout_s: float,
+        on_stream: Callable[[Callable[[], None]], None],
     ) -> None:
         self._nursery = nursery
+        self._on_stream = on_stream
         self._peer = peer
         self._trusted = trusted
         self._timeout_s = timeout_s
@@ -68,7 +73,9 @@ class AppTasks:
     async def spawn_app(self, app: Any, config: Any, scope: Any, send: Any) -> Send:
         """Starts the application for one request; what is returned feeds its `receive`."""
         self._name_client(scope)
-        call = _Call(app, send, timeout_s=self._timeout_s, queue=config.max_app_queue_size)
+        call = _Call(
+            app, send, self._on_stream, timeout_s=self._timeout_s, queue=config.max_app_queue_size
+        )
         self._nursery.start_soon(call.run, scope)
         return call.put
 
@@ -83,11 +90,19 @@ class AppTasks:
 
 class _Call:
     def __init__(
-        self, app: AsgiApp, send: Callable[[Any], Awaitable[None]], *, timeout_s: float, queue: int
+        self,
+        app: AsgiApp,
+        send: Callable[[Any], Awaitable[None]],
+        on_stream: Callable[[Callable[[], None]], None],
+        *,
+        timeout_s: float,
+        queue: int,
     ) -> None:
         self._app = app
         self._send = send
+        self._on_stream = on_stream
         self._timeout_s = timeout_s
+        self._patience = trio.CancelScope()
         self._to_app, self._from_client = trio.open_memory_channel[Message](queue)
         self._begun = False
         self._over = False
@@ -98,10 +113,14 @@ class _Call:
             # Not a message but the end of the channel: this may come from the call's own task,
             # in its last send, and must not wait for the call to read.
             self._over = True
-            self._to_app.close()
+            self.hang_up()
         else:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._to_app.send(message)
+
+    def hang_up(self) -> None:
+        """Lets the application believe that the client has left."""
+        self._to_app.close()
 
     async def _receive(self) -> Message:
         try:
@@ -111,6 +130,9 @@ class _Call:
 
     async def _answer(self, message: Message) -> None:
         self._begun = True
+        if message.get(STREAM) is not None:
+            self._patience.deadline = math.inf
+            self._on_stream(self.hang_up)
         if self._over:  # ASGI: sending after the disconnect does nothing
             await trio.lowlevel.checkpoint()
         else:
@@ -123,17 +145,18 @@ class _Call:
 
     async def _run_app(self, scope: Message) -> None:
         failed = False
-        with trio.move_on_after(self._timeout_s) as patience:
+        self._patience.deadline = trio.current_time() + self._timeout_s
+        with self._patience:
             try:
                 await self._app(scope, self._receive, self._answer)
             except* Exception as group:  # noqa: BLE001 - whatever it is, it is this call's alone
                 failed = True
                 _log.error("request_failed", errors=told(group))
-        if patience.cancelled_caught:
+        if self._patience.cancelled_caught:
             _log.warning("request_timed_out", seconds=self._timeout_s)
         if self._begun or self._over:
             return
-        if patience.cancelled_caught:
+        if self._patience.cancelled_caught:
             await self._answer_error("timeout", "The gateway took too long over this.")
         elif failed:
             await self._answer_error("internal_error", "The gateway failed over this.")

@@ -5,7 +5,9 @@ that stops reading defeats all time-outs and the shutdown, and any exception of 
 ends its server (hypercorn#225). This shell is the same idea with the deadlines in.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -47,6 +49,9 @@ class AsgiShell:
         self.trusted = trusted
         self.config = config(settings)
         self.worker = WorkerContext(max_requests=None)
+        self._streams: set[Callable[[], None]] = set()
+        """What ends each answer that is produced while it is sent."""
+        self._draining = False
         self._stop = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -74,6 +79,23 @@ class AsgiShell:
                 detail = "The web application failed to start."
                 raise AppUnusable(detail) from group
 
+    def drain(self) -> None:
+        """Ends the answers that are produced while they are sent."""
+        self._draining = True
+        for end in self._streams:
+            end()
+
+    @contextmanager
+    def streaming(self, end: Callable[[], None]) -> Iterator[None]:
+        """Notes an answer that is produced while it is sent, and what ends it."""
+        self._streams.add(end)
+        if self._draining:
+            end()
+        try:
+            yield
+        finally:
+            self._streams.discard(end)
+
     def stop(self) -> None:
         """Ends `run`, once no connection is left."""
         self._stop.set()
@@ -90,6 +112,8 @@ class _AppConnection:
         self._shell = shell
         self._stream = stream
         self._peer = peer
+        self._whole = trio.CancelScope()
+        self._answer = ExitStack()
         self._reading = trio.CancelScope()
         self._sending = trio.Lock()
         self._broken = False
@@ -98,10 +122,15 @@ class _AppConnection:
     async def run(self, data: bytes) -> None:
         shell = self._shell
         timeout_s = shell.settings.request_timeout_s
-        with trio.move_on_after(timeout_s + ANSWER_GRACE_S):
+        self._whole.deadline = trio.current_time() + timeout_s + ANSWER_GRACE_S
+        with self._whole, self._answer:
             async with trio.open_nursery() as nursery:
                 calls = AppTasks(
-                    nursery, peer=self._peer, trusted=shell.trusted, timeout_s=timeout_s
+                    nursery,
+                    peer=self._peer,
+                    trusted=shell.trusted,
+                    timeout_s=timeout_s,
+                    on_stream=self._begin_stream,
                 )
                 self._protocol = OneRequestH11(
                     shell.app,
@@ -117,6 +146,10 @@ class _AppConnection:
                 with self._reading:
                     await self._read(data)
                 await self._protocol.handle(Closed())
+
+    def _begin_stream(self, end: Callable[[], None]) -> None:
+        self._whole.deadline = math.inf
+        self._answer.enter_context(self._shell.streaming(end))
 
     async def _read(self, data: bytes) -> None:
         while data:

@@ -7,13 +7,14 @@ written: a request that was read whole runs to its end, as one whose answer got 
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, suppress
 from typing import Any, Protocol
 from wsgiref.handlers import format_date_time
 
 import trio
 
 from phonegate.config.settings import HttpSettings
+from phonegate.http.body_stream import BodyStream
 
 from .answers import whole_answer
 from .app_tasks import SocketPeer
@@ -48,6 +49,10 @@ class Reply(Protocol):
     @property
     def owner(self) -> Any:
         """Who is answerable for the memory that it takes."""
+
+    @property
+    def stream(self) -> BodyStream | None:
+        """Its body, where that is produced while it is sent."""
 
 
 class Leaving(Protocol):
@@ -106,6 +111,8 @@ class FastPath:
         self._idle: dict[Callable[[], None], float] = {}
         """What ends each connection that has no request, and since when it has none; the one
         that idles longest is first."""
+        self._streams: set[BodyStream] = set()
+        """The bodies that are produced now."""
         self._draining = False
         self._running = trio.CancelScope()
         self._second = -1
@@ -131,8 +138,13 @@ class FastPath:
         self._running.cancel()
 
     def drain(self) -> None:
-        """Closes the connections that have no request; the others with their next answer."""
+        """Closes the connections that have no request, and the others at the end of their answer.
+
+        Answers that are produced while they are sent end now.
+        """
         self._draining = True
+        for body in self._streams:
+            body.end()
         for end in self._idle:
             end()
 
@@ -205,18 +217,72 @@ class FastPath:
             request, data = following, data[end:]
 
     async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
-        """Sends an answer. Returns whether the client took all of it."""
-        seconds = self._settings.peer_timeout_s
+        """Sends an answer. Returns whether the client took all of it, and another may follow."""
+        if reply.stream is not None:
+            await self._stream(stream, reply, reply.stream)
+            return False
         leaving = self._pipeline.leaving(reply.owner, len(reply.body))
         body = reply.body if leaving is None else b""
         answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
         if leaving is None:
-            return await send_in_pieces(stream, answer, seconds)
+            return await send_in_pieces(stream, answer, self._settings.peer_timeout_s)
+        # Apart from its head: to put it behind one would take a copy of it.
+        return await self._send_counted(stream, leaving, answer, reply.body)
+
+    async def _send_counted(
+        self,
+        stream: trio.abc.Stream,
+        leaving: AbstractContextManager[Leaving],
+        head: bytes,
+        body: bytes,
+    ) -> bool:
+        seconds = self._settings.peer_timeout_s
         with leaving as one:
-            # Apart from its head: to put it behind one would take a copy of it.
-            if await send_in_pieces(stream, answer, seconds):
-                return await send_in_pieces(stream, reply.body, seconds, one.moved)
+            if await send_in_pieces(stream, head, seconds):
+                return await send_in_pieces(stream, body, seconds, one.moved)
         return False
+
+    async def _stream(self, stream: trio.abc.Stream, reply: Reply, body: BodyStream) -> None:
+        """Sends an answer whose body is produced meanwhile, in chunks (RFC 9112, 7.1).
+
+        The connection ends with it, as it ends when the client leaves or takes nothing for long.
+        """
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                with suppress(trio.BrokenResourceError):
+                    while await stream.receive_some(_RECEIVE_BYTES):
+                        pass
+                nursery.cancel_scope.cancel()
+
+            async def send(head: bytes, piece: bytes = b"") -> None:
+                leaving = self._pipeline.leaving(reply.owner, len(piece))
+                if leaving is None:
+                    seconds = self._settings.peer_timeout_s
+                    taken = await send_in_pieces(stream, head + piece, seconds)
+                else:
+                    taken = await self._send_counted(stream, leaving, head, piece)
+                if not taken:
+                    nursery.cancel_scope.cancel()
+                await trio.lowlevel.checkpoint_if_cancelled()
+
+            async def send_chunk(piece: bytes) -> None:
+                await send(b"%x\r\n" % len(piece), piece + b"\r\n")
+
+            fields = (*reply.headers, ("Transfer-Encoding", "chunked"))
+            head = whole_answer(reply.status, fields, b"", date=self._now(), stays=False)
+            with closing(body):
+                self._streams.add(body)
+                try:
+                    nursery.start_soon(watch)
+                    if self._draining:
+                        body.end()
+                    await send(head)
+                    await body.run(send_chunk)
+                    await send(b"0\r\n\r\n")
+                finally:
+                    self._streams.discard(body)
+            nursery.cancel_scope.cancel()
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
         relayed = secure = False

@@ -165,3 +165,4 @@ class Server:
         """
         self._listener.close()
         self._lanes.drain()
+        self._house.drain()

@@ -167,6 +167,7 @@ class HotReply:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     owner: str = "somebody"
+    stream: None = None
 
 
 class Hot:
