@@ -27,7 +27,7 @@ from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
-from phonegate.carriers.credentials import UNSIGNED, check_credentials, is_unsigned
+from phonegate.carriers import registry
 from phonegate.config.rules import is_loopback
 from phonegate.config.settings import Settings
 from phonegate.domain.acceptance import Acceptance
@@ -35,7 +35,6 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
-from phonegate.domain.carrier import Account
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.delivery import Policy
@@ -48,7 +47,6 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
-from phonegate.model.assistants import Assistant
 from phonegate.model.times import now_ms
 from phonegate.operations.administration import Administration, registration_of
 from phonegate.operations.control import Control
@@ -254,14 +252,17 @@ class _Gateway:
         )
         assistants = Assistants(
             database,
-            check=check_credentials,
+            check=registry.check_credentials,
+            unusable=registry.unusable_credentials,
             now_ms=now_ms,
             public_url=settings.http.public_url,
             rate_limits=rate_limits,
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
         accounts.on_change = switchboard.drop_org
-        carrier_pool = CarrierPool(_opener(settings))
+        carrier_pool = CarrierPool(
+            partial(registry.open_account, settings=settings.carriers), registry.account_mark
+        )
         assistants.on_change = carrier_pool.forget
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
@@ -379,13 +380,12 @@ class _Gateway:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
         await self.accounts.load()
         await self.assistants.sync(self.settings.assistants)
-        unsigned = [
-            one.id
-            for one in await self.assistants.every()
-            if is_unsigned(one.provider, one.credentials)
-        ]
-        if unsigned:
-            _log.warning("callbacks_unsigned", assistants=unsigned, reason=UNSIGNED)
+        unsigned: dict[str, list[int]] = {}
+        for one in await self.assistants.every():
+            if reason := registry.unsigned(one.provider, one.credentials):
+                unsigned.setdefault(reason, []).append(one.id)
+        for reason, ids in unsigned.items():
+            _log.warning("callbacks_unsigned", assistants=ids, reason=reason)
         async with trio.open_nursery() as services:
             await services.start(self.scheduler.run)
             await services.start(self.reconciler.run)
@@ -437,18 +437,3 @@ class _Gateway:
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:
     """Whether others than this machine can reach one of these addresses."""
     return not all(is_loopback(host) for host, _ in bound)
-
-
-def _opener(settings: Settings) -> Callable[[Assistant], Account]:
-    """Opens the accounts of assistants at the carriers that the settings name."""
-
-    def open_account(assistant: Assistant) -> Account:
-        if assistant.provider == "phone":
-            raise ValueError("a phone is no account")
-        # A gateway of phones alone need not load an HTTP client: a tenth of its start.
-        from phonegate.carriers.directory import CarrierUrls, open_carrier  # noqa: PLC0415
-
-        urls = CarrierUrls(twilio=settings.carriers.twilio_url, telnyx=settings.carriers.telnyx_url)
-        return open_carrier(assistant.provider, assistant.credentials, urls=urls)
-
-    return open_account

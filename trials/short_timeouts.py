@@ -6,7 +6,8 @@ It is run as `phonegate` is: `python trials/short_timeouts.py serve --bind …`.
 from types import ModuleType
 from typing import Any
 
-from phonegate.carriers.directory import open_carrier
+from phonegate.carriers.telnyx.client import Telnyx
+from phonegate.carriers.twilio.client import Twilio
 from phonegate.cli import main
 from phonegate.domain import (
     carrier_reports,
@@ -42,7 +43,9 @@ SHORTER: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
 
 def hurry() -> None:
     """Shortens the waits; fails when one of them is not there any more."""
-    open_carrier.__kwdefaults__ = {**(open_carrier.__kwdefaults__ or {}), "settle_s": SETTLE_S}
+    for client in (Twilio, Telnyx):
+        defaults = client.__init__.__kwdefaults__
+        client.__init__.__kwdefaults__ = {**(defaults or {}), "settle_s": SETTLE_S}
     for module, waits in SHORTER:
         for name, wait in waits.items():
             if not hasattr(module, name):

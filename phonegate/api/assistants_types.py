@@ -6,14 +6,13 @@ from typing import Annotated, ClassVar
 import attrs
 
 from phonegate.carriers.credentials import masked
+from phonegate.carriers.registry import PROVIDERS, alternatives, credentials_in_words
 from phonegate.domain.assistant_form import MAX_NAME, MAX_NUMBERS
-from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.assistants import Assistant
 from phonegate.model.numbers import is_e164
 from phonegate.model.times import iso
 from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import OneOf, Several, Text
-
-PROVIDERS = ("twilio", "telnyx", "phone")
 
 MAX_CREDENTIALS = 10
 """Fields of one account, more than any carrier asks for."""
@@ -81,15 +80,14 @@ class NewAssistant:
     name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] = field(
         "What to call it.", example="support"
     )
-    provider: Annotated[Provider, OneOf(PROVIDERS)] = field(  # noqa: RUF009 - makes an attribute
+    provider: Annotated[str, OneOf(PROVIDERS)] = field(
         "Through what it sends; phone: an own phone that holds the SIM.", example="twilio"
     )
     phone_numbers: Annotated[tuple[Annotated[str, Number()], ...], Several(1, MAX_NUMBERS)] = field(
         "The numbers that it sends from.", example=["+15551234567"]
     )
     credentials: Annotated[Mapping[str, str | None], Credentials()] | None = field(
-        "twilio: account_sid, auth_token, optional messaging_service_sid; telnyx: api_key, "
-        "optional public_key, messaging_profile_id; phone: none.",
+        f"{'; '.join(credentials_in_words())}.",
         default=None,
         private=True,
     )
@@ -105,7 +103,7 @@ class AssistantPatch:
     name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] | None = field(
         "Its new name.", default=None
     )
-    provider: Annotated[Provider, OneOf(PROVIDERS)] | None = field(  # noqa: RUF009 - as above
+    provider: Annotated[str, OneOf(PROVIDERS)] | None = field(
         "Can't be changed: add another assistant.", default=None
     )
     phone_numbers: (
@@ -122,7 +120,7 @@ class AssistantJson:
 
     id: int = field("Names it in /assistants/{id}.", example=3)
     name: str = field("What its owner called it.", example="support")
-    provider: str = field("twilio, telnyx or phone", example="twilio")
+    provider: str = field(alternatives(PROVIDERS), example="twilio")
     phone_numbers: tuple[str, ...] = field(
         "The numbers that it sends from.", example=["+15551234567"]
     )

@@ -5,6 +5,7 @@ answered once everything of it is committed, so that the carrier tries again wha
 """
 
 import hmac
+from functools import partial
 from typing import Final
 
 import attrs
@@ -12,8 +13,8 @@ import attrs
 from phonegate import log
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.errors import ROOM_CODES
-from phonegate.carriers import callbacks
-from phonegate.carriers.callbacks import BadSignature, MalformedCallback, SignatureUnsupported
+from phonegate.carriers.provider import Callback, CallbackError, MalformedCallback, Provider
+from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.carrier_sending import MESSAGE_FIELD
 from phonegate.model.assistants import Assistant
@@ -25,12 +26,8 @@ from phonegate.typed_json.rules import Whole
 MAX_CALL_BYTES: Final = 262_144
 """Twilio's calls have some 2 kB, Telnyx's up to 30."""
 
-TWIML: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
-"""Tells Twilio to answer nothing to whoever wrote."""
-TWIML_MEDIA: Final = "text/xml"
-
 REFUSED: Final = "This address takes no calls like this one."
-"""The same for a wrong token as for a wrong signature."""
+"""Says the same of a wrong token as of a wrong signature."""
 
 MAX_ADDRESS: Final = 2_048
 """Characters of a callback address that are worth checking a signature of."""
@@ -47,31 +44,29 @@ class Taken:
     ok: bool = field("Always true.", default=True, example=True)
 
 
-async def from_twilio(call: Call) -> Answer:
-    """Takes a call of Twilio's."""
-    assistant = await _assistant(call, "twilio")
-    report = _read_twilio(call, assistant)
-    await _store(call, assistant, report)
-    if isinstance(report, InboundReport):
-        return Answer(content=TWIML, media=TWIML_MEDIA)
-    return Answer(content=Taken())
-
-
-async def from_telnyx(call: Call) -> Answer:
-    """Takes a call of Telnyx's."""
-    assistant = await _assistant(call, "telnyx")
+async def take(call: Call, *, carrier: Provider) -> Answer:
+    """Takes a callback of one carrier."""
+    assistant = await _assistant(call, carrier.name)
     try:
-        report = callbacks.read_telnyx(
-            headers=call.request.headers,
-            body=call.request.body,
-            public_key=assistant.credentials.get("public_key"),
-            now=call.services.now_ms(),
+        report = carrier.callbacks.read(
+            Callback(
+                addresses=_addresses(call, assistant),
+                headers=call.request.headers,
+                body=call.request.body,
+                credentials=assistant.credentials,
+                now=call.services.now_ms(),
+            )
         )
     except MalformedCallback as error:
-        raise BadInput(f"This is no event of Telnyx's: {error}.") from None
-    except (BadSignature, SignatureUnsupported) as error:
-        raise _refused(assistant, error) from None
+        text = f"This is no {carrier.callbacks.noun} of {carrier.title}'s: {error}."
+        raise BadInput(text) from None
+    except CallbackError as error:
+        _log.warning("callback_refused", assistant=assistant.id, reason=str(error))
+        raise Forbidden(REFUSED) from None
     await _store(call, assistant, report)
+    if isinstance(report, InboundReport) and carrier.callbacks.received is not None:
+        media, content = carrier.callbacks.received
+        return Answer(content=content, media=media)
     return Answer(content=Taken())
 
 
@@ -95,38 +90,15 @@ async def _assistant(call: Call, provider: str) -> Assistant:
     return assistant
 
 
-def _read_twilio(call: Call, assistant: Assistant) -> Report:
-    """What the call says, once its signature fits one of the addresses that it may have had."""
-    problem: Exception | None = None
-    for address in _addresses(call, assistant):
-        try:
-            return callbacks.read_twilio(
-                url=address,
-                headers=call.request.headers,
-                body=call.request.body,
-                auth_token=assistant.credentials.get("auth_token", ""),
-            )
-        except MalformedCallback as error:
-            raise BadInput(f"This is no call of Twilio's: {error}.") from None
-        except BadSignature as error:
-            problem = problem or error
-    raise _refused(assistant, problem)
-
-
-def _addresses(call: Call, assistant: Assistant) -> list[str]:
-    """The whole address as Twilio may have been given it: ours, or as its own request has it."""
+def _addresses(call: Call, assistant: Assistant) -> tuple[str, ...]:
+    """The whole addresses that the carrier may have called: ours, or as its own request has it."""
     query = f"?{call.request.query}" if call.request.query else ""
     found = []
     if (handed_out := call.services.assistants.callback_url(assistant)) is not None:
         found.append(handed_out + query)
     host = call.request.headers.get("host", "")
     found += [f"{scheme}://{host}{call.request.path}{query}" for scheme in ("https", "http")]
-    return [address for address in found if len(address) <= MAX_ADDRESS]
-
-
-def _refused(assistant: Assistant, problem: Exception | None) -> Forbidden:
-    _log.warning("callback_refused", assistant=assistant.id, reason=str(problem))
-    return Forbidden(REFUSED)
+    return tuple(address for address in found if len(address) <= MAX_ADDRESS)
 
 
 async def _store(call: Call, assistant: Assistant, report: Report) -> None:
@@ -155,39 +127,26 @@ def _message_id(query: str) -> int | None:
 
 # --- The table's part -------------------------------------------------------------------------
 
-ENDPOINTS: Final = (
-    Endpoint(
-        name="twilio_callback",
+
+def _endpoint(carrier: Provider) -> Endpoint:
+    callbacks = carrier.callbacks
+    return Endpoint(
+        name=f"{carrier.name}_callback",
         method="POST",
-        paths=("/callbacks/twilio/{id}/{token}",),
+        paths=(f"/callbacks/{carrier.name}/{{id}}/{{token}}",),
         scope=None,
         knows_caller=True,
         group="callbacks",
-        summary="What Twilio calls",
+        summary=f"What {carrier.title} calls",
         description="The address is an assistant's callback_url. States of messages come here by "
-        "themselves; for inbound messages, set it as the webhook of the number or messaging "
-        "service. Each call must bear Twilio's X-Twilio-Signature.",
+        f"themselves; for inbound messages, set it as the webhook of {callbacks.setup}",
         raw_limit=MAX_CALL_BYTES,
-        raw_media="application/x-www-form-urlencoded",
+        raw_media=callbacks.media,
         answer=Taken,
-        media=TWIML_MEDIA,
+        media=None if callbacks.received is None else callbacks.received[0],
         error_codes=("forbidden", *ROOM_CODES),
-        handler=from_twilio,
-    ),
-    Endpoint(
-        name="telnyx_callback",
-        method="POST",
-        paths=("/callbacks/telnyx/{id}/{token}",),
-        scope=None,
-        knows_caller=True,
-        group="callbacks",
-        summary="What Telnyx calls",
-        description="The address is an assistant's callback_url. States of messages come here by "
-        "themselves; for inbound messages, set it as the webhook of the messaging profile. With "
-        "the public_key of the account each call must bear Telnyx's signature.",
-        raw_limit=MAX_CALL_BYTES,
-        answer=Taken,
-        error_codes=("forbidden", *ROOM_CODES),
-        handler=from_telnyx,
-    ),
-)
+        handler=partial(take, carrier=carrier),
+    )
+
+
+ENDPOINTS: Final = tuple(_endpoint(carrier) for carrier in CARRIERS.values())

@@ -6,8 +6,9 @@ from typing import Annotated
 import attrs
 
 from phonegate.api.limits_types import LimitsJson, limits_json
+from phonegate.carriers.registry import CARRIERS, alternatives
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.assistants import Provider
+from phonegate.model.assistants import PHONE
 from phonegate.model.messages import Direction, Message, MessageView
 from phonegate.model.orgs import ApiKey
 from phonegate.model.phones import Sim
@@ -49,7 +50,9 @@ class MessageJson:
     delivered_at: str | None = field("When the recipient's phone confirmed it.")
     error: str | None = field("Why it failed, in the phone's or carrier's words.")
     segments: int | None = field("SMS that it takes.", example=1)
-    provider: Provider = field("phone, twilio or telnyx", example="phone")  # noqa: RUF009 - as above
+    provider: Annotated[str, OneOf((PHONE, *CARRIERS))] = field(
+        alternatives((PHONE, *CARRIERS)), example=PHONE
+    )
     media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
     send_at: str | None = field("Not before this time, while it waits for that.")
     expires_at: str | None = field(

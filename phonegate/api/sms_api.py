@@ -16,6 +16,7 @@ from phonegate.api.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused
 from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import MAX_AHEAD_MS, TOO_FAR_AHEAD
 from phonegate.api.sms_types import SmsFailed, SmsSend, SmsSent
+from phonegate.carriers.registry import CARRIERS, alternatives
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
@@ -114,7 +115,8 @@ ENDPOINTS: Final = (
         group="assistants",
         summary="Send an SMS or MMS from one of your numbers",
         description="The sender's number decides who carries it: the assistant that owns the "
-        "number says by which provider (twilio or telnyx), and a number of one of the org's own "
+        f"number says by which provider ({alternatives(CARRIERS)}), and a number of one of the "
+        "org's own "
         "SIMs is sent by its phone. Needs an API key with the scope send. 500 when the provider "
         "refused it, or could not be reached in time; reason then tells more. With a send_at in "
         "the future the message is accepted and waits.",

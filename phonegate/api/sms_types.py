@@ -6,6 +6,7 @@ import attrs
 
 from phonegate.api.messages_types import MAX_BODY, MAX_TTL_S
 from phonegate.api.rules import Moment, PhoneNumber, WebAddress
+from phonegate.carriers.registry import CARRIERS, PROVIDERS, alternatives
 from phonegate.model.bounds import MAX_MEDIA
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Several, Text, Whole
@@ -58,7 +59,7 @@ class SmsSent:
         example="SM1234567890abcdef",
     )
     message: str = field("What happened, for people.", example="SMS sent successfully via telnyx")
-    provider: str = field("twilio, telnyx or phone", example="telnyx")
+    provider: str = field(alternatives(PROVIDERS), example="telnyx")
     eta_s: int | None = field(
         "Seconds it will wait for the pacing of its phone's SIM.", default=None, omit=True
     )
@@ -75,7 +76,7 @@ class SmsFailed:
         "at the provider and never sent twice.",
         example="provider_failed",
     )
-    provider: str = field("twilio or telnyx", example="telnyx")
+    provider: str = field(alternatives(CARRIERS), example="telnyx")
     provider_code: str | None = field("The provider's own code.", example="40300")
     reason: str = field(
         "Why, in the provider's words where it gave any.",

@@ -1,4 +1,5 @@
-"""Sending through carriers' APIs, and what they report back.
+"""Sending through carriers' APIs, and what carriers call the gateway with.
 
-`directory.open_carrier` makes the client of one account; `callbacks` reads what a carrier calls.
+Each carrier is a folder with a `PROVIDER`: a client of its API, its terms in the gateway's words,
+and a reader of its callbacks. `registry` lists them.
 """

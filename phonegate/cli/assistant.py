@@ -8,31 +8,49 @@ from typing import Any
 
 import click
 
+from phonegate.carriers.provider import CredentialField
+from phonegate.carriers.registry import (
+    CARRIERS,
+    PROVIDERS,
+    alternatives,
+    credentials_in_words,
+)
 from phonegate.cli import options, terminal
 from phonegate.cli.failure import Failure
 from phonegate.cli.owner import carry_out
 from phonegate.config import client_environment
+from phonegate.model.assistants import PHONE
 
 LONGEST_INPUT = 65_536
 """Characters read from standard input: far more than any account's credentials."""
 
 
-@click.group()
-def command() -> None:
-    """Add, list, show and remove assistants.
+_THROUGH = alternatives([*(carrier.title for carrier in CARRIERS.values()), "an own phone"])
 
-    An assistant owns sender numbers of an org, and sends from them through Twilio, Telnyx or an
-    own phone.
+
+@click.group(
+    help=f"""Add, list, show and remove assistants.
+
+    An assistant owns sender numbers of an org, and sends from them through {_THROUGH}.
     """
+)
+def command() -> None:
+    """Does nothing before the command below it."""
 
 
-@command.command()
+@command.command(
+    help=f"""Add an assistant called NAME to the ORG.
+
+    Credentials are never options: every user of a machine can read those.
+    {". ".join(credentials_in_words())}.
+    """
+)
 @click.argument("org")
 @click.argument("name")
 @click.option(
     "--provider",
     required=True,
-    type=click.Choice(["twilio", "telnyx", "phone"]),
+    type=click.Choice(PROVIDERS),
     help="Through what it sends.",
 )
 @click.option(
@@ -65,12 +83,7 @@ def add(  # noqa: PLR0917 - click calls it by name
     *,
     as_json: bool,
 ) -> None:
-    """Add an assistant called NAME to the ORG.
-
-    Credentials are never options: every user of a machine can read those. twilio: account_sid,
-    auth_token, optional messaging_service_sid. telnyx: api_key, optional public_key and
-    messaging_profile_id. phone: none.
-    """
+    """Adds an assistant."""
     answer = carry_out(
         config,
         database,
@@ -156,20 +169,17 @@ def _show(assistant: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _credentials(provider: str, source: str) -> dict[str, str]:
     """The account's credentials, from where the option says; their form is not looked at here."""
-    if provider == "phone":
+    if provider == PHONE:
         return {}
-    # Imported here to keep `--help` fast.
-    from phonegate.carriers.credentials import FIELDS, CredentialField  # noqa: PLC0415
-
-    fields: Mapping[str, tuple[CredentialField, ...]] = FIELDS  # type: ignore[assignment]
+    fields = CARRIERS[provider].fields
     if source == "prompt":
-        return _asked(fields[provider])
+        return _asked(fields)
     if source == "stdin":
         return _from_lines(sys.stdin.read(LONGEST_INPUT).splitlines())
-    return _from_environment(fields[provider])
+    return _from_environment(fields)
 
 
-def _asked(fields: Iterable[Any]) -> dict[str, str]:
+def _asked(fields: Iterable[CredentialField]) -> dict[str, str]:
     found = {}
     for field in fields:
         more: dict[str, Any] = {} if field.required else {"default": "", "show_default": False}
@@ -180,7 +190,7 @@ def _asked(fields: Iterable[Any]) -> dict[str, str]:
     return found
 
 
-def _from_environment(fields: Iterable[Any]) -> dict[str, str]:
+def _from_environment(fields: Iterable[CredentialField]) -> dict[str, str]:
     found, missing = {}, []
     for field in fields:
         variable = client_environment.ASSISTANT + field.name.upper()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from phonegate.carriers.credentials import UNSIGNED, is_unsigned
+from phonegate.carriers.registry import CARRIERS, base_url, unsigned
 from phonegate.cli import options
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
@@ -90,10 +90,10 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
     key = Path(settings.tls.key)
     if settings.tls.key and key.is_file() and key.stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
         yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
-    for name in ("twilio_url", "telnyx_url"):
-        url = urlsplit(getattr(settings.carriers, name))
+    for name in CARRIERS:
+        url = urlsplit(base_url(name, settings.carriers))
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            text = f"{name} is not encrypted: credentials and messages can be read on their way"
+            text = f"{name}_url is not encrypted: credentials and messages can be read on their way"
             yield Finding("note", "carriers", text)
 
 
@@ -178,17 +178,19 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:
     """Assistants whose carrier's callbacks are not proved: those declared, and all of a gateway."""
-    names = {
-        f"{one.name} of {one.org}"
+    found = {
+        f"{one.name} of {one.org}": reason
         for one in settings.assistants
-        if is_unsigned(one.provider, one.credentials)
+        if (reason := unsigned(one.provider, one.credentials))
     }
     if serving is not None:
         with contextlib.suppress(ControlError):
             answer = ask(path, "assistant_unsigned", timeout_s=ASK_S)
-            names |= {f"{one['name']} of {one['org']}" for one in answer["assistants"]}
-    for name in sorted(names):
-        yield Finding("note", "assistants", f"{name}: {UNSIGNED}")
+            found |= {
+                f"{one['name']} of {one['org']}": one["reason"] for one in answer["assistants"]
+            }
+    for name, reason in sorted(found.items()):
+        yield Finding("note", "assistants", f"{name}: {reason}")
 
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:

@@ -22,8 +22,8 @@ is set counts."""
 
 def client_variables() -> frozenset[str]:
     """All of them. None is a setting of the gateway."""
-    from phonegate.carriers.credentials import FIELDS  # noqa: PLC0415 - keeps `--help` fast
+    from phonegate.carriers.registry import CARRIERS  # noqa: PLC0415 - keeps `--help` fast
 
-    fields = {field.name for fields in FIELDS.values() for field in fields}
+    fields = {field.name for carrier in CARRIERS.values() for field in carrier.fields}
     credentials = (ASSISTANT + name.upper() for name in fields)
     return frozenset({URL, ORG, KEY, SECRET, CACERT, CONFIG, *credentials})

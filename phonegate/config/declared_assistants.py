@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, get_args
+from textwrap import indent
+from typing import Any, Final
 
-from phonegate.carriers.credentials import FIELDS, check_credentials
+from phonegate.carriers.registry import CARRIERS, check_credentials
 from phonegate.config.faults import Fault, shown_value, unknown
 from phonegate.config.settings import AssistantSettings
-from phonegate.domain.assistant_form import CarrierName, form_problems
+from phonegate.domain.assistant_form import form_problems
 from phonegate.domain.credentials import org_problem
-from phonegate.model.assistants import Provider
+from phonegate.model.assistants import PHONE
 from phonegate.model.refusals import BadInput
 
 KEY: Final = "assistants"
@@ -18,28 +19,13 @@ KEY: Final = "assistants"
 REFERENCE: Final = "env:"
 """What a credential begins with that stands in the environment, such as "env:TWILIO_TOKEN"."""
 
-EXAMPLE: Final = """\
+_EXAMPLE_HEAD: Final = """\
 # Assistants: sender numbers of an org for POST /sms/send. One table for each; those that are
 # declared here can't be changed over the API, and end when they are taken out. A credential
 # "env:NAME" is read from the environment variable NAME.
-#
-# [[assistants]]
-# org = "myorg"
-# name = "support"
-# provider = "twilio"
-# phone_numbers = ["+15551110001"]
-# account_sid = "AC0123456789abcdef0123456789abcdef"
-# auth_token = "env:TWILIO_AUTH_TOKEN"
-# Optional key: messaging_service_sid.
-#
-# [[assistants]]
-# org = "myorg"
-# name = "reminders"
-# provider = "telnyx"
-# phone_numbers = ["+15551110002", "+15551110003"]
-# api_key = "env:TELNYX_API_KEY"
-# Optional keys: messaging_profile_id; public_key, which checks the signatures of callbacks and
-# needs the package cryptography.
+"""
+
+_EXAMPLE_PHONE: Final = """\
 #
 # The SIM of a phone of yours; any SIM that a phone has reported can send without this, too.
 # [[assistants]]
@@ -49,8 +35,17 @@ EXAMPLE: Final = """\
 # phone_numbers = ["+15551110004"]
 """
 
+EXAMPLE: Final = "".join(
+    [
+        _EXAMPLE_HEAD,
+        *(f"#\n{indent(carrier.example, '# ')}" for carrier in CARRIERS.values()),
+        _EXAMPLE_PHONE,
+    ]
+)
+"""The end of `gateway.toml.example`."""
+
 _COMMON: Final = ("org", "name", "provider", "phone_numbers")
-_PROVIDERS: Final = get_args(Provider)
+_PROVIDERS: Final = (PHONE, *CARRIERS)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -100,7 +95,7 @@ def _assistant(table: Mapping[str, Any], environ: Mapping[str, str]) -> Assistan
         name=table["name"],
         provider=provider,
         phone_numbers=tuple(table["phone_numbers"]),
-        credentials={} if provider == "phone" else check_credentials(provider, given),
+        credentials={} if provider == PHONE else check_credentials(provider, given),
     )
 
 
@@ -109,9 +104,10 @@ def _faults(
 ) -> Iterator[Fault]:
     """Everything that is wrong with one table."""
     carrier = _carrier(table)
-    fields = FIELDS[carrier] if carrier else ()
+    carriers = [CARRIERS[carrier]] if carrier else []
     if table.get("provider") not in _PROVIDERS:
-        fields = tuple(field for fields in FIELDS.values() for field in fields)
+        carriers = [*CARRIERS.values()]
+    fields = [field for one in carriers for field in one.fields]
     known = [*_COMMON, *(field.name for field in fields)]
     for key in table:
         if key not in known:
@@ -134,9 +130,7 @@ def _unset(table: Mapping[str, Any], given: Mapping[str, object]) -> Iterator[tu
             yield key, f"the environment {told} is not set"
 
 
-def _wrong_credentials(
-    carrier: CarrierName, given: Mapping[str, object]
-) -> Iterator[tuple[str, str]]:
+def _wrong_credentials(carrier: str, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """What the carrier's own code finds wrong, but for what is not set."""
     try:
         check_credentials(carrier, given)
@@ -147,9 +141,9 @@ def _wrong_credentials(
                 yield name, problem.problem
 
 
-def _carrier(table: Mapping[str, Any]) -> CarrierName | None:
+def _carrier(table: Mapping[str, Any]) -> str | None:
     provider = table.get("provider")
-    return provider if provider in ("twilio", "telnyx") else None
+    return provider if isinstance(provider, str) and provider in CARRIERS else None
 
 
 def _form(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
 from phonegate.http.origins import place_of
@@ -209,8 +210,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "phones.max_frame_bytes": _between(1_024, 1 << 24),
         "phones.max_inbound_bytes": _between(1_024, 1 << 24),
         "phones.max_nonsense": _between(1, 1_000_000),
-        "carriers.twilio_url": _filled_url,
-        "carriers.telnyx_url": _filled_url,
+        **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,
         "operator.token": _token,

@@ -197,7 +197,7 @@ class AssistantSettings:
 
     org: str
     name: str
-    provider: Literal["phone", "twilio", "telnyx"]
+    provider: str
     phone_numbers: tuple[str, ...]
     credentials: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 

@@ -1,9 +1,9 @@
 """What an assistant must look like: its name, its numbers, its credentials. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
-from phonegate.model.assistants import Provider
+from phonegate.model.assistants import PHONE
 from phonegate.model.numbers import is_e164
 from phonegate.model.refusals import BadInput, FieldProblem
 
@@ -16,17 +16,21 @@ MAX_NUMBERS: Final = 50
 _TOLD: Final = 3
 """Problems that a sentence tells; the others are in `BadInput.problems`."""
 
-CarrierName = Literal["twilio", "telnyx"]
+CheckCredentials = Callable[[str, Mapping[str, object]], dict[str, str]]
+"""Takes a carrier's name and the credentials of an account, and gives them as they are kept.
 
-CheckCredentials = Callable[[CarrierName, Mapping[str, object]], dict[str, str]]
-"""The credentials as they are kept, or `BadInput` that names the wrong ones, never their values."""
+Raises `BadInput` that names the wrong ones, never their values.
+"""
+
+UnusableCredentials = Callable[[str, Mapping[str, str]], Sequence[FieldProblem]]
+"""Takes a carrier's name and stored credentials, and gives those that this machine can't use."""
 
 
 def kept_credentials(
     check: CheckCredentials,
     *,
     name: str,
-    provider: Provider,
+    provider: str,
     phone_numbers: Sequence[str],
     credentials: Mapping[str, object],
 ) -> dict[str, str]:
@@ -37,7 +41,7 @@ def kept_credentials(
     """
     problems = list(form_problems(name, phone_numbers))
     kept: dict[str, str] = {}
-    if provider == "phone":
+    if provider == PHONE:
         if any(value not in (None, "") for value in credentials.values()):
             problems.append(FieldProblem("credentials", "must be empty: a phone needs none"))
     else:

@@ -7,7 +7,12 @@ from typing import Final
 import attrs
 
 from phonegate.config.settings import AssistantSettings
-from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
+from phonegate.domain.assistant_form import (
+    CheckCredentials,
+    UnusableCredentials,
+    kept_credentials,
+    refusal,
+)
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.storage_errors import NumberTaken
@@ -61,25 +66,19 @@ def settle(
     return [old.id for old in (*changed, *gone)]
 
 
-def require_usable(stored: Sequence[Assistant], check: CheckCredentials) -> None:
-    """Looks whether signatures can't be checked, as when a package is no longer installed.
+def require_usable(stored: Sequence[Assistant], unusable: UnusableCredentials) -> None:
+    """Makes sure that this machine can use the stored credentials.
+
+    It can't where they need a package that is no longer installed, for one.
 
     Raises:
-        BadInput: It names every assistant that this is so of.
+        BadInput: It names every assistant whose credentials it can't use.
     """
-    problems = []
-    for one in stored:
-        if one.provider == "phone" or "public_key" not in one.credentials:
-            continue
-        try:
-            check(one.provider, one.credentials)
-        except BadInput as error:
-            place = f"assistant {one.id} of {one.org_name}"
-            problems += [
-                FieldProblem(f"{place}: {p.field}", p.problem)
-                for p in error.problems
-                if p.field == "credentials.public_key"
-            ]
+    problems = [
+        FieldProblem(f"assistant {one.id} of {one.org_name}: {wrong.field}", wrong.problem)
+        for one in stored
+        for wrong in unusable(one.provider, one.credentials)
+    ]
     if problems:
         raise refusal(problems, "A stored assistant can't be used")
 

@@ -12,10 +12,15 @@ import attrs
 import trio
 
 from phonegate.config.settings import AssistantSettings
-from phonegate.domain.assistant_form import CheckCredentials, kept_credentials, refusal
+from phonegate.domain.assistant_form import (
+    CheckCredentials,
+    UnusableCredentials,
+    kept_credentials,
+    refusal,
+)
 from phonegate.domain.assistant_sync import make_token, require_usable, settle
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.assistants import PHONE, Assistant
 from phonegate.model.refusals import (
     Conflict,
     FieldProblem,
@@ -40,7 +45,7 @@ class Change:
     """
 
     name: str | None = None
-    provider: Provider | None = None
+    provider: str | None = None
     phone_numbers: Sequence[str] | None = None
     credentials: Mapping[str, object] | None = attrs.field(default=None, repr=False)
 
@@ -57,6 +62,7 @@ class Assistants:
         database: Database,
         *,
         check: CheckCredentials,
+        unusable: UnusableCredentials,
         now_ms: Callable[[], int],
         public_url: str = "",
         rate_limits: RateLimits | None = None,
@@ -64,6 +70,7 @@ class Assistants:
         self.on_change: Callable[[int], None] | None = None
         self._database = database
         self._check = check
+        self._unusable = unusable
         self._rate_limits = RateLimits() if rate_limits is None else rate_limits
         self._now_ms = now_ms
         self._public_url = public_url.rstrip("/")
@@ -73,7 +80,7 @@ class Assistants:
 
         It holds the assistant's token: for its owner and its carrier, for no log.
         """
-        if not self._public_url or assistant.provider == "phone":
+        if not self._public_url or assistant.provider == PHONE:
             return None
         path = f"{assistant.provider}/{assistant.id}/{assistant.token}"
         return f"{self._public_url}/callbacks/{path}"
@@ -99,7 +106,7 @@ class Assistants:
         org: int,
         *,
         name: str,
-        provider: Provider,
+        provider: str,
         phone_numbers: Sequence[str],
         credentials: Mapping[str, object],
     ) -> Assistant:
@@ -207,12 +214,12 @@ class Assistants:
 
         for id_ in await self._write(op):
             self._tell(id_)
-        require_usable(await self.every(), self._check)
+        require_usable(await self.every(), self._unusable)
 
     def _kept(
         self,
         name: str,
-        provider: Provider,
+        provider: str,
         phone_numbers: Sequence[str],
         credentials: Mapping[str, object],
     ) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import attrs
 
-from phonegate.domain.carrier_attempt import Lost, Outcome, Rejected, Taken, Untaken
+from phonegate.domain.carrier_attempt import Accepted, NotAccepted, Outcome, Rejected, Unknown
 from phonegate.domain.sending import Sent
 from phonegate.model.messages import Message
 from phonegate.model.states import FAILED, QUEUED, UNCERTAIN
@@ -63,23 +63,23 @@ def of_message(message: Message, outcome: Outcome | None = None) -> Answered:
     fault = None
     if isinstance(outcome, Rejected):
         fault = outcome.fault
-    elif isinstance(outcome, Taken):
-        fault = outcome.told.fault
+    elif isinstance(outcome, Accepted):
+        fault = outcome.message.fault
     return NotSentByCarrier(
         id=message.id,
         provider=message.provider,
         reason=message.error or "the carrier gave no reason",
         code=None if fault is None else fault.code,
         uncertain=message.status != FAILED,
-        retry_after_s=outcome.retry_after_s if isinstance(outcome, Untaken) else None,
+        retry_after_s=outcome.retry_after_s if isinstance(outcome, NotAccepted) else None,
     )
 
 
 def of_unstored(message: Message, outcome: Outcome) -> Answered:
     """The answer where what the carrier said could not be stored."""
-    if isinstance(outcome, Taken) and outcome.told.progress != "failed":
-        known = attrs.evolve(message, carrier_id=outcome.told.id)
-    elif isinstance(outcome, Lost):
+    if isinstance(outcome, Accepted) and outcome.message.progress != "failed":
+        known = attrs.evolve(message, carrier_id=outcome.message.id)
+    elif isinstance(outcome, Unknown):
         known = attrs.evolve(message, status=UNCERTAIN, error=outcome.reason)
     else:
         known = attrs.evolve(message, status=FAILED)

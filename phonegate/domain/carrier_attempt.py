@@ -1,14 +1,17 @@
-"""Handing a message to its carrier: repeated while it certainly was not taken, never otherwise.
+"""One attempt to hand a message to its carrier: what is sent, when it is repeated, what is stored.
 
-What comes out is all that can be known within the deadline.
+A message is repeated while the carrier certainly has not taken it, and never otherwise: one whose
+answer got lost is looked for. What comes out is all that can be known within the deadline.
 """
 
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import attrs
 import trio
 
+from phonegate.domain import carrier_reports
 from phonegate.domain.carrier import (
     Carrier,
     CarrierFault,
@@ -18,6 +21,9 @@ from phonegate.domain.carrier import (
     Outbound,
     OutcomeUnknown,
 )
+from phonegate.model.messages import Message, PageQuery
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 
 FIRST_PAUSE_S: Final = 0.5
 """Before the first repeat: a carrier that restarts a process is back by then."""
@@ -25,42 +31,93 @@ LONGEST_PAUSE_S: Final = 5.0
 SHORTEST_TRY_S: Final = 0.5
 """A try with less time than a carrier's usual answer takes could only end in uncertainty."""
 
+MANY: Final = 1_000
+"""Messages to one recipient among which one is looked for."""
+
+MOST_BYTES: Final = 1 << 28
+"""More than the texts of so many messages for a carrier can have."""
+
 
 @attrs.frozen(kw_only=True)
-class Taken:
-    """The carrier has it."""
+class Accepted:
+    """The carrier has the message."""
 
-    told: CarrierMessage
+    message: CarrierMessage
 
 
 @attrs.frozen(kw_only=True)
 class Rejected:
-    """The carrier does not want it."""
+    """The carrier refused the message for good."""
 
     fault: CarrierFault
 
 
 @attrs.frozen(kw_only=True)
-class Untaken:
-    """The carrier certainly does not have it, and could not be asked again in time."""
+class NotAccepted:
+    """The carrier certainly does not have the message, and could not be asked again in time."""
 
     reason: str
     retry_after_s: float | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Lost:
-    """The carrier may have it."""
+class Unknown:
+    """The carrier may have the message."""
 
     reason: str
     tried_at: int
     """When the try that may have succeeded ended, in ms."""
 
 
-Outcome = Taken | Rejected | Untaken | Lost
+Outcome = Accepted | Rejected | NotAccepted | Unknown
 
 LookUp = Callable[[], Awaitable[frozenset[str]]]
 """Gives the carrier's ids of other messages between the same two numbers."""
+
+
+def new_reference(account_mark: str) -> str:
+    """A reference for a message that is first tried at the account with this mark."""
+    return f"{uuid.uuid4()}:{account_mark}"
+
+
+def is_of_account(message: Message, account_mark: str) -> bool:
+    """Tells whether a message that may have been taken can be looked for at an account.
+
+    Another account than that of its first try knows nothing of the message, and would take it
+    for one that was never sent.
+    """
+    _, _, mark = (message.reference or "").partition(":")
+    return mark in {"", account_mark}
+
+
+def outbound(
+    message: Message, *, tried_at: int | None = None, others: frozenset[str] = frozenset()
+) -> Outbound:
+    """A stored message as its carrier gets it: the same for every try."""
+    return Outbound(
+        sender=message.sim or "",
+        recipient=message.address,
+        body=message.body,
+        media_urls=message.media_urls or (),
+        reference=message.reference or "",
+        accepted_at=message.first_tried_at or message.created_at,
+        tried_at=tried_at,
+        not_after=message.expires_at,
+        others=others,
+        callback_url=message.callback_url,
+    )
+
+
+async def other_ids(database: Database, message: Message) -> frozenset[str]:
+    """The carrier's ids of an org's other messages to the same recipient."""
+    # Whole, however long the texts are: one left out could be taken for another.
+    query = PageQuery(limit=MANY, direction="out", address=message.address, most_bytes=MOST_BYTES)
+    page = await database.read(lambda tx: tx.messages.page(message.org, query))
+    return frozenset(
+        other.carrier_id
+        for other in page
+        if other.carrier_id is not None and other.id != message.id
+    )
 
 
 async def hand_over(
@@ -72,44 +129,55 @@ async def hand_over(
     now_ms: Callable[[], int],
     closing: trio.Event,
 ) -> Outcome:
-    """Sends a message within `deadline_s`; what got lost on the way is looked for, not repeated.
+    """Sends a message, and looks for it where the carrier's answer got lost.
 
-    Once `closing` is set nothing more is tried.
+    Args:
+        carrier: The account to send it over.
+        message: What to send.
+        deadline_s: Everything ends within it.
+        others: Gives the ids that can't be the message's when it is looked for.
+        now_ms: The wall clock.
+        closing: Nothing more is tried once it is set.
     """
     until = trio.current_time() + deadline_s
     pause_s = FIRST_PAUSE_S
     while True:
         try:
-            return Taken(told=await carrier.send(message, deadline_s=until - trio.current_time()))
+            return Accepted(
+                message=await carrier.send(message, deadline_s=until - trio.current_time())
+            )
         except CarrierRefusal as refusal:
             return Rejected(fault=refusal.fault)
-        except OutcomeUnknown as unknown:
-            lost = Lost(reason=unknown.reason, tried_at=now_ms())
+        except OutcomeUnknown as error:
+            unknown = Unknown(reason=error.reason, tried_at=now_ms())
             try:
-                tried = attrs.evolve(message, tried_at=lost.tried_at)
+                tried = attrs.evolve(message, tried_at=unknown.tried_at)
                 found = await _look_for(carrier, tried, until, others, closing)
             except OutcomeUnknown:
-                return lost
+                return unknown
             if found is not None:
-                return Taken(told=found)
-            untaken = Untaken(reason="the carrier never got it")
+                return Accepted(message=found)
+            not_accepted = NotAccepted(reason="the carrier never got it")
         except NotTaken as error:
-            untaken = Untaken(reason=error.reason, retry_after_s=error.retry_after_s)
-        wait_s = pause_s if untaken.retry_after_s is None else untaken.retry_after_s
+            not_accepted = NotAccepted(reason=error.reason, retry_after_s=error.retry_after_s)
+        wait_s = pause_s if not_accepted.retry_after_s is None else not_accepted.retry_after_s
         late = trio.current_time() + wait_s + SHORTEST_TRY_S > until
         late = late or await _interrupted(closing, wait_s)
         if late or (message.not_after is not None and now_ms() >= message.not_after):
-            return untaken
+            return not_accepted
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 async def _look_for(
     carrier: Carrier, message: Outbound, until: float, others: LookUp, closing: trio.Event
 ) -> CarrierMessage | None:
-    """The message as the carrier has it; None means that it certainly has not.
+    """Looks for a message until the carrier says whether it has it.
+
+    Returns:
+        None where the carrier certainly does not have it.
 
     Raises:
-        OutcomeUnknown: it could not be known in time.
+        OutcomeUnknown: It could not be known in time.
     """
     pause_s = FIRST_PAUSE_S
     while trio.current_time() + pause_s + SHORTEST_TRY_S <= until:
@@ -125,7 +193,32 @@ async def _look_for(
 
 
 async def _interrupted(closing: trio.Event, wait_s: float) -> bool:
-    """Waits; whether it was cut short."""
+    """Waits, and tells whether `closing` cut it short."""
     with trio.move_on_after(wait_s):
         await closing.wait()
     return closing.is_set()
+
+
+def store_outcome(tx: Tables, message: Message, outcome: Outcome, now: int) -> Message:
+    """Stores what became of an attempt, and gives the message as it is then.
+
+    A message that was not accepted is tried again later if it was promised, and has failed
+    otherwise.
+    """
+    match outcome:
+        case Accepted(message=found):
+            changed = carrier_reports.taken(tx, message, found, now)
+            if changed is None:
+                reason = "what the carrier showed is another message"
+                changed = carrier_reports.lost(tx, message, reason, now, now)
+        case Rejected(fault=fault):
+            changed = carrier_reports.rejected(tx, message, carrier_reports.sentence(fault))
+        case NotAccepted(reason=reason, retry_after_s=pause_s) if carrier_reports.is_promised(
+            message
+        ):
+            changed = carrier_reports.postponed(tx, message, reason, now, at_least_s=pause_s or 0)
+        case NotAccepted(reason=reason):
+            changed = carrier_reports.rejected(tx, message, reason)
+        case Unknown(reason=reason, tried_at=tried_at):
+            changed = carrier_reports.lost(tx, message, reason, tried_at, now)
+    return changed

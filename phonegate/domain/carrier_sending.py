@@ -17,12 +17,13 @@ from phonegate.domain.acceptance import COMMIT_DEADLINE_S, Acceptance, new_messa
 from phonegate.domain.admission import Permit, admit_to_disk, size_of
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.domain.carrier_answers import Answered
-from phonegate.domain.carrier_attempt import Outcome, hand_over
-from phonegate.domain.carrier_messages import (
+from phonegate.domain.carrier_attempt import (
+    Outcome,
+    hand_over,
     new_reference,
-    others,
+    other_ids,
     outbound,
-    settled,
+    store_outcome,
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.idempotency import Keep
@@ -89,7 +90,7 @@ class CarrierSending:
         database: Database,
         acceptance: Acceptance,
         phones: OwnPhones,
-        lines: CarrierPool,
+        pool: CarrierPool,
         terms: Terms,
         *,
         callback_url: Callable[[Assistant], str | None],
@@ -98,7 +99,7 @@ class CarrierSending:
         self._database = database
         self._acceptance = acceptance
         self._phones = phones
-        self._lines = lines
+        self._pool = pool
         self._terms = terms
         self._callback_url = callback_url
         self._rate_limits = rate_limits
@@ -227,7 +228,7 @@ class CarrierSending:
     ) -> Answered:
         deadline_s = self._terms.deadline_s
         try:
-            hold = self._lines.hold(assistant, patience_s=deadline_s)
+            hold = self._pool.hold(assistant, patience_s=deadline_s)
             async with hold as carrier:
                 # Whoever hangs up must not leave a message behind of which nobody knows whether
                 # the carrier has it.
@@ -243,11 +244,11 @@ class CarrierSending:
                         carrier,
                         outbound(message),
                         deadline_s=deadline_s,
-                        others=lambda: others(self._database, message),
+                        others=lambda: other_ids(self._database, message),
                         now_ms=self._terms.now_ms,
-                        closing=self._lines.closing,
+                        closing=self._pool.closing,
                     )
-                    self._lines.experience.note(assistant.id, assistant.provider, outcome)
+                    self._pool.health.note(assistant.id, assistant.provider, outcome)
                     return await self._conclude(message, outcome, keep)
         except NoAccount as error:
             raise Conflict(
@@ -275,7 +276,7 @@ class CarrierSending:
             sim=draft.sender,
             provider=assistant.provider,
             assistant=assistant.id,
-            reference=new_reference(assistant),
+            reference=new_reference(self._pool.account_mark(assistant)),
             callback_url=self._callback_url(assistant),
             first_tried_at=None if held else now,
             next_poll_at=None if held else now + deadline_ms + MARGIN_MS,
@@ -304,7 +305,7 @@ class CarrierSending:
         now = self._terms.now_ms()
 
         def store(tx: Tables) -> Answered:
-            changed = settled(tx, message, outcome, now)
+            changed = store_outcome(tx, message, outcome, now)
             answered = carrier_answers.of_message(changed, outcome)
             if keep is not None and not carrier_answers.is_open(answered):
                 keep.put(tx, message.org, answered, message.created_at)

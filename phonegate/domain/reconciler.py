@@ -15,12 +15,13 @@ import trio
 from phonegate import log
 from phonegate.domain import carrier_reports
 from phonegate.domain.carrier import Carrier, CarrierMessage, NotTaken, OutcomeUnknown
-from phonegate.domain.carrier_attempt import Untaken, hand_over
-from phonegate.domain.carrier_messages import (
+from phonegate.domain.carrier_attempt import (
+    NotAccepted,
+    hand_over,
     is_of_account,
-    others,
+    other_ids,
     outbound,
-    settled,
+    store_outcome,
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.carrier_sending import MARGIN_MS, Terms
@@ -126,9 +127,9 @@ class Pace:
 class Reconciler:
     """Runs beside everything else; see the module."""
 
-    def __init__(self, database: Database, lines: CarrierPool, terms: Terms) -> None:
+    def __init__(self, database: Database, pool: CarrierPool, terms: Terms) -> None:
         self._database = database
-        self._lines = lines
+        self._pool = pool
         self._terms = terms
         self._pace = Pace()
         self._in_hand: Counter[int] = Counter()
@@ -243,11 +244,13 @@ class Reconciler:
         number = message.assistant or 0
         assistant = await self._database.read(lambda tx: tx.assistants.get(number))
         known = untried or message.carrier_id is not None
-        if assistant is None or not (known or is_of_account(message, assistant)):
+        if assistant is None or not (
+            known or is_of_account(message, self._pool.account_mark(assistant))
+        ):
             reason = _REMOVED if assistant is None else _OTHER_ACCOUNT
             return lambda tx, _: carrier_reports.orphaned(tx, message, reason, untried=untried)
         try:
-            async with self._lines.hold(assistant, patience_s=PATIENCE_S) as carrier:
+            async with self._pool.hold(assistant, patience_s=PATIENCE_S) as carrier:
                 if untried:
                     return await self._hand_over(carrier, message)
                 if message.carrier_id is not None:
@@ -265,16 +268,16 @@ class Reconciler:
             carrier,
             outbound(message),
             deadline_s=self._terms.deadline_s,
-            others=lambda: others(self._database, message),
+            others=lambda: other_ids(self._database, message),
             now_ms=self._terms.now_ms,
-            closing=self._lines.closing,
+            closing=self._pool.closing,
         )
-        self._lines.experience.note(message.assistant or 0, message.provider, outcome)
-        if isinstance(outcome, Untaken):
+        self._pool.health.note(message.assistant or 0, message.provider, outcome)
+        if isinstance(outcome, NotAccepted):
             self._rest(message, outcome.retry_after_s)
         else:
             self._pace.well(message.assistant or 0)
-        return lambda tx, now: settled(tx, message, outcome, now)
+        return lambda tx, now: store_outcome(tx, message, outcome, now)
 
     async def _fetch(self, carrier: Carrier, message: Message, carrier_id: str) -> Step:
         try:
@@ -292,7 +295,9 @@ class Reconciler:
         if message.status == SENDING:
             # The gateway ended while it was tried, some time before the deadline of that.
             tried_at += round(self._terms.deadline_s * 1000)
-        asked = outbound(message, tried_at=tried_at, others=await others(self._database, message))
+        asked = outbound(
+            message, tried_at=tried_at, others=await other_ids(self._database, message)
+        )
         pause_s = 0.0
         try:
             found = await carrier.find(asked, deadline_s=self._terms.deadline_s)

@@ -4,11 +4,12 @@ Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final
 
 import attrs
 
-Provider = Literal["phone", "twilio", "telnyx"]
+PHONE: Final = "phone"
+"""The provider of what an org's own phones send. Every other is the name of a carrier."""
 
 
 @attrs.frozen(kw_only=True)
@@ -19,7 +20,7 @@ class Assistant:
     org: int
     org_name: str
     name: str
-    provider: Provider
+    provider: str
     phone_numbers: tuple[str, ...] = attrs.field(repr=False)
     credentials: Mapping[str, str] = attrs.field(repr=False)
     token: str = attrs.field(repr=False)

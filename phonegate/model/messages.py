@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
-from phonegate.model.assistants import Provider
+from phonegate.model.assistants import PHONE
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.times import MAX_TIME_MS
 
@@ -47,7 +47,7 @@ class _Fields:
     sim_slot: int | None = None
     """The slot of its SIM once that is known, as `sim` is its number."""
     sim: str | None = None
-    provider: Provider = attrs.field(default="phone", metadata=ASKED)
+    provider: str = attrs.field(default=PHONE, metadata=ASKED)
     media_urls: tuple[str, ...] | None = attrs.field(default=None, metadata=ASKED)
     priority: int = attrs.field(default=0, metadata=ASKED)
     held_until: int | None = None
@@ -100,7 +100,7 @@ class NewInbound:
     sim_slot: int | None
     sim: str | None
     segments: int | None = None
-    provider: Provider = "phone"
+    provider: str = PHONE
     media_urls: tuple[str, ...] | None = None
     fingerprint: bytes | None = attrs.field(default=None, repr=False)
 
@@ -170,7 +170,7 @@ class MessageView(NamedTuple):
     delivered_at: int | None
     error: str | None
     segments: int | None
-    provider: Provider
+    provider: str
     media_urls: tuple[str, ...] | None
     held_until: int | None
     expires_at: int | None

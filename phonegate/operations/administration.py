@@ -13,7 +13,14 @@ import trio
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.limits_types import NewLimits, limits_json, limits_of
-from phonegate.carriers.credentials import check_credentials, is_unsigned, masked
+from phonegate.carriers.credentials import masked
+from phonegate.carriers.registry import (
+    PROVIDERS,
+    alternatives,
+    check_credentials,
+    unsigned,
+    unusable_credentials,
+)
 from phonegate.config.settings import Settings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
@@ -174,10 +181,9 @@ class Administration:
         org = await self._org(request)
         provider, credentials = request.get("provider"), request.get("credentials")
         numbers = request.get("phone_numbers")
-        if provider not in ("twilio", "telnyx", "phone"):
-            raise BadInput(
-                "provider is not twilio, telnyx or phone.", [FieldProblem("provider", "unknown")]
-            )
+        if not isinstance(provider, str) or provider not in PROVIDERS:
+            problem = FieldProblem("provider", "unknown")
+            raise BadInput(f"provider is not {alternatives(PROVIDERS)}.", [problem])
         if not isinstance(numbers, list) or not all(isinstance(one, str) for one in numbers):
             problem = FieldProblem("phone_numbers", "no list")
             raise BadInput("phone_numbers is not a list of texts.", [problem])
@@ -212,11 +218,11 @@ class Administration:
     async def assistant_unsigned(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
         """The assistants of all orgs whose carrier's callbacks are taken without a signature."""
         found = [
-            one
+            {"org": one.org_name, "name": one.name, "reason": reason}
             for one in await self._assistants.every()
-            if is_unsigned(one.provider, one.credentials)
+            if (reason := unsigned(one.provider, one.credentials))
         ]
-        return {"assistants": [{"org": one.org_name, "name": one.name} for one in found]}
+        return {"assistants": found}
 
     def _shown(self, assistant: Assistant) -> Mapping[str, Any]:
         return {
@@ -317,6 +323,7 @@ def offline(
                 assistants = Assistants(
                     database,
                     check=check_credentials,
+                    unusable=unusable_credentials,
                     now_ms=now_ms,
                     public_url=settings.http.public_url,
                 )

@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from phonegate.api.request_counts import RequestCounts
-from phonegate.domain.carrier_health import CarrierHealth
+from phonegate.domain.carrier_pool import CarrierHealth
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Backlog
@@ -45,7 +45,7 @@ class Collector:
     requests: RequestCounts
     rate_limits: RateLimits
     cleaned: Counter[Kind]
-    experience: CarrierHealth
+    health: CarrierHealth
     link: PhoneLink
     server: Callable[[], ServerView]
     lag: Lag
@@ -93,8 +93,8 @@ class Collector:
             limited=self.rate_limits.refused.copy(),
             requests=self.requests.statuses.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
-            carriers=self.experience.outcomes.copy(),
-            failing=self.experience.failures.copy(),
+            carriers=self.health.outcomes.copy(),
+            failing=self.health.failures.copy(),
             lag_s=self.lag.worst_s,
             tasks=trio.lowlevel.current_statistics().tasks_living,
         )

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.assistants import Assistant
 from phonegate.model.storage_errors import NumberTaken
 
 _SELECT = (
@@ -27,7 +27,7 @@ class Assistants:
         org: int,
         *,
         name: str,
-        provider: Provider,
+        provider: str,
         phone_numbers: Sequence[str],
         credentials: Mapping[str, str],
         token: str,
@@ -53,7 +53,7 @@ class Assistants:
         assistant: Assistant,
         *,
         name: str,
-        provider: Provider,
+        provider: str,
         phone_numbers: Sequence[str],
         credentials: Mapping[str, str],
         from_file: bool,

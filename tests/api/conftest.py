@@ -14,7 +14,7 @@ from quart_trio import QuartTrio
 
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.services import Services
-from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.registry import account_mark, check_credentials, unusable_credentials
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
@@ -184,6 +184,7 @@ def build_services(
     assistants = Assistants(
         database,
         check=check_credentials,
+        unusable=unusable_credentials,
         now_ms=now_ms,
         public_url=PUBLIC_URL,
         rate_limits=rate_limits,
@@ -204,7 +205,7 @@ def build_services(
             database,
             acceptance,
             OwnPhones(database, sending, phones),
-            CarrierPool(lambda _: carrier),
+            CarrierPool(lambda _: carrier, account_mark),
             Terms(deadline_s=2.0, now_ms=now_ms),
             callback_url=assistants.callback_url,
             rate_limits=rate_limits,

@@ -14,7 +14,8 @@ import trio
 from kit.fake_carrier import FakeCarrier, Fault, FaultKind
 from kit.fake_carrier.accounts import CarrierName
 from kit.fake_carrier.journeys import MAGIC
-from phonegate.carriers.directory import CarrierUrls, open_carrier
+from phonegate.carriers.telnyx.client import Telnyx
+from phonegate.carriers.twilio.client import Twilio
 from phonegate.domain.carrier import Account, Outbound
 from phonegate.model.times import now_ms
 
@@ -46,13 +47,9 @@ class FakeStand(Stand):
         return cls(fake, await nowhere())
 
     def _open(self, url: str) -> Account:
-        credentials = (
-            {"account_sid": self.fake.twilio.sid, "auth_token": TOKEN}
-            if self.name == "twilio"
-            else {"api_key": API_KEY}
-        )
-        urls = CarrierUrls(twilio=url, telnyx=url)
-        return open_carrier(self.name, credentials, urls=urls, settle_s=0)
+        if self.name == "twilio":
+            return Twilio(url, self.fake.twilio.sid, TOKEN, settle_s=0)
+        return Telnyx(url, API_KEY, settle_s=0)
 
     def message(self, *, body: str = BODY, media_urls: Sequence[str] = ()) -> Outbound:
         return Outbound(

@@ -10,12 +10,9 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from kit.fake_carrier import FakeCarrier, SentCallback
-from phonegate.carriers.callbacks import (
-    BadSignature,
-    MalformedCallback,
-    read_telnyx,
-    read_twilio,
-)
+from phonegate.carriers.provider import BadSignature, Callback, MalformedCallback
+from phonegate.carriers.telnyx import callbacks as telnyx_callbacks
+from phonegate.carriers.twilio import callbacks as twilio_callbacks
 from phonegate.domain.carrier import InboundReport, StatusReport
 from phonegate.model.times import now_ms
 
@@ -26,6 +23,26 @@ from .test_words import JSON
 URL = "https://gw.test/callbacks/twilio/1/token"
 SIGNER = RequestValidator(TOKEN)
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+
+
+def read_twilio(*, url: str, headers: Mapping[str, str], body: bytes, auth_token: str) -> Any:
+    """What Twilio's callback to one address says."""
+    named = {name.lower(): value for name, value in headers.items()}
+    credentials = {"auth_token": auth_token}
+    return twilio_callbacks.read(
+        Callback(addresses=(url,), headers=named, body=body, credentials=credentials, now=NOW)
+    )
+
+
+def read_telnyx(
+    *, headers: Mapping[str, str], body: bytes, public_key: str | None, now: int
+) -> Any:
+    """What Telnyx's callback says."""
+    named = {name.lower(): value for name, value in headers.items()}
+    credentials = {} if public_key is None else {"public_key": public_key}
+    return telnyx_callbacks.read(
+        Callback(addresses=(URL,), headers=named, body=body, credentials=credentials, now=now)
+    )
 
 
 def twilio(fields: Mapping[str, Any]) -> Any:

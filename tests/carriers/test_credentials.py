@@ -1,16 +1,12 @@
 import sys
-from typing import Any
 
 import pytest
-import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.fake_carrier import TelnyxAccount
-from phonegate.carriers.credentials import FIELDS, check_credentials, mask, masked
-from phonegate.carriers.directory import CarrierUrls, open_carrier
-from phonegate.carriers.telnyx import Telnyx
-from phonegate.carriers.twilio import Twilio
+from phonegate.carriers.credentials import mask, masked
+from phonegate.carriers.registry import CARRIERS, check_credentials
 from phonegate.model.refusals import BadInput
 
 from .samples import API_KEY, SERVICE, SID, TOKEN, patient
@@ -20,7 +16,7 @@ TELNYX = {"api_key": API_KEY}
 PUBLIC_KEY = TelnyxAccount().public_key
 
 
-def problems(provider: Any, given: dict[str, object]) -> dict[str, str]:
+def problems(provider: str, given: dict[str, object]) -> dict[str, str]:
     with pytest.raises(BadInput) as caught:
         check_credentials(provider, given)
     told = f"{caught.value} {caught.value.problems}"
@@ -73,7 +69,7 @@ def test_a_public_key_asks_for_cryptography(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_secrets_are_marked() -> None:
-    secret = {field.name for fields in FIELDS.values() for field in fields if field.secret}
+    secret = {field.name for one in CARRIERS.values() for field in one.fields if field.secret}
     assert secret == {"auth_token", "api_key"}
 
 
@@ -86,18 +82,3 @@ def test_a_mask_shows_at_most_the_last_four(value: str) -> None:
 
 def test_everything_is_masked() -> None:
     assert masked(TWILIO) == {"account_sid": "…cdef", "auth_token": "…0123"}
-
-
-async def test_accounts_are_opened_by_provider() -> None:
-    urls = CarrierUrls()
-    assert (urls.twilio, urls.telnyx) == ("https://api.twilio.com", "https://api.telnyx.com")
-    for provider, given_, kind in (("twilio", TWILIO, Twilio), ("telnyx", TELNYX, Telnyx)):
-        account = open_carrier(provider, given_, urls=urls)  # type: ignore[arg-type]
-        assert isinstance(account, kind)
-        await account.aclose()
-        await trio.lowlevel.checkpoint()
-
-
-def test_wrong_credentials_open_nothing() -> None:
-    with pytest.raises(BadInput):
-        open_carrier("twilio", {}, urls=CarrierUrls())

@@ -11,7 +11,8 @@ import telnyx
 import trio
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from phonegate.carriers.directory import CarrierUrls, open_carrier
+from phonegate.carriers.registry import CARRIERS
+from phonegate.carriers.twilio.client import Twilio
 from phonegate.domain.carrier import Outbound
 from phonegate.model.times import now_ms
 
@@ -61,10 +62,9 @@ async def by_library(call: Callable[[str], object], taken: Any) -> bytes:
         return request
 
 
-async def by_us(provider: Any, credentials: dict[str, str], wanted: Outbound, taken: Any) -> bytes:
+async def by_us(provider: str, credentials: dict[str, str], wanted: Outbound, taken: Any) -> bytes:
     async with stub(taken) as served:
-        urls = CarrierUrls(twilio=served.url, telnyx=served.url)
-        account = open_carrier(provider, credentials, urls=urls)
+        account = CARRIERS[provider].open(served.url, credentials)
         await account.send(wanted, deadline_s=DEADLINE_S)
         await account.aclose()
         (request,) = served.requests
@@ -142,8 +142,7 @@ async def test_a_state_is_asked_for_as_their_libraries_do() -> None:
     ):
         theirs = await by_library(call, taken)
         async with stub(taken) as served:
-            urls = CarrierUrls(twilio=served.url, telnyx=served.url)
-            account = open_carrier(provider, credentials, urls=urls)  # type: ignore[arg-type]
+            account = CARRIERS[provider].open(served.url, credentials)
             await account.fetch(carrier_id, deadline_s=DEADLINE_S)
             await account.aclose()
         assert seen(served.requests[0], "authorization") == seen(theirs, "authorization")
@@ -160,9 +159,7 @@ async def test_twilios_list_is_asked_for_as_its_library_does() -> None:
 
     theirs = seen(await by_library(call, page), "authorization")
     async with stub(page) as served:
-        urls = CarrierUrls(twilio=served.url)
-        credentials = {"account_sid": SID, "auth_token": TOKEN}
-        account = open_carrier("twilio", credentials, urls=urls, settle_s=0)
+        account = Twilio(served.url, SID, TOKEN, settle_s=0)
         assert await account.find(wanted, deadline_s=DEADLINE_S) is None
         await account.aclose()
     ours = seen(served.requests[0], "authorization")

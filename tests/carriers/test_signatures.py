@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from phonegate.carriers.signatures import (
-    TOLERANCE_S,
-    BadSignature,
-    SignatureUnsupported,
-    check_public_key,
-    check_telnyx,
-    check_twilio,
-)
+from phonegate.carriers.provider import BadSignature, SignatureUnsupported
+from phonegate.carriers.telnyx.signature import TOLERANCE_S, check_public_key
+from phonegate.carriers.telnyx.signature import check as check_telnyx
+from phonegate.carriers.twilio.signature import check as check_twilio
 
 from .samples import NOW, TOKEN, patient
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from phonegate.carriers import telnyx
-from phonegate.carriers.telnyx import Telnyx
+from phonegate.carriers.telnyx import client as telnyx
+from phonegate.carriers.telnyx.client import Telnyx
 from phonegate.domain.carrier import (
     CarrierMessage,
     CarrierRefusal,

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from kit.fake_carrier import FakeCarrier
-from phonegate.carriers import twilio
-from phonegate.carriers.twilio import Twilio
+from phonegate.carriers.twilio import client as twilio
+from phonegate.carriers.twilio.client import Twilio
 from phonegate.domain.carrier import (
     CarrierMessage,
     CarrierRefusal,

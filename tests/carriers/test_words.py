@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.carriers import telnyx_terms, twilio_terms, words
+from phonegate.carriers import words
+from phonegate.carriers.telnyx import terms as telnyx_terms
+from phonegate.carriers.twilio import terms as twilio_terms
 
 from .samples import patient
 

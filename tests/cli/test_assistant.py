@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from kit.gateway import GatewayProcess
-from phonegate.carriers.credentials import FIELDS
+from phonegate.carriers.registry import CARRIERS
 from phonegate.cli import group, main
 
 Output = pytest.CaptureFixture[str]
@@ -131,8 +131,8 @@ def test_a_phone_needs_no_credentials(capsys: Output) -> None:
 
 def test_no_credential_is_an_option() -> None:
     shown = CliRunner().invoke(group, ["assistant", "add", "--help"]).output
-    for fields in FIELDS.values():
-        for field in fields:
+    for carrier in CARRIERS.values():
+        for field in carrier.fields:
             assert field.name in " ".join(shown.split())
             assert f"--{field.name.replace('_', '-')}" not in shown
 

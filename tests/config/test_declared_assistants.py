@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.carriers.credentials import FIELDS
+from phonegate.carriers.registry import CARRIERS
 from phonegate.config import declared_assistants, reader
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
@@ -157,7 +157,7 @@ def test_the_sample_of_the_example_file_works() -> None:
     environ = {"TWILIO_AUTH_TOKEN": "0123456789abcdef", "TELNYX_API_KEY": "KEY0123456789"}
     found = reader.load(None, environ).assistants
     assert [one.provider for one in found] == ["twilio", "telnyx", "phone"]
-    named = {field.name for fields in FIELDS.values() for field in fields}
+    named = {field.name for one in CARRIERS.values() for field in one.fields}
     assert {name for name in named if name not in declared_assistants.EXAMPLE} == set()
 
 

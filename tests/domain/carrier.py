@@ -9,6 +9,7 @@ import trio
 
 from phonegate.domain import carrier_attempt
 from phonegate.domain.carrier import Account, CarrierError, CarrierMessage, Outbound
+from phonegate.model.assistants import Assistant
 
 Said = CarrierMessage | CarrierError | None
 
@@ -61,6 +62,11 @@ class Played:
 def as_account(played: Played) -> Account:
     """Holds the fake to the contract: the type checker compares the two."""
     return played
+
+
+def account_mark(assistant: Assistant) -> str:
+    """Tells the accounts of tests apart."""
+    return assistant.credentials.get("account_sid", "")
 
 
 def taken(carrier_id: str = "SM1", **changes: Any) -> CarrierMessage:

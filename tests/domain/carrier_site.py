@@ -14,11 +14,11 @@ from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.sending import Sending
-from phonegate.model.assistants import Assistant, Provider
+from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, PageQuery
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-from tests.domain.carrier import Played, as_account
+from tests.domain.carrier import Played, account_mark, as_account
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 NOW = 1_700_000_000_000
@@ -35,7 +35,7 @@ class CarrierSite:
     database: Database
     phones: Phones
     carrier: Played
-    lines: CarrierPool
+    pool: CarrierPool
     carrier_sending: CarrierSending
     reconciler: Reconciler
     assistant: Assistant
@@ -62,7 +62,7 @@ class CarrierSite:
         self.now = max(self.now, due)
         await self.reconciler.settle()
 
-    async def assist(self, number: str, *, provider: Provider = "twilio") -> Assistant:
+    async def assist(self, number: str, *, provider: str = "twilio") -> Assistant:
         """Another assistant, with a carrier of its own."""
         added = await add_assistant(self.database, self.org, number, provider)
         self.carriers[added.id] = Played()
@@ -70,7 +70,7 @@ class CarrierSite:
 
 
 async def add_assistant(
-    database: Database, org: int, number: str, provider: Provider = "twilio"
+    database: Database, org: int, number: str, provider: str = "twilio"
 ) -> Assistant:
     def add(tx: Tables) -> Assistant | None:
         added = tx.assistants.add(
@@ -98,7 +98,7 @@ async def build_pipeline(database: Database) -> CarrierSite:
     def now_ms() -> int:
         return site.now
 
-    lines = CarrierPool(lambda one: as_account(site.carriers.get(one.id, carrier)))
+    pool = CarrierPool(lambda one: as_account(site.carriers.get(one.id, carrier)), account_mark)
     terms = Terms(deadline_s=DEADLINE_S, now_ms=now_ms)
     rate_limits = RateLimits()
     acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
@@ -107,13 +107,13 @@ async def build_pipeline(database: Database) -> CarrierSite:
         database,
         acceptance,
         OwnPhones(database, sending, as_dispatcher(phones)),
-        lines,
+        pool,
         terms,
         callback_url=lambda _: CALLBACK if site.public else None,
         rate_limits=rate_limits,
     )
-    reconciler = Reconciler(database, lines, terms)
-    site = CarrierSite(database, phones, carrier, lines, carrier_sending, reconciler, assistant)
+    reconciler = Reconciler(database, pool, terms)
+    site = CarrierSite(database, phones, carrier, pool, carrier_sending, reconciler, assistant)
     return site
 
 

@@ -507,13 +507,13 @@ async def test_those_that_wait_are_listed(scene: Scene) -> None:
 async def test_quiet_hours_that_begin_while_it_waits_for_its_line(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site, hold = scene.site, scene.site.lines.hold
+    site, hold = scene.site, scene.site.pool.hold
 
     def slowly(*args: Any, **kwargs: Any) -> Any:
         site.now = NOW + HOUR_MS
         return hold(*args, **kwargs)
 
-    monkeypatch.setattr(site.lines, "hold", slowly)
+    monkeypatch.setattr(site.pool, "hold", slowly)
     with pytest.raises(QuietHoursBegun):
         await scene.send("carrier", scene.key(quiet=EVENING))
     assert (await scene.stored(), scene.left()) == ([], 0)

@@ -1,19 +1,18 @@
-from collections.abc import Mapping
+import sys
 from typing import Any
 
 import attrs
 import pytest
 import trio
 
-from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.registry import check_credentials, unusable_credentials
 from phonegate.config.settings import AssistantSettings
-from phonegate.domain.assistant_form import MAX_NUMBERS, CarrierName
+from phonegate.domain.assistant_form import MAX_NUMBERS
 from phonegate.domain.assistants import Assistants, Change
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import (
     BadInput,
     Conflict,
-    FieldProblem,
     NotFound,
 )
 from phonegate.model.storage_errors import StorageUnavailable
@@ -50,7 +49,9 @@ class Site:
 async def site(database: Database) -> Site:
     org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
     other = await database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
-    made = Assistants(database, check=check_credentials, now_ms=now_ms)
+    made = Assistants(
+        database, check=check_credentials, unusable=unusable_credentials, now_ms=now_ms
+    )
     built = Site(database, made, org.id, other.id)
     made.on_change = built.told.append
     return built
@@ -92,7 +93,11 @@ async def test_a_callback_address_needs_a_public_url_and_a_carrier(site: Site) -
     phone = await site.add(TWO, provider="phone", credentials={})
     assert site.assistants.callback_url(twilio) is None
     reached = Assistants(
-        site.database, check=check_credentials, now_ms=now_ms, public_url="https://sms.example.org/"
+        site.database,
+        check=check_credentials,
+        unusable=unusable_credentials,
+        now_ms=now_ms,
+        public_url="https://sms.example.org/",
     )
     path = f"/callbacks/twilio/{twilio.id}/{twilio.token}"
     assert reached.callback_url(twilio) == f"https://sms.example.org{path}"
@@ -312,16 +317,15 @@ async def test_declared_ones_are_changed_in_the_file_alone(site: Site) -> None:
     assert await site.assistants.of_org(site.org) == [one]
 
 
-async def test_stored_signatures_that_can_t_be_checked_stop_the_start(site: Site) -> None:
+async def test_stored_signatures_that_can_t_be_checked_stop_the_start(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await site.add(ONE)
     keyed = {"api_key": "KEY0123456789", "public_key": "A" * 43 + "="}
     made = await site.add(TWO, provider="telnyx", credentials=keyed)
     await site.assistants.sync([])
 
-    def without_package(_: CarrierName, __: Mapping[str, object]) -> dict[str, str]:
-        raise BadInput("no", [FieldProblem("credentials.public_key", "needs a package")])
-
-    poorer = Assistants(site.database, check=without_package, now_ms=now_ms)
-    with pytest.raises(BadInput, match="needs a package") as caught:
-        await poorer.sync([])
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(BadInput, match="needs the package cryptography") as caught:
+        await site.assistants.sync([])
     assert fields(caught) == [f"assistant {made.id} of myorg: credentials.public_key"]

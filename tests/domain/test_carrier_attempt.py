@@ -14,11 +14,11 @@ from phonegate.domain.carrier import (
     OutcomeUnknown,
 )
 from phonegate.domain.carrier_attempt import (
-    Lost,
+    Accepted,
+    NotAccepted,
     Outcome,
     Rejected,
-    Taken,
-    Untaken,
+    Unknown,
     hand_over,
 )
 from tests.domain.carrier import Played, hurry, taken
@@ -55,7 +55,7 @@ async def attempt(
 
 async def test_what_is_taken_is_sent_once() -> None:
     carrier = Played()
-    assert await attempt(carrier) == Taken(told=taken())
+    assert await attempt(carrier) == Accepted(message=taken())
     assert carrier.sent == [MESSAGE]
 
 
@@ -68,26 +68,26 @@ async def test_a_refusal_ends_it() -> None:
 
 async def test_what_was_not_taken_is_sent_again() -> None:
     carrier = Played(sends=[AWAY, AWAY, NotTaken("busy", retry_after_s=0.001)])
-    assert await attempt(carrier) == Taken(told=taken("SM4"))
+    assert await attempt(carrier) == Accepted(message=taken("SM4"))
     assert {message.reference for message in carrier.sent} == {"r"}
 
 
 async def test_a_pause_beyond_the_deadline_ends_it_at_once() -> None:
     carrier = Played(sends=[NotTaken("busy", retry_after_s=60)])
     with trio.fail_after(2):
-        assert await attempt(carrier) == Untaken(reason="busy", retry_after_s=60)
+        assert await attempt(carrier) == NotAccepted(reason="busy", retry_after_s=60)
     assert len(carrier.sent) == 1
 
 
 async def test_a_carrier_that_stays_away_ends_it_by_the_deadline() -> None:
     carrier = Played(sends=[AWAY] * 10_000)
-    assert await attempt(carrier, deadline_s=0.05) == Untaken(reason="it is closed")
+    assert await attempt(carrier, deadline_s=0.05) == NotAccepted(reason="it is closed")
     assert len(carrier.sent) > 1
 
 
 async def test_what_got_lost_is_looked_for_and_not_sent_again() -> None:
     carrier = Played(sends=[UNKNOWN], finds=[AWAY, UNKNOWN, taken("SM7")])
-    assert await attempt(carrier) == Taken(told=taken("SM7"))
+    assert await attempt(carrier) == Accepted(message=taken("SM7"))
     assert len(carrier.sent) == 1
     assert {(m.tried_at, m.others) for m in carrier.found} == {(NOW + 1, frozenset({"SM0"}))}
 
@@ -95,28 +95,28 @@ async def test_what_got_lost_is_looked_for_and_not_sent_again() -> None:
 async def test_what_stays_unknown_is_lost() -> None:
     carrier = Played(sends=[UNKNOWN], finds=[UNKNOWN] * 10_000)
     outcome = await attempt(carrier, deadline_s=0.05)
-    assert outcome == Lost(reason="no answer", tried_at=NOW + 1)
+    assert outcome == Unknown(reason="no answer", tried_at=NOW + 1)
     assert len(carrier.sent) == 1
     assert carrier.found
 
 
 async def test_what_is_certainly_not_there_is_sent_again() -> None:
     carrier = Played(sends=[UNKNOWN], finds=[None])
-    assert await attempt(carrier) == Taken(told=taken("SM2"))
+    assert await attempt(carrier) == Accepted(message=taken("SM2"))
     assert len(carrier.sent) == 2
 
 
 async def test_nothing_is_tried_again_past_its_time() -> None:
     carrier = Played(sends=[AWAY])
-    assert await attempt(carrier, not_after=NOW) == Untaken(reason="it is closed")
+    assert await attempt(carrier, not_after=NOW) == NotAccepted(reason="it is closed")
     assert len(carrier.sent) == 1
 
 
 @pytest.mark.parametrize(
     ("said", "outcome"),
     [
-        (AWAY, Untaken(reason="it is closed")),
-        (UNKNOWN, Lost(reason="no answer", tried_at=NOW + 1)),
+        (AWAY, NotAccepted(reason="it is closed")),
+        (UNKNOWN, Unknown(reason="no answer", tried_at=NOW + 1)),
     ],
 )
 async def test_closing_ends_it(said: NotTaken | OutcomeUnknown, outcome: Outcome) -> None:

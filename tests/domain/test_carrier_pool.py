@@ -4,7 +4,7 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import carrier_pool as lines_module
+from phonegate.domain import carrier_pool
 from phonegate.domain.carrier_pool import (
     AT_ONCE,
     WAITING,
@@ -13,7 +13,7 @@ from phonegate.domain.carrier_pool import (
 )
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import BadInput, Throttled
-from tests.domain.carrier import Played, as_account
+from tests.domain.carrier import Played, account_mark, as_account
 
 ASSISTANT = Assistant(
     id=1,
@@ -32,12 +32,12 @@ PATIENCE_S = 5.0
 
 @attrs.define
 class Scene:
-    lines: CarrierPool
+    pool: CarrierPool
     opened: list[Played]
 
     async def use(self, assistant: Assistant = ASSISTANT) -> Played:
         """The account that an assistant sends over."""
-        async with self.lines.hold(assistant, patience_s=PATIENCE_S) as account:
+        async with self.pool.hold(assistant, patience_s=PATIENCE_S) as account:
             return next(played for played in self.opened if played is account)
 
 
@@ -49,7 +49,7 @@ def scene() -> Scene:
         opened.append(Played())
         return opened[-1]
 
-    return Scene(CarrierPool(lambda one: as_account(open_account(one))), opened)
+    return Scene(CarrierPool(lambda one: as_account(open_account(one)), account_mark), opened)
 
 
 def other(number: int) -> Assistant:
@@ -69,7 +69,7 @@ async def test_new_credentials_open_it_anew(scene: Scene) -> None:
 
 
 async def test_an_account_in_use_is_closed_only_afterwards(scene: Scene) -> None:
-    async with scene.lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+    async with scene.pool.hold(ASSISTANT, patience_s=PATIENCE_S):
         await scene.use(attrs.evolve(ASSISTANT, credentials={"auth_token": "b"}))
         assert not scene.opened[0].closed
     assert scene.opened[0].closed
@@ -77,8 +77,8 @@ async def test_an_account_in_use_is_closed_only_afterwards(scene: Scene) -> None
 
 async def test_a_forgotten_account_is_closed_and_opened_anew(scene: Scene) -> None:
     first = await scene.use()
-    scene.lines.forget(ASSISTANT.id)
-    scene.lines.forget(99)
+    scene.pool.forget(ASSISTANT.id)
+    scene.pool.forget(99)
     assert await scene.use() is not first
     assert first.closed
 
@@ -86,7 +86,7 @@ async def test_a_forgotten_account_is_closed_and_opened_anew(scene: Scene) -> No
 async def test_the_one_unused_longest_makes_room(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines_module, "MAX_OPEN", 2)
+    monkeypatch.setattr(carrier_pool, "MAX_OPEN", 2)
     first, second = await scene.use(other(1)), await scene.use(other(2))
     await scene.use(other(1))
     await scene.use(other(3))
@@ -97,14 +97,14 @@ async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
     scene: Scene, nursery: trio.Nursery
 ) -> None:
     async def hold(*, task_status: "trio.TaskStatus[None]") -> None:
-        async with scene.lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+        async with scene.pool.hold(ASSISTANT, patience_s=PATIENCE_S):
             task_status.started()
             await trio.sleep_forever()
 
     for _ in range(AT_ONCE):
         await nursery.start(hold)
     with pytest.raises(Throttled):
-        async with scene.lines.hold(ASSISTANT, patience_s=0.01):
+        async with scene.pool.hold(ASSISTANT, patience_s=0.01):
             raise AssertionError
     async with trio.open_nursery() as waiting:
         for _ in range(WAITING):
@@ -120,9 +120,9 @@ async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
 async def test_closing_closes_all_and_opens_none(scene: Scene) -> None:
     await scene.use(other(1))
     await scene.use(other(2))
-    scene.lines.forget(2)
-    async with scene.lines.hold(other(3), patience_s=PATIENCE_S):
-        await scene.lines.close()
+    scene.pool.forget(2)
+    async with scene.pool.hold(other(3), patience_s=PATIENCE_S):
+        await scene.pool.close()
         assert all(played.closed for played in scene.opened)
     with pytest.raises(NoAccount):
         await scene.use()
@@ -131,7 +131,7 @@ async def test_closing_closes_all_and_opens_none(scene: Scene) -> None:
 async def test_an_account_that_won_t_close_holds_nobody_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines_module, "CLOSING_S", 0.01)
+    monkeypatch.setattr(carrier_pool, "CLOSING_S", 0.01)
     for assistant in (1, 2):
         await scene.use(other(assistant))
 
@@ -142,14 +142,14 @@ async def test_an_account_that_won_t_close_holds_nobody_up(
 
     monkeypatch.setattr(Played, "aclose", hang)
     with trio.fail_after(2):
-        await scene.lines.close()
+        await scene.pool.close()
 
 
 async def test_credentials_that_are_wrong_are_told_as_such() -> None:
     def refuse(_: Assistant) -> Played:
         raise BadInput("they are wrong")
 
-    lines = CarrierPool(lambda one: as_account(refuse(one)))
+    pool = CarrierPool(lambda one: as_account(refuse(one)), account_mark)
     with pytest.raises(NoAccount, match="they are wrong"):
-        async with lines.hold(ASSISTANT, patience_s=PATIENCE_S):
+        async with pool.hold(ASSISTANT, patience_s=PATIENCE_S):
             raise AssertionError

@@ -437,7 +437,7 @@ async def test_a_message_without_a_ttl_gets_the_usual_one(
         site.database,
         Acceptance(site.database, rate_limits, now_ms=lambda: NOW, default_ttl_s=60),
         site.carrier_sending._phones,
-        site.lines,
+        site.pool,
         Terms(deadline_s=1.0, now_ms=lambda: NOW),
         callback_url=lambda _: None,
         rate_limits=rate_limits,

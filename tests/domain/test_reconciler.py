@@ -437,7 +437,7 @@ async def test_a_fault_of_one_message_is_not_the_end(
 
 async def test_an_account_that_can_not_be_opened_lets_it_wait(site: CarrierSite) -> None:
     await schedule(site)
-    await site.lines.close()
+    await site.pool.close()
     await site.reconciler.settle()
     message = await site.only()
     assert (message.status, message.pushed_at) == ("sending", None)

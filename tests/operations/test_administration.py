@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from phonegate.carriers.credentials import check_credentials
+from phonegate.carriers.registry import check_credentials, unusable_credentials
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.registration import Registration
@@ -31,7 +31,9 @@ def now_ms() -> int:
 
 
 def assistants_of(database: Database) -> Assistants:
-    return Assistants(database, check=check_credentials, now_ms=now_ms)
+    return Assistants(
+        database, check=check_credentials, unusable=unusable_credentials, now_ms=now_ms
+    )
 
 
 async def test_orgs_and_keys_through_the_control_socket(

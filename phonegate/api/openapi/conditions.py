@@ -6,7 +6,8 @@ from typing import Final
 from phonegate.api.assistants_types import AssistantPatch, NewAssistant
 from phonegate.api.messages_types import ReceivedSms, Send
 from phonegate.api.openapi.rules import Schema
-from phonegate.carriers.credentials import FIELDS, Provider
+from phonegate.carriers.provider import Provider
+from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.reported_values import MEDIUM
 from phonegate.model.bounds import MAX_URL
 
@@ -25,7 +26,7 @@ def _either(first: tuple[str, ...], second: tuple[str, ...]) -> Schema:
 
 def _account(provider: Provider) -> Schema:
     """The credentials that a carrier needs, and no field of another's."""
-    own = {field.name: field for field in FIELDS[provider]}
+    own = {field.name: field for field in provider.fields}
     needed = [field.name for field in own.values() if field.required]
     credentials = {
         "type": "object",
@@ -36,14 +37,23 @@ def _account(provider: Provider) -> Schema:
     return {"required": ["credentials"], "properties": {"credentials": credentials}}
 
 
-def _provider(name: Provider) -> Schema:
-    return {"properties": {"provider": {"const": name}}}
-
-
 _NO_ACCOUNT: Final[Schema] = {
     "properties": {"credentials": {"additionalProperties": {"enum": [None, ""]}}}
 }
 """An own phone needs none. For null `additionalProperties` says nothing."""
+
+
+def _account_of_provider() -> Schema:
+    """The account of the carrier that `provider` names, and none for an own phone."""
+    schema = _NO_ACCOUNT
+    for carrier in reversed([*CARRIERS.values()]):
+        schema = {
+            "if": {"properties": {"provider": {"const": carrier.name}}},
+            "then": _account(carrier),
+            "else": schema,
+        }
+    return schema
+
 
 _DISTINCT: Final[Schema] = {"phone_numbers": {"uniqueItems": True}}
 
@@ -72,14 +82,6 @@ CONDITIONS: Final[Mapping[type, Schema]] = {
         "else": {"required": ["body"]},
     },
     Send: _either(("to", "body"), ("messages",)),
-    NewAssistant: {
-        "if": _provider("twilio"),
-        "then": _account("twilio"),
-        "else": {
-            "if": _provider("telnyx"),
-            "then": _account("telnyx"),
-            "else": _NO_ACCOUNT,
-        },
-    },
+    NewAssistant: _account_of_provider(),
 }
 """Keywords of JSON Schema that stand beside a type's properties."""

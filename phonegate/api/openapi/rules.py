@@ -24,7 +24,7 @@ from phonegate.api.rules import (
     SimSelector,
     WebAddress,
 )
-from phonegate.carriers.credentials import FIELDS
+from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.model.bounds import (
     MAX_DEVICE_ID,
@@ -206,8 +206,8 @@ def _(_: Credentials) -> Schema:
             "description": f"{provider}: {field.says}.",
             "pattern": f"^({field.form.pattern})?$",
         }
-        for provider, fields in FIELDS.items()
-        for field in fields
+        for provider, carrier in CARRIERS.items()
+        for field in carrier.fields
     }
     return {
         "type": "object",

@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 import httpx
 import trio
 
-from phonegate.carriers import twilio_terms, words
+from phonegate.carriers import words
+from phonegate.carriers.twilio import terms
 from phonegate.carriers.wire import Answer, Wire, open_client
 from phonegate.domain.carrier import (
     CarrierMessage,
@@ -108,8 +109,8 @@ class Twilio:
         if answer.refused:
             secrets = (*self._secrets, message.body)
             said = words.at(data, "message") or f"HTTP {answer.status} without a reason"
-            raise CarrierRefusal(twilio_terms.fault(words.at(data, "code"), said, secrets))
-        taken = twilio_terms.message(data, (*self._secrets, message.body))
+            raise CarrierRefusal(terms.fault(words.at(data, "code"), said, secrets))
+        taken = terms.message(data, (*self._secrets, message.body))
         if taken is None:
             raise OutcomeUnknown(f"Twilio answered HTTP {answer.status} without the message")
         return taken
@@ -129,10 +130,10 @@ class Twilio:
         except OutcomeUnknown as unknown:
             raise NotTaken(unknown.reason) from None
         if answer.refused:
-            if words.as_code(words.at(data, "code")) == twilio_terms.UNKNOWN_MESSAGE:
+            if words.as_code(words.at(data, "code")) == terms.UNKNOWN_MESSAGE:
                 return None
             raise NotTaken(self._refusal(answer, data))
-        found = twilio_terms.message(data, self._secrets)
+        found = terms.message(data, self._secrets)
         if found is None:
             raise NotTaken(f"Twilio answered HTTP {answer.status} without the message")
         return found
@@ -166,7 +167,7 @@ class Twilio:
         else:
             raise OutcomeUnknown(f"no end of Twilio's list after {MAX_PAGES * PAGE_SIZE} messages")
         if search.best is not None:
-            return twilio_terms.message(search.best, (*self._secrets, message.body))
+            return terms.message(search.best, (*self._secrets, message.body))
         if search.doubtful:
             raise OutcomeUnknown("Twilio has a message that may be this one, without its text")
         last_try = message.accepted_at if message.tried_at is None else message.tried_at
@@ -190,11 +191,11 @@ class Twilio:
 
     def _demand_verdict(self, answer: Answer, data: Any) -> None:
         self._wire.demand_verdict(answer)
-        if answer.refused and words.as_code(words.at(data, "code")) in twilio_terms.BUSY_CODES:
+        if answer.refused and words.as_code(words.at(data, "code")) in terms.BUSY_CODES:
             raise NotTaken(self._refusal(answer, data))
 
     def _refusal(self, answer: Answer, data: Any) -> str:
-        fault = twilio_terms.fault(words.at(data, "code"), words.at(data, "message"), self._secrets)
+        fault = terms.fault(words.at(data, "code"), words.at(data, "message"), self._secrets)
         return f"Twilio answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
 
     def _fields(self, message: Outbound) -> list[tuple[str, str]]:
@@ -223,7 +224,7 @@ class _Search:
         self.doubtful = False
 
     def next_poll_at(self, entry: Any) -> None:
-        found = twilio_terms.message(entry)
+        found = terms.message(entry)
         if (
             found is None
             or found.id in self._wanted.others

@@ -14,7 +14,8 @@ from urllib.parse import quote
 import httpx
 import trio
 
-from phonegate.carriers import telnyx_terms, words
+from phonegate.carriers import words
+from phonegate.carriers.telnyx import terms
 from phonegate.carriers.wire import Answer, Wire, open_client
 from phonegate.domain.carrier import (
     CarrierMessage,
@@ -84,7 +85,7 @@ class Telnyx:
                 raise OutcomeUnknown(self._refusal(answer, errors))
             otherwise = f"HTTP {answer.status} without a reason"
             secrets = (self._api_key, message.body)
-            raise CarrierRefusal(telnyx_terms.fault(errors, otherwise, secrets))
+            raise CarrierRefusal(terms.fault(errors, otherwise, secrets))
         return self._taken(answer, data, message)
 
     async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
@@ -103,10 +104,10 @@ class Telnyx:
             raise NotTaken(unknown.reason) from None
         if answer.refused:
             errors = words.at(data, "errors")
-            if words.as_code(words.at(errors, 0, "code")) == telnyx_terms.UNKNOWN_MESSAGE:
+            if words.as_code(words.at(errors, 0, "code")) == terms.UNKNOWN_MESSAGE:
                 return None
             raise NotTaken(self._refusal(answer, errors))
-        found = telnyx_terms.message(words.at(data, "data"), (self._api_key,))
+        found = terms.message(words.at(data, "data"), (self._api_key,))
         if found is None:
             raise NotTaken(f"Telnyx answered HTTP {answer.status} without the message")
         return found
@@ -133,7 +134,7 @@ class Telnyx:
             return self._taken(answer, data, message)
         if answer.status == _UNPROCESSABLE or _about_the_key(answer, errors):
             raise OutcomeUnknown(self._refusal(answer, errors))
-        if answer.status in _NOT_NOW and not telnyx_terms.is_about_message(errors):
+        if answer.status in _NOT_NOW and not terms.is_about_message(errors):
             raise NotTaken(self._refusal(answer, errors))
         return None
 
@@ -166,24 +167,24 @@ class Telnyx:
 
     def _taken(self, answer: Answer, data: Any, message: Outbound) -> CarrierMessage:
         secrets = (self._api_key, message.body)
-        taken = telnyx_terms.message(words.at(data, "data"), secrets)
+        taken = terms.message(words.at(data, "data"), secrets)
         if taken is None:
             raise OutcomeUnknown(f"Telnyx answered HTTP {answer.status} without the message")
         return taken
 
     def _demand_verdict(self, answer: Answer, errors: Any) -> None:
         self._wire.demand_verdict(answer, pause_header="x-ratelimit-reset")
-        if answer.refused and words.as_code(words.at(errors, 0, "code")) in telnyx_terms.BUSY_CODES:
+        if answer.refused and words.as_code(words.at(errors, 0, "code")) in terms.BUSY_CODES:
             raise NotTaken(self._refusal(answer, errors))
 
     def _refusal(self, answer: Answer, errors: Any) -> str:
-        fault = telnyx_terms.fault(errors, "without a reason", (self._api_key,))
+        fault = terms.fault(errors, "without a reason", (self._api_key,))
         return f"Telnyx answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
 
 
 def _about_the_key(answer: Answer, errors: Any) -> bool:
     """Whether the key is known for another request, or the first under it is still running."""
     if answer.status == _CONFLICT:
-        return not telnyx_terms.is_about_message(errors)
+        return not terms.is_about_message(errors)
     told = f"{words.at(errors, 0, 'title')} {words.at(errors, 0, 'detail')}"
     return answer.status == _UNPROCESSABLE and "idempoten" in told.lower()
