@@ -27,8 +27,8 @@ from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
+from phonegate.bind_address import is_loopback
 from phonegate.carriers import registry
-from phonegate.config.rules import is_loopback
 from phonegate.config.settings import Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts

@@ -12,6 +12,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "__init__",
+            "bind_address",
             "colour",
             "histogram",
             "log",

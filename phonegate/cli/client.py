@@ -1,6 +1,5 @@
 """A gateway over HTTP, as the client commands use it."""
 
-import ipaddress
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 
 import phonegate
 from phonegate import trust
+from phonegate.bind_address import is_loopback
 from phonegate.cli import options
 from phonegate.cli.failure import Failure, refusal
 from phonegate.cli.patience import Patience, is_transient, retry_after
@@ -147,7 +147,7 @@ def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, A
         "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
         "verify": trust.context(cacert),
         # A proxy that the environment names is for the way out, not for this machine.
-        "trust_env": not _loopback(host),
+        "trust_env": not is_loopback(host),
     }
 
 
@@ -225,10 +225,3 @@ def _problems(body: Mapping[str, Any]) -> list[tuple[str, str]]:
         for one in (errors if isinstance(errors, list) else ())
         if isinstance(one, dict)
     ]
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from phonegate.bind_address import is_loopback, parse_bind
 from phonegate.carriers.registry import CARRIERS, base_url, unsigned
 from phonegate.cli import options
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
-from phonegate.config.rules import is_loopback, parse_bind
 from phonegate.config.settings import Settings
 from phonegate.domain.registration import MODES
 from phonegate.model.storage_errors import StoreError

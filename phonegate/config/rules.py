@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from phonegate.bind_address import parse_bind
 from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
@@ -21,42 +22,7 @@ Rule = Callable[[Any], str | None]
 MAX_RATE = 100_000
 """Segments a minute that no radio reaches: more is a slip in the unit."""
 
-_MAX_PORT = 65_535
 _MOST_LIMIT = 1_000_000
-_PORT_DIGITS = 5
-
-
-def parse_bind(text: str) -> tuple[str, int]:
-    """Host and port of "0.0.0.0:8080" or "[::1]:8080".
-
-    Raises:
-        ValueError: saying what is wrong, for a person.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not host:
-        raise ValueError(f"{text!r} is no host:port, such as 0.0.0.0:8080 or [::1]:8080")
-    if host.startswith("[") and host.endswith("]"):
-        try:
-            host = str(ipaddress.IPv6Address(host[1:-1]))
-        except ValueError:
-            raise ValueError(f"{text!r} has no IPv6 address between its brackets") from None
-    elif ":" in host:
-        raise ValueError(f"{text!r} needs brackets around its IPv6 address, such as [::1]:8080")
-    elif any(letter.isspace() or letter in "/[]@" for letter in host):
-        raise ValueError(f"{text!r} is no host:port, such as 0.0.0.0:8080 or [::1]:8080")
-    if not (port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS):
-        raise ValueError(f"{text!r} has no port number after its last colon")
-    if int(port) > _MAX_PORT:
-        raise ValueError(f"{text!r} has a port beyond {_MAX_PORT}")
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Tells whether only this machine can reach a host that is listened on."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _between(low: float, high: float, *, above: bool = False) -> Rule:

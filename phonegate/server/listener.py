@@ -9,6 +9,7 @@ from wsgiref.handlers import format_date_time
 import trio
 
 from phonegate import log
+from phonegate.bind_address import parse_bind
 from phonegate.config.settings import HttpSettings
 
 from .answers import error_answer
@@ -112,8 +113,8 @@ class Listener:
         """
         for bind in self._settings.bind:
             try:
-                host, port = split_bind(bind)
-                opened = await trio.open_tcp_listeners(port, host=host or None)
+                host, port = parse_bind(bind)
+                opened = await trio.open_tcp_listeners(port, host=host)
             except (OSError, ValueError, OverflowError) as error:
                 self.close()
                 reason = getattr(error, "strerror", None) or str(error)
@@ -221,19 +222,3 @@ class Listener:
         finally:
             sock.close()
             self._turning_away -= 1
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """Host and port of `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080`.
-
-    Raises:
-        ValueError: It isn't written so.
-    """
-    host, colon, port = bind.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError("an IPv6 address stands in brackets, as in [::1]:8080")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - TCP ports have 16 bits
-        raise ValueError("it must be host:port, with a port from 0 to 65535")
-    return host, int(port)

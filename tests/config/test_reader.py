@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phonegate.config import reader
 from phonegate.config.reader import ConfigError, Fault, load
-from phonegate.config.rules import RULES, parse_bind
+from phonegate.config.rules import RULES
 from phonegate.config.settings import OrgSettings, Settings
 from phonegate.domain.pacing import Rate, Rates
 from phonegate.domain.registration import DEFAULT, MODES
@@ -236,28 +236,6 @@ def test_the_example_loads_and_with_its_keys_active_gives_every_default() -> Non
     keys = {section: set(keys) for section, keys in tomllib.loads(active).items()}
     assert {f"{section}.{key}" for section, names in keys.items() for key in names} == set(KINDS)
     assert all(f"PHONEGATE_{s}_{k}".upper() in text for s, names in keys.items() for k in names)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0.0.0.0:8080", ("0.0.0.0", 8080)),
-        ("[::1]:8080", ("::1", 8080)),
-        ("localhost:0", ("localhost", 0)),
-    ],
-)
-def test_parse_bind(text: str, expected: tuple[str, int]) -> None:
-    assert parse_bind(text) == expected
-
-
-@given(st.text())
-def test_parse_bind_answers_or_raises_a_sentence(text: str) -> None:
-    try:
-        host, port = parse_bind(text)
-    except ValueError as error:
-        host, port = str(error), 0
-    assert host
-    assert 0 <= port <= 65535
 
 
 values = st.recursive(
