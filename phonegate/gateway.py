@@ -39,6 +39,8 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.inbox import Inbox
+from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
@@ -259,7 +261,7 @@ class _Gateway:
             rate_limits=rate_limits,
         )
         switchboard = Switchboard(settings, now_ms=now_ms)
-        accounts.on_change = switchboard.drop_org
+        accounts.authentication.on_change = switchboard.drop_org
         carrier_pool = CarrierPool(
             partial(registry.open_account, settings=settings.carriers), registry.account_mark
         )
@@ -309,7 +311,8 @@ class _Gateway:
             accounts=accounts,
             arrivals=arrivals,
             assistants=assistants,
-            database=database,
+            inbox=Inbox(database, rate_limits, now_ms=now_ms),
+            messages=MessageAccess(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             approval=approval,
@@ -325,7 +328,7 @@ class _Gateway:
             cleaned=cleaned,
         )
         link = PhoneLink(
-            accounts=accounts,
+            authentication=accounts.authentication,
             database=database,
             switchboard=switchboard,
             settings=settings,
@@ -335,7 +338,13 @@ class _Gateway:
             cleaned=cleaned,
         )
         operations = Operations(
-            settings, services, switchboard, carrier_pool, link=link, server=lambda: server
+            settings,
+            services,
+            database,
+            switchboard,
+            carrier_pool,
+            link=link,
+            server=lambda: server,
         )
         table = Table([*build_table().endpoints, *operations.public_endpoints])
         pipeline = build_pipeline(
@@ -399,10 +408,10 @@ class _Gateway:
                 bound = await doors.start(self.server.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
-                if self.accounts.registration.mode == "open" and beyond_loopback(bound):
+                if self.accounts.orgs.registration.mode == "open" and beyond_loopback(bound):
                     _log.warning("registration_open", problem=OPEN_TO_ALL)
                 if ready is not None:
-                    ready(bound, self.accounts.registration.mode)
+                    ready(bound, self.accounts.orgs.registration.mode)
                 task_status.started(bound)
                 await stop.wait()
                 self.operations.drain()

@@ -48,14 +48,6 @@ WITHOUT_STORE = frozenset({"api", "carriers", "cli", "http", "pages", "phone", "
 YET_TO_MOVE: frozenset[tuple[str, str]] = frozenset(
     {
         ("api.app", "pages.site"),
-        ("api.assistants_api", "store.tables"),
-        ("api.keys_api", "store.tables"),
-        ("api.mcp.tools", "store.pages"),
-        ("api.messages_api", "store.search"),
-        ("api.messages_api", "store.tables"),
-        ("api.services", "store.database"),
-        ("cli.examination", "store.data_file"),
-        ("cli.examination", "store.offline_view"),
         ("phones.feeder", "store.tables"),
         ("phones.identity", "store.tables"),
         ("phones.link", "store.database"),

@@ -154,7 +154,7 @@ def _add_pages(
         build_table(),
         version=services.version,
         max_body_bytes=settings.max_body_bytes,
-        registration=services.accounts.registration,
+        registration=services.accounts.orgs.registration,
     )
 
     async def from_site() -> Response | None:

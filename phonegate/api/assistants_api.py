@@ -1,6 +1,7 @@
 """Assistants of an org: sender numbers and the accounts that send from them, made and changed."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from phonegate.api.assistants_types import (
@@ -24,7 +25,6 @@ from phonegate.api.endpoint import (
 from phonegate.domain.assistants import Change
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import NotFound, OrgFull
-from phonegate.store.tables import Tables
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -46,14 +46,13 @@ async def assistants(call: Call) -> Answer:
     """Lists the assistants."""
     caller = call.caller
 
-    def shown(tx: Tables) -> bytes:
-        found = tuple(_json(call, one) for one in tx.assistants.of_org(caller.org))
-        # In the reader's thread: there may be hundreds.
+    def show(found: Sequence[Assistant]) -> bytes:
+        shown = tuple(_json(call, one) for one in found)
         return CONVERTER.encode(
-            AssistantsAnswer(org_id=caller.org_name, count=len(found), assistants=found)
+            AssistantsAnswer(org_id=caller.org_name, count=len(shown), assistants=shown)
         )
 
-    return Answer(content=await call.services.database.read(shown))
+    return Answer(content=await call.services.assistants.show(caller.org, show))
 
 
 async def assistant(call: Call) -> Answer:

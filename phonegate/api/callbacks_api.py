@@ -80,9 +80,7 @@ async def _assistant(call: Call, provider: str) -> Assistant:
         number = Whole(1, MAX_ID).read_text(call.path["id"])
     except Wrong:
         raise Forbidden(REFUSED) from None
-    assistant: Assistant | None = await call.services.database.read(
-        lambda tx: tx.assistants.get(number)
-    )
+    assistant = await call.services.assistants.find(number)
     token = "" if assistant is None else assistant.token
     right = hmac.compare_digest(token.encode(), call.path["token"].encode())
     if assistant is None or not right or assistant.provider != provider:

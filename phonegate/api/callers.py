@@ -68,7 +68,7 @@ class Callers:
     """Tells known callers from others, and counts the requests of both."""
 
     def __init__(self, services: Services, origins: Origins) -> None:
-        self._accounts = services.accounts
+        self._authentication = services.accounts.authentication
         self._rate_limits: RateLimits = services.rate_limits
         self._origins = origins
 
@@ -85,7 +85,7 @@ class Callers:
         Where the caller's address is spent, only who shows a credential in the head goes on.
 
         Raises:
-            Unauthorized, Forbidden, Throttled, BadInput: as `Accounts.authenticate`.
+            Unauthorized, Forbidden, Throttled, BadInput: as `Authentication.authenticate`.
         """
         if endpoint.scope is None:
             return None
@@ -107,7 +107,7 @@ class Callers:
             return None
         # The body may yet name another org than that of an API key.
         final = first and (org is not None or not takes_org_id(endpoint))
-        principal = await self._accounts.authenticate(
+        principal = await self._authentication.authenticate(
             credential,
             org_name=org,
             address=request.client,
@@ -132,7 +132,7 @@ class Callers:
         org: that is looked for, and who is not known by the two is not heard.
 
         Raises:
-            Unauthorized, Throttled, BadInput: as `Accounts.authenticate`.
+            Unauthorized, Throttled, BadInput: as `Authentication.authenticate`.
         """
         trace.body_bytes = size = len(request.body)
         if endpoint.scope is None:
@@ -150,7 +150,7 @@ class Callers:
                 trace.counted = True
                 return None
         found = _BODY_ORG.search(request.body)
-        principal = await self._accounts.authenticate(
+        principal = await self._authentication.authenticate(
             credential,
             org_name=None if found is None else found[1].decode(),
             address=request.client,

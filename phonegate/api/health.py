@@ -17,6 +17,9 @@ from phonegate.typed_json.fields import field
 READ_DEADLINE_S: Final = 5.0
 """A store that can't read one row in this time serves nobody; checkers give up not much later."""
 
+NO_ORG: Final = 0
+"""Looking for it reads the store, and finds nothing: ids begin at 1."""
+
 
 @attrs.frozen(kw_only=True)
 class HealthAnswer:
@@ -31,7 +34,7 @@ async def health(call: Call) -> Answer:
     """Reads one row and tells the version."""
     services = call.services
     with trio.move_on_after(READ_DEADLINE_S) as deadline:
-        await services.database.read(lambda tx: tx.orgs.by_id(0))
+        await services.accounts.orgs.find(NO_ORG)
     if deadline.cancelled_caught:
         raise StorageUnavailable("reading took too long")
     uptime = max(0, services.now_ms() - services.started_at) // 1000

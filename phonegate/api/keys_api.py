@@ -1,5 +1,6 @@
 """API keys: tokens of an org with less than all of its rights, made and revoked one by one."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final
 
 import attrs
@@ -21,6 +22,7 @@ from phonegate.api.limits_types import (
 from phonegate.api.messages_types import MAX_KEY_ID
 from phonegate.api.presenters import KeyJson, key_json
 from phonegate.domain.key_limits import effective
+from phonegate.model.orgs import ApiKey
 from phonegate.model.principal import (
     SCOPES,
     Scope,
@@ -28,7 +30,6 @@ from phonegate.model.principal import (
     scopes_for,
 )
 from phonegate.model.refusals import Forbidden, NotFound, OrgFull
-from phonegate.store.tables import Tables
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text
 
@@ -129,7 +130,7 @@ async def create(call: Call) -> Answer:
     scopes = body.scopes or scopes_for(limits)
     if missing := [s for s in SCOPES if s in scopes and not allows(caller.scopes, s)]:
         raise Forbidden(f"Your key lacks {', '.join(missing)}, so it can't grant it.")
-    key, text = await call.services.accounts.add_key(caller.org, body.name, scopes, limits)
+    key, text = await call.services.accounts.keys.add(caller.org, body.name, scopes, limits)
     return Answer(
         status=201,
         content=NewKeyAnswer(
@@ -146,7 +147,9 @@ async def change(call: Call) -> Answer:
     """Changes what a key may do."""
     body: KeyPatch = call.body
     limits = limits_of(body.limits)
-    key = await call.services.accounts.limit_key(call.caller.org, call.path["id"], lambda _: limits)
+    key = await call.services.accounts.keys.limit(
+        call.caller.org, call.path["id"], lambda _: limits
+    )
     if key is None:
         raise NotFound("No such key in this org.")
     return Answer(content=KeyAnswer(key=key_json(key)))
@@ -156,18 +159,17 @@ async def keys(call: Call) -> Answer:
     """Lists the keys, without their secret part."""
     caller = call.caller
 
-    def shown(tx: Tables) -> bytes:
-        keys = tuple(key_json(key) for key in tx.keys.of_org(caller.org))
-        # In the reader's thread: there may be hundreds, with long lists of recipients.
+    def show(found: Sequence[ApiKey]) -> bytes:
+        keys = tuple(key_json(key) for key in found)
         return CONVERTER.encode(KeysAnswer(org_id=caller.org_name, count=len(keys), keys=keys))
 
-    return Answer(content=await call.services.database.read(shown))
+    return Answer(content=await call.services.accounts.keys.show(caller.org, show))
 
 
 async def revoke(call: Call) -> Answer:
     """Ends a key at once, and what it has sent that has not left."""
     key_id, asked = call.path["id"], call.query
-    cancelled = await call.services.accounts.revoke_key(
+    cancelled = await call.services.accounts.keys.revoke(
         call.caller.org, key_id, keep_queued=bool(asked.keep_queued)
     )
     if cancelled is None:

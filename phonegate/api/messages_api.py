@@ -1,10 +1,8 @@
 """Messages of an org over HTTP: receiving from phones, sending, reading, approving; its SIMs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Final, TypeVar
-
-import attrs
 
 from phonegate import log
 from phonegate.api import messages_examples
@@ -46,14 +44,13 @@ from phonegate.api.presenters import (
     sim_json,
 )
 from phonegate.api.reported_types import Batch
-from phonegate.domain import inbox, message_access
 from phonegate.domain.idempotency import Keep
+from phonegate.domain.message_access import KnownSims, has_words
 from phonegate.domain.reported_values import Unread
-from phonegate.domain.routing import is_slot
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.messages import PAGE_BYTES, Message, PageQuery
-from phonegate.model.phones import ANY_SIM
+from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
+from phonegate.model.phones import ANY_SIM, Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     FieldProblem,
@@ -62,8 +59,6 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import SENDING
-from phonegate.store import search
-from phonegate.store.tables import Tables
 from phonegate.typed_json.fields import Wrong
 from phonegate.typed_json.rules import Whole
 
@@ -77,26 +72,14 @@ _log = log.get("api")
 async def receive(call: Call) -> Answer:
     """Stores what a phone pushes; answered after the commit."""
     body: Webhook = call.body
-    caller, now, rate_limits = call.caller, call.services.now_ms(), call.services.rate_limits
     batch: Batch = call.body.messages
-    items = batch.readable
     call.services.cleaned.update(batch.cleaned)
-
-    def store(tx: Tables) -> inbox.Receipt:
-        return inbox.receive(
-            tx,
-            caller.org,
-            items,
-            phone=None,
-            device_id=body.device_id,
-            now=now,
-            rate_limits=rate_limits,
-        )
-
-    receipt = await call.services.database.write(store)
+    receipt = await call.services.inbox.receive(
+        call.caller.org, batch.readable, device_id=body.device_id
+    )
     return Answer(
         content=WebhookAnswer(
-            org_id=caller.org_name,
+            org_id=call.caller.org_name,
             stored=receipt.stored,
             duplicates=receipt.duplicates or None,
             refused=len(batch.unread) or None,
@@ -149,7 +132,7 @@ async def read_page(
     """What `shown` makes of a page, of so many bytes of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
-    if query.q is not None and search.terms(query.q) is None:
+    if query.q is not None and not has_words(query.q):
         raise refusal((FieldProblem("q", NO_WORD),))
     page = PageQuery(
         limit=query.limit,
@@ -166,15 +149,12 @@ async def read_page(
     )
     online = call.services.switchboard.online(caller.org)
 
-    def read(tx: Tables) -> T:
-        known = cache(partial(tx.phones.known_sims, caller.org))
-        found = message_access.views(tx, caller, _as_reported(tx, caller.org, page))
+    def show(found: Sequence[MessageView], known: KnownSims) -> T:
         messages = tuple(message_json(message, online, known) for message in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
-        # All in the reader's thread: on the event loop, a page of a thousand holds up everybody.
         return shown(answer)
 
-    return await call.services.database.read(read)
+    return await call.services.messages.page(caller, page, show)
 
 
 async def message(call: Call) -> Answer:
@@ -182,12 +162,10 @@ async def message(call: Call) -> Answer:
     caller, message_id = call.caller, _message_id(call)
     online = call.services.switchboard.online(caller.org)
 
-    def shown(tx: Tables) -> MessageJson | None:
-        found = message_access.find(tx, caller, message_id)
-        known = partial(tx.phones.known_sims, caller.org)
-        return None if found is None else message_json(found, online, known)
+    def show(found: Message, known: KnownSims) -> MessageJson:
+        return message_json(found, online, known)
 
-    found = await call.services.database.read(shown)
+    found = await call.services.messages.one(caller, message_id, show)
     if found is None:
         raise NotFound(f"No message {message_id} in this org.")
     return Answer(content=MessageAnswer(org_id=caller.org_name, message=found))
@@ -238,24 +216,16 @@ async def sims(call: Call) -> Answer:
     org = call.caller.org
     online = call.services.switchboard.online(org)
 
-    def shown(tx: Tables) -> bytes:
+    def show(known: Sequence[Sim]) -> bytes:
         answer = SimsAnswer(
             online_devices=len(online),
             live_sims=tuple(sim_json(sim) for phone in online for sim in phone.sims),
-            known_sims=tuple(sim_json(sim) for sim in tx.phones.known_sims(org)),
+            known_sims=tuple(sim_json(sim) for sim in known),
         )
-        # In the reader's thread, as a page of messages: an org may have thousands.
+        # An org may have thousands.
         return CONVERTER.encode(answer)
 
-    return Answer(content=await call.services.database.read(shown))
-
-
-def _as_reported(tx: Tables, org: int, page: PageQuery) -> PageQuery:
-    """The same page, its SIM's number as the phone writes it, and so the messages have it."""
-    if page.sim is None or is_slot(page.sim):
-        return page
-    held = tx.phones.holding(org, [page.sim])
-    return attrs.evolve(page, sim=held[0].number) if held else page
+    return Answer(content=await call.services.messages.sims(org, show))
 
 
 def _outgoing(body: Send, now: int) -> list[Outgoing]:

@@ -479,7 +479,7 @@ class Pipeline:
         """Who calls. None where the endpoint needs no caller.
 
         Raises:
-            Unauthorized, Forbidden, Throttled, BadInput: as `Accounts.authenticate`.
+            Unauthorized, Forbidden, Throttled, BadInput: as `Authentication.authenticate`.
         """
         endpoint = heard.endpoint
         if endpoint.scope is None:
@@ -496,16 +496,16 @@ class Pipeline:
                 if not takes_org_id(endpoint):
                     raise Unauthorized(NEEDS_KEY)
                 raise refusal((FieldProblem(ORG_FIELD, "is required"),))
-        accounts, known = self._services.accounts, heard.known
+        authentication, known = self._services.accounts.authentication, heard.known
         # What was right in the head may have been changed while the body came.
         if (
             known is not None
             and known.credential == credential
-            and accounts.is_current(known.principal)
+            and authentication.is_current(known.principal)
         ):
             principal = known.principal
         else:
-            principal = await accounts.authenticate(
+            principal = await authentication.authenticate(
                 credential,
                 org_name=org,
                 address=heard.request.client,

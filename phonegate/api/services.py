@@ -16,11 +16,12 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.inbox import Inbox
+from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
-from phonegate.store.database import Database
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +31,8 @@ class Services:
     accounts: Accounts
     arrivals: Arrivals
     assistants: Assistants
-    database: Database
+    inbox: Inbox
+    messages: MessageAccess
     sending: Sending
     withdrawal: Withdrawal
     approval: Approval

@@ -20,13 +20,10 @@ from phonegate.cli import options
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings
-from phonegate.domain.registration import MODES
 from phonegate.model.storage_errors import StoreError
-from phonegate.operations.administration import registration_of
+from phonegate.operations import offline
 from phonegate.operations.control import ControlError, NotServing, ask
 from phonegate.server import ServerError, tls
-from phonegate.store import data_file
-from phonegate.store.offline_view import look
 
 SAFE_SQLITE = (3, 51, 3)
 """Before it, commits can be lost when two connections write or checkpoint at once (WAL-reset
@@ -104,7 +101,7 @@ def _python() -> Iterator[Finding]:
 
 def _sqlite() -> Iterator[Finding]:
     try:
-        data_file.check_sqlite(Path("SQLite"))
+        offline.check_sqlite()
     except StoreError as error:
         yield Finding("fault", "SQLite", str(error))
         return
@@ -151,7 +148,7 @@ def _database(path: Path, serving: str | None) -> Iterator[Finding]:
         yield Finding("note", "database", f"{path} is {serving}")
     else:
         try:
-            there = data_file.inspect(path)
+            there = offline.has_database(path)
         except StoreError as error:
             yield Finding("fault", "database", str(error))
             return
@@ -217,9 +214,8 @@ def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
             told[field] for field in ("registration", "source", "published_secrets")
         )
     except (ControlError, KeyError):
-        seen, rule = look(path), registration_of(settings)
-        rule.chosen = next((mode for mode in MODES if mode == seen.registration), None)
-        mode, source, published = rule.mode, rule.source, seen.published
+        rule, published = offline.registration(settings, path)
+        mode, source = rule.mode, rule.source
     about, http = "registration", settings.http
     reached = [bind for bind in http.bind if not is_loopback(parse_bind(bind)[0])]
     if mode == "open" and reached:

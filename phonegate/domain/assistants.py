@@ -65,13 +65,13 @@ class Assistants:
         unusable: UnusableCredentials,
         now_ms: Callable[[], int],
         public_url: str = "",
-        rate_limits: RateLimits | None = None,
+        rate_limits: RateLimits,
     ) -> None:
         self.on_change: Callable[[int], None] | None = None
         self._database = database
         self._check = check
         self._unusable = unusable
-        self._rate_limits = RateLimits() if rate_limits is None else rate_limits
+        self._rate_limits = rate_limits
         self._now_ms = now_ms
         self._public_url = public_url.rstrip("/")
 
@@ -87,7 +87,18 @@ class Assistants:
 
     async def of_org(self, org: int) -> list[Assistant]:
         """The assistants of an org, oldest first."""
-        return await self._database.read(lambda tx: tx.assistants.of_org(org))
+        return await self.show(org, list)
+
+    async def show(self, org: int, show: Callable[[Sequence[Assistant]], T]) -> T:
+        """Returns what `show` makes of the assistants of an org, oldest first.
+
+        It runs in the thread that reads them: there may be hundreds.
+        """
+        return await self._database.read(lambda tx: show(tx.assistants.of_org(org)))
+
+    async def find(self, id: int) -> Assistant | None:  # noqa: A002 - the record's own name
+        """The assistant of this id, whichever org's it is."""
+        return await self._database.read(lambda tx: tx.assistants.get(id))
 
     async def get(self, org: int, id: int) -> Assistant:  # noqa: A002 - the record's own name
         """One assistant.

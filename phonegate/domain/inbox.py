@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import attrs
@@ -12,6 +12,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
 from phonegate.model.messages import Message, NewInbound
 from phonegate.model.phones import Sim, number_form
+from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 
@@ -50,6 +51,45 @@ class Link:
     """No other connection's, and no device's."""
     recognised: bool
     """Whether it is known by now which phone it is."""
+
+
+class Inbox:
+    """Takes received SMS that were pushed by a request, and not over a phone's link."""
+
+    def __init__(
+        self, database: Database, rate_limits: RateLimits, *, now_ms: Callable[[], int]
+    ) -> None:
+        self._database = database
+        self._rate_limits = rate_limits
+        self._now_ms = now_ms
+
+    async def receive(
+        self, org: int, items: Sequence[Received], *, device_id: str | None
+    ) -> Receipt:
+        """Stores received SMS durably.
+
+        Args:
+            org: Whose they are.
+            items: The SMS.
+            device_id: The name of the phone, if it says one.
+
+        Raises:
+            StorageSpent, DiskLow, StorageUnavailable: Nothing was stored.
+        """
+        now = self._now_ms()
+
+        def op(tx: Tables) -> Receipt:
+            return receive(
+                tx,
+                org,
+                items,
+                phone=None,
+                device_id=device_id,
+                now=now,
+                rate_limits=self._rate_limits,
+            )
+
+        return await self._database.write(op)
 
 
 def receive(

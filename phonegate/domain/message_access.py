@@ -1,23 +1,82 @@
 """What a caller reads of its org's messages, as far as its API key's limits let it.
 
 Whatever shows messages takes them from here and not from the tables, so that no route, filter or
-wait can forget a limit. Each function runs within a transaction that the caller has.
+wait can forget a limit.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Final, TypeVar
 
 import attrs
 
 from phonegate.domain.one_time_codes import without_codes
+from phonegate.domain.routing import is_slot
 from phonegate.model.messages import Message, MessageView, PageQuery
+from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.store import search
 from phonegate.store.address_patterns import fits
+from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 NO_DIGITS: Final = "can hold no digits: one-time codes are hidden from this API key"
+
+KnownSims = Callable[[], Sequence[Sim]]
+"""Reads all SIMs that are known of an org, where they are needed."""
+
+T = TypeVar("T")
+
+
+class MessageAccess:
+    """Reads messages for callers.
+
+    What is to be shown of them is made by a function that each method is given. It runs in the
+    thread that reads: on the event loop, a page of a thousand messages would hold up everything.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self,
+        reader: Principal,
+        query: PageQuery,
+        show: Callable[[Sequence[MessageView], KnownSims], T],
+    ) -> T:
+        """Returns what `show` makes of a page of messages.
+
+        Raises:
+            BadInput: The search could find out a code that the reader must not see.
+        """
+
+        def op(tx: Tables) -> T:
+            found = views(tx, reader, _as_reported(tx, reader.org, query))
+            return show(found, cache(partial(tx.phones.known_sims, reader.org)))
+
+        return await self._database.read(op)
+
+    async def one(
+        self, reader: Principal, message_id: int, show: Callable[[Message, KnownSims], T]
+    ) -> T | None:
+        """Returns what `show` makes of a message. None where the reader may not see it."""
+
+        def op(tx: Tables) -> T | None:
+            found = find(tx, reader, message_id)
+            known = partial(tx.phones.known_sims, reader.org)
+            return None if found is None else show(found, known)
+
+        return await self._database.read(op)
+
+    async def sims(self, org: int, show: Callable[[Sequence[Sim]], T]) -> T:
+        """Returns what `show` makes of all SIMs that are known of an org."""
+        return await self._database.read(lambda tx: show(tx.phones.known_sims(org)))
+
+
+def has_words(text: str) -> bool:
+    """Tells whether a text has any letter or digit that can be searched for."""
+    return search.terms(text) is not None
 
 
 def views(tx: Tables, reader: Principal, query: PageQuery) -> Sequence[MessageView]:
@@ -63,3 +122,11 @@ def narrowed(reader: Principal, query: PageQuery) -> PageQuery:
     if any(char.isdigit() for word in (*whole, prefix or "") for char in word):
         raise BadInput(f"q {NO_DIGITS}.", [FieldProblem("q", NO_DIGITS)])
     return attrs.evolve(query, sees=limits.sees, shown=without_codes)
+
+
+def _as_reported(tx: Tables, org: int, query: PageQuery) -> PageQuery:
+    """The same query, with the SIM's number as the phone writes it, and so the messages have it."""
+    if query.sim is None or is_slot(query.sim):
+        return query
+    held = tx.phones.holding(org, [query.sim])
+    return attrs.evolve(query, sim=held[0].number) if held else query

@@ -192,6 +192,9 @@ class Candidate:
     priority: int = 0
 
 
+ROW_BYTES: Final = 512
+"""What a message has as JSON beside its texts."""
+
 PAGE_BYTES: Final = 1_048_576
 """As JSON, a thousand ordinary texts have some 600 kB, a thousand of the longest 200 MB."""
 

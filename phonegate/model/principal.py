@@ -54,4 +54,4 @@ class Principal:
     limits: KeyLimits | None = None
     """What the API key may do. None where there is no limit."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
-    """How often the org's credentials had changed, see `Accounts.is_current`."""
+    """How often the org's credentials had changed, see `Authentication.is_current`."""

@@ -25,6 +25,7 @@ from phonegate.config.settings import Settings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.credentials import PUBLISHED_SECRETS, is_key_like
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import MODES, Registration
 from phonegate.model.assistants import Assistant
 from phonegate.model.bounds import MAX_COPIES, MAX_ID
@@ -70,22 +71,22 @@ class Administration:
 
     async def org_add(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Adds an org; the answer holds its secret, which is kept nowhere in the clear."""
-        org, secret = await self._accounts.add_org(
+        org, secret = await self._accounts.orgs.add(
             _text(request, "org"), _text_or_none(request, "secret")
         )
         return {"org": org.name, "secret": secret, "published": secret in PUBLISHED_SECRETS}
 
     async def org_list(self, _: Mapping[str, Any], __: Report) -> Mapping[str, Any]:
         """Every org."""
-        orgs = await self._accounts.orgs()
+        orgs = await self._accounts.orgs.all()
         return {"orgs": [{"org": o.name, "created_at": _moment(o.created_at)} for o in orgs]}
 
     async def org_rotate(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """Gives an org another secret. The old one ends at once. Names the keys that go on."""
-        org, secret = await self._accounts.rotate_org(
+        org, secret = await self._accounts.orgs.rotate(
             _text(request, "org"), _text_or_none(request, "secret")
         )
-        keys = await self._accounts.keys(org.id)
+        keys = await self._accounts.keys.of_org(org.id)
         return {
             "org": org.name,
             "secret": secret,
@@ -97,7 +98,7 @@ class Administration:
         """Removes an org with its phones, messages, keys and assistants."""
         org = await self._org(request)
         assistants = await self._assistants.of_org(org.id)
-        await self._accounts.remove_org(org.name)
+        await self._accounts.orgs.remove(org.name)
         self._assistants.ended(assistants)
         return {"org": org.name}
 
@@ -108,8 +109,8 @@ class Administration:
             if mode not in MODES:
                 known = ", ".join(MODES)
                 raise BadInput(f"mode is not one of {known}.", [FieldProblem("mode", "unknown")])
-            await self._accounts.choose_registration(mode)
-        rule = await self._accounts.read_registration()
+            await self._accounts.orgs.choose_registration(mode)
+        rule = await self._accounts.orgs.read_registration()
         published = await self._database.read(lambda tx: tx.orgs.published())
         return {"registration": rule.mode, "source": rule.source, "published_secrets": published}
 
@@ -122,7 +123,7 @@ class Administration:
         ):
             raise BadInput("scopes is not a list of texts.", [FieldProblem("scopes", "no list")])
         limits = _limits(request.get("limits") or {})
-        key, text = await self._accounts.add_key(org.id, _text(request, "name"), scopes, limits)
+        key, text = await self._accounts.keys.add(org.id, _text(request, "name"), scopes, limits)
         return {
             "id": key.id,
             "key": text,
@@ -134,7 +135,7 @@ class Administration:
     async def key_list(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
         """The API keys of an org, without the part that is secret."""
         org = await self._org(request)
-        keys = await self._accounts.keys(org.id)
+        keys = await self._accounts.keys.of_org(org.id)
         return {
             "keys": [
                 {
@@ -153,7 +154,7 @@ class Administration:
         """Ends an API key at once. What it has queued is cancelled unless `keep_queued` is true."""
         org = await self._org(request)
         key, keep = _text(request, "id"), request.get("keep_queued") is True
-        cancelled = await self._accounts.revoke_key(org.id, key, keep_queued=keep)
+        cancelled = await self._accounts.keys.revoke(org.id, key, keep_queued=keep)
         if cancelled is None:
             raise _no_key(org, key)
         return {"id": key, "cancelled": cancelled}
@@ -171,7 +172,7 @@ class Administration:
             asked = {**(_shown_limits(present) or {}), **dict.fromkeys(map(str, lift)), **given}
             return _limits(asked)
 
-        key = await self._accounts.limit_key(org.id, _text(request, "id"), change)
+        key = await self._accounts.keys.limit(org.id, _text(request, "id"), change)
         if key is None:
             raise _no_key(org, _text(request, "id"))
         return {"id": key.id, "limits": _shown_limits(key.limits)}
@@ -319,13 +320,20 @@ def offline(
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(database.run_writer)
-                accounts = Accounts(database, registration=registration_of(settings), now_ms=now_ms)
+                rate_limits = RateLimits()
+                accounts = Accounts(
+                    database,
+                    registration=registration_of(settings),
+                    now_ms=now_ms,
+                    rate_limits=rate_limits,
+                )
                 assistants = Assistants(
                     database,
                     check=check_credentials,
                     unusable=unusable_credentials,
                     now_ms=now_ms,
                     public_url=settings.http.public_url,
+                    rate_limits=rate_limits,
                 )
                 try:
                     administration = Administration(accounts, assistants, database)

@@ -26,6 +26,7 @@ from phonegate.operations.status import told
 from phonegate.phones.link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
+from phonegate.store.database import Database
 
 MAX_CONNECTIONS = 64
 """At the operator's own address: a few programs that ask every few seconds."""
@@ -40,6 +41,7 @@ class Operations:
         self,
         settings: Settings,
         services: Services,
+        database: Database,
         switchboard: Switchboard,
         pool: CarrierPool,
         *,
@@ -49,14 +51,15 @@ class Operations:
         """`server` gives the main server, which may be made later than this."""
         self._settings = settings
         self._services = services
+        self._database = database
         self._lag = Lag()
         self._readiness = Readiness(
-            services.database,
+            database,
             disk_low_bytes=settings.alarms.disk_low_bytes,
             now_ms=services.now_ms,
         )
         self._collector = Collector(
-            database=services.database,
+            database=database,
             switchboard=switchboard,
             requests=services.requests,
             rate_limits=services.rate_limits,
@@ -112,8 +115,7 @@ class Operations:
             await nursery.start(self._lag.run)
             await nursery.start(self._watch.run)
             if days := self._settings.retention.messages_days:
-                services = self._services
-                keeping = Retention(services.database, days=days, now_ms=services.now_ms)
+                keeping = Retention(self._database, days=days, now_ms=self._services.now_ms)
                 await nursery.start(keeping.run)
             if self._settings.operator.bind:
                 for host, port in await nursery.start(self._own_server().serve):
@@ -125,7 +127,7 @@ class Operations:
         sample = await self._collector.sample()
         answer = told(sample, self._watch)
         if request.get("phones"):
-            names = {org.id: org.name for org in await self._services.accounts.orgs()}
+            names = {org.id: org.name for org in await self._services.accounts.orgs.all()}
             online = {names[org]: count for org, count in sample.phones.items() if org in names}
             answer = {**answer, "phones": dict(sorted(online.items()))}
         return answer

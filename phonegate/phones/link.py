@@ -13,7 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.config.settings import Settings
-from phonegate.domain.accounts import Accounts, Principal
+from phonegate.domain.authentication import Authentication
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.rate_limits import RateLimits
@@ -22,6 +22,7 @@ from phonegate.http.origins import ForeignPage, Origins
 from phonegate.http.problem import Problem
 from phonegate.model import refusals
 from phonegate.model.phones import Phone, Sim
+from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     BadInput,
     FieldProblem,
@@ -143,7 +144,7 @@ class PhoneLink:
     def __init__(
         self,
         *,
-        accounts: Accounts,
+        authentication: Authentication,
         database: Database,
         switchboard: Switchboard,
         settings: Settings,
@@ -153,7 +154,7 @@ class PhoneLink:
         cleaned: Counter[Kind] | None = None,
     ) -> None:
         """`cleaned` counts what was put right of phones' reports."""
-        self._accounts = accounts
+        self._authentication = authentication
         http = settings.http
         self._origins = Origins(http.public_url, http.allowed_origins)
         self._rate_limits = rate_limits = RateLimits() if rate_limits is None else rate_limits
@@ -249,13 +250,13 @@ class PhoneLink:
         """Who the phone is, if it may come in now.
 
         Raises:
-            Refused: as `Accounts.authenticate`, or because there are too many such handshakes.
+            Refused: as `Authentication.authenticate`, or there are too many such handshakes.
         """
         address, now = peer.address, perf_counter()
         wait = self._rate_limits.handshake(address, now)
         if wait and not (
             request.credential
-            and self._accounts.recalls(
+            and self._authentication.recalls(
                 request.credential,
                 request.org_name,
                 address,
@@ -269,7 +270,7 @@ class PhoneLink:
                 seconds,
             )
         try:
-            principal = await self._accounts.authenticate(
+            principal = await self._authentication.authenticate(
                 request.credential,
                 org_name=request.org_name,
                 address=address,
@@ -312,7 +313,7 @@ class PhoneLink:
             owing=arrival.owing,
             in_doubt=arrival.in_doubt,
         )
-        if not self._accounts.is_current(principal):
+        if not self._authentication.is_current(principal):
             session.close(POLICY_VIOLATION, "the credentials of this org have changed")
         return session
 

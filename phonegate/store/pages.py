@@ -32,7 +32,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from phonegate.model.bounds import MAX_ID, SLOT_DIGITS
-from phonegate.model.messages import Message, MessageView, PageQuery
+from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
 from phonegate.store import search
 from phonegate.store.address_patterns import END, condition, fits
 from phonegate.store.rows import COLUMNS, Reading
@@ -47,9 +47,6 @@ TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
 
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
-
-ROW_BYTES: Final = 512
-"""What a message has as JSON beside its texts."""
 
 MANY_SEEN: Final = 200
 """Addresses whose messages are merged into one page: each costs a search of the index, some 15 us.

@@ -28,9 +28,12 @@ from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.inbox import Inbox
+from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, Rate
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message
@@ -167,7 +170,7 @@ class Web:
         return Reply(response.status_code, response.headers, response.content)
 
     async def make_org(self, name: str = ORG, secret: str = SECRET) -> int:
-        org, _ = await self.services.accounts.add_org(name, secret)
+        org, _ = await self.services.accounts.orgs.add(name, secret)
         return org.id
 
 
@@ -194,10 +197,17 @@ def build_services(
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)
     return Services(
-        accounts=Accounts(database, now_ms=now_ms, cost=CHEAP, rate_limits=rate_limits),
+        accounts=Accounts(
+            database,
+            now_ms=now_ms,
+            cost=CHEAP,
+            rate_limits=rate_limits,
+            registration=Registration(),
+        ),
         arrivals=arrivals,
         assistants=assistants,
-        database=database,
+        inbox=Inbox(database, rate_limits, now_ms=now_ms),
+        messages=MessageAccess(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
         approval=Approval(database, phones, now_ms=now_ms),

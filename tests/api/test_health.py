@@ -1,12 +1,9 @@
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
 from phonegate.api import health
-from phonegate.api.app import build_app
-from phonegate.config.settings import HttpSettings
 from phonegate.model.storage_errors import StoreClosed
 from tests.api.conftest import Web
 
@@ -36,8 +33,7 @@ async def test_a_store_that_cannot_be_read_is_told_as_503(
     web: Web, broken: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "READ_DEADLINE_S", 0.01)
-    services = attrs.evolve(web.services, database=broken())
-    stuck = attrs.evolve(web, app=build_app(services, HttpSettings()))
-    reply = await stuck.call("GET", "/health", secret=None)
+    monkeypatch.setattr(web.database, "read", broken().read)
+    reply = await web.call("GET", "/health", secret=None)
     assert (reply.status, reply.json["code"]) == (503, "storage_unavailable")
     assert reply.headers["Retry-After"] == "5"

@@ -158,7 +158,7 @@ async def test_to_revoke_a_key_twice_goes_on_cancelling(web: Web) -> None:
 
     await web.database.write(crash)
     assert await web.database.read(lambda tx: tx.messages.has_of_key(1, key.id))
-    assert await web.services.accounts.revoke_key(2, key.id) is None
+    assert await web.services.accounts.keys.revoke(2, key.id) is None
     assert (await web.call("DELETE", f"{path}?keep_queued=true")).status == 404
     assert (await message(web, 1))["status"] == "queued"
     gone = await web.call("DELETE", path)
@@ -169,7 +169,7 @@ async def test_to_revoke_a_key_twice_goes_on_cancelling(web: Web) -> None:
 
 async def test_a_send_that_is_under_way_while_its_key_is_revoked_is_refused(web: Web) -> None:
     key = await make_key(web, "send")
-    principal = await web.services.accounts.authenticate(
+    principal = await web.services.accounts.authentication.authenticate(
         key.key, org_name=ORG, address="203.0.113.9", scope="send"
     )
     await web.call("DELETE", f"/keys/{ORG}/{key.id}")
@@ -224,7 +224,7 @@ async def test_a_revoked_key_has_no_copies(web: Web) -> None:
 
 async def lose(web: Web, id_: int) -> None:
     """A phone took it and vanished."""
-    (org,) = [one.id for one in await web.services.accounts.orgs()]
+    (org,) = [one.id for one in await web.services.accounts.orgs.all()]
 
     def op(tx: Any) -> None:
         found = tx.messages.find(org, id_)

@@ -190,7 +190,7 @@ async def test_what_decorates_a_received_message_costs_nothing(web: Web) -> None
 
 
 async def test_an_api_key_makes_the_org_id_unnecessary(web: Web) -> None:
-    _, key = await web.services.accounts.add_key(await org_id(web), "phone")
+    _, key = await web.services.accounts.keys.add(await org_id(web), "phone")
     body = {"messages": [SMS]}
     headers = {"Authorization": f"Bearer {key}"}
     reply = await web.call("POST", "/webhook", body, secret=None, headers=headers)

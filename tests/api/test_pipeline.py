@@ -43,6 +43,10 @@ class Order:
 class OneOrg:
     """Accounts of one org with one secret."""
 
+    @property
+    def authentication(self) -> "OneOrg":
+        return self
+
     async def authenticate(
         self, credential: str | None, *, org_name: str | None, **_: object
     ) -> Principal:

@@ -61,7 +61,7 @@ async def test_what_its_owner_gave_another_secret_is_the_owner_s(database: Datab
     web = build_web(database, rate_limits=RateLimits(Bounds(self_made_org_bytes_per_day=1)))
     assert (await push(web, "1", "newcomer")).status == 200
     assert (await push(web, "2", "newcomer")).status == 429
-    await web.services.accounts.rotate_org("newcomer", SECRET)
+    await web.services.accounts.orgs.rotate("newcomer", SECRET)
     assert (await push(web, "2", "newcomer")).status == 200
 
 

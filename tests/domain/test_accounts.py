@@ -12,19 +12,16 @@ from trio.testing import wait_all_tasks_blocked
 
 from phonegate.domain import credential_check as checks_module
 from phonegate.domain import hash_queue as turns_module
-from phonegate.domain.accounts import (
-    NO_CREDENTIAL,
-    SCOPES,
-    WRONG_CREDENTIAL,
-    Accounts,
-    Principal,
-    Scope,
-)
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.authentication import NO_CREDENTIAL
 from phonegate.domain.credential_cache import LIFETIME_MS
+from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.domain.credentials import Cost, hash_secret, verify_secret
 from phonegate.domain.known_addresses import NOTED_MS
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.throttle import FAMILIAR
+from phonegate.model.principal import SCOPES, Principal, Scope
 from phonegate.model.refusals import (
     BadInput,
     Conflict,
@@ -58,7 +55,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def accounts(database: Database, clock: Clock) -> Accounts:
-    return Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP)
+    return Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits())
 
 
 class Hashes:
@@ -100,7 +97,7 @@ async def enter(
     scope: Scope = "manage",
     create: bool = False,
 ) -> Principal:
-    return await accounts.authenticate(
+    return await accounts.authentication.authenticate(
         credential, org_name=org, address=address, scope=scope, create=create
     )
 
@@ -127,7 +124,9 @@ async def guess_once(accounts: Accounts) -> None:
 
 async def restarted(database: Database, clock: Clock) -> Accounts:
     """What another start of the gateway knows."""
-    accounts = Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP)
+    accounts = Accounts(
+        database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits()
+    )
     await accounts.load()
     return accounts
 
@@ -147,7 +146,7 @@ async def together(*calls: Callable[[], Any]) -> list[Any]:
 
 class TestSecret:
     async def test_the_right_one_may_do_all(self, accounts: Accounts) -> None:
-        org, secret = await accounts.add_org("myorg", SECRET)
+        org, secret = await accounts.orgs.add("myorg", SECRET)
         assert secret == SECRET
         for scope in ("send", "read", "manage"):
             principal = await enter(accounts, scope=scope)
@@ -156,7 +155,7 @@ class TestSecret:
     async def test_unknown_org_and_wrong_secret_are_the_same(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         wrong = await fate(lambda: enter(accounts, OTHER))
         unknown = await fate(lambda: enter(accounts, OTHER, "noorg"))
         assert type(wrong) is type(unknown) is Unauthorized
@@ -192,7 +191,7 @@ class TestSecret:
     async def test_it_is_hashed_once_and_then_remembered(
         self, accounts: Accounts, hashes: Hashes, clock: Clock
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         for _ in range(100):
             await enter(accounts)
         assert len(hashes.verified) == 1
@@ -201,7 +200,7 @@ class TestSecret:
         assert len(hashes.verified) == 2
 
     async def test_the_remembered_way_never_leaves_the_event_loop(self, accounts: Accounts) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
         with trio.CancelScope() as scope:
             scope.cancel()  # the first checkpoint would end this
@@ -211,18 +210,18 @@ class TestSecret:
     async def test_a_wrong_one_is_hashed_once_until_it_may_be_right(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         for _ in range(3):
             assert isinstance(await fate(lambda: enter(accounts, OTHER)), Unauthorized)
             assert isinstance(await fate(lambda: enter(accounts, OTHER, "noorg")), Unauthorized)
         assert len(hashes.verified) == 2
-        await accounts.rotate_org("myorg", OTHER)
+        await accounts.orgs.rotate("myorg", OTHER)
         await enter(accounts, OTHER)
         await enter(accounts, OTHER, "noorg", create=True)
 
     async def test_one_orgs_secret_opens_no_other(self, accounts: Accounts) -> None:
-        await accounts.add_org("myorg", SECRET)
-        await accounts.add_org("yourorg", OTHER)
+        await accounts.orgs.add("myorg", SECRET)
+        await accounts.orgs.add("yourorg", OTHER)
         await enter(accounts)
         assert isinstance(await fate(lambda: enter(accounts, SECRET, "yourorg")), Unauthorized)
         assert isinstance(await fate(lambda: enter(accounts, SECRET, "Myorg")), Unauthorized)
@@ -239,7 +238,7 @@ class TestSecret:
 
 class TestConcurrentChecks:
     async def test_the_same_secret_is_hashed_once(self, accounts: Accounts, hashes: Hashes) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         fates = await together(*[partial(enter, accounts)] * 50)
         assert {type(f) for f in fates} == {Principal}
         assert len(hashes.verified) == 1
@@ -247,7 +246,7 @@ class TestConcurrentChecks:
     async def test_a_wrong_one_is_hashed_once_and_everyone_told(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         fates = await together(*[partial(enter, accounts, OTHER)] * 5)
         assert [f.detail for f in fates] == [WRONG_CREDENTIAL] * 5
         assert len(hashes.verified) == 1
@@ -255,7 +254,7 @@ class TestConcurrentChecks:
     async def test_who_waits_goes_on_when_the_first_one_leaves(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         hashes.gate.clear()
         entered = []
 
@@ -290,7 +289,7 @@ class TestConcurrentChecks:
         self, accounts: Accounts, hashes: Hashes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(turns_module, "WAITING", 6 - turns_module.AT_ONCE)
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
         hashes.gate.clear()
         async with trio.open_nursery() as nursery:
@@ -310,7 +309,7 @@ class TestConcurrentChecks:
         self, accounts: Accounts, hashes: Hashes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(turns_module, "WAITING_EACH", 3 - turns_module.AT_ONCE)
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         hashes.gate.clear()
         entered = []
 
@@ -331,7 +330,7 @@ class TestConcurrentChecks:
     async def test_many_guesses_at_once_gain_nothing(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         guesses = [partial(enter, accounts, f"guess-number-{i}") for i in range(40)]
         fates = await together(*guesses)
         refused = [f for f in fates if isinstance(f, Throttled)]
@@ -342,7 +341,7 @@ class TestConcurrentChecks:
 
 class TestThrottle:
     async def test_an_address_that_guesses_waits(self, accounts: Accounts, clock: Clock) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await guess(accounts, 10)
         with pytest.raises(Throttled) as caught:
             await enter(accounts, OTHER)
@@ -354,7 +353,7 @@ class TestThrottle:
         await enter(accounts)
 
     async def test_a_remembered_secret_passes_from_any_address(self, accounts: Accounts) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts, address=THERE)
         await guess(accounts, 11)
         await enter(accounts)
@@ -362,8 +361,8 @@ class TestThrottle:
     async def test_guesses_from_its_address_never_keep_a_proven_secret_out(
         self, accounts: Accounts, clock: Clock, hashes: Hashes
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "billing")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "billing")
         await enter(accounts)
         await enter(accounts, text)
         clock.now += LIFETIME_MS
@@ -372,15 +371,15 @@ class TestThrottle:
         await enter(accounts)
         await enter(accounts, text)
         assert len(hashes.verified) == checked + 1  # it was checked anew all the same
-        await accounts.revoke_key(org.id, key.id)
+        await accounts.keys.revoke(org.id, key.id)
         await enter(accounts)
 
     async def test_a_secret_that_was_right_gets_one_try_once_it_is_wrong(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
-        await accounts.rotate_org("myorg", OTHER)
+        await accounts.orgs.rotate("myorg", OTHER)
         await guess(accounts, 100)
         checked = len(hashes.verified)
         for _ in range(3):
@@ -394,7 +393,7 @@ class TestThrottle:
     async def test_an_attack_from_everywhere_keeps_no_fresh_address_out(
         self, accounts: Accounts
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         for i in range(35):
             await guess(accounts, 1, address=f"198.51.100.{i}", first=i)
         with pytest.raises(Throttled):
@@ -403,7 +402,7 @@ class TestThrottle:
 
     async def test_right_secrets_are_never_counted(self, accounts: Accounts) -> None:
         for i in range(30):
-            await accounts.add_org(f"org-{i}", SECRET)
+            await accounts.orgs.add(f"org-{i}", SECRET)
             await enter(accounts, SECRET, f"org-{i}")
 
     async def test_an_unknown_org_is_throttled_like_a_known_one(self, accounts: Accounts) -> None:
@@ -419,23 +418,23 @@ class TestRightfulOnes:
     async def test_guesses_at_others_behind_one_address_keep_no_org_out(
         self, accounts: Accounts
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await guess(accounts, 12, "other")
         await enter(accounts)
 
     async def test_a_key_is_let_in_beside_a_guesser(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, text = await accounts.add_key(org.id, "new")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, text = await accounts.keys.add(org.id, "new")
         await guess(accounts, 100)
         await enter(accounts, text)
 
     async def test_a_program_that_goes_on_with_an_ended_credential_locks_out_no_neighbour(
         self, accounts: Accounts, database: Database, clock: Clock
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "old")
-        await accounts.revoke_key(org.id, key.id)
-        await accounts.rotate_org("myorg", OTHER)
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "old")
+        await accounts.keys.revoke(org.id, key.id)
+        await accounts.orgs.rotate("myorg", OTHER)
         for _ in range(100):
             for ended in (SECRET, text):
                 assert isinstance(await fate(partial(enter, accounts, ended)), Unauthorized)
@@ -444,7 +443,7 @@ class TestRightfulOnes:
     async def test_after_a_restart_they_pass_guessers_at_their_address(
         self, accounts: Accounts, database: Database, clock: Clock
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
         started = await restarted(database, clock)
         await guess(started, 100, "other")
@@ -455,7 +454,7 @@ class TestRightfulOnes:
     async def test_guesses_at_their_own_org_from_their_place_are_bounded_and_soon_forgotten(
         self, accounts: Accounts, database: Database, clock: Clock, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
         started = await restarted(database, clock)
         await guess(started, 100)
@@ -466,8 +465,8 @@ class TestRightfulOnes:
     async def test_after_a_restart_they_pass_a_queue_full_of_guesses(
         self, accounts: Accounts, database: Database, clock: Clock, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
-        await accounts.add_org("fresh", OTHER)
+        await accounts.orgs.add("myorg", SECRET)
+        await accounts.orgs.add("fresh", OTHER)
         await enter(accounts, address=THERE)
         started = await restarted(database, clock)
         hashes.gate.clear()
@@ -501,7 +500,7 @@ class TestRightfulOnes:
             writes.append(op)
             return await write(op)
 
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         monkeypatch.setattr(database, "write", counted)
         for _ in range(5):
             await enter(accounts)
@@ -514,9 +513,9 @@ class TestRightfulOnes:
     async def test_an_org_that_was_removed_is_known_nowhere(
         self, accounts: Accounts, database: Database, clock: Clock
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         await enter(accounts)
-        await accounts.remove_org("myorg")
+        await accounts.orgs.remove("myorg")
         for one in (accounts, await restarted(database, clock)):
             await guess(one, 10)
             with pytest.raises(Throttled):
@@ -526,7 +525,13 @@ class TestRightfulOnes:
 class TestRegistration:
     @pytest.fixture
     def accounts(self, database: Database, clock: Clock) -> Accounts:
-        return Accounts(database, now_ms=clock, cost=CHEAP)
+        return Accounts(
+            database,
+            now_ms=clock,
+            cost=CHEAP,
+            registration=Registration(),
+            rate_limits=RateLimits(),
+        )
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "192.168.1.20", "100.64.3.2", "fd12::1"])
     async def test_the_own_networks_make_orgs(self, accounts: Accounts, address: str) -> None:
@@ -540,7 +545,11 @@ class TestRegistration:
         self, accounts: Accounts, hashes: Hashes, address: str, *, relayed: bool
     ) -> None:
         far = partial(
-            accounts.authenticate, address=address, scope="manage", create=True, relayed=relayed
+            accounts.authentication.authenticate,
+            address=address,
+            scope="manage",
+            create=True,
+            relayed=relayed,
         )
         refused = await fate(partial(far, SECRET, org_name="myorg"))
         assert type(refused) is Unauthorized
@@ -549,7 +558,7 @@ class TestRegistration:
         assert len(hashes.verified) == 1
         assert hashes.hashed == 0
         assert type(await fate(partial(far, "short", org_name="my org"))) is Unauthorized
-        assert await accounts.orgs() == []
+        assert await accounts.orgs.all() == []
         await enter(accounts, create=True, address="127.0.0.1")
         await far(SECRET, org_name="myorg")
 
@@ -558,7 +567,7 @@ class TestRegistration:
     ) -> None:
         for number in range(3):
             with pytest.raises(Unauthorized):
-                await accounts.authenticate(
+                await accounts.authentication.authenticate(
                     SECRET,
                     org_name=f"org-{number}",
                     address="172.17.0.1",
@@ -574,13 +583,19 @@ class TestRegistration:
         with pytest.raises(Unauthorized):
             await enter(accounts, create=True)
         with capture_logs() as lines:
-            await accounts.choose_registration("open")
+            await accounts.orgs.choose_registration("open")
         assert [(one["event"], one["mode"]) for one in lines] == [("registration_changed", "open")]
         await enter(accounts, create=True)
-        started = Accounts(database, now_ms=clock, cost=CHEAP)
+        started = Accounts(
+            database,
+            now_ms=clock,
+            cost=CHEAP,
+            registration=Registration(),
+            rate_limits=RateLimits(),
+        )
         await started.load()
         await enter(started, OTHER, "another", create=True)
-        await started.choose_registration("closed")
+        await started.orgs.choose_registration("closed")
         with pytest.raises(Unauthorized):
             await enter(started, SECRET, "third", create=True, address="127.0.0.1")
 
@@ -588,23 +603,25 @@ class TestRegistration:
         self, database: Database, clock: Clock
     ) -> None:
         rule = Registration(forced="closed", forced_by="file gateway.toml")
-        forced = Accounts(database, registration=rule, now_ms=clock, cost=CHEAP)
+        forced = Accounts(
+            database, registration=rule, now_ms=clock, cost=CHEAP, rate_limits=RateLimits()
+        )
         with pytest.raises(Conflict, match="file gateway"):
-            await forced.choose_registration("open")
-        assert (await forced.read_registration()).mode == "closed"
+            await forced.orgs.choose_registration("open")
+        assert (await forced.orgs.read_registration()).mode == "closed"
 
     async def test_a_removed_org_is_not_made_again_by_its_phone(
         self, accounts: Accounts, hashes: Hashes, database: Database
     ) -> None:
         again = partial(enter, accounts, create=True, address="127.0.0.1")
         await again()
-        await accounts.remove_org("myorg")
+        await accounts.orgs.remove("myorg")
         made = hashes.hashed
         with pytest.raises(Unauthorized):
             await again()
         assert hashes.hashed == made
-        assert await accounts.orgs() == []
-        await accounts.add_org("myorg", SECRET)
+        assert await accounts.orgs.all() == []
+        await accounts.orgs.add("myorg", SECRET)
         await again()
         assert not await database.read(lambda tx: tx.orgs.was_removed("myorg"))
 
@@ -633,15 +650,17 @@ class TestPublishedSecret:
     async def test_who_comes_with_it_from_afar_gets_in_nowhere_by_guessing_orgs(
         self, accounts: Accounts
     ) -> None:
-        await accounts.add_org("myorg", self.PUBLISHED)
+        await accounts.orgs.add("myorg", self.PUBLISHED)
         with pytest.raises(Unauthorized):
             await enter(accounts, self.PUBLISHED)
-        assert not accounts.recalls(self.PUBLISHED, "myorg", HERE, relayed=False)
+        assert not accounts.authentication.recalls(self.PUBLISHED, "myorg", HERE, relayed=False)
         await enter(accounts, self.PUBLISHED, address="127.0.0.1")
-        assert accounts.recalls(self.PUBLISHED, "myorg", "127.0.0.1", relayed=False)
-        assert not accounts.recalls(self.PUBLISHED, "myorg", "127.0.0.1", relayed=True)
+        assert accounts.authentication.recalls(self.PUBLISHED, "myorg", "127.0.0.1", relayed=False)
+        assert not accounts.authentication.recalls(
+            self.PUBLISHED, "myorg", "127.0.0.1", relayed=True
+        )
         # A page whose name was pointed here asks from a browser of this network.
-        assert not accounts.recalls(
+        assert not accounts.authentication.recalls(
             self.PUBLISHED, "myorg", "127.0.0.1", relayed=False, foreign_host=True
         )
 
@@ -652,13 +671,13 @@ class TestPublishedSecret:
             return await database.read(lambda tx: tx.orgs.published())
 
         await enter(accounts, self.PUBLISHED, create=True, address="127.0.0.1")
-        await accounts.add_org("added", self.PUBLISHED)
-        await accounts.add_org("removed", self.PUBLISHED)
-        await accounts.add_org("other", OTHER)
-        await accounts.rotate_org("other", self.PUBLISHED)
-        await accounts.remove_org("removed")
+        await accounts.orgs.add("added", self.PUBLISHED)
+        await accounts.orgs.add("removed", self.PUBLISHED)
+        await accounts.orgs.add("other", OTHER)
+        await accounts.orgs.rotate("other", self.PUBLISHED)
+        await accounts.orgs.remove("removed")
         assert await published() == ["added", "myorg", "other"]
-        await accounts.rotate_org("myorg")
+        await accounts.orgs.rotate("myorg")
         assert await published() == ["added", "other"]
 
 
@@ -679,7 +698,7 @@ class TestFirstContact:
             partial(enter, accounts, OTHER, create=True),
         )
         assert sorted(type(f).__name__ for f in fates) == ["Principal", "Unauthorized"]
-        assert len(await accounts.orgs()) == 1
+        assert len(await accounts.orgs.all()) == 1
         winner = SECRET if isinstance(fates[0], Principal) else OTHER
         await enter(accounts, winner)
 
@@ -698,7 +717,7 @@ class TestFirstContact:
         )
         assert isinstance(creating, Principal)
         assert isinstance(reading, Principal | Unauthorized)
-        assert len(await accounts.orgs()) == 1
+        assert len(await accounts.orgs.all()) == 1
 
     @pytest.mark.parametrize(
         ("org", "secret", "fields"),
@@ -716,25 +735,29 @@ class TestFirstContact:
             await enter(accounts, secret, org, create=True)
         assert [p.field for p in caught.value.problems] == fields
         assert secret not in caught.value.detail
-        assert await accounts.orgs() == []
+        assert await accounts.orgs.all() == []
 
     async def test_an_api_key_creates_nothing(self, accounts: Accounts) -> None:
         with pytest.raises(Unauthorized):
             await enter(accounts, "pgk_12345678_" + "a" * 32, create=True)
-        assert await accounts.orgs() == []
+        assert await accounts.orgs.all() == []
 
     async def test_is_a_wrong_secret_where_registration_is_closed(
         self, database: Database, clock: Clock
     ) -> None:
         closed = Accounts(
-            database, registration=Registration(forced="closed"), now_ms=clock, cost=CHEAP
+            database,
+            registration=Registration(forced="closed"),
+            now_ms=clock,
+            cost=CHEAP,
+            rate_limits=RateLimits(),
         )
         for secret, org in [(SECRET, "myorg"), ("short", "myorg"), (SECRET, "my org")]:
             with pytest.raises(Unauthorized) as caught:
                 await enter(closed, secret, org, create=True)
             assert caught.value.detail == WRONG_CREDENTIAL
-        assert await closed.orgs() == []
-        await closed.add_org("myorg", SECRET)
+        assert await closed.orgs.all() == []
+        await closed.orgs.add("myorg", SECRET)
         await enter(closed, create=True)
 
     async def test_an_address_that_guessed_creates_nothing(self, accounts: Accounts) -> None:
@@ -748,13 +771,13 @@ class TestLog:
         self, accounts: Accounts
     ) -> None:
         with capture_logs() as lines:
-            org, secret = await accounts.add_org("myorg")
-            key, text = await accounts.add_key(org.id, "app", ("send",))
+            org, secret = await accounts.orgs.add("myorg")
+            key, text = await accounts.keys.add(org.id, "app", ("send",))
             await enter(accounts, OTHER, "other", create=True)
             await enter(accounts, OTHER, "other", create=True)
-            await accounts.revoke_key(org.id, key.id)
-            await accounts.rotate_org("myorg", OTHER)
-            await accounts.remove_org("myorg")
+            await accounts.keys.revoke(org.id, key.id)
+            await accounts.orgs.rotate("myorg", OTHER)
+            await accounts.orgs.remove("myorg")
         told = [{k: v for k, v in one.items() if k not in {"part", "log_level"}} for one in lines]
         assert told == [
             {"event": "org_added", "org": "myorg", "by": "owner"},
@@ -769,41 +792,41 @@ class TestLog:
 
 class TestOrgs:
     async def test_a_secret_is_made_when_none_is_given(self, accounts: Accounts) -> None:
-        org, secret = await accounts.add_org("myorg")
+        org, secret = await accounts.orgs.add("myorg")
         assert (await enter(accounts, secret)).org == org.id
-        assert await accounts.orgs() == [org]
+        assert await accounts.orgs.all() == [org]
 
     async def test_there_is_one_of_a_name(self, accounts: Accounts) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         with pytest.raises(Conflict, match="myorg"):
-            await accounts.add_org("myorg", OTHER)
+            await accounts.orgs.add("myorg", OTHER)
         await enter(accounts)
 
     @pytest.mark.parametrize(("name", "secret"), [("a", SECRET), ("myorg", "short"), ("myorg", "")])
     async def test_forms_are_kept(self, accounts: Accounts, name: str, secret: str) -> None:
         with pytest.raises(BadInput):
-            await accounts.add_org(name, secret)
+            await accounts.orgs.add(name, secret)
 
     async def test_rotation_ends_the_old_secret_at_once(self, accounts: Accounts) -> None:
         told: list[int] = []
-        accounts.on_change = told.append
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, key = await accounts.add_key(org.id, "app")
+        accounts.authentication.on_change = told.append
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, key = await accounts.keys.add(org.id, "app")
         before = await enter(accounts)
-        assert accounts.is_current(before)
-        rotated, secret = await accounts.rotate_org("myorg")
+        assert accounts.authentication.is_current(before)
+        rotated, secret = await accounts.orgs.rotate("myorg")
         assert rotated.id == org.id
         assert told == [org.id]
-        assert not accounts.is_current(before)
+        assert not accounts.authentication.is_current(before)
         with pytest.raises(Unauthorized):
             await enter(accounts)
-        assert accounts.is_current(await enter(accounts, secret))
+        assert accounts.authentication.is_current(await enter(accounts, secret))
         await enter(accounts, key)
 
     async def test_rotation_ends_it_for_a_check_under_way(
         self, accounts: Accounts, hashes: Hashes
     ) -> None:
-        await accounts.add_org("myorg", SECRET)
+        await accounts.orgs.add("myorg", SECRET)
         hashes.gate.clear()
         fates = []
 
@@ -813,7 +836,7 @@ class TestOrgs:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(late)
             await hashes.begun.receive()
-            await accounts.rotate_org("myorg", OTHER)
+            await accounts.orgs.rotate("myorg", OTHER)
             hashes.gate.set()
         assert isinstance(fates[0], Unauthorized)
         with pytest.raises(Unauthorized):
@@ -822,46 +845,46 @@ class TestOrgs:
 
     async def test_removal_takes_the_keys_along(self, accounts: Accounts) -> None:
         told: list[int] = []
-        accounts.on_change = told.append
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, key = await accounts.add_key(org.id, "app")
+        accounts.authentication.on_change = told.append
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, key = await accounts.keys.add(org.id, "app")
         await enter(accounts)
         await enter(accounts, key)
-        await accounts.remove_org("myorg")
+        await accounts.orgs.remove("myorg")
         assert told == [org.id]
         for credential in (SECRET, key):
             with pytest.raises(Unauthorized):
                 await enter(accounts, credential)
-        assert await accounts.orgs() == []
+        assert await accounts.orgs.all() == []
 
     async def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
         told: list[int] = []
-        accounts.on_change = told.append
+        accounts.authentication.on_change = told.append
         with pytest.raises(NotFound):
-            await accounts.remove_org("noorg")
+            await accounts.orgs.remove("noorg")
         with pytest.raises(NotFound):
-            await accounts.rotate_org("noorg", SECRET)
+            await accounts.orgs.rotate("noorg", SECRET)
         assert told == []
-        assert await accounts.orgs() == []
+        assert await accounts.orgs.all() == []
 
     async def test_a_change_is_seen_through_when_its_client_leaves(
         self, accounts: Accounts
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app")
         await enter(accounts, text)
         with trio.CancelScope() as scope:
             scope.cancel()
-            await accounts.revoke_key(org.id, key.id)
+            await accounts.keys.revoke(org.id, key.id)
         with pytest.raises(Unauthorized):
             await enter(accounts, text)
-        assert await accounts.keys(org.id) == []
+        assert await accounts.keys.of_org(org.id) == []
 
 
 class TestKeys:
     async def test_a_key_names_its_org(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app", ["send", "read"])
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app", ["send", "read"])
         assert key.scopes == ("send", "read")
         expected = Principal(org=org.id, org_name="myorg", scopes=("send", "read"), key_id=key.id)
         for _ in range(2):  # looked up, then remembered
@@ -869,8 +892,8 @@ class TestKeys:
             assert await enter(accounts, text, "myorg", scope="send") == expected
 
     async def test_it_reaches_as_far_as_its_scopes(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, text = await accounts.add_key(org.id, "app", ["send"])
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, text = await accounts.keys.add(org.id, "app", ["send"])
         for _ in range(2):
             with pytest.raises(Forbidden) as caught:
                 await enter(accounts, text, scope="manage")
@@ -878,9 +901,9 @@ class TestKeys:
             assert text not in caught.value.detail
 
     async def test_it_is_wrong_in_another_org(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        await accounts.add_org("yourorg", OTHER)
-        _, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        await accounts.orgs.add("yourorg", OTHER)
+        _, text = await accounts.keys.add(org.id, "app")
         for _ in range(2):
             with pytest.raises(Unauthorized) as caught:
                 await enter(accounts, text, "yourorg")
@@ -888,15 +911,15 @@ class TestKeys:
             await enter(accounts, text)
 
     async def test_it_is_wrong_with_another_random_part(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app")
         for wrong in (f"pgk_{key.id}_" + "a" * 32, text[:-1], text + "a", text.swapcase()):
             with pytest.raises(Unauthorized):
                 await enter(accounts, wrong)
 
     async def test_wrong_keys_keep_nobody_waiting(self, accounts: Accounts, hashes: Hashes) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, text = await accounts.keys.add(org.id, "app")
         for number in range(100):
             wrong = f"pgk_{number:08}_" + "a" * 32
             assert isinstance(await fate(partial(enter, accounts, wrong)), Unauthorized)
@@ -906,30 +929,30 @@ class TestKeys:
 
     async def test_a_revoked_one_is_wrong_at_once(self, accounts: Accounts) -> None:
         told: list[int] = []
-        accounts.on_change = told.append
-        org, _ = await accounts.add_org("myorg", SECRET)
-        other, _ = await accounts.add_org("yourorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app")
-        _, kept = await accounts.add_key(org.id, "reader", ["read"])
+        accounts.authentication.on_change = told.append
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        other, _ = await accounts.orgs.add("yourorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app")
+        _, kept = await accounts.keys.add(org.id, "reader", ["read"])
         await enter(accounts, text)
-        assert await accounts.revoke_key(other.id, key.id) is None
-        assert await accounts.revoke_key(org.id, "nokey") is None
+        assert await accounts.keys.revoke(other.id, key.id) is None
+        assert await accounts.keys.revoke(org.id, "nokey") is None
         await enter(accounts, text)
         assert told == []
-        assert await accounts.revoke_key(org.id, key.id) == 0
+        assert await accounts.keys.revoke(org.id, key.id) == 0
         assert told == [org.id]
         with pytest.raises(Unauthorized):
             await enter(accounts, text)
         await enter(accounts, kept, scope="read")
-        assert [k.name for k in await accounts.keys(org.id)] == ["reader"]
+        assert [k.name for k in await accounts.keys.of_org(org.id)] == ["reader"]
 
     async def test_a_key_that_let_no_phone_in_drops_none(self, accounts: Accounts) -> None:
         told: list[int] = []
-        accounts.on_change = told.append
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app", ["read"])
+        accounts.authentication.on_change = told.append
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app", ["read"])
         await enter(accounts, text, scope="read")
-        assert await accounts.revoke_key(org.id, key.id) == 0
+        assert await accounts.keys.revoke(org.id, key.id) == 0
         assert told == []
         with pytest.raises(Unauthorized):
             await enter(accounts, text, scope="read")
@@ -947,22 +970,22 @@ class TestKeys:
     async def test_forms_are_kept(
         self, accounts: Accounts, name: str, scopes: list[Any], fields: list[str]
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
+        org, _ = await accounts.orgs.add("myorg", SECRET)
         with pytest.raises(BadInput) as caught:
-            await accounts.add_key(org.id, name, scopes)
+            await accounts.keys.add(org.id, name, scopes)
         assert [p.field for p in caught.value.problems] == fields
 
     async def test_a_removed_org_gets_none(self, accounts: Accounts) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        await accounts.remove_org("myorg")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        await accounts.orgs.remove("myorg")
         with pytest.raises(NotFound):
-            await accounts.add_key(org.id, "app")
+            await accounts.keys.add(org.id, "app")
 
     async def test_its_last_use_is_noted_once_a_minute(
         self, accounts: Accounts, clock: Clock, database: Database
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        key, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        key, text = await accounts.keys.add(org.id, "app")
 
         async def last_used() -> int | None:
             found = await database.read(lambda tx: tx.keys.get(key.id))
@@ -983,8 +1006,8 @@ class TestKeys:
     async def test_a_full_disk_keeps_no_key_out(
         self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, text = await accounts.keys.add(org.id, "app")
 
         async def full(_op: object) -> None:
             raise StorageUnavailable("disk full")
@@ -995,8 +1018,8 @@ class TestKeys:
     async def test_a_stuck_disk_costs_a_second(
         self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        org, _ = await accounts.add_org("myorg", SECRET)
-        _, text = await accounts.add_key(org.id, "app")
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        _, text = await accounts.keys.add(org.id, "app")
         allowed = []
 
         async def stuck(_op: object) -> None:
@@ -1009,10 +1032,10 @@ class TestKeys:
 
 
 async def test_no_secret_in_anything_that_is_shown(accounts: Accounts) -> None:
-    org, secret = await accounts.add_org("myorg")
-    key, text = await accounts.add_key(org.id, "app")
+    org, secret = await accounts.orgs.add("myorg")
+    key, text = await accounts.keys.add(org.id, "app")
     principal = await enter(accounts, text)
-    shown = repr([org, key, principal, accounts.__dict__, await accounts.orgs()])
+    shown = repr([org, key, principal, accounts.__dict__, await accounts.orgs.all()])
     assert secret not in shown
     assert text not in shown
     assert text[13:] not in shown

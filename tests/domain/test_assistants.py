@@ -9,6 +9,7 @@ from phonegate.carriers.registry import check_credentials, unusable_credentials
 from phonegate.config.settings import AssistantSettings
 from phonegate.domain.assistant_form import MAX_NUMBERS
 from phonegate.domain.assistants import Assistants, Change
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import (
     BadInput,
@@ -50,7 +51,11 @@ async def site(database: Database) -> Site:
     org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
     other = await database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
     made = Assistants(
-        database, check=check_credentials, unusable=unusable_credentials, now_ms=now_ms
+        database,
+        check=check_credentials,
+        unusable=unusable_credentials,
+        now_ms=now_ms,
+        rate_limits=RateLimits(),
     )
     built = Site(database, made, org.id, other.id)
     made.on_change = built.told.append
@@ -98,6 +103,7 @@ async def test_a_callback_address_needs_a_public_url_and_a_carrier(site: Site) -
         unusable=unusable_credentials,
         now_ms=now_ms,
         public_url="https://sms.example.org/",
+        rate_limits=RateLimits(),
     )
     path = f"/callbacks/twilio/{twilio.id}/{twilio.token}"
     assert reached.callback_url(twilio) == f"https://sms.example.org{path}"

@@ -112,7 +112,7 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
             await nursery.start(database.run_writer)
             phones = PlayedPhones([PHONE])
             services = build_services(database, phones, PlayedCarrier())
-            org, _ = await services.accounts.add_org(ORG, SECRET)
+            org, _ = await services.accounts.orgs.add(ORG, SECRET)
 
             def fill(tx: Tables) -> None:
                 for key, scopes in ((KEY, ("send", "read", "manage")), (READ_KEY, ("read",))):

@@ -11,6 +11,7 @@ import trio
 from phonegate.carriers.registry import check_credentials, unusable_credentials
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.model.refusals import (
     BadInput,
@@ -32,14 +33,23 @@ def now_ms() -> int:
 
 def assistants_of(database: Database) -> Assistants:
     return Assistants(
-        database, check=check_credentials, unusable=unusable_credentials, now_ms=now_ms
+        database,
+        check=check_credentials,
+        unusable=unusable_credentials,
+        now_ms=now_ms,
+        rate_limits=RateLimits(),
     )
 
 
 async def test_orgs_and_keys_through_the_control_socket(
     database: Database, nursery: trio.Nursery
 ) -> None:
-    accounts = Accounts(database, registration=Registration(forced="closed"), now_ms=now_ms)
+    accounts = Accounts(
+        database,
+        registration=Registration(forced="closed"),
+        now_ms=now_ms,
+        rate_limits=RateLimits(),
+    )
     administration = Administration(accounts, assistants_of(database), database)
     await nursery.start(Control(database.path, administration.commands()).serve)
 
@@ -47,7 +57,7 @@ async def test_orgs_and_keys_through_the_control_socket(
         return await trio.to_thread.run_sync(lambda: ask(database.path, command, **fields))
 
     async def authenticate(credential: str) -> str:
-        principal = await accounts.authenticate(
+        principal = await accounts.authentication.authenticate(
             credential, org_name="myorg", address="192.0.2.1", scope="read"
         )
         return principal.org_name
@@ -120,8 +130,11 @@ async def test_orgs_and_keys_through_the_control_socket(
 async def test_assistants_through_the_control_socket(
     database: Database, nursery: trio.Nursery
 ) -> None:
-    accounts, assistants = Accounts(database, now_ms=now_ms), assistants_of(database)
-    await accounts.add_org("myorg", SECRET)
+    accounts, assistants = (
+        Accounts(database, now_ms=now_ms, registration=Registration(), rate_limits=RateLimits()),
+        assistants_of(database),
+    )
+    await accounts.orgs.add("myorg", SECRET)
     told: list[int] = []
     assistants.on_change = told.append
     administration = Administration(accounts, assistants, database)
@@ -189,8 +202,10 @@ async def test_assistants_through_the_control_socket(
 async def test_backup_while_serving_tells_its_progress(
     database: Database, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    accounts = Accounts(database, now_ms=now_ms)
-    await accounts.add_org("myorg", SECRET)
+    accounts = Accounts(
+        database, now_ms=now_ms, registration=Registration(), rate_limits=RateLimits()
+    )
+    await accounts.orgs.add("myorg", SECRET)
     administration = Administration(accounts, assistants_of(database), database)
     await nursery.start(Control(database.path, administration.commands()).serve)
     target = tmp_path / "copy.db"

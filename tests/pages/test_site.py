@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from typing import Any
 
 import attrs
 import pytest
@@ -12,6 +11,7 @@ from structlog.testing import capture_logs
 from phonegate.api.app import build_app
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.pages.site import PAGES
 from tests.api.conftest import (
@@ -211,11 +211,13 @@ class StuckDatabase:
     write = read
 
 
-async def test_the_pages_need_no_storage_and_tell_of_no_org(web: Web) -> None:
-    database: Any = StuckDatabase()
-    stuck = attrs.evolve(web.services, database=database)
-    app = attrs.evolve(web, app=build_app(stuck, HttpSettings()))
+async def test_the_pages_need_no_storage_and_tell_of_no_org(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await web.make_org("a-secret-club")
+    monkeypatch.setattr(web.database, "read", StuckDatabase().read)
+    monkeypatch.setattr(web.database, "write", StuckDatabase().write)
+    app = attrs.evolve(web, app=build_app(web.services, HttpSettings()))
     for path in PATHS:
         with trio.fail_after(5):
             page = await app.call("GET", path, secret=SECRET)
@@ -229,7 +231,10 @@ async def test_who_makes_orgs_is_told_as_it_is(web: Web) -> None:
     promise = "creates the org"
     assert promise in (await get(web, "/")).data.decode()
     accounts = Accounts(
-        web.database, registration=Registration(forced="closed"), now_ms=lambda: NOW
+        web.database,
+        registration=Registration(forced="closed"),
+        now_ms=lambda: NOW,
+        rate_limits=RateLimits(),
     )
     services = attrs.evolve(web.services, accounts=accounts)
     closed = attrs.evolve(web, app=build_app(services, HttpSettings()))

@@ -23,6 +23,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
@@ -69,8 +70,14 @@ class Site:
     ) -> None:
         self.database = database
         self.switchboard = Switchboard(settings, now_ms=now_ms)
-        self.accounts = Accounts(database, now_ms=now_ms, cost=Cost(log2_n=4, r=1, p=1))
-        self.accounts.on_change = self.switchboard.drop_org
+        self.accounts = Accounts(
+            database,
+            now_ms=now_ms,
+            cost=Cost(log2_n=4, r=1, p=1),
+            registration=Registration(),
+            rate_limits=RateLimits(),
+        )
+        self.accounts.authentication.on_change = self.switchboard.drop_org
         acceptance = Acceptance(database, RateLimits(), now_ms=now_ms)
         self.sending = Sending(database, self.switchboard, acceptance)
         self.withdrawal = Withdrawal(database, self.switchboard, now_ms=now_ms)
@@ -80,7 +87,7 @@ class Site:
         )
         self.cleaned: Counter[Kind] = Counter()
         self.link = PhoneLink(
-            accounts=self.accounts,
+            authentication=self.accounts.authentication,
             database=database,
             switchboard=self.switchboard,
             settings=settings,

@@ -629,7 +629,7 @@ async def live(site: Site, org: str, kinds: list[Any], steps: list[tuple[str, in
         world = World(site, nursery, org, devices)
         for device, (_, tells) in zip(devices, kinds, strict=True):
             device.sims = [world.new_number() if tells else None]
-        await world.site.accounts.authenticate(
+        await world.site.accounts.authentication.authenticate(
             SECRET, org_name=org, address="127.0.0.1", scope="manage", create=True
         )
         for act, at in steps:

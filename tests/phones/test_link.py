@@ -14,8 +14,10 @@ import websockets
 from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings
-from phonegate.domain.accounts import Accounts, Scope
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
+from phonegate.model.principal import Scope
 from phonegate.model.refusals import Throttled, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.session import Session
@@ -88,9 +90,13 @@ async def test_a_phone_that_was_never_here_is_a_line_in_the_log(site: Site) -> N
 
 
 async def test_registration_may_be_closed(site: Site) -> None:
-    site.link._accounts = Accounts(
-        site.database, registration=Registration(forced="closed"), now_ms=now_ms
+    accounts = Accounts(
+        site.database,
+        registration=Registration(forced="closed"),
+        now_ms=now_ms,
+        rate_limits=RateLimits(),
     )
+    site.link._authentication = accounts.authentication
     status, body, _ = await refusal(site)
     assert (status, body["code"]) == (401, "unauthorized")
 
@@ -163,14 +169,14 @@ async def test_a_plus_in_a_secret_is_a_plus(site: Site) -> None:
 
 
 async def test_an_api_key_names_its_org_and_needs_the_scope(site: Site) -> None:
-    org, _ = await site.accounts.add_org(ORG, SECRET)
+    org, _ = await site.accounts.orgs.add(ORG, SECRET)
     admitted: tuple[Scope, ...] = ("phone", "manage")
     for scope in admitted:
-        _, key = await site.accounts.add_key(org.id, "phones", [scope])
+        _, key = await site.accounts.keys.add(org.id, "phones", [scope])
         bearer = [(b"Authorization", f"Bearer {key}".encode())]
         async with site.phone(org_id=None, secret_key=None, headers=bearer) as phone:
             assert phone.connected["org_id"] == ORG
-    _, key = await site.accounts.add_key(org.id, "reader", ["send", "read"])
+    _, key = await site.accounts.keys.add(org.id, "reader", ["send", "read"])
     status, body, _ = await refusal(
         site, ("Authorization", f"Bearer {key}"), org_id=None, secret_key=None
     )
@@ -178,11 +184,11 @@ async def test_an_api_key_names_its_org_and_needs_the_scope(site: Site) -> None:
 
 
 async def test_a_key_that_was_revoked_is_no_phone_any_more(site: Site) -> None:
-    org, _ = await site.accounts.add_org(ORG, SECRET)
-    made, key = await site.accounts.add_key(org.id, "phone", ["phone"])
+    org, _ = await site.accounts.orgs.add(ORG, SECRET)
+    made, key = await site.accounts.keys.add(org.id, "phone", ["phone"])
     bearer = [(b"Authorization", f"Bearer {key}".encode())]
     async with site.phone(org_id=None, secret_key=None, headers=bearer) as phone:
-        await site.accounts.revoke_key(org.id, made.id)
+        await site.accounts.keys.revoke(org.id, made.id)
         assert await phone.closed() == 1008
     status, _, _ = await refusal(
         site, ("Authorization", f"Bearer {key}"), org_id=None, secret_key=None
@@ -196,7 +202,7 @@ async def test_throttling_says_when_to_come_again(
     async def refuse(*_: object, **__: object) -> None:
         raise Throttled("Too many wrong secrets.", 7)
 
-    monkeypatch.setattr(site.accounts, "authenticate", refuse)
+    monkeypatch.setattr(site.accounts.authentication, "authenticate", refuse)
     status, body, headers = await refusal(site)
     assert (status, body["code"], headers[b"retry-after"]) == (429, "too_many_requests", b"7")
 

@@ -564,7 +564,7 @@ def is_empty(board: Switchboard) -> bool:
 
 async def test_a_changed_secret_sends_phones_away(site: Site) -> None:
     async with site.phone() as phone:
-        await site.accounts.rotate_org(ORG)
+        await site.accounts.orgs.rotate(ORG)
         assert await phone.closed() == 1008
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.model.messages import Message, MessageView, PageQuery
+from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
 from phonegate.model.orgs import Org
 from phonegate.store import pages, search
 from phonegate.store.rows import SELECTED, message
@@ -408,7 +408,7 @@ def test_cost_does_not_grow_with_what_is_stored(
 def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
     tables: Tables, org: Org, monkeypatch: pytest.MonkeyPatch, words: str | None, *, indexed: bool
 ) -> None:
-    most = 2 * (pages.ROW_BYTES + 60)
+    most = 2 * (ROW_BYTES + 60)
     monkeypatch.setattr(pages, "_FEW", 0)  # so that the index of words is asked
     numbers = [
         tables.messages.insert_inbound(inbound(org.id, body="long " * 12, date=date))
@@ -441,7 +441,7 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
     indexed=st.integers(0, 45),
     few=st.sampled_from((0, 3, 200)),
     many=st.sampled_from((1, 200)),
-    most=st.sampled_from((1, 2 * pages.ROW_BYTES + 60, 5 * pages.ROW_BYTES)),
+    most=st.sampled_from((1, 2 * ROW_BYTES + 60, 5 * ROW_BYTES)),
     query=st.builds(
         PageQuery,
         limit=st.sampled_from((1, 3, 100)),
@@ -537,7 +537,7 @@ def test_a_page_is_bounded_by_what_it_has_as_json(
     urls = ("https://media.example/" + "u" * 500,)
     for date in range(12):
         tables.messages.insert_inbound(inbound(org.id, body=body, date=date, media_urls=urls))
-    each = pages.ROW_BYTES + size + len(urls[0])
+    each = ROW_BYTES + size + len(urls[0])
     for most in (10 * each + 200, 10 * each + each - 400):
         page = tables.messages.views(org.id, PageQuery(most_bytes=most))
         assert len(page) == 10

@@ -36,9 +36,9 @@ from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.api.messages_types import MessagesAnswer, MessagesQuery, Send
 from phonegate.api.openapi.schema import Components, schema_of
 from phonegate.api.presenters import message_json
+from phonegate.model.messages import ROW_BYTES
 from phonegate.model.principal import Scope
 from phonegate.model.refusals import Unauthorized
-from phonegate.store.pages import ROW_BYTES
 
 ANSWER_S: Final = 2.0
 """Of a request's time, kept for its answer: a wait ends so much before the request would."""
@@ -135,7 +135,7 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
         since_id=since,
         seconds=max(0, min(asked.timeout_s, left)),
     )
-    if not services.accounts.is_current(caller):
+    if not services.accounts.authentication.is_current(caller):
         raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
     message = None if found is None else message_json(found, ())
     return _plain(

@@ -474,7 +474,7 @@ async def test_a_call_leaves_a_line_without_its_words(web: Web, agent: Agent) ->
         await agent.use("send_sms", to=TO, body="secret words")
         await agent.refused("get_message", id=99)
     told = [line for line in lines if line["event"] == "tool"]
-    (key,) = [one.id for one in await web.services.accounts.keys(1)]
+    (key,) = [one.id for one in await web.services.accounts.keys.of_org(1)]
     assert [(line["tool"], line["outcome"], line["org"], line["key"]) for line in told] == [
         ("send_sms", "ok", ORG, key),
         ("get_message", "not_found", ORG, key),

@@ -1,0 +1,187 @@
+"""Finding out whom a credential speaks for: an org's secret, or an API key.
+
+A secret is kept as a slow hash. A right one is remembered in memory, so that it costs its owner
+microseconds from then on. A wrong one costs the guesser a turn at one of two threads and a token
+of `throttle`. An unknown org costs the same work and gets the same answer as a wrong secret.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import trio
+
+from phonegate import log
+from phonegate.domain.credential_cache import CredentialCache
+from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, is_void
+from phonegate.domain.credentials import Cost, is_key_like
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.registration import Registration
+from phonegate.model.principal import LIMITED_SCOPES, Principal, Scope, allows
+from phonegate.model.refusals import Forbidden, Unauthorized
+from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+NO_CREDENTIAL: Final = (
+    "A secret is needed: send it as X-Secret-Key, Authorization: Bearer, "
+    "secret_key in the body, or in the path."
+)
+
+_TOUCH_MS: Final = 60_000
+"""How often the last use of a key is written down."""
+
+_TOUCH_DEADLINE_S: Final = 1.0
+"""A busy disk may cost the request that writes it down this long, once a minute."""
+
+_CHANGE_DEADLINE_S: Final = 10.0
+"""A change of credentials is seen through even if its client leaves, but not for ever."""
+
+_log = log.get("accounts")
+
+T = TypeVar("T")
+
+
+class Authentication:
+    """Checks credentials, and forgets what was right of them once they are changed.
+
+    `on_change`, where set, is called with an org's id after the org was removed, its secret
+    rotated, or a key that may manage revoked or limited: what was let in before then must come
+    again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        registration: Registration,
+        now_ms: Callable[[], int],
+        cost: Cost,
+        rate_limits: RateLimits,
+    ) -> None:
+        self.on_change: Callable[[int], None] | None = None
+        self._database = database
+        self._now_ms = now_ms
+        self._remembered = CredentialCache()
+        self.checks: Final = Checks(
+            database,
+            self._remembered,
+            registration=registration,
+            now_ms=now_ms,
+            cost=cost,
+            rate_limits=rate_limits,
+        )
+
+    async def authenticate(
+        self,
+        credential: str | None,
+        *,
+        org_name: str | None,
+        address: str,
+        scope: Scope | None,
+        create: bool = False,
+        relayed: bool = False,
+        foreign_host: bool = False,
+    ) -> Principal:
+        """Says whom a credential speaks for, if it is right and reaches far enough.
+
+        Args:
+            credential: An org's secret, or an API key, which works wherever a secret does.
+            org_name: The org that the request names; an API key needs none.
+            address: Of the client, to count its failures by.
+            scope: What the request is about to do; None: its own business.
+            create: Whether an org that does not exist is created with this secret, as the first
+                phone or webhook does where registration allows it.
+            relayed: Whether a proxy that is not trusted passed the request on, so that the
+                address may be the proxy's.
+            foreign_host: Whether it was for a name that anybody may own, so that a page at that
+                name may have sent it, from a browser at the address.
+
+        Raises:
+            Unauthorized: No credential, or not a right one of this org.
+            Forbidden: It is right and lacks `scope`.
+            Throttled: Too many failures before it, too many checks at once, or too many new orgs.
+            BadInput: The org can't be created by such a name or with such a secret.
+            StoreError: The database can't be asked.
+        """
+        if not credential:
+            raise Unauthorized(NO_CREDENTIAL)
+        by_key = is_key_like(credential)
+        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
+        mark = self._mark(credential, org_name, caller)
+        known = self._remembered.recall(mark, self._now_ms())
+        if known is not None:
+            principal = known.principal
+            if by_key and org_name not in (None, principal.org_name):
+                raise Unauthorized(WRONG_CREDENTIAL)
+        elif by_key:
+            principal = await self.checks.key(credential, mark, org_name)
+        else:
+            principal = await self.checks.secret(credential, mark, org_name, caller, create=create)
+        if scope is not None and not allows(principal.scopes, scope):
+            if principal.limits is not None and scope not in LIMITED_SCOPES:
+                what = "be a phone" if scope == "phone" else "manage anything"
+                raise Forbidden(f"This API key has limits, so it can't {what}.")
+            raise Forbidden(f"This API key lacks the scope {scope}.")
+        if by_key:
+            await self._touch(mark)
+        return principal
+
+    def recalls(
+        self,
+        credential: str,
+        org_name: str | None,
+        address: str,
+        *,
+        relayed: bool,
+        foreign_host: bool = False,
+    ) -> bool:
+        """Tells whether a credential was right when it was last checked. Checks nothing now."""
+        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
+        mark = self._mark(credential, org_name, caller)
+        return self._remembered.was_right(mark)
+
+    def _mark(self, credential: str, org_name: str | None, caller: Caller) -> bytes:
+        if is_key_like(credential):
+            return self._remembered.mark(None, credential)
+        return self._remembered.mark(org_name, credential, void=is_void(credential, caller))
+
+    def is_current(self, principal: Principal) -> bool:
+        """Tells whether the org's credentials are still those that let this principal in.
+
+        One who keeps a principal for long asks again once `on_change` was called.
+        """
+        return self.checks.generation(principal.org) == principal.generation
+
+    async def change(self, op: Callable[[Tables], T]) -> T:
+        """Writes a change that ends credentials, even if the client that asked for it leaves.
+
+        Raises:
+            StorageUnavailable: The change was not confirmed in time, and may be made yet.
+        """
+        try:
+            with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
+                return await self._database.write(op)
+        except trio.TooSlowError:
+            # It may still be written after this. Whatever it ends must not be remembered.
+            self.checks.changed(None)
+            raise StorageUnavailable("the change was not confirmed in time") from None
+
+    def changed(self, org: int, *, phones: bool = True) -> None:
+        """Forgets what was right of an org; `phones` of it, if any, are dropped by `on_change`."""
+        self.checks.changed(org)
+        if phones and self.on_change is not None:
+            self.on_change(org)
+
+    async def _touch(self, mark: bytes) -> None:
+        known, now = self._remembered.recall(mark, self._now_ms()), self._now_ms()
+        if known is None or known.principal.key_id is None:
+            return
+        if known.used_at is not None and abs(now - known.used_at) < _TOUCH_MS:
+            return
+        known.used_at = now  # before the write, so that one request a minute does it
+        key_id = known.principal.key_id
+        with trio.move_on_after(_TOUCH_DEADLINE_S):
+            try:
+                await self._database.write(lambda tx: tx.keys.touch(key_id, now))
+            except Exception as error:  # noqa: BLE001 - a note on the side never fails a request
+                _log.warning("key_use_not_noted", key=key_id, error=type(error).__name__)

@@ -1,0 +1,143 @@
+"""Orgs: made, given another secret and removed, by their owner or by a first call."""
+
+from collections.abc import Callable
+from typing import Final, get_args
+
+from phonegate import log
+from phonegate.domain.authentication import Authentication
+from phonegate.domain.credentials import PUBLISHED_SECRETS, make_secret, require_forms
+from phonegate.domain.registration import Mode, Registration
+from phonegate.model.orgs import Org
+from phonegate.model.refusals import Conflict, NotFound
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+_REGISTRATION: Final = "registration"
+"""The name under which the owner's choice is kept."""
+
+_log = log.get("accounts")
+
+
+class Orgs:
+    """Makes and ends orgs, and says who may make one by a first call."""
+
+    def __init__(
+        self,
+        database: Database,
+        authentication: Authentication,
+        *,
+        registration: Registration,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.registration: Final = registration
+        self._database = database
+        self._authentication = authentication
+        self._checks = authentication.checks
+        self._now_ms = now_ms
+
+    async def all(self) -> list[Org]:
+        """Every org."""
+        return await self._database.read(lambda tx: tx.orgs.all())
+
+    async def find(self, org: int) -> Org | None:
+        """The org of this id."""
+        return await self._database.read(lambda tx: tx.orgs.by_id(org))
+
+    async def add(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+        """Creates an org, whatever `registration` says; without a secret, makes one.
+
+        Raises:
+            BadInput: The form of the name or the secret.
+            Conflict: There is such an org.
+        """
+        secret = make_secret() if secret is None else secret
+        require_forms(name, secret)
+        stored = await self._checks.hash(secret)
+        now = self._now_ms()
+
+        def add(tx: Tables) -> Org:
+            if tx.orgs.get(name) is not None:
+                raise Conflict(f"There is an org named {name} already.")
+            org = tx.orgs.add(name, stored, now)
+            if secret in PUBLISHED_SECRETS:
+                tx.orgs.publish(org.id)
+            return org
+
+        org = await self._database.write(add)
+        self._checks.made()
+        _log.info("org_added", org=org.name, by="owner")
+        return org, secret
+
+    async def rotate(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+        """Gives an org another secret; the old one ends at once. Its API keys go on.
+
+        Raises:
+            BadInput: The form of the secret.
+            NotFound: There is no such org.
+        """
+        secret = make_secret() if secret is None else secret
+        require_forms(name, secret)
+        stored = await self._checks.hash(secret)
+
+        def rotate(tx: Tables) -> Org:
+            tx.orgs.rotate(name, stored)
+            org = _named(tx, name)
+            if secret in PUBLISHED_SECRETS:
+                tx.orgs.publish(org.id)
+            # From now on it is the owner's, also if a first call has made it.
+            tx.storage_quota.forget(org.id)
+            return org
+
+        org = await self._authentication.change(rotate)
+        self._authentication.changed(org.id)
+        _log.info("org_rotated", org=org.name)
+        return org, secret
+
+    async def remove(self, name: str) -> None:
+        """Removes an org with its keys, phones and messages.
+
+        Its name stays the owner's: a phone with its old secret does not make it again.
+
+        Raises:
+            NotFound: There is no such org.
+        """
+
+        def remove(tx: Tables) -> Org:
+            org = _named(tx, name)
+            tx.orgs.remove(name)
+            return org
+
+        org = await self._authentication.change(remove)
+        self._authentication.changed(org.id)
+        self._checks.removed(name)
+        _log.info("org_removed", org=name)
+
+    async def read_registration(self) -> Registration:
+        """The rule about new orgs, with what the owner chose last."""
+        chosen = await self._database.read(lambda tx: tx.registrations.choice(_REGISTRATION))
+        self.registration.chosen = next((one for one in get_args(Mode) if one == chosen), None)
+        return self.registration
+
+    async def choose_registration(self, mode: Mode) -> None:
+        """Has another rule hold from now on, and after a restart.
+
+        Raises:
+            Conflict: The configuration sets one.
+        """
+        rule = self.registration
+        if rule.forced is not None:
+            raise Conflict(
+                f'registration = "{rule.forced}" is set by {rule.forced_by}, which wins over this '
+                "command: change it there and restart, or take it out to use this command."
+            )
+        await self._authentication.change(lambda tx: tx.registrations.choose(_REGISTRATION, mode))
+        rule.chosen = mode
+        self._checks.made()
+        _log.info("registration_changed", mode=mode)
+
+
+def _named(tx: Tables, name: str) -> Org:
+    org = tx.orgs.get(name)
+    if org is None:
+        raise NotFound(f"There is no org named {name}.")
+    return org
