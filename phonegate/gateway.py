@@ -36,6 +36,7 @@ from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import Idempotency
@@ -295,7 +296,6 @@ class _Gateway:
             carrier_pool,
             terms,
             callback_url=assistants.callback_url,
-            rate_limits=rate_limits,
         )
         approval = Approval(
             database,
@@ -317,6 +317,7 @@ class _Gateway:
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             approval=approval,
             carrier_sending=carrier_sending,
+            carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             now_ms=now_ms,

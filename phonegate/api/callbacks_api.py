@@ -104,9 +104,9 @@ async def _store(call: Call, assistant: Assistant, report: Report) -> None:
         return
     if isinstance(report, InboundReport):
         call.services.cleaned.update(report.cleaned)
-        await call.services.carrier_sending.receive(assistant, report)
+        await call.services.carrier_reports.receive(assistant, report)
     else:
-        await call.services.carrier_sending.apply(
+        await call.services.carrier_reports.apply(
             assistant, report, _message_id(call.request.query)
         )
 

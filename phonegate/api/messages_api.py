@@ -1,6 +1,6 @@
 """Messages of an org over HTTP: receiving from phones, sending, reading, approving; its SIMs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -22,8 +22,6 @@ from phonegate.api.errors import (
 from phonegate.api.field_names import MAX_PROBLEMS
 from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import (
-    MAX_AHEAD_MS,
-    TOO_FAR_AHEAD,
     CancelAnswer,
     DecisionAnswer,
     MessageAnswer,
@@ -31,8 +29,6 @@ from phonegate.api.messages_types import (
     MessagesQuery,
     Send,
     SendAnswer,
-    SendItem,
-    SendResult,
     SimsAnswer,
     Webhook,
     WebhookAnswer,
@@ -44,13 +40,14 @@ from phonegate.api.presenters import (
     sim_json,
 )
 from phonegate.api.reported_types import Batch
+from phonegate.api.send_request import answer, asked, fields_of_sim, outgoing
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.message_access import KnownSims, has_words
 from phonegate.domain.reported_values import Unread
-from phonegate.domain.sending import Outgoing, SendOutcome
+from phonegate.domain.sending import SendOutcome
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
-from phonegate.model.phones import ANY_SIM, Sim
+from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     FieldProblem,
@@ -96,7 +93,7 @@ def _field_error(at: int, one: Unread) -> FieldError:
 async def send(call: Call) -> Answer:
     """Accepts messages to send, all or none, under the Idempotency-Key if there is one."""
     body: Send = call.body
-    items = _outgoing(body, call.services.now_ms())
+    items = outgoing(body, call.services.now_ms())
     sending = call.services.sending
 
     async def accept(keep: Keep[SendOutcome] | None) -> SendOutcome:
@@ -106,19 +103,11 @@ async def send(call: Call) -> Answer:
             to = ["to" if body.messages is None else f"messages[{i}].to" for i in error.places]
             raise FieldsRefused(error, [FieldProblem(f, NOT_ALLOWED) for f in to]) from None
         except UnknownSim as error:
-            fields = _fields_of_sim(call.body, items, error.sim_selector)
+            fields = fields_of_sim(call.body, items, error.sim_selector)
             problem = f"is none of the org's SIMs: {', '.join(error.known)}"
             raise FieldsRefused(error, [FieldProblem(f, problem) for f in fields]) from None
 
-    return await once(call, "send", partial(asked, items), accept, _sent)
-
-
-def asked(items: Sequence[Outgoing]) -> list[object]:
-    """What two sends under one Idempotency-Key must have in common."""
-    return [
-        [i.to, i.body, i.sim_selector, i.ttl_s, i.send_at, i.priority, i.on_uncertain, i.media_urls]
-        for i in items
-    ]
+    return await once(call, "send", partial(asked, items), accept, answer)
 
 
 async def messages(call: Call) -> Answer:
@@ -226,81 +215,6 @@ async def sims(call: Call) -> Answer:
         return CONVERTER.encode(answer)
 
     return Answer(content=await call.services.messages.sims(org, show))
-
-
-def _outgoing(body: Send, now: int) -> list[Outgoing]:
-    """The messages of a send, each with its own options or else the call's.
-
-    Raises:
-        BadInput: neither or both forms were used, or a time lies too far ahead.
-    """
-    problems = []
-    if body.messages is None:
-        problems += [
-            FieldProblem(name, "is required, or else messages")
-            for name, value in (("to", body.to), ("body", body.body))
-            if value is None
-        ]
-    else:
-        problems += [
-            FieldProblem(name, "can't stand beside messages")
-            for name, value in (("to", body.to), ("body", body.body))
-            if value is not None
-        ]
-    for at, options in _options(body):
-        if options.send_at is not None and options.send_at > now + MAX_AHEAD_MS:
-            problems.append(FieldProblem(f"{at}send_at", TOO_FAR_AHEAD))
-    if problems:
-        raise refusal(tuple(problems))
-    if body.messages is None:
-        single = SendItem(to=body.to or "", body=body.body or "")
-        return [_with_options(single, body)]
-    return [_with_options(item, body) for item in body.messages]
-
-
-def _options(body: Send) -> Iterator[tuple[str, Send | SendItem]]:
-    """Every place where options stand, with the beginning of its fields' names."""
-    yield "", body
-    for at, item in enumerate(body.messages or ()):
-        yield f"messages[{at}].", item
-
-
-def _with_options(item: SendItem, call: Send) -> Outgoing:
-    priority = item.priority if item.priority is not None else call.priority
-    sim_selector = item.sim if item.sim is not None else call.sim
-    return Outgoing(
-        to=item.to,
-        body=item.body,
-        sim_selector=ANY_SIM if sim_selector is None else sim_selector,
-        ttl_s=item.ttl if item.ttl is not None else call.ttl,
-        send_at=item.send_at if item.send_at is not None else call.send_at,
-        priority=0 if priority is None else priority,
-        on_uncertain=item.on_uncertain or call.on_uncertain,
-    )
-
-
-def _fields_of_sim(body: Send, items: Sequence[Outgoing], sim_selector: str) -> list[str]:
-    """The fields that named a SIM which the org does not have."""
-    if body.sim == sim_selector:
-        return ["sim"]
-    return [
-        f"messages[{at}].sim" for at, item in enumerate(items) if item.sim_selector == sim_selector
-    ]
-
-
-def _sent(outcome: SendOutcome) -> Answer:
-    results = tuple(
-        SendResult(
-            id=sent.id,
-            to=sent.to,
-            status=sent.status,
-            eta_s=sent.eta_s,
-            waiting_for="approval" if sent.held else None,
-        )
-        for sent in outcome.results
-    )
-    answer = SendAnswer(device_online=outcome.device_online, queued=len(results), results=results)
-    return Answer(content=CONVERTER.encode(answer))
 
 
 def _message_id(call: Call) -> int:

@@ -13,6 +13,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import Idempotency
@@ -37,6 +38,7 @@ class Services:
     withdrawal: Withdrawal
     approval: Approval
     carrier_sending: CarrierSending
+    carrier_reports: CarrierReports
     idempotency: Idempotency
     switchboard: Dispatcher
     now_ms: Callable[[], int]

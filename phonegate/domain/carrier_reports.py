@@ -6,12 +6,16 @@ decides what they change. What the carrier has said that it has is never called 
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
+from phonegate import log
+from phonegate.domain.admission import admit_to_disk, size_of
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
 from phonegate.domain.delivery import is_of_ended_key, why_late
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
 from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, NewInbound
@@ -24,6 +28,7 @@ from phonegate.model.states import (
     advance,
     delivered_at,
 )
+from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 FIRST_LOOK_MS: Final = 5_000
@@ -46,6 +51,56 @@ _EVENTS: Final = {
 
 _FOUND: Final = "the carrier has it and has not said yet whether it was sent"
 _SILENT: Final = "the carrier did not say within 72 h what became of it"
+
+
+_log = log.get("carriers")
+
+
+class CarrierReports:
+    """Stores what carriers report by themselves: states of messages, and received ones."""
+
+    def __init__(
+        self, database: Database, rate_limits: RateLimits, *, now_ms: Callable[[], int]
+    ) -> None:
+        self._database = database
+        self._rate_limits = rate_limits
+        self._now_ms = now_ms
+
+    async def apply(
+        self, assistant: Assistant, report: StatusReport, message_id: int | None = None
+    ) -> None:
+        """Stores what a carrier reports of a message. A report of no known message changes nothing.
+
+        Args:
+            assistant: Whose carrier reports.
+            report: What it says.
+            message_id: Of the message that the report was asked for, where its address says it.
+        """
+        now = self._now_ms()
+        message = await self._database.write(
+            lambda tx: reported(tx, assistant, report, message_id, now)
+        )
+        if message is None:
+            _log.info("report_of_no_message", assistant=assistant.id, progress=report.progress)
+        else:
+            _log.info("message_reported", message=message.id, status=message.status)
+
+    async def receive(self, assistant: Assistant, report: InboundReport) -> None:
+        """Stores a message for one of an assistant's numbers, once however often it comes.
+
+        Raises:
+            StorageSpent, DiskLow: the org may store no more just now.
+        """
+        now = self._now_ms()
+
+        def store(tx: Tables) -> int | None:
+            stored = received(tx, assistant, report, now)
+            if stored is not None:
+                admit_to_disk(tx, self._rate_limits, assistant.org, size_of((report,)), now)
+            return stored
+
+        stored = await self._database.write(store)
+        _log.info("message_received", assistant=assistant.id, message=stored)
 
 
 def next_poll(message: Message, now: int, *, at_least_s: float = 0) -> int | None:

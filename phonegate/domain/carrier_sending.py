@@ -12,10 +12,9 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain import carrier_answers, carrier_reports
+from phonegate.domain import carrier_answers
 from phonegate.domain.acceptance import COMMIT_DEADLINE_S, Acceptance, new_message
-from phonegate.domain.admission import Permit, admit_to_disk, size_of
-from phonegate.domain.carrier import InboundReport, StatusReport
+from phonegate.domain.admission import Permit
 from phonegate.domain.carrier_answers import Answered
 from phonegate.domain.carrier_attempt import (
     Outcome,
@@ -28,7 +27,6 @@ from phonegate.domain.carrier_attempt import (
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
-from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.assistants import Assistant
@@ -41,7 +39,7 @@ from phonegate.model.storage_errors import StorageUnavailable, StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-CARRIER_WISH: Final = "carrier"
+BY_CARRIER: Final = "carrier"
 """The `sim_selector` of a message that no SIM of a phone is to send."""
 
 MARGIN_MS: Final = 5_000
@@ -94,7 +92,6 @@ class CarrierSending:
         terms: Terms,
         *,
         callback_url: Callable[[Assistant], str | None],
-        rate_limits: RateLimits,
     ) -> None:
         self._database = database
         self._acceptance = acceptance
@@ -102,7 +99,6 @@ class CarrierSending:
         self._pool = pool
         self._terms = terms
         self._callback_url = callback_url
-        self._rate_limits = rate_limits
 
     async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
         """Who sends from a number: an assistant of the org with a carrier, or its phones.
@@ -165,39 +161,6 @@ class CarrierSending:
             # From now on it is the answer, whatever becomes of the message afterwards.
             await self._database.write(lambda tx: keep.put(tx, org, answered, kept.created_at))
         return keep.reply(answered, kept.created_at)
-
-    async def apply(
-        self, assistant: Assistant, report: StatusReport, message_id: int | None = None
-    ) -> None:
-        """Applies what a carrier told of a message; one that is not known changes nothing.
-
-        `message_id` is the message that the report was asked for, where its address tells it.
-        """
-        now = self._terms.now_ms()
-        message = await self._database.write(
-            lambda tx: carrier_reports.reported(tx, assistant, report, message_id, now)
-        )
-        if message is None:
-            _log.info("report_of_no_message", assistant=assistant.id, progress=report.progress)
-        else:
-            _log.info("message_reported", message=message.id, status=message.status)
-
-    async def receive(self, assistant: Assistant, report: InboundReport) -> None:
-        """Stores a message for one of an assistant's numbers, once however often it comes.
-
-        Raises:
-            StorageSpent, DiskLow: the org may store no more just now.
-        """
-        now = self._terms.now_ms()
-
-        def store(tx: Tables) -> int | None:
-            stored = carrier_reports.received(tx, assistant, report, now)
-            if stored is not None:
-                admit_to_disk(tx, self._rate_limits, assistant.org, size_of((report,)), now)
-            return stored
-
-        stored = await self._database.write(store)
-        _log.info("message_received", assistant=assistant.id, message=stored)
 
     # -- by phone
 
@@ -272,7 +235,7 @@ class CarrierSending:
             now,
             segments=count(draft.body),
             status=QUEUED if held else SENDING,
-            sim_selector=CARRIER_WISH,
+            sim_selector=BY_CARRIER,
             sim=draft.sender,
             provider=assistant.provider,
             assistant=assistant.id,

@@ -23,6 +23,7 @@ from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
@@ -218,8 +219,8 @@ def build_services(
             CarrierPool(lambda _: carrier, account_mark),
             Terms(deadline_s=2.0, now_ms=now_ms),
             callback_url=assistants.callback_url,
-            rate_limits=rate_limits,
         ),
+        carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
         now_ms=now_ms,

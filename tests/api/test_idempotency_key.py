@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.idempotency_key import fingerprint, read_key
-from phonegate.api.messages_api import asked
+from phonegate.api.send_request import asked
 from phonegate.domain.sending import Outgoing
 from phonegate.model.refusals import BadInput
 

@@ -8,6 +8,7 @@ import attrs
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Draft, Terms
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
@@ -37,6 +38,7 @@ class CarrierSite:
     carrier: Played
     pool: CarrierPool
     carrier_sending: CarrierSending
+    carrier_reports: CarrierReports
     reconciler: Reconciler
     assistant: Assistant
     now: int = NOW
@@ -110,10 +112,12 @@ async def build_pipeline(database: Database) -> CarrierSite:
         pool,
         terms,
         callback_url=lambda _: CALLBACK if site.public else None,
-        rate_limits=rate_limits,
     )
+    carrier_reports = CarrierReports(database, rate_limits, now_ms=now_ms)
     reconciler = Reconciler(database, pool, terms)
-    site = CarrierSite(database, phones, carrier, pool, carrier_sending, reconciler, assistant)
+    site = CarrierSite(
+        database, phones, carrier, pool, carrier_sending, carrier_reports, reconciler, assistant
+    )
     return site
 
 

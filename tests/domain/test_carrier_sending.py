@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from phonegate.domain import carrier_sending as forwarding_module
+from phonegate.domain import carrier_sending as sending_module
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.carrier import (
     CarrierFault,
@@ -179,7 +179,7 @@ async def test_a_full_disk_stores_and_sends_nothing(
 async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
     site: CarrierSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarding_module, "STORE_PAUSE_S", 0)
+    monkeypatch.setattr(sending_module, "STORE_PAUSE_S", 0)
     write, writes = site.database.write, 0
 
     async def once(op: Any) -> Any:
@@ -204,7 +204,7 @@ async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
 async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
     site: CarrierSite, monkeypatch: pytest.MonkeyPatch, trouble: StoreError | None
 ) -> None:
-    monkeypatch.setattr(forwarding_module, "STORE_DEADLINE_S", 0.01)
+    monkeypatch.setattr(sending_module, "STORE_DEADLINE_S", 0.01)
     write, writes = site.database.write, 0
 
     async def once(op: Any) -> Any:
@@ -385,7 +385,7 @@ async def test_a_report_overtakes_the_answer(site: CarrierSite) -> None:
             await trio.lowlevel.checkpoint()
         message = await site.only()
         report = StatusReport(carrier_id="SM1", progress="delivered")
-        await site.carrier_sending.apply(site.assistant, report, message.id)
+        await site.carrier_reports.apply(site.assistant, report, message.id)
         site.carrier.slow.set()
     message = await site.only()
     assert (message.status, message.carrier_id, message.next_poll_at) == ("delivered", "SM1", None)
@@ -397,7 +397,7 @@ async def test_a_report_settles_what_got_lost(site: CarrierSite) -> None:
     await site.carrier_sending.send(owner(site.org), draft())
     message = await site.only()
     report = StatusReport(carrier_id="SM1", progress="sent")
-    await site.carrier_sending.apply(site.assistant, report, message.id)
+    await site.carrier_reports.apply(site.assistant, report, message.id)
     message = await site.only()
     assert (message.status, message.carrier_id, message.error) == ("sent", "SM1", None)
 
@@ -408,8 +408,8 @@ async def test_a_report_of_another_assistant_s_message_changes_nothing(site: Car
     other = await site.assist("+15550009999")
     for carrier_id in ("SM1", "SM2"):
         report = StatusReport(carrier_id=carrier_id, progress="failed")
-        await site.carrier_sending.apply(other, report, message.id)
-    await site.carrier_sending.apply(
+        await site.carrier_reports.apply(other, report, message.id)
+    await site.carrier_reports.apply(
         site.assistant, StatusReport(carrier_id="SM2", progress="failed"), message.id
     )
     assert await site.only() == message
@@ -420,11 +420,11 @@ async def test_inbound_messages_are_stored_once(site: CarrierSite) -> None:
         carrier_id="SM5", sender=RECIPIENT, recipient=SENDER, body="yo", media_urls=("https://m",)
     )
     for _ in range(3):
-        await site.carrier_sending.receive(site.assistant, report)
+        await site.carrier_reports.receive(site.assistant, report)
     message = await site.only()
     assert (message.direction, message.address, message.sim) == ("in", RECIPIENT, SENDER)
     assert (message.provider, message.media_urls, message.body) == ("twilio", ("https://m",), "yo")
-    await site.carrier_sending.receive(site.assistant, attrs.evolve(report, carrier_id="SM6"))
+    await site.carrier_reports.receive(site.assistant, attrs.evolve(report, carrier_id="SM6"))
     assert len(await site.stored()) == 2
 
 
@@ -432,15 +432,13 @@ async def test_inbound_messages_are_stored_once(site: CarrierSite) -> None:
 async def test_a_message_without_a_ttl_gets_the_usual_one(
     site: CarrierSite, ttl_s: int | None, expires_at: int
 ) -> None:
-    rate_limits = RateLimits()
     carrier_sending = CarrierSending(
         site.database,
-        Acceptance(site.database, rate_limits, now_ms=lambda: NOW, default_ttl_s=60),
+        Acceptance(site.database, RateLimits(), now_ms=lambda: NOW, default_ttl_s=60),
         site.carrier_sending._phones,
         site.pool,
         Terms(deadline_s=1.0, now_ms=lambda: NOW),
         callback_url=lambda _: None,
-        rate_limits=rate_limits,
     )
     await carrier_sending.send(owner(site.org), draft(ttl_s=ttl_s))
     assert (await site.only()).expires_at == expires_at

@@ -1,5 +1,5 @@
-import math
-import threading
+"""Who is let in by which credential, and at what cost."""
+
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,138 +10,38 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
-from phonegate.domain import credential_check as checks_module
 from phonegate.domain import hash_queue as turns_module
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.authentication import NO_CREDENTIAL
 from phonegate.domain.credential_cache import LIFETIME_MS
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
-from phonegate.domain.credentials import Cost, hash_secret, verify_secret
 from phonegate.domain.known_addresses import NOTED_MS
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.throttle import FAMILIAR
-from phonegate.model.principal import SCOPES, Principal, Scope
+from phonegate.model.principal import SCOPES, Principal
 from phonegate.model.refusals import (
     BadInput,
-    Conflict,
-    Forbidden,
-    NotFound,
-    Refused,
     Throttled,
     Unauthorized,
 )
-from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
-
-CHEAP = Cost(log2_n=4)
-SECRET, OTHER = "my-own-secret-123", "my-other-secret-456"
-OPEN = Registration(forced="open")
-HERE, THERE = "203.0.113.5", "203.0.113.6"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def accounts(database: Database, clock: Clock) -> Accounts:
-    return Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits())
-
-
-class Hashes:
-    """Counts the slow hashes; the checks among them wait while `gate` is not set."""
-
-    def __init__(self) -> None:
-        self.verified: list[str] = []
-        self.hashed = 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self._begin, self.begun = trio.open_memory_channel[None](math.inf)
-
-    def verify(self, secret: str, stored: str) -> bool:
-        self.verified.append(stored)
-        trio.from_thread.run_sync(self._begin.send_nowait, None)  # also: this is a thread
-        assert self.gate.wait(30)
-        return verify_secret(secret, stored)
-
-    def hash(self, secret: str, cost: Cost) -> str:
-        self.hashed += 1
-        trio.from_thread.check_cancelled()  # this is a thread, too
-        return hash_secret(secret, cost)
-
-
-@pytest.fixture
-def hashes(monkeypatch: pytest.MonkeyPatch) -> Hashes:
-    counted = Hashes()
-    monkeypatch.setattr(checks_module, "verify_secret", counted.verify)
-    monkeypatch.setattr(checks_module, "hash_secret", counted.hash)
-    return counted
-
-
-async def enter(
-    accounts: Accounts,
-    credential: str | None = SECRET,
-    org: str | None = "myorg",
-    *,
-    address: str = HERE,
-    scope: Scope = "manage",
-    create: bool = False,
-) -> Principal:
-    return await accounts.authentication.authenticate(
-        credential, org_name=org, address=address, scope=scope, create=create
-    )
-
-
-async def fate(call: Callable[[], Any]) -> Any:
-    """What a call gave, be it a refusal."""
-    try:
-        return await call()
-    except Refused as refused:
-        return refused
-
-
-async def guess(
-    accounts: Accounts, count: int, org: str = "myorg", *, address: str = HERE, first: int = 0
-) -> None:
-    """Presents so many wrong secrets, each another one, whatever comes of it."""
-    for number in range(first, first + count):
-        await fate(partial(enter, accounts, f"guess-number-{number:05}", org, address=address))
-
-
-async def guess_once(accounts: Accounts) -> None:
-    await enter(accounts, "one-more-guess-789")
-
-
-async def restarted(database: Database, clock: Clock) -> Accounts:
-    """What another start of the gateway knows."""
-    accounts = Accounts(
-        database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits()
-    )
-    await accounts.load()
-    return accounts
-
-
-async def together(*calls: Callable[[], Any]) -> list[Any]:
-    """The fates of calls that run at the same time, in order."""
-    fates: list[Any] = [None] * len(calls)
-
-    async def run(index: int, call: Callable[[], Any]) -> None:
-        fates[index] = await fate(call)
-
-    async with trio.open_nursery() as nursery:
-        for index, call in enumerate(calls):
-            nursery.start_soon(run, index, call)
-    return fates
+from tests.domain.account_site import (
+    CHEAP,
+    HERE,
+    OTHER,
+    SECRET,
+    THERE,
+    Clock,
+    Hashes,
+    enter,
+    fate,
+    guess,
+    guess_once,
+    leave_when_told,
+    restarted,
+    together,
+)
 
 
 class TestSecret:
@@ -262,7 +162,7 @@ class TestConcurrentChecks:
             entered.append(await enter(accounts))
 
         async with trio.open_nursery() as nursery:
-            first = await nursery.start(_leave_when_told, partial(enter, accounts))
+            first = await nursery.start(leave_when_told, partial(enter, accounts))
             await wait_all_tasks_blocked()
             nursery.start_soon(wait)
             await wait_all_tasks_blocked()
@@ -522,110 +422,6 @@ class TestRightfulOnes:
                 await enter(one, OTHER)
 
 
-class TestRegistration:
-    @pytest.fixture
-    def accounts(self, database: Database, clock: Clock) -> Accounts:
-        return Accounts(
-            database,
-            now_ms=clock,
-            cost=CHEAP,
-            registration=Registration(),
-            rate_limits=RateLimits(),
-        )
-
-    @pytest.mark.parametrize("address", ["127.0.0.1", "192.168.1.20", "100.64.3.2", "fd12::1"])
-    async def test_the_own_networks_make_orgs(self, accounts: Accounts, address: str) -> None:
-        await enter(accounts, create=True, address=address)
-
-    @pytest.mark.parametrize(
-        ("address", "relayed"),
-        [(HERE, False), ("2001:db8::1", False), ("", False), ("127.0.0.1", True)],
-    )
-    async def test_from_afar_it_is_as_if_there_were_no_such_thing(
-        self, accounts: Accounts, hashes: Hashes, address: str, *, relayed: bool
-    ) -> None:
-        far = partial(
-            accounts.authentication.authenticate,
-            address=address,
-            scope="manage",
-            create=True,
-            relayed=relayed,
-        )
-        refused = await fate(partial(far, SECRET, org_name="myorg"))
-        assert type(refused) is Unauthorized
-        assert refused.detail == WRONG_CREDENTIAL
-        # The same work as for an org that is there, and none for what no org can have.
-        assert len(hashes.verified) == 1
-        assert hashes.hashed == 0
-        assert type(await fate(partial(far, "short", org_name="my org"))) is Unauthorized
-        assert await accounts.orgs.all() == []
-        await enter(accounts, create=True, address="127.0.0.1")
-        await far(SECRET, org_name="myorg")
-
-    async def test_a_proxy_that_has_no_name_is_told_once(
-        self, accounts: Accounts, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        for number in range(3):
-            with pytest.raises(Unauthorized):
-                await accounts.authentication.authenticate(
-                    SECRET,
-                    org_name=f"org-{number}",
-                    address="172.17.0.1",
-                    scope="manage",
-                    create=True,
-                    relayed=True,
-                )
-        assert "".join(capsys.readouterr()).count("proxy_not_named") == 1
-
-    async def test_the_owner_changes_it_and_it_outlives_a_restart(
-        self, accounts: Accounts, database: Database, clock: Clock
-    ) -> None:
-        with pytest.raises(Unauthorized):
-            await enter(accounts, create=True)
-        with capture_logs() as lines:
-            await accounts.orgs.choose_registration("open")
-        assert [(one["event"], one["mode"]) for one in lines] == [("registration_changed", "open")]
-        await enter(accounts, create=True)
-        started = Accounts(
-            database,
-            now_ms=clock,
-            cost=CHEAP,
-            registration=Registration(),
-            rate_limits=RateLimits(),
-        )
-        await started.load()
-        await enter(started, OTHER, "another", create=True)
-        await started.orgs.choose_registration("closed")
-        with pytest.raises(Unauthorized):
-            await enter(started, SECRET, "third", create=True, address="127.0.0.1")
-
-    async def test_what_the_configuration_sets_stays(
-        self, database: Database, clock: Clock
-    ) -> None:
-        rule = Registration(forced="closed", forced_by="file gateway.toml")
-        forced = Accounts(
-            database, registration=rule, now_ms=clock, cost=CHEAP, rate_limits=RateLimits()
-        )
-        with pytest.raises(Conflict, match="file gateway"):
-            await forced.orgs.choose_registration("open")
-        assert (await forced.orgs.read_registration()).mode == "closed"
-
-    async def test_a_removed_org_is_not_made_again_by_its_phone(
-        self, accounts: Accounts, hashes: Hashes, database: Database
-    ) -> None:
-        again = partial(enter, accounts, create=True, address="127.0.0.1")
-        await again()
-        await accounts.orgs.remove("myorg")
-        made = hashes.hashed
-        with pytest.raises(Unauthorized):
-            await again()
-        assert hashes.hashed == made
-        assert await accounts.orgs.all() == []
-        await accounts.orgs.add("myorg", SECRET)
-        await again()
-        assert not await database.read(lambda tx: tx.orgs.was_removed("myorg"))
-
-
 class TestPublishedSecret:
     """The secret of the examples, which everybody has."""
 
@@ -790,247 +586,6 @@ class TestLog:
         assert not any(hidden in str(lines) for hidden in (secret, text, OTHER))
 
 
-class TestOrgs:
-    async def test_a_secret_is_made_when_none_is_given(self, accounts: Accounts) -> None:
-        org, secret = await accounts.orgs.add("myorg")
-        assert (await enter(accounts, secret)).org == org.id
-        assert await accounts.orgs.all() == [org]
-
-    async def test_there_is_one_of_a_name(self, accounts: Accounts) -> None:
-        await accounts.orgs.add("myorg", SECRET)
-        with pytest.raises(Conflict, match="myorg"):
-            await accounts.orgs.add("myorg", OTHER)
-        await enter(accounts)
-
-    @pytest.mark.parametrize(("name", "secret"), [("a", SECRET), ("myorg", "short"), ("myorg", "")])
-    async def test_forms_are_kept(self, accounts: Accounts, name: str, secret: str) -> None:
-        with pytest.raises(BadInput):
-            await accounts.orgs.add(name, secret)
-
-    async def test_rotation_ends_the_old_secret_at_once(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, key = await accounts.keys.add(org.id, "app")
-        before = await enter(accounts)
-        assert accounts.authentication.is_current(before)
-        rotated, secret = await accounts.orgs.rotate("myorg")
-        assert rotated.id == org.id
-        assert told == [org.id]
-        assert not accounts.authentication.is_current(before)
-        with pytest.raises(Unauthorized):
-            await enter(accounts)
-        assert accounts.authentication.is_current(await enter(accounts, secret))
-        await enter(accounts, key)
-
-    async def test_rotation_ends_it_for_a_check_under_way(
-        self, accounts: Accounts, hashes: Hashes
-    ) -> None:
-        await accounts.orgs.add("myorg", SECRET)
-        hashes.gate.clear()
-        fates = []
-
-        async def late() -> None:
-            fates.append(await fate(partial(enter, accounts)))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(late)
-            await hashes.begun.receive()
-            await accounts.orgs.rotate("myorg", OTHER)
-            hashes.gate.set()
-        assert isinstance(fates[0], Unauthorized)
-        with pytest.raises(Unauthorized):
-            await enter(accounts)
-        await enter(accounts, OTHER)
-
-    async def test_removal_takes_the_keys_along(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, key = await accounts.keys.add(org.id, "app")
-        await enter(accounts)
-        await enter(accounts, key)
-        await accounts.orgs.remove("myorg")
-        assert told == [org.id]
-        for credential in (SECRET, key):
-            with pytest.raises(Unauthorized):
-                await enter(accounts, credential)
-        assert await accounts.orgs.all() == []
-
-    async def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
-        with pytest.raises(NotFound):
-            await accounts.orgs.remove("noorg")
-        with pytest.raises(NotFound):
-            await accounts.orgs.rotate("noorg", SECRET)
-        assert told == []
-        assert await accounts.orgs.all() == []
-
-    async def test_a_change_is_seen_through_when_its_client_leaves(
-        self, accounts: Accounts
-    ) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app")
-        await enter(accounts, text)
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await accounts.keys.revoke(org.id, key.id)
-        with pytest.raises(Unauthorized):
-            await enter(accounts, text)
-        assert await accounts.keys.of_org(org.id) == []
-
-
-class TestKeys:
-    async def test_a_key_names_its_org(self, accounts: Accounts) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app", ["send", "read"])
-        assert key.scopes == ("send", "read")
-        expected = Principal(org=org.id, org_name="myorg", scopes=("send", "read"), key_id=key.id)
-        for _ in range(2):  # looked up, then remembered
-            assert await enter(accounts, text, None, scope="read") == expected
-            assert await enter(accounts, text, "myorg", scope="send") == expected
-
-    async def test_it_reaches_as_far_as_its_scopes(self, accounts: Accounts) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, text = await accounts.keys.add(org.id, "app", ["send"])
-        for _ in range(2):
-            with pytest.raises(Forbidden) as caught:
-                await enter(accounts, text, scope="manage")
-            assert "manage" in caught.value.detail
-            assert text not in caught.value.detail
-
-    async def test_it_is_wrong_in_another_org(self, accounts: Accounts) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        await accounts.orgs.add("yourorg", OTHER)
-        _, text = await accounts.keys.add(org.id, "app")
-        for _ in range(2):
-            with pytest.raises(Unauthorized) as caught:
-                await enter(accounts, text, "yourorg")
-            assert caught.value.detail == WRONG_CREDENTIAL
-            await enter(accounts, text)
-
-    async def test_it_is_wrong_with_another_random_part(self, accounts: Accounts) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app")
-        for wrong in (f"pgk_{key.id}_" + "a" * 32, text[:-1], text + "a", text.swapcase()):
-            with pytest.raises(Unauthorized):
-                await enter(accounts, wrong)
-
-    async def test_wrong_keys_keep_nobody_waiting(self, accounts: Accounts, hashes: Hashes) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, text = await accounts.keys.add(org.id, "app")
-        for number in range(100):
-            wrong = f"pgk_{number:08}_" + "a" * 32
-            assert isinstance(await fate(partial(enter, accounts, wrong)), Unauthorized)
-        await enter(accounts, text)
-        await enter(accounts)
-        assert len(hashes.verified) == 1
-
-    async def test_a_revoked_one_is_wrong_at_once(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        other, _ = await accounts.orgs.add("yourorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app")
-        _, kept = await accounts.keys.add(org.id, "reader", ["read"])
-        await enter(accounts, text)
-        assert await accounts.keys.revoke(other.id, key.id) is None
-        assert await accounts.keys.revoke(org.id, "nokey") is None
-        await enter(accounts, text)
-        assert told == []
-        assert await accounts.keys.revoke(org.id, key.id) == 0
-        assert told == [org.id]
-        with pytest.raises(Unauthorized):
-            await enter(accounts, text)
-        await enter(accounts, kept, scope="read")
-        assert [k.name for k in await accounts.keys.of_org(org.id)] == ["reader"]
-
-    async def test_a_key_that_let_no_phone_in_drops_none(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app", ["read"])
-        await enter(accounts, text, scope="read")
-        assert await accounts.keys.revoke(org.id, key.id) == 0
-        assert told == []
-        with pytest.raises(Unauthorized):
-            await enter(accounts, text, scope="read")
-
-    @pytest.mark.parametrize(
-        ("name", "scopes", "fields"),
-        [
-            ("", ["send"], ["name"]),
-            ("x" * 101, ["send"], ["name"]),
-            ("a\nb", ["send"], ["name"]),
-            ("app", [], ["scopes"]),
-            ("", ["admin"], ["name", "scopes"]),
-        ],
-    )
-    async def test_forms_are_kept(
-        self, accounts: Accounts, name: str, scopes: list[Any], fields: list[str]
-    ) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        with pytest.raises(BadInput) as caught:
-            await accounts.keys.add(org.id, name, scopes)
-        assert [p.field for p in caught.value.problems] == fields
-
-    async def test_a_removed_org_gets_none(self, accounts: Accounts) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        await accounts.orgs.remove("myorg")
-        with pytest.raises(NotFound):
-            await accounts.keys.add(org.id, "app")
-
-    async def test_its_last_use_is_noted_once_a_minute(
-        self, accounts: Accounts, clock: Clock, database: Database
-    ) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        key, text = await accounts.keys.add(org.id, "app")
-
-        async def last_used() -> int | None:
-            found = await database.read(lambda tx: tx.keys.get(key.id))
-            assert found is not None
-            return found.last_used_at
-
-        assert await last_used() is None
-        start = clock.now
-        await enter(accounts, text)
-        assert await last_used() == start
-        clock.now += 59_999
-        await enter(accounts, text)
-        assert await last_used() == start
-        clock.now += 1
-        await enter(accounts, text)
-        assert await last_used() == start + 60_000
-
-    async def test_a_full_disk_keeps_no_key_out(
-        self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, text = await accounts.keys.add(org.id, "app")
-
-        async def full(_op: object) -> None:
-            raise StorageUnavailable("disk full")
-
-        monkeypatch.setattr(Database, "write", lambda _self, op: full(op))
-        await enter(accounts, text)
-
-    async def test_a_stuck_disk_costs_a_second(
-        self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        org, _ = await accounts.orgs.add("myorg", SECRET)
-        _, text = await accounts.keys.add(org.id, "app")
-        allowed = []
-
-        async def stuck(_op: object) -> None:
-            allowed.append(trio.current_effective_deadline() - trio.current_time())
-            await trio.lowlevel.checkpoint()
-
-        monkeypatch.setattr(Database, "write", lambda _self, op: stuck(op))
-        await enter(accounts, text)
-        assert 0 < allowed[0] <= 1
-
-
 async def test_no_secret_in_anything_that_is_shown(accounts: Accounts) -> None:
     org, secret = await accounts.orgs.add("myorg")
     key, text = await accounts.keys.add(org.id, "app")
@@ -1040,12 +595,3 @@ async def test_no_secret_in_anything_that_is_shown(accounts: Accounts) -> None:
     assert text not in shown
     assert text[13:] not in shown
     assert "scrypt" not in shown
-
-
-async def _leave_when_told(
-    call: Callable[[], Any],
-    task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    with trio.CancelScope() as scope:
-        task_status.started(scope)
-        await call()

@@ -1,0 +1,32 @@
+"""The accounts that several modules test."""
+
+import pytest
+
+from phonegate.domain import credential_check as checks_module
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.store.database import Database
+from tests.domain.account_site import (
+    CHEAP,
+    OPEN,
+    Clock,
+    Hashes,
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(database: Database, clock: Clock) -> Accounts:
+    return Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits())
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> Hashes:
+    counted = Hashes()
+    monkeypatch.setattr(checks_module, "verify_secret", counted.verify)
+    monkeypatch.setattr(checks_module, "hash_secret", counted.hash)
+    return counted
