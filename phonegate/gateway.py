@@ -359,7 +359,7 @@ class _Gateway:
             settings.http,
             settings.tls,
             app=build_app(services, settings.http, pipeline=pipeline),
-            phone_lane=link.serve,
+            serve_phone=link.serve,
             hot=pipeline,
             rate_limits=rate_limits,
         )

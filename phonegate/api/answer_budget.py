@@ -46,7 +46,7 @@ ANYBODY: Final = Reader("")
 
 
 @attrs.define(eq=False)
-class Leaving:
+class UnsentAnswer:
     """An answer on its way. `scope` is that in which it is sent now."""
 
     reader: Reader
@@ -66,7 +66,7 @@ class _Held:
     """What a reader has on its way."""
 
     bytes: int = 0
-    leaving: dict[Leaving, None] = attrs.field(factory=dict)
+    leaving: dict[UnsentAnswer, None] = attrs.field(factory=dict)
 
 
 class AnswerBudget:
@@ -85,7 +85,7 @@ class AnswerBudget:
         self.bytes = 0
         """What all of them take."""
 
-    def leaving(self, reader: Reader, size: int) -> AbstractContextManager[Leaving] | None:
+    def hold(self, reader: Reader, size: int) -> AbstractContextManager[UnsentAnswer] | None:
         """Counts an answer while it is sent, and ends that early if it is given up.
 
         None for a small one, which is not counted.
@@ -94,18 +94,18 @@ class AnswerBudget:
         return None if one is None else self._in_scope(one)
 
     @contextmanager
-    def _in_scope(self, one: Leaving) -> Iterator[Leaving]:
+    def _in_scope(self, one: UnsentAnswer) -> Iterator[UnsentAnswer]:
         try:
             with one.scope:
                 yield one
         finally:
             self.leave(one)
 
-    def enter(self, reader: Reader, size: int) -> Leaving | None:
+    def enter(self, reader: Reader, size: int) -> UnsentAnswer | None:
         """Counts an answer until `leave`, for what is sent in several steps. None as above."""
         if size < LARGE_BYTES:
             return None
-        one = Leaving(reader, size, trio.current_time())
+        one = UnsentAnswer(reader, size, trio.current_time())
         held = self._held.setdefault(reader.owner, {}).setdefault(reader, _Held())
         held.leaving[one] = None
         held.bytes += size
@@ -113,7 +113,7 @@ class AnswerBudget:
         self.bytes += size
         return one
 
-    def leave(self, one: Leaving) -> None:
+    def leave(self, one: UnsentAnswer) -> None:
         """Counts an answer no more."""
         owner = one.reader.owner
         readers = self._held[owner]
@@ -154,7 +154,7 @@ class AnswerBudget:
             others = greatest.leaving if ours < self._totals[most] else ()
             self._make_room(chain.from_iterable(map(_all, self._held.values())), others)
 
-    def _make_room(self, stalled: Iterable[Leaving], yielding: Iterable[Leaving]) -> None:
+    def _make_room(self, stalled: Iterable[UnsentAnswer], yielding: Iterable[UnsentAnswer]) -> None:
         """Gives up one of the first that has not moved for long, or else one of the second.
 
         Raises:
@@ -170,10 +170,10 @@ class AnswerBudget:
         found.scope.cancel()
 
 
-def _all(readers: dict[Reader, _Held]) -> Iterator[Leaving]:
+def _all(readers: dict[Reader, _Held]) -> Iterator[UnsentAnswer]:
     return chain.from_iterable(held.leaving for held in readers.values())
 
 
-def _longest_still(answers: Iterable[Leaving]) -> Leaving | None:
+def _longest_still(answers: Iterable[UnsentAnswer]) -> UnsentAnswer | None:
     waiting = (one for one in answers if not one.given_up)
     return min(waiting, key=lambda one: one.moved_at, default=None)

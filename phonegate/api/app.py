@@ -17,7 +17,7 @@ from quart_trio import QuartTrio
 
 from phonegate.api.address import own_address
 from phonegate.api.answer_budget import ANYBODY, Reader
-from phonegate.api.counted_send import Departure
+from phonegate.api.counted_send import CountedSend
 from phonegate.api.endpoint import Request
 from phonegate.api.errors import answer_for, code_of
 from phonegate.api.openapi.routes import add_routes as add_openapi
@@ -142,7 +142,7 @@ def build_app(
     app.register_error_handler(Exception, from_error)
     add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
     _add_pages(app, pipeline, services, settings)
-    app.asgi_app = Departure(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
+    app.asgi_app = CountedSend(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
     return app
 
 

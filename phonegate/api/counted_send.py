@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import trio
 
-from phonegate.api.answer_budget import AnswerBudget, Leaving, Reader
+from phonegate.api.answer_budget import AnswerBudget, Reader, UnsentAnswer
 from phonegate.domain.client_network import place
 from phonegate.http.body_stream import BodyStream
 from phonegate.http.scope import OWNER, STREAM
@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Departure:
+class CountedSend:
     """An ASGI application whose answers are counted while they leave.
 
     It also sends bodies that are produced meanwhile: the application leaves such a body in the
@@ -76,7 +76,7 @@ class _Answer:
         self._scope = scope
         self._send = send
         self._unsent = unsent
-        self._one: Leaving | None = None
+        self._one: UnsentAnswer | None = None
         self._given_up = False
         self.start: Message | None = None
         """Held back until the body is counted: a client that reads nothing at all already keeps

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.api.answer_budget import ANYBODY, Leaving, Reader
+from phonegate.api.answer_budget import ANYBODY, Reader, UnsentAnswer
 from phonegate.api.body_budget import BodyBudget
 from phonegate.api.callers import (
     ORG_FIELD,
@@ -266,9 +266,9 @@ class Pipeline:
         """
         self._services.unsent.require_room(reader, size)
 
-    def leaving(self, owner: Reader, size: int) -> AbstractContextManager[Leaving] | None:
+    def hold(self, owner: Reader, size: int) -> AbstractContextManager[UnsentAnswer] | None:
         """Holds the memory of an answer until it has left. None for a small one."""
-        return self._services.unsent.leaving(owner, size)
+        return self._services.unsent.hold(owner, size)
 
     def nowhere(self, request: Request) -> NotFound:
         """The error for an address that does not exist."""

@@ -134,7 +134,7 @@ class Operations:
 
     def _own_server(self) -> Server:
         app = OperatorApp(self._pipeline)
-        return Server(self._http, TlsSettings(), app=app, phone_lane=_no_phone, phone_path="")
+        return Server(self._http, TlsSettings(), app=app, serve_phone=_no_phone, phone_path="")
 
 
 async def _no_phone(*_: object) -> None:

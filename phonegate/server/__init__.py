@@ -1,6 +1,6 @@
 """The one listener: reads each request's head and picks what serves the connection."""
 
-from .connection import PhoneLane
+from .connection import ServePhone
 from .errors import AppUnusable, CannotListen, CertificateUnusable, ServerError
 from .fast_path import FastPipeline
 from .forwarded import Peer
@@ -13,8 +13,8 @@ __all__ = [
     "CertificateUnusable",
     "FastPipeline",
     "Peer",
-    "PhoneLane",
     "RequestHead",
+    "ServePhone",
     "Server",
     "ServerError",
 ]

@@ -13,7 +13,7 @@ from phonegate.http.problem import Problem
 from phonegate.http.scope import RELAYED, STREAM
 
 from .forwarded import Network, Scheme, true_peer
-from .redacted_trace import told
+from .redacted_trace import redacted
 
 _log = log.get("server")
 
@@ -151,7 +151,7 @@ class _Call:
                 await self._app(scope, self._receive, self._answer)
             except* Exception as group:  # noqa: BLE001 - whatever it is, it is this call's alone
                 failed = True
-                _log.error("request_failed", errors=told(group))
+                _log.error("request_failed", errors=redacted(group))
         if self._patience.cancelled_caught:
             _log.warning("request_timed_out", seconds=self._timeout_s)
         if self._begun or self._over:

@@ -23,7 +23,7 @@ from phonegate.config.settings import HttpSettings
 from .app_tasks import AppTasks, AsgiApp, SocketPeer
 from .errors import AppUnusable
 from .forwarded import Network
-from .hypercorn_protocols import OneRequestH11, config
+from .hypercorn_h11 import OneRequestH11, config
 from .streams import send_in_pieces
 
 _log = log.get("server")

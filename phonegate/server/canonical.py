@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .head import AUTHORITY, MAX_HEADERS
+from .head import AUTHORITY, MAX_HEADERS, RequestHead
 
 # The target in origin form. Values of visible ASCII and spaces: no tab, no obs-text, no fold.
 _HEAD = re.compile(
@@ -50,9 +50,20 @@ class PlainRequest:
     stays: bool
     """Whether the client wants to use the connection again."""
 
+    @property
+    def head(self) -> RequestHead:
+        """The same head, as `head.parse` reads it."""
+        return RequestHead(
+            method=self.method,
+            target=f"{self.path}?{self.query}" if self.query else self.path,
+            path=self.path,
+            query=self.query,
+            headers=tuple(self.headers.items()),
+        )
 
-def read(head: bytes) -> PlainRequest | None:
-    """Reads a whole head, with its empty line; `None` if it is not plain."""
+
+def read_plain(head: bytes) -> PlainRequest | None:
+    """Reads a whole head, with its empty line. Returns `None` if it is not plain."""
     found = _HEAD.fullmatch(head)
     if found is None:
         return None

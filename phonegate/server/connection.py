@@ -1,16 +1,15 @@
-"""From an accepted socket to the lane that serves it.
+"""From an accepted socket to what serves it.
 
-A connection is encrypted where the server is, a head is read, and that head alone decides: a plain
-request for a hot endpoint is the fast path's, which may give the connection back with a next
-head; a websocket handshake at the phones' path goes to the phone lane, everything else to the
-house.
+A connection is encrypted if the server has a certificate. Then a head is read, and that head
+alone decides. A plain request for a hot endpoint goes to the fast path, which may give the
+connection back with the head of a next request. A websocket handshake at the phones' path goes to
+the phone link, and everything else to the application.
 """
 
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from enum import Enum, auto
 from wsgiref.handlers import format_date_time
 
 import attrs
@@ -21,15 +20,15 @@ from phonegate.config.settings import HttpSettings
 from .answers import error_answer
 from .app_tasks import SocketPeer
 from .asgi import AsgiShell
-from .canonical import PlainRequest
+from .canonical import PlainRequest, read_plain
 from .errors import Refused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, true_peer
 from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
 from .streams import Connection, Replay
 
-PhoneLane = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
-"""Serves one websocket of a phone: the stream gives what follows the head."""
+ServePhone = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
+"""Serves the websocket of a phone. The stream gives what follows the head."""
 
 CLOSE_S = 5.0
 """Seconds for a last answer and a gentle close; what isn't gone then is cut off."""
@@ -44,31 +43,16 @@ _TLS_HANDSHAKE = b"\x16"
 """The first byte of a client that speaks TLS (RFC 8446, 5.1)."""
 
 
-class Lane(Enum):
-    """Who serves a request."""
-
-    PHONE = auto()
-    HOUSE = auto()
-
-
-def choose(head: RequestHead, phone_path: str) -> Lane:
-    """The lane for a request, by its head alone."""
-    # As at every address, one slash at the end makes no difference.
-    if head.path in (phone_path, phone_path + "/") and wants_websocket(head):
-        return Lane.PHONE
-    return Lane.HOUSE
-
-
-class Connections:
+class ConnectionHandler:
     """Serves accepted connections.
 
     Args:
         settings: Limits and deadlines.
         tls: The server's side of TLS, or `None` to speak plainly.
         trusted: The proxies that may say who the client is.
-        house: Serves what no other lane does.
-        express: Serves plain requests for the hot endpoints, where there are any.
-        phone_lane: Serves websockets at `phone_path`.
+        fast_path: Serves plain requests for the hot endpoints, where there are any.
+        shell: Serves all other requests.
+        serve_phone: Serves the websockets at `phone_path`.
         phone_path: The path, exactly as a client writes it.
     """
 
@@ -78,23 +62,24 @@ class Connections:
         *,
         tls: ssl.SSLContext | None,
         trusted: Sequence[Network],
-        house: AsgiShell,
-        express: FastPath | None,
-        phone_lane: PhoneLane,
+        fast_path: FastPath | None,
+        shell: AsgiShell,
+        serve_phone: ServePhone,
         phone_path: str,
     ) -> None:
         self._settings = settings
         self._tls = tls
         self._trusted = trusted
-        self._house = house
-        self._express = express
-        self._phone_lane = phone_lane
-        self._phone_path = phone_path
+        self._fast_path = fast_path
+        self._shell = shell
+        self._serve_phone = serve_phone
+        # As at every address, one slash at the end makes no difference.
+        self._phone_paths = (phone_path, phone_path + "/")
         self._waiting: set[trio.CancelScope] = set()
         self._draining = False
 
     def renew(self, tls: ssl.SSLContext) -> None:
-        """Has connections that come from now on get another certificate."""
+        """Gives another certificate to connections that come from now on."""
         self._tls = tls
 
     def drain(self) -> None:
@@ -102,30 +87,33 @@ class Connections:
         self._draining = True
         for scope in self._waiting:
             scope.cancel()
-        if self._express is not None:
-            self._express.drain()
 
     async def serve(self, connection: Connection, address: tuple[str, int]) -> None:
         """Serves one connection to its end, and closes it."""
-        arrival = _Arrival(connection, connection, HeadReader(self._settings.max_head_bytes))
         peer = SocketPeer(
             address=address[0],
             port=address[1],
             scheme="http" if self._tls is None else "https",
         )
+        arrival = _Arrival(connection, connection, peer, HeadReader(self._settings.max_head_bytes))
         try:
             begun: bytes | None = b""
             while begun is not None and await self._enter(arrival, begun):
-                begun = await self._attend(arrival, connection, peer)
+                begun = await self._serve_request(arrival)
         except Refused as refused:
-            await self._answer(arrival.stream, refused)
+            await self._refuse(arrival.stream, refused)
         with self._wait_at_most(CLOSE_S):
             await arrival.stream.aclose()
 
     async def _enter(self, arrival: "_Arrival", begun: bytes) -> bool:
-        """Handshake and head within one deadline; whether there is something to serve.
+        """Shakes hands for TLS and reads a head, both within one deadline.
 
-        `begun` is what has come of a head behind an earlier request.
+        Args:
+            arrival: The connection, which gets the request.
+            begun: What has come of the head behind an earlier request.
+
+        Returns:
+            Whether there is a request to serve.
 
         Raises:
             Refused: The head won't do, or took too long.
@@ -133,7 +121,7 @@ class Connections:
         if self._draining:  # accepted just before the listener closed
             await trio.aclose_forcefully(arrival.stream)
             return False
-        # Broken: the client is gone, or what it spoke was no TLS. Nobody is there to tell.
+        # Broken: the client is gone, or what it spoke was no TLS. An answer would reach nothing.
         gone = suppress(trio.BrokenResourceError)
         with self._wait_at_most(self._settings.head_timeout_s) as waiting, gone:
             return await self._read(arrival, begun)
@@ -157,30 +145,35 @@ class Connections:
             whole = arrival.reader.feed(data)
             if whole is not None:
                 head, arrival.rest = whole
-                arrival.plain = None if self._express is None else self._express.take(head)
-                arrival.head = parse(head) if arrival.plain is None else None
+                arrival.request = read_plain(head) or parse(head)
                 return True
             data = b""
         return False
 
-    async def _attend(
-        self, arrival: "_Arrival", connection: Connection, peer: SocketPeer
-    ) -> bytes | None:
-        """Hands the connection to its lane; gives what came of another head, if it may go on."""
-        stream, head, rest = arrival.stream, arrival.head, arrival.rest
-        if self._express is not None and arrival.plain is not None:
-            return await self._express.serve(connection, stream, peer, arrival.plain, rest)
-        assert head is not None  # noqa: S101 - one of both was read
-        match choose(head, self._phone_path):
-            case Lane.PHONE:
-                check_handshake(head)
-                true = true_peer(peer.address, peer.scheme, head.headers, self._trusted)
-                await self._phone_lane(Replay(stream, rest), head, true)
-            case Lane.HOUSE:
-                await self._house.serve_request(stream, peer, head.raw + rest)
+    async def _serve_request(self, arrival: "_Arrival") -> bytes | None:
+        """Serves the request that was read, and whatever belongs to it.
+
+        Returns:
+            What came of another head, if the connection goes on.
+
+        Raises:
+            Refused: It is a handshake for the phone link, and a wrong one.
+        """
+        stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
+        request, arrival.request = arrival.request, None
+        if isinstance(request, PlainRequest):
+            if self._fast_path is not None and self._fast_path.takes(request):
+                return await self._fast_path.serve(arrival.connection, stream, peer, request, rest)
+            request = request.head
+        if request is not None and request.path in self._phone_paths and wants_websocket(request):
+            check_handshake(request)
+            client = true_peer(peer.address, peer.scheme, request.headers, self._trusted)
+            await self._serve_phone(Replay(stream, rest), request, client)
+        elif request is not None:
+            await self._shell.serve_request(stream, peer, request.raw + rest)
         return None
 
-    async def _answer(self, stream: trio.abc.Stream, refused: Refused) -> None:
+    async def _refuse(self, stream: trio.abc.Stream, refused: Refused) -> None:
         answer = error_answer(
             refused.status,
             refused.detail,
@@ -204,12 +197,13 @@ class Connections:
 
 @attrs.define
 class _Arrival:
-    """A connection on its way in: what has been learnt of it so far."""
+    """A connection on its way in, with what is known of it so far."""
 
     connection: Connection
     stream: trio.abc.Stream
+    """What is spoken on the connection: itself, or TLS."""
+    peer: SocketPeer
     reader: HeadReader
-    plain: PlainRequest | None = None
-    head: RequestHead | None = None
-    """Of a request that is not plain."""
+    request: PlainRequest | RequestHead | None = None
     rest: bytes = b""
+    """What came after its head."""

@@ -1,7 +1,7 @@
 """The fast path: plain requests for the hot endpoints, answered one after the other.
 
 A connection stays here for as long as plain requests come; whatever else comes is given back,
-untouched, to be served by another lane. A client that hangs up is noticed when its answer is
+untouched, to be served by the application. A client that hangs up is noticed when its answer is
 written: a request that was read whole runs to its end, as one whose answer got lost on the way.
 """
 
@@ -18,7 +18,7 @@ from phonegate.http.body_stream import BodyStream
 
 from .answers import whole_answer
 from .app_tasks import SocketPeer
-from .canonical import PlainRequest, read
+from .canonical import PlainRequest, read_plain
 from .forwarded import Network, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .streams import Connection, send_in_pieces
@@ -55,7 +55,7 @@ class Reply(Protocol):
         """Its body, where that is produced while it is sent."""
 
 
-class Leaving(Protocol):
+class UnsentAnswer(Protocol):
     """A large answer while it leaves."""
 
     def moved(self) -> None:
@@ -86,7 +86,7 @@ class FastPipeline(Protocol):
         is trusted took it by HTTPS; `body` is the whole body, or what reads it.
         """
 
-    def leaving(self, owner: Any, size: int) -> AbstractContextManager[Leaving] | None:
+    def hold(self, owner: Any, size: int) -> AbstractContextManager[UnsentAnswer] | None:
         """Holds the memory of an answer until it has left, and ends early if that is given up.
 
         None for a small answer, whose memory is not worth it.
@@ -148,16 +148,11 @@ class FastPath:
         for end in self._idle:
             end()
 
-    def take(self, head: bytes) -> PlainRequest | None:
-        """Reads a whole head; `None` if the request is another lane's."""
-        request = read(head)
-        if (
-            request is None
-            or request.length > self._settings.max_body_bytes
-            or not self._pipeline.takes(request.method, request.path)
-        ):
-            return None
-        return request
+    def takes(self, request: PlainRequest) -> bool:
+        """Tells whether this serves a request."""
+        return request.length <= self._settings.max_body_bytes and self._pipeline.takes(
+            request.method, request.path
+        )
 
     async def serve(
         self,
@@ -173,12 +168,12 @@ class FastPath:
             connection: The connection.
             stream: What is spoken on it; itself, or TLS.
             peer: Its other end.
-            request: The first request, as `take` gave it.
+            request: The first request, one that this `takes`.
             data: What was read after its head.
 
         Returns:
-            What came that is the beginning of another lane's request; `None` if the connection
-            is to be closed.
+            What came of a request that is not for the fast path. `None` if the connection is to
+            be closed.
         """
         client = true_peer(peer.address, peer.scheme, (), self._trusted).address
         while True:
@@ -211,8 +206,8 @@ class FastPath:
                 return None
             following, end = None, data.find(_END) + len(_END)
             if len(_END) <= end <= self._settings.max_head_bytes:
-                following = self.take(data[:end])
-            if following is None:
+                following = read_plain(data[:end])
+            if following is None or not self.takes(following):
                 return data
             request, data = following, data[end:]
 
@@ -221,7 +216,7 @@ class FastPath:
         if reply.stream is not None:
             await self._stream(stream, reply, reply.stream)
             return False
-        leaving = self._pipeline.leaving(reply.owner, len(reply.body))
+        leaving = self._pipeline.hold(reply.owner, len(reply.body))
         body = reply.body if leaving is None else b""
         answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
         if leaving is None:
@@ -232,7 +227,7 @@ class FastPath:
     async def _send_counted(
         self,
         stream: trio.abc.Stream,
-        leaving: AbstractContextManager[Leaving],
+        leaving: AbstractContextManager[UnsentAnswer],
         head: bytes,
         body: bytes,
     ) -> bool:
@@ -256,7 +251,7 @@ class FastPath:
                 nursery.cancel_scope.cancel()
 
             async def send(head: bytes, piece: bytes = b"") -> None:
-                leaving = self._pipeline.leaving(reply.owner, len(piece))
+                leaving = self._pipeline.hold(reply.owner, len(piece))
                 if leaving is None:
                     seconds = self._settings.peer_timeout_s
                     taken = await send_in_pieces(stream, head + piece, seconds)

@@ -15,7 +15,7 @@ from phonegate.config.settings import HttpSettings
 from .answers import error_answer
 from .errors import CannotListen, Refused
 from .forwarded import Network, is_trusted
-from .redacted_trace import told
+from .redacted_trace import redacted
 from .streams import Connection
 
 _log = log.get("server")
@@ -197,7 +197,7 @@ class Listener:
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went; that happens all day
         except* Exception as group:  # noqa: BLE001 - one bad client costs one connection
-            _log.warning("connection_failed", peer=address[0], errors=told(group))
+            _log.warning("connection_failed", peer=address[0], errors=redacted(group))
         finally:
             sock.close()
             self.connections -= 1

@@ -10,7 +10,7 @@ MOST = 5
 """Exceptions of one group that are told; a group of more repeats itself."""
 
 
-def told(error: BaseException) -> list[str]:
+def redacted(error: BaseException) -> list[str]:
     """Each exception in `error`, a group or not, as `Kind (file.py:line)`."""
     return [_one(leaf) for leaf in _leaves(error)[:MOST]]
 

@@ -10,7 +10,7 @@ from phonegate.config.settings import HttpSettings, TlsSettings
 from . import tls as encryption
 from .app_tasks import AsgiApp
 from .asgi import AsgiShell
-from .connection import Connections, PhoneLane
+from .connection import ConnectionHandler, ServePhone
 from .errors import AppUnusable, CertificateUnusable
 from .fast_path import FastPath, FastPipeline
 from .forwarded import networks
@@ -23,16 +23,16 @@ _log = log.get("server")
 
 
 class Server:
-    """One guarded listener before all lanes.
+    """One guarded listener before the fast path, the phone link and the application.
 
     Args:
         settings: Addresses, limits and deadlines.
         tls: The certificate, or empty for plain HTTP.
         app: The ASGI application of the ASGI shell.
-        phone_lane: Serves the websockets at `phone_path`.
+        serve_phone: Serves the websockets at `phone_path`.
         hot: Answers plain requests for the hot endpoints; without it the application gets them.
         phone_path: The path of the phone link.
-        guard: The limits of each address; without it there are none.
+        rate_limits: The limits of each address. Without it there are none.
 
     Raises:
         CertificateUnusable: The files of `[tls]` make no certificate.
@@ -45,7 +45,7 @@ class Server:
         tls: TlsSettings,
         *,
         app: AsgiApp,
-        phone_lane: PhoneLane,
+        serve_phone: ServePhone,
         hot: FastPipeline | None = None,
         phone_path: str = "/websocket",
         rate_limits: Gatekeeper | None = None,
@@ -54,20 +54,20 @@ class Server:
         self._certificate: object = encryption.version(tls)
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
-        self._house = AsgiShell(app, settings, trusted)
-        self._express = None if hot is None else FastPath(hot, settings, trusted)
-        self._lanes = Connections(
+        self._shell = AsgiShell(app, settings, trusted)
+        self._fast_path = None if hot is None else FastPath(hot, settings, trusted)
+        self._connections = ConnectionHandler(
             settings,
             tls=context,
             trusted=trusted,
-            house=self._house,
-            express=self._express,
-            phone_lane=phone_lane,
+            shell=self._shell,
+            fast_path=self._fast_path,
+            serve_phone=serve_phone,
             phone_path=phone_path,
         )
         self._listener = Listener(
             settings,
-            self._lanes.serve,
+            self._connections.serve,
             plain=context is None,
             rate_limits=rate_limits,
             trusted=trusted,
@@ -100,18 +100,18 @@ class Server:
         failed = False
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self._house.run)
-                if self._express is not None:
-                    nursery.start_soon(self._express.run)
+                await nursery.start(self._shell.run)
+                if self._fast_path is not None:
+                    nursery.start_soon(self._fast_path.run)
                 async with trio.open_nursery() as watch:
                     if self._tls.certificate:
                         watch.start_soon(self._watch_certificate)
                     task_status.started(bound)
                     await self._listener.run()
                     watch.cancel_scope.cancel()
-                self._house.stop()
-                if self._express is not None:
-                    self._express.stop()
+                self._shell.stop()
+                if self._fast_path is not None:
+                    self._fast_path.stop()
         except* AppUnusable:
             failed = True
         finally:
@@ -135,7 +135,7 @@ class Server:
         if context is None or not self._tls.certificate:
             return False
         renewed = version != self._certificate
-        self._lanes.renew(context)
+        self._connections.renew(context)
         self._tls, self._certificate = tls, version
         return renewed
 
@@ -164,5 +164,7 @@ class Server:
         bound, by cancelling `serve`.
         """
         self._listener.close()
-        self._lanes.drain()
-        self._house.drain()
+        self._connections.drain()
+        if self._fast_path is not None:
+            self._fast_path.drain()
+        self._shell.drain()

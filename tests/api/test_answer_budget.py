@@ -11,8 +11,8 @@ from phonegate.api.answer_budget import (
     PATIENCE_S,
     READER_PART,
     AnswerBudget,
-    Leaving,
     Reader,
+    UnsentAnswer,
 )
 from phonegate.model.refusals import Busy
 
@@ -23,9 +23,9 @@ ALL = 4 * PART * READER_PART
 EACH = ALL // PART // READER_PART
 
 
-def hold(stack: ExitStack, unsent: AnswerBudget, reader: Reader, size: int = PAGE) -> Leaving:
+def hold(stack: ExitStack, unsent: AnswerBudget, reader: Reader, size: int = PAGE) -> UnsentAnswer:
     unsent.require_room(reader, size)
-    leaving = unsent.leaving(reader, size)
+    leaving = unsent.hold(reader, size)
     assert leaving is not None
     return stack.enter_context(leaving)
 
@@ -109,7 +109,7 @@ async def test_what_has_stood_for_long_still_has_its_memory_until_it_is_let_go(
 
 async def test_a_small_answer_is_not_counted_and_never_refused() -> None:
     unsent = AnswerBudget(1)
-    assert unsent.leaving(Reader(1), LARGE_BYTES - 1) is None
+    assert unsent.hold(Reader(1), LARGE_BYTES - 1) is None
     with ExitStack() as stack:
         hold(stack, unsent, Reader(1))
         unsent.require_room(Reader(1), LARGE_BYTES - 1)

@@ -11,10 +11,10 @@ from phonegate.api.answer_budget import (
     PART,
     READER_PART,
     AnswerBudget,
-    Leaving,
     Reader,
+    UnsentAnswer,
 )
-from phonegate.api.counted_send import PIECE_BYTES, Departure
+from phonegate.api.counted_send import PIECE_BYTES, CountedSend
 from phonegate.http.scope import OWNER
 from tests.api.conftest import (
     CLIENT,
@@ -55,7 +55,7 @@ async def test_an_answer_is_counted_until_it_is_taken(
     nursery: trio.Nursery, scope: dict[str, Any], *, waits_at_end: bool
 ) -> None:
     unsent, wire = AnswerBudget(2 * LARGE_BYTES), Wire(waits_at_end=waits_at_end)
-    nursery.start_soon(Departure(respond, unsent), scope, None, wire.send)
+    nursery.start_soon(CountedSend(respond, unsent), scope, None, wire.send)
     await trio.testing.wait_all_tasks_blocked()
     assert unsent.bytes == len(BODY)
     wire.reads.set()
@@ -69,7 +69,7 @@ async def test_after_one_that_is_given_up_nothing_more_is_sent(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, *, waits_at_end: bool
 ) -> None:
     unsent, wire = AnswerBudget(LARGE_BYTES), Wire(waits_at_end=waits_at_end)
-    nursery.start_soon(Departure(respond, unsent), {OWNER: Reader(7)}, None, wire.send)
+    nursery.start_soon(CountedSend(respond, unsent), {OWNER: Reader(7)}, None, wire.send)
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(60)
     unsent.require_room(Reader(7), LARGE_BYTES)
@@ -101,7 +101,7 @@ async def test_what_a_client_takes_is_seen_piece_by_piece(
 ) -> None:
     body = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"end"
     moved: list[float] = []
-    monkeypatch.setattr(Leaving, "moved", lambda _: moved.append(trio.current_time()))
+    monkeypatch.setattr(UnsentAnswer, "moved", lambda _: moved.append(trio.current_time()))
     taken: list[MutableMapping[str, Any]] = []
 
     async def take(message: MutableMapping[str, Any]) -> None:
@@ -113,7 +113,7 @@ async def test_what_a_client_takes_is_seen_piece_by_piece(
         await send({"type": "http.response.body", "body": body})
 
     mock_clock.autojump_threshold = 0
-    await Departure(whole, AnswerBudget(1))({OWNER: Reader(7)}, None, take)
+    await CountedSend(whole, AnswerBudget(1))({OWNER: Reader(7)}, None, take)
     assert [one["type"] for one in taken[:2]] == ["http.response.start", "http.response.body"]
     assert b"".join(one["body"] for one in taken[1:]) == body
     assert max(len(one["body"]) for one in taken[1:]) == PIECE_BYTES
@@ -129,7 +129,7 @@ async def test_of_a_client_that_takes_not_even_a_head_the_body_is_counted(
     async def never(_: MutableMapping[str, Any]) -> None:
         await trio.sleep_forever()
 
-    nursery.start_soon(Departure(respond, unsent), {OWNER: Reader(7)}, None, never)
+    nursery.start_soon(CountedSend(respond, unsent), {OWNER: Reader(7)}, None, never)
     await trio.testing.wait_all_tasks_blocked()
     assert unsent.bytes == len(BODY)
     nursery.cancel_scope.cancel()
@@ -154,7 +154,7 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         return (await web.call("POST", "/mcp", rpc, secret=None, headers=key)).json["result"]
 
     by_key: dict[str, Any] = {"secret": None, "headers": key}
-    leaving = unsent.leaving(Reader(1, made.json["id"]), LARGE_BYTES)
+    leaving = unsent.hold(Reader(1, made.json["id"]), LARGE_BYTES)
     assert leaving is not None
     with leaving:
         refused = await web.call("GET", f"/messages/{ORG}", **by_key)
@@ -168,7 +168,7 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
         assert sent.status == 200
     assert await reads(**by_key) == 200
-    stranger = unsent.leaving(Reader(CLIENT), LARGE_BYTES)
+    stranger = unsent.hold(Reader(CLIENT), LARGE_BYTES)
     assert stranger is not None
     with stranger:
         assert await reads("/openapi.json", secret=None) == 503

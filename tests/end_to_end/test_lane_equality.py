@@ -138,7 +138,7 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
                 limits,
                 TlsSettings(),
                 app=app,
-                phone_lane=no_phones,
+                serve_phone=no_phones,
                 hot=pipeline if express else None,
             )
             bound = await nursery.start(door.serve)

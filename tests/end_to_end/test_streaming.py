@@ -147,7 +147,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
             settings,
             TlsSettings() if tls is None else tls,
             app=build_app(services, settings, pipeline=pipeline),
-            phone_lane=echo_phone,
+            serve_phone=echo_phone,
             hot=pipeline,
         )
         done = trio.Event()

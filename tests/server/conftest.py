@@ -49,7 +49,7 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
     async def opened(
         *,
         app: Any = None,
-        phone_lane: Any = echo_phone,
+        serve_phone: Any = echo_phone,
         hot: Any = None,
         rate_limits: Any = None,
         tls: TlsSettings | None = None,
@@ -62,7 +62,7 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
             HttpSettings(**settings),
             tls or TlsSettings(),
             app=app,
-            phone_lane=phone_lane,
+            serve_phone=serve_phone,
             hot=hot,
             rate_limits=rate_limits,
         )

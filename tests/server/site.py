@@ -186,7 +186,7 @@ class Hot:
     def moved(self) -> None:
         self.pieces += 1
 
-    def leaving(self, owner: int | str, size: int) -> "AbstractContextManager[Hot] | None":
+    def hold(self, owner: int | str, size: int) -> "AbstractContextManager[Hot] | None":
         return None if size < LARGE else self._leaving(owner, size)
 
     @contextmanager

@@ -41,7 +41,7 @@ class TestLifespan:
 
         level = Level.now()
         settings = HttpSettings(bind=("127.0.0.1:0",))
-        door = Server(settings, TlsSettings(), app=app, phone_lane=echo_phone)
+        door = Server(settings, TlsSettings(), app=app, serve_phone=echo_phone)
         with pytest.raises(AppUnusable):
             await door.serve()
         assert Level.now() == level
@@ -238,7 +238,7 @@ class TestUnreadAnswers:
 
     async def test_it_can_t_hold_up_the_end_of_the_door(self) -> None:
         door = Server(
-            HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), app=App(), phone_lane=echo_phone
+            HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), app=App(), serve_phone=echo_phone
         )
         level = Level.now()
         async with trio.open_nursery() as doors:

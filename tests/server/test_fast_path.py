@@ -134,7 +134,7 @@ class TestKeptConnections:
         self, open_door: OpenDoor, hot: Hot
     ) -> None:
         site = await open_door(hot=hot)
-        express = site.door._express
+        express = site.door._fast_path
         assert express is not None
         async with client(site) as kept:
             assert "connection:" not in (await kept.ask(WHO)).head

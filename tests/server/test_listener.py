@@ -21,7 +21,7 @@ WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
     "bind", ["8080", "host", "host:", "host:x", "host:65536", "::1:80", "h:-1", ":8080"]
 )
 async def test_an_address_that_is_none_is_refused(bind: str) -> None:
-    door = Server(HttpSettings(bind=(bind,)), TlsSettings(), app=App(), phone_lane=echo_phone)
+    door = Server(HttpSettings(bind=(bind,)), TlsSettings(), app=App(), serve_phone=echo_phone)
     with pytest.raises(CannotListen) as caught:
         await door.serve()
     assert caught.value.bind == bind
@@ -34,7 +34,7 @@ async def test_an_address_in_use_is_named_and_the_others_are_let_go() -> None:
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         settings = HttpSettings(bind=("127.0.0.1:0", bind))
-        door = Server(settings, TlsSettings(), app=App(), phone_lane=echo_phone)
+        door = Server(settings, TlsSettings(), app=App(), serve_phone=echo_phone)
         with pytest.raises(CannotListen, match=f"{bind}: Address already in use"):
             await door.serve()
     assert Level.now() == level
@@ -56,7 +56,7 @@ async def test_accepted_sockets_have_their_options(open_door: OpenDoor) -> None:
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
 
-    site = await open_door(phone_lane=look, peer_timeout_s=7.5)
+    site = await open_door(serve_phone=look, peer_timeout_s=7.5)
     await site.exchange(HANDSHAKE)
     assert seen == [1, 7500]
 
@@ -112,7 +112,7 @@ async def test_an_exception_of_a_lane_ends_its_connection_alone(open_door: OpenD
             nursery.start_soon(trio.sleep_forever)
             raise KeyError(head.query)
 
-    site = await open_door(phone_lane=broken)
+    site = await open_door(serve_phone=broken)
     level = Level.now()
     with capture_logs() as logs:
         await site.exchange(HANDSHAKE)

@@ -22,7 +22,7 @@ SHUTDOWN_S = 5.0
 """Seconds the web application has for its own start and for its own end."""
 
 
-class Quiet:
+class SilentLogger:
     """Hypercorn's logger: its tracebacks would show values, and we log calls ourselves."""
 
     def __init__(self, config: Config) -> None:
@@ -45,7 +45,7 @@ class Quiet:
 def config(settings: HttpSettings) -> Config:
     """Hypercorn's configuration; what is not set here the shell or the head decides."""
     made = Config()
-    made.logger_class = Quiet  # type: ignore[assignment]  # the same methods, other base
+    made.logger_class = SilentLogger  # type: ignore[assignment]  # the same methods, other base
     made.include_server_header = False
     # The canonical head may be a little longer than the one that came: Connection, Host.
     made.h11_max_incomplete_size = settings.max_head_bytes + 1024
