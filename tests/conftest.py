@@ -1,6 +1,8 @@
 """Fixtures that more than one folder needs."""
 
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +12,11 @@ import trio
 from hypothesis import settings
 
 from phonegate.store.database import Database
+
+# Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
+# start would compile phonegate again, and each worker of pytest would rewrite all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The whole suite has three minutes: a third of Hypothesis's usual number of examples.
 settings.register_profile("suite", max_examples=33)
