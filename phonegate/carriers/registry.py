@@ -25,6 +25,11 @@ PROVIDERS: Final = (*CARRIERS, PHONE)
 """Everything that an assistant can send through."""
 
 
+def titles() -> list[str]:
+    """The carriers by the names that they call themselves."""
+    return [carrier.title for carrier in CARRIERS.values()]
+
+
 def alternatives(names: Iterable[str]) -> str:
     """Names in a sentence: "twilio, telnyx or phone"."""
     *others, last = names

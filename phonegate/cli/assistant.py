@@ -14,6 +14,7 @@ from phonegate.carriers.registry import (
     PROVIDERS,
     alternatives,
     credentials_in_words,
+    titles,
 )
 from phonegate.cli import options, terminal
 from phonegate.cli.failure import Failure
@@ -25,7 +26,7 @@ LONGEST_INPUT = 65_536
 """Characters read from standard input: far more than any account's credentials."""
 
 
-_THROUGH = alternatives([*(carrier.title for carrier in CARRIERS.values()), "an own phone"])
+_THROUGH = alternatives([*titles(), "an own phone"])
 
 
 @click.group(

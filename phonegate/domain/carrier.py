@@ -1,7 +1,7 @@
 """What the domain asks of a carrier, and what a carrier reports.
 
-`carriers/` implements it for Twilio and Telnyx. Each failure says what is known about the
-message afterwards, because that decides whether it may be tried again.
+Each folder of `carriers/` implements it. Every failure says what is certain about the message
+afterwards, because that decides whether it may be tried again.
 """
 
 from typing import Literal, Protocol

@@ -19,6 +19,7 @@ from phonegate.api.messages_types import (
 )
 from phonegate.api.presenters import MessageJson
 from phonegate.api.table import Table
+from phonegate.carriers.registry import alternatives, titles
 from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.registration import Mode
@@ -179,6 +180,7 @@ def facts(
         "max_messages": MAX_MESSAGES,
         "max_text": MAX_BODY,
         "max_media": MAX_MEDIA,
+        "carriers": alternatives(titles()),
         "max_page": MAX_PAGE,
         "default_page": DEFAULT_PAGE,
         "max_ttl_days": MAX_TTL_S // DAY_S,

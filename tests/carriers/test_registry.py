@@ -1,11 +1,15 @@
 """The list of carriers, and what the gateway works from it."""
 
+import ast
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import attrs
 import pytest
 
+import phonegate
 from phonegate.carriers.registry import (
     CARRIERS,
     PROVIDERS,
@@ -59,6 +63,35 @@ def test_every_carrier_has_its_address_among_the_settings() -> None:
         "http://twilio.test",
         "http://telnyx.test",
     ]
+
+
+def test_no_code_outside_its_folder_names_a_carrier() -> None:
+    """But for the registry, the settings, and the examples in documents."""
+    package = Path(phonegate.__file__).parent
+    allowed = {package / "carriers" / "registry.py", package / "config" / "settings.py"}
+    named = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in sorted(package.rglob("*.py"))
+        if path not in allowed and path.parent.name not in CARRIERS
+        for node in _outside_examples(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant | ast.Name | ast.Attribute)
+        and _word(node) in {*CARRIERS, *(f"{name}_url" for name in CARRIERS)}
+    ]
+    assert named == []
+
+
+def _outside_examples(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but what is under a keyword argument `example`."""
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.keyword) and child.arg == "example"):
+            yield child
+            yield from _outside_examples(child)
+
+
+def _word(node: ast.Constant | ast.Name | ast.Attribute) -> object:
+    if isinstance(node, ast.Constant):
+        return node.value
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def test_every_carrier_is_described_by_its_own_record() -> None:

@@ -1,13 +1,16 @@
-"""Lines to carriers: opened once, renewed when they must be, and never a way to hold up others."""
+"""Accounts are opened once, renewed when they must be, and never hold up others."""
 
 import attrs
 import pytest
 import trio
 
 from phonegate.domain import carrier_pool
+from phonegate.domain.carrier import CarrierFault, CarrierMessage
+from phonegate.domain.carrier_attempt import Accepted, NotAccepted, Outcome, Rejected, Unknown
 from phonegate.domain.carrier_pool import (
     AT_ONCE,
     WAITING,
+    CarrierHealth,
     CarrierPool,
     NoAccount,
 )
@@ -153,3 +156,30 @@ async def test_credentials_that_are_wrong_are_told_as_such() -> None:
     with pytest.raises(NoAccount, match="they are wrong"):
         async with pool.hold(ASSISTANT, patience_s=PATIENCE_S):
             raise AssertionError
+
+
+ACCEPTED = Accepted(message=CarrierMessage(id="SM1", progress="sending"))
+REJECTED = Rejected(fault=CarrierFault(code="21211", text="no such number"))
+DOWN = NotAccepted(reason="no connection")
+LOST = Unknown(reason="no answer in time", tried_at=1)
+
+
+@pytest.mark.parametrize("answer", [ACCEPTED, REJECTED])
+def test_failures_in_a_row_end_with_any_answer(answer: Outcome) -> None:
+    health = CarrierHealth()
+    for outcome in (DOWN, LOST, DOWN):
+        health.note(7, "twilio", outcome)
+    health.note(8, "telnyx", DOWN)
+    assert health.failures == {7: 3, 8: 1}
+    health.note(7, "twilio", answer)
+    assert health.failures == {8: 1}
+    assert health.outcomes["twilio", "not_taken"] == 2
+    assert health.outcomes["twilio", "unknown"] == 1
+    assert health.outcomes["telnyx", "not_taken"] == 1
+
+
+def test_a_changed_assistant_begins_anew() -> None:
+    pool = CarrierPool(lambda _: as_account(Played()), account_mark)
+    pool.health.note(7, "twilio", DOWN)
+    pool.forget(7)
+    assert pool.health.failures == {}
