@@ -20,7 +20,7 @@ from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
-from phonegate.phones.grammar import parse
+from phonegate.phones.grammar import read as read_frame
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -271,7 +271,7 @@ def frames(direction: str) -> list[str]:
 
 @pytest.mark.parametrize("text", frames("phone → gateway"))
 def test_every_printed_frame_of_a_phone_is_understood(text: str) -> None:
-    parse(text.replace('"…"', '"x"'))
+    read_frame(text.replace('"…"', '"x"'))
 
 
 def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayProcess) -> None:

@@ -141,7 +141,7 @@ class AssistantAnswer:
     """One assistant."""
 
     ok: bool = field("Always true.", default=True)
-    assistant: AssistantJson = field("The assistant.")  # noqa: RUF009 - as above
+    assistant: AssistantJson = field("The assistant.")
 
 
 @attrs.frozen(kw_only=True)

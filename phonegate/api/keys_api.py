@@ -51,7 +51,7 @@ class NewKey:
         default=None,
         example=["send"],
     )
-    limits: NewLimits | None = field(  # noqa: RUF009 - field() makes an attribute
+    limits: NewLimits | None = field(
         "What it may do within its scopes; without, all of it.", default=None
     )
 
@@ -66,7 +66,7 @@ class KeyPatch:
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
     )
-    limits: NewLimits = field(  # noqa: RUF009 - as above
+    limits: NewLimits = field(
         "What it may do from now on, in place of all limits before; {} lifts them all."
     )
 
@@ -80,7 +80,7 @@ class NewKeyAnswer:
     key: str = field("The key: Authorization: Bearer pgk_…", example="pgk_…", private=True)
     name: str = field("What its owner called it.", example="billing")
     scopes: tuple[str, ...] = field("What it may do.", example=["send"])
-    limits: LimitsJson | None = field(  # noqa: RUF009 - as above
+    limits: LimitsJson | None = field(
         "What it may do, where that is limited.", default=None, omit=True
     )
 
@@ -90,7 +90,7 @@ class KeyAnswer:
     """A key that was changed."""
 
     ok: bool = field("Always true.", default=True)
-    key: KeyJson = field("The key as it is now.")  # noqa: RUF009 - as above
+    key: KeyJson = field("The key as it is now.")
 
 
 @attrs.frozen(kw_only=True)

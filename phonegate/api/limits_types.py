@@ -105,7 +105,7 @@ class NewLimits:
     per_day: Annotated[int, Whole(1, MAX_PER_DAY)] | None = field(
         "The same within any 24 hours.", default=None, example=50
     )
-    quiet_hours: QuietHoursJson | None = field(  # noqa: RUF009 - field() makes an attribute
+    quiet_hours: QuietHoursJson | None = field(
         "When nothing may leave: such a send is refused, judged by its send_at if it has one; "
         "what waits and has not left when they begin expires.",
         default=None,
@@ -135,7 +135,7 @@ class LimitsJson:
     to: tuple[str, ...] | None = field("The only recipients.", example=["+1555*"])
     per_hour: int | None = field("Messages within any 60 minutes.", example=10)
     per_day: int | None = field("Messages within any 24 hours.", example=50)
-    quiet_hours: QuietHoursJson | None = field("When nothing may leave.")  # noqa: RUF009 - as above
+    quiet_hours: QuietHoursJson | None = field("When nothing may leave.")
     hold: bool = field("Whether a person approves each message.", example=True)
     from_: tuple[str, ...] | None = field("Whose messages it reads.", example=["+1555*"])
     codes: Literal["hidden"] | None = field(

@@ -25,7 +25,7 @@ class MeAnswer:
     key_id: str | None = field(
         "The API key's id, or null where the org's own secret was shown.", example="k3v9"
     )
-    limits: LimitsJson | None = field(  # noqa: RUF009 - field() makes an attribute
+    limits: LimitsJson | None = field(
         "What the key may do, where that is limited.", default=None, omit=True
     )
 

@@ -43,7 +43,7 @@ from phonegate.api.reported_types import Batch
 from phonegate.api.send_request import answer, asked, fields_of_sim, outgoing
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.message_access import KnownSims, has_words
-from phonegate.domain.reported_values import Unread
+from phonegate.domain.received_sms import Unread
 from phonegate.domain.sending import SendOutcome
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery

@@ -10,22 +10,14 @@ from phonegate.api.presenters import (
     MessageJson,
     SimJson,
 )
-from phonegate.api.reported_types import (
-    DeviceName,
-    Reported,
-    ReportedBody,
-    Reports,
-)
-from phonegate.api.rules import LocalId, Moment, Recipient, Sender, SimSelector
+from phonegate.api.reported_types import Reports
+from phonegate.api.rules import Moment, Recipient, Sender, SimSelector
+from phonegate.domain.received_sms import ReceivedSms
+from phonegate.domain.reported_values import DeviceId
 from phonegate.model.bounds import (
     MAX_ID,
-    MAX_MEDIA,
     MAX_MESSAGES,
-    MAX_NUMBER,
     MAX_PAGE,
-    MAX_RECEIVED,
-    MAX_SLOT,
-    MAX_URL,
 )
 from phonegate.model.states import (
     CANCELLED,
@@ -34,7 +26,6 @@ from phonegate.model.states import (
     STATES,
     UNCERTAIN,
 )
-from phonegate.model.times import MAX_TIME_MS
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
@@ -75,41 +66,6 @@ class OrgName:
 
 
 @attrs.frozen(kw_only=True)
-class ReceivedSms:
-    """An SMS that a phone received. It needs a body. What else is odd is put right or left out."""
-
-    address: Annotated[str, Reported(Sender())] | None = field(
-        "Who sent it. Empty where it named no sender.", default=None, example="+15551112222"
-    )
-    body: Annotated[str, ReportedBody()] | None = field(
-        f"Its text, of which {MAX_RECEIVED} characters are kept. Only an MMS may leave it out.",
-        default=None,
-        example="hello",
-        private=True,
-    )
-    date: Annotated[int, Reported(Whole(0, MAX_TIME_MS))] | None = field(
-        "When, by the phone's clock, in ms since 1970. Seconds are taken too, and ISO 8601 with an "
-        "offset.",
-        default=None,
-        example=1700000000000,
-    )
-    sim_slot: Annotated[int, Reported(Whole(0, MAX_SLOT))] | None = field(
-        "The receiving SIM's slot; -1 is as good as none.", default=None, example=0
-    )
-    sim: Annotated[str, Reported(Text(0, MAX_NUMBER))] | None = field(
-        "The receiving SIM's number.", default=None
-    )
-    id: Annotated[str, Reported(LocalId())] | None = field(
-        "The phone's own id of it, text or integer; tells equal texts apart.",
-        default=None,
-        example="123",
-    )
-    media_urls: Annotated[tuple[str, ...], Reported(Several(0, MAX_MEDIA))] | None = field(
-        f"Pictures and other media of an MMS, up to {MAX_URL} characters each.", default=None
-    )
-
-
-@attrs.frozen(kw_only=True)
 class Webhook:
     """Received SMS that a phone pushes."""
 
@@ -122,7 +78,7 @@ class Webhook:
     secret_key: Annotated[str, Text(0, 400)] | None = field(
         _SECRET, default=None, example="my-secret-key-123", private=True
     )
-    device_id: Annotated[str, DeviceName()] | None = field(
+    device_id: Annotated[str | None, DeviceId()] = field(
         "The phone's own name, the same in every call.", default=None
     )
     messages: Annotated[tuple[ReceivedSms, ...], Reports(1, MAX_MESSAGES)] = field(
@@ -305,7 +261,7 @@ class MessageAnswer:
     """One message."""
 
     org_id: str = field("The org.", example="myorg")
-    message: MessageJson = field("The message.")  # noqa: RUF009 - field() makes an attribute
+    message: MessageJson = field("The message.")
 
 
 @attrs.frozen(kw_only=True)
@@ -313,7 +269,7 @@ class DecisionAnswer:
     """What became of a message that waited for approval."""
 
     ok: bool = field("Always true.", default=True)
-    message: MessageJson = field("The message as it is now.")  # noqa: RUF009 - as above
+    message: MessageJson = field("The message as it is now.")
 
 
 @attrs.frozen(kw_only=True)

@@ -29,7 +29,7 @@ class MessageJson:
     """A message of either direction."""
 
     id: int = field("Ascending in the gateway; the ticket that /send gave.", example=5)
-    direction: Direction = field("in or out", example="out")  # noqa: RUF009 - makes an attribute
+    direction: Direction = field("in or out", example="out")
     address: str = field(
         "The other party's number or name; empty where a received SMS named no sender.",
         example="+15553334444",
@@ -85,7 +85,7 @@ class KeyJson:
     scopes: tuple[str, ...] = field("Of send, read, manage, phone.", example=["send"])
     created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
     last_used_at: str | None = field("ISO 8601, UTC.")
-    limits: LimitsJson | None = field(  # noqa: RUF009 - as above
+    limits: LimitsJson | None = field(
         "What it may do, where that is limited.", default=None, omit=True
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from phonegate.carriers import words
 from phonegate.carriers.provider import MalformedCallback
 from phonegate.domain.carrier import InboundReport
-from phonegate.domain.reported_values import Kind, Report
+from phonegate.domain.reported_values import Kind, Sender, SimNumber, Text
 
 MAX_MEDIA: Final = 50
 """Of one message; carriers allow ten."""
@@ -31,15 +31,14 @@ def received(
         MalformedCallback: There is nothing of it but its id.
     """
     cleaned: list[Kind] = []
-    report = Report(said, cleaned)
-    sender = report.sender("from")
+    sender = Sender().take(said["from"], cleaned)
     if not sender and said["text"] is None and not media:
         raise MalformedCallback("there is neither a sender nor a text")
     return InboundReport(
         carrier_id=carrier_id,
         sender=sender,
-        recipient=report.number("to"),
-        body=report.text("text"),
+        recipient=SimNumber().take(said["to"], cleaned),
+        body=Text().take(said["text"], cleaned),
         media_urls=media,
         date=date,
         segments=segments,

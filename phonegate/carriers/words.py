@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from phonegate.domain.reported_values import storable
+from phonegate.domain.reported_texts import storable
 
 LONGEST_WORDS = 300
 """Characters kept of a carrier's explanation: two sentences."""

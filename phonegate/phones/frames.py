@@ -1,19 +1,38 @@
-"""The frames of the phone link, both directions, and how the gateway's are written.
+"""The frames of the phone link, in both directions: each a type whose fields are declared once.
 
-The public page fixes five of them (`sims`, `inbound`, `send_result`; `connected`, `send_sms`);
-the others are extensions that a phone may ignore. `grammar` reads what phones send. Bodies and
-numbers stay out of every `repr`.
+`grammar` reads what phones send by these declarations, and `encode` writes what they get. The
+OpenAPI document and the tables in docs/phone-link.md are made from them too, so a new field is
+added here alone.
+
+Five frames are the basic protocol, which every phone knows. The others, and further fields of
+the five, are extensions that a phone may ignore.
 """
 
-import json
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import attrs
 
+from phonegate.domain import reported_values as reported
 from phonegate.domain.inbox import Received
-from phonegate.domain.reported_values import Kind, Unread
-from phonegate.model.times import iso
+from phonegate.domain.received_sms import ReceivedSms, Unread
+from phonegate.domain.reported_values import Kind
+from phonegate.model.bounds import (
+    MAX_ERROR,
+    MAX_FEATURES,
+    MAX_ID,
+    MAX_MEDIA,
+    MAX_MESSAGES,
+    MAX_SEGMENTS,
+    MAX_SIMS,
+    MAX_SLOT,
+    MAX_URL,
+)
+from phonegate.model.times import MAX_TIME_MS, iso
+from phonegate.typed_json import fields
+from phonegate.typed_json.fields import Shown, field
+from phonegate.typed_json.rules import Several, Text, Whole
+from phonegate.typed_json.writer import JsonWriter
 
 FaultCode = Literal[
     "not_text", "too_many_values", "bad_json", "not_an_object", "unknown_type", "bad_field"
@@ -31,13 +50,16 @@ ErrorCode = Literal[
     "storage_unavailable",
     "internal_error",
 ]
-"""What an `error` frame can say; docs/phone-link.md explains each."""
+"""What an `error` frame can say. docs/phone-link.md explains each."""
 
 
 class FrameFault(Exception):
-    """A frame that can't be understood. Nothing of it was taken.
+    """A frame can't be understood, and nothing of it was taken.
 
-    `field` is the path of the wrong field, such as `sims[0].slot`, if one is.
+    Attributes:
+        code: Why.
+        detail: The same for people. It quotes nothing of the frame, which may hold a message.
+        field: The path of the wrong field, such as `sims[0].slot`, if one is wrong.
     """
 
     def __init__(self, code: FaultCode, detail: str, field: str | None = None) -> None:
@@ -47,21 +69,70 @@ class FrameFault(Exception):
         super().__init__(detail)
 
 
-# --- what both directions are made of
+# --- Rules ------------------------------------------------------------------------------------
+
+
+class _Description:
+    """A rule that only describes a field: a function of its own reads or writes it."""
+
+    __slots__ = ()
+
+    def read(self, value: object) -> object:
+        """Gives the value back."""
+        return value
+
+    read_text = read
+
+
+@attrs.frozen
+class Entry(_Description):
+    """The rule of a field that holds an object, whose own fields are read one by one."""
+
+    form: Any
+    """The type that declares the object's fields."""
+
+
+@attrs.frozen
+class Entries(Entry):
+    """The rule of a list of objects: one that can't be read costs the others nothing."""
+
+    most: int | None = None
+    """So many are allowed. Without it, what is too much is left out."""
+    or_null: bool = False
+
+
+@attrs.frozen
+class Word(_Description):
+    """The rule of a word for programs, of which later versions may have others."""
+
+
+@attrs.frozen
+class Echo(_Description):
+    """The rule of a phone's own id of a message, which comes back as it went."""
+
+
+_PUSHED: Final = "The message that the gateway pushed."
+_LocalIds = tuple[Annotated[str | int | None, Echo()], ...]
+
+
+# --- What a frame of the phone has beside its fields ------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
 class Error:
-    """A frame was refused: `field` where one was wrong, `id` or `ids` whose it was."""
+    """A frame was refused, or a part of one."""
 
-    code: ErrorCode
-    detail: str
-    field: str | None = None
-    id: int | None = None
-    ids: tuple[str | int | None, ...] | None = None
+    type: ClassVar = "error"
 
-
-# --- phone → gateway
+    detail: str = field("What was wrong, for people.", example="sims[0].slot is missing.")
+    code: Annotated[ErrorCode, Word()] = field("What was wrong, for programs.", example="bad_field")
+    field: str | None = field(
+        "The wrong field, where one was.", default=None, omit=True, example="sims[0].slot"
+    )
+    id: int | None = fields.field("The message that the frame was about.", default=None, omit=True)
+    ids: _LocalIds | None = fields.field(
+        "The phone's own ids of the received SMS that it was about.", default=None, omit=True
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -71,187 +142,251 @@ class _Heard:
     cleaned: tuple[Kind, ...] = attrs.field(default=(), eq=False, repr=False)
     """What of it was put right or left out, in kinds."""
     complaint: Error | None = attrs.field(default=None, eq=False, repr=False)
-    """What the phone is to hear of that: its makers should know."""
+    """What the phone is answered about that: its makers should know."""
 
 
-@attrs.frozen(kw_only=True)
-class SimReport:
-    """One SIM of a `sims` frame; `number` is None where the phone does not know it."""
-
-    slot: int
-    number: str | None = attrs.field(default=None, repr=False)
-    carrier: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Sims(_Heard):
-    """The SIMs that the phone has now, all of them, by slot."""
-
-    sims: tuple[SimReport, ...]
-
-
-@attrs.frozen(kw_only=True)
-class Inbound(_Heard):
-    """Received SMS: one under `message`, or a list under `messages`."""
-
-    messages: tuple[Received | Unread, ...]
-
-
-@attrs.frozen(kw_only=True)
-class SendResult(_Heard):
-    """What became of a pushed message. `uncertain`: the phone itself does not know."""
-
-    id: int
-    success: bool
-    error: str | None = attrs.field(default=None, repr=False)
-    segments: int | None = None
-    uncertain: bool = False
+# --- From phones ------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
 class Hello(_Heard):
-    """What the phone is and which extensions it knows; unknown features are kept, unused."""
+    """What the phone is and which extensions it knows."""
 
-    device_id: str | None = None
-    name: str | None = None
-    model: str | None = None
-    app: str | None = None
-    features: frozenset[str] = frozenset()
+    type: ClassVar = "hello"
+
+    device_id: Annotated[str | None, reported.DeviceId()] = field(
+        "The phone's own name, the same in every connection.", default=None, example="pixel-7-01"
+    )
+    name: Annotated[str | None, reported.Label()] = field(
+        "What its owner calls it.", default=None, example="kitchen"
+    )
+    model: Annotated[str | None, reported.Label()] = field(
+        "Its model.", default=None, example="Pixel 7"
+    )
+    app: Annotated[str | None, reported.Label()] = field(
+        "The program that speaks, with its version.", default=None, example="my-app 1.0"
+    )
+    features: Annotated[frozenset[str], reported.Words(MAX_FEATURES)] = field(
+        "Of ack, delivery_report, cancel, mms; others are ignored. Name only what the phone does.",
+        default=attrs.Factory(frozenset),
+        example=["ack", "delivery_report", "cancel"],
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SimReport:
+    """A SIM in a phone."""
+
+    slot: Annotated[int, reported.SimSlot()] = field(
+        "Its slot; one in -1, which is Android's word for none, is left out.", example=0
+    )
+    number: Annotated[str | None, reported.SimNumber()] = field(
+        "Its number, where Android tells it.", default=None, example="+15551112222", private=True
+    )
+    carrier: Annotated[str | None, reported.Label()] = field(
+        "Its network.", default=None, example="AT&T"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Sims(_Heard):
+    """The SIMs that the phone has now, all of them. Sent at once, and whenever they change."""
+
+    type: ClassVar = "sims"
+
+    sims: Annotated[tuple[SimReport, ...], Entries(SimReport)] = field(
+        f"By slot, up to {MAX_SIMS}. One without a slot is left out."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Inbound(_Heard):
+    """Received SMS: one under message, or several under messages.
+
+    A phone that said hello sends them again until inbound_ack comes. The gateway stores each once.
+    """
+
+    type: ClassVar = "inbound"
+
+    message: Annotated[None, Entry(ReceivedSms)] = field(
+        "One SMS. It is read into messages.", default=None, init=False
+    )
+    messages: Annotated[
+        tuple[Received | Unread, ...], Entries(ReceivedSms, MAX_MESSAGES, or_null=True)
+    ] = field(
+        "Several, oldest first. One that can't be read is left out, and acknowledged with null in "
+        "message_ids.",
+        default=attrs.Factory(tuple),
+    )
 
 
 @attrs.frozen(kw_only=True)
 class Ack(_Heard):
-    """The phone has journalled the message and is about to send it."""
+    """The phone has journalled the message and is about to send it: it is not pushed again."""
 
-    id: int
+    type: ClassVar = "ack"
+
+    id: Annotated[int, reported.MessageId()] = field(_PUSHED, example=5)
+
+
+@attrs.frozen(kw_only=True)
+class SendResult(_Heard):
+    """What became of a pushed message."""
+
+    type: ClassVar = "send_result"
+
+    success: Annotated[bool, reported.Truth()] = field("Whether the radio sent it.", example=True)
+    id: Annotated[int, reported.MessageId()] = field(_PUSHED, example=5)
+    error: Annotated[str | None, reported.ErrorText()] = field(
+        f"Why not; {MAX_ERROR} characters of it are kept.", default=None, private=True
+    )
+    segments: Annotated[int | None, reported.Whole(1, MAX_SEGMENTS)] = field(
+        "SMS that it took.", default=None
+    )
+    uncertain: Annotated[bool, reported.Flag(unknown=False)] = field(
+        "The phone itself does not know whether it was sent.", default=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        # A phone that says it was sent is not uncertain, whatever else it says.
+        if self.uncertain and self.success:
+            object.__setattr__(self, "uncertain", False)
 
 
 @attrs.frozen(kw_only=True)
 class DeliveryReport(_Heard):
     """The recipient's network reported on a sent message."""
 
-    id: int
-    delivered: bool
-    date: int | None = None
+    type: ClassVar = "delivery_report"
+
+    id: Annotated[int, reported.MessageId()] = field(_PUSHED, example=5)
+    delivered: Annotated[bool, reported.Truth()] = field(
+        "Whether the recipient's phone has it.", example=True
+    )
+    date: Annotated[int | None, reported.Date()] = field(
+        "When, in ms since 1970.", default=None, example=1700000000000
+    )
 
 
 @attrs.frozen(kw_only=True)
 class Status(_Heard):
-    """How the phone is: percent, charging or not, bars or dBm as it likes, kind of network."""
+    """How the phone is."""
 
-    battery: int | None = None
-    charging: bool | None = None
-    signal: int | None = None
-    network: str | None = None
+    type: ClassVar = "status"
+
+    battery: Annotated[int | None, reported.Whole(0, 100)] = field(
+        "Percent.", default=None, example=83
+    )
+    charging: Annotated[bool | None, reported.Flag()] = field(
+        "Whether it charges.", default=None, example=True
+    )
+    signal: Annotated[int | None, reported.Whole(-200, 100)] = field(
+        "Bars or dBm, as the phone likes.", default=None, example=3
+    )
+    network: Annotated[str | None, reported.Label()] = field(
+        "Such as wifi.", default=None, example="wifi"
+    )
 
 
 @attrs.frozen(kw_only=True)
 class Ping(_Heard):
-    """Asks for a `pong`, for phones whose websocket library hides the protocol's own pings."""
+    """Asks for a pong, for apps whose library hides the websocket's own pings."""
+
+    type: ClassVar = "ping"
 
 
-PhoneFrame = Sims | Inbound | SendResult | Hello | Ack | DeliveryReport | Status | Ping
+PhoneFrame = Hello | Sims | Inbound | Ack | SendResult | DeliveryReport | Status | Ping
 
 
-# --- gateway → phone
+# --- To phones --------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
 class Connected:
-    """Always the first frame. `server_time` is in ms here and ISO 8601 on the wire."""
+    """Always the first frame."""
 
-    org_id: str
-    device_id: str | None
-    server_time: int
+    type: ClassVar = "connected"
+
+    org_id: str = field("The org.", example="ORG")
+    device_id: str | None = field("As the phone gave it.")
+    server_time: Annotated[int, Shown(iso, "date-time")] = field(
+        "The gateway's clock (ISO 8601, UTC).", example="2026-11-21T08:00:00.000Z"
+    )
 
 
 @attrs.frozen(kw_only=True)
 class SendSms:
-    """Send this. The last four are extensions and are left out where there is nothing to say."""
+    """Send this. The same id again is the same message: send it once."""
 
-    id: int
-    to: str = attrs.field(repr=False)
-    body: str = attrs.field(repr=False)
-    sim: str | None = attrs.field(repr=False)
-    sim_slot: int | None = None
-    segments: int | None = None
-    expires_at: int | None = None
-    media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+    type: ClassVar = "send_sms"
+
+    id: Annotated[int, Whole(1, MAX_ID)] = field("The message.", example=5)
+    to: str = field("The recipient.", example="+15553334444", private=True)
+    body: str = field("The text.", example="hi", private=True)
+    sim: str | None = field(
+        "The number of the SIM to send from.", example="+15551112222", private=True
+    )
+    sim_slot: Annotated[int, Whole(0, MAX_SLOT)] | None = field(
+        "That SIM's slot.", default=None, omit=True
+    )
+    segments: Annotated[int, Whole(1, MAX_SEGMENTS)] | None = field(
+        "SMS that it takes.", default=None, omit=True
+    )
+    expires_at: Annotated[int, Whole(0, MAX_TIME_MS)] | None = field(
+        "Not to be sent after this time, in ms since 1970.", default=None, omit=True
+    )
+    media_urls: (
+        Annotated[tuple[Annotated[str, Text(0, MAX_URL)], ...], Several(0, MAX_MEDIA)] | None
+    ) = field("Pictures and other media of an MMS.", default=None, omit=True, private=True)
 
 
 @attrs.frozen(kw_only=True)
 class InboundAck:
-    """An `inbound` frame is committed.
+    """An inbound frame is stored for good: forget it. Until then send it again."""
 
-    `ids` are the phone's own, one for each message of the frame, null where it gave none;
-    `message_ids` are the gateway's of all of them, null for one that could not be read: the phone
-    need not send it again. `message_id` is that of the last which was stored.
-    """
+    type: ClassVar = "inbound_ack"
 
-    ids: tuple[str | int | None, ...]
-    message_ids: tuple[int | None, ...]
+    ids: _LocalIds = field(
+        "The phone's own ids, one for each message of the frame.", example=["123"]
+    )
+    message_id: int | None = field(
+        "The gateway's id of the last that is stored.", init=False, example=7
+    )
+    message_ids: tuple[int | None, ...] = field(
+        "The gateway's ids of all; null for one that could not be read, which need not be sent "
+        "again.",
+        example=[7],
+    )
+
+    def __attrs_post_init__(self) -> None:
+        last = next((i for i in reversed(self.message_ids) if i), None)
+        object.__setattr__(self, "message_id", last)
 
 
 @attrs.frozen
 class Cancel:
     """Drop this message if it has not left yet."""
 
-    id: int
+    type: ClassVar = "cancel"
+
+    id: Annotated[int, Whole(1, MAX_ID)] = field(_PUSHED, example=5)
 
 
 @attrs.frozen
 class Pong:
-    """Answers a `ping` frame."""
+    """Answers a ping: what came before it is recorded, but for what error frames have named."""
+
+    type: ClassVar = "pong"
 
 
 GatewayFrame = Connected | SendSms | InboundAck | Cancel | Error | Pong
 
-
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
-"""`json.dumps` makes one anew for each frame."""
+_WRITER: Final = JsonWriter(ascii_only=True)
+_WRITE: Final[Mapping[type, Callable[[Any], str]]] = {
+    cls: _WRITER.function(cls, {"type": cls.type}) for cls in get_args(GatewayFrame)
+}
 
 
 def encode(frame: GatewayFrame) -> str:
-    """One frame as compact JSON; non-ASCII is escaped, so that its length in bytes is its own."""
-    return _ENCODER.encode(_fields_of(frame))
-
-
-def _fields_of(frame: GatewayFrame) -> dict[str, Any]:
-    match frame:
-        case Connected():
-            return {
-                "type": "connected",
-                "org_id": frame.org_id,
-                "device_id": frame.device_id,
-                "server_time": iso(frame.server_time),
-            }
-        case SendSms():
-            fields: dict[str, Any] = {
-                "type": "send_sms",
-                "id": frame.id,
-                "to": frame.to,
-                "body": frame.body,
-                "sim": frame.sim,
-            }
-            for name in ("sim_slot", "segments", "expires_at", "media_urls"):
-                if (value := getattr(frame, name)) is not None:
-                    fields[name] = value
-            return fields
-        case InboundAck():
-            return {
-                "type": "inbound_ack",
-                "ids": frame.ids,
-                "message_id": next((i for i in reversed(frame.message_ids) if i), None),
-                "message_ids": frame.message_ids,
-            }
-        case Cancel():
-            return {"type": "cancel", "id": frame.id}
-        case Error():
-            fields = {"type": "error", "detail": frame.detail, "code": frame.code}
-            return fields | _present({"field": frame.field, "id": frame.id, "ids": frame.ids})
-        case Pong():
-            return {"type": "pong"}
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    """Writes a frame as compact JSON, in which all but ASCII is escaped."""
+    return _WRITE[type(frame)](frame)

@@ -17,7 +17,8 @@ from phonegate.domain.authentication import Authentication
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.domain.reported_values import Kind, is_device_id, label
+from phonegate.domain.reported_texts import is_device_id, label
+from phonegate.domain.reported_values import Kind
 from phonegate.http.origins import ForeignPage, Origins
 from phonegate.http.problem import Problem
 from phonegate.model import refusals

@@ -24,7 +24,7 @@ from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, GatewayFrame
-from phonegate.phones.grammar import parse
+from phonegate.phones.grammar import read
 
 POLICY_VIOLATION: Final = 1008
 """Close code (RFC 6455, 7.4.1)."""
@@ -218,7 +218,7 @@ class LinkProtocol:
         if large and not (isinstance(data, str) and _INBOUND in data):
             return [self._too_big()]
         try:
-            frame = parse(data)
+            frame = read(data)
         except FrameFault as fault:
             return self._refuse(fault)
         if large and not isinstance(frame, frames.Inbound):

@@ -4,9 +4,10 @@ A field's type names its rule, `Annotated[int, Whole(1, 1000)]`. Readers apply i
 are made from its limits, the field's description and its example.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
+from types import UnionType
+from typing import Annotated, Any, Final, Protocol, Union, get_args, get_origin, runtime_checkable
 
 import attrs
 
@@ -41,9 +42,18 @@ class Rule(Protocol):
         """The same from the text of a path or query parameter. Raises `Wrong`."""
 
 
+@attrs.frozen
+class Shown:
+    """Stands in the type of a field that is written as another text than its value."""
+
+    show: Callable[[Any], str]
+    format: str
+    """What the text is, in JSON Schema's words."""
+
+
 @attrs.frozen(kw_only=True)
 class Field:
-    """One field of a request or parameter of a query, as the documents describe it."""
+    """One field of a request, query, answer or frame, as the documents describe it."""
 
     name: str
     attribute: str
@@ -67,13 +77,20 @@ def field(
     example: Any = None,
     private: bool = False,
     omit: bool = False,
+    init: bool = True,
 ) -> Any:
-    """An attribute of a request or answer type, with what the documents say about it.
+    """Declares an attribute that is a field in JSON.
 
-    A `private` one reaches no log; one to `omit` is left out of an answer that has its default.
+    Args:
+        description: What the documents say about it.
+        default: What it is where it is left out.
+        example: What it may be, as JSON data.
+        private: Its value reaches no log and no `repr`.
+        omit: It is left out of what is written where it has its default.
+        init: Whether the type's callers give it, or the type makes it by itself.
     """
     metadata = {"description": description, "example": example, "private": private, "omit": omit}
-    return attrs.field(default=default, metadata=metadata, repr=not private)
+    return attrs.field(default=default, metadata=metadata, repr=not private, init=init)
 
 
 def json_name(attribute: str) -> str:
@@ -81,9 +98,12 @@ def json_name(attribute: str) -> str:
     return attribute.removesuffix("_")
 
 
+_FACTORY: Final[Any] = attrs.Factory
+
+
 @cache
 def fields_of(cls: type) -> tuple[Field, ...]:
-    """The fields of a request, query or answer type, in order."""
+    """Lists the fields of a type in order. Attributes that `field` did not declare are none."""
     return tuple(
         Field(
             name=json_name(a.name),
@@ -91,18 +111,28 @@ def fields_of(cls: type) -> tuple[Field, ...]:
             type=a.type,
             rule=rule_of(a.type),
             required=a.default is attrs.NOTHING,
-            default=None if a.default is attrs.NOTHING else a.default,
-            description=a.metadata.get("description", ""),
-            example=a.metadata.get("example"),
-            private=a.metadata.get("private", False),
-            omit=a.metadata.get("omit", False),
+            default=_plain(a.default),
+            **a.metadata,
         )
         for a in attrs.fields(cls)
+        if "description" in a.metadata
     )
+
+
+def _plain(default: Any) -> Any:
+    """Returns a default as JSON data. None stands for what has no such form too."""
+    return None if default is attrs.NOTHING or isinstance(default, _FACTORY) else default
 
 
 def rule_of(type_: Any) -> Rule | None:
     """The rule in a field's type, also behind `| None`."""
     if get_origin(type_) is Annotated:
         return next((m for m in type_.__metadata__ if isinstance(m, Rule)), None)
+    if get_origin(type_) not in {Union, UnionType}:
+        return None
     return next((rule for arg in get_args(type_) if (rule := rule_of(arg)) is not None), None)
+
+
+def shown_as(type_: Any) -> Shown | None:
+    """Finds how a field's value is written, where that is another text."""
+    return next((m for m in getattr(type_, "__metadata__", ()) if isinstance(m, Shown)), None)

@@ -6,30 +6,38 @@ of it, and a page has up to a thousand objects.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
 
-from phonegate.typed_json.fields import json_name
+from phonegate.typed_json.fields import json_name, shown_as
 
 Write = Callable[[Any], str]
 
-# json.dumps with arguments makes a new one at each call.
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-_QUOTE: Final[Write] = json.encoder.encode_basestring
 _DIGITS: Final[Write] = int.__repr__
 """Refuses what is no int, and writes True as 1: whatever it gives is a JSON number."""
 
 
 class JsonWriter:
-    """The functions, each made at its type's first use."""
+    """Writes objects and plain JSON data by functions, each made at its type's first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ascii_only: bool = False) -> None:
+        """Makes a writer that knows no type yet.
+
+        Args:
+            ascii_only: Escapes all else, so that a text has as many bytes as characters.
+        """
         self._writers: dict[type, Write] = {}
+        # json.dumps with arguments makes a new one at each call.
+        self._encode = json.JSONEncoder(
+            ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":")
+        ).encode
+        self._quote: Write = (
+            json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
+        )
 
     def text(self, answer: object) -> str:
         """An answer object, or plain JSON data, as compact JSON text.
@@ -40,19 +48,24 @@ class JsonWriter:
         cls = type(answer)
         write = self._writers.get(cls)
         if write is None:
-            write = self._writers[cls] = self._object(cls) if attrs.has(cls) else _ENCODER.encode
+            write = self._writers[cls] = self.function(cls) if attrs.has(cls) else self._encode
         return write(answer)
 
-    def _object(self, cls: type) -> Write:
+    def function(self, cls: type, constants: Mapping[str, str] = MappingProxyType({})) -> Write:
+        """Makes the function that writes the objects of a type.
+
+        Args:
+            cls: The type.
+            constants: Members that all its objects begin with, names and words of our own.
+        """
         names: dict[str, Any] = {"null": "null", "nothing": ""}
-        first, *others = attrs.fields(cls)
-        if first.metadata.get("omit"):
-            raise TypeError(f"{cls.__name__}: the first attribute can't be left out")
-        members = self._member(first, names)
-        for a in others:
+        members = ",".join(f'"{name}":"{value}"' for name, value in constants.items())
+        for a in attrs.fields(cls):
             if not a.metadata.get("omit"):
-                members += "," + self._member(a, names)
+                members += ("," if members else "") + self._member(a, names)
                 continue
+            if not members:
+                raise TypeError(f"{cls.__name__}: the first attribute can't be left out")
             # An optional part of an answer is left out; all else is there, null or not.
             present = _compiled("," + self._member(a, names), names)
             default, part = _named(a.default, names), _named(present, names)
@@ -63,26 +76,28 @@ class JsonWriter:
         return f'"{json_name(a.name)}":{{{self._expression(a.type, f"it.{a.name}", names)}}}'
 
     def _expression(self, type_: Any, value: str, names: dict[str, Any]) -> str:
-        """The Python expression whose value is the JSON text of another expression's value."""
-        type_ = _bare(type_)
-        if get_origin(type_) in {Union, UnionType} and NoneType in get_args(type_):
-            left = [one for one in get_args(type_) if one is not NoneType]
+        """Returns the Python expression for the JSON text of another expression's value."""
+        bare = _bare(type_)
+        if get_origin(bare) in {Union, UnionType} and NoneType in get_args(bare):
+            left = [one for one in get_args(bare) if one is not NoneType]
             if len(left) == 1:
                 there = self._expression(left[0], value, names)
                 return f"(null if {value} is None else {there})"
         return f"{_named(self._writer(type_), names)}({value})"
 
     def _writer(self, type_: Any) -> Write:
+        if (shown := shown_as(type_)) is not None:
+            return lambda value: self._quote(shown.show(value))
         type_ = _bare(type_)
         kinds = get_args(type_)
         if type_ is str or (
             get_origin(type_) is Literal and all(type(one) is str for one in kinds)
         ):
-            return _QUOTE
+            return self._quote
         if type_ is int:
             return _DIGITS
         if attrs.has(type_):
-            return self._object(type_)
+            return self.function(type_)
         if get_origin(type_) is tuple and kinds[1:] == (Ellipsis,):
             return partial(_list, self._writer(kinds[0]))
         return self.text

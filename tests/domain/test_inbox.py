@@ -14,7 +14,7 @@ import pytest
 from phonegate.domain.admission import EACH_BYTES
 from phonegate.domain.inbox import Link, Receipt, Received, fingerprint_of, receive
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.domain.reported_values import read_received
+from phonegate.domain.received_sms import read_received
 from phonegate.model.messages import Message, NewInbound, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import DiskLow, StorageSpent

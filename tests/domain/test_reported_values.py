@@ -8,19 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain.inbox import Received
+from phonegate.domain.received_sms import Unread, read_received
+from phonegate.domain.reported_numbers import moment
+from phonegate.domain.reported_texts import is_device_id, label, one_line, sender, storable
 from phonegate.domain.reported_values import (
     KINDS,
     NO_SENDER,
+    DeviceId,
+    ErrorText,
+    Flag,
     Kind,
-    Report,
-    Unread,
-    is_device_id,
-    label,
-    moment,
-    one_line,
-    read_received,
-    sender,
-    storable,
+    Whole,
 )
 from phonegate.model.bounds import MAX_LABEL, MAX_RECEIVED
 from phonegate.model.numbers import is_sender
@@ -287,12 +285,11 @@ def test_one_line_is_one_line_and_stays_it(text: str) -> None:
 
 @given(JSON)
 def test_any_value_is_a_flag_a_number_or_nothing(value: Any) -> None:
-    report = Report({"it": value}, [])
-    assert report.flag("it") in (True, False, None)
-    number = report.whole("it", 1, 255)
+    assert Flag().read(value) in (True, False, None)
+    number = Whole(1, 255).read(value)
     assert number is None or 1 <= number <= 255
-    assert len(report.error("it") or "") <= 500
-    name = report.device_id("it")
+    assert len(ErrorText().read(value) or "") <= 500
+    name = DeviceId().read(value)
     assert name is None or is_device_id(name)
 
 
@@ -302,7 +299,7 @@ LONG = st.text(min_size=129, max_size=200)
 @given(LONG, LONG)
 def test_a_long_name_is_shortened_to_one_of_its_own(one: str, other: str) -> None:
     cleaned: list[Kind] = []
-    names = [Report({"it": text}, cleaned).device_id("it") for text in (one, other, one)]
+    names = [DeviceId().take(text, cleaned) for text in (one, other, one)]
     assert names[0] == names[2]
     assert all(name is None or is_device_id(name) for name in names)
     lines = [one_line(text) for text in (one, other)]
@@ -312,12 +309,12 @@ def test_a_long_name_is_shortened_to_one_of_its_own(one: str, other: str) -> Non
 
 def test_long_names_differ_by_their_ends() -> None:
     cleaned: list[Kind] = []
-    names = {Report({"it": "fcm:" + c * 148}, cleaned).device_id("it") for c in "ab"}
-    ends = {Report({"it": "x" * 148 + c}, cleaned).device_id("it") for c in "ab"}
+    names = {DeviceId().take("fcm:" + c * 148, cleaned) for c in "ab"}
+    ends = {DeviceId().take("x" * 148 + c, cleaned) for c in "ab"}
     assert len(names | ends) == 4
     assert None not in names | ends
     assert cleaned == ["id"] * 4
-    assert Report({"it": "x" * 128}, []).device_id("it") == "x" * 128
+    assert DeviceId().read("x" * 128) == "x" * 128
 
 
 def test_device_ids() -> None:

@@ -26,14 +26,12 @@ class Outer:
     way: Literal["in", "out"] = field("way")
     state: Annotated[str, OneOf(("a", "b"))] | None = field("state")
     body: str = field("body")
-    inner: Inner = field("inner")  # noqa: RUF009 - field() makes an attribute
-    perhaps: Inner | None = field(  # noqa: RUF009 - as above
-        "perhaps", default=None, omit=True
-    )
+    inner: Inner = field("inner")
+    perhaps: Inner | None = field("perhaps", default=None, omit=True)
     many: tuple[Inner, ...] = field("many")
     names: tuple[str, ...] | None = field("names")
     masked: Mapping[str, str] = field("masked")
-    free: Any = field("free")  # noqa: RUF009 - as above
+    free: Any = field("free")
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(

@@ -128,9 +128,7 @@ class Sims(SimsAnswer):
 class Reply:
     """The first message that came, if one came in time."""
 
-    message: MessageJson | None = field(  # noqa: RUF009 - field() makes an attribute
-        "The message; null where none came."
-    )
+    message: MessageJson | None = field("The message; null where none came.")
     timed_out: bool = field("Whether the wait ended without one. Wait again with since_id.")
     since_id: int = field("What to wait from the next time.", example=5)
     notice: str = field("Whose words the text is.", default=NOTICE)

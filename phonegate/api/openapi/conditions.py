@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from phonegate.api.assistants_types import AssistantPatch, NewAssistant
-from phonegate.api.messages_types import ReceivedSms, Send
+from phonegate.api.messages_types import Send
 from phonegate.api.openapi.rules import Schema
 from phonegate.carriers.provider import Provider
 from phonegate.carriers.registry import CARRIERS
-from phonegate.domain.reported_values import MEDIUM
+from phonegate.domain.received_sms import ReceivedSms
+from phonegate.domain.reported_texts import MEDIUM
 from phonegate.model.bounds import MAX_URL
+from phonegate.phones.frames import Inbound, Sims
 
 _GIVEN: Final[Schema] = {"not": {"type": "null"}}
 """Null counts as left out."""
@@ -60,6 +62,13 @@ _DISTINCT: Final[Schema] = {"phone_numbers": {"uniqueItems": True}}
 FIELD_CONDITIONS: Final[Mapping[type, Schema]] = {
     NewAssistant: _DISTINCT,
     AssistantPatch: _DISTINCT,
+    # Where none can be read, it is not known which SIMs there are.
+    Sims: {
+        "sims": {
+            "if": {"minItems": 1},
+            "then": {"contains": {"$ref": "#/components/schemas/SimReport"}},
+        }
+    },
 }
 """Keywords that a field's schema has beyond its rule's: others than the rule look at them."""
 
@@ -80,6 +89,15 @@ CONDITIONS: Final[Mapping[type, Schema]] = {
             },
         },
         "else": {"required": ["body"]},
+    },
+    Inbound: {
+        "if": {"properties": {"messages": {"type": "null"}}},
+        "then": {"required": ["message"], "properties": {"message": {"type": "object"}}},
+        "else": {
+            "properties": {
+                "messages": {"if": {"minItems": 1}, "then": {"contains": {"type": "object"}}}
+            }
+        },
     },
     Send: _either(("to", "body"), ("messages",)),
     NewAssistant: _account_of_provider(),

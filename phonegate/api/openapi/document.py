@@ -84,6 +84,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
         for template, operation in operations(endpoint, components):
             paths.setdefault(template, {})[endpoint.method.lower()] = operation
     paths[phone_link.PATH] = {"get": _handshake(components)}
+    phone_link.add_frames(components)
     return {
         "openapi": OPENAPI,
         "info": {
@@ -96,7 +97,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
         "tags": [{"name": name, "description": TAGS.get(name, "")} for name in _groups(described)],
         "paths": paths,
         "components": {
-            "schemas": {**components.schemas, **phone_link.frame_schemas()},
+            "schemas": components.schemas,
             "securitySchemes": dict(SECURITY),
         },
     }

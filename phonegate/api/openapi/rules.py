@@ -14,7 +14,6 @@ from phonegate.api.limits_types import (
     TimeZone,
 )
 from phonegate.api.messages_types import OrgName
-from phonegate.api.reported_types import DeviceName, Reported, ReportedBody
 from phonegate.api.rules import (
     LocalId,
     Moment,
@@ -25,14 +24,19 @@ from phonegate.api.rules import (
     WebAddress,
 )
 from phonegate.carriers.registry import CARRIERS
+from phonegate.domain import reported_values as reported
 from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.model.bounds import (
-    MAX_DEVICE_ID,
     MAX_ID,
+    MAX_LABEL,
+    MAX_LOCAL_ID,
+    MAX_MEDIA,
+    MAX_SLOT,
     MAX_URL,
 )
 from phonegate.model.numbers import SENDER_LIMIT
 from phonegate.model.times import MAX_TIME_MS
+from phonegate.phones import frames
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
 
 Schema = dict[str, Any]
@@ -53,12 +57,8 @@ _MOMENT: Final = (
 )
 
 
-WRITTEN: Final[Schema] = {"type": ["string", "number", "boolean", "null"]}
-"""A text, in whatever form a program may write one."""
-
-
-def reported(form: Schema) -> Schema:
-    """A field of a report: the form to send, or whatever else, which does no harm."""
+def or_anything(form: Schema) -> Schema:
+    """Describes a field of a report: the form to send, or whatever else, which does no harm."""
     return {"anyOf": [form, {}]}
 
 
@@ -181,21 +181,84 @@ def _(rule: LocalId) -> Schema:
 
 
 @schema_of_rule.register
-def _(rule: Reported) -> Schema:
-    form = schema_of_rule(rule.form)
-    if isinstance(rule.form, Several):
-        form["items"] = {"type": "string", "maxLength": MAX_URL}
-    return reported(form)
+def _(_: frames.Word) -> Schema:
+    return {"type": "string"}
 
 
 @schema_of_rule.register
-def _(_: DeviceName) -> Schema:
-    return reported({"type": "string", "maxLength": MAX_DEVICE_ID})
+def _(_: frames.Echo) -> Schema:
+    return {"type": ["string", "integer", "null"]}
 
 
 @schema_of_rule.register
-def _(_: ReportedBody) -> Schema:
-    return WRITTEN
+def _(_: reported.MessageId) -> Schema:
+    return {"anyOf": [whole(1, MAX_ID), {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}]}
+
+
+@schema_of_rule.register
+def _(_: reported.Truth) -> Schema:
+    words = {"type": "string", "enum": ["true", "false", "yes", "no", "1", "0"]}
+    return {"anyOf": [{"type": "boolean"}, {"type": "integer", "enum": [0, 1]}, words]}
+
+
+@schema_of_rule.register
+def _(_: reported.Body) -> Schema:
+    # A text, in whatever form a program may write one.
+    return {"type": ["string", "number", "boolean", "null"]}
+
+
+@schema_of_rule.register
+def _(_: reported.SimSlot) -> Schema:
+    digits = {"type": "string", "pattern": "^[0-9]{1,2}$"}
+    return {"anyOf": [whole(reported.NO_SLOT, MAX_SLOT), digits]}
+
+
+@schema_of_rule.register
+def _(_: reported.ErrorText) -> Schema:
+    return or_anything({"type": "string"})
+
+
+@schema_of_rule.register
+def _(rule: reported.Whole) -> Schema:
+    return or_anything(whole(rule.least, rule.most))
+
+
+@schema_of_rule.register
+def _(_: reported.Flag) -> Schema:
+    return or_anything({"type": "boolean"})
+
+
+@schema_of_rule.register(reported.Label)
+@schema_of_rule.register(reported.SimNumber)
+@schema_of_rule.register(reported.DeviceId)
+@schema_of_rule.register(reported.Sender)
+def _(rule: Any) -> Schema:
+    return or_anything(_text(rule.longest))
+
+
+@schema_of_rule.register
+def _(_: reported.Slot) -> Schema:
+    return or_anything(whole(0, MAX_SLOT))
+
+
+@schema_of_rule.register
+def _(_: reported.Date) -> Schema:
+    return or_anything(whole(0, MAX_TIME_MS))
+
+
+@schema_of_rule.register
+def _(_: reported.LocalId) -> Schema:
+    return or_anything({"anyOf": [_text(MAX_LOCAL_ID), whole(-MAX_ID, MAX_ID)]})
+
+
+@schema_of_rule.register
+def _(_: reported.Media) -> Schema:
+    return or_anything({"type": "array", "items": _text(MAX_URL), "maxItems": MAX_MEDIA})
+
+
+@schema_of_rule.register
+def _(rule: reported.Words) -> Schema:
+    return or_anything({"type": "array", "items": _text(MAX_LABEL), "maxItems": rule.most})
 
 
 @schema_of_rule.register
@@ -215,3 +278,7 @@ def _(_: Credentials) -> Schema:
         "properties": known,
         "additionalProperties": False,
     }
+
+
+def _text(longest: int) -> Schema:
+    return {"type": "string", "maxLength": longest}

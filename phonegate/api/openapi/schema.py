@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import attrs
 
 from phonegate.api.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
-from phonegate.api.openapi.rules import Schema, reported, schema_of_rule
+from phonegate.api.openapi.rules import Schema, or_anything, schema_of_rule
 from phonegate.api.reported_types import Reports
-from phonegate.typed_json.fields import Field, fields_of, rule_of
+from phonegate.phones.frames import Entries, Entry
+from phonegate.typed_json.fields import Field, Rule, fields_of, rule_of, shown_as
 from phonegate.typed_json.rules import Several
 
 _PLAIN: Final[Mapping[type, str]] = {
@@ -62,7 +63,7 @@ class Components:
         """A type's own schema. Of an answer, whatever can't be left out is required."""
         schema: Schema = {"type": "object"}
         if description := (cls.__doc__ or "").strip():
-            schema["description"] = description.partition("\n\n")[0]
+            schema["description"] = " ".join(description.partition("\n\n")[0].split())
         fields = fields_of(cls)
         beyond = FIELD_CONDITIONS.get(cls, {})
         schema["properties"] = {
@@ -105,19 +106,34 @@ class Components:
         """
         if get_origin(type_) in (Union, UnionType):
             return nullable(self.of_type(_without_none(type_), answer=answer))
+        if (shown := shown_as(type_)) is not None:
+            return {"type": "string", "format": shown.format}
         if (rule := rule_of(type_)) is not None:
-            schema = schema_of_rule(rule)
-            if isinstance(rule, Several):
-                schema["items"] = self.of_type(_item(get_args(type_)[0]), answer=answer)
-            if isinstance(rule, Reports):
-                # One that can be read is enough.
-                schema |= {"items": reported(schema["items"]), "contains": schema["items"]}
-            return schema
+            return self._of_rule(rule, type_, answer=answer)
         if type_ in _PLAIN:
             return {"type": _PLAIN[type_]}
         if attrs.has(type_):
             return self.refer(type_, answer=answer)
         return self._of_generic(type_, answer=answer)
+
+    def _of_rule(self, rule: Rule, type_: Any, *, answer: bool) -> Schema:
+        if isinstance(rule, Entry):
+            return self._of_entries(rule)
+        schema = schema_of_rule(rule)
+        if isinstance(rule, Several):
+            schema["items"] = self.of_type(_item(get_args(type_)[0]), answer=answer)
+        if isinstance(rule, Reports):
+            # One that can be read is enough.
+            schema |= {"items": or_anything(schema["items"]), "contains": schema["items"]}
+        return schema
+
+    def _of_entries(self, rule: Entry) -> Schema:
+        one = or_anything(self.refer(rule.form))
+        if not isinstance(rule, Entries):
+            return one
+        few = {} if rule.most is None else {"maxItems": rule.most}
+        schema = {"type": "array", "items": one, **few}
+        return nullable(schema) if rule.or_null else schema
 
     def _of_generic(self, type_: Any, *, answer: bool) -> Schema:
         arguments = get_args(type_)

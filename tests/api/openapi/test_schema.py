@@ -46,7 +46,7 @@ class Told:
     kind: Literal["a", "b"] | None = field("Which.")
     words: tuple[str, ...] = field("Words.")
     values: Mapping[str, int] = field("Values.")
-    part: PartJson | None = field("A part.")  # noqa: RUF009 - field() makes an attribute
+    part: PartJson | None = field("A part.")
     more: int | None = field("Left out if none.", default=None, omit=True)
 
 
