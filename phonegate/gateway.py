@@ -38,6 +38,7 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
+from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
@@ -47,7 +48,7 @@ from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.registration import Mode
 from phonegate.domain.reported_values import Kind
-from phonegate.domain.scheduler import Scheduler
+from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.times import now_ms
@@ -90,6 +91,15 @@ OPEN_TO_ALL = (
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
 
+
+@attrs.frozen(kw_only=True)
+class Timings:
+    """The waits of a gateway that no setting changes; trials pass shorter ones."""
+
+    carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
+    scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
+
+
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
 """How the settings are read again, and what tells when."""
 
@@ -105,6 +115,7 @@ def run(
     ready: Ready | None = None,
     reread: Reread | None = None,
     hang_up_stops: bool = False,
+    timings: Timings = Timings(),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses and the rule.
 
@@ -121,7 +132,7 @@ def run(
     sys.setswitchinterval(TURN_S)
     try:
         trio.run(
-            partial(_run_until_signalled, hang_up_stops=hang_up_stops),
+            partial(_run_until_signalled, hang_up_stops=hang_up_stops, timings=timings),
             settings,
             ready,
             reread or (lambda: settings),
@@ -164,6 +175,7 @@ async def _run_until_signalled(
     reread: Reread,
     *,
     hang_up_stops: bool,
+    timings: Timings,
 ) -> None:
     stop = trio.Event()
     # One that waits is enough: whatever was changed before it is read is read with it.
@@ -171,7 +183,9 @@ async def _run_until_signalled(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(
-                partial(serve, settings, stop, reloads=(reread, asked), ready=ready)
+                partial(
+                    serve, settings, stop, reloads=(reread, asked), ready=ready, timings=timings
+                )
             )
             # What is there now stays until the end: nobody need look through it for garbage.
             gc.freeze()
@@ -191,6 +205,7 @@ async def serve(
     *,
     reloads: Reloads | None = None,
     ready: Ready | None = None,
+    timings: Timings = Timings(),
     task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
@@ -208,7 +223,7 @@ async def serve(
     try:
         async with trio.open_nursery() as store:
             await store.start(database.run_writer)
-            await _Gateway.assemble(settings, database).serve(
+            await _Gateway.assemble(settings, database, timings).serve(
                 trio.Event() if stop is None else stop, reloads, ready, task_status
             )
             database.stop_writing()
@@ -237,7 +252,7 @@ class _Gateway:
     administration: Administration
 
     @classmethod
-    def assemble(cls, settings: Settings, database: Database) -> "_Gateway":
+    def assemble(cls, settings: Settings, database: Database, timings: Timings) -> "_Gateway":
         """Builds every part from the ones below it."""
         delivery = settings.delivery
         policy = Policy(
@@ -270,6 +285,7 @@ class _Gateway:
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
             now_ms=now_ms,
+            timings=timings.carriers,
         )
         reconciler = Reconciler(database, carrier_pool, terms)
         scheduler = Scheduler(
@@ -279,6 +295,7 @@ class _Gateway:
             now_ms=now_ms,
             online_phones=switchboard.online_phones,
             on_release=reconciler.ring,
+            timings=timings.scheduler,
         )
         reconciler.on_delay = scheduler.ring
         acceptance = Acceptance(

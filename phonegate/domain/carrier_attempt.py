@@ -21,15 +21,10 @@ from phonegate.domain.carrier import (
     Outbound,
     OutcomeUnknown,
 )
+from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.model.messages import Message, PageQuery
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-FIRST_PAUSE_S: Final = 0.5
-"""Before the first repeat: a carrier that restarts a process is back by then."""
-LONGEST_PAUSE_S: Final = 5.0
-SHORTEST_TRY_S: Final = 0.5
-"""A try with less time than a carrier's usual answer takes could only end in uncertainty."""
 
 MANY: Final = 1_000
 """Messages to one recipient among which one is looked for."""
@@ -128,6 +123,7 @@ async def hand_over(
     others: LookUp,
     now_ms: Callable[[], int],
     closing: trio.Event,
+    timings: CarrierTimings,
 ) -> Outcome:
     """Sends a message, and looks for it where the carrier's answer got lost.
 
@@ -138,9 +134,10 @@ async def hand_over(
         others: Gives the ids that can't be the message's when it is looked for.
         now_ms: The wall clock.
         closing: Nothing more is tried once it is set.
+        timings: The pauses between tries.
     """
     until = trio.current_time() + deadline_s
-    pause_s = FIRST_PAUSE_S
+    pause_s = timings.first_pause_s
     while True:
         try:
             return Accepted(
@@ -152,7 +149,9 @@ async def hand_over(
             unknown = Unknown(reason=error.reason, tried_at=now_ms())
             try:
                 tried = attrs.evolve(message, tried_at=unknown.tried_at)
-                found = await _look_for(carrier, tried, until, others, closing)
+                found = await _look_for(
+                    carrier, tried, until=until, others=others, closing=closing, timings=timings
+                )
             except OutcomeUnknown:
                 return unknown
             if found is not None:
@@ -161,15 +160,21 @@ async def hand_over(
         except NotTaken as error:
             not_accepted = NotAccepted(reason=error.reason, retry_after_s=error.retry_after_s)
         wait_s = pause_s if not_accepted.retry_after_s is None else not_accepted.retry_after_s
-        late = trio.current_time() + wait_s + SHORTEST_TRY_S > until
+        late = trio.current_time() + wait_s + timings.shortest_try_s > until
         late = late or await _interrupted(closing, wait_s)
         if late or (message.not_after is not None and now_ms() >= message.not_after):
             return not_accepted
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s = min(2 * pause_s, timings.longest_pause_s)
 
 
 async def _look_for(
-    carrier: Carrier, message: Outbound, until: float, others: LookUp, closing: trio.Event
+    carrier: Carrier,
+    message: Outbound,
+    *,
+    until: float,
+    others: LookUp,
+    closing: trio.Event,
+    timings: CarrierTimings,
 ) -> CarrierMessage | None:
     """Looks for a message until the carrier says whether it has it.
 
@@ -179,11 +184,11 @@ async def _look_for(
     Raises:
         OutcomeUnknown: It could not be known in time.
     """
-    pause_s = FIRST_PAUSE_S
-    while trio.current_time() + pause_s + SHORTEST_TRY_S <= until:
+    pause_s = timings.first_pause_s
+    while trio.current_time() + pause_s + timings.shortest_try_s <= until:
         if await _interrupted(closing, pause_s):
             break
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s = min(2 * pause_s, timings.longest_pause_s)
         message = attrs.evolve(message, others=await others())
         try:
             return await carrier.find(message, deadline_s=until - trio.current_time())

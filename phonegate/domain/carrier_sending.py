@@ -25,6 +25,7 @@ from phonegate.domain.carrier_attempt import (
     store_outcome,
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
+from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.segmentation import count
@@ -42,9 +43,6 @@ from phonegate.store.tables import Tables
 BY_CARRIER: Final = "carrier"
 """The `sim_selector` of a message that no SIM of a phone is to send."""
 
-MARGIN_MS: Final = 5_000
-"""Past the deadline of a send before its message is looked at: for storing the outcome."""
-
 MESSAGE_FIELD: Final = "message"
 """In the query of a callback address: the gateway's id of the message that is told about."""
 
@@ -52,9 +50,7 @@ OPEN: Final = 0
 """The status of a kept answer that is not known yet; its body is the message's id."""
 
 STORE_TRIES: Final = 3
-STORE_PAUSE_S: Final = 1.0
-"""Between tries to store an outcome: a carrier's answer is too dear to drop at the first."""
-STORE_DEADLINE_S: Final = 10.0
+"""To store an outcome, where the disk refuses."""
 
 _log = log.get("carriers")
 
@@ -78,6 +74,7 @@ class Terms:
     deadline_s: float
     """For one message: until its sender is answered, or its next try is left for later."""
     now_ms: Callable[[], int]
+    timings: CarrierTimings = attrs.field(factory=CarrierTimings)
 
 
 class CarrierSending:
@@ -195,9 +192,8 @@ class CarrierSending:
             async with hold as carrier:
                 # Whoever hangs up must not leave a message behind of which nobody knows whether
                 # the carrier has it.
-                with trio.fail_after(
-                    COMMIT_DEADLINE_S + deadline_s + STORE_DEADLINE_S, shield=True
-                ):
+                store_s = COMMIT_DEADLINE_S + self._terms.timings.store_deadline_s
+                with trio.fail_after(deadline_s + store_s, shield=True):
                     now = self._terms.now_ms()
                     # It waited for its place on the line: quiet hours may have begun.
                     permit = self._permit(sender, draft, now)
@@ -210,6 +206,7 @@ class CarrierSending:
                         others=lambda: other_ids(self._database, message),
                         now_ms=self._terms.now_ms,
                         closing=self._pool.closing,
+                        timings=self._terms.timings,
                     )
                     self._pool.health.note(assistant.id, assistant.provider, outcome)
                     return await self._conclude(message, outcome, keep)
@@ -242,7 +239,7 @@ class CarrierSending:
             reference=new_reference(self._pool.account_mark(assistant)),
             callback_url=self._callback_url(assistant),
             first_tried_at=None if held else now,
-            next_poll_at=None if held else now + deadline_ms + MARGIN_MS,
+            next_poll_at=None if held else now + deadline_ms + self._terms.timings.margin_ms,
         )
 
     async def _store(
@@ -275,7 +272,7 @@ class CarrierSending:
             return answered
 
         # What the carrier did is the answer: after another the sender would send it again.
-        with trio.move_on_after(STORE_DEADLINE_S):
+        with trio.move_on_after(self._terms.timings.store_deadline_s):
             for tries_left in reversed(range(STORE_TRIES)):
                 try:
                     return await self._database.write(store)
@@ -283,7 +280,7 @@ class CarrierSending:
                     _log.error("outcome_not_stored", message=message.id, reason=str(error))
                     if not isinstance(error, StorageUnavailable) or not tries_left:
                         break
-                    await trio.sleep(STORE_PAUSE_S)
+                    await trio.sleep(self._terms.timings.store_pause_s)
         # The message itself is stored; the reconciler finds again what is known here.
         return carrier_answers.of_unstored(message, outcome)
 

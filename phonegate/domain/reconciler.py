@@ -24,7 +24,8 @@ from phonegate.domain.carrier_attempt import (
     store_outcome,
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
-from phonegate.domain.carrier_sending import MARGIN_MS, Terms
+from phonegate.domain.carrier_sending import Terms
+from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Throttled
 from phonegate.model.states import SENDING
@@ -34,27 +35,6 @@ from phonegate.store.tables import Tables
 
 SWEEP: Final = 200
 """Messages taken in hand in one transaction: a few ms of work."""
-
-LONGEST_SLEEP_S: Final = 2.0
-"""What is newly due, and a changed wall clock, is noticed within this time."""
-
-SHORTEST_SLEEP_S: Final = 0.05
-STORAGE_PAUSE_S: Final = 2.0
-"""Wait before another try when the disk refuses."""
-
-EACH_AT_ONCE: Final = 8
-"""Messages of one assistant in hand: half of its line, so that new ones always find room."""
-
-EACH_EVERY_MS: Final = 100
-"""Between two messages of one assistant: the least of what carriers take (10 a second)."""
-
-BURST_MS: Final = EACH_AT_ONCE * EACH_EVERY_MS
-FIRST_REST_MS: Final = 5_000
-LONGEST_REST_MS: Final = 300_000
-"""How long a carrier that can't be asked is left alone: twice as long each time."""
-
-PATIENCE_S: Final = 5.0
-"""For a place on an assistant's line, which new messages may have filled."""
 
 _NEVER: Final = "the carrier never got it"
 _REMOVED: Final = "its assistant was removed"
@@ -74,7 +54,8 @@ class Pace:
     comes, however many wait behind it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timings: CarrierTimings) -> None:
+        self._timings = timings
         self._next: dict[int, int] = {}
         self._queues: dict[tuple[int, bool], int] = {}
         self._rests: dict[int, tuple[int, int]] = {}
@@ -91,12 +72,12 @@ class Pace:
             room: Whether one more can be in hand at all.
             sends: Whether it is to be sent, or looked for, before what is only asked about.
         """
-        free = max(self._next.get(assistant, 0), now - BURST_MS)
+        free = max(self._next.get(assistant, 0), now - self._timings.burst_ms)
         if room and free <= now:
-            self._next[assistant] = free + EACH_EVERY_MS
+            self._next[assistant] = free + self._timings.each_every_ms
             return free
         place = max(self._queues.get((assistant, sends), 0), free, now + 1)
-        self._queues[assistant, sends] = place + EACH_EVERY_MS
+        self._queues[assistant, sends] = place + self._timings.each_every_ms
         return place
 
     def rest(self, assistant: int, now: int, at_least_s: float = 0) -> None:
@@ -104,9 +85,9 @@ class Pace:
 
         What was under way when the rest began may fail too, and makes it no longer.
         """
-        rest, until = self._rests.get(assistant, (FIRST_REST_MS // 2, now))
+        rest, until = self._rests.get(assistant, (self._timings.first_rest_ms // 2, now))
         if until <= now:
-            rest = min(2 * rest, LONGEST_REST_MS)
+            rest = min(2 * rest, self._timings.longest_rest_ms)
             until = now + rest
         until = max(until, now + round(at_least_s * 1000))
         self._rests[assistant] = rest, until
@@ -118,7 +99,8 @@ class Pace:
 
     def forget_idle(self, now: int) -> None:
         """Drops what would make no difference."""
-        for assistant in [a for a, time in self._next.items() if time < now - BURST_MS]:
+        idle = now - self._timings.burst_ms
+        for assistant in [a for a, time in self._next.items() if time < idle]:
             del self._next[assistant]
         for queue in [queue for queue, end in self._queues.items() if end < now]:
             del self._queues[queue]
@@ -131,7 +113,8 @@ class Reconciler:
         self._database = database
         self._pool = pool
         self._terms = terms
-        self._pace = Pace()
+        self._timings = terms.timings
+        self._pace = Pace(self._timings)
         self._in_hand: Counter[int] = Counter()
         self._busy: set[int] = set()
         self._bell = trio.Event()
@@ -152,13 +135,13 @@ class Reconciler:
                     pause = await self._round(nursery)
                 except StorageUnavailable as error:
                     _log.warning("round_failed", reason=error.reason)
-                    pause = STORAGE_PAUSE_S
+                    pause = self._timings.storage_pause_s
                 except StoreClosed:
                     nursery.cancel_scope.cancel()
                     return
                 with trio.move_on_after(pause):
                     await self._bell.wait()
-                    await trio.sleep(SHORTEST_SLEEP_S)
+                    await trio.sleep(self._timings.shortest_sleep_s)
 
     async def settle(self) -> None:
         """Takes in hand what is due now, and returns when it has been worked on."""
@@ -175,7 +158,9 @@ class Reconciler:
         due, ready = await self._database.read(look)
         self._pace.forget_idle(now)
         chosen, later = self._choose([*ready, *due], now)
-        until = now + round((self._terms.deadline_s + PATIENCE_S) * 1000) + MARGIN_MS
+        timings = self._timings
+        worked_s = self._terms.deadline_s + timings.patience_s
+        until = now + round(worked_s * 1000) + timings.margin_ms
         if chosen or later:
 
             def take(tx: Tables) -> list[tuple[Message, bool]]:
@@ -190,10 +175,11 @@ class Reconciler:
             if later:
                 self.on_delay()
         if max(len(due), len(ready)) >= SWEEP:
-            return SHORTEST_SLEEP_S
+            return timings.shortest_sleep_s
         following = await self._database.read(lambda tx: tx.messages.next_poll())
-        wait_s = LONGEST_SLEEP_S if following is None else (following - now) / 1000
-        return min(max(wait_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+        longest_s = timings.longest_sleep_s
+        wait_s = longest_s if following is None else (following - now) / 1000
+        return min(max(wait_s, timings.shortest_sleep_s), longest_s)
 
     def _choose(
         self, messages: list[Message], now: int
@@ -250,7 +236,7 @@ class Reconciler:
             reason = _REMOVED if assistant is None else _OTHER_ACCOUNT
             return lambda tx, _: carrier_reports.orphaned(tx, message, reason, untried=untried)
         try:
-            async with self._pool.hold(assistant, patience_s=PATIENCE_S) as carrier:
+            async with self._pool.hold(assistant, patience_s=self._timings.patience_s) as carrier:
                 if untried:
                     return await self._hand_over(carrier, message)
                 if message.carrier_id is not None:
@@ -271,6 +257,7 @@ class Reconciler:
             others=lambda: other_ids(self._database, message),
             now_ms=self._terms.now_ms,
             closing=self._pool.closing,
+            timings=self._timings,
         )
         self._pool.health.note(message.assistant or 0, message.provider, outcome)
         if isinstance(outcome, NotAccepted):

@@ -5,6 +5,7 @@ Every sweep is a bounded step inside one transaction; what is left over comes wi
 
 from collections.abc import Callable, Collection
 
+import attrs
 import trio
 
 from phonegate import log
@@ -21,23 +22,24 @@ from phonegate.store.tables import Tables
 SWEEP = 500
 """Messages handled in one transaction: a few ms of work, so that senders are not held up."""
 
-LONGEST_SLEEP_S = 15.0
-"""A changed wall clock is noticed within this time."""
-
-SHORTEST_SLEEP_S = 0.05
-"""Messages that fall due one after the other are swept together."""
-
-ABSENT_PAUSE_MS = 1_000
-"""Between two looks at messages whose phone is overdue with its results, and away."""
-
-REVOKING_MS = 60_000
-"""Whoever revokes a key cancels its messages, and is given this time before the scheduler does it.
-After a start there is none who would."""
-
-STORAGE_PAUSE_S = 2.0
-"""Wait before another try when the disk refuses."""
-
 _log = log.get("scheduler")
+
+
+@attrs.frozen(kw_only=True)
+class SchedulerTimings:
+    """The waits of the scheduler; trials and tests pass shorter ones."""
+
+    longest_sleep_s: float = 15.0
+    """A changed wall clock is noticed within this time."""
+    shortest_sleep_s: float = 0.05
+    """Messages that fall due one after the other are swept together."""
+    absent_pause_ms: int = 1_000
+    """Between two looks at messages whose phone is overdue with its results, and away."""
+    revoking_ms: int = 60_000
+    """The call that revokes a key cancels its messages too. The scheduler does it after this time,
+    or at once after a start, when no call can be at it."""
+    storage_pause_s: float = 2.0
+    """Before another try when the disk refuses."""
 
 
 class Scheduler:
@@ -52,6 +54,7 @@ class Scheduler:
         now_ms: Callable[[], int],
         online_phones: Callable[[], Collection[int]],
         on_release: Callable[[], None] = lambda: None,
+        timings: SchedulerTimings = SchedulerTimings(),
     ) -> None:
         """`on_release` is called after messages were released whose time had come."""
         self._database = database
@@ -60,6 +63,7 @@ class Scheduler:
         self._now_ms = now_ms
         self._online_phones = online_phones
         self._on_release = on_release
+        self._timings = timings
         self._bell = trio.Event()
         self._starting = True
         """Whether keys may be left of which a crash ended the revocation."""
@@ -77,13 +81,13 @@ class Scheduler:
                 pause = await self.sweep()
             except StorageUnavailable as error:
                 _log.warning("sweep_failed", reason=error.reason)
-                pause = STORAGE_PAUSE_S
+                pause = self._timings.storage_pause_s
             except StoreClosed:
                 return
             with trio.move_on_after(pause):
                 await self._bell.wait()
                 # Rings come in bursts, one for each send.
-                await trio.sleep(SHORTEST_SLEEP_S)
+                await trio.sleep(self._timings.shortest_sleep_s)
 
     async def sweep(self) -> float:
         """Moves what is due; returns the seconds until something will be, bounded."""
@@ -92,7 +96,7 @@ class Scheduler:
         held, expiry, pushed, oldest_reply, ended = await self._database.read(
             lambda tx: (
                 *_next_times(tx),
-                tx.keys.ended(FAR_AHEAD_MS if self._starting else now - REVOKING_MS),
+                tx.keys.ended(FAR_AHEAD_MS if self._starting else now - self._timings.revoking_ms),
             )
         )
         if held is not None and held <= now:
@@ -116,13 +120,14 @@ class Scheduler:
             held, expiry, *_ = await self._database.read(_next_times)
         due = [time for time in (held, expiry) if time is not None]
         if more or any(time <= now for time in due):
-            return SHORTEST_SLEEP_S
+            return self._timings.shortest_sleep_s
         if pushed is not None:
             time = pushed + self._policy.result_timeout_ms
             # Overdue still is what waits for an absent phone, which may be back any moment.
-            due.append(time if time > now else now + ABSENT_PAUSE_MS)
+            due.append(time if time > now else now + self._timings.absent_pause_ms)
         earliest = min(due, default=now + 60_000)
-        return min(max((earliest - now) / 1000, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+        wait_s = max((earliest - now) / 1000, self._timings.shortest_sleep_s)
+        return min(wait_s, self._timings.longest_sleep_s)
 
     async def _abandon_silent(self, now: int) -> bool:
         """Gives up what got no result in time; whether there may be more of it."""

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import pytest
 import trio
 
-from phonegate.domain import carrier_attempt
 from phonegate.domain.carrier import Account, CarrierError, CarrierMessage, Outbound
+from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.model.assistants import Assistant
 
 Said = CarrierMessage | CarrierError | None
@@ -79,8 +78,7 @@ def _say(said: CarrierMessage | CarrierError) -> CarrierMessage:
     return said
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the pauses between tries too short to notice."""
-    monkeypatch.setattr(carrier_attempt, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(carrier_attempt, "LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr(carrier_attempt, "SHORTEST_TRY_S", 0.001)
+SHORT_PAUSES = CarrierTimings(
+    first_pause_s=0.001, longest_pause_s=0.001, shortest_try_s=0.001, store_pause_s=0
+)
+"""Pauses between tries too short to notice."""

@@ -10,6 +10,7 @@ from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Draft, Terms
+from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import RateLimits
@@ -19,7 +20,7 @@ from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, PageQuery
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-from tests.domain.carrier import Played, account_mark, as_account
+from tests.domain.carrier import SHORT_PAUSES, Played, account_mark, as_account
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 NOW = 1_700_000_000_000
@@ -92,7 +93,7 @@ async def add_assistant(
     return assistant
 
 
-async def build_pipeline(database: Database) -> CarrierSite:
+async def build_pipeline(database: Database, timings: CarrierTimings = SHORT_PAUSES) -> CarrierSite:
     org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
     assistant = await add_assistant(database, org.id, SENDER)
     phones, carrier = Phones(), Played()
@@ -101,7 +102,7 @@ async def build_pipeline(database: Database) -> CarrierSite:
         return site.now
 
     pool = CarrierPool(lambda one: as_account(site.carriers.get(one.id, carrier)), account_mark)
-    terms = Terms(deadline_s=DEADLINE_S, now_ms=now_ms)
+    terms = Terms(deadline_s=DEADLINE_S, now_ms=now_ms, timings=timings)
     rate_limits = RateLimits()
     acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
     sending = Sending(database, as_dispatcher(phones), acceptance)

@@ -39,7 +39,6 @@ from phonegate.model.refusals import (
 )
 from phonegate.store.database import Database
 from tests.domain.callers import limited, owner
-from tests.domain.carrier import hurry
 from tests.domain.carrier_site import CarrierSite, build_pipeline, draft
 from tests.domain.dispatcher import as_dispatcher
 
@@ -92,8 +91,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(database: Database, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    hurry(monkeypatch)
+async def scene(database: Database) -> Scene:
     site = await build_pipeline(database)
     key = ApiKey(
         id="key1",

@@ -21,7 +21,7 @@ from phonegate.domain.carrier_attempt import (
     Unknown,
     hand_over,
 )
-from tests.domain.carrier import Played, hurry, taken
+from tests.domain.carrier import SHORT_PAUSES, Played, taken
 
 NOW = 1_700_000_000_000
 MESSAGE = Outbound(
@@ -29,11 +29,6 @@ MESSAGE = Outbound(
 )
 AWAY = NotTaken("it is closed")
 UNKNOWN = OutcomeUnknown("no answer")
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 async def others() -> frozenset[str]:
@@ -50,6 +45,7 @@ async def attempt(
         others=others,
         now_ms=lambda: NOW + 1,
         closing=trio.Event() if closing is None else closing,
+        timings=SHORT_PAUSES,
     )
 
 

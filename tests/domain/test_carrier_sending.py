@@ -7,7 +7,6 @@ import pytest
 import trio
 import trio.lowlevel
 
-from phonegate.domain import carrier_sending as sending_module
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.carrier import (
     CarrierFault,
@@ -37,7 +36,7 @@ from phonegate.model.storage_errors import (
 )
 from phonegate.store.database import Database
 from tests.domain.callers import owner
-from tests.domain.carrier import hurry, taken
+from tests.domain.carrier import SHORT_PAUSES, taken
 from tests.domain.carrier_site import (
     CALLBACK,
     NOW,
@@ -55,8 +54,7 @@ STOP = CarrierRefusal(CarrierFault(code="21610", text="they sent STOP"))
 
 
 @pytest.fixture
-async def site(database: Database, monkeypatch: pytest.MonkeyPatch) -> CarrierSite:
-    hurry(monkeypatch)
+async def site(database: Database) -> CarrierSite:
     return await build_pipeline(database)
 
 
@@ -179,7 +177,6 @@ async def test_a_full_disk_stores_and_sends_nothing(
 async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
     site: CarrierSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending_module, "STORE_PAUSE_S", 0)
     write, writes = site.database.write, 0
 
     async def once(op: Any) -> Any:
@@ -202,9 +199,9 @@ async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
 
 @pytest.mark.parametrize("trouble", [StoreClosed(), ConstraintBroken("no org"), None])
 async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
-    site: CarrierSite, monkeypatch: pytest.MonkeyPatch, trouble: StoreError | None
+    database: Database, monkeypatch: pytest.MonkeyPatch, trouble: StoreError | None
 ) -> None:
-    monkeypatch.setattr(sending_module, "STORE_DEADLINE_S", 0.01)
+    site = await build_pipeline(database, attrs.evolve(SHORT_PAUSES, store_deadline_s=0.01))
     write, writes = site.database.write, 0
 
     async def once(op: Any) -> Any:

@@ -5,13 +5,14 @@ import trio
 
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken, OutcomeUnknown
 from phonegate.domain.carrier_reports import WATCHED_MS
-from phonegate.domain.reconciler import EACH_AT_ONCE, EACH_EVERY_MS, Pace
+from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
+from phonegate.domain.reconciler import Pace
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import ApiKey, QuietHours
 from phonegate.model.principal import Principal
 from phonegate.store.database import Database
 from tests.domain.callers import limited, owner
-from tests.domain.carrier import Played, hurry, taken
+from tests.domain.carrier import Played, taken
 from tests.domain.carrier_site import (
     DEADLINE_S,
     NOW,
@@ -25,11 +26,11 @@ from tests.domain.carrier_site import (
 LOST = OutcomeUnknown("no answer")
 AWAY = NotTaken("it is closed")
 HOUR_MS = 3_600_000
+TIMINGS = CarrierTimings()
 
 
 @pytest.fixture
-async def site(database: Database, monkeypatch: pytest.MonkeyPatch) -> CarrierSite:
-    hurry(monkeypatch)
+async def site(database: Database) -> CarrierSite:
     return await build_pipeline(database)
 
 
@@ -388,7 +389,7 @@ async def test_however_many_are_due_at_once_all_leave_in_turn(site: CarrierSite)
     for _ in range(many):
         await site.carrier_sending.send(owner(site.org), draft(send_at=NOW + 1))
     site.now = NOW + 1
-    for _ in range(many * EACH_EVERY_MS // 1_000 + 2):
+    for _ in range(many * TIMINGS.each_every_ms // 1_000 + 2):
         await site.database.write(lambda tx: tx.messages.release_held(site.now, 1_000))
         await site.reconciler.settle()
         site.now += 1_000
@@ -446,16 +447,16 @@ async def test_an_account_that_can_not_be_opened_lets_it_wait(site: CarrierSite)
 
 
 def test_an_assistant_s_messages_are_spread_out() -> None:
-    pace = Pace()
+    pace = Pace(TIMINGS)
     slots = [pace.slot(1, NOW) for _ in range(50)]
     late = [slot for slot in slots if slot > NOW]
     assert len(late) in range(50 - EACH_AT_ONCE - 1, 50 - EACH_AT_ONCE + 1)
-    assert slots[-1] - slots[0] == 49 * EACH_EVERY_MS
+    assert slots[-1] - slots[0] == 49 * TIMINGS.each_every_ms
     assert pace.slot(2, NOW) <= NOW
 
 
 def test_a_carrier_that_is_down_is_left_alone_ever_longer() -> None:
-    pace = Pace()
+    pace = Pace(TIMINGS)
     now, rests = NOW, []
     for _ in range(10):
         pace.rest(1, now)
@@ -470,14 +471,14 @@ def test_a_carrier_that_is_down_is_left_alone_ever_longer() -> None:
 
 
 def test_failures_at_the_same_time_are_one() -> None:
-    pace = Pace()
+    pace = Pace(TIMINGS)
     for _ in range(EACH_AT_ONCE):
         pace.rest(1, NOW)
     assert pace.slot(1, NOW) == NOW + 5_000
 
 
 def test_idle_assistants_are_forgotten() -> None:
-    pace = Pace()
+    pace = Pace(TIMINGS)
     for assistant in range(100):
         pace.slot(assistant, NOW)
     pace.forget_idle(NOW + HOUR_MS)

@@ -10,12 +10,7 @@ from phonegate.domain import delivery
 from phonegate.domain import scheduler as keeper_module
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.domain.scheduler import (
-    LONGEST_SLEEP_S,
-    REVOKING_MS,
-    SHORTEST_SLEEP_S,
-    Scheduler,
-)
+from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.model.messages import NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.store.database import Database
@@ -23,6 +18,7 @@ from phonegate.store.tables import Tables
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 NOW = 1_700_000_000_000
+TIMINGS = SchedulerTimings()
 
 
 @attrs.define
@@ -96,7 +92,7 @@ async def test_what_a_carrier_has_is_not_given_up_for_a_phone_s_silence(scene: S
 
 
 async def test_with_nothing_due_it_sleeps_but_not_for_ever(scene: Scene) -> None:
-    assert await scene.scheduler.sweep() == LONGEST_SLEEP_S
+    assert await scene.scheduler.sweep() == TIMINGS.longest_sleep_s
 
 
 async def test_a_scheduled_message_is_released_at_its_time(scene: Scene) -> None:
@@ -147,9 +143,9 @@ async def test_what_is_left_of_a_full_sweep_follows_at_once(
         await scene.queued(held_until=NOW)
         await scene.pushed(NOW - Policy().result_timeout_ms - 1)
     scene.online = frozenset({scene.phone})
-    assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
-    assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
-    assert await scene.scheduler.sweep() == LONGEST_SLEEP_S
+    assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
+    assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
+    assert await scene.scheduler.sweep() == TIMINGS.longest_sleep_s
     counts = await scene.database.read(lambda tx: tx.messages.count_by_status())
     assert counts == {"expired": 2, "queued": 2, "uncertain": 2}
 
@@ -161,8 +157,8 @@ async def test_more_old_answers_than_one_sweep_takes_follow_at_once(
     reply = KeptAnswer(fingerprint=b"f", status=200, body=b"", created_at=NOW)
     await scene.database.write(lambda tx: tx.kept_answers.put(scene.org, "send", "k", reply))
     scene.now = NOW + KEPT_MS
-    assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
-    assert await scene.scheduler.sweep() == LONGEST_SLEEP_S
+    assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
+    assert await scene.scheduler.sweep() == TIMINGS.longest_sleep_s
 
 
 async def test_what_waits_for_absent_phones_does_not_occupy_the_writer(
@@ -191,7 +187,7 @@ async def test_a_ring_brings_the_next_sweep_forward(scene: Scene, nursery: trio.
     await nursery.start(scene.scheduler.run)
     message_id = await scene.queued(expires_at=NOW)
     scene.scheduler.ring()
-    with trio.fail_after(LONGEST_SLEEP_S / 2):
+    with trio.fail_after(TIMINGS.longest_sleep_s / 2):
         while await scene.status(message_id) != "expired":
             await trio.lowlevel.checkpoint()
 
@@ -209,13 +205,13 @@ async def test_what_a_crash_left_of_a_revoked_key_is_cancelled(
     # At first it is the business of whoever revokes.
     await scene.scheduler.sweep()
     assert {await scene.status(one) for one in ids} == {"queued"}
-    scene.now += REVOKING_MS + 1
+    scene.now += TIMINGS.revoking_ms + 1
     second = await scene.queued(key="second")
     await scene.database.write(lambda tx: tx.keys.end("second", NOW))
     # Three goes for the one key, and one for the other, without a pause.
     for _ in range(4):
-        assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
-    assert await scene.scheduler.sweep() > SHORTEST_SLEEP_S
+        assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
+    assert await scene.scheduler.sweep() > TIMINGS.shortest_sleep_s
     assert {await scene.status(one) for one in (*ids, second)} == {"cancelled"}
     assert [await scene.status(one) for one in (other, pushed)] == ["queued", "sending"]
     assert await scene.database.read(lambda tx: tx.keys.ended(scene.now)) is None
@@ -228,11 +224,11 @@ async def test_what_a_crash_left_of_revoked_keys_is_cancelled_at_the_start(
     ids = [await scene.queued(key=key) for key in ("one", "one", "one", "two")]
     # The clock may have been ahead when they were revoked.
     await scene.database.write(lambda tx: tx.keys.end("one", NOW))
-    await scene.database.write(lambda tx: tx.keys.end("two", NOW + REVOKING_MS))
+    await scene.database.write(lambda tx: tx.keys.end("two", NOW + TIMINGS.revoking_ms))
     for _ in range(3):
-        assert await scene.scheduler.sweep() == SHORTEST_SLEEP_S
+        assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
     assert {await scene.status(one) for one in ids} == {"cancelled"}
-    assert await scene.scheduler.sweep() > SHORTEST_SLEEP_S
+    assert await scene.scheduler.sweep() > TIMINGS.shortest_sleep_s
     later = await scene.queued(key="three")
     await scene.database.write(lambda tx: tx.keys.end("three", NOW))
     await scene.scheduler.sweep()
