@@ -44,6 +44,8 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.registration import Mode
@@ -56,7 +58,9 @@ from phonegate.operations.administration import Administration, registration_of
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
-from phonegate.phones.link import PhoneLink
+from phonegate.phones.admission import Admission
+from phonegate.phones.link.phone_link import PhoneLink
+from phonegate.phones.station import PhoneServices
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
 from phonegate.store.database import Database
@@ -276,7 +280,7 @@ class _Gateway:
             public_url=settings.http.public_url,
             rate_limits=rate_limits,
         )
-        switchboard = Switchboard(settings, now_ms=now_ms)
+        switchboard = Switchboard()
         accounts.authentication.on_change = switchboard.drop_org
         carrier_pool = CarrierPool(
             partial(registry.open_account, settings=settings.carriers), registry.account_mark
@@ -345,15 +349,23 @@ class _Gateway:
             rate_limits=rate_limits,
             cleaned=cleaned,
         )
+        phone_registry = PhoneRegistry(database, now_ms, rate_limits)
         link = PhoneLink(
-            authentication=accounts.authentication,
-            database=database,
-            switchboard=switchboard,
-            settings=settings,
-            policy=policy,
-            now_ms=now_ms,
-            rate_limits=rate_limits,
-            cleaned=cleaned,
+            Admission(
+                authentication=accounts.authentication,
+                registry=phone_registry,
+                switchboard=switchboard,
+                rate_limits=rate_limits,
+            ),
+            PhoneServices(
+                settings=settings,
+                registry=phone_registry,
+                delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
+                switchboard=switchboard,
+                rate_limits=rate_limits,
+                now_ms=now_ms,
+                cleaned=cleaned,
+            ),
         )
         operations = Operations(
             settings,
@@ -450,7 +462,7 @@ class _Gateway:
         async def log_as_set(settings: Settings) -> None:
             chosen = settings.log
             log.configure(chosen.format, chosen.level, trouble_per_s=chosen.trouble_per_s)
-            self.pipeline.logged = chosen.requests
+            self.pipeline.log.logged = chosen.requests
 
         # The certificate first: it alone can be refused.
         return Reload(self.settings, reread, renew_certificate, log_as_set, self.operations.take_up)

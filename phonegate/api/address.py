@@ -12,7 +12,7 @@ Markdown, JSON or a shell. The longest name has 253 characters (RFC 1035, 2.3.4)
 MAX_PORT: Final = 65_535
 
 
-def own_address(public_url: str, scheme: str, host: str) -> str:
+def own_address(public_url: str, scheme: str, host: str, prefix: str = "") -> str:
     """The beginning of every URL of this gateway, without a slash at its end.
 
     Args:
@@ -20,16 +20,17 @@ def own_address(public_url: str, scheme: str, host: str) -> str:
         scheme: Of the request, as the server tells it.
         host: The request's Host header. A client chooses it, so that only a plain name or
             address with a port comes through.
+        prefix: The path prefix that the request came under. The public address has its own.
 
     Returns:
-        Such as `https://sms.example.org` or `http://192.168.1.5:8080`; empty where nothing is
-        known, so that `address + "/send"` is then a path of the same host.
+        Such as `https://sms.example.org` or `http://192.168.1.5:8080/sms`. Where the host is not
+        known, the prefix alone, so that `address + "/send"` is then a path of the same host.
     """
     if public_url:
         return public_url.rstrip("/")
     found = _HOST.fullmatch(host)
     if scheme not in ("http", "https") or found is None:
-        return ""
+        return prefix
     if found[1] is not None and not 1 <= int(found[1]) <= MAX_PORT:
-        return ""
-    return f"{scheme}://{host}"
+        return prefix
+    return f"{scheme}://{host}{prefix}"

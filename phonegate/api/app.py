@@ -18,10 +18,11 @@ from quart_trio import QuartTrio
 from phonegate.api.address import own_address
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.counted_send import CountedSend
-from phonegate.api.endpoint import Request
+from phonegate.api.endpoint import Answer, Request
 from phonegate.api.errors import answer_for, code_of
 from phonegate.api.openapi.routes import add_routes as add_openapi
-from phonegate.api.pipeline import Pipeline, Reply
+from phonegate.api.pipeline import Pipeline
+from phonegate.api.reply import Reply, render
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, RequestLog
@@ -104,7 +105,7 @@ def build_app(
         request = _request(quart_request.scope)
         if not pipeline.covers(request.path):
             pipeline.admit(request)
-            return None
+            return None if request.path else _to_first_page(request)
         g.told = True
         reply = await pipeline.reply(request, read_body)
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
@@ -114,13 +115,13 @@ def build_app(
 
     async def from_error(error: Exception) -> Response:
         answer = answer_for(_told(error, pipeline))
-        reply = pipeline.render(answer, head=has_request_context() and _head())
+        reply = render(answer, pipeline.base_headers, head=has_request_context() and _head())
         if has_request_context():
             g.code = code_of(answer)
         else:
             # An upgrade where there is none: Quart calls no after_request for it.
             request = _request(quart_websocket.scope)
-            pipeline.tell(request, reply.status, 0.0, code=code_of(answer))
+            pipeline.log.note(request, reply.status, 0.0, code=code_of(answer))
         return _response(reply)
 
     async def finish(response: Response) -> Response:
@@ -134,7 +135,7 @@ def build_app(
             # What Quart found a rule for is a page too: none of its rules has a parameter.
             page = g.get("page", False) or quart_request.url_rule is not None
             request, code = _request(quart_request.scope), g.get("code")
-            pipeline.tell(request, response.status_code, seconds, code=code, page=page)
+            pipeline.log.note(request, response.status_code, seconds, code=code, page=page)
         return response
 
     app.before_request(from_table)
@@ -163,8 +164,10 @@ def _add_pages(
             return None
         g.page = True
         host = request.headers.get("host", "")
-        base = own_address(settings.public_url, quart_request.scheme, host)
-        return _response(pipeline.render(await site.answer(request, base), head=_head()))
+        base = own_address(settings.public_url, quart_request.scheme, host, request.prefix)
+        return _response(
+            render(await site.answer(request, base), pipeline.base_headers, head=_head())
+        )
 
     app.before_request(from_site)
 
@@ -177,7 +180,7 @@ def _with_room(response: Response, pipeline: Pipeline) -> Response:
     try:
         pipeline.require_room(reader, response.content_length or 0)
     except Busy as error:
-        return _response(pipeline.render(answer_for(error)))
+        return _response(render(answer_for(error), pipeline.base_headers))
     return response
 
 
@@ -186,6 +189,12 @@ def _told(error: Exception, pipeline: Pipeline) -> Exception:
     if isinstance(error, werkzeug.exceptions.NotFound) and has_request_context():
         return pipeline.nowhere(_request(quart_request.scope))
     return error
+
+
+def _to_first_page(request: Request) -> Response:
+    """Leads from the bare prefix to the address from which relative links lead to the pages."""
+    location = f"{request.prefix.rpartition('/')[2]}/"
+    return _response(render(Answer(status=308, headers=(("Location", location),))))
 
 
 async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
@@ -208,7 +217,7 @@ def _head() -> bool:
 
 def _request(scope: Any) -> Request:
     """The request that an ASGI scope tells of, of HTTP or of an upgrade to a websocket."""
-    raw_path = scope.get("raw_path")
+    raw_path, prefix = scope.get("raw_path"), scope.get("root_path", "")
     path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -217,12 +226,13 @@ def _request(scope: Any) -> Request:
     client = scope.get("client")
     return Request(
         method=scope.get("method", "GET"),
-        path=path,
+        path=path.removeprefix(prefix),
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         client=client[0] if client else "",
         relayed=scope.get(RELAYED, False),
         secure=scope.get("scheme") in _SECURE,
+        prefix=prefix,
     )
 
 

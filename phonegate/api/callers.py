@@ -1,4 +1,4 @@
-"""Who calls, as far as the head of a request tells it, and what is counted of whom.
+"""Who calls, and what is counted of whom.
 
 A body is read and parsed only for callers who are known already, or whose address has some left of
 the requests that unknown callers may make. A body counts there by its size.
@@ -10,58 +10,29 @@ from typing import Final
 
 import attrs
 
-from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.convert import refusal
-from phonegate.api.credentials import find_credential
-from phonegate.api.endpoint import Endpoint, Request
+from phonegate.api.endpoint import Endpoint
+from phonegate.api.exchange import Exchange, Known
 from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
-from phonegate.api.table import Match
-from phonegate.domain.client_network import place
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.http.credentials import find_credential
 from phonegate.http.origins import Origins
-from phonegate.model.principal import Principal
-from phonegate.model.refusals import FieldProblem, RateExceeded, Refused
-from phonegate.rates import Standing
+from phonegate.model.principal import Principal, Scope
+from phonegate.model.refusals import FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.typed_json.fields import fields_of
 
 ORG_FIELD: Final = "org_id"
 """Names the org in a body or a query, where no path does."""
 
+NEEDS_KEY: Final = (
+    "This needs an API key (Authorization: Bearer pgk_...), or the org's SecretKey in "
+    "X-Secret-Key with ?org_id= beside it."
+)
+
 _BODY_ORG: Final = re.compile(rb'"org_id"\s*+:\s*+"([A-Za-z0-9_-]{3,50})"')
 """Where a body names its org, found without parsing it."""
-
-
-@attrs.define
-class Trace:
-    """What is known so far of a request: for its log line, and for the limits."""
-
-    began: float
-    match: Match | None = None
-    org: str | None = None
-    counted: bool = False
-    """Whether it was counted against the limit of its address."""
-    spent: bool = False
-    """Whether its address has made all the requests that unknown callers may."""
-    body_bytes: int = 0
-    cost: float = 0.0
-    """What was counted of its address before its caller was known."""
-    owner: Reader = ANYBODY
-    """Who is answerable for the memory of its answer."""
-    ignored: Sequence[str] = ()
-    """The fields of its body that mean nothing here."""
-    standing: Standing | None = None
-    """How its org stands, where that is near its limit."""
-
-
-@attrs.frozen
-class Known:
-    """Whom a request speaks for, as far as that is known before its body is parsed."""
-
-    principal: Principal
-    credential: str | None = attrs.field(repr=False)
-    """What proves it. None where another credential may turn out to be the one that counts."""
 
 
 class Callers:
@@ -72,136 +43,154 @@ class Callers:
         self._rate_limits: RateLimits = services.rate_limits
         self._origins = origins
 
-    async def by_head(
-        self,
-        endpoint: Endpoint,
-        request: Request,
-        path: Mapping[str, str],
-        query: Mapping[str, Sequence[str]],
-        trace: Trace,
-    ) -> Known | None:
-        """Whom the head of a request speaks for. None if only its body can say that.
+    async def by_head(self, exchange: Exchange) -> Known | None:
+        """Finds out whom the head of a request speaks for.
 
-        Where the caller's address is spent, only who shows a credential in the head goes on.
+        Where the address has made all the requests that unknown callers may, only those who show
+        a credential in the head go on.
+
+        Returns:
+            The caller, or None if only the body can say who that is.
 
         Raises:
             Unauthorized, Forbidden, Throttled, BadInput: as `Authentication.authenticate`.
         """
+        endpoint, request = exchange.endpoint, exchange.request
         if endpoint.scope is None:
             return None
-        trace.spent = self._rate_limits.is_spent(request.client, trace.began)
-        credential = find_credential(endpoint, request, path, query, {})
+        exchange.address_spent = self._rate_limits.is_spent(request.client, exchange.began)
+        credential = exchange.credential()
         if credential is None:
-            if trace.spent:
-                trace.counted = True
-                self._rate_limits.stranger(request.client, trace.began)
+            if exchange.address_spent:
+                exchange.counted = True
+                self._rate_limits.stranger(request.client, exchange.began)
             return None
-        org = path.get("org")
+        org = exchange.path.get("org")
         if org is None:
-            org = org_of_query(endpoint, query)
+            org = org_of_query(endpoint, exchange.query)
         if org is None and not is_key_like(credential):
             return None
         # One in the body goes before one in the path or the query.
-        first = "body" not in endpoint.secret_places or not _stands_last(endpoint, request)
-        if not first and not trace.spent:
+        first = "body" not in endpoint.secret_places or not _stands_last(exchange)
+        if not first and not exchange.address_spent:
             return None
         # The body may yet name another org than that of an API key.
         final = first and (org is not None or not takes_org_id(endpoint))
-        principal = await self._authentication.authenticate(
-            credential,
-            org_name=org,
-            address=request.client,
-            scope=endpoint.scope if final and endpoint.scope != "any" else None,
-            relayed=request.relayed,
-            foreign_host=self._origins.is_foreign_host(request.headers),
-        )
-        self.note(principal, request, trace)
+        scope = endpoint.needed_scope if final else None
+        principal = await self._authenticate(exchange, credential, org, scope)
+        self.note(principal, exchange)
         return Known(principal, credential if final else None)
 
-    async def by_body(
-        self,
-        endpoint: Endpoint,
-        request: Request,
-        path: Mapping[str, str],
-        query: Mapping[str, Sequence[str]],
-        trace: Trace,
-    ) -> Known | None:
+    async def by_body(self, exchange: Exchange) -> Known | None:
         """Counts a body whose caller is not known by the head, before any of it is parsed.
 
-        Where the caller's address is spent, the head has a credential, and the body may name its
-        org: that is looked for, and who is not known by the two is not heard.
+        Where the address has made all the requests that unknown callers may, the org that the
+        body may name is looked for, and the request goes on only if the credential of the head
+        is one of that org.
 
         Raises:
             Unauthorized, Throttled, BadInput: as `Authentication.authenticate`.
         """
-        trace.body_bytes = size = len(request.body)
-        if endpoint.scope is None:
+        request = exchange.request
+        exchange.body_bytes = size = len(request.body)
+        if exchange.endpoint.scope is None:
             return None
-        credential = find_credential(endpoint, request, path, query, {})
-        if not trace.spent:
+        credential = exchange.credential()
+        if not exchange.address_spent:
             try:
-                trace.cost = self._rate_limits.stranger(
-                    request.client, trace.began, body_bytes=size
+                exchange.cost = self._rate_limits.stranger(
+                    request.client, exchange.began, body_bytes=size
                 )
-            except RateExceeded:  # spent by others while this body came
+            except RateExceeded:  # others used it up while this body came
                 if credential is None:
                     raise
             else:
-                trace.counted = True
+                exchange.counted = True
                 return None
         found = _BODY_ORG.search(request.body)
-        principal = await self._authentication.authenticate(
-            credential,
-            org_name=None if found is None else found[1].decode(),
-            address=request.client,
-            scope=None,
-            relayed=request.relayed,
-            foreign_host=self._origins.is_foreign_host(request.headers),
-        )
-        self.note(principal, request, trace)
+        org = None if found is None else found[1].decode()
+        principal = await self._authenticate(exchange, credential, org, None)
+        self.note(principal, exchange)
         return Known(principal, None)
 
-    def note(self, principal: Principal, request: Request, trace: Trace) -> None:
+    async def identify(self, exchange: Exchange) -> Principal | None:
+        """Finds out who calls, once the whole request was read.
+
+        Returns:
+            The caller, or None where the endpoint needs none.
+
+        Raises:
+            Unauthorized, Forbidden, Throttled, BadInput: as `Authentication.authenticate`.
+        """
+        endpoint, known = exchange.endpoint, exchange.known
+        if endpoint.scope is None:
+            return None
+        credential = exchange.credential()
+        org = _named_org(exchange, credential)
+        # What was right in the head may have been changed while the body came.
+        if (
+            known is not None
+            and known.credential == credential
+            and self._authentication.is_current(known.principal)
+        ):
+            principal = known.principal
+        else:
+            principal = await self._authenticate(
+                exchange, credential, org, endpoint.needed_scope, create=endpoint.creates_org
+            )
+        if org is not None and principal.org_name != org:
+            raise Unauthorized("The org and its credential don't fit together.")
+        return principal
+
+    def note(self, principal: Principal, exchange: Exchange) -> None:
         """Counts a request for its caller's org, once, and no more for its address.
 
         Raises:
             RateExceeded: the org has made too many.
         """
-        if trace.cost:
-            self._rate_limits.pardon(request.client, trace.began, trace.cost)
-            trace.cost = 0.0
-        if trace.org != principal.org_name:
-            trace.org = principal.org_name
-            trace.standing = self._rate_limits.request(principal.org, trace.began)
+        if exchange.cost:
+            self._rate_limits.pardon(exchange.request.client, exchange.began, exchange.cost)
+            exchange.cost = 0.0
+        if exchange.org != principal.org_name:
+            exchange.org = principal.org_name
+            exchange.standing = self._rate_limits.request(principal.org, exchange.began)
 
-    def counted(self, error: Exception, request: Request, trace: Trace) -> Exception:
+    def count_refusal(self, error: Exception, exchange: Exchange) -> Exception:
         """Counts a refused request of an unknown caller. Returns the error to answer with."""
-        if trace.org is not None or not isinstance(error, Refused):
+        if exchange.org is not None or not isinstance(error, Refused):
             return error
-        if not trace.counted:
+        client, began = exchange.request.client, exchange.began
+        if not exchange.counted:
             try:
-                size = trace.body_bytes
-                self._rate_limits.stranger(request.client, trace.began, body_bytes=size)
+                self._rate_limits.stranger(client, began, body_bytes=exchange.body_bytes)
             except RateExceeded as exceeded:
                 return exceeded
-        problems = len(getattr(error, "problems", ()))
-        self._rate_limits.found_wrong(request.client, trace.began, problems)
+        self._rate_limits.found_wrong(client, began, len(getattr(error, "problems", ())))
         return error
 
-
-def owner_of(request: Request, principal: Principal | None) -> int | str:
-    """Who is answerable for the memory that a request takes: an org, or a place."""
-    return place(request.client) if principal is None else principal.org
-
-
-def reader_of(request: Request, principal: Principal | None) -> Reader:
-    """Who reads the answer to a request."""
-    key = None if principal is None else principal.key_id
-    return Reader(owner_of(request, principal), key or "")
+    async def _authenticate(
+        self,
+        exchange: Exchange,
+        credential: str | None,
+        org: str | None,
+        scope: Scope | None,
+        *,
+        create: bool = False,
+    ) -> Principal:
+        request = exchange.request
+        return await self._authentication.authenticate(
+            credential,
+            org_name=org,
+            address=request.client,
+            scope=scope,
+            create=create,
+            relayed=request.relayed,
+            foreign_host=self._origins.is_foreign_host(request.headers),
+        )
 
 
 def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:
-    """The org that a query names, where the endpoint says that one may."""
+    """Returns the org that a query names, where the endpoint says that one may."""
     if endpoint.query is None or not any(f.name == ORG_FIELD for f in fields_of(endpoint.query)):
         return None
     given = {ORG_FIELD: query.get(ORG_FIELD, ())}
@@ -213,10 +202,32 @@ def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str 
 
 
 def takes_org_id(endpoint: Endpoint) -> bool:
-    """Whether the body may name the org."""
+    """Tells whether the body may name the org."""
     return endpoint.body is not None and ORG_FIELD in attrs.fields_dict(endpoint.body)
 
 
-def _stands_last(endpoint: Endpoint, request: Request) -> bool:
-    """Whether the credential of a head stands where one in the body would go before it."""
-    return find_credential(endpoint, request, {}, {}, {}) is None
+def _named_org(exchange: Exchange, credential: str | None) -> str | None:
+    """Returns the org that a whole request names.
+
+    Raises:
+        Unauthorized: it names none, and can't, where its credential needs one.
+        BadInput: it names none where its credential needs one, or not by a text.
+    """
+    endpoint, org = exchange.endpoint, exchange.path.get("org")
+    if org is not None:
+        return org
+    org = exchange.body.get(ORG_FIELD)
+    if org is not None and not isinstance(org, str):
+        raise refusal((FieldProblem(ORG_FIELD, "must be text"),))
+    if org is None:
+        org = org_of_query(endpoint, exchange.query)
+    if org is None and credential is not None and not is_key_like(credential):
+        if not takes_org_id(endpoint):
+            raise Unauthorized(NEEDS_KEY)
+        raise refusal((FieldProblem(ORG_FIELD, "is required"),))
+    return org
+
+
+def _stands_last(exchange: Exchange) -> bool:
+    """Tells whether a credential in the body would go before the one that the head has."""
+    return find_credential(exchange.endpoint.secret_places, exchange.request.headers) is None

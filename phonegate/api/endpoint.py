@@ -13,6 +13,7 @@ import attrs
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
 from phonegate.http.body_stream import Produce
+from phonegate.http.credentials import CREDENTIAL_PLACES, SECRET_FIELD, CredentialPlace
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.principal import Principal, Scope
@@ -21,11 +22,6 @@ from phonegate.typed_json.rules import Whole
 
 AnyScope = Literal["any"]
 """Every right credential opens it; its handler looks at the scopes itself."""
-
-Place = Literal["header", "bearer", "body", "path", "query"]
-
-SECRET_PLACES: tuple[Place, ...] = ("header", "bearer", "body", "path", "query")
-"""Where a secret may stand, in the order of looking: the first one found counts."""
 
 LOGGED_DIGITS: Final = 9
 """Most digits of an id that the log tells. A phone number that is typed in its place has more."""
@@ -52,6 +48,8 @@ class Request:
     """Whether a proxy that is not trusted passed it on: the address may be the proxy's."""
     secure: bool = False
     """Whether it came by HTTPS, to the gateway or a proxy that it trusts."""
+    prefix: str = ""
+    """The path prefix that stood before `path`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -169,17 +167,22 @@ class Endpoint:
     """It speaks a protocol of its own, which documents of this table can't describe."""
     handler: Handler
 
+    @property
+    def needed_scope(self) -> Scope | None:
+        """The scope that its callers must have. None where every right credential will do."""
+        return None if self.scope == "any" else self.scope
+
     @cached_property
-    def secret_places(self) -> tuple[Place, ...]:
+    def secret_places(self) -> tuple[CredentialPlace, ...]:
         """Where this endpoint takes its secret from, in order."""
         if self.scope is None:
             return ()
-        without: set[Place] = set()
-        if self.body is None or "secret_key" not in {a.name for a in attrs.fields(self.body)}:
+        without: set[CredentialPlace] = set()
+        if self.body is None or SECRET_FIELD not in {a.name for a in attrs.fields(self.body)}:
             without.add("body")
         if not any("{secret}" in path for path in self.paths):
             without.add("path")
-        return tuple(place for place in SECRET_PLACES if place not in without)
+        return tuple(place for place in CREDENTIAL_PLACES if place not in without)
 
 
 @attrs.frozen(kw_only=True)

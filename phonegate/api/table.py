@@ -152,11 +152,14 @@ class Table:
             redacted=partial(address.redacted, parts),
         )
 
-    def nowhere(self, method: str, path: str) -> NotFound:
-        """What to say of a path, as sent, where nothing is: the nearest address that there is."""
+    def nowhere(self, method: str, path: str, prefix: str = "") -> NotFound:
+        """Returns the refusal of a path, as sent, where nothing is. It names the nearest address.
+
+        `prefix` is the path prefix under which the client sees all addresses.
+        """
         near = self._directory.nearest(method, path)
-        question = "" if near is None else f" Did you mean {near}?"
-        return NotFound(f"{NO_SUCH_ADDRESS}{question} /docs shows every address.")
+        question = "" if near is None else f" Did you mean {near.replace(' /', f' {prefix}/')}?"
+        return NotFound(f"{NO_SUCH_ADDRESS}{question} {prefix}/docs shows every address.")
 
     def redacted(self, path: str) -> str:
         """A path for the log: secrets, and whatever is in no known place, as `***`."""

@@ -52,8 +52,10 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
     scheme = "https" if settings.tls.certificate else "http"
 
     def ready(bound: list[tuple[str, int]], mode: Mode) -> None:
-        public, database_path = settings.http.public_url, settings.database.path
-        for line in where_to_look(bound, scheme, public, database_path, mode):
+        http, database_path = settings.http, settings.database.path
+        for line in where_to_look(
+            bound, scheme, http.public_url, database_path, mode, prefix=http.prefix
+        ):
             # Where it can't be written, the log still says where it listens.
             with suppress(OSError, ValueError):
                 click.echo(line)
@@ -67,11 +69,18 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
 
 def where_to_look(
-    bound: list[tuple[str, int]], scheme: str, public_url: str, database: str, mode: Mode
+    bound: list[tuple[str, int]],
+    scheme: str,
+    public_url: str,
+    database: str,
+    mode: Mode,
+    *,
+    prefix: str = "",
 ) -> list[str]:
     """What a newcomer needs next: addresses for this machine, for phones, the file, who may in."""
-    urls = [f"{scheme}://{_host(host)}:{port}" for host, port in bound]
-    shown = public_url.rstrip("/") or _reachable(bound, scheme) or urls[0]
+    urls = [f"{scheme}://{_host(host)}:{port}{prefix}" for host, port in bound]
+    reachable = _reachable(bound, scheme)
+    shown = public_url.rstrip("/") or (reachable + prefix if reachable else urls[0])
     link = shown.replace("http", "ws", 1)
     return [
         f"phonegate {phonegate.__version__} is serving.",

@@ -304,6 +304,10 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         source = given[present].source
         problem = f"is needed as well, because {present} is set (or leave out both)"
         yield Fault(key=missing, source=source, problem=problem)
+    http = settings.http
+    if http.public_url and not http.public_url.rstrip("/").endswith(http.prefix):
+        problem = f"must end with {http.prefix}, which is [http] prefix"
+        yield Fault(key="http.public_url", source=given["http.public_url"].source, problem=problem)
     ports = [bind for bind in settings.http.bind if not bind.endswith(":0")]
     for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):
         source = given["http.bind"].source

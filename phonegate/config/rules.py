@@ -14,6 +14,7 @@ from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
 from phonegate.http.origins import place_of
+from phonegate.http.prefix import read_prefix
 from phonegate.model.refusals import BadInput
 
 Rule = Callable[[Any], str | None]
@@ -73,6 +74,12 @@ def _url(value: str) -> str | None:
         return wrong
     if parts.query or parts.fragment or "@" in parts.netloc:
         return f"{value!r} must end with its host, port and path: no user, ? or #"
+    return None
+
+
+def _prefix(value: str) -> str | None:
+    if value.endswith("/") or read_prefix(value) is None:
+        return f"{value!r} is no path such as /sms, of A-Z, a-z, 0-9, -, _, . and ~"
     return None
 
 
@@ -146,6 +153,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
     {
         "http.bind": _bind,
         "http.public_url": _url,
+        "http.prefix": _prefix,
         "http.trusted_proxies": _networks,
         "http.allowed_origins": _origins,
         # Below a kibibyte no real request fits; above the upper ends one client could take

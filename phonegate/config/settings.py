@@ -31,8 +31,15 @@ class HttpSettings:
     public_url: str = setting(
         "", "The address that others reach this gateway by, such as https://sms.example.org."
     )
+    prefix: str = setting(
+        "",
+        "Path that this gateway is at where it has not its host for itself, such as /sms. "
+        "Requests without it are taken too (see docs/operations.md).",
+    )
     trusted_proxies: tuple[str, ...] = setting(
-        [], "Networks (CIDR) of reverse proxies whose X-Forwarded-For and -Proto are believed."
+        [],
+        "Networks (CIDR) of reverse proxies whose X-Forwarded-For, -Proto and -Prefix are "
+        "believed.",
     )
     allowed_origins: tuple[str, ...] = setting(
         [],

@@ -9,7 +9,7 @@ from typing import Protocol
 import attrs
 
 from phonegate.domain.forecast import Outlook
-from phonegate.model.messages import Message
+from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 
 
@@ -55,11 +55,8 @@ class Dispatcher(Protocol):
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         """The pacing of a phone's SIM as it stands. None where there is no limit."""
 
-    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
-        """Says that queued messages of the org may be able to leave.
-
-        `lanes` are the `phone` and `sim_selector` of those messages; None where they are not known.
-        """
+    def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
+        """Says that messages in queues of the org may be able to leave; None is any queue."""
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds; False when it is away or can't."""

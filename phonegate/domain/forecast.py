@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from phonegate.domain.pacing import MINUTE_MS, Bucket, Rate, eta_s, ready_at, take
-from phonegate.model.messages import Candidate
+from phonegate.model.messages import Candidate, Queue
 
 MOST_LOOKED_AT: Final = 1_000
 """Waiting messages of one queue that are sent in thought, three quarters of an hour's at the
@@ -29,8 +29,8 @@ class Outlook:
     rate: Rate
     now: int
     """By the clock of the bucket."""
-    lanes: tuple[tuple[int | None, str], ...] = ()
-    """The queues that this SIM serves, as the `phone` and `sim_selector` of their messages."""
+    queues: tuple[Queue, ...] = ()
+    """The queues that this SIM serves."""
     left_open: tuple[int, ...] = ()
     """Segments of each message of an earlier link, which goes before everything queued."""
 

@@ -199,6 +199,14 @@ PAGE_BYTES: Final = 1_048_576
 """As JSON, a thousand ordinary texts have some 600 kB, a thousand of the longest 200 MB."""
 
 
+class Queue(NamedTuple):
+    """A queue: the messages of an org that ask for the same SIM in the same words."""
+
+    phone: int | None
+    """The phone whose slot the messages name; None where they name no slot of one phone."""
+    sim_selector: str
+
+
 @attrs.frozen(kw_only=True)
 class PageQuery:
     """Which messages of an org a reader wants. Every given filter narrows the page."""

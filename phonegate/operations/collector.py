@@ -15,7 +15,7 @@ from phonegate.model.messages import Backlog
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.operations.lag import Lag
 from phonegate.operations.snapshot import Snapshot
-from phonegate.phones.link import PhoneLink
+from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from phonegate.api.endpoint import Answer, Call, Endpoint
+from phonegate.http.credentials import bearer_token
 from phonegate.model.refusals import Unauthorized
 from phonegate.operations.collector import Collector
 from phonegate.operations.readiness import Readiness
@@ -90,8 +91,8 @@ class OperatorEndpoints:
         """Raises `Unauthorized` where there is a token and the request does not show it."""
         if not self._token:
             return
-        scheme, _, shown = call.request.headers.get("authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            shown.strip().encode("utf-8", "surrogateescape"), self._token
+        shown = bearer_token(call.request.headers)
+        if shown is None or not hmac.compare_digest(
+            shown.encode("utf-8", "surrogateescape"), self._token
         ):
             raise Unauthorized("This needs the operator's token: Authorization: Bearer ...")

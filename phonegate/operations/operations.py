@@ -23,7 +23,7 @@ from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
 from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import told
-from phonegate.phones.link import PhoneLink
+from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
 from phonegate.store.database import Database
@@ -79,7 +79,10 @@ class Operations:
         )
 
         self._http = attrs.evolve(
-            settings.http, bind=(settings.operator.bind,), max_connections=MAX_CONNECTIONS
+            settings.http,
+            bind=(settings.operator.bind,),
+            prefix="",
+            max_connections=MAX_CONNECTIONS,
         )
         table = Table(self._endpoints.endpoints())
         self._pipeline = build_pipeline(services, self._http, table, logged=settings.log.requests)
@@ -96,7 +99,7 @@ class Operations:
 
     async def take_up(self, settings: Settings) -> None:
         """Takes the thresholds of the alarms, and what is logged, from settings read again."""
-        self._pipeline.logged = settings.log.requests
+        self._pipeline.log.logged = settings.log.requests
         self._alarms.limits = AlarmThresholds(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
         self._services.rate_limits.disk_low_bytes = settings.alarms.disk_low_bytes

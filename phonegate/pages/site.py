@@ -121,7 +121,12 @@ class Site:
             # Relative links work from one of the two alone.
             return Answer(status=308, headers=(("Location", f"..{path}"), ("Cache-Control", ASK)))
         if page := PAGES.get(path):
-            return _answer(request, self._print(path, base or SAMPLE), ASK, page.policy)
+            return _answer(
+                request,
+                self._print(path, base if "://" in base else SAMPLE + base),
+                ASK,
+                page.policy,
+            )
         return _answer(request, await self._assets.find(path), KEEP, NO_POLICY)
 
     def _print(self, path: str, base: str) -> Asset:

@@ -1,10 +1,10 @@
 """Who is online, and the way from a message to the phone that sends it.
 
-Everything here is synchronous and runs on the event loop; a `Station` is one connection, which
-`session` implements.
+Everything here is synchronous and runs on the event loop. A `Station` is one connected phone, of
+whatever kind.
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -12,19 +12,11 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.config.settings import Settings
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Rate, Rates
-from phonegate.model.messages import Message
+from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
-from phonegate.phones.pacer import Pacer
-
-REPLACED: Final = 4000
-"""Close code: the same phone has connected anew (private use, RFC 6455 7.4.2)."""
-
-POLICY_VIOLATION: Final = 1008
-"""Close code (RFC 6455, 7.4.1)."""
+from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
 
 GOODBYE_S: Final = 2.5
 """How long `close_all` waits for phones to answer their close frames before it drops the rest.
@@ -33,18 +25,17 @@ The gateway gives the whole step three seconds."""
 _log = log.get("phones")
 
 
-Lane = tuple[int | None, str]
-"""A queue, as the `phone` and `sim_selector` of its messages."""
-
-
 class Station(Protocol):
     """One connected phone, as the switchboard sees it."""
 
-    org: int
     online: OnlinePhone
     """What the domain sees of it; its `phone` is the key here, changed only by `rename`."""
     ended: trio.Event
     """Set when all that came over the connection is recorded, or given up."""
+
+    @property
+    def org(self) -> int:
+        """The org of the phone."""
 
     @property
     def anonymous(self) -> bool:
@@ -64,29 +55,20 @@ class Station(Protocol):
     def adopt(self, message: Message) -> None:
         """Sends a committed message that was stored under a row which this phone had before."""
 
-    def has_room(self, sim: Sim | None) -> bool:
-        """Whether a new message for this SIM could be pushed at once, pacing aside."""
+    def reserve(self, sim: Sim | None, segments: int) -> bool:
+        """Takes a place for a new message, if it can be pushed right now."""
 
-    def reserve(self) -> bool:
-        """Takes room for a message."""
-
-    def release(self) -> None:
-        """Gives it back."""
+    def release(self, sim: Sim | None, segments: int) -> None:
+        """Gives a place back."""
 
     def push(self, message: Message) -> None:
-        """Sends a committed message, with the room that it took."""
+        """Sends a committed message, in the place that it has."""
 
-    def bucket(self, sim: Sim | None) -> Hashable:
-        """The key of the pacing bucket of a SIM of this phone."""
+    def outlook(self, sim: Sim | None) -> Outlook | None:
+        """The pacing of a SIM as it stands; None where there is no limit."""
 
-    def rate_of(self, sim: Sim | None) -> Rate:
-        """How fast a SIM of this phone may send."""
-
-    def serves(self, phone: int | None, sim_selector: str) -> bool:
-        """Whether this phone may now send messages stored with these values."""
-
-    def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
-        """The queues that a SIM serves, and the segments of each message that goes before them."""
+    def serves(self, queue: Queue) -> bool:
+        """Whether this phone may now send what is in a queue."""
 
     def wake(self) -> None:
         """Looks for queued messages."""
@@ -107,11 +89,7 @@ class Station(Protocol):
 class Switchboard:
     """Implements `domain.dispatch.Dispatcher` over the stations that are online."""
 
-    def __init__(self, settings: Settings, *, now_ms: Callable[[], int]) -> None:
-        pacing = settings.pacing
-        self.rates = Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
-        self._now_ms = now_ms
-        self.pacer = Pacer()
+    def __init__(self) -> None:
         self._by_phone: dict[int, Station] = {}
         # Dicts for their order, which is that of connection; the values ascend with it.
         self._by_org: dict[int, dict[Station, int]] = {}
@@ -139,20 +117,15 @@ class Switchboard:
         return view
 
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
-        """Takes room for one message on a phone, if it can be pushed right now."""
+        """Takes a place for one message on a phone, if it can be pushed right now."""
         station = self._by_phone.get(phone)
-        if station is None or not station.has_room(sim):
-            return False
-        if not self.pacer.take(station.bucket(sim), station.rate_of(sim), segments):
-            return False
-        return station.reserve()
+        return station is not None and station.reserve(sim, segments)
 
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
         """Gives back a reservation whose message was not stored."""
         station = self._by_phone.get(phone)
         if station is not None:
-            self.pacer.give_back(station.bucket(sim), station.rate_of(sim), segments)
-            station.release()
+            station.release(sim, segments)
 
     def push(self, phone: int, message: Message) -> None:
         """Pushes a committed message; a phone that left since then gets it on its return."""
@@ -166,20 +139,15 @@ class Switchboard:
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         """The pacing of a phone's SIM as it stands; None where there is no limit."""
         station = self._by_phone.get(phone)
-        if station is None or (rate := station.rate_of(sim)).unlimited:
-            return None
-        bucket, now = self.pacer.look(station.bucket(sim), rate)
-        lanes, left_open = station.queues(sim)
-        return Outlook(bucket=bucket, rate=rate, now=now, lanes=lanes, left_open=left_open)
+        return None if station is None else station.outlook(sim)
 
-    def wake(self, org: int, lanes: Collection[Lane] | None = None) -> None:
-        """Says that queued messages of the org may be able to leave.
+    def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
+        """Says that messages in queues of the org may be able to leave; None is any queue.
 
-        `lanes` are the `phone` and `sim_selector` of those messages, where they are known. In an
-        org of many phones only those that serve one of them then look.
+        In an org of many phones only those that serve one of the queues then look.
         """
         for station in self._by_org.get(org, ()):
-            if lanes is None or any(station.serves(*lane) for lane in lanes):
+            if queues is None or any(station.serves(queue) for queue in queues):
                 station.wake()
 
     def ask_cancel(self, phone: int, message: int) -> bool:
@@ -201,7 +169,8 @@ class Switchboard:
 
     def serves(self, org: int, phone: int | None, sim_selector: str) -> bool:
         """Whether a phone is connected that sends messages stored with these values."""
-        return any(station.serves(phone, sim_selector) for station in self._by_org.get(org, ()))
+        queue = Queue(phone, sim_selector)
+        return any(station.serves(queue) for station in self._by_org.get(org, ()))
 
     def online_by_org(self) -> dict[int, int]:
         """How many phones of each org are connected."""
@@ -316,7 +285,7 @@ class Switchboard:
                 kept = tuple(sim for sim in other.online.sims if sim.form not in numbers)
                 self.rename(other, attrs.evolve(other.online, sims=kept))
 
-    def held(self, org: int) -> Collection[str]:
+    def numbers_online(self, org: int) -> Collection[str]:
         """The numbers of all SIMs of an org that are online."""
         return self._by_number.get(org, {}).keys()
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 import trio
 
 from phonegate import log
+from phonegate.http.prefix import without_prefix
 from phonegate.http.problem import Problem
 from phonegate.http.scope import RELAYED, STREAM
 
@@ -47,6 +49,7 @@ class AppTasks:
         peer: The socket's other end.
         trusted: The proxies that may say who the client is.
         timeout_s: Seconds that a call may take.
+        prefix: The path prefix that the gateway is at.
         on_stream: Called when a call begins to send what it produces meanwhile, which may take
             longer. It is given what ends that, as if the client had left.
     """
@@ -58,6 +61,7 @@ class AppTasks:
         peer: SocketPeer,
         trusted: Sequence[Network],
         timeout_s: float,
+        prefix: str,
         on_stream: Callable[[Callable[[], None]], None],
     ) -> None:
         self._nursery = nursery
@@ -65,6 +69,7 @@ class AppTasks:
         self._peer = peer
         self._trusted = trusted
         self._timeout_s = timeout_s
+        self._prefix = prefix
 
     def spawn(self, task: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Starts one of Hypercorn's own tasks."""
@@ -86,6 +91,19 @@ class AppTasks:
         scope["client"] = (peer.address, port)
         scope["scheme"] = peer.scheme
         scope[RELAYED] = peer.relayed
+        self._name_prefix(scope, peer.prefix)
+
+    def _name_prefix(self, scope: Message, taken_off: str) -> None:
+        """Sets `root_path`, which the path then begins with, whether it came so or not (ASGI)."""
+        prefix = taken_off or self._prefix
+        if not prefix:
+            return
+        local = scope["raw_path"].decode("latin-1")
+        if not taken_off:
+            local = without_prefix(local, self._prefix)
+        scope["root_path"] = prefix
+        scope["raw_path"] = (prefix + local).encode("latin-1")
+        scope["path"] = prefix + unquote(local)
 
 
 class _Call:

@@ -130,6 +130,7 @@ class _AppConnection:
                     peer=self._peer,
                     trusted=shell.trusted,
                     timeout_s=timeout_s,
+                    prefix=shell.settings.prefix,
                     on_stream=self._begin_stream,
                 )
                 self._protocol = OneRequestH11(

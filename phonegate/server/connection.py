@@ -16,6 +16,7 @@ import attrs
 import trio
 
 from phonegate.config.settings import HttpSettings
+from phonegate.http.prefix import without_prefix
 
 from .answers import error_answer
 from .app_tasks import SocketPeer
@@ -165,13 +166,16 @@ class ConnectionHandler:
             if self._fast_path is not None and self._fast_path.takes(request):
                 return await self._fast_path.serve(arrival.connection, stream, peer, request, rest)
             request = request.head
-        if request is not None and request.path in self._phone_paths and wants_websocket(request):
+        if request is not None and self._is_for_phones(request) and wants_websocket(request):
             check_handshake(request)
             client = true_peer(peer.address, peer.scheme, request.headers, self._trusted)
             await self._serve_phone(Replay(stream, rest), request, client)
         elif request is not None:
             await self._shell.serve_request(stream, peer, request.raw + rest)
         return None
+
+    def _is_for_phones(self, request: RequestHead) -> bool:
+        return without_prefix(request.path, self._settings.prefix) in self._phone_paths
 
     async def _refuse(self, stream: trio.abc.Stream, refused: Refused) -> None:
         answer = error_answer(

@@ -15,6 +15,7 @@ import trio
 
 from phonegate.config.settings import HttpSettings
 from phonegate.http.body_stream import BodyStream
+from phonegate.http.prefix import without_prefix
 
 from .answers import whole_answer
 from .app_tasks import SocketPeer
@@ -150,8 +151,10 @@ class FastPath:
 
     def takes(self, request: PlainRequest) -> bool:
         """Tells whether this serves a request."""
+        if self._settings.prefix and "x-forwarded-prefix" in request.headers:
+            return False  # it may have been taken off: the ASGI shell knows who says so
         return request.length <= self._settings.max_body_bytes and self._pipeline.takes(
-            request.method, request.path
+            request.method, without_prefix(request.path, self._settings.prefix)
         )
 
     async def serve(
@@ -287,7 +290,7 @@ class FastPath:
             client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
         return await self._pipeline.answer(
             method=request.method,
-            path=request.path,
+            path=without_prefix(request.path, self._settings.prefix),
             query=request.query,
             headers=request.headers,
             client=client,

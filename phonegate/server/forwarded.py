@@ -7,6 +7,8 @@ from typing import Literal
 
 import attrs
 
+from phonegate.http.prefix import read_prefix
+
 Scheme = Literal["http", "https"]
 Network = IPv4Network | IPv6Network
 
@@ -78,6 +80,8 @@ class Peer:
     relayed: bool = False
     """Whether a proxy that is not trusted passed it on, so that the address may be that proxy's
     and the client anywhere."""
+    prefix: str = ""
+    """The path prefix that a trusted proxy has taken off the request's path."""
 
 
 def networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
@@ -139,7 +143,10 @@ def true_peer(
         # A program on the proxy's own machine calls the gateway by itself, too.
         relayed = not teller.is_loopback or _has_proxy_field(headers)
     return Peer(
-        address=str(teller), scheme=_scheme(headers, max(told, 1)) or scheme, relayed=relayed
+        address=str(teller),
+        scheme=_scheme(headers, max(told, 1)) or scheme,
+        relayed=relayed,
+        prefix=_prefix(headers),
     )
 
 
@@ -173,6 +180,12 @@ def _scheme(headers: Sequence[tuple[str, str]], told: int) -> Scheme | None:
     if not schemes:
         return None
     return _SCHEMES.get(schemes[max(0, len(schemes) - told)].lower())
+
+
+def _prefix(headers: Sequence[tuple[str, str]]) -> str:
+    """X-Forwarded-Prefix, where it is one prefix and nothing else."""
+    values = [value for name, value in headers if name == "x-forwarded-prefix"]
+    return (read_prefix(values[0].strip()) or "") if len(values) == 1 else ""
 
 
 def _listed(headers: Sequence[tuple[str, str]], name: str) -> list[str]:

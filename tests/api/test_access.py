@@ -7,9 +7,10 @@ import attrs
 import pytest
 from structlog.testing import capture_logs
 
-from phonegate.api.endpoint import Endpoint, Place
+from phonegate.api.endpoint import Endpoint
 from phonegate.api.payload import read_object
 from phonegate.api.table import build_table
+from phonegate.http.credentials import CredentialPlace
 from phonegate.model.principal import SCOPES
 from tests.api.conftest import (
     ORG,
@@ -70,7 +71,7 @@ async def attempt(
     web: Web,
     target: Target,
     endpoint: Endpoint,
-    place: Place,
+    place: CredentialPlace,
     credential: str | None,
     *,
     org: str = ORG,
@@ -111,7 +112,7 @@ async def attempt(
 
 @pytest.mark.parametrize(("endpoint", "place"), PLACES)
 async def test_a_route_opens_to_its_own_org_alone(
-    web: Web, target: Target, endpoint: Endpoint, place: Place
+    web: Web, target: Target, endpoint: Endpoint, place: CredentialPlace
 ) -> None:
     if place != "path":
         nobody = await attempt(web, target, endpoint, place, None)
@@ -137,7 +138,7 @@ async def test_a_route_opens_to_its_own_org_alone(
 
 @pytest.mark.parametrize(("endpoint", "place"), PLACES)
 async def test_an_api_key_opens_what_its_scopes_allow(
-    web: Web, target: Target, endpoint: Endpoint, place: Place
+    web: Web, target: Target, endpoint: Endpoint, place: CredentialPlace
 ) -> None:
     for scope in SCOPES:
         made = await web.call("POST", f"/keys/{ORG}", {"name": scope, "scopes": [scope]})
@@ -158,7 +159,7 @@ async def test_an_api_key_opens_what_its_scopes_allow(
 
 @pytest.mark.parametrize(("endpoint", "place"), PLACES)
 async def test_no_credential_reaches_the_log(
-    web: Web, target: Target, endpoint: Endpoint, place: Place
+    web: Web, target: Target, endpoint: Endpoint, place: CredentialPlace
 ) -> None:
     with capture_logs() as lines:
         for credential in (SECRET, OTHER_SECRET, "wrong-secret-12"):

@@ -18,7 +18,8 @@ from phonegate.api.endpoint import (
 )
 from phonegate.api.fair_share import FairShare
 from phonegate.api.large_bodies import Reading
-from phonegate.api.pipeline import Pipeline, Reply
+from phonegate.api.pipeline import Pipeline
+from phonegate.api.reply import Reply
 from phonegate.api.request_counts import RequestCounts
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table

@@ -34,6 +34,9 @@ def test_where_to_look_names_addresses_that_work() -> None:
     assert re.search(r"ws://[\d.]+:8080/websocket\?org_id=ORG&secret_key=SECRET", lines[2])
     lines = where_to_look([("127.0.0.1", 443)], "https", "https://sms.example.org/", "x.db", "open")
     assert "wss://sms.example.org/websocket" in lines[2]
+    lines = where_to_look([("::1", 80)], "http", "", "x.db", "local", prefix="/sms")
+    assert "http://[::1]:80/sms" in lines[1]
+    assert "ws://[::1]:80/sms/websocket?" in lines[2]
     lines = where_to_look([("localhost", 1), ("::1", 2)], "https", "", "x.db", "closed")
     assert "https://localhost:1, https://[::1]:2" in lines[1]
 

@@ -22,14 +22,18 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message, PageQuery
-from phonegate.phones.link import PhoneLink
+from phonegate.phones.admission import Admission
+from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.session import Session
+from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server.forwarded import Peer
 from phonegate.server.head import HeadReader, check_handshake, parse
@@ -69,7 +73,7 @@ class Site:
         rate_limits: RateLimits | None = None,
     ) -> None:
         self.database = database
-        self.switchboard = Switchboard(settings, now_ms=now_ms)
+        self.switchboard = Switchboard()
         self.accounts = Accounts(
             database,
             now_ms=now_ms,
@@ -86,16 +90,24 @@ class Site:
             unacknowledged=settings.delivery.unacknowledged,
         )
         self.cleaned: Counter[Kind] = Counter()
-        self.link = PhoneLink(
+        rate_limits = RateLimits() if rate_limits is None else rate_limits
+        registry = PhoneRegistry(database, now_ms, rate_limits)
+        self.admission = Admission(
             authentication=self.accounts.authentication,
-            database=database,
+            registry=registry,
             switchboard=self.switchboard,
-            settings=settings,
-            policy=policy,
-            now_ms=now_ms,
-            cleaned=self.cleaned,
             rate_limits=rate_limits,
         )
+        self.services = PhoneServices(
+            settings=settings,
+            registry=registry,
+            delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
+            switchboard=self.switchboard,
+            rate_limits=rate_limits,
+            now_ms=now_ms,
+            cleaned=self.cleaned,
+        )
+        self.link = PhoneLink(self.admission, self.services)
         self.port = 0
         self.serving = 0
         self.send_buffer = 0
@@ -207,14 +219,25 @@ class Site:
         return message
 
     async def until_fed(self) -> None:
-        """Waits until no phone has messages to pull, so that a new one is pushed at once."""
+        """Waits until no phone has messages to pull, so that a new one is pushed at once.
+
+        A phone that leaves meanwhile pulls no more.
+        """
         with trio.fail_after(DEADLINE_S):
             for station in self.stations():
-                while station.feeder._behind:  # noqa: ASYNC110 - it tells nobody
+                while station.order.behind and not station.state.parting:  # noqa: ASYNC110 - it tells nobody
                     await trio.sleep(0.001)
 
-    def stations(self) -> list[Session]:
-        return [station for station in self.switchboard._open if isinstance(station, Session)]
+    def stations(self) -> list[PhoneStation]:
+        return [one for one in self.switchboard._open if isinstance(one, PhoneStation)]
+
+    def sessions(self) -> list[Session]:
+        """The running sessions, earliest first."""
+        turns = (watch.timed for _, _, watch in self.services.heartbeat._turns)
+        return sorted(
+            (timed for timed in turns if isinstance(timed, Session)),
+            key=lambda session: session.station.began,
+        )
 
     async def until_online(self, count: int) -> None:
         org = await self.org()

@@ -18,9 +18,9 @@ from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 
 from .conftest import Start
+from .link.test_websocket import ends, frame, raw, until
 from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
 from .test_session import SECOND, TEXT, Gate, bodies, with_delivery
-from .test_wire import ends, frame, raw, until
 
 # --- an absent phone's messages and numbers stay its own
 
@@ -75,11 +75,11 @@ async def test_a_phone_without_number_is_not_taken_over_by_one_with_a_new_one(
     row = (await site.message(result.id)).phone
     async with site.phone() as second:
         await second.sims(SECOND)
-        assert site.stations()[0].phone != row
+        assert site.stations()[0].online.phone != row
     async with site.phone() as first:
         await first.sims(None)
         # The link of the second may be ending still.
-        assert site.stations()[-1].phone == row
+        assert site.stations()[-1].online.phone == row
 
 
 async def test_a_number_that_is_told_late_still_finds_its_phone(start: Start) -> None:
@@ -89,15 +89,15 @@ async def test_a_number_that_is_told_late_still_finds_its_phone(start: Start) ->
         await site.until_fed()
         await site.send("hi", sim_selector=NUMBER)
         assert await bodies(phone, 1) == ["hi"]
-        row = site.stations()[0].phone
+        row = site.stations()[0].online.phone
     async with site.phone() as phone:
         # The phone is starting: its SIM can't be read yet.
         await phone.sims()
         await phone.sims(None)
-        assert site.stations()[0].phone != row
+        assert site.stations()[0].online.phone != row
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         assert await bodies(phone, 1) == ["hi"]
-        assert site.stations()[0].phone == row
+        assert site.stations()[0].online.phone == row
 
 
 async def test_a_message_for_a_number_waits_while_its_phone_has_another_sim(start: Start) -> None:
@@ -192,7 +192,11 @@ async def test_a_message_that_a_dead_link_swallowed_reaches_its_phone_on_the_new
             await site.until_fed()
             (result,) = (await site.send("hi")).results
             await until(old, b"send_sms")
-            (dead,) = [one for one in site.stations() if one.phone == site.stations()[0].phone]
+            (dead,) = [
+                one
+                for one in site.stations()
+                if one.online.phone == site.stations()[0].online.phone
+            ]
             dead.drop()
             push = await new.get()
             assert push["id"] == result.id
@@ -208,7 +212,7 @@ async def test_of_two_phones_at_once_neither_gets_what_the_others_link_swallowed
     site = await start(HASTY)
     async with site.phone() as two:
         await two.sims(None)
-        row = site.stations()[0].phone
+        row = site.stations()[0].online.phone
     async with site.phone() as one, site.phone() as two:
         await one.sims(None)
         await two.sims(None)
@@ -230,7 +234,7 @@ async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it
     site = await start(HASTY)
     async with site.phone() as phone:
         await phone.sims(NUMBER)
-        row = site.stations()[0].phone
+        row = site.stations()[0].online.phone
     await site.until_online(0)
     gate = Gate(site, monkeypatch)
     async with site.phone() as phone, trio.open_nursery() as nursery:
@@ -240,7 +244,7 @@ async def test_what_is_being_stored_while_a_phone_is_recognised_still_reaches_it
         nursery.start_soon(site.send, "hi")
         await gate.held.wait()
         await phone.sims(NUMBER)
-        assert site.stations()[0].phone == row
+        assert site.stations()[0].online.phone == row
         gate.open.set()
         push = await phone.get()
         assert push["body"] == "hi"
@@ -335,7 +339,7 @@ async def test_sims_before_hello_leave_no_row_behind_at_each_return(
         async with site.phone() as phone:
             if grace_s == 0.0:
                 with trio.fail_after(DEADLINE_S):
-                    while not site.stations()[0].protocol.grace_over:  # noqa: ASYNC110 - it tells nobody
+                    while not site.stations()[0].state.grace_over:  # noqa: ASYNC110 - it tells nobody
                         await trio.sleep(0.002)
             await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
             await phone.hello("ack", device_id="a")
@@ -373,7 +377,7 @@ async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
     site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=grace_s)))
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
-        row = site.stations()[0].phone
+        row = site.stations()[0].online.phone
     await site.until_online(0)
     async with site.phone() as phone:
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
@@ -381,7 +385,7 @@ async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
             await phone.hello()
         await site.send("by number", sim_selector=NUMBER)
         assert await bodies(phone, 1) == ["by number"]
-        assert site.stations()[0].phone != row
+        assert site.stations()[0].online.phone != row
 
 
 async def test_a_number_that_goes_to_and_fro_leaves_no_rows_behind(site: Site) -> None:

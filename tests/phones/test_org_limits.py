@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.phones import frames, held, recorder
-from phonegate.phones.protocol import Step
-from phonegate.phones.wire import PORTION, Heard, PhoneSocket
+from phonegate.phones import frames, held_inbound, recorder, storage_retry
+from phonegate.phones.link.websocket import PORTION, PhoneWebsocket, Read
+from phonegate.phones.state import Step
 
 from .conftest import Start
+from .link.test_phone_link import refusal
 from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, Phone, Site
-from .test_link import refusal
 
 TEXT = {"address": OTHER, "body": "x", "date": 1}
 
@@ -27,7 +27,7 @@ async def until_stored(site: Site, count: int) -> None:
 async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(Bounds(self_made_org_bytes_per_day=1))
     site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
@@ -115,23 +115,23 @@ async def test_frames_beyond_the_org_s_rate_wait_before_they_are_taken_apart(
                 await trio.sleep(0.001)
         await other.say("inbound", message=TEXT | {"id": "1"})
         with trio.fail_after(DEADLINE_S):
-            while not all(station._stalled for station in site.stations()):  # noqa: ASYNC110 - as above
+            while not all(session._stalled for session in site.sessions()):  # noqa: ASYNC110 - as above
                 await trio.sleep(0.001)
         assert await site.messages() == []
-        assert not any(station.parting for station in site.stations())
+        assert not any(station.state.parting for station in site.stations())
 
 
 async def test_a_flood_of_an_org_is_taken_apart_in_small_portions(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    parse = PhoneSocket._parse
+    parse = PhoneWebsocket._parse
 
-    def noted(self: PhoneSocket, data: bytes) -> Heard:
+    def noted(self: PhoneWebsocket, data: bytes) -> Read:
         sizes.append(len(data))
         return parse(self, data)
 
-    monkeypatch.setattr(PhoneSocket, "_parse", noted)
+    monkeypatch.setattr(PhoneWebsocket, "_parse", noted)
     site = await start(PATIENT, RateLimits(Bounds(org_frames_per_s=1_000_000)))
     async with site.phone(device_id="a") as phone:
         text = TEXT | {"body": "x" * 12_000, "id": "1"}
@@ -211,7 +211,7 @@ async def test_all_that_takes_no_room_passes_texts_without_room(
 async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(Bounds())
     site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
@@ -220,14 +220,14 @@ async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
         await site.send("one")
         pushed = await phone.get()
         await fill(phone, rate_limits)
-        (session,) = site.stations()
+        (session,) = site.sessions()
         # All that comes now waits for the same transaction.
         texts = [frames.Inbound(messages=(Received(address=OTHER, body=b),)) for b in "xyz"]
         result = frames.SendResult(id=pushed["id"], success=True)
         ack, ping = frames.Ack(id=pushed["id"]), frames.Ping()
         steps: list[Step] = [texts[0], ack, *texts[1:], result, ping]
         for step in steps:
-            session._recorder.put(step, 10)
+            session.station.recorder.put(step, 10)
         frames_back = [await phone.get() for _ in range(4)]
         assert [frame["type"] for frame in frames_back] == ["error"] * 3 + ["pong"]
         await site.until_status(pushed["id"], "sent")
@@ -242,8 +242,8 @@ async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
 async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "HELD", 3)
-    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(held_inbound, "HELD", 3)
+    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(Bounds())
     site = await start(PATIENT, rate_limits)
     async with site.phone(device_id="a") as phone:
@@ -271,8 +271,8 @@ async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
 async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "HELD", 3)
-    monkeypatch.setattr(recorder, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(held_inbound, "HELD", 3)
+    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(FULL)
     site = await start(PATIENT, rate_limits)
     async with site.phone() as phone:
@@ -281,12 +281,12 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
         await until_stored(site, 1)
         for number in range(100):
             await phone.say("inbound", message=TEXT | {"id": number})
-        (session,) = site.stations()
+        (session,) = site.sessions()
         with trio.fail_after(DEADLINE_S):
             while not session._stalled:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
-        assert len(session._recorder._held) < 100
-        assert not session.parting
+        assert len(session.station.recorder._held) < 100
+        assert not session.station.state.parting
         rate_limits.bounds = Bounds()
         await until_stored(site, 101)
         stored = await site.messages(direction="in", limit=1000)

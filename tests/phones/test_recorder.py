@@ -1,26 +1,34 @@
 """How much a recorder asks of the writer at a time, and in which order."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
-import attrs
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.inbox import Received
+from phonegate.domain.phone_delivery import PhoneReports, Reporter
+from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.messages import PageQuery
 from phonegate.phones import frames
-from phonegate.phones.protocol import Step
 from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
-from phonegate.phones.reports import Report, runs
+from phonegate.phones.report_order import record, record_one, runs
+from phonegate.phones.state import Report, Step
 from phonegate.phones.worker import Worker
 from phonegate.store.tables import Tables
 from tests.store.conftest import memory, outbound
 
-if TYPE_CHECKING:
-    from phonegate.phones.session import Session
+
+def idle(nursery: trio.Nursery) -> Recorder:
+    """A recorder that records nothing by itself."""
+    none = cast("Any", None)
+    recorder = Recorder(
+        none, none, none, say=none, identify=none, seen=none, wake_org=none, on_end=none
+    )
+    recorder.worker = Worker(nursery, trio.sleep_forever)
+    return recorder
 
 
 @pytest.mark.parametrize(("texts", "expected"), [(1, MAX_BATCH), (10, 7), (500, 1)])
@@ -29,8 +37,7 @@ async def test_a_transaction_holds_few_texts_however_they_are_parted(
 ) -> None:
     text = Received(address="+15553334444", body="x")
     step: Step = frames.Inbound(messages=(text,) * texts)
-    recorder = Recorder(cast("Session", None))
-    recorder.worker = Worker(nursery, trio.sleep_forever)
+    recorder = idle(nursery)
     for _ in range(STEPS):
         recorder.put(step, 10)
     assert not recorder.has_room
@@ -71,7 +78,7 @@ REPORT = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(REPORT, max_size=12))
 def test_runs_come_to_the_same_as_the_reports_one_by_one(reports: list[Report]) -> None:
-    def outcome(write: Callable[[Recorder, Tables], object]) -> list[tuple[object, ...]]:
+    def outcome(write: Callable[[PhoneReports], object]) -> list[tuple[object, ...]]:
         connection = memory()
         tx = Tables(connection)
         org = tx.orgs.add("myorg", "hash", 1).id
@@ -79,24 +86,13 @@ def test_runs_come_to_the_same_as_the_reports_one_by_one(reports: list[Report]) 
         for _ in range(2):
             tx.messages.insert(outbound(org, status="sending", phone=phone))
         tx.messages.insert(outbound(org))
-        write(Recorder(cast("Session", Bystander(org, phone))), tx)
+        write(PhoneReports(tx, Reporter(org=org, phone=phone), 5, RateLimits()))
         page = tx.messages.page(org, PageQuery())
         moved = sorted(map(str, tx.messages.moves))
         connection.close()
         kept = [(m.id, m.status, m.sent_at, m.acked_at, m.error, m.segments) for m in page]
         return [*kept, *((move,) for move in moved)]
 
-    at_once = outcome(lambda recorder, tx: recorder._write(tx, reports))
-    one_by_one = outcome(lambda recorder, tx: [recorder._write_one(tx, r) for r in reports])
+    at_once = outcome(lambda tx: record(tx, reports))
+    one_by_one = outcome(lambda tx: [record_one(tx, r) for r in reports])
     assert at_once == one_by_one
-
-
-@attrs.frozen
-class Bystander:
-    """As much of a session as writing down needs."""
-
-    org: int
-    phone: int
-
-    def now_ms(self) -> int:
-        return 5

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from phonegate.config.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.domain.sending import Outgoing
@@ -15,8 +16,8 @@ from phonegate.store.tables import Tables
 from tests.domain.callers import owner
 
 from .conftest import Start
+from .link.test_websocket import ends, frame, raw, until
 from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
-from .test_wire import ends, frame, raw, until
 
 SECOND = "+15551113333"
 TEXT = {"address": OTHER, "body": "hello", "date": 1_700_000_000_000}
@@ -520,14 +521,14 @@ async def test_close_all_tells_every_phone_and_records_what_they_still_say(site:
 class Closer(trio.abc.Instrument):
     """Closes each session at the worst moment: its tasks have ended, and it has yet to wake up."""
 
-    board: Switchboard
+    sessions: list[Session]
     closed: int = 0
     errors: list[Exception] = attrs.field(factory=list)
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
-        for station in list(self.board._open):
-            assert isinstance(station, Session)
-            if station.ended.is_set() and not station._nursery.child_tasks:  # type: ignore[union-attr]
+        for session in self.sessions:
+            station = session.station
+            if station.ended.is_set() and not session._nursery.child_tasks:
                 self.closed += 1
                 try:
                     station.close(1012, "restart")
@@ -536,8 +537,8 @@ class Closer(trio.abc.Instrument):
 
 
 async def test_a_link_that_has_just_ended_can_still_be_told_to_close(site: Site) -> None:
-    closer = Closer(site.switchboard)
     async with site.phone():
+        closer = Closer(site.sessions())
         trio.lowlevel.add_instrument(closer)
     with trio.fail_after(DEADLINE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
@@ -581,9 +582,11 @@ async def test_nothing_stays_behind(site: Site) -> None:
 
 
 class Gate:
-    """Holds up one write: the first after `shut`."""
+    """Holds up one write, before or after it is committed: the first after `shut`."""
 
-    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch, *, committed: bool = False
+    ) -> None:
         self._shut = False
         self.held = trio.Event()
         self.open = trio.Event()
@@ -592,8 +595,10 @@ class Gate:
         async def holding(op: Callable[[Tables], object], **how: bool) -> object:
             if self._shut:
                 self._shut = False
+                done = await write(op, **how) if committed else None
                 self.held.set()
                 await self.open.wait()
+                return done if committed else await write(op, **how)
             return await write(op, **how)
 
         monkeypatch.setattr(site.database, "write", holding)
@@ -624,6 +629,32 @@ async def test_nothing_is_resumed_before_the_old_links_reports_are_recorded(
             assert (await new.get())["type"] == "pong"
 
 
+async def test_what_is_about_to_be_pushed_is_not_taken_for_left_open(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start(
+        attrs.evolve(PATIENT, delivery=attrs.evolve(PATIENT.delivery, unacknowledged="hold"))
+    )
+    gate = Gate(site, monkeypatch, committed=True)
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        session, (station,) = site.sessions()[0], site.stations()
+        gate.shut()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(site.send, "hi")
+            await gate.held.wait()
+            # The grace ends between the commit of a message and its push.
+            station.state._grace_until = trio.current_time()
+            session.tick()
+            await trio.testing.wait_all_tasks_blocked()
+            assert station.state.grace_over
+            gate.open.set()
+        assert await bodies(phone, 1) == ["hi"]
+        assert await phone.settled() == []
+        assert [message.status for message in await site.messages()] == ["sending"]
+
+
 async def test_what_had_arrived_is_recorded_even_when_the_link_is_cancelled(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -637,7 +668,7 @@ async def test_what_had_arrived_is_recorded_even_when_the_link_is_cancelled(
         await gate.held.wait()
         await phone.say("send_result", id=second.id, success=True)
         with trio.fail_after(DEADLINE_S):
-            while site.stations()[0]._recorder._bytes == 0:  # noqa: ASYNC110 - it tells nobody
+            while site.stations()[0].recorder._bytes == 0:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         site.scope.cancel()
         gate.open.set()
@@ -765,14 +796,14 @@ async def test_what_waits_to_be_pushed_again_may_be_over_before(start: Start) ->
         await phone.sims(NUMBER)
         (station,) = site.stations()
         with trio.fail_after(DEADLINE_S):
-            while len(station.feeder._left_open) < 3:  # noqa: ASYNC110 - it tells nobody
+            while len(station.order.left_open) < 3:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
-        site.switchboard.given_up(station.org, station.phone, pushes[0])
-        station.feeder._left_open = [
+        site.switchboard.given_up(station.org, station.state.phone, pushes[0])
+        station.order.left_open = [
             attrs.evolve(message, expires_at=1 if message.id == pushes[1] else None)
-            for message in station.feeder._left_open
+            for message in station.order.left_open
         ]
-        site.switchboard.pacer._buckets.clear()
+        site.services.pacer._buckets.clear()
         station.wake()
         assert (await phone.get())["id"] == pushes[2]
         assert await phone.settled() == []
@@ -789,7 +820,7 @@ async def test_a_late_hello_still_brings_what_the_device_was_not_given(start: St
     async with site.phone() as phone:
         (station,) = [one for one in site.stations() if one.online.device_id is None]
         with trio.fail_after(DEADLINE_S):
-            while not station.protocol.identified:  # noqa: ASYNC110 - it tells nobody
+            while not station.state.identified:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await phone.settled()
         await phone.hello("ack", device_id="a")
@@ -854,7 +885,9 @@ async def test_links_that_never_last_leave_no_more_open(start: Start) -> None:
     async with site.phone(device_id="a"):
         pass  # creates the org
     await site.send(*"abcdef")
-    for _ in range(4):
+    async with site.phone(device_id="a") as phone:
+        assert await bodies(phone, 2) == ["a", "b"]
+    for _ in range(3):
         async with site.phone(device_id="a") as phone:
             await phone.settled()
     statuses = [message.status for message in await site.messages()]

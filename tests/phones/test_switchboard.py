@@ -1,6 +1,5 @@
 """The switchboard by itself, with stations that only note what they are told."""
 
-from collections.abc import Hashable
 from typing import Any
 
 import attrs
@@ -9,14 +8,17 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.config.settings import PacingSettings, Settings
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
-from phonegate.domain.pacing import Rate
-from phonegate.model.messages import Message
+from phonegate.domain.forecast import Outlook
+from phonegate.domain.pacing import Bucket, Rate
+from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
-from phonegate.phones.switchboard import REPLACED, Lane, Station, Switchboard
+from phonegate.phones.close_codes import REPLACED
+from phonegate.phones.switchboard import Station, Switchboard
 
-from .test_protocol import message
+from .test_state import message
+
+OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=Rate(5), now=0)
 
 
 @attrs.define(eq=False)
@@ -25,31 +27,24 @@ class Fake:
 
     online: OnlinePhone
     org: int = 1
-    rate: Rate = attrs.field(factory=lambda: Rate(0))
     ended: trio.Event = attrs.field(factory=trio.Event)
     room: int = 1
     began: float = 0.0
     heard_at: float = 0.0
     told: list[Any] = attrs.field(factory=list)
 
-    def has_room(self, sim: Sim | None) -> bool:
-        return self.room > 0
+    def reserve(self, sim: Sim | None, segments: int) -> bool:
+        self.room -= segments
+        return self.room >= 0
 
-    def rate_of(self, sim: Sim | None) -> Rate:
-        return self.rate
-
-    def reserve(self) -> bool:
-        self.room -= 1
-        return True
-
-    def release(self) -> None:
-        self.room += 1
+    def release(self, sim: Sim | None, segments: int) -> None:
+        self.room += segments
 
     def push(self, message: Message) -> None:
         self.told.append(message.id)
 
-    def bucket(self, sim: Sim | None) -> Hashable:
-        return self.online.phone
+    def outlook(self, sim: Sim | None) -> Outlook | None:
+        return OUTLOOK
 
     @property
     def anonymous(self) -> bool:
@@ -61,11 +56,8 @@ class Fake:
     def adopt(self, message: Message) -> None:
         self.told.append(("adopts", message.id))
 
-    def queues(self, sim: Sim | None) -> tuple[tuple[Lane, ...], tuple[int, ...]]:
-        return ((None, ""),), (2,)
-
-    def serves(self, phone: int | None, sim_selector: str) -> bool:
-        return phone in {None, self.online.phone} and sim_selector in {
+    def serves(self, queue: Queue) -> bool:
+        return queue.phone in {None, self.online.phone} and queue.sim_selector in {
             s.number for s in self.online.sims
         }
 
@@ -93,9 +85,7 @@ def fake(phone: int, *numbers: str, **changes: Any) -> Fake:
 
 @pytest.fixture
 def board() -> Switchboard:
-    return Switchboard(
-        Settings(pacing=PacingSettings(segments_per_minute=24)), now_ms=lambda: 1_700_000_000_000
-    )
+    return Switchboard()
 
 
 async def test_it_is_a_dispatcher(board: Switchboard) -> None:
@@ -128,16 +118,12 @@ async def test_order_is_that_of_connection(board: Switchboard) -> None:
     assert sorted(board.online_phones()) == [1, 2]
 
 
-async def test_room_and_pacing_are_taken_together_and_given_back(board: Switchboard) -> None:
-    station = fake(1, room=100, rate=Rate(24))
+async def test_a_place_is_the_phones_to_give(board: Switchboard) -> None:
+    station = fake(1, room=3)
     board.join(station)
-    assert [board.reserve(1, None, 2) for _ in range(4)] == [True] * 3 + [False]
-    assert station.room == 97
-    board.release(1, None, 2)
-    assert station.room == 98
-    assert board.reserve(1, None, 2)
-    station.room = 0
-    assert not board.reserve(1, None, 1)
+    assert [board.reserve(1, None, segments) for segments in (2, 1, 1)] == [True, True, False]
+    board.release(1, None, 1)
+    assert station.room == 0
 
 
 async def test_the_same_phone_replaces_itself(board: Switchboard) -> None:
@@ -199,22 +185,17 @@ async def test_wake_reaches_those_who_serve(board: Switchboard) -> None:
     one, two, other = fake(1, "+1555"), fake(2, "+1666"), fake(3, "+1555", org=2)
     for station in (one, two, other):
         board.join(station)
-    board.wake(1, [(None, "+1666"), (2, "+1555")])
+    board.wake(1, [Queue(None, "+1666"), Queue(2, "+1555")])
     assert (one.told, two.told, other.told) == ([], ["wake"], [])
-    board.wake(1, [(None, "+1555"), (1, "+1666")])
+    board.wake(1, [Queue(None, "+1555"), Queue(1, "+1666")])
     assert (one.told, two.told, other.told) == (["wake"], ["wake"], [])
     board.wake(1)
     assert (one.told, two.told, other.told) == (["wake"] * 2, ["wake"] * 2, [])
 
 
-async def test_the_outlook_is_that_of_the_sim(board: Switchboard) -> None:
-    board.join(fake(1, rate=Rate(5)))
-    outlook = board.outlook(1, None)
-    assert outlook is not None
-    assert (outlook.rate, outlook.bucket.level) == (Rate(5), 60_000)
-    assert (outlook.lanes, outlook.left_open) == (((None, ""),), (2,))
-    board.join(fake(2))
-    assert board.outlook(2, None) is None
+async def test_the_outlook_is_that_of_the_phone(board: Switchboard) -> None:
+    board.join(fake(1))
+    assert board.outlook(1, None) is OUTLOOK
     assert board.outlook(3, None) is None
 
 
@@ -227,7 +208,7 @@ async def test_a_number_is_held_by_the_phone_that_told_it_last(board: Switchboar
         ["+1666"],
         ["+1555"],
     ]
-    assert board.held(1) == {"+1555", "+1666"}
+    assert board.numbers_online(1) == {"+1555", "+1666"}
     assert len(other.online.sims) == 1
     assert REPLACED not in old.told
 
@@ -253,7 +234,7 @@ async def test_a_report_of_sims_looks_at_none_but_those_that_hold_its_numbers(
     board.replace(stations[250], {"+155510", "+1555499"})
     board.take(stations[250], {"+155511", "+1555250"})
     board.rename(stations[250], attrs.evolve(stations[250].online, name="a"))
-    held = board.held(1)
+    held = board.numbers_online(1)
     assert Looked.looks - before < 50
     assert stations[10].told == [REPLACED]
     assert stations[499].told == []
@@ -273,7 +254,7 @@ STEP = st.tuples(
 def test_the_numbers_that_are_held_are_those_of_the_stations(
     steps: list[tuple[str, int, set[str]]],
 ) -> None:
-    board = Switchboard(Settings(), now_ms=lambda: 0)
+    board = Switchboard()
     stations = [fake(phone, "+1555") for phone in range(4)]
     joined: set[int] = set()
     for step, at, numbers in steps:
@@ -290,7 +271,9 @@ def test_the_numbers_that_are_held_are_those_of_the_stations(
             board.take(station, numbers)
         elif step == "move" and at in joined:
             board.rename(station, attrs.evolve(station.online, phone=station.online.phone + 10))
-        assert set(board.held(1)) == {s.form for phone in board.online(1) for s in phone.sims}
+        assert set(board.numbers_online(1)) == {
+            s.form for phone in board.online(1) for s in phone.sims
+        }
     for station in stations:
         board.leave(station)
     assert not board._by_number

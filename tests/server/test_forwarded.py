@@ -31,6 +31,26 @@ def test_a_trusted_proxy_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "prefix"),
+    [
+        ([], ""),
+        (["/sms"], "/sms"),
+        ([" /sms/ "], "/sms"),
+        (["/"], ""),
+        (["//evil.example"], ""),
+        (["/a, /b"], ""),
+        (["/a", "/a"], ""),
+    ],
+)
+def test_a_trusted_proxy_alone_names_the_prefix_that_it_took_off(
+    values: list[str], prefix: str
+) -> None:
+    headers = [("x-forwarded-prefix", value) for value in values]
+    assert true_peer("10.1.1.1", "http", headers, PROXIES).prefix == prefix
+    assert true_peer("8.8.8.8", "http", headers, PROXIES).prefix == ""
+
+
+@pytest.mark.parametrize(
     ("forwarded", "address"),
     [
         ("6.6.6.6, 1.1.1.1", "1.1.1.1"),  # the left one is what the client made up

@@ -46,9 +46,15 @@ CADDY = """\
     log {{"""
 
 
-def configuration(kind: str, folder: Path, port: int, door: int, tls: TlsSettings) -> str:
+def configuration(
+    kind: str, folder: Path, port: int, door: int, tls: TlsSettings, *, under_a_path: bool = False
+) -> str:
     """What docs/operations.md prints, at addresses and with a certificate of a test."""
-    (printed,) = re.findall(rf"^```{kind}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    printed, mounted = re.findall(rf"^```{kind}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    if under_a_path:
+        usual = r"^    location / \{.*?^    \}\n" if kind == "nginx" else r"^    reverse_proxy .*\n"
+        printed, count = re.subn(usual, mounted, printed, flags=re.MULTILINE | re.DOTALL)
+        assert count == 1
     changes = {
         "nginx": {
             "server 127.0.0.1:8080;": f"server 127.0.0.1:{door};",
@@ -79,14 +85,24 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def proxy(kind: str, door: int, folder: Path, tls: TlsSettings) -> AsyncIterator[str]:
+async def proxy(
+    kind: str,
+    door: int,
+    folder: Path,
+    tls: TlsSettings,
+    *,
+    under_a_path: bool = False,
+    change: tuple[str, str] = ("", ""),
+) -> AsyncIterator[str]:
     """Runs one before the server at a port; gives its URL. What it logs is in `folder`/log."""
     program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     file = folder / kind
-    file.write_text(configuration(kind, folder, port, door, tls))
+    written = configuration(kind, folder, port, door, tls, under_a_path=under_a_path)
+    assert change[0] in written
+    file.write_text(written.replace(*change, 1))
     words = {
         "nginx": ["-p", str(folder), "-e", "stderr", "-c", str(file)],
         "caddy": ["run", "--adapter", "caddyfile", "--config", str(file)],

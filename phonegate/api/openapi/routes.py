@@ -20,7 +20,8 @@ def add_routes(app: QuartTrio, table: Table, *, public_url: str, version: str) -
 
     async def openapi() -> Response:
         host = request.headers.get("Host", "")
-        text, tag = publication.read(own_address(public_url, request.scheme, host))
+        address = own_address(public_url, request.scheme, host, request.root_path)
+        text, tag = publication.read(address)
         response = Response(text, content_type="application/json")
         response.set_etag(tag)
         # To be asked for anew each time, which costs an empty 304 while nothing has changed;

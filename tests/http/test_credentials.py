@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from phonegate.api.credentials import find_credential
-from phonegate.api.endpoint import Endpoint, Request
+from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
+from phonegate.http.credentials import find_credential
 from phonegate.model.refusals import BadInput
 
 ENDPOINTS = {e.name: e for e in build_table().endpoints}
@@ -19,8 +19,9 @@ def find(
     query: dict[str, list[str]] | None = None,
     body: dict[str, Any] | None = None,
 ) -> str | None:
-    request = Request(method="POST", path="/", headers=headers or {})
-    return find_credential(endpoint, request, path or {}, query or {}, body or {})
+    return find_credential(
+        endpoint.secret_places, headers or {}, path=path or {}, query=query or {}, body=body or {}
+    )
 
 
 def test_the_first_place_that_has_one_counts() -> None:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from typing import cast
 
 import attrs
 import pytest
@@ -17,13 +18,14 @@ import wsproto.events
 
 from phonegate.config.settings import PhoneSettings
 from phonegate.model.storage_errors import StorageUnavailable
-from phonegate.phones import wire
-from phonegate.phones.protocol import Probe
+from phonegate.phones.link import websocket
+from phonegate.phones.link.transport import WebsocketTransport
+from phonegate.phones.transport import LinkLost
 from phonegate.server.streams import Replay
+from tests.phones.conftest import Start
+from tests.phones.site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
 
-from .conftest import Start
-from .site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
-from .test_link import handshake
+from .test_phone_link import handshake
 
 
 @asynccontextmanager
@@ -37,6 +39,13 @@ async def raw(site: Site, **query: str) -> AsyncIterator[trio.SocketStream]:
             while b'"connected"' not in received:
                 received += await stream.receive_some()
         yield stream
+
+
+def transports(site: Site) -> list[WebsocketTransport]:
+    """The gateway's ends of all links, earliest first."""
+    found = [session._transport for session in site.sessions()]
+    assert all(isinstance(transport, WebsocketTransport) for transport in found)
+    return cast("list[WebsocketTransport]", found)
 
 
 async def until(stream: trio.SocketStream, end: bytes) -> None:
@@ -151,11 +160,11 @@ async def test_a_large_frame_may_come_in_small_pieces(site: Site) -> None:
     async with raw(site, device_id="a") as stream:
         await stream.send_all(frame(b'{"type":"hello"}') + frame(pieces[0], first=0x01))
         await stream.send_all(b"".join(frame(piece, first=0x00) for piece in pieces[1:-1]))
-        (station,) = site.stations()
+        (transport,) = transports(site)
         await stream.send_all(frame(pieces[-1], first=0x80))
         await until(stream, b"inbound_ack")
-        assert len(station._socket._parts or ()) <= wire.MAX_PIECES
-        assert station._socket._room.bytes == 0
+        assert len(transport._websocket._parts or ()) <= websocket.MAX_PIECES
+        assert transport._websocket._budget.bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -185,20 +194,20 @@ async def test_a_frame_of_received_sms_has_its_limit(start: Start) -> None:
 async def test_large_frames_that_stall_make_room_for_others(site: Site) -> None:
     async with raw(site, device_id="a") as stalled, raw(site, device_id="b") as other:
         await other.send_all(frame(b'{"type":"hello"}'))
-        first, _ = site.stations()
-        first._socket._room._most = 200_000
+        first, _ = transports(site)
+        first._websocket._budget._most = 200_000
         await stalled.send_all(frame(inbound(150_000))[:-10])
         with trio.fail_after(DEADLINE_S):
-            while first._socket._room.bytes < 150_000:  # noqa: ASYNC110 - it tells nobody
+            while first._websocket._budget.bytes < 150_000:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await other.send_all(frame(inbound(150_000)))
         await until(other, b"inbound_ack")
         assert await close_code(stalled) == 1013
-        assert first._socket._room.bytes == 0
+        assert first._websocket._budget.bytes == 0
 
 
 async def test_pieces_without_end_are_no_frame(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MAX_UNPRODUCTIVE", 10_000)
+    monkeypatch.setattr(websocket, "MAX_UNPRODUCTIVE", 10_000)
     async with raw(site) as stream:
         await stream.send_all(frame(b"{", first=0x01))
         assert await pour(stream, frame(b"", first=0x00) * 100)
@@ -210,19 +219,19 @@ async def test_empty_pieces_are_not_kept(site: Site) -> None:
         nothing = frame(b"", first=0x00) * 2_000
         await stream.send_all(frame(b'{"type":', first=0x01) + nothing + frame(b"", first=0x89))
         await until(stream, b"\x8a\x00")
-        (station,) = site.stations()
-        assert station._socket._parts == ['{"type":']
+        (transport,) = transports(site)
+        assert transport._websocket._parts == ['{"type":']
         await stream.send_all(frame(b'"ping"}', first=0x80))
         await until(stream, b"pong")
 
 
 async def test_of_many_pings_at_once_the_last_is_answered(site: Site) -> None:
     async with raw(site) as stream:
-        (station,) = site.stations()
+        (transport,) = transports(site)
         pings = b"".join(frame(b"%03d" % number, first=0x89) for number in range(100))
-        heard = station._socket._parse(pings + frame(b"{", first=0x01))
-        assert heard.reply == b"\x8a\x03099"
-        assert heard.events == 101
+        read = transport._websocket._parse(pings + frame(b"{", first=0x01))
+        assert read.reply == b"\x8a\x03099"
+        assert read.events == 101
         await stream.send_all(frame(b"a", first=0x89) + frame(b"\x03\xe8", first=0x88))
         await until(stream, b"\x8a\x01a\x88\x02\x03\xe8")
 
@@ -230,21 +239,20 @@ async def test_of_many_pings_at_once_the_last_is_answered(site: Site) -> None:
 async def test_answers_that_are_not_read_fill_no_memory(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phonegate.phones.session.ANSWERS_BYTES", 20_000)
+    monkeypatch.setattr("phonegate.phones.link.transport.ANSWERS_BYTES", 20_000)
     phones = PhoneSettings(write_timeout_s=0.5, ping_interval_s=60)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     site.send_buffer = 4_096
     async with raw(site, device_id="a") as stream:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        (station,) = site.stations()
-        put, most = station._put, 0
+        put, most = WebsocketTransport._put, 0
 
-        async def counted(data: bytes) -> None:
+        async def counted(self: WebsocketTransport, data: bytes) -> None:
             nonlocal most
-            await put(data)
-            most = max(most, sum(map(len, station._outbox)))
+            await put(self, data)
+            most = max(most, sum(map(len, self._outbox)))
 
-        monkeypatch.setattr(station, "_put", counted)
+        monkeypatch.setattr(WebsocketTransport, "_put", counted)
         await stream.send_all(frame(b'{"type":"hello","features":[]}'))
         text = {"address": OTHER, "body": "x", "date": 1, "id": "i" * 100}
         inbound = json.dumps({"type": "inbound", "messages": [text] * 40}).encode()
@@ -276,22 +284,23 @@ async def test_an_answer_that_was_left_unread_is_not_held_against_a_phone(start:
     phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.2)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site):
-        (station,) = site.stations()
+        (session,) = site.sessions()
         with trio.fail_after(DEADLINE_S):
-            while station.protocol._asked_at is None:  # noqa: ASYNC110 - it tells nobody
+            while session.station.state._asked_at is None:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
-        await station._slow_down(0.01)
-        station.tick()
-        assert station.protocol._asked_at is None
+        await session._slow_down(0.01)
+        session.tick()
+        assert session.station.state._asked_at is None
 
 
 async def test_a_ping_goes_before_all_that_waits_however_much_that_is(site: Site) -> None:
     async with raw(site) as stream:
-        (station,) = site.stations()
-        station._outbox_size = 2
+        (transport,) = transports(site)
+        transport._frames_limit = 2
         for text in "xy":
-            station._put_now(station._socket.text(text))
-        station._do_now(Probe())
+            transport._outbox.append(transport._websocket.text(text))
+        transport._call_writer()
+        transport.probe()
         received = b""
         with trio.fail_after(DEADLINE_S):
             while b"y" not in received:
@@ -303,11 +312,11 @@ async def test_a_ping_of_which_the_kernel_takes_a_part_goes_on_before_what_follo
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with raw(site) as stream:
-        (station,) = site.stations()
+        (transport,) = transports(site)
         # The first frame of the phone's own makes the connection known beside the stream.
         await stream.send_all(frame(b"", first=0x89))
         await until(stream, b"\x8a\x00")
-        quick = station._socket._quick
+        quick = transport._websocket._quick
         assert quick is not None
         send_now = quick.send_now
 
@@ -316,9 +325,10 @@ async def test_a_ping_of_which_the_kernel_takes_a_part_goes_on_before_what_follo
                 monkeypatch.undo()
                 return send_now(data[:3])
 
-        monkeypatch.setattr(station._socket, "_quick", Scarce())
-        station._do_now(Probe())
-        station._put_now(station._socket.text("y"))
+        monkeypatch.setattr(transport._websocket, "_quick", Scarce())
+        transport.probe()
+        transport._outbox.append(transport._websocket.text("y"))
+        transport._call_writer()
         received = b""
         with trio.fail_after(DEADLINE_S):
             while b"y" not in received:
@@ -328,11 +338,11 @@ async def test_a_ping_of_which_the_kernel_takes_a_part_goes_on_before_what_follo
 
 async def test_a_ping_needs_no_task(site: Site) -> None:
     async with raw(site) as stream:
-        (station,) = site.stations()
+        (transport,) = transports(site)
         await stream.send_all(frame(b"", first=0x89))
         await until(stream, b"\x8a\x00")
-        station._do_now(Probe())
-        assert not station._outbox
+        transport.probe()
+        assert not transport._outbox
         await until(stream, b"\x89\x04pgat")
 
 
@@ -342,9 +352,9 @@ async def test_a_ping_into_a_lost_link_ends_it(site: Site, monkeypatch: pytest.M
             raise trio.BrokenResourceError
 
     async with raw(site):
-        (station,) = site.stations()
-        monkeypatch.setattr(station._socket, "_quick", Lost())
-        station._do_now(Probe())
+        (transport,) = transports(site)
+        monkeypatch.setattr(transport._websocket, "_quick", Lost())
+        transport.probe()
         await ends(site)
 
 
@@ -399,13 +409,13 @@ async def test_a_phone_that_reads_late_gets_every_frame_whole(start: Start) -> N
 
 async def test_nothing_follows_half_a_frame() -> None:
     near, far = trio.testing.lockstep_stream_pair()
-    socket = wire.PhoneSocket(near, max_frame_bytes=100, write_timeout_s=60)
+    socket = websocket.PhoneWebsocket(near, max_frame_bytes=100, write_timeout_s=60)
     with trio.CancelScope() as cut:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(socket.send, socket.text("first"))
             await trio.testing.wait_all_tasks_blocked()
             cut.cancel()
-    with pytest.raises(wire.LinkLost):
+    with pytest.raises(LinkLost):
         await socket.send(socket.text("second"))
     await trio.aclose_forcefully(far)
 
@@ -413,7 +423,7 @@ async def test_nothing_follows_half_a_frame() -> None:
 async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
+    monkeypatch.setattr("phonegate.phones.station.GOODBYE_S", 0.1)
     monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
     async with raw(site):
         site.stations()[0].close(4000, "replaced")
@@ -423,16 +433,16 @@ async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
 async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phonegate.phones.session.GOODBYE_S", 0.1)
+    monkeypatch.setattr("phonegate.phones.station.GOODBYE_S", 0.1)
     monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
     phones = PhoneSettings(ping_interval_s=0.01, pong_timeout_s=0.01)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site):
-        (station,) = site.stations()
+        (session,) = site.sessions()
         ticks = count()
-        tick = station.tick
-        monkeypatch.setattr(station, "tick", lambda: (next(ticks), tick()))
-        station.close(4000, "replaced")
+        tick = session.tick
+        monkeypatch.setattr(session, "tick", lambda: (next(ticks), tick()))
+        session.station.close(4000, "replaced")
         await ends(site)
         assert next(ticks) < 10
 
@@ -445,7 +455,7 @@ async def test_more_than_the_outbox_holds_is_not_kept(site: Site) -> None:
         await site.until_fed()
         (first,) = (await site.send("one")).results
         (station,) = site.stations()
-        station._outbox_size = 0
+        transports(site)[0]._frames_limit = 0
         assert not station.ask_cancel(first.id)
         await site.send("two")
         await ends(site)
@@ -507,7 +517,7 @@ class Trouble:
             return await write(op, **how)  # type: ignore[arg-type]
 
         monkeypatch.setattr(site.database, "write", refusing)
-        monkeypatch.setattr("phonegate.phones.recorder.FIRST_PAUSE_S", 0.02)
+        monkeypatch.setattr("phonegate.phones.storage_retry.FIRST_PAUSE_S", 0.02)
         monkeypatch.setattr("phonegate.phones.feeder.STORAGE_PAUSE_S", 0.02)
 
 
@@ -521,13 +531,13 @@ async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
         trouble.on = True
         inbound = '{"type":"inbound","message":{"address":"+15553334444","body":"x","date":%d}}'
         await stream.send_all(b"".join(frame((inbound % n).encode()) for n in range(200)))
-        (station,) = site.stations()
+        (session,) = site.sessions()
         with trio.fail_after(DEADLINE_S):
-            while not station._stalled:  # noqa: ASYNC110 - it tells nobody
+            while not session._stalled:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         # Longer than silence is borne.
         await trio.sleep(0.5)
-        assert not station.parting
+        assert not session.station.state.parting
         trouble.on = False
         with trio.fail_after(DEADLINE_S):
             while len(await site.messages(direction="in", limit=1000)) < 200:  # noqa: ASYNC110 - it tells nobody

@@ -3,16 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.phones.room import Place, Room
+from phonegate.phones.frame_budget import FrameBudget, Share
 
 
-def enter(room: Room, name: str, ended: list[str]) -> Place:
+def enter(room: FrameBudget, name: str, ended: list[str]) -> Share:
     return room.enter(lambda: ended.append(name))
 
 
 def test_the_one_longest_on_its_way_makes_room() -> None:
     ended: list[str] = []
-    room = Room(100)
+    room = FrameBudget(100)
     first, second = enter(room, "first", ended), enter(room, "second", ended)
     first.grew(60)
     second.grew(40)
@@ -29,14 +29,14 @@ def test_the_one_longest_on_its_way_makes_room() -> None:
 
 def test_one_that_is_too_much_by_itself_ends_itself() -> None:
     ended: list[str] = []
-    room = Room(100)
+    room = FrameBudget(100)
     enter(room, "only", ended).grew(101)
     assert (room.bytes, ended) == (0, ["only"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60) | st.none()), max_size=30))
 def test_there_is_never_more_than_the_room(happened: list[tuple[int, int | None]]) -> None:
-    room = Room(100)
+    room = FrameBudget(100)
     places = [room.enter(lambda: None) for _ in range(5)]
     for at, size in happened:
         if size is None:

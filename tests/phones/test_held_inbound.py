@@ -5,7 +5,7 @@ from phonegate.domain.admission import size_of
 from phonegate.domain.inbox import Received
 from phonegate.model.refusals import DiskLow
 from phonegate.phones.frames import Inbound
-from phonegate.phones.held import HELD, HELD_BYTES, HeldTexts
+from phonegate.phones.held_inbound import HELD, HELD_BYTES, HeldInbound
 
 
 def inbound(body: str) -> Inbound:
@@ -15,7 +15,7 @@ def inbound(body: str) -> Inbound:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(st.integers(0, 100_000), st.none()), max_size=40))
 def test_they_go_as_they_came_and_are_counted(steps: list[int | None]) -> None:
-    held = HeldTexts()
+    held = HeldInbound()
     expected: list[Inbound] = []
     for step in steps:
         if step is not None:
@@ -32,7 +32,7 @@ def test_they_go_as_they_came_and_are_counted(steps: list[int | None]) -> None:
 
 
 def test_they_are_bounded_in_number() -> None:
-    held = HeldTexts()
+    held = HeldInbound()
     for _ in range(HELD):
         assert not held.is_full
         held.add(inbound(""))
@@ -42,7 +42,7 @@ def test_they_are_bounded_in_number() -> None:
 
 
 def test_pauses_grow_up_to_the_longest_and_begin_anew() -> None:
-    held = HeldTexts()
+    held = HeldInbound()
     held.add(inbound("x"))
     held.add(inbound("y"))
 

@@ -25,7 +25,7 @@ NO_ROOM: Final = (StorageSpent, DiskLow)
 """The same, to be caught."""
 
 
-class HeldTexts:
+class HeldInbound:
     """A bounded queue, and when its first is to be tried again."""
 
     __slots__ = ("_bytes", "_frames", "_pause", "due", "reason")

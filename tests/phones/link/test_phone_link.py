@@ -21,9 +21,8 @@ from phonegate.model.principal import Scope
 from phonegate.model.refusals import Throttled, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.session import Session
-
-from .conftest import Start
-from .site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
+from tests.phones.conftest import Start
+from tests.phones.site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
 
 HANDSHAKE = [
     ("Host", "x"),
@@ -96,7 +95,7 @@ async def test_registration_may_be_closed(site: Site) -> None:
         now_ms=now_ms,
         rate_limits=RateLimits(),
     )
-    site.link._authentication = accounts.authentication
+    site.link._admission = attrs.evolve(site.admission, authentication=accounts.authentication)
     status, body, _ = await refusal(site)
     assert (status, body["code"]) == (401, "unauthorized")
 

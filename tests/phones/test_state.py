@@ -1,4 +1,4 @@
-"""The link protocol by itself, and against the steps of delivery under any misfortune."""
+"""The state of a phone by itself, and against the steps of delivery under any misfortune."""
 
 import json
 from collections import Counter, deque
@@ -20,20 +20,24 @@ from hypothesis.stateful import (
 from phonegate.config.settings import PhoneSettings
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
+from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import Message
 from phonegate.model.phones import Phone
 from phonegate.phones import frames
-from phonegate.phones.frames import encode
-from phonegate.phones.protocol import (
+from phonegate.phones.frames import FrameFault, encode
+from phonegate.phones.grammar import read
+from phonegate.phones.state import (
     Close,
     Dead,
     GraceOver,
-    LinkProtocol,
+    Patience,
+    PhoneState,
     Probe,
     Record,
     Send,
     Step,
 )
+from phonegate.phones.window import Window
 
 WINDOW = 3
 GRACE_S = 5.0
@@ -71,186 +75,202 @@ def message(message_id: int, **changes: Any) -> Message:
     return attrs.evolve(base, **changes)
 
 
-def link(*, identified: bool = True, now: float = 0.0, window: int = WINDOW) -> LinkProtocol:
-    return LinkProtocol(
-        window=window,
-        max_nonsense=3,
-        grace_s=GRACE_S,
-        ping_interval_s=20,
-        pong_timeout_s=20,
-        identified=identified,
+def link(
+    *,
+    identified: bool = True,
+    has_unacknowledged: bool = False,
+    in_doubt: bool = False,
+    now: float = 0.0,
+    window: int = WINDOW,
+    widest: int = 0,
+    ping_interval_s: float = 20,
+    pong_timeout_s: float = 20,
+) -> PhoneState:
+    return PhoneState(
+        Window(window, widest=widest, now=now),
+        Patience(
+            max_nonsense=3,
+            grace_s=GRACE_S,
+            ping_interval_s=ping_interval_s,
+            pong_timeout_s=pong_timeout_s,
+        ),
+        org=1,
+        org_name="myorg",
+        online=OnlinePhone(phone=1, device_id="d" if identified else None, name=None, sims=()),
+        link_name="link",
+        has_unacknowledged=has_unacknowledged,
+        in_doubt=in_doubt,
         now=now,
     )
 
 
-def say(protocol: LinkProtocol, kind: str, **fields: Any) -> Sequence[object]:
-    return protocol.receive(json.dumps({"type": kind, **fields}))
+def hear(state: PhoneState, data: str | bytes) -> Sequence[object]:
+    """Takes a frame as text, as a transport reads it."""
+    try:
+        frame = read(data)
+    except FrameFault as fault:
+        return state.refuse(fault)
+    return state.receive(frame)
 
 
-def push(protocol: LinkProtocol, message_id: int) -> list[int]:
+def say(state: PhoneState, kind: str, **fields: Any) -> Sequence[object]:
+    return hear(state, json.dumps({"type": kind, **fields}))
+
+
+def push(state: PhoneState, message_id: int) -> list[int]:
     """Pushes with a reservation; the ids that went out."""
-    assert protocol.reserve()
-    sent = [
-        effect.frame for effect in protocol.push(message(message_id)) if isinstance(effect, Send)
-    ]
-    return [frame.id for frame in sent if isinstance(frame, frames.SendSms)]
+    assert state.window.reserve()
+    frame = state.push(message(message_id))
+    return [] if frame is None else [frame.id]
 
 
 def test_a_phone_in_doubt_is_given_nothing_until_it_is_identified() -> None:
-    protocol = link(identified=False)
-    assert (protocol.takes_new, protocol.in_doubt) == (True, False)
-    protocol.doubt()
-    assert (protocol.takes_new, protocol.in_doubt) == (False, True)
-    protocol.identified = True
-    assert (protocol.takes_new, protocol.in_doubt) == (True, False)
+    state = link(identified=False)
+    assert (state.takes_new, state.in_doubt) == (True, False)
+    state.doubt()
+    assert (state.takes_new, state.in_doubt) == (False, True)
+    state.identified = True
+    assert (state.takes_new, state.in_doubt) == (True, False)
 
 
 def test_the_window_frees_by_ack_result_report_and_giving_up() -> None:
-    protocol = link(window=4)
-    assert [push(protocol, n) for n in (1, 2, 3, 4)] == [[1], [2], [3], [4]]
-    assert protocol.room == 0
-    assert not protocol.reserve()
-    say(protocol, "ack", id=1)
-    say(protocol, "send_result", id=2, success=True)
-    say(protocol, "delivery_report", id=3, delivered=True)
-    assert protocol.give_up(4)
-    assert not protocol.give_up(4)
-    assert protocol.room == 4
-    say(protocol, "send_result", id=1, success=True)
-    say(protocol, "ack", id=99)
-    assert protocol.room == 4
+    state = link(window=4)
+    assert [push(state, n) for n in (1, 2, 3, 4)] == [[1], [2], [3], [4]]
+    assert state.window.free == 0
+    assert not state.window.reserve()
+    say(state, "ack", id=1)
+    say(state, "send_result", id=2, success=True)
+    say(state, "delivery_report", id=3, delivered=True)
+    assert state.window.give_up(4)
+    assert not state.window.give_up(4)
+    assert state.window.free == 4
+    say(state, "send_result", id=1, success=True)
+    say(state, "ack", id=99)
+    assert state.window.free == 4
 
 
 def test_reservations_are_given_back() -> None:
-    protocol = link(window=1)
-    assert protocol.reserve()
-    assert protocol.room == 0
-    protocol.release()
-    protocol.release()
-    assert protocol.room == 1
-    protocol.reserve()
-    protocol.move()
-    assert protocol.room == 1
+    state = link(window=1)
+    assert state.window.reserve()
+    assert state.window.free == 0
+    state.window.release()
+    state.window.release()
+    assert state.window.free == 1
+    state.window.reserve()
+    state.move()
+    assert state.window.free == 1
 
 
 def test_nothing_is_pushed_twice_over_a_link_nor_after_its_ack() -> None:
-    protocol = link()
-    assert push(protocol, 1) == [1]
-    assert push(protocol, 1) == []
-    say(protocol, "ack", id=1)
-    assert push(protocol, 1) == []
-    say(protocol, "ack", id=2)
-    assert push(protocol, 2) == []
-    assert protocol.room == WINDOW
+    state = link()
+    assert push(state, 1) == [1]
+    assert push(state, 1) == []
+    say(state, "ack", id=1)
+    assert push(state, 1) == []
+    say(state, "ack", id=2)
+    assert push(state, 2) == []
+    assert state.window.free == WINDOW
 
 
 def test_old_acks_are_forgotten_one_by_one() -> None:
-    protocol = link(window=1)
+    state = link(window=1)
     for message_id in range(1, 1001):
-        say(protocol, "ack", id=message_id)
-    assert push(protocol, 1000) == []
-    assert push(protocol, 1) == [1]
+        say(state, "ack", id=message_id)
+    assert push(state, 1000) == []
+    assert push(state, 1) == [1]
 
 
 def test_what_comes_is_recorded_in_order_and_status_is_kept() -> None:
-    protocol = link()
-    assert say(protocol, "ack", id=1) == [Record(frames.Ack(id=1))]
-    assert say(protocol, "ping") == [Record(frames.Ping())]
-    assert say(protocol, "status", battery=5) == []
-    assert protocol.status == frames.Status(battery=5)
-    assert not protocol.greeted
+    state = link()
+    assert say(state, "ack", id=1) == [Record(frames.Ack(id=1))]
+    assert say(state, "ping") == [Record(frames.Ping())]
+    assert say(state, "status", battery=5) == []
+    assert state.status == frames.Status(battery=5)
+    assert not state.greeted
     hello = frames.Hello(features=frozenset({"ack"}))
-    assert say(protocol, "hello", features=["ack"]) == [Record(hello)]
-    assert protocol.greeted
-    assert protocol.acks
+    assert say(state, "hello", features=["ack"]) == [Record(hello)]
+    assert state.greeted
+    assert state.acks
 
 
 def test_nonsense_costs_an_error_each_and_the_link_in_the_end() -> None:
-    protocol = link()
-    (effect,) = protocol.receive("nonsense")
+    state = link()
+    (effect,) = hear(state, "nonsense")
     assert isinstance(effect, Send)
     assert isinstance(effect.frame, frames.Error)
     assert effect.frame.code == "bad_json"
-    assert len(protocol.receive(b"")) == 1
-    assert say(protocol, "status") == []  # which starts the count anew
-    (wrong,) = say(protocol, "ack", id=True)
+    assert len(hear(state, b"")) == 1
+    assert say(state, "status") == []  # which starts the count anew
+    (wrong,) = say(state, "ack", id=True)
     assert isinstance(wrong, Send)
     assert wrong.frame == frames.Error(
         code="bad_field", detail=f"id must be an integer from 1 to {2**63 - 1}.", field="id"
     )
-    assert len(say(protocol, "dance")) == 1
-    error, close = protocol.receive("[]")
+    assert len(say(state, "dance")) == 1
+    error, close = hear(state, "[]")
     assert isinstance(error, Send)
     assert isinstance(close, Close)
     assert close.code == 1008
 
 
 def test_cancel_is_for_phones_that_can_and_have_it() -> None:
-    protocol = link()
-    push(protocol, 1)
-    assert protocol.cancel(1) == []
-    say(protocol, "hello", features=["cancel"])
-    assert protocol.cancel(1) == [Send(frames.Cancel(1))]
-    assert protocol.cancel(2) == []
-    protocol.tick(GRACE_S)
-    assert protocol.take_resume()
-    assert protocol.cancel(2) == [Send(frames.Cancel(2))]
+    state = link()
+    push(state, 1)
+    assert state.cancel(1) is None
+    say(state, "hello", features=["cancel"])
+    assert state.cancel(1) == frames.Cancel(1)
+    assert state.cancel(2) is None
+    state.tick(GRACE_S)
+    assert state.take_resume()
+    assert state.cancel(2) == frames.Cancel(2)
 
 
 @pytest.mark.parametrize("identified", [True, False])
 def test_a_phone_that_acks_resumes_once_it_is_known(*, identified: bool) -> None:
-    protocol = link(identified=identified)
-    assert not protocol.take_resume()
-    say(protocol, "hello", features=["ack"])
-    assert protocol.take_resume() == identified
-    protocol.identified = True
-    assert protocol.take_resume() != identified
-    assert not protocol.take_resume()
+    state = link(identified=identified)
+    assert not state.take_resume()
+    say(state, "hello", features=["ack"])
+    assert state.take_resume() == identified
+    state.identified = True
+    assert state.take_resume() != identified
+    assert not state.take_resume()
 
 
 def test_others_resume_after_the_grace() -> None:
-    protocol = link()
-    say(protocol, "hello", features=["cancel"])
-    assert protocol.due == GRACE_S
-    assert protocol.tick(GRACE_S - 0.1) == []
-    assert not protocol.take_resume()
-    assert protocol.tick(GRACE_S) == [Record(GraceOver())]
-    assert protocol.take_resume()
-    assert protocol.tick(GRACE_S) == []
-    assert protocol.due == 20
+    state = link()
+    say(state, "hello", features=["cancel"])
+    assert state.due == GRACE_S
+    assert state.tick(GRACE_S - 0.1) == []
+    assert not state.take_resume()
+    assert state.tick(GRACE_S) == [Record(GraceOver())]
+    assert state.take_resume()
+    assert state.tick(GRACE_S) == []
+    assert state.due == 20
 
 
 def test_a_silent_phone_is_found_dead() -> None:
-    protocol = link()
-    protocol.tick(GRACE_S)
-    assert protocol.tick(19.9) == []
-    assert protocol.tick(20) == [Probe()]
-    protocol.heard(19.9)  # older than the ping: no answer to it
-    assert protocol.due == 40
-    assert protocol.tick(39.9) == []
-    protocol.heard(39.9)
-    assert protocol.tick(39.9) == []
-    assert protocol.due == 40
-    assert protocol.tick(40) == [Probe()]
-    assert protocol.tick(60) == [Dead()]
+    state = link()
+    state.tick(GRACE_S)
+    assert state.tick(19.9) == []
+    assert state.tick(20) == [Probe()]
+    state.probe_answered(19.9)  # older than the ping: no answer to it
+    assert state.due == 40
+    assert state.tick(39.9) == []
+    state.probe_answered(39.9)
+    assert state.tick(39.9) == []
+    assert state.due == 40
+    assert state.tick(40) == [Probe()]
+    assert state.tick(60) == [Dead()]
 
 
 def test_with_the_usual_settings_silence_is_borne_for_half_a_minute_at_most() -> None:
     usual = PhoneSettings()
-    protocol = LinkProtocol(
-        window=WINDOW,
-        max_nonsense=3,
-        grace_s=GRACE_S,
-        ping_interval_s=usual.ping_interval_s,
-        pong_timeout_s=usual.pong_timeout_s,
-        identified=True,
-        now=0.0,
-    )
-    while Probe() not in protocol.tick(now := protocol.due):
+    state = link(ping_interval_s=usual.ping_interval_s, pong_timeout_s=usual.pong_timeout_s)
+    while Probe() not in state.tick(now := state.due):
         pass
     # The last that it reads or says is the answer to this very ping.
-    protocol.heard(silent_since := now)
-    while Dead() not in protocol.tick(now := protocol.due):
+    state.probe_answered(silent_since := now)
+    while Dead() not in state.tick(now := state.due):
         pass
     assert now - silent_since <= 30
     assert usual.write_timeout_s <= 30
@@ -321,14 +341,14 @@ class Links(RuleBasedStateMachine):
         self.sending: deque[int] = deque()
         self.results: dict[int, dict[str, Any]] = {}
         self.steps: deque[Step] = deque()
-        self.late: deque[tuple[LinkProtocol, Message]] = deque()
+        self.late: deque[tuple[PhoneState, Message]] = deque()
         self.left_open: deque[Message] = deque()
         self.connect()
 
     def connect(self) -> None:
         # The recorder of the old link ends before the new one resumes, whatever the new does.
         self.record_all()
-        self.protocol = link(now=self.now)
+        self.state = link(now=self.now)
         self.up: deque[str] = deque()
         self.down: deque[str] = deque()
         self.left_open.clear()
@@ -344,14 +364,14 @@ class Links(RuleBasedStateMachine):
 
     @rule(late=st.booleans())
     def feed(self, *, late: bool) -> None:
-        while self.left_open and self.protocol.reserve():
-            self.deliver(self.protocol, self.left_open.popleft())
+        while self.left_open and self.state.window.reserve():
+            self.deliver(self.state, self.left_open.popleft())
         for row in list(self.tx.messages.rows.values()):
-            if row.status != "queued" or not self.protocol.reserve():
+            if row.status != "queued" or not self.state.window.reserve():
                 continue
             pick = Pick(id=row.id, sim_slot=0, sim=None)
             (leased,) = delivery.lease(self.tx, 1, [pick], int(self.now))
-            self.late.append((self.protocol, leased))
+            self.late.append((self.state, leased))
         if not late:
             self.push_late()
 
@@ -359,15 +379,14 @@ class Links(RuleBasedStateMachine):
     def push_late(self) -> None:
         while self.late:
             reserved_by, leased = self.late.popleft()
-            if reserved_by is self.protocol:
+            if reserved_by is self.state:
                 self.deliver(reserved_by, leased)
 
-    def deliver(self, protocol: LinkProtocol, row: Message) -> None:
-        for effect in protocol.push(row):
-            assert isinstance(effect, Send)
+    def deliver(self, state: PhoneState, row: Message) -> None:
+        if (frame := state.push(row)) is not None:
             assert row.id not in self.acked_here, "pushed after its ack had come"
             self.pushes[row.id] += 1
-            self.down.append(encode(effect.frame))
+            self.down.append(encode(frame))
 
     @precondition(lambda self: bool(self.up))
     @rule(repeat=st.integers(0, 2))
@@ -375,7 +394,7 @@ class Links(RuleBasedStateMachine):
         data = self.up.popleft()
         for _ in range(repeat + 1):
             fields = json.loads(data)
-            for effect in self.protocol.receive(data):
+            for effect in hear(self.state, data):
                 assert isinstance(effect, Record)
                 self.steps.append(effect.step)
                 if fields["type"] == "ack":
@@ -406,9 +425,9 @@ class Links(RuleBasedStateMachine):
                     assert self.tx.messages.rows[step.id].status == before[step.id]
             case _:
                 pass
-        if self.protocol.take_resume():
+        if self.state.take_resume():
             # Lost pushes of this link's own leases are not late any more.
-            in_flight = {row.id for _, row in self.late} | set(self.protocol.in_flight)
+            in_flight = {row.id for _, row in self.late} | set(self.state.window.in_flight)
             self.left_open.extend(
                 delivery.resume(
                     self.tx,
@@ -427,17 +446,17 @@ class Links(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, GRACE_S]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        for effect in self.protocol.tick(self.now):
+        for effect in self.state.tick(self.now):
             if isinstance(effect, Record):
                 self.steps.append(effect.step)
-        self.protocol.heard(self.now)
+        self.state.probe_answered(self.now)
 
     @rule(data=st.sampled_from(["?", "{}", '{"type":"dance"}']))
     def nonsense(self, data: str) -> None:
-        protocol = link()
-        before = self.protocol.room
-        assert all(isinstance(effect, Send) for effect in protocol.receive(data))
-        assert self.protocol.room == before
+        state = link()
+        before = self.state.window.free
+        assert all(isinstance(effect, Send) for effect in hear(state, data))
+        assert self.state.window.free == before
 
     # the phone
 
@@ -476,10 +495,10 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def room_is_neither_lost_nor_overdrawn(self) -> None:
-        protocol = self.protocol
-        reserved = sum(1 for holder, _ in self.late if holder is protocol)
-        assert protocol.room == WINDOW - len(protocol.in_flight) - reserved
-        assert 0 <= protocol.room <= WINDOW
+        state = self.state
+        reserved = sum(1 for holder, _ in self.late if holder is state)
+        assert state.window.free == WINDOW - len(state.window.in_flight) - reserved
+        assert 0 <= state.window.free <= WINDOW
 
     @invariant()
     def the_guarantees_hold(self) -> None:
@@ -516,13 +535,13 @@ class Links(RuleBasedStateMachine):
             else:
                 assert row.status in {"sent", "failed", "uncertain"}
             if row.status in {"sending", "uncertain"}:
-                self.protocol.give_up(row.id)
+                self.state.window.give_up(row.id)
         self.room_is_neither_lost_nor_overdrawn()
-        assert self.protocol.room == WINDOW
+        assert self.state.window.free == WINDOW
 
 
 class SeedLinks(Links):
-    """The same for a phone of the simple protocol, which never acknowledges."""
+    """The same for a phone of the simple state, which never acknowledges."""
 
     acks = False
 
@@ -533,68 +552,59 @@ TestSeedLinks = SeedLinks.TestCase
 TestSeedLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
-def answer(protocol: LinkProtocol, first: int, count: int, now: float) -> None:
+def answer(state: PhoneState, first: int, count: int, now: float) -> None:
     """Pushes messages that the phone answers at once."""
     for number in range(first, first + count):
-        assert push(protocol, number) == [number]
-        say(protocol, "send_result", id=number, success=True)
-    protocol.pace(now)
+        assert push(state, number) == [number]
+        say(state, "send_result", id=number, success=True)
+    state.window.pace(now)
 
 
-def brisk(*, now: float = 0.0) -> LinkProtocol:
-    return LinkProtocol(
-        window=10,
-        widest_window=35,
-        max_nonsense=3,
-        grace_s=GRACE_S,
-        ping_interval_s=20,
-        pong_timeout_s=20,
-        identified=True,
-        now=now,
-    )
+def brisk() -> PhoneState:
+    return link(window=10, widest=35)
 
 
 def test_the_window_widens_for_a_phone_that_answers_a_whole_one_within_a_second() -> None:
-    protocol = brisk()
+    state = brisk()
     widths = []
     first = 1
     for turn in range(4):
-        answer(protocol, first, protocol.window, 0.1 * turn)
+        answer(state, first, state.window.width, 0.1 * turn)
         first += 100
-        widths.append(protocol.room)
+        widths.append(state.window.free)
     assert widths == [20, 35, 35, 35]
 
 
 def test_a_phone_that_takes_longer_gets_the_usual_window() -> None:
-    protocol = brisk()
-    answer(protocol, 1, 10, 1.1)
-    assert protocol.room == 10
-    answer(protocol, 100, 9, 1.5)
-    assert protocol.room == 10
-    answer(protocol, 200, 1, 1.6)
-    assert protocol.room == 20
+    state = brisk()
+    answer(state, 1, 10, 1.1)
+    assert state.window.free == 10
+    answer(state, 100, 9, 1.5)
+    assert state.window.free == 10
+    answer(state, 200, 1, 1.6)
+    assert state.window.free == 20
     for number in range(300, 320):
-        push(protocol, number)
-    protocol.pace(2.7)
-    assert (protocol.window, protocol.room) == (10, 0)
-    assert not protocol.reserve()
+        push(state, number)
+    state.window.pace(2.7)
+    assert (state.window.width, state.window.free) == (10, 0)
+    assert not state.window.reserve()
 
 
 def test_what_says_nothing_of_a_message_in_flight_widens_nothing() -> None:
-    protocol = brisk()
+    state = brisk()
     for number in range(1, 30):
-        say(protocol, "ack", id=number)
-    protocol.pace(0.1)
-    assert protocol.room == 10
+        say(state, "ack", id=number)
+    state.window.pace(0.1)
+    assert state.window.free == 10
 
 
 def test_answers_of_a_wide_window_are_remembered_when_it_is_narrow_again() -> None:
-    protocol = brisk()
-    answer(protocol, 1, 10, 0.1)
-    answer(protocol, 11, 20, 0.2)
-    assert protocol.window == 35
+    state = brisk()
+    answer(state, 1, 10, 0.1)
+    answer(state, 11, 20, 0.2)
+    assert state.window.width == 35
     for number in range(100, 100 + 8 * 35):
-        say(protocol, "ack", id=number)
-    protocol.pace(9.0)
-    assert protocol.window == 10
-    assert push(protocol, 100) == []
+        say(state, "ack", id=number)
+    state.window.pace(9.0)
+    assert state.window.width == 10
+    assert push(state, 100) == []

@@ -23,8 +23,9 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import generate_accept_token
 
-from phonegate.phones.protocol import TOO_BIG
-from phonegate.phones.room import Place, Room
+from phonegate.phones.close_codes import TOO_BIG
+from phonegate.phones.frame_budget import FrameBudget, Share
+from phonegate.phones.transport import LinkLost
 
 RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
@@ -61,10 +62,6 @@ _UPGRADE: Final = (
 )
 
 
-class LinkLost(Exception):
-    """The link is gone, by whichever side or fault."""
-
-
 class Quick(Protocol):
     """A connection that can also be asked without a turn of the event loop."""
 
@@ -76,32 +73,32 @@ class Quick(Protocol):
 
 
 @attrs.frozen
-class Heard:
-    """What one read brought: whole frames, and the bytes that answer pings and close frames.
-
-    `over`: nothing comes after it; once `reply` is sent the connection ends.
-    """
+class Read:
+    """What one read brought."""
 
     frames: list[str | bytes]
+    """The contents of whole frames."""
     reply: bytes
-    over: bool
+    """What answers pings and close frames."""
+    is_last: bool
+    """Nothing comes after it. Once `reply` is sent the connection ends."""
     events: int
     """How many frames, and pieces of frames, there were, control frames among them."""
 
 
-class PhoneSocket:
+class PhoneWebsocket:
     """An accepted websocket: text frames in, bytes of frames out."""
 
     __slots__ = (
+        "_budget",
         "_frames",
         "_joined",
         "_limit",
         "_max_frame_bytes",
         "_max_inbound_bytes",
         "_parts",
-        "_place",
         "_quick",
-        "_room",
+        "_share",
         "_size",
         "_stream",
         "_torn",
@@ -120,11 +117,11 @@ class PhoneSocket:
         max_frame_bytes: int,
         max_inbound_bytes: int = 0,
         write_timeout_s: float,
-        room: Room | None = None,
+        budget: FrameBudget | None = None,
     ) -> None:
         """`max_inbound_bytes`: of a frame that may be one of received SMS, where that is more.
 
-        `room` is for the large frames on their way of all sockets.
+        `budget` is what the large frames on their way of all websockets share.
         """
         self._stream = stream
         self._quick: Quick | None = None
@@ -136,8 +133,8 @@ class PhoneSocket:
         # All of one kind: the latest pieces of one frame, and what earlier ones were joined to.
         self._parts: list[Any] | None = None
         self._joined: list[Any] = []
-        self._room = Room() if room is None else room
-        self._place: Place | None = None
+        self._budget = FrameBudget() if budget is None else budget
+        self._share: Share | None = None
         self.on_give_up: Callable[[], None] = _ignore
         """Called when a large frame on its way has to make room for others."""
         self._size = 0
@@ -163,7 +160,7 @@ class PhoneSocket:
         """Says that the phone gave a sign of life."""
         self._unproductive = 0
 
-    async def receive(self, sparing: Callable[[], bool] = lambda: False) -> Heard:
+    async def receive(self, sparing: Callable[[], bool] = lambda: False) -> Read:
         """What comes next; where *sparing* says so, no more than a portion of it.
 
         Raises:
@@ -255,7 +252,7 @@ class PhoneSocket:
         with trio.move_on_after(CLOSE_S):
             await self._stream.aclose()
 
-    def _parse(self, data: bytes) -> Heard:
+    def _parse(self, data: bytes) -> Read:
         frames: list[str | bytes] = []
         pong = close = b""
         over = False
@@ -286,7 +283,7 @@ class PhoneSocket:
                     close = self._answer_close(event)
                     over = True
                     break
-        return Heard(frames, pong + close, over, events)
+        return Read(frames, pong + close, over, events)
 
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """The frame that these data complete, if they do and it is not too large."""
@@ -328,20 +325,20 @@ class PhoneSocket:
         return self._size <= self._limit
 
     def _hold(self) -> None:
-        """Takes part of the room for large frames."""
-        if self._place is not None:
-            self._place.grew(self._size)
+        """Takes its share of the budget for large frames."""
+        if self._share is not None:
+            self._share.grew(self._size)
         elif self._size > LARGE_BYTES:
-            self._place = self._room.enter(self._crowded_out)
-            self._place.grew(self._size)
+            self._share = self._budget.enter(self._crowded_out)
+            self._share.grew(self._size)
 
     def _forget(self) -> None:
         """Forgets the frame that is on its way."""
         self._parts = None
         self._joined.clear()
-        if self._place is not None:
-            self._place.leave()
-            self._place = None
+        if self._share is not None:
+            self._share.leave()
+            self._share = None
 
     def _crowded_out(self) -> None:
         self._forget()

@@ -1,0 +1,89 @@
+"""The bodies of requests: received within bounds of time and memory, parsed, given their types."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import attrs
+import trio
+
+from phonegate.api.body_budget import BodyBudget
+from phonegate.api.exchange import Exchange
+from phonegate.api.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
+from phonegate.api.payload import check_media, read_object
+from phonegate.api.services import Services
+from phonegate.http.refusals import BodyTimeout, TooLarge
+from phonegate.model.refusals import Busy
+
+ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
+"""Reads the body of a request, and tells the size of each piece as it comes. What it raises is
+answered."""
+
+TOO_MANY: Final = "Too many requests are on their way to the gateway. Try again shortly."
+
+
+class Bodies:
+    """Receives and reads the bodies of requests."""
+
+    def __init__(self, services: Services) -> None:
+        limits = services.rate_limits
+        self._budget = BodyBudget(limits.bounds.bodies_bytes, lambda: limits.note("bodies"))
+        self._reading = services.reading
+
+    async def receive(self, exchange: Exchange, sent: bytes | ReadBody, deadline: float) -> None:
+        """Puts the body, which may yet have to come, into the request of an exchange.
+
+        Raises:
+            Busy: it had to make room for others.
+            BodyTimeout: it did not come in time.
+        """
+        request = exchange.request
+        if sent is request.body:
+            return
+        if isinstance(sent, bytes):
+            exchange.request = attrs.evolve(request, body=sent)
+            return
+        with self._budget.arriving(deadline, exchange.owner) as arriving:
+            exchange.request = attrs.evolve(request, body=await sent(arriving.grew))
+            return
+        if arriving.given_up:
+            raise Busy(TOO_MANY)
+        raise BodyTimeout("The body did not arrive in time.")
+
+    async def parse(self, exchange: Exchange, deadline: float) -> Mapping[str, Any]:
+        """Returns the JSON object of a body, which is empty where the endpoint takes none.
+
+        Raises:
+            TooLarge, UnsupportedMedia, BadInput, Busy: the body can't be read.
+            Throttled: too many large bodies of its org wait.
+            trio.TooSlowError: its turn did not come in time.
+        """
+        endpoint, request = exchange.endpoint, exchange.request
+        body = request.body
+        if endpoint.raw_limit is not None and len(body) > endpoint.raw_limit:
+            raise TooLarge(endpoint.raw_limit)
+        if endpoint.body is None:
+            return {}
+        headers = request.headers
+        check_media(headers.get("content-type"), headers.get("content-encoding"), body)
+        read = partial(read_object, body, reported=getattr(endpoint.body, "reported", False))
+        if len(body) <= READ_AT_ONCE_BYTES:
+            return read()
+        # A large one goes on taking its room while it waits for its turn.
+        with self._budget.arriving(deadline, exchange.owner) as waiting:
+            waiting.grew(len(body))
+            found: dict[str, Any] = await self.in_turn(read, exchange)
+            return found
+        if waiting.given_up:
+            raise Busy(TOO_MANY)
+        raise trio.TooSlowError
+
+    async def in_turn(self, read: Callable[[], Any], exchange: Exchange) -> Any:
+        """Returns what `read` makes of the body. A large one is read in a thread.
+
+        Raises:
+            Throttled: too many large bodies of its org wait.
+        """
+        known = exchange.known
+        org = UNKNOWN if known is None else known.principal.org
+        return await self._reading.read(read, len(exchange.request.body), org)

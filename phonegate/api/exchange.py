@@ -1,0 +1,95 @@
+"""One request on its way to its answer: all that is known of it so far."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from phonegate.api.answer_budget import ANYBODY, Reader
+from phonegate.api.endpoint import Endpoint, Request
+from phonegate.api.table import Match
+from phonegate.domain.client_network import place
+from phonegate.http.credentials import find_credential
+from phonegate.model.principal import Principal
+from phonegate.rates import Standing
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@attrs.frozen
+class Known:
+    """Whom a request speaks for, as far as that is known before its body is parsed."""
+
+    principal: Principal
+    credential: str | None = attrs.field(repr=False)
+    """What proves it. None where another credential may turn out to be the one that counts."""
+
+
+@attrs.define
+class Exchange:
+    """A request and what the pipeline has found out about it."""
+
+    request: Request
+    began: float
+    """The monotonic time at which it came, in seconds."""
+    match: Match | None = None
+    query: Mapping[str, Sequence[str]] = attrs.field(default=_NOTHING, repr=False)
+    """The parameters of its query, each with all the values that it was given."""
+    body: Mapping[str, Any] = attrs.field(default=_NOTHING, repr=False)
+    """The JSON object of its body, where its endpoint takes one."""
+    known: Known | None = None
+    org: str | None = None
+    """The name of the org that has proved to call."""
+    counted: bool = False
+    """Whether it was counted against the limit of its address."""
+    address_spent: bool = False
+    """Whether its address has made all the requests that unknown callers may."""
+    body_bytes: int = 0
+    cost: float = 0.0
+    """What was counted of its address before its caller was known."""
+    reader: Reader = ANYBODY
+    """Who is answerable for the memory of its answer."""
+    ignored: Sequence[str] = ()
+    """The fields of its body that mean nothing here."""
+    standing: Standing | None = None
+    """How its org stands, where that is near its limit."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint that the request is for."""
+        if self.match is None or self.match.endpoint is None:
+            raise TypeError("no endpoint of this request is known")
+        return self.match.endpoint
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters of the path, decoded once."""
+        return _NOTHING if self.match is None else self.match.path
+
+    @property
+    def owner(self) -> int | str:
+        """Who is answerable for the memory that it takes: an org, or a place."""
+        known = self.known
+        return place(self.request.client) if known is None else known.principal.org
+
+    def credential(self) -> str | None:
+        """Finds the credential that counts, as far as the request was read.
+
+        Raises:
+            BadInput: as `find_credential`.
+        """
+        return find_credential(
+            self.endpoint.secret_places,
+            self.request.headers,
+            path=self.path,
+            query=self.query,
+            body=self.body,
+        )
+
+    def set_reader(self, principal: Principal | None) -> None:
+        """Makes the caller answerable for the memory of the answer."""
+        if principal is None:
+            self.reader = Reader(place(self.request.client))
+        else:
+            self.reader = Reader(principal.org, principal.key_id or "")

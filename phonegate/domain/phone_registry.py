@@ -1,0 +1,303 @@
+"""The phones of an org: the row of each, the name that it gives itself, and its SIMs."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+
+from phonegate.domain import phone_delivery
+from phonegate.domain.rate_limits import Kind, RateLimits
+from phonegate.model.phones import Phone, Sim
+from phonegate.model.refusals import OrgFull
+from phonegate.model.storage_errors import TooMany
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+MOST_MOVED: Final = 1_000
+"""Queued messages of one slot that follow a phone to its row; hours of work for its SIM."""
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """The row that a connection begins on, and what is known of its phone by then."""
+
+    row: Phone
+    is_new: bool = False
+    """The row was made for this connection."""
+    usual_sim: Sim | None = None
+    """The first SIM that is known of this row, or of the likeliest one of an unnamed phone."""
+    has_unacknowledged: bool = False
+    """Messages given to this phone before have neither an ack nor a result yet."""
+    in_doubt: bool = False
+    """It may be a phone that is known by its name or number, and has sent neither so far."""
+
+
+@attrs.frozen(kw_only=True)
+class Introduction:
+    """What a phone says of itself as it connects."""
+
+    device_id: str | None
+    plain_device_id: str | None
+    """The same with its pluses, as earlier versions read it."""
+    name: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Description:
+    """What a connected phone says of itself. What it leaves out stays as it was."""
+
+    name: str | None = None
+    model: str | None = None
+    app: str | None = None
+    acks: bool
+
+
+@attrs.frozen
+class PhoneRegistry:
+    """Finds, makes and changes the rows of phones. Each call is one transaction."""
+
+    _database: Database
+    _now_ms: Callable[[], int]
+    _rate_limits: RateLimits
+
+    async def unnamed(self, org: int) -> Sequence[Phone]:
+        """The org's phones that never sent a device id, the one seen last first."""
+        return await self._database.read(lambda tx: tx.phones.anonymous(org))
+
+    async def start(
+        self, org: int, phone: Introduction, *, free: int | None, likely: int | None
+    ) -> Start | None:
+        """Finds or makes the row of a phone that connects.
+
+        Args:
+            org: The org whose credential the phone has shown.
+            phone: What it says of itself.
+            free: A row for a phone that gives no name, if there is one that no other phone has.
+            likely: The row of the phone that an unnamed one is most likely to be.
+
+        Returns:
+            None where the org has just been removed.
+
+        Raises:
+            OrgFull: The phone is not known, and the org has as many as it may.
+            StoreError: It can't be stored.
+        """
+        now, most = self._now_ms(), self._rate_limits.bounds.org_phones
+
+        def start(tx: Tables) -> Start | None:
+            if tx.orgs.by_id(org) is None:
+                return None
+            row = tx.phones.connect(org, _device_of(tx, org, phone), now, phone=free, most=most)
+            if phone.name is not None:
+                tx.phones.describe(row.id, name=phone.name, now=now)
+                row = attrs.evolve(row, name=phone.name)
+            sims = tx.phones.sims_of(row.id)
+            if likely is not None:
+                sims = sims or tx.phones.sims_of(likely)
+            return Start(
+                row=row,
+                is_new=phone.device_id is None and row.id != free,
+                usual_sim=sims[0] if sims else None,
+                # Whether an unnamed phone is the one that has them is not known yet.
+                has_unacknowledged=row.device_id is not None
+                and any(message.acked_at is None for message in tx.messages.unsettled(row.id)),
+                in_doubt=row.device_id is None and tx.phones.has_known(org),
+            )
+
+        with self._org_full("org_phones", "phones"):
+            return await self._database.write(start)
+
+    async def describe(self, phone: int, said: Description) -> None:
+        """Stores what a phone says of itself."""
+        now = self._now_ms()
+        await self._database.write(
+            lambda tx: tx.phones.describe(phone, now=now, **attrs.asdict(said))
+        )
+
+    async def seen(self, phone: int) -> None:
+        """Notes that the phone was there just now."""
+        now = self._now_ms()
+        await self._database.write(lambda tx: tx.phones.seen(phone, now))
+
+    async def name(
+        self,
+        org: int,
+        phone: int,
+        device_id: str,
+        *,
+        own: bool,
+        ids: Collection[int] | None,
+        sims: Sequence[Sim],
+    ) -> int:
+        """Gives a phone its name, and moves it to the row of that name if there is one.
+
+        Args:
+            org: Its org.
+            phone: The row that it has had so far.
+            device_id: The name.
+            own: The row is surely this phone's, and becomes the device's with all that waits.
+            ids: The messages that move along. None is all of them.
+            sims: The SIMs that it has reported under its row so far.
+
+        Returns:
+            The row of the phone from now on.
+
+        Raises:
+            OrgFull: The name is not known, and the org has as many phones as it may.
+        """
+        now, most = self._now_ms(), self._rate_limits.bounds.org_phones
+
+        def name(tx: Tables) -> int:
+            row = tx.phones.connect(org, device_id, now, phone=phone if own else None, most=most)
+            if row.id != phone:
+                phone_delivery.move(tx, phone, row.id, ids)
+                if sims:
+                    # No phone would come back for them under the other row. Moved, they are no
+                    # more than they were.
+                    tx.phones.report_sims(org, phone, (), now)
+                    tx.phones.report_sims(org, row.id, sims, now)
+                    _move_queued(tx, org, sims, phone, row.id)
+            return row.id
+
+        with self._org_full("org_phones", "phones"):
+            return await self._database.write(name)
+
+    async def known_by(self, org: int, sims: Sequence[Sim]) -> tuple[int | None, Sequence[int]]:
+        """The unnamed phone that these SIMs are known of, and all phones that have one of them."""
+
+        def read(tx: Tables) -> tuple[int | None, list[int]]:
+            known = tx.phones.holding(org, forms_of(sims))
+            return _holder(tx, org, sims), [sim.phone for sim in known if sim.phone is not None]
+
+        return await self._database.read(read)
+
+    async def recognise(
+        self,
+        org: int,
+        phone: int,
+        sims: Sequence[Sim],
+        *,
+        known: int | None,
+        ids: Collection[int] | None,
+    ) -> int:
+        """Moves an unnamed phone to the row that its numbers are known of, or to a new one.
+
+        Args:
+            org: Its org.
+            phone: The row that its connection began on.
+            sims: The SIMs that it reports.
+            known: The row that they are known of. None is a new one.
+            ids: The messages that move along. None is all of them, with what waits for its slots.
+
+        Returns:
+            The row of the phone from now on.
+
+        Raises:
+            OrgFull: The phone is new, and the org's phones have as many SIMs as they may.
+        """
+        now, most = self._now_ms(), self._rate_limits.bounds.org_sims
+
+        def recognise(tx: Tables) -> int:
+            row = known
+            if row is None:
+                # With its numbers at once, so that no other connection begins on this row. It is
+                # bounded by them: it is not one of the phones that have sent nothing.
+                row = tx.phones.connect(org, None, now).id
+                tx.phones.report_sims(org, row, sims, now, most=most)
+            phone_delivery.move(tx, phone, row, ids)
+            if ids is None:
+                _move_queued(tx, org, sims, phone, row)
+            return row
+
+        with self._org_full("org_sims", "SIMs"):
+            return await self._database.write(recognise)
+
+    async def report_sims(self, org: int, phone: int, sims: Sequence[Sim]) -> set[int]:
+        """Stores the SIMs that a phone has now.
+
+        Returns:
+            The other phones that had one of these numbers until now.
+
+        Raises:
+            OrgFull: The org's phones would have more SIMs than they may.
+        """
+        now, most = self._now_ms(), self._rate_limits.bounds.org_sims
+
+        def report(tx: Tables) -> set[int]:
+            before = {sim.phone for sim in tx.phones.holding(org, forms_of(sims))}
+            tx.phones.report_sims(org, phone, sims, now, most=most)
+            return {row for row in before if row is not None and row != phone}
+
+        with self._org_full("org_sims", "SIMs"):
+            return await self._database.write(report)
+
+    async def forget(self, org: int, phones: Collection[int]) -> None:
+        """Removes those of these unnamed phones that have no SIM and no message any more."""
+
+        def forget(tx: Tables) -> None:
+            for phone in phones:
+                tx.phones.forget(org, phone)
+
+        await self._database.write(forget)
+
+    async def inherit(self, org: int, sims: Sequence[Sim], old: int, new: int) -> None:
+        """Gives all messages of one row, and what waits for its slots, to another."""
+
+        def inherit(tx: Tables) -> None:
+            phone_delivery.move(tx, old, new)
+            _move_queued(tx, org, sims, old, new)
+
+        await self._database.write(inherit)
+
+    @contextmanager
+    def _org_full(self, limit: Kind, what: str) -> Iterator[None]:
+        """Counts that an org has as many of something as it may, and says so."""
+        try:
+            yield
+        except TooMany as full:
+            self._rate_limits.note(limit)
+            raise OrgFull(full.most, what) from None
+
+
+def forms_of(sims: Iterable[Sim]) -> frozenset[str]:
+    """The numbers of SIMs, in the form in which they are compared."""
+    return frozenset(sim.form for sim in sims if sim.form is not None)
+
+
+def _device_of(tx: Tables, org: int, phone: Introduction) -> str | None:
+    """The name of a phone. One that is known by its name with pluses keeps that."""
+    device_id, plain = phone.device_id, phone.plain_device_id
+    if plain != device_id and not tx.phones.has_device(org, device_id):
+        return plain if tx.phones.has_device(org, plain) else device_id
+    return device_id
+
+
+def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) -> None:
+    """Gives what waits for a slot of one row to another, which its phone turned out to be."""
+    for sim in sims:
+        slot = str(sim.slot)
+        for waiting in tx.messages.candidates(org, phone=old, sim_selector=slot, limit=MOST_MOVED):
+            tx.messages.set(waiting.id, phone=new)
+
+
+def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
+    """The unnamed phone that these SIMs are known of.
+
+    Where they are known of several, as when SIMs were moved, that which had most of them; then
+    that which had them in the same slots, and then the first in their order.
+    """
+    known = tx.phones.holding(org, dict.fromkeys(sim.form for sim in sims if sim.form is not None))
+    slots = {(sim.form, sim.slot) for sim in sims}
+    numbers = Counter(sim.phone for sim in known)
+    places = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)
+    holders = sorted(
+        (phone for phone in numbers if phone is not None),
+        key=lambda phone: (-numbers[phone], -places[phone]),
+    )
+    for phone in holders:
+        row = tx.phones.get(phone)
+        if row is not None and row.device_id is None:
+            return row.id
+    return None

@@ -1,0 +1,13 @@
+"""The codes with which the gateway closes a phone's link (RFC 6455, 7.4)."""
+
+from typing import Final
+
+POLICY_VIOLATION: Final = 1008
+
+TOO_BIG: Final = 1009
+
+TRY_AGAIN: Final = 1013
+"""Later, that is (registry of RFC 6455)."""
+
+REPLACED: Final = 4000
+"""The same phone has connected anew (private use)."""

@@ -1,0 +1,1 @@
+"""The phone link: phones that connect by websocket and speak JSON."""

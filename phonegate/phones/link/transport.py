@@ -1,0 +1,196 @@
+"""Frames over a phone's websocket: read from its text, and sent from a bounded outbox.
+
+What waits is sent in one write, by a worker that comes when there is something to send.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from phonegate.phones.frames import FrameFault, GatewayFrame, Inbound, encode
+from phonegate.phones.grammar import read
+from phonegate.phones.link.websocket import PhoneWebsocket
+from phonegate.phones.transport import FrameTooLarge, Heard, Incoming, LinkLost
+from phonegate.phones.worker import FOREVER, Worker
+
+ANSWERS: Final = 64
+"""Frames that the outbox takes beside a full window of pushes: answers, errors and pings."""
+
+ANSWERS_BYTES: Final = 262_144
+"""Bytes of them: a phone that sends much and reads nothing may take as much as its frames with
+each, for an answer to received SMS repeats their ids."""
+
+_INBOUND: Final = '"inbound"'
+"""Part of every frame of received SMS."""
+
+
+class WebsocketTransport:
+    """Carries frames over a websocket; implements `transport.Transport`."""
+
+    __slots__ = (
+        "_answers_bytes",
+        "_ended",
+        "_finished",
+        "_frames_limit",
+        "_lost",
+        "_max_frame_bytes",
+        "_outbox",
+        "_relief",
+        "_reply",
+        "_websocket",
+        "_writer",
+    )
+
+    def __init__(self, websocket: PhoneWebsocket, *, window: int, max_frame_bytes: int) -> None:
+        """A transport over a websocket that is open.
+
+        Args:
+            websocket: The websocket.
+            window: How many pushes may be in flight at most.
+            max_frame_bytes: Of any frame but one of received SMS, which may be a large one: what
+                others sent is not the phone's to shorten.
+        """
+        self._websocket = websocket
+        self._max_frame_bytes = max_frame_bytes
+        self._frames_limit = window + ANSWERS
+        self._outbox: list[bytes] = []
+        self._answers_bytes = 0
+        self._relief: trio.Event | None = None
+        self._finished = False
+        self._reply = b""
+        self._ended = False
+        self._lost: Callable[[], None]
+        self._writer: Worker | None = None
+
+    @property
+    def answered_at(self) -> float:
+        """When a pong came last, by trio's clock."""
+        return self._websocket.answered_at
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the close frame that was sent or received, if one was."""
+        return self._websocket.code
+
+    def start(
+        self, nursery: trio.Nursery, *, lost: Callable[[], None], crowded_out: Callable[[], None]
+    ) -> None:
+        """Begins to send what waits in the outbox."""
+        self._lost = lost
+        self._websocket.on_give_up = crowded_out
+        self._writer = Worker(nursery, self._write)
+        self._writer.call()
+
+    async def receive(self, sparing: Callable[[], bool]) -> Heard:
+        """Reads what comes next, once what answers the last read is in the outbox.
+
+        Raises:
+            LinkLost: Nothing comes any more.
+        """
+        if self._reply:
+            reply, self._reply = self._reply, b""
+            await self._put(reply)
+        if self._ended:
+            raise LinkLost
+        read = await self._websocket.receive(sparing)
+        self._reply, self._ended = read.reply, read.is_last
+        return Heard(map(self._read, read.frames), read.events, read.is_last)
+
+    async def send(self, frame: GatewayFrame) -> None:
+        """Sends a frame once the outbox has room; after a close frame it goes lost."""
+        await self._put(self._websocket.text(encode(frame)))
+
+    def send_now(self, frame: GatewayFrame) -> None:
+        """Sends a frame without waiting.
+
+        Raises:
+            trio.WouldBlock: The outbox is full.
+        """
+        data = self._websocket.text(encode(frame))
+        if len(self._outbox) >= self._frames_limit:
+            raise trio.WouldBlock
+        self._outbox.append(data)
+        self._call_writer()
+
+    def probe(self) -> None:
+        """Sends a ping."""
+        self._websocket.refresh()
+        # Whatever room there is: one in a quarter of a minute, before all that waits.
+        # Nearly no phone has its writer there, which a ping is not worth calling.
+        if left := self._websocket.send_now(self._websocket.ping()):
+            self._outbox.insert(0, left)
+            self._call_writer()
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends a close frame, after all that waits."""
+        self._outbox.append(self._websocket.goodbye(code, reason))
+        self._relieve()
+        self._call_writer()
+
+    def finish(self) -> None:
+        """Lets the writer end once the outbox is empty."""
+        self._finished = True
+        self._relieve()
+        if self._writer is not None:
+            self._writer.dismiss()
+
+    def rest(self) -> None:
+        """Lets the writer go if it has had little to do since this was called last."""
+        if self._writer is not None:
+            self._writer.rest()
+
+    def _read(self, data: str | bytes) -> Incoming:
+        large = self._is_large(data)
+        # To parse a large frame takes its time; only those that may be taken are worth it.
+        if large and not (isinstance(data, str) and _INBOUND in data):
+            return Incoming(FrameTooLarge(self._max_frame_bytes), len(data))
+        try:
+            frame = read(data)
+        except FrameFault as fault:
+            return Incoming(fault, len(data))
+        if large and not isinstance(frame, Inbound):
+            return Incoming(FrameTooLarge(self._max_frame_bytes), len(data))
+        return Incoming(frame, len(data))
+
+    def _is_large(self, data: str | bytes) -> bool:
+        most = self._max_frame_bytes
+        if len(data) > most:
+            return True
+        # A character has at most four bytes in UTF-8.
+        return len(data) * 4 > most and isinstance(data, str) and len(data.encode()) > most
+
+    async def _put(self, data: bytes) -> None:
+        while self._is_full and not self._finished:
+            if self._relief is None:
+                self._relief = trio.Event()
+            await self._relief.wait()
+        self._outbox.append(data)
+        self._answers_bytes += len(data)
+        self._call_writer()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._outbox) >= self._frames_limit or self._answers_bytes >= ANSWERS_BYTES
+
+    def _relieve(self) -> None:
+        """Lets those that wait for room in the outbox look again."""
+        if self._relief is not None:
+            self._relief.set()
+            self._relief = None
+
+    def _call_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.call()
+
+    async def _write(self) -> float:
+        while self._outbox:
+            waiting, self._outbox = self._outbox, []
+            self._answers_bytes = 0
+            self._relieve()
+            try:
+                await self._websocket.send(b"".join(waiting))
+            except LinkLost:
+                self._lost()
+                break
+        return FOREVER

@@ -1,0 +1,48 @@
+"""The `error` frames that a phone gets for what it reported."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from phonegate.model.refusals import StorageSpent
+from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.phones import frames
+from phonegate.phones.held_inbound import NoRoom
+from phonegate.phones.state import Report
+
+
+def no_such_message(message_id: int, why: Literal["unknown", "not_yours"]) -> frames.Error:
+    """A report is on a message that is not this phone's."""
+    if why == "unknown":
+        return frames.Error(
+            code="unknown_message",
+            detail=f"Message {message_id} was never given to a phone of this org.",
+            id=message_id,
+        )
+    return frames.Error(
+        code="not_yours", detail=f"Message {message_id} is another phone's.", id=message_id
+    )
+
+
+def internal_error(report: Report) -> frames.Error:
+    """A report could not be recorded by a fault of the gateway."""
+    return frames.Error(
+        code="internal_error",
+        detail="The gateway could not record this because of a fault of its own.",
+        id=None if isinstance(report, frames.Inbound | frames.Ping) else report.id,
+    )
+
+
+def no_room(
+    error: StorageUnavailable | NoRoom, reports: Sequence[Report], *, keep: bool = True
+) -> frames.Error:
+    """Reports can't be stored now; `keep` says that the gateway keeps them."""
+    ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
+    code: frames.ErrorCode
+    if isinstance(error, StorageUnavailable):
+        code, why = "storage_unavailable", "The gateway's disk takes nothing now"
+    elif isinstance(error, StorageSpent):
+        code, why = "storage_spent", "This org has stored as much of late as it may in a day"
+    else:
+        code, why = "disk_low", "The gateway's disk is nearly full"
+    then = "it goes on trying" if keep else "it holds as much as it can, so send this again later"
+    return frames.Error(code=code, detail=f"{why}; {then}.", ids=tuple(ids) or None)

@@ -1,0 +1,121 @@
+"""How many messages one link may have under way, and which those are. Pure.
+
+- A message is pushed over one link once, and never after its ack or result has arrived here, even
+  while that is still on its way into the database.
+- At most `width` messages are in flight. For a phone that answers a whole window within a second
+  it widens, up to a bound, and is narrow again when the phone does not. A push keeps its place
+  until the phone acknowledges it, reports its result, or the gateway stops waiting.
+
+Times are seconds of any monotonic clock.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Final
+
+BRISK_S: Final = 1.0
+"""Within which a phone answers a whole window that is to be given twice as much. What is in flight
+is then a second or two of its work, whatever the width: nothing waits long in the wrong place."""
+
+REMEMBERED_WINDOWS: Final = 8
+"""How many windows, as wide as they were ever, of answered ids are remembered. Only a push that was
+decided before the ack was committed can come too late, and at most one window of those is under
+way."""
+
+
+class Window:
+    """The messages in flight over one link, and the places that are reserved for more."""
+
+    __slots__ = (
+        "_answered",
+        "_answers",
+        "_counted_at",
+        "_flight",
+        "_remembered",
+        "_usual_width",
+        "_widest",
+        "reserved",
+        "width",
+    )
+
+    def __init__(self, width: int, *, widest: int = 0, now: float) -> None:
+        """`widest` is how far the window may grow. Below `width`, it stays as it is."""
+        self.width = width
+        """Messages that may be in flight now."""
+        self._usual_width = width
+        self._widest = max(width, widest)
+        self._remembered = REMEMBERED_WINDOWS * width
+        self._answers = 0
+        self._counted_at = now
+        self._flight: dict[int, None] = {}
+        self.reserved = 0
+        """Places of messages that are being stored."""
+        self._answered: OrderedDict[int, None] = OrderedDict()
+
+    @property
+    def free(self) -> int:
+        """Messages that may be pushed now."""
+        return max(0, self.width - len(self._flight) - self.reserved)
+
+    @property
+    def in_flight(self) -> Collection[int]:
+        """The ids pushed over this link and not yet acknowledged, answered or given up."""
+        return self._flight.keys()
+
+    def reserve(self) -> bool:
+        """Takes a place for one message. Returns False when the window is full."""
+        if self.free == 0:
+            return False
+        self.reserved += 1
+        return True
+
+    def release(self) -> None:
+        """Gives back the place of a message that is not pushed after all."""
+        self.reserved = max(0, self.reserved - 1)
+
+    def drop_reservations(self) -> None:
+        """Gives back all places of messages that have not been pushed yet."""
+        self.reserved = 0
+
+    def push(self, message_id: int) -> bool:
+        """Turns a reserved place into a push. Returns False where the phone has the message."""
+        self.release()
+        if message_id in self._flight or message_id in self._answered:
+            return False
+        self._flight[message_id] = None
+        return True
+
+    def answer(self, message_id: int) -> None:
+        """Frees the place of a message that the phone has acknowledged or reported on."""
+        self._answers += message_id in self._flight
+        self._flight.pop(message_id, None)
+        self._remember(message_id)
+
+    def give_up(self, message_id: int) -> bool:
+        """Stops waiting for a message, which is never pushed again. Returns whether it had a place.
+
+        What follows it, if anything, is a new message.
+        """
+        if message_id not in self._flight:
+            return False
+        del self._flight[message_id]
+        self._remember(message_id)
+        return True
+
+    def pace(self, now: float) -> None:
+        """Fits the width to what the phone has answered by now (see `BRISK_S`)."""
+        if now - self._counted_at > BRISK_S:
+            # Idle or slow, which is the same here: a phone that is brisk shows it soon.
+            self.width = self._usual_width
+        elif self._answers < self.width:
+            return
+        else:
+            self.width = min(2 * self.width, self._widest)
+            self._remembered = max(self._remembered, REMEMBERED_WINDOWS * self.width)
+        self._answers, self._counted_at = 0, now
+
+    def _remember(self, message_id: int) -> None:
+        self._answered[message_id] = None
+        self._answered.move_to_end(message_id)
+        if len(self._answered) > self._remembered:
+            self._answered.popitem(last=False)
