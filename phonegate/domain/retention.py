@@ -12,6 +12,7 @@ messages old at once. It is not believed for a day, in which somebody may set it
 from collections.abc import Callable
 from typing import Final
 
+import attrs
 import trio
 
 from phonegate import log
@@ -40,18 +41,6 @@ ERASED_AT_ONCE: Final = 50
 """Messages that one write deletes, words included: 1.3 ms of work and a commit, which is what
 others may have to wait; a send of 50 messages costs them as much."""
 
-PAUSE_S: Final = 0.05
-"""Between two writes: the writer is others' for nine parts in ten."""
-
-PASS_S: Final = 3_600.0
-"""Between two passes: an hour more or less is nothing among days."""
-
-FIRST_S: Final = 60.0
-"""Before the first one: after a start phones come back and want their messages."""
-
-DOUBT_S: Final = 86_400.0
-"""For how long a clock that jumped ahead is not believed."""
-
 JUMP_MS: Final = DAY_MS
 """A jump ahead that is far: a time zone typed wrong is less, and so is what days are kept by."""
 
@@ -65,14 +54,36 @@ def may_go(message: Aged, cutoff: int) -> bool:
     )
 
 
+@attrs.frozen(kw_only=True)
+class RetentionTimings:
+    """The pauses of the deleting; tests pass shorter ones."""
+
+    pause_s: float = 0.05
+    """Between two writes: the writer is others' for nine parts in ten."""
+    pass_s: float = 3_600.0
+    """Between two passes: an hour more or less is nothing among days."""
+    first_s: float = 60.0
+    """Before the first pass: after a start phones come back and want their messages."""
+    doubt_s: float = 86_400.0
+    """For how long a clock that jumped ahead is not believed."""
+
+
 class Retention:
     """Runs beside everything else and deletes what is old and finished."""
 
-    def __init__(self, database: Database, *, days: int, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        days: int,
+        now_ms: Callable[[], int],
+        timings: RetentionTimings = RetentionTimings(),
+    ) -> None:
         """Messages are kept for `days`, counted from when they were stored."""
         self._database = database
         self._kept_ms = days * DAY_MS
         self._now_ms = now_ms
+        self._timings = timings
         self._ahead_ms: int | None = None
         """How far the wall clock was ahead of trio's at the last look."""
         self._believed_at = 0.0
@@ -81,7 +92,7 @@ class Retention:
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Works until cancelled, or until the store is closed."""
         task_status.started()
-        await trio.sleep(FIRST_S)
+        await trio.sleep(self._timings.first_s)
         while True:
             try:
                 erased = await self.sweep() if await self._believes() else 0
@@ -94,7 +105,7 @@ class Retention:
             else:
                 if erased:
                     _log.info("messages_erased", count=erased)
-            await trio.sleep(PASS_S)
+            await trio.sleep(self._timings.pass_s)
 
     async def _believes(self) -> bool:
         """Whether the wall clock may be right: it has not jumped ahead within a day.
@@ -109,8 +120,9 @@ class Retention:
             known = ahead if newest is None else newest - round(now * 1000)
         self._ahead_ms = ahead
         if ahead - known > JUMP_MS:
-            self._believed_at = now + DOUBT_S
-            _log.warning("retention_waits", reason="the clock jumped ahead", seconds=DOUBT_S)
+            doubt_s = self._timings.doubt_s
+            self._believed_at = now + doubt_s
+            _log.warning("retention_waits", reason="the clock jumped ahead", seconds=doubt_s)
         elif known - ahead > JUMP_MS:
             self._believed_at = now
         return now >= self._believed_at
@@ -134,7 +146,7 @@ class Retention:
                 gone, done = await self._erase(going[:ERASED_AT_ONCE], cutoff)
                 erased += gone
                 del going[:done]
-                await trio.sleep(PAUSE_S)
+                await trio.sleep(self._timings.pause_s)
             after = found[-1].id
 
     async def _following(self, after: int) -> list[Aged]:

@@ -21,12 +21,6 @@ from phonegate.phone.errors import CredentialsRefused, LinkRefused
 
 PATH = "/websocket"
 
-CONNECT_TIMEOUT_S = 15
-"""For TCP, TLS and the upgrade together. A gateway that checks a new secret takes a second."""
-WRITE_TIMEOUT_S = 20
-"""A gateway that reads nothing for so long is as good as gone."""
-CLOSE_TIMEOUT_S = 2
-"""A close frame is a courtesy. The gateway may be gone already."""
 MAX_FRAME_BYTES = 65_536
 """The gateway's own limit, which its frames keep too."""
 QUEUE_FRAMES = 128
@@ -220,10 +214,29 @@ class Wire(trio.abc.Stream):
         await self._stream.aclose()
 
 
+@attrs.frozen(kw_only=True)
+class LinkTimings:
+    """The deadlines of a link; tests pass shorter ones."""
+
+    connect_s: float = 15
+    """For TCP, TLS and the upgrade together. A gateway that checks a new secret takes a second."""
+    write_s: float = 20
+    """A gateway that reads nothing for so long is as good as gone."""
+    close_s: float = 2
+    """A close frame is a courtesy. The gateway may be gone already."""
+
+
+TIMINGS = LinkTimings()
+"""Those that are right against a real gateway."""
+
+
 class Link:
     """An open link: JSON objects in and out."""
 
-    def __init__(self, websocket: WebSocketConnection, wire: Wire) -> None:
+    def __init__(
+        self, websocket: WebSocketConnection, wire: Wire, timings: LinkTimings = TIMINGS
+    ) -> None:
+        self._write_s = timings.write_s
         self._websocket = websocket
         self._wire = wire
         self.is_cut = False
@@ -244,7 +257,7 @@ class Link:
     async def send_text(self, text: str) -> None:
         """Sends one frame that is text already. Raises as `send`."""
         try:
-            with trio.fail_after(WRITE_TIMEOUT_S):
+            with trio.fail_after(self._write_s):
                 await self._websocket.send_message(text)
         except trio.TooSlowError:
             # Half a frame may have gone: nothing more can follow it.
@@ -303,11 +316,12 @@ async def hold_link(
     device_id: str | None = None,
     name: str | None = None,
     turnstile: trio.CapacityLimiter | None = None,
+    timings: LinkTimings = TIMINGS,
 ) -> End:
     """Connects and runs `session` on the link. Returns how the link ended.
 
     `turnstile` limits how many phones of a program connect at once. A session that returns
-    closes the link politely (code 1000); so does a cancellation, within `CLOSE_TIMEOUT_S`.
+    closes the link politely (code 1000); so does a cancellation, within `timings.close_s`.
     Whatever the network does is in the answer, never an exception.
     """
     gate = contextlib.AsyncExitStack()
@@ -315,7 +329,7 @@ async def hold_link(
         async with gate:
             if turnstile is not None:
                 await gate.enter_async_context(turnstile)
-            with trio.fail_after(CONNECT_TIMEOUT_S) as deadline:
+            with trio.fail_after(timings.connect_s) as deadline:
                 wire = Wire(await _open_stream(address))
                 target = address.target(device_id=device_id, name=name)
 
@@ -324,9 +338,9 @@ async def hold_link(
                     await gate.aclose()
                     await session(link)
 
-                return await _talk(address, target, wire, upgraded)
+                return await _talk(address, target, wire, upgraded, timings)
     except trio.TooSlowError:
-        return End(detail=f"no answer within {CONNECT_TIMEOUT_S} s")
+        return End(detail=f"no answer within {timings.connect_s} s")
     except OSError as error:
         # trio's "all attempts to connect failed" carries the reasons as a group.
         causes = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else ()
@@ -360,6 +374,7 @@ async def _talk(
     target: str,
     wire: Wire,
     session: Callable[[Link], Awaitable[None]],
+    timings: LinkTimings,
 ) -> End:
     reading = trio.CancelScope()
 
@@ -384,12 +399,12 @@ async def _talk(
     try:
         async with trio.open_nursery() as nursery:
             websocket = await nursery.start(read)
-            link = Link(websocket, wire)
+            link = Link(websocket, wire, timings)
             try:
                 await session(link)
             finally:
                 if not link.is_cut:
-                    with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+                    with trio.move_on_after(timings.close_s, shield=True):
                         await websocket.aclose()
                 reading.cancel()
         return End(code=1000)

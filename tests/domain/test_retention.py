@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain import retention
-from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, may_go
+from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, RetentionTimings, may_go
 from phonegate.model.messages import Aged, Message, NewInbound, NewMessage, PageQuery
 from phonegate.model.states import (
     QUEUED,
@@ -61,8 +61,11 @@ async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
         opened.close()
 
 
-def keep(database: Database) -> Retention:
-    return Retention(database, days=30, now_ms=lambda: NOW)
+TIMINGS = RetentionTimings()
+
+
+def keep(database: Database, timings: RetentionTimings = TIMINGS) -> Retention:
+    return Retention(database, days=30, now_ms=lambda: NOW, timings=timings)
 
 
 def received(tx: Tables, org: int, body: str, created_at: int) -> int:
@@ -163,7 +166,6 @@ async def test_no_step_keeps_the_writer_longer_than_a_small_send(
     org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", OLD))).id
     total = 7 * retention.ERASED_AT_ONCE + 3
     await database.write(lambda tx: [received(tx, org, "old", OLD) for _ in range(total)])
-    monkeypatch.setattr(retention, "PAUSE_S", 0.0)
     steps: list[int] = []
     sends: list[int] = []
     write = database.write
@@ -181,7 +183,7 @@ async def test_no_step_keeps_the_writer_longer_than_a_small_send(
         sends.append(len(steps) - begun)
 
     monkeypatch.setattr(database, "write", counted)
-    assert await keep(database).sweep() == total
+    assert await keep(database, RetentionTimings(pause_s=0)).sweep() == total
     assert max(steps) <= retention.ERASED_AT_ONCE
     assert len(steps) == 8
     assert max(sends) <= 1
@@ -231,13 +233,13 @@ async def test_a_clock_that_jumped_far_ahead_is_not_believed_for_a_day(
         async with trio.open_nursery() as running:
             await running.start(keeping.run)
             if newest == FRESH:
-                await trio.sleep(2 * retention.PASS_S)
+                await trio.sleep(2 * TIMINGS.pass_s)
                 wall.ahead += 60 * DAY_MS
             await trio.sleep(DAY_S)
             assert await left() == 1
             while await left():
                 assert trio.current_time() < 3 * DAY_S
-                await trio.sleep(retention.PASS_S)
+                await trio.sleep(TIMINGS.pass_s)
             running.cancel_scope.cancel()
     assert [one["event"] for one in lines] == ["retention_waits", "messages_erased"]
 
@@ -252,13 +254,13 @@ async def test_a_clock_that_was_set_right_again_takes_nothing(
     async with trio.open_nursery() as running:
         wall.ahead += 60 * DAY_MS
         await running.start(Retention(database, days=30, now_ms=wall.now_ms).run)
-        await trio.sleep(10 * retention.PASS_S)
+        await trio.sleep(10 * TIMINGS.pass_s)
         wall.ahead -= 60 * DAY_MS
         counts = {"received": 2}
         while counts["received"] == 2:
             # Believed at once.
             assert trio.current_time() < DAY_S
-            await trio.sleep(retention.PASS_S)
+            await trio.sleep(TIMINGS.pass_s)
             counts = await database.read(lambda tx: tx.messages.count_by_status())
         running.cancel_scope.cancel()
     assert counts == {"received": 1}

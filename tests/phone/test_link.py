@@ -8,15 +8,16 @@ import trio
 import trio.lowlevel
 import trustme
 
-from phonegate.phone import link
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.link import (
     ABNORMAL,
     POLICY,
+    TIMINGS,
     Address,
     End,
     Link,
     LinkLost,
+    LinkTimings,
     hold_link,
 )
 from tests.phone.gateway import SECRET, Gateway
@@ -128,15 +129,16 @@ async def test_only_objects_are_frames(gateway: Gateway) -> None:
 
 
 async def test_a_session_lasts_longer_than_connecting_may(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway,
 ) -> None:
-    monkeypatch.setattr(link, "CONNECT_TIMEOUT_S", 0.5)
+
+    short = LinkTimings(connect_s=0.5)
 
     async def session(one: Link) -> None:
         await trio.sleep(0.6)
         await one.receive()
 
-    assert await hold_link(address_of(gateway), session) == End(code=1000)
+    assert await hold_link(address_of(gateway), session, timings=short) == End(code=1000)
 
 
 async def test_the_turnstile_counts_those_who_connect(gateway: Gateway) -> None:
@@ -199,16 +201,14 @@ async def test_a_hang_up_during_the_upgrade_is_an_end_at_once(nursery: trio.Nurs
     assert "before the upgrade" in end.why
 
 
-async def test_no_answer_to_the_upgrade_has_a_deadline(
-    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_answer_to_the_upgrade_has_a_deadline(nursery: trio.Nursery) -> None:
     async def say_nothing(stream: trio.SocketStream) -> None:
         with contextlib.suppress(trio.BrokenResourceError):
             while await stream.receive_some():
                 pass
 
-    monkeypatch.setattr(link, "CONNECT_TIMEOUT_S", 0.05)
-    end = await hold_link(await serve(nursery, say_nothing), do_nothing)
+    short = LinkTimings(connect_s=0.05)
+    end = await hold_link(await serve(nursery, say_nothing), do_nothing, timings=short)
     assert "no answer" in end.why
 
 
@@ -240,10 +240,7 @@ async def test_a_cut_ends_the_session_and_tells_the_gateway_nothing(
     assert gateway.peers[0].websocket.closed.code == ABNORMAL
 
 
-async def test_a_gateway_that_stops_reading_is_left(
-    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link, "WRITE_TIMEOUT_S", 0.05)
+async def test_a_gateway_that_stops_reading_is_left(nursery: trio.Nursery) -> None:
     lost = []
 
     async def session(one: Link) -> None:
@@ -263,7 +260,7 @@ async def test_a_gateway_that_stops_reading_is_left(
             await trio.sleep_forever()
 
     async with trio.open_nursery() as servers:
-        await hold_link(await serve(servers, deaf), session)
+        await hold_link(await serve(servers, deaf), session, timings=LinkTimings(write_s=0.05))
         servers.cancel_scope.cancel()
     assert lost == ["the gateway stopped reading"]
 
@@ -314,7 +311,7 @@ async def test_cancelling_closes_politely(gateway: Gateway, nursery: trio.Nurser
         await hold_link(address_of(gateway), session)
     assert scope.cancelled_caught
     # The gateway's answer was heard, not waited out.
-    assert trio.current_time() - begun < link.CLOSE_TIMEOUT_S
+    assert trio.current_time() - begun < TIMINGS.close_s
     with trio.fail_after(5):
         while gateway.peers[0].websocket.closed is None:
             await trio.lowlevel.checkpoint()
