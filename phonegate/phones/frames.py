@@ -115,12 +115,12 @@ _PUSHED: Final = "The message that the gateway pushed."
 _LocalIds = tuple[Annotated[str | int | None, Echo()], ...]
 
 
-# --- What a frame of the phone has beside its fields ------------------------------------------
+# --- Refusals, which answer a frame or come with one --------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
 class Error:
-    """A frame was refused, or a part of one."""
+    """A frame was refused, or a part of one. What to do depends on the code."""
 
     type: ClassVar = "error"
 
@@ -136,20 +136,20 @@ class Error:
 
 
 @attrs.frozen(kw_only=True)
-class _Heard:
+class FromPhone:
     """A frame of a phone. How it was put right does not make it another frame."""
 
     cleaned: tuple[Kind, ...] = attrs.field(default=(), eq=False, repr=False)
     """What of it was put right or left out, in kinds."""
     complaint: Error | None = attrs.field(default=None, eq=False, repr=False)
-    """What the phone is answered about that: its makers should know."""
+    """What the phone is answered about that, for its makers."""
 
 
 # --- From phones ------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
-class Hello(_Heard):
+class Hello(FromPhone):
     """What the phone is and which extensions it knows."""
 
     type: ClassVar = "hello"
@@ -189,7 +189,7 @@ class SimReport:
 
 
 @attrs.frozen(kw_only=True)
-class Sims(_Heard):
+class Sims(FromPhone):
     """The SIMs that the phone has now, all of them. Sent at once, and whenever they change."""
 
     type: ClassVar = "sims"
@@ -200,7 +200,7 @@ class Sims(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class Inbound(_Heard):
+class Inbound(FromPhone):
     """Received SMS: one under message, or several under messages.
 
     A phone that said hello sends them again until inbound_ack comes. The gateway stores each once.
@@ -209,7 +209,7 @@ class Inbound(_Heard):
     type: ClassVar = "inbound"
 
     message: Annotated[None, Entry(ReceivedSms)] = field(
-        "One SMS. It is read into messages.", default=None, init=False
+        "One SMS, where it comes alone.", default=None, init=False
     )
     messages: Annotated[
         tuple[Received | Unread, ...], Entries(ReceivedSms, MAX_MESSAGES, or_null=True)
@@ -221,7 +221,7 @@ class Inbound(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class Ack(_Heard):
+class Ack(FromPhone):
     """The phone has journalled the message and is about to send it: it is not pushed again."""
 
     type: ClassVar = "ack"
@@ -230,7 +230,7 @@ class Ack(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class SendResult(_Heard):
+class SendResult(FromPhone):
     """What became of a pushed message."""
 
     type: ClassVar = "send_result"
@@ -254,14 +254,16 @@ class SendResult(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class DeliveryReport(_Heard):
+class DeliveryReport(FromPhone):
     """The recipient's network reported on a sent message."""
 
     type: ClassVar = "delivery_report"
 
     id: Annotated[int, reported.MessageId()] = field(_PUSHED, example=5)
     delivered: Annotated[bool, reported.Truth()] = field(
-        "Whether the recipient's phone has it.", example=True
+        "Whether the recipient's phone has it. false makes the message failed, which a later true "
+        "lifts.",
+        example=True,
     )
     date: Annotated[int | None, reported.Date()] = field(
         "When, in ms since 1970.", default=None, example=1700000000000
@@ -269,7 +271,7 @@ class DeliveryReport(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class Status(_Heard):
+class Status(FromPhone):
     """How the phone is."""
 
     type: ClassVar = "status"
@@ -289,7 +291,7 @@ class Status(_Heard):
 
 
 @attrs.frozen(kw_only=True)
-class Ping(_Heard):
+class Ping(FromPhone):
     """Asks for a pong, for apps whose library hides the websocket's own pings."""
 
     type: ClassVar = "ping"
@@ -365,7 +367,7 @@ class InboundAck:
 
 @attrs.frozen
 class Cancel:
-    """Drop this message if it has not left yet."""
+    """Drop this message if it has not left yet, and confirm with a failed send_result."""
 
     type: ClassVar = "cancel"
 
@@ -382,8 +384,15 @@ class Pong:
 GatewayFrame = Connected | SendSms | InboundAck | Cancel | Error | Pong
 
 _WRITER: Final = JsonWriter(ascii_only=True)
+
+
+def writer_of(cls: Any) -> Callable[[Any], str]:
+    """Makes the function that writes the frames of a type."""
+    return _WRITER.function(cls, {"type": cls.type})
+
+
 _WRITE: Final[Mapping[type, Callable[[Any], str]]] = {
-    cls: _WRITER.function(cls, {"type": cls.type}) for cls in get_args(GatewayFrame)
+    cls: writer_of(cls) for cls in get_args(GatewayFrame)
 }
 
 
