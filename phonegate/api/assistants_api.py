@@ -78,7 +78,7 @@ async def change(call: Call) -> Answer:
 
 
 async def remove(call: Call) -> Answer:
-    """Removes one; the messages that it sent stay."""
+    """Removes one. The messages that it sent stay."""
     id_ = _id(call)
     await call.services.assistants.remove(call.caller.org, id_)
     return Answer(content=RemovedAnswer(id=id_))

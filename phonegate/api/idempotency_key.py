@@ -12,7 +12,7 @@ from phonegate.model.orgs import KeptAnswer
 from phonegate.model.refusals import BadInput, FieldProblem
 
 MAX_KEY = 255
-"""Characters of a key: what the common APIs with this header allow."""
+"""The longest key, in characters, as other APIs with this header allow."""
 
 REPLAYED = ("Idempotent-Replayed", "true")
 """Marks an answer that was given before."""
@@ -24,10 +24,10 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
 
 def read_key(value: str | None) -> str | None:
-    """The key of a header, quoted as the draft asks (RFC 8941 string) or bare as most send it.
+    """Reads the key of a header, quoted as the draft asks (RFC 8941 string) or bare as is usual.
 
     Raises:
-        BadInput: empty, too long, or holding what no key may.
+        BadInput: The key is empty, too long, or has characters that no key may have.
     """
     if value is None:
         return None
@@ -44,7 +44,7 @@ def read_key(value: str | None) -> str | None:
 
 
 def fingerprint(asked: Sequence[object]) -> bytes:
-    """What makes two requests under one key the same: everything that they ask for."""
+    """Digests what a request asks for: two under one key must be the same in all of it."""
     return hashlib.sha256(json.dumps(asked).encode()).digest()
 
 
@@ -57,7 +57,7 @@ async def once(
     *,
     recall: Callable[[KeptAnswer, Keep[T]], Awaitable[KeptAnswer]] | None = None,
 ) -> Answer:
-    """Runs `send` at most once for the request's Idempotency-Key; without one, just runs it.
+    """Runs `send` at most once for the request's Idempotency-Key. Without a key, just runs it.
 
     Args:
         call: The request.

@@ -1,4 +1,4 @@
-"""API keys: tokens of an org with less than all of its rights, made and revoked one by one."""
+"""API keys: credentials of an org with some of its rights, made and revoked one by one."""
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final
@@ -167,7 +167,7 @@ async def keys(call: Call) -> Answer:
 
 
 async def revoke(call: Call) -> Answer:
-    """Ends a key at once, and what it has sent that has not left."""
+    """Ends a key at once, and cancels its messages that have not left."""
     key_id, asked = call.path["id"], call.query
     cancelled = await call.services.accounts.keys.revoke(
         call.caller.org, key_id, keep_queued=bool(asked.keep_queued)

@@ -1,4 +1,4 @@
-"""Who a credential is: the org that an API key belongs to, and how far it reaches."""
+"""The org that a credential speaks for, and what it may do."""
 
 from typing import Final
 
@@ -31,7 +31,7 @@ class MeAnswer:
 
 
 async def me(call: Call) -> Answer:
-    """Says whom the credential speaks for."""
+    """Answers with the caller."""
     caller = call.caller
     return Answer(
         content=MeAnswer(

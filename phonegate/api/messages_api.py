@@ -1,4 +1,4 @@
-"""Messages of an org over HTTP: receiving from phones, sending, reading, approving; its SIMs."""
+"""Messages and SIMs of an org over HTTP: pushed by phones, sent, read, cancelled and approved."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -67,7 +67,7 @@ _log = log.get("api")
 
 
 async def receive(call: Call) -> Answer:
-    """Stores what a phone pushes; answered after the commit."""
+    """Stores what a phone pushes. Answers after the commit."""
     body: Webhook = call.body
     batch: Batch = call.body.messages
     call.services.cleaned.update(batch.cleaned)
@@ -91,7 +91,7 @@ def _field_error(at: int, one: Unread) -> FieldError:
 
 
 async def send(call: Call) -> Answer:
-    """Accepts messages to send, all or none, under the Idempotency-Key if there is one."""
+    """Accepts messages to send, all or none of them."""
     body: Send = call.body
     items = outgoing(body, call.services.now_ms())
     sending = call.services.sending
@@ -111,14 +111,14 @@ async def send(call: Call) -> Answer:
 
 
 async def messages(call: Call) -> Answer:
-    """A page of the org's messages."""
+    """Reads a page of the org's messages."""
     return Answer(content=await read_page(call, CONVERTER.encode))
 
 
 async def read_page(
     call: Call, shown: Callable[[MessagesAnswer], T], *, most_bytes: int = PAGE_BYTES
 ) -> T:
-    """What `shown` makes of a page, of so many bytes of JSON at most."""
+    """Returns what `shown` makes of a page, which has `most_bytes` of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
     if query.q is not None and not has_words(query.q):
@@ -147,7 +147,7 @@ async def read_page(
 
 
 async def message(call: Call) -> Answer:
-    """One message by its id."""
+    """Reads one message by its id."""
     caller, message_id = call.caller, _message_id(call)
     online = call.services.switchboard.online(caller.org)
 
@@ -161,7 +161,7 @@ async def message(call: Call) -> Answer:
 
 
 async def cancel(call: Call) -> Answer:
-    """Withdraws a message; 202 when the phone that holds it was asked to drop it."""
+    """Withdraws a message. Answers 202 when the phone that holds it was asked to drop it."""
     found = await call.services.withdrawal.cancel(call.caller, _message_id(call))
     return Answer(
         status=202 if found.status == SENDING else 200,
@@ -184,7 +184,7 @@ async def refuse(call: Call) -> Answer:
 
 
 def _note_decision(caller: Principal, decided: Message) -> None:
-    """Keeps in the log who decided."""
+    """Logs who decided."""
     _log.info(
         "message_decided",
         org=caller.org_name,
@@ -195,13 +195,13 @@ def _note_decision(caller: Principal, decided: Message) -> None:
 
 
 def _decided(call: Call, found: Message) -> Answer:
-    """The answer to who decided."""
+    """Makes the answer to an approval or refusal."""
     online = call.services.switchboard.online(call.caller.org)
     return Answer(content=DecisionAnswer(message=message_json(found, online)))
 
 
 async def sims(call: Call) -> Answer:
-    """The SIMs that are online, and all that are known."""
+    """Lists the SIMs that are online, and all that are known."""
     org = call.caller.org
     online = call.services.switchboard.online(org)
 

@@ -1,4 +1,4 @@
-"""What the handlers work with: ready objects, handed in once."""
+"""The services that handlers call."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from phonegate.domain.withdrawal import Withdrawal
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """The domain as the web sees it. `started_at` and `now_ms` are wall clock, in ms."""
+    """The domain as the API sees it, made once at the start."""
 
     accounts: Accounts
     arrivals: Arrivals
@@ -44,12 +44,13 @@ class Services:
     now_ms: Callable[[], int]
     version: str
     started_at: int
+    """In ms, by the same clock as `now_ms`."""
     public_url: str = ""
-    """The address that others reach this gateway by, where its owner has set one."""
+    """The address by which others reach this gateway, where its owner has set one."""
     shares: FairShare = attrs.field(factory=FairShare)
     unsent: AnswerBudget = attrs.field(factory=AnswerBudget)
     reading: Reading = attrs.field(factory=Reading)
     requests: RequestCounts = attrs.field(factory=RequestCounts)
     rate_limits: RateLimits = attrs.field(factory=RateLimits)
     cleaned: Counter[Kind] = attrs.field(factory=Counter)
-    """What was put right of reports, since the start."""
+    """How often something was put right in what phones and carriers reported, since the start."""

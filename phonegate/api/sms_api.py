@@ -1,4 +1,4 @@
-"""`POST /sms/send`: one message from one of the org's numbers, whoever carries it."""
+"""`POST /sms/send`: one message from one of the org's numbers, by its carrier or phone."""
 
 from functools import partial
 from math import ceil
@@ -27,7 +27,7 @@ ROUTE: Final = "sms_send"
 
 
 async def send(call: Call) -> Answer:
-    """Sends a message; answered once its provider has taken or refused it."""
+    """Sends a message. Answers once its provider has taken or refused it."""
     body: SmsSend = call.body
     if body.send_at is not None and body.send_at > call.services.now_ms() + MAX_AHEAD_MS:
         raise refusal((FieldProblem("send_at", TOO_FAR_AHEAD),))

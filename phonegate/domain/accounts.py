@@ -12,7 +12,7 @@ from phonegate.store.database import Database
 
 
 class Accounts:
-    """Orgs and keys beside the one `Authentication` that must hear of each change of them."""
+    """Orgs and keys, with the one `Authentication` that is informed of each change of them."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class Accounts:
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)
 
     async def load(self) -> None:
-        """Takes from the database what outlives a restart: before the first request.
+        """Reads what outlives a restart from the database, before the first request.
 
         Raises:
-            StoreError: The database can't be asked.
+            StoreError: The database can't be read.
         """
         await self.orgs.read_registration()
         await self.authentication.checks.load()

@@ -1,7 +1,7 @@
-"""Letting a send in: what its API key's limits make of it, refused or admitted and counted.
+"""The limits that a message must meet before it is stored: its API key's and its org's.
 
-Both ways of sending (`sending`, `carrier_sending`) come through here, so that no route can forget a
-limit. A sender without limits costs one comparison.
+`acceptance` asks for all of them, in their order, for both ways of sending. A sender without
+limits costs one comparison.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,6 @@ from phonegate.store.tables import Tables
 QUEUE_RETRY_S = 60
 """When to come again if an org's queue is full: a SIM sends some 24 segments in a minute."""
 
-
 KEY_REVOKED = "its API key was revoked"
 """The `error` of a message that does not leave for that reason."""
 
@@ -42,7 +41,7 @@ EACH_BYTES = 600
 
 
 class Departure(Protocol):
-    """A message about to be sent, as far as limits ask about it."""
+    """A message about to be sent, as far as the limits of a key need to know it."""
 
     @property
     def to(self) -> str:
@@ -50,11 +49,11 @@ class Departure(Protocol):
 
     @property
     def send_at(self) -> int | None:
-        """Not before this time, in ms; a past one means now."""
+        """It leaves not before this time, in ms. A past one means now."""
 
 
 class Text(Protocol):
-    """A message about to be stored, as far as its size goes."""
+    """A message about to be stored, as far as its size needs to be known."""
 
     @property
     def body(self) -> str:
@@ -62,7 +61,7 @@ class Text(Protocol):
 
     @property
     def media_urls(self) -> Sequence[str] | None:
-        """Where its pictures are."""
+        """The addresses of its pictures."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,15 +69,15 @@ class Permit:
     """On what conditions a message may leave."""
 
     held: bool = False
-    """A person approves it first."""
+    """Whether a person must approve it first."""
     leave_by: int | None = None
-    """It must have left by then, whatever its ttl: when quiet hours begin. None where there are
-    none, and for one that is held: approved, it leaves when that person says so."""
+    """When quiet hours begin: by then it must have left, whatever its ttl. None where there are
+    none, and for a message that is held: it leaves when it is approved."""
     default_ttl_s: int = 0
     """The ttl of a message that asks for none. 0 stands for no ttl."""
 
     def timing(self, send_at: int | None, ttl_s: int | None, now: int) -> "Timing":
-        """When a message so timed may leave; its ttl runs from its `send_at`."""
+        """Works out when a message may leave. Its ttl runs from its `send_at`."""
         wanted_at = send_at if send_at is not None and send_at > now else None
         ttl_s = ttl_s or self.default_ttl_s or None
         expires_at = None if ttl_s is None else (wanted_at or now) + ttl_s * 1000
@@ -100,18 +99,18 @@ class Timing(NamedTuple):
 
 
 FREE = Permit()
-"""That of a sender without limits."""
+"""The permit of a sender without limits."""
 
 
 def examine(
     sender: Principal, departures: Sequence[Departure], now: int, *, default_ttl_s: int = 0
 ) -> list[Permit]:
-    """The permit of each message; asks nothing of the store.
+    """Gives each message its permit, in their order. Asks nothing of the store.
 
     Raises:
-        RecipientNotAllowed: at least one goes to somebody whom the key may not send to.
-        QuietHoursBegun: at least one would leave at a quiet time.
-        Conflict: the zone of the quiet hours is not known here any more.
+        RecipientNotAllowed: The key may not send to the recipient of at least one message.
+        QuietHoursBegun: At least one would leave at a quiet time.
+        Conflict: This machine does not know the time zone of the quiet hours any more.
     """
     limits = sender.limits
     if limits is None:
@@ -132,8 +131,8 @@ def examine(
     times = [max(one.send_at or now, now) for one in departures]
     quiet_at = None
     for leaves_at in sorted(set(times)):
-        # Up to the next change all is as it was found: looking it up is dear near a day on
-        # which the clocks change.
+        # Up to the next change nothing differs, and looking it up is slow near a day on which
+        # the clocks change.
         if quiet_at is None or leaves_at >= quiet_at:
             quiet_at = _next_quiet(limits.quiet, leaves_at, now)
         by = None if limits.hold else quiet_at
@@ -142,7 +141,11 @@ def examine(
 
 
 def _next_quiet(hours: QuietHours, at: int, now: int) -> int:
-    """When quiet hours begin after a time; refuses the send where they have begun by then."""
+    """Finds when quiet hours begin after a time.
+
+    Raises:
+        QuietHoursBegun: They have begun by then.
+    """
     change = key_limits.next_change(hours, at)
     if key_limits.is_quiet(hours, at):
         raise QuietHoursBegun(
@@ -157,9 +160,9 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
     """Counts messages against a key's limits, in the transaction that stores them.
 
     Raises:
-        Unauthorized: the key was revoked since it was let in, whether it has limits or not.
-        KeyLimitReached: there is no room for them yet.
-        BatchOverLimit: there never will be, for so many at once.
+        Unauthorized: The key was revoked since the request was authenticated.
+        KeyLimitReached: The key may send them later.
+        BatchOverLimit: The key may never send so many at once.
     """
     limits, key = sender.limits, sender.key_id
     if key is None:
@@ -189,9 +192,12 @@ def admit(tx: Tables, sender: Principal, wanted: int, now: int) -> None:
 
 
 def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str | None:
-    """Why a message can't be sent once more by itself. None where it can, and then it counts.
+    """Says why a message may not be sent once more without a new request.
 
-    The limits that hold are those of now.
+    The limits that count are those that the key has now. A message that may be sent is counted.
+
+    Returns:
+        The reason for the message's `error`, or None where it may be sent.
     """
     if key_id is None:
         return None
@@ -208,7 +214,7 @@ def why_no_copy(tx: Tables, key_id: str | None, recipient: str, now: int) -> str
 
 
 def _counted(tx: Tables, key: str, limits: KeyLimits, wanted: int, now: int) -> bool:
-    """Counts messages of a key if there is room for them. Returns whether there is."""
+    """Counts messages of a key if its limits have room for them. Returns whether they had."""
     if limits.per_hour is None and limits.per_day is None:
         return True
     begin, end = _day_around(now)
@@ -225,15 +231,15 @@ def _counted(tx: Tables, key: str, limits: KeyLimits, wanted: int, now: int) -> 
 
 
 def _day_around(now: int) -> tuple[int, int]:
-    """What lies ahead by more than a day was counted by a clock that was wrong."""
+    """Returns the times that count. What is a day ahead was counted by a wrong clock."""
     return now - key_limits.DAY_MS, now + key_limits.DAY_MS
 
 
 def admit_to_queue(tx: Tables, rate_limits: RateLimits, org: int, queued: int, now: int) -> None:
-    """Lets messages wait, in the transaction that stores them, before they are stored.
+    """Checks that messages may wait, in the transaction that stores them, before they are stored.
 
     Raises:
-        QueueFull: the org would have more waiting than it may.
+        QueueFull: The org would have more waiting than it may.
     """
     limit = rate_limits.bounds.org_queue
     if not queued or not limit or tx.messages.queue_lengths.has_room(org, queued, limit, now):
@@ -252,15 +258,15 @@ def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now:
     """Counts bytes that an org stores (see `size_of`), in the transaction that stores them.
 
     Raises:
-        StorageSpent: the org has stored too much of late.
-        DiskLow: the disk is nearly full, and others come first.
+        StorageSpent: The org has stored too much within the last day.
+        DiskLow: The disk is nearly full, and orgs that the owner made come first.
     """
     if not size:
         return
     limit = rate_limits.bounds.org_bytes_per_day
     if tx.storage_quota.is_self_made(org):
         limit, least = rate_limits.bounds.self_made_org_bytes_per_day, rate_limits.disk_low_bytes
-        # Where all orgs have made themselves, there is none to keep room for.
+        # Where a first call made every org, there is none to keep room for.
         if least and tx.storage_quota.is_low(least) and tx.orgs.has_owned():
             rate_limits.note("disk_low")
             raise DiskLow(DISK_RETRY_S)
@@ -270,10 +276,10 @@ def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now:
 
 
 def size_of(messages: Sequence[Text]) -> int:
-    """What messages count among the bytes that their org stores."""
+    """Counts the bytes that messages take of what their org may store."""
     if len(messages) == 1 and not messages[0].media_urls and messages[0].body.isascii():
         return EACH_BYTES + len(messages[0].body)
-    # All at once: one by one costs many times as much.
+    # Joined: encoding them one by one takes many times as long.
     length = len("".join([one.body for one in messages]).encode(errors="replace"))
     for one in messages:
         if one.media_urls:

@@ -42,7 +42,7 @@ class ApiKeys:
         self._rate_limits = rate_limits
 
     async def of_org(self, org: int) -> list[ApiKey]:
-        """The org's API keys, without their secret part."""
+        """Lists the org's API keys, without their secret part."""
         return await self.show(org, list)
 
     async def show(self, org: int, show: Callable[[Sequence[ApiKey]], T]) -> T:
@@ -59,14 +59,21 @@ class ApiKeys:
         scopes: Sequence[Scope] | None = None,
         limits: KeyLimits | None = None,
     ) -> tuple[ApiKey, str]:
-        """Makes an API key; its text is in this answer and nowhere else.
+        """Makes an API key.
 
-        Without `scopes` it has the usual ones for a key with or without limits.
+        Args:
+            org: Whose key.
+            name: What its owner calls it.
+            scopes: What it may do. Without, the usual scopes of a key with or without limits.
+            limits: What it may do within its scopes.
+
+        Returns:
+            The key, and its text, which is kept nowhere else.
 
         Raises:
-            BadInput: The form of the name, the scopes or the limits.
+            BadInput: The name, the scopes or the limits have a wrong form.
             NotFound: There is no such org.
-            OrgFull: It has as many keys as it may.
+            OrgFull: The org has as many keys as it may.
         """
         limits = effective(limits)
         if scopes is None:
@@ -102,12 +109,18 @@ class ApiKeys:
     async def limit(
         self, org: int, key_id: str, change: Callable[[KeyLimits], KeyLimits]
     ) -> ApiKey | None:
-        """Changes what an API key may do, from now on. None if the org has no such key.
+        """Changes what an API key may do.
 
-        `change` gets the limits that hold now and gives those to come.
+        Args:
+            org: Whose key.
+            key_id: Which key.
+            change: Makes the new limits from those that hold now.
+
+        Returns:
+            The key with its new limits. None if the org has no such key.
 
         Raises:
-            BadInput: The form of the limits.
+            BadInput: The limits have a wrong form.
         """
 
         def limit(tx: Tables) -> ApiKey | None:
@@ -126,11 +139,13 @@ class ApiKeys:
         return key
 
     async def revoke(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:
-        """Ends an API key at once, and cancels what it has sent that has not left.
+        """Ends an API key at once, and cancels its messages that have not left.
 
-        Returns how many messages were cancelled, or None if the org has no such key. A long
-        queue is cancelled in steps. What a crash or an impatient client leaves of it, the scheduler
-        cancels. Asked again meanwhile, this goes on cancelling.
+        A long queue is cancelled in steps. If the gateway or the client stops meanwhile, the
+        scheduler cancels the rest. So does another call.
+
+        Returns:
+            How many messages were cancelled. None if the org has no such key.
         """
         now = self._now_ms()
 

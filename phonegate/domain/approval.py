@@ -1,4 +1,4 @@
-"""Deciding on a message that waits for a person's approval, whoever would carry it."""
+"""Deciding on a message that waits for a person's approval, be it for a phone or a carrier."""
 
 from collections.abc import Callable
 

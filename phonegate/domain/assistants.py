@@ -1,8 +1,8 @@
 """Assistants of an org: which sender numbers it has at which carrier, and with which account.
 
-Some are made over the API or by command; others the configuration file declares, and only a
-change of the file changes those. Credentials are checked by a function that the gateway hands in,
-because only a carrier's own code knows their form.
+Some are made over the API or by command. Others are declared in the configuration file, and only
+a change of the file changes those. Credentials are checked by a function that the gateway passes
+in, because only a carrier's own code knows their form.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,28 +32,26 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 _CHANGE_DEADLINE_S: Final = 10.0
-"""A change is seen through even if its client leaves, but not for ever."""
+"""How long a change goes on after its client has left."""
 
 T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """What to change of an assistant: None leaves a thing as it is.
-
-    Of the credentials only those that are named change; None takes an optional one away.
-    """
+    """What to change of an assistant. None leaves a thing as it is."""
 
     name: str | None = None
     provider: str | None = None
     phone_numbers: Sequence[str] | None = None
     credentials: Mapping[str, object] | None = attrs.field(default=None, repr=False)
+    """Only those that are named change. None takes an optional one away."""
 
 
 class Assistants:
     """Makes, shows, changes and removes assistants.
 
-    `on_change`, where set, is called with an assistant's id after it was changed or removed: a
+    `on_change`, where set, is called with an assistant's id after it was changed or removed. A
     client that was opened with its old credentials must not be used again.
     """
 
@@ -76,9 +74,10 @@ class Assistants:
         self._public_url = public_url.rstrip("/")
 
     def callback_url(self, assistant: Assistant) -> str | None:
-        """Where the carrier reports to; None where it can't reach this gateway, or there is none.
+        """Makes the address that the carrier of an assistant reports to.
 
-        It holds the assistant's token: for its owner and its carrier, for no log.
+        It holds the assistant's token, so that only its owner and its carrier may see it, and no
+        log. None where there is no carrier, or it can't reach this gateway.
         """
         if not self._public_url or assistant.provider == PHONE:
             return None
@@ -86,7 +85,7 @@ class Assistants:
         return f"{self._public_url}/callbacks/{path}"
 
     async def of_org(self, org: int) -> list[Assistant]:
-        """The assistants of an org, oldest first."""
+        """Lists the assistants of an org, oldest first."""
         return await self.show(org, list)
 
     async def show(self, org: int, show: Callable[[Sequence[Assistant]], T]) -> T:
@@ -97,11 +96,11 @@ class Assistants:
         return await self._database.read(lambda tx: show(tx.assistants.of_org(org)))
 
     async def find(self, id: int) -> Assistant | None:  # noqa: A002 - the record's own name
-        """The assistant of this id, whichever org's it is."""
+        """Finds the assistant of this id, whichever org it belongs to."""
         return await self._database.read(lambda tx: tx.assistants.get(id))
 
     async def get(self, org: int, id: int) -> Assistant:  # noqa: A002 - the record's own name
-        """One assistant.
+        """Gets an assistant.
 
         Raises:
             NotFound: The org has no such assistant.
@@ -109,7 +108,7 @@ class Assistants:
         return await self._database.read(lambda tx: _found(tx, org, id))
 
     async def by_number(self, org: int, number: str) -> Assistant | None:
-        """The assistant of the org that owns a sender number."""
+        """Finds the assistant of the org that has a sender number."""
         return await self._database.read(lambda tx: tx.assistants.by_number(org, number))
 
     async def add(
@@ -124,10 +123,10 @@ class Assistants:
         """Makes an assistant.
 
         Raises:
-            BadInput: It names every wrong field, never a credential's value.
+            BadInput: Fields are wrong. All are named, and no credential's value is.
             Conflict: One of the numbers is another assistant's.
             NotFound: There is no such org any more.
-            OrgFull: It has as many assistants as it may.
+            OrgFull: The org has as many assistants as it may.
         """
         kept = self._kept(name, provider, phone_numbers, credentials)
         token, now = make_token(), self._now_ms()
@@ -154,12 +153,12 @@ class Assistants:
         return await self._write(op)
 
     async def change(self, org: int, id: int, change: Change) -> Assistant:  # noqa: A002 - as get
-        """Changes an assistant; a message that is on its way goes on with the new credentials.
+        """Changes an assistant. A message that is on its way goes on with the new credentials.
 
-        The provider stays: messages on their way could be found at no other carrier.
+        The provider can't be changed: messages on their way could be found at no other carrier.
 
         Raises:
-            BadInput: It names every wrong field, never a credential's value.
+            BadInput: Fields are wrong. All are named, and no credential's value is.
             Conflict: One of the numbers is another assistant's, or the file declares this one.
             NotFound: The org has no such assistant.
         """
@@ -187,7 +186,7 @@ class Assistants:
         return await self._write(op, id)
 
     async def remove(self, org: int, id: int) -> None:  # noqa: A002 - as get
-        """Removes an assistant; its messages stay.
+        """Removes an assistant. Its messages stay.
 
         Raises:
             Conflict: The file declares it.
@@ -201,12 +200,12 @@ class Assistants:
         await self._write(op, id)
 
     def ended(self, assistants: Sequence[Assistant]) -> None:
-        """Tells `on_change` of assistants that ended with their org."""
+        """Calls `on_change` for assistants that ended with their org."""
         for one in assistants:
             self._tell(one.id)
 
     async def every(self) -> list[Assistant]:
-        """The assistants of all orgs."""
+        """Lists the assistants of all orgs."""
         return await self._database.read(
             lambda tx: [one for org in tx.orgs.all() for one in tx.assistants.of_org(org.id)]
         )
@@ -243,7 +242,7 @@ class Assistants:
         )
 
     async def _write(self, op: Callable[[Tables], T], id: int | None = None) -> T:  # noqa: A002 - as get
-        """Writes; what was opened with old credentials is told of it, whatever the client does."""
+        """Writes a change, and calls `on_change` for `id` even if the client has left."""
         try:
             with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
                 done = await self._database.write(op)

@@ -28,13 +28,13 @@ NO_CREDENTIAL: Final = (
 )
 
 _TOUCH_MS: Final = 60_000
-"""How often the last use of a key is written down."""
+"""The last use of a key is noted once in this time."""
 
 _TOUCH_DEADLINE_S: Final = 1.0
-"""A busy disk may cost the request that writes it down this long, once a minute."""
+"""How long noting it may hold up a request on a busy disk, once a minute."""
 
 _CHANGE_DEADLINE_S: Final = 10.0
-"""A change of credentials is seen through even if its client leaves, but not for ever."""
+"""How long a change of credentials goes on after its client has left."""
 
 _log = log.get("accounts")
 
@@ -42,11 +42,11 @@ T = TypeVar("T")
 
 
 class Authentication:
-    """Checks credentials, and forgets what was right of them once they are changed.
+    """Checks credentials, and forgets its results once credentials are changed.
 
-    `on_change`, where set, is called with an org's id after the org was removed, its secret
-    rotated, or a key that may manage revoked or limited: what was let in before then must come
-    again.
+    `on_change`, where set, is called with an org's id after the org was removed, its secret was
+    rotated, or a key by which a phone may have come in was revoked or limited. Phones that came
+    in before then must come in again.
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class Authentication:
         relayed: bool = False,
         foreign_host: bool = False,
     ) -> Principal:
-        """Says whom a credential speaks for, if it is right and reaches far enough.
+        """Finds out whom a credential speaks for, if it is right and reaches far enough.
 
         Args:
             credential: An org's secret, or an API key, which works wherever a secret does.
-            org_name: The org that the request names; an API key needs none.
-            address: Of the client, to count its failures by.
-            scope: What the request is about to do; None: its own business.
+            org_name: The org that the request names. An API key needs none.
+            address: Of the client: its failures are counted.
+            scope: What the request is about to do. None where any scope will do.
             create: Whether an org that does not exist is created with this secret, as the first
                 phone or webhook does where registration allows it.
             relayed: Whether a proxy that is not trusted passed the request on, so that the
                 address may be the proxy's.
-            foreign_host: Whether it was for a name that anybody may own, so that a page at that
-                name may have sent it, from a browser at the address.
+            foreign_host: Whether the request's Host is a name that anyone may own, so that a page
+                at that name may have sent it, from a browser at the address.
 
         Raises:
-            Unauthorized: No credential, or not a right one of this org.
+            Unauthorized: There is no credential, or it is not a right one of this org.
             Forbidden: It is right and lacks `scope`.
             Throttled: Too many failures before it, too many checks at once, or too many new orgs.
             BadInput: The org can't be created by such a name or with such a secret.
@@ -167,7 +167,12 @@ class Authentication:
             raise StorageUnavailable("the change was not confirmed in time") from None
 
     def changed(self, org: int, *, phones: bool = True) -> None:
-        """Forgets what was right of an org; `phones` of it, if any, are dropped by `on_change`."""
+        """Forgets which credentials of an org were right.
+
+        Args:
+            org: Whose credentials have changed.
+            phones: Whether a phone may have come in by one of them, so that `on_change` is called.
+        """
         self.checks.changed(org)
         if phones and self.on_change is not None:
             self.on_change(org)
@@ -178,10 +183,10 @@ class Authentication:
             return
         if known.used_at is not None and abs(now - known.used_at) < _TOUCH_MS:
             return
-        known.used_at = now  # before the write, so that one request a minute does it
+        known.used_at = now  # before the write, so that only one request a minute writes
         key_id = known.principal.key_id
         with trio.move_on_after(_TOUCH_DEADLINE_S):
             try:
                 await self._database.write(lambda tx: tx.keys.touch(key_id, now))
-            except Exception as error:  # noqa: BLE001 - a note on the side never fails a request
+            except Exception as error:  # noqa: BLE001 - a request never fails because this could not be noted
                 _log.warning("key_use_not_noted", key=key_id, error=type(error).__name__)

@@ -1,8 +1,9 @@
 """Sending from an assistant's number: through its carrier, or one of the org's own phones.
 
-A message for a carrier is stored before the carrier is asked, and what became of it afterwards,
-each in one transaction. In between it may happen that nobody knows whether the carrier has it:
-then it is looked for (`reconciler`) and never repeated on suspicion.
+A message for a carrier is stored before the carrier is asked. What became of it is stored
+afterwards, in another transaction. After a crash between the two, or where the carrier's answer
+got lost, it is unknown whether the carrier has the message. Then the `reconciler` looks for it at
+the carrier, and it is never sent again on suspicion.
 """
 
 from collections.abc import Callable
@@ -44,10 +45,10 @@ BY_CARRIER: Final = "carrier"
 """The `sim_selector` of a message that no SIM of a phone is to send."""
 
 MESSAGE_FIELD: Final = "message"
-"""In the query of a callback address: the gateway's id of the message that is told about."""
+"""In the query of a callback address: the gateway's id of the message that is reported."""
 
 OPEN: Final = 0
-"""The status of a kept answer that is not known yet; its body is the message's id."""
+"""The status of a kept answer that is not known yet. Its body is the message's id."""
 
 STORE_TRIES: Final = 3
 """To store an outcome, where the disk refuses."""
@@ -57,7 +58,7 @@ _log = log.get("carriers")
 
 @attrs.frozen(kw_only=True)
 class Draft:
-    """A message to send from one of an org's numbers. Times are in ms."""
+    """A message to send from one of an org's numbers."""
 
     sender: str = attrs.field(repr=False)
     to: str = attrs.field(repr=False)
@@ -65,20 +66,30 @@ class Draft:
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     ttl_s: int | None = None
     send_at: int | None = None
+    """In ms."""
 
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What sending through carriers has in common."""
+    """What sending and reconciling have in common."""
 
     deadline_s: float
-    """For one message: until its sender is answered, or its next try is left for later."""
+    """How long a carrier may take for one message."""
     now_ms: Callable[[], int]
     timings: CarrierTimings = attrs.field(factory=CarrierTimings)
 
 
 class CarrierSending:
-    """The service behind sending from a number."""
+    """Sends from the numbers of an org, by whichever carrier or phone has the number.
+
+    Args:
+        database: Where assistants and messages are stored.
+        acceptance: Admits and stores messages.
+        phones: Sends from the numbers of the org's own SIMs.
+        pool: The accounts at carriers.
+        terms: How long carriers may take, and the clock.
+        callback_url: Gives the address that an assistant's carrier reports to, if there is one.
+    """
 
     def __init__(
         self,
@@ -98,10 +109,10 @@ class CarrierSending:
         self._callback_url = callback_url
 
     async def owner(self, org: int, number: str) -> Assistant | Literal["phone"]:
-        """Who sends from a number: an assistant of the org with a carrier, or its phones.
+        """Finds who sends from a number: an assistant of the org with a carrier, or its phones.
 
         Raises:
-            NotFound: the number is no assistant's and no known SIM's.
+            NotFound: The number is no assistant's and no known SIM's.
         """
         assistant = await self._database.read(lambda tx: tx.assistants.by_number(org, number))
         if assistant is not None:
@@ -113,17 +124,16 @@ class CarrierSending:
     async def send(
         self, sender: Principal, draft: Draft, *, keep: Keep[Answered] | None = None
     ) -> Answered:
-        """Sends a message by whoever owns its sender's number.
+        """Sends a message by the carrier or phone that has its sender's number.
 
         Raises:
-            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
-                sender's API key; nothing was stored.
-            NotFound: as `owner`, or the number is declared a phone's that has no such SIM.
-            BadInput: the phone can't send media.
-            Throttled: too many messages wait for this carrier; nothing was stored.
-            QueueFull: as many of the org wait; nothing was stored.
-            StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
-            StorageUnavailable, Conflict, TooSlowError: as `Sending.send`.
+            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: A limit of the
+                sender's API key. Nothing was stored.
+            NotFound: As `owner`. Or an assistant says that a phone has the number, and none does.
+            BadInput: The phone can't send media.
+            Throttled: Too many messages wait for this carrier. Nothing was stored.
+            QueueFull, StorageSpent, DiskLow: A limit of the org. Nothing was stored.
+            StorageUnavailable, Conflict, TooSlowError: As `Sending.send`.
         """
         owner = await self.owner(sender.org, draft.sender)
         if owner == "phone":
@@ -136,10 +146,16 @@ class CarrierSending:
         return await self._by_carrier(sender, owner, draft, keep)
 
     async def recall(self, org: int, kept: KeptAnswer, keep: Keep[Answered]) -> KeptAnswer:
-        """A kept answer, found out now where it was still open.
+        """Completes a kept answer that was not known yet when it was kept.
+
+        Args:
+            org: Whose request it was.
+            kept: The answer as it was kept.
+            keep: Keeps the complete answer in its place.
 
         Raises:
-            Conflict: what became of the message is still being found out.
+            Conflict: What became of the message is still being found out.
+            NotFound: The message has been deleted.
         """
         if kept.status != OPEN:
             return kept
@@ -190,12 +206,11 @@ class CarrierSending:
         try:
             hold = self._pool.hold(assistant, patience_s=deadline_s)
             async with hold as carrier:
-                # Whoever hangs up must not leave a message behind of which nobody knows whether
-                # the carrier has it.
+                # A client that hangs up must not leave a message that the carrier may have.
                 store_s = COMMIT_DEADLINE_S + self._terms.timings.store_deadline_s
                 with trio.fail_after(deadline_s + store_s, shield=True):
                     now = self._terms.now_ms()
-                    # It waited for its place on the line: quiet hours may have begun.
+                    # It waited for its turn at the carrier: quiet hours may have begun.
                     permit = self._permit(sender, draft, now)
                     new = self._new(sender, assistant, draft, permit, now)
                     message = await self._store(sender, new, keep, now)
@@ -261,7 +276,7 @@ class CarrierSending:
     async def _conclude(
         self, message: Message, outcome: Outcome, keep: Keep[Answered] | None
     ) -> Answered:
-        """Stores what became of a message that was handed over now; the answer to its sender."""
+        """Stores what became of a message that was handed over. Returns its sender's answer."""
         now = self._terms.now_ms()
 
         def store(tx: Tables) -> Answered:
@@ -271,7 +286,8 @@ class CarrierSending:
                 keep.put(tx, message.org, answered, message.created_at)
             return answered
 
-        # What the carrier did is the answer: after another the sender would send it again.
+        # Whatever the store does, what the carrier did is the answer: told of an error, the sender
+        # would send the message again.
         with trio.move_on_after(self._terms.timings.store_deadline_s):
             for tries_left in reversed(range(STORE_TRIES)):
                 try:
@@ -281,12 +297,12 @@ class CarrierSending:
                     if not isinstance(error, StorageUnavailable) or not tries_left:
                         break
                     await trio.sleep(self._terms.timings.store_pause_s)
-        # The message itself is stored; the reconciler finds again what is known here.
+        # The message itself is stored, and the reconciler will find out the same.
         return carrier_answers.of_unstored(message, outcome)
 
 
 def _first_answer(keep: Keep[Answered]) -> Keep[Message]:
-    """Keeps the answer while a message is handed over: its id alone, where that is under way."""
+    """Keeps the id alone for a message that is about to be handed over, for `recall`."""
 
     def render(message: Message) -> tuple[int, bytes]:
         if message.status == QUEUED:

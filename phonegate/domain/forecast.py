@@ -1,8 +1,9 @@
 """When a message that has to wait for its SIM's pacing will leave: the promise of `eta_s`. Pure.
 
-The SIM's bucket is taken as it stands, and what goes before is sent in thought, message by
-message where one of them is longer than the bucket. What comes later and is more urgent, or a
-phone that goes away, can make it later. Nothing that is known at the time of the promise can.
+The SIM's bucket is taken as it stands, and the sending of what goes before is simulated, message
+by message where one of them is longer than the bucket. The message can leave later than promised
+if a more urgent one comes after it, or the phone goes away. All that is known at the time of the
+promise is part of it.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from phonegate.domain.pacing import MINUTE_MS, Bucket, Rate, eta_s, ready_at, ta
 from phonegate.model.messages import Candidate, Queue
 
 MOST_LOOKED_AT: Final = 1_000
-"""Waiting messages of one queue that are sent in thought, three quarters of an hour's at the
-default pace. What is behind them is counted, and taken to be short where all of them are."""
+"""Waiting messages of one queue whose sending is simulated: three quarters of an hour's at the
+default pace. What is behind them is only counted, and taken to be short where all of them are."""
 
 _LONGEST_REST_MS: Final = MINUTE_MS + 5_000
 """How long a message that is longer than the bucket may wait for room in the last minute."""
@@ -37,11 +38,12 @@ class Outlook:
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """What waits in a SIM's queues: the first things first, as many as were looked at."""
+    """What waits in a SIM's queues."""
 
     first: Sequence[Candidate] = ()
+    """As many as are simulated, in the order in which they leave."""
     total: int = 0
-    """Segments of all of it, those not looked at included."""
+    """Segments of all that waits."""
 
 
 @attrs.frozen
@@ -53,7 +55,7 @@ class Entry:
 
 
 def etas(outlook: Outlook, waiting: Waiting, entries: Sequence[Entry]) -> list[int]:
-    """Whole seconds from now until each of `entries` leaves, all queued in this order."""
+    """Forecasts whole seconds from now until each of `entries` leaves, queued in this order."""
     rate = outlook.rate
     unseen = max(0, waiting.total - sum(one.segments for one in waiting.first))
     # An entry is younger than all that waits: of these only the less urgent stand behind it.
@@ -84,7 +86,7 @@ def etas(outlook: Outlook, waiting: Waiting, entries: Sequence[Entry]) -> list[i
 
 
 def _sent(bucket: Bucket, rate: Rate, segments: int, now: int) -> tuple[Bucket, int]:
-    """The bucket after a message has left as soon as it could, and when that was."""
+    """Sends a message as soon as the bucket has room. Returns the bucket then, and the time."""
     now = ready_at(bucket, rate, segments, now)
     after = take(bucket, rate, segments, now)
     assert after is not None, "it was ready"  # noqa: S101
@@ -92,6 +94,6 @@ def _sent(bucket: Bucket, rate: Rate, segments: int, now: int) -> tuple[Bucket, 
 
 
 def _unseen_ms(segments: int, rate: Rate) -> int:
-    """The longest that so many segments can take, however long their messages are."""
+    """Returns the longest time that so many segments can take, however long their messages are."""
     longs = -(-segments // (rate.capacity + 1))
     return -(-segments * MINUTE_MS // max(1, rate.segments_per_minute)) + longs * _LONGEST_REST_MS

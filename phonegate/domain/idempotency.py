@@ -1,8 +1,8 @@
 """Requests that may be repeated without harm: the Idempotency-Key of a sending route.
 
 After draft-ietf-httpapi-idempotency-key-header: the first answer to a key is kept for a day
-and given again; another request under the same key is refused; a repeat of one that still
-runs is told so. The answer itself is stored with the messages, in one transaction.
+and given again. Another request under the same key is refused, and so is a repeat while the
+first request still runs. The answer is stored with the messages, in one transaction.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,6 @@ from phonegate.store.tables import Tables
 
 KEPT_MS: Final = 24 * 60 * 60 * 1000
 """How long an answer is kept, in ms: longer than any client goes on retrying."""
-
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -58,16 +57,16 @@ def kept_answer(tx: Tables, org: int, route: str, key: str, now: int) -> KeptAns
 
 
 def kept_under(caller: Principal, route: str) -> str:
-    """The route under which the answers to a caller are kept.
+    """Names the route under which the answers to a caller are kept.
 
-    An API key with limits has answers of its own: in those of its org it could read, or find out
+    An API key with limits has answers of its own. In those of its org it could read, or find out
     by guessing, what its limits keep from it.
     """
     return route if caller.limits is None else f"{route} {caller.key_id}"
 
 
 class Idempotency:
-    """Knows the answers already given, and the requests that run right now."""
+    """Finds answers given before, and refuses a repeat of a request that still runs."""
 
     def __init__(self, database: Database, *, now_ms: Callable[[], int]) -> None:
         self._database = database
@@ -78,13 +77,20 @@ class Idempotency:
     async def gate(
         self, org: int, route: str, key: str, fingerprint: bytes
     ) -> AsyncIterator[KeptAnswer | None]:
-        """Holds `key` while a request runs; gives the stored answer of an earlier one.
+        """Holds `key` while a request runs.
 
-        `route` is as `kept_under` gives it.
+        Args:
+            org: Whose request it is.
+            route: As `kept_under` gives it.
+            key: The Idempotency-Key.
+            fingerprint: What makes two requests the same.
+
+        Yields:
+            The answer to an earlier request, None where this is the first.
 
         Raises:
-            KeyReused: the key was used for another request.
-            Conflict: the first request under this key has not been answered yet.
+            KeyReused: The key was used for another request.
+            Conflict: The first request under this key has not been answered yet.
         """
         name = (org, route, key)
         if name in self._running:

@@ -80,7 +80,7 @@ def has_words(text: str) -> bool:
 
 
 def views(tx: Tables, reader: Principal, query: PageQuery) -> Sequence[MessageView]:
-    """A page of messages as the reader sees them.
+    """Reads a page of messages as the reader sees them.
 
     Raises:
         BadInput: The search could find out a code that the reader must not see.
@@ -92,7 +92,7 @@ def views(tx: Tables, reader: Principal, query: PageQuery) -> Sequence[MessageVi
 
 
 def find(tx: Tables, reader: Principal, message_id: int) -> Message | None:
-    """The message of this id as the reader sees it. None where it may not, or there is none."""
+    """Finds the message of this id as the reader sees it. None where it sees no such message."""
     found = tx.messages.find(reader.org, message_id)
     if found is None or not may_see(reader, found.address):
         return None
@@ -102,12 +102,12 @@ def find(tx: Tables, reader: Principal, message_id: int) -> Message | None:
 
 
 def may_see(reader: Principal, address: str) -> bool:
-    """Whether the reader sees messages from and to an address."""
+    """Tells whether the reader sees messages from and to an address."""
     return reader.limits is None or fits(reader.limits.sees, address)
 
 
 def narrowed(reader: Principal, query: PageQuery) -> PageQuery:
-    """The query for what the reader may see of what it asks for.
+    """Narrows a query to what the reader may see.
 
     Raises:
         BadInput: The search could find out a code that the reader must not see.
@@ -117,7 +117,7 @@ def narrowed(reader: Principal, query: PageQuery) -> PageQuery:
         return query
     if not limits.codes_hidden or query.search is None:
         return attrs.evolve(query, sees=limits.sees)
-    # Guessing digit by digit, by what is found or by how long it takes, must lead nowhere.
+    # A code must not be found out digit by digit, by what is found or by how long it takes.
     whole, prefix = search.terms(query.search) or ((), None)
     if any(char.isdigit() for word in (*whole, prefix or "") for char in word):
         raise BadInput(f"q {NO_DIGITS}.", [FieldProblem("q", NO_DIGITS)])
@@ -125,7 +125,7 @@ def narrowed(reader: Principal, query: PageQuery) -> PageQuery:
 
 
 def _as_reported(tx: Tables, org: int, query: PageQuery) -> PageQuery:
-    """The same query, with the SIM's number as the phone writes it, and so the messages have it."""
+    """Writes the SIM's number of a query as the phone, and so its messages, have it."""
     if query.sim is None or is_slot(query.sim):
         return query
     held = tx.phones.holding(org, [query.sim])

@@ -36,19 +36,22 @@ class Orgs:
         self._now_ms = now_ms
 
     async def all(self) -> list[Org]:
-        """Every org."""
+        """Lists every org."""
         return await self._database.read(lambda tx: tx.orgs.all())
 
     async def find(self, org: int) -> Org | None:
-        """The org of this id."""
+        """Finds the org of this id."""
         return await self._database.read(lambda tx: tx.orgs.by_id(org))
 
     async def add(self, name: str, secret: str | None = None) -> tuple[Org, str]:
-        """Creates an org, whatever `registration` says; without a secret, makes one.
+        """Creates an org, whatever `registration` says.
+
+        Returns:
+            The org, and its secret: a new one where none was given.
 
         Raises:
-            BadInput: The form of the name or the secret.
-            Conflict: There is such an org.
+            BadInput: The name or the secret has a wrong form.
+            Conflict: There is an org of this name.
         """
         secret = make_secret() if secret is None else secret
         require_forms(name, secret)
@@ -69,10 +72,13 @@ class Orgs:
         return org, secret
 
     async def rotate(self, name: str, secret: str | None = None) -> tuple[Org, str]:
-        """Gives an org another secret; the old one ends at once. Its API keys go on.
+        """Gives an org another secret. The old one ends at once. The org's API keys go on.
+
+        Returns:
+            The org, and its secret: a new one where none was given.
 
         Raises:
-            BadInput: The form of the secret.
+            BadInput: The secret has a wrong form.
             NotFound: There is no such org.
         """
         secret = make_secret() if secret is None else secret
@@ -96,7 +102,7 @@ class Orgs:
     async def remove(self, name: str) -> None:
         """Removes an org with its keys, phones and messages.
 
-        Its name stays the owner's: a phone with its old secret does not make it again.
+        A first call with its old secret does not make it again: the name is kept for the owner.
 
         Raises:
             NotFound: There is no such org.
@@ -113,16 +119,16 @@ class Orgs:
         _log.info("org_removed", org=name)
 
     async def read_registration(self) -> Registration:
-        """The rule about new orgs, with what the owner chose last."""
+        """Reads the rule about new orgs, with what the owner chose last."""
         chosen = await self._database.read(lambda tx: tx.registrations.choice(_REGISTRATION))
         self.registration.chosen = next((one for one in get_args(Mode) if one == chosen), None)
         return self.registration
 
     async def choose_registration(self, mode: Mode) -> None:
-        """Has another rule hold from now on, and after a restart.
+        """Sets another rule about new orgs, for now and after a restart.
 
         Raises:
-            Conflict: The configuration sets one.
+            Conflict: The configuration sets the rule.
         """
         rule = self.registration
         if rule.forced is not None:

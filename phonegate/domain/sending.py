@@ -1,7 +1,7 @@
 """Sending by an org's phones: route, reserve, store, push.
 
 A message is stored as `sending` at once when its phone can take it right now, so that the
-usual send costs one transaction; otherwise it is stored as `queued` and the phone's feeder
+usual send costs one transaction. Otherwise it is stored as `queued`, and the phone's feeder
 pulls it when the time comes. The push itself happens after the commit, never before.
 """
 
@@ -26,22 +26,23 @@ from phonegate.store.rows import stored
 from phonegate.store.tables import Tables
 
 ROSTERS = 1_024
-"""Orgs whose routes are remembered, as long as the same phones are online; the first goes first."""
+"""Orgs whose routes are remembered while the same phones are online. The oldest is dropped."""
 
 FORECAST_CAP = 10_000
-"""Segments counted for an `eta_s`; more waiting than this is hours away in any case."""
+"""Segments counted for an `eta_s`. What waits behind so many is hours away in any case."""
 
 
 @attrs.frozen(kw_only=True)
 class Outgoing:
-    """A message to send. `sim_selector` is the SIM as `routing.parse_sim_selector` gives it."""
+    """A message to send by a phone."""
 
     to: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     sim_selector: str = ""
+    """The SIM, as `routing.parse_sim_selector` gives it."""
     ttl_s: int | None = None
     send_at: int | None = None
-    """Not before this time, in ms; a past one means now."""
+    """It leaves not before this time, in ms. A past one means now."""
     priority: int = 0
     on_uncertain: Literal["hold", "resend"] | None = None
     """None takes the gateway's setting."""
@@ -50,20 +51,21 @@ class Outgoing:
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """One accepted message. `eta_s` is set where it waits for its SIM's pacing."""
+    """An accepted message."""
 
     id: int
     to: str = attrs.field(repr=False)
     status: str
     segments: int
     eta_s: int | None = None
+    """Seconds until it leaves, where it waits for its SIM's pacing."""
     held: bool = False
     """Whether it waits for a person's approval."""
 
 
 @attrs.frozen(kw_only=True)
 class SendOutcome:
-    """What became of a send: all of it was accepted."""
+    """What became of a send of which every message was accepted."""
 
     device_online: bool
     results: tuple[Sent, ...]
@@ -71,17 +73,18 @@ class SendOutcome:
 
 @attrs.frozen
 class _Plan:
-    """A message with its route. `phone` is set when room at that phone is reserved for it."""
+    """A message with its route."""
 
     new: NewMessage
     phone: int | None
+    """Where room is reserved for it."""
     sim: Sim | None
     outlook: Outlook | None = None
     """The pacing of the SIM that it waits for. None where it waits for something else."""
 
     @property
     def waits(self) -> bool:
-        """Whether it is queued and could leave as soon as there is room."""
+        """Tells whether it is queued and could leave as soon as there is room."""
         return self.phone is None and self.new.held_until is None
 
 
@@ -96,7 +99,15 @@ class _Roster:
 
 
 class Sending:
-    """The service behind every sending route."""
+    """Sends messages by phones.
+
+    Args:
+        database: Where the SIMs of absent phones are looked up.
+        dispatcher: Hands messages to the phones that are online.
+        acceptance: Admits and stores messages.
+        on_uncertain: What happens to a message that a phone may have sent or not, where the
+            message does not say so itself.
+    """
 
     def __init__(
         self,
@@ -115,17 +126,16 @@ class Sending:
     async def send(
         self, sender: Principal, items: Sequence[Outgoing], *, keep: Keep[SendOutcome] | None = None
     ) -> SendOutcome:
-        """Stores all of `items`, durably, and pushes those that can leave now.
+        """Stores all messages durably, and pushes those that can leave now.
 
         Raises:
-            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: a limit of the
-                sender's API key; nothing was stored.
-            UnknownSim: an item selects a SIM that is none of the org's; nothing was stored.
-            QueueFull: too many messages of the org wait already; nothing was stored.
-            StorageSpent, DiskLow: the org may store no more just now, so nothing was stored.
-            StorageUnavailable: nothing was stored.
-            Conflict: the Idempotency-Key of `keep` has got its answer meanwhile.
-            TooSlowError: the disk took a minute, and nothing is known.
+            RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: A limit of the
+                sender's API key. Nothing was stored.
+            UnknownSim: A message selects a SIM that is none of the org's. Nothing was stored.
+            QueueFull, StorageSpent, DiskLow: A limit of the org. Nothing was stored.
+            StorageUnavailable: Nothing was stored.
+            Conflict: The Idempotency-Key of `keep` got its answer meanwhile.
+            TooSlowError: The disk took a minute. The messages may have been stored or not.
         """
         org = sender.org
         now = self._acceptance.now_ms()
@@ -156,7 +166,7 @@ class Sending:
     async def _routes(
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
     ) -> list[routing.Route]:
-        """Routes every item. Reads the SIMs of absent phones only where an item selects one."""
+        """Finds the route of each item. Reads the SIMs of absent phones only if one is selected."""
         roster = self._rosters.get(org)
         if roster is None or roster.online is not online:
             roster = self._rosters[org] = _Roster(online)
@@ -166,9 +176,7 @@ class Sending:
         sim_selectors = {item.sim_selector for item in items if item.sim_selector not in chosen}
         if sim_selectors:
             known: Sequence[Sim] = ()
-            if any(
-                sim_selector and sim_selector not in roster.live for sim_selector in sim_selectors
-            ):
+            if any(one and one not in roster.live for one in sim_selectors):
                 known = await self._database.read(lambda tx: tx.phones.known_sims(org))
                 # Good for this once: the store may say otherwise next time.
                 chosen, sim_selectors = {}, {item.sim_selector for item in items}
@@ -184,6 +192,7 @@ class Sending:
         permits: Sequence[Permit],
         now: int,
     ) -> list[_Plan]:
+        """Makes the messages, and reserves room for those that their phone can take now."""
         plans = []
         full: dict[tuple[int, Sim | None], Outlook | None] = {}
         for item, route, permit in zip(items, routes, permits, strict=True):
@@ -236,23 +245,23 @@ def _insert(tx: Tables, org: int, plans: Sequence[_Plan], *, device_online: bool
 
 
 def _waits(tx: Tables, org: int, plans: Sequence[_Plan]) -> dict[int, int]:
-    """The seconds that planned messages will wait for their SIM, by their places in the call."""
+    """Forecasts the seconds that messages will wait for their SIM, by their indexes in `plans`."""
     found: dict[int, int] = {}
     by_sim: dict[int, tuple[Outlook, list[int]]] = {}
     for at, plan in enumerate(plans):
         if plan.waits and plan.outlook is not None:
             by_sim.setdefault(id(plan.outlook), (plan.outlook, []))[1].append(at)
-    for outlook, places in by_sim.values():
-        entries = [Entry(plans[at].new.priority, plans[at].new.segments) for at in places]
+    for outlook, indexes in by_sim.values():
+        entries = [Entry(plans[at].new.priority, plans[at].new.segments) for at in indexes]
         least = min(entry.priority for entry in entries)
         waiting = _waiting(tx, org, outlook, least)
-        promised = zip(places, etas(outlook, waiting, entries), strict=True)
+        promised = zip(indexes, etas(outlook, waiting, entries), strict=True)
         found |= {at: eta_s for at, eta_s in promised if eta_s}
     return found
 
 
 def _waiting(tx: Tables, org: int, outlook: Outlook, priority: int) -> Waiting:
-    """What waits for a SIM before a message of this priority."""
+    """Reads what waits for a SIM before a new message of this priority."""
     first: list[Candidate] = []
     total = 0
     for phone, sim_selector in outlook.queues:

@@ -1,4 +1,4 @@
-"""Withdrawing a message that has not left yet, whoever would carry it."""
+"""Withdrawing a message that has not left yet, be it for a phone or a carrier."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from phonegate.store.tables import Tables
 
 
 class Withdrawal:
-    """Cancels messages at their sender's wish."""
+    """Cancels messages for their senders."""
 
     def __init__(
         self, database: Database, dispatcher: Dispatcher, *, now_ms: Callable[[], int]
@@ -30,8 +30,9 @@ class Withdrawal:
         acknowledged the message is not given to it again.
 
         Returns:
-            The message as it stands then: `cancelled`; `sending` where its phone was asked to drop
-            it and has yet to confirm; `uncertain` where a phone that went away may have sent it.
+            The message as it stands then: `cancelled`, or `sending` where its phone was asked to
+            drop it and has yet to confirm, or `uncertain` where a phone that went away may have
+            sent it.
 
         Raises:
             NotFound: There is no such outbound message in this org, or the sender may not see it.

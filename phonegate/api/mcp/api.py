@@ -1,6 +1,6 @@
 """`POST /mcp`: the tools for agents over streamable HTTP, without sessions.
 
-Each POST is answered by itself in JSON; there is no stream to open and nothing to end, so that
+Each POST is answered by itself in JSON. There is no stream to open and no session to end, so
 GET and DELETE are answered with 405, as the protocol allows.
 """
 
@@ -56,8 +56,9 @@ MAX_POST_BYTES: Final = 262_144
 
 NONCE_BYTES: Final = 8
 """Of the random part of a marker: the writer of an SMS has one guess."""
+
 MAX_BATCH_BYTES: Final = 1_048_576
-"""Of all answers to a batch: as many as a page has. One that only reads is left out past it."""
+"""Of all answers to a batch, as of a page. Past it, what a tool has only read is left out."""
 
 BATCH_TOO_LONG: Final = "The answers to this batch are too long together. Ask for this by itself."
 
@@ -67,7 +68,7 @@ INSTRUCTIONS: Final = (
 )
 
 OK: Final = "ok"
-"""How the log calls the outcome of a call that went well."""
+"""The outcome in the log of a call that went well."""
 
 _log = log.get("mcp")
 
@@ -141,7 +142,7 @@ def _only_reads(part: Ask) -> bool:
 
 
 async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:
-    """The status and the answer of one request; never raises but for cancellation."""
+    """Makes the status and the answer of one request. Raises nothing but cancellation."""
     if isinstance(part, Fault):
         return status_of(part, version), error_message(part, part.id)
     about = _about(call.services.version)
@@ -175,7 +176,7 @@ def _about(version: str) -> About:
 
 
 async def _run(call: Call, version: str, asked: ToolCall) -> Json:
-    """Runs a tool; what goes wrong with it is a result that the model can read.
+    """Runs a tool. A failure of it is a result, which the model can read.
 
     Raises:
         Fault: There is no such tool, or (in old revisions) its arguments are wrong.
@@ -190,7 +191,7 @@ async def _run(call: Call, version: str, asked: ToolCall) -> Json:
     except Fault:
         code = "bad_input"
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the model is told
+    except Exception as error:  # noqa: BLE001 - the model can read any failure
         answer = answer_for(error)
         code = answer.content["code"]
         return {"content": [_text(_sentence(answer))], "isError": True}
@@ -199,15 +200,15 @@ async def _run(call: Call, version: str, asked: ToolCall) -> Json:
         raise
     finally:
         if _is_logged(call.logged, tool, code):
-            _tell(call.caller, tool, code, perf_counter() - started)
+            _log_call(call.caller, tool, code, perf_counter() - started)
 
 
 def _is_logged(logged: RequestLog, tool: Tool, code: str) -> bool:
-    """Whether a call of a tool gets a line in the log, as a request would that did the same."""
+    """Tells whether the log gets a line for a call, as for a request that did the same."""
     return logged == "all" or code != OK or (logged == "changes" and not tool.reads_only)
 
 
-def _tell(caller: Principal, tool: Tool, code: str, seconds: float) -> None:
+def _log_call(caller: Principal, tool: Tool, code: str, seconds: float) -> None:
     fields: dict[str, object] = {"tool": tool.name, "outcome": code, "ms": round(seconds * 1000, 1)}
     if caller.key_id is not None:
         fields["key"] = caller.key_id
@@ -231,7 +232,7 @@ def _problem(one: FieldProblem) -> Json:
 
 
 def _shown(content: Json, version: str) -> Json:
-    """A tool's result: as text for every client, and as data for those that take it."""
+    """Makes a tool's result: as text for every client, and as data for those that take it."""
     messages = content.get("messages", [content["message"]] if content.get("message") else None)
     if messages is not None:
         rest = {k: v for k, v in content.items() if k not in {"messages", "message", "notice"}}
@@ -248,10 +249,10 @@ def _shown(content: Json, version: str) -> Json:
 
 
 def _sentence(answer: Answer) -> str:
-    """An error for a model: what is wrong, by which name, when to come again, and where."""
+    """Writes an error for a model: what is wrong, its code, when to try again, and the fields."""
     content = answer.content
-    told = {k: v for k, v in content.items() if k not in {"ok", "detail", "errors"}}
-    lines = [content["detail"], *(f"{k}: {v}" for k, v in told.items())]
+    rest = {k: v for k, v in content.items() if k not in {"ok", "detail", "errors"}}
+    lines = [content["detail"], *(f"{k}: {v}" for k, v in rest.items())]
     lines += [f"retry_after_s: {v}" for name, v in answer.headers if name == "Retry-After"]
     lines += [f"{one['field']}: {one['problem']}" for one in content.get("errors", ())]
     return "\n".join(lines)

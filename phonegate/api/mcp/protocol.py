@@ -1,9 +1,9 @@
-"""The Model Context Protocol as JSON-RPC: what a POST asks, and how its answer looks. Pure.
+"""The Model Context Protocol over JSON-RPC: reading requests and making answers. Pure.
 
 Two eras share the address. Since 2026-07-28 each request stands alone: it names its revision and
 its client in `params._meta`, and its headers repeat what intermediaries need. The revisions
-before it begin with an `initialize` handshake; as nothing is kept between two requests, a later
-one is known by its MCP-Protocol-Version header, or by not having one.
+before it begin with an `initialize` handshake. Nothing is kept between two requests, so a later
+request of that era is known by its MCP-Protocol-Version header, or by having none.
 """
 
 import base64
@@ -18,8 +18,8 @@ from phonegate.api.field_names import shown
 
 MODERN: Final = ("2026-07-28",)
 HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Newest first. The oldest had another transport; its messages are the same, and a client that
-asks for it gets along with this one (or comes over stdio, which has no transport of its own)."""
+"""Newest first. The oldest had another transport, but its messages are the same. A client that
+asks for it works with this one, or comes over stdio."""
 
 SUPPORTED: Final = MODERN + HANDSHAKE
 
@@ -35,11 +35,11 @@ HEADER_MISMATCH: Final = -32020
 UNSUPPORTED_VERSION: Final = -32022
 
 MAX_BATCH: Final = 20
-"""Messages of one batch, which only the oldest revisions have: clients use it for a few."""
+"""Messages of one batch, which only the oldest revisions have. Clients send a few at once."""
 
 LIST_TTL_MS: Final = 300_000
-"""How long a client may keep the list of tools: what a key may do never changes, and a new
-release of the gateway can be noticed five minutes late."""
+"""How long a client may keep the list of tools: a key's scopes never change, and a new release of
+the gateway may be noticed five minutes late."""
 
 VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
@@ -56,7 +56,7 @@ Json = dict[str, Any]
 
 
 class Fault(Exception):
-    """A JSON-RPC error. `id` is that of the request, None where it can't be known."""
+    """A JSON-RPC error. `id` is that of the request, None where it is unknown."""
 
     def __init__(self, code: int, message: str, *, data: Any = None, id_: Id | None = None) -> None:
         self.code = code
@@ -77,7 +77,7 @@ class Ask:
 
 @attrs.frozen(kw_only=True)
 class Post:
-    """What a POST asks: notifications and answers, which want none, are left out."""
+    """The requests of a POST, without notifications and answers, which need no answer."""
 
     version: str
     batch: bool
@@ -85,13 +85,13 @@ class Post:
 
     @property
     def modern(self) -> bool:
-        """Whether it is of the era without a handshake."""
+        """Tells whether it is of the era without a handshake."""
         return self.version in MODERN
 
 
 @attrs.frozen(kw_only=True)
 class About:
-    """What a server tells of itself."""
+    """How a server introduces itself."""
 
     name: str
     title: str
@@ -106,20 +106,20 @@ class About:
 
 @attrs.frozen
 class ToolCall:
-    """A tool is to be run."""
+    """A request to run a tool."""
 
     name: str
     arguments: Mapping[str, Any] = attrs.field(repr=False)
 
 
-# --- What is asked ----------------------------------------------------------------------------
+# --- Requests ---------------------------------------------------------------------------------
 
 
 def understand(headers: Mapping[str, str], value: Any) -> Post:
-    """What a POST asks.
+    """Reads the requests of a POST.
 
     Args:
-        headers: By lower-case name; one that was sent twice is joined with a comma.
+        headers: By lower-case name. One that was sent twice is joined with a comma.
         value: The JSON of the body.
 
     Raises:
@@ -163,7 +163,7 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
         return Post(version=MODERN[0], batch=False, parts=())
     meta, claimed = _object(part.params.get("_meta")), named_version(value)
     if claimed is None:
-        # A revision that nobody here knows may have put it elsewhere: say so first.
+        # A revision that is unknown here may have put it elsewhere: refuse that first.
         _require_modern(header, part.id)
     if meta is None or claimed is None or CAPABILITIES_META not in meta:
         raise Fault(
@@ -185,12 +185,12 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
 
 
 def _is_answer(value: Any) -> bool:
-    """Whether a message answers something, which nobody here ever asks."""
+    """Tells whether a message is an answer. This server asks nothing, so they are ignored."""
     return type(value) is dict and "method" not in value and ("result" in value or "error" in value)
 
 
 def _part(value: Any) -> Ask | Fault | None:
-    """One message: a request, what is wrong with it, or None for what wants no answer."""
+    """Reads a message. Returns a request, what is wrong with it, or None if it needs no answer."""
     if type(value) is not dict:
         return Fault(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
     id_ = _id_of(value)
@@ -207,7 +207,7 @@ def _part(value: Any) -> Ask | Fault | None:
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:
-    """An object as clients write it. None for what is none.
+    """Reads an object as clients write it. None for anything else.
 
     Some write null for one that they would leave out. PHP writes an empty one as `[]`.
     """
@@ -222,7 +222,7 @@ def _id_of(value: Any) -> Id | None:
 
 
 def named_version(value: Any) -> Any:
-    """The revision that a message names in itself."""
+    """Finds the revision that a message names in its body."""
     params = value.get("params") if type(value) is dict else None
     meta = params.get("_meta") if type(params) is dict else None
     return meta.get(VERSION_META) if type(meta) is dict else None
@@ -235,7 +235,7 @@ def _require_modern(version: str | None, id_: Id | None) -> None:
 
 
 def encoded(text: str) -> str:
-    """Text for a header, wrapped in Base64 where a header can't hold it as it is."""
+    """Encodes text for a header, in Base64 where a header can't hold it as it is."""
     plain = text.isascii() and text.isprintable() and text == text.strip()
     if plain and not _ENCODED.fullmatch(text):
         return text
@@ -243,7 +243,7 @@ def encoded(text: str) -> str:
 
 
 def _decoded(header: str | None) -> str | None:
-    """A header's text, which is wrapped in Base64 where a header can't hold it."""
+    """Decodes the text of a header, which may be in Base64. None where that is broken."""
     wrapped = _ENCODED.fullmatch(header) if header is not None else None
     if wrapped is None:
         return header
@@ -253,11 +253,11 @@ def _decoded(header: str | None) -> str | None:
         return None
 
 
-# --- What is answered -------------------------------------------------------------------------
+# --- Answers ----------------------------------------------------------------------------------
 
 
 def decide(ask: Ask, version: str, about: About, tools: Sequence[Json]) -> Json | ToolCall:
-    """The result of a request, or the tool that is to give it.
+    """Makes the result of a request, or names the tool that makes it.
 
     Args:
         ask: The request.
@@ -321,24 +321,24 @@ def _declared(tool: Json, version: str) -> Json:
 
 
 def has_structure(version: str) -> bool:
-    """Whether results may hold data beside their text."""
+    """Tells whether results may hold data beside their text."""
     return version >= _STRUCTURED_SINCE
 
 
 def wrong_arguments_are_results(version: str) -> bool:
-    """Whether a model learns of wrong arguments as of any failure, so that it can mend them."""
+    """Tells whether wrong arguments are a result that the model reads, so that it can mend them."""
     return version >= _SAYS_WRONG_ARGUMENTS_SINCE
 
 
 def result_message(id_: Id, result: Json, version: str, about: About) -> Json:
-    """A request's answer."""
+    """Makes the answer to a request."""
     if version in MODERN:
         result = {"resultType": "complete", **result, "_meta": {SERVER_META: about.info}}
     return {"jsonrpc": "2.0", "id": id_, "result": result}
 
 
 def error_message(fault: Fault, id_: Id | None) -> Json:
-    """The same for one that failed."""
+    """Makes the answer to a request that failed."""
     error: Json = {"code": fault.code, "message": fault.message}
     if fault.data is not None:
         error["data"] = fault.data
@@ -346,5 +346,5 @@ def error_message(fault: Fault, id_: Id | None) -> Json:
 
 
 def status_of(fault: Fault, version: str) -> int:
-    """The HTTP status of one request's error; the older era tells it in the body alone."""
+    """Returns the HTTP status of a request's error. In the older era only the body says it."""
     return _STATUS.get(fault.code, 400) if version in MODERN else 200

@@ -1,4 +1,4 @@
-"""What the tools take and give: the types of the endpoints, and what agents need beside them."""
+"""Arguments and results of the tools: the endpoints' types, and what agents need beside them."""
 
 from typing import Annotated, ClassVar, Final
 
@@ -22,13 +22,13 @@ from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text, Whole
 
 MAX_WAIT_S: Final = 25
-"""Seconds that a wait may take: less than the 30 after which many proxies and clients give up."""
+"""Seconds that a wait may take: fewer than the 30 after which many proxies and clients give up."""
 
 MAX_TOOL_PAGE: Final = 100
 """Messages that a model is given at once: more than it can keep apart."""
 
 TOOL_PAGE_BYTES: Final = 65_536
-"""What they may have as JSON: a hundred ordinary texts, some 16,000 of a model's tokens."""
+"""Bytes of JSON of such a page: a hundred ordinary texts, some 16,000 of a model's tokens."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """The tools that agents get: the endpoints of the table under another protocol, and one wait.
 
-A tool runs its endpoint's own handler, within the org's share, so that limits, idempotency and
-errors are the same by either way.
+A tool runs its endpoint's own handler within the org's fair share, so that limits, idempotency
+and errors are the same either way.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ from phonegate.model.principal import Scope
 from phonegate.model.refusals import Unauthorized
 
 ANSWER_S: Final = 2.0
-"""Of a request's time, kept for its answer: a wait ends so much before the request would."""
+"""Kept of a request's time for its answer: a wait ends so long before the request would."""
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ _ENDPOINTS: Final[Mapping[str, Endpoint]] = {one.name: one for one in messages_a
 
 @attrs.frozen(kw_only=True)
 class Tool:
-    """One tool: what a model is told of it, and what runs."""
+    """A tool: its description for a model, and the function that runs."""
 
     name: str
     title: str
@@ -60,7 +60,7 @@ class Tool:
     gives: type
     reads_only: bool
     reaches_out: bool = False
-    """Whether its work ends at other people, and not within the gateway."""
+    """Whether it reaches other people, and not the gateway alone."""
     run: Callable[[Call, Any], Awaitable[Json]]
 
     @property
@@ -97,7 +97,7 @@ async def _get_messages(call: Call, asked: GetMessages) -> Json:
 
 
 def _page(answer: MessagesAnswer) -> Json:
-    """A page as plain data, made in the thread that read it."""
+    """Makes plain data of a page, in the thread that reads it."""
     return {
         "org_id": answer.org_id,
         "count": answer.count,
@@ -157,7 +157,7 @@ async def _answer_of(
     body: Any = None,
     key: str | None = None,
 ) -> Answer:
-    """The answer of an endpoint's own handler."""
+    """Runs an endpoint's own handler."""
     return await _through(call, endpoint, handler=endpoint.handler, path=path, body=body, key=key)
 
 
@@ -173,8 +173,8 @@ async def _through(
 ) -> T:
     """Runs a handler as the pipeline runs its endpoint's.
 
-    Only an Idempotency-Key among the tool's arguments counts: one in the header would make all
-    calls of a client the same.
+    Only an Idempotency-Key among the tool's arguments counts. One in the header would be the same
+    for all calls of a client.
     """
     headers = {k: v for k, v in call.request.headers.items() if k != "idempotency-key"}
     if key is not None:
@@ -192,14 +192,14 @@ async def _through(
 
 
 def _header(key: str) -> str:
-    """Any text as an Idempotency-Key: itself where that can be one, or else a digest of it."""
+    """Makes an Idempotency-Key of any text: the text itself if it can be one, or else a digest."""
     if key.isascii() and key.isprintable() and key == key.strip() and not key.startswith('"'):
         return key
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _require_room(call: Call, size: int) -> None:
-    """Refuses to whoever leaves much unread what is only read; what was sent is answered."""
+    """Refuses to read more for a client that leaves much unread. What was sent is answered."""
     caller = call.caller
     call.services.unsent.require_room(Reader(caller.org, caller.key_id or ""), size)
 
