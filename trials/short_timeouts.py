@@ -14,7 +14,7 @@ from phonegate.domain import carrier_reports
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.scheduler import SchedulerTimings
 
-SETTLE_S = 4.0
+GRACE_S = 4.0
 """How long after a try its message may still turn up at the fake carriers."""
 
 TIMINGS = gateway.Timings(
@@ -37,7 +37,7 @@ def shorten_the_rest() -> None:
     """Shortens what can't be passed in yet, and fails when one of them is not there any more."""
     for client in (Twilio, Telnyx):
         defaults = client.__init__.__kwdefaults__
-        client.__init__.__kwdefaults__ = {**(defaults or {}), "settle_s": SETTLE_S}
+        client.__init__.__kwdefaults__ = {**(defaults or {}), "grace_s": GRACE_S}
     for name, wait in POLLS.items():
         if not hasattr(carrier_reports, name):
             raise AttributeError(f"carrier_reports has no {name} to shorten")

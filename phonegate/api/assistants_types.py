@@ -1,4 +1,4 @@
-"""What the routes of assistants take and answer."""
+"""The requests and answers of `/assistants`."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -15,10 +15,10 @@ from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import OneOf, Several, Text
 
 MAX_CREDENTIALS = 10
-"""Fields of one account, more than any carrier asks for."""
+"""Fields of one account: more than any carrier asks for."""
 
 MAX_FIELD_NAME = 50
-"""Characters of such a field's name, which an answer may repeat."""
+"""Characters in the name of such a field, which an answer may repeat."""
 
 
 @attrs.frozen
@@ -38,10 +38,10 @@ class Number:
 
 @attrs.frozen
 class Credentials:
-    """The fields of a carrier's account by name; what each must be, the carrier's code says."""
+    """The fields of a carrier's account by name. The carrier's own code checks their values."""
 
     def read(self, value: object) -> dict[str, str | None]:
-        """The fields, none of them looked at."""
+        """The fields, with their values unchecked."""
         if type(value) is not dict:
             raise Wrong("must be an object")
         if len(value) > MAX_CREDENTIALS or any(not _is_field_name(name) for name in value):
@@ -51,7 +51,7 @@ class Credentials:
         return value
 
     def read_text(self, text: str) -> dict[str, str | None]:
-        """No parameter holds credentials: none is right."""
+        """Refuses a text, since no parameter may hold credentials."""
         return self.read(text)
 
 

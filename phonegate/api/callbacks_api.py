@@ -1,7 +1,7 @@
-"""What carriers call: states of messages that they carry, and messages for our numbers.
+"""The addresses that carriers call with the states of messages, and with messages for our numbers.
 
-Only whoever knows the address may call, and the call must bear its carrier's signature. It is
-answered once everything of it is committed, so that the carrier tries again what got lost.
+A call needs the assistant's own address and its carrier's signature. It is answered once all of it
+is committed, so that the carrier repeats what got lost.
 """
 
 import hmac
@@ -30,7 +30,7 @@ REFUSED: Final = "This address takes no calls like this one."
 """Says the same of a wrong token as of a wrong signature."""
 
 MAX_ADDRESS: Final = 2_048
-"""Characters of a callback address that are worth checking a signature of."""
+"""Characters of the longest address whose signature is checked."""
 
 _log = log.get("callbacks")
 
@@ -44,7 +44,7 @@ class Taken:
     ok: bool = field("Always true.", default=True, example=True)
 
 
-async def take(call: Call, *, carrier: Provider) -> Answer:
+async def receive(call: Call, *, carrier: Provider) -> Answer:
     """Takes a callback of one carrier."""
     assistant = await _assistant(call, carrier.name)
     try:
@@ -71,10 +71,10 @@ async def take(call: Call, *, carrier: Provider) -> Answer:
 
 
 async def _assistant(call: Call, provider: str) -> Assistant:
-    """The assistant that the address is of.
+    """Finds the assistant whose address was called.
 
     Raises:
-        Forbidden: there is none, or the token is not its own.
+        Forbidden: There is none, or the token is not its own.
     """
     try:
         number = Whole(1, MAX_ID).read_text(call.path["id"])
@@ -89,7 +89,11 @@ async def _assistant(call: Call, provider: str) -> Assistant:
 
 
 def _addresses(call: Call, assistant: Assistant) -> tuple[str, ...]:
-    """The whole addresses that the carrier may have called: ours, or as its own request has it."""
+    """Gives the whole addresses that the carrier may have called.
+
+    They are the one that it was given, and those that its request names, since a proxy may have
+    changed the scheme.
+    """
     query = f"?{call.request.query}" if call.request.query else ""
     found = []
     if (handed_out := call.services.assistants.callback_url(assistant)) is not None:
@@ -112,7 +116,7 @@ async def _store(call: Call, assistant: Assistant, report: Report) -> None:
 
 
 def _message_id(query: str) -> int | None:
-    """The message that a report was asked for, from its address."""
+    """Reads the message that a report was asked for from its address."""
     for part in query.split("&"):
         name, _, value = part.partition("=")
         if name == MESSAGE_FIELD:
@@ -143,7 +147,7 @@ def _endpoint(carrier: Provider) -> Endpoint:
         answer=Taken,
         media=None if callbacks.received is None else callbacks.received[0],
         error_codes=("forbidden", *ROOM_CODES),
-        handler=partial(take, carrier=carrier),
+        handler=partial(receive, carrier=carrier),
     )
 
 

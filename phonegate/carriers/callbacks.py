@@ -1,7 +1,7 @@
 """What the readers of carriers' callbacks share. Pure.
 
-A carrier may add fields and events at any time: what is unknown is passed over. It may call
-twice, late, and out of order; the domain's states bear that.
+A carrier may add fields and events at any time, so what is unknown is skipped. It may call twice,
+late, and out of order, which the domain's states allow for.
 """
 
 import json
@@ -14,7 +14,7 @@ from phonegate.domain.carrier import InboundReport
 from phonegate.domain.reported_values import Kind, Sender, SimNumber, Text
 
 MAX_MEDIA: Final = 50
-"""Of one message; carriers allow ten."""
+"""Media read of one message. Carriers allow ten."""
 
 
 def received(
@@ -25,10 +25,10 @@ def received(
     segments: int | None,
     date: int | None = None,
 ) -> InboundReport:
-    """A message for one of our numbers, from any sender.
+    """Makes the report of a message for one of our numbers, from any sender.
 
     Raises:
-        MalformedCallback: There is nothing of it but its id.
+        MalformedCallback: It has neither a sender nor a text nor media.
     """
     cleaned: list[Kind] = []
     sender = Sender().take(said["from"], cleaned)
@@ -47,7 +47,7 @@ def received(
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The object in a body of JSON.
+    """Reads the object in a body of JSON.
 
     Raises:
         MalformedCallback: It holds none.
@@ -62,5 +62,5 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def web_addresses(found: Iterable[Any]) -> tuple[str, ...]:
-    """The addresses of a message's media that can be stored."""
+    """Keeps the addresses of media that can be stored."""
     return tuple(url for url in map(words.as_text, found) if url)

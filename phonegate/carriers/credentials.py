@@ -1,4 +1,4 @@
-"""Credentials of accounts: checked, described and masked."""
+"""Checks, describes and masks the credentials of accounts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,13 +7,16 @@ from phonegate.carriers.provider import CredentialField, Provider
 from phonegate.model.refusals import BadInput, FieldProblem
 
 SHOWN: Final = 4
-"""Characters of a masked credential: enough to tell which it is."""
+"""Characters shown of a masked credential: enough to recognize it."""
 SHORTEST_SHOWN: Final = 12
-"""What is shorter is masked whole: four characters would be too much of it."""
+"""Shorter credentials are masked whole: four characters would be too much of them."""
 
 
 def check_fields(provider: Provider, given: Mapping[str, object]) -> dict[str, str]:
-    """The credentials as they are kept. Optional ones that are None or empty are left out.
+    """Checks the credentials of an account.
+
+    Returns:
+        Them as they are kept: without optional ones that are None or empty.
 
     Raises:
         BadInput: It names every field that is wrong, never its value.
@@ -44,9 +47,9 @@ def check_fields(provider: Provider, given: Mapping[str, object]) -> dict[str, s
 
 
 def unusable_fields(provider: Provider, kept: Mapping[str, str]) -> list[FieldProblem]:
-    """Credentials of the right form that this machine can't use, such as a key without its package.
+    """Finds credentials of the right form that this machine can't use.
 
-    The values are never in the texts.
+    A key whose package is not installed is one. The texts never hold the values.
     """
     found = (
         (field.name, field.problem(kept[field.name]))
@@ -57,17 +60,17 @@ def unusable_fields(provider: Provider, kept: Mapping[str, str]) -> list[FieldPr
 
 
 def in_words(fields: Sequence[CredentialField]) -> str:
-    """What an account is opened with: "api_key, optional public_key"."""
+    """Describes what an account is opened with: "api_key, optional public_key"."""
     needed = [field.name for field in fields if field.required]
     optional = [field.name for field in fields if not field.required]
     return ", ".join([*needed, *([f"optional {', '.join(optional)}"] if optional else [])])
 
 
 def mask(value: str) -> str:
-    """A credential as it is shown: its last four characters, or none of a short one."""
+    """Masks a credential: its last four characters are shown, or none if it is short."""
     return "…" + value[-SHOWN:] if len(value) >= SHORTEST_SHOWN else "…"
 
 
 def masked(credentials: Mapping[str, str]) -> dict[str, str]:
-    """Every credential, masked."""
+    """Masks every credential."""
     return {name: mask(value) for name, value in credentials.items()}

@@ -28,7 +28,7 @@ class CredentialField:
 
     name: str
     secret: bool
-    """Whether it opens the account. The others only name things."""
+    """Set for what opens the account. Other fields only name things."""
     required: bool
     form: re.Pattern[str] = attrs.field(repr=False)
     says: str

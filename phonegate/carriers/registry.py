@@ -1,7 +1,7 @@
-"""The carriers that this gateway knows. A new one is a folder, and one entry here.
+"""The carriers that this gateway knows. A new carrier is a folder, and one entry here.
 
-Everything else that lists carriers is made from this: the API's choices and documents, callback
-addresses, settings, commands.
+Whatever else lists carriers is made from this list: the choices and documents of the API, callback
+addresses, declared assistants, commands. The functions here are what the domain gets of carriers.
 """
 
 import hashlib
@@ -26,24 +26,24 @@ PROVIDERS: Final = (*CARRIERS, PHONE)
 
 
 def titles() -> list[str]:
-    """The carriers by the names that they call themselves."""
+    """Gives the carriers' own names: "Twilio"."""
     return [carrier.title for carrier in CARRIERS.values()]
 
 
 def alternatives(names: Iterable[str]) -> str:
-    """Names in a sentence: "twilio, telnyx or phone"."""
+    """Writes names as a phrase: "twilio, telnyx or phone"."""
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def base_url(name: str, settings: CarrierSettings) -> str:
-    """The address of a carrier's API."""
+    """Gives the address of a carrier's API: as set under `[carriers]`, or else its own."""
     url: str = getattr(settings, f"{name}_url", CARRIERS[name].base_url)
     return url
 
 
 def check_credentials(name: str, given: Mapping[str, object]) -> dict[str, str]:
-    """The credentials as they are kept. Optional ones that are None or empty are left out.
+    """Checks the credentials of an account, and gives them as they are kept.
 
     Raises:
         BadInput: It names every field that is wrong, never its value.
@@ -52,12 +52,12 @@ def check_credentials(name: str, given: Mapping[str, object]) -> dict[str, str]:
 
 
 def unusable_credentials(name: str, stored: Mapping[str, str]) -> list[FieldProblem]:
-    """Stored credentials that this machine can't use, as when a package is no longer installed."""
+    """Finds stored credentials that this machine can't use, such as a key without its package."""
     return unusable_fields(CARRIERS[name], stored) if name in CARRIERS else []
 
 
 def open_account(assistant: Assistant, settings: CarrierSettings) -> Account:
-    """The client of an assistant's account. No connection is made yet.
+    """Makes the client of an assistant's account. No connection is made yet.
 
     Raises:
         BadInput: The credentials can't be right.
@@ -68,15 +68,16 @@ def open_account(assistant: Assistant, settings: CarrierSettings) -> Account:
 
 
 def account_mark(assistant: Assistant) -> str:
-    """A short hash that differs between accounts, and that no credential can be read from."""
+    """Gives a short hash that is another for every account, and reveals no credential."""
     account = CARRIERS[assistant.provider].account(assistant.credentials)
     return hashlib.sha256(account.encode()).hexdigest()[:8]
 
 
 def unsigned(name: str, credentials: Mapping[str, object]) -> str | None:
-    """What to tell an operator whose account's callbacks are taken without a signature.
+    """Tells whether the callbacks of an account are taken without a signature.
 
-    Returns None where they are verified, and for a phone, which calls nobody.
+    Returns:
+        What an operator should know of it, or None where callbacks are verified, or there are none.
     """
     if name not in CARRIERS:
         return None
@@ -85,7 +86,7 @@ def unsigned(name: str, credentials: Mapping[str, object]) -> str | None:
 
 
 def credentials_in_words() -> list[str]:
-    """What each provider asks for: "twilio: account_sid, auth_token"."""
+    """Lists what each provider asks for: "twilio: account_sid, auth_token"."""
     return [
         *(f"{name}: {in_words(one.fields)}" for name, one in CARRIERS.items()),
         f"{PHONE}: none",

@@ -1,7 +1,7 @@
-"""One account's connections to its carrier, and what is certain when they fail.
+"""The connections of one account to its carrier's API, and what is certain when they fail.
 
-Whether a request that failed may be repeated depends on one thing: whether any of it had left.
-httpcore tells (its `trace` extension), so no kind of failure has to be guessed at.
+A request that failed may be repeated only if nothing of it had left. httpcore reports that through
+its `trace` extension, so it need not be guessed from the kind of failure.
 """
 
 import functools
@@ -22,23 +22,23 @@ from phonegate.domain.carrier import NotTaken, OutcomeUnknown
 from phonegate.model.times import now_ms
 
 CONNECT_S = 10.0
-"""Seconds for a connection: a carrier's address that does not answer must not use up the deadline
+"""Seconds to connect. An address of the carrier that does not answer must not use up the deadline
 of a message that another of its addresses could take."""
 IDLE_S = 30.0
-"""Seconds an unused connection is kept: shorter than load balancers keep theirs (60 s and more),
-so that a request seldom meets a connection that is just being closed."""
+"""Seconds to keep an unused connection: shorter than load balancers keep theirs (60 s and more), so
+that a request seldom meets a connection that is just being closed."""
 MAX_CONNECTIONS = 8
 """For each account: carriers take 1 to 100 messages a second for one account and answer in about
 a tenth of a second."""
 LONGEST_PAUSE_S = 86_400.0
-"""The longest wait taken from a carrier: beyond a day it is a slip, and someone should look."""
+"""The longest wait that a carrier may ask for. A longer one is a mistake of the carrier's."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MOVED = frozenset({301, 302, 307, 308})
 _BUSY = frozenset({429, 503})
 _REQUEST_TIMEOUT = 408
 
-# Beside httpx's own, what the layers below it let through when a connection is closed under them.
+# httpx's own, and what the layers below it let through when their connection is closed.
 _FAILURES = (
     httpx.HTTPError,
     httpx.InvalidURL,
@@ -56,7 +56,7 @@ def _trust() -> ssl.SSLContext:
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client for one account. It follows no redirect and keeps no cookie."""
+    """Makes the HTTP client of one account. It follows no redirect and keeps no cookie."""
     return httpx.AsyncClient(
         verify=_trust(),
         follow_redirects=False,
@@ -82,26 +82,26 @@ class Answer:
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes | None = attrs.field(repr=False)
-    """None where it broke off, ran out of time, or was larger or otherwise encoded than asked."""
+    """None where it broke off, took too long, was too large, or in an encoding not asked for."""
 
     @property
     def ok(self) -> bool:
-        """Whether the carrier did what it was asked to."""
+        """Tells whether the carrier did what it was asked to."""
         return 200 <= self.status < 300  # noqa: PLR2004 (RFC 9110 section 15.3)
 
     @property
     def refused(self) -> bool:
-        """Whether the carrier says that the request is wrong."""
+        """Tells whether the carrier says that the request is wrong."""
         return 400 <= self.status < 500  # noqa: PLR2004 (RFC 9110 section 15.5)
 
 
 class Wire:
-    """Asks one carrier's API, over connections that are kept.
+    """A client of one carrier's API, over connections that are kept open.
 
     Args:
         base_url: Where the API's paths begin, such as `https://api.twilio.com`.
-        client: Makes the HTTP client; its connections are closed by `aclose`.
-        now_ms: The clock that dates in answers are held against.
+        client: Makes the HTTP client, which `aclose` closes.
+        now_ms: The clock that dates in answers are compared with.
     """
 
     def __init__(
@@ -119,9 +119,9 @@ class Wire:
         self._asking: set[trio.CancelScope] = set()
 
     async def aclose(self) -> None:
-        """Closes all connections; requests under way end as broken."""
+        """Closes all connections. Requests under way fail."""
         self._closed = True
-        # Those that wait for one of the connections would open new ones for themselves.
+        # Requests that wait for a connection would open new ones.
         for scope in self._asking:
             scope.cancel()
         await self._client.aclose()
@@ -139,16 +139,16 @@ class Wire:
         """Sends one request and reads its answer, up to `most_bytes` of body.
 
         Args:
-            method: Of HTTP.
-            path: With the query, encoded.
-            headers: Beside the client's own.
+            method: The HTTP method.
+            path: Encoded, with the query.
+            headers: Added to the client's own.
             content: The request's body.
             until: The deadline, in trio's time.
             most_bytes: An answer with a larger body has a `body` of None.
 
         Raises:
             NotTaken: Nothing of the request left this machine.
-            OutcomeUnknown: Some of it left, and no status came back.
+            OutcomeUnknown: Some of the request left, and no status came back.
         """
         if self._closed:
             raise NotTaken(f"the connections to {self._host} are closed")
@@ -179,7 +179,7 @@ class Wire:
                 response = await self._client.send(request, stream=True)
                 body = await _read(response, most_bytes)
             except _FAILURES as error:
-                # Not what the error says: once a request is formed that may quote its headers.
+                # Not the error's text, which may quote the headers of a request that was formed.
                 problem = type(error).__name__
                 if not left and isinstance(error, httpx.ConnectError) and str(error):
                     problem = f"{problem}, {error}"
@@ -195,15 +195,15 @@ class Wire:
         raise NotTaken(f"no connection to {self._host}: {problem}")
 
     def demand_verdict(self, answer: Answer, *, pause_header: str = "retry-after") -> None:
-        """Lets through an answer that says yes or no for good.
+        """Makes sure that an answer says yes or no for good.
 
         Args:
-            answer: Of `ask`.
-            pause_header: A header with seconds to wait, where Retry-After is missing.
+            answer: What `ask` gave.
+            pause_header: A header with the seconds to wait, used where Retry-After is missing.
 
         Raises:
-            NotTaken: The carrier asks to come again later, or is elsewhere.
-            OutcomeUnknown: It failed in the middle, or says what no one can make sense of.
+            NotTaken: The carrier asks to come again later, or redirects to another address.
+            OutcomeUnknown: The carrier failed, or its answer has no meaning here.
         """
         said = f"{self._host} answered HTTP {answer.status}"
         if answer.status in _BUSY:
@@ -227,8 +227,8 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes | None:
             body += part
             if len(body) > most_bytes:
                 whole = False
-                # Reading on from what is closed ends the generators inside one another in
-                # order; leaving the loop would leave them to the garbage collector.
+                # Reading on from a closed response ends its nested generators in order. Leaving
+                # the loop would leave them to the garbage collector.
                 await response.aclose()
                 body.clear()
         return bytes(body) if whole else None
@@ -237,9 +237,14 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes | None:
 
 
 def retry_after_s(value: str | None, now: int) -> float | None:
-    """The seconds that a Retry-After header asks for, by count or date (RFC 9110 10.2.3).
+    """Reads a Retry-After header, a number of seconds or a date (RFC 9110 section 10.2.3).
 
-    None where there is none, or none that can be read. Dates are held against `now`, in ms.
+    Args:
+        value: The header, or None where there is none.
+        now: What a date is compared with, in ms.
+
+    Returns:
+        The seconds to wait, or None where the header is missing or can't be read.
     """
     if value is None:
         return None

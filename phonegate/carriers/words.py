@@ -1,4 +1,4 @@
-"""Reading what carriers write: JSON that may be anything, and words that people will see."""
+"""Reads what carriers write: JSON that may hold anything, and explanations that people will see."""
 
 import json
 import re
@@ -10,16 +10,16 @@ from typing import Any
 from phonegate.domain.reported_texts import storable
 
 LONGEST_WORDS = 300
-"""Characters kept of a carrier's explanation: two sentences."""
+"""Characters kept of a carrier's explanation: about two sentences."""
 SHORTEST_SECRET = 4
-"""What is shorter would blot out parts of ordinary words."""
+"""Shorter secrets are left alone: they would also be found within ordinary words."""
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _BLANKS = re.compile(r"\s+")
 
 
 def read_json(body: bytes | None) -> Any:
-    """What a body of JSON holds; None where it is missing or is no JSON."""
+    """Reads a body of JSON. Gives None where it is missing or is no JSON."""
     if body is None:
         return None
     try:
@@ -29,7 +29,7 @@ def read_json(body: bytes | None) -> Any:
 
 
 def at(data: Any, *path: str | int) -> Any:
-    """The value under keys and places; None as soon as one of them leads nowhere."""
+    """Gives the value at a path of keys and indices, or None where the path leads nowhere."""
     for step in path:
         if isinstance(data, Mapping) and isinstance(step, str):
             data = data.get(step)
@@ -41,19 +41,19 @@ def at(data: Any, *path: str | int) -> Any:
 
 
 def as_id(value: Any) -> str | None:
-    """A carrier's id, or None for what can't be one."""
+    """Reads a carrier's id. Gives None for what can't be one."""
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def as_code(value: Any) -> str | None:
-    """An error's code as text; carriers write numbers and strings. None and "" are no code."""
+    """Reads an error's code, a number or a string. Gives None for None, "" and other things."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return as_id(value)
 
 
 def as_count(value: Any) -> int | None:
-    """A positive number of segments, from a number or its digits."""
+    """Reads a number of segments, a number or its digits. Gives None for what can't be one."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:  # noqa: PLR2004 (beyond any message)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -62,12 +62,12 @@ def as_count(value: Any) -> int | None:
 
 
 def as_text(value: Any) -> str:
-    """Text as it may be stored: without NUL and halves of surrogate pairs. "" for other things."""
+    """Reads text, without NUL and lone surrogates, which can't be stored. Gives "" for no text."""
     return storable(value) if isinstance(value, str) else ""
 
 
 def from_rfc2822(value: Any) -> int | None:
-    """A date such as `Thu, 24 Aug 2023 05:01:45 +0000`, in ms."""
+    """Reads a date such as `Thu, 24 Aug 2023 05:01:45 +0000` as ms, or gives None."""
     try:
         return _ms(parsedate_to_datetime(value)) if isinstance(value, str) else None
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -75,7 +75,7 @@ def from_rfc2822(value: Any) -> int | None:
 
 
 def from_iso8601(value: Any) -> int | None:
-    """A date such as `2024-01-15T20:16:07.588+00:00`, in ms."""
+    """Reads a date such as `2024-01-15T20:16:07.588+00:00` as ms, or gives None."""
     try:
         return _ms(datetime.fromisoformat(value)) if isinstance(value, str) else None
     except (ValueError, OverflowError):
@@ -89,11 +89,11 @@ def _ms(moment: datetime) -> int:
 
 
 def for_people(words: Any, secrets: Collection[str] = ()) -> str:
-    """A carrier's words as one short line, without what must not be shown.
+    """Makes one short line of a carrier's words, without what must not be shown.
 
     Args:
-        words: Whatever stood where an explanation should stand.
-        secrets: Keys, and the message's text: a carrier may quote what it was sent.
+        words: What the carrier gave as its explanation.
+        secrets: Keys, and the message's text, since a carrier may quote what it was sent.
     """
     text = as_text(words)
     for secret in secrets:
@@ -104,7 +104,7 @@ def for_people(words: Any, secrets: Collection[str] = ()) -> str:
 
 
 def explain(carrier: str, meaning: str | None, words: str) -> str:
-    """Our sentence on an error, where there is one, with the carrier's own words kept."""
+    """Explains an error: by our sentence, where there is one, and the carrier's own words."""
     if meaning is None:
         return words or f"{carrier} gave no reason."
     return f"{meaning} {carrier}: {words}" if words else meaning

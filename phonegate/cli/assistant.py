@@ -23,7 +23,7 @@ from phonegate.config import client_environment
 from phonegate.model.assistants import PHONE
 
 LONGEST_INPUT = 65_536
-"""Characters read from standard input: far more than any account's credentials."""
+"""Characters read from standard input: far more than the credentials of any account have."""
 
 
 _THROUGH = alternatives([*titles(), "an own phone"])
@@ -169,7 +169,7 @@ def _show(assistant: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _credentials(provider: str, source: str) -> dict[str, str]:
-    """The account's credentials, from where the option says; their form is not looked at here."""
+    """Takes the account's credentials from where the option says. Their form is checked later."""
     if provider == PHONE:
         return {}
     fields = CARRIERS[provider].fields
@@ -205,7 +205,7 @@ def _from_environment(fields: Iterable[CredentialField]) -> dict[str, str]:
 
 
 def _from_lines(lines: Iterable[str]) -> dict[str, str]:
-    """Credentials of lines `name=value`; empty lines and those that begin with # say nothing."""
+    """Reads lines `name=value`. Empty lines, and those that begin with #, are skipped."""
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):

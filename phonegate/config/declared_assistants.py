@@ -1,4 +1,4 @@
-"""Reads the `[[assistants]]` of `gateway.toml`. No value of a credential reaches a fault's text."""
+"""Reads the `[[assistants]]` of `gateway.toml`. The text of a fault never holds a credential."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ KEY: Final = "assistants"
 """The name of the tables in the file."""
 
 REFERENCE: Final = "env:"
-"""What a credential begins with that stands in the environment, such as "env:TWILIO_TOKEN"."""
+"""Begins a credential that is the name of an environment variable: "env:TWILIO_TOKEN"."""
 
 _EXAMPLE_HEAD: Final = """\
 # Assistants: sender numbers of an org for POST /sms/send. One table for each; those that are
@@ -50,7 +50,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def referred(tables: object) -> set[str]:
-    """The environment variables that the credentials stand in: no settings of the gateway."""
+    """Names the environment variables that hold credentials, which are no settings."""
     entries = tables if isinstance(tables, list) else []
     return {
         value.removeprefix(REFERENCE)
@@ -64,13 +64,16 @@ def referred(tables: object) -> set[str]:
 def read(
     tables: object, source: str, environ: Mapping[str, str], faults: list[Fault]
 ) -> tuple[AssistantSettings, ...]:
-    """The assistants of a file; what is wrong is added to `faults`, and then left out.
+    """Reads the assistants of a file.
 
     Args:
         tables: What the file has under `assistants`.
         source: Names the file in faults.
         environ: The environment.
         faults: Gets everything that is wrong.
+
+    Returns:
+        The assistants that nothing is wrong with.
     """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problem = f"each is needed as a table of its own: a line [[{KEY}]] with its keys below"
@@ -78,12 +81,12 @@ def read(
         return ()
     assistants = []
     for index, table in enumerate(tables):
-        place = f"{KEY}[{index}]"
-        found = list(_faults(table, place, source, environ))
+        label = f"{KEY}[{index}]"
+        found = list(_faults(table, label, source, environ))
         faults += found
         if not found:
             assistants.append(_assistant(table, environ))
-    faults += _twice(assistants, source)
+    faults += _duplicates(assistants, source)
     return tuple(assistants)
 
 
@@ -100,9 +103,9 @@ def _assistant(table: Mapping[str, Any], environ: Mapping[str, str]) -> Assistan
 
 
 def _faults(
-    table: Mapping[str, Any], place: str, source: str, environ: Mapping[str, str]
+    table: Mapping[str, Any], label: str, source: str, environ: Mapping[str, str]
 ) -> Iterator[Fault]:
-    """Everything that is wrong with one table."""
+    """Finds everything that is wrong with one table."""
     carrier = _carrier(table)
     carriers = [CARRIERS[carrier]] if carrier else []
     if table.get("provider") not in _PROVIDERS:
@@ -111,27 +114,27 @@ def _faults(
     known = [*_COMMON, *(field.name for field in fields)]
     for key in table:
         if key not in known:
-            yield unknown(f"{place}.{key}", source, "key", known)
+            yield unknown(f"{label}.{key}", source, "key", known)
     given = {key: value for key, value in _resolved(table, environ).items() if key in known}
     problems = [(key, "is needed") for key in _COMMON if key not in table]
     problems += [*_form(table), *_unset(table, given)]
     if carrier is not None:
         problems += _wrong_credentials(carrier, given)
     for key, problem in problems:
-        yield Fault(key=f"{place}.{key}", source=source, problem=problem)
+        yield Fault(key=f"{label}.{key}", source=source, problem=problem)
 
 
 def _unset(table: Mapping[str, Any], given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Which credentials stand in variables that aren't set."""
+    """Finds the credentials whose environment variables are not set."""
     for key, value in given.items():
         if value is None and isinstance(table[key], str):
             name = table[key].removeprefix(REFERENCE)
-            told = f"variable {name}" if _NAME.fullmatch(name) else "variable that it names"
-            yield key, f"the environment {told} is not set"
+            shown = f"variable {name}" if _NAME.fullmatch(name) else "variable that it names"
+            yield key, f"the environment {shown} is not set"
 
 
 def _wrong_credentials(carrier: str, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """What the carrier's own code finds wrong, but for what is not set."""
+    """Finds what is wrong with credentials, other than that their variables are not set."""
     try:
         check_credentials(carrier, given)
     except BadInput as error:
@@ -147,7 +150,7 @@ def _carrier(table: Mapping[str, Any]) -> str | None:
 
 
 def _form(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the keys that every provider has."""
+    """Finds what is wrong with the keys that every provider has."""
     org = table.get("org", "org")
     if not isinstance(org, str):
         yield "org", f"text in quotes is needed, not {shown_value(org)}"
@@ -168,7 +171,7 @@ def _form(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _resolved(table: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, object]:
-    """The credentials of a table; None for one whose variable is not set."""
+    """Gives the credentials of a table, with None for those whose variables are not set."""
     return {
         key: environ.get(value.removeprefix(REFERENCE)) or None
         if isinstance(value, str) and value.startswith(REFERENCE)
@@ -178,8 +181,8 @@ def _resolved(table: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
     }
 
 
-def _twice(assistants: list[AssistantSettings], source: str) -> Iterator[Fault]:
-    """Names and numbers that two assistants of one org have."""
+def _duplicates(assistants: list[AssistantSettings], source: str) -> Iterator[Fault]:
+    """Finds names and numbers that two assistants of one org share."""
     names: set[tuple[str, str]] = set()
     numbers: set[tuple[str, str]] = set()
     for one in assistants:

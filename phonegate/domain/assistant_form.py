@@ -1,4 +1,4 @@
-"""What an assistant must look like: its name, its numbers, its credentials. Pure."""
+"""The rules for an assistant's name, numbers and credentials. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
@@ -11,10 +11,10 @@ MAX_NAME: Final = 100
 """Characters of an assistant's name, as of an API key's."""
 
 MAX_NUMBERS: Final = 50
-"""Sender numbers of one assistant: more than a sender's pool has, and a list fit for a page."""
+"""Sender numbers of one assistant: more than any pool of senders has, and few enough for a page."""
 
-_TOLD: Final = 3
-"""Problems that a sentence tells; the others are in `BadInput.problems`."""
+_NAMED: Final = 3
+"""Problems that a sentence names. All of them are in `BadInput.problems`."""
 
 CheckCredentials = Callable[[str, Mapping[str, object]], dict[str, str]]
 """Takes a carrier's name and the credentials of an account, and gives them as they are kept.
@@ -34,7 +34,7 @@ def kept_credentials(
     phone_numbers: Sequence[str],
     credentials: Mapping[str, object],
 ) -> dict[str, str]:
-    """The credentials of an assistant as they are kept, if all of it is right.
+    """Checks a whole assistant, and gives its credentials as they are kept.
 
     Raises:
         BadInput: It names every wrong field.
@@ -55,7 +55,7 @@ def kept_credentials(
 
 
 def form_problems(name: str, phone_numbers: Sequence[str]) -> Iterator[FieldProblem]:
-    """What is wrong with an assistant's name and numbers, in their form alone."""
+    """Finds what is wrong with the form of an assistant's name and numbers."""
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name.isspace():
         yield FieldProblem("name", f"must be 1 to {MAX_NAME} printable characters")
     if not 1 <= len(phone_numbers) <= MAX_NUMBERS:
@@ -70,7 +70,7 @@ def form_problems(name: str, phone_numbers: Sequence[str]) -> Iterator[FieldProb
 
 
 def refusal(problems: Sequence[FieldProblem], about: str = "") -> BadInput:
-    """A refusal whose sentence tells the first problems, for those who see nothing else of it."""
-    told = "; ".join(f"{one.field} {one.problem}" for one in problems[:_TOLD])
-    more = f" ({len(problems) - _TOLD} more)" if len(problems) > _TOLD else ""
-    return BadInput(f"{about}: {told}{more}." if about else f"{told}{more}.", problems)
+    """Makes a refusal whose sentence names the first problems, for those who see only that."""
+    named = "; ".join(f"{one.field} {one.problem}" for one in problems[:_NAMED])
+    more = f" ({len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
+    return BadInput(f"{about}: {named}{more}." if about else f"{named}{more}.", problems)

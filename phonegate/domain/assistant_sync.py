@@ -1,4 +1,4 @@
-"""The assistants that the configuration file declares, brought into the database at the start."""
+"""Brings the assistants that the configuration file declares into the database."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,37 +19,43 @@ from phonegate.model.storage_errors import NumberTaken
 from phonegate.store.tables import Tables
 
 TOKEN_BYTES: Final = 24
-"""Randomness in a callback address: nobody guesses 192 bits."""
+"""Random bytes in a callback address: 192 bits can't be guessed."""
 
 
 def make_token() -> str:
-    """The unguessable part of a callback address."""
+    """Makes the unguessable part of a callback address."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
-def settle(
+def sync_declared(
     tx: Tables, declared: Sequence[AssistantSettings], check: CheckCredentials, now: int
 ) -> list[int]:
-    """Makes the assistants of the file what the file says now.
+    """Changes the stored assistants of the file to what the file says now.
 
-    One keeps its id and callback address while its org, provider and name stay, or one of its
-    numbers where it was renamed.
+    An assistant keeps its id and callback address while its org and provider stay, and its name
+    or, where it was renamed, one of its numbers.
+
+    Args:
+        tx: The transaction. It must be undone if this raises.
+        declared: What the file says.
+        check: Checks the credentials.
+        now: In ms.
 
     Returns:
-        Those that were changed or removed.
+        The ids of those that were changed or removed.
 
     Raises:
-        BadInput: It names everything that can't be; the caller's transaction must end with it.
+        BadInput: It names everything that is wrong.
     """
     stored = tx.assistants.from_file()
     wanted, problems = _wanted(tx, declared, check)
     pairs = _paired(wanted, stored)
     changed = [old for index, old in pairs.items() if not _same(wanted[index], old)]
-    gone = [old for old in stored if old not in pairs.values()]
-    for old in gone:
+    removed = [old for old in stored if old not in pairs.values()]
+    for old in removed:
         tx.assistants.remove(old.org, old.id)
     for old in changed:
-        # Numbers may move from one to another: all are let go before any is taken.
+        # Numbers may move from one to another, so all are given up before any is claimed.
         _put(tx, old, attrs.evolve(old, phone_numbers=()))
     for index, new in wanted.items():
         former = pairs.get(index)
@@ -60,10 +66,10 @@ def settle(
                 _put(tx, former, new)
         except NumberTaken as error:
             text = f"{error.number} belongs to another assistant of {new.org_name}"
-            problems.append(FieldProblem(_place(index, new.name), text))
+            problems.append(FieldProblem(_label(index, new.name), text))
     if problems:
         raise refusal(problems, "The configured assistants can't be used")
-    return [old.id for old in (*changed, *gone)]
+    return [old.id for old in (*changed, *removed)]
 
 
 def require_usable(stored: Sequence[Assistant], unusable: UnusableCredentials) -> None:
@@ -86,15 +92,19 @@ def require_usable(stored: Sequence[Assistant], unusable: UnusableCredentials) -
 def _wanted(
     tx: Tables, declared: Sequence[AssistantSettings], check: CheckCredentials
 ) -> tuple[dict[int, Assistant], list[FieldProblem]]:
-    """The declared assistants as rows that are to be, by their place in the file."""
+    """Checks the declared assistants.
+
+    Returns:
+        Those that are right, by their index in the file, and what is wrong with the others.
+    """
     wanted: dict[int, Assistant] = {}
     problems: list[FieldProblem] = []
     for index, one in enumerate(declared):
-        place = _place(index, one.name)
+        label = _label(index, one.name)
         org = tx.orgs.get(one.org)
         if org is None:
             text = f"there is no org named {one.org}; add it with: phonegate org add {one.org}"
-            problems.append(FieldProblem(place, text))
+            problems.append(FieldProblem(label, text))
             continue
         try:
             kept = kept_credentials(
@@ -105,7 +115,7 @@ def _wanted(
                 credentials=one.credentials,
             )
         except BadInput as error:
-            problems += [FieldProblem(f"{place}: {p.field}", p.problem) for p in error.problems]
+            problems += [FieldProblem(f"{label}: {p.field}", p.problem) for p in error.problems]
             continue
         wanted[index] = Assistant(
             id=0,
@@ -147,14 +157,14 @@ def _put(tx: Tables, old: Assistant, new: Assistant) -> None:
 
 
 def _paired(wanted: Mapping[int, Assistant], stored: Sequence[Assistant]) -> dict[int, Assistant]:
-    """Which stored assistant each wanted one is: by its name, else by a number that it had."""
+    """Finds the stored assistant that each wanted one is: by its name, or else by a number."""
     pairs: dict[int, Assistant] = {}
-    for fits in (_same_name, _same_number):
+    for matches in (_same_name, _same_number):
         for index, new in wanted.items():
             if index not in pairs:
                 free = (old for old in stored if old not in pairs.values())
                 found = next(
-                    (old for old in free if _same_account(new, old) and fits(new, old)), None
+                    (old for old in free if _same_account(new, old) and matches(new, old)), None
                 )
                 if found is not None:
                     pairs[index] = found
@@ -181,5 +191,5 @@ def _same(one: Assistant, other: Assistant) -> bool:
     )
 
 
-def _place(index: int, name: str) -> str:
+def _label(index: int, name: str) -> str:
     return f"assistants[{index}] ({name})"

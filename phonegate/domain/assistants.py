@@ -18,7 +18,7 @@ from phonegate.domain.assistant_form import (
     kept_credentials,
     refusal,
 )
-from phonegate.domain.assistant_sync import make_token, require_usable, settle
+from phonegate.domain.assistant_sync import make_token, require_usable, sync_declared
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.assistants import PHONE, Assistant
 from phonegate.model.refusals import (
@@ -220,7 +220,7 @@ class Assistants:
         now = self._now_ms()
 
         def op(tx: Tables) -> list[int]:
-            return settle(tx, declared, self._check, now)
+            return sync_declared(tx, declared, self._check, now)
 
         for id_ in await self._write(op):
             self._tell(id_)

@@ -16,34 +16,34 @@ Progress = Literal["sending", "sent", "delivered", "failed"]
 
 @attrs.frozen(kw_only=True)
 class Outbound:
-    """A message for a carrier. Numbers are E.164; `media_urls` make it an MMS."""
+    """A message for a carrier. Numbers are in E.164 form. With `media_urls` it is an MMS."""
 
     sender: str = attrs.field(repr=False)
     recipient: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     reference: str
-    """The same for every try of this message: the Idempotency-Key where the carrier has one.
+    """The same for every try of this message: its Idempotency-Key, where the carrier takes one.
 
-    1 to 255 letters, digits, `-`, `_` and `:`, unlike that of any other message of any gateway
-    that shares the carrier's account: the carrier answers a key that it knows with the message
-    that it took under it.
+    It has 1 to 255 letters, digits, `-`, `_` and `:`. No other message has it, not even one of
+    another gateway that shares the account: the carrier answers a key that it knows with the
+    message that it took under it.
     """
     accepted_at: int
-    """In ms, no later than its first try: where to begin looking for it at the carrier."""
+    """When to begin looking for it at the carrier, in ms: no later than its first try."""
     tried_at: int | None = None
-    """In ms, when a try of it may last have been under way; None counts as `accepted_at`."""
+    """When a try of it may last have been under way, in ms. None stands for `accepted_at`."""
     not_after: int | None = None
-    """In ms: from then on no try of it may begin, not even one that only asks (its ttl)."""
+    """From when on no try of it may begin, in ms, not even one that only asks (its ttl)."""
     others: frozenset[str] = attrs.field(default=frozenset(), repr=False)
-    """Ids at the carrier of other messages: `find` takes none of them for this one.
+    """The carrier's ids of other messages, which `find` must not take for this one.
 
-    Those with the same numbers since `accepted_at` are enough.
+    Those between the same two numbers since `accepted_at` are enough.
     """
     callback_url: str | None = attrs.field(default=None, repr=False)
-    """Where the carrier may report its states; None where it can't reach this gateway.
+    """Where the carrier may report its states, or None where it can't reach this gateway.
 
-    The same for every try: a carrier may compare tries byte for byte.
+    It is the same for every try, since a carrier may compare tries byte for byte.
     """
 
 
@@ -67,12 +67,15 @@ class CarrierMessage:
     """Set when `progress` is failed."""
     sent_at: int | None = None
     delivered_at: int | None = None
-    """Times in ms, where the carrier tells them."""
+    """Times in ms, where the carrier gives them."""
 
 
 @attrs.frozen(kw_only=True)
 class StatusReport:
-    """What a carrier told of a message that it has. Reports repeat and overtake each other."""
+    """How far a message came, as its carrier reports it.
+
+    Reports may repeat and overtake each other.
+    """
 
     carrier_id: str
     progress: Progress
@@ -80,12 +83,12 @@ class StatusReport:
     fault: CarrierFault | None = None
     """Set when `progress` is failed."""
     at: int | None = None
-    """When it came so far, in ms, where the carrier tells it."""
+    """When it came so far, in ms, where the carrier says so."""
 
 
 @attrs.frozen(kw_only=True)
 class InboundReport:
-    """A message for one of the org's numbers at a carrier. May come more than once."""
+    """A message for one of the org's numbers at a carrier. It may come more than once."""
 
     carrier_id: str
     sender: str = attrs.field(repr=False)
@@ -94,20 +97,20 @@ class InboundReport:
     body: str = attrs.field(repr=False)
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     date: int | None = None
-    """When the carrier received it, in ms, where it tells."""
+    """When the carrier received it, in ms, where it says so."""
     segments: int | None = None
     cleaned: tuple[Kind, ...] = attrs.field(default=(), eq=False)
-    """What of it was put right."""
+    """Which of its values were corrected."""
 
 
 class CarrierError(Exception):
-    """Something went wrong at or on the way to the carrier; subclasses say what is certain."""
+    """Something went wrong at the carrier, or on the way. Subclasses say what is certain."""
 
 
 class NotTaken(CarrierError):
     """The carrier certainly does not have the message, and may take it later.
 
-    No connection could be made, or it asked to come again (429, 503): `retry_after_s`.
+    No connection could be made, or the carrier asked to come again later (429, 503).
     """
 
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
@@ -136,32 +139,38 @@ class Carrier(Protocol):
     """One account at a carrier. All waits end within `deadline_s`."""
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
-        """Hands a message over, once.
+        """Sends a message, once.
 
         Raises:
-            NotTaken, CarrierRefusal, OutcomeUnknown: nothing else.
+            NotTaken: The carrier certainly does not have it.
+            CarrierRefusal: The carrier refused it for good.
+            OutcomeUnknown: The carrier may have it.
         """
 
     async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
-        """The message's present state; None when the carrier does not know the id.
+        """Asks for a message's present state.
+
+        Returns:
+            None where the carrier does not know the id.
 
         Raises:
-            NotTaken: it can't be asked now.
+            NotTaken: The carrier can't be asked now.
         """
 
     async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
-        """Looks up a message whose sending ended in `OutcomeUnknown`, without sending it twice.
+        """Looks for a message whose sending ended in `OutcomeUnknown`, without sending it twice.
 
-        None when the carrier certainly does not have it.
+        Returns:
+            None where the carrier certainly does not have it.
 
         Raises:
-            NotTaken: it can't be asked now.
-            OutcomeUnknown: it still can't be known.
+            NotTaken: The carrier can't be asked now.
+            OutcomeUnknown: The carrier may still have it.
         """
 
 
 class Account(Carrier, Protocol):
-    """A carrier with connections of its own."""
+    """An account with connections of its own."""
 
     async def aclose(self) -> None:
-        """Closes the connections; sends under way end in `OutcomeUnknown`."""
+        """Closes the connections. Sends under way end in `OutcomeUnknown`."""

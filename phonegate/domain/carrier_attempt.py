@@ -1,7 +1,7 @@
 """One attempt to hand a message to its carrier: what is sent, when it is repeated, what is stored.
 
-A message is repeated while the carrier certainly has not taken it, and never otherwise: one whose
-answer got lost is looked for. What comes out is all that can be known within the deadline.
+A message is sent again only while it is certain that the carrier does not have it. Where the answer
+got lost, the message is looked for instead. The outcome is what can be known by the deadline.
 """
 
 import uuid
@@ -71,7 +71,7 @@ LookUp = Callable[[], Awaitable[frozenset[str]]]
 
 
 def new_reference(account_mark: str) -> str:
-    """A reference for a message that is first tried at the account with this mark."""
+    """Makes a reference for a message that is first tried at the account with this mark."""
     return f"{uuid.uuid4()}:{account_mark}"
 
 
@@ -88,7 +88,7 @@ def is_of_account(message: Message, account_mark: str) -> bool:
 def outbound(
     message: Message, *, tried_at: int | None = None, others: frozenset[str] = frozenset()
 ) -> Outbound:
-    """A stored message as its carrier gets it: the same for every try."""
+    """Makes the message that a carrier gets of a stored one: the same for every try."""
     return Outbound(
         sender=message.sim or "",
         recipient=message.address,
@@ -104,7 +104,7 @@ def outbound(
 
 
 async def other_ids(database: Database, message: Message) -> frozenset[str]:
-    """The carrier's ids of an org's other messages to the same recipient."""
+    """Reads the carrier's ids of an org's other messages to the same recipient."""
     # Whole, however long the texts are: one left out could be taken for another.
     query = PageQuery(limit=MANY, direction="out", address=message.address, most_bytes=MOST_BYTES)
     page = await database.read(lambda tx: tx.messages.page(message.org, query))

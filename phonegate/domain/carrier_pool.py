@@ -1,7 +1,7 @@
 """The accounts at carriers that are open, one for each assistant that sends, and how they do.
 
 An account is opened at its first use, and again once its credentials have changed. Each takes a
-bounded number of messages at a time, so a carrier that is slow or down holds up nobody else.
+bounded number of messages at a time, so a carrier that is slow or down holds up no other.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -18,18 +18,18 @@ from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import Refused, Throttled
 
 AT_ONCE: Final = 16
-"""Messages that one assistant hands over at the same time: twice as many as an account keeps
-connections, so that one is always ready to take the place of another."""
+"""Messages that one assistant hands over at the same time: twice as many as an account has
+connections, so that the next one is ready whenever a connection is free."""
 
-WAITING: Final = 200
-"""Sends that may wait for one assistant's account: a few seconds' worth at a carrier that is well,
-and few enough that one that is not holds no more than a fifth of its org's share."""
+MAX_WAITING: Final = 200
+"""Messages that may wait for one assistant's account: a few seconds' worth at a carrier that works
+well, and so few that one that does not takes up at most a fifth of its org's share."""
 
 RETRY_S: Final = 5
 """When to come again if too many wait already."""
 
 MAX_OPEN: Final = 256
-"""Accounts kept open: each has up to eight connections. The one unused longest makes room."""
+"""Accounts kept open. Each has up to eight connections. The one unused longest is closed first."""
 
 CLOSING_S: Final = 2.0
 """Seconds to close an account's connections properly."""
@@ -78,16 +78,19 @@ class CarrierHealth:
 
 @attrs.define(eq=False)
 class _OpenAccount:
+    """An account with the messages that are on their way over it, or wait for their turn."""
+
     assistant: Assistant
     account: Account
     slots: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
     waiting: int = 0
     users: int = 0
     retired: bool = False
+    """Closed once it has no users left."""
 
 
 class CarrierPool:
-    """The opened accounts. `close` ends whatever still runs over them."""
+    """The open accounts."""
 
     def __init__(
         self,
@@ -110,93 +113,94 @@ class CarrierPool:
 
     @asynccontextmanager
     async def hold(self, assistant: Assistant, *, patience_s: float) -> AsyncIterator[Carrier]:
-        """An assistant's account, with a place on its held: first come, first served.
+        """Gives an assistant's account, for one message. First come, first served.
 
         Raises:
-            Throttled: too many wait already, or none moved within `patience_s`.
-            NoAccount: the account can't be opened.
+            Throttled: Too many wait already, or its turn did not come within `patience_s`.
+            NoAccount: The account can't be opened.
         """
-        held = await self._current(assistant)
-        held.users += 1
+        opened = await self._current(assistant)
+        opened.users += 1
         try:
-            await _take_slot(held, patience_s)
+            await _take_slot(opened, patience_s)
             try:
-                yield held.account
+                yield opened.account
             finally:
-                held.slots.release()
+                opened.slots.release()
         finally:
-            held.users -= 1
-            if held.retired and not held.users:
-                await _close(held)
+            opened.users -= 1
+            if opened.retired and not opened.users:
+                await _close(opened)
 
     def forget(self, assistant: int) -> None:
-        """Says that an assistant was changed or removed: its account is opened anew."""
+        """Lets an account be opened anew, after its assistant was changed or removed."""
         self.health.forget(assistant)
-        held = self._open.pop(assistant, None)
-        if held is not None:
-            held.retired = True
-            self._forgotten.append(held)
+        opened = self._open.pop(assistant, None)
+        if opened is not None:
+            opened.retired = True
+            self._forgotten.append(opened)
 
     async def close(self) -> None:
-        """Closes every account, within `CLOSING_S`; what is under way ends as not known."""
+        """Closes every account, within `CLOSING_S`. What is under way ends as not known."""
         self.closing.set()
-        lines = [*self._open.values(), *self._forgotten]
+        accounts = [*self._open.values(), *self._forgotten]
         self._open.clear()
         self._forgotten.clear()
         async with trio.open_nursery() as nursery:
-            for held in lines:
-                held.retired = True
-                nursery.start_soon(_close, held)
+            for opened in accounts:
+                opened.retired = True
+                nursery.start_soon(_close, opened)
 
     async def _current(self, assistant: Assistant) -> _OpenAccount:
         while self._forgotten:
             await self._retire(self._forgotten.pop())
-        held = self._open.pop(assistant.id, None)
-        if held is not None and held.assistant.credentials != assistant.credentials:
-            await self._retire(held)
-            held = None
-        if held is None:
+        opened = self._open.pop(assistant.id, None)
+        if opened is not None and opened.assistant.credentials != assistant.credentials:
+            await self._retire(opened)
+            opened = None
+        if opened is None:
             if self.closing.is_set():
                 raise NoAccount("the gateway is going down")
             try:
-                held = _OpenAccount(assistant, self._open_account(assistant))
+                opened = _OpenAccount(assistant, self._open_account(assistant))
             except Refused as error:
                 raise NoAccount(error.detail) from None
         # The last in the order of the dictionary is the one used last.
-        self._open[assistant.id] = held
+        self._open[assistant.id] = opened
         while len(self._open) > MAX_OPEN:
             oldest = next(iter(self._open))
             await self._retire(self._open.pop(oldest))
-        return held
+        return opened
 
-    async def _retire(self, held: _OpenAccount) -> None:
-        held.retired = True
-        if not held.users:
-            await _close(held)
+    async def _retire(self, opened: _OpenAccount) -> None:
+        opened.retired = True
+        if not opened.users:
+            await _close(opened)
 
 
-async def _take_slot(held: _OpenAccount, patience_s: float) -> None:
-    if held.waiting >= WAITING:
-        raise _full(held)
-    held.waiting += 1
+async def _take_slot(opened: _OpenAccount, patience_s: float) -> None:
+    if opened.waiting >= MAX_WAITING:
+        raise _full(opened)
+    opened.waiting += 1
     try:
         with trio.move_on_after(patience_s) as patience:
-            await held.slots.acquire()
+            await opened.slots.acquire()
     finally:
-        held.waiting -= 1
+        opened.waiting -= 1
     if patience.cancelled_caught:
-        raise _full(held)
+        raise _full(opened)
 
 
-def _full(held: _OpenAccount) -> Throttled:
+def _full(opened: _OpenAccount) -> Throttled:
     return Throttled(
-        f"Too many messages wait for {held.assistant.provider}. Try again in {RETRY_S} s.", RETRY_S
+        f"Too many messages wait for {opened.assistant.provider}. Try again in {RETRY_S} s.",
+        RETRY_S,
     )
 
 
-async def _close(held: _OpenAccount) -> None:
+async def _close(opened: _OpenAccount) -> None:
     with trio.move_on_after(CLOSING_S, shield=True):
         try:
-            await held.account.aclose()
+            await opened.account.aclose()
         except Exception as error:  # noqa: BLE001 - connections that fail while they are closed are closed
             _log.info("account_not_closed", error=type(error).__name__)

@@ -48,8 +48,8 @@ class FakeStand(Stand):
 
     def _open(self, url: str) -> Account:
         if self.name == "twilio":
-            return Twilio(url, self.fake.twilio.sid, TOKEN, settle_s=0)
-        return Telnyx(url, API_KEY, settle_s=0)
+            return Twilio(url, self.fake.twilio.sid, TOKEN, grace_s=0)
+        return Telnyx(url, API_KEY, grace_s=0)
 
     def message(self, *, body: str = BODY, media_urls: Sequence[str] = ()) -> Outbound:
         return Outbound(

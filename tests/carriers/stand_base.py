@@ -26,7 +26,7 @@ LOST_BEFORE: tuple[FaultKind, ...] = ("error_before", "cut_before")
 
 
 class Stand(ABC):
-    """One implementation, with no time to settle, and the far end of it."""
+    """One implementation, with no grace time, and the far end of it."""
 
     carrier: Account
     unknown_id: str

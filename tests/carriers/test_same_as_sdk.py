@@ -159,7 +159,7 @@ async def test_twilios_list_is_asked_for_as_its_library_does() -> None:
 
     theirs = seen(await by_library(call, page), "authorization")
     async with stub(page) as served:
-        account = Twilio(served.url, SID, TOKEN, settle_s=0)
+        account = Twilio(served.url, SID, TOKEN, grace_s=0)
         assert await account.find(wanted, deadline_s=DEADLINE_S) is None
         await account.aclose()
     ours = seen(served.requests[0], "authorization")

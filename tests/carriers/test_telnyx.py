@@ -151,11 +151,11 @@ async def test_nothing_is_repeated_once_telnyx_may_have_forgotten() -> None:
 
 
 async def test_nothing_is_repeated_while_the_last_try_may_run() -> None:
-    settle_ms = round(telnyx.SETTLE_S * 1000)
-    for wanted, now in [(MESSAGE, NOW + settle_ms - 1), (message(tried_at=LATER), LATER + 1)]:
+    grace_ms = round(telnyx.GRACE_S * 1000)
+    for wanted, now in [(MESSAGE, NOW + grace_ms - 1), (message(tried_at=LATER), LATER + 1)]:
         with pytest.raises(OutcomeUnknown, match="under way"):
             await use("find", taken(), wanted=wanted, now=now)
-    assert (await use("find", taken(), now=NOW + settle_ms))[0] is not None
+    assert (await use("find", taken(), now=NOW + grace_ms))[0] is not None
 
 
 async def test_a_page_that_is_no_answer_of_telnyxs_is_not_an_unknown_message() -> None:

@@ -183,13 +183,13 @@ async def test_a_search_that_is_refused_says_nothing(act: Act) -> None:
 
 
 async def test_absent_is_not_certain_soon_after_the_last_try() -> None:
-    settle_ms = round(twilio.SETTLE_S * 1000)
+    grace_ms = round(twilio.GRACE_S * 1000)
     with pytest.raises(OutcomeUnknown, match="still may"):
-        await find(page(), now=NOW + settle_ms - 1)
-    assert (await find(page(), now=NOW + settle_ms))[0] is None
+        await find(page(), now=NOW + grace_ms - 1)
+    assert (await find(page(), now=NOW + grace_ms))[0] is None
     again = message(tried_at=NOW + 10_000)
     with pytest.raises(OutcomeUnknown):
-        await find(page(), now=NOW + settle_ms, wanted=again)
+        await find(page(), now=NOW + grace_ms, wanted=again)
     # What is there is there, however soon.
     assert (await find(page(entry()), now=NOW))[0] is not None
 
@@ -244,7 +244,7 @@ async def test_a_message_that_still_waits_at_twilio_is_found(nursery: trio.Nurse
     fake = FakeCarrier()
     fake.settings.step_s = None
     await nursery.start(fake.serve)
-    client = Twilio(fake.base_url, fake.twilio.sid, fake.twilio.token, SERVICE, settle_s=0)
+    client = Twilio(fake.base_url, fake.twilio.sid, fake.twilio.token, SERVICE, grace_s=0)
     sent = await client.send(MESSAGE, deadline_s=DEADLINE_S)
     found = await client.find(MESSAGE, deadline_s=DEADLINE_S)
     assert found == sent

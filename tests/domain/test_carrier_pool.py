@@ -9,7 +9,7 @@ from phonegate.domain.carrier import CarrierFault, CarrierMessage
 from phonegate.domain.carrier_attempt import Accepted, NotAccepted, Outcome, Rejected, Unknown
 from phonegate.domain.carrier_pool import (
     AT_ONCE,
-    WAITING,
+    MAX_WAITING,
     CarrierHealth,
     CarrierPool,
     NoAccount,
@@ -110,7 +110,7 @@ async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
         async with scene.pool.hold(ASSISTANT, patience_s=0.01):
             raise AssertionError
     async with trio.open_nursery() as waiting:
-        for _ in range(WAITING):
+        for _ in range(MAX_WAITING):
             waiting.start_soon(scene.use)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(Throttled), trio.fail_after(1):

@@ -1,4 +1,4 @@
-"""What the fields of a request ask of each other, which no field's own rule can say. Pure."""
+"""What fields of a request require of one another, beyond each field's own rule. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +18,7 @@ _GIVEN: Final[Schema] = {"not": {"type": "null"}}
 
 
 def _either(first: tuple[str, ...], second: tuple[str, ...]) -> Schema:
-    """All of the second fields and none of the first, or the other way round."""
+    """Requires all of the second fields and none of the first, or the other way round."""
     return {
         "if": {"required": list(second), "properties": dict.fromkeys(second, _GIVEN)},
         "then": {"properties": {name: {"type": "null"} for name in first}},
@@ -27,7 +27,7 @@ def _either(first: tuple[str, ...], second: tuple[str, ...]) -> Schema:
 
 
 def _account(provider: Provider) -> Schema:
-    """The credentials that a carrier needs, and no field of another's."""
+    """Requires the credentials that a carrier needs, and allows no others."""
     own = {field.name: field for field in provider.fields}
     needed = [field.name for field in own.values() if field.required]
     credentials = {
@@ -42,11 +42,11 @@ def _account(provider: Provider) -> Schema:
 _NO_ACCOUNT: Final[Schema] = {
     "properties": {"credentials": {"additionalProperties": {"enum": [None, ""]}}}
 }
-"""An own phone needs none. For null `additionalProperties` says nothing."""
+"""An own phone needs no credentials. Null passes too: `additionalProperties` is about objects."""
 
 
 def _account_of_provider() -> Schema:
-    """The account of the carrier that `provider` names, and none for an own phone."""
+    """Requires the account of the carrier that `provider` names, and none for an own phone."""
     schema = _NO_ACCOUNT
     for carrier in reversed([*CARRIERS.values()]):
         schema = {
@@ -70,7 +70,7 @@ FIELD_CONDITIONS: Final[Mapping[type, Schema]] = {
         }
     },
 }
-"""Keywords that a field's schema has beyond its rule's: others than the rule look at them."""
+"""Keywords that a field's schema has beyond those of its rule, for checks made elsewhere."""
 
 _MEDIUM: Final[Schema] = {
     "type": "string",
@@ -102,4 +102,4 @@ CONDITIONS: Final[Mapping[type, Schema]] = {
     Send: _either(("to", "body"), ("messages",)),
     NewAssistant: _account_of_provider(),
 }
-"""Keywords of JSON Schema that stand beside a type's properties."""
+"""Keywords of JSON Schema beside the properties of a type."""

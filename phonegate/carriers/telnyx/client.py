@@ -1,8 +1,8 @@
 """Sending through Telnyx's messaging API, version 2.
 
-Each message goes with an Idempotency-Key: for 24 hours Telnyx answers a repeat of the same
-request under it with the first answer. There is no list of messages to look one up in, so the
-repeat is the way to find what became of one.
+Each message has an Idempotency-Key. For 24 hours Telnyx answers a repeat of the same request under
+it with the first answer. Telnyx has no list to find a message in, so what became of a message is
+found by repeating its request.
 (developers.telnyx.com/docs/development/api-fundamentals/idempotency)
 """
 
@@ -26,10 +26,10 @@ from phonegate.domain.carrier import (
 )
 from phonegate.model.times import now_ms
 
-SETTLE_S = 30.0
-"""Seconds after a try before it is repeated: the first may still be under way at Telnyx."""
+GRACE_S = 30.0
+"""Seconds after a try before it is repeated, since it may still be under way at Telnyx."""
 REMEMBERED_MS = 23 * 3_600_000
-"""How long a repeat is safe: Telnyx promises 24 hours, the last is left for clocks and queues."""
+"""How long a repeat is safe. Telnyx promises 24 hours. One is kept back for clocks and queues."""
 MAX_ANSWER_BYTES = 262_144
 """A message resource has 1 to 30 kB."""
 
@@ -42,12 +42,12 @@ class Telnyx:
     """One account at Telnyx: a `domain.carrier.Carrier`.
 
     Args:
-        base_url: `https://api.telnyx.com`, or where a stand-in listens.
+        base_url: The address of the API.
         api_key: `KEY…`.
-        messaging_profile_id: Sent along where given.
+        messaging_profile_id: Named in each send, where given.
         client: Makes the HTTP client.
         now_ms: The wall clock.
-        settle_s: See `SETTLE_S`.
+        grace_s: See `GRACE_S`.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Telnyx:
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
         now_ms: Callable[[], int] = now_ms,
-        settle_s: float = SETTLE_S,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)
         self._api_key = api_key
         self._profile = messaging_profile_id
         self._now_ms = now_ms
-        self._settle_ms = round(settle_s * 1000)
+        self._grace_ms = round(grace_s * 1000)
         self._headers = {"authorization": f"Bearer {api_key}"}
 
     def __repr__(self) -> str:
@@ -113,10 +113,10 @@ class Telnyx:
         return found
 
     async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
-        """As `Carrier.find`: repeats the request under its key.
+        """As `Carrier.find`, by repeating the request under its key.
 
-        If Telnyx never had the first one, it takes this one: either way there is one message.
-        None when Telnyx refuses it now, which it would not do to one that it had taken.
+        If Telnyx never had the first request, it takes this one, so there is one message either
+        way. If Telnyx refuses it now, it never had the message: it would have answered as before.
         """
         now = self._now_ms()
         if now >= message.accepted_at + REMEMBERED_MS:
@@ -124,7 +124,7 @@ class Telnyx:
         if message.not_after is not None and now >= message.not_after:
             raise OutcomeUnknown("its time ran out, and asking Telnyx might send it now")
         last_try = message.accepted_at if message.tried_at is None else message.tried_at
-        if now < last_try + self._settle_ms:
+        if now < last_try + self._grace_ms:
             raise OutcomeUnknown("the last try may still be under way at Telnyx")
         answer = await self._post(message, deadline_s)
         data = words.read_json(answer.body)
@@ -153,7 +153,7 @@ class Telnyx:
         )
 
     def _content(self, message: Outbound) -> bytes:
-        """The same bytes for each try: Telnyx compares them, and refuses others under the key."""
+        """Makes the body: the same bytes for each try, as Telnyx refuses others under the key."""
         fields: dict[str, Any] = {"to": message.recipient, "from": message.sender}
         if message.media_urls:
             fields["media_urls"] = list(message.media_urls)
@@ -183,8 +183,8 @@ class Telnyx:
 
 
 def _about_the_key(answer: Answer, errors: Any) -> bool:
-    """Whether the key is known for another request, or the first under it is still running."""
+    """Tells whether the key was used for another request, or its first request still runs."""
     if answer.status == _CONFLICT:
         return not terms.is_about_message(errors)
-    told = f"{words.at(errors, 0, 'title')} {words.at(errors, 0, 'detail')}"
-    return answer.status == _UNPROCESSABLE and "idempoten" in told.lower()
+    said = f"{words.at(errors, 0, 'title')} {words.at(errors, 0, 'detail')}"
+    return answer.status == _UNPROCESSABLE and "idempoten" in said.lower()

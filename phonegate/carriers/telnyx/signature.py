@@ -1,4 +1,4 @@
-"""Tells whether a callback comes from Telnyx. Pure: the clock is an argument.
+"""Checks that a callback comes from Telnyx. Pure: the clock is an argument.
 
 Source: the webhook signing page of developers.telnyx.com.
 """
@@ -11,7 +11,7 @@ from typing import Final
 from phonegate.carriers.provider import BadSignature, SignatureUnsupported
 
 TOLERANCE_S: Final = 300
-"""How old, or how far ahead, a signed time may be: what Telnyx's own libraries allow."""
+"""How old, or how far ahead, a signed time may be, as in Telnyx's own libraries."""
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
@@ -22,7 +22,7 @@ def check_public_key(public_key: str) -> None:
     """Makes sure that signatures can be checked with this key.
 
     Raises:
-        SignatureUnsupported: They can't; it says what to do.
+        SignatureUnsupported: They can't. Its text says what to do.
     """
     _raw_key(public_key)
     try:
@@ -40,7 +40,7 @@ def check(
     """Checks the headers `telnyx-signature-ed25519` and `telnyx-timestamp`.
 
     Args:
-        public_key: Of the organization, 32 bytes in base64.
+        public_key: The organization's key, 32 bytes in base64.
         signature: 64 bytes in base64.
         timestamp: Seconds since 1970.
         body: As it came.

@@ -1,4 +1,4 @@
-"""Telnyx's states, codes and message resource in our words. Pure.
+"""Telnyx's states, error codes and message resource in the gateway's terms. Pure.
 
 Sources: the messaging API v2 and the error code references of developers.telnyx.com.
 """
@@ -16,7 +16,7 @@ PROGRESS: Mapping[str, Progress] = MappingProxyType(
         "queued": "sending",
         "sending": "sending",
         "sent": "sent",
-        # It left, and the recipient's network never says more.
+        # It was sent, and the recipient's network never reports more.
         "delivery_unconfirmed": "sent",
         "delivered": "delivered",
         "read": "delivered",
@@ -53,22 +53,22 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
 
 
 def fault(errors: Any, otherwise: str = "", secrets: Collection[str] = ()) -> CarrierFault:
-    """The first of Telnyx's `errors`: its code and words, and ours before them."""
+    """Reads the first of Telnyx's `errors`. Our explanation stands before Telnyx's own words."""
     code = words.as_code(words.at(errors, 0, "code"))
     title = words.for_people(words.at(errors, 0, "title"), secrets)
     detail = words.for_people(words.at(errors, 0, "detail"), secrets)
-    told = ": ".join(part for part in (title, detail) if part) or otherwise
-    return CarrierFault(code=code, text=words.explain("Telnyx", _MEANINGS.get(code or ""), told))
+    said = ": ".join(part for part in (title, detail) if part) or otherwise
+    return CarrierFault(code=code, text=words.explain("Telnyx", _MEANINGS.get(code or ""), said))
 
 
 def is_about_message(errors: Any) -> bool:
-    """Whether Telnyx refused what the message is, rather than how or by whom it was asked."""
+    """Tells whether Telnyx refused the message itself, rather than the request or its sender."""
     code = words.as_code(words.at(errors, 0, "code"))
     return code is not None and _MESSAGING_CODES.fullmatch(code) is not None
 
 
 def message(data: Any, secrets: Collection[str] = ()) -> CarrierMessage | None:
-    """A message resource; None for what is none."""
+    """Reads a message resource. Gives None for what is none."""
     carrier_id, status = words.as_id(words.at(data, "id")), words.at(data, "to", 0, "status")
     if carrier_id is None or not isinstance(status, str):
         return None

@@ -12,7 +12,7 @@ from phonegate.carriers.twilio import signature, terms
 from phonegate.domain.carrier import InboundReport, StatusReport
 
 MAX_FIELDS: Final = 1_000
-"""Of a form. Twilio sends some twenty, and two for each of up to ten media."""
+"""Fields of a form. Twilio sends some twenty, and two for each of up to ten media."""
 
 FORM: Final = "application/x-www-form-urlencoded"
 

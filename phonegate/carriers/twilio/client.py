@@ -1,7 +1,7 @@
 """Sending through Twilio's Messages resource, version 2010-04-01.
 
-Twilio has no idempotency key for it: a request that left without an answer is looked for among
-the account's messages. Requests carry what Twilio's own library sends, field by field.
+Twilio takes no idempotency key there. A message whose request left without an answer is looked for
+among the account's messages. Requests carry what Twilio's own library sends, field by field.
 """
 
 import base64
@@ -26,15 +26,15 @@ from phonegate.domain.carrier import (
 )
 from phonegate.model.times import now_ms
 
-SETTLE_S = 60.0
-"""Seconds after a try in which an absent message may still appear: a request that was cut off may
-wait in Twilio's queue, and lists lag behind."""
+GRACE_S = 60.0
+"""Seconds after a try in which its message may still appear in the list: a request that was cut off
+may wait in a queue of Twilio's, and lists lag behind."""
 CLOCK_SKEW_MS = 300_000
-"""How far Twilio's clock may be behind ours, and a message seem older than its first try, beside
-what the Date of its answer shows: home servers may have no battery for their clock."""
+"""How much older than its first try a message may seem, beyond what the Date of Twilio's answer
+explains. Clocks differ, and home servers may have no battery for theirs."""
 PAGE_SIZE = 500
 MAX_PAGES = 20
-"""10 000 messages between two numbers. Beyond them nothing is certain."""
+"""Pages read of a list. After 10 000 messages between two numbers the search is given up."""
 MAX_ANSWER_BYTES = 65_536
 """A message resource has 1 to 10 kB."""
 MAX_PAGE_BYTES = 8_388_608
@@ -57,13 +57,13 @@ class Twilio:
     """One account at Twilio: a `domain.carrier.Carrier`.
 
     Args:
-        base_url: `https://api.twilio.com`, or where a stand-in listens.
+        base_url: The address of the API.
         account_sid: `AC…`.
-        auth_token: Of that account.
-        messaging_service_sid: `MG…`; sends go through this service, from the sender asked for.
+        auth_token: The account's secret.
+        messaging_service_sid: `MG…`. Where given, messages go through this service.
         client: Makes the HTTP client.
         now_ms: The wall clock.
-        settle_s: See `SETTLE_S`.
+        grace_s: See `GRACE_S`.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Twilio:
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
         now_ms: Callable[[], int] = now_ms,
-        settle_s: float = SETTLE_S,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)
         self._account_sid = account_sid
         self._secrets = (auth_token, account_sid)
         self._service = messaging_service_sid
         self._now_ms = now_ms
-        self._settle_ms = round(settle_s * 1000)
+        self._grace_ms = round(grace_s * 1000)
         pair = f"{account_sid}:{auth_token}".encode()
         self._headers = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
         self._folder = f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages"
@@ -139,17 +139,18 @@ class Twilio:
         return found
 
     async def find(self, message: Outbound, *, deadline_s: float) -> CarrierMessage | None:
-        """As `Carrier.find`: reads the list of messages between the two numbers.
+        """As `Carrier.find`, by reading the list of messages between the two numbers.
 
-        The list is not narrowed by `DateSent`: a message that still waits at Twilio has no such
-        date. None only when the whole list was read, and `SETTLE_S` after the last try.
+        The list is not narrowed by `DateSent`, since a message that still waits at Twilio has no
+        such date. It is certain that Twilio does not have the message only when the whole list was
+        read, `GRACE_S` after the last try.
         """
         asked_at = self._now_ms()
         until = trio.current_time() + deadline_s
         search = _Search(message)
         query = {"To": message.recipient, "PageSize": str(PAGE_SIZE)}
         if self._service is None:
-            # A service's message may have no sender yet.
+            # A message of a service may have no sender yet.
             query["From"] = message.sender
         path = f"{self._folder}.json?{urlencode(query)}"
         for _ in range(MAX_PAGES):
@@ -157,7 +158,7 @@ class Twilio:
             if date is not None:
                 search.ahead_ms = max(search.ahead_ms, self._now_ms() - date)
             for entry in data["messages"]:
-                search.next_poll_at(entry)
+                search.consider(entry)
             following = data.get("next_page_uri")
             if following is None:
                 break
@@ -171,12 +172,12 @@ class Twilio:
         if search.doubtful:
             raise OutcomeUnknown("Twilio has a message that may be this one, without its text")
         last_try = message.accepted_at if message.tried_at is None else message.tried_at
-        if asked_at < last_try + self._settle_ms:
+        if asked_at < last_try + self._grace_ms:
             raise OutcomeUnknown("Twilio does not list the message, and still may")
         return None
 
     async def _page(self, path: str, until: float) -> tuple[dict[str, Any], int | None]:
-        """A page of the list, and when Twilio says that it wrote it."""
+        """Reads a page of the list, and the Date that Twilio gives it."""
         answer = await self._wire.ask(
             "GET", path, headers=self._headers, until=until, most_bytes=MAX_PAGE_BYTES
         )
@@ -204,7 +205,7 @@ class Twilio:
             fields.append(("StatusCallback", message.callback_url))
         fields.append(("From", message.sender))
         if self._service is not None:
-            # Both: the service's settings, and the sender that was asked for out of its pool.
+            # The service's settings apply, and the sender is the one asked for, of its pool.
             fields.append(("MessagingServiceSid", self._service))
         if message.body:
             fields.append(("Body", message.body))
@@ -212,18 +213,18 @@ class Twilio:
 
 
 class _Search:
-    """Picks one message out of a list: of those that fit best, the oldest."""
+    """Picks one message out of a list: the oldest of those that match best."""
 
     def __init__(self, wanted: Outbound) -> None:
         self._wanted = wanted
         self._essence = _essence(wanted.body)
         self.ahead_ms = 0
-        """How far our clock is ahead of Twilio's."""
+        """How far our clock is ahead of Twilio's, in ms."""
         self._rank: tuple[bool, int] | None = None
         self.best: dict[str, Any] | None = None
         self.doubtful = False
 
-    def next_poll_at(self, entry: Any) -> None:
+    def consider(self, entry: Any) -> None:
         found = terms.message(entry)
         if (
             found is None
@@ -237,7 +238,7 @@ class _Search:
         if created is not None and created < since:
             return
         if created is None or not isinstance(text, str) or (self._essence and not text):
-            # Accounts may have Twilio forget what messages said.
+            # An account may have Twilio delete the texts of messages.
             self.doubtful = True
         elif _essence(text) == self._essence:
             rank = (text != self._wanted.body, created)
@@ -246,6 +247,6 @@ class _Search:
 
 
 def _essence(body: str) -> str:
-    """What stays of a text whatever Twilio does to it: trial accounts' prefix, plainer quotes."""
+    """Reduces a text to what Twilio leaves unchanged: no trial prefix, no typographic quotes."""
     plain = unicodedata.normalize("NFKC", _TRIAL.sub("", body, count=1).translate(_PLAINER))
     return "".join(plain.split())

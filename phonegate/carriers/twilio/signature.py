@@ -1,4 +1,4 @@
-"""Tells whether a callback comes from Twilio. Pure.
+"""Checks that a callback comes from Twilio. Pure.
 
 Source: twilio.com/docs/usage/webhooks/webhooks-security.
 """
@@ -24,12 +24,12 @@ def check(
     """Checks an `X-Twilio-Signature`.
 
     Args:
-        auth_token: Of the account.
+        auth_token: The account's secret.
         signature: The header's value.
         url: The whole address that Twilio was given, query included.
-        fields: The form's names and values; None where the body is no form, which the
-            address must then hold the SHA-256 of (`bodySHA256`).
-        body: As it came; looked at only where it is no form.
+        fields: The form's names and values. None where the body is no form: then the address must
+            hold its SHA-256 (`bodySHA256`).
+        body: As it came. It counts only where it is no form.
 
     Raises:
         BadSignature: It is not right.
@@ -48,7 +48,7 @@ def check(
             raise BadSignature("the body is not the one that was signed")
     else:
         signed = "".join(f"{name}{value}" for name, value in sorted(set(fields)))
-    # Twilio signs the address now with its port, now without. All are tried, in even time.
+    # Twilio signs some addresses with their port, others without. All are tried, in even time.
     right = [
         _same(_twilio_signature(auth_token, address + signed), signature) for address in addresses
     ]

@@ -1,4 +1,4 @@
-"""Twilio's states, codes and message resource in our words. Pure.
+"""Twilio's states, error codes and message resource in the gateway's terms. Pure.
 
 Sources: the Message resource and error dictionary of twilio.com/docs, version 2010-04-01.
 """
@@ -28,7 +28,7 @@ PROGRESS: Mapping[str, Progress] = MappingProxyType(
 )
 
 BUSY_CODES = frozenset({"20429", "21611"})
-"""Too many requests; this sender's queue is full. Later they are taken, whatever the status."""
+"""Too many requests, and a full queue of this sender. Both pass, whatever the HTTP status is."""
 UNKNOWN_MESSAGE = "20404"
 
 _MEANINGS: Mapping[str, str] = MappingProxyType(
@@ -60,23 +60,23 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
 
 
 def fault(code: Any, said: Any, secrets: Collection[str] = ()) -> CarrierFault:
-    """An error of Twilio's: its code and words, and ours before them where we know better."""
+    """Reads an error of Twilio's. Our explanation, if any, stands before Twilio's own words."""
     known = words.as_code(code)
     text = words.for_people(said, secrets)
     return CarrierFault(code=known, text=words.explain("Twilio", _MEANINGS.get(known or ""), text))
 
 
 def failure(status: str, code: Any, said: Any, secrets: Collection[str] = ()) -> CarrierFault:
-    """Why a message in the state `status` failed."""
+    """Says why a message in the state `status` failed."""
     return fault(code, said or f"the message is {status}", secrets)
 
 
 def message(data: Any, secrets: Collection[str] = ()) -> CarrierMessage | None:
-    """A message resource; None for what is none."""
+    """Reads a message resource. Gives None for what is none."""
     carrier_id, status = words.as_id(words.at(data, "sid")), words.at(data, "status")
     if carrier_id is None or not isinstance(status, str):
         return None
-    # States to come are not the end of anything: what is being sent may still become all else.
+    # A state that Twilio adds later ends nothing here: from sending, any other may follow.
     progress = PROGRESS.get(status, "sending")
     return CarrierMessage(
         id=carrier_id,
