@@ -37,7 +37,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
-from phonegate.model.messages import Message
+from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
 
@@ -79,7 +79,7 @@ class PlayedPhones:
         self.pushed.append(message)
         self.on_push()
 
-    def wake(self, org: int, lanes: Collection[tuple[int | None, str]] | None = None) -> None:
+    def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
         pass
 
     def ask_cancel(self, phone: int, message: int) -> bool:

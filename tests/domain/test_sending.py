@@ -106,7 +106,7 @@ async def test_a_later_message_never_overtakes_one_that_found_no_room(scene: Sce
     outcome = await scene.sending.send(owner(scene.org), [text(), text(long), text()])
     assert [result.status for result in outcome.results] == ["sending", "queued", "queued"]
     assert scene.phones.woken == [scene.org]
-    assert scene.phones.lanes == {(None, "")}
+    assert scene.phones.queues == {(None, "")}
 
 
 async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:

@@ -15,8 +15,7 @@ from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import REPLACED
 from phonegate.phones.switchboard import Station, Switchboard
-
-from .test_state import message
+from tests.domain.messages import message
 
 OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=Rate(5), now=0)
 
