@@ -11,7 +11,7 @@ from phonegate.domain.assistant_form import MAX_NAME, MAX_NUMBERS
 from phonegate.model.assistants import Assistant
 from phonegate.model.numbers import is_e164
 from phonegate.model.times import iso
-from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.fields import Rule, Wrong, field
 from phonegate.typed_json.rules import OneOf, Several, Text
 
 MAX_CREDENTIALS = 10
@@ -22,26 +22,22 @@ MAX_FIELD_NAME = 50
 
 
 @attrs.frozen
-class Number:
+class Number(Rule):
     """A sender's number in E.164 form."""
 
     def read(self, value: object) -> str:
-        """The number as given."""
+        """Returns the number as given."""
         if type(value) is not str or not is_e164(value):
             raise Wrong("must be a number like +15553334444 (E.164)")
         return value
 
-    def read_text(self, text: str) -> str:
-        """The number as given."""
-        return self.read(text)
-
 
 @attrs.frozen
-class Credentials:
+class Credentials(Rule):
     """The fields of a carrier's account by name. The carrier's own code checks their values."""
 
     def read(self, value: object) -> dict[str, str | None]:
-        """The fields, with their values unchecked."""
+        """Returns the fields, with their values unchecked."""
         if type(value) is not dict:
             raise Wrong("must be an object")
         if len(value) > MAX_CREDENTIALS or any(not _is_field_name(name) for name in value):
@@ -49,10 +45,6 @@ class Credentials:
         if any(item is not None and type(item) is not str for item in value.values()):
             raise Wrong("must hold nothing but text")
         return value
-
-    def read_text(self, text: str) -> dict[str, str | None]:
-        """Refuses a text, since no parameter may hold credentials."""
-        return self.read(text)
 
 
 def _is_field_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""From parsed JSON to request types, and from answer types to JSON: one strict cattrs converter.
+"""Converts parsed JSON to request types, by a strict cattrs converter, and answers to JSON.
 
 The problems of a request are collected, each under the name of its field, `messages[2].to`.
 """
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Converter:
-    """Structures requests and unstructures answers. Holds code made from types, no data."""
+    """Reads requests and writes answers. It holds code that is made from types, and no data."""
 
     def __init__(self) -> None:
         self._cattrs = cattrs.Converter()
@@ -37,7 +37,7 @@ class Converter:
         self._json_writer = JsonWriter()
 
     def structure(self, value: object, cls: type[T]) -> T:
-        """A request object from parsed JSON.
+        """Makes a request object of parsed JSON.
 
         Raises:
             BadInput: naming every wrong field, up to the hundredth.
@@ -47,7 +47,7 @@ class Converter:
     def read(
         self, value: object, cls: type[T], beside: Sequence[str] = ()
     ) -> tuple[T, Sequence[str]]:
-        """A request object from parsed JSON, and the fields that were ignored.
+        """Makes a request object of parsed JSON, and lists the fields that were ignored.
 
         Args:
             value: The JSON.
@@ -70,13 +70,13 @@ class Converter:
         return read, unknown.ignored
 
     def encode(self, answer: object) -> bytes:
-        """An answer as JSON text in UTF-8."""
+        """Writes an answer as JSON text in UTF-8."""
         text = self._json_writer.text(answer)
         # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
         return text.encode("utf-8", "replace")
 
     def naming(self, answer: object, ignored: Sequence[str]) -> bytes:
-        """An answer as JSON text that also names the fields of its request that were ignored."""
+        """Writes an answer as JSON text that also names the ignored fields of its request."""
         text = answer if isinstance(answer, bytes) else self.encode(answer)
         if not text.startswith(b'{"'):  # no object that something could be added to
             return text
@@ -132,7 +132,7 @@ class Converter:
 
 
 def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
-    """The refusal of a request with these wrong fields; its sentence tells the first of them."""
+    """Makes the refusal of a request with wrong fields. Its sentence names the first of them."""
     first = problems[0]
     if first.sentence is not None:
         return BadInput(first.sentence, problems[:MAX_PROBLEMS])
@@ -147,7 +147,7 @@ def _has_rule(type_: Any) -> bool:
 
 
 def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
-    """Every problem that cattrs found, with the path of its field."""
+    """Yields every problem that cattrs found, with the path of its field."""
     if isinstance(error, ClassValidationError | IterableValidationError):
         for inner in error.exceptions:
             yield from _problems(inner, _path(inner, at))
@@ -164,7 +164,7 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
 
 
 def _let_go(error: BaseException) -> None:
-    """Lets go of the request, which errors hold by their tracebacks, and those by the errors."""
+    """Drops the tracebacks of errors, which would keep the whole request in memory."""
     error.__traceback__ = None
     for inner in getattr(error, "exceptions", ()):
         _let_go(inner)
@@ -180,4 +180,4 @@ def _path(error: BaseException, at: str) -> str:
 
 
 CONVERTER: Final = Converter()
-"""The one that all use: like a compiled pattern, it is dear to make and never changes."""
+"""The one converter. It is costly to make and never changes, like a compiled pattern."""

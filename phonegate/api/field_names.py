@@ -1,8 +1,8 @@
-"""The names of a request's fields: which of them are unknown, and what those may have meant. Pure.
+"""Finds the unknown fields of a request, and which known ones they may stand for. Pure.
 
-An SMS can't be taken back, so that a slip of the pen in what asks for one (`sendAt`) is refused.
-What a client adds of its own is taken, and the answer names it. What a phone reports as having
-happened is taken as it is.
+An SMS can't be taken back, so a misspelt field in a request for one (`sendAt`) is refused. Fields
+that a client adds of its own are ignored, and the answer names them. Reports of what has happened
+may have any field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from phonegate.model.refusals import FieldProblem
 from phonegate.typed_json.fields import json_name
 
 MAX_PROBLEMS = 100
-"""Problems that one answer lists: enough to repair a call, small beside the call itself. What
-follows the hundredth is not looked at, for to find one costs as much as to read a message."""
+"""Problems that one answer lists: enough to repair a call, and small beside the call itself. What
+follows the hundredth is not looked at, because to find one costs as much as to read a message."""
 
 MAX_IGNORED = 20
 """Ignored fields that one answer names. A client that adds more of its own knows what it does."""
@@ -91,34 +91,34 @@ class Unknown:
 
 
 def names_what_it_ignores(cls: type | None) -> bool:
-    """Whether the answer to a request of this type may name fields of it."""
+    """Tells whether the answer to a request of this type may name its ignored fields."""
     return cls is not None and not (_form(cls).closed or _form(cls).reported)
 
 
 def shown(name: str) -> str:
-    """A client's own field name, cut and cleaned for an answer."""
+    """Returns a client's own field name, cut and cleaned for an answer."""
     clean = "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
     return clean if len(name) <= MAX_NAME else clean + "…"
 
 
 def joined(at: str, name: str) -> str:
-    """The place of a field within another."""
+    """Returns the path of a field within another."""
     return f"{at}.{name}" if at else name
 
 
 @cache
 def plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
-    """Names of fields by what is left of each without case and marks."""
+    """Returns the names of fields, each under what `plain` makes of it."""
     return {plain(name): name for name in names}
 
 
 def meant(name: str, known: Mapping[str, str]) -> str | None:
-    """The field that a client's own spelling means (`sendAt`, `Send-At`), if it means one."""
+    """Finds the field that another spelling of its name stands for (`sendAt`, `Send-At`)."""
     return known.get(plain(name)) if len(name) <= MAX_SPELLING else None
 
 
 def plain(name: str) -> str:
-    """What is left of a name without case, blanks and marks."""
+    """Returns a name in lower case, without blanks and marks."""
     return "".join(char for char in name.lower() if char.isalnum())
 
 
@@ -154,7 +154,7 @@ def _form(cls: type) -> _Form:
 
 @lru_cache(KEPT_NAMES)
 def _one_slip_from(name: str, known: tuple[str, ...]) -> str | None:
-    """The long name that lacks one letter, has one too many, another, or two that changed places.
+    """Finds the long name from which this one differs by a letter, or by two that changed places.
 
     Of short names every third word of a client's own would be one.
     """
@@ -178,7 +178,7 @@ def _is_one_slip(name: str, known: str) -> bool:
 
 
 def _objects(type_: Any) -> tuple[type | None, bool]:
-    """The type of the objects that a field holds, and whether it is a list of them."""
+    """Returns the type of the objects that a field holds, and whether it is a list of them."""
     if get_origin(type_) is Annotated:
         return _objects(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:

@@ -15,7 +15,7 @@ from phonegate.domain.key_limits import (
     is_zone,
 )
 from phonegate.model.orgs import KeyLimits, QuietHours
-from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.fields import Rule, Wrong, field
 from phonegate.typed_json.rules import Flag, OneOf, Several, Whole
 
 _CLOCK: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
@@ -26,48 +26,36 @@ _HOURS: Final = re.compile(HOURS)
 
 
 @attrs.frozen
-class AddressPattern:
+class AddressPattern(Rule):
     """The other party's number, or the beginning of some and a `*`."""
 
     def read(self, value: object) -> str:
-        """The pattern as given."""
+        """Returns the pattern as given."""
         if type(value) is not str or not is_pattern(value):
             raise Wrong(PATTERN_PROBLEM)
         return value
 
-    def read_text(self, text: str) -> str:
-        """The pattern as given."""
-        return self.read(text)
-
 
 @attrs.frozen
-class HoursOfDay:
+class HoursOfDay(Rule):
     """A part of the day by the clock, which may go past midnight: `22:00-07:00`."""
 
     def read(self, value: object) -> str:
-        """The hours as given."""
+        """Returns the hours as given."""
         if type(value) is not str or not _HOURS.fullmatch(value):
             raise Wrong('must be two different times of the day, such as "22:00-07:00"')
         return value
 
-    def read_text(self, text: str) -> str:
-        """The hours as given."""
-        return self.read(text)
-
 
 @attrs.frozen
-class TimeZone:
+class TimeZone(Rule):
     """The name of a time zone."""
 
     def read(self, value: object) -> str:
-        """The name as given."""
+        """Returns the name as given."""
         if type(value) is not str or not is_zone(value):
             raise Wrong(ZONE_PROBLEM)
         return value
-
-    def read_text(self, text: str) -> str:
-        """The name as given."""
-        return self.read(text)
 
 
 @attrs.frozen(kw_only=True)
@@ -144,7 +132,7 @@ class LimitsJson:
 
 
 def limits_of(asked: NewLimits) -> KeyLimits:
-    """What a request asks for, as the domain keeps it."""
+    """Returns the limits that a request asks for, as the domain keeps them."""
     return KeyLimits(
         to=asked.to or (),
         per_hour=asked.per_hour,
@@ -157,13 +145,13 @@ def limits_of(asked: NewLimits) -> KeyLimits:
 
 
 def quiet_of(asked: QuietHoursJson) -> QuietHours:
-    """Quiet hours as the domain keeps them."""
+    """Returns quiet hours as the domain keeps them."""
     begin, _, end = asked.hours.partition("-")
     return QuietHours(begin=_minutes(begin), end=_minutes(end), zone=asked.zone)
 
 
 def limits_json(limits: KeyLimits) -> LimitsJson:
-    """KeyLimits for an answer."""
+    """Makes the limits of an answer."""
     quiet = limits.quiet
     return LimitsJson(
         to=limits.to or None,

@@ -1,4 +1,4 @@
-"""What the phone gateway's face takes and gives: its requests, queries and answers."""
+"""The requests, queries and answers of the phone API."""
 
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -26,7 +26,7 @@ from phonegate.model.states import (
     STATES,
     UNCERTAIN,
 )
-from phonegate.typed_json.fields import field
+from phonegate.typed_json.fields import Rule, field
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
 MAX_BODY: Final = 1600
@@ -53,16 +53,12 @@ _SECRET = "The org's SecretKey, where it is not sent in X-Secret-Key."  # noqa: 
 
 
 @attrs.frozen
-class OrgName:
+class OrgName(Rule):
     """An OrgId, whose form is looked at together with its secret, where it is a new one."""
 
     def read(self, value: object) -> str:
-        """The name as given."""
+        """Returns the name as given."""
         return Text(0, 200).read(value)
-
-    def read_text(self, text: str) -> str:
-        """The name as given."""
-        return self.read(text)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""How stored things look in answers: the JSON objects that the documents name."""
+"""The JSON objects of answers that show what is stored."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -20,7 +20,7 @@ from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import OneOf
 
 APPROVAL = "approval"
-"""What a message waits for whose API key holds messages until a person approves them."""
+"""What a message waits for if its API key holds messages until a person approves them."""
 
 
 # Without slots a frozen object is made in a third of the time, and a page has a thousand of these.
@@ -103,7 +103,7 @@ def message_json(
     online: Sequence[OnlinePhone],
     known: Callable[[], Sequence[Sim]] = tuple,
 ) -> MessageJson:
-    """A message for an answer.
+    """Makes the message of an answer.
 
     `online` are the org's phones and `known` finds its SIMs, to tell why the message waits.
     """
@@ -139,12 +139,12 @@ def message_json(
 
 
 def sim_json(sim: Sim) -> SimJson:
-    """A SIM for an answer."""
+    """Makes the SIM of an answer."""
     return SimJson(slot=sim.slot, number=sim.number, carrier=sim.carrier)
 
 
 def key_json(key: ApiKey) -> KeyJson:
-    """An API key for a list of them."""
+    """Makes the API key of an answer."""
     return KeyJson(
         id=key.id,
         name=key.name,
@@ -160,7 +160,7 @@ def _reason(
     online: Sequence[OnlinePhone],
     known: Callable[[], Sequence[Sim]],
 ) -> str:
-    """Why a message has not been sent that is queued or sending."""
+    """Returns why a queued or sending message has not been sent."""
     if message.status == SENDING:
         return _awaited(message, online)
     if message.approval == "asked":
@@ -173,7 +173,7 @@ def _reason(
 
 
 def _awaited(message: Message | MessageView, online: Sequence[OnlinePhone]) -> str:
-    """What a message waits for that was pushed."""
+    """Returns what a pushed message waits for."""
     if message.phone is None or message.acked_at is not None:
         return "result"
     # A push that was never acked, to a phone that left, waits for its return, with its SIM.
@@ -188,7 +188,7 @@ def _is_sim_gone(
     online: Sequence[OnlinePhone],
     known: Callable[[], Sequence[Sim]],
 ) -> bool:
-    """Whether the phone that should send it is online, and has not the SIM that it asks for."""
+    """Tells whether the phone that should send it is online without the SIM that it asks for."""
     if message.phone is not None:
         return any(phone.phone == message.phone and phone.sims for phone in online)
     if not any(phone.sims for phone in online):

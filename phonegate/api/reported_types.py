@@ -38,7 +38,3 @@ class Reports(Several):
         if not batch.readable:
             raise WrongEntries([(at, one.field, one.problem) for at, one in batch.unread])
         return batch
-
-    def read_text(self, text: str) -> Batch:
-        """Does the same, though no query holds messages."""
-        return self.read(text)

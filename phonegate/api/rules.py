@@ -12,8 +12,6 @@ import attrs
 
 from phonegate.domain.routing import parse_sim_selector
 from phonegate.model.bounds import (
-    MAX_ID,
-    MAX_LOCAL_ID,
     MAX_URL,
     SECONDS_BELOW,
 )
@@ -26,8 +24,8 @@ from phonegate.model.numbers import (
 )
 from phonegate.model.refusals import BadInput
 from phonegate.model.times import MAX_TIME_MS
-from phonegate.typed_json.fields import Wrong
-from phonegate.typed_json.rules import DIGITS, Text, Whole
+from phonegate.typed_json.fields import Rule, Wrong
+from phonegate.typed_json.rules import DIGITS, Text
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII | re.IGNORECASE
@@ -36,11 +34,11 @@ _URL = re.compile(r"https?://[^\s/?#\\]+([/?#][^\s\\]*)?", re.IGNORECASE)
 
 
 @attrs.frozen
-class Recipient:
-    """Whom an SMS goes to: a number in E.164 form, or a short code."""
+class Recipient(Rule):
+    """The recipient of an SMS: a number in E.164 form, or a short code."""
 
     def read(self, value: object) -> str:
-        """The number as given."""
+        """Returns the number as given."""
         if type(value) is not str:
             raise Wrong('must be text, such as "+15553334444"')
         if not is_recipient(value):
@@ -49,18 +47,18 @@ class Recipient:
         return value
 
     def read_text(self, text: str) -> str:
-        """The number as given."""
+        """Returns the number as given."""
         return self.read(_signed(text))
 
 
 @attrs.frozen
-class PhoneNumber:
+class PhoneNumber(Rule):
     """A number in E.164 form, refused in the fixed words of `/sms/send`."""
 
     field: str
 
     def read(self, value: object) -> str:
-        """The number as given."""
+        """Returns the number as given."""
         if type(value) is not str or not is_e164(value):
             form = "Use E.164 format (e.g., +1234567890)"
             fault = recipient_fault(value) if type(value) is str else "it must be text"
@@ -70,16 +68,16 @@ class PhoneNumber:
         return value
 
     def read_text(self, text: str) -> str:
-        """The number as given."""
+        """Returns the number as given."""
         return self.read(_signed(text))
 
 
 @attrs.frozen
-class WebAddress:
+class WebAddress(Rule):
     """An absolute http or https URL, as a carrier or phone can fetch."""
 
     def read(self, value: object) -> str:
-        """The address as given."""
+        """Returns the address as given."""
         text = Text(1, MAX_URL).read(value)
         if not _URL.fullmatch(text):
             raise Wrong("must be an http or https URL, such as https://example.com/image.jpg")
@@ -92,33 +90,29 @@ class WebAddress:
             raise Wrong("has a host or port that can't be")
         return text
 
-    def read_text(self, text: str) -> str:
-        """The address as given."""
-        return self.read(text)
-
 
 @attrs.frozen
-class Sender:
-    """Whom an SMS came from: a number in any form, a short code or a name."""
+class Sender(Rule):
+    """The sender of an SMS: a number in any form, a short code or a name."""
 
     def read(self, value: object) -> str:
-        """The sender as given."""
+        """Returns the sender as given."""
         text = Text(1, SENDER_LIMIT).read(value)
         if not is_sender(text):
             raise Wrong("must be a number or a name, without control characters")
         return text
 
     def read_text(self, text: str) -> str:
-        """The sender as given."""
+        """Returns the sender as given."""
         return self.read(_signed(text))
 
 
 @attrs.frozen
-class SimSelector:
+class SimSelector(Rule):
     """A SIM: its number, or its slot index as an integer or in digits."""
 
     def read(self, value: object) -> str:
-        """The SIM selector as the domain keeps it (see `routing.parse_sim_selector`)."""
+        """Returns the SIM selector as the domain keeps it (see `routing.parse_sim_selector`)."""
         if type(value) is not str and type(value) is not int:
             raise Wrong('must be a SIM\'s number, such as "+15551112222", or a slot index')
         if isinstance(value, str):
@@ -133,16 +127,16 @@ class SimSelector:
             ) from None
 
     def read_text(self, text: str) -> str:
-        """The same, from a query parameter."""
+        """Reads the same from a query parameter."""
         return self.read(_signed(text))
 
 
 @attrs.frozen
-class Moment:
+class Moment(Rule):
     """A point in time: ISO 8601 with an offset, or seconds or milliseconds since 1970."""
 
     def read(self, value: object) -> int:
-        """Milliseconds since 1970-01-01 UTC."""
+        """Returns milliseconds since 1970-01-01 UTC."""
         if type(value) is int:
             if not 0 <= value <= MAX_TIME_MS:
                 raise Wrong("is out of range for a time")
@@ -155,27 +149,8 @@ class Moment:
         raise Wrong("must be a time with its offset, YYYY-MM-DDTHH:MM:SSZ, or epoch seconds")
 
     def read_text(self, text: str) -> int:
-        """The same, from a query parameter."""
+        """Reads the same from a query parameter."""
         return self.read(int(text) if DIGITS.fullmatch(text) else text)
-
-
-@attrs.frozen
-class LocalId:
-    """A phone's own id of a message: text or an integer, kept as text."""
-
-    longest: int = MAX_LOCAL_ID
-
-    def read(self, value: object) -> str:
-        """The id as text."""
-        if type(value) is int:
-            return str(Whole(-MAX_ID, MAX_ID).read(value))
-        if type(value) is str:
-            return Text(1, self.longest).read(value)
-        raise Wrong("must be text or a whole number")
-
-    def read_text(self, text: str) -> str:
-        """The id as text."""
-        return self.read(text)
 
 
 def _signed(text: str) -> str:

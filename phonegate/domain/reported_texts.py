@@ -8,6 +8,7 @@ from typing import Final
 from phonegate.domain.reported_numbers import whole_number
 from phonegate.model.bounds import MAX_DEVICE_ID, MAX_LABEL
 from phonegate.model.numbers import SENDER_LIMIT
+from phonegate.typed_json.rules import NEVER_STORED
 
 MAX_BITS: Final = 4_096
 """Of an integer that is written out, some 1,200 digits: Python refuses 4,301."""
@@ -18,7 +19,6 @@ MEDIUM: Final = re.compile(r"^[^\s\u0000-\u001f\u007f-\u009f]+$")
 _DIGEST_CHARS: Final = 32
 """Of a digest that stands for the rest of a long name: 128 bits, as a UUID has."""
 
-_NEVER_STORED: Final = re.compile("[\x00\ud800-\udfff]")
 # They show nothing and come along when a number is copied: marks of direction and of order, the
 # soft hyphen, spaces of no width. The joiners U+200C and U+200D are part of words and emojis.
 _INVISIBLE: Final = re.compile(
@@ -48,7 +48,7 @@ def storable(text: str) -> str:
     """Replaces NUL and halves of surrogate pairs, which no database or UTF-8 takes."""
     if text.isascii() and "\0" not in text:
         return text
-    return _NEVER_STORED.sub("\N{REPLACEMENT CHARACTER}", text)
+    return NEVER_STORED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ What apps ask for is read strictly, by `api.rules`, within the same limits of `m
 """
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final, Literal, get_args
 
@@ -37,7 +37,7 @@ from phonegate.model.bounds import (
     MAX_URL,
 )
 from phonegate.model.numbers import SENDER_LIMIT
-from phonegate.typed_json.fields import Wrong
+from phonegate.typed_json.fields import Rule, Wrong
 
 Kind = Literal[
     "text",
@@ -66,7 +66,7 @@ NO_SENDER: Final = ""
 """The address of a received SMS that names no sender. No real sender can be mistaken for it."""
 
 
-class Reported(ABC):
+class Reported(Rule):
     """A rule for a field of a report. Null counts as left out."""
 
     __slots__ = ()
@@ -87,10 +87,6 @@ class Reported(ABC):
     def read(self, value: object) -> Any:
         """Reads a value where nobody counts what is put right."""
         return self.take(value, [])
-
-    def read_text(self, text: str) -> Any:
-        """Reads the text of a parameter."""
-        return self.take(text, [])
 
 
 # --- What must be known -----------------------------------------------------------------------

@@ -30,7 +30,7 @@ from phonegate.model.bounds import (
 )
 from phonegate.model.times import MAX_TIME_MS, iso
 from phonegate.typed_json import fields
-from phonegate.typed_json.fields import Shown, field
+from phonegate.typed_json.fields import Rule, Shown, field
 from phonegate.typed_json.rules import Several, Text, Whole
 from phonegate.typed_json.writer import JsonWriter
 
@@ -72,7 +72,7 @@ class FrameFault(Exception):
 # --- Rules ------------------------------------------------------------------------------------
 
 
-class _Description:
+class _Description(Rule):
     """A rule that only describes a field: a function of its own reads or writes it."""
 
     __slots__ = ()
@@ -80,8 +80,6 @@ class _Description:
     def read(self, value: object) -> object:
         """Gives the value back."""
         return value
-
-    read_text = read
 
 
 @attrs.frozen

@@ -4,18 +4,20 @@ A field's type names its rule, `Annotated[int, Whole(1, 1000)]`. Readers apply i
 are made from its limits, the field's description and its example.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Final, Protocol, Union, get_args, get_origin, runtime_checkable
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import attrs
 
 
 class Wrong(ValueError):
-    """A value that its rule refuses; the text reads as a sentence after the field's name.
+    """A rule refuses a value. The text reads as a sentence after the field's name.
 
-    `sentence` is the whole of it where a contract has its own words for it.
+    Attributes:
+        sentence: The whole sentence, where a contract has its own words for it.
     """
 
     def __init__(self, problem: str, sentence: str | None = None) -> None:
@@ -24,22 +26,36 @@ class Wrong(ValueError):
 
 
 class WrongEntries(Wrong):
-    """A list of which no entry can be used. `entries` has the place, field and problem of each."""
+    """No entry of a list can be used.
+
+    Attributes:
+        entries: The place, field and problem of each.
+    """
 
     def __init__(self, entries: Sequence[tuple[int, str, str]]) -> None:
         self.entries = tuple(entries)
         super().__init__("holds nothing that can be used")
 
 
-@runtime_checkable
-class Rule(Protocol):
+class Rule(ABC):
     """What a field may hold."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def read(self, value: object) -> Any:
-        """The value as handlers get it, from JSON. Raises `Wrong`."""
+        """Reads a value of JSON.
+
+        Returns:
+            The value as handlers get it.
+
+        Raises:
+            Wrong: The field may not hold it.
+        """
 
     def read_text(self, text: str) -> Any:
-        """The same from the text of a path or query parameter. Raises `Wrong`."""
+        """Reads the text of a path or query parameter, as `read` does a value."""
+        return self.read(text)
 
 
 @attrs.frozen
@@ -94,11 +110,8 @@ def field(
 
 
 def json_name(attribute: str) -> str:
-    """What an attribute is called in requests and answers: `from_` is `from` there."""
+    """Returns what an attribute is called in JSON: `from_` is `from` there."""
     return attribute.removesuffix("_")
-
-
-_FACTORY: Final[Any] = attrs.Factory
 
 
 @cache
@@ -119,13 +132,16 @@ def fields_of(cls: type) -> tuple[Field, ...]:
     )
 
 
+_FACTORY: Final[Any] = attrs.Factory  # a function to mypy, which `isinstance` would not take
+
+
 def _plain(default: Any) -> Any:
     """Returns a default as JSON data. None stands for what has no such form too."""
     return None if default is attrs.NOTHING or isinstance(default, _FACTORY) else default
 
 
 def rule_of(type_: Any) -> Rule | None:
-    """The rule in a field's type, also behind `| None`."""
+    """Finds the rule in a field's type, also behind `| None`."""
     if get_origin(type_) is Annotated:
         return next((m for m in type_.__metadata__ if isinstance(m, Rule)), None)
     if get_origin(type_) not in {Union, UnionType}:

@@ -1,6 +1,6 @@
-"""Strict rules that know nothing of SMS, each with the sentence for who broke it. Pure.
+"""Strict rules that know nothing of SMS. Each explains in a sentence what it refuses. Pure.
 
-Nothing is coerced: `true` is no number and "5" no integer.
+Nothing is coerced: `true` is no number and `"5"` no integer.
 """
 
 import re
@@ -8,16 +8,17 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.typed_json.fields import Wrong
+from phonegate.typed_json.fields import Rule, Wrong
 
 DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
 """A whole number in a query, of at most so many digits."""
 
-_FORBIDDEN: Final = re.compile("[\x00\ud800-\udfff]")
+NEVER_STORED: Final = re.compile("[\x00\ud800-\udfff]")
+"""What no database or UTF-8 takes: NUL, and halves of surrogate pairs."""
 
 
 @attrs.frozen
-class Text:
+class Text(Rule):
     """Text of `shortest` to `longest` characters (code points), without NUL or lone surrogates."""
 
     shortest: int
@@ -28,7 +29,7 @@ class Text:
     """Whether all of it must be printable, such as a name in a list."""
 
     def read(self, value: object) -> str:
-        """The text itself."""
+        """Returns the text itself."""
         if type(value) is not str:
             raise Wrong("must be text")
         if len(value) < self.shortest:
@@ -39,7 +40,7 @@ class Text:
             )
         if len(value) > self.longest:
             raise Wrong(f"has {len(value)} characters, at most {self.longest} are allowed")
-        if found := _FORBIDDEN.search(value):
+        if found := NEVER_STORED.search(value):
             kind = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
             raise Wrong(f"holds {kind} at position {found.start()}")
         if not self.blank and not value.strip():
@@ -48,20 +49,16 @@ class Text:
             raise Wrong(f"must be {self.shortest} to {self.longest} printable characters")
         return value
 
-    def read_text(self, text: str) -> str:
-        """The text itself."""
-        return self.read(text)
-
 
 @attrs.frozen
-class Whole:
+class Whole(Rule):
     """A whole number within limits, both of them allowed."""
 
     least: int
     most: int
 
     def read(self, value: object) -> int:
-        """The number. `true` is none, 1.0 is one by JSON Schema (2020-12 Core, 4.2.1)."""
+        """Returns the number. 1.0 is one by JSON Schema (2020-12 Core, 4.2.1)."""
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int:
@@ -73,55 +70,51 @@ class Whole:
         return value
 
     def read_text(self, text: str) -> int:
-        """The number, from decimal digits."""
+        """Returns the number, from decimal digits."""
         if not DIGITS.fullmatch(text):
             raise Wrong("must be a whole number")
         return self.read(int(text))
 
 
 @attrs.frozen
-class Flag:
+class Flag(Rule):
     """Yes or no."""
 
     def read(self, value: object) -> bool:
-        """The answer; 1 and "yes" are none."""
+        """Returns the answer. 1 and "yes" are none."""
         if type(value) is not bool:
             raise Wrong("must be true or false")
         return value
 
     def read_text(self, text: str) -> bool:
-        """The answer, from `true` or `false`."""
+        """Returns the answer, from `true` or `false`."""
         if text not in {"true", "false"}:
             raise Wrong("must be true or false")
         return text == "true"
 
 
 @attrs.frozen
-class OneOf:
+class OneOf(Rule):
     """One of a few words."""
 
     words: tuple[str, ...]
 
     def read(self, value: object) -> str:
-        """The word."""
+        """Returns the word."""
         if type(value) is not str or value not in self.words:
             raise Wrong(f"must be one of: {', '.join(self.words)}")
         return value
 
-    def read_text(self, text: str) -> str:
-        """The word."""
-        return self.read(text)
-
 
 @attrs.frozen
-class Several:
+class Several(Rule):
     """A list of `fewest` to `most` items, whose own type says what each may be."""
 
     fewest: int
     most: int
 
     def read(self, value: object) -> Any:
-        """The list, its items still to be read."""
+        """Returns the list, its items still to be read."""
         if type(value) is not list:
             raise Wrong("must be a list")
         if len(value) < self.fewest:
@@ -131,5 +124,5 @@ class Several:
         return value
 
     def read_text(self, text: str) -> Any:
-        """The items of a comma-separated list."""
+        """Returns the items of a comma-separated list."""
         return self.read(text.split(","))

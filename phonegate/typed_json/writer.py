@@ -1,6 +1,6 @@
-"""Answer types as JSON text: for each type one function, made from its attributes.
+"""Writes objects as JSON text, by one function for each type, made from its attributes.
 
-The documents are made from the same attributes, so an answer can't differ from its description.
+The documents are made from the same attributes, so what is written can't differ from them.
 One f-string writes an object three times faster than an encoder that has to look at each value
 of it, and a page has up to a thousand objects.
 """
@@ -40,10 +40,10 @@ class JsonWriter:
         )
 
     def text(self, answer: object) -> str:
-        """An answer object, or plain JSON data, as compact JSON text.
+        """Writes an object, or plain JSON data, as compact JSON text.
 
         Raises:
-            TypeError, ValueError: a value is not of the type that its attribute has.
+            TypeError, ValueError: A value is not of the type that its attribute has.
         """
         cls = type(answer)
         write = self._writers.get(cls)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.api.rules import LocalId, Moment, Recipient, Sender, SimSelector
+from phonegate.api.rules import Moment, Recipient, Sender, SimSelector
 from phonegate.model.times import MAX_TIME_MS
 from phonegate.typed_json.fields import Wrong
 from phonegate.typed_json.rules import Text
@@ -20,7 +20,7 @@ ANYTHING: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-RULES = [Recipient(), Sender(), SimSelector(), Moment(), LocalId()]
+RULES = [Recipient(), Sender(), SimSelector(), Moment()]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
@@ -112,13 +112,3 @@ def test_an_epoch_time_is_seconds_or_milliseconds_by_its_size() -> None:
 def test_a_moment_without_offset_or_sense_is_wrong(value: object) -> None:
     with pytest.raises(Wrong):
         Moment().read(value)
-
-
-def test_a_local_id_is_kept_as_text() -> None:
-    assert LocalId().read(123) == LocalId().read("123") == "123"
-
-
-@pytest.mark.parametrize("value", [True, 1.5, "", "\x00", 10**30, None])
-def test_what_is_no_local_id_is_wrong(value: object) -> None:
-    with pytest.raises(Wrong):
-        LocalId().read(value)

@@ -1,4 +1,4 @@
-"""What fields of a request require of one another, beyond each field's own rule. Pure."""
+"""What fields of a request or frame require of one another, beyond each field's own rule. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -14,7 +14,7 @@ from phonegate.model.bounds import MAX_URL
 from phonegate.phones.frames import Inbound, Sims
 
 _GIVEN: Final[Schema] = {"not": {"type": "null"}}
-"""Null counts as left out."""
+"""A field that is given. Null counts as left out."""
 
 
 def _either(first: tuple[str, ...], second: tuple[str, ...]) -> Schema:

@@ -1,7 +1,7 @@
-"""The phone link in the document: the websocket's handshake and the frames of both directions.
+"""Describes the phone link: the websocket's handshake and the frames of both directions. Pure.
 
-Of what a phone reports the document shows the form to send. Most fields take any other value too,
-which is put right or left out. Pure.
+For what a phone reports, the document shows the form to send. Most fields take any other value
+too, which is put right or left out.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Phones stay connected here: `wss://HOST/websocket?org_id=ORG&secret_key=SECRET`.
 connection with a new OrgId and SecretKey creates the org, if the gateway lets its caller do so. \
 Frames are JSON texts with a `type`: \
 `PhoneFrame` are those a phone sends, `GatewayFrame` those it gets. `sims`, `inbound`, \
-`send_result`, `connected` and `send_sms` are enough for a phone that knows no more; one that \
+`send_result`, `connected` and `send_sms` are the basic protocol, which is enough; a phone that \
 says `hello` gets the rest. Unknown fields are ignored. What happened is never refused for what \
 decorates it: fields of an odd form are put right or left out. A frame that can't be understood \
 is answered with an `error` frame. Close codes: 1008 for a phone that goes on sending nonsense, \
@@ -55,7 +55,7 @@ def frame_schema(cls: Any, components: Components, *, answer: bool = False) -> S
 
 
 def handshake(responses: dict[str, Any], security: list[dict[str, list[str]]]) -> dict[str, Any]:
-    """The operation that a phone connects with."""
+    """Returns the operation that a phone connects with."""
     query = {
         "org_id": "The OrgId; an API key makes it unnecessary.",
         "device_id": "The phone's own name, the same in every connection.",

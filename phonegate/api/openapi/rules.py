@@ -15,7 +15,6 @@ from phonegate.api.limits_types import (
 )
 from phonegate.api.messages_types import OrgName
 from phonegate.api.rules import (
-    LocalId,
     Moment,
     PhoneNumber,
     Recipient,
@@ -42,7 +41,7 @@ from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
 Schema = dict[str, Any]
 
 INT32: Final = 2**31 - 1
-"""Beyond it a client needs a wider type, which `format` tells it."""
+"""The largest number of `int32`. For a larger one `format` names a wider type to clients."""
 
 E164: Final = r"^\+[1-9][0-9]{2,14}$"
 
@@ -63,14 +62,14 @@ def or_anything(form: Schema) -> Schema:
 
 
 def whole(least: int, most: int) -> Schema:
-    """A whole number within limits, both of them allowed."""
+    """Describes a whole number within limits, both of them allowed."""
     wide = {"format": "int64"} if most > INT32 or least < -INT32 else {}
     return {"type": "integer", **wide, "minimum": least, "maximum": most}
 
 
 @singledispatch
 def schema_of_rule(rule: object) -> Schema:
-    """The values that a rule takes from JSON; a list's items are its type's to say.
+    """Describes the values that a rule takes from JSON, but not the items of a list.
 
     Raises:
         TypeError: it is no known rule.
@@ -172,12 +171,6 @@ def _(_: SimSelector) -> Schema:
 def _(_: Moment) -> Schema:
     text = {"type": "string", "format": "date-time", "pattern": _MOMENT}
     return {"anyOf": [text, whole(0, MAX_TIME_MS)]}
-
-
-@schema_of_rule.register
-def _(rule: LocalId) -> Schema:
-    text = {"type": "string", "minLength": 1, "maxLength": rule.longest, "pattern": f"^{_ANY}*$"}
-    return {"anyOf": [text, whole(-MAX_ID, MAX_ID)]}
 
 
 @schema_of_rule.register

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of request, query and answer types, from their fields and rules. Pure."""
+"""Makes JSON Schema 2020-12 of the types of requests, queries, answers and frames. Pure."""
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
@@ -22,14 +22,14 @@ _PLAIN: Final[Mapping[type, str]] = {
 
 
 def schema_of(cls: type) -> Schema:
-    """A request or query type as a schema that stands alone, its parts under `$defs`."""
+    """Returns the schema of a request or query type by itself, with its parts under `$defs`."""
     parts = Components("#/$defs/")
     schema = parts.of_object(cls)
     return {**schema, "$defs": parts.schemas} if parts.schemas else schema
 
 
 def component_name(cls: type) -> str:
-    """What a type is called in documents: its own name, without what tells it from a record."""
+    """Returns what a type is called in documents: its name without the `Json` of answers."""
     return cls.__name__.removesuffix("Json")
 
 
@@ -46,7 +46,7 @@ class Components:
         self._types: dict[str, type] = {}
 
     def refer(self, cls: type, *, answer: bool = False) -> Schema:
-        """A reference to a type's schema, which is added where it is new.
+        """Returns a reference to a type's schema, and adds the schema where it is new.
 
         Raises:
             ValueError: another type has the same name.
@@ -60,7 +60,7 @@ class Components:
         return {"$ref": self._place + name}
 
     def of_object(self, cls: type, *, answer: bool = False) -> Schema:
-        """A type's own schema. Of an answer, whatever can't be left out is required."""
+        """Returns a type's schema. In an answer, all that can't be left out is required."""
         schema: Schema = {"type": "object"}
         if description := (cls.__doc__ or "").strip():
             schema["description"] = " ".join(description.partition("\n\n")[0].split())
@@ -77,7 +77,7 @@ class Components:
         return {**schema, **CONDITIONS.get(cls, {})}
 
     def of_field(self, field: Field, *, answer: bool = False) -> Schema:
-        """A field's schema with its description and example."""
+        """Returns a field's schema with its description and example."""
         optional = answer and field.omit
         schema = self.of_type(_without_none(field.type) if optional else field.type, answer=answer)
         if answer and not field.required and not field.omit:
@@ -92,14 +92,14 @@ class Components:
         return schema
 
     def of_parameter(self, field: Field) -> Schema:
-        """A query parameter's schema, whose text knows no null."""
+        """Returns a query parameter's schema, which has no null."""
         schema = self.of_type(_without_none(field.type))
         if field.default is not None:
             schema["default"] = field.default
         return schema
 
     def of_type(self, type_: Any, *, answer: bool = False) -> Schema:
-        """The schema of any annotation that a field may have.
+        """Returns the schema of any annotation that a field may have.
 
         Raises:
             TypeError: none is known for it.
@@ -150,7 +150,7 @@ class Components:
 
 
 def nullable(schema: Schema) -> Schema:
-    """The same schema that takes null too."""
+    """Returns the same schema, but one that allows null too."""
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
     if "enum" in schema or "type" not in schema:
@@ -161,7 +161,7 @@ def nullable(schema: Schema) -> Schema:
 
 
 def _item(type_: Any) -> Any:
-    """The type of a list's items, `tuple[X, ...]`, also behind a rule."""
+    """Returns the type of a list's items, `tuple[X, ...]`, also behind a rule."""
     return _item(get_args(type_)[0]) if get_origin(type_) is Annotated else get_args(type_)[0]
 
 

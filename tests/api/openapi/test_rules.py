@@ -12,7 +12,6 @@ from phonegate.api.assistants_types import Number
 from phonegate.api.openapi.rules import schema_of_rule
 from phonegate.api.payload import read_object
 from phonegate.api.rules import (
-    LocalId,
     Moment,
     PhoneNumber,
     Recipient,
@@ -36,7 +35,6 @@ RULES: tuple[Rule, ...] = (
     Number(),
     Sender(),
     SimSelector(),
-    LocalId(5),
 )
 """The rules whose schema says all that there is to say."""
 
