@@ -45,12 +45,12 @@ class Services:
     version: str
     started_at: int
     """In ms, by the same clock as `now_ms`."""
+    rate_limits: RateLimits
+    unsent: AnswerBudget
+    cleaned: Counter[Kind]
+    """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
     shares: FairShare = attrs.field(factory=FairShare)
-    unsent: AnswerBudget = attrs.field(factory=AnswerBudget)
     reading: Reading = attrs.field(factory=Reading)
     requests: RequestCounts = attrs.field(factory=RequestCounts)
-    rate_limits: RateLimits = attrs.field(factory=RateLimits)
-    cleaned: Counter[Kind] = attrs.field(factory=Counter)
-    """How often something was put right in what phones and carriers reported, since the start."""

@@ -1,6 +1,7 @@
 """The whole web over the real domain and store; only the phones are played."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ import pytest
 import trio
 from quart_trio import QuartTrio
 
+from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.registry import account_mark, check_credentials, unusable_credentials
@@ -228,6 +230,8 @@ def build_services(
         started_at=NOW - 86_400_000,
         public_url=PUBLIC_URL,
         rate_limits=rate_limits,
+        unsent=AnswerBudget(),
+        cleaned=Counter(),
     )
 
 
