@@ -199,6 +199,24 @@ def test_an_unsigned_call_is_refused_before_it_is_read() -> None:
         )
 
 
+def test_any_of_the_addresses_may_be_the_signed_one() -> None:
+    def called(*addresses: str, body: bytes = urlencode(STATUS).encode()) -> Callback:
+        return Callback(
+            addresses=addresses,
+            headers={"x-twilio-signature": SIGNER.compute_signature(URL, STATUS)},
+            body=body,
+            credentials={"auth_token": TOKEN},
+            now=NOW,
+        )
+
+    for addresses in ((URL, "http://other.test/"), ("http://other.test/", URL)):
+        assert twilio_callbacks.read(called(*addresses)) == twilio(STATUS)
+    with pytest.raises(BadSignature, match="check auth_token"):
+        twilio_callbacks.read(called("http://other.test/", "https://other.test/"))
+    with pytest.raises(BadSignature, match="too long"):
+        twilio_callbacks.read(called(body=b"a=\xff"))
+
+
 def test_states_from_telnyx() -> None:
     told = telnyx(event("message.finalized", to=[{"status": "delivered"}], parts=2))
     assert told == StatusReport(
