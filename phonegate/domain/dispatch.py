@@ -1,6 +1,7 @@
 """The domain's view of the phones that are online, free of sockets and tasks.
 
-`phones.switchboard` implements `Dispatcher`; tests use a small one in memory.
+`phones.switchboard` implements `Dispatcher`. Tests use a small one in memory, which keeps the same
+contract.
 """
 
 from collections.abc import Collection
@@ -24,7 +25,7 @@ class OnlinePhone:
     """By slot. Empty until the phone has reported them. A number is held by one phone of an org:
     the one that reported it last."""
     features: frozenset[str] = frozenset()
-    """Extensions that it can do, as its `hello` said; none until then."""
+    """Extensions that it can do, as its `hello` said. None until then."""
 
 
 class Dispatcher(Protocol):
@@ -39,8 +40,8 @@ class Dispatcher(Protocol):
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
         """Takes room for one message on a phone, if it can be pushed right now.
 
-        False when the phone is gone, its window is full, the SIM's pacing bucket is empty, or
-        older messages wait for it (so that a new one can't overtake them).
+        Returns False when the phone is gone, its window is full, the SIM's pacing bucket is empty,
+        or older messages wait for it (so that a new one can't overtake them).
         """
 
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
@@ -53,13 +54,13 @@ class Dispatcher(Protocol):
         """
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
-        """The pacing of a phone's SIM as it stands. None where there is no limit."""
+        """Returns the pacing of a phone's SIM as it stands, or None without a limit."""
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Says that messages in queues of the org may be able to leave; None is any queue."""
+        """Says that messages in queues of the org may be able to leave. None is any queue."""
 
     def ask_cancel(self, phone: int, message: int) -> bool:
-        """Asks a phone to drop a message that it holds; False when it is away or can't."""
+        """Asks a phone to drop a message that it holds. Returns False when it is away or can't."""
 
     def given_up(self, org: int, phone: int, message: int) -> None:
         """Says that a message's result is no longer awaited, so that its room is free again."""

@@ -1,7 +1,7 @@
 """How fast one SIM may send: a token bucket counted in segments, exact and pure.
 
 Android stops an app at 30 segments in any 60 seconds and asks the owner (AOSP SmsUsageMonitor,
-`sms_outgoing_check_max_count` and `sms_outgoing_check_interval_ms`); an unattended phone then
+`sms_outgoing_check_max_count` and `sms_outgoing_check_interval_ms`). An unattended phone then
 sends nothing more. At the default rate of 24 a minute the bucket holds 6, and 6 + 24 = 30.
 
 Two rules give that bound for every minute, wherever it begins:
@@ -11,7 +11,7 @@ Two rules give that bound for every minute, wherever it begins:
 - A message longer than the bucket also waits until the last minute has room for it, since a full
   bucket says only that the SIM kept to its rate, not that it rested.
 
-Times are milliseconds of any clock, the same one for all calls on a bucket; a monotonic clock is
+Times are milliseconds of any clock, the same one for all calls on a bucket. A monotonic clock is
 best. A clock that is set back or forward costs at most one capacity too many, never a stall.
 """
 
@@ -49,7 +49,7 @@ class Rate:
 
     @property
     def unlimited(self) -> bool:
-        """Whether this rate lets everything pass."""
+        """Tells whether this rate lets everything pass."""
         return self.segments_per_minute == 0
 
     @property
@@ -65,7 +65,7 @@ class Rate:
 
 @attrs.frozen(kw_only=True)
 class Rates:
-    """Which rate counts for a SIM: its own, else its org's, else everybody's."""
+    """Which rate counts for a SIM: its own, else its org's, else the usual one."""
 
     usual: Rate
     by_org: Mapping[str, Rate] = attrs.field(factory=dict)
@@ -94,10 +94,10 @@ class Rates:
 
 
 def parse_limit(entry: str) -> tuple[str, Rate]:
-    """Whose limit an entry such as "myorg=0" sets, and to what.
+    """Reads an entry such as "myorg=0". Returns whose limit it sets, and to what.
 
     Raises:
-        ValueError: saying what is wrong, for a person.
+        ValueError: The entry is wrong, as its text says for a person.
     """
     name, sign, number = entry.rpartition("=")
     if not (sign and name.strip() and number.strip().isdecimal()):
@@ -124,7 +124,7 @@ class Bucket:
 
 
 def take(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket | None:
-    """Takes a message's segments; the bucket after it, or `None` if it has to wait."""
+    """Takes a message's segments. Returns the bucket after it, or None if it has to wait."""
     if rate.unlimited:
         return Bucket.full(rate, now)
     bucket = _refilled(bucket, rate, now)
@@ -178,7 +178,7 @@ def forecast(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) 
 
 
 def eta_s(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) -> int:
-    """The `forecast` as whole seconds from now, rounded up; 0 means that it may leave at once."""
+    """The `forecast` as whole seconds from now, rounded up. 0 means that it may leave at once."""
     return -(-(forecast(bucket, rate, waiting, segments, now) - now) // 1_000)
 
 

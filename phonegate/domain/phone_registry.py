@@ -16,7 +16,7 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 MOST_MOVED: Final = 1_000
-"""Queued messages of one slot that follow a phone to its row; hours of work for its SIM."""
+"""Queued messages of one slot that follow a phone to its row: hours of work for its SIM."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +31,7 @@ class Start:
     has_unacknowledged: bool = False
     """Messages given to this phone before have neither an ack nor a result yet."""
     in_doubt: bool = False
-    """It may be a phone that is known by its name or number, and has sent neither so far."""
+    """It may be a phone that is known by its name or number, and has sent neither yet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -285,8 +285,8 @@ def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) 
 def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
     """The unnamed phone that these SIMs are known of.
 
-    Where they are known of several, as when SIMs were moved, that which had most of them; then
-    that which had them in the same slots, and then the first in their order.
+    Where they are known of several, as when SIMs were moved, it is that which had most of them,
+    then that which had them in the same slots, and then the first in their order.
     """
     known = tx.phones.holding(org, dict.fromkeys(sim.form for sim in sims if sim.form is not None))
     slots = {(sim.form, sim.slot) for sim in sims}

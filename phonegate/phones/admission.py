@@ -18,7 +18,7 @@ _log = log.get("phones")
 
 
 class Peer(Protocol):
-    """Who the client is; the server's `Peer` is one."""
+    """Who the client is. The server's `Peer` is one."""
 
     @property
     def address(self) -> str:
@@ -26,7 +26,7 @@ class Peer(Protocol):
 
     @property
     def relayed(self) -> bool:
-        """Whether a proxy that is not trusted passed it on."""
+        """Tells whether a proxy that is not trusted passed it on."""
 
     @property
     def scheme(self) -> str:
@@ -41,7 +41,7 @@ class Arrival:
     org_name: str | None
     says: Introduction
     is_foreign_host: bool
-    """It has called the gateway by a name that is not the gateway's."""
+    """It has called the gateway by a host name that is not the gateway's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -98,7 +98,7 @@ class Admission:
         self.switchboard.unclaim(arrival)
 
     def is_current(self, phone: Admitted) -> bool:
-        """Whether the credential that a phone has shown is still good."""
+        """Tells whether the credential that a phone has shown is still good."""
         return self.authentication.is_current(phone.principal)
 
     async def _authenticate(self, arrival: Arrival, peer: Peer) -> Principal:
@@ -150,11 +150,11 @@ class Admission:
         return start
 
     async def _free_row(self, org: int, arrival: Arrival) -> tuple[int | None, int | None]:
-        """Claims a row for an unnamed phone that has told no number yet.
+        """Claims a row for an unnamed phone that has reported no number yet.
 
-        That is never the row of a phone whose numbers are known: such a one is known again when
-        it reports them, and what waits for it is nobody else's. Of these the second value is the
-        one seen last, by whose SIM the connection is paced until it has reported its own.
+        That is never the row of a phone whose numbers are known: that phone is recognised when it
+        reports them, and what waits for it is for no other. Of these the second value is the one
+        seen last, by whose SIM the connection is paced until it has reported its own.
         """
         likely = None
         for row in await self.registry.unnamed(org):

@@ -28,7 +28,7 @@ STORAGE_PAUSE_S: Final = 2.0
 """Wait before another try when the disk refuses."""
 
 SHORTEST_SLEEP_S: Final = 0.01
-"""Bucket times are whole ms; waking too early by rounding must not become a busy loop."""
+"""Bucket times are whole ms, and waking too early by rounding must not become a busy loop."""
 
 _log = log.get("phones")
 
@@ -106,7 +106,7 @@ class Feeder:
             self.worker.call()
 
     def resume(self, messages: Iterable[Message]) -> None:
-        """Takes what an earlier link left open; it goes before everything queued."""
+        """Takes what an earlier link left open, which goes before everything queued."""
         self._order.left_open.extend(messages)
         self.wake()
 
@@ -154,7 +154,7 @@ class Feeder:
                 return min(waits.values(), default=FOREVER)
 
     def _ready(self, waits: dict[int | None, float]) -> list[Sim | None]:
-        """The SIMs whose queues are worth a look; notes the waits of those that pacing stops."""
+        """Returns the SIMs whose queues are worth a read, and notes how long others wait."""
         ready = []
         for sim in self._order.sims:
             if slot_of(sim) not in self._order.behind or slot_of(sim) in waits:
@@ -167,7 +167,7 @@ class Feeder:
         return ready
 
     def _until_worthwhile(self) -> float:
-        """Seconds to wait for more room, while the phone still has half a window to send."""
+        """Returns the seconds to wait for more room. The phone has half a window to send."""
         if self._plenty:
             self._scarce_since = None
             return 0.0

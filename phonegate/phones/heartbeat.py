@@ -10,7 +10,7 @@ import trio
 from phonegate import log
 
 AT_ONCE: Final = 256
-"""Phones seen to before others get a turn: some two ms, when ten thousand came together."""
+"""Phones looked after before other tasks get a turn: some 2 ms, when ten thousand came together."""
 
 GATHER_S: Final = 0.02
 """Between two rounds, so that one wake-up of the process serves several of ten thousand phones:
@@ -21,7 +21,7 @@ _log = log.get("phones")
 
 
 class Timed(Protocol):
-    """What has to be seen to at times."""
+    """What has to be looked after at times."""
 
     @property
     def due(self) -> float:
@@ -33,7 +33,7 @@ class Timed(Protocol):
 
 @attrs.define(order=False, eq=False)
 class Watch:
-    """One phone that is watched over; `end` it with the phone's link."""
+    """One phone that is watched over, until `end` is called with the end of its link."""
 
     timed: Timed | None
 
@@ -43,7 +43,7 @@ class Watch:
 
 
 class Heartbeat:
-    """Sees to each phone when its time comes. `run` is its task."""
+    """Looks after each phone when its time comes. `run` is its task."""
 
     def __init__(self) -> None:
         self._turns: list[tuple[float, int, Watch]] = []
@@ -52,7 +52,7 @@ class Heartbeat:
         self._next_round = 0.0
 
     def watch(self, timed: Timed) -> Watch:
-        """Sees to `timed` whenever it is due, until the watch is ended."""
+        """Looks after `timed` whenever it is due, until the watch is ended."""
         watch = Watch(timed)
         self._put(watch, timed.due)
         return watch
@@ -69,9 +69,9 @@ class Heartbeat:
                 if not (self._turns and self._turns[0][0] <= trio.current_time()):
                     self._next_round = trio.current_time() + GATHER_S
                     break
-                self._see_to(heappop(self._turns)[2])
+                self._look_after(heappop(self._turns)[2])
 
-    def _see_to(self, watch: Watch) -> None:
+    def _look_after(self, watch: Watch) -> None:
         timed = watch.timed
         if timed is None:
             return

@@ -47,7 +47,7 @@ class HeldInbound:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more should be added."""
+        """Tells whether no more should be added."""
         return len(self._frames) >= HELD or self._bytes >= HELD_BYTES
 
     @property
@@ -61,22 +61,22 @@ class HeldInbound:
         self._bytes += _size(frame)
 
     def drop_first(self) -> None:
-        """Lets the first go, which is stored; whether the next is refused is not known yet."""
+        """Drops the first, which is stored. The next has not been refused yet."""
         self._bytes -= _size(self._frames.popleft())
         self._pause = 0.0
 
     def refuse(self, reason: NoRoom, now: float, *, first_s: float, longest_s: float) -> None:
-        """Notes that the first was refused: it is tried again after twice the pause before."""
+        """Notes that the first was refused. It is tried again after twice the pause before."""
         self.reason = reason
         self._pause = min(self._pause * 2, longest_s) if self._pause else first_s
         self.due = now + self._pause
 
     def hasten(self, now: float) -> None:
-        """Has the first tried at once, and with short pauses again: the time is nearly over."""
+        """Has the first tried at once, and with short pauses again: there is little time left."""
         self._pause, self.due = 0.0, now
 
     def clear(self) -> int:
-        """Gives all of them up; how many messages they held."""
+        """Drops all of them. Returns how many messages they held."""
         count = sum(len(frame.messages) for frame in self._frames)
         self._frames.clear()
         self._bytes = 0

@@ -2,14 +2,14 @@
 
 A phone of the simple protocol names itself nowhere. Its connection begins on a row of which no
 number was ever known, and is moved to the right one when the phone reports its SIMs. A row whose
-numbers are known is nobody's who has not shown one of them: what was asked of one phone's SIM
-must not leave by another's, nor be given twice to two phones.
+numbers are known belongs to no phone that has not shown one of them: what was asked of one phone's
+SIM must not leave by another's, nor be given to two phones.
 
 A phone may report its SIMs before its name. Numbers that an absent named phone has are probably
 reported by that phone: they wait for its `hello`, and are taken for another's without one.
 
-Phones that tell neither a name nor a number can't be told from each other. Such a one is taken
-for the one seen last, or for the one whose link fell silent before its own began (`inherit`).
+Phones that send neither a name nor a number can't be distinguished. Such a one is taken for the one
+seen last, or for the one whose link fell silent before its own began (`_inherit`).
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -65,7 +65,7 @@ class Identity:
     retry: StorageRetry
     say: Callable[[GatewayFrame], Awaitable[None]]
     _waiting: list[tuple[Sim, ...]] = attrs.field(factory=list, init=False)
-    """SIMs of a named phone, reported over a connection that has yet to tell its name."""
+    """SIMs of a named phone, reported over a connection that has yet to send its name."""
 
     async def take(self, step: IdentityStep) -> None:
         """Takes a step that may show which phone this is, or where its messages are."""
@@ -108,10 +108,10 @@ class Identity:
             self.switchboard.wake(state.org)
 
     async def _greet(self, hello: frames.Hello) -> None:
-        """Takes what a `hello` tells of the phone, its `device_id` if it had given none."""
+        """Takes what a `hello` says of the phone, its `device_id` if it had given none."""
         state = self.state
-        told, known = hello.device_id, state.online.device_id
-        if told is not None and known is not None and told != known:
+        given, known = hello.device_id, state.online.device_id
+        if given is not None and known is not None and given != known:
             await self.say(
                 frames.Error(
                     code="device_id_mismatch",
@@ -119,9 +119,9 @@ class Identity:
                     field="device_id",
                 )
             )
-        if told is not None and known is None:
+        if given is not None and known is None:
             try:
-                await self._name(told)
+                await self._name(given)
             except OrgFull as full:
                 await self._say_full(full, "device_id")
         phone = state.phone
@@ -132,7 +132,7 @@ class Identity:
         name = state.online.name if hello.name is None else hello.name
         online = attrs.evolve(state.online, name=name, features=hello.features)
         self.switchboard.rename(self.station, online)
-        # It will tell no other name than this, nor one at all where it has left it out here.
+        # It sends no other name than this, and none at all where it has left it out here.
         await self._take_waiting()
 
     async def _name(self, device_id: str) -> None:
@@ -158,7 +158,7 @@ class Identity:
         state.identified = True
 
     async def _report(self, report: frames.Sims) -> None:
-        """Takes the SIMs that the phone has now; an unnamed phone is recognised by them."""
+        """Takes the SIMs that the phone has now. An unnamed phone is recognised by them."""
         sims = tuple(
             Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier) for sim in report.sims
         )
@@ -172,7 +172,7 @@ class Identity:
             await self._take(sims)
 
     async def _awaits_name(self, sims: Sequence[Sim]) -> bool:
-        """Whether these are the SIMs of a named phone that may just not have told its name yet."""
+        """Tells whether these may be SIMs of a named phone that has not sent its name yet."""
         state = self.state
         if (
             not state.anonymous
@@ -226,7 +226,7 @@ class Identity:
         return bool(forms - had)
 
     async def _recognise(self, sims: Sequence[Sim]) -> int:
-        """The row of a phone that reports these SIMs; messages pushed to it come along.
+        """Finds the row of a phone that reports these SIMs. Messages pushed to it come along.
 
         Raises:
             OrgFull: The phone is new, and the org's phones have as many SIMs as they may.
@@ -254,7 +254,7 @@ class Identity:
     async def _inherit(self, row: int) -> None:
         """Takes over what was given to a link that fell silent before this one began.
 
-        Neither link's phone tells a name or a number, so that nothing else could bring them
+        Neither link's phone sends a name or a number, so that nothing else could bring them
         together, and what was pushed into the dead link would wait for ever.
         """
         state = self.state
@@ -296,7 +296,7 @@ class Identity:
         moved = online.phone != state.phone
         if moved:
             state.move()
-            self.reservations.settle()
+            self.reservations.note_end()
             _log.info("phone_recognised", org=state.org_name, phone=online.phone)
         self.switchboard.rename(self.station, online)
         if moved:

@@ -8,7 +8,7 @@ import trio
 from phonegate.domain.pacing import Bucket, Rate, give_back, ready_at, take
 
 SWEEP_AT: Final = 1_024
-"""Buckets kept before the rested ones are first looked for; afterwards, twice those that stay."""
+"""Buckets kept before the rested ones are first removed. Afterwards it is twice those that stay."""
 
 
 def _monotonic_ms() -> int:
@@ -28,7 +28,7 @@ class Pacer:
         return len(self._buckets)
 
     def take(self, key: Hashable, rate: Rate, segments: int) -> bool:
-        """Takes a message's segments, or says that it has to wait."""
+        """Takes a message's segments. Returns False where it has to wait."""
         if rate.unlimited:
             return True
         now = self._clock()
@@ -47,14 +47,14 @@ class Pacer:
             self._buckets[key] = (give_back(self._buckets[key][0], rate, segments, now), rate)
 
     def wait_s(self, key: Hashable, rate: Rate, segments: int) -> float:
-        """Seconds until a message of so many segments may leave; 0 for now."""
+        """Returns the seconds until a message of so many segments may leave, 0 for now."""
         if rate.unlimited or key not in self._buckets:
             return 0.0
         now = self._clock()
         return max(0, ready_at(self._bucket(key, rate, now), rate, segments, now) - now) / 1000
 
     def look(self, key: Hashable, rate: Rate) -> tuple[Bucket, int]:
-        """A bucket as it stands, and the time by its clock."""
+        """Returns a bucket as it stands, and the time by its clock."""
         now = self._clock()
         return self._bucket(key, rate, now), now
 

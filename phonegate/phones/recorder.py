@@ -107,7 +107,7 @@ class Recorder:
 
     @property
     def has_room(self) -> bool:
-        """Whether the phone may be read from: not too much waits already.
+        """Tells whether the phone may be read from, because not too much waits already.
 
         A phone that gets no `inbound_ack` repeats no text. When too many are held, the others are
         best kept on their way.
@@ -116,7 +116,7 @@ class Recorder:
             return False
         return len(self._steps) < STEPS and self._bytes <= STEPS_BYTES
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Waits until there is room."""
         while not self.has_room:
             if self._lighter is None:
@@ -130,7 +130,7 @@ class Recorder:
         self.worker.call()
 
     def finish(self) -> None:
-        """Writes down what has arrived, within `DRAIN_S`; then the session has ended."""
+        """Writes down what has arrived, within `DRAIN_S`. Then the session has ended."""
         self._deadline = trio.current_time() + DRAIN_S
         self._held.hasten(trio.current_time())
         if self._scope is not None:
@@ -138,7 +138,7 @@ class Recorder:
         self.worker.call()
 
     async def work(self) -> float:
-        """Records until nothing waits; the link's end does not cut it short.
+        """Records until nothing waits. The link's end does not cut it short.
 
         Returns after how many seconds to try held texts again.
         """
@@ -276,7 +276,7 @@ class Recorder:
         )
 
     async def _write_down(self, reports: Sequence[Report]) -> None:
-        """Records reports in one transaction; one that can't be written fails alone.
+        """Records reports in one transaction. One that can't be written fails alone.
 
         Raises:
             StorageSpent, DiskLow: There is no room for the received SMS among them. None of the

@@ -14,7 +14,7 @@ from phonegate.phones.state import Report
 
 @attrs.frozen
 class Stored:
-    """The gateway's ids of an `inbound` frame's messages; None for one that could not be read."""
+    """The gateway's ids of an `inbound` frame's messages. None is one that could not be read."""
 
     ids: tuple[int | None, ...]
 
@@ -38,7 +38,7 @@ def record(tx: PhoneReports, reports: Sequence[Report]) -> list[Answer]:
 
 
 def runs(reports: Sequence[Report]) -> Iterator[Sequence[tuple[int, Report]]]:
-    """Reports in runs of equals, with their places, so that it comes to the same as their order.
+    """Parts reports, with their places, into runs of equals that come to the same as their order.
 
     Only the order of the reports on one message counts. An ack may come before all others, and
     need not be written where the result follows, for that says as much.

@@ -33,21 +33,24 @@ class Reservations:
 
     @property
     def open(self) -> bool:
-        """Whether any can be made now, pacing aside."""
+        """Tells whether a reservation can be made now, pacing aside."""
         state = self._state
         return not self.stopped and state.takes_new and state.window.free > 0
 
     @property
     def stopped(self) -> bool:
-        """Whether none is made, whatever room there is."""
+        """Tells whether no reservation is made, whatever room there is."""
         return self._state.parting or self._paused
 
     def reserve(self, sim: Sim | None, segments: int) -> bool:
-        """Takes a place for a new message, if it can be pushed at once and overtakes none."""
+        """Takes a place for a new message, if it can be pushed at once and overtakes none.
+
+        Returns whether it did.
+        """
         return self.open and not self._order.is_behind(sim) and self.reserve_next(sim, segments)
 
     def reserve_next(self, sim: Sim | None, segments: int) -> bool:
-        """Takes a place for the message whose turn it is."""
+        """Takes a place for the message whose turn it is. Returns whether there was one."""
         window = self._state.window
         if window.free == 0:
             return False
@@ -59,17 +62,17 @@ class Reservations:
         """Gives back a reservation whose message is not pushed."""
         self._pacer.give_back(self._bucket(sim), self._rate_of(sim), segments)
         self._state.window.release()
-        self.settle()
+        self.note_end()
 
-    def settle(self) -> None:
-        """Takes note that a reserved message was pushed, or its reservation given back."""
+    def note_end(self) -> None:
+        """Notes that a reserved message was pushed, or its reservation given back."""
         state = self._state
         if self._idle is not None and (state.parting or state.window.reserved == 0):
             self._idle.set()
 
     @asynccontextmanager
     async def pause(self) -> AsyncIterator[None]:
-        """Makes none meanwhile, once the messages of those before are pushed.
+        """Makes no reservation within the context, which begins once all earlier ones have ended.
 
         Between its commit and its push a message looks in the database like one that an earlier
         link left open.
@@ -85,11 +88,11 @@ class Reservations:
             self._idle = None
 
     def wait_s(self, sim: Sim | None, segments: int) -> float:
-        """Seconds until the pacing of a SIM lets a message pass; 0 for now."""
+        """Returns the seconds until the pacing of a SIM lets a message pass, 0 for now."""
         return self._pacer.wait_s(self._bucket(sim), self._rate_of(sim), segments)
 
     def outlook(self, sim: Sim | None) -> Outlook | None:
-        """The pacing of a SIM as it stands; None where there is no limit."""
+        """Returns the pacing of a SIM as it stands, or None where there is no limit."""
         if (rate := self._rate_of(sim)).unlimited:
             return None
         bucket, now = self._pacer.look(self._bucket(sim), rate)

@@ -13,7 +13,7 @@ from phonegate.phones.state import PhoneState
 
 
 class SendOrder:
-    """What waits for the SIMs of one phone, as far as it is known without a look."""
+    """What waits for the SIMs of one phone, as far as that is known without a read."""
 
     __slots__ = ("_is_first", "_state", "behind", "left_open")
 
@@ -28,7 +28,7 @@ class SendOrder:
 
     @property
     def sims(self) -> Sequence[Sim | None]:
-        """The SIMs of the phone; a single None where it has reported none."""
+        """The SIMs of the phone, or a single None where it has reported none."""
         return self._state.online.sims or (None,)
 
     def fall_behind(self) -> None:
@@ -36,7 +36,7 @@ class SendOrder:
         self.behind = {slot_of(sim) for sim in self.sims}
 
     def is_behind(self, sim: Sim | None) -> bool:
-        """Whether older messages may wait for this SIM."""
+        """Tells whether older messages may wait for this SIM."""
         return slot_of(sim) in self.behind or bool(self.left_open) or not self._state.takes_new
 
     def drop_left_open(self) -> None:
@@ -48,7 +48,7 @@ class SendOrder:
         self.left_open = [m for m in self.left_open if m.id != message]
 
     def serves(self, queue: Queue) -> bool:
-        """Whether this phone sends what is in a queue."""
+        """Tells whether this phone sends what is in a queue."""
         return any(queue in self.queues_of(sim) for sim in self.sims)
 
     def queues_of(self, sim: Sim | None) -> Collection[Queue]:
@@ -71,5 +71,5 @@ class SendOrder:
 
 
 def slot_of(sim: Sim | None) -> int | None:
-    """The slot of a SIM; None where it is not known."""
+    """Returns the slot of a SIM, or None where it is not known."""
     return None if sim is None else sim.slot

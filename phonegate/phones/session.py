@@ -24,7 +24,7 @@ _log = log.get("phones")
 
 
 class Session:
-    """Runs one connected phone; implements `heartbeat.Timed`."""
+    """Runs one connected phone. It implements `heartbeat.Timed`."""
 
     def __init__(self, transport: Transport, services: PhoneServices, phone: Admitted) -> None:
         self.station = PhoneStation(transport, services, phone)
@@ -33,7 +33,7 @@ class Session:
         self._services = services
         self._read_on_at = trio.current_time()
         self._stalled = False
-        """Whether it is not read from just now."""
+        """It is not read from just now."""
         self._nursery: trio.Nursery
 
     # --- what the heartbeat asks
@@ -119,7 +119,7 @@ class Session:
                 self.station.feeder.use_room()
 
     def _is_sparing(self) -> bool:
-        """Whether the phones of the org have used most of what they may send."""
+        """Tells whether the phones of the org have used most of what they may send."""
         return self._services.rate_limits.is_short_of_frames(self._state.org, perf_counter())
 
     async def _hear(self, incoming: Incoming) -> None:
@@ -149,7 +149,7 @@ class Session:
     async def _record(self, step: Step, size: int) -> None:
         if not self.station.recorder.has_room:
             self._stalled = True
-            await self.station.recorder.room()
+            await self.station.recorder.wait_for_room()
             self._read_on()
         self.station.recorder.put(step, size)
 

@@ -82,7 +82,7 @@ class Record:
 
 @attrs.frozen
 class Probe:
-    """Ask the phone for a sign of life; call `probe_answered` when it comes."""
+    """Ask the phone for a sign of life, and call `probe_answered` when it comes."""
 
 
 @attrs.frozen
@@ -95,7 +95,7 @@ class Close:
 
 @attrs.frozen
 class Dead:
-    """The phone gives no sign of life: drop the link, a close frame would not be read."""
+    """The phone gives no sign of life: drop the link, for a close frame would not be read."""
 
 
 Effect = Send | Record | Probe | Close | Dead | Cleaned
@@ -181,7 +181,7 @@ class PhoneState:
         self.parting = False
         """The link is ending: nothing more is pushed over it."""
         self.identified = online.device_id is not None
-        """It is settled which phone this is."""
+        """It is known which phone this is."""
         self.hello: frames.Hello | None = None
         self.status: frames.Status | None = None
         """How the phone said last that it is."""
@@ -207,12 +207,12 @@ class PhoneState:
 
     @property
     def anonymous(self) -> bool:
-        """Whether nothing tells the phone from others: neither an id nor a number."""
+        """Tells whether the phone can't be distinguished, by neither an id nor a number."""
         return self.online.device_id is None and not self.has_numbers
 
     @property
     def in_doubt(self) -> bool:
-        """Whether it may still turn out to be a phone that is known.
+        """Tells whether it may still turn out to be a phone that is known.
 
         That ends when it is identified, and with the grace at the latest.
         """
@@ -244,12 +244,12 @@ class PhoneState:
 
     @property
     def greeted(self) -> bool:
-        """Whether the phone said hello, and so knows the extensions."""
+        """Tells whether the phone said hello, and so knows the extensions."""
         return self.hello is not None
 
     @property
     def acks(self) -> bool:
-        """Whether the phone acknowledges pushes."""
+        """Tells whether the phone acknowledges pushes."""
         return self._has("ack")
 
     def _has(self, feature: str) -> bool:
@@ -317,7 +317,7 @@ class PhoneState:
 
     @property
     def takes_new(self) -> bool:
-        """Whether it may be given messages that it never had.
+        """Tells whether it may be given messages that it never had.
 
         What an earlier link left open goes first. A link that never lasts until then would
         otherwise leave more open each time. Nor is anything given to a phone in doubt: if the
@@ -326,7 +326,7 @@ class PhoneState:
         return not self.in_doubt and (self._resumed or not self._has_unacknowledged)
 
     def take_resume(self) -> bool:
-        """Whether what an earlier link left open must be pushed again now; True once for a row.
+        """Tells, once for a row, whether what an earlier link left open is to be pushed again now.
 
         A phone that acknowledges drops what it has, so it can be asked at once. Any other gets
         a grace for late results, for it may send a text twice. Either must be identified first.

@@ -38,7 +38,7 @@ from phonegate.phones.transport import Transport
 from phonegate.phones.window import Window
 
 GOODBYE_S: Final = 2.0
-"""How long a phone may take to answer a close frame; what it sends until then still counts."""
+"""How long a phone may take to answer a close frame. What it sends until then still counts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +64,7 @@ class PhoneServices:
 
 
 class PhoneStation:
-    """One connected phone; implements `switchboard.Station`."""
+    """One connected phone. It implements `switchboard.Station`."""
 
     def __init__(self, transport: Transport, services: PhoneServices, phone: Admitted) -> None:
         delivery, phones = services.settings.delivery, services.settings.phones
@@ -134,7 +134,7 @@ class PhoneStation:
         self.scope = trio.CancelScope()
         """Cancels all its tasks but the recorder, which has a deadline of its own."""
         self.close_code: int | None = None
-        """The code with which it was told to close, if it was."""
+        """The code with which it was closed from here, if it was."""
         transport.send_now(
             frames.Connected(
                 org_id=phone.org_name, device_id=start.row.device_id, server_time=services.now_ms()
@@ -159,7 +159,7 @@ class PhoneStation:
 
     @property
     def anonymous(self) -> bool:
-        """Whether nothing tells the phone from others: neither an id nor a number."""
+        """Tells whether the phone can't be distinguished, by neither an id nor a number."""
         return self.state.anonymous
 
     def inherit(self, phone: int) -> None:
@@ -171,7 +171,7 @@ class PhoneStation:
         self.recorder.put(Misplaced(message), 0)
 
     def reserve(self, sim: Sim | None, segments: int) -> bool:
-        """Takes a place for a new message, if it can be pushed right now."""
+        """Takes a place for a new message, if it can be pushed right now, and returns whether."""
         return self._reservations.reserve(sim, segments)
 
     def release(self, sim: Sim | None, segments: int) -> None:
@@ -185,7 +185,7 @@ class PhoneStation:
             # It stays `sending`, and is pushed when the phone returns.
             return
         frame = self.state.push(message)
-        self._reservations.settle()
+        self._reservations.note_end()
         if frame is None:
             self.feeder.use_room()
             return
@@ -196,11 +196,11 @@ class PhoneStation:
             self.drop()
 
     def outlook(self, sim: Sim | None) -> Outlook | None:
-        """The pacing of a SIM as it stands; None where there is no limit."""
+        """Returns the pacing of a SIM as it stands, or None where there is no limit."""
         return self._reservations.outlook(sim)
 
     def serves(self, queue: Queue) -> bool:
-        """Whether this phone may now send what is in a queue."""
+        """Tells whether this phone may now send what is in a queue."""
         return self.order.serves(queue)
 
     def wake(self) -> None:
@@ -225,7 +225,7 @@ class PhoneStation:
             self.feeder.use_room()
 
     def close(self, code: int, reason: str) -> None:
-        """Begins to close the connection politely; the first reason counts.
+        """Begins to close the connection politely. The first reason counts.
 
         Of a link that has ended nothing is left to close, even if its last words are still being
         recorded.
@@ -253,7 +253,7 @@ class PhoneStation:
 
     def _stop(self) -> None:
         self.state.parting = True
-        self._reservations.settle()
+        self._reservations.note_end()
 
     def _end_within(self, seconds: float) -> None:
         self.scope.deadline = min(self.scope.deadline, trio.current_time() + seconds)

@@ -14,7 +14,7 @@ from phonegate.phones.state import PhoneState, Report
 T = TypeVar("T")
 
 FIRST_PAUSE_S: Final = 0.5
-"""Wait before the first new try when there is no room; doubled each time."""
+"""Wait before the first new try when there is no room. It doubles each time."""
 
 LONGEST_PAUSE_S: Final = 10.0
 """A disk that has room again is noticed within this time."""

@@ -29,7 +29,7 @@ class Station(Protocol):
     """One connected phone, as the switchboard sees it."""
 
     online: OnlinePhone
-    """What the domain sees of it; its `phone` is the key here, changed only by `rename`."""
+    """What the domain sees of it. Its `phone` is the key here, and only `rename` changes it."""
     ended: trio.Event
     """Set when all that came over the connection is recorded, or given up."""
 
@@ -39,7 +39,7 @@ class Station(Protocol):
 
     @property
     def anonymous(self) -> bool:
-        """Whether nothing tells its phone from others: neither an id nor a number."""
+        """Tells whether its phone can't be distinguished, by neither an id nor a number."""
 
     @property
     def began(self) -> float:
@@ -56,7 +56,7 @@ class Station(Protocol):
         """Sends a committed message that was stored under a row which this phone had before."""
 
     def reserve(self, sim: Sim | None, segments: int) -> bool:
-        """Takes a place for a new message, if it can be pushed right now."""
+        """Takes a place for a new message, if it can be pushed right now, and returns whether."""
 
     def release(self, sim: Sim | None, segments: int) -> None:
         """Gives a place back."""
@@ -65,10 +65,10 @@ class Station(Protocol):
         """Sends a committed message, in the place that it has."""
 
     def outlook(self, sim: Sim | None) -> Outlook | None:
-        """The pacing of a SIM as it stands; None where there is no limit."""
+        """Returns the pacing of a SIM as it stands, or None where there is no limit."""
 
     def serves(self, queue: Queue) -> bool:
-        """Whether this phone may now send what is in a queue."""
+        """Tells whether this phone may now send what is in a queue."""
 
     def wake(self) -> None:
         """Looks for queued messages."""
@@ -91,7 +91,7 @@ class Switchboard:
 
     def __init__(self) -> None:
         self._by_phone: dict[int, Station] = {}
-        # Dicts for their order, which is that of connection; the values ascend with it.
+        # Dicts for their order, which is that of connection. The values ascend with it.
         self._by_org: dict[int, dict[Station, int]] = {}
         self._turns = count()
         # By org and the form of a number: an org may have thousands of phones, and each reports.
@@ -107,7 +107,7 @@ class Switchboard:
     # --- Dispatcher
 
     def online(self, org: int) -> tuple[OnlinePhone, ...]:
-        """The org's connected phones, earliest connection first; the same tuple till it changes."""
+        """Returns the org's connected phones, earliest first: the same tuple until they change."""
         view = self._views.get(org)
         if view is None:
             stations = self._by_org.get(org)
@@ -128,7 +128,7 @@ class Switchboard:
             station.release(sim, segments)
 
     def push(self, phone: int, message: Message) -> None:
-        """Pushes a committed message; a phone that left since then gets it on its return."""
+        """Pushes a committed message. A phone that has left since then gets it on its return."""
         station = self._by_phone.get(phone)
         if station is not None:
             station.push(message)
@@ -137,12 +137,12 @@ class Switchboard:
             moved.adopt(message)
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
-        """The pacing of a phone's SIM as it stands; None where there is no limit."""
+        """Returns the pacing of a phone's SIM as it stands, or None where there is no limit."""
         station = self._by_phone.get(phone)
         return None if station is None else station.outlook(sim)
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Says that messages in queues of the org may be able to leave; None is any queue.
+        """Says that messages in queues of the org may be able to leave. None is any queue.
 
         In an org of many phones only those that serve one of the queues then look.
         """
@@ -151,7 +151,7 @@ class Switchboard:
                 station.wake()
 
     def ask_cancel(self, phone: int, message: int) -> bool:
-        """Asks a phone to drop a message that it holds; False when it is away or can't."""
+        """Asks a phone to drop a message that it holds. Returns False when it is away or can't."""
         station = self._by_phone.get(phone)
         return station is not None and station.ask_cancel(message)
 
@@ -168,7 +168,7 @@ class Switchboard:
         return self._by_phone.keys()
 
     def serves(self, org: int, phone: int | None, sim_selector: str) -> bool:
-        """Whether a phone is connected that sends messages stored with these values."""
+        """Tells whether a phone is connected that sends messages stored with these values."""
         queue = Queue(phone, sim_selector)
         return any(station.serves(queue) for station in self._by_org.get(org, ()))
 
@@ -182,7 +182,7 @@ class Switchboard:
             self._part(station, POLICY_VIOLATION, "the credentials of this org have changed")
 
     async def close_all(self, code: int, reason: str, *, goodbye_s: float = GOODBYE_S) -> None:
-        """Closes every connection, those to come included; after `goodbye_s` drops the rest.
+        """Closes every connection, those to come included, and after `goodbye_s` drops the rest.
 
         Returns when all that the phones had sent is recorded, or their time is over.
         """
@@ -215,7 +215,7 @@ class Switchboard:
         self._seat(station)
 
     def leave(self, station: Station) -> None:
-        """Takes a connection off line; what it has sent may still be on its way to the store."""
+        """Takes a connection off line. What it has sent may still be on its way to the store."""
         stations = self._by_org.get(station.org, {})
         if station not in stations:
             return
@@ -246,7 +246,7 @@ class Switchboard:
                 del self._identity[station.org]
 
     def rename(self, station: Station, online: OnlinePhone) -> None:
-        """Gives a connection another row, name or SIMs; its place in the order stays."""
+        """Gives a connection another row, name or SIMs. Its place in the order stays."""
         if online.phone == station.online.phone:
             self._describe(station, online)
             self._views.pop(station.org, None)
@@ -265,7 +265,7 @@ class Switchboard:
         """Closes the org's older connections that hold one of these numbers, in their form.
 
         That is a phone that came back before the death of its old link was noticed. A report
-        that comes over a link which is ending replaces nobody: newer ones have come since.
+        that comes over a link which is ending replaces none: newer ones have come since.
         """
         stations = self._by_org.get(station.org, {})
         if station not in stations:
@@ -290,7 +290,7 @@ class Switchboard:
         return self._by_number.get(org, {}).keys()
 
     def is_first(self, station: Station) -> bool:
-        """Whether this is the org's earliest connection, which sends what names no SIM."""
+        """Tells whether this is the org's earliest connection, which sends what names no SIM."""
         return next(iter(self._by_org.get(station.org, ())), None) is station
 
     def at(self, phone: int) -> Station | None:
@@ -298,11 +298,11 @@ class Switchboard:
         return self._by_phone.get(phone)
 
     def is_vacant(self, phone: int) -> bool:
-        """Whether no connection has this row, be it one that begins or ends."""
+        """Tells whether no connection has this row, be it one that begins or ends."""
         return phone not in self._ending and phone not in self._claimed
 
     def claim(self, phone: int, by: object) -> bool:
-        """Sets a row aside for a connection that is being made; False if another has it.
+        """Sets a row aside for a connection that is being made. Returns False if another has it.
 
         The claim ends with `join`, or with `unclaim` where it doesn't come to that.
         """
@@ -329,7 +329,7 @@ class Switchboard:
     def _heir(self, station: Station) -> Station | None:
         """The connection by which the phone of one that has ended came back, if that is sure.
 
-        Of phones that tell neither id nor number it is the only one that began after the last
+        Of phones that send neither id nor number it is the only one that began after the last
         sign of life of the other: while both are heard they are two phones.
         """
         if not station.anonymous or station.online.phone in self._by_phone:

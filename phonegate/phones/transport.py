@@ -64,14 +64,14 @@ class Transport(Protocol):
         """
 
     async def receive(self, sparing: Callable[[], bool]) -> Heard:
-        """Reads what comes next; where `sparing` says so, only a little of it.
+        """Reads what comes next. Where `sparing` says so, it is only a little.
 
         Raises:
             LinkLost: Nothing comes any more.
         """
 
     async def send(self, frame: GatewayFrame) -> None:
-        """Sends a frame once not too much waits. Over a connection that is closed it goes lost."""
+        """Sends a frame once not too much waits. Over a connection that is closed it is dropped."""
 
     def send_now(self, frame: GatewayFrame) -> None:
         """Sends a frame without waiting.
@@ -84,7 +84,7 @@ class Transport(Protocol):
         """Asks the phone for a sign of life, ahead of all that waits."""
 
     def close(self, code: int, reason: str) -> None:
-        """Tells the phone that the connection ends; what it has sent until then is still read."""
+        """Tells the phone that the connection ends. What it sends until then is still read."""
 
     def finish(self) -> None:
         """Sends what waits, and waits for nothing more: the connection is ending."""

@@ -1,4 +1,4 @@
-"""A task that is there while it has work, and goes home when there is none.
+"""A task that runs while it has work, and ends when there is none.
 
 Ten thousand phones that say nothing would otherwise keep thirty thousand tasks waiting, at some
 three kilobytes each.
@@ -10,18 +10,18 @@ from typing import Final
 import trio
 
 BUSY: Final = 4
-"""Calls between two `rest`s that make a worker stay: to come anew costs more than to wait, but
-what a phone has to do once, as it connects, shall leave no task behind."""
+"""Calls between two `rest`s that keep a task alive: to start one costs more than to wait, but what
+a phone has to do once, as it connects, should leave no task behind."""
 
 FOREVER: Final = float("inf")
-"""What work answers that is done again only when called."""
+"""What work returns that is done again only when called."""
 
 Work = Callable[[], Awaitable[float]]
-"""Does all there is to do; answers after how many seconds to come again uncalled."""
+"""Does all there is to do. Returns after how many seconds to come again uncalled."""
 
 
 class Worker:
-    """Runs some work whenever it is called, in one task of a nursery; never twice at once."""
+    """Runs some work whenever it is called, in one task of a nursery and never twice at once."""
 
     __slots__ = ("_bell", "_called", "_calls", "_dismissed", "_here", "_idle", "_nursery", "_work")
 
@@ -42,13 +42,13 @@ class Worker:
             self._nursery.start_soon(self._run)
 
     def rest(self) -> None:
-        """Sends the task home if it has had little to do since this was asked last."""
+        """Ends the task if it has had little to do since this was called last."""
         if self._calls < BUSY and self._idle and self._bell is not None:
             self._bell.set()
         self._calls = 0
 
     def dismiss(self) -> None:
-        """Lets the task end once it has done what there is; called again, it still comes."""
+        """Lets the task end once it has done what there is. Called again, it still comes."""
         self._dismissed = True
         if self._bell is not None:
             self._bell.set()

@@ -17,7 +17,7 @@ _PLACES: Final[tuple[CredentialPlace, ...]] = ("header", "bearer", "query")
 
 
 class Head(Protocol):
-    """What is needed of a request's head; the server's `RequestHead` is one."""
+    """What is needed of a request's head. The server's `RequestHead` is one."""
 
     @property
     def query(self) -> str:
@@ -42,7 +42,7 @@ class Handshake:
         """Reads header and query.
 
         Raises:
-            BadInput: The `device_id` is none, or the handshake has no key.
+            BadInput: The `device_id` is not valid, or the handshake has no key.
         """
         headers = dict(reversed(head.headers))
         query = _query(head.query)
@@ -72,7 +72,7 @@ class Handshake:
 
 
 def fields_of(head: Head) -> dict[str, str]:
-    """The fields of a head; one that was sent twice is joined with a comma."""
+    """Returns the fields of a head. One that was sent twice is joined with a comma."""
     fields: dict[str, str] = {}
     for name, value in head.headers:
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
@@ -80,7 +80,7 @@ def fields_of(head: Head) -> dict[str, str]:
 
 
 def refusal(problem: Problem) -> bytes:
-    """The answer to a handshake that is refused, in plain HTTP."""
+    """Returns the answer to a handshake that is refused, in plain HTTP."""
     headers, body = problem.written()
     status = HTTPStatus(problem.status)
     lines = [f"HTTP/1.1 {status} {status.phrase}"]
@@ -89,7 +89,7 @@ def refusal(problem: Problem) -> bytes:
 
 
 def _query(text: str) -> dict[str, str]:
-    """The fields of a query, undecoded; of a repeated one the first."""
+    """Returns the fields of a query, undecoded, and of a repeated one the first."""
     pairs = (pair.partition("=") for pair in text.split("&"))
     fields: dict[str, str] = {}
     for name, _, value in pairs:

@@ -22,11 +22,11 @@ from phonegate.phones.station import PhoneServices
 from phonegate.phones.transport import LinkLost
 
 HANDSHAKE_S: Final = 15.0
-"""From the head to the answered upgrade. Checking a new secret takes a fraction of a second;
-the rest is for a queue of such checks after a restart."""
+"""From the head to the answered upgrade. Checking a new secret takes a fraction of a second.
+The rest is for a queue of such checks after a restart."""
 
 CLOSING_S: Final = 4.0
-"""For the end of the connection; a little more than the stream's own deadline."""
+"""For the end of the connection, a little more than the stream's own deadline."""
 
 UNAVAILABLE: Final = "The gateway's storage is not available now. Try again soon."
 
@@ -52,7 +52,7 @@ class PhoneLink:
     async def serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
         """Serves one handshake to the end of its link, and closes the stream.
 
-        Whatever goes wrong ends this link alone; nothing but a cancellation is raised.
+        Whatever goes wrong ends this link alone. Nothing but a cancellation is raised.
         """
         address = peer.address
         phones = self._services.settings.phones
@@ -111,7 +111,7 @@ class PhoneLink:
 
         Raises:
             ForeignPage: One may have opened this.
-            Throttled: And too many such requests came from its address.
+            Throttled: One may have, and too many such requests came from its address.
         """
         if self._origins.is_foreign(fields, secure=peer.scheme == "https"):
             self._services.rate_limits.stranger(peer.address, perf_counter())

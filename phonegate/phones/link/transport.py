@@ -26,7 +26,7 @@ _INBOUND: Final = '"inbound"'
 
 
 class WebsocketTransport:
-    """Carries frames over a websocket; implements `transport.Transport`."""
+    """Carries frames over a websocket. It implements `transport.Transport`."""
 
     __slots__ = (
         "_answers_bytes",
@@ -98,7 +98,7 @@ class WebsocketTransport:
         return Heard(map(self._read, read.frames), read.events, read.is_last)
 
     async def send(self, frame: GatewayFrame) -> None:
-        """Sends a frame once the outbox has room; after a close frame it goes lost."""
+        """Sends a frame once the outbox has room. After a close frame it is dropped."""
         await self._put(self._websocket.text(encode(frame)))
 
     def send_now(self, frame: GatewayFrame) -> None:
@@ -142,7 +142,7 @@ class WebsocketTransport:
 
     def _read(self, data: str | bytes) -> Incoming:
         large = self._is_large(data)
-        # To parse a large frame takes its time; only those that may be taken are worth it.
+        # Parsing a large frame takes time, so that only those which may be taken are parsed.
         if large and not (isinstance(data, str) and _INBOUND in data):
             return Incoming(FrameTooLarge(self._max_frame_bytes), len(data))
         try:

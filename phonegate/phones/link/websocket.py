@@ -8,9 +8,9 @@ answer. And what must hold here, holds by itself:
 - Frames that wait leave in one write, which has a deadline. A write that was cut short ends the
   link, since nothing can follow half a frame.
 - Our pongs and the answer to a close frame are not sent from here: they go the way of all frames.
-- After our close frame we go on reading until it is answered: a phone that is told to go may have
+- After our close frame we go on reading until it is answered: a phone that is asked to go may have
   reports under way. Pings that come then are not answered (RFC 6455, 5.5.1).
-- A peer that breaks the protocol is told why it is dropped.
+- A peer that breaks the protocol gets the reason before it is dropped.
 """
 
 import struct
@@ -66,7 +66,7 @@ class Quick(Protocol):
     """A connection that can also be asked without a turn of the event loop."""
 
     def send_now(self, data: bytes) -> int:
-        """Sends what the kernel takes at once, and tells how much that is."""
+        """Sends what the kernel takes at once. Returns how many bytes that is."""
 
     async def receive_next(self, max_bytes: int) -> bytes:
         """As `receive_some`, for when nothing is likely to be here yet."""
@@ -145,7 +145,7 @@ class PhoneWebsocket:
         """The close code, once one was given or got."""
         self.answered_at = trio.current_time()
         """When a pong came from the phone last, by trio's clock: it has read our ping. What else
-        it says tells nothing of that."""
+        it says is no proof of that."""
 
     async def accept(self, key: bytes) -> None:
         """Answers the upgrade whose `Sec-WebSocket-Key` is `key`.
@@ -161,7 +161,7 @@ class PhoneWebsocket:
         self._unproductive = 0
 
     async def receive(self, sparing: Callable[[], bool] = lambda: False) -> Read:
-        """What comes next; where *sparing* says so, no more than a portion of it.
+        """Reads what comes next. Where `sparing` says so, it is no more than a portion.
 
         Raises:
             LinkLost: the link ended.
@@ -197,7 +197,7 @@ class PhoneWebsocket:
         """Sends bytes in one write. Not for two tasks at once.
 
         Raises:
-            LinkLost: some of them may not have gone; the link can't be used any more.
+            LinkLost: Some of them may not have been sent, and the link can't be used any more.
         """
         if self._torn:
             raise LinkLost
@@ -216,9 +216,9 @@ class PhoneWebsocket:
         self._torn = False
 
     def send_now(self, data: bytes) -> bytes:
-        """Sends what can go at once; what is left is to be given to `send` before all else.
+        """Sends what can go at once. Returns what is left, for `send` to send before all else.
 
-        Nothing goes while `send` is under way, or once the link is lost, which `send` tells.
+        Nothing goes while `send` is under way, or once the link is lost, which `send` then raises.
         """
         if self._torn or self._quick is None:
             return data
@@ -229,17 +229,17 @@ class PhoneWebsocket:
             return data
 
     def text(self, text: str) -> bytes:
-        """The bytes of a text frame; none once a close frame was given out."""
+        """Returns the bytes of a text frame, or none once a close frame was made."""
         if self._frames.state is not ConnectionState.OPEN:
             return b""
         return self._frames.send(TextMessage(data=text))
 
     def ping(self) -> bytes:
-        """The bytes of a ping; none once a close frame was given out."""
+        """Returns the bytes of a ping, or none once a close frame was made."""
         return self._frames.send(_PING) if self._frames.state is ConnectionState.OPEN else b""
 
     def goodbye(self, code: int, reason: str) -> bytes:
-        """The bytes of a close frame; none if one was given out before."""
+        """Returns the bytes of a close frame, or none if one was made before."""
         if self._frames.state is not ConnectionState.OPEN:
             return b""
         self.code = code
@@ -314,7 +314,7 @@ class PhoneWebsocket:
         return whole
 
     def _may_be_larger(self, event: TextMessage | BytesMessage) -> bool:
-        """Whether the frame on its way may be one of received SMS, and is not too large for one."""
+        """Tells whether the frame on its way may be one of received SMS, and fits as one."""
         if isinstance(event, BytesMessage):
             return False
         begun = "".join((*self._joined, *(self._parts or ()), event.data))
@@ -359,9 +359,9 @@ class PhoneWebsocket:
 
 
 def _tells_of_sms(text: str) -> bool:
-    """Whether a frame's beginning looks like one of received SMS, by a name that those have."""
+    """Tells whether the beginning of a frame has a name that frames of received SMS have."""
     return any(name in text for name in _NAMES)
 
 
 def _ignore() -> None:
-    """Nobody needs to know."""
+    """Does nothing."""
