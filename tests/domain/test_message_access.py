@@ -1,6 +1,8 @@
 """What a reader is shown, and that no route goes around it."""
 
 import re
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -8,10 +10,13 @@ import pytest
 
 import phonegate
 from phonegate.domain import message_access
-from phonegate.model.messages import Message, PageQuery
+from phonegate.domain.message_access import KnownSims, MessageAccess
+from phonegate.model.messages import Message, MessageView, PageQuery
+from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import BadInput
 from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 from tests.domain.callers import limited, owner
 from tests.store.conftest import inbound
 
@@ -75,6 +80,47 @@ async def test_a_search_for_digits_is_refused_where_codes_are_hidden(
     assert text not in caught.value.detail
     assert await scene.ids(key, search="code") == [1, 2, 3]
     assert await scene.ids(key, search="!") == []
+
+
+async def test_what_is_shown_is_made_in_the_thread_that_reads(scene: Scene) -> None:
+    def show(found: Sequence[MessageView], known: KnownSims) -> tuple[int, int, int]:
+        return threading.get_ident(), len(found), len(known())
+
+    thread, found, known = await MessageAccess(scene.database).page(
+        limited(scene.org, sees=(FRIEND,)), PageQuery(), show
+    )
+    assert thread != threading.get_ident()
+    assert (found, known) == (2, 0)
+
+
+async def test_one_that_the_reader_does_not_see_is_not_shown(scene: Scene) -> None:
+    access = MessageAccess(scene.database)
+
+    async def shown(reader: Principal, id_: int) -> str | None:
+        return await access.one(reader, id_, lambda found, _: found.body)
+
+    assert await shown(owner(scene.org), 2) == TEXT
+    assert await shown(owner(scene.org + 1), 2) is None
+    assert await shown(limited(scene.org, sees=(FRIEND,)), 2) is None
+    assert await shown(limited(scene.org, codes_hidden=True), 2) == "Your code is ******"
+
+
+async def test_a_sim_s_number_is_found_however_it_is_written(scene: Scene) -> None:
+    sim = Sim(slot=0, number="+1 555 111-2222")
+
+    def report(tx: Tables) -> int:
+        phone = tx.phones.connect(scene.org, "phone-a", 1).id
+        tx.phones.report_sims(scene.org, phone, [sim], 1)
+        new = inbound(scene.org, TEXT, address=OTHER, sim=sim.number)
+        return tx.messages.insert_inbound(new) or 0
+
+    message = await scene.database.write(report)
+    access = MessageAccess(scene.database)
+    query = PageQuery(sim="+15551112222")
+    ids = await access.page(owner(scene.org), query, lambda found, _: [one.id for one in found])
+    assert ids == [message]
+    numbers = await access.sims(scene.org, lambda known: [one.number for one in known])
+    assert numbers == [sim.number]
 
 
 def test_no_route_takes_messages_from_the_tables() -> None:
