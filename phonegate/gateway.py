@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 import trio
+from quart_trio import QuartTrio
 
 import phonegate
 from phonegate import log
@@ -29,7 +30,7 @@ from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.bind_address import is_loopback
 from phonegate.carriers import registry
-from phonegate.config.settings import Settings
+from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -58,6 +59,7 @@ from phonegate.operations.administration import Administration, registration_of
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
+from phonegate.pages.blueprint import build_pages
 from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.station import PhoneServices
@@ -387,7 +389,7 @@ class _Gateway:
         server = Server(
             settings.http,
             settings.tls,
-            app=build_app(services, settings.http, pipeline=pipeline),
+            app=build_whole_app(services, settings.http, pipeline),
             serve_phone=link.serve,
             hot=pipeline,
             rate_limits=rate_limits,
@@ -471,6 +473,22 @@ class _Gateway:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""
         await trio.sleep_until(at)
         await self.carrier_pool.close()
+
+
+def build_whole_app(
+    services: Services, http: HttpSettings, pipeline: Pipeline | None = None
+) -> QuartTrio:
+    """Returns the app with the API and the pages."""
+    app = build_app(services, http, pipeline=pipeline)
+    pages = build_pages(
+        build_table(),
+        public_url=http.public_url,
+        version=services.version,
+        max_body_bytes=http.max_body_bytes,
+        registration=services.accounts.orgs.registration,
+    )
+    app.register_blueprint(pages)
+    return app
 
 
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:

@@ -46,11 +46,7 @@ FOUNDATION = LAYERS[0]
 WITHOUT_STORE = frozenset({"api", "carriers", "cli", "http", "pages", "phone", "phones", "server"})
 """They call named operations of the domain, never tables."""
 
-YET_TO_MOVE: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("api.app", "pages.site"),
-    }
-)
+YET_TO_MOVE: frozenset[tuple[str, str]] = frozenset({})
 
 
 def _name(path: Path) -> str:

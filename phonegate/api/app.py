@@ -1,28 +1,32 @@
-"""The Quart app: a thin adapter between ASGI and the table of endpoints.
+"""The Quart app: the table's endpoints as its routes, answered by the pipeline.
 
-Quart brings what people and tools expect of it (its test client, routes of its own for pages);
-the table's endpoints pass it by on their way to the pipeline. No globals, no background tasks.
+Blueprints bring what is not in the table, such as pages. No globals, no background tasks.
 """
 
+import re
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
 import werkzeug.exceptions
+from jinja2 import StrictUndefined
 from quart import Response, g, has_request_context
 from quart import request as quart_request
 from quart import websocket as quart_websocket
+from quart.routing import QuartRule
+from quart.wrappers import BaseRequestWebsocket
 from quart_trio import QuartTrio
+from werkzeug.routing import MapAdapter, WebsocketMismatch
 
-from phonegate.api.address import own_address
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.counted_send import CountedSend
 from phonegate.api.endpoint import Answer, Request
 from phonegate.api.errors import answer_for, code_of
-from phonegate.api.openapi.routes import add_routes as add_openapi
+from phonegate.api.openapi.routes import build_openapi
 from phonegate.api.pipeline import Pipeline
-from phonegate.api.reply import Reply, render
+from phonegate.api.reply import NO_LENGTH, Reply, render
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, RequestLog
@@ -31,12 +35,13 @@ from phonegate.http.origins import Origins
 from phonegate.http.refusals import TooLarge
 from phonegate.http.scope import OWNER, RELAYED, STREAM
 from phonegate.model.refusals import Busy
-from phonegate.pages.site import Site
 
-DESK_SHARE: Final = 0.9
+PIPELINE_SHARE: Final = 0.9
 """Part of a request's time that the pipeline may use: it knows whether the client was slow (408) or
 the gateway (503). The server, which ends what takes the whole, knows neither."""
 
+TABLE: Final = "table"
+"""The name that Quart knows all endpoints of the table by."""
 
 _SECURE: Final = frozenset({"https", "wss"})
 """Schemes of a request that came over TLS."""
@@ -44,6 +49,45 @@ _SECURE: Final = frozenset({"https", "wss"})
 
 class _App(QuartTrio):
     """Quart without its own error log, whose lines hold paths and with them secrets."""
+
+    def __init__(self, pipeline: Pipeline, settings: HttpSettings) -> None:
+        super().__init__("phonegate", static_folder=None)
+        self.jinja_options = {
+            "undefined": StrictUndefined,
+            "trim_blocks": True,
+            "lstrip_blocks": True,
+            "keep_trailing_newline": True,
+        }
+        self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+        # The pipeline has the deadline of a whole request.
+        self.config["BODY_TIMEOUT"] = None
+        self.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
+        # An error is an answer, in tests too.
+        self.config["PROPAGATE_EXCEPTIONS"] = False
+        self._pipeline = pipeline
+        self._max_body_bytes = settings.max_body_bytes
+        self.view_functions[TABLE] = self._from_table
+        self.url_map.merge_slashes = False
+        for path in pipeline.table.paths:
+            self.url_map.add(_rule(path))
+        self.before_request(self._admit)
+        self.after_request(self._finish)
+        self.register_error_handler(Exception, self._from_error)
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Matches the path as sent: an encoded slash is part of a secret, and no separator."""
+        if request is None:
+            return super().create_url_adapter(request)
+        path = _request(request.scope).path
+        # Werkzeug would take slashes at the beginning for one.
+        path = f"/%2F{path}" if path.startswith("//") else path
+        # The name is of no use: nothing here builds a whole address from it.
+        return self.url_map.bind(
+            "gateway.invalid",
+            url_scheme=request.scheme,
+            default_method=request.method,
+            path_info=path,
+        )
 
     def log_exception(self, exception_info: Any) -> None:
         """Tells the log of a failure that no handler caught."""
@@ -53,8 +97,55 @@ class _App(QuartTrio):
         """Answers OPTIONS as the pipeline does."""
         response = await super().make_default_options_response()
         response.status_code = 204
-        for name in ("Content-Type", "Content-Length"):
-            response.headers.pop(name, None)
+        response.headers["Allow"] = ", ".join(sorted(response.allow))
+        return response
+
+    async def _from_table(self, **_: str) -> Response:
+        request = _request(quart_request.scope)
+        reply = await self._pipeline.reply(request, partial(_read_body, self._max_body_bytes))
+        scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
+        scope[OWNER] = reply.owner if reply.owner != ANYBODY else Reader(place(request.client))
+        scope[STREAM] = reply.stream
+        return _response(reply)
+
+    async def _admit(self) -> Response | None:
+        g.began = perf_counter()
+        if quart_request.endpoint == TABLE:
+            return None
+        request = _request(quart_request.scope)
+        self._pipeline.admit(request)
+        return None if request.path else _to_first_page(request)
+
+    async def _from_error(self, error: Exception) -> Response:
+        is_plain = has_request_context()
+        request = _request((quart_request if is_plain else quart_websocket).scope)
+        # Whatever is at the address, no websocket is.
+        if isinstance(error, werkzeug.exceptions.NotFound | WebsocketMismatch):
+            error = self._pipeline.nowhere(request)
+        answer = answer_for(error)
+        if is_plain:
+            g.code = code_of(answer)
+            g.page = isinstance(error, werkzeug.exceptions.MethodNotAllowed)
+        else:
+            # Quart calls no after_request for an upgrade.
+            self._pipeline.log.note(request, answer.status, 0.0, code=code_of(answer))
+        head = request.method == "HEAD"
+        return _response(render(answer, self._pipeline.base_headers, head=head))
+
+    async def _finish(self, response: Response) -> Response:
+        if quart_request.endpoint == TABLE:
+            return response
+        request = _request(quart_request.scope)
+        response = _with_room(response, request, self._pipeline)
+        _settle_length(response)
+        for name, value in self._pipeline.base_headers:
+            response.headers.setdefault(name, value)
+        for name, value in self._pipeline.sharing(request):
+            response.headers.add(name, value)
+        # The path of a page is the same for all callers: no rule but the table's has a parameter.
+        page = g.get("page", False) or quart_request.url_rule is not None
+        status, seconds = response.status_code, perf_counter() - g.began
+        self._pipeline.log.note(request, status, seconds, code=g.get("code"), page=page)
         return response
 
 
@@ -74,7 +165,7 @@ def build_pipeline(
     return Pipeline(
         services,
         build_table() if table is None else table,
-        request_timeout_s=settings.request_timeout_s * DESK_SHARE,
+        request_timeout_s=settings.request_timeout_s * PIPELINE_SHARE,
         origins=Origins(services.public_url, settings.allowed_origins),
         encrypted=encrypted,
         logged=logged,
@@ -84,111 +175,46 @@ def build_pipeline(
 def build_app(
     services: Services, settings: HttpSettings, *, pipeline: Pipeline | None = None
 ) -> QuartTrio:
-    """The app that serves the whole table, and routes that are added to it later.
+    """Returns the app that serves the table, and whatever blueprints are added to it.
 
-    `pipeline` answers the table's endpoints; without one the app has its own.
+    Args:
+        services: What the handlers work with.
+        settings: Limits and deadlines.
+        pipeline: What answers the table's endpoints; without one the app has its own.
     """
-    app = _App("phonegate", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    # The pipeline has the deadline of a whole request.
-    app.config["BODY_TIMEOUT"] = None
-    app.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
-    # An error is an answer, in tests too.
-    app.config["PROPAGATE_EXCEPTIONS"] = False
-    pipeline = build_pipeline(services, settings) if pipeline is None else pipeline
-
-    async def read_body(grew: Callable[[int], None]) -> bytes:
-        return await _read_body(settings.max_body_bytes, grew)
-
-    async def from_table() -> Response | None:
-        g.started = perf_counter()
-        request = _request(quart_request.scope)
-        if not pipeline.covers(request.path):
-            pipeline.admit(request)
-            return None if request.path else _to_first_page(request)
-        g.told = True
-        reply = await pipeline.reply(request, read_body)
-        scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
-        scope[OWNER] = reply.owner if reply.owner != ANYBODY else Reader(place(request.client))
-        scope[STREAM] = reply.stream
-        return _response(reply)
-
-    async def from_error(error: Exception) -> Response:
-        answer = answer_for(_told(error, pipeline))
-        reply = render(answer, pipeline.base_headers, head=has_request_context() and _head())
-        if has_request_context():
-            g.code = code_of(answer)
-        else:
-            # An upgrade where there is none: Quart calls no after_request for it.
-            request = _request(quart_websocket.scope)
-            pipeline.log.note(request, reply.status, 0.0, code=code_of(answer))
-        return _response(reply)
-
-    async def finish(response: Response) -> Response:
-        response = _with_room(response, pipeline)
-        for name, value in pipeline.base_headers:
-            response.headers.setdefault(name, value)
-        if not g.get("told"):
-            for name, value in pipeline.sharing(_request(quart_request.scope)):
-                response.headers.add(name, value)
-            seconds = perf_counter() - g.get("started", perf_counter())
-            # What Quart found a rule for is a page too: none of its rules has a parameter.
-            page = g.get("page", False) or quart_request.url_rule is not None
-            request, code = _request(quart_request.scope), g.get("code")
-            pipeline.log.note(request, response.status_code, seconds, code=code, page=page)
-        return response
-
-    app.before_request(from_table)
-    app.after_request(finish)
-    app.register_error_handler(Exception, from_error)
-    add_openapi(app, build_table(), public_url=settings.public_url, version=services.version)
-    _add_pages(app, pipeline, services, settings)
+    app = _App(build_pipeline(services, settings) if pipeline is None else pipeline, settings)
+    app.register_blueprint(
+        build_openapi(build_table(), public_url=settings.public_url, version=services.version)
+    )
     app.asgi_app = CountedSend(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
     return app
 
 
-def _add_pages(
-    app: QuartTrio, pipeline: Pipeline, services: Services, settings: HttpSettings
-) -> None:
-    """Adds the pages for people and agents, at paths that the table does not cover."""
-    site = Site(
-        build_table(),
-        version=services.version,
-        max_body_bytes=settings.max_body_bytes,
-        registration=services.accounts.orgs.registration,
-    )
-
-    async def from_site() -> Response | None:
-        request = _request(quart_request.scope)
-        if not site.covers(request.path):
-            return None
-        g.page = True
-        host = request.headers.get("host", "")
-        base = own_address(settings.public_url, quart_request.scheme, host, request.prefix)
-        return _response(
-            render(await site.answer(request, base), pipeline.base_headers, head=_head())
-        )
-
-    app.before_request(from_site)
+def _rule(template: str) -> QuartRule:
+    """Returns the route of a path template, for every method: the pipeline refuses the others."""
+    return QuartRule(re.sub(r"\{(\w+)\}", r"<\1>", template), endpoint=TABLE, strict_slashes=False)
 
 
-def _with_room(response: Response, pipeline: Pipeline) -> Response:
-    """An answer that is none of the table's, or a refusal where much is left unread already."""
-    if g.get("told") or not has_request_context() or _head():
+def _with_room(response: Response, request: Request, pipeline: Pipeline) -> Response:
+    """Returns an answer, or a refusal where its reader has left much unread already."""
+    if _head():
         return response
-    reader = Reader(place(_request(quart_request.scope).client))
     try:
-        pipeline.require_room(reader, response.content_length or 0)
+        pipeline.require_room(Reader(place(request.client)), response.content_length or 0)
     except Busy as error:
         return _response(render(answer_for(error), pipeline.base_headers))
     return response
 
 
-def _told(error: Exception, pipeline: Pipeline) -> Exception:
-    """The error of a request, in our own words where Quart found nothing at its address."""
-    if isinstance(error, werkzeug.exceptions.NotFound) and has_request_context():
-        return pipeline.nowhere(_request(quart_request.scope))
-    return error
+def _settle_length(response: Response) -> None:
+    """Leaves the body out where none is sent, and its length where it would be a wrong one."""
+    length = response.content_length
+    if _head():
+        response.set_data(b"")
+        response.content_length = length
+    if response.status_code in NO_LENGTH:
+        response.headers.pop("Content-Length", None)
+        response.headers.pop("Content-Type", None)
 
 
 def _to_first_page(request: Request) -> Response:

@@ -67,7 +67,7 @@ class Pipeline:
         encrypted: bool = False,
     ) -> None:
         self._services = services
-        self._table = table
+        self.table = table
         self._timeout_s = request_timeout_s
         self._origins = Origins() if origins is None else origins
         self._encrypted = encrypted
@@ -77,13 +77,9 @@ class Pipeline:
         self._callers = Callers(services, self._origins)
         self._bodies = Bodies(services)
 
-    def covers(self, path: str) -> bool:
-        """Whether a path, percent-encoded as sent, is one of the table's."""
-        return self._table.covers(path)
-
     def takes(self, method: str, path: str) -> bool:
         """Whether a request is for an endpoint that the fast path answers too."""
-        return self._table.hot(method, path)
+        return self.table.hot(method, path)
 
     async def answer(
         self,
@@ -181,7 +177,7 @@ class Pipeline:
 
     def nowhere(self, request: Request) -> NotFound:
         """The error for an address that does not exist."""
-        return self._table.nowhere(request.method, request.path, request.prefix)
+        return self.table.nowhere(request.method, request.path, request.prefix)
 
     def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
         """The fields by which pages of sites that are let in may read an answer."""
@@ -189,7 +185,7 @@ class Pipeline:
 
     async def _answer(self, exchange: Exchange, sent: bytes | ReadBody) -> Answer:
         request = exchange.request
-        match = exchange.match = self._table.match(request.method, request.path)
+        match = exchange.match = self.table.match(request.method, request.path)
         endpoint = match.endpoint
         self._expect_no_page(endpoint, request)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):

@@ -1,7 +1,7 @@
 """The one table of endpoints, and finding the one that a request means."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -113,9 +113,11 @@ class Table:
             (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
         )
 
-    def covers(self, path: str) -> bool:
-        """Whether any endpoint answers at a path, for whatever method."""
-        return self._find(_split(path)) is not None
+    @property
+    def paths(self) -> Iterator[str]:
+        """The path templates of all endpoints, each once."""
+        for group in self._addresses.values():
+            yield from (address.template for address in group)
 
     def hot(self, method: str, path: str) -> bool:
         """Whether a request is for an endpoint of the fast path."""

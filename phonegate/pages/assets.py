@@ -5,6 +5,7 @@ Each stands under an address that changes with its content, so that a browser ke
 
 import gzip
 import hashlib
+from collections.abc import Collection
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,12 +88,13 @@ class Assets:
         """The path that a file is served under. KeyError: there is none of this name."""
         return self._addresses[name]
 
-    def covers(self, path: str) -> bool:
-        """Whether a file is there."""
-        return path in self._loaded or path in self._waiting
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths of all files."""
+        return self._addresses.values()
 
     async def find(self, path: str) -> Asset:
-        """The file at a path that `covers` knows."""
+        """Returns the file at one of the `paths`."""
         if (asset := self._loaded.get(path)) is None:
             asset = await trio.to_thread.run_sync(_load, self._waiting[path])
             self._loaded[path] = asset

@@ -14,7 +14,7 @@ import trio
 from quart_trio import QuartTrio
 
 from phonegate.api.answer_budget import AnswerBudget
-from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.app import build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.registry import account_mark, check_credentials, unusable_credentials
 from phonegate.config.settings import HttpSettings
@@ -39,6 +39,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.gateway import build_whole_app
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
@@ -247,7 +248,7 @@ def build_web(
         build_services(database, phones, carrier, rate_limits),
         HttpSettings(**settings),
     )
-    app = build_app(services, http, pipeline=build_pipeline(services, http, encrypted=encrypted))
+    app = build_whole_app(services, http, build_pipeline(services, http, encrypted=encrypted))
     return Web(app, services, database, phones, carrier)
 
 

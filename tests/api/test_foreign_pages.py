@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
-from phonegate.pages.site import PAGES
+from phonegate.pages.blueprint import PAGES
 from phonegate.store.database import Database
 from tests.api.conftest import (
     ORG,

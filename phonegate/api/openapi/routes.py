@@ -2,8 +2,7 @@
 
 from typing import Final, NoReturn
 
-from quart import Response, request
-from quart_trio import QuartTrio
+from quart import Blueprint, Response, request
 
 from phonegate.api.address import own_address
 from phonegate.api.openapi.document import Publication
@@ -14,8 +13,9 @@ from phonegate.http.refusals import UpgradeRequired
 PATH: Final = "/openapi.json"
 
 
-def add_routes(app: QuartTrio, table: Table, *, public_url: str, version: str) -> None:
-    """Adds the document of a table to an app, open to everybody: it holds nothing of any org."""
+def build_openapi(table: Table, *, public_url: str, version: str) -> Blueprint:
+    """Returns the document of a table as a page that all may read: it tells nothing of any org."""
+    pages = Blueprint("openapi", "phonegate.api.openapi")
     publication = Publication(table, version)
 
     async def openapi() -> Response:
@@ -34,5 +34,6 @@ def add_routes(app: QuartTrio, table: Table, *, public_url: str, version: str) -
     async def phones() -> NoReturn:
         raise UpgradeRequired
 
-    app.add_url_rule(PATH, view_func=openapi, methods=["GET"])
-    app.add_url_rule(PHONE_PATH, view_func=phones, methods=["GET"])
+    pages.add_url_rule(PATH, view_func=openapi)
+    pages.add_url_rule(PHONE_PATH, view_func=phones)
+    return pages

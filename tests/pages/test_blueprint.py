@@ -8,12 +8,12 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from phonegate.api.app import build_app
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.pages.site import PAGES
+from phonegate.gateway import build_whole_app
+from phonegate.pages.blueprint import PAGES
 from tests.api.conftest import (
     NOW,
     ORG,
@@ -196,7 +196,7 @@ async def test_the_pages_print_the_address_that_they_were_asked_at(
 
 async def test_the_owners_address_comes_before_the_asked_one(web: Web) -> None:
     settings = HttpSettings(public_url="https://example.org/it's/&lt;sms/")
-    owned = attrs.evolve(web, app=build_app(web.services, settings))
+    owned = attrs.evolve(web, app=build_whole_app(web.services, settings))
     page = (await get(owned, "/", Host="elsewhere")).data.decode()
     assert blocks_of_html(page)[0].text == "https://example.org/it's/&lt;sms"
     assert "elsewhere" not in page
@@ -217,7 +217,7 @@ async def test_the_pages_need_no_storage_and_tell_of_no_org(
     await web.make_org("a-secret-club")
     monkeypatch.setattr(web.database, "read", StuckDatabase().read)
     monkeypatch.setattr(web.database, "write", StuckDatabase().write)
-    app = attrs.evolve(web, app=build_app(web.services, HttpSettings()))
+    app = attrs.evolve(web, app=build_whole_app(web.services, HttpSettings()))
     for path in PATHS:
         with trio.fail_after(5):
             page = await app.call("GET", path, secret=SECRET)
@@ -237,7 +237,7 @@ async def test_who_makes_orgs_is_told_as_it_is(web: Web) -> None:
         rate_limits=RateLimits(),
     )
     services = attrs.evolve(web.services, accounts=accounts)
-    closed = attrs.evolve(web, app=build_app(services, HttpSettings()))
+    closed = attrs.evolve(web, app=build_whole_app(services, HttpSettings()))
     for path in ("/", "/llms.txt"):
         page = (await get(closed, path)).data.decode()
         assert promise not in page

@@ -1,0 +1,188 @@
+"""The pages as a Quart blueprint: which path is which, in what form, and how long it is kept."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import attrs
+from jinja2 import PackageLoader
+from markupsafe import escape
+from quart import Blueprint, Response, render_template, request
+
+from phonegate.api.address import own_address
+from phonegate.api.table import Table
+from phonegate.domain.registration import Mode, Registration
+from phonegate.pages.assets import Asset, Assets
+from phonegate.pages.highlight import marked, painted
+from phonegate.pages.page_context import facts
+
+SAMPLE: Final = "https://sms.example.org"
+"""Stands for the gateway's address where that is not known."""
+
+STAND_IN: Final = "gateway.invalid"
+STAND_IN_V6: Final = "[::9]"
+"""What pages are made with in place of the own host, which is put in for each request: making
+one takes milliseconds, and a stranger can make up hosts all day. Brackets have one of their own,
+because a shell's word with some must be quoted."""
+
+KEEP: Final = "public, max-age=31536000, immutable"
+"""For what stands under an address of its content: a year, the longest that is of use."""
+
+ASK: Final = "no-cache"
+"""For pages: kept, and asked for again each time, which costs no more than their tag."""
+
+HTML: Final = "text/html; charset=utf-8"
+PLAIN: Final = "text/plain; charset=utf-8"
+
+_ALONE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+PAGE_POLICY: Final = (
+    f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {_ALONE}"
+)
+DOCS_POLICY: Final = (
+    # Swagger UI writes styles into its elements and has pictures within its stylesheet.
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    f"img-src 'self' data:; connect-src 'self'; {_ALONE}"
+)
+NO_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """A page: the template it is made from, as what and under which policy it is sent."""
+
+    template: str
+    media: str
+    policy: str
+
+
+PAGES: Final = {
+    "/": Page(template="landing.html", media=HTML, policy=PAGE_POLICY),
+    "/docs": Page(template="docs.html", media=HTML, policy=DOCS_POLICY),
+    "/llms.txt": Page(template="llms.txt", media=PLAIN, policy=NO_POLICY),
+    "/robots.txt": Page(template="robots.txt", media=PLAIN, policy=NO_POLICY),
+}
+
+
+class _Printer:
+    """Prints the pages of one gateway."""
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        public_url: str,
+        version: str,
+        max_body_bytes: int,
+        registration: Registration,
+        swagger_version: str,
+    ) -> None:
+        self._table = table
+        self._public_url = public_url
+        self._version = version
+        self._max_body_bytes = max_body_bytes
+        self._registration = registration
+        self._swagger_version = swagger_version
+        self._printed: dict[tuple[str, str, str, Mode], str] = {}
+        """Each page with a stand-in for its host, by template, scheme, stand-in and mode."""
+
+    async def show(self, page: Page) -> Response:
+        """Answers a request for a page, with the address in it that it was asked at."""
+        host = request.headers.get("Host", "")
+        base = own_address(self._public_url, request.scheme, host, request.root_path)
+        scheme, _, host = (base if "://" in base else SAMPLE + base).partition("://")
+        stand_in = STAND_IN_V6 if "[" in host else STAND_IN
+        shown = str(escape(host)) if page.media == HTML else host
+        text = (await self._print(page, scheme, stand_in)).replace(stand_in, shown)
+        asset = Asset.of(page.media, text.encode(), pack=False)
+        return await _response(asset, ASK, page.policy)
+
+    async def _print(self, page: Page, scheme: str, host: str) -> str:
+        mode = self._registration.mode
+        key = (page.template, scheme, host, mode)
+        if key not in self._printed:
+            context = facts(
+                self._table,
+                f"{scheme}://{host}",
+                version=self._version,
+                max_body_bytes=self._max_body_bytes,
+                registration=mode,
+            )
+            self._printed[key] = await render_template(
+                page.template, swagger_version=self._swagger_version, **context
+            )
+        return self._printed[key]
+
+
+def build_pages(
+    table: Table,
+    *,
+    public_url: str,
+    version: str,
+    max_body_bytes: int,
+    registration: Registration,
+) -> Blueprint:
+    """Returns the pages, for the app of a gateway.
+
+    Args:
+        table: The endpoints that the pages describe.
+        public_url: The address of the gateway, where its owner has set one.
+        version: The program's version.
+        max_body_bytes: The largest body that the gateway takes.
+        registration: Who may make an org by a first call, now.
+    """
+    pages = Blueprint("pages", "phonegate.pages")
+    # From the package, which may be within a zip file, and not from a folder.
+    pages.jinja_loader = PackageLoader("phonegate.pages")
+    assets = Assets()
+    # Relative, as all links are: a proxy may serve the gateway under a path of its own.
+    pages.add_app_template_global(lambda name: assets.address(name).removeprefix("/"), "asset")
+    pages.add_app_template_filter(marked)
+    pages.add_app_template_filter(painted)
+    printer = _Printer(
+        table,
+        public_url=public_url,
+        version=version,
+        max_body_bytes=max_body_bytes,
+        registration=registration,
+        swagger_version=assets.swagger_version,
+    )
+
+    async def send(path: str) -> Response:
+        return await _response(await assets.find(path), KEEP, NO_POLICY)
+
+    for path, page in PAGES.items():
+        _add(pages, path, partial(printer.show, page))
+        if path != "/":
+            _add(pages, f"{path}/", partial(_move, path))
+    for path in assets.paths:
+        _add(pages, path, partial(send, path))
+    return pages
+
+
+def _add(pages: Blueprint, path: str, view: Callable[[], Awaitable[Response]]) -> None:
+    # Quart's names of routes hold no dots.
+    pages.add_url_rule(path, path.replace(".", "-"), view)
+
+
+async def _move(path: str) -> Response:
+    """Leads from a path with a slash at its end to that without: links are relative to it."""
+    response = Response("", status=308, headers={"Location": f"..{path}", "Cache-Control": ASK})
+    del response.headers["Content-Type"]
+    return response
+
+
+async def _response(asset: Asset, keep: str, policy: str) -> Response:
+    """Sends a file or page, packed for clients that unpack, or says that it has not changed."""
+    packed = asset.packed if request.accept_encodings.quality("gzip") > 0 else None
+    content = asset.body if packed is None else packed
+    response = Response(content, content_type=asset.media)
+    response.headers["Cache-Control"] = keep
+    response.headers["Content-Security-Policy"] = policy
+    response.set_etag(asset.tag if packed is None else f"{asset.tag}-gzip")
+    if asset.packed is not None:
+        response.headers["Vary"] = "Accept-Encoding"
+    if packed is not None:
+        response.headers["Content-Encoding"] = "gzip"
+    await response.make_conditional(request)
+    return response
