@@ -85,7 +85,7 @@ class Reported(Rule):
         """
 
     def read(self, value: object) -> Any:
-        """Reads a value where nobody counts what is put right."""
+        """Reads a value where it does not matter what is put right."""
         return self.take(value, [])
 
 

@@ -30,8 +30,8 @@ from phonegate.model.bounds import (
 )
 from phonegate.model.times import MAX_TIME_MS, iso
 from phonegate.typed_json import fields
-from phonegate.typed_json.fields import Rule, Shown, field
-from phonegate.typed_json.rules import Several, Text, Whole
+from phonegate.typed_json.fields import Shown, field
+from phonegate.typed_json.rules import Echo, Entries, Entry, Several, Text, Whole, Word
 from phonegate.typed_json.writer import JsonWriter
 
 FaultCode = Literal[
@@ -69,46 +69,6 @@ class FrameFault(Exception):
         super().__init__(detail)
 
 
-# --- Rules ------------------------------------------------------------------------------------
-
-
-class _Description(Rule):
-    """A rule that only describes a field: a function of its own reads or writes it."""
-
-    __slots__ = ()
-
-    def read(self, value: object) -> object:
-        """Gives the value back."""
-        return value
-
-
-@attrs.frozen
-class Entry(_Description):
-    """The rule of a field that holds an object, whose own fields are read one by one."""
-
-    form: Any
-    """The type that declares the object's fields."""
-
-
-@attrs.frozen
-class Entries(Entry):
-    """The rule of a list of objects: one that can't be read costs the others nothing."""
-
-    most: int | None = None
-    """So many are allowed. Without it, what is too much is left out."""
-    or_null: bool = False
-
-
-@attrs.frozen
-class Word(_Description):
-    """The rule of a word for programs, of which later versions may have others."""
-
-
-@attrs.frozen
-class Echo(_Description):
-    """The rule of a phone's own id of a message, which comes back as it went."""
-
-
 _PUSHED: Final = "The message that the gateway pushed."
 _LocalIds = tuple[Annotated[str | int | None, Echo()], ...]
 
@@ -122,7 +82,9 @@ class Error:
 
     type: ClassVar = "error"
 
-    detail: str = field("What was wrong, for people.", example="sims[0].slot is missing.")
+    detail: str = field(
+        "What was wrong, for people.", example="sims[0].slot is missing or names no slot."
+    )
     code: Annotated[ErrorCode, Word()] = field("What was wrong, for programs.", example="bad_field")
     field: str | None = field(
         "The wrong field, where one was.", default=None, omit=True, example="sims[0].slot"

@@ -126,3 +126,40 @@ class Several(Rule):
     def read_text(self, text: str) -> Any:
         """Returns the items of a comma-separated list."""
         return self.read(text.split(","))
+
+
+class _Description(Rule):
+    """A rule that only describes a field: a function of its own reads or writes it."""
+
+    __slots__ = ()
+
+    def read(self, value: object) -> object:
+        """Gives the value back."""
+        return value
+
+
+@attrs.frozen
+class Entry(_Description):
+    """An object, whose own fields are read one by one."""
+
+    form: Any
+    """The type that declares the object's fields."""
+
+
+@attrs.frozen
+class Entries(Entry):
+    """A list of objects, of which one that can't be read costs the others nothing."""
+
+    most: int | None = None
+    """So many are allowed. Without it, what is too much is left out."""
+    or_null: bool = False
+
+
+@attrs.frozen
+class Word(_Description):
+    """A word for programs, of which later versions may have others."""
+
+
+@attrs.frozen
+class Echo(_Description):
+    """A text, an integer or null of the other side, which comes back as it went."""

@@ -12,8 +12,9 @@ from phonegate.api.openapi.phone_link import frame_schema
 from phonegate.api.openapi.rules import Schema
 from phonegate.api.openapi.schema import Components
 from phonegate.phones import frames
-from phonegate.phones.frames import Entries, Entry, GatewayFrame, PhoneFrame
+from phonegate.phones.frames import GatewayFrame, PhoneFrame
 from phonegate.typed_json.fields import Field, fields_of
+from phonegate.typed_json.rules import Entries, Entry
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "phone-link.md"
 BASIC = (frames.Connected, frames.Sims, frames.Inbound, frames.SendSms, frames.SendResult)

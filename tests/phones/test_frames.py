@@ -4,7 +4,7 @@ from phonegate.phones import frames
 from phonegate.phones.frames import encode
 
 
-def test_a_push_is_the_seeds_and_extensions_only_where_there_is_something_to_say() -> None:
+def test_a_push_has_extensions_only_where_there_is_something_to_say() -> None:
     push = frames.SendSms(id=5, to="+15553334444", body="hi", sim="+15551112222")
     assert encode(push) == (
         '{"type":"send_sms","id":5,"to":"+15553334444","body":"hi","sim":"+15551112222"}'

@@ -28,7 +28,7 @@ def fault_of(**fields: Any) -> tuple[str, str | None]:
     return fault(json.dumps(fields))
 
 
-def test_the_seeds_frames() -> None:
+def test_the_basic_frames() -> None:
     sims = grammar.read(
         '{"type":"sims","sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}]}'
     )
@@ -175,20 +175,20 @@ def test_the_result_matters_more_than_what_decorates_it(
     ids=str,
 )
 def test_sims_are_taken_one_by_one(sims: list[Any], slots: list[int]) -> None:
-    told = read(type="sims", sims=sims)
-    assert isinstance(told, frames.Sims)
-    assert [sim.slot for sim in told.sims] == slots
-    assert told.complaint is None
+    frame = read(type="sims", sims=sims)
+    assert isinstance(frame, frames.Sims)
+    assert [sim.slot for sim in frame.sims] == slots
+    assert frame.complaint is None
     if slots == [1]:
-        assert told.sims[0].number == sims[-1].get("number") or told.sims[0].number == "5"
+        assert frame.sims[0].number == sims[-1].get("number") or frame.sims[0].number == "5"
 
 
 def test_a_sim_without_a_slot_is_left_out_and_complained_about() -> None:
-    told = read(type="sims", sims=[None, {"number": "+15550000002"}, {"slot": 0}])
-    assert told == frames.Sims(sims=(frames.SimReport(slot=0),))
-    assert told.cleaned == ("entry", "entry")
-    assert told.complaint is not None
-    assert told.complaint.field == "sims[0]"
+    frame = read(type="sims", sims=[None, {"number": "+15550000002"}, {"slot": 0}])
+    assert frame == frames.Sims(sims=(frames.SimReport(slot=0),))
+    assert frame.cleaned == ("entry", "entry")
+    assert frame.complaint is not None
+    assert frame.complaint.field == "sims[0]"
 
 
 @pytest.mark.parametrize(
@@ -235,22 +235,22 @@ def test_features_that_are_no_words_are_left_out() -> None:
 
 
 def test_one_message_that_cant_be_read_costs_the_others_nothing() -> None:
-    told = read(type="inbound", messages=[INBOUND, {"id": 7, "address": "+1"}, 5, INBOUND])
-    assert isinstance(told, frames.Inbound)
-    assert [type(message) for message in told.messages] == [Received, Unread, Unread, Received]
-    assert [message.local_id for message in told.messages] == [None, 7, None, None]
-    assert told.complaint is not None
-    assert (told.complaint.code, told.complaint.field) == ("bad_field", "messages[1].body")
-    assert told.complaint.ids == (7, None)
-    assert told.cleaned == ("entry", "entry")
+    frame = read(type="inbound", messages=[INBOUND, {"id": 7, "address": "+1"}, 5, INBOUND])
+    assert isinstance(frame, frames.Inbound)
+    assert [type(message) for message in frame.messages] == [Received, Unread, Unread, Received]
+    assert [message.local_id for message in frame.messages] == [None, 7, None, None]
+    assert frame.complaint is not None
+    assert (frame.complaint.code, frame.complaint.field) == ("bad_field", "messages[1].body")
+    assert frame.complaint.ids == (7, None)
+    assert frame.cleaned == ("entry", "entry")
 
 
 def test_a_message_by_itself_that_cant_be_read_is_told_too() -> None:
-    told = read(type="inbound", message={"id": "a", "body": [1]})
-    assert isinstance(told, frames.Inbound)
-    assert told.messages == (Unread(local_id="a", field="body", problem="must be text"),)
-    assert told.complaint is not None
-    assert told.complaint.field == "message.body"
+    frame = read(type="inbound", message={"id": "a", "body": [1]})
+    assert isinstance(frame, frames.Inbound)
+    assert frame.messages == (Unread(local_id="a", field="body", problem="must be text"),)
+    assert frame.complaint is not None
+    assert frame.complaint.field == "message.body"
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,8 @@ def test_faults_and_reprs_do_not_quote() -> None:
     with pytest.raises(FrameFault) as caught:
         read(type="send_result", id="hush", success=True)
     assert "hush" not in caught.value.detail
-    told = read(type="inbound", message={"address": "+15550001111", "body": ["hush"]})
-    assert "hush" not in repr((told, told.complaint))
+    frame = read(type="inbound", message={"address": "+15550001111", "body": ["hush"]})
+    assert "hush" not in repr((frame, frame.complaint))
     text = repr(read(type="inbound", message=INBOUND))
     assert "hello" not in text
     assert "5553334444" not in text
@@ -347,15 +347,15 @@ def test_what_decorates_is_never_refused(
     def odd(**fields: Any) -> frames.PhoneFrame:
         return grammar.read(json.dumps(fields))
 
-    told = odd(**result | {"type": "send_result", "id": 5, "success": True})
-    assert isinstance(told, frames.SendResult)
-    told = odd(type="inbound", messages=[message | {"body": "x"}, INBOUND])
-    assert isinstance(told, frames.Inbound)
-    assert not any(isinstance(one, Unread) for one in told.messages)
+    frame = odd(**result | {"type": "send_result", "id": 5, "success": True})
+    assert isinstance(frame, frames.SendResult)
+    frame = odd(type="inbound", messages=[message | {"body": "x"}, INBOUND])
+    assert isinstance(frame, frames.Inbound)
+    assert not any(isinstance(one, Unread) for one in frame.messages)
     assert isinstance(odd(**hello | {"type": "hello"}), frames.Hello)
-    told = odd(type="sims", sims=[sim | {"slot": 0}])
-    assert isinstance(told, frames.Sims)
-    assert len(told.sims) == 1
+    frame = odd(type="sims", sims=[sim | {"slot": 0}])
+    assert isinstance(frame, frames.Sims)
+    assert len(frame.sims) == 1
 
 
 @pytest.mark.parametrize(
@@ -369,11 +369,11 @@ def test_what_is_not_quite_json_costs_no_result(segments: str) -> None:
 
 
 def test_a_text_may_hold_line_ends_as_they_are() -> None:
-    told = grammar.read(
+    frame = grammar.read(
         '{"type":"inbound","message":{"address":"+1555","body":"a\nb\tc","date":1}}'
     )
-    assert isinstance(told, frames.Inbound)
-    (sms,) = told.messages
+    assert isinstance(frame, frames.Inbound)
+    (sms,) = frame.messages
     assert isinstance(sms, Received)
     assert sms.body == "a\nb\tc"
 

@@ -35,8 +35,7 @@ from phonegate.model.bounds import (
 )
 from phonegate.model.numbers import SENDER_LIMIT
 from phonegate.model.times import MAX_TIME_MS
-from phonegate.phones import frames
-from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
+from phonegate.typed_json.rules import Echo, Flag, OneOf, Several, Text, Whole, Word
 
 Schema = dict[str, Any]
 
@@ -174,12 +173,12 @@ def _(_: Moment) -> Schema:
 
 
 @schema_of_rule.register
-def _(_: frames.Word) -> Schema:
+def _(_: Word) -> Schema:
     return {"type": "string"}
 
 
 @schema_of_rule.register
-def _(_: frames.Echo) -> Schema:
+def _(_: Echo) -> Schema:
     return {"type": ["string", "integer", "null"]}
 
 

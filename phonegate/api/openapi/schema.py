@@ -9,9 +9,8 @@ import attrs
 from phonegate.api.openapi.conditions import CONDITIONS, FIELD_CONDITIONS
 from phonegate.api.openapi.rules import Schema, or_anything, schema_of_rule
 from phonegate.api.reported_types import Reports
-from phonegate.phones.frames import Entries, Entry
 from phonegate.typed_json.fields import Field, Rule, fields_of, rule_of, shown_as
-from phonegate.typed_json.rules import Several
+from phonegate.typed_json.rules import Entries, Entry, Several
 
 _PLAIN: Final[Mapping[type, str]] = {
     str: "string",
