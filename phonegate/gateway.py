@@ -12,7 +12,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,18 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
-from phonegate.domain.registration import Mode
+from phonegate.domain.registration import Mode, Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.times import now_ms
-from phonegate.operations.administration import Administration, registration_of
+from phonegate.operations.app import OperatorApp
 from phonegate.operations.control import Control
+from phonegate.operations.control_client import Command, Progress, read_answer, reports_progress
 from phonegate.operations.operations import Operations
+from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
+from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.operations.reload import Reload, Reread
 from phonegate.pages.blueprint import build_pages
 from phonegate.phones.admission import Admission
@@ -255,7 +258,7 @@ class _Gateway:
     pipeline: Pipeline
     server: Server
     operations: Operations
-    administration: Administration
+    owner: Pipeline
 
     @classmethod
     def assemble(cls, settings: Settings, database: Database, timings: Timings) -> "_Gateway":
@@ -272,7 +275,10 @@ class _Gateway:
             disk_low_bytes=settings.alarms.disk_low_bytes,
         )
         accounts = Accounts(
-            database, registration=registration_of(settings), now_ms=now_ms, rate_limits=rate_limits
+            database,
+            registration=Registration.configured(settings),
+            now_ms=now_ms,
+            rate_limits=rate_limits,
         )
         assistants = Assistants(
             database,
@@ -332,6 +338,7 @@ class _Gateway:
         database.tell_arrivals(arrivals.ring)
         services = Services(
             accounts=accounts,
+            authentication=accounts.authentication,
             arrivals=arrivals,
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
@@ -408,7 +415,7 @@ class _Gateway:
             pipeline=pipeline,
             server=server,
             operations=operations,
-            administration=Administration(accounts, assistants, database),
+            owner=owner_pipeline(services, OwnerEndpoints(database, operations.status)),
         )
 
     async def serve(
@@ -431,8 +438,9 @@ class _Gateway:
             await services.start(self.scheduler.run)
             await services.start(self.reconciler.run)
             await services.start(self.link.run)
-            commands = {**self.administration.commands(), **self.operations.commands()}
-            await services.start(Control(self.database.path, commands).serve)
+            await services.start(
+                Control(self.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
+            )
             await services.start(self.operations.run)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
@@ -473,6 +481,70 @@ class _Gateway:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""
         await trio.sleep_until(at)
         await self.carrier_pool.close()
+
+
+def carry_out_offline(
+    settings: Settings, path: Path, command: Command, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Carries out a command of the owner on the database of a gateway that is not running.
+
+    Args:
+        settings: What the gateway would run by.
+        path: The database file, which is made where there is none.
+        command: What to do.
+        progress: Called with what is done of a long command, and of how much.
+
+    Returns:
+        The fields of the answer.
+
+    Raises:
+        StoreError: The database can't be used, or another process uses it.
+        ControlRefused: The command can't be carried out.
+    """
+    replies: list[tuple[int, bytes]] = []
+
+    async def answer() -> None:
+        database = Database.open(path)
+        try:
+            async with trio.open_nursery() as store:
+                await store.start(database.run_writer)
+                gateway = _Gateway.assemble(settings, database, Timings())
+                await gateway.accounts.load()
+                replies.append(await _answer_owner(gateway.owner, command, progress))
+                database.stop_writing()
+        finally:
+            database.close()
+
+    trio.run(answer)
+    ((status, content),) = replies
+    return read_answer(status, content)
+
+
+async def _answer_owner(
+    owner: Pipeline, command: Command, progress: Progress | None
+) -> tuple[int, bytes]:
+    """Returns the status and the body of an answer, of a streamed one its last line."""
+    path, _, query = command.target.partition("?")
+    reply = await owner.answer(
+        method=command.method,
+        path=path,
+        query=query,
+        headers={"authorization": AUTHORIZATION, "content-type": "application/json"},
+        client="127.0.0.1",
+        body=command.content,
+    )
+    if reply.stream is None:
+        return reply.status, reply.body
+    last = b""
+
+    async def keep(line: bytes) -> None:
+        nonlocal last
+        if not reports_progress(line, progress):
+            last = line
+
+    with closing(reply.stream) as stream:
+        await stream.run(keep)
+    return reply.status, last
 
 
 def build_whole_app(

@@ -19,7 +19,7 @@ from phonegate.domain.credentials import is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.http.credentials import find_credential
 from phonegate.http.origins import Origins
-from phonegate.model.principal import Principal, Scope
+from phonegate.model.principal import OwnerScope, Principal, Scope
 from phonegate.model.refusals import FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.typed_json.fields import fields_of
 
@@ -39,7 +39,7 @@ class Callers:
     """Tells known callers from others, and counts the requests of both."""
 
     def __init__(self, services: Services, origins: Origins) -> None:
-        self._authentication = services.accounts.authentication
+        self._authentication = services.authentication
         self._rate_limits: RateLimits = services.rate_limits
         self._origins = origins
 
@@ -173,7 +173,7 @@ class Callers:
         exchange: Exchange,
         credential: str | None,
         org: str | None,
-        scope: Scope | None,
+        scope: Scope | OwnerScope | None,
         *,
         create: bool = False,
     ) -> Principal:

@@ -16,7 +16,7 @@ from phonegate.http.body_stream import Produce
 from phonegate.http.credentials import CREDENTIAL_PLACES, SECRET_FIELD, CredentialPlace
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.principal import Principal, Scope
+from phonegate.model.principal import OwnerScope, Principal, Scope
 from phonegate.typed_json.fields import Rule
 from phonegate.typed_json.rules import Whole
 
@@ -131,8 +131,8 @@ class Endpoint:
     paths: tuple[str, ...]
     """Templates such as "/send/{org}"; the first is the one to recommend, another may hold
     `{secret}`."""
-    scope: Scope | AnyScope | None
-    """What a credential must allow; None: open to everybody."""
+    scope: Scope | AnyScope | OwnerScope | None
+    """What a credential must allow. None: it needs no credential."""
     summary: str
     description: str = ""
     group: str
@@ -168,7 +168,7 @@ class Endpoint:
     handler: Handler
 
     @property
-    def needed_scope(self) -> Scope | None:
+    def needed_scope(self) -> Scope | OwnerScope | None:
         """The scope that its callers must have. None where every right credential will do."""
         return None if self.scope == "any" else self.scope
 

@@ -13,6 +13,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
@@ -30,6 +31,7 @@ class Services:
     """The domain as the API sees it, made once at the start."""
 
     accounts: Accounts
+    authentication: Authenticator
     arrivals: Arrivals
     assistants: Assistants
     inbox: Inbox

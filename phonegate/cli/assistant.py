@@ -18,7 +18,7 @@ from phonegate.carriers.registry import (
 )
 from phonegate.cli import options, terminal
 from phonegate.cli.failure import Failure
-from phonegate.cli.owner import carry_out
+from phonegate.cli.owner import carry_out, target
 from phonegate.config import client_environment
 from phonegate.model.assistants import PHONE
 
@@ -85,17 +85,14 @@ def add(  # noqa: PLR0917 - click calls it by name
     as_json: bool,
 ) -> None:
     """Adds an assistant."""
-    answer = carry_out(
-        config,
-        database,
-        "assistant_add",
-        org=org,
-        name=name,
-        provider=provider,
-        phone_numbers=list(numbers),
-        credentials=_credentials(provider, source),
-    )
-    _show(answer, as_json=as_json)
+    body = {
+        "name": name,
+        "provider": provider,
+        "phone_numbers": list(numbers),
+        "credentials": _credentials(provider, source),
+    }
+    answer = carry_out(config, database, "POST", target("assistants", org_id=org), body)
+    _show({"org": org, **answer["assistant"]}, as_json=as_json)
 
 
 @command.command(name="list")
@@ -104,7 +101,8 @@ def add(  # noqa: PLR0917 - click calls it by name
 @options.gateway
 def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool) -> None:
     """List the assistants of the ORG."""
-    found = carry_out(config, database, "assistant_list", org=org)["assistants"]
+    answer = carry_out(config, database, "GET", target("assistants", org_id=org))
+    found = [{"org": org, **one} for one in answer["assistants"]]
     if as_json:
         terminal.print_json({"assistants": found})
         return
@@ -132,8 +130,9 @@ def show(
     org: str, assistant_id: int, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
     """Show the assistant ID of the ORG, its credentials masked."""
-    answer = carry_out(config, database, "assistant_show", org=org, id=assistant_id)
-    _show(answer, as_json=as_json)
+    address = target("assistants", str(assistant_id), org_id=org)
+    found = carry_out(config, database, "GET", address)["assistant"]
+    _show({"org": org, **found}, as_json=as_json)
 
 
 @command.command()
@@ -141,8 +140,9 @@ def show(
 @click.argument("assistant_id", metavar="ID", type=int)
 @options.gateway
 def remove(org: str, assistant_id: int, config: Path | None, database: Path | None) -> None:
-    """Remove the assistant ID of the ORG; its messages stay."""
-    carry_out(config, database, "assistant_remove", org=org, id=assistant_id)
+    """Remove the assistant ID of the ORG. Its messages stay."""
+    address = target("assistants", str(assistant_id), org_id=org)
+    carry_out(config, database, "DELETE", address)
     click.echo(f"Removed {assistant_id}.")
 
 

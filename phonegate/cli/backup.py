@@ -34,15 +34,16 @@ def command(target: str, keep: int | None, config: Path | None, database: Path |
     fields: dict[str, Any] = {"file": str(file.absolute())}
     if keep is not None:
         fields["keep"] = keep
+    request = ("POST", "/backups", fields)
     if not sys.stderr.isatty():
-        answer = carry_out(config, database, "backup", **fields)
+        answer = carry_out(config, database, *request, progress=lambda *_: None)
     else:
         with click.progressbar(length=100, label="Backing up", file=sys.stderr) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.update(round(100 * done / total) - bar.pos)
 
-            answer = carry_out(config, database, "backup", progress=progress, **fields)
+            answer = carry_out(config, database, *request, progress=progress)
             bar.update(100 - bar.pos)
     click.echo(f"{answer['file']}  {answer['bytes'] / 1e6:.1f} MB")
     for path in answer.get("removed", ()):

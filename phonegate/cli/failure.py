@@ -60,7 +60,7 @@ def _loaded() -> tuple[type[BaseException], ...]:
     """Our error classes, of those modules that this run has loaded: others can't have failed."""
     names = {
         "phonegate.config.reader": "ConfigError",
-        "phonegate.operations.control": "ControlError",
+        "phonegate.operations.control_client": "ControlError",
         "phonegate.model.refusals": "Refused",
         "phonegate.server.errors": "ServerError",
         "phonegate.phone.errors": "PhoneError",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from phonegate.cli import options, terminal
-from phonegate.cli.owner import carry_out
+from phonegate.cli.owner import carry_out, target
 from phonegate.model.principal import SCOPES
 
 _FIELDS = {
@@ -87,8 +87,9 @@ def add(
 ) -> None:
     """Add an API key called NAME to the ORG and show it, once."""
     asked = _asked(**limits) | ({"hold": True} if hold else {})
-    fields: dict[str, Any] = {"org": org, "name": name, "scopes": list(scopes), "limits": asked}
-    answer = carry_out(config, database, "key_add", **fields)
+    fields: dict[str, Any] = {"name": name, "scopes": list(scopes) or None, "limits": asked or None}
+    answer = _carry_out(config, database, "POST", target("keys", org), fields)
+    answer.setdefault("limits", None)
     if as_json:
         terminal.print_json(answer)
         return
@@ -96,7 +97,7 @@ def add(
     click.echo(f"key     {answer['key']}")
     click.echo(f"scopes  {', '.join(answer['scopes'])}")
     if answer["limits"]:
-        click.echo(f"limits  {_told(answer['limits'])}")
+        click.echo(f"limits  {_in_words(answer['limits'])}")
     click.echo("Keep the key: it is not shown again.", err=True)
 
 
@@ -106,7 +107,7 @@ def add(
 @options.gateway
 def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool) -> None:
     """List the API keys of the ORG."""
-    keys = carry_out(config, database, "key_list", org=org)["keys"]
+    keys = _keys(config, database, org)
     if as_json:
         terminal.print_json({"keys": keys})
         return
@@ -115,7 +116,7 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
             k["id"],
             k["name"],
             ",".join(k["scopes"]),
-            _told(k["limits"]),
+            _in_words(k["limits"]),
             terminal.moment(k["created_at"]),
             terminal.optional_moment(k["last_used_at"]),
         )
@@ -150,9 +151,8 @@ def limit(
     if not asked and not lift:
         raise click.UsageError("Name a limit to set, or one to --lift.")
     lifted = [*_FIELDS.values(), "hold"] if "all" in lift else [_FIELDS[one] for one in lift]
-    fields: dict[str, Any] = {"org": org, "id": key_id, "limits": asked, "lift": lifted}
-    answer = carry_out(config, database, "key_limit", **fields)
-    click.echo(f"{key_id}: {_told(answer['limits']) or 'no limits'}")
+    limited = _limit(config, database, org, key_id, {**dict.fromkeys(lifted), **asked})
+    click.echo(f"{key_id}: {_in_words(limited) or 'no limits'}")
 
 
 @command.command()
@@ -165,7 +165,7 @@ def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Pat
 
     `phonegate messages --held` lists what waits; `phonegate messages approve` lets it leave.
     """
-    carry_out(config, database, "key_limit", org=org, id=key_id, limits={"hold": not off})
+    _limit(config, database, org, key_id, {"hold": not off})
     click.echo(f"{key_id}: {'not held any more' if off else 'held until a person approves'}")
 
 
@@ -178,10 +178,37 @@ def revoke(
     *, org: str, key_id: str, keep_queued: bool, config: Path | None, database: Path | None
 ) -> None:
     """End the API key ID of the ORG at once, and cancel what it has sent that has not left."""
-    fields: dict[str, Any] = {"org": org, "id": key_id, "keep_queued": keep_queued}
-    count = carry_out(config, database, "key_revoke", **fields)["cancelled"]
-    told = f"; cancelled {count} of its messages" if count else ""
-    click.echo(f"Revoked {key_id}{told}.")
+    address = target("keys", org, key_id, keep_queued=str(keep_queued).lower())
+    count = _carry_out(config, database, "DELETE", address)["cancelled"]
+    also = f"; cancelled {count} of its messages" if count else ""
+    click.echo(f"Revoked {key_id}{also}.")
+
+
+def _carry_out(*request: Any) -> dict[str, Any]:
+    """Carries out a request. What is wrong with a limit is named as the options name it."""
+    from phonegate.operations.control_client import ControlRefused  # noqa: PLC0415
+
+    try:
+        return carry_out(*request)
+    except ControlRefused as refused:
+        raise refused.without("limits.") from None
+
+
+def _keys(config: Path | None, database: Path | None, org: str) -> list[dict[str, Any]]:
+    keys = _carry_out(config, database, "GET", target("keys", org))["keys"]
+    return [{**key, "limits": key.get("limits")} for key in keys]
+
+
+def _limit(
+    config: Path | None, database: Path | None, org: str, key_id: str, change: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Changes some limits of a key. Returns all that it has then."""
+    present = [key for key in _keys(config, database, org) if key["id"] == key_id]
+    limits = {**((present[0].get("limits") if present else None) or {}), **change}
+    given = {name: value for name, value in limits.items() if value is not None}
+    address, body = target("keys", org, key_id), {"limits": given}
+    changed: dict[str, Any] = _carry_out(config, database, "PATCH", address, body)["key"]
+    return changed.get("limits")
 
 
 def _asked(
@@ -208,7 +235,7 @@ def _asked(
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _told(limits: Mapping[str, Any] | None) -> str | None:
+def _in_words(limits: Mapping[str, Any] | None) -> str | None:
     """Limits as a person reads them; None where there are none."""
     if not limits:
         return None

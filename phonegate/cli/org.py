@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from phonegate.cli import options, secrets, terminal
-from phonegate.cli.owner import carry_out
+from phonegate.cli.owner import carry_out, target
 
 
 @click.group()
 def command() -> None:
-    """Add, list and remove orgs; change their secrets.
+    """Add, list and remove orgs, and change their secrets.
 
     Works while the gateway serves, and when it does not.
     """
@@ -27,7 +27,8 @@ def add(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
     """Add the org NAME and show its secret, once: it is kept only as a hash."""
-    answer = carry_out(config, database, "org_add", org=name, secret=secrets.read(source))
+    body = {"org": name, "secret": secrets.read(source)}
+    answer = carry_out(config, database, "POST", "/orgs", body, makes_database=True)
     _show_secret(answer, source, as_json=as_json)
 
 
@@ -36,7 +37,7 @@ def add(
 @options.gateway
 def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
     """List every org."""
-    orgs = carry_out(config, database, "org_list")["orgs"]
+    orgs = carry_out(config, database, "GET", "/orgs")["orgs"]
     if as_json:
         terminal.print_json({"orgs": orgs})
     else:
@@ -56,7 +57,8 @@ def rotate(
 
     Shows those keys, since a person who had the secret may have made one.
     """
-    answer = carry_out(config, database, "org_rotate", org=name, secret=secrets.read(source))
+    body = {"secret": secrets.read(source)}
+    answer = carry_out(config, database, "POST", target("orgs", name, "secret"), body)
     _show_secret(answer, source, as_json=as_json)
     keys = answer.get("keys", [])
     if keys and not as_json:
@@ -75,10 +77,10 @@ def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) 
     A phone that goes on with its old secret does not make it again, only `phonegate org add` does.
     """
     if not yes:
-        # An org that is not there is refused here already, before anybody is asked.
-        carry_out(config, database, "key_list", org=name)
+        # An org that is not there is refused here already, before it asks.
+        carry_out(config, database, "GET", target("keys", name))
         click.confirm(f"Remove {name} with all its messages?", abort=True, err=True)
-    carry_out(config, database, "org_remove", org=name)
+    carry_out(config, database, "DELETE", target("orgs", name))
     click.echo(f"Removed {name}.")
 
 

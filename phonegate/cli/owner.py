@@ -3,46 +3,61 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from phonegate.cli import options
 from phonegate.cli.failure import Failure
 
-_MAKES_DATABASE = ("org_add", "registration")
-"""What an owner may do before the first start."""
+
+def target(*parts: str, **query: str | int) -> str:
+    """Returns the target of a request, such as `/keys/myorg`, from parts as they were typed."""
+    path = "".join(f"/{quote(part, safe='', errors='replace')}" for part in parts)
+    asked = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items())
+    return f"{path}?{asked}" if asked else path
 
 
 def carry_out(
     config: Path | None,
     database: Path | None,
-    command: str,
+    method: str,
+    target: str,
+    body: Mapping[str, Any] | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
-    **fields: Any,
-) -> Mapping[str, Any]:
-    """Carries out one of the owner's commands, whether the gateway runs or not.
+    makes_database: bool = False,
+) -> dict[str, Any]:
+    """Carries out one of the owner's requests, whether the gateway runs or not.
+
+    Args:
+        config: The configuration file, where one was named.
+        database: The database file, where one was named.
+        method: The request's method.
+        target: Its path and query.
+        body: Its body.
+        progress: Called with what is done of a long command, and of how much.
+        makes_database: Whether an owner may do this before the first start.
 
     Raises:
-        Failure: there is no database, where the command would not make one.
-        ControlError: a running gateway refused or can't be asked.
-        StoreError: the file can't be used.
-        Refused: the command can't be carried out.
+        Failure: There is no database, where the command would not make one.
+        ControlError: The gateway refused, or can't be asked.
+        StoreError: The file can't be used.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.operations.control import NotServing, ask  # noqa: PLC0415
+    from phonegate.operations.control_client import Command, NotServing, ask  # noqa: PLC0415
 
     settings = options.settings(config, database)
     path = Path(settings.database.path).absolute()
+    command = Command(method, target, body)
     try:
-        return ask(path, command, progress=progress, **fields)
+        return ask(path, command, progress=progress)
     except NotServing:
-        if command not in _MAKES_DATABASE and not path.exists():
+        if not makes_database and not path.exists():
             raise Failure(
                 f"There is no database at {path}; name it with --database, or start the gateway."
             ) from None
     from phonegate import log  # noqa: PLC0415
-    from phonegate.operations.administration import offline  # noqa: PLC0415
+    from phonegate.gateway import carry_out_offline  # noqa: PLC0415
 
     # What a gateway notes of such a change is no news to who asked for it.
     log.configure(settings.log.format, "warning")
-
-    return offline(path, command, fields, progress, settings=settings)
+    return carry_out_offline(settings, path, command, progress)

@@ -1,6 +1,7 @@
 """`phonegate registration`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,7 +28,10 @@ def command(
     local: this machine and private networks; open: all callers; closed: only you, by
     `phonegate org add`. What gateway.toml or the environment sets can only be changed there.
     """
-    answer = carry_out(config, database, "registration", mode=mode)
+    request: tuple[Any, ...] = ("GET", "/registration")
+    if mode is not None:
+        request = ("PUT", "/registration", {"mode": mode})
+    answer = carry_out(config, database, *request, makes_database=True)
     if as_json:
         terminal.print_json({field: answer[field] for field in ("registration", "source")})
         return

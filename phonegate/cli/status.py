@@ -11,7 +11,7 @@ import click
 from phonegate.cli import options, terminal
 
 WATCH_S = 2.0
-"""Between two looks of --watch: as often as a person reads a number."""
+"""Between two updates of --watch: as often as a person reads a number."""
 
 _WAITS_FOR = {
     "phone": "a phone that is away",
@@ -36,11 +36,12 @@ def command(
     Fails (exit code 1) where none is serving.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.operations.control import ask  # noqa: PLC0415
+    from phonegate.operations.control_client import Command, ask  # noqa: PLC0415
 
     path = Path(options.settings(config, database).database.path).absolute()
+    command = Command("GET", f"/status?phones={str(phones).lower()}")
     while True:
-        answer = ask(path, "status", phones=phones)
+        answer = ask(path, command)
         if watch and not as_json and sys.stdout.isatty():
             click.clear()
         if as_json:

@@ -6,7 +6,7 @@ of `throttle`. An unknown org costs the same work and gets the same answer as a 
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import trio
 
@@ -16,7 +16,14 @@ from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, 
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.model.principal import LIMITED_SCOPES, Principal, Scope, allows
+from phonegate.model.principal import (
+    LIMITED_SCOPES,
+    OWNER_SCOPE,
+    OwnerScope,
+    Principal,
+    Scope,
+    allows,
+)
 from phonegate.model.refusals import Forbidden, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
@@ -39,6 +46,26 @@ _CHANGE_DEADLINE_S: Final = 10.0
 _log = log.get("accounts")
 
 T = TypeVar("T")
+
+
+class Authenticator(Protocol):
+    """Finds out whom a credential speaks for. The owner's requests have one of their own."""
+
+    async def authenticate(
+        self,
+        credential: str | None,
+        *,
+        org_name: str | None,
+        address: str,
+        scope: Scope | OwnerScope | None,
+        create: bool = False,
+        relayed: bool = False,
+        foreign_host: bool = False,
+    ) -> Principal:
+        """Returns whom a credential speaks for, see `Authentication.authenticate`."""
+
+    def is_current(self, principal: Principal) -> bool:
+        """Tells whether a principal would still be let in, see `Authentication.is_current`."""
 
 
 class Authentication:
@@ -77,7 +104,7 @@ class Authentication:
         *,
         org_name: str | None,
         address: str,
-        scope: Scope | None,
+        scope: Scope | OwnerScope | None,
         create: bool = False,
         relayed: bool = False,
         foreign_host: bool = False,
@@ -105,6 +132,8 @@ class Authentication:
         """
         if not credential:
             raise Unauthorized(NO_CREDENTIAL)
+        if scope == OWNER_SCOPE:
+            raise Forbidden("Only the gateway's owner can do this, on its machine.")
         by_key = is_key_like(credential)
         caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
         mark = self._mark(credential, org_name, caller)

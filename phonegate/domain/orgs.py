@@ -43,6 +43,18 @@ class Orgs:
         """Finds the org of this id."""
         return await self._database.read(lambda tx: tx.orgs.by_id(org))
 
+    async def named(self, name: str) -> Org:
+        """Returns the org of this name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return await self._database.read(lambda tx: _named(tx, name))
+
+    async def with_published_secrets(self) -> list[str]:
+        """Returns the names of the orgs whose secret stands in the documents."""
+        return list(await self._database.read(lambda tx: tx.orgs.published()))
+
     async def add(self, name: str, secret: str | None = None) -> tuple[Org, str]:
         """Creates an org, whatever `registration` says.
 

@@ -1,8 +1,10 @@
 """Who may make an org by a first call. Pure."""
 
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
 import attrs
+
+from phonegate.config.settings import Settings
 
 Mode = Literal["local", "open", "closed"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
@@ -22,6 +24,14 @@ class Registration:
     chosen: Mode | None = None
     """What the owner chose by command."""
 
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """Returns the rule as far as the configuration sets it."""
+        source = settings.sources.get("orgs.registration")
+        if source is None:
+            return cls()
+        return cls(forced=settings.orgs.registration, forced_by=source)
+
     @property
     def mode(self) -> Mode:
         """The rule."""
@@ -35,5 +45,5 @@ class Registration:
         return "the default" if self.chosen is None else "phonegate registration"
 
     def admits(self, *, local: bool) -> bool:
-        """Whether a caller, of the own networks or not, may make an org."""
+        """Tells whether a caller, of the own networks or not, may make an org."""
         return self.mode == "open" or (self.mode == "local" and local)

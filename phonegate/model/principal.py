@@ -8,6 +8,10 @@ import attrs
 from phonegate.model.orgs import ApiKey, KeyLimits
 
 Scope = Literal["send", "read", "manage", "phone"]
+OwnerScope = Literal["owner"]
+OWNER_SCOPE: Final[OwnerScope] = "owner"
+"""What the owner of the gateway may do beside all that orgs may. No key has it."""
+
 SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "phone")
 """What a key may be allowed. An org's own secret may do all of it. `phone` lets a phone deliver
 received SMS and take SMS to send."""

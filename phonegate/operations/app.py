@@ -1,11 +1,16 @@
-"""The application behind the operator's own address: ASGI around a pipeline, and nothing more."""
+"""The application behind the operator's address and the control socket: ASGI around a pipeline."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import closing
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from phonegate.api.counted_send import send_stream
 from phonegate.api.pipeline import Pipeline
+from phonegate.http.refusals import TooLarge
+
+MAX_BODY_BYTES: Final = 65_536
+"""Bytes of a body: the longest real one is the limits of a key, with a few hundred numbers."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -13,10 +18,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class OperatorApp:
-    """Answers HTTP requests from a pipeline whose endpoints take no body."""
+    """Answers HTTP requests from a pipeline.
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    Args:
+        pipeline: What answers.
+        authorization: The credential of all requests, where another thing proves who calls.
+    """
+
+    def __init__(self, pipeline: Pipeline, authorization: str | None = None) -> None:
         self._pipeline = pipeline
+        self._headers = {} if authorization is None else {"authorization": authorization}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope: the lifespan, or a request."""
@@ -33,9 +44,12 @@ class OperatorApp:
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
-            headers={n.decode("latin-1").lower(): v.decode("latin-1") for n, v in scope["headers"]},
+            headers={
+                **{n.decode("latin-1").lower(): v.decode("latin-1") for n, v in scope["headers"]},
+                **self._headers,
+            },
             client=client[0] if client else "",
-            body=b"",
+            body=partial(_read_body, receive),
         )
         headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers]
         start = {"type": "http.response.start", "status": reply.status, "headers": headers}
@@ -45,6 +59,23 @@ class OperatorApp:
         else:
             await send(start)
             await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _read_body(receive: Receive, grew: Callable[[int], None]) -> bytes:
+    """Reads the body of a request.
+
+    Raises:
+        TooLarge: It is larger than any command of a person.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge(MAX_BODY_BYTES)
+        grew(len(message.get("body", b"")))
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 async def _live(receive: Receive, send: Send) -> None:

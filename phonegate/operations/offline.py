@@ -4,7 +4,6 @@ from pathlib import Path
 
 from phonegate.config.settings import Settings
 from phonegate.domain.registration import MODES, Registration
-from phonegate.operations.administration import registration_of
 from phonegate.store import data_file
 from phonegate.store.offline_view import look
 
@@ -29,6 +28,6 @@ def has_database(path: Path) -> bool:
 
 def registration(settings: Settings, path: Path) -> tuple[Registration, tuple[str, ...]]:
     """Finds who could make an org by a first call, and the orgs that have a published secret."""
-    seen, rule = look(path), registration_of(settings)
+    seen, rule = look(path), Registration.configured(settings)
     rule.chosen = next((mode for mode in MODES if mode == seen.registration), None)
     return rule, seen.published

@@ -18,7 +18,6 @@ from phonegate.domain.retention import Retention
 from phonegate.operations.alarm_loop import Watch
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.collector import Collector
-from phonegate.operations.control import Command, Report
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
 from phonegate.operations.readiness import Readiness
@@ -93,10 +92,6 @@ class Operations:
         operator = self._settings.operator
         return self._endpoints.endpoints() if operator.token and not operator.bind else ()
 
-    def commands(self) -> Mapping[str, Command]:
-        """What the control socket answers, beside the owner's commands."""
-        return {"status": self.status}
-
     async def take_up(self, settings: Settings) -> None:
         """Takes the thresholds of the alarms, and what is logged, from settings read again."""
         self._pipeline.log.logged = settings.log.requests
@@ -125,11 +120,11 @@ class Operations:
                     _log.info("operator_listening", host=host, port=port)
             task_status.started()
 
-    async def status(self, request: Mapping[str, Any], _: Report) -> Mapping[str, Any]:
-        """The gateway as it is now; with `phones`, how many each org has connected."""
+    async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
+        """Returns the gateway as it is now. With `phones`, how many each org has connected."""
         sample = await self._collector.sample()
         answer = told(sample, self._watch)
-        if request.get("phones"):
+        if phones:
             names = {org.id: org.name for org in await self._services.accounts.orgs.all()}
             online = {names[org]: count for org, count in sample.phones.items() if org in names}
             answer = {**answer, "phones": dict(sorted(online.items()))}

@@ -200,14 +200,16 @@ def build_services(
     sending = Sending(database, phones, acceptance)
     arrivals = Arrivals(database)
     database.tell_arrivals(arrivals.ring)
+    accounts = Accounts(
+        database,
+        now_ms=now_ms,
+        cost=CHEAP,
+        rate_limits=rate_limits,
+        registration=Registration(),
+    )
     return Services(
-        accounts=Accounts(
-            database,
-            now_ms=now_ms,
-            cost=CHEAP,
-            rate_limits=rate_limits,
-            registration=Registration(),
-        ),
+        accounts=accounts,
+        authentication=accounts.authentication,
         arrivals=arrivals,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),

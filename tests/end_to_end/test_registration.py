@@ -17,7 +17,7 @@ from phonegate.config.settings import (
     OrgSettings,
     Settings,
 )
-from phonegate.operations.control import ControlRefused, ask
+from phonegate.operations.control_client import Command, ControlRefused, ask
 
 FAR = {"X-Forwarded-For": "203.0.113.5"}
 """As the trusted proxy of `settings` tells of a client on the internet."""
@@ -71,7 +71,10 @@ class Served:
         return int(answer.split(b" ")[1])
 
     async def registration(self, mode: str | None = None) -> dict[str, Any]:
-        return await trio.to_thread.run_sync(lambda: ask(self.database, "registration", mode=mode))
+        request = Command("GET", "/registration")
+        if mode is not None:
+            request = Command("PUT", "/registration", {"mode": mode})
+        return await trio.to_thread.run_sync(lambda: ask(self.database, request))
 
 
 async def serve(nursery: trio.Nursery, folder: Path, **settings: Any) -> Served:
@@ -127,7 +130,7 @@ async def test_the_command_changes_it_while_it_serves(
             page = (await client.get(f"{served.url}/llms.txt")).text
             assert ("creates that org" in page) is (mode != "closed")
             assert ("or a private network creates that org" in page) is (mode == "local")
-    with pytest.raises(ControlRefused, match="mode is not one of"):
+    with pytest.raises(ControlRefused, match="mode must be"):
         await served.registration("half")
 
 

@@ -135,7 +135,7 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
         since_id=since,
         seconds=max(0, min(asked.timeout_s, left)),
     )
-    if not services.accounts.authentication.is_current(caller):
+    if not services.authentication.is_current(caller):
         raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
     message = None if found is None else message_json(found, ())
     return _plain(

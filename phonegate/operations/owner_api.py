@@ -1,0 +1,382 @@
+"""What only the owner of a gateway may do: orgs, registration, backups, status.
+
+These endpoints are answered over the control socket, beside all others of the table.
+"""
+
+import json
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Protocol
+
+import attrs
+import trio
+
+from phonegate.api.endpoint import Answer, Call, Endpoint, Handler
+from phonegate.carriers.registry import unsigned
+from phonegate.domain.credentials import PUBLISHED_SECRETS
+from phonegate.domain.registration import MODES, Mode
+from phonegate.http.body_stream import SendPiece
+from phonegate.model.bounds import MAX_COPIES
+from phonegate.model.principal import OWNER_SCOPE
+from phonegate.model.refusals import BadInput, FieldProblem
+from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import iso
+from phonegate.store.database import Database
+from phonegate.typed_json.fields import field
+from phonegate.typed_json.rules import Flag, OneOf, Text, Whole
+
+GROUP: Final = "owner"
+
+JSON_LINES: Final = "application/jsonl"
+"""The Content-Type of a backup's answer: JSON objects, one a line."""
+
+PROGRESS_S: Final = 0.2
+"""Between two reports of a backup's progress: as often as a person's eye follows a bar."""
+
+MAX_PATH: Final = 4_096
+"""Characters of a path (PATH_MAX of Linux)."""
+
+
+class Status(Protocol):
+    """Returns the gateway as it is now. With `phones`, how many each org has connected."""
+
+    def __call__(self, *, phones: bool) -> Awaitable[Any]:
+        """Returns it as plain JSON data."""
+
+
+@attrs.frozen(kw_only=True)
+class NewOrg:
+    """The org to make."""
+
+    closed: ClassVar[bool] = True
+
+    org: Annotated[str, Text(0, 400)] = field("Its OrgId.", example="myorg")
+    secret: Annotated[str, Text(0, 400)] | None = field(
+        "Its SecretKey. One is generated where this is left out.", default=None, private=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class NewSecret:
+    """The secret to give an org."""
+
+    closed: ClassVar[bool] = True
+
+    secret: Annotated[str, Text(0, 400)] | None = field(
+        "Its new SecretKey. One is generated where this is left out.", default=None, private=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class NamedKey:
+    """An API key by its names."""
+
+    id: str = field("Names the key in /keys/{org}/{id}.", example="k3v9")
+    name: str = field("What its owner called it.", example="billing")
+
+
+@attrs.frozen(kw_only=True)
+class OrgSecretAnswer:
+    """An org with its secret, in the only answer that ever shows it."""
+
+    ok: bool = field("Always true.", default=True)
+    org: str = field("The OrgId.", example="myorg")
+    secret: str = field("The SecretKey.", example="…", private=True)
+    published: bool = field("Whether the secret stands in the documents, for all to know.")
+    keys: tuple[NamedKey, ...] | None = field(
+        "The API keys that go on where the secret was changed.", default=None, omit=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class OrgJson:
+    """An org."""
+
+    org: str = field("The OrgId.", example="myorg")
+    created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
+
+
+@attrs.frozen(kw_only=True)
+class OrgsAnswer:
+    """Every org."""
+
+    ok: bool = field("Always true.", default=True)
+    orgs: tuple[OrgJson, ...] = field("By name.")
+
+
+@attrs.frozen(kw_only=True)
+class OrgRemovedAnswer:
+    """An org that is no more."""
+
+    ok: bool = field("Always true.", default=True)
+    org: str = field("The OrgId.", example="myorg")
+
+
+@attrs.frozen(kw_only=True)
+class NewRegistration:
+    """Who may make an org by a first call from now on."""
+
+    closed: ClassVar[bool] = True
+
+    mode: Annotated[Mode, OneOf(MODES)] = field("local, open or closed.", example="closed")
+
+
+@attrs.frozen(kw_only=True)
+class RegistrationAnswer:
+    """Who may make an org by a first call."""
+
+    ok: bool = field("Always true.", default=True)
+    registration: str = field("local, open or closed.", example="local")
+    source: str = field("What sets it.", example="the default")
+    published_secrets: tuple[str, ...] = field(
+        "The orgs whose secret stands in the documents.", example=[]
+    )
+
+
+@attrs.frozen(kw_only=True)
+class UnsignedAssistant:
+    """An assistant whose carrier's callbacks are taken without a signature."""
+
+    org: str = field("The OrgId.", example="myorg")
+    name: str = field("The assistant's name.", example="support")
+    reason: str = field("What that means, and what to do.")
+
+
+@attrs.frozen(kw_only=True)
+class UnsignedAnswer:
+    """The assistants of all orgs whose carrier's callbacks are taken without a signature."""
+
+    ok: bool = field("Always true.", default=True)
+    assistants: tuple[UnsignedAssistant, ...] = field("By org.")
+
+
+@attrs.frozen(kw_only=True)
+class NewBackup:
+    """The copy to make."""
+
+    closed: ClassVar[bool] = True
+
+    file: Annotated[str, Text(1, MAX_PATH)] = field(
+        "An absolute path: a file that is not there yet, or a folder that is.", private=True
+    )
+    keep: Annotated[int, Whole(1, MAX_COPIES)] | None = field(
+        "How many dated copies stay in the folder.", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class BackupAnswer:
+    """Lines of JSON: `progress` with what is done and of how much, and at last the copy."""
+
+
+@attrs.frozen(kw_only=True)
+class StatusQuery:
+    """How much to tell."""
+
+    phones: Annotated[bool, Flag()] = field("Count the phones of each org too.", default=False)
+
+
+@attrs.frozen(kw_only=True)
+class StatusAnswer:
+    """The gateway as it is now."""
+
+
+class OwnerEndpoints:
+    """The endpoints of scope `owner` over one open database.
+
+    Args:
+        database: Copied by backups.
+        status: Returns the status. None for a gateway that does not run.
+    """
+
+    def __init__(self, database: Database, status: Status | None = None) -> None:
+        self._database = database
+        self._status = status
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Every one of them. The gateway's documents don't name them."""
+        secret = "/orgs/{org}/secret"  # noqa: S105 - a path
+        return (
+            _owner("POST", "/orgs", self.add_org, OrgSecretAnswer, body=NewOrg, status=201),
+            _owner("GET", "/orgs", self.list_orgs, OrgsAnswer),
+            _owner("POST", secret, self.rotate_org, OrgSecretAnswer, body=NewSecret),
+            _owner("DELETE", "/orgs/{org}", self.remove_org, OrgRemovedAnswer),
+            _owner("GET", "/registration", self.registration, RegistrationAnswer),
+            _owner(
+                "PUT",
+                "/registration",
+                self.set_registration,
+                RegistrationAnswer,
+                body=NewRegistration,
+            ),
+            _owner("GET", "/unsigned_callbacks", self.list_unsigned, UnsignedAnswer),
+            _owner("POST", "/backups", self.back_up, BackupAnswer, body=NewBackup),
+            _owner("GET", "/status", self.status, StatusAnswer, query=StatusQuery),
+        )
+
+    async def add_org(self, call: Call) -> Answer:
+        """Adds an org. The answer holds its secret, which is stored as a hash alone."""
+        org, secret = await call.services.accounts.orgs.add(call.body.org, call.body.secret)
+        content = OrgSecretAnswer(
+            org=org.name, secret=secret, published=secret in PUBLISHED_SECRETS
+        )
+        return Answer(status=201, content=content)
+
+    async def list_orgs(self, call: Call) -> Answer:
+        """Lists every org."""
+        orgs = await call.services.accounts.orgs.all()
+        shown = tuple(OrgJson(org=org.name, created_at=iso(org.created_at)) for org in orgs)
+        return Answer(content=OrgsAnswer(orgs=shown))
+
+    async def rotate_org(self, call: Call) -> Answer:
+        """Gives an org another secret. The old one ends at once. Names the keys that go on."""
+        accounts = call.services.accounts
+        org, secret = await accounts.orgs.rotate(call.path["org"], call.body.secret)
+        keys = await accounts.keys.of_org(org.id)
+        content = OrgSecretAnswer(
+            org=org.name,
+            secret=secret,
+            published=secret in PUBLISHED_SECRETS,
+            keys=tuple(NamedKey(id=key.id, name=key.name) for key in keys),
+        )
+        return Answer(content=content)
+
+    async def remove_org(self, call: Call) -> Answer:
+        """Removes an org with its phones, messages, keys and assistants."""
+        services, name = call.services, call.path["org"]
+        org = await services.accounts.orgs.named(name)
+        assistants = await services.assistants.of_org(org.id)
+        await services.accounts.orgs.remove(name)
+        services.assistants.ended(assistants)
+        return Answer(content=OrgRemovedAnswer(org=name))
+
+    async def registration(self, call: Call) -> Answer:
+        """Says who may make an org by a first call."""
+        orgs = call.services.accounts.orgs
+        rule = await orgs.read_registration()
+        content = RegistrationAnswer(
+            registration=rule.mode,
+            source=rule.source,
+            published_secrets=tuple(await orgs.with_published_secrets()),
+        )
+        return Answer(content=content)
+
+    async def set_registration(self, call: Call) -> Answer:
+        """Changes who may make an org by a first call, at once and for good."""
+        await call.services.accounts.orgs.choose_registration(call.body.mode)
+        return await self.registration(call)
+
+    async def list_unsigned(self, call: Call) -> Answer:
+        """Lists the assistants whose carrier's callbacks nothing proves."""
+        shown = tuple(
+            UnsignedAssistant(org=one.org_name, name=one.name, reason=reason)
+            for one in await call.services.assistants.every()
+            if (reason := unsigned(one.provider, one.credentials))
+        )
+        return Answer(content=UnsignedAnswer(assistants=shown))
+
+    async def status(self, call: Call) -> Answer:
+        """The gateway as it is now."""
+        assert self._status is not None  # noqa: S101 - asked of running gateways alone
+        return Answer(content=await self._status(phones=bool(call.query.phones)))
+
+    async def back_up(self, call: Call) -> Answer:
+        """Copies the database while everything goes on.
+
+        Into a folder the copy goes under a name with the time, and `keep` says how many such
+        copies stay there. The last line of the answer holds the copy, or why there is none.
+        """
+        target, keep = Path(call.body.file), call.body.keep
+        if not target.is_absolute():
+            raise BadInput("file is not an absolute path.", [FieldProblem("file", "relative")])
+        folder = await trio.Path(target).is_dir()
+        if keep is not None and not folder:
+            problem = f"{target} is no folder: copies are kept in one that is there."
+            raise BadInput(problem, [FieldProblem("file", "no folder")])
+        now = call.services.now_ms()
+
+        async def produce(send: SendPiece) -> None:
+            await _Backup(self._database, target, keep, folder=folder, now=now).run(send)
+
+        return Answer(stream=produce, media=JSON_LINES)
+
+
+@attrs.define
+class _Backup:
+    """One copy under way."""
+
+    database: Database
+    target: Path
+    keep: int | None
+    folder: bool = attrs.field(kw_only=True)
+    now: int = attrs.field(kw_only=True)
+    _seen: tuple[int, int] = (0, 0)
+    _done: trio.Event = attrs.field(factory=trio.Event)
+
+    async def run(self, send: SendPiece) -> None:
+        """Makes the copy, and sends a line for what is done and one for the end."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._report, send)
+            try:
+                last = await self._copy()
+            except (StoreError, OSError) as error:
+                last = {"ok": False, "detail": str(error), "code": "storage"}
+            finally:
+                self._done.set()
+        await send(_line(last))
+
+    async def _copy(self) -> dict[str, Any]:
+        target, removed = self.target, list[Path]()
+        if self.folder:
+            target, removed = await self.database.backup_dated(
+                target, self.now, keep=self.keep, progress=self._progress
+            )
+        else:
+            await self.database.backup(target, self._progress)
+        size = (await trio.Path(target).stat()).st_size
+        pruned = {} if self.keep is None else {"removed": [str(path) for path in removed]}
+        return {"ok": True, "file": str(target), "bytes": size, **pruned}
+
+    def _progress(self, copied: int, total: int) -> None:
+        # Only noted here: a slow reader of the reports must not slow the copying.
+        self._seen = (copied, total)
+
+    async def _report(self, send: SendPiece) -> None:
+        reported = self._seen
+        while not self._done.is_set():
+            with trio.move_on_after(PROGRESS_S):
+                await self._done.wait()
+            if self._seen != reported:
+                reported = self._seen
+                await send(_line({"progress": reported}))
+
+
+def _line(fields: object) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _owner(
+    method: str,
+    path: str,
+    handler: Handler,
+    answer: type,
+    *,
+    body: type | None = None,
+    query: type | None = None,
+    status: int = 200,
+) -> Endpoint:
+    name: str = handler.__name__
+    return Endpoint(
+        name=name,
+        method=method,
+        paths=(path,),
+        scope=OWNER_SCOPE,
+        group=GROUP,
+        summary=(handler.__doc__ or "").partition("\n")[0],
+        body=body,
+        query=query,
+        answer=answer,
+        statuses=(status,),
+        size=None,
+        handler=handler,
+    )
