@@ -100,7 +100,7 @@ async def send(call: Call) -> Answer:
         try:
             return await sending.send(call.caller, items, keep=keep)
         except RecipientNotAllowed as error:
-            to = ["to" if body.messages is None else f"messages[{i}].to" for i in error.places]
+            to = ["to" if body.messages is None else f"messages[{i}].to" for i in error.indexes]
             raise FieldsRefused(error, [FieldProblem(f, NOT_ALLOWED) for f in to]) from None
         except UnknownSim as error:
             fields = fields_of_sim(call.body, items, error.sim_selector)

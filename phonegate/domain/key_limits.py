@@ -1,9 +1,7 @@
 """What an API key may do: to whom it sends, how much and when, and whose messages it reads. Pure.
 
-Times are in ms.
-
-The owner of an org sets limits for a key, mostly one that a program holds which decides by
-itself. Each function says what one kind of limit makes of a send.
+The owner of an org sets limits for a key, mostly for a program that decides by itself. Each
+function says what one kind of limit means for a send. Times are in ms.
 """
 
 import re
@@ -25,16 +23,16 @@ DAY_MS: Final = 24 * HOUR_MS
 DAY_MINUTES: Final = 24 * 60
 
 STEP_MS: Final = MINUTE_MS
-"""What a key sends is counted by steps of this length, each at its end: a window is longer than
-it says by one of them at most, never shorter. A day's count is 1440 rows, whose sum costs every
-send of the key 0.13 ms of the one writer's time."""
+"""What a key sends is counted in steps of this length, each at its end. So a window is longer than
+it says by one step at most, and never shorter. A day's count is 1440 rows, whose sum takes 0.13 ms
+of the writer's time at every send of the key."""
 
 MAX_RECIPIENTS: Final = 200
-"""Entries of a list: all are looked at for every message."""
+"""Entries of a list. All are compared for every message."""
 
 MAX_PER_HOUR: Final = 100_000
 MAX_PER_DAY: Final = 1_000_000
-"""More than a gateway's phones can send: whoever wants more wants no limit."""
+"""More than a gateway's phones can send."""
 
 _SCAN_MINUTES: Final = 3 * DAY_MINUTES
 """How far a change of quiet hours is looked for: no clock change skips two days."""
@@ -46,8 +44,8 @@ PATTERN_PROBLEM: Final = (
 ZONE_PROBLEM: Final = "must be the name of a time zone, such as Europe/Berlin"
 
 _PREFIX: Final = re.compile(r"\+[0-9]{1,15}\*|[0-9]{3,15}\*")
-"""Without a +, what a pattern fits is dialled as a short code or a local number: of these it must
-name more than a first digit, which a tenth of all have."""
+"""Without a +, a pattern fits short codes and local numbers. Then it must have more than a first
+digit, which a tenth of them share."""
 
 Window = Literal["per_hour", "per_day"]
 
@@ -61,16 +59,16 @@ class Full:
     window: Window
     allowed: int
     ends_at: int | None
-    """When there will be room; None where there never is: it is too many for one call."""
+    """When there will be room. None where there never is, as it is too many for one call."""
 
 
 def effective(limits: KeyLimits | None) -> KeyLimits | None:
-    """The same limits; None where they limit nothing."""
+    """Returns the same limits, or None where they limit nothing."""
     return None if limits == KeyLimits() else limits
 
 
 def problems_of(limits: KeyLimits) -> Iterator[tuple[str, str]]:
-    """What is wrong with limits about to be set: each field, and its problem."""
+    """Yields what is wrong with limits about to be set: each field, with its problem."""
     for name, listed in (("to", limits.to), ("from", limits.sees)):
         if len(listed) > MAX_RECIPIENTS:
             yield name, f"holds {len(listed)}, at most {MAX_RECIPIENTS} are allowed"
@@ -93,17 +91,17 @@ def problems_of(limits: KeyLimits) -> Iterator[tuple[str, str]]:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether this can stand in a list of addresses: a number, or a beginning and `*`."""
+    """Tells whether this may be in a list of addresses: a number, or a beginning and `*`."""
     return is_recipient(text) or _PREFIX.fullmatch(text) is not None
 
 
 def may_receive(limits: KeyLimits, recipient: str) -> bool:
-    """Whether the key may send to a number, as written: nothing is normalised."""
+    """Tells whether the key may send to a number, as it is written. Nothing is normalised."""
     return address_patterns.fits(limits.to, recipient)
 
 
 def foreign(limits: KeyLimits, recipients: Iterable[str]) -> tuple[int, ...]:
-    """The places of those recipients that the key may not send to."""
+    """Returns the indexes of those recipients that the key may not send to."""
     return tuple(i for i, one in enumerate(recipients) if not may_receive(limits, one))
 
 
@@ -111,20 +109,27 @@ def foreign(limits: KeyLimits, recipients: Iterable[str]) -> tuple[int, ...]:
 
 
 def step(now: int) -> int:
-    """The end of the step that a time lies in: what is sent now counts as sent then."""
+    """Returns the end of the step that a time lies in. What is sent now counts as sent then."""
     return -(-now // STEP_MS) * STEP_MS
 
 
 def fits(limits: KeyLimits, sums: Mapping[Window, int], wanted: int) -> bool:
-    """Whether there is room for `wanted` more messages beside those sent within each window."""
+    """Tells whether there is room for `wanted` more messages beside those sent in each window."""
     return all(sent + wanted <= getattr(limits, window) for window, sent in sums.items())
 
 
 def full(limits: KeyLimits, sends: Sequence[tuple[int, int]], wanted: int, now: int) -> Full | None:
-    """Whether there is no room for `wanted` more messages; if so, what ends last.
+    """Finds the limit that keeps `wanted` more messages out for the longest time.
 
-    `sends` are times and numbers of what the key has sent within a day, oldest first. Those
-    ahead of now count too: a clock that was set back must not make room.
+    Args:
+        limits: Those of the key.
+        sends: Times and numbers of what the key has sent within a day, oldest first. Those ahead
+            of now count too: a clock that was set back must not make room.
+        wanted: Messages about to be sent.
+        now: The time.
+
+    Returns:
+        None where there is room.
     """
     found: Full | None = None
     for window, length in WINDOWS:
@@ -150,7 +155,7 @@ def full(limits: KeyLimits, sends: Sequence[tuple[int, int]], wanted: int, now: 
 
 
 def is_zone(name: str) -> bool:
-    """Whether this is the name of a time zone that this machine knows, such as Europe/Berlin."""
+    """Tells whether this machine knows a time zone of this name, such as Europe/Berlin."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -160,12 +165,12 @@ def is_zone(name: str) -> bool:
 
 
 def is_quiet(hours: QuietHours, at: int) -> bool:
-    """Whether the clocks of the zone show quiet hours at a time."""
+    """Tells whether the clocks of the zone show quiet hours at a time."""
     return _within(hours, _minute(ZoneInfo(hours.zone), at))
 
 
 def next_change(hours: QuietHours, at: int) -> int:
-    """When quiet hours next end, or begin, after a time: to the minute, by the zone's clocks.
+    """Finds when quiet hours next begin or end after a time, to the minute, by the zone's clocks.
 
     An hour that the clocks skip is skipped here, and one that they show twice counts twice.
     """
@@ -186,7 +191,7 @@ def next_change(hours: QuietHours, at: int) -> int:
 
 
 def utc(at: int) -> str:
-    """A time for a sentence: ISO 8601 in UTC, to the second that is not before it."""
+    """Writes a time for a sentence: ISO 8601 in UTC, rounded up to a second."""
     return iso_seconds(at + 999)
 
 
@@ -197,7 +202,7 @@ def _within(hours: QuietHours, minute: int) -> bool:
 
 
 def _minute(zone: ZoneInfo, at: int) -> int:
-    """Minutes after midnight, as the clocks show them."""
+    """Returns the minutes after midnight that the clocks show."""
     local = _local(zone, at)
     return local.hour * 60 + local.minute
 

@@ -55,15 +55,15 @@ class Forbidden(Refused):
 
 
 class RecipientNotAllowed(Forbidden):
-    """The API key may send to some only. `places` are the indexes of the others in the call.
+    """The API key may not send to some of the recipients. `indexes` are theirs in the call.
 
-    It does not say whom the key may send to: who holds it need not know its owner's contacts.
+    It does not say whom the key may send to: its holder need not know its owner's contacts.
     """
 
     code = "recipient_not_allowed"
 
-    def __init__(self, places: Sequence[int]) -> None:
-        self.places = tuple(places)
+    def __init__(self, indexes: Sequence[int]) -> None:
+        self.indexes = tuple(indexes)
         super().__init__("This API key may not send to that recipient.")
 
 

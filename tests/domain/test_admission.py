@@ -150,7 +150,7 @@ async def test_another_recipient_is_refused(scene: Scene, way: str) -> None:
     key = scene.key(to=("+1555333*",))
     with pytest.raises(RecipientNotAllowed) as refused:
         await scene.send(way, key, to="+15554440000")
-    assert refused.value.places == (0,)
+    assert refused.value.indexes == (0,)
     assert "+1555" not in refused.value.detail
     assert (await scene.stored(), scene.left()) == ([], 0)
     await scene.send(way, key)
@@ -161,7 +161,7 @@ async def test_one_foreign_recipient_refuses_the_whole_call(scene: Scene) -> Non
     items = [Outgoing(to=to, body="hi") for to in (TO, "+15550000000", TO, "911")]
     with pytest.raises(RecipientNotAllowed) as refused:
         await scene.sending.send(scene.key(to=(TO,)), items)
-    assert refused.value.places == (1, 3)
+    assert refused.value.indexes == (1, 3)
     assert (await scene.stored(), scene.left()) == ([], 0)
 
 
