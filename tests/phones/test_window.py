@@ -1,0 +1,81 @@
+"""The window of a link: places, and how wide it is."""
+
+from phonegate.phones.window import Window
+
+
+def push(window: Window, message_id: int) -> None:
+    assert window.reserve()
+    assert window.push(message_id)
+
+
+def test_places_are_taken_pushed_answered_and_given_back() -> None:
+    window = Window(1, now=0.0)
+    assert window.reserve()
+    assert not window.reserve()
+    assert (window.free, window.reserved) == (0, 1)
+    window.release()
+    window.release()
+    assert (window.free, window.reserved) == (1, 0)
+    push(window, 1)
+    assert (window.free, window.reserved, list(window.in_flight)) == (0, 0, [1])
+    window.answer(1)
+    assert window.free == 1
+
+
+def answer(window: Window, first: int, count: int, now: float) -> None:
+    """Pushes messages that the phone answers at once."""
+    for number in range(first, first + count):
+        push(window, number)
+        window.answer(number)
+    window.pace(now)
+
+
+def brisk() -> Window:
+    return Window(10, widest=35, now=0.0)
+
+
+def test_the_window_widens_for_a_phone_that_answers_a_whole_one_within_a_second() -> None:
+    window = brisk()
+    widths = []
+    first = 1
+    for turn in range(4):
+        answer(window, first, window.width, 0.1 * turn)
+        first += 100
+        widths.append(window.free)
+    assert widths == [20, 35, 35, 35]
+
+
+def test_a_phone_that_takes_longer_gets_the_usual_window() -> None:
+    window = brisk()
+    answer(window, 1, 10, 1.1)
+    assert window.free == 10
+    answer(window, 100, 9, 1.5)
+    assert window.free == 10
+    answer(window, 200, 1, 1.6)
+    assert window.free == 20
+    for number in range(300, 320):
+        push(window, number)
+    window.pace(2.7)
+    assert (window.width, window.free) == (10, 0)
+    assert not window.reserve()
+
+
+def test_what_says_nothing_of_a_message_in_flight_widens_nothing() -> None:
+    window = brisk()
+    for number in range(1, 30):
+        window.answer(number)
+    window.pace(0.1)
+    assert window.free == 10
+
+
+def test_answers_of_a_wide_window_are_remembered_when_it_is_narrow_again() -> None:
+    window = brisk()
+    answer(window, 1, 10, 0.1)
+    answer(window, 11, 20, 0.2)
+    assert window.width == 35
+    for number in range(100, 100 + 8 * 35):
+        window.answer(number)
+    window.pace(9.0)
+    assert window.width == 10
+    assert window.reserve()
+    assert not window.push(100)
