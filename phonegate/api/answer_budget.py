@@ -1,10 +1,11 @@
 """The memory of answers that have not left yet, all together bounded, with a part for each reader.
 
-An answer leaves in a moment, or its client doesn't read. Who has its part on the way already gets
-no more to read: an answer of which nothing was taken for long is given up, and until then the next
-is refused. Whoever takes something goes on, however slowly. Each credential of an org has a part of
-its own in that of the org, so that a key by which nothing is read takes nothing from the others.
-Small answers, such as those to a send, are neither counted nor refused.
+An answer leaves in a moment, unless its client doesn't read. A reader that has its part on the way
+already gets no more: one of its answers is given up if nothing of it was taken for long, and until
+then its next requests are refused. A reader that takes something goes on, however slowly. Each
+credential of an org has a part of its own in that of the org, so that a key whose holder doesn't
+read takes nothing from the others. Small answers, such as those to a send, are neither counted nor
+refused.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,30 +20,33 @@ from phonegate.api.body_budget import Owner
 from phonegate.model.refusals import Busy
 
 LARGE_BYTES: Final = 16_384
-"""What an answer has at least that is counted. Below it the kernel takes most of it at once."""
+"""The size from which answers are counted. The kernel takes most of a smaller one at once."""
 
 PART: Final = 4
-"""An owner may have one in so many of all bytes on their way."""
+"""The part of all bytes on their way that an owner may have: one in so many."""
 
 READER_PART: Final = 2
-"""A credential, or an address, may have one in so many of its owner's."""
+"""The part of its owner's bytes that a credential, or an address, may have: one in so many."""
 
 PATIENCE_S: Final = 10.0
-"""How long an answer of which nothing is taken may stand in the way of others. What is counted as
-taken are pieces of 64 KiB: a client that reads at 6.5 kB/s is never given up."""
+"""Seconds that an answer of which nothing is taken may stand in the way of others. Pieces of 64 KiB
+count as taken, so that a client which reads at 6.5 kB/s is never given up."""
 
 UNREAD: Final = "Answers to earlier requests have not been read yet. Read them, then ask again."
 
 
 class Reader(NamedTuple):
-    """Who reads an answer: an org or a place, and of an org which API key, empty for its secret."""
+    """The reader of an answer: an org or a place, and an API key of the org.
+
+    The key is empty for the org's secret.
+    """
 
     owner: Owner
     key: str = ""
 
 
 ANYBODY: Final = Reader("")
-"""The reader of an answer of whom nothing is known."""
+"""The reader of an answer to an unknown client."""
 
 
 @attrs.define(eq=False)
@@ -63,7 +67,7 @@ class UnsentAnswer:
 
 @attrs.define
 class _Held:
-    """What a reader has on its way."""
+    """The answers that a reader has on their way."""
 
     bytes: int = 0
     leaving: dict[UnsentAnswer, None] = attrs.field(factory=dict)
@@ -86,9 +90,11 @@ class AnswerBudget:
         """What all of them take."""
 
     def hold(self, reader: Reader, size: int) -> AbstractContextManager[UnsentAnswer] | None:
-        """Counts an answer while it is sent, and ends that early if it is given up.
+        """Counts an answer while it is sent.
 
-        None for a small one, which is not counted.
+        Returns:
+            A context in which to send it, which is cancelled if the answer is given up. `None`
+            for a small one, which is not counted.
         """
         one = self.enter(reader, size)
         return None if one is None else self._in_scope(one)
@@ -102,7 +108,7 @@ class AnswerBudget:
             self.leave(one)
 
     def enter(self, reader: Reader, size: int) -> UnsentAnswer | None:
-        """Counts an answer until `leave`, for what is sent in several steps. None as above."""
+        """Counts an answer until `leave`. Returns `None` for a small one, as `hold` does."""
         if size < LARGE_BYTES:
             return None
         one = UnsentAnswer(reader, size, trio.current_time())
@@ -128,10 +134,10 @@ class AnswerBudget:
             del self._held[owner], self._totals[owner]
 
     def require_room(self, reader: Reader, size: int) -> None:
-        """Makes sure that there is room for an answer to a reader; for a small one there is.
+        """Makes room for an answer to a reader. For a small one there always is.
 
         Raises:
-            Busy: what was answered before has not left.
+            Busy: What was answered before has not left.
         """
         if not self._most or size < LARGE_BYTES:
             return
@@ -158,7 +164,7 @@ class AnswerBudget:
         """Gives up one of the first that has not moved for long, or else one of the second.
 
         Raises:
-            Busy: there is none.
+            Busy: There is none.
         """
         self._on_refuse()
         found = _longest_still(stalled)

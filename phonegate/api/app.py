@@ -157,7 +157,7 @@ def build_pipeline(
     encrypted: bool = False,
     logged: RequestLog = "all",
 ) -> Pipeline:
-    """The pipeline of a table, for every lane: what it bounds, it bounds for all of them.
+    """The pipeline of a table, for the app and the fast path: what it bounds, it bounds for both.
 
     Without a `table` it is the whole one, and no more. `encrypted`: the gateway itself speaks TLS.
     `logged` are the requests that get a line in the log.

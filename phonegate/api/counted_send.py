@@ -1,4 +1,4 @@
-"""The app's answers on their way: what a large one takes is counted until the client has it."""
+"""Sends the app's answers, and counts the memory of large ones until their clients have them."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ from phonegate.http.body_stream import BodyStream
 from phonegate.http.scope import OWNER, STREAM
 
 PIECE_BYTES: Final = 65_536
-"""Bytes of a body that are handed on at once: what its client takes is seen piece by piece."""
+"""Bytes of a body that are sent at once. What a client takes is noted piece by piece."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,7 +20,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class CountedSend:
-    """An ASGI application whose answers are counted while they leave.
+    """An ASGI application whose answers are counted while they are sent.
 
     It also sends bodies that are produced meanwhile: the application leaves such a body in the
     scope of the call, and sends an empty one.

@@ -1,6 +1,6 @@
 """What an endpoint is, free of any framework: the types of the one table of endpoints.
 
-Whatever serves HTTP (the Quart app, a faster lane) and whatever describes it (OpenAPI, the
+Whatever serves HTTP (the Quart app, the fast path) and whatever describes it (OpenAPI, the
 pages for people and agents, the tests) works from these, so they can't disagree.
 """
 

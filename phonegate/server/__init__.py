@@ -1,4 +1,4 @@
-"""The one listener: reads each request's head and picks what serves the connection."""
+"""The one listener. It reads the head of each request and picks what serves the connection."""
 
 from .connection import ServePhone
 from .errors import AppUnusable, CannotListen, CertificateUnusable, ServerError

@@ -1,4 +1,4 @@
-"""Answers as the server writes them, and those that it gives by itself, as errors. Pure."""
+"""Writes HTTP/1.1 answers, among them the errors that the server answers by itself. Pure."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -9,11 +9,11 @@ from phonegate.http.problem import Problem
 def error_answer(
     status: int, detail: str, code: str, *, date: str, headers: Sequence[tuple[str, str]] = ()
 ) -> bytes:
-    """A whole HTTP/1.1 answer, after which the server closes the connection.
+    """Writes an error as a whole HTTP/1.1 answer, after which the server closes the connection.
 
     Args:
         status: The HTTP status.
-        detail: One sentence for a person; it quotes nothing that the client sent.
+        detail: One sentence for a person. It quotes nothing that the client sent.
         code: The error's name for programs.
         date: The `Date` field (RFC 9110, 6.6.1).
         headers: More fields, such as `Retry-After`.
@@ -25,14 +25,14 @@ def error_answer(
 def whole_answer(
     status: int, headers: Sequence[tuple[str, str]], body: bytes, *, date: str, stays: bool
 ) -> bytes:
-    """A whole HTTP/1.1 answer.
+    """Writes a whole HTTP/1.1 answer.
 
     Args:
         status: The HTTP status.
         headers: Its fields. One of them says how the body ends.
         body: The body, or its beginning.
         date: The `Date` field (RFC 9110, 6.6.1).
-        stays: Whether the connection stays open; if not, the answer says so.
+        stays: Whether the connection stays open. If not, the answer says so.
     """
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
     end = "" if stays else "Connection: close\r\n"

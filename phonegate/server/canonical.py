@@ -1,9 +1,9 @@
-"""Requests in the one form that the fast path takes, read without a parser. Pure.
+"""Reads requests in the one form that the fast path takes, without a parser. Pure.
 
-A request that most clients send is so plain that all readers agree on it: two fields decide its
-framing, and both are looked at here. Whatever is not of that form is not refused but left to
-`head`, which reads every form; so what this module takes, it must take as `head` does, and what
-it doesn't understand it must not guess at. (Measured on a head of nine lines: 7 µs here, 21
+The requests that most clients send are so plain that all readers agree on them: two fields decide
+the framing, and both are looked at here. A request of another form is not refused but left to
+`head`, which reads every form. So this module must read what it takes as `head` does, and must not
+guess at what it doesn't understand. (Measured on a head of nine lines: 7 µs here, 21
 through h11 alone, 41 through `head`, which asks h11 and then looks at what h11 lets pass.)
 """
 
@@ -44,7 +44,7 @@ class PlainRequest:
     path: str = attrs.field(repr=False)
     query: str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """By lower-case name; each was sent once."""
+    """By lower-case name. Each was sent once."""
     length: int
     """Bytes of the body."""
     stays: bool

@@ -19,12 +19,11 @@ from phonegate.config.settings import HttpSettings
 from phonegate.http.prefix import without_prefix
 
 from .answers import error_answer
-from .app_tasks import SocketPeer
 from .asgi import AsgiShell
 from .canonical import PlainRequest, read_plain
 from .errors import Refused
 from .fast_path import FastPath
-from .forwarded import Network, Peer, true_peer
+from .forwarded import Network, Peer, SocketPeer, true_peer
 from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
 from .streams import Connection, Replay
 

@@ -1,10 +1,10 @@
-"""What the server can't do or won't take."""
+"""The errors of the server, and the requests that it refuses by itself."""
 
 from collections.abc import Sequence
 
 
 class ServerError(Exception):
-    """The server can't open: the operator's to mend. The text is one sentence that says how."""
+    """The server can't open, which the operator has to mend. The text says how in a sentence."""
 
 
 class CannotListen(ServerError):
@@ -27,7 +27,7 @@ class CertificateUnusable(ServerError):
 
 
 class AppUnusable(ServerError):
-    """The web application failed in its own start."""
+    """The web application failed to start."""
 
 
 class Refused(Exception):

@@ -1,8 +1,8 @@
 """The fast path: plain requests for the hot endpoints, answered one after the other.
 
-A connection stays here for as long as plain requests come; whatever else comes is given back,
-untouched, to be served by the application. A client that hangs up is noticed when its answer is
-written: a request that was read whole runs to its end, as one whose answer got lost on the way.
+A connection stays here for as long as plain requests come. Whatever else comes is given back,
+untouched, to be served by the application. That a client has hung up is noticed when its answer
+is written: a request that was read whole runs to its end, as if its answer got lost on the way.
 """
 
 import time
@@ -18,14 +18,13 @@ from phonegate.http.body_stream import BodyStream
 from phonegate.http.prefix import without_prefix
 
 from .answers import whole_answer
-from .app_tasks import SocketPeer
 from .canonical import PlainRequest, read_plain
-from .forwarded import Network, is_proxy_field, true_peer
+from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .streams import Connection, send_in_pieces
 
 ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
-"""Reads the rest of a body, and tells the size of each piece as it comes."""
+"""Reads the rest of a body. Calls its argument with the size of each piece that has come."""
 
 _EMPTY_LINE = b"\r\n"
 _END = b"\r\n\r\n"
@@ -41,7 +40,7 @@ class Reply(Protocol):
 
     @property
     def headers(self) -> Sequence[tuple[str, str]]:
-        """Its fields, `Content-Length` among them."""
+        """Its fields, `Content-Length` among them unless it is a stream."""
 
     @property
     def body(self) -> bytes:
@@ -53,21 +52,21 @@ class Reply(Protocol):
 
     @property
     def stream(self) -> BodyStream | None:
-        """Its body, where that is produced while it is sent."""
+        """The body, where it is produced while it is sent."""
 
 
 class UnsentAnswer(Protocol):
-    """A large answer while it leaves."""
+    """A large answer on its way to the client."""
 
     def moved(self) -> None:
         """Notes that its client has taken some of it."""
 
 
 class FastPipeline(Protocol):
-    """Who answers the hot endpoints; the ASGI shell's application asks the same one."""
+    """Answers the hot endpoints, for the fast path and for the application alike."""
 
     def takes(self, method: str, path: str) -> bool:
-        """Whether a request (its path as sent, undecoded) is for a hot endpoint."""
+        """Tells whether a request (its path as sent, undecoded) is for a hot endpoint."""
 
     async def answer(
         self,
@@ -81,16 +80,25 @@ class FastPipeline(Protocol):
         secure: bool,
         body: bytes | ReadRest,
     ) -> Reply:
-        """Answers it; raises for nothing but cancellation.
+        """Answers a request. Raises nothing but cancellation.
 
-        `relayed` says whether a proxy that is not trusted passed it on; `secure` whether one that
-        is trusted took it by HTTPS; `body` is the whole body, or what reads it.
+        Args:
+            method: The method.
+            path: The path as sent, undecoded.
+            query: The query as sent, undecoded.
+            headers: By lower-case name.
+            client: The client's address.
+            relayed: Whether a proxy that is not trusted passed it on.
+            secure: Whether a proxy that is trusted took it by HTTPS.
+            body: The whole body, or what reads it.
         """
 
     def hold(self, owner: Any, size: int) -> AbstractContextManager[UnsentAnswer] | None:
-        """Holds the memory of an answer until it has left, and ends early if that is given up.
+        """Counts the memory of an answer until it has left.
 
-        None for a small answer, whose memory is not worth it.
+        Returns:
+            A context in which to send the answer, which is cancelled if the answer is given up.
+            `None` for a small answer, which is not counted.
         """
 
 
@@ -110,8 +118,8 @@ class FastPath:
         self._settings = settings
         self._trusted = trusted
         self._idle: dict[Callable[[], None], float] = {}
-        """What ends each connection that has no request, and since when it has none; the one
-        that idles longest is first."""
+        """What ends each connection that has no request, and since when it has none. The one that
+        idles longest is first."""
         self._streams: set[BodyStream] = set()
         """The bodies that are produced now."""
         self._draining = False
@@ -122,8 +130,8 @@ class FastPath:
     async def run(self) -> None:
         """Closes connections that idle too long, until `stop` is called.
 
-        One task looks after all of them: to give each request a deadline of its own costs as
-        much as to read it.
+        One task looks after all of them, since a deadline for each request would cost as much as
+        reading it.
         """
         allowed = self._settings.keepalive_timeout_s
         with self._running:
@@ -150,7 +158,7 @@ class FastPath:
             end()
 
     def takes(self, request: PlainRequest) -> bool:
-        """Tells whether this serves a request."""
+        """Tells whether a request can be served here."""
         if self._settings.prefix and "x-forwarded-prefix" in request.headers:
             return False  # it may have been taken off: the ASGI shell knows who says so
         return request.length <= self._settings.max_body_bytes and self._pipeline.takes(
@@ -169,7 +177,7 @@ class FastPath:
 
         Args:
             connection: The connection.
-            stream: What is spoken on it; itself, or TLS.
+            stream: What is spoken on it: itself, or TLS.
             peer: Its other end.
             request: The first request, one that this `takes`.
             data: What was read after its head.
@@ -215,7 +223,7 @@ class FastPath:
             request, data = following, data[end:]
 
     async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
-        """Sends an answer. Returns whether the client took all of it, and another may follow."""
+        """Sends an answer. Returns whether the client took all of it and another may follow."""
         if reply.stream is not None:
             await self._stream(stream, reply, reply.stream)
             return False
@@ -300,7 +308,10 @@ class FastPath:
         )
 
     async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
-        """What the client sends next. Nothing if it leaves, idles too long or the server drains."""
+        """Returns what the client sends next.
+
+        That is nothing if it leaves or idles too long, or if the server drains.
+        """
         if self._draining:  # since before its answer was sent
             return b""
         scope = None if stream is connection else trio.CancelScope()
@@ -318,7 +329,7 @@ class FastPath:
         return b""
 
     def _now(self) -> str:
-        """The `Date` field of answers."""
+        """Returns the `Date` field of answers."""
         second = int(time.time())
         if second != self._second:
             self._second, self._date = second, format_date_time(second)
@@ -326,25 +337,27 @@ class FastPath:
 
 
 class _Body:
-    """The body of a request, while it comes."""
+    """The body of a request, as it comes."""
 
     def __init__(self, stream: trio.abc.Stream, begun: bytes, length: int) -> None:
         self.gone = trio.CancelScope()
-        """Ends whoever waits for a body whose client has left."""
+        """Ends what waits for the body when the client has left."""
         self._stream = stream
         self._data = bytearray(begun)
         self._length = length
 
     @property
     def whole(self) -> bool:
+        """Whether all of it has come."""
         return len(self._data) >= self._length
 
     @property
     def after(self) -> bytes:
-        """What came behind it."""
+        """What came after it."""
         return bytes(self._data[self._length :])
 
     async def read(self, grew: Callable[[int], None]) -> bytes:
+        """Reads it to its end. Calls `grew` with the size of each piece that has come."""
         grew(len(self._data))
         while not self.whole:
             try:

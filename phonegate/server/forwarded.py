@@ -1,4 +1,4 @@
-"""Who the client is: the other end of the socket, or whom a trusted proxy names. Pure."""
+"""Tells who the client is: the other end of the socket, or whom a trusted proxy names. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ Scheme = Literal["http", "https"]
 Network = IPv4Network | IPv6Network
 
 _FOR = re.compile(r"""(?:^|[;,])\s*for\s*=\s*("[^"]*"|[^;,\s]*)""", re.IGNORECASE)
-"""Whom each element of `CarrierSent` names (RFC 7239, 4)."""
+"""The client that each element of `Forwarded` names (RFC 7239, 4)."""
 
 _SCHEMES: dict[str, Scheme] = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
@@ -64,13 +64,22 @@ _PROXY_PREFIXES = (
 
 
 def is_proxy_field(name: str) -> bool:
-    """Whether no client sends this field of itself, so that some proxy passed on what has it."""
+    """Tells whether only proxies send a field, so that one has passed on what has it."""
     return name in _PROXY_FIELDS or name.startswith(_PROXY_PREFIXES)
 
 
 @attrs.frozen(kw_only=True)
+class SocketPeer:
+    """The other end of a socket, and what is spoken on it."""
+
+    address: str
+    port: int
+    scheme: Scheme
+
+
+@attrs.frozen(kw_only=True)
 class Peer:
-    """The client as the gateway reckons with it, after trusted proxies.
+    """The client as the gateway sees it, after trusted proxies.
 
     `address` is an IP address in its shortest form (IPv4 also where it came mapped into IPv6).
     """
@@ -85,16 +94,16 @@ class Peer:
 
 
 def networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
-    """Reads `[http] trusted_proxies`; a lone address is a network of one.
+    """Reads `[http] trusted_proxies`. A lone address is a network of one.
 
     Raises:
-        ValueError: One of them is no network; the text names it.
+        ValueError: One of them is no network. The text names it.
     """
     return tuple(ip_network(cidr, strict=False) for cidr in cidrs)
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether the other end of a socket is one of these proxies."""
+    """Tells whether the other end of a socket is one of these proxies."""
     ip = _address(address) if trusted else None
     return ip is not None and _within(ip, trusted)
 
@@ -105,10 +114,11 @@ def true_peer(
     headers: Sequence[tuple[str, str]],
     trusted: Sequence[Network],
 ) -> Peer:
-    """The client behind the socket.
+    """Finds the client behind a socket.
 
-    Each proxy appends to X-Forwarded-For whom it was called by, so the list is read from its
-    end, for as long as the teller is trusted; what stands further left anyone may have written.
+    Each proxy appends to X-Forwarded-For whom it was called by. So the list is read from its end,
+    for as long as the proxy that wrote an entry is trusted. Any client may have written what
+    stands further left.
 
     Args:
         socket_address: The address of the socket's other end.
@@ -117,34 +127,34 @@ def true_peer(
         trusted: The networks of proxies that are believed.
 
     Returns:
-        The rightmost hop outside `trusted`; the leftmost one when all are inside. At a hop that
-        can't be read, the proxy that told it: better a proxy's address than a made-up one.
+        The rightmost hop outside `trusted`, or the leftmost one when all are inside. Where a hop
+        can't be read, the proxy that wrote it: better a proxy's address than a made-up one.
     """
-    teller = _address(socket_address)
-    if teller is None or not _within(teller, trusted):
+    client = _address(socket_address)
+    if client is None or not _within(client, trusted):
         return Peer(
-            address=socket_address if teller is None else str(teller),
+            address=socket_address if client is None else str(client),
             scheme=scheme,
             relayed=_has_proxy_field(headers),
         )
     hops = _listed(headers, "x-forwarded-for")
-    told = 0
+    hops_read = 0
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
             break
-        teller, told = address, told + 1
-        if not _within(teller, trusted):
+        client, hops_read = address, hops_read + 1
+        if not _within(client, trusted):
             break
     if hops:
         # What stands further left comes from a proxy that is not trusted.
-        relayed = told < len(hops) or not _agree(headers, teller, trusted)
+        relayed = hops_read < len(hops) or not _agree(headers, client, trusted)
     else:
         # A program on the proxy's own machine calls the gateway by itself, too.
-        relayed = not teller.is_loopback or _has_proxy_field(headers)
+        relayed = not client.is_loopback or _has_proxy_field(headers)
     return Peer(
-        address=str(teller),
-        scheme=_scheme(headers, max(told, 1)) or scheme,
+        address=str(client),
+        scheme=_scheme(headers, max(hops_read, 1)) or scheme,
         relayed=relayed,
         prefix=_prefix(headers),
     )
@@ -159,31 +169,35 @@ def _agree(
     client: IPv4Address | IPv6Address,
     trusted: Sequence[Network],
 ) -> bool:
-    """Whether every field that names a client names this one, or a trusted proxy."""
+    """Tells whether every field that names a client names this one, or a trusted proxy."""
     for name, value in headers:
         if name not in _NAMES_CLIENT or name == "x-forwarded-for":
             continue
-        told = _FOR.findall(value) if name == "forwarded" else value.split(",")
-        for text in told or [""]:
+        named = _FOR.findall(value) if name == "forwarded" else value.split(",")
+        for text in named or [""]:
             address = _address(text.strip())
             if address is None or not (address == client or _within(address, trusted)):
                 return False
     return True
 
 
-def _scheme(headers: Sequence[tuple[str, str]], told: int) -> Scheme | None:
-    """X-Forwarded-Proto of the hop `told` from the right, where each proxy appended its own.
+def _scheme(headers: Sequence[tuple[str, str]], hop: int) -> Scheme | None:
+    """Returns the X-Forwarded-Proto of a hop, where each proxy appended its own.
 
-    Most proxies overwrite the header instead; then there is one value, and it is the one.
+    Most proxies overwrite the header instead. Then there is one value, for all hops.
+
+    Args:
+        headers: Names in lower case.
+        hop: Which one, counted from the right.
     """
     schemes = _listed(headers, "x-forwarded-proto")
     if not schemes:
         return None
-    return _SCHEMES.get(schemes[max(0, len(schemes) - told)].lower())
+    return _SCHEMES.get(schemes[max(0, len(schemes) - hop)].lower())
 
 
 def _prefix(headers: Sequence[tuple[str, str]]) -> str:
-    """X-Forwarded-Prefix, where it is one prefix and nothing else."""
+    """Returns X-Forwarded-Prefix, where it is one prefix and nothing else."""
     values = [value for name, value in headers if name == "x-forwarded-prefix"]
     return (read_prefix(values[0].strip()) or "") if len(values) == 1 else ""
 

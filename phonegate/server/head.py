@@ -1,8 +1,8 @@
-"""The head of an HTTP/1 request: found in the bytes, read strictly, written anew. Pure.
+"""Finds the head of an HTTP/1 request, reads it strictly and writes it anew. Pure.
 
 A gateway behind a proxy is only safe while both read a request alike, so what RFC 9112 lets a
 lenient server repair (bare LF, folded lines, repeated lengths) is refused here. What passes is
-written again in one canonical form; a later parser sees only that, and so can't disagree.
+written again in one canonical form. A later parser sees only that, and so can't disagree.
 """
 
 import base64
@@ -16,12 +16,12 @@ import h11
 from .errors import Refused
 
 MAX_HEADERS = 100
-"""Header lines of one request; browsers and proxies send under 40, Apache stops at 100 too."""
+"""Header lines of one request. Browsers and proxies send under 40, and Apache stops at 100 too."""
 
 HOP_BY_HOP = frozenset(
     {"connection", "http2-settings", "keep-alive", "proxy-connection", "te", "upgrade"}
 )
-"""Fields about the connection, not the request (RFC 9110, 7.6.1); the next lane has its own."""
+"""Fields about the connection, not the request (RFC 9110, 7.6.1). What serves it has its own."""
 
 # Fields that steer parsing or the handshake: other octets than ASCII have no meaning in them,
 # and have crashed the libraries behind the server.
@@ -51,7 +51,7 @@ def _bad(detail: str) -> Refused:
 
 @attrs.frozen(kw_only=True)
 class RequestHead:
-    """A request without its body. Header names are lower-case; values are Latin-1 text.
+    """A request without its body. Header names are lower-case, and values Latin-1 text.
 
     `path` and `query` are as sent, undecoded. Nearly every field may hold a secret, hence the
     short `repr`.
@@ -73,17 +73,17 @@ class RequestHead:
         return "\r\n".join(lines).encode("latin-1") + _END
 
     def all(self, name: str) -> list[str]:
-        """The values of every header line `name` (lower-case), in order."""
+        """Returns the values of every header line `name` (lower-case), in order."""
         return [value for key, value in self.headers if key == name]
 
     def tokens(self, name: str) -> set[str]:
-        """The comma-separated, lower-cased tokens of the header `name`."""
+        """Returns the comma-separated tokens of the header `name`, in lower case."""
         listed = ",".join(self.all(name)).split(",")
         return {token.strip().lower() for token in listed if token.strip()}
 
 
 def after_empty_lines(data: bytes | bytearray, most: int = MAX_EMPTY_LINES) -> int:
-    """Where a request begins: behind the empty lines before it, of which `most` are passed over."""
+    """Returns where a request begins, behind at most so many empty lines."""
     at = 0
     while at < 2 * most and data.startswith(_LINE_END, at):
         at += len(_LINE_END)
@@ -91,7 +91,7 @@ def after_empty_lines(data: bytes | bytearray, most: int = MAX_EMPTY_LINES) -> i
 
 
 class HeadReader:
-    """Gathers bytes until a head is whole; each byte is looked at once.
+    """Gathers bytes until a head is whole, and looks at each byte once.
 
     Args:
         max_bytes: The longest head, with its empty line.
@@ -101,7 +101,7 @@ class HeadReader:
         self._max = max_bytes
         self._buffer = bytearray()
         self._empty_lines = MAX_EMPTY_LINES
-        """So many more may be passed over."""
+        """How many more may be passed over."""
 
     @property
     def begun(self) -> bool:
@@ -141,7 +141,7 @@ def parse(data: bytes) -> RequestHead:
     """Reads a whole head, with its empty line, as `HeadReader` gives it.
 
     Raises:
-        Refused: It is not HTTP/1.0 or 1.1 as RFC 9112 writes it, or means two things at once.
+        Refused: It is not HTTP/1.0 or 1.1 as RFC 9112 writes it, or could be read in two ways.
     """
     lines = data.removesuffix(_END).split(b"\r\n")
     start = _REQUEST_LINE.fullmatch(lines[0])
@@ -156,7 +156,7 @@ def parse(data: bytes) -> RequestHead:
     _check_lines(lines[1:], version)
     headers = _headers(data)
     path, query, authority = _split_target(method, target)
-    headers = _settle_host(headers, authority)
+    headers = _with_host(headers, authority)
     for name, value in headers:
         if name.startswith(_ASCII_ONLY) and not value.isascii():
             raise _bad(f"The header {name} must be ASCII.")
@@ -174,7 +174,7 @@ def parse(data: bytes) -> RequestHead:
 
 
 def wants_websocket(head: RequestHead) -> bool:
-    """Whether this is a request to switch to the websocket protocol, or was one (RFC 6455, 4.1).
+    """Tells whether this is a request to switch to websockets, or was one (RFC 6455, 4.1).
 
     A proxy that knows nothing of websockets passes on the key alone: `check_handshake` says so.
     """
@@ -214,7 +214,7 @@ def check_handshake(head: RequestHead) -> None:
 
 
 def _lacking(head: RequestHead) -> str:
-    """What a proxy took from a handshake. Empty if it is whole."""
+    """Returns what a proxy took from a handshake. Empty if it is whole."""
     lacking = [] if head.version == "1.1" else ["HTTP/1.1"]
     if not _asks_to_switch(head):
         lacking.append("its headers Upgrade and Connection")
@@ -222,7 +222,7 @@ def _lacking(head: RequestHead) -> str:
 
 
 def _check_lines(lines: list[bytes], version: str) -> None:
-    """Refuses what h11 would repair: it folds lines and merges repeated lengths."""
+    """Refuses what h11 would repair, which unfolds lines and merges repeated lengths."""
     if len(lines) > MAX_HEADERS:
         raise Refused(431, f"A request may have {MAX_HEADERS} header lines.", "head_too_large")
     if any(line[:1] in (b" ", b"\t") for line in lines):
@@ -246,7 +246,7 @@ def _colon(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _headers(data: bytes) -> tuple[tuple[str, str], ...]:
-    """The header lines as h11 reads them."""
+    """Returns the header lines as h11 reads them."""
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=len(data))
     parser.receive_data(data)
     try:
@@ -266,7 +266,7 @@ def _headers(data: bytes) -> tuple[tuple[str, str], ...]:
 
 
 def _split_target(method: str, target: str) -> tuple[str, str, str | None]:
-    """Path, query with its question mark, and the authority of an absolute target."""
+    """Returns path, query with its question mark, and the authority of an absolute target."""
     if method == "CONNECT":
         raise Refused(405, "This is no proxy; CONNECT is not allowed.", "method_not_allowed")
     if target == "*" and method == "OPTIONS":
@@ -285,10 +285,10 @@ def _split_target(method: str, target: str) -> tuple[str, str, str | None]:
     return path, mark + query, authority
 
 
-def _settle_host(
+def _with_host(
     headers: tuple[tuple[str, str], ...], authority: str | None
 ) -> tuple[tuple[str, str], ...]:
-    """Checks the Host; an absolute target's authority replaces it (RFC 9112, 3.2.2)."""
+    """Checks the Host, which an absolute target's authority replaces (RFC 9112, 3.2.2)."""
     host = dict(headers).get("host", "") if authority is None else authority
     if not AUTHORITY.fullmatch(host):
         raise _bad("The Host is not a host name with an optional port.")

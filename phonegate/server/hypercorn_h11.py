@@ -23,27 +23,27 @@ SHUTDOWN_S = 5.0
 
 
 class SilentLogger:
-    """Hypercorn's logger: its tracebacks would show values, and we log calls ourselves."""
+    """A logger for Hypercorn, whose tracebacks would show values. Calls are logged elsewhere."""
 
     def __init__(self, config: Config) -> None:
         del config
 
     async def access(self, *_: Any) -> None:
-        """Nothing: the web application logs its requests, redacted."""
+        """Writes nothing: the web application logs its requests, redacted."""
 
-    async def _tell(self, message: str, *_: Any) -> None:
+    async def _log_message(self, message: str, *_: Any) -> None:
         _log.warning("hypercorn", message=message)
 
-    critical = error = warning = exception = _tell
+    critical = error = warning = exception = _log_message
 
     async def info(self, *_: Any) -> None:
-        """Nothing."""
+        """Writes nothing."""
 
     debug = info
 
 
 def config(settings: HttpSettings) -> Config:
-    """Hypercorn's configuration; what is not set here the shell or the head decides."""
+    """Returns Hypercorn's configuration. What is not set here, the shell or the head decides."""
     made = Config()
     made.logger_class = SilentLogger  # type: ignore[assignment]  # the same methods, other base
     made.include_server_header = False
@@ -54,9 +54,9 @@ def config(settings: HttpSettings) -> Config:
 
 
 class _OneRequest(h11.Connection):
-    """h11 that takes what follows the one request for nothing, not for an error.
+    """An h11 connection that ignores what follows the one request, where h11 has an error.
 
-    A client may pipeline; ours is a connection for one request, and its answer says so.
+    A client may pipeline. This is a connection for one request, and the answer says so.
     """
 
     def receive_data(self, data: bytes) -> None:
@@ -82,7 +82,7 @@ class OneRequestH11(H11Protocol):
         )
 
     async def _send_error_response(self, status_code: int) -> None:
-        """The body came wrong (a bad chunk): says so in JSON, as every error is said."""
+        """Answers a body that came wrong, such as a bad chunk, in JSON as all errors are."""
         detail = "The body of the request is not what its head announced."
         fields, body = Problem.named("bad_request", detail).written()
         headers = [

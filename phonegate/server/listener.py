@@ -1,4 +1,4 @@
-"""The guarded accept loop: whatever one connection does, the others don't notice."""
+"""The accept loop, in which no connection can harm the others."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,30 +22,30 @@ _log = log.get("server")
 
 
 class Gatekeeper(Protocol):
-    """Knows how much one address may have. Times are seconds of the monotonic clock."""
+    """The limits of one address. Times are seconds of the monotonic clock."""
 
     def connect(self, address: str) -> bool:
-        """Counts a connection, if the address may have another."""
+        """Counts a connection. Returns whether the address may have it."""
 
     def disconnect(self, address: str) -> None:
-        """Uncounts it."""
+        """Counts a connection no more."""
 
     def handshake(self, address: str, now: float) -> float:
-        """Counts a TLS handshake; 0, or for how many seconds there have been too many."""
+        """Counts a TLS handshake. Returns for how many seconds there have been too many, or 0."""
 
 
 Serve = Callable[[Connection, tuple[str, int]], Awaitable[None]]
 
 ACCEPT_PAUSE_S = 0.1
-"""Seconds between tries when the system has no descriptor or memory for another connection:
-short for the client that waits in the backlog, long enough not to spin."""
+"""Seconds between tries when the system has no descriptor or memory for another connection.
+Short for the client that waits in the backlog, and long enough not to spin."""
 
 TURNED_AWAY_AT_ONCE = 64
-"""Connections past the limit that may be told so at the same time; more are closed unheard, so
-that a flood costs no memory."""
+"""Connections past the limit that are answered at the same time. More are closed without an
+answer, so that a flood costs no memory."""
 
 TURN_AWAY_S = 3.0
-"""Seconds to tell one of them."""
+"""Seconds to answer one of them."""
 
 _LATER = (("Retry-After", "5"),)
 
@@ -66,17 +66,17 @@ TOO_MANY_OF_ADDRESS = Refused(
 class Listener:
     """Accepts connections and runs each in a task that lets no exception out.
 
-    Past `max_connections` the newest is answered 503 rather than left waiting in the backlog: a
-    client that hears "later" comes again later, one that hears nothing hangs, and so would the
-    health check of the operator who looks why. Under TLS it is closed without a word, since a
-    handshake costs more than what the limit is to save.
+    Past `max_connections` the newest is answered 503 rather than left waiting in the backlog. A
+    client that is answered comes again later, while one that gets no answer hangs, and so would
+    the health check of an operator who looks for the cause. Under TLS it is closed without an
+    answer, since a handshake costs more than what the limit is to save.
 
     Args:
         settings: Addresses and limits.
-        serve: Serves one connection; need not close it.
+        serve: Serves one connection. It need not close it.
         plain: Whether an answer can be written without a TLS handshake.
-        guard: The limits of each address, where there are any.
-        trusted: The proxies whose connections are those of many addresses, and not limited so.
+        rate_limits: The limits of each address, where there are any.
+        trusted: Proxies, whose connections are those of many addresses and so not limited.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Listener:
         self.connections = 0
         """Connections open now."""
         self.refused = 0
-        """Connections turned away, since the start, because there were too many."""
+        """Connections turned away since the start, because there were too many."""
 
     async def open(self) -> list[tuple[str, int]]:
         """Listens on every address of `bind`.
@@ -109,7 +109,7 @@ class Listener:
             Host and port of each socket, with the port that a 0 became.
 
         Raises:
-            CannotListen: One can't be had; none is open then.
+            CannotListen: One of them can't be had. None is open then.
         """
         for bind in self._settings.bind:
             try:
@@ -123,7 +123,7 @@ class Listener:
         return [sock.getsockname()[:2] for sock in self._sockets]
 
     def close(self) -> None:
-        """Accepts nothing more, at once; what is connected goes on."""
+        """Stops accepting at once. What is connected goes on."""
         self._closed = True
         for sock in self._sockets:
             sock.close()
@@ -190,7 +190,7 @@ class Listener:
         address: tuple[str, int],
         rate_limits: Gatekeeper | None,
     ) -> None:
-        """Runs one connection. Only a cancellation, which is the server's own, passes."""
+        """Runs one connection. Raises nothing but a cancellation, which is the server's own."""
         try:
             connection = Connection(sock, peer_timeout_s=self._settings.peer_timeout_s)
             await self._serve(connection, address)

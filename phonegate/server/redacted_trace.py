@@ -1,4 +1,4 @@
-"""What an exception may say in the log: its kind and its place, never its text. Pure.
+"""Describes exceptions for the log by their kind and place, never by their text. Pure.
 
 The text of a parser's error quotes what it parsed, and a head or body holds secrets.
 """
@@ -7,11 +7,11 @@ import traceback
 from pathlib import PurePath
 
 MOST = 5
-"""Exceptions of one group that are told; a group of more repeats itself."""
+"""Exceptions of one group that are described. A group of more repeats itself."""
 
 
 def redacted(error: BaseException) -> list[str]:
-    """Each exception in `error`, a group or not, as `Kind (file.py:line)`."""
+    """Describes each exception in `error`, a group or not, as `Kind (file.py:line)`."""
     return [_one(leaf) for leaf in _leaves(error)[:MOST]]
 
 

@@ -1,4 +1,4 @@
-"""The server as the gateway sees it: opened, drained, gone."""
+"""The server as the gateway sees it, from its opening to its end."""
 
 import ssl
 
@@ -8,7 +8,7 @@ from phonegate import log
 from phonegate.config.settings import HttpSettings, TlsSettings
 
 from . import tls as encryption
-from .app_tasks import AsgiApp
+from .app_call import AsgiApp
 from .asgi import AsgiShell
 from .connection import ConnectionHandler, ServePhone
 from .errors import AppUnusable, CertificateUnusable
@@ -17,7 +17,7 @@ from .forwarded import networks
 from .listener import Gatekeeper, Listener
 
 LOOK_S = 60.0
-"""Seconds between two looks for a renewed certificate: it is renewed weeks before it ends."""
+"""Seconds between two checks for a renewed certificate, which is renewed weeks before it ends."""
 
 _log = log.get("server")
 
@@ -30,7 +30,7 @@ class Server:
         tls: The certificate, or empty for plain HTTP.
         app: The ASGI application of the ASGI shell.
         serve_phone: Serves the websockets at `phone_path`.
-        hot: Answers plain requests for the hot endpoints; without it the application gets them.
+        hot: Answers plain requests for the hot endpoints. Without it the application gets them.
         phone_path: The path of the phone link.
         rate_limits: The limits of each address. Without it there are none.
 
@@ -90,7 +90,7 @@ class Server:
     ) -> None:
         """Listens and serves until `drain` was called and the last connection has ended.
 
-        Started with the bound addresses, once the application is ready for requests.
+        It is started with the bound addresses, once the application is ready for requests.
 
         Raises:
             CannotListen: An address of `bind` can't be had.
@@ -122,10 +122,13 @@ class Server:
     async def renew(self, tls: TlsSettings) -> bool:
         """Reads the certificate and its key anew, for connections that come from now on.
 
-        A server that speaks plain HTTP goes on doing so. Whether they were others than before.
+        A server that speaks plain HTTP goes on doing so.
+
+        Returns:
+            Whether they were others than before.
 
         Raises:
-            CertificateUnusable: They make no certificate; the one before it stays in use.
+            CertificateUnusable: They make no certificate. The one before it stays in use.
         """
 
         def read() -> tuple[object, ssl.SSLContext | None]:
@@ -140,7 +143,7 @@ class Server:
         return renewed
 
     async def _watch_certificate(self) -> None:
-        """Takes up a renewed certificate by itself, as ACME clients put it there."""
+        """Takes up each certificate that an ACME client renews."""
         refused: object = None
         while True:
             await trio.sleep(LOOK_S)
@@ -158,10 +161,10 @@ class Server:
                 _log.info("certificate_renewed")
 
     def drain(self) -> None:
-        """Stops accepting at once and lets running requests and phones finish.
+        """Stops accepting at once, and lets running requests and phones finish.
 
-        Connections without a request are closed. How long the rest may take is the caller's to
-        bound, by cancelling `serve`.
+        Connections without a request are closed, and answers that are produced while they are
+        sent are ended. The caller bounds how long the rest may take, by cancelling `serve`.
         """
         self._listener.close()
         self._connections.drain()

@@ -1,4 +1,4 @@
-"""The two streams between a socket and a lane: one that closes gently, one that gives back."""
+"""Streams between a socket and what serves it: one closes gently, one gives again what was read."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ _RECEIVE_BYTES = 65_536
 
 
 class Connection(trio.abc.HalfCloseableStream):
-    """An accepted socket; its `aclose` says the end first and lets the client read it.
+    """An accepted socket, whose `aclose` lets the client read the end first.
 
     Args:
         sock: The accepted socket.
@@ -42,10 +42,13 @@ class Connection(trio.abc.HalfCloseableStream):
                 )
 
     def send_now(self, data: bytes) -> int:
-        """Sends what the kernel takes at once, and tells how much that is.
+        """Sends what the kernel takes at once.
 
-        Nobody else may be sending. A small answer nearly always goes whole, and then needs no
+        No other task may be sending. A small answer nearly always goes whole, and then needs no
         turn of the event loop and no deadline.
+
+        Returns:
+            How many bytes it took.
 
         Raises:
             trio.BrokenResourceError: The client has gone.
@@ -59,13 +62,13 @@ class Connection(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError from error
 
     def hang_up(self) -> None:
-        """Lets nothing more come: who reads gets what is here already, and then the end."""
+        """Lets nothing more come. A reader gets what is here already, and then the end."""
         self.hung_up = True
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_RD)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """See `trio.abc.SendStream`; a send cut short leaves the stream good for nothing."""
+        """See `trio.abc.SendStream`. The stream is broken after a send that was cut short."""
         try:
             await self._stream.send_all(data)
         except BaseException:
@@ -81,7 +84,7 @@ class Connection(trio.abc.HalfCloseableStream):
         return await self._stream.receive_some(max_bytes)
 
     async def receive_next(self, max_bytes: int) -> bytes:
-        """As `receive_some`, for when nothing is likely to be here yet: asks the kernel once."""
+        """Receives as `receive_some` does, and asks the kernel once if nothing has come yet."""
         await trio.lowlevel.wait_readable(self._stream.socket)
         try:
             return os.read(self._stream.socket.fileno(), max_bytes)
@@ -91,7 +94,7 @@ class Connection(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError from error
 
     async def peek(self) -> bytes:
-        """The first byte of what comes next, which stays to be received. Empty at the end.
+        """Returns the first byte of what comes next, which stays to be received. Empty at the end.
 
         Raises:
             trio.BrokenResourceError: The client has gone.
@@ -106,7 +109,7 @@ class Connection(trio.abc.HalfCloseableStream):
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """Closes, after `LINGER_S` at most; at once when cancelled or broken."""
+        """Closes, after `LINGER_S` at most, and at once when cancelled or broken."""
         try:
             if not self._broken:
                 with suppress(
@@ -175,9 +178,16 @@ async def send_in_pieces(
     seconds: float,
     moved: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Sends all of `data`, with so many seconds for each piece; whether the client took it.
+    """Sends all of `data`.
 
-    `moved` is called after each piece.
+    Args:
+        stream: Where to.
+        data: What to send.
+        seconds: The time for each piece of it.
+        moved: Called after each piece.
+
+    Returns:
+        Whether the client took it.
     """
     sent = 0
     if isinstance(stream, Connection):

@@ -12,7 +12,7 @@ ALPN = ("http/1.1",)
 
 
 def context(settings: TlsSettings) -> ssl.SSLContext | None:
-    """The server's side of TLS, or `None` where it is to speak plainly.
+    """Returns the server's side of TLS, or `None` where it is to speak plainly.
 
     Raises:
         CertificateUnusable: Only one file is named, or they can't be read, or don't fit.
@@ -40,7 +40,7 @@ def context(settings: TlsSettings) -> ssl.SSLContext | None:
 
 
 def version(settings: TlsSettings) -> tuple[tuple[int, ...], ...]:
-    """What changes when one of the two files does: its inode, size and time of change."""
+    """Returns what changes when one of the two files does: inode, size and time of change."""
     marks: list[tuple[int, ...]] = []
     for path in (settings.certificate, settings.key):
         try:

@@ -1,4 +1,4 @@
-"""What the app's own lane counts of an answer until its client has taken it."""
+"""What the app counts of an answer until its client has taken it."""
 
 from collections.abc import MutableMapping
 from typing import Any

@@ -84,9 +84,9 @@ class Asked:
 
 @attrs.frozen
 class Gateway:
-    """A door before the whole web, over a store of its own."""
+    """A server before the whole web, over a store of its own."""
 
-    door: Server
+    server: Server
     port: int
     database: Database
     phones: PlayedPhones
@@ -134,15 +134,15 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
             )
             pipeline = build_pipeline(services, limits)
             app = build_app(services, limits, pipeline=pipeline)
-            door = Server(
+            server = Server(
                 limits,
                 TlsSettings(),
                 app=app,
                 serve_phone=no_phones,
                 hot=pipeline if express else None,
             )
-            bound = await nursery.start(door.serve)
-            yield Gateway(door, bound[0][1], database, phones)
+            bound = await nursery.start(server.serve)
+            yield Gateway(server, bound[0][1], database, phones)
             nursery.cancel_scope.cancel()
         database.close()
 

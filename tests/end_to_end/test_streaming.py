@@ -1,4 +1,4 @@
-"""Answers that are produced while they are sent: by both lanes, to clients that others wrote."""
+"""Answers that are produced while they are sent, to clients that others wrote."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.http.body_stream import SendPiece
-from phonegate.server import Server
+from phonegate.server import Server, asgi
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
 from tests.server.site import echo_phone, read_all, reset, until
@@ -176,7 +176,10 @@ def lines_of(logs: list[Any]) -> list[tuple[str, int]]:
     return [(line["path"], line["status"]) for line in logs if line["event"] == "request"]
 
 
-async def test_httpx_gets_each_event_when_it_happens(start: Open, path: str) -> None:
+async def test_httpx_gets_each_event_when_it_happens(
+    start: Open, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "ANSWER_GRACE_S", 0.1)
     gateway = await start(request_timeout_s=1.0)
     with capture_logs() as logs, trio.fail_after(DEADLINE_S):
         async with (
@@ -276,7 +279,10 @@ async def test_a_client_that_reads_late_holds_back_the_producer(start: Open, pat
         await gateway.gone()
 
 
-async def test_one_that_reads_nothing_is_let_go(start: Open, path: str) -> None:
+async def test_one_that_reads_nothing_is_let_go(
+    start: Open, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)  # by which the kernel does it
     gateway = await start(peer_timeout_s=0.3)
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
     with trio.fail_after(DEADLINE_S), capture_logs() as logs:

@@ -64,7 +64,7 @@ def now_ms() -> int:
 
 
 class Site:
-    """A gateway's inside without web and door."""
+    """A gateway's inside without web and server."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from phonegate.server import Server
 
 from .site import App, Site, echo_phone
 
-OpenDoor = Callable[..., Awaitable[Site]]
+StartServer = Callable[..., Awaitable[Site]]
 
 # One CA for the session: its keys take longer to make than most tests to run.
 _authority = functools.cache(trustme.CA)
@@ -22,7 +22,7 @@ _authority = functools.cache(trustme.CA)
 @pytest.fixture
 def tls(tmp_path: Path) -> TlsSettings:
     issued = _authority().issue_cert("127.0.0.1", "localhost")
-    certificate, key = tmp_path / "door.crt", tmp_path / "door.key"
+    certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
     issued.cert_chain_pems[0].write_to_path(str(certificate))
     issued.private_key_pem.write_to_path(str(key))
     return TlsSettings(certificate=str(certificate), key=str(key))
@@ -43,7 +43,7 @@ def authority_file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
+async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
     sites: list[Site] = []
 
     async def opened(
@@ -58,7 +58,7 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
     ) -> Site:
         settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": 10.0, **settings}
         app = App() if app is None else app
-        door = Server(
+        server = Server(
             HttpSettings(**settings),
             tls or TlsSettings(),
             app=app,
@@ -67,10 +67,10 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
             rate_limits=rate_limits,
         )
 
-        site = Site(door, app, [], trust)
+        site = Site(server, app, [], trust)
 
         async def serve(task_status: trio.TaskStatus[Any]) -> None:
-            await door.serve(task_status=task_status)
+            await server.serve(task_status=task_status)
             site.done.set()
 
         site.bound = await nursery.start(serve)
@@ -79,4 +79,4 @@ async def open_door(nursery: trio.Nursery) -> AsyncIterator[OpenDoor]:
 
     yield opened
     for site in sites:
-        site.door.drain()
+        site.server.drain()

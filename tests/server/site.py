@@ -1,4 +1,4 @@
-"""A door on the loopback before a small application and an echoing phone lane."""
+"""A server on the loopback before a small application and an echoing phone link."""
 
 import json
 import socket
@@ -225,7 +225,9 @@ class Hot:
         elif not isinstance(body, bytes):
             body = await body(lambda _: None)
         self.finished += 1
-        return HotReply(200, (("X-Lane", "express"), ("Content-Length", str(len(body)))), body)
+        return HotReply(
+            200, (("X-Served-By", "fast path"), ("Content-Length", str(len(body)))), body
+        )
 
 
 async def answer(send: Any, status: int, body: bytes) -> None:
@@ -238,7 +240,7 @@ async def answer(send: Any, status: int, body: bytes) -> None:
 
 
 async def echo_phone(stream: trio.abc.Stream, head: RequestHead, peer: Peer) -> None:
-    """A phone lane that tells who the client is, then says again what it hears."""
+    """A phone link that tells who the client is, then says again what it hears."""
     socket = WSConnection(ConnectionType.SERVER)
     socket.initiate_upgrade_connection(
         [(name.encode(), value.encode("latin-1")) for name, value in head.headers], head.target
@@ -265,9 +267,9 @@ async def echo_phone(stream: trio.abc.Stream, head: RequestHead, peer: Peer) -> 
 
 @attrs.define
 class Site:
-    """An open door and ways to knock."""
+    """A server and ways to call it."""
 
-    door: Server
+    server: Server
     app: App
     bound: list[tuple[str, int]]
     trust: ssl.SSLContext | None = None
@@ -287,7 +289,7 @@ class Site:
 
     async def level(self) -> "Level":
         """What the process holds once every earlier connection has ended."""
-        await until(lambda: self.door.connections == 0)
+        await until(lambda: self.server.connections == 0)
         await trio.testing.wait_all_tasks_blocked()
         return Level.now()
 

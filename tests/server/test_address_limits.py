@@ -6,7 +6,7 @@ import attrs
 import trio
 
 from phonegate.config.settings import TlsSettings
-from tests.server.conftest import OpenDoor
+from tests.server.conftest import StartServer
 from tests.server.site import read_all, until
 
 WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -35,33 +35,33 @@ class Gatekeeper:
         return 0.0 if self.handshakes >= 0 else 1.0
 
 
-async def test_a_connection_too_many_of_an_address_hears_429(open_door: OpenDoor) -> None:
+async def test_a_connection_too_many_of_an_address_hears_429(start_server: StartServer) -> None:
     scheduler = Gatekeeper()
-    site = await open_door(rate_limits=scheduler)
+    site = await start_server(rate_limits=scheduler)
     first = await site.connect()
-    await until(lambda: site.door.connections == 1)
+    await until(lambda: site.server.connections == 1)
     refused = await site.exchange(WHO)
     assert (refused.status, refused.json["code"]) == (429, "too_many_connections")
     assert "retry-after: 5" in refused.head
-    assert site.door.refused == 1
+    assert site.server.refused == 1
     await first.aclose()
     await until(lambda: scheduler.open == 0)
     assert (await site.exchange(WHO)).status == 200
     await until(lambda: scheduler.open == 0)
 
 
-async def test_a_trusted_proxy_is_as_many_as_it_serves(open_door: OpenDoor) -> None:
+async def test_a_trusted_proxy_is_as_many_as_it_serves(start_server: StartServer) -> None:
     scheduler = Gatekeeper(connections=0, handshakes=0)
-    site = await open_door(rate_limits=scheduler, trusted_proxies=("127.0.0.0/8",))
+    site = await start_server(rate_limits=scheduler, trusted_proxies=("127.0.0.0/8",))
     assert (await site.exchange(WHO)).status == 200
     assert scheduler == Gatekeeper(connections=0, handshakes=0)
 
 
 async def test_a_tls_handshake_too_many_is_closed_unheard(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
     scheduler = Gatekeeper(connections=9)
-    site = await open_door(rate_limits=scheduler, tls=tls, trust=trust)
+    site = await start_server(rate_limits=scheduler, tls=tls, trust=trust)
     with trio.fail_after(10):
         stream = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
         await stream.do_handshake()
@@ -71,9 +71,9 @@ async def test_a_tls_handshake_too_many_is_closed_unheard(
         assert scheduler.open == 1
         await stream.aclose()
     await until(lambda: scheduler.open == 0)
-    assert site.door.refused == 1
+    assert site.server.refused == 1
 
 
-async def test_plain_connections_shake_no_hands(open_door: OpenDoor) -> None:
-    site = await open_door(rate_limits=Gatekeeper(handshakes=0))
+async def test_plain_connections_shake_no_hands(start_server: StartServer) -> None:
+    site = await start_server(rate_limits=Gatekeeper(handshakes=0))
     assert (await site.exchange(WHO)).status == 200

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import AppUnusable, Server, asgi
-from phonegate.server.app_tasks import SocketPeer
+from phonegate.server.forwarded import SocketPeer
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import PIECES, Answer, App, Level, Site, echo_phone, read_all, reset, until
 
 
@@ -22,12 +22,12 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
 
 
 class TestLifespan:
-    async def test_the_application_starts_and_stops_once(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_the_application_starts_and_stops_once(self, start_server: StartServer) -> None:
+        site = await start_server()
         for _ in range(3):
             await site.get("/who")
         assert (site.app.started, site.app.stopped) == (1, 0)
-        site.door.drain()
+        site.server.drain()
         with trio.fail_after(5):
             await site.done.wait()
         assert (site.app.started, site.app.stopped) == (1, 1)
@@ -41,15 +41,15 @@ class TestLifespan:
 
         level = Level.now()
         settings = HttpSettings(bind=("127.0.0.1:0",))
-        door = Server(settings, TlsSettings(), app=app, serve_phone=echo_phone)
+        server = Server(settings, TlsSettings(), app=app, serve_phone=echo_phone)
         with pytest.raises(AppUnusable):
-            await door.serve()
+            await server.serve()
         assert Level.now() == level
 
 
 class TestRequests:
-    async def test_a_body_arrives_in_either_framing(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_a_body_arrives_in_either_framing(self, start_server: StartServer) -> None:
+        site = await start_server()
         body = bytes(range(256)) * 1000
         assert (await site.exchange(post("/echo", body))).body == body
         chunked = (
@@ -61,8 +61,8 @@ class TestRequests:
         assert "connection: close" in answer.head
         assert "server:" not in answer.head
 
-    async def test_expect_100_continue_is_answered(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_expect_100_continue_is_answered(self, start_server: StartServer) -> None:
+        site = await start_server()
         async with await site.connect() as stream:
             head, _, body = post("/echo", b"abc", "Expect: 100-continue").partition(b"\r\n\r\n")
             await stream.send_all(head + b"\r\n\r\n")
@@ -71,14 +71,14 @@ class TestRequests:
                 await stream.send_all(body)
                 assert Answer.read(await read_all(stream)).body == b"abc"
 
-    async def test_http_1_0_is_served(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_http_1_0_is_served(self, start_server: StartServer) -> None:
+        site = await start_server()
         assert (await site.exchange(b"GET /who HTTP/1.0\r\n\r\n")).status == 200
 
     async def test_only_the_first_of_pipelined_requests_is_served(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         smuggled = b"GET /boom HTTP/1.1\r\nHost: h\r\n\r\n"
         chunked = b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         for first in (b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n", post("/echo", b"a"), chunked):
@@ -87,23 +87,27 @@ class TestRequests:
             assert b"HTTP/1.1" not in answer.body
         assert site.app.paths == ["/who", "/echo", "/echo"]
 
-    async def test_a_body_that_breaks_its_framing_is_a_json_400(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_a_body_that_breaks_its_framing_is_a_json_400(
+        self, start_server: StartServer
+    ) -> None:
+        site = await start_server()
         bad = b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"
         answer = await site.exchange(bad)
         assert (answer.status, answer.json["code"]) == (400, "bad_request")
 
     async def test_an_early_answer_arrives_although_the_body_was_not_read(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         level = Level.now()
         answer = await site.exchange(post("/early", b"x" * 2_000_000))
         assert (answer.status, answer.json["code"]) == (413, "too_large")
         await level.regained()
 
-    async def test_a_body_that_nobody_reads_holds_up_nothing(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_a_body_that_nobody_reads_holds_up_nothing(
+        self, start_server: StartServer
+    ) -> None:
+        site = await start_server()
         level = Level.now()
         async with await site.connect() as stream:
             await stream.send_all(post("/deaf", b"x" * 40)[:-40])
@@ -117,9 +121,9 @@ class TestRequests:
         await level.regained()
 
     async def test_an_error_of_the_application_is_a_json_500_and_quotes_nothing(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         with capture_logs() as logs:
             answer = await site.get("/boom")
             assert (answer.status, answer.json["code"]) == (500, "internal_error")
@@ -129,8 +133,10 @@ class TestRequests:
         assert [line["event"] for line in logs] == ["request_failed", "request_failed"]
         assert "a-secret" not in str(logs)
 
-    async def test_a_request_that_takes_too_long_is_a_json_504(self, open_door: OpenDoor) -> None:
-        site = await open_door(request_timeout_s=0.1)
+    async def test_a_request_that_takes_too_long_is_a_json_504(
+        self, start_server: StartServer
+    ) -> None:
+        site = await start_server(request_timeout_s=0.1)
         level = Level.now()
         with capture_logs() as logs:
             answer = await site.get("/stuck")
@@ -140,9 +146,9 @@ class TestRequests:
         await level.regained()
 
     async def test_a_client_that_leaves_is_told_to_the_application(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         level = Level.now()
         for leave in (reset, close):
             site.app.held = trio.Event()
@@ -156,9 +162,9 @@ class TestRequests:
         await level.regained()
 
     async def test_a_client_that_leaves_amid_its_body_is_told_too(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         level = Level.now()
         stream = await site.connect()
         await stream.send_all(post("/echo", b"x" * 100)[:-50])
@@ -168,7 +174,7 @@ class TestRequests:
             await site.app.disconnected.wait()
         await level.regained()
 
-    async def test_quart_sees_the_client(self, open_door: OpenDoor) -> None:
+    async def test_quart_sees_the_client(self, start_server: StartServer) -> None:
         app = QuartTrio("inner")
 
         @app.post("/echo")
@@ -176,7 +182,7 @@ class TestRequests:
             body = await request.get_data(as_text=True)
             return {"address": request.remote_addr, "scheme": request.scheme, "body": body}
 
-        site = await open_door(app=app, trusted_proxies=("127.0.0.0/8",))
+        site = await start_server(app=app, trusted_proxies=("127.0.0.0/8",))
         told = "X-Forwarded-For: 6.6.6.6, 1.1.1.1", "X-Forwarded-Proto: https"
         answer = await site.exchange(post("/echo", b"hi", *told))
         assert answer.json == {"address": "1.1.1.1", "scheme": "https", "body": "hi"}
@@ -184,23 +190,23 @@ class TestRequests:
 
 
 class TestUnreadAnswers:
-    async def test_a_client_that_never_reads_is_dropped(self, open_door: OpenDoor) -> None:
-        site = await open_door(peer_timeout_s=0.3)
+    async def test_a_client_that_never_reads_is_dropped(self, start_server: StartServer) -> None:
+        site = await start_server(peer_timeout_s=0.3)
         level = Level.now()
         streams = [await site.connect(receive_buffer=4096) for _ in range(3)]
         for stream in streams:
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
         await until(lambda: len(site.app.calls) == 3)
         with trio.fail_after(5):
-            await until(lambda: site.door.connections == 0)
+            await until(lambda: site.server.connections == 0)
         for stream in streams:
             await stream.aclose()
         await level.regained()
 
     async def test_an_answer_is_handed_on_no_faster_than_its_client_takes_it(
-        self, open_door: OpenDoor
+        self, start_server: StartServer
     ) -> None:
-        site = await open_door()
+        site = await start_server()
         async with await site.connect(receive_buffer=4096) as stream:
             await stream.send_all(b"GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: bool(site.app.calls))
@@ -210,8 +216,10 @@ class TestUnreadAnswers:
                 await read_all(stream)
             assert site.app.pieces == PIECES
 
-    async def test_a_client_that_leaves_amid_one_frees_the_call(self, open_door: OpenDoor) -> None:
-        site = await open_door()
+    async def test_a_client_that_leaves_amid_one_frees_the_call(
+        self, start_server: StartServer
+    ) -> None:
+        site = await start_server()
         level = Level.now()
         for leave in (reset, close):
             site.app.held = trio.Event()
@@ -226,28 +234,28 @@ class TestUnreadAnswers:
         await level.regained()
 
     async def test_one_that_reads_slowly_gets_no_longer_than_a_request_may_take(
-        self, open_door: OpenDoor, monkeypatch: pytest.MonkeyPatch
+        self, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(asgi, "ANSWER_GRACE_S", 0.1)
-        site = await open_door(request_timeout_s=0.3, peer_timeout_s=30.0)
+        site = await start_server(request_timeout_s=0.3, peer_timeout_s=30.0)
         async with await site.connect(receive_buffer=4096) as stream:
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: bool(site.app.calls))
             with trio.fail_after(5):
-                await until(lambda: site.door.connections == 0)
+                await until(lambda: site.server.connections == 0)
 
     async def test_it_can_t_hold_up_the_end_of_the_door(self) -> None:
-        door = Server(
+        server = Server(
             HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), app=App(), serve_phone=echo_phone
         )
         level = Level.now()
         async with trio.open_nursery() as doors:
-            site = Site(door, App(), await doors.start(door.serve))
+            site = Site(server, App(), await doors.start(server.serve))
             stream = await site.connect(receive_buffer=4096)
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
             await stream.receive_some(1)
             await trio.testing.wait_all_tasks_blocked(0.05)  # the kernel's buffers are full now
-            door.drain()
+            server.drain()
             doors.cancel_scope.cancel()
             start = trio.current_time()
         assert trio.current_time() - start < 5  # peer_timeout_s is 20

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio_websocket import open_websocket
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import HANDSHAKE, Level, read_all, until
 
 BOTH_LENGTHS = (
@@ -12,8 +12,10 @@ BOTH_LENGTHS = (
 )
 
 
-async def test_a_websocket_at_the_phones_path_reaches_the_phone_lane(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_websocket_at_the_phones_path_reaches_the_phone_link(
+    start_server: StartServer,
+) -> None:
+    site = await start_server()
     async with open_websocket("127.0.0.1", site.port, "/websocket?a=b", use_ssl=False) as link:
         assert json.loads(await link.get_message()) == ["127.0.0.1", "http", "a=b"]
         await link.send_message("hello")
@@ -21,14 +23,16 @@ async def test_a_websocket_at_the_phones_path_reaches_the_phone_lane(open_door: 
     assert site.app.calls == []
 
 
-async def test_a_slash_behind_the_phones_path_makes_no_difference(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_slash_behind_the_phones_path_makes_no_difference(
+    start_server: StartServer,
+) -> None:
+    site = await start_server()
     async with open_websocket("127.0.0.1", site.port, "/websocket/?a=b", use_ssl=False) as link:
         assert json.loads(await link.get_message()) == ["127.0.0.1", "http", "a=b"]
 
 
-async def test_a_frame_in_the_handshake_s_packet_is_not_lost(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_frame_in_the_handshake_s_packet_is_not_lost(start_server: StartServer) -> None:
+    site = await start_server()
     frame = b"\x81\x85\0\0\0\0hello"  # a masked text frame
     async with await site.connect() as stream:
         await stream.send_all(HANDSHAKE + frame)
@@ -40,21 +44,25 @@ async def test_a_frame_in_the_handshake_s_packet_is_not_lost(open_door: OpenDoor
 
 
 @pytest.mark.parametrize("path", ["/elsewhere", "/websocket//", "/%77ebsocket", "//websocket"])
-async def test_a_websocket_elsewhere_is_a_plain_request(open_door: OpenDoor, path: str) -> None:
-    site = await open_door()
+async def test_a_websocket_elsewhere_is_a_plain_request(
+    start_server: StartServer, path: str
+) -> None:
+    site = await start_server()
     refused = await site.exchange(HANDSHAKE.replace(b"/websocket", path.encode()))
     assert refused.status == 404
     assert not [value for name, value in site.app.calls[0]["headers"] if name == b"upgrade"]
 
 
-async def test_the_phones_path_without_an_upgrade_is_a_plain_request(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_the_phones_path_without_an_upgrade_is_a_plain_request(
+    start_server: StartServer,
+) -> None:
+    site = await start_server()
     assert (await site.get("/websocket")).status == 404
     assert site.app.paths == ["/websocket"]
 
 
-async def test_a_bad_handshake_is_answered_before_the_phone_lane(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_bad_handshake_is_answered_before_the_phone_link(start_server: StartServer) -> None:
+    site = await start_server()
     refused = await site.exchange(HANDSHAKE.replace(b"Version: 13", b"Version: 7"))
     assert (refused.status, refused.json["code"]) == (426, "upgrade_required")
     assert "sec-websocket-version: 13" in refused.head
@@ -74,9 +82,9 @@ async def test_a_bad_handshake_is_answered_before_the_phone_lane(open_door: Open
     ],
 )
 async def test_a_refused_head_is_told_in_json(
-    open_door: OpenDoor, data: bytes, status: int
+    start_server: StartServer, data: bytes, status: int
 ) -> None:
-    site = await open_door()
+    site = await start_server()
     refused = await site.exchange(data)
     assert refused.status == status
     assert refused.json["ok"] is False
@@ -87,15 +95,15 @@ async def test_a_refused_head_is_told_in_json(
 
 
 async def test_the_refusal_arrives_although_the_client_is_still_sending(
-    open_door: OpenDoor,
+    start_server: StartServer,
 ) -> None:
-    site = await open_door(max_head_bytes=100)
+    site = await start_server(max_head_bytes=100)
     refused = await site.exchange(b"GET /" + b"a" * 500_000)
     assert refused.status == 431
 
 
-async def test_a_dripped_head_ends_at_its_deadline(open_door: OpenDoor) -> None:
-    site = await open_door(head_timeout_s=0.3)
+async def test_a_dripped_head_ends_at_its_deadline(start_server: StartServer) -> None:
+    site = await start_server(head_timeout_s=0.3)
     level = Level.now()
     async with await site.connect() as stream, trio.open_nursery() as nursery:
 
@@ -115,30 +123,30 @@ async def test_a_dripped_head_ends_at_its_deadline(open_door: OpenDoor) -> None:
     await level.regained()
 
 
-async def test_a_silent_connection_ends_without_a_word(open_door: OpenDoor) -> None:
-    site = await open_door(head_timeout_s=0.1)
+async def test_a_silent_connection_ends_without_a_word(start_server: StartServer) -> None:
+    site = await start_server(head_timeout_s=0.1)
     async with await site.connect() as stream:
         with trio.fail_after(5):
             assert await read_all(stream) == b""
 
 
-async def test_draining_closes_who_has_no_request(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_draining_closes_who_has_no_request(start_server: StartServer) -> None:
+    site = await start_server()
     async with await site.connect() as silent, await site.connect() as begun:
         await begun.send_all(b"GET / HT")
-        await until(lambda: site.door.connections == 2)
-        site.door.drain()
+        await until(lambda: site.server.connections == 2)
+        site.server.drain()
         with trio.fail_after(5):
             assert await read_all(silent) == b""
             assert await read_all(begun) == b""
             await site.done.wait()
 
 
-async def test_draining_waits_for_phones(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_draining_waits_for_phones(start_server: StartServer) -> None:
+    site = await start_server()
     async with open_websocket("127.0.0.1", site.port, "/websocket", use_ssl=False) as link:
         await link.get_message()
-        site.door.drain()
+        site.server.drain()
         await link.send_message("still here")
         assert await link.get_message() == "still here"
         assert not site.done.is_set()

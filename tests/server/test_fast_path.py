@@ -19,7 +19,7 @@ from trio_websocket import wrap_client_stream
 from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import HANDSHAKE, PATIENCE_S, Answer, Hot, Level, Site, read_all, reset, until
 from .test_proxies import listen_once, proxy
 
@@ -81,8 +81,8 @@ async def client(site: Site, **connect: Any) -> AsyncIterator[Client]:
 
 
 class TestKeptConnections:
-    async def test_requests_follow_each_other(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_requests_follow_each_other(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             for number in range(5):
                 body = b"b" * (number * 40_000)
@@ -94,17 +94,17 @@ class TestKeptConnections:
         assert site.app.calls == []
 
     async def test_pipelined_requests_are_answered_in_order(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             bodies = [b"%d" % number * 3_000 for number in range(60)]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(kept.send, b"".join(map(post, bodies)))
                 assert [(await kept.answer()).body for _ in bodies] == bodies
 
-    async def test_however_the_bytes_are_cut(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_however_the_bytes_are_cut(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot)
         data = post(b"one") + WHO + post(b"GET / HTTP/1.1\r\n\r\n") + WHO
         for cut in range(1, len(data), 7):
             async with client(site) as kept:
@@ -115,8 +115,8 @@ class TestKeptConnections:
                 assert got == [b"one", b"127.0.0.1", b"GET / HTTP/1.1\r\n\r\n", b"127.0.0.1"], cut
         assert site.app.calls == []
 
-    async def test_connection_close_is_honoured(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_connection_close_is_honoured(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             answer = await kept.ask(post(b"a") + post(b"b", "/hot/echo", "Connection: close") + WHO)
             assert "connection:" not in answer.head
@@ -124,29 +124,29 @@ class TestKeptConnections:
             assert await kept.closed()
         assert [call["path"] for call in hot.calls] == ["/hot/echo", "/hot/echo"]
 
-    async def test_an_idle_connection_ends(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot, keepalive_timeout_s=0.1)
+    async def test_an_idle_connection_ends(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot, keepalive_timeout_s=0.1)
         async with client(site) as kept:
             await kept.ask(WHO)
             assert await kept.closed()
 
     async def test_a_request_that_comes_as_the_time_is_over_is_told_that_it_is_the_last(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
-        express = site.door._fast_path
-        assert express is not None
+        site = await start_server(hot=hot)
+        fast_path = site.server._fast_path
+        assert fast_path is not None
         async with client(site) as kept:
             assert "connection:" not in (await kept.ask(WHO)).head
-            await until(lambda: len(express._idle) == 1)
+            await until(lambda: len(fast_path._idle) == 1)
             os.write(kept.stream.socket.fileno(), WHO)
-            for end in express._idle:
+            for end in fast_path._idle:
                 end()
             assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()
 
-    async def test_a_next_head_has_its_deadline(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot, head_timeout_s=0.2)
+    async def test_a_next_head_has_its_deadline(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot, head_timeout_s=0.2)
         async with client(site) as kept:
             await kept.ask(WHO)
             assert (await kept.ask(b"GET /hot")).status == 408
@@ -154,9 +154,9 @@ class TestKeptConnections:
 
     @pytest.mark.parametrize("after", [b"", WHO])
     async def test_a_next_head_has_its_limit(
-        self, open_door: OpenDoor, hot: Hot, after: bytes
+        self, start_server: StartServer, hot: Hot, after: bytes
     ) -> None:
-        site = await open_door(hot=hot, max_head_bytes=200)
+        site = await start_server(hot=hot, max_head_bytes=200)
         long = b"GET /hot/" + b"a" * 300 + b" HTTP/1.1\r\nHost: h\r\n\r\n"
         async with client(site) as kept:
             await kept.ask(WHO)
@@ -165,20 +165,20 @@ class TestKeptConnections:
         assert len(hot.calls) == 1
 
     async def test_over_tls(
-        self, open_door: OpenDoor, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
+        self, start_server: StartServer, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
     ) -> None:
-        site = await open_door(hot=hot, tls=tls, trust=trust)
+        site = await start_server(hot=hot, tls=tls, trust=trust)
         async with httpx.AsyncClient(verify=trust) as kept:
             for _ in range(3):
                 answer = await kept.post(site.url + "/hot/echo", content=b"x" * 200_000)
                 assert answer.content == b"x" * 200_000
-                assert answer.headers["x-lane"] == "express"
-            assert site.door.connections == 1
+                assert answer.headers["x-served-by"] == "fast path"
+            assert site.server.connections == 1
 
     async def test_an_idle_connection_ends_over_tls_too(
-        self, open_door: OpenDoor, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
+        self, start_server: StartServer, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
     ) -> None:
-        site = await open_door(hot=hot, tls=tls, trust=trust, keepalive_timeout_s=0.1)
+        site = await start_server(hot=hot, tls=tls, trust=trust, keepalive_timeout_s=0.1)
         level = Level.now()
         secured = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
         async with secured:
@@ -188,11 +188,11 @@ class TestKeptConnections:
         await level.regained()
 
 
-class TestLanes:
-    async def test_what_is_not_plain_goes_to_the_house_whole(
-        self, open_door: OpenDoor, hot: Hot
+class TestWhatServesARequest:
+    async def test_what_is_not_plain_goes_to_the_application_whole(
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         chunked = (
             b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nTrailer: t\r\n\r\n"
@@ -207,17 +207,19 @@ class TestLanes:
                 assert (answer.status, answer.body) == (200, b"abcde")
         assert [call["path"] for call in hot.calls] == ["/hot/who"]
 
-    async def test_what_is_plain_and_not_hot_goes_to_the_house(
-        self, open_door: OpenDoor, hot: Hot
+    async def test_what_is_plain_and_not_hot_goes_to_the_application(
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             await kept.ask(WHO)
             assert "connection: close" in (await kept.ask(WHO.replace(b"/hot", b""))).head
         assert site.app.paths == ["/who"]
 
-    async def test_an_upgrade_may_be_the_nth_request(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_an_upgrade_may_be_the_nth_request(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             for _ in range(3):
                 await kept.ask(post(b"x"))
@@ -226,10 +228,10 @@ class TestLanes:
                 assert json.loads(await link.get_message()) == ["127.0.0.1", "http", "a=b"]
                 await link.aclose()
 
-    async def test_a_handshake_in_the_same_packet_is_the_phone_lane_s(
-        self, open_door: OpenDoor, hot: Hot
+    async def test_a_handshake_in_the_same_packet_is_the_phone_link_s(
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             await kept.ask(WHO + HANDSHAKE)
             with trio.fail_after(PATIENCE_S):
@@ -237,26 +239,28 @@ class TestLanes:
                     kept.data += await kept.stream.receive_some()
 
     async def test_a_body_beyond_the_limit_is_the_house_s(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot, max_body_bytes=10)
+        site = await start_server(hot=hot, max_body_bytes=10)
         assert (
             await site.exchange(post(b"x" * 10, "/hot/echo", "Connection: close"))
         ).status == 200
         assert (await site.exchange(post(b"x" * 11))).status == 404
         assert site.app.paths == ["/hot/echo"]
 
-    async def test_http_1_0_and_head_are_the_house_s(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_http_1_0_and_head_are_the_application_s(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot)
         for data in (WHO.replace(b"/1.1", b"/1.0"), WHO.replace(b"GET", b"HEAD")):
             assert (await site.exchange(data)).status == 404
         assert hot.calls == []
 
     @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
     async def test_a_trusted_proxy_says_who_the_client_is(
-        self, open_door: OpenDoor, hot: Hot, trusted: tuple[str, ...]
+        self, start_server: StartServer, hot: Hot, trusted: tuple[str, ...]
     ) -> None:
-        site = await open_door(hot=hot, trusted_proxies=trusted)
+        site = await start_server(hot=hot, trusted_proxies=trusted)
         async with client(site) as kept:
             told = WHO.replace(b"Host", b"X-Forwarded-For: 6.6.6.6, 1.1.1.1\r\nHost")
             assert (await kept.ask(told)).body == (b"1.1.1.1" if trusted else b"127.0.0.1")
@@ -299,9 +303,9 @@ class TestSmuggling:
     @pytest.mark.parametrize("form", SMUGGLING)
     @pytest.mark.parametrize("before", [b"", WHO], ids=["first", "kept"])
     async def test_what_follows_an_odd_request_is_never_another(
-        self, open_door: OpenDoor, hot: Hot, form: str, before: bytes
+        self, start_server: StartServer, hot: Hot, form: str, before: bytes
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             if before:
                 await kept.ask(before)
@@ -313,8 +317,8 @@ class TestSmuggling:
         assert "/hot/smuggled" not in [call["path"] for call in hot.calls]
         assert "/hot/smuggled" not in site.app.paths
 
-    async def test_a_body_is_never_a_request(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_a_body_is_never_a_request(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             assert (await kept.ask(post(SMUGGLED * 3))).body == SMUGGLED * 3
             # Answered before its body came: the connection can't be used again.
@@ -327,8 +331,8 @@ class TestSmuggling:
 
 
 class TestClientsThatFail:
-    async def test_one_that_leaves_amid_its_body(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_one_that_leaves_amid_its_body(self, start_server: StartServer, hot: Hot) -> None:
+        site = await start_server(hot=hot)
         level = Level.now()
         for leave in (reset, lambda stream: stream.socket.close()):
             async with await site.connect() as stream:
@@ -340,8 +344,10 @@ class TestClientsThatFail:
             assert told == []
         assert (hot.left, hot.finished) == (2, 0)
 
-    async def test_one_that_leaves_before_its_answer(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_one_that_leaves_before_its_answer(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot)
         level = Level.now()
         stream = await site.connect()
         await stream.send_all(post(b"x", "/hot/hold"))
@@ -351,17 +357,19 @@ class TestClientsThatFail:
         await level.regained()
         assert (hot.left, hot.finished) == (0, 1)
 
-    async def test_one_whose_body_comes_too_slowly(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_one_whose_body_comes_too_slowly(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot)
         async with client(site) as kept:
             answer = await kept.ask(post(b"x" * 10, "/hot/impatient")[:-5])
             assert (answer.body, "connection: close" in answer.head) == (b"late", True)
             assert await kept.closed()
 
     async def test_a_large_answer_is_held_until_it_has_left_or_is_given_up(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as reads, client(site) as never:
             ask = b"GET /hot/200000 HTTP/1.1\r\nHost: h\r\n\r\n"
             assert len((await reads.ask(ask)).body) == 200_000
@@ -382,19 +390,23 @@ class TestClientsThatFail:
             with trio.fail_after(PATIENCE_S):
                 assert len(await read_all(never.stream)) < 90_000_000
 
-    async def test_one_that_never_reads_is_dropped(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot, peer_timeout_s=0.3)
+    async def test_one_that_never_reads_is_dropped(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot, peer_timeout_s=0.3)
         level = Level.now()
         streams = [await site.connect(receive_buffer=4096) for _ in range(3)]
         for stream in streams:
             await stream.send_all(WHO.replace(b"who", b"20000000"))
-        await until(lambda: site.door.connections == 0)
+        await until(lambda: site.server.connections == 0)
         for stream in streams:
             await stream.aclose()
         await level.regained()
 
-    async def test_one_that_reads_late_misses_nothing(self, open_door: OpenDoor, hot: Hot) -> None:
-        site = await open_door(hot=hot)
+    async def test_one_that_reads_late_misses_nothing(
+        self, start_server: StartServer, hot: Hot
+    ) -> None:
+        site = await start_server(hot=hot)
         async with client(site, receive_buffer=4096) as kept:
             await kept.send(WHO.replace(b"who", b"3000") * 4_000)
             with trio.move_on_after(0.2):
@@ -404,9 +416,9 @@ class TestClientsThatFail:
                 assert len((await kept.answer()).body) == 3_000
 
     async def test_one_that_pipelines_without_reading_is_read_no_further(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with await site.connect(receive_buffer=4096) as stream:
             with trio.move_on_after(0.3):
                 while True:
@@ -420,15 +432,15 @@ class TestClientsThatFail:
 
 class TestDraining:
     async def test_who_idles_is_closed_and_who_runs_is_answered(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot)
+        site = await start_server(hot=hot)
         async with client(site) as idle, client(site) as busy:
             await idle.ask(WHO)
             await busy.ask(WHO)
             await busy.send(post(b"x", "/hot/hold") + WHO)
             await hot.held.wait()
-            site.door.drain()
+            site.server.drain()
             assert await idle.closed()
             hot.release.set()
             answer = await busy.answer()
@@ -438,14 +450,14 @@ class TestDraining:
             await site.done.wait()
 
     async def test_who_reads_an_answer_is_closed_behind_it(
-        self, open_door: OpenDoor, hot: Hot
+        self, start_server: StartServer, hot: Hot
     ) -> None:
-        site = await open_door(hot=hot, keepalive_timeout_s=600)
+        site = await start_server(hot=hot, keepalive_timeout_s=600)
         size = 8_000_000
         async with client(site, receive_buffer=262_144) as slow:
             await slow.send(WHO.replace(b"who", b"%d" % size))
             await until(lambda: hot.finished == 1)
-            site.door.drain()
+            site.server.drain()
             assert len((await slow.answer()).body) == size
             assert await slow.closed()
         with trio.fail_after(PATIENCE_S):
@@ -454,20 +466,20 @@ class TestDraining:
 
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
 async def test_behind_a_proxy_that_keeps_connections(
-    open_door: OpenDoor,
+    start_server: StartServer,
     hot: Hot,
     kind: str,
     tmp_path: Path,
     tls: TlsSettings,
     trust: ssl.SSLContext,
 ) -> None:
-    site = await open_door(hot=hot)
+    site = await start_server(hot=hot)
     running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as asking:
         for number in range(6):
             body = b"b" * (number * 30_000)
             answer = await asking.post(f"https://{address}/hot/echo", content=body)
-            assert (answer.content, answer.headers["x-lane"]) == (body, "express")
+            assert (answer.content, answer.headers["x-served-by"]) == (body, "fast path")
             with trio.fail_after(20):
                 url = f"wss://{address}/websocket?a=b"
                 greeting = await trio.to_thread.run_sync(listen_once, url, trust)
@@ -477,9 +489,9 @@ async def test_behind_a_proxy_that_keeps_connections(
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
 async def test_an_empty_line_between_requests_is_passed_over(
-    open_door: OpenDoor, hot: Hot, cut: int
+    start_server: StartServer, hot: Hot, cut: int
 ) -> None:
-    site = await open_door(hot=hot)
+    site = await start_server(hot=hot)
     data = b"\r\n\r\n" + WHO
     async with client(site) as kept:
         assert (await kept.ask(data)).status == 200
@@ -493,8 +505,8 @@ async def test_an_empty_line_between_requests_is_passed_over(
     assert len(hot.calls) == 5
 
 
-async def test_empty_lines_without_end_are_refused(open_door: OpenDoor, hot: Hot) -> None:
-    site = await open_door(hot=hot)
+async def test_empty_lines_without_end_are_refused(start_server: StartServer, hot: Hot) -> None:
+    site = await start_server(hot=hot)
     async with client(site) as kept:
         await kept.ask(WHO)
         assert (await kept.ask(b"\r\n" * 100 + WHO)).status == 400

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import HANDSHAKE, PATIENCE_S, Site, read_all, reset
 
 ELSEWHERE = HANDSHAKE.replace(b"/websocket", b"/who")
@@ -59,7 +59,7 @@ ENCRYPTED = {
 
 async def in_one_packet(stream: trio.abc.Stream, data: bytes) -> None:
     await stream.send_all(data)
-    with trio.move_on_after(0.05):  # a phone lane may wait for more, and that is right
+    with trio.move_on_after(0.05):  # a phone link may wait for more, and that is right
         await read_all(stream)
 
 
@@ -94,9 +94,9 @@ async def knock(site: Site, timing: Timing, data: bytes) -> None:
 
 @pytest.mark.parametrize("timing", TIMINGS, ids=lambda timing: timing.__name__)
 async def test_no_crash_input_is_more_than_one_connection(
-    open_door: OpenDoor, timing: Timing
+    start_server: StartServer, timing: Timing
 ) -> None:
-    site = await open_door()
+    site = await start_server()
     await site.get("/who")
     level = await site.level()
     with trio.fail_after(PATIENCE_S), capture_logs():
@@ -110,9 +110,9 @@ async def test_no_crash_input_is_more_than_one_connection(
 
 @pytest.mark.parametrize("timing", TIMINGS, ids=lambda timing: timing.__name__)
 async def test_nor_is_one_over_tls(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext, timing: Timing
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext, timing: Timing
 ) -> None:
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     await knock(site, in_one_packet, WHO)
     level = await site.level()
     with trio.fail_after(PATIENCE_S), capture_logs():
@@ -158,8 +158,8 @@ def mutated(rng: random.Random) -> bytes:
     return bytes(data)
 
 
-async def test_hundreds_of_mutated_heads_leave_nothing_behind(open_door: OpenDoor) -> None:
-    site = await open_door(request_timeout_s=3.0, head_timeout_s=3.0)
+async def test_hundreds_of_mutated_heads_leave_nothing_behind(start_server: StartServer) -> None:
+    site = await start_server(request_timeout_s=3.0, head_timeout_s=3.0)
     await site.get("/who")
     level = await site.level()
     rng = random.Random(20_211)
@@ -187,13 +187,13 @@ async def test_hundreds_of_mutated_heads_leave_nothing_behind(open_door: OpenDoo
     told = [answer for answer in answers if answer]
     assert len(told) > MUTANTS / 4
     assert all(answer.startswith(b"HTTP/1.1 ") for answer in told)
-    # What reaches a lane is sound: nothing behind the head reader raises on any of these.
+    # What passes the head reader is sound: nothing behind the head reader raises on any of these.
     assert [line for line in logs if line["event"] == "request_failed"] == []
     assert not any(b" 500 " in answer[:16] for answer in told)
 
 
-async def test_many_resets_in_the_handshake_harm_nobody(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_many_resets_in_the_handshake_harm_nobody(start_server: StartServer) -> None:
+    site = await start_server()
     await site.get("/who")
     level = await site.level()
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import CannotListen, Server
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import HANDSHAKE, App, Level, echo_phone, read_all, reset, until
 
 WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -21,9 +21,9 @@ WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
     "bind", ["8080", "host", "host:", "host:x", "host:65536", "::1:80", "h:-1", ":8080"]
 )
 async def test_an_address_that_is_none_is_refused(bind: str) -> None:
-    door = Server(HttpSettings(bind=(bind,)), TlsSettings(), app=App(), serve_phone=echo_phone)
+    server = Server(HttpSettings(bind=(bind,)), TlsSettings(), app=App(), serve_phone=echo_phone)
     with pytest.raises(CannotListen) as caught:
-        await door.serve()
+        await server.serve()
     assert caught.value.bind == bind
 
 
@@ -34,21 +34,21 @@ async def test_an_address_in_use_is_named_and_the_others_are_let_go() -> None:
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         settings = HttpSettings(bind=("127.0.0.1:0", bind))
-        door = Server(settings, TlsSettings(), app=App(), serve_phone=echo_phone)
+        server = Server(settings, TlsSettings(), app=App(), serve_phone=echo_phone)
         with pytest.raises(CannotListen, match=f"{bind}: Address already in use"):
-            await door.serve()
+            await server.serve()
     assert Level.now() == level
 
 
-async def test_it_listens_on_every_address(open_door: OpenDoor) -> None:
-    site = await open_door(bind=("127.0.0.1:0", "[::1]:0"))
+async def test_it_listens_on_every_address(start_server: StartServer) -> None:
+    site = await start_server(bind=("127.0.0.1:0", "[::1]:0"))
     assert [host for host, _ in site.bound] == ["127.0.0.1", "::1"]
     async with await trio.open_tcp_stream(*site.bound[1]) as stream:
         await stream.send_all(WHO)
         assert b'"::1"' in await read_all(stream)
 
 
-async def test_accepted_sockets_have_their_options(open_door: OpenDoor) -> None:
+async def test_accepted_sockets_have_their_options(start_server: StartServer) -> None:
     seen: list[Any] = []
 
     async def look(stream: Any, head: Any, peer: Any) -> None:
@@ -56,15 +56,15 @@ async def test_accepted_sockets_have_their_options(open_door: OpenDoor) -> None:
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
 
-    site = await open_door(serve_phone=look, peer_timeout_s=7.5)
+    site = await start_server(serve_phone=look, peer_timeout_s=7.5)
     await site.exchange(HANDSHAKE)
     assert seen == [1, 7500]
 
 
-async def test_past_the_limit_the_newest_hears_503(open_door: OpenDoor) -> None:
-    site = await open_door(max_connections=2)
+async def test_past_the_limit_the_newest_hears_503(start_server: StartServer) -> None:
+    site = await start_server(max_connections=2)
     first, second = await site.connect(), await site.connect()
-    await until(lambda: site.door.connections == 2)
+    await until(lambda: site.server.connections == 2)
     with capture_logs() as logs:
         for _ in range(2):
             refused = await site.exchange(WHO)
@@ -72,13 +72,13 @@ async def test_past_the_limit_the_newest_hears_503(open_door: OpenDoor) -> None:
             assert "retry-after: 5" in refused.head
     assert [line["event"] for line in logs] == ["connections_full"]
     await first.aclose()
-    await until(lambda: site.door.connections == 1)
+    await until(lambda: site.server.connections == 1)
     assert (await site.exchange(WHO)).status == 200
     await second.aclose()
 
 
-async def test_it_survives_having_no_descriptor_left(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_it_survives_having_no_descriptor_left(start_server: StartServer) -> None:
+    site = await start_server()
     client = trio.socket.socket()
     used = highest_descriptor()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -106,13 +106,13 @@ def highest_descriptor() -> int:
     return max(int(path.name) for path in Path("/proc/self/fd").iterdir())
 
 
-async def test_an_exception_of_a_lane_ends_its_connection_alone(open_door: OpenDoor) -> None:
+async def test_an_exception_of_a_lane_ends_its_connection_alone(start_server: StartServer) -> None:
     async def broken(stream: Any, head: Any, peer: Any) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             raise KeyError(head.query)
 
-    site = await open_door(serve_phone=broken)
+    site = await start_server(serve_phone=broken)
     level = Level.now()
     with capture_logs() as logs:
         await site.exchange(HANDSHAKE)
@@ -124,8 +124,8 @@ async def test_an_exception_of_a_lane_ends_its_connection_alone(open_door: OpenD
     assert (await site.exchange(WHO)).status == 200
 
 
-async def test_a_client_that_resets_is_no_event(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_client_that_resets_is_no_event(start_server: StartServer) -> None:
+    site = await start_server()
     level = Level.now()
     with capture_logs() as logs:
         for data in (b"", b"GET", WHO):
@@ -134,4 +134,4 @@ async def test_a_client_that_resets_is_no_event(open_door: OpenDoor) -> None:
             reset(stream)
         await level.regained()
     assert logs == []
-    assert site.door.connections == 0
+    assert site.server.connections == 0

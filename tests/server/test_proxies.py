@@ -18,7 +18,7 @@ import websockets.sync.client
 
 from phonegate.config.settings import TlsSettings
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
@@ -47,7 +47,7 @@ CADDY = """\
 
 
 def configuration(
-    kind: str, folder: Path, port: int, door: int, tls: TlsSettings, *, under_a_path: bool = False
+    kind: str, folder: Path, port: int, server: int, tls: TlsSettings, *, under_a_path: bool = False
 ) -> str:
     """What docs/operations.md prints, at addresses and with a certificate of a test."""
     printed, mounted = re.findall(rf"^```{kind}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
@@ -57,14 +57,14 @@ def configuration(
         assert count == 1
     changes = {
         "nginx": {
-            "server 127.0.0.1:8080;": f"server 127.0.0.1:{door};",
+            "server 127.0.0.1:8080;": f"server 127.0.0.1:{server};",
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
             "/etc/ssl/sms.example.org.crt": tls.certificate,
             "/etc/ssl/sms.example.org.key": tls.key,
             "error_log /var/log/nginx/phonegate.log": "error_log stderr",
         },
         "caddy": {
-            "reverse_proxy 127.0.0.1:8080": f"reverse_proxy 127.0.0.1:{door}",
+            "reverse_proxy 127.0.0.1:8080": f"reverse_proxy 127.0.0.1:{server}",
             "sms.example.org {": f"https://127.0.0.1:{port} {{\n    bind 127.0.0.1\n"
             f"    tls {tls.certificate} {tls.key}",
         },
@@ -87,7 +87,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def proxy(
     kind: str,
-    door: int,
+    server: int,
     folder: Path,
     tls: TlsSettings,
     *,
@@ -100,7 +100,7 @@ async def proxy(
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     file = folder / kind
-    written = configuration(kind, folder, port, door, tls, under_a_path=under_a_path)
+    written = configuration(kind, folder, port, server, tls, under_a_path=under_a_path)
     assert change[0] in written
     file.write_text(written.replace(*change, 1))
     words = {
@@ -140,9 +140,9 @@ def listen_once(url: str, trust: ssl.SSLContext) -> Any:
 
 
 async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
-    open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(trusted_proxies=("127.0.0.2/32",))
+    site = await start_server(trusted_proxies=("127.0.0.2/32",))
     running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as client:
         for number in range(8):
@@ -163,9 +163,9 @@ async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
 
 
 async def test_a_trusted_proxy_says_who_the_client_is(
-    open_door: OpenDoor, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, kind: str, tmp_path: Path, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(trusted_proxies=("127.0.0.0/8",))
+    site = await start_server(trusted_proxies=("127.0.0.0/8",))
     running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as client:
         told = {"X-Forwarded-For": "6.6.6.6"}

@@ -14,7 +14,7 @@ import websockets.sync.client
 
 from phonegate.config.settings import TlsSettings
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import Answer, Site, read_all
 
 BODY = b"b" * 100_000
@@ -22,11 +22,14 @@ BODY = b"b" * 100_000
 
 @pytest.fixture(params=["plain", "tls"])
 async def site(
-    request: pytest.FixtureRequest, open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    request: pytest.FixtureRequest,
+    start_server: StartServer,
+    tls: TlsSettings,
+    trust: ssl.SSLContext,
 ) -> Site:
     if request.param == "plain":
-        return await open_door()
-    return await open_door(tls=tls, trust=trust)
+        return await start_server()
+    return await start_server(tls=tls, trust=trust)
 
 
 async def in_thread(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
@@ -92,7 +95,7 @@ async def test_a_running_request_outlives_the_drain(site: Site) -> None:
 
             nursery.start_soon(ask)
             await site.app.held.wait()
-            site.door.drain()
+            site.server.drain()
             with pytest.raises(httpx.ConnectError):
                 await client.get(f"{site.url}/who")
             assert not site.done.is_set()
@@ -100,12 +103,12 @@ async def test_a_running_request_outlives_the_drain(site: Site) -> None:
         assert answers[0].content == b"done"
     with trio.fail_after(10):
         await site.done.wait()
-    assert site.door.connections == 0
+    assert site.server.connections == 0
     assert site.app.stopped == 1
 
 
-async def test_a_half_closed_client_reads_its_answer(open_door: OpenDoor) -> None:
-    site = await open_door()
+async def test_a_half_closed_client_reads_its_answer(start_server: StartServer) -> None:
+    site = await start_server()
     async with await site.connect() as stream:
         await stream.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n")
         await stream.send_eof()

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
-from phonegate.server import CertificateUnusable, server
+from phonegate.server import CertificateUnusable
+from phonegate.server import server as server_module
 from phonegate.server.tls import context
 
-from .conftest import OpenDoor
+from .conftest import StartServer
 from .site import Site, read_all
 
 
@@ -59,10 +60,10 @@ def test_each_fault_has_its_sentence(tls: TlsSettings, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("offered", [["h2"], ["h2", "http/1.1"]])
 async def test_http_1_1_is_spoken_whatever_a_client_offers(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext, offered: list[str]
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext, offered: list[str]
 ) -> None:
     trust.set_alpn_protocols(offered)
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     raw = await site.connect()
     async with trio.SSLStream(raw, trust, server_hostname="127.0.0.1") as stream:
         await stream.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -71,9 +72,9 @@ async def test_http_1_1_is_spoken_whatever_a_client_offers(
 
 
 async def test_who_speaks_plain_http_to_it_is_told_so(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     for data in (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"P"):
         answer = await site.exchange(data)
         assert (answer.status, answer.json["code"]) == (400, "https_required")
@@ -83,9 +84,9 @@ async def test_who_speaks_plain_http_to_it_is_told_so(
 
 @pytest.mark.parametrize("data", [b"\0\1\2", b"\x16\3\1 no handshake", b"\xe9", b"\r\n"])
 async def test_a_connection_that_speaks_nothing_known_is_dropped(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext, data: bytes
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext, data: bytes
 ) -> None:
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     stream = await site.connect()
     async with stream:
         await stream.send_all(data)
@@ -96,9 +97,9 @@ async def test_a_connection_that_speaks_nothing_known_is_dropped(
 
 
 async def test_the_handshake_counts_into_the_head_s_deadline(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(tls=tls, trust=trust, head_timeout_s=0.1)
+    site = await start_server(tls=tls, trust=trust, head_timeout_s=0.1)
     stream = await site.connect()
     async with stream:
         with trio.fail_after(5):
@@ -139,16 +140,16 @@ async def served(site: Site) -> bytes | None:
 
 
 async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     before = await served(site)
     kept = await secured(site)
     renewed, _, _ = issue(tls)
     assert await served(site) == before
-    assert await site.door.renew(tls)
+    assert await site.server.renew(tls)
     assert await served(site) == renewed != before
-    assert not await site.door.renew(tls), "they are the same"
+    assert not await site.server.renew(tls), "they are the same"
     # A connection from before goes on.
     async with kept:
         await kept.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -156,28 +157,28 @@ async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
 
 
 async def test_a_certificate_that_does_not_fit_leaves_the_one_before_in_use(
-    open_door: OpenDoor, tls: TlsSettings, trust: ssl.SSLContext
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    site = await open_door(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust)
     before = await served(site)
     renewed, key, old_key = issue(tls)
     write_key(tls, old_key)
     with pytest.raises(CertificateUnusable):
-        await site.door.renew(tls)
+        await site.server.renew(tls)
     assert await served(site) == before
     write_key(tls, key)
-    await site.door.renew(tls)
+    await site.server.renew(tls)
     assert await served(site) == renewed
 
 
 async def test_a_renewed_certificate_is_taken_up_by_itself(
-    open_door: OpenDoor,
+    start_server: StartServer,
     tls: TlsSettings,
     trust: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "LOOK_S", 0.01)
-    site = await open_door(tls=tls, trust=trust)
+    monkeypatch.setattr(server_module, "LOOK_S", 0.01)
+    site = await start_server(tls=tls, trust=trust)
     before = await served(site)
     with capture_logs() as lines, trio.fail_after(20):
         # As when it looks between the writing of the one file and of the other.
