@@ -54,6 +54,9 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.bus import Bus
+from phonegate.events.flow import Flow
+from phonegate.events.undelivered import log_undelivered
 from phonegate.model.times import now_ms
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.control import Control
@@ -223,16 +226,19 @@ async def serve(
     addresses through `task_status`, and to `ready` with the rule for new orgs. Raises as `run`
     does.
     """
-    path = Path(settings.database.path)
+    bus = Bus()
     database = await trio.to_thread.run_sync(
         lambda: Database.open(
-            path, readers=settings.database.readers, checkpoint=settings.database.checkpoint
+            Path(settings.database.path),
+            readers=settings.database.readers,
+            checkpoint=settings.database.checkpoint,
+            publish=bus.publish,
         )
     )
     try:
         async with trio.open_nursery() as store:
             await store.start(database.run_writer)
-            await _Gateway.assemble(settings, database, timings).serve(
+            await _Gateway.assemble(settings, database, bus, timings).serve(
                 trio.Event() if stop is None else stop, reloads, ready, task_status
             )
             database.stop_writing()
@@ -261,7 +267,9 @@ class _Gateway:
     owner: Pipeline
 
     @classmethod
-    def assemble(cls, settings: Settings, database: Database, timings: Timings) -> "_Gateway":
+    def assemble(
+        cls, settings: Settings, database: Database, bus: Bus, timings: Timings
+    ) -> "_Gateway":
         """Builds every part from the ones below it."""
         delivery = settings.delivery
         policy = Policy(
@@ -279,6 +287,7 @@ class _Gateway:
             registration=Registration.configured(settings),
             now_ms=now_ms,
             rate_limits=rate_limits,
+            publish=bus.publish,
         )
         assistants = Assistants(
             database,
@@ -287,13 +296,12 @@ class _Gateway:
             now_ms=now_ms,
             public_url=settings.http.public_url,
             rate_limits=rate_limits,
+            publish=bus.publish,
         )
         switchboard = Switchboard()
-        accounts.authentication.on_change = switchboard.drop_org
         carrier_pool = CarrierPool(
             partial(registry.open_account, settings=settings.carriers), registry.account_mark
         )
-        assistants.on_change = carrier_pool.forget
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
             now_ms=now_ms,
@@ -302,20 +310,16 @@ class _Gateway:
         reconciler = Reconciler(database, carrier_pool, terms)
         scheduler = Scheduler(
             database,
-            switchboard,
             policy=policy,
             now_ms=now_ms,
             online_phones=switchboard.online_phones,
-            on_release=reconciler.ring,
             timings=timings.scheduler,
         )
-        reconciler.on_delay = scheduler.ring
         acceptance = Acceptance(
             database,
             rate_limits,
             now_ms=now_ms,
             default_ttl_s=delivery.default_ttl_s,
-            on_timer=scheduler.ring,
         )
         sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
         carrier_sending = CarrierSending(
@@ -326,16 +330,16 @@ class _Gateway:
             terms,
             callback_url=assistants.callback_url,
         )
-        approval = Approval(
-            database,
-            switchboard,
-            now_ms=now_ms,
-            on_timer=scheduler.ring,
-            on_release=reconciler.ring,
-        )
         cleaned: Counter[Kind] = Counter()
         arrivals = Arrivals(database)
-        database.tell_arrivals(arrivals.ring)
+        flow = Flow()
+        bus.subscribe("metrics", flow.note)
+        bus.subscribe("log", log_undelivered)
+        bus.subscribe("switchboard", switchboard.note)
+        bus.subscribe("carrier pool", carrier_pool.note)
+        bus.subscribe("scheduler", scheduler.note)
+        bus.subscribe("reconciler", reconciler.note)
+        bus.subscribe("waits", arrivals.ring)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -345,7 +349,7 @@ class _Gateway:
             messages=MessageAccess(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
-            approval=approval,
+            approval=Approval(database, now_ms=now_ms),
             carrier_sending=carrier_sending,
             carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
             idempotency=Idempotency(database, now_ms=now_ms),
@@ -382,6 +386,7 @@ class _Gateway:
             database,
             switchboard,
             carrier_pool,
+            flow=flow,
             link=link,
             server=lambda: server,
         )
@@ -504,11 +509,12 @@ def carry_out_offline(
     replies: list[tuple[int, bytes]] = []
 
     async def answer() -> None:
-        database = Database.open(path)
+        bus = Bus()
+        database = Database.open(path, publish=bus.publish)
         try:
             async with trio.open_nursery() as store:
                 await store.start(database.run_writer)
-                gateway = _Gateway.assemble(settings, database, Timings())
+                gateway = _Gateway.assemble(settings, database, bus, Timings())
                 await gateway.accounts.load()
                 replies.append(await _answer_owner(gateway.owner, command, progress))
                 database.stop_writing()

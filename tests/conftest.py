@@ -11,6 +11,7 @@ import structlog
 import trio
 from hypothesis import settings
 
+from phonegate.events.bus import Bus
 from phonegate.store.database import Database
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
@@ -33,9 +34,15 @@ def _logging_as_imported() -> Iterator[None]:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Database]:
+def bus() -> Bus:
+    """The bus on which `database` publishes."""
+    return Bus()
+
+
+@pytest.fixture
+async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIterator[Database]:
     """The real store, on a new file, with its writer running."""
-    opened = Database.open(tmp_path / "phonegate.db")
+    opened = Database.open(tmp_path / "phonegate.db", publish=bus.publish)
     await nursery.start(opened.run_writer)
     yield opened
     opened.stop_writing()

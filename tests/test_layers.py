@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"domain"}),
     frozenset({"http"}),
     # They don't know each other.
-    frozenset({"carriers", "phone", "phones", "server"}),
+    frozenset({"carriers", "events", "phone", "phones", "server"}),
     frozenset({"api"}),
     frozenset({"pages"}),
     frozenset({"config"}),

@@ -24,8 +24,8 @@ from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
 from phonegate.domain.alarms import Alarms, AlarmThresholds, State, Waiting
 from phonegate.domain.rate_limits import KINDS, Bounds
+from phonegate.model.states import UNDELIVERED
 from phonegate.operations.exposition import families
-from phonegate.store.messages import UNWANTED
 from tests.operations.conftest import make
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
@@ -184,7 +184,7 @@ def logged(*levels: str) -> set[str]:
                 case ast.Constant(value=str() as name):
                     found.add(name)
                 case ast.JoinedStr(values=[ast.Constant(value="message_"), _]):
-                    found.update(f"message_{status}" for status in UNWANTED)
+                    found.update(f"message_{status}" for status in UNDELIVERED)
                 case _:
                     pytest.fail(f"{path}:{node.lineno}: which events are these?")
     return found

@@ -82,7 +82,6 @@ class Acceptance:
         rate_limits: Of the whole gateway.
         now_ms: The wall clock.
         default_ttl_s: The ttl of a message that comes without one. 0 stands for no ttl.
-        on_timer: Called after a message was stored that waits for a time, or has an end.
     """
 
     def __init__(
@@ -92,13 +91,11 @@ class Acceptance:
         *,
         now_ms: Callable[[], int],
         default_ttl_s: int = 0,
-        on_timer: Callable[[], None] = lambda: None,
     ) -> None:
         self.now_ms: Final = now_ms
         self._database = database
         self._rate_limits = rate_limits
         self._default_ttl_s = default_ttl_s
-        self._on_timer = on_timer
 
     def permits(self, sender: Principal, asked: Sequence[Departure], now: int) -> list[Permit]:
         """Gives each message the permit to leave. Asks nothing of the store.
@@ -166,6 +163,4 @@ class Acceptance:
                 outcome = await self._database.write(op)
         finally:
             over = True
-        if any(one.held_until is not None or one.expires_at is not None for one in messages):
-            self._on_timer()
         return outcome

@@ -8,6 +8,7 @@ from phonegate.domain.credentials import STANDARD_COST, Cost
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
+from phonegate.model.events import Publish, unheard
 from phonegate.store.database import Database
 
 
@@ -22,6 +23,7 @@ class Accounts:
         now_ms: Callable[[], int],
         rate_limits: RateLimits,
         cost: Cost = STANDARD_COST,
+        publish: Publish = unheard,
     ) -> None:
         self.authentication = Authentication(
             database,
@@ -29,6 +31,7 @@ class Accounts:
             now_ms=now_ms,
             cost=cost,
             rate_limits=rate_limits,
+            publish=publish,
         )
         self.orgs = Orgs(database, self.authentication, registration=registration, now_ms=now_ms)
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)

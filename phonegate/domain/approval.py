@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from phonegate.domain import delivery
-from phonegate.domain.dispatch import Dispatcher
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Conflict, NotFound
 from phonegate.store.database import Database
@@ -11,26 +10,11 @@ from phonegate.store.tables import Tables
 
 
 class Approval:
-    """Approves and refuses messages.
+    """Approves and refuses messages."""
 
-    `on_timer` is called after one was approved that waits for its `send_at`, `on_release` after
-    one was that may leave now, by a carrier perhaps.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        dispatcher: Dispatcher,
-        *,
-        now_ms: Callable[[], int],
-        on_timer: Callable[[], None] = lambda: None,
-        on_release: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, *, now_ms: Callable[[], int]) -> None:
         self._database = database
-        self._dispatcher = dispatcher
         self._now_ms = now_ms
-        self._on_timer = on_timer
-        self._on_release = on_release
 
     async def approve(
         self, org: int, message_id: int, *, on_change: Callable[[Message], None] = lambda _: None
@@ -51,11 +35,6 @@ class Approval:
             raise _undecided(message)
         if changed:
             on_change(message)
-            if message.held_until is None:
-                self._dispatcher.wake(org)
-                self._on_release()
-            else:
-                self._on_timer()
         return message
 
     async def refuse(

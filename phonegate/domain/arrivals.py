@@ -1,7 +1,7 @@
 """Waiting for a message to be received, without asking the database again and again.
 
-Each commit that has received messages tells of them once. Who waits is found by the org and the
-address, and only then is a message read; a thousand waits in which nothing comes read nothing.
+Each received message is published once it is committed. Who waits is found by the org and the
+address, and only then is a message read. A thousand waits in which nothing comes read nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,11 @@ import attrs
 import trio
 
 from phonegate.domain.message_access import may_see, views
-from phonegate.model.messages import Arrival, MessageView, PageQuery
+from phonegate.model.events import Changed, Fact
+from phonegate.model.messages import MessageView, PageQuery
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Throttled
+from phonegate.model.states import RECEIVED
 from phonegate.store.database import Database
 
 PER_HOLDER: Final = 20
@@ -37,7 +39,7 @@ class _Watch:
 
 
 class Arrivals:
-    """Everybody who waits for a message. `ring` is for the database to call."""
+    """The waits for a message. `ring` subscribes to the bus."""
 
     def __init__(
         self, database: Database, *, per_holder: int = PER_HOLDER, per_org: int = PER_ORG
@@ -51,14 +53,17 @@ class Arrivals:
     def __len__(self) -> int:
         return sum(map(len, self._watches.values()))
 
-    def ring(self, arrivals: Sequence[Arrival]) -> None:
-        """Wakes those who wait for one of these messages."""
-        for arrival in arrivals:
-            for watch in self._watches.get(arrival.org, ()):
+    def ring(self, facts: Sequence[Fact]) -> None:
+        """Wakes the waits for one of the messages that were received."""
+        for fact in facts:
+            if type(fact) is not Changed or fact.after != RECEIVED or fact.message is None:
+                continue
+            address = fact.message.address
+            for watch in self._watches.get(fact.org, ()):
                 if (
-                    watch.address in {None, arrival.address}
-                    and arrival.id > watch.since_id
-                    and may_see(watch.reader, arrival.address)
+                    watch.address in {None, address}
+                    and fact.id > watch.since_id
+                    and may_see(watch.reader, address)
                 ):
                     watch.rung.set()
 

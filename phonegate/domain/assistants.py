@@ -21,6 +21,7 @@ from phonegate.domain.assistant_form import (
 from phonegate.domain.assistant_sync import make_token, require_usable, sync_declared
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.assistants import PHONE, Assistant
+from phonegate.model.events import AssistantChanged, Publish, unheard
 from phonegate.model.refusals import (
     Conflict,
     FieldProblem,
@@ -51,8 +52,8 @@ class Change:
 class Assistants:
     """Makes, shows, changes and removes assistants.
 
-    `on_change`, where set, is called with an assistant's id after it was changed or removed. A
-    client that was opened with its old credentials must not be used again.
+    It publishes `AssistantChanged` after one was changed or removed: a client that was opened with
+    its old credentials must not be used again.
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class Assistants:
         now_ms: Callable[[], int],
         public_url: str = "",
         rate_limits: RateLimits,
+        publish: Publish = unheard,
     ) -> None:
-        self.on_change: Callable[[int], None] | None = None
+        self._publish = publish
         self._database = database
         self._check = check
         self._unusable = unusable
@@ -200,9 +202,9 @@ class Assistants:
         await self._write(op, id)
 
     def ended(self, assistants: Sequence[Assistant]) -> None:
-        """Calls `on_change` for assistants that ended with their org."""
+        """Publishes that assistants have ended with their org."""
         for one in assistants:
-            self._tell(one.id)
+            self._changed(one.id)
 
     async def every(self) -> list[Assistant]:
         """Lists the assistants of all orgs."""
@@ -223,7 +225,7 @@ class Assistants:
             return sync_declared(tx, declared, self._check, now)
 
         for id_ in await self._write(op):
-            self._tell(id_)
+            self._changed(id_)
         require_usable(await self.every(), self._unusable)
 
     def _kept(
@@ -242,7 +244,7 @@ class Assistants:
         )
 
     async def _write(self, op: Callable[[Tables], T], id: int | None = None) -> T:  # noqa: A002 - as get
-        """Writes a change, and calls `on_change` for `id` even if the client has left."""
+        """Writes a change, and publishes it for `id` even if the client has left."""
         try:
             with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
                 done = await self._database.write(op)
@@ -250,14 +252,14 @@ class Assistants:
             raise Conflict(f"{error.number} belongs to another assistant of this org.") from None
         except trio.TooSlowError:
             # It may still be written after this.
-            self._tell(id)
+            self._changed(id)
             raise StorageUnavailable("the change was not confirmed in time") from None
-        self._tell(id)
+        self._changed(id)
         return done
 
-    def _tell(self, id: int | None) -> None:  # noqa: A002 - as get
-        if id is not None and self.on_change is not None:
-            self.on_change(id)
+    def _changed(self, id: int | None) -> None:  # noqa: A002 - as get
+        if id is not None:
+            self._publish((AssistantChanged(id),))
 
 
 def _found(tx: Tables, org: int, id: int) -> Assistant:  # noqa: A002 - as Assistants.get

@@ -16,6 +16,7 @@ from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, 
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
+from phonegate.model.events import OrgChanged, Publish
 from phonegate.model.principal import (
     LIMITED_SCOPES,
     OWNER_SCOPE,
@@ -71,9 +72,9 @@ class Authenticator(Protocol):
 class Authentication:
     """Checks credentials, and forgets its results once credentials are changed.
 
-    `on_change`, where set, is called with an org's id after the org was removed, its secret was
-    rotated, or a key by which a phone may have come in was revoked or limited. Phones that came
-    in before then must come in again.
+    It publishes `OrgChanged` after an org was removed, its secret was rotated, or a key by which a
+    phone may have come in was revoked or limited. Phones that came in before then must come in
+    again.
     """
 
     def __init__(
@@ -84,8 +85,9 @@ class Authentication:
         now_ms: Callable[[], int],
         cost: Cost,
         rate_limits: RateLimits,
+        publish: Publish,
     ) -> None:
-        self.on_change: Callable[[int], None] | None = None
+        self._publish = publish
         self._database = database
         self._now_ms = now_ms
         self._remembered = CredentialCache()
@@ -177,7 +179,7 @@ class Authentication:
     def is_current(self, principal: Principal) -> bool:
         """Tells whether the org's credentials are still those that let this principal in.
 
-        One who keeps a principal for long asks again once `on_change` was called.
+        One who keeps a principal for long asks again once `OrgChanged` was published.
         """
         return self.checks.generation(principal.org) == principal.generation
 
@@ -200,11 +202,11 @@ class Authentication:
 
         Args:
             org: Whose credentials have changed.
-            phones: Whether a phone may have come in by one of them, so that `on_change` is called.
+            phones: Whether a phone may have come in by one of them, so that it is published.
         """
         self.checks.changed(org)
-        if phones and self.on_change is not None:
-            self.on_change(org)
+        if phones:
+            self._publish((OrgChanged(org),))
 
     async def _touch(self, mark: bytes) -> None:
         known, now = self._remembered.recall(mark, self._now_ms()), self._now_ms()

@@ -4,7 +4,7 @@ An account is opened at its first use, and again once its credentials have chang
 bounded number of messages at a time, so a carrier that is slow or down holds up no other.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -15,6 +15,7 @@ from phonegate import log
 from phonegate.domain.carrier import Account, Carrier
 from phonegate.domain.carrier_attempt import Accepted, NotAccepted, Outcome, Rejected, Unknown
 from phonegate.model.assistants import Assistant
+from phonegate.model.events import AssistantChanged, Fact
 from phonegate.model.refusals import Refused, Throttled
 
 AT_ONCE: Final = 16
@@ -131,6 +132,12 @@ class CarrierPool:
             opened.users -= 1
             if opened.retired and not opened.users:
                 await _close(opened)
+
+    def note(self, facts: Sequence[Fact]) -> None:
+        """Opens the accounts of changed assistants anew. Subscribes to the bus."""
+        for fact in facts:
+            if type(fact) is AssistantChanged:
+                self.forget(fact.assistant)
 
     def forget(self, assistant: int) -> None:
         """Lets an account be opened anew, after its assistant was changed or removed."""

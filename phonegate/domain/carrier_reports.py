@@ -146,8 +146,7 @@ def progressed(
         changes["segments"] = told.segments
     event = _EVENTS.get(told.progress)
     status = None if event is None else advance(message.status, event)
-    if status is not None:
-        changes["status"] = status
+    if event is not None and status is not None:
         changes["error"] = sentence(told.fault) if told.progress == "failed" else None
         if told.progress != "failed":
             sent_at = changes["sent_at"] = message.sent_at or _sent_at(told) or now
@@ -156,16 +155,17 @@ def progressed(
                 changes["delivered_at"] = delivered_at(at, sent_at=sent_at, now=now)
         if status in FINAL_STATES:
             changes["next_poll_at"] = None
+        return tx.messages.transition(message, event, **changes) or message
     return _change(tx, message, changes)
 
 
 def rejected(tx: Tables, message: Message, reason: str) -> Message:
     """Ends a message that the carrier certainly does not have."""
     present = _present(tx, message)
-    status = advance(present.status, Event.REFUSED)
-    if present.carrier_id is not None or status is None:
+    if present.carrier_id is not None:
         return present
-    return _change(tx, present, {"status": status, "error": reason, "next_poll_at": None})
+    changed = tx.messages.transition(present, Event.REFUSED, error=reason, next_poll_at=None)
+    return changed or present
 
 
 def lost(
@@ -175,21 +175,19 @@ def lost(
     present = _present(tx, message)
     if present.carrier_id is not None:
         return present
-    status = advance(present.status, Event.LOST_TRACK) or present.status
-    if status != UNCERTAIN:
+    after = advance(present.status, Event.LOST_TRACK)
+    if (after or present.status) != UNCERTAIN:
         return present
-    changed = attrs.evolve(present, status=status)
-    return _change(
-        tx,
-        present,
-        {
-            "status": status,
-            "error": f"the carrier may have it: {reason}",
-            "pushed_at": tried_at,
-            "next_poll_at": next_poll(changed, now, at_least_s=at_least_s),
-            "polls": present.polls + 1,
-        },
-    )
+    uncertain = attrs.evolve(present, status=UNCERTAIN)
+    changes = {
+        "error": f"the carrier may have it: {reason}",
+        "pushed_at": tried_at,
+        "next_poll_at": next_poll(uncertain, now, at_least_s=at_least_s),
+        "polls": present.polls + 1,
+    }
+    if after is None:
+        return _change(tx, present, changes)
+    return tx.messages.transition(present, Event.LOST_TRACK, **changes) or present
 
 
 def postponed(
@@ -222,12 +220,9 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
         late = present.expires_at is not None and present.expires_at <= now
         if present.held_until is not None or late or is_of_ended_key(tx, present):
             return None  # The scheduler ends it.
-        status = advance(present.status, Event.PUSHED)
     elif present.next_poll_at is None:
         return None
-    else:
-        status = present.status
-    changes: dict[str, Any] = {"status": status, "next_poll_at": until}
+    changes: dict[str, Any] = {"next_poll_at": until}
     # Certainly not at its carrier, and under no try.
     untried = present.carrier_id is None and present.pushed_at is None
     if untried:
@@ -241,14 +236,15 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
             "pushed_at": now,
             "first_tried_at": first,
         }
-    return _change(tx, present, changes), untried
+    pushed = tx.messages.transition(present, Event.PUSHED, **changes)
+    return pushed or _change(tx, present, changes), untried
 
 
 def delayed(tx: Tables, message: Message, until: int) -> None:
     """Lets a message wait for its turn at its carrier: to be sent, or to be looked at."""
     present = _present(tx, message)
     if present.status == QUEUED and present.held_until is None:
-        _change(tx, present, {"held_until": until})
+        tx.messages.reschedule(present, until)
     elif present.next_poll_at is not None:
         _change(tx, present, {"next_poll_at": until})
 
@@ -258,19 +254,21 @@ def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> 
     present = _present(tx, message)
     next_poll_at = next_poll(present, now, at_least_s=at_least_s)
     changes: dict[str, Any] = {"next_poll_at": next_poll_at, "polls": present.polls + 1}
-    if next_poll_at is None and (status := advance(present.status, Event.LOST_TRACK)) is not None:
-        changes |= {"status": status, "error": _SILENT}
-    return _change(tx, present, changes)
+    lost = None
+    if next_poll_at is None:
+        lost = tx.messages.transition(present, Event.LOST_TRACK, error=_SILENT, **changes)
+    return lost or _change(tx, present, changes)
 
 
 def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Message:
     """Ends the watch over a message whose assistant is gone, or its account."""
     present = _present(tx, message)
+    event = Event.REFUSED if untried else Event.LOST_TRACK
+    ended = tx.messages.transition(present, event, error=reason, next_poll_at=None)
+    if ended is not None:
+        return ended
     changes: dict[str, Any] = {"next_poll_at": None}
-    status = advance(present.status, Event.REFUSED if untried else Event.LOST_TRACK)
-    if status is not None:
-        changes |= {"status": status, "error": reason}
-    elif present.status == UNCERTAIN:
+    if present.status == UNCERTAIN:
         changes["error"] = reason
     return _change(tx, present, changes)
 

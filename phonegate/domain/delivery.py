@@ -101,10 +101,7 @@ def settle_sent(
     False where some were not awaited of this phone: those are as they were, and `settle` has to
     say why. Asked of the others too, it changes nothing.
     """
-    after = advance(SENDING, Event.RADIOED)
-    assert after is not None, "that is in the table"  # noqa: S101
-    settled = tx.messages.settle_sent(org, phone, results, now, before=SENDING, after=after)
-    return settled == len(results)
+    return tx.messages.settle_sent(org, phone, results, now) == len(results)
 
 
 def settle(
@@ -136,18 +133,15 @@ def settle(
     event = Event.RADIOED if success else Event.REFUSED
     if not success and error == CANCEL_ERROR:
         event = Event.DROPPED
-    status = advance(message.status, event)
-    if status is None:
-        return message
-    return _change(
-        tx,
+    changed = tx.messages.transition(
         message,
-        status=status,
+        event,
         acked_at=acked_at,
         sent_at=now if success else None,
         error=None if success else (error or "the phone gave no reason"),
         segments=segments or message.segments,
     )
+    return changed or message
 
 
 def confirm(
@@ -167,19 +161,16 @@ def confirm(
     message = _held(tx, org, phone, message_id)
     if message is None:
         return None
-    status = advance(message.status, Event.DELIVERED if delivered else Event.UNDELIVERED)
-    if status is None:
-        return message
     sent_at = message.sent_at or now
-    return _change(
-        tx,
+    changed = tx.messages.transition(
         message,
-        status=status,
+        Event.DELIVERED if delivered else Event.UNDELIVERED,
         acked_at=message.acked_at or now,
         sent_at=sent_at,
         delivered_at=delivered_at(date, sent_at=sent_at, now=now) if delivered else None,
         error=None if delivered else "the network reported that it was not delivered",
     )
+    return changed or message
 
 
 def resume(
@@ -261,7 +252,7 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
     elif again:
         copy = tx.messages.insert(_copy_of(message, now))
         reason = f"{reason}; sent again as message {copy}"
-    return _change(tx, message, status=status, error=reason)
+    return tx.messages.transition(message, event, error=reason) or message
 
 
 def why_late(message: Message) -> str:
@@ -281,10 +272,10 @@ def approve(tx: Tables, message: Message, now: int) -> Message:
     if message.expires_at is not None and message.expires_at <= now:
         return _expired(tx, message, now)
     if message.wanted_at is not None and message.wanted_at > now:
-        return _change(tx, message, approval="given", held_until=message.wanted_at)
+        return tx.messages.reschedule(message, message.wanted_at, approval="given")
     # The age of the queue counts from here, as for all that was held; a carrier counts its tries.
     since = now if message.assistant is None else message.first_tried_at
-    return _change(tx, message, approval="given", held_until=None, first_tried_at=since)
+    return tx.messages.reschedule(message, None, approval="given", first_tried_at=since)
 
 
 def refuse(tx: Tables, message: Message, now: int) -> Message:
@@ -297,9 +288,7 @@ def refuse(tx: Tables, message: Message, now: int) -> Message:
 
 def withdraw_of_key(tx: Tables, key: str) -> int:
     """Cancels up to `WITHDRAWN_AT_ONCE` queued messages of a revoked API key. Returns how many."""
-    after = advance(QUEUED, Event.WITHDRAWN)
-    assert after is not None, "that is in the table"  # noqa: S101
-    count = tx.messages.withdraw(key, WITHDRAWN_AT_ONCE, after=after, error=KEY_REVOKED)
+    count = tx.messages.withdraw(key, WITHDRAWN_AT_ONCE, error=KEY_REVOKED)
     if count < WITHDRAWN_AT_ONCE:
         tx.keys.cleared(key)
     return count
@@ -315,10 +304,10 @@ def recall(tx: Tables, message: Message) -> Message:
     holder = None if message.phone is None else tx.phones.get(message.phone)
     acks = holder is not None and holder.acks
     event, doubt = (Event.RECALLED, "") if acks else (Event.LOST_TRACK, ", which may have sent it")
-    status = advance(message.status, event)
-    if status is None or message.acked_at is not None:
+    if message.acked_at is not None:
         return message
-    return _change(tx, message, status=status, error=f"cancelled by its sender {_AWAY}{doubt}")
+    reason = f"cancelled by its sender {_AWAY}{doubt}"
+    return tx.messages.transition(message, event, error=reason) or message
 
 
 def expire(tx: Tables, now: int, limit: int) -> list[Message]:

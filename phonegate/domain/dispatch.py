@@ -4,14 +4,16 @@
 contract.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import attrs
 
 from phonegate.domain.forecast import Outlook
-from phonegate.model.messages import Message, Queue
+from phonegate.model.events import Changed, Fact, Rescheduled
+from phonegate.model.messages import Message, NewMessage, Queue
 from phonegate.model.phones import Sim
+from phonegate.model.states import QUEUED, UNCERTAIN
 
 
 @attrs.frozen(kw_only=True)
@@ -64,3 +66,25 @@ class Dispatcher(Protocol):
 
     def given_up(self, org: int, phone: int, message: int) -> None:
         """Says that a message's result is no longer awaited, so that its room is free again."""
+
+
+def follow(dispatcher: Dispatcher, facts: Sequence[Fact]) -> None:
+    """Tells a dispatcher what has changed for its phones. Subscribes to the bus.
+
+    Queued messages that may leave wake the phones that could send them. A message whose result is
+    no longer awaited gives its room back.
+    """
+    queues: dict[int, set[Queue]] = {}
+    for fact in facts:
+        if type(fact) is Rescheduled:
+            if fact.held_until is None:
+                dispatcher.wake(fact.org)
+        elif type(fact) is Changed:
+            match fact.message:
+                case NewMessage(held_until=None, phone=phone, sim_selector=selector):
+                    if fact.after == QUEUED:
+                        queues.setdefault(fact.org, set()).add(Queue(phone, selector))
+                case Message(phone=int(phone)) if fact.after == UNCERTAIN:
+                    dispatcher.given_up(fact.org, phone, fact.id)
+    for org, some in queues.items():
+        dispatcher.wake(org, some)

@@ -6,7 +6,7 @@ messages of another waiting.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -26,6 +26,7 @@ from phonegate.domain.carrier_attempt import (
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.carrier_sending import Terms
 from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
+from phonegate.model.events import Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Throttled
 from phonegate.model.states import SENDING
@@ -44,6 +45,11 @@ Step = Callable[[Tables, int], Message]
 """One step of a write transaction, at a time in ms."""
 
 _log = log.get("reconciler")
+
+
+def releases(fact: Fact) -> bool:
+    """Tells whether queued messages were let go, which a carrier may have to send."""
+    return type(fact) is Rescheduled and fact.held_until is None
 
 
 class Pace:
@@ -118,12 +124,11 @@ class Reconciler:
         self._in_hand: Counter[int] = Counter()
         self._busy: set[int] = set()
         self._bell = trio.Event()
-        self.on_delay: Callable[[], None] = lambda: None
-        """Called when queued messages were given a new time to leave at, the scheduler's."""
 
-    def ring(self) -> None:
-        """Says that a message may leave now that had to wait."""
-        self._bell.set()
+    def note(self, facts: Sequence[Fact]) -> None:
+        """Looks at once where a message may leave that had to wait. Subscribes to the bus."""
+        if any(releases(fact) for fact in facts):
+            self._bell.set()
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Works until cancelled, or until the store is closed."""
@@ -172,8 +177,6 @@ class Reconciler:
             for message, untried in await self._database.write(take):
                 self._begin(message)
                 nursery.start_soon(partial(self._work, message, untried=untried))
-            if later:
-                self.on_delay()
         if max(len(due), len(ready)) >= SWEEP:
             return timings.shortest_sleep_s
         following = await self._database.read(lambda tx: tx.messages.next_poll())

@@ -3,7 +3,7 @@
 Every sweep is a bounded step inside one transaction; what is left over comes with the next.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 import trio
@@ -11,9 +11,9 @@ import trio
 from phonegate import log
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Policy
-from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.model.messages import FAR_AHEAD_MS, Message
+from phonegate.model.events import Changed, Fact, Rescheduled
+from phonegate.model.messages import FAR_AHEAD_MS, NewMessage
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.database import Database
 from phonegate.store.kept_answers import PRUNE_AT_ONCE
@@ -48,29 +48,25 @@ class Scheduler:
     def __init__(
         self,
         database: Database,
-        dispatcher: Dispatcher,
         *,
         policy: Policy,
         now_ms: Callable[[], int],
         online_phones: Callable[[], Collection[int]],
-        on_release: Callable[[], None] = lambda: None,
         timings: SchedulerTimings = SchedulerTimings(),
     ) -> None:
-        """`on_release` is called after messages were released whose time had come."""
         self._database = database
-        self._dispatcher = dispatcher
         self._policy = policy
         self._now_ms = now_ms
         self._online_phones = online_phones
-        self._on_release = on_release
         self._timings = timings
         self._bell = trio.Event()
         self._starting = True
         """Whether keys may be left of which a crash ended the revocation."""
 
-    def ring(self) -> None:
-        """Says that a message with an earlier time than any before may have been stored."""
-        self._bell.set()
+    def note(self, facts: Sequence[Fact]) -> None:
+        """Looks again when a message is due, where one has a new time. Subscribes to the bus."""
+        if any(sets_a_time(fact) for fact in facts):
+            self._bell.set()
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Sweeps until cancelled, or until the store is closed."""
@@ -86,7 +82,7 @@ class Scheduler:
                 return
             with trio.move_on_after(pause):
                 await self._bell.wait()
-                # Rings come in bursts, one for each send.
+                # New times come in bursts, one for each send.
                 await trio.sleep(self._timings.shortest_sleep_s)
 
     async def sweep(self) -> float:
@@ -100,11 +96,9 @@ class Scheduler:
             )
         )
         if held is not None and held <= now:
-            for org in await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP)):
-                self._dispatcher.wake(org)
-            self._on_release()
+            await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP))
         if expiry is not None and expiry <= now:
-            self._report(await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP)))
+            await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP))
         if pushed is not None and pushed + self._policy.result_timeout_ms <= now:
             more |= await self._abandon_silent(now)
         if oldest_reply is not None and oldest_reply + KEPT_MS <= now:
@@ -146,15 +140,17 @@ class Scheduler:
                 tx, online=online, now=now, policy=policy, limit=SWEEP
             )
         )
-        self._report(changed)
         return len(changed) >= SWEEP
 
-    def _report(self, messages: Collection[Message]) -> None:
-        for message in messages:
-            if message.phone is not None:
-                self._dispatcher.given_up(message.org, message.phone, message.id)
-            if message.on_uncertain == "resend":
-                self._dispatcher.wake(message.org)
+
+def sets_a_time(fact: Fact) -> bool:
+    """Tells whether a message was given a time that the scheduler must know of."""
+    if type(fact) is Rescheduled:
+        return fact.held_until is not None
+    if type(fact) is not Changed or fact.before is not None:
+        return False
+    new = fact.message
+    return isinstance(new, NewMessage) and (new.held_until, new.expires_at) != (None, None)
 
 
 def _next_times(tx: Tables) -> tuple[int | None, int | None, int | None, int | None]:

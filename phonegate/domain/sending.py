@@ -17,7 +17,7 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.segmentation import count
-from phonegate.model.messages import Candidate, NewMessage, Queue
+from phonegate.model.messages import Candidate, NewMessage
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.states import QUEUED, SENDING
@@ -159,8 +159,6 @@ class Sending:
         for plan, sent in zip(plans, outcome.results, strict=True):
             if plan.phone is not None:
                 self._dispatcher.push(plan.phone, stored(plan.new, sent.id))
-        if queues := {Queue(p.new.phone, p.new.sim_selector) for p in plans if p.waits}:
-            self._dispatcher.wake(org, queues)
         return outcome
 
     async def _routes(

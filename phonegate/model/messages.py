@@ -92,8 +92,8 @@ class NewInbound:
     """
 
     org: int
-    address: str
-    body: str
+    address: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
     created_at: int
     date: int | None
     phone: int | None
@@ -143,9 +143,11 @@ class Message(_Fields):
 
 
 SETTABLE: Final = frozenset(
-    field.name for field in attrs.fields(Message) if "is fixed" not in field.metadata
+    field.name
+    for field in attrs.fields(Message)
+    if "is fixed" not in field.metadata and field.name not in {"status", "held_until"}
 )
-"""The fields of a message that may change after it was stored."""
+"""The fields of a message that may change without anything else happening to it."""
 
 _REPEATED: Final = tuple(
     field.name for field in attrs.fields(_Fields) if "is repeated" in field.metadata
@@ -234,23 +236,6 @@ class PageQuery:
     shown: Callable[[str, str], str] | None = None
     """The body as the reader is shown it, by address and body, where that is another: a search
     finds nothing that stands in the stored one alone."""
-
-
-class Arrival(NamedTuple):
-    """A message that was received: of which org, from which address, under which id."""
-
-    org: int
-    address: str
-    id: int
-
-
-class Ending(NamedTuple):
-    """An outbound message that did not arrive, or may not have. `org` is its org's name."""
-
-    org: str
-    provider: str
-    id: int
-    status: str
 
 
 @attrs.frozen

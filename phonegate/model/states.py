@@ -44,6 +44,9 @@ STATES: Final = (*OUTBOUND_STATES, RECEIVED)
 FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
 """Nothing is awaited of these any more. Only proof that a message left after all changes one."""
 
+UNDELIVERED: Final = frozenset({FAILED, EXPIRED, UNCERTAIN})
+"""States of a message that its recipient did not get, or may not have."""
+
 
 class Event(Enum):
     """Something that happened to a message."""
@@ -85,6 +88,24 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
     (CANCELLED, Event.RADIOED): SENT,
     (CANCELLED, Event.DELIVERED): DELIVERED,
 }
+
+
+STORED_AS: Final = frozenset({QUEUED, SENDING, RECEIVED})
+"""The states in which a message can be stored."""
+
+
+def allows(before: str | None, after: str | None) -> bool:
+    """Tells whether a message may go from one state to another.
+
+    Before it is stored, and once it is deleted, the state is None. A message can be deleted in any
+    state.
+    """
+    if before is None:
+        return after in STORED_AS
+    return after is None or (before, after) in _MOVES
+
+
+_MOVES: Final = frozenset((before, after) for (before, _), after in _NEXT.items())
 
 
 def advance(status: str, event: Event) -> str | None:

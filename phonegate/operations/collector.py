@@ -11,6 +11,7 @@ from phonegate.api.request_counts import RequestCounts
 from phonegate.domain.carrier_pool import CarrierHealth
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
+from phonegate.events.flow import Flow
 from phonegate.model.messages import Backlog
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.operations.lag import Lag
@@ -41,6 +42,7 @@ class Collector:
     """Everything that is looked at. Nothing of it is changed."""
 
     database: Database
+    flow: Flow
     switchboard: Switchboard
     requests: RequestCounts
     rate_limits: RateLimits
@@ -78,6 +80,7 @@ class Collector:
             version=self.version,
             phones=self.switchboard.online_by_org(),
             messages=messages,
+            flow=self.flow.counts.copy(),
             writer=self.database.statistics(),
             space=space,
             backlog=backlog,

@@ -15,6 +15,7 @@ from phonegate.config.settings import Settings, TlsSettings
 from phonegate.domain.alarms import Alarms, AlarmThresholds
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.retention import Retention
+from phonegate.events.flow import Flow
 from phonegate.operations.alarm_loop import Watch
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.collector import Collector
@@ -44,6 +45,7 @@ class Operations:
         switchboard: Switchboard,
         pool: CarrierPool,
         *,
+        flow: Flow,
         link: PhoneLink,
         server: Callable[[], Server],
     ) -> None:
@@ -59,6 +61,7 @@ class Operations:
         )
         self._collector = Collector(
             database=database,
+            flow=flow,
             switchboard=switchboard,
             requests=services.requests,
             rate_limits=services.rate_limits,

@@ -10,10 +10,10 @@ from phonegate.domain.alarms import State, Waiting
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
+from phonegate.model.events import Move
 from phonegate.model.messages import Backlog, Lane
 from phonegate.model.states import OUTBOUND_STATES, SENDING
 from phonegate.store.data_file import Space
-from phonegate.store.messages import Move
 from phonegate.store.writer import WriterStatistics
 
 Reason = Literal["phone", "turn", "carrier", "time", "approval", "result"]
@@ -89,6 +89,8 @@ class Snapshot:
     """Connected phones, by org."""
     messages: Mapping[str, int]
     """Stored messages by status."""
+    flow: Mapping[Move, int]
+    """How messages moved between statuses."""
     writer: WriterStatistics
     space: Space
     backlog: Backlog
@@ -121,7 +123,7 @@ class Snapshot:
     @property
     def counts(self) -> dict[Count, int]:
         """What has happened to messages since the start."""
-        return counts(self.writer.flow)
+        return counts(self.flow)
 
     @property
     def queues(self) -> dict[Reason, Queue]:

@@ -4,7 +4,7 @@ Everything here is synchronous and runs on the event loop. A `Station` is one co
 whatever kind.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -12,8 +12,9 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
+from phonegate.model.events import Fact, OrgChanged
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
@@ -175,6 +176,13 @@ class Switchboard:
     def online_by_org(self) -> dict[int, int]:
         """How many phones of each org are connected."""
         return {org: len(stations) for org, stations in self._by_org.items()}
+
+    def note(self, facts: Sequence[Fact]) -> None:
+        """Does what committed changes ask of the phones. Subscribes to the bus."""
+        follow(self, facts)
+        for fact in facts:
+            if type(fact) is OrgChanged:
+                self.drop_org(fact.org)
 
     def drop_org(self, org: int) -> None:
         """Sends an org's phones away: its secret has changed, or the org is gone."""

@@ -5,14 +5,14 @@ import os
 import secrets
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 
 import trio
 
-from phonegate.model.messages import Arrival
+from phonegate.model.events import Publish, unheard
 from phonegate.model.storage_errors import StoreClosed
 from phonegate.store import backup, data_file, migrations
 from phonegate.store.data_file import Space
@@ -65,13 +65,16 @@ class Database:
         *,
         held: int,
         checkpoint: Checkpoint = "gateway",
+        publish: Publish = unheard,
     ) -> None:
         self.path = path
         self._checkpoint = checkpoint
         self._lock = lock
         self._writing = writing
         self._held = held
-        self._writer = Writer(writing, is_there=partial(data_file.is_there, path, held))
+        self._writer = Writer(
+            writing, is_there=partial(data_file.is_there, path, held), publish=publish
+        )
         self._reading = reading
         self._idle = deque((connection, Tables(connection)) for connection in reading)
         self._readers = trio.CapacityLimiter(len(reading))
@@ -80,13 +83,22 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, readers: int = 4, checkpoint: Checkpoint = "gateway") -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        readers: int = 4,
+        checkpoint: Checkpoint = "gateway",
+        publish: Publish = unheard,
+    ) -> Self:
         """Opens the database, made or brought up to date if need be, and locks it.
 
         Args:
             path: The file. Its log and lock lie beside it, all of mode 0600.
             readers: Reads that may run at the same time.
             checkpoint: Who copies the log into the file.
+            publish: Called on the event loop with what has changed, right after each commit. It
+                must be quick, never wait and never raise.
 
         Raises:
             DatabaseBusy: Another process has it open.
@@ -123,7 +135,15 @@ class Database:
                 data_file.lock_path(path).unlink(missing_ok=True)
             os.close(lock)
             raise
-        return cls(path, lock, writing, connections[1:], held=held[0], checkpoint=checkpoint)
+        return cls(
+            path,
+            lock,
+            writing,
+            connections[1:],
+            held=held[0],
+            checkpoint=checkpoint,
+            publish=publish,
+        )
 
     async def run_writer(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -144,13 +164,6 @@ class Database:
             StoreClosed: The store is going down; *op* was not run.
         """
         return await self._writer.write(op, patient=patient)
-
-    def tell_arrivals(self, listener: Callable[[Sequence[Arrival]], None]) -> None:
-        """Has *listener* called with received messages, right after each commit that has some.
-
-        It runs in the writer's own task: it must be quick, never wait and never raise.
-        """
-        self._writer.on_arrival = listener
 
     async def read(self, op: Callable[[Tables], T]) -> T:
         """Runs *op* on one state of the database, in a thread; cancelling stops the query.

@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import attrs
 
 from phonegate.model.bounds import MAX_ID
+from phonegate.model.events import Changed, Fact, Repeated, Rescheduled
 from phonegate.model.messages import (
     FAR_AHEAD_MS,
     SETTABLE,
     Aged,
-    Arrival,
     Backlog,
     Candidate,
-    Ending,
     Lane,
     Message,
     MessageView,
@@ -24,14 +25,24 @@ from phonegate.model.messages import (
     NewMessage,
     PageQuery,
 )
+from phonegate.model.states import (
+    CANCELLED,
+    QUEUED,
+    RECEIVED,
+    SENDING,
+    SENT,
+    UNDELIVERED,
+    Event,
+    advance,
+)
 from phonegate.store import search
 from phonegate.store.due_orgs import DueOrgs, in_turn
 from phonegate.store.pages import Pages
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.rows import (
     INSERTED,
+    INSERTED_INBOUND,
     MESSAGES,
-    RECEIVED,
     SELECTED,
     VIEWS,
     message,
@@ -52,10 +63,20 @@ _INSERTS: Final = tuple((count, _insert(INSERTED, count)) for count in (50, 10, 
 and let the event loop have its turn once, not fifty times."""
 
 _INSERT_INBOUND: Final = (
-    _insert(RECEIVED) + " ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING"
+    _insert(INSERTED_INBOUND)
+    + " ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING"
 )
 
 _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
+
+
+def _step(before: str, event: Event) -> tuple[str, str]:
+    """How a statement that moves many messages sets the status, and which messages it takes."""
+    after = advance(before, event)
+    if after is None:
+        raise ValueError(f"nothing follows {event.name} in the state {before}")
+    return f"status = '{after}'", f"status = '{before}'"
+
 
 _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
 
@@ -80,10 +101,11 @@ _KEY_HOLDS: Final = """(
             key IS NULL OR NOT EXISTS (SELECT 1 FROM ended_keys WHERE ended_keys.key = messages.key)
         )"""
 
+_PUSHED, _TO_PUSH = _step(QUEUED, Event.PUSHED)
 LEASE: Final = f"""
-    UPDATE messages SET status = 'sending', phone = ?, sim_slot = ?, sim = ?,
+    UPDATE messages SET {_PUSHED}, phone = ?, sim_slot = ?, sim = ?,
         attempts = attempts + 1, pushed_at = ?, acked_at = NULL
-    WHERE id IN (SELECT value FROM json_each(?)) AND status = 'queued' AND held_until IS NULL
+    WHERE id IN (SELECT value FROM json_each(?)) AND {_TO_PUSH} AND held_until IS NULL
         AND (expires_at IS NULL OR expires_at > ?)
         AND {_KEY_HOLDS}
     RETURNING {SELECTED}
@@ -94,11 +116,12 @@ ACKNOWLEDGE: Final = """
     WHERE id = ? AND org = ? AND phone = ? AND attempts > 0 AND acked_at IS NULL
 """
 
-SETTLE: Final = """
-    UPDATE messages SET status = ?, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
+_SENT, _TO_SEND = _step(SENDING, Event.RADIOED)
+SETTLE: Final = f"""
+    UPDATE messages SET {_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
         segments = coalesce(?, segments)
-    WHERE id = ? AND org = ? AND phone = ? AND status = ?
-"""
+    WHERE id = ? AND org = ? AND phone = ? AND {_TO_SEND}
+"""  # noqa: S608 - constants
 
 UNSETTLED: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
@@ -149,12 +172,14 @@ OLDEST_PUSH: Final = """
     ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
 """
 
-WITHDRAW: Final = """
-    UPDATE messages SET status = ?, error = ? WHERE id IN (
+_WITHDRAWN, _TO_WITHDRAW = _step(QUEUED, Event.WITHDRAWN)
+WITHDRAW: Final = f"""
+    UPDATE messages SET {_WITHDRAWN}, error = ? WHERE id IN (
         SELECT id FROM messages INDEXED BY messages_waiting_of_key
-        WHERE status = 'queued' AND key = ? LIMIT ?
+        WHERE {_TO_WITHDRAW} AND key = ? LIMIT ?
     )
-"""
+    RETURNING id, org
+"""  # noqa: S608 - constants
 
 _OF_KEY: Final = "SELECT 1 FROM messages WHERE org = ? AND key = ? LIMIT 1"
 
@@ -236,12 +261,7 @@ LEAST_PRIORITY: Final = -MAX_ID
 MAX_LANES: Final = 10_000
 """Queues that one look tells apart: every SIM of a very large gateway."""
 
-UNWANTED: Final = frozenset({"failed", "expired", "uncertain"})
-"""Statuses of a message that its recipient did not get, or may not have."""
-
-_ORG_AND_PROVIDER: Final = (
-    "SELECT o.name, m.provider FROM messages m JOIN orgs o ON o.id = m.org WHERE m.id = ?"
-)
+_ORG_NAME: Final = "SELECT name FROM orgs WHERE id = ?"
 
 INDEXED_AT_ONCE: Final = 80_000
 """Characters of texts that are added to the index of words in one go: 500 full ones of one part,
@@ -251,33 +271,22 @@ DELETED_AT_ONCE: Final = 200_000
 """Characters of texts that are deleted in one go, since their words must be cut again: more than
 a slice of ordinary ones ever has."""
 
-Move = tuple[str | None, str | None]
-"""A message's way from one status to another. From None: it was stored; to None: deleted; from
-one to the same: it came again, and was not stored again."""
-
 
 class Messages:
     """The rows of `messages`, their index of words and their counts by status.
 
-    Moves are gathered in `moves` while operations run and written as counts by `settle`, once
-    for all of them; the index follows behind (see `index`). Both are the writer's business.
+    What happens to messages is recorded among the facts of the transaction, and the counts follow
+    it in `settle`, once for all of it. The index follows behind (see `index`). Both are the
+    writer's business.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
         self._connection = connection
         self._pages = Pages(connection)
         self.queue_lengths = QueueLengths(connection)
         self._held = DueOrgs(connection, "messages_held_by_org", "held_until")
         self._expiring = DueOrgs(connection, "messages_expiring_by_org", "expires_at")
-        self.moves: list[Move] = []
-        """What has moved since the last `settle`."""
-        self._settled: Counter[Move] = Counter()
-        self.flow: dict[Move, int] = {}
-        """How many messages have moved so, in committed transactions, since this was made."""
-        self.arrivals: list[Arrival] = []
-        """Messages received since the writer last told of them."""
-        self.endings: list[Ending] = []
-        """Messages that came to one of `UNWANTED` since the writer last logged them."""
+        self._facts = facts
         self.unindexed = 0
         """About how many messages the index of words lacks; never fewer than it does."""
 
@@ -298,10 +307,10 @@ class Messages:
                 assert last is not None, "an INSERT"  # noqa: S101
                 # AUTOINCREMENT: each is one more than the one before it.
                 ids.extend(range(last - count + 1, last + 1))
-        for one in new:
-            if one.status == "queued":
+        for id_, one in zip(ids, new, strict=True):
+            if one.status == QUEUED:
                 self.queue_lengths.grew(one.org)
-            self.moves.append((None, one.status))
+            self._facts.append(Changed(id_, one.org, None, one.status, one))
         self.unindexed += len(ids)
         return ids
 
@@ -309,13 +318,12 @@ class Messages:
         """Stores a received message; its id, or `None` if its fingerprint is there already."""
         cursor = self._connection.execute(_INSERT_INBOUND, received_row(new))
         if cursor.rowcount == 0:
-            self.moves.append(("received", "received"))
+            self._facts.append(Repeated(new.org))
             return None
         id_ = cursor.lastrowid
         assert id_ is not None, "an INSERT of one row"  # noqa: S101
-        self.moves.append((None, "received"))
+        self._facts.append(Changed(id_, new.org, None, RECEIVED, new))
         self.unindexed += 1
-        self.arrivals.append(Arrival(new.org, new.address, id_))
         return id_
 
     def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
@@ -356,26 +364,61 @@ class Messages:
 
     # -- the way through the queue
 
-    def set(self, id: int, **columns: object) -> None:  # noqa: A002
-        """Changes the named columns of a message.
+    def transition(self, message: Message, event: Event, **columns: object) -> Message | None:
+        """Moves a message to the status that an event leads to, and changes the named columns.
+
+        Every change of a status goes through here or through one of the methods that change many
+        at once, and each is recorded as a fact.
+
+        Args:
+            message: The message as this transaction has read it. One that is gone, with its org,
+                is changed nowhere.
+            event: What happened to it.
+            columns: Other columns that change with it.
+
+        Returns:
+            The message as it is then. None where the event changes nothing, and nothing else was
+            changed either.
+
+        Raises:
+            ValueError: One of the names is no column that may change, or the message has another
+                status by now.
+        """
+        after = advance(message.status, event)
+        if after is None:
+            return None
+        sql = _update(tuple(columns), own="status")
+        values = (after, *columns.values(), message.id, message.status)
+        changed = attrs.evolve(message, status=after, **columns)  # type: ignore[arg-type]
+        if self._connection.execute(sql, values).rowcount:
+            name = None
+            if after in UNDELIVERED:
+                row = self._connection.execute(_ORG_NAME, (message.org,)).fetchone()
+                name = None if row is None else row[0]
+            fact = Changed(message.id, message.org, message.status, after, changed, name)
+            self._facts.append(fact)
+        elif self.find(message.org, message.id) is not None:
+            raise ValueError(f"message {message.id} was {message.status} before something else")
+        return changed
+
+    def reschedule(self, message: Message, held_until: int | None, **columns: object) -> Message:
+        """Gives a queued message another time to leave, None for now, and returns it as it is then.
 
         Raises:
             ValueError: One of the names is no column that may change.
         """
-        names = tuple(columns)
-        sql = _update(names)
-        status = columns.get("status")
-        if status is not None:
-            row = self._connection.execute(
-                "SELECT status FROM messages WHERE id = ?", (id,)
-            ).fetchone()
-            if row is not None and row[0] != status:
-                self.moves.append((row[0], str(status)))
-                if status in UNWANTED:
-                    row = self._connection.execute(_ORG_AND_PROVIDER, (id,)).fetchone()
-                    org, provider = row
-                    self.endings.append(Ending(org, provider, id, str(status)))
-        self._connection.execute(sql, (*columns.values(), id))
+        sql = _update(tuple(columns), own="held_until")
+        self._connection.execute(sql, (held_until, *columns.values(), message.id))
+        self._facts.append(Rescheduled(message.org, held_until))
+        return attrs.evolve(message, held_until=held_until, **columns)  # type: ignore[arg-type]
+
+    def set(self, id: int, **columns: object) -> None:  # noqa: A002
+        """Changes the named columns of a message.
+
+        Raises:
+            ValueError: One of the names is no column that may change by itself.
+        """
+        self._connection.execute(_update(tuple(columns)), (*columns.values(), id))
 
     def candidates(
         self,
@@ -424,9 +467,9 @@ class Messages:
         They come in no order.
         """
         values = (phone, sim_slot, sim, now, json.dumps(ids), now)
-        rows = self._connection.execute(LEASE, values).fetchall()
-        self.moves += [("queued", "sending")] * len(rows)
-        return [message(row) for row in rows]
+        leased = [message(row) for row in self._connection.execute(LEASE, values)]
+        self._facts += [Changed(one.id, one.org, QUEUED, one.status, one) for one in leased]
+        return leased
 
     def acknowledge(self, org: int, phone: int, ids: Sequence[int], now: int) -> int:
         """Notes of which messages a phone said that it has them; how many were not noted yet."""
@@ -434,33 +477,34 @@ class Messages:
         return self._connection.executemany(ACKNOWLEDGE, rows).rowcount
 
     def settle_sent(
-        self,
-        org: int,
-        phone: int,
-        results: Sequence[tuple[int, int | None]],
-        now: int,
-        *,
-        before: str,
-        after: str,
+        self, org: int, phone: int, results: Sequence[tuple[int, int | None]], now: int
     ) -> int:
-        """Turns messages from one status to another that a phone has sent; how many there were.
+        """Notes that a phone has sent messages whose results were awaited of it.
 
-        *results* are ids and, where it is known, the number of segments.
+        Args:
+            org: Whose messages they are.
+            phone: Which has sent them.
+            results: Their ids and, where it is known, the number of segments.
+            now: When they were sent, in ms.
+
+        Returns:
+            How many of them were awaited.
         """
-        rows = [(after, now, now, segments, id_, org, phone, before) for id_, segments in results]
-        settled = self._connection.executemany(SETTLE, rows).rowcount
-        self.moves += [(before, after)] * settled
-        return settled
+        execute, before = self._connection.cursor().execute, len(self._facts)
+        for id_, segments in results:
+            if execute(SETTLE, (now, now, segments, id_, org, phone)).rowcount:
+                self._facts.append(Changed(id_, org, SENDING, SENT))
+        return len(self._facts) - before
 
     def unsettled(self, phone: int) -> list[Message]:
         """The messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(UNSETTLED, (phone,))]
 
-    def withdraw(self, key: str, limit: int, *, after: str, error: str) -> int:
-        """Turns up to *limit* queued messages of an API key to another status. Returns how many."""
-        count = self._connection.execute(WITHDRAW, (after, error, key, limit)).rowcount
-        self.moves += [("queued", after)] * count
-        return count
+    def withdraw(self, key: str, limit: int, *, error: str) -> int:
+        """Cancels up to *limit* queued messages of an API key. Returns how many there were."""
+        rows = self._connection.execute(WITHDRAW, (error, key, limit)).fetchall()
+        self._facts += [Changed(id_, org, QUEUED, CANCELLED) for id_, org in rows]
+        return len(rows)
 
     def has_of_key(self, org: int, key: str) -> bool:
         """Whether there is a message that this org sent with this API key."""
@@ -496,7 +540,9 @@ class Messages:
         def release(org: int, share: int) -> int:
             return self._connection.execute(RELEASE, (org, now, share)).rowcount
 
-        return set(in_turn(self._held.orgs(now, limit), limit, release))
+        orgs = set(in_turn(self._held.orgs(now, limit), limit, release))
+        self._facts += [Rescheduled(org, None) for org in orgs]
+        return orgs
 
     def next_held(self) -> int | None:
         """When the next held message is due (ms)."""
@@ -543,33 +589,19 @@ class Messages:
     # -- chores of the writer
 
     def settle(self) -> None:
-        """Writes the counts of what has moved. Part of every commit, before it."""
-        if not self.moves:
-            return
-        self._settled = Counter(self.moves)
-        self.moves.clear()
+        """Writes the counts of what has changed. Part of every commit, before it."""
         sums: Counter[str] = Counter()
-        for (before, after), count in self._settled.items():
-            if before is not None:
-                sums[before] -= count
-            if after is not None:
-                sums[after] += count
+        for fact in self._facts:
+            if type(fact) is Changed:
+                if fact.before is not None:
+                    sums[fact.before] -= 1
+                if fact.after is not None:
+                    sums[fact.after] += 1
         self._connection.executemany(
             "INSERT INTO tallies VALUES (?, ?)"
             " ON CONFLICT (status) DO UPDATE SET n = n + excluded.n",
             [item for item in sums.items() if item[1]],
         )
-
-    def committed(self) -> None:
-        """Adds what was settled to `flow`, once it is durable."""
-        for move, count in self._settled.items():
-            self.flow[move] = self.flow.get(move, 0) + count
-        self._settled.clear()
-
-    def undone(self) -> None:
-        """Forgets what has moved in a transaction that is no more."""
-        self.moves.clear()
-        self._settled.clear()
 
     def index(self, limit: int, chars: int = INDEXED_AT_ONCE) -> tuple[int, bool]:
         """Adds the oldest messages that the index of words lacks. Returns how many, and if all.
@@ -640,7 +672,7 @@ class Messages:
             ],
         )
         self._connection.executemany("DELETE FROM messages WHERE id = ?", [row[:1] for row in rows])
-        self.moves += ((row[5], None) for row in rows)
+        self._facts += [Changed(row[0], row[1], row[5], None) for row in rows]
 
     def _first(self, sql: str) -> int | None:
         row = self._connection.execute(sql).fetchone()
@@ -659,9 +691,11 @@ def _within(rows: Iterable[Any], chars: int) -> list[Any]:
 
 
 @lru_cache(maxsize=256)
-def _update(names: tuple[str, ...]) -> str:
+def _update(names: tuple[str, ...], own: Literal["status", "held_until"] | None = None) -> str:
+    """A statement that changes columns of one message, with one first that has its own method."""
     unknown = sorted(set(names) - SETTABLE)
-    if unknown or not names:
+    if unknown or not (names or own):
         raise ValueError(f"not columns of a message that may be set: {', '.join(unknown)}")
-    changes = ", ".join(f"{name} = ?" for name in names)
-    return f"UPDATE messages SET {changes} WHERE id = ?"  # noqa: S608 - names were checked
+    changes = ", ".join(f"{name} = ?" for name in (*([own] if own else ()), *names))
+    condition = " AND status = ?" if own == "status" else ""
+    return f"UPDATE messages SET {changes} WHERE id = ?{condition}"  # noqa: S608 - names were checked

@@ -32,12 +32,12 @@ COLUMNS: Final = (*INSERTED, "id", *(field.name for field in _LATER))
 
 SELECTED: Final = ", ".join(COLUMNS)
 
-RECEIVED: Final = (*_names(NewInbound), "direction", "status")
+INSERTED_INBOUND: Final = (*_names(NewInbound), "direction", "status")
 """The columns that storing a received message sets, in the order of a `received_row`."""
 
 _UNSET: Final = tuple(field.default for field in _LATER)
 _MEDIA: Final = COLUMNS.index("media_urls")
-_RECEIVED_MEDIA: Final = RECEIVED.index("media_urls")
+_RECEIVED_MEDIA: Final = INSERTED_INBOUND.index("media_urls")
 _VIEW_MEDIA: Final = MessageView._fields.index("media_urls")
 
 # Made as `attrs` makes an `__init__`: an `attrgetter` of so many names takes six times as long.
@@ -73,7 +73,7 @@ def new_row(new: NewMessage) -> tuple[Any, ...]:
 
 
 def received_row(new: NewInbound) -> tuple[Any, ...]:
-    """Returns the values of the `RECEIVED` columns."""
+    """Returns the values of the `INSERTED_INBOUND` columns."""
     values = _received_values(new)
     if new.media_urls is not None:
         values = _encoded(values, _RECEIVED_MEDIA)

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from phonegate.model.events import Fact
 from phonegate.store.assistants import Assistants
 from phonegate.store.counters import Counters
 from phonegate.store.kept_answers import KeptAnswers
@@ -29,7 +30,9 @@ class Tables:
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
-        self.messages = Messages(connection)
+        self.facts: list[Fact] = []
+        """What the transaction has changed so far."""
+        self.messages = Messages(connection, self.facts)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
@@ -43,12 +46,11 @@ class Tables:
 
     def committed(self) -> None:
         """Takes note that all of it is durable."""
-        self.messages.committed()
         self.storage_quota.committed()
 
     def undone(self) -> None:
         """Forgets what was counted in a transaction that is no more."""
-        self.messages.undone()
+        self.facts.clear()
         self.storage_quota.undo()
 
     def clear_slice(self) -> None:

@@ -17,9 +17,8 @@ import trio
 
 from phonegate import log
 from phonegate.histogram import Histogram
-from phonegate.model.messages import Arrival
+from phonegate.model.events import Publish, unheard
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
-from phonegate.store.messages import Move
 from phonegate.store.sqlite_errors import of_storage, translated
 from phonegate.store.tables import Tables
 
@@ -77,8 +76,6 @@ class WriterStatistics:
     """Groups that could not be made durable."""
     failing: bool
     """Whether the last one could not."""
-    flow: dict[Move, int]
-    """See `Messages.flow`."""
 
 
 class _Order:
@@ -97,12 +94,21 @@ class Writer:
     """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, is_there: Callable[[], bool] = lambda: True
+        self,
+        connection: sqlite3.Connection,
+        *,
+        is_there: Callable[[], bool] = lambda: True,
+        publish: Publish = unheard,
     ) -> None:
-        """`is_there` says whether the file is at its path. What is written to another is lost."""
+        """Takes over a connection.
+
+        Args:
+            connection: The one that writes.
+            is_there: Tells whether the file is at its path. What is written to another is lost.
+            publish: Called with what a transaction has changed, once it is committed.
+        """
         self._is_there = is_there
-        self.on_arrival: Callable[[Sequence[Arrival]], None] | None = None
-        """Called on the event loop with received messages, once they are committed."""
+        self._publish = publish
         self._connection = connection
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
@@ -165,7 +171,6 @@ class Writer:
             group_sizes=self._group_sizes.copy(),
             failures=self._failures,
             failing=self._failing,
-            flow=self._tables.messages.flow.copy(),
         )
 
     def stop(self) -> None:
@@ -200,12 +205,12 @@ class Writer:
                         order.done.set()
                     self._left.extend(batch[ran:])
                     self._note(batch[:ran])
-                    self._tell_arrivals()
-                    self._log_endings()
+                    self._publish_facts()
                 rounds += 1
                 # Under load chores get a turn now and then, else whenever nothing waits.
                 if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
                     await self._in_thread(self._do_chores)
+                    self._publish_facts()
         except (trio.EndOfChannel, StoreClosed):
             pass
         finally:
@@ -270,24 +275,12 @@ class Writer:
             _log.info("storage_recovered")
         self._failing = failed is not None
 
-    def _tell_arrivals(self) -> None:
-        arrivals = self._tables.messages.arrivals
-        if arrivals:
-            if self.on_arrival is not None:
-                self.on_arrival(tuple(arrivals))
-            arrivals.clear()
-
-    def _log_endings(self) -> None:
-        """Logs the messages that did not arrive, or may not have."""
-        endings = self._tables.messages.endings
-        for ending in endings:
-            _log.warning(
-                f"message_{ending.status}",
-                org=ending.org,
-                message=ending.id,
-                provider=ending.provider,
-            )
-        endings.clear()
+    def _publish_facts(self) -> None:
+        """Tells what was committed. Of what was undone there is nothing left to tell."""
+        if facts := self._tables.facts:
+            told = tuple(facts)
+            facts.clear()
+            self._publish(told)
 
     def _refuse(self, orders: Sequence[_Order]) -> None:
         for order in orders:
@@ -329,9 +322,7 @@ class Writer:
         return ran
 
     def _attempt(self, order: _Order) -> None:
-        messages = self._tables.messages
-        gathered: tuple[list[Any], ...] = (messages.moves, messages.arrivals, messages.endings)
-        marks = [len(list_) for list_ in gathered]
+        recorded = len(self._tables.facts)
         taken = self._tables.storage_quota.mark()
         self._connection.execute("SAVEPOINT op")
         try:
@@ -341,8 +332,7 @@ class Writer:
             if of_storage(error) or not self._connection.in_transaction:
                 raise _TransactionLost(error) from error
             self._connection.execute("ROLLBACK TO op")
-            for list_, mark in zip(gathered, marks, strict=True):
-                del list_[mark:]
+            del self._tables.facts[recorded:]
             self._tables.storage_quota.undo(taken)
             order.error = translated(error)
         if not self._connection.in_transaction:
@@ -360,8 +350,6 @@ class Writer:
 
     def _roll_back(self) -> None:
         self._tables.undone()
-        self._tables.messages.arrivals.clear()
-        self._tables.messages.endings.clear()
         # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
         # and comes here again.
         with contextlib.suppress(sqlite3.Error):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.credentials import Cost
-from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
@@ -39,10 +40,12 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.bus import Bus
 from phonegate.gateway import build_whole_app
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
+from tests.buses import bus_of, subscribe
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -195,17 +198,20 @@ def build_services(
         now_ms=now_ms,
         public_url=PUBLIC_URL,
         rate_limits=rate_limits,
+        publish=bus_of(database).publish,
     )
     acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
     sending = Sending(database, phones, acceptance)
     arrivals = Arrivals(database)
-    database.tell_arrivals(arrivals.ring)
+    subscribe(database, arrivals.ring)
+    subscribe(database, partial(follow, phones))
     accounts = Accounts(
         database,
         now_ms=now_ms,
         cost=CHEAP,
         rate_limits=rate_limits,
         registration=Registration(),
+        publish=bus_of(database).publish,
     )
     return Services(
         accounts=accounts,
@@ -216,7 +222,7 @@ def build_services(
         messages=MessageAccess(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
-        approval=Approval(database, phones, now_ms=now_ms),
+        approval=Approval(database, now_ms=now_ms),
         carrier_sending=CarrierSending(
             database,
             acceptance,
@@ -258,7 +264,7 @@ def build_web(
 async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
     """The real store, in memory where the system has such files: no test here is about disks."""
     with TemporaryDirectory(dir=MEMORY) as folder:
-        opened = Database.open(Path(folder) / "phonegate.db")
+        opened = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
         await nursery.start(opened.run_writer)
         yield opened
         opened.stop_writing()

@@ -1,6 +1,7 @@
 """Assistants at a carrier in memory, on the real store and at a time that tests set."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Draft, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.dispatch import follow
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.rate_limits import RateLimits
@@ -20,6 +22,7 @@ from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, PageQuery
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.buses import subscribe
 from tests.domain.carrier import SHORT_PAUSES, Played, account_mark, as_account
 from tests.domain.dispatcher import Phones, as_dispatcher
 
@@ -116,6 +119,8 @@ async def build_pipeline(database: Database, timings: CarrierTimings = SHORT_PAU
     )
     carrier_reports = CarrierReports(database, rate_limits, now_ms=now_ms)
     reconciler = Reconciler(database, pool, terms)
+    subscribe(database, reconciler.note)
+    subscribe(database, partial(follow, as_dispatcher(phones)))
     site = CarrierSite(
         database, phones, carrier, pool, carrier_sending, carrier_reports, reconciler, assistant
     )

@@ -5,6 +5,7 @@ import pytest
 from phonegate.domain import credential_check as checks_module
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.events.bus import Bus
 from phonegate.store.database import Database
 from tests.domain.account_site import (
     CHEAP,
@@ -20,8 +21,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def accounts(database: Database, clock: Clock) -> Accounts:
-    return Accounts(database, registration=OPEN, now_ms=clock, cost=CHEAP, rate_limits=RateLimits())
+def accounts(database: Database, clock: Clock, bus: Bus) -> Accounts:
+    return Accounts(
+        database,
+        registration=OPEN,
+        now_ms=clock,
+        cost=CHEAP,
+        rate_limits=RateLimits(),
+        publish=bus.publish,
+    )
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from phonegate.domain import acceptance as acceptance_module
 from phonegate.domain.acceptance import Acceptance, new_message
 from phonegate.domain.idempotency import KEPT_MS, Keep
 from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.scheduler import sets_a_time
 from phonegate.domain.sending import Outgoing
+from phonegate.model.events import Fact
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, QueueFull, StorageSpent, Unauthorized
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.buses import subscribe
 from tests.domain.callers import limited, owner
 
 NOW = 1_700_000_000_000
@@ -95,10 +98,9 @@ async def test_a_revoked_key_stores_nothing(database: Database, org: int) -> Non
 async def test_the_timer_rings_for_what_has_a_time(
     database: Database, org: int, changes: dict[str, int], rings: int
 ) -> None:
-    rung: list[None] = []
-    acceptance = Acceptance(
-        database, RateLimits(), now_ms=lambda: NOW, on_timer=lambda: rung.append(None)
-    )
+    rung: list[Fact] = []
+    subscribe(database, lambda facts: rung.extend(filter(sets_a_time, facts)))
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW)
     new = made(acceptance, owner(org), **changes)
     await acceptance.store(owner(org), [new], inserting(new), keep=None, now=NOW)
     assert len(rung) == rings

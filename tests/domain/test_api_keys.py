@@ -9,6 +9,8 @@ import trio.lowlevel
 
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
+from phonegate.events.bus import Bus
+from phonegate.model.events import OrgChanged
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     BadInput,
@@ -18,6 +20,7 @@ from phonegate.model.refusals import (
 )
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
+from tests.buses import heard
 from tests.domain.account_site import (
     OTHER,
     SECRET,
@@ -74,9 +77,8 @@ class TestKeys:
         await enter(accounts)
         assert len(hashes.verified) == 1
 
-    async def test_a_revoked_one_is_wrong_at_once(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
+    async def test_a_revoked_one_is_wrong_at_once(self, accounts: Accounts, bus: Bus) -> None:
+        told = heard(bus, OrgChanged)
         org, _ = await accounts.orgs.add("myorg", SECRET)
         other, _ = await accounts.orgs.add("yourorg", SECRET)
         key, text = await accounts.keys.add(org.id, "app")
@@ -87,15 +89,16 @@ class TestKeys:
         await enter(accounts, text)
         assert told == []
         assert await accounts.keys.revoke(org.id, key.id) == 0
-        assert told == [org.id]
+        assert told == [OrgChanged(org.id)]
         with pytest.raises(Unauthorized):
             await enter(accounts, text)
         await enter(accounts, kept, scope="read")
         assert [k.name for k in await accounts.keys.of_org(org.id)] == ["reader"]
 
-    async def test_a_key_that_let_no_phone_in_drops_none(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
+    async def test_a_key_that_let_no_phone_in_drops_none(
+        self, accounts: Accounts, bus: Bus
+    ) -> None:
+        told = heard(bus, OrgChanged)
         org, _ = await accounts.orgs.add("myorg", SECRET)
         key, text = await accounts.keys.add(org.id, "app", ["read"])
         await enter(accounts, text, scope="read")

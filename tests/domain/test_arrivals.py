@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from phonegate.domain.arrivals import Arrivals
+from phonegate.events.bus import Bus
 from phonegate.model.messages import MessageView
 from phonegate.model.refusals import Throttled
 from phonegate.store.database import Database
@@ -78,10 +79,10 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(database: Database) -> Bench:
+async def bench(database: Database, bus: Bus) -> Bench:
     watched = Watched(database)
     arrivals = Arrivals(watched, per_holder=2, per_org=3)  # type: ignore[arg-type]
-    database.tell_arrivals(arrivals.ring)
+    bus.subscribe("waits", arrivals.ring)
     org = await database.write(lambda tx: tx.orgs.add("one", "x", 1).id)
     other = await database.write(lambda tx: tx.orgs.add("two", "x", 1).id)
     return Bench(arrivals, watched, org, other)

@@ -10,7 +10,9 @@ from phonegate.config.settings import AssistantSettings
 from phonegate.domain.assistant_form import MAX_NUMBERS
 from phonegate.domain.assistants import Assistants, Change
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.events.bus import Bus
 from phonegate.model.assistants import Assistant
+from phonegate.model.events import AssistantChanged
 from phonegate.model.refusals import (
     BadInput,
     Conflict,
@@ -47,7 +49,7 @@ class Site:
 
 
 @pytest.fixture
-async def site(database: Database) -> Site:
+async def site(database: Database, bus: Bus) -> Site:
     org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
     other = await database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
     made = Assistants(
@@ -56,9 +58,15 @@ async def site(database: Database) -> Site:
         unusable=unusable_credentials,
         now_ms=now_ms,
         rate_limits=RateLimits(),
+        publish=bus.publish,
     )
     built = Site(database, made, org.id, other.id)
-    made.on_change = built.told.append
+    bus.subscribe(
+        "test",
+        lambda facts: built.told.extend(
+            fact.assistant for fact in facts if isinstance(fact, AssistantChanged)
+        ),
+    )
     return built
 
 

@@ -11,6 +11,8 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
+from phonegate.events.bus import Bus
+from phonegate.model.events import OrgChanged
 from phonegate.model.refusals import (
     BadInput,
     Conflict,
@@ -18,6 +20,7 @@ from phonegate.model.refusals import (
     Unauthorized,
 )
 from phonegate.store.database import Database
+from tests.buses import heard
 from tests.domain.account_site import (
     CHEAP,
     HERE,
@@ -47,16 +50,15 @@ class TestOrgs:
         with pytest.raises(BadInput):
             await accounts.orgs.add(name, secret)
 
-    async def test_rotation_ends_the_old_secret_at_once(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
+    async def test_rotation_ends_the_old_secret_at_once(self, accounts: Accounts, bus: Bus) -> None:
+        told = heard(bus, OrgChanged)
         org, _ = await accounts.orgs.add("myorg", SECRET)
         _, key = await accounts.keys.add(org.id, "app")
         before = await enter(accounts)
         assert accounts.authentication.is_current(before)
         rotated, secret = await accounts.orgs.rotate("myorg")
         assert rotated.id == org.id
-        assert told == [org.id]
+        assert told == [OrgChanged(org.id)]
         assert not accounts.authentication.is_current(before)
         with pytest.raises(Unauthorized):
             await enter(accounts)
@@ -83,23 +85,21 @@ class TestOrgs:
             await enter(accounts)
         await enter(accounts, OTHER)
 
-    async def test_removal_takes_the_keys_along(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
+    async def test_removal_takes_the_keys_along(self, accounts: Accounts, bus: Bus) -> None:
+        told = heard(bus, OrgChanged)
         org, _ = await accounts.orgs.add("myorg", SECRET)
         _, key = await accounts.keys.add(org.id, "app")
         await enter(accounts)
         await enter(accounts, key)
         await accounts.orgs.remove("myorg")
-        assert told == [org.id]
+        assert told == [OrgChanged(org.id)]
         for credential in (SECRET, key):
             with pytest.raises(Unauthorized):
                 await enter(accounts, credential)
         assert await accounts.orgs.all() == []
 
-    async def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
-        told: list[int] = []
-        accounts.authentication.on_change = told.append
+    async def test_what_is_not_there_is_not_found(self, accounts: Accounts, bus: Bus) -> None:
+        told = heard(bus, OrgChanged)
         with pytest.raises(NotFound):
             await accounts.orgs.remove("noorg")
         with pytest.raises(NotFound):

@@ -7,10 +7,13 @@ from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken, Out
 from phonegate.domain.carrier_reports import WATCHED_MS
 from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
 from phonegate.domain.reconciler import Pace
+from phonegate.domain.scheduler import sets_a_time
+from phonegate.model.events import Fact
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import ApiKey, QuietHours
 from phonegate.model.principal import Principal
 from phonegate.store.database import Database
+from tests.buses import subscribe
 from tests.domain.callers import limited, owner
 from tests.domain.carrier import Played, taken
 from tests.domain.carrier_site import (
@@ -363,8 +366,8 @@ async def test_another_account_is_not_asked_for_what_got_lost(site: CarrierSite,
 async def test_a_carrier_that_hangs_delays_no_other(
     site: CarrierSite, nursery: trio.Nursery
 ) -> None:
-    told: list[None] = []
-    site.reconciler.on_delay = lambda: told.append(None)
+    told: list[Fact] = []
+    subscribe(site.database, lambda facts: told.extend(filter(sets_a_time, facts)))
     other = await site.assist("+15550009999")
     site.carrier.slow = trio.Event()
     for _ in range(EACH_AT_ONCE + 5):
@@ -372,6 +375,7 @@ async def test_a_carrier_that_hangs_delays_no_other(
     await site.carrier_sending.send(owner(site.org), draft(sender="+15550009999", send_at=NOW + 1))
     site.now = NOW + 1
     await site.database.write(lambda tx: tx.messages.release_held(site.now, 100))
+    told.clear()
     await nursery.start(site.reconciler.run)
     quick = site.carriers[other.id]
     with trio.fail_after(5):
@@ -414,7 +418,6 @@ async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(site: Ca
 async def test_it_notices_what_is_released(site: CarrierSite, nursery: trio.Nursery) -> None:
     await nursery.start(site.reconciler.run)
     await schedule(site)
-    site.reconciler.ring()
     with trio.fail_after(5):
         await site.carrier.has_sent(1)
 

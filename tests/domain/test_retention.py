@@ -22,6 +22,7 @@ from phonegate.model.states import (
 )
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.store.conftest import bring
 
 NOW = 1_700_000_000_000
 OLD = NOW - 31 * DAY_MS
@@ -91,7 +92,7 @@ def outbound(tx: Tables, org: int, status: str, created_at: int) -> int:
         segments=1,
     )
     stored = tx.messages.insert(new)
-    tx.messages.set(stored, status=status)
+    bring(tx, stored, status)
     return stored
 
 
@@ -194,7 +195,7 @@ async def test_a_message_that_changed_since_it_was_looked_at_stays(database: Dat
     stored = await database.write(lambda tx: outbound(tx, org, "failed", OLD))
     old = attrs.evolve(Aged(stored, OLD, "failed", None))
     assert may_go(old, NOW)
-    await database.write(lambda tx: tx.messages.set(stored, status="uncertain"))
+    await database.write(lambda tx: tx.messages.set(stored, next_poll_at=NOW))
     erased = await database.write(
         lambda tx: tx.messages.erase([stored], lambda message: may_go(message, NOW))
     )

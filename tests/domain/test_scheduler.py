@@ -1,5 +1,7 @@
 """The sweeps of the scheduler, with a clock that the test moves."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -9,12 +11,16 @@ import trio
 from phonegate.domain import delivery
 from phonegate.domain import scheduler as keeper_module
 from phonegate.domain.delivery import Pick, Policy
+from phonegate.domain.dispatch import follow
 from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.reconciler import releases
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
+from phonegate.model.events import Fact
 from phonegate.model.messages import NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.buses import subscribe
 from tests.domain.dispatcher import Phones, as_dispatcher
 
 NOW = 1_700_000_000_000
@@ -36,15 +42,16 @@ class Scene:
     def __attrs_post_init__(self) -> None:
         self.scheduler = Scheduler(
             self.database,
-            as_dispatcher(self.phones),
             policy=Policy(),
             now_ms=lambda: self.now,
             online_phones=lambda: self.online,
-            on_release=self._on_release,
         )
+        subscribe(self.database, self.scheduler.note)
+        subscribe(self.database, partial(follow, as_dispatcher(self.phones)))
+        subscribe(self.database, self._count_releases)
 
-    def _on_release(self) -> None:
-        self.released += 1
+    def _count_releases(self, facts: Sequence[Fact]) -> None:
+        self.released += sum(map(releases, facts))
 
     async def queued(self, **changes: Any) -> int:
         new = NewMessage(org=self.org, address="+1555", body="hi", created_at=NOW, segments=1)
@@ -183,10 +190,11 @@ async def test_old_kept_answers_go(scene: Scene) -> None:
     assert await scene.database.read(lambda tx: tx.kept_answers.oldest()) is None
 
 
-async def test_a_ring_brings_the_next_sweep_forward(scene: Scene, nursery: trio.Nursery) -> None:
+async def test_a_new_time_brings_the_next_sweep_forward(
+    scene: Scene, nursery: trio.Nursery
+) -> None:
     await nursery.start(scene.scheduler.run)
     message_id = await scene.queued(expires_at=NOW)
-    scene.scheduler.ring()
     with trio.fail_after(TIMINGS.longest_sleep_s / 2):
         while await scene.status(message_id) != "expired":
             await trio.lowlevel.checkpoint()

@@ -1,6 +1,7 @@
 """Accepting and withdrawing messages, on the real store with phones in memory."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import attrs
@@ -9,17 +10,20 @@ import trio
 
 from phonegate.domain import acceptance as acceptance_module
 from phonegate.domain.acceptance import Acceptance
-from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.scheduler import sets_a_time
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.model.events import Fact
 from phonegate.model.messages import Message, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import Conflict, UnknownSim
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.buses import subscribe
 from tests.domain.callers import owner
 from tests.domain.dispatcher import Phones, as_dispatcher
 
@@ -35,7 +39,7 @@ class Scene:
     withdrawal: Withdrawal
     org: int
     phone: int
-    timers: list[None]
+    timers: list[Fact]
 
     def connect(self, *sims: Sim) -> None:
         self.phones.phones.append(
@@ -48,10 +52,10 @@ class Scene:
 
 async def build_scene(database: Database) -> Scene:
     phones = Phones()
-    timers: list[None] = []
-    acceptance = Acceptance(
-        database, RateLimits(), now_ms=lambda: NOW, on_timer=lambda: timers.append(None)
-    )
+    timers: list[Fact] = []
+    subscribe(database, lambda facts: timers.extend(filter(sets_a_time, facts)))
+    subscribe(database, partial(follow, as_dispatcher(phones)))
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW)
     sending = Sending(database, as_dispatcher(phones), acceptance)
 
     def build(tx: Tables) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from phonegate.config.settings import (
 )
 from phonegate.domain.credentials import make_api_key
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.events.bus import Bus
 from phonegate.gateway import serve
 from phonegate.model.messages import PageQuery
 from phonegate.model.orgs import ApiKey
@@ -107,7 +108,7 @@ class Gateway:
 @asynccontextmanager
 async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
     with TemporaryDirectory(dir=MEMORY) as folder:
-        database = Database.open(Path(folder) / "phonegate.db")
+        database = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
         async with trio.open_nursery() as nursery:
             await nursery.start(database.run_writer)
             phones = PlayedPhones([PHONE])

@@ -1,6 +1,5 @@
 """Samples to tell of."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -18,14 +17,13 @@ TURN = Lane(2, "other", "", None, None, 5, NOW - 20_000)
 CARRIER = Lane(1, "myorg", "=", None, 9, 2, NOW - 5_000)
 
 
-def writer(flow: Mapping[Any, int] | None = None) -> WriterStatistics:
+def writer() -> WriterStatistics:
     return WriterStatistics(
         waiting=4,
         commit_seconds=Histogram(COMMIT_BOUNDS_S),
         group_sizes=Histogram(GROUP_BOUNDS),
         failures=0,
         failing=False,
-        flow=dict(flow or {}),
     )
 
 
@@ -42,7 +40,8 @@ def make(**changes: Any) -> Snapshot:
         version="0.1.0",
         phones={1: 2, 2: 1},
         messages={"queued": 10, "sending": 6, "sent": 70, "received": 8},
-        writer=writer({(None, "queued"): 10, ("queued", "sending"): 6}),
+        flow={(None, "queued"): 10, ("queued", "sending"): 6},
+        writer=writer(),
         space=Space(database=9_000, log=800, free=7_000, disk=100_000),
         backlog=Backlog(lanes=(AWAY, TURN, CARRIER), timed=7, asked=1),
         away=frozenset({AWAY}),

@@ -14,7 +14,7 @@ from phonegate.operations.lag import Lag
 from phonegate.operations.status import told
 from phonegate.store.data_file import Space
 
-from .conftest import NOW, make, writer
+from .conftest import NOW, make
 
 FULL = Space(database=1, log=1, free=10, disk=100)
 ROOMY = Space(database=1, log=1, free=90, disk=100)
@@ -68,7 +68,7 @@ def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
 
     def sample(second: int, sent: int) -> Any:
         flow = {("sending", "sent"): sent}
-        return make(**after(second), writer=writer(flow), space=ROOMY, away=frozenset())
+        return make(**after(second), flow=flow, space=ROOMY, away=frozenset())
 
     seconds, counts = watchman.lately(sample(0, 7))
     assert (seconds, counts["sent"]) == (3_600, 7)
@@ -84,7 +84,7 @@ def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
     watchman = watch()
     watchman.take(make(**after(0), space=ROOMY, away=frozenset()))
     flow = {(None, "queued"): 10, ("queued", "sending"): 9}
-    sample = make(at=NOW + jump_ms, up_s=3_630.0, writer=writer(flow))
+    sample = make(at=NOW + jump_ms, up_s=3_630.0, flow=flow)
     seconds, counts = watchman.lately(sample)
     assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
     assert told(sample, watchman)["uptime_s"] == 3_630

@@ -11,6 +11,7 @@ import trio
 
 from phonegate.config.settings import Settings
 from phonegate.gateway import carry_out_offline
+from phonegate.model.events import AssistantChanged
 from phonegate.model.refusals import Unauthorized
 from phonegate.model.storage_errors import DatabaseBusy
 from phonegate.model.times import iso
@@ -21,6 +22,7 @@ from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.store.database import Database
 from tests.api.conftest import NOW, Web, database, web
+from tests.buses import bus_of, heard
 
 __all__ = ["database", "web"]
 
@@ -115,8 +117,7 @@ async def test_orgs_and_keys(web: Web, do: Do) -> None:
 
 async def test_assistants(web: Web, do: Do) -> None:
     await web.make_org("shop", SECRET)
-    ended: list[int] = []
-    web.services.assistants.on_change = ended.append
+    ended = heard(bus_of(web.database), AssistantChanged)
     new: dict[str, Any] = {
         "name": "support",
         "provider": "telnyx",
@@ -156,11 +157,11 @@ async def test_assistants(web: Web, do: Do) -> None:
     assert (unsigned["org"], unsigned["name"]) == ("shop", "support")
     assert "public_key" in unsigned["reason"]
     assert await do("DELETE", one) == {"id": made["id"]}
-    assert ended == [made["id"]]
+    assert ended == [AssistantChanged(made["id"])]
     ends = (await do("POST", "/assistants?org_id=shop", new))["assistant"]
     ended.clear()
     await do("DELETE", "/orgs/shop")
-    assert ended == [ends["id"]]
+    assert ended == [AssistantChanged(ends["id"])]
     await do("POST", "/orgs", {"org": "shop"})
     for method in ("DELETE", "GET"):
         assert "No such assistant" in str(await refused(do, "not_found", method, one))

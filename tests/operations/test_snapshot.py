@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonegate.model.events import Move
 from phonegate.model.states import OUTBOUND_STATES, advance
 from phonegate.model.states import Event as Step
 from phonegate.operations.snapshot import Queue, Snapshot, counts
-from phonegate.store.messages import Move
 
 from .conftest import NOW
 

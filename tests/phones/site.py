@@ -39,6 +39,7 @@ from phonegate.server.forwarded import Peer
 from phonegate.server.head import HeadReader, check_handshake, parse
 from phonegate.server.streams import Connection, Replay
 from phonegate.store.database import Database
+from tests.buses import bus_of, subscribe
 from tests.domain.callers import owner
 
 ORG = "myorg"
@@ -74,14 +75,16 @@ class Site:
     ) -> None:
         self.database = database
         self.switchboard = Switchboard()
+        bus = bus_of(database)
         self.accounts = Accounts(
             database,
             now_ms=now_ms,
             cost=Cost(log2_n=4, r=1, p=1),
             registration=Registration(),
             rate_limits=RateLimits(),
+            publish=bus.publish,
         )
-        self.accounts.authentication.on_change = self.switchboard.drop_org
+        subscribe(database, self.switchboard.note)
         acceptance = Acceptance(database, RateLimits(), now_ms=now_ms)
         self.sending = Sending(database, self.switchboard, acceptance)
         self.withdrawal = Withdrawal(database, self.switchboard, now_ms=now_ms)

@@ -23,6 +23,7 @@ from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import Message
 from phonegate.model.phones import Phone
+from phonegate.model.states import Event, advance
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, encode
 from phonegate.phones.grammar import read
@@ -254,6 +255,14 @@ class MemoryMessages:
 
     def set(self, id: int, **columns: Any) -> None:  # noqa: A002
         self.rows[id] = attrs.evolve(self.rows[id], **columns)
+
+    def transition(self, message: Message, event: Event, **columns: Any) -> Message | None:
+        after = advance(message.status, event)
+        if after is None:
+            return None
+        assert self.rows[message.id].status == message.status
+        self.set(message.id, status=after, **columns)
+        return self.rows[message.id]
 
     def lease(self, ids: Sequence[int], *, phone: int, now: int, **sim: Any) -> list[Message]:
         queued = [self.rows[id_] for id_ in ids if self.rows[id_].status == "queued"]

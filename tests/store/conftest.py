@@ -7,6 +7,7 @@ import pytest
 
 from phonegate.model.messages import NewInbound, NewMessage
 from phonegate.model.orgs import Org
+from phonegate.model.states import Event, advance
 from phonegate.store import migrations
 from phonegate.store.tables import Tables
 
@@ -31,6 +32,28 @@ def org(tables: Tables) -> Org:
 @pytest.fixture
 def other(tables: Tables) -> Org:
     return tables.orgs.add("other", "hash", 1)
+
+
+def bring(tables: Tables, id_: int, status: str, **columns: object) -> None:
+    """Brings an outbound message to a status, by the shortest way that the state table has."""
+    connection = tables.messages._connection
+    (org,) = connection.execute("SELECT org FROM messages WHERE id = ?", (id_,)).fetchone()
+    message = tables.messages.find(org, id_)
+    assert message is not None
+    ways: dict[str, list[Event]] = {message.status: []}
+    waiting = [message.status]
+    while status not in ways:
+        before = waiting.pop(0)
+        for event in Event:
+            after = advance(before, event)
+            if after is not None and after not in ways:
+                ways[after] = [*ways[before], event]
+                waiting.append(after)
+    for event in ways[status]:
+        last = status == advance(message.status, event)
+        moved = tables.messages.transition(message, event, **(columns if last else {}))
+        assert moved is not None
+        message = moved
 
 
 def memory() -> sqlite3.Connection:

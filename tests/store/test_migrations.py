@@ -109,7 +109,7 @@ def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) 
     assert key.limits == KeyLimits(to=("1*",), per_hour=3)
     assert [one.key for one in tables.messages.page(1, PageQuery())] == [None]
     assert tables.messages.page(1, PageQuery(key="k3v9")) == []
-    assert tables.messages.withdraw("k3v9", 9, after="cancelled", error="x") == 0
+    assert tables.messages.withdraw("k3v9", 9, error="x") == 0
 
 
 def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> None:

@@ -48,6 +48,7 @@ def _fill(tables: Tables, org: int, count: int) -> None:
         org, "send", "key", KeptAnswer(fingerprint=b"", status=200, body=b"", created_at=1)
     )
     tables.messages.settle()
+    tables.facts.clear()
 
 
 def test_removal_clears_everything_of_the_org_and_only_that(

@@ -14,7 +14,7 @@ from phonegate.model.orgs import Org
 from phonegate.store import pages, search
 from phonegate.store.rows import SELECTED, message
 from phonegate.store.tables import Tables
-from tests.store.conftest import inbound, memory, outbound
+from tests.store.conftest import bring, inbound, memory, outbound
 
 ADDRESSES = ("+1555", "+1556", "BANK")
 SIMS = (None, "+1", "+2")
@@ -179,7 +179,7 @@ def _insert(tables: Tables, org: int, row: tuple[Any, ...]) -> None:
         number = tables.messages.insert(
             outbound(org, body, address=address, sim=sim, sim_slot=slot, key=key)
         )
-        tables.messages.set(number, status=status, approval=approval)
+        bring(tables, number, status, approval=approval)
 
 
 ROWS = st.tuples(
@@ -363,7 +363,7 @@ def test_cost_does_not_grow_with_what_is_stored(
     rare = tables.messages.insert(
         outbound(org.id, "hello rare", address="+999", sim="+9", key="k3v9")
     )
-    tables.messages.set(rare, status="failed")
+    bring(tables, rare, "failed")
     queries = [
         PageQuery(limit=10, **which)
         for which in (

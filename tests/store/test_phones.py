@@ -5,6 +5,7 @@ from phonegate.model.orgs import Org
 from phonegate.model.phones import Sim
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.tables import Tables
+from tests.store.conftest import bring
 
 
 def test_a_device_has_one_row_for_each_org(tables: Tables, org: Org, other: Org) -> None:
@@ -62,7 +63,7 @@ def test_only_a_phone_that_nothing_leads_to_is_forgotten(tables: Tables, org: Or
     assert kept() == rows
     tables.messages.lease([waiting], phone=old, sim_slot=0, sim=None, now=16)
     assert kept() == rows
-    tables.messages.set(waiting, status="sent")
+    bring(tables, waiting, "sent")
     assert kept() == [unknown, new, named]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from phonegate.model.orgs import Org
 from phonegate.store.queue_lengths import COUNT, RECOUNT_MS
 from phonegate.store.tables import Tables
-from tests.store.conftest import memory, outbound
+from tests.store.conftest import bring, memory, outbound
 
 LIMIT = 5
 
@@ -45,7 +45,7 @@ def test_a_full_queue_is_counted_once_a_second(
     counts: list[str] = []
     connection.set_trace_callback(lambda sql: counts.append(sql) if "count(*)" in sql else None)
     assert not queues.has_room(org.id, 1, LIMIT, 0)
-    tables.messages.set(first, status="cancelled")
+    bring(tables, first, "cancelled")
     for now in range(0, RECOUNT_MS, 100):
         assert not queues.has_room(org.id, 1, LIMIT, now)
     assert len(counts) == 1
@@ -66,7 +66,7 @@ def test_no_more_wait_than_may_and_room_is_found_in_time(steps: list[tuple[str, 
         now += RECOUNT_MS
         if step == "leave":
             for message in waiting[:count]:
-                tables.messages.set(message, status="cancelled")
+                bring(tables, message, "cancelled")
             del waiting[:count]
             continue
         room = tables.messages.queue_lengths.has_room(org.id, count, LIMIT, now)

@@ -14,13 +14,15 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from phonegate.model.messages import Arrival, NewMessage, PageQuery
+from phonegate.events.undelivered import log_undelivered
+from phonegate.model.events import Changed, Fact
+from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable, StoreClosed
 from phonegate.store import writer
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-from tests.store.conftest import inbound, outbound
+from tests.store.conftest import bring, inbound, outbound
 
 LIMIT_S = 30
 """No test waits longer, whatever breaks."""
@@ -260,21 +262,26 @@ async def test_received_messages_are_told_of_once_they_are_committed(
     store: Database, statement: str | None
 ) -> None:
     org = await _org(store)
-    told: list[Arrival] = []
+    told: list[tuple[int, str, int]] = []
 
-    def listen(arrivals: Sequence[Arrival]) -> None:
+    def listen(facts: Sequence[Fact]) -> None:
         # Another connection sees them already.
         reader = sqlite3.connect(store.path)
         ids = {row[0] for row in reader.execute("SELECT id FROM messages")}
         reader.close()
-        assert {arrival.id for arrival in arrivals} <= ids
-        told.extend(arrivals)
+        changed = [fact for fact in facts if isinstance(fact, Changed)]
+        assert {fact.id for fact in changed} <= ids
+        told.extend(
+            (fact.org, fact.message.address, fact.id)
+            for fact in changed
+            if fact.after == "received" and fact.message is not None
+        )
 
     def receive_and_fail(tx: Tables) -> None:
         tx.messages.insert_inbound(inbound(org, "undone"))
         raise ValueError
 
-    store.tell_arrivals(listen)
+    store._writer._publish = listen
     faulty = _Faulty(store._writing, statement or "nothing")
     store._writer._connection = faulty  # type: ignore[assignment]
     with trio.fail_after(LIMIT_S):
@@ -302,14 +309,15 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
     )
 
     def end(tx: Tables) -> None:
-        tx.messages.set(first, status="sending")
-        tx.messages.set(first, status="uncertain")
-        tx.messages.set(second, status="expired")
+        bring(tx, first, "sending")
+        bring(tx, first, "uncertain")
+        bring(tx, second, "expired")
 
     def end_and_fail(tx: Tables) -> None:
         end(tx)
         raise ValueError
 
+    store._writer._publish = log_undelivered
     faulty = _Faulty(store._writing, statement or "nothing")
     store._writer._connection = faulty  # type: ignore[assignment]
     with trio.fail_after(LIMIT_S), capture_logs() as lines:
@@ -322,9 +330,9 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
         await store.write(lambda tx: tx.orgs.get("myorg"))
         assert not [line for line in lines if line["event"].startswith("message_")]
         await store.write(end)
-        await store.write(lambda tx: tx.messages.set(first, status="sent"))
-        await store.write(lambda tx: tx.messages.set(first, status="failed", error="no credit"))
-        await store.write(lambda tx: tx.messages.set(first, status="failed"))
+        await store.write(lambda tx: bring(tx, first, "sent"))
+        await store.write(lambda tx: bring(tx, first, "failed", error="no credit"))
+        await store.write(lambda tx: bring(tx, first, "failed"))
     told = [line for line in lines if line["event"].startswith("message_")]
     assert told == [
         {

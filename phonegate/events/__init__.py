@@ -1,0 +1,1 @@
+"""Committed changes: the bus that tells them, and what only listens to it."""

@@ -1,0 +1,71 @@
+"""What has changed: facts that a transaction records, and that are published once committed."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import attrs
+
+from phonegate.model.messages import Message, NewInbound, NewMessage
+
+Move = tuple[str | None, str | None]
+"""A message's way from one status to another. From None: it was stored; to None: deleted; from
+one to the same: it came again, and was not stored again."""
+
+
+class Changed(NamedTuple):
+    """A message has another status."""
+
+    id: int
+    org: int
+    before: str | None
+    """None: it was stored just now."""
+    after: str | None
+    """None: it was deleted."""
+    message: NewMessage | NewInbound | Message | None = None
+    """The message as it was stored, or as it is now. None where many were changed at once and
+    were not read."""
+    org_name: str | None = None
+    """The name of its org, of a message that was not delivered or may not have been."""
+
+
+@attrs.frozen
+class Repeated:
+    """A message was received that had been received before, and was not stored again."""
+
+    org: int
+
+
+@attrs.frozen
+class Rescheduled:
+    """Queued messages of an org have another time to leave."""
+
+    org: int
+    held_until: int | None
+    """In ms; None: they may leave now."""
+
+
+@attrs.frozen
+class OrgChanged:
+    """An org was removed, or some of its credentials are not what they were.
+
+    Whoever was let in by them before must be let in anew.
+    """
+
+    org: int
+
+
+@attrs.frozen
+class AssistantChanged:
+    """An assistant was changed or removed."""
+
+    assistant: int
+
+
+Fact = Changed | Repeated | Rescheduled | OrgChanged | AssistantChanged
+
+Publish = Callable[[Sequence[Fact]], None]
+"""Takes facts that are committed, in their order. It is called on the event loop."""
+
+
+def unheard(facts: Sequence[Fact]) -> None:
+    """Publishes facts to no one."""
