@@ -63,9 +63,9 @@ def reader_of(cls: Any) -> Callable[[Values], Any]:
 
 
 def _fields_reader(cls: Any, beside: str = "") -> Callable[[Values, list[Kind]], Any]:
-    """Makes the function that makes an object of the values of its fields, read in their order.
+    """Makes the function that reads the fields of an object in their order, into its type.
 
-    As one expression it takes two thirds of the time of a loop, and phones send much.
+    It is one expression: a loop takes up to half a microsecond more for each frame, a tenth.
     """
     takes: dict[str, Callable[[object, list[Kind]], Any]] = {}
     arguments: list[str] = []
@@ -125,7 +125,7 @@ def _read_sims(values: Values) -> Sims:
             continue
         slot = _SLOT.take(entry.get("slot"), cleaned)
         if slot is None:
-            # -1 is Android's word for a card that is not in use; it does not belong here.
+            # A card that is not in use is none of the phone's SIMs.
             if not is_no_slot(entry.get("slot")):
                 faults.append(_fault(f"sims[{index}].slot", "is missing or names no slot"))
             continue
