@@ -85,7 +85,7 @@ class Program:
         with contextlib.nullcontext() if core is None else on_core(core):
             self.process = subprocess.Popen(
                 command,
-                # A service, whoever runs it: to one on a terminal, SIGHUP is its end.
+                # Like a service: a gateway on a terminal ends at SIGHUP.
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

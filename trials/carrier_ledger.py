@@ -122,14 +122,14 @@ class CarrierLedger(Ledger):
         by_id = {str(i): row for i, row in rows.items()}
         by_id |= {row["carrier_id"]: row for row in rows.values() if row["carrier_id"]}
         for key, (status, answer) in self.answers.items():
-            told = answer["message_id"] if status == 200 else str(answer["id"])
-            if self.sms(by_id[told]) != self.requests[key].sms:
+            row = by_id[answer["message_id"] if status == 200 else str(answer["id"])]
+            if self.sms(row) != self.requests[key].sms:
                 raise BrokenPromise(f"{key} was answered with the id of another message")
             unknown = answer.get("code") == UNKNOWN
-            if unknown and is_unaskable(by_id[told]):
+            if unknown and is_unaskable(row):
                 continue
-            if status != 200 and (unknown or by_id[told]["status"] != "failed"):
-                raise BrokenPromise(f"{key} was answered {answer}, and is {by_id[told]['status']}")
+            if status != 200 and (unknown or row["status"] != "failed"):
+                raise BrokenPromise(f"{key} was answered {answer}, and is {row['status']}")
 
     def _keys(self, sms: Mapping[str, Any]) -> list[str]:
         return [r.key for r in self.requests.values() if r.sms == _of_carrier(sms)]

@@ -250,7 +250,7 @@ class Trial(KillTrial):
                 break
             carrier: CarrierName = chance.choice(("twilio", "telnyx"))
             body = f"inbound {turn}"
-            told = await self.control(
+            answer = await self.control(
                 "receive",
                 carrier=carrier,
                 sender=chance.choice(PEOPLE),
@@ -258,7 +258,7 @@ class Trial(KillTrial):
                 text=body,
                 url=self.url + self.callback_paths[carrier],
             )
-            statuses = [call["status"] for call in told["callbacks"]]
+            statuses = [call["status"] for call in answer["callbacks"]]
             if strange := [s for s in statuses if s not in {None, 200, 503}]:
                 raise BrokenPromise(f"a callback was answered {strange}")
             if 200 in statuses:

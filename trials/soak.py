@@ -100,13 +100,13 @@ class Day:
 
     async def live(self) -> None:
         """Does all of it until the time is over."""
-        async with asyncio.TaskGroup() as doings:
-            doings.create_task(self._steadily(SENDS_A_SECOND, self._send))
-            doings.create_task(self._steadily(INBOUND_A_SECOND, self._receive))
-            doings.create_task(self._steadily(READS_A_SECOND, self._read))
-            doings.create_task(self._steadily(GUESSES_A_SECOND, self._guess))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._steadily(SENDS_A_SECOND, self._send))
+            group.create_task(self._steadily(INBOUND_A_SECOND, self._receive))
+            group.create_task(self._steadily(READS_A_SECOND, self._read))
+            group.create_task(self._steadily(GUESSES_A_SECOND, self._guess))
             for phone in range(FLAPPING_PHONES):
-                doings.create_task(self._flap(phone))
+                group.create_task(self._flap(phone))
 
     async def _steadily(self, a_second: float, act: Callable[[], Awaitable[None]]) -> None:
         """Acts so often, later where the gateway is slow; never at the same time twice."""
@@ -123,11 +123,11 @@ class Day:
         org = self._org
         phone = self._chance.choice(org.phones)
         status, body = await http.ask(
-            org.server.port, org.send_request([(org.book.take(), phone.number)])
+            org.server.port, org.send_request([(org.deliveries.take(), phone.number)])
         )
         if status != 200:
             raise Wrong(f"a send was answered {status}: {body[:200]!r}")
-        org.book.accepted += 1
+        org.deliveries.accepted += 1
         self.messages += 1
 
     async def _receive(self) -> None:

@@ -38,7 +38,7 @@ async def queue(server: Server, plan: Plan) -> None:
             left -= 1
             if not left:
                 loops.stop()
-            return org.send_request([(org.book.take(), next(sims)) for _ in range(size)])
+            return org.send_request([(org.deliveries.take(), next(sims)) for _ in range(size)])
 
         loops = Loops(server.port, CLIENTS, make, lambda: None)
         try:
@@ -52,12 +52,12 @@ async def drain(server: Server, plan: Plan, figures: Figures) -> None:
     side = server.side.name
     async with Org(server) as org:
         for _ in range(plan.drain):
-            org.book.take()
-        org.book.accepted = plan.drain
+            org.deliveries.take()
+        org.deliveries.accepted = plan.drain
         begun = time.perf_counter()
         cpu, own = server.cpu_s(), time.process_time()
         connecting = asyncio.ensure_future(org.connect(PHONES))
-        await org.book.all_arrived()
+        await org.deliveries.all_arrived()
         arrived = time.perf_counter() - begun
         await connecting
         await org.all_sent()

@@ -7,7 +7,7 @@ from bench.figures import Figure, Figures
 from bench.measures.sends import senders
 from bench.plan import Plan
 from bench.servers import Server
-from kit.load.book import Quantiles
+from kit.load.deliveries import Quantiles
 from kit.load.http import Client
 from kit.load.loops import Wrong
 from kit.load.org import Org
@@ -39,8 +39,8 @@ async def quiet(server: Server, plan: Plan, figures: Figures) -> None:
             for loop in loops:
                 loop.stop()
             await asyncio.gather(*running)
-            await flood.book.all_arrived()
-            rate = flood.book.accepted / (time.perf_counter() - begun)
+            await flood.deliveries.all_arrived()
+            rate = flood.deliveries.accepted / (time.perf_counter() - begun)
             figures.add(side, Figure("i", "the flood", "messages/s", "/s", True), rate)
         finally:
             for task in running:
@@ -59,19 +59,19 @@ def _add(figures: Figures, side: str, case: str, push: Quantiles) -> None:
 
 async def _sends(org: Org, seconds: float) -> Quantiles:
     """One client that sends now and then, until the time is over."""
-    org.book.begin()
+    org.deliveries.begin()
     answers: asyncio.Queue[int] = asyncio.Queue()
     client = Client(org.server.port, lambda _, status, __: answers.put_nowait(status))
     end = time.perf_counter() + seconds
     try:
         while time.perf_counter() < end:
-            client.ask(org.send_request([(org.book.take(), org.phones[0].number)]))
+            client.ask(org.send_request([(org.deliveries.take(), org.phones[0].number)]))
             if (status := await answers.get()) != 200:
                 raise Wrong(f"the quiet org was answered {status}")
-            org.book.accepted += 1
-            await org.book.all_arrived()
+            org.deliveries.accepted += 1
+            await org.deliveries.all_arrived()
             await asyncio.sleep(PAUSE_S)
     finally:
         client.close()
     await org.all_sent()
-    return Quantiles.of(org.book.latencies)
+    return Quantiles.of(org.deliveries.latencies)

@@ -7,7 +7,7 @@ import time
 from bench.figures import Figure, Figures
 from bench.plan import Plan
 from bench.servers import Server
-from kit.load.book import Quantiles
+from kit.load.deliveries import Quantiles
 from kit.load.http import Client
 from kit.load.loops import Wrong
 from kit.load.org import Org
@@ -79,11 +79,11 @@ async def _send_among(orgs: list[Org], count: int) -> Quantiles:
         for turn in range(count):
             org = next(turns)
             phone = org.phones[turn * 7919 % len(org.phones)]
-            client.ask(org.send_request([(org.book.take(), phone.number)]))
+            client.ask(org.send_request([(org.deliveries.take(), phone.number)]))
             if await answers.get() != 200:
                 raise Wrong("a send among many phones was refused")
-            org.book.accepted += 1
-            await org.book.all_arrived()
+            org.deliveries.accepted += 1
+            await org.deliveries.all_arrived()
     finally:
         client.close()
-    return Quantiles.of([value for org in orgs for value in org.book.latencies])
+    return Quantiles.of([value for org in orgs for value in org.deliveries.latencies])

@@ -10,7 +10,7 @@ from typing import Any
 from bench.figures import Figure, Figures
 from bench.plan import Plan
 from bench.servers import Server
-from kit.load.book import Quantiles, text
+from kit.load.deliveries import Quantiles, text
 from kit.load.loops import Loops, Wrong
 from kit.load.org import PAGE, POLL_S, SETTLE_S, Org
 from kit.load.phones import PhoneWire, frame

@@ -18,7 +18,7 @@ from bench.figures import Figure, Figures
 from bench.plan import Plan
 from bench.servers import Server
 from kit.load import http
-from kit.load.book import Quantiles
+from kit.load.deliveries import Quantiles
 from kit.load.loops import Loops
 from phonegate.domain.credentials import hash_secret
 

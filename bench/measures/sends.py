@@ -8,7 +8,7 @@ import attrs
 from bench.figures import Figure, Figures
 from bench.plan import Plan
 from bench.servers import BATCHED, Server
-from kit.load.book import Quantiles
+from kit.load.deliveries import Quantiles
 from kit.load.loops import Loops
 from kit.load.org import Org
 
@@ -45,10 +45,10 @@ def senders(org: Org, clients: int, *, batch: int = 1) -> Loops:
     sims = itertools.cycle([phone.number for phone in org.phones])
 
     def make() -> bytes:
-        return org.send_request([(org.book.take(), next(sims)) for _ in range(batch)])
+        return org.send_request([(org.deliveries.take(), next(sims)) for _ in range(batch)])
 
     def accepted() -> None:
-        org.book.accepted += batch
+        org.deliveries.accepted += batch
 
     return Loops(org.server.port, clients, make, accepted)
 
@@ -59,7 +59,7 @@ async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
     try:
         await loops.run(plan.warm_s)
         await org.all_sent()
-        org.book.begin()
+        org.deliveries.begin()
         cpu, own = org.server.cpu_s(), time.process_time()
         begun = time.perf_counter()
         await loops.run(plan.seconds)
@@ -69,11 +69,11 @@ async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
         own = time.process_time() - own
     finally:
         loops.close()
-    count = org.book.begun
+    count = org.deliveries.begun
     return Sent(
         messages=count,
         seconds=seconds,
-        push=Quantiles.of(org.book.latencies),
+        push=Quantiles.of(org.deliveries.latencies),
         answer=Quantiles.of(loops.answers),
         cpu_us=cpu / count * 1e6,
         load_share=own / seconds,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from kit.load import http, phones
-from kit.load.book import Book, text
+from kit.load.deliveries import Deliveries, text
 from kit.load.loops import Wrong
 from kit.load.phones import PhoneWire
 from kit.program import Program
@@ -25,7 +25,7 @@ class Org:
         self.name = name
         self.secret = f"{name}-secret-key"
         self.headers = {"X-Secret-Key": self.secret}
-        self.book = Book()
+        self.deliveries = Deliveries()
         self.phones: list[PhoneWire] = []
 
     async def __aenter__(self) -> Self:
@@ -58,17 +58,17 @@ class Org:
     ) -> list[PhoneWire]:
         """Connects so many more phones; if `settled`, until the server shows all their SIMs."""
         begun = len(self.phones)
-        places = asyncio.Semaphore(at_once)
+        slots = asyncio.Semaphore(at_once)
 
         async def one(phone: int) -> PhoneWire:
-            async with places:
+            async with slots:
                 return await phones.connect(
                     self.server.port,
                     org=self.name,
                     secret=self.secret,
                     device=self.device(phone),
                     number=self.number(phone),
-                    on_push=self.book.pushed,
+                    on_push=self.deliveries.pushed,
                     acks=acks,
                 )
 
@@ -90,7 +90,7 @@ class Org:
                 await asyncio.sleep(POLL_S)
 
     def send_request(self, items: Sequence[tuple[int, str]]) -> bytes:
-        """A send of messages (number in the book, SIM): one alone, or a batch."""
+        """A send of messages (number, SIM): one alone, or a batch."""
         head = '{"to":"+15553334444",'
         if len(items) == 1:
             content = f'{head}"sim":"{items[0][1]}","body":"{text(items[0][0])}"}}'
@@ -112,7 +112,7 @@ class Org:
     async def all_sent(self) -> None:
         """Waits until every accepted message has arrived and the newest are stored as sent."""
         async with asyncio.timeout(SETTLE_S):
-            await self.book.all_arrived()
+            await self.deliveries.all_arrived()
             # A short page while it lasts: looking on must not slow down what is looked at.
             for limit in (2 * len(self.phones), PAGE):
                 while True:
@@ -122,17 +122,18 @@ class Org:
                     await asyncio.sleep(POLL_S)
 
     async def check(self) -> None:
-        """Compares the book with the whole list of the server's messages.
+        """Compares what was counted with the whole list of the server's messages.
 
         Raises:
             Wrong: A message is missing, came twice, or is not `sent`.
         """
-        if self.book.missing() or self.book.repeated():
-            raise Wrong(f"{self.book.missing()} messages missing, {self.book.repeated()} repeated")
+        missing, repeated = self.deliveries.missing(), self.deliveries.repeated()
+        if missing or repeated:
+            raise Wrong(f"{missing} messages missing, {repeated} repeated")
         since = stored = unsent = 0
         while page := await self.page(f"direction=out&limit={PAGE}&since_id={since}"):
             since = page[-1]["id"]
             stored += len(page)
             unsent += sum(message["status"] != "sent" for message in page)
-        if unsent or stored != self.book.accepted:
-            raise Wrong(f"{self.book.accepted} accepted, {stored} stored, {unsent} not sent")
+        if unsent or stored != self.deliveries.accepted:
+            raise Wrong(f"{self.deliveries.accepted} accepted, {stored} stored, {unsent} not sent")

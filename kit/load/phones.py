@@ -12,7 +12,7 @@ from typing import Any, cast
 from kit.load.http import HOST
 
 KEY = base64.b64encode(b"phonegate bench!").decode()
-"""Every handshake's key: nobody here guards against caches."""
+"""The same key for every handshake: there are no caches here to guard against."""
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 

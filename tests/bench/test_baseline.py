@@ -171,7 +171,7 @@ def test_both_sides_answer_the_seeds_examples_alike(tmp_path: Path) -> None:
 
 async def _accept_and_die(side: Side, database: Path) -> None:
     async with Server(side, database) as server, Org(server) as org:
-        status, _ = await http.ask(server.port, org.send_request([(org.book.take(), "0")]))
+        status, _ = await http.ask(server.port, org.send_request([(org.deliveries.take(), "0")]))
         assert status == 200
         server.process.kill()
 
@@ -188,7 +188,9 @@ async def _fastest_send_ms(side: Side, database: Path, library: Path) -> float:
         taken = []
         for _ in range(10):
             begun = time.perf_counter()
-            status, _ = await http.ask(server.port, org.send_request([(org.book.take(), "0")]))
+            status, _ = await http.ask(
+                server.port, org.send_request([(org.deliveries.take(), "0")])
+            )
             assert status == 200
             taken.append((time.perf_counter() - begun) * 1000)
         return min(taken)

@@ -5,7 +5,7 @@ from bench.figures import Figure, Figures
 from bench.measures import drain, sends
 from bench.plan import DEFAULT
 from bench.report import Report
-from kit.load.book import Quantiles
+from kit.load.deliveries import Quantiles
 
 RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s", more_is_better=True)
 DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s", more_is_better=True)

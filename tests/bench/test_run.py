@@ -79,7 +79,7 @@ async def _lossy(database: Path) -> None:
         await org.connect(2)
         await sends.load(org, TINY, 4)
         await org.check()
-        org.book.pushes[0] = 2
+        org.deliveries.pushes[0] = 2
         await org.check()
 
 

@@ -1,6 +1,6 @@
 """Every case of abuse in its short form: nothing is measured, only seen that what must hold does.
 
-The long form, which also measures what honest users notice, is `python -m trials.abuse`.
+The long form, which also measures what honest clients notice, is `python -m trials.abuse`.
 """
 
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ async def attack(victim: Victim, cases: list[Case], outcomes: dict[str, Outcome]
 
 
 def play(environment: EnvironmentName, folder: Path) -> tuple[dict[str, Outcome], list[str]]:
-    """What came of each case on a environment, and what the honest users found wrong."""
+    """What came of each case on a environment, and what the honest clients found wrong."""
     cases = [case for case in CASES.values() if case.environment == environment]
     outcomes: dict[str, Outcome] = {}
     try:

@@ -1,1 +1,1 @@
-"""Abuse of every case against a gateway that runs, beside honest users who must not notice."""
+"""Abuse of every kind against a running gateway, beside honest clients that must not notice."""

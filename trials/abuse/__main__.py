@@ -1,10 +1,10 @@
-"""Abuses a gateway in every known way, beside honest users, and tells what they noticed.
+"""Abuses a gateway in every known way, beside honest clients, and reports what they noticed.
 
     python -m trials.abuse                         all cases, about eight minutes
     python -m trials.abuse --only "disk full"      one of them, or more
     python -m trials.abuse --seconds 20            longer attacks
 
-Each case has the gateway as a process, and honest users as another: an app that sends, one that
+Each case has the gateway as a process, and honest clients as another: an app that sends, one that
 reads, a webhook, a phone. Before, during and after the attack their requests are measured; at
 the end they say whether all that they were promised came. Exits 1 when anything was not as
 expected. What this machine lacks is skipped, and said so.
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help="this one")
     parser.add_argument("--seconds", type=float, default=8, help="of an attack (8)")
     parser.add_argument("--minutes", type=float, default=10, help="begins nothing after (10)")
-    parser.add_argument("--list", action="store_true", help="only tells the cases")
+    parser.add_argument("--list", action="store_true", help="only lists the cases")
     chosen = parser.parse_args(arguments)
     cases = [CASES[name] for name in chosen.only or CASES]
     if chosen.list:
@@ -92,16 +92,16 @@ def _on(victim: Victim, cases: Iterable[Case], seconds: float, until: float) -> 
 
 
 def verdict(victim: Victim) -> list[str]:
-    """What the honest users found wrong in the end."""
-    told = victim.honest.finish()
-    print(f"honest users: {told}", flush=True)
-    if "failed" in told:
-        return [f"the honest users failed: {told['failed']}"]
-    faults = [f"honest messages {what}: {told[what]}" for what in LOST if told[what]]
-    if not told["ascending"]:
+    """What the honest clients found wrong in the end."""
+    found = victim.honest.finish()
+    print(f"honest clients: {found}", flush=True)
+    if "failed" in found:
+        return [f"the honest clients failed: {found['failed']}"]
+    faults = [f"honest messages {what}: {found[what]}" for what in LOST if found[what]]
+    if not found["ascending"]:
         faults.append("honest messages: their ids do not ascend")
-    if not told["accepted"]:
-        faults.append("the honest users sent nothing")
+    if not found["accepted"]:
+        faults.append("the honest clients sent nothing")
     return faults
 
 

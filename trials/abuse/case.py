@@ -20,11 +20,11 @@ class Case:
     attack: Attack
     environment: EnvironmentName = "plain"
     writes_may_fail: bool = False
-    """Whether honest users may be answered 503 to what they want stored."""
+    """Whether honest clients may get a 503 for what is to be stored."""
 
 
 CASES: Final[dict[str, Case]] = {}
-"""All cases by name, in the order in which they were told of."""
+"""All cases by name, in the order in which they were declared."""
 
 
 def case(
@@ -36,7 +36,7 @@ def case(
 ) -> Callable[[Attack], Attack]:
     """Makes a case of its attack."""
 
-    def tell(attack: Attack) -> Attack:
+    def declare(attack: Attack) -> Attack:
         CASES[name] = Case(
             name=name,
             expected=expected,
@@ -46,4 +46,4 @@ def case(
         )
         return attack
 
-    return tell
+    return declare

@@ -1,4 +1,4 @@
-"""The honest users: an app that sends, one that reads, a webhook, and the phone that they use.
+"""The honest clients: an app that sends, one that reads, a webhook, and the phone that they use.
 
     python -m trials.abuse.honest_clients NOTES URL PACE [AUTHORITY]
 

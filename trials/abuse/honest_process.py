@@ -1,4 +1,4 @@
-"""The honest users as whoever watches them sees them: their process and what they noted."""
+"""The process of the honest clients, and what they noted."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ NEVER_MS = 1_000_000.0
 
 
 class DidNotBegin(Exception):
-    """The honest users could not so much as begin."""
+    """The honest clients could not so much as begin."""
 
 
 @attrs.frozen
@@ -49,7 +49,7 @@ class Latency:
 
 
 class HonestProcess:
-    """The process of the honest users, from their first message to their verdict."""
+    """The process of the honest clients, from their first message to their verdict."""
 
     pace_s: ClassVar[float] = 0.02
     """Pause of each user between two requests; longer where nothing is measured."""

@@ -18,13 +18,13 @@ GROWTH_BYTES = 64 * 2**20
 """Memory that an attack may leave behind: Python's allocator keeps what was used once, and a
 document of a megabyte becomes many small objects before it is refused."""
 TIMES = 5.0
-"""Honest users' p99 during an attack may be so many times what it was in the calm. Gateway,
-attackers and honest users share the machine's cores here, which alone costs a factor of two
+"""Honest clients' p99 during an attack may be so many times what it was in the calm. Gateway,
+attackers and honest clients share the machine's cores here, which alone costs a factor of two
 or three; a user who waits for an attacker waits for seconds."""
 NOISE_MS = 100.0
 """And as much as this in any case: what a machine of two cores does without an attack."""
 LEVELS = 5
-"""Looks at what is held, before it begins: honest users come and go meanwhile."""
+"""Looks at what is held, before it begins: honest clients come and go meanwhile."""
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +112,7 @@ async def _settled(victim: Victim, before: Holdings) -> Holdings:
 
 
 def _latencies(case: Case, victim: Victim, begun: float, ended: float) -> dict[str, Latency]:
-    """What the honest users waited in a phase; that they were answered is checked."""
+    """What the honest clients waited in a phase; that they were answered is checked."""
     found = {}
     for role, samples in victim.honest.between(begun, ended).items():
         allowed = {200, 503} if case.writes_may_fail and role in {"send", "webhook"} else {200}
@@ -135,7 +135,7 @@ def _in_time(
 
 
 def _log_is_clean(case: Case, victim: Victim, logged: int) -> None:
-    """No fault of the gateway's own in its log; a disk that fails may be told of."""
+    """No fault of the gateway's own in its log; a failing disk may be logged."""
     marks = ['"request_failed"', '"connection_failed"', "Traceback"]
     marks += [] if case.writes_may_fail else ['"level": "error"']
     bad = [line for line in victim.gateway.log[logged:] if any(mark in line for mark in marks)]

@@ -1,4 +1,4 @@
-"""Where abuse takes place: a gateway process, the honest users in it, and what it holds."""
+"""The gateway under abuse, its honest clients, and the connections of attackers to it."""
 
 import contextlib
 import random
@@ -93,7 +93,7 @@ class Wave:
     """Attackers at the same time."""
 
     nursery: trio.Nursery
-    places: trio.CapacityLimiter
+    slots: trio.CapacityLimiter
     until: float
 
     def lasts(self) -> bool:
@@ -203,7 +203,7 @@ def opened(
     host: str = "127.0.0.1",
     also: tuple[str, ...] = (),
 ) -> Iterator[Victim]:
-    """A gateway with the honest users in it; ends both."""
+    """Runs a gateway with honest clients, and ends both."""
     database = folder / "phonegate.db" if database is None else database
     chosen = {**SETTINGS, **(settings or {})}
     with GatewayProcess(database, settings=chosen, wrapper=wrapper, also=also) as gateway:

@@ -177,7 +177,7 @@ class Meter:
                 self.worst_ms = max(self.worst_ms, (time.monotonic() - begun) * 1000)
                 await trio.sleep(PROBE_PAUSE_S)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         ended = time.monotonic()
         samples = self.victim.honest.between(self.begun, ended)["read"]
         latency = Latency.of(samples)
@@ -193,18 +193,18 @@ class Meter:
 async def _measured(
     victim: Victim, name: str, attack: Callable[[Counter[str]], Awaitable[None]]
 ) -> None:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     meter = Meter(victim)
     meter.cpu_s = victim.gateway.cpu_s()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(meter.probe)
-        await attack(told)
+        await attack(counts)
         nursery.cancel_scope.cancel()
-    answers = ", ".join(f"{what}: {times}" for what, times in sorted(told.items()))
-    victim.seen(f"{name} ({answers}): {meter.told()}")
+    answers = ", ".join(f"{what}: {times}" for what, times in sorted(counts.items()))
+    victim.seen(f"{name} ({answers}): {meter.summary()}")
 
 
-async def _send(victim: Victim, content: Content, seconds: float, told: Counter[str]) -> None:
+async def _send(victim: Victim, content: Content, seconds: float, counts: Counter[str]) -> None:
     """A content for so long, each time on a connection of its own: a refusal may close it."""
     request = content.request()
     until = trio.current_time() + seconds
@@ -219,7 +219,7 @@ async def _send(victim: Victim, content: Content, seconds: float, told: Counter[
                         head = await wire.some(b"\r\n\r\n", 30)
                         nursery.cancel_scope.cancel()
                     status = int(head[9:12] or b"0")
-                    told[str(status)] += 1
+                    counts[str(status)] += 1
                     victim.expect(status not in FAILURES, f"{content.name}: {head[:60]!r}")
             if trio.current_time() >= until:
                 return
@@ -230,7 +230,7 @@ async def _send(victim: Victim, content: Content, seconds: float, told: Counter[
             nursery.start_soon(client)
 
 
-async def _speak(victim: Victim, text: bytes, seconds: float, told: Counter[str]) -> None:
+async def _speak(victim: Victim, text: bytes, seconds: float, counts: Counter[str]) -> None:
     """A phone's frame again and again, until it is closed for nonsense and comes again."""
     data = frame(text)
     until = trio.current_time() + seconds
@@ -241,7 +241,7 @@ async def _speak(victim: Victim, text: bytes, seconds: float, told: Counter[str]
         async with wire, trio.open_nursery() as nursery:
             nursery.start_soon(_listen, wire.stream)
             while trio.current_time() < until and await wire.send(data):
-                told["frames"] += 1
+                counts["frames"] += 1
                 await trio.sleep(PAUSE_S / 2)
             nursery.cancel_scope.cancel()
         if trio.current_time() >= until:
@@ -256,7 +256,7 @@ async def _listen(stream: trio.SocketStream) -> None:
 
 @case(
     "costly content",
-    "answered or refused at once, by its size and its count; nobody else waits for it",
+    "answered or refused at once, by its size and its count; no other client waits for it",
 )
 async def costly_content(victim: Victim) -> None:
     contents = [*headers(), *documents(), *texts(victim.seconds >= LONG_S), *batches()]
@@ -266,13 +266,13 @@ async def costly_content(victim: Victim) -> None:
         each = max(each, 1.0)
     for content in contents:
 
-        async def sent(told: Counter[str], content: Content = content) -> None:
-            await _send(victim, content, each, told)
+        async def sent(counts: Counter[str], content: Content = content) -> None:
+            await _send(victim, content, each, counts)
 
         await _measured(victim, content.name, sent)
     for name, text in spoken.items():
 
-        async def said(told: Counter[str], text: bytes = text) -> None:
-            await _speak(victim, text, each, told)
+        async def said(counts: Counter[str], text: bytes = text) -> None:
+            await _speak(victim, text, each, counts)
 
         await _measured(victim, f"frame of {name}", said)

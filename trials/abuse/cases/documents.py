@@ -115,7 +115,7 @@ async def _close_code(victim: Victim, wire: Wire) -> int:
             return int(struct.unpack("!H", payload[:2])[0])
         if opcode == 1:
             said = json.loads(payload)["type"]
-            victim.expect(said in {"error", "pong", "connected"}, f"a phone was told {said}")
+            victim.expect(said in {"error", "pong", "connected"}, f"a phone was answered {said}")
     return 0
 
 

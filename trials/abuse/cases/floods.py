@@ -20,7 +20,7 @@ TLS_AT_ONCE = 8
     "right ones 101, or 429 past the address's share; wrong ones 401, then 429; none 5xx",
 )
 async def websocket_flood(victim: Victim) -> None:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     numbers = count()
 
     async def knock() -> None:
@@ -34,25 +34,25 @@ async def websocket_flood(victim: Victim) -> None:
             await wire.send(words if right else words.replace(secret, b"wrong-" + secret))
             answer = await wire.some(b"\r\n\r\n", 8)
         status = int(answer[9:12]) if answer[9:12].isdigit() else 0
-        told[f"{'right' if right else 'wrong'} {status}"] += 1
+        counts[f"{'right' if right else 'wrong'} {status}"] += 1
         allowed = {101, 429} if right else {401, 429}
         victim.expect(status in allowed, f"a {right=} handshake was answered {answer[:80]!r}")
 
     async with victim.at_once() as wave:
         wave.keep(AT_ONCE, knock)
-    victim.expect(told["right 101"] > 0, "no phone came in at all")
-    victim.expect(told["wrong 401"] > 0, "nobody was told that the secret is wrong")
-    victim.seen(", ".join(f"{what}: {times}" for what, times in sorted(told.items())))
+    victim.expect(counts["right 101"] > 0, "no phone came in at all")
+    victim.expect(counts["wrong 401"] > 0, "no answer said that the secret is wrong")
+    victim.seen(", ".join(f"{what}: {times}" for what, times in sorted(counts.items())))
 
 
 @case(
     "TLS handshakes",
-    "whole ones answered or turned away past the address's share; torn ones cost nobody else",
+    "whole ones answered or turned away past the address's share; torn ones cost no other client",
     environment="tls",
 )
 async def tls_flood(victim: Victim) -> None:
     context = ssl.create_default_context(cafile=str(victim.authority))
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     numbers = count()
 
     async def knock() -> None:
@@ -63,23 +63,23 @@ async def tls_flood(victim: Victim) -> None:
                 try:
                     if number % 3 == 0:
                         await wire.send(b"\x16\x03\x01\x02\x00\x01\x00" + bytes(number % 400))
-                        told["torn"] += 1
+                        counts["torn"] += 1
                         return
                     await secured.do_handshake()
                     if number % 3 == 1:
-                        told["whole, then gone"] += 1
+                        counts["whole, then gone"] += 1
                         return
                     await secured.send_all(
                         b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
                     )
                     answer = bytes(await secured.receive_some(65_536))
-                    told[f"answered {statuses(answer)}"] += 1
+                    counts[f"answered {statuses(answer)}"] += 1
                     victim.expect(statuses(answer) in ([200], [429]), f"/health: {answer[:80]!r}")
                 except (trio.BrokenResourceError, ssl.SSLError):
-                    told["turned away"] += 1
+                    counts["turned away"] += 1
             victim.expect(not scope.cancelled_caught, "a handshake was never answered")
 
     async with victim.at_once() as wave:
         wave.keep(TLS_AT_ONCE, knock)
-    victim.expect(told["answered [200]"] > 0, "nobody was answered")
-    victim.seen(", ".join(f"{what}: {times}" for what, times in sorted(told.items())))
+    victim.expect(counts["answered [200]"] > 0, "no one was answered")
+    victim.seen(", ".join(f"{what}: {times}" for what, times in sorted(counts.items())))

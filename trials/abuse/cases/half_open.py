@@ -77,9 +77,9 @@ async def _they_return(victim: Victim) -> None:
     for at, number in enumerate(NUMBERS):
         async with await phone(victim, f"absent_client-{at}", number) as wire:
             while (came := await wire.frame(15)) is not None:
-                told = json.loads(came[1]) if came[0] == 1 else {}
-                if told.get("type") == "send_sms":
-                    got.add(told["body"])
+                push = json.loads(came[1]) if came[0] == 1 else {}
+                if push.get("type") == "send_sms":
+                    got.add(push["body"])
                     break
     victim.expect(len(got) == PHONES, f"{PHONES - len(got)} messages did not come")
     victim.seen(f"{PHONES} phones found gone, {len(got)} messages came to them afterwards")

@@ -66,7 +66,7 @@ ALLOWED = {200, 301, 308, 400, 401, 404, 405, 426, 429, 431}
 
 @case("path tricks", "each is the path that it says or is refused; no 5xx, no secret in the log")
 async def path_tricks(victim: Victim) -> None:
-    told: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
 
     async def ask(target: str, limit: trio.CapacityLimiter) -> None:
         async with limit, await victim.connect() as wire:
@@ -74,7 +74,7 @@ async def path_tricks(victim: Victim) -> None:
             await wire.send(head.encode())
             answer = await wire.answer() or b""
         status = (statuses(answer) or [0])[0]
-        told[status] += 1
+        counts[status] += 1
         short = target if len(target) < 90 else target[:90] + "…"
         victim.expect(status in ALLOWED, f"{short}: {answer[:60]!r}")
         victim.expect(b"root:" not in answer, f"{short}: a file of the machine")
@@ -82,16 +82,16 @@ async def path_tricks(victim: Victim) -> None:
         if status == 200:
             victim.expect(_is_itself(target), f"{short}: 200")
         if status != 200:
-            victim.expect(SECRET.encode() not in answer, f"{short}: the answer tells the secret")
+            victim.expect(SECRET.encode() not in answer, f"{short}: the answer holds the secret")
 
     limit = trio.CapacityLimiter(10)
     async with trio.open_nursery() as nursery:
         for target in [OURS, *TARGETS]:
             nursery.start_soon(ask, target, limit)
-    victim.expect(told[200] > 0, "the plain path isn't answered either")
+    victim.expect(counts[200] > 0, "the plain path isn't answered either")
     lines = [line for line in victim.gateway.log if SECRET in line]
-    victim.expect(not lines, f"the log tells a secret: {lines[:1]}")
-    victim.seen(", ".join(f"{status}: {times}" for status, times in sorted(told.items())))
+    victim.expect(not lines, f"the log holds a secret: {lines[:1]}")
+    victim.seen(", ".join(f"{status}: {times}" for status, times in sorted(counts.items())))
 
 
 def _is_itself(target: str) -> bool:

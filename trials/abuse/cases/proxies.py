@@ -31,11 +31,11 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    log_format told escape=json '{{"client":"$remote_addr","target":"$request"}}';
+    log_format seen escape=json '{{"client":"$remote_addr","target":"$request"}}';
     upstream phonegate {{ server 127.0.0.1:{gateway}; keepalive 8; }}
     server {{
         listen 127.0.0.1:{port};
-        access_log {folder}/seen told;
+        access_log {folder}/seen seen;
         location / {{
             proxy_pass http://phonegate;
             proxy_http_version 1.1;
@@ -115,11 +115,11 @@ class Proxy:
         found: dict[str, list[str]] = defaultdict(list)
         path = self.folder / "seen"
         for line in path.read_text().splitlines() if path.exists() else ():
-            told = json.loads(line)
+            seen = json.loads(line)
             if self.name == "nginx":
-                found[told["client"]].append(told["target"])
-            elif "request" in told:
-                request = told["request"]
+                found[seen["client"]].append(seen["target"])
+            elif "request" in seen:
+                request = seen["request"]
                 found[request["remote_ip"]].append(request["uri"])
         return found
 

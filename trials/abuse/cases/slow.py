@@ -41,7 +41,7 @@ async def _drip(victim: Victim, wire: Wire, data: bytes, limit_s: float) -> None
         nursery.cancel_scope.cancel()
     took = time.monotonic() - begun
     victim.expect(statuses(answer) == [408], f"a slow client was answered {answer[:60]!r}")
-    victim.expect(took < limit_s + GRACE_S, f"a slow client kept its place for {took:.1f} s")
+    victim.expect(took < limit_s + GRACE_S, f"a slow client kept its connection for {took:.1f} s")
 
 
 @case("slow heads", "408 when the head's time is over, whichever lane the head is for")
@@ -80,7 +80,7 @@ async def slow_tls(victim: Victim) -> None:
                 nursery.start_soon(wire.drip, hello, DRIP_S)
             answer = await wire.answer(HEAD_S + GRACE_S)
             nursery.cancel_scope.cancel()
-        victim.expect(answer is not None, "a slow handshake kept its place")
+        victim.expect(answer is not None, "a slow handshake kept its connection")
         victim.expect(time.monotonic() - begun > HEAD_S / 2, "a handshake had hardly any time")
 
     await _many(victim, client, HEAD_S)

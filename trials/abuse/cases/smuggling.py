@@ -256,17 +256,17 @@ async def smuggling(victim: Victim) -> None:
     answers = await _all(victim, victim.port, 2)
     refused: Counter[int] = Counter()
     for number, form in enumerate(FORMS):
-        told = statuses(answers[form.name])
+        found = statuses(answers[form.name])
         served = victim.served(_address(2, number))
         inner = sum(INNER_PATH in line for line in served)
         most = 2 if form.pair else 1
         victim.expect(inner <= form.pair, f"{form.name}: its body was served as a request")
         victim.expect(len(served) <= most, f"{form.name}: {len(served)} requests served")
-        victim.expect(len(told) <= most, f"{form.name}: {len(told)} answers, {told}")
+        victim.expect(len(found) <= most, f"{form.name}: {len(found)} answers, {found}")
         victim.expect(
-            all(status < 500 or status in {501, 505} for status in told), f"{form.name}: {told}"
+            all(status < 500 or status in {501, 505} for status in found), f"{form.name}: {found}"
         )
-        refused.update(told[:1])
+        refused.update(found[:1])
     pair = victim.served(_address(2, 0))
     victim.expect(len(pair) == 2, f"two plain requests in a row were {len(pair)}")
     victim.seen(

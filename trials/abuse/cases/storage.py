@@ -46,7 +46,7 @@ async def _inbound(wire: Wire, number: int) -> None:
 
 
 async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
-    """Whether the phone is told a frame of this type in time."""
+    """Tells whether the phone gets a frame of this type in time."""
     until = trio.current_time() + seconds
     while (came := await wire.frame(until - trio.current_time())) is not None:
         opcode, payload = came

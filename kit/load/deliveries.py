@@ -1,4 +1,4 @@
-"""The book of what was sent and what arrived: each message once, or it says so."""
+"""What was sent and what arrived: counts and times, message by message."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 PREFIX = "Your appointment is tomorrow at 2:00 PM. Ref "
-"""What the messages say, before their number in the book."""
+"""What the messages say, before their number."""
 
 
 def text(number: int) -> str:
@@ -20,7 +20,7 @@ def number_of(body: str) -> int:
     return int(body[-8:])
 
 
-class Book:
+class Deliveries:
     """Counts pushes by message and times each from its request to its phone."""
 
     def __init__(self) -> None:
