@@ -26,6 +26,16 @@ _log = log.get("phones")
 class Session:
     """Runs one connected phone. It implements `heartbeat.Timed`."""
 
+    __slots__ = (
+        "_nursery",
+        "_read_on_at",
+        "_services",
+        "_stalled",
+        "_state",
+        "_transport",
+        "station",
+    )
+
     def __init__(self, transport: Transport, services: PhoneServices, phone: Admitted) -> None:
         self.station = PhoneStation(transport, services, phone)
         self._state = self.station.state
@@ -62,15 +72,14 @@ class Session:
         """Serves the phone until its link ends, and records what came over it."""
         station, switchboard = self.station, self._services.switchboard
         try:
-            with station.scope:
-                async with trio.open_nursery() as nursery:
-                    watch = self._begin(nursery)
-                    try:
-                        await self._read()
-                    finally:
-                        watch.end()
-                        switchboard.leave(station)
-                        station.part()
+            async with trio.open_nursery() as nursery:
+                watch = self._begin(nursery)
+                try:
+                    await self._read()
+                finally:
+                    watch.end()
+                    switchboard.leave(station)
+                    station.part()
         finally:
             station.ended.set()
             switchboard.done(station)
@@ -93,6 +102,7 @@ class Session:
             lost=station.drop,
             crowded_out=lambda: station.close(TRY_AGAIN, "too many large frames come at once"),
         )
+        station.begin(nursery.cancel_scope)
         self._services.switchboard.join(station)
         _log.info("phone_connected", org=self._state.org_name, phone=self._state.phone)
         if not self._state.parting:

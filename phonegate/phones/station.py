@@ -56,28 +56,48 @@ class PhoneServices:
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     pacer: Pacer = attrs.field(factory=Pacer)
     rates: Rates = attrs.field(init=False)
+    patience: Patience = attrs.field(init=False)
 
     @rates.default
     def _rates_of_settings(self) -> Rates:
         pacing = self.settings.pacing
         return Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
 
+    @patience.default
+    def _patience_of_settings(self) -> Patience:
+        phones = self.settings.phones
+        return Patience(
+            max_nonsense=phones.max_nonsense,
+            grace_s=self.settings.delivery.late_result_grace_s,
+            ping_interval_s=phones.ping_interval_s,
+            pong_timeout_s=phones.pong_timeout_s,
+        )
+
 
 class PhoneStation:
     """One connected phone. It implements `switchboard.Station`."""
 
+    __slots__ = (
+        "_reservations",
+        "_scope",
+        "_transport",
+        "began",
+        "close_code",
+        "ended",
+        "feeder",
+        "heard_at",
+        "order",
+        "recorder",
+        "state",
+    )
+
     def __init__(self, transport: Transport, services: PhoneServices, phone: Admitted) -> None:
-        delivery, phones = services.settings.delivery, services.settings.phones
+        delivery = services.settings.delivery
         start, now = phone.start, trio.current_time()
         self._transport = transport
         self.state = PhoneState(
             Window(delivery.window, widest=delivery.widest_window, now=now),
-            Patience(
-                max_nonsense=phones.max_nonsense,
-                grace_s=delivery.late_result_grace_s,
-                ping_interval_s=phones.ping_interval_s,
-                pong_timeout_s=phones.pong_timeout_s,
-            ),
+            services.patience,
             org=phone.org,
             org_name=phone.org_name,
             online=OnlinePhone(
@@ -91,6 +111,7 @@ class PhoneStation:
             in_doubt=start.in_doubt,
             now=now,
         )
+        self.recorder: Recorder
         self.order = SendOrder(self.state, lambda: services.switchboard.is_first(self))
         self._reservations = Reservations(self.state, self.order, services.pacer, services.rates)
         self.feeder = Feeder(
@@ -115,7 +136,7 @@ class PhoneStation:
             retry=retry,
             say=transport.send,
         )
-        self.recorder: Recorder = Recorder(
+        self.recorder = Recorder(
             self.state,
             services.delivery,
             retry,
@@ -131,8 +152,7 @@ class PhoneStation:
         """When anything came over it last."""
         self.ended = trio.Event()
         """Set when all that came over it is recorded, or given up."""
-        self.scope = trio.CancelScope()
-        """Cancels all its tasks but the recorder, which has a deadline of its own."""
+        self._scope: trio.CancelScope | None = None
         self.close_code: int | None = None
         """The code with which it was closed from here, if it was."""
         transport.send_now(
@@ -241,7 +261,14 @@ class PhoneStation:
         """Ends the connection at once, without telling the phone."""
         self._stop()
         self._transport.finish()
-        self.scope.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def begin(self, scope: trio.CancelScope) -> None:
+        """Takes the scope of its tasks, all of which it ends but the recorder."""
+        self._scope = scope
+        if self.state.parting:
+            self._end_within(GOODBYE_S)
 
     def part(self) -> None:
         """Ends it in order, once nothing more comes: what came is recorded and answered."""
@@ -256,7 +283,9 @@ class PhoneStation:
         self._reservations.note_end()
 
     def _end_within(self, seconds: float) -> None:
-        self.scope.deadline = min(self.scope.deadline, trio.current_time() + seconds)
+        if self._scope is not None:
+            deadline = trio.current_time() + seconds
+            self._scope.deadline = min(self._scope.deadline, deadline)
 
     def _recorded(self) -> None:
         self.ended.set()

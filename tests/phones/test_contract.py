@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import Start
 from .contract import PhoneEnd, PhoneKind, Promise, Push, promises
+from .memory_phone import MemoryKind
 from .site import OTHER, Phone, Site
 
 
@@ -75,6 +76,7 @@ class WebsocketKind:
 KINDS: tuple[PhoneKind, ...] = (
     WebsocketKind("basic", ()),
     WebsocketKind("extended", ("ack", "cancel", "delivery_report")),
+    MemoryKind(),
 )
 
 

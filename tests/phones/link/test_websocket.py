@@ -20,6 +20,7 @@ from phonegate.config.settings import PhoneSettings
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.link import websocket
 from phonegate.phones.link.transport import WebsocketTransport
+from phonegate.phones.session import Session
 from phonegate.phones.transport import LinkLost
 from phonegate.server.streams import Replay
 from tests.phones.conftest import Start
@@ -440,8 +441,8 @@ async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
     async with raw(site):
         (session,) = site.sessions()
         ticks = count()
-        tick = session.tick
-        monkeypatch.setattr(session, "tick", lambda: (next(ticks), tick()))
+        tick = Session.tick
+        monkeypatch.setattr(Session, "tick", lambda self: (next(ticks), tick(self)))
         session.station.close(4000, "replaced")
         await ends(site)
         assert next(ticks) < 10
