@@ -171,7 +171,7 @@ class HotReply:
 
 
 class Hot:
-    """A desk of hot endpoints, all under /hot/; what it does is in the path."""
+    """A pipeline of hot endpoints, all under /hot/; what it does is in the path."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
