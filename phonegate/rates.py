@@ -18,7 +18,7 @@ have, and phones come back all at once."""
 
 MEMORY = 16_384
 """Buckets that are remembered, some 3 MB. The one forgotten for a new one was used longest ago,
-and is full again unless thousands have come within its burst: who floods stays remembered."""
+and is full again unless thousands have come within its burst: a flood stays remembered."""
 
 _ROUNDING_S = 1e-6
 """A microsecond: more than the error of the sums here."""
@@ -35,7 +35,7 @@ class Rate:
 
     @classmethod
     def of(cls, per_s: float, seconds: float = BURST_S) -> "Rate | None":
-        """A rate with the burst of so many seconds, one at least; None for 0, which is none."""
+        """Returns a rate with the burst of so many seconds, one at least. 0 is no rate: None."""
         return cls(per_s, max(1.0, per_s * seconds)) if per_s > 0 else None
 
     seconds: float = attrs.field(init=False)
@@ -70,7 +70,7 @@ class Buckets(Generic[K]):
         self._memory = memory
         self._longest_s = longest_s
         self._full_at: OrderedDict[K, float] = OrderedDict()
-        """When each bucket is full again; the one used longest ago is first."""
+        """When each bucket is full again. The one used longest ago is first."""
 
     def __len__(self) -> int:
         return len(self._full_at)

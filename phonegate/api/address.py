@@ -13,11 +13,11 @@ MAX_PORT: Final = 65_535
 
 
 def own_address(public_url: str, scheme: str, host: str, prefix: str = "") -> str:
-    """The beginning of every URL of this gateway, without a slash at its end.
+    """Returns the beginning of every URL of this gateway, without a slash at its end.
 
     Args:
         public_url: As the owner set it; it counts before all else. May be empty.
-        scheme: Of the request, as the server tells it.
+        scheme: Of the request, as the server found it.
         host: The request's Host header. A client chooses it, so that only a plain name or
             address with a port comes through.
         prefix: The path prefix that the request came under. The public address has its own.

@@ -121,7 +121,7 @@ class _App(QuartTrio):
         request = _request((quart_request if is_plain else quart_websocket).scope)
         # Whatever is at the address, no websocket is.
         if isinstance(error, werkzeug.exceptions.NotFound | WebsocketMismatch):
-            error = self._pipeline.nowhere(request)
+            error = self._pipeline.no_such_address(request)
         answer = answer_for(error)
         if is_plain:
             g.code = code_of(answer)
@@ -157,10 +157,14 @@ def build_pipeline(
     encrypted: bool = False,
     logged: RequestLog = "all",
 ) -> Pipeline:
-    """The pipeline of a table, for the app and the fast path: what it bounds, it bounds for both.
+    """Returns the pipeline of a table, for the fast path and the app together.
 
-    Without a `table` it is the whole one, and no more. `encrypted`: the gateway itself speaks TLS.
-    `logged` are the requests that get a line in the log.
+    Args:
+        services: What the handlers work with.
+        settings: Limits and deadlines.
+        table: The endpoints; without one, those of the API.
+        encrypted: Whether the gateway itself speaks TLS.
+        logged: The requests that get a line in the log.
     """
     return Pipeline(
         services,
@@ -224,7 +228,7 @@ def _to_first_page(request: Request) -> Response:
 
 
 async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
-    """The body of Quart's request, which counts no more of it than it holds itself."""
+    """Reads the body of Quart's request, which counts no more of it than it holds itself."""
     data = bytearray()
     try:
         async for piece in quart_request.body:
@@ -242,7 +246,7 @@ def _head() -> bool:
 
 
 def _request(scope: Any) -> Request:
-    """The request that an ASGI scope tells of, of HTTP or of an upgrade to a websocket."""
+    """Returns the request of an ASGI scope, of HTTP or of an upgrade to a websocket."""
     raw_path, prefix = scope.get("raw_path"), scope.get("root_path", "")
     path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
     headers: dict[str, str] = {}

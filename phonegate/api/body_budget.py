@@ -1,8 +1,8 @@
 """The memory of request bodies on their way, all together bounded.
 
-A body comes in a moment, or from a caller who means to keep the memory. Where there is no room
-for all, the owner of most of it makes room: first an owner who takes more than a part, then
-callers who are not known, so that those never keep out a known phone on a slow link.
+A body arrives in a moment, or its caller means to keep the memory. Where there is no room for all,
+the owner of most of it makes room: first an owner that takes more than its part, then unknown
+callers, so that they never keep out a known phone on a slow link.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ ANYBODY: Final = ""
 """The owner of bodies that are counted together."""
 
 Owner = int | str
-"""Whose a body is: a known org, by its number, or the place that an unknown caller calls from."""
+"""Whose a body is: a known org, by its number, or the network that an unknown caller calls from."""
 
 
 @attrs.define(eq=False)
@@ -29,7 +29,7 @@ class Arriving:
     grew: Callable[[int], None]
     """To be called with the size of each piece that has come."""
     given_up: bool = False
-    """Whether it had to make room for others."""
+    """Whether it was given up, to make room for others."""
 
 
 class BodyBudget:
@@ -52,7 +52,7 @@ class BodyBudget:
 
     @contextmanager
     def arriving(self, deadline: float, owner: Owner = ANYBODY) -> Iterator[Arriving]:
-        """Holds a body while it comes; ends early at the deadline, or when it is given up."""
+        """Holds a body while it arrives. Ends early at the deadline, or when it is given up."""
 
         def grew(size: int) -> None:
             if one in self._scopes:
@@ -81,7 +81,7 @@ class BodyBudget:
             self._forget(owner, oldest)
 
     def _greatest(self) -> Owner:
-        """The owner who makes room."""
+        """Returns the owner that makes room."""
         totals = self._totals
         greatest = max(totals, key=totals.__getitem__)
         if totals[greatest] > self._most // PART:

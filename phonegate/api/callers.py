@@ -71,7 +71,7 @@ class Callers:
         if org is None and not is_key_like(credential):
             return None
         # One in the body goes before one in the path or the query.
-        first = "body" not in endpoint.secret_places or not _stands_last(exchange)
+        first = "body" not in endpoint.credential_places or not _stands_last(exchange)
         if not first and not exchange.address_spent:
             return None
         # The body may yet name another org than that of an API key.
@@ -230,4 +230,4 @@ def _named_org(exchange: Exchange, credential: str | None) -> str | None:
 
 def _stands_last(exchange: Exchange) -> bool:
     """Tells whether a credential in the body would go before the one that the head has."""
-    return find_credential(exchange.endpoint.secret_places, exchange.request.headers) is None
+    return find_credential(exchange.endpoint.credential_places, exchange.request.headers) is None

@@ -21,10 +21,10 @@ from phonegate.typed_json.fields import Rule
 from phonegate.typed_json.rules import Whole
 
 AnyScope = Literal["any"]
-"""Every right credential opens it; its handler looks at the scopes itself."""
+"""Every right credential opens the endpoint. Its handler looks at the scopes itself."""
 
 LOGGED_DIGITS: Final = 9
-"""Most digits of an id that the log tells. A phone number that is typed in its place has more."""
+"""Most digits of an id that the log shows. A phone number that is typed in its place has more."""
 
 NUMBERED: Rule = Whole(1, MAX_ID)
 """The ids of everything but keys."""
@@ -40,7 +40,7 @@ class Request:
     query: str = attrs.field(default="", repr=False)
     """As sent, without the question mark."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    """By lower-case name; one that was sent twice is joined with a comma (RFC 9110, 5.3)."""
+    """By lower-case name. The values of one that was sent twice are joined (RFC 9110, 5.3)."""
     body: bytes = attrs.field(default=b"", repr=False)
     client: str = ""
     """The client's address, after trusted proxies."""
@@ -77,7 +77,7 @@ class Call:
     services: Services
     request: Request
     principal: Principal | None
-    """Who calls; None only where an endpoint has no scope."""
+    """The caller. None only where an endpoint has no scope."""
     path: Mapping[str, str] = attrs.field(repr=False)
     """The parameters of the path, decoded once."""
     query: Any = attrs.field(repr=False)
@@ -117,7 +117,7 @@ LIST: Final = 32
 
 
 def a_list(_: Call) -> int:
-    """The size of a call that lists all of something."""
+    """Returns the size of a call that lists all of something."""
     return LIST
 
 
@@ -138,7 +138,7 @@ class Endpoint:
     group: str
     knows_caller: bool = False
     """Without a scope: its handler knows its callers by a token or a signature of their own, so
-    that only those it refuses count as strangers."""
+    that only those it refuses count as unknown callers."""
     creates_org: bool = False
     """An unknown org with a well-formed secret is created, where registration admits the caller."""
     body: type | None = None
@@ -173,7 +173,7 @@ class Endpoint:
         return None if self.scope == "any" else self.scope
 
     @cached_property
-    def secret_places(self) -> tuple[CredentialPlace, ...]:
+    def credential_places(self) -> tuple[CredentialPlace, ...]:
         """Where this endpoint takes its secret from, in order."""
         if self.scope is None:
             return ()
@@ -193,7 +193,7 @@ class PathParameter:
     description: str
     example: str
     rule: Rule | None = None
-    """What it may be; None: whatever is none of the gateway's is refused as unknown."""
+    """What it may be. None: what the gateway does not have is refused as unknown."""
 
 
 PATH_PARAMETERS: Sequence[PathParameter] = (

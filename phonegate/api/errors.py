@@ -89,7 +89,7 @@ def answer_for(error: BaseException) -> Answer:
 
 
 def code_of(answer: Answer) -> str | None:
-    """The code of an answer that is an error; None of any other."""
+    """Returns the code of an answer that is an error, and None for any other."""
     if answer.status < FIRST_ERROR:
         return None
     content = answer.content
@@ -101,7 +101,7 @@ def code_of(answer: Answer) -> str | None:
 
 
 def with_standing(answer: Answer, rate: Rate | None, standing: Standing) -> Answer:
-    """An answer that tells an org how near it is to its limit."""
+    """Returns an answer that tells an org how near it is to its limit."""
     if rate is None or any(name == "RateLimit" for name, _ in answer.headers):
         return answer
     fields = rate_limit_fields("org", rate, standing)
@@ -109,7 +109,7 @@ def with_standing(answer: Answer, rate: Rate | None, standing: Standing) -> Answ
 
 
 def _limit_of(error: Refused) -> Mapping[str, Any]:
-    """Which limit of an API key refused, and when it ends, for programs."""
+    """Returns which limit of an API key refused, and when it ends, for programs."""
     if not isinstance(error, KeyLimitReached | BatchOverLimit | QuietHoursBegun):
         return {}
     if isinstance(error, BatchOverLimit):
@@ -130,10 +130,10 @@ FAULT: Final = "The gateway failed at this."
 
 
 def _fault(error: BaseException) -> Answer:
-    """A 500, with an event id that leads to its line in the log.
+    """Answers 500, with an event id that leads to its line in the log.
 
-    The line names the kinds of error and the places in the code. It leaves out their texts,
-    which may quote a message body or a secret.
+    The line names the kinds of error and the lines of code. It leaves out their texts, which may
+    quote a message body or a secret.
     """
     event = uuid.uuid4().hex[:12]
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]

@@ -80,7 +80,7 @@ class Exchange:
             BadInput: as `find_credential`.
         """
         return find_credential(
-            self.endpoint.secret_places,
+            self.endpoint.credential_places,
             self.request.headers,
             path=self.path,
             query=self.query,

@@ -18,12 +18,12 @@ SHARE: Final = 1_000
 many single ones as go into four commits."""
 
 BESIDE: Final = 32
-"""The same of an org beside which others have lately had something done: what is under way waits
-in one line, whosever it is, and the next to come waits for all of it. Enough for full commits."""
+"""The same of an org beside which others have lately had something done. What is under way waits in
+one line for all orgs, and the next request waits for all of it. Enough for full commits."""
 
 LATELY_S: Final = 2.0
-"""For how long an org counts as one that others work beside: who asks every second is not to
-meet the whole share of another each time."""
+"""For how long an org counts as one that others work beside. An org that asks every second should
+not meet the whole share of another each time."""
 
 LINE: Final = 100 * SHARE
 """Messages that may wait in an org's line: some seconds of work, and 160 MB of the longest."""
@@ -80,7 +80,7 @@ class FairShare:
         self._end(org, self._lines[org], size)
 
     def _fits(self, line: _Line, size: int) -> bool:
-        """Whether an org may have so much more under way; something it always may."""
+        """Tells whether an org may have so much more under way. One piece of work it always may."""
         contended = trio.current_time() - self._other_at < LATELY_S
         return not line.busy or line.busy + size <= (self._beside if contended else self._share)
 
@@ -89,14 +89,14 @@ class FairShare:
             raise Throttled(
                 f"Too many requests of this org wait. Try again in {RETRY_S} s.", RETRY_S
             )
-        place = (size, trio.Event())
-        line.waiting.append(place)
+        turn = (size, trio.Event())
+        line.waiting.append(turn)
         line.asked += size
         try:
-            await place[1].wait()
+            await turn[1].wait()
         except BaseException:
-            if not place[1].is_set():
-                line.waiting.remove(place)
+            if not turn[1].is_set():
+                line.waiting.remove(turn)
                 line.asked -= size
                 size = 0
             self._end(org, line, size)

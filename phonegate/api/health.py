@@ -1,4 +1,4 @@
-"""Whether the gateway works: for load balancers and service managers, open to everybody."""
+"""`GET /health`: whether the gateway works, for load balancers and service managers."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.typed_json.fields import field
 
 READ_DEADLINE_S: Final = 5.0
-"""A store that can't read one row in this time serves nobody; checkers give up not much later."""
+"""A store that can't read one row in this time is of no use. Checkers give up not much later."""
 
 NO_ORG: Final = 0
 """Looking for it reads the store, and finds nothing: ids begin at 1."""
@@ -31,7 +31,7 @@ class HealthAnswer:
 
 
 async def health(call: Call) -> Answer:
-    """Reads one row and tells the version."""
+    """Answers with the version, once one row was read."""
     services = call.services
     with trio.move_on_after(READ_DEADLINE_S) as deadline:
         await services.accounts.orgs.find(NO_ORG)

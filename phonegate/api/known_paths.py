@@ -1,4 +1,4 @@
-"""The addresses that there are, for who asked at one that is none. Pure."""
+"""Suggests an address to a caller who asked at one where nothing is. Pure."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -35,7 +35,7 @@ class KnownPaths:
             self._by_word.setdefault(template.split("/")[1], []).append((method, template))
 
     def nearest(self, method: str, path: str) -> str | None:
-        """The method and template that come nearest to a path, as sent. None if none is near."""
+        """Returns the method and template that come nearest to a path, as sent, or None."""
         parts = [part for part in path[:MAX_LENGTH].lower().split("/") if part]
         at, word = self._word(parts)
         if word is None:
@@ -55,7 +55,7 @@ class KnownPaths:
         return " ".join(meant)
 
     def _word(self, parts: list[str]) -> tuple[int, str | None]:
-        """Which part is, or looks like, the first word of an address."""
+        """Finds the part that is, or looks like, the first word of an address."""
         for at, part in enumerate(parts):
             if part in self._by_word:
                 return at, part

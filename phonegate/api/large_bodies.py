@@ -1,7 +1,7 @@
 """Reading large bodies in a thread, so that the event loop has its turn meanwhile.
 
-Each org has one under way at a time, and all callers who are not known yet have one together.
-So a caller who sends many waits in a line of its own.
+Each org has one under way at a time, and all callers that are not known yet have one together.
+So a caller that sends many waits in a line of its own.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ READ_AT_ONCE_BYTES: Final = 65_536
 """Longest body that is read on the event loop itself, which takes it some milliseconds."""
 
 UNKNOWN: Final = 0
-"""No org's number: stands for all callers who are not known."""
+"""The number of no org. It stands for all callers that are not known."""
 
 LINE: Final = 64
 """Bodies that may wait in one line, half a second of work."""
@@ -36,7 +36,7 @@ class Reading:
         self._threads = trio.CapacityLimiter(THREADS)
 
     async def read(self, read: Callable[[], T], size: int, org: int = UNKNOWN) -> T:
-        """What `read` makes of a body of `size` bytes, and whatever it raises.
+        """Returns what `read` makes of a body of `size` bytes, or raises what it raises.
 
         Raises:
             Throttled: too many bodies of this org wait already.

@@ -68,7 +68,7 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
 
 
 def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
-    """The JSON object that a body holds.
+    """Returns the JSON object that a body holds.
 
     Of what is `reported` as having happened, bytes that are not UTF-8 cost no more than
     themselves, `report_decoder` says what else is taken, and where a field is given twice within
@@ -84,7 +84,7 @@ def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
 
 
 def read_value(body: bytes, *, reported: bool = False) -> Any:
-    """The JSON that a body holds, see `read_object`.
+    """Returns the JSON that a body holds, see `read_object`.
 
     Raises:
         BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
@@ -127,16 +127,16 @@ def _decode(text: str, decoder: json.JSONDecoder, *, comments: bool) -> Any:
     try:
         return decoder.decode(text)
     except json.JSONDecodeError as error:
-        problem = _told(error)
+        problem = _where(error)
     if comments and "//" in text:
         try:
             return decoder.decode(_COMMENT.sub(_keep_strings, text))
         except json.JSONDecodeError as error:
-            problem = _told(error)
+            problem = _where(error)
     raise BadInput(f"The body is not valid JSON at {problem}.")
 
 
-def _told(error: json.JSONDecodeError) -> str:
+def _where(error: json.JSONDecodeError) -> str:
     return f"line {error.lineno}, column {error.colno}: {error.msg.lower()}"
 
 

@@ -78,7 +78,7 @@ class Pipeline:
         self._bodies = Bodies(services)
 
     def takes(self, method: str, path: str) -> bool:
-        """Whether a request is for an endpoint that the fast path answers too."""
+        """Tells whether a request is for an endpoint that the fast path answers too."""
         return self.table.hot(method, path)
 
     async def answer(
@@ -175,12 +175,12 @@ class Pipeline:
         """Holds the memory of an answer until it has left. None for a small one."""
         return self._services.unsent.hold(owner, size)
 
-    def nowhere(self, request: Request) -> NotFound:
-        """The error for an address that does not exist."""
-        return self.table.nowhere(request.method, request.path, request.prefix)
+    def no_such_address(self, request: Request) -> NotFound:
+        """Returns the error for an address that does not exist."""
+        return self.table.no_such_address(request.method, request.path, request.prefix)
 
     def sharing(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """The fields by which pages of sites that are let in may read an answer."""
+        """Returns the fields by which pages of sites that are let in may read an answer."""
         return self._origins.fields(request.method, request.headers)
 
     async def _answer(self, exchange: Exchange, sent: bytes | ReadBody) -> Answer:
@@ -278,7 +278,7 @@ class Pipeline:
 
 
 def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:
-    """An answer that also names the fields of its request that were ignored."""
+    """Returns an answer that also names the fields of its request that were ignored."""
     if answer.content is None:
         return answer
     return attrs.evolve(answer, content=CONVERTER.naming(answer.content, ignored))

@@ -8,7 +8,7 @@ BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
 """From an answer out of memory to the time that a request may take."""
 
 NOWHERE: Final = "other"
-"""The path of requests for what is in no table; their own paths are anybody's to invent."""
+"""The path of requests for what is in no table: clients can invent any number of those."""
 
 NO_ENDPOINT: Final = "any"
 """Their method, for the same reason."""

@@ -11,7 +11,7 @@ from phonegate.api.request_counts import NO_ENDPOINT, NOWHERE, RequestCounts
 from phonegate.api.table import Match, Table
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.credentials import SECRET_FIELD
-from phonegate.http.origins import ForeignPage, tellable
+from phonegate.http.origins import ForeignPage, loggable_origin
 from phonegate.http.refusals import FIRST_ERROR
 from phonegate.typed_json.fields import Field, Wrong, fields_of
 
@@ -79,7 +79,9 @@ class RequestLog:
         }
         if code is not None:
             fields["code"] = code
-        if code == ForeignPage.code and (origin := tellable(request.headers.get("origin", ""))):
+        if code == ForeignPage.code and (
+            origin := loggable_origin(request.headers.get("origin", ""))
+        ):
             fields["origin"] = origin
         if request.query:
             fields["query"] = _redacted_query(request.query, match, org)

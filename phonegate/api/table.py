@@ -66,7 +66,7 @@ class _Address:
         return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
 
     def values(self, parts: Sequence[str]) -> dict[str, str]:
-        """The parameters of a path, decoded."""
+        """Returns the parameters of a path, decoded."""
         values = {}
         for at, name in self.variable:
             part = parts[at]
@@ -82,12 +82,12 @@ class _Address:
         return values
 
     def redacted(self, parts: Sequence[str], org: str | None) -> str:
-        """A path of this template for the log. `org` is the org that has proved to call."""
-        told = list(parts)
+        """Returns a path for the log. `org` is the org that has proved to call."""
+        shown = list(parts)
         for at, name in self.variable:
-            if not (told[at] == org if name == "{org}" else _harmless(name, told[at])):
-                told[at] = "***"
-        return "/" + "/".join(told)
+            if not (shown[at] == org if name == "{org}" else _is_harmless(name, shown[at])):
+                shown[at] = "***"
+        return "/" + "/".join(shown)
 
 
 class Table:
@@ -109,7 +109,7 @@ class Table:
             names.add(endpoint.name)
             for template in endpoint.paths:
                 self._add(endpoint, template)
-        self._directory = KnownPaths(
+        self._known_paths = KnownPaths(
             (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
         )
 
@@ -120,7 +120,7 @@ class Table:
             yield from (address.template for address in group)
 
     def hot(self, method: str, path: str) -> bool:
-        """Whether a request is for an endpoint of the fast path."""
+        """Tells whether a request is for an endpoint of the fast path."""
         address = self._find(_split(path))
         if address is None:
             return False
@@ -128,7 +128,7 @@ class Table:
         return endpoint is not None and endpoint.hot
 
     def match(self, method: str, path: str) -> Match:
-        """The endpoint for a method and a path, percent-encoded as sent.
+        """Finds the endpoint for a method and a path, percent-encoded as sent.
 
         Raises:
             NotFound: nothing is there.
@@ -138,7 +138,7 @@ class Table:
         parts = _split(path)
         address = self._find(parts)
         if address is None:
-            raise self.nowhere(method, path)
+            raise self.no_such_address(method, path)
         values = address.values(parts)
         if method == "OPTIONS":
             endpoint = None
@@ -154,17 +154,17 @@ class Table:
             redacted=partial(address.redacted, parts),
         )
 
-    def nowhere(self, method: str, path: str, prefix: str = "") -> NotFound:
+    def no_such_address(self, method: str, path: str, prefix: str = "") -> NotFound:
         """Returns the refusal of a path, as sent, where nothing is. It names the nearest address.
 
         `prefix` is the path prefix under which the client sees all addresses.
         """
-        near = self._directory.nearest(method, path)
+        near = self._known_paths.nearest(method, path)
         question = "" if near is None else f" Did you mean {near.replace(' /', f' {prefix}/')}?"
         return NotFound(f"{NO_SUCH_ADDRESS}{question} {prefix}/docs shows every address.")
 
     def redacted(self, path: str) -> str:
-        """A path for the log: secrets, and whatever is in no known place, as `***`."""
+        """Returns a path for the log: secrets, and what is at no known address, as `***`."""
         parts = _split(path)
         address = self._find(parts)
         if address is not None:
@@ -199,7 +199,7 @@ class Table:
 
 
 def _can_meet(one: str, other: str) -> bool:
-    """Whether a part of a path can be meant by both parts of templates.
+    """Tells whether a part of a path can be meant by both parts of templates.
 
     A `{secret}` can't be a word that is shorter than any secret.
     """
@@ -224,16 +224,16 @@ def _split(path: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _harmless(template: str, part: str) -> bool:
-    """Whether a parameter of a path can stand in a log for any caller: an id can.
+def _is_harmless(template: str, part: str) -> bool:
+    """Tells whether a parameter of a path can stand in a log for any caller: an id can.
 
-    Whoever revokes an API key by its text in place of its id must not find it in the log.
+    A caller may revoke an API key by its text in place of its id; the log must not hold it then.
     """
     return template == "{id}" and _ID.fullmatch(part) is not None
 
 
 def build_table() -> Table:
-    """The table of everything this gateway answers."""
+    """Returns the table of everything that the API answers."""
     return Table(
         [
             *messages_api.ENDPOINTS,

@@ -13,7 +13,7 @@ from phonegate.bind_address import parse_bind
 from phonegate.carriers.registry import CARRIERS
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
-from phonegate.http.origins import place_of
+from phonegate.http.origins import parse_origin
 from phonegate.http.prefix import read_prefix
 from phonegate.model.refusals import BadInput
 
@@ -85,7 +85,7 @@ def _prefix(value: str) -> str | None:
 
 def _origins(values: tuple[str, ...]) -> str | None:
     for value in values:
-        if place_of(value) is None:
+        if parse_origin(value) is None:
             return (
                 f"{value!r} names no site as browsers do: its scheme and host, and its port if it "
                 "has one, such as https://app.example.org"

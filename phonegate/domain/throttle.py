@@ -38,12 +38,12 @@ WIDER_PAIRS: Final = (Allowance(burst=20, refill_ms=15_000), Allowance(burst=40,
 """Of the /56 and the /48 around an IPv6 address, at one org: there are more people in them, and one
 of them may have all of it."""
 ADDRESS: Final = Allowance(burst=40, refill_ms=7_500)
-"""Of one address at all orgs together. More than at one: behind an address that many share, who
-guesses at one org leaves the others alone."""
+"""Of one address at all orgs together. More than at one: behind an address that many share, a
+client that guesses at one org leaves the others alone."""
 WIDER: Final = (Allowance(burst=60, refill_ms=5_000), Allowance(burst=120, refill_ms=2_500))
 """Of the /56 and the /48 around an IPv6 address, at all orgs together."""
 ORG: Final = Allowance(burst=30, refill_ms=10_000)
-"""From all addresses together; beyond it one failure makes an address wait, see `Throttle`."""
+"""From all addresses together. Beyond it one failure makes an address wait, see `Throttle`."""
 FAMILIAR: Final = Allowance(burst=30, refill_ms=2_000)
 """Of an address at an org whose secret was right there of late: thirty tries a minute, whatever
 else its neighbours, or all the world, do. 43,000 guesses a day do not find twelve characters."""

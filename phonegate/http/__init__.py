@@ -1,1 +1,1 @@
-"""What every HTTP edge shares: who may call from a web page, and how errors are answered."""
+"""What every HTTP edge shares: pages that may call, credentials, path prefixes and errors."""

@@ -35,7 +35,7 @@ EXPOSED: Final = (
 MAX_ASKED: Final = 1_000
 """Characters of a preflight's list of headers: a hundred headers that no page of ours has."""
 
-MAX_TOLD: Final = 253
+MAX_LOGGED: Final = 253
 """Characters of an origin that the log names: those of the longest name in the DNS."""
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -71,7 +71,7 @@ everybody has, such as a published secret, may rest on it."""
 _KEPT_HOSTS: Final = 256
 """Hosts whose names are remembered; most gateways are asked by one or two."""
 
-Place = tuple[str, str, int | None]
+Origin = tuple[str, str, int | None]
 """Scheme, name and port of an origin, each as browsers compare them (RFC 6454, 4)."""
 
 
@@ -97,25 +97,25 @@ class Origins:
     """
 
     def __init__(self, public_url: str = "", allowed: Iterable[str] = ()) -> None:
-        self._public = _place(public_url)
-        self._allowed = frozenset(filter(None, map(place_of, allowed)))
+        self._public = _read(public_url)
+        self._allowed = frozenset(filter(None, map(parse_origin, allowed)))
         named = self._allowed if self._public is None else {self._public, *self._allowed}
         self._named = frozenset(name for _, name, _ in named)
 
     @property
     def shared(self) -> bool:
-        """Whether pages of other sites may be let in at all."""
+        """Tells whether pages of other sites may be let in at all."""
         return bool(self._allowed)
 
     def is_foreign(
         self, headers: Mapping[str, str], *, navigable: bool = False, secure: bool = False
     ) -> bool:
-        """Whether a page of a site that is not let in may have sent this request.
+        """Tells whether a page of a site that is not let in may have sent this request.
 
         Args:
             headers: By lower-case name. One that was sent twice is joined with a comma.
-            navigable: Whether a link on any page may lead here: what is shown then tells nothing
-                to that page, and needs no secret.
+            navigable: Whether a link on any page may lead here: that page learns nothing of the
+                answer, and it needs no secret.
             secure: Whether the request came by HTTPS, to the gateway or a proxy that it trusts.
         """
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -135,23 +135,23 @@ class Origins:
         if site == "same-origin":
             # Where Origin is "null" too, which a page that sends no referrer gives with a form.
             return False
-        asked = place_of(origin)
+        asked = parse_origin(origin)
         return asked is None or not (
             asked in self._allowed or self._is_own(asked, headers, secure=secure)
         )
 
     def is_foreign_host(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request was for a name that anybody may own, and that no setting names."""
+        """Tells whether a request was for a name that anyone may own, and that no setting names."""
         host, passed_on = headers.get("host", ""), headers.get("x-forwarded-host")
         called = host if passed_on is None else f"{host},{passed_on}"
         return any(name not in self._named and not _is_local(name) for name in _names(called))
 
     def fields(self, method: str, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """What an answer, or an error, needs for the pages that may read it (CORS)."""
+        """Returns what an answer needs for the pages that may read it (CORS)."""
         if not self._allowed:
             return ()
         origin = headers.get("origin")
-        if origin is None or place_of(origin) not in self._allowed:
+        if origin is None or parse_origin(origin) not in self._allowed:
             return (("Vary", "Origin"),)
         wanted = headers.get("access-control-request-method")
         if method != "OPTIONS" or wanted is None:
@@ -162,8 +162,8 @@ class Origins:
             )
         return (("Access-Control-Allow-Origin", origin), *_preflight(wanted, headers))
 
-    def _is_own(self, asked: Place, headers: Mapping[str, str], *, secure: bool) -> bool:
-        """Whether the page is at the address that it asks.
+    def _is_own(self, asked: Origin, headers: Mapping[str, str], *, secure: bool) -> bool:
+        """Tells whether the page is at the address that it asks.
 
         A name alone proves nothing over plain HTTP: its owner can let it point here once the page
         is loaded. Over HTTPS the browser has seen a certificate for it.
@@ -175,24 +175,27 @@ class Origins:
             return False
         # A page that wants to add X-Forwarded-Host must ask first, and is refused then.
         called = (headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
-        return any(asked == _place(f"{scheme}://{host.strip()}") for host in called)
+        return any(asked == _read(f"{scheme}://{host.strip()}") for host in called)
 
 
-def place_of(origin: str) -> Place | None:
-    """An origin as it is compared. None for what is none, such as `null` or `*`."""
-    return _place(origin) if _ORIGIN.fullmatch(origin) else None
+def parse_origin(origin: str) -> Origin | None:
+    """Reads an origin as it is compared. Returns None for what is none, such as `null` or `*`."""
+    return _read(origin) if _ORIGIN.fullmatch(origin) else None
 
 
-def tellable(origin: str) -> str | None:
-    """An origin as a log may hold it and `allowed_origins` takes it; None where it may say more.
+def loggable_origin(origin: str) -> str | None:
+    """Returns an origin as a log may hold it, and as `allowed_origins` takes it.
 
-    A program can write anything there: so it is put together anew, and of names that none but a
-    network gives, or that hold a long number, nothing is told.
+    A program can write anything there, so the origin is put together anew. Names of a local network
+    that may be a secret, and names with a long number, are left out.
+
+    Returns:
+        The origin, or None where it may say more than that.
     """
-    place = place_of(origin) if len(origin) <= MAX_TOLD else None
-    if place is None or place[0] not in _PORTS or "%" in place[1]:  # an address's zone is a word
+    read = parse_origin(origin) if len(origin) <= MAX_LOGGED else None
+    if read is None or read[0] not in _PORTS or "%" in read[1]:  # an address's zone is a word
         return None
-    scheme, name, port = place
+    scheme, name, port = read
     if not _is_address(name):
         is_name = _NAME.fullmatch(name) is not None and _LONG_NUMBER.search(name) is None
         if not is_name or ("." not in name and len(name) >= SHORTEST_SECRET):
@@ -201,7 +204,7 @@ def tellable(origin: str) -> str | None:
     return f"{scheme}://{shown}" if port == _PORTS[scheme] else f"{scheme}://{shown}:{port}"
 
 
-def _place(url: str) -> Place | None:
+def _read(url: str) -> Origin | None:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -214,14 +217,15 @@ def _place(url: str) -> Place | None:
 
 @lru_cache(_KEPT_HOSTS)
 def _names(hosts: str) -> tuple[str, ...]:
-    """The names in a list of hosts with or without ports; one that can't be read as it stands."""
-    places = ((host, _place(f"http://{host}")) for host in map(str.strip, hosts.split(",")) if host)
-    return tuple(f".{host}." if place is None else place[1] for host, place in places)
+    """Returns the names in a list of hosts. A host that can't be read stays as it is."""
+    given = filter(None, map(str.strip, hosts.split(",")))
+    origins = ((host, _read(f"http://{host}")) for host in given)
+    return tuple(f".{host}." if origin is None else origin[1] for host, origin in origins)
 
 
 @lru_cache(_KEPT_HOSTS)
 def _is_local(name: str) -> bool:
-    """Whether no one elsewhere can own this name: an address, a word alone, a local ending."""
+    """Tells whether no one elsewhere can own this name: an address, a word, a local ending."""
     if "." not in name or name.endswith(_LOCAL_ENDINGS):
         return True
     return _is_address(name)
@@ -236,7 +240,7 @@ def _is_address(name: str) -> bool:
 
 
 def _preflight(wanted: str, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Leave to send whatever a page asks leave for.
+    """Gives leave to send whatever a page asks leave for.
 
     Its credential is in what it sends, and none is added by the browser.
     """

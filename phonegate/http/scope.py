@@ -6,7 +6,7 @@ RELAYED: Final = "phonegate.relayed"
 """Whether a proxy that is not trusted passed the request on."""
 
 OWNER: Final = "phonegate.owner"
-"""Who is answerable for the answer. Without it, that is the place of the client's address."""
+"""Who is answerable for the answer. Without it, that is the client's network."""
 
 STREAM: Final = "phonegate.stream"
 """The body of the answer, where it is produced while it is sent. In the message that begins such

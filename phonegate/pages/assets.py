@@ -59,7 +59,7 @@ class Asset:
 
 
 def digest(body: bytes) -> str:
-    """A short name for a content."""
+    """Returns a short name for a content."""
     return hashlib.sha256(body).hexdigest()[:_DIGEST_CHARS]
 
 
@@ -78,14 +78,14 @@ class Assets:
         folder = files("phonegate.pages") / "files"
         for name in OWN:
             asset = Asset.of(MEDIA[Path(name).suffix], (folder / name).read_bytes())
-            self._loaded[self._place(name, asset.tag)] = asset
+            self._loaded[self._add(name, asset.tag)] = asset
         dist = _swagger_folder()
         self.swagger_version = (dist / "VERSION").read_text().strip().removeprefix("v")
         for name in SWAGGER:
-            self._waiting[self._place(name, f"swagger-ui-{self.swagger_version}")] = dist / name
+            self._waiting[self._add(name, f"swagger-ui-{self.swagger_version}")] = dist / name
 
     def address(self, name: str) -> str:
-        """The path that a file is served under. KeyError: there is none of this name."""
+        """Returns the path that a file is served under. Raises `KeyError` if there is none."""
         return self._addresses[name]
 
     @property
@@ -100,14 +100,14 @@ class Assets:
             self._loaded[path] = asset
         return asset
 
-    def _place(self, name: str, version: str) -> str:
+    def _add(self, name: str, version: str) -> str:
         address = f"{PREFIX}{version}/{name}"
         self._addresses[name] = address
         return address
 
 
 def _swagger_folder() -> Path:
-    """Where the package's files are. It is not imported: that would define routes for Flask."""
+    """Finds the package's files. It is not imported: that would define routes for Flask."""
     spec = find_spec(SWAGGER_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"{SWAGGER_PACKAGE} is not installed", name=SWAGGER_PACKAGE)

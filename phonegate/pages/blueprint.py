@@ -14,7 +14,7 @@ from phonegate.api.table import Table
 from phonegate.domain.registration import Mode, Registration
 from phonegate.pages.assets import Asset, Assets
 from phonegate.pages.highlight import marked, painted
-from phonegate.pages.page_context import facts
+from phonegate.pages.page_context import page_context
 
 SAMPLE: Final = "https://sms.example.org"
 """Stands for the gateway's address where that is not known."""
@@ -22,7 +22,7 @@ SAMPLE: Final = "https://sms.example.org"
 STAND_IN: Final = "gateway.invalid"
 STAND_IN_V6: Final = "[::9]"
 """What pages are made with in place of the own host, which is put in for each request: making
-one takes milliseconds, and a stranger can make up hosts all day. Brackets have one of their own,
+one takes milliseconds, and any client can make up hosts all day. Brackets have one of their own,
 because a shell's word with some must be quoted."""
 
 KEEP: Final = "public, max-age=31536000, immutable"
@@ -101,7 +101,7 @@ class _Printer:
         mode = self._registration.mode
         key = (page.template, scheme, host, mode)
         if key not in self._printed:
-            context = facts(
+            context = page_context(
                 self._table,
                 f"{scheme}://{host}",
                 version=self._version,

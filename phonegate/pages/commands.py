@@ -17,7 +17,7 @@ class Command:
 
 
 def command(endpoint: Endpoint, example: Example, base: str) -> Command:
-    """The command for an example of an endpoint, at the gateway whose address is `base`."""
+    """Returns the command for an example of an endpoint, at a gateway whose address is `base`."""
     first = ["curl"]
     if endpoint.method != "GET":
         first += ["-X", endpoint.method]
@@ -30,5 +30,5 @@ def command(endpoint: Endpoint, example: Example, base: str) -> Command:
 
 
 def _quoted(header: str) -> str:
-    """A header as one word; one that names a variable is left for the shell to fill in."""
+    """Quotes a header as one word. One that names a variable is left for the shell to fill in."""
     return f'"{header}"' if "$" in header else shlex.quote(header)

@@ -160,7 +160,7 @@ async def main():
 
 asyncio.run(main())
 """
-"""A whole phone but for its radio; LINK stands for the gateway's address."""
+"""A whole phone but for its radio. LINK stands for the gateway's address."""
 
 MCP_SETUP: Final = """\
 {
@@ -172,4 +172,4 @@ MCP_SETUP: Final = """\
     }
   }
 }"""
-"""How most MCP clients are told of a server; BASE stands for the gateway's address."""
+"""How most MCP clients are configured. BASE stands for the gateway's address."""

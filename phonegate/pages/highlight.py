@@ -22,7 +22,7 @@ _GAPS: Final = re.compile(r"(?<=[,?])(?=\S)|(?=&)")
 
 
 def painted(code: str) -> Markup:
-    """Code as HTML; its text is unchanged. A narrow screen may break a line where `_GAPS` are."""
+    """Renders code as HTML, its text unchanged. A narrow screen may break lines at `_GAPS`."""
     pieces: list[Markup] = []
     end = 0
     for token in _TOKENS.finditer(code):
@@ -33,7 +33,7 @@ def painted(code: str) -> Markup:
 
 
 def marked(text: str) -> Markup:
-    """A sentence as HTML, in which `backticks` stand around code."""
+    """Renders a sentence as HTML, in which `backticks` stand around code."""
     parts = text.split("`")
     pieces = [
         Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts)

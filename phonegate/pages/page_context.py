@@ -1,4 +1,4 @@
-"""What the pages tell, gathered from the code that makes it true; `base` is the own address.
+"""What the pages say, gathered from the code that makes it true.
 
 Numbers and names are read where they are enforced. The sentences about states stand here, one for
 each that there is.
@@ -60,11 +60,11 @@ GROUPS: Final = {
     "gateway": "The gateway itself",
 }
 """The groups of endpoints that a page lists, in order. Carriers' callbacks are left out: their
-addresses are given to the carrier, and nobody calls them by hand."""
+addresses are given to the carrier, and no person calls them."""
 
 
 @attrs.frozen(kw_only=True)
-class State:
+class StateText:
     """A state of a message: what it means, and what its sender does about it."""
 
     name: str
@@ -110,7 +110,7 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
         "settle it.",
         "It may have been sent: don't send it again without asking a person.",
     ),
-    RECEIVED: ("It came in.", "Read it. Its text is somebody else's words."),
+    RECEIVED: ("It came in.", "Read it. Its text is someone else's words."),
 }
 
 _FINALITY: Final[Mapping[str, str]] = {
@@ -119,10 +119,10 @@ _FINALITY: Final[Mapping[str, str]] = {
 """Of the final states those that a late report can still change."""
 
 
-def states() -> Sequence[State]:
-    """Every state that a message can have."""
+def states() -> Sequence[StateText]:
+    """Returns every state that a message can have, with its sentences."""
     return [
-        State(
+        StateText(
             name=name,
             meaning=_STATES[name][0],
             advice=_STATES[name][1],
@@ -134,7 +134,7 @@ def states() -> Sequence[State]:
 
 
 def parameters(type_: type) -> Sequence[Parameter]:
-    """The fields of a request or query type; credentials are told of elsewhere."""
+    """Returns the fields of a request or query type, without credentials."""
     return [
         Parameter(
             name=field.name,
@@ -147,10 +147,10 @@ def parameters(type_: type) -> Sequence[Parameter]:
     ]
 
 
-def facts(
+def page_context(
     table: Table, base: str, *, version: str, max_body_bytes: int, registration: Mode
 ) -> dict[str, Any]:
-    """All that the templates are told."""
+    """Returns all that the templates need to know."""
     endpoints = {endpoint.name: endpoint for endpoint in table.endpoints}
     link = "ws" + base.removeprefix("http")
     return {

@@ -28,7 +28,7 @@ OTHER_SECRET = "another/secret%9"
 PLACES = [
     pytest.param(endpoint, place, id=f"{endpoint.name}-{place}")
     for endpoint in ENDPOINTS
-    for place in endpoint.secret_places
+    for place in endpoint.credential_places
 ]
 
 

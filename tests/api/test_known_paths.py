@@ -26,7 +26,7 @@ TABLE = build_table()
     ],
 )
 def test_the_nearest_address_is_told(method: str, path: str, meant: str) -> None:
-    detail = TABLE.nowhere(method, path).detail
+    detail = TABLE.no_such_address(method, path).detail
     assert detail == (
         f"There is nothing at this address. Did you mean {meant}? /docs shows every address."
     )
@@ -34,7 +34,7 @@ def test_the_nearest_address_is_told(method: str, path: str, meant: str) -> None
 
 @pytest.mark.parametrize("path", ["/", "/favicon.ico", "/wp-login.php", "*", "", f"/{SECRET}"])
 def test_where_none_is_near_none_is_told(path: str) -> None:
-    told = TABLE.nowhere("GET", path).detail
+    told = TABLE.no_such_address("GET", path).detail
     assert told == "There is nothing at this address. /docs shows every address."
 
 
@@ -54,6 +54,6 @@ async def test_a_client_is_told(web: Web) -> None:
 def test_a_path_s_own_words_are_never_repeated(method: str, path: str) -> None:
     known = [f"{e.method} {t}" for e in TABLE.endpoints for t in e.paths]
     known += [" ".join(page) for page in PAGES]
-    detail = TABLE.nowhere(method, path).detail
+    detail = TABLE.no_such_address(method, path).detail
     _, _, question = detail.partition("Did you mean ")
     assert not question or question.partition("?")[0] in known

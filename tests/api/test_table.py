@@ -242,7 +242,7 @@ def test_an_endpoint_says_all_that_documents_need(declared: Endpoint) -> None:
 
 
 def test_secrets_may_stand_where_the_contract_says() -> None:
-    places = {e.name: e.secret_places for e in TABLE.endpoints}
+    places = {e.name: e.credential_places for e in TABLE.endpoints}
     assert places["health"] == ()
     assert places["push_messages"] == ("header", "bearer", "body", "query")
     assert places["get_messages"] == ("header", "bearer", "path", "query")

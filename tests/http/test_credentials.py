@@ -20,7 +20,11 @@ def find(
     body: dict[str, Any] | None = None,
 ) -> str | None:
     return find_credential(
-        endpoint.secret_places, headers or {}, path=path or {}, query=query or {}, body=body or {}
+        endpoint.credential_places,
+        headers or {},
+        path=path or {},
+        query=query or {},
+        body=body or {},
     )
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from phonegate.http.origins import (
     EXPOSED,
     Origins,
-    place_of,
-    tellable,
+    loggable_origin,
+    parse_origin,
 )
 
 PUBLIC = "https://sms.example.org"
@@ -193,7 +193,7 @@ def test_who_is_not_named_reads_nothing_and_shared_caches_know() -> None:
 
 @pytest.mark.parametrize("text", ["*", "null", "app.example.com", "https://", "https://a/b", "a b"])
 def test_what_names_no_site(text: str) -> None:
-    assert place_of(text) is None
+    assert parse_origin(text) is None
 
 
 HEADERS = st.dictionaries(
@@ -248,11 +248,11 @@ def test_no_page_of_a_public_name_over_plain_http_is_own(headers: dict[str, str]
     ],
 )
 def test_the_log_names_an_origin_that_can_be_nothing_else(origin: str, told: str | None) -> None:
-    assert tellable(origin) == told
+    assert loggable_origin(origin) == told
 
 
 @given(st.text(max_size=60))
 def test_what_is_told_is_the_same_origin(text: str) -> None:
     for origin in (text, f"https://{text}"):
-        told = tellable(origin)
-        assert told is None or place_of(told) == place_of(origin)
+        told = loggable_origin(origin)
+        assert told is None or parse_origin(told) == parse_origin(origin)

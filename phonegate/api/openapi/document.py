@@ -69,7 +69,7 @@ HANDSHAKE_ERRORS: Final = by_status(
 
 
 def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
-    """The OpenAPI document of everything in a table.
+    """Returns the OpenAPI document of everything in a table.
 
     Args:
         table: The endpoints.
@@ -106,7 +106,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
 class Publication:
     """The document as text, built once: an address is put in for each request.
 
-    To build it takes milliseconds, and a stranger can make up hosts all day.
+    To build it takes milliseconds, and any client can make up hosts all day.
     """
 
     def __init__(self, table: Table, version: str) -> None:
@@ -114,14 +114,14 @@ class Publication:
         self._version = version
 
     def read(self, server: str) -> tuple[bytes, str]:
-        """The document for one address of the gateway, and a tag of exactly this text."""
+        """Returns the document for one address of the gateway, and a tag of exactly this text."""
         before, after, digest = self._parts
         address = encode(servers(server))
         return before + address + after, hashlib.sha256(digest + address).hexdigest()[:32]
 
     @cached_property
     def _parts(self) -> tuple[bytes, bytes, bytes]:
-        """The text before and after the address, and the digest of both."""
+        """The text before and after the address, and a digest of the whole."""
         named = b'"servers":'
         text = encode(document(self._table, server="", version=self._version))
         before, _, after = text.partition(named + encode(servers("")))
@@ -129,17 +129,17 @@ class Publication:
 
 
 def servers(address: str) -> list[dict[str, str]]:
-    """Where the gateway is, by its own address."""
+    """Returns where the gateway is, by its own address."""
     return [{"url": address or "/", "description": "This gateway."}]
 
 
 def encode(described: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    """A document or a part of one as compact JSON: to indent takes the encoder its time."""
+    """Returns a document or a part of one as compact JSON. To indent it would take longer."""
     return json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _groups(endpoints: Sequence[Endpoint]) -> list[str]:
-    """The groups that there are, those that are known in their own order first."""
+    """Returns the groups that there are, first those of `TAGS` in their order."""
     found = dict.fromkeys([*(endpoint.group for endpoint in endpoints), "phones"])
     return [name for name in TAGS if name in found] + [name for name in found if name not in TAGS]
 

@@ -158,7 +158,7 @@ def _security(endpoint: Endpoint, *, in_path: bool) -> list[dict[str, list[str]]
     role: list[str] = [endpoint.scope] if endpoint.scope in SCOPES else []
     needs: list[dict[str, list[str]]] = [{HEADER: []}, {BEARER: role}, {QUERY: []}]
     # The body or the path can hold the secret: then there need be none elsewhere.
-    return [{}, *needs] if in_path or "body" in endpoint.secret_places else needs
+    return [{}, *needs] if in_path or "body" in endpoint.credential_places else needs
 
 
 # --- Parameters -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`/openapi.json`, and what a browser is told at the phones' address."""
+"""`/openapi.json`, and the answer to plain HTTP at the phones' address."""
 
 from typing import Final, NoReturn
 
