@@ -20,7 +20,7 @@ from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
-from phonegate.phones.grammar import read as read_frame
+from phonegate.phones.link.frame_reader import read as read_frame
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -1,7 +1,7 @@
 """The frames of the phone link, in both directions: each a type whose fields are declared once.
 
-`grammar` reads what phones send by these declarations, and `encode` writes what they get. The
-OpenAPI document and the tables in docs/phone-link.md are made from them too, so a new field is
+`link.frame_reader` reads what phones send by these declarations, and `encode` writes what they get.
+The OpenAPI document and the tables in docs/phone-link.md are made from them too, so a new field is
 added here alone.
 
 Five frames are the basic protocol, which every phone knows. The others, and further fields of

@@ -9,7 +9,8 @@ from phonegate.api.openapi.phone_link import frame_schema
 from phonegate.api.openapi.schema import Components
 from phonegate.domain import reported_values as reported
 from phonegate.model.bounds import MAX_VALUES
-from phonegate.phones import frames, grammar
+from phonegate.phones import frames
+from phonegate.phones.link import frame_reader
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
 
@@ -39,7 +40,7 @@ class Light:
 
 
 def test_a_new_field_of_a_phone_is_read_described_and_printed() -> None:
-    read = grammar.reader_of(Torch)
+    read = frame_reader.reader_of(Torch)
     assert read({"type": "torch", "id": 5, "level": "3", "new": 1}) == Torch(id=5, level=3)
     odd = read({"type": "torch", "id": 5, "level": 10})
     assert (odd, odd.cleaned) == (Torch(id=5), ("whole",))
@@ -78,7 +79,7 @@ def test_a_field_without_a_rule_of_a_report_is_noticed_at_once() -> None:
         level: int = field("How loose.")
 
     with pytest.raises(TypeError, match=r"Loose\.level has no rule"):
-        grammar.reader_of(Loose)
+        frame_reader.reader_of(Loose)
 
 
 def test_the_tables_of_the_document_are_made_from_the_frames() -> None:

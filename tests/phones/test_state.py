@@ -26,7 +26,7 @@ from phonegate.model.phones import Phone
 from phonegate.model.states import Event, advance
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, encode
-from phonegate.phones.grammar import read
+from phonegate.phones.link.frame_reader import read
 from phonegate.phones.state import (
     Close,
     Dead,

@@ -13,7 +13,7 @@ from phonegate.model.refusals import Refused
 from phonegate.model.storage_errors import StoreError
 from phonegate.phones.admission import Admission, Admitted, Arrival, Peer
 from phonegate.phones.close_codes import POLICY_VIOLATION
-from phonegate.phones.frame_budget import FrameBudget
+from phonegate.phones.link.frame_budget import FrameBudget
 from phonegate.phones.link.handshake import Handshake, Head, fields_of, refusal
 from phonegate.phones.link.transport import WebsocketTransport
 from phonegate.phones.link.websocket import PhoneWebsocket

@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from phonegate.phones.frames import FrameFault, GatewayFrame, Inbound, encode
-from phonegate.phones.grammar import read
+from phonegate.phones.link.frame_reader import read
 from phonegate.phones.link.websocket import PhoneWebsocket
 from phonegate.phones.transport import FrameTooLarge, Heard, Incoming, LinkLost
 from phonegate.phones.worker import FOREVER, Worker

@@ -24,7 +24,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.utilities import generate_accept_token
 
 from phonegate.phones.close_codes import TOO_BIG
-from phonegate.phones.frame_budget import FrameBudget, Share
+from phonegate.phones.link.frame_budget import FrameBudget, Share
 from phonegate.phones.transport import LinkLost
 
 RECEIVE_BYTES: Final = 16_384

@@ -15,7 +15,7 @@ from phonegate.http.problem import Problem
 from phonegate.model.refusals import BadInput, Forbidden, OrgFull, Throttled, Unauthorized
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault
-from phonegate.phones.grammar import read
+from phonegate.phones.link.frame_reader import read
 
 MESSAGE = {"address": "+15553334444", "body": "hi"}
 
@@ -130,6 +130,6 @@ def test_every_refusal_of_a_handshake_is_described() -> None:
 
 def test_the_codes_of_error_frames_are_those_that_are_sent() -> None:
     phones = Path(frames.__file__).parent
-    sources = [path.read_text() for path in phones.glob("*.py") if path.name != "frames.py"]
+    sources = [path.read_text() for path in phones.rglob("*.py") if path.name != "frames.py"]
     for code in get_args(frames.ErrorCode):
         assert any(f'"{code}"' in source for source in sources), code

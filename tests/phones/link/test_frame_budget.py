@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.phones.frame_budget import FrameBudget, Share
+from phonegate.phones.link.frame_budget import FrameBudget, Share
 
 
 def enter(room: FrameBudget, name: str, ended: list[str]) -> Share:

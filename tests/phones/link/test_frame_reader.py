@@ -8,19 +8,20 @@ from hypothesis import strategies as st
 from phonegate.domain.inbox import Received
 from phonegate.domain.received_sms import Unread
 from phonegate.model.bounds import MAX_VALUES
-from phonegate.phones import frames, grammar
+from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault
+from phonegate.phones.link import frame_reader
 
 INBOUND: dict[str, Any] = {"address": "+15553334444", "body": "hello", "date": 1_700_000_000_000}
 
 
 def read(**fields: Any) -> frames.PhoneFrame:
-    return grammar.read(json.dumps(fields))
+    return frame_reader.read(json.dumps(fields))
 
 
 def fault(data: str | bytes) -> tuple[str, str | None]:
     with pytest.raises(FrameFault) as caught:
-        grammar.read(data)
+        frame_reader.read(data)
     return caught.value.code, caught.value.field
 
 
@@ -29,14 +30,14 @@ def fault_of(**fields: Any) -> tuple[str, str | None]:
 
 
 def test_the_basic_frames() -> None:
-    sims = grammar.read(
+    sims = frame_reader.read(
         '{"type":"sims","sims":[{"slot":0,"number":"+15551112222","carrier":"AT&T"}]}'
     )
     assert sims == frames.Sims(
         sims=(frames.SimReport(slot=0, number="+15551112222", carrier="AT&T"),)
     )
     assert read(type="inbound", message=INBOUND) == frames.Inbound(messages=(Received(**INBOUND),))
-    assert grammar.read('{"type":"send_result","id":5,"success":true}') == frames.SendResult(
+    assert frame_reader.read('{"type":"send_result","id":5,"success":true}') == frames.SendResult(
         id=5, success=True
     )
 
@@ -313,7 +314,7 @@ TYPES = st.sampled_from(
 
 def outcome(data: str | bytes) -> frames.PhoneFrame | FrameFault:
     try:
-        return grammar.read(data)
+        return frame_reader.read(data)
     except FrameFault as fault:
         return fault
 
@@ -345,7 +346,7 @@ def test_what_decorates_is_never_refused(
     result: dict[str, Any], message: dict[str, Any], hello: dict[str, Any], sim: dict[str, Any]
 ) -> None:
     def odd(**fields: Any) -> frames.PhoneFrame:
-        return grammar.read(json.dumps(fields))
+        return frame_reader.read(json.dumps(fields))
 
     frame = odd(**result | {"type": "send_result", "id": 5, "success": True})
     assert isinstance(frame, frames.SendResult)
@@ -362,14 +363,14 @@ def test_what_decorates_is_never_refused(
     "segments", ["NaN", "-Infinity", "1e999", "9" * 5_000, "-" + "9" * 5_000, '"a\nb"', '"\t\x01"']
 )
 def test_what_is_not_quite_json_costs_no_result(segments: str) -> None:
-    assert grammar.read(
+    assert frame_reader.read(
         f'{{"type":"send_result","id":5,"success":true,"segments":{segments}}}'
     ) == (frames.SendResult(id=5, success=True, cleaned=("whole",)))
     assert fault('{"type":"ack","id":' + "9" * 5_000 + "}") == ("bad_field", "id")
 
 
 def test_a_text_may_hold_line_ends_as_they_are() -> None:
-    frame = grammar.read(
+    frame = frame_reader.read(
         '{"type":"inbound","message":{"address":"+1555","body":"a\nb\tc","date":1}}'
     )
     assert isinstance(frame, frames.Inbound)
@@ -389,7 +390,7 @@ def test_a_text_may_hold_line_ends_as_they_are() -> None:
 )
 def test_a_frame_of_more_values_than_any_has_is_refused_unread(text: str) -> None:
     with pytest.raises(FrameFault) as caught:
-        grammar.read(text)
+        frame_reader.read(text)
     assert caught.value.code == "too_many_values"
 
 
@@ -398,4 +399,4 @@ def test_a_frame_of_as_many_messages_as_may_come_is_read() -> None:
     # As many as /webhook takes: 38 commas and brackets each.
     more = {f"x{n}": [n] for n in range(16)}
     text = json.dumps({"type": "inbound", "messages": [sms | more] * 500})
-    assert len(grammar.read(text).messages) == 500  # type: ignore[union-attr]
+    assert len(frame_reader.read(text).messages) == 500  # type: ignore[union-attr]
