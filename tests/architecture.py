@@ -49,5 +49,5 @@ def named_modules(text: str) -> set[str]:
 
 
 if __name__ == "__main__":
-    document = DOCUMENT.read_text()
-    DOCUMENT.write_text(document.replace(kept(document), drawn()))
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}{drawn()}{END}{rest.partition(END)[2]}")

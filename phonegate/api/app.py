@@ -30,7 +30,7 @@ from phonegate.api.reply import NO_LENGTH, Reply, render
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, RequestLog
-from phonegate.domain.client_network import place
+from phonegate.domain.client_network import client_network
 from phonegate.http.origins import Origins
 from phonegate.http.refusals import TooLarge
 from phonegate.http.scope import OWNER, RELAYED, STREAM
@@ -104,7 +104,9 @@ class _App(QuartTrio):
         request = _request(quart_request.scope)
         reply = await self._pipeline.reply(request, partial(_read_body, self._max_body_bytes))
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
-        scope[OWNER] = reply.owner if reply.owner != ANYBODY else Reader(place(request.client))
+        scope[OWNER] = (
+            reply.owner if reply.owner != ANYBODY else Reader(client_network(request.client))
+        )
         scope[STREAM] = reply.stream
         return _response(reply)
 
@@ -204,7 +206,7 @@ def _with_room(response: Response, request: Request, pipeline: Pipeline) -> Resp
     if _head():
         return response
     try:
-        pipeline.require_room(Reader(place(request.client)), response.content_length or 0)
+        pipeline.require_room(Reader(client_network(request.client)), response.content_length or 0)
     except Busy as error:
         return _response(render(answer_for(error), pipeline.base_headers))
     return response

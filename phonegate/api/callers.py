@@ -58,12 +58,12 @@ class Callers:
         endpoint, request = exchange.endpoint, exchange.request
         if endpoint.scope is None:
             return None
-        exchange.address_spent = self._rate_limits.is_spent(request.client, exchange.began)
+        exchange.address_exhausted = self._rate_limits.is_exhausted(request.client, exchange.began)
         credential = exchange.credential()
         if credential is None:
-            if exchange.address_spent:
+            if exchange.address_exhausted:
                 exchange.counted = True
-                self._rate_limits.stranger(request.client, exchange.began)
+                self._rate_limits.count_unauthenticated(request.client, exchange.began)
             return None
         org = exchange.path.get("org")
         if org is None:
@@ -72,7 +72,7 @@ class Callers:
             return None
         # One in the body goes before one in the path or the query.
         first = "body" not in endpoint.credential_places or not _stands_last(exchange)
-        if not first and not exchange.address_spent:
+        if not first and not exchange.address_exhausted:
             return None
         # The body may yet name another org than that of an API key.
         final = first and (org is not None or not takes_org_id(endpoint))
@@ -96,9 +96,9 @@ class Callers:
         if exchange.endpoint.scope is None:
             return None
         credential = exchange.credential()
-        if not exchange.address_spent:
+        if not exchange.address_exhausted:
             try:
-                exchange.cost = self._rate_limits.stranger(
+                exchange.cost = self._rate_limits.count_unauthenticated(
                     request.client, exchange.began, body_bytes=size
                 )
             except RateExceeded:  # others used it up while this body came
@@ -162,7 +162,9 @@ class Callers:
         client, began = exchange.request.client, exchange.began
         if not exchange.counted:
             try:
-                self._rate_limits.stranger(client, began, body_bytes=exchange.body_bytes)
+                self._rate_limits.count_unauthenticated(
+                    client, began, body_bytes=exchange.body_bytes
+                )
             except RateExceeded as exceeded:
                 return exceeded
         self._rate_limits.found_wrong(client, began, len(getattr(error, "problems", ())))

@@ -6,7 +6,7 @@ from typing import Any, Final
 import trio
 
 from phonegate.api.answer_budget import AnswerBudget, Reader, UnsentAnswer
-from phonegate.domain.client_network import place
+from phonegate.domain.client_network import client_network
 from phonegate.http.body_stream import BodyStream
 from phonegate.http.scope import OWNER, STREAM
 
@@ -117,7 +117,7 @@ class _Answer:
 
     def _enter(self, message: Message) -> None:
         client = self._scope.get("client")
-        reader = self._scope.get(OWNER) or Reader(place(client[0]) if client else "")
+        reader = self._scope.get(OWNER) or Reader(client_network(client[0]) if client else "")
         self._one = self._unsent.enter(reader, len(message.get("body", b"")))
 
     async def _pass_on(self, message: Message) -> None:

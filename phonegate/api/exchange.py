@@ -9,7 +9,7 @@ import attrs
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.endpoint import Endpoint, Request
 from phonegate.api.table import Match
-from phonegate.domain.client_network import place
+from phonegate.domain.client_network import client_network
 from phonegate.http.credentials import find_credential
 from phonegate.model.principal import Principal
 from phonegate.rates import Standing
@@ -43,7 +43,7 @@ class Exchange:
     """The name of the org that has proved to call."""
     counted: bool = False
     """Whether it was counted against the limit of its address."""
-    address_spent: bool = False
+    address_exhausted: bool = False
     """Whether its address has made all the requests that unknown callers may."""
     body_bytes: int = 0
     cost: float = 0.0
@@ -71,7 +71,7 @@ class Exchange:
     def owner(self) -> int | str:
         """Who is answerable for the memory that it takes: an org, or a place."""
         known = self.known
-        return place(self.request.client) if known is None else known.principal.org
+        return client_network(self.request.client) if known is None else known.principal.org
 
     def credential(self) -> str | None:
         """Finds the credential that counts, as far as the request was read.
@@ -90,6 +90,6 @@ class Exchange:
     def set_reader(self, principal: Principal | None) -> None:
         """Makes the caller answerable for the memory of the answer."""
         if principal is None:
-            self.reader = Reader(place(self.request.client))
+            self.reader = Reader(client_network(self.request.client))
         else:
             self.reader = Reader(principal.org, principal.key_id or "")

@@ -160,7 +160,7 @@ class Pipeline:
             RateExceeded: its address has made too many.
             ForeignPage: a page of another site may have made it, by other means than a link.
         """
-        self._services.rate_limits.stranger(request.client, perf_counter())
+        self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
         self._refuse_page(request, navigable=request.method in READING)
 
     def require_room(self, reader: Reader, size: int) -> None:
@@ -190,7 +190,7 @@ class Pipeline:
         self._expect_no_page(endpoint, request)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             exchange.counted = True
-            self._services.rate_limits.stranger(request.client, exchange.began)
+            self._services.rate_limits.count_unauthenticated(request.client, exchange.began)
         if endpoint is None:
             return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
         deadline = trio.current_time() + self._timeout_s

@@ -1,8 +1,8 @@
-"""Alarms: what an operator should look at, told once when it begins and once when it is over.
+"""Alarms: what an operator should look at, reported once when it begins and once when it is over.
 
-Pure. A look at the gateway gives `Signal`s; `Alarms.heed` says which of them are news. A signal
-that swings about its threshold raises one alarm, not one a minute: it is over only when it has
-been well for a while, and well is some way from where it was bad.
+Pure. A snapshot of the gateway gives `Signal`s, and `Alarms.heed` returns those that are news. A
+signal that swings about its threshold raises one alarm, not one a minute: an alarm is over only
+when all has been well for a while, and "well" is some way from the threshold.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -11,25 +11,25 @@ from typing import Any, Final
 import attrs
 
 CALM_S: Final = 60.0
-"""An alarm is over when all has been well for so long: a phone that comes and goes every few
-seconds is one trouble, and not a hundred."""
+"""An alarm is over when all has been well for this time. A phone that connects and disconnects
+every few seconds is one problem, not a hundred."""
 
 ENOUGH_ROOM: Final = 1.1
-"""Times the threshold: as much free space has to be there again before it counts as enough."""
+"""The free space counts as enough again at the threshold times this factor."""
 
 Key = tuple[str, str]
-"""An alarm's name, and whom or what it is about; empty where that is the gateway."""
+"""An alarm's name, and what it is about. The second part is empty where that is the gateway."""
 
 
 @attrs.frozen
 class Signal:
-    """How one thing is now. Neither bad nor well leaves everything as it was."""
+    """The present state of one thing. One that is neither bad nor well changes nothing."""
 
     key: Key
     bad: bool
     well: bool
     fields: Mapping[str, Any] = attrs.field(factory=dict)
-    """What the log line tells beside it."""
+    """The fields that the log line has besides."""
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ class News:
 
 @attrs.frozen(kw_only=True)
 class AlarmThresholds:
-    """Thresholds (`[alarms]` in the configuration); one of 0 watches nothing."""
+    """Thresholds (`[alarms]` in the configuration). A threshold of 0 disables its alarm."""
 
     phone_away_s: float = 0
     queue_age_s: float = 0
@@ -55,20 +55,20 @@ class AlarmThresholds:
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """What of an org waits in one of its queues. Times in seconds of the wall clock."""
+    """The messages of an org that wait in one of its queues. Times: seconds of the wall clock."""
 
     org: str
     count: int
     since: float
     away: bool
-    """Whether no phone that could send it is connected."""
+    """Whether no phone that could send them is connected."""
     queue: Hashable = None
     """Tells the queues of an org apart."""
 
 
 @attrs.frozen(kw_only=True)
 class State:
-    """What the alarms are about, at one time."""
+    """The state of the gateway that alarms are raised about, at one time."""
 
     now: float
     """Seconds of the wall clock, which may jump."""
@@ -81,7 +81,7 @@ class State:
     in_place: bool = True
     """Whether the database's file is where it was opened."""
     carrier_failures: Mapping[int, int] = attrs.field(factory=dict)
-    """Sends in a row that were not answered, by assistant."""
+    """The number of successive sends that were not answered, by assistant."""
 
 
 class Alarms:
@@ -91,24 +91,24 @@ class Alarms:
         self.limits = limits
         """The thresholds, which may be changed at any time."""
         self._well_since: dict[Key, float | None] = {}
-        """Of the alarms that are on: since when all is well again."""
+        """For each alarm that is on, since when all is well again."""
         self._away_since: dict[Hashable, float] = {}
         self._turn_since: dict[Hashable, float] = {}
-        """Of each queue: since when it is seen to wait for what is away, or for its turn."""
+        """For each queue, since when it has waited for an absent phone, or for its turn."""
 
     @property
     def on(self) -> list[Key]:
-        """The alarms that are on, the longest first."""
+        """Returns the alarms that are on, the oldest first."""
         return list(self._well_since)
 
     def look(self, state: State) -> list[News]:
-        """What is news about the gateway as it is in this state."""
+        """Returns the alarms that begin or are over in this state of the gateway."""
         return self.heed(self.signals(state), state.up_s)
 
     def heed(self, signals: Iterable[Signal], now: float) -> list[News]:
-        """What is news in these signals; an alarm whose signal is missing is well.
+        """Returns the alarms that begin or are over by these signals.
 
-        `now` is in seconds of a clock that never jumps.
+        An alarm whose signal is missing counts as well. `now` is in seconds of a monotonic clock.
         """
         news = []
         seen = set()
@@ -130,7 +130,7 @@ class Alarms:
         return news
 
     def signals(self, state: State) -> Iterator[Signal]:
-        """How everything that is watched is now."""
+        """Yields a signal for everything that is watched."""
         limits = self.limits
         yield from self._of_queues(state)
         yield Signal(("database_gone", ""), not state.in_place, state.in_place)
@@ -177,26 +177,26 @@ class Alarms:
         ):
             if not limit:
                 continue
-            for org, lanes in groups.items():
-                # By both clocks: messages may be older than their queue is seen to wait for
-                # this, as when their phone comes back or the gateway does, or the clock jumps.
+            for org, queues in groups.items():
+                # By both clocks: messages may be older than the wait of their queue, such as
+                # when their phone or the gateway comes back, or when the clock jumps.
                 waited = max(
-                    min(state.now - lane.since, state.up_s - seen[org, lane.queue])
-                    for lane in lanes
+                    min(state.now - queue.since, state.up_s - seen[org, queue.queue])
+                    for queue in queues
                 )
                 fields = {
                     "org": org,
-                    "messages": sum(lane.count for lane in lanes),
+                    "messages": sum(queue.count for queue in queues),
                     "waited_s": round(waited),
                 }
                 well = name == "queue_ageing" and waited < limit / 2
                 yield Signal((name, org), waited >= limit, well, fields)
 
     def _see(self, state: State) -> None:
-        """Notes since when each queue waits for what it waits for now.
+        """Notes since when each queue has waited for what it waits for now.
 
-        Who is away for less than `CALM_S` counts as never gone: a phone that comes and goes and
-        sends nothing would otherwise age no queue.
+        A phone that has been away for less than `CALM_S` counts as never gone: one that comes and
+        goes and sends nothing would otherwise age no queue.
         """
         away, turn = self._away_since, self._turn_since
         self._away_since, self._turn_since = {}, {}

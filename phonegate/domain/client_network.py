@@ -1,4 +1,4 @@
-"""Where a client is: what is counted of an address is counted of its place. Pure."""
+"""The networks of a client's address: what it does is counted for its network. Pure."""
 
 import ipaddress
 from functools import lru_cache
@@ -8,14 +8,14 @@ IPV6_PREFIX = 64
 """Bits of an IPv6 address that one customer usually has (RFC 6177); the rest is free to vary."""
 
 WIDER_PREFIXES: Final = (56, 48)
-"""What else one IPv6 customer may have: home connections get a /56, firms and hosts a /48. Such a
-customer has 256 or 65,536 places."""
+"""Larger prefixes that one IPv6 customer may have: home connections get a /56, companies and hosts
+a /48. Such a customer has 256 or 65,536 networks of 64 bits."""
 
 IPV4_NETWORK: Final = 24
-"""Bits of an IPv4 address that addresses of one owner share as a rule, as a /48 does for IPv6."""
+"""Leading bits that the IPv4 addresses of one owner usually share, as a /48 does for IPv6."""
 
 LONGEST = 64
-"""Characters kept of what is no address, such as the name of a socket."""
+"""Characters kept of a name that is not an IP address, such as that of a socket."""
 
 _LOCAL: Final = tuple(
     ipaddress.ip_network(network)
@@ -36,8 +36,8 @@ _LOCAL: Final = tuple(
 
 
 @lru_cache(maxsize=4_096)
-def place(address: str) -> str:
-    """What the doings of an address are counted under: itself, or its network for IPv6."""
+def client_network(address: str) -> str:
+    """Returns what requests of an address are counted under: the address, or its /64 for IPv6."""
     ip = _ip(address)
     if ip is None:
         return address[:LONGEST]
@@ -45,16 +45,19 @@ def place(address: str) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def wider(address: str) -> tuple[str, ...]:
-    """The networks around an IPv6 place, one for each of `WIDER_PREFIXES`. None for others."""
+def wider_networks(address: str) -> tuple[str, ...]:
+    """Returns the networks around an IPv6 address, one for each of `WIDER_PREFIXES`.
+
+    There are none around an IPv4 address.
+    """
     ip = _ip(address)
     if not isinstance(ip, ipaddress.IPv6Address):
         return ()
     return tuple(_prefix(ip, bits) for bits in WIDER_PREFIXES)
 
 
-def network(address: str) -> str:
-    """The network whose addresses one owner may well have many of."""
+def owner_network(address: str) -> str:
+    """Returns the network in which one owner may well have many addresses."""
     ip = _ip(address)
     if ip is None:
         return address[:LONGEST]
@@ -66,13 +69,13 @@ def network(address: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def is_local(address: str) -> bool:
-    """Whether an address is of this machine or of a private network around it."""
+    """Tells whether an address belongs to this machine or to a private network around it."""
     ip = _ip(address)
     return ip is not None and any(ip.version == local.version and ip in local for local in _LOCAL)
 
 
 def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Reads an address. IPv4 may also stand mapped into IPv6."""
+    """Parses an address, and turns one of IPv4 that is mapped into IPv6 back into IPv4."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The right credentials of late, so that a slow hash is computed once and not at every request."""
+"""A cache of right credentials, so that a slow hash is computed once and not at every request."""
 
 import hmac
 import secrets
@@ -10,15 +10,15 @@ from phonegate.model.principal import Principal
 
 CAPACITY = 16_384
 """Right credentials kept, some 10 MB: about as many as a large gateway has connections. An org
-that brings more than its share of them pushes out its own."""
+with more than its share of them pushes out its own."""
 LIFETIME_MS = 3_600_000
-"""An hour, and a credential is checked anew; a full memory then costs a tenth of a core. Nothing
-relies on it: rotation, removal and revocation forget at once."""
+"""After an hour a credential is checked anew. For a full cache that takes a tenth of a core.
+Nothing relies on this time: rotation, removal and revocation forget at once."""
 
 
 @attrs.define
 class Known:
-    """A right credential. `used_at` is the last use of an API key that was written down."""
+    """A right credential. `used_at` is the last use of an API key that was stored."""
 
     principal: Principal
     forget_at: int
@@ -26,7 +26,7 @@ class Known:
 
 
 class CredentialCache:
-    """Right credentials, each known only by a mark that means nothing outside this process."""
+    """Right credentials, each stored under a mark that means nothing outside this process."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._key = secrets.token_bytes(32)
@@ -36,10 +36,11 @@ class CredentialCache:
         return len(self._known)
 
     def mark(self, org_name: str | None, credential: str, *, void: bool = False) -> bytes:
-        """HMAC-SHA256 under a random key: a dump of this memory tells no secret.
+        """Returns the HMAC-SHA256 of a credential under a random key.
 
-        Right names and secrets hold no NUL, so no two right pairs share a mark. One that is `void`
-        is not the same credential: it is not right for this caller, though it may be for others.
+        A dump of this memory shows no secret. Right names and secrets hold no NUL, so no two right
+        pairs share a mark. A `void` credential, which this caller may not use though others may,
+        has a mark of its own.
         """
         text = f"{org_name or ''}\0{credential}"
         if void:
@@ -47,7 +48,7 @@ class CredentialCache:
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     def recall(self, mark: bytes, now: int) -> Known | None:
-        """What is known of a mark."""
+        """Returns the right credential that a mark stands for, if it is known."""
         known = self._known.get(mark)
         # More than a lifetime left: the clock was set back.
         if known is None or not 0 < known.forget_at - now <= LIFETIME_MS:
@@ -55,15 +56,15 @@ class CredentialCache:
         return known
 
     def was_right(self, mark: bytes) -> bool:
-        """Whether this credential was right when it was last checked.
+        """Tells whether this credential was right when it was last checked.
 
-        It must be checked anew once `recall` gives nothing. But who presents it is no guesser,
-        so that others who share its address and guess can't keep it waiting.
+        Once `recall` returns None it must be checked anew. But a caller who presents it is not
+        guessing, so guesses of others at the same address must not keep it waiting.
         """
         return mark in self._known
 
     def found_wrong(self, mark: bytes) -> None:
-        """Notes that a credential is not right, or no more."""
+        """Notes that a credential is wrong, or no longer right."""
         self._known.pop(mark)
 
     def remember(
@@ -73,11 +74,11 @@ class CredentialCache:
         self._known.put(principal.org, mark, Known(principal, now + LIFETIME_MS, used_at))
 
     def forget(self, org: int) -> None:
-        """Has every credential of an org checked anew."""
+        """Forgets every credential of an org, so that each is checked anew."""
         for known in self._known.of(org):
             known.forget_at = 0
 
     def clear(self) -> None:
-        """Has all of them checked anew."""
+        """Forgets all credentials, so that each is checked anew."""
         for known in self._known.values():
             known.forget_at = 0

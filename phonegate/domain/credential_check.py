@@ -1,6 +1,6 @@
-"""How a credential is checked that is not remembered: slowly, by few at once, and counted.
+"""The check of a credential that is not cached: slow, few at once, and counted.
 
-An unknown org costs the same work and gets the same answer as a wrong secret.
+An unknown org takes the same work and gets the same answer as a wrong secret.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.client_network import is_local, place
+from phonegate.domain.client_network import client_network, is_local
 from phonegate.domain.credential_cache import CredentialCache
 from phonegate.domain.credentials import (
     PUBLISHED_SECRETS,
@@ -31,7 +31,7 @@ from phonegate.domain.hash_queue import HashQueue
 from phonegate.domain.known_addresses import (
     CAPACITY,
     LIFETIME_MS,
-    PLACES_EACH,
+    NETWORKS_EACH,
     KnownAddresses,
 )
 from phonegate.domain.rate_limits import RateLimits
@@ -46,10 +46,10 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 WRONG_CREDENTIAL: Final = "Unknown org or wrong secret."
-"""The same for both, so that nobody learns which orgs exist."""
+"""One text for both, so that no caller learns which orgs exist."""
 
 _NOTE_DEADLINE_S = 1.0
-"""A busy disk may cost the request that writes down where it came from this long, once a day."""
+"""How long a busy disk may delay the request that stores where it came from, once a day."""
 
 _log = log.get("accounts")
 
@@ -62,22 +62,22 @@ class Caller:
     relayed: bool
     """Whether a proxy that is not trusted passed its request on, so that it may be anywhere."""
     foreign_host: bool = False
-    """Whether it asked for a name that anybody may own: a page at that name may be what asks, in
-    the browser of whoever is at this address."""
+    """Whether it asked for a name that anyone may own. The caller may then be a page at that name,
+    in a browser at this address."""
 
     @property
     def local(self) -> bool:
-        """Whether it is of this machine or a private network around it, for all that is known."""
+        """Whether it is on this machine or a private network around it, as far as is known."""
         return not self.relayed and is_local(self.address)
 
     @property
-    def place(self) -> str:
-        """What its doings are counted under."""
-        return place(self.address)
+    def network(self) -> str:
+        """The network under which its requests are counted."""
+        return client_network(self.address)
 
 
 class Checks:
-    """The checks of one gateway. What they find right, they put into `remembered`."""
+    """The checks of one gateway. They put right credentials into `remembered`."""
 
     def __init__(
         self,
@@ -101,12 +101,12 @@ class Checks:
         self._acquaintances = KnownAddresses()
         self._refused = RefusedCredentials()
         self._running: dict[tuple[bytes, bool], _Check] = {}
-        self._told_of_proxy = False
+        self._proxy_logged = False
         self._changes = 0
         self._generations: Counter[int] = Counter()
 
     async def load(self) -> None:
-        """Takes from the database where orgs were seen before this start.
+        """Loads from the database where orgs were seen before this start.
 
         Raises:
             StoreError: The database can't be asked.
@@ -115,16 +115,16 @@ class Checks:
         self._acquaintances.load(seen)
 
     async def hash(self, secret: str) -> str:
-        """The slow hash of a new secret, for the operator: waits its turn, is never refused."""
+        """Returns the slow hash of a new secret, for the operator. It is never refused a turn."""
         async with self._turns.unbounded():
             return await self._turns.compute(hash_secret, secret, self._cost)
 
     def generation(self, org: int) -> int:
-        """How often the org's credentials have changed."""
+        """Returns how often the org's credentials have changed."""
         return self._generations[org]
 
     def changed(self, org: int | None) -> None:
-        """Forgets what was right of an org (`None`: of any), also for checks under way."""
+        """Forgets the right credentials of an org (None: of all), also for checks under way."""
         self._changes += 1
         self._refused.clear()
         if org is None:
@@ -134,27 +134,27 @@ class Checks:
             self._remembered.forget(org)
 
     def made(self) -> None:
-        """Forgets what was wrong, since an org was made or may be made from now on."""
+        """Forgets the wrong credentials, since an org was made or may be made from now on."""
         self._refused.clear()
 
     def removed(self, name: str) -> None:
-        """Forgets where an org was seen that is no more."""
+        """Forgets where a removed org was seen."""
         self._acquaintances.forget(name)
 
     async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
-        """Checks an API key, which must be of the named org where one is named.
+        """Checks an API key, which must belong to the named org where one is named.
 
-        It costs no slow hash and is not to be guessed, so its callers never wait, whatever others
+        A key needs no slow hash and can't be guessed, so its callers never wait, whatever others
         at the same address do.
 
         Raises:
-            Unauthorized: It is no key, or not of that org.
+            Unauthorized: It is not a key, or not one of that org.
         """
         presented, state = parse_api_key(credential), self._refused.state
         if presented is None or self._refused.holds(mark, create=False):
             raise Unauthorized(WRONG_CREDENTIAL)
         key, changes = None, -1
-        while changes != self._changes:  # one that was revoked under our eyes is not remembered
+        while changes != self._changes:  # one revoked during the check is not cached
             changes = self._changes
             key = await self._database.read(lambda tx: tx.keys.get(presented.id))
         if key is None or not same_digest(key.digest, presented.digest):
@@ -179,7 +179,7 @@ class Checks:
     async def secret(
         self, secret: str, mark: bytes, org_name: str | None, caller: Caller, *, create: bool
     ) -> Principal:
-        """Checks an org's secret; creates the org where that is asked for and allowed.
+        """Checks an org's secret, and creates the org where that is asked for and allowed.
 
         Raises:
             Unauthorized: No such org, or another secret.
@@ -191,13 +191,13 @@ class Checks:
         if create:
             require_forms(org_name or "", secret)
         elif org_name is None or org_problem(org_name) or secret_problem(secret):
-            # No org has such a name or secret, whoever asks: that takes no work to know, and
-            # teaches a guesser nothing.
+            # No org can have such a name or secret. To know that takes no work, and teaches a
+            # guesser nothing.
             raise Unauthorized(WRONG_CREDENTIAL)
         name = org_name or ""
         while True:
-            # The same again is no guess: a program that goes on with an old secret keeps out no
-            # other caller at its address.
+            # The same secret again is not a guess: a program that goes on with an old one must
+            # not keep out other callers at its address.
             if self._refused.holds(mark, create=create):
                 raise Unauthorized(WRONG_CREDENTIAL)
             self._throttled(caller, name, mark)
@@ -211,7 +211,7 @@ class Checks:
                 check.principal.org
             ):
                 return check.principal
-            # Who did the work was cancelled, or could not do it: now we try.
+            # The request that did the work was cancelled, or could not do it: this one tries.
         check = self._running[mark, create] = _Check()
         state = self._refused.state
         try:
@@ -236,9 +236,9 @@ class Checks:
     async def _verify(
         self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
-        """Does the work of a check. None if the secret is wrong, at the same cost."""
+        """Does the work of a check. Returns None, at the same cost, if the secret is wrong."""
         known = self._remembered.was_right(mark) or self._familiar(caller, name)
-        async with self._turns.bounded(caller.place, name, known=known):
+        async with self._turns.bounded(caller.network, name, known=known):
             # Others of this address may have failed while it waited for its turn.
             self._throttled(caller, name, mark)
             while True:
@@ -264,7 +264,10 @@ class Checks:
         )
 
     async def _create(self, name: str, secret: str) -> tuple[Org, bool]:
-        """Creates an org, or gives the one that another first contact created meanwhile."""
+        """Creates an org, or returns the one that another first contact created meanwhile.
+
+        The second value tells whether this call created it.
+        """
         stored = await self._turns.compute(hash_secret, secret, self._cost)
         now = self._now_ms()
 
@@ -272,7 +275,7 @@ class Checks:
             org = tx.orgs.get(name)
             if org is not None:
                 return org, False
-            if tx.orgs.was_removed(name):  # this very moment
+            if tx.orgs.was_removed(name):  # after it was read
                 raise Unauthorized(WRONG_CREDENTIAL)
             return tx.orgs.add(name, stored, now, self_made=True), True
 
@@ -288,7 +291,7 @@ class Checks:
         return right and org is not None and secret is not None
 
     async def _met(self, principal: Principal, caller: Caller, *, published: bool) -> None:
-        """Notes where a right secret came from, and that it is a published one."""
+        """Notes where a right secret came from, and logs it if it is a published one."""
         now = self._now_ms()
         if published:
             org = principal.org_name
@@ -299,15 +302,15 @@ class Checks:
                 "machine and private networks only",
                 cure=f"phonegate org rotate {org}",
             )
-        if not self._acquaintances.meet(principal.org_name, caller.place, now) and not published:
+        if not self._acquaintances.meet(principal.org_name, caller.network, now) and not published:
             return
 
         def note(tx: Tables) -> None:
             tx.registrations.note(
                 principal.org,
-                caller.place,
+                caller.network,
                 now,
-                most=PLACES_EACH,
+                most=NETWORKS_EACH,
                 forget_before=now - LIFETIME_MS,
             )
             if published:
@@ -320,10 +323,10 @@ class Checks:
                 _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
 
     def _may_create(self, caller: Caller) -> bool:
-        """Whether a caller may make an org. Logs once that a proxy stands in its way."""
+        """Tells whether a caller may make an org. Logs once where only a proxy prevents it."""
         may = self._registration.admits(local=caller.local)
-        if not may and caller.relayed and is_local(caller.address) and not self._told_of_proxy:
-            self._told_of_proxy = True
+        if not may and caller.relayed and is_local(caller.address) and not self._proxy_logged:
+            self._proxy_logged = True
             _log.warning(
                 "proxy_not_named",
                 peer=caller.address,
@@ -333,8 +336,8 @@ class Checks:
         return may
 
     def _familiar(self, caller: Caller, name: str) -> bool:
-        """Whether the org's right secret came from where this caller is."""
-        return self._acquaintances.knows(name, caller.place, self._now_ms())
+        """Tells whether the org's right secret came from this caller's network before."""
+        return self._acquaintances.knows(name, caller.network, self._now_ms())
 
     def _throttled(self, caller: Caller, name: str, mark: bytes) -> None:
         if self._remembered.was_right(mark):
@@ -347,7 +350,7 @@ class Checks:
 
 
 def is_void(secret: str, caller: Caller) -> bool:
-    """Whether a secret is worth nothing because it is public and its caller may be far away."""
+    """Tells whether a secret is public and its caller may be far away, so that it opens nothing."""
     return secret in PUBLISHED_SECRETS and (caller.foreign_host or not caller.local)
 
 

@@ -1,7 +1,7 @@
 """The forms of org names, secrets and API keys, and how they are kept. Pure; sees secrets.
 
-No secret leaves this module but by `make_secret` and `make_api_key`; errors name what is wrong
-with one without quoting it.
+No secret leaves this module except by `make_secret` and `make_api_key`. Errors name what is wrong
+with a secret without quoting it.
 """
 
 import base64
@@ -22,9 +22,9 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 KEY_PREFIX: Final = "pgk_"
 """How an API key begins, so that people and secret scanners know one when they see it."""
 _KEY_ID_CHARS = 8
-"""62^8 ids: two of a gateway's keys never meet, and an id is short enough to read out."""
+"""62^8 ids: two keys of a gateway never have the same, and one is short enough to read out."""
 _KEY_RANDOM_CHARS = 32
-"""190 bits. Nobody guesses those, so a fast digest is enough to keep them by."""
+"""190 bits, which can't be guessed, so that a fast digest is enough to store them by."""
 _MADE_SECRET_CHARS = 32
 """190 bits, within the 12 to 50 characters that a secret may have."""
 
@@ -34,15 +34,15 @@ _SECRET = re.compile(rf"[!-~]{{{SHORTEST_SECRET},50}}")
 _KEY = re.compile(r"pgk_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})")
 
 PUBLISHED_SECRETS: Final = frozenset({"my-secret-key-123"})
-"""The secrets that stand in documents and on the gateway's own pages. Everybody has them, so they
-are taken from the own networks alone, and with a warning."""
+"""The secrets printed in documents and on the gateway's own pages. As everyone knows them, they
+are accepted from the gateway's own networks only, and with a warning."""
 
 _SALT_BYTES = 16
 _DIGEST_BYTES = 32
 _MAX_MEMORY = 1 << 30
-"""A stored hash may ask for 1 GiB at most; more is damage, not a choice."""
+"""Most bytes that a stored hash may ask for. More is damage, not a choice."""
 _MAX_PASSES = 64
-"""Likewise for its time: the standard has one pass."""
+"""Most passes that a stored hash may ask for. The standard cost has one."""
 _HASH = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([^$]+)\$([^$]+)")
 
 
@@ -50,8 +50,8 @@ _HASH = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([
 class Cost:
     """What one scrypt costs (RFC 7914): `p` passes over `128 * r * 2**log2_n` bytes.
 
-    The default takes some 40 ms and 16 MiB: dear enough to make guessing a stolen file slow,
-    cheap enough that two at a time leave a small machine alive.
+    The default takes some 40 ms and 16 MiB: enough to make guessing from a stolen file slow, and
+    little enough that a small machine can compute two at a time.
     """
 
     log2_n: int = 14
@@ -68,9 +68,9 @@ STANDARD_COST: Final = Cost()
 
 
 class MalformedHash(ValueError):
-    """A stored secret hash can't be read: the database was altered or damaged.
+    """A stored secret hash can't be read, since the database was altered or damaged.
 
-    `problem` says where the string departs from its form, without quoting it.
+    `problem` says where the string is malformed, without quoting it.
     """
 
     def __init__(self, problem: str) -> None:
@@ -79,14 +79,14 @@ class MalformedHash(ValueError):
 
 
 def org_problem(name: str) -> str | None:
-    """What is wrong with a new org's name, or `None`."""
+    """Returns what is wrong with a new org's name, or None."""
     if _ORG.fullmatch(name):
         return None
     return "must be 3 to 50 characters of A-Z, a-z, 0-9, - and _"
 
 
 def secret_problem(secret: str) -> str | None:
-    """What is wrong with a new org's secret, or `None`. Never quotes it."""
+    """Returns what is wrong with a new org's secret, without quoting it, or None."""
     if not _SECRET.fullmatch(secret):
         return "must be 12 to 50 printable ASCII characters without spaces"
     if secret.startswith(KEY_PREFIX):
@@ -95,10 +95,10 @@ def secret_problem(secret: str) -> str | None:
 
 
 def require_forms(name: str, secret: str) -> None:
-    """Refuses what can't be a new org.
+    """Refuses a name or secret that a new org can't have.
 
     Raises:
-        BadInput: The form of the name (`org_id`) or the secret (`secret_key`).
+        BadInput: The name (`org_id`) or the secret (`secret_key`) is malformed.
     """
     found = {"org_id": org_problem(name), "secret_key": secret_problem(secret)}
     problems = [FieldProblem(field, problem) for field, problem in found.items() if problem]
@@ -107,27 +107,27 @@ def require_forms(name: str, secret: str) -> None:
 
 
 def make_secret() -> str:
-    """A new random secret for an org."""
+    """Returns a new random secret for an org."""
     return _random(_MADE_SECRET_CHARS)
 
 
 def hash_secret(secret: str, cost: Cost = STANDARD_COST) -> str:
-    """The string that an org's secret is kept as. Slow on purpose: call it in a thread."""
+    """Returns the string to store for a secret. Slow on purpose: call it in a thread."""
     return _written(cost, salt := secrets.token_bytes(_SALT_BYTES), _scrypt(secret, salt, cost))
 
 
 def decoy_hash(cost: Cost = STANDARD_COST) -> str:
-    """A hash that no secret fits, to do the same work for an org that does not exist."""
+    """Returns a hash that fits no secret, to do the same work for an org that does not exist."""
     return _written(cost, secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_DIGEST_BYTES))
 
 
 def verify_secret(secret: str, stored: str) -> bool:
-    """Whether a stored hash is of this secret, in a time that does not depend on the answer.
+    """Tells whether a stored hash fits this secret, in a time that does not depend on the answer.
 
     Slow on purpose: call it in a thread.
 
     Raises:
-        MalformedHash: The stored string is none of `hash_secret`.
+        MalformedHash: The stored string was not made by `hash_secret`.
     """
     cost, salt, digest = _read(stored)
     return hmac.compare_digest(_scrypt(secret, salt, cost), digest)
@@ -135,7 +135,7 @@ def verify_secret(secret: str, stored: str) -> bool:
 
 @attrs.frozen
 class NewKey:
-    """An API key at the only moment its text is known."""
+    """A new API key, at the only moment at which its text is known."""
 
     id: str
     text: str = attrs.field(repr=False)
@@ -144,31 +144,31 @@ class NewKey:
 
 @attrs.frozen
 class PresentedKey:
-    """An API key as a client sent it: whose it claims to be, and the digest to compare."""
+    """An API key as a client sent it: the id that it claims, and the digest to compare."""
 
     id: str
     digest: bytes = attrs.field(repr=False)
 
 
 def make_api_key() -> NewKey:
-    """A new random API key: `pgk_<id>_<random>`."""
+    """Returns a new random API key: `pgk_<id>_<random>`."""
     key_id, random = _random(_KEY_ID_CHARS), _random(_KEY_RANDOM_CHARS)
     return NewKey(key_id, f"{KEY_PREFIX}{key_id}_{random}", _digest(random))
 
 
 def is_key_like(credential: str) -> bool:
-    """Whether a credential is meant as an API key, well-formed or not."""
+    """Tells whether a credential looks like an API key, well-formed or not."""
     return credential.startswith(KEY_PREFIX)
 
 
 def parse_api_key(credential: str) -> PresentedKey | None:
-    """The parts of an API key, or `None` if it is none."""
+    """Returns the parts of an API key, or None if it is malformed."""
     match = _KEY.fullmatch(credential)
     return None if match is None else PresentedKey(match[1], _digest(match[2]))
 
 
 def same_digest(one: bytes, other: bytes) -> bool:
-    """Compares digests in a time that does not tell where they differ."""
+    """Compares digests in a time that does not depend on where they differ."""
     return hmac.compare_digest(one, other)
 
 

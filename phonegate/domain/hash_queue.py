@@ -1,7 +1,7 @@
-"""Turns at computing slow hashes: few at once, a bounded queue, never on the event loop.
+"""The queue for computing slow hashes: few at once, bounded, and never on the event loop.
 
-Whose turn is next is decided by `Order`, which is pure: orgs in turn, so that guesses at one
-org delay no request for another org.
+`Order`, which is pure, decides which request is next. It takes orgs in turn, so that guesses at
+one org delay no request for another.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -17,16 +17,16 @@ from phonegate.model.refusals import Throttled
 AT_ONCE = 2
 """Slow hashes computed at the same time: 32 MiB of memory, and no more than two cores."""
 WAITING = 256
-"""Checks that wait, of known callers and of unknown ones each: six seconds' worth, less than
-phones wait for an upgrade."""
+"""Checks that may wait, for known and for unknown callers each: six seconds' worth, which is less
+than phones wait for an upgrade."""
 WAITING_EACH = 64
-"""The same for one address, so that it takes several to fill the queue. It empties at once when
-an address guesses: see `Accounts`, which drops what waits once the failures are spent."""
+"""Checks of one network that may wait, so that it takes several to fill the queue. A network that
+guesses empties its part at once: after too many failures, `Checks` refuses those that wait."""
 KNOWN_IN_TURN: Final = 3
-"""Of so many turns and one, the one is of an unknown caller where both wait: after a restart those
-who were there before it come first, and newcomers still come in."""
+"""Turns of known callers before one of an unknown caller, where both wait. So after a restart the
+callers from before it come first, and new ones still get in."""
 _CHECK_MS = 50
-"""About what one check takes, to say when the queue will have gone."""
+"""About how long one check takes, to say when the queue will be empty."""
 
 T = TypeVar("T")
 A = TypeVarTuple("A")
@@ -34,76 +34,79 @@ Ticket = TypeVar("Ticket", bound=Hashable)
 
 
 class Order(Generic[Ticket]):
-    """Who waits, and who is next: orgs in turn, of each its places in turn, first come first.
+    """Decides which ticket is next: orgs in turn, the networks of each in turn, oldest first. Pure.
 
-    When it is full, a ticket for an org of which less waits than of another takes the place of the
-    last ticket that came for that other org. Pure.
+    When it is full, a ticket for an org with fewer tickets than another replaces the newest ticket
+    of that other org.
     """
 
     def __init__(self) -> None:
         self._orgs: OrderedDict[str, OrderedDict[str, deque[Ticket]]] = OrderedDict()
         self._counts: Counter[str] = Counter()
-        self._places: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
         self._of: dict[Ticket, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._of)
 
     def add(
-        self, ticket: Ticket, org: str, place: str, *, most: int, most_each: int
+        self, ticket: Ticket, org: str, network: str, *, most: int, most_each: int
     ) -> Ticket | None:
-        """Takes a ticket into the queue. Returns the ticket that has no place in it, if any.
+        """Adds a ticket to the queue.
 
         Args:
-            ticket: Stands for the caller who waits.
-            org: Whom it asks for.
-            place: Where it comes from.
-            most: How many may wait.
-            most_each: How many of one place may.
+            ticket: Stands for the request that waits.
+            org: The org whose secret is to be checked.
+            network: The network that the request comes from.
+            most: How many tickets may wait.
+            most_each: How many of one network may.
+
+        Returns:
+            The ticket for which there is no room, if any: this one, or one that it replaces.
         """
-        if self._places[place] >= most_each:
+        if self._networks[network] >= most_each:
             return ticket
         left = None
         if len(self._of) >= most:
             longest, count = self._counts.most_common(1)[0]
             if count <= self._counts[org] + 1:
                 return ticket
-            places = self._orgs[longest]
-            left = max(places.values(), key=len)[-1]
+            networks = self._orgs[longest]
+            left = max(networks.values(), key=len)[-1]
             self.remove(left)
-        self._of[ticket] = (org, place)
+        self._of[ticket] = (org, network)
         self._counts[org] += 1
-        self._places[place] += 1
-        self._orgs.setdefault(org, OrderedDict()).setdefault(place, deque()).append(ticket)
+        self._networks[network] += 1
+        self._orgs.setdefault(org, OrderedDict()).setdefault(network, deque()).append(ticket)
         return left
 
     def next(self) -> Ticket | None:
-        """Takes out the one whose turn it is."""
+        """Removes and returns the ticket whose turn it is. Returns None where none waits."""
         if not self._orgs:
             return None
-        org, places = next(iter(self._orgs.items()))
-        place, tickets = next(iter(places.items()))
+        org, networks = next(iter(self._orgs.items()))
+        network, tickets = next(iter(networks.items()))
         ticket = tickets[0]
         self.remove(ticket)
-        if place in places:
-            places.move_to_end(place)
+        if network in networks:
+            networks.move_to_end(network)
         if org in self._orgs:
             self._orgs.move_to_end(org)
         return ticket
 
     def remove(self, ticket: Ticket) -> None:
-        """Takes out one that waits no more. Does nothing where it is not in the queue."""
+        """Removes a ticket. Does nothing where it is not in the queue."""
         found = self._of.pop(ticket, None)
         if found is None:
             return
-        org, place = found
-        places = self._orgs[org]
-        places[place].remove(ticket)
-        if not places[place]:
-            del places[place]
-        if not places:
+        org, network = found
+        networks = self._orgs[org]
+        networks[network].remove(ticket)
+        if not networks[network]:
+            del networks[network]
+        if not networks:
             del self._orgs[org]
-        for counts, key in ((self._counts, org), (self._places, place)):
+        for counts, key in ((self._counts, org), (self._networks, network)):
             counts[key] -= 1
             if not counts[key]:
                 del counts[key]
@@ -118,7 +121,7 @@ class _Ticket:
 
 
 class HashQueue:
-    """Who may compute a slow hash now."""
+    """Gives requests their turns to compute a slow hash."""
 
     def __init__(self) -> None:
         self._free = AT_ONCE
@@ -128,22 +131,27 @@ class HashQueue:
         self._known: Order[_Ticket] = Order()
         self._unknown: Order[_Ticket] = Order()
         self._in_a_row = 0
-        """Turns that known callers have had since an unknown one had its own."""
+        """Turns of known callers since the last one of an unknown caller."""
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for a turn."""
+        """The number of requests that wait for a turn."""
         return len(self._owner) + len(self._known) + len(self._unknown)
 
     @asynccontextmanager
-    async def bounded(self, place: str, org: str, *, known: bool = False) -> AsyncIterator[None]:
-        """A turn for a request from this place for an org, which is `known` to be there or not.
+    async def bounded(self, network: str, org: str, *, known: bool = False) -> AsyncIterator[None]:
+        """Waits for a turn, and keeps it within the `with` block.
+
+        Args:
+            network: The network that the request comes from.
+            org: The org whose secret is to be checked.
+            known: Whether the caller is known to have presented a right secret before.
 
         Raises:
-            Throttled: Too many wait, of this place, for this org or of all.
+            Throttled: Too many requests wait, of this network, for this org or in all.
         """
         ticket, order = _Ticket(), self._known if known else self._unknown
-        left = order.add(ticket, org, place, most=WAITING, most_each=WAITING_EACH)
+        left = order.add(ticket, org, network, most=WAITING, most_each=WAITING_EACH)
         if left is ticket:
             raise self._too_many()
         if left is not None:
@@ -160,7 +168,7 @@ class HashQueue:
 
     @asynccontextmanager
     async def unbounded(self) -> AsyncIterator[None]:
-        """A turn for the operator, who is never refused one and waits for none of the others."""
+        """Waits for a turn of the operator, who comes before all others and is never refused."""
         ticket = _Ticket()
         self._owner.append(ticket)
         try:
@@ -173,11 +181,11 @@ class HashQueue:
             self._leave(ticket)
 
     async def compute(self, function: Callable[[*A], T], *args: *A) -> T:
-        """Runs a slow hash in a thread; only for who has a turn."""
+        """Runs a slow hash in a thread. The caller must have a turn."""
         return await trio.to_thread.run_sync(function, *args, limiter=self._threads)
 
     def _call(self) -> None:
-        """Gives the turns that are free to those who are next."""
+        """Gives the free turns to the requests that are next."""
         while self._free and (ticket := self._next()) is not None:
             self._free -= 1
             ticket.has_turn = True

@@ -1,7 +1,7 @@
 """What an API key may do: to whom it sends, how much and when, and whose messages it reads. Pure.
 
 The owner of an org sets limits for a key, mostly for a program that decides by itself. Each
-function says what one kind of limit means for a send. Times are in ms.
+function applies one kind of limit to a send. Times are in ms.
 """
 
 import re
@@ -23,19 +23,19 @@ DAY_MS: Final = 24 * HOUR_MS
 DAY_MINUTES: Final = 24 * 60
 
 STEP_MS: Final = MINUTE_MS
-"""What a key sends is counted in steps of this length, each at its end. So a window is longer than
-it says by one step at most, and never shorter. A day's count is 1440 rows, whose sum takes 0.13 ms
-of the writer's time at every send of the key."""
+"""The sends of a key are counted in steps of this length, each at its end. So a window is longer
+than its name says by one step at most, and never shorter. A day's count is 1440 rows, whose sum
+takes 0.13 ms of the writer's time at every send of the key."""
 
 MAX_RECIPIENTS: Final = 200
-"""Entries of a list. All are compared for every message."""
+"""Most entries of a list. All are compared for every message."""
 
 MAX_PER_HOUR: Final = 100_000
 MAX_PER_DAY: Final = 1_000_000
 """More than a gateway's phones can send."""
 
 _SCAN_MINUTES: Final = 3 * DAY_MINUTES
-"""How far a change of quiet hours is looked for: no clock change skips two days."""
+"""How far ahead a change of quiet hours is searched for. No clock change skips two days."""
 
 PATTERN_PROBLEM: Final = (
     "must be a number such as +15553334444, a short code, or the beginning of numbers and a *, "
@@ -54,12 +54,12 @@ WINDOWS: Final[tuple[tuple[Window, int], ...]] = (("per_hour", HOUR_MS), ("per_d
 
 @attrs.frozen(kw_only=True)
 class Full:
-    """A send that a limit of a key's messages leaves no room for."""
+    """The limit on a key's messages that leaves no room for a send."""
 
     window: Window
     allowed: int
     ends_at: int | None
-    """When there will be room. None where there never is, as it is too many for one call."""
+    """When there will be room. None where there never will be, as one call sends too many."""
 
 
 def effective(limits: KeyLimits | None) -> KeyLimits | None:
@@ -91,7 +91,7 @@ def problems_of(limits: KeyLimits) -> Iterator[tuple[str, str]]:
 
 
 def is_pattern(text: str) -> bool:
-    """Tells whether this may be in a list of addresses: a number, or a beginning and `*`."""
+    """Tells whether a text may be in a list of addresses: a number, or a prefix and `*`."""
     return is_recipient(text) or _PREFIX.fullmatch(text) is not None
 
 
@@ -122,7 +122,7 @@ def full(limits: KeyLimits, sends: Sequence[tuple[int, int]], wanted: int, now: 
     """Finds the limit that keeps `wanted` more messages out for the longest time.
 
     Args:
-        limits: Those of the key.
+        limits: The limits of the key.
         sends: Times and numbers of what the key has sent within a day, oldest first. Those ahead
             of now count too: a clock that was set back must not make room.
         wanted: Messages about to be sent.
@@ -182,7 +182,7 @@ def next_change(hours: QuietHours, at: int) -> int:
     straight = start + ((edge - minute) % DAY_MINUTES or DAY_MINUTES) * MINUTE_MS
     if _offset(zone, at) == _offset(zone, straight):
         return straight
-    # The clocks change in between: look at every minute.
+    # The clocks change in between, so every minute is looked at.
     for passed in range(1, _SCAN_MINUTES):
         then = start + passed * MINUTE_MS
         if _within(hours, _minute(zone, then)) != now_quiet:

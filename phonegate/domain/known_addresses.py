@@ -1,7 +1,7 @@
-"""Where each org's right secrets have come from of late. Pure but for its own memory.
+"""The networks that each org's right secrets have come from. Pure but for its own memory.
 
-A restart forgets which secrets were right. The places that they came from are kept in the
-database, so that callers there are let in past guessers before any secret is checked anew.
+A restart forgets which secrets were right. The networks that they came from are stored in the
+database, so that callers there get their turn before guessers, until their secret is checked anew.
 """
 
 from collections.abc import Iterable
@@ -9,47 +9,47 @@ from typing import Final
 
 from phonegate.domain.shared_memory import SharedMemory
 
-PLACES_EACH: Final = 64
-"""Places that are known of one org: phones on the road change theirs each day, and the one used
-longest ago is the least worth knowing."""
+NETWORKS_EACH: Final = 64
+"""Networks kept for one org. Phones on the road change theirs each day, and the network used
+longest ago is the least worth keeping."""
 
 CAPACITY: Final = 32_768
-"""Places of all orgs, some 10 MB."""
+"""Networks of all orgs, some 10 MB."""
 
 LIFETIME_MS: Final = 90 * 86_400_000
-"""A quarter of a year, and an address may well be another's."""
+"""After a quarter of a year, an address may well belong to another customer."""
 
 NOTED_MS: Final = 86_400_000
-"""How often it is written down that an org was at a place again."""
+"""How often it is stored that an org was in a network again."""
 
 
 class KnownAddresses:
-    """Orgs by name, and the places at which they are known."""
+    """Orgs by name, and the networks in which they are known."""
 
     def __init__(self) -> None:
-        self._seen: SharedMemory[str, tuple[str, str], int] = SharedMemory(CAPACITY, PLACES_EACH)
+        self._seen: SharedMemory[str, tuple[str, str], int] = SharedMemory(CAPACITY, NETWORKS_EACH)
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def load(self, seen: Iterable[tuple[str, str, int]]) -> None:
-        """Takes what was written down: org, place and time in ms, the oldest first."""
-        for org, place, at in seen:
-            self._seen.put(org, (org, place), at)
+        """Loads what was stored: org, network and time in ms, the oldest first."""
+        for org, network, at in seen:
+            self._seen.put(org, (org, network), at)
 
-    def knows(self, org: str, place: str, now: int) -> bool:
-        """Whether an org's right secret came from this place of late."""
-        at = self._seen.peek((org, place))
+    def knows(self, org: str, network: str, now: int) -> bool:
+        """Tells whether an org's right secret came from this network within `LIFETIME_MS`."""
+        at = self._seen.peek((org, network))
         return at is not None and now - at < LIFETIME_MS
 
-    def meet(self, org: str, place: str, now: int) -> bool:
-        """Notes that a right secret came from there. Returns whether to write that down."""
-        at = self._seen.get((org, place))
+    def meet(self, org: str, network: str, now: int) -> bool:
+        """Notes that a right secret came from a network. Returns whether to store that."""
+        at = self._seen.get((org, network))
         if at is not None and abs(now - at) < NOTED_MS:
             return False
-        self._seen.put(org, (org, place), now)
+        self._seen.put(org, (org, network), now)
         return True
 
     def forget(self, org: str) -> None:
-        """Forgets an org that is no more."""
+        """Forgets a removed org."""
         self._seen.forget(org)

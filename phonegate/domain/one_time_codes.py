@@ -1,11 +1,11 @@
 """One-time codes in the texts of SMS, and texts without them. Pure.
 
-Who reads another's messages, such as an AI agent, must not be able to sign in as that person. A
-text is taken to hold a code where its sender is no phone number (a name, or a short code), where
-it speaks of codes in any of the usual languages, or where it is nothing but one. In such a text
-all that looks like a code is blanked, and what follows the host in a link, which may sign in too.
-Where it speaks of codes, that is also any number of four digits and more, however it is written,
-and what it calls a code or password, whatever its letters.
+A reader of another person's messages, such as an AI agent, must not be able to sign in as that
+person. A text is taken to hold a code where its sender is not a phone number (a name, or a short
+code), where it mentions codes in any of the usual languages, or where it consists of one. In such
+a text everything that looks like a code is blanked, and so is the rest of a link after its host,
+which may sign in too. Where a text mentions codes, any number of four digits or more is blanked
+as well, however it is written, and so is whatever it calls a code or password.
 To hide a price or a date with them is harmless, to show one code is not.
 """
 
@@ -20,17 +20,17 @@ HIDDEN: Final = "******"
 
 _FEWEST_DIGITS: Final = 4
 _MOST_DIGITS: Final = 8
-"""A code has so many. A longer number that is written in one piece is a phone's or an account's."""
+"""Most digits of a code. A longer number written in one piece is that of a phone or an account."""
 
 _SHORTEST_NUMBER: Final = 7
-"""Digits of a phone number. What has fewer is a short code, by which services send."""
+"""Fewest digits of a phone number. A sender with fewer is a short code, as services have."""
 
 _KEPT_IN_MEMORY: Final = 8192
 """Characters whose folded form is remembered, as in the index of words."""
 
 
 class _Fold(dict[int, str]):
-    """What `str.translate` puts in a character's place, worked out when first needed.
+    """The table that `str.translate` folds characters by, each worked out when first needed.
 
     Case, accents and invisible characters don't count. Each character is folded by itself: to
     normalise a long run of combining marks takes a time that grows with its square.
@@ -87,7 +87,7 @@ _STEMS: Final = tuple(
         ),
     )
 )
-"""Of words that speak of codes, which stand within longer ones as well."""
+"""Parts of words that mention codes. They count within longer words as well."""
 
 _WORDS: Final = frozenset(
     map(
@@ -95,7 +95,8 @@ _WORDS: Final = frozenset(
         ("pin", "pins", "tan", "mtan", "otp", "totp", "nip", "cod", "codul", "fa", "mfa", "کد"),
     )
 )
-"""Words so short that others hold them: they count by themselves alone. `fa` is left of `2FA`."""
+"""Words so short that other words contain them: they count only by themselves. `fa` is what is
+left of `2FA`."""
 
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _TAN: Final = re.compile(
@@ -107,9 +108,9 @@ _ASKED: Final = re.compile(
     r"|inserisci|voer|wpisz|digite)\s{1,3}(?:the |die |den |el |le )?[A-Za-z]{0,3}-?\d{3,}",
     re.IGNORECASE,
 )
-"""A text that has its reader type a number."""
+"""A text that asks its reader to type a number."""
 _RETRIEVED: Final = "<#>"
-"""Begins a text that an Android app is to read by itself."""
+"""The beginning of a text that an Android app reads by itself."""
 _BOUND: Final = r"(?P<bound>@[^\s@#]{1,255} \#)[^\s]+"
 """A code for one site, as browsers read it by themselves: `@example.com #493021`."""
 
@@ -125,7 +126,7 @@ _GAP: Final = (
 _DIGITS: Final = rf"(?<!{_DIGIT}){_DIGIT}{{1,{_MOST_DIGITS}}}(?!{_DIGIT})"
 _GROUPS: Final = rf"(?P<digits>{_DIGITS}(?:{_GAP}{_DIGITS})*+)"
 _ANY_GROUPS: Final = rf"(?P<digits>{_DIGIT}++(?:[\W_]{{1,5}}{_DIGIT}++(?![A-Za-z]))*+)"
-"""Digits in a text that speaks of codes: of any length, and whatever stands between them."""
+"""Digits in a text that mentions codes: of any length, and with anything between them."""
 _MIXED: Final = (
     r"(?P<mixed>(?<![A-Za-z0-9])(?=[A-Za-z]*+[0-9])(?=[0-9]*+[A-Za-z])[A-Za-z0-9]{4,12}"
     r"(?![A-Za-z0-9]))"
@@ -155,7 +156,7 @@ _CODES: Final = re.compile(f"{_LINK}|{_BOUND}|{_MIXED}|{_JOINED}|{_CAPITALS}|{_G
 _ANY_CODES: Final = re.compile(
     f"{_LINK}|{_BOUND}|{_ANY_JOINED}|{_ANY_MIXED}|{_CAPITALS}|{_ANY_GROUPS}"
 )
-"""The same for a text that speaks of codes."""
+"""The same for a text that mentions codes."""
 
 _NAME: Final = (
     r"(?:code|kode?|koodi|kood|c[óo]digo|codice|pass(?:w[oa]rd|wort|ord|code|phrase)|kennwort"
@@ -168,7 +169,7 @@ _AFTER_IS: Final = (
     r"|our|wrong|right|correct|incorrect|invalid|being|still|ready|too|from|by|to|g[üu]ltig"
     r"|nicht|falsch|valable|v[áa]lid[oa])\b"
 )
-"""Words after `is` that go on with a sentence about a code."""
+"""Words after `is` that continue a sentence about a code, and are not the code."""
 _BEFORE_IS: Final = r"(?:what|which|that|this|it|there|here|where|he|she|was)\b"
 _NAMED: Final = re.compile(
     rf"(?P<name>{_NAME}[^\W\d_]{{0,12}}(?:\s{{0,3}}(?:[:=\uff1a\#]|->|→)"
@@ -178,7 +179,7 @@ _NAMED: Final = re.compile(
     rf"(?=\s(?:is|ist|est|es)\s(?:your|ihr|dein|votre|ton|tu|su)\b[^\n.:]{{0,40}}{_NAME})",
     re.IGNORECASE,
 )
-"""What a text calls a code or password, whatever its letters."""
+"""A word that a text calls a code or password, whatever its letters."""
 
 _UNIT: Final = re.compile(
     r"[0-9]{1,4}(?:min|mins|minutes|minuten|hrs|hours|secs|days|st|nd|rd|th|am|pm|gb|mb|kb"
@@ -188,8 +189,8 @@ _UNIT: Final = re.compile(
 """A number with its unit, which only looks like a code of letters and digits."""
 
 MOST_LOOKED_AT: Final = 1_000
-"""Characters of a text that is looked at closely: texts with a code have a few hundred. To look so
-at a long one holds up the whole gateway, so that every longer number in it is blanked instead."""
+"""Most characters of a text that is searched closely. Texts with a code have a few hundred. A close
+search of a long text would hold up the whole gateway, so every longer number in it is blanked."""
 
 _LONG_RUNS: Final = re.compile(rf"{_DIGIT}(?:{_GAP.removesuffix('{1,3}')}{{0,3}}+{_DIGIT}){{3,}}+")
 
@@ -198,10 +199,10 @@ _ALONE: Final = re.compile(rf"\W*(?:[A-Za-z]{{1,3}}[- ])?{_GROUPS}\W*")
 
 
 def without_codes(address: str, body: str) -> str:
-    """A body as it is shown to who must see no one-time codes.
+    """Returns a body with its one-time codes blanked.
 
     Args:
-        address: Who sent it, or whom it was sent to.
+        address: The other party: the sender, or the recipient.
         body: The text.
     """
     if len(body) > MOST_LOOKED_AT:
@@ -216,7 +217,7 @@ def without_codes(address: str, body: str) -> str:
 
 
 def _long(body: str) -> bool:
-    """Whether a text has what is a code only where it speaks of one."""
+    """Tells whether a text has something that is a code only if the text mentions one."""
     return any(
         match["joined"] or match["mixed"] or _count(match[0]) >= _FEWEST_DIGITS
         for match in _ANY_CODES.finditer(body)
@@ -224,7 +225,7 @@ def _long(body: str) -> bool:
 
 
 def _speaks(body: str) -> bool:
-    """Whether a text says that it holds a code, or is nothing but one."""
+    """Tells whether a text mentions that it holds a code, or consists of one."""
     if body.startswith(_RETRIEVED) or re.search(_BOUND, body):
         return True
     alone = _ALONE.fullmatch(body)
@@ -241,7 +242,7 @@ def _without_name(match: re.Match[str]) -> str:
 
 
 def _blanked(match: re.Match[str]) -> str:
-    """What stands in a match's place."""
+    """Returns the replacement of a match."""
     if match["host"] or match["bound"]:
         return f"{match['host'] or match['bound']}{HIDDEN}"
     if match["capitals"]:

@@ -1,7 +1,7 @@
-"""The limits of one gateway: what one address, org or phone may take of what all of them share.
+"""The limits of one gateway: how much one address, org or phone may use of what all of them share.
 
-Unknown callers are counted by their address, callers whose credentials are right by their org
-alone. So a flood from an address delays no known caller who shares it. Wrong secrets have limits of
+Unauthenticated callers are counted by their address, authenticated ones by their org alone. So a
+flood from an address delays no authenticated caller who shares it. Wrong secrets have limits of
 their own, see `throttle`. Times are seconds of the monotonic clock.
 """
 
@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeVar, get_args
 
 import attrs
 
-from phonegate.domain.client_network import network, place
+from phonegate.domain.client_network import client_network, owner_network
 from phonegate.model.refusals import RateExceeded, Throttled
 from phonegate.rates import Buckets, Rate, Standing
 
@@ -42,28 +42,29 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HOUR_S: Final = 3_600.0
 
 HEARD_BYTES: Final = 8_192
-"""Bytes of an unknown caller's body that count as one request more: to read them costs as much."""
+"""Bytes of an unauthenticated caller's body that count as one more request, since reading them
+takes as much work."""
 
 FOUND_PROBLEMS: Final = 10
-"""Wrong fields in it that do."""
+"""Wrong fields in such a body that count as one more request."""
 
 ORG_BURST_S: Final = 1.0
-"""Of an org's frames, a second's worth may come at once: hundreds of phones have their turn one
-after another, and all others wait for what they send in one turn."""
+"""Seconds' worth of an org's frames that may come at once. Hundreds of phones have their turns one
+after another, and all others wait while the gateway handles what they send in one turn."""
 
 NEAR: Final = 0.5
-"""Part of a bucket that is left when answers begin to say how much is left."""
+"""The part of a bucket that is left when answers begin to say how much is left."""
 
 FIRST_ORGS: Final = 3
-"""Orgs that one network (a /24, an IPv6 /48) may make in an hour once half of `orgs_per_hour` is
-used up: a dozen hosts that make many can't use up the hour of all."""
+"""Orgs that one network (an IPv4 /24 or IPv6 /48) may make in an hour once half of `orgs_per_hour`
+is used up, so that a dozen hosts that make many can't use up the limit that all share."""
 
 K = TypeVar("K", bound=Hashable)
 
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """The limits (`[limits]` in the configuration); one of 0 is none."""
+    """The limits (`[limits]` in the configuration). 0 means no limit."""
 
     address_connections: int = 0
     address_handshakes_per_s: int = 0
@@ -86,13 +87,13 @@ class Bounds:
 
 @attrs.frozen
 class _Policy:
-    """A limit of requests, and what its refusals say."""
+    """A limit on requests, and the text of its refusals."""
 
     name: str
     problem: str
 
     def exceeded(self, buckets: Buckets[K], key: K, wait: float, now: float) -> RateExceeded:
-        """What a request is refused with."""
+        """Returns the error that a request is refused with."""
         seconds = max(1, ceil(wait))
         return RateExceeded(
             f"{self.problem}: {buckets.rate.per_s:g} a second is the limit. Try again in "
@@ -109,17 +110,17 @@ _ORG = _Policy("org", "This org makes too many requests")
 
 
 class RateLimits:
-    """Counts what is done, and refuses what is too much of it."""
+    """Counts connections, handshakes, requests, frames and new orgs, and refuses too many."""
 
     def __init__(self, bounds: Bounds | None = None, *, disk_low_bytes: int = 0) -> None:
-        """With less free space than `disk_low_bytes`, orgs that made themselves store nothing."""
+        """Below `disk_low_bytes` of free space, orgs made by a first call store nothing."""
         self.disk_low_bytes = disk_low_bytes
         self.bounds = bounds = Bounds() if bounds is None else bounds
         self.refused: Counter[Kind] = Counter()
-        """Refusals since the start, by limit; of frames, how often a phone was slowed down."""
+        """Refusals since the start, by limit. For frames, how often a phone was slowed down."""
         self._connections: Counter[str] = Counter()
         self._handshakes = _buckets(Rate.of(bounds.address_handshakes_per_s))
-        self._strangers = _buckets(Rate.of(bounds.address_requests_per_s))
+        self._unauthenticated = _buckets(Rate.of(bounds.address_requests_per_s))
         self._founders = _buckets(_hourly(bounds.address_orgs_per_hour))
         rate_of_orgs = _hourly(bounds.orgs_per_hour)
         self._founding = _buckets(rate_of_orgs)
@@ -134,14 +135,14 @@ class RateLimits:
         self._near_s = 0.0 if rate is None else rate.seconds * NEAR
 
     def note(self, kind: Kind) -> None:
-        """Counts a refusal that another part decided on."""
+        """Counts a refusal that another module decided on."""
         self.refused[kind] += 1
 
     # -- connections
 
     def connect(self, address: str) -> bool:
-        """Counts a connection of an address, if it may have another."""
-        where, most = place(address), self.bounds.address_connections
+        """Counts a connection of an address. Returns False if it may not have another."""
+        where, most = client_network(address), self.bounds.address_connections
         if most and self._connections[where] >= most:
             self.refused["address_connections"] += 1
             return False
@@ -149,63 +150,70 @@ class RateLimits:
         return True
 
     def disconnect(self, address: str) -> None:
-        """Uncounts one that `connect` has counted."""
-        where = place(address)
+        """Takes back the count of a connection that has ended."""
+        where = client_network(address)
         self._connections[where] -= 1
         if not self._connections[where]:
             del self._connections[where]
 
     def handshake(self, address: str, now: float) -> float:
-        """Counts a handshake of an address. Returns 0, or for how many seconds it has to wait."""
+        """Counts a handshake of an address. Returns the seconds for which it has to wait, or 0."""
         if self._handshakes is None:
             return 0.0
-        wait = self._handshakes.take(place(address), now)
+        wait = self._handshakes.take(client_network(address), now)
         if wait:
             self.refused["address_handshakes"] += 1
         return wait
 
     # -- requests
 
-    def is_spent(self, address: str, now: float) -> bool:
-        """Whether an address has made all that unknown callers may. Counts nothing."""
-        return self._strangers is not None and self._strangers.wait(place(address), now) > 0
+    def is_exhausted(self, address: str, now: float) -> bool:
+        """Tells whether an address has used up its unauthenticated requests. Counts nothing."""
+        return (
+            self._unauthenticated is not None
+            and self._unauthenticated.wait(client_network(address), now) > 0
+        )
 
-    def stranger(self, address: str, now: float, *, body_bytes: int = 0) -> float:
-        """Counts a request of an unknown caller.
+    def count_unauthenticated(self, address: str, now: float, *, body_bytes: int = 0) -> float:
+        """Counts a request of a caller who is not authenticated yet.
 
-        Returns the cost, which `pardon` gives back once the caller is known.
+        A body counts by its size, since it is read before its caller is authenticated.
 
-        A body counts by its size, since it is read before its caller is known.
+        Returns:
+            The cost, which `pardon` gives back once the caller is authenticated.
 
         Raises:
-            RateExceeded: the address has made too many.
+            RateExceeded: The address has made too many.
         """
-        if self._strangers is None:
+        if self._unauthenticated is None:
             return 0.0
-        where = place(address)
-        wait = self._strangers.wait(where, now)
+        where = client_network(address)
+        wait = self._unauthenticated.wait(where, now)
         if wait:
             self.refused["address_requests"] += 1
-            raise _ADDRESS.exceeded(self._strangers, where, wait, now)
+            raise _ADDRESS.exceeded(self._unauthenticated, where, wait, now)
         cost = 1 + body_bytes / HEARD_BYTES
-        self._strangers.spend(where, now, cost)
+        self._unauthenticated.spend(where, now, cost)
         return cost
 
     def pardon(self, address: str, now: float, cost: float) -> None:
-        """Gives back what `stranger` has counted, since the caller is known after all."""
-        if self._strangers is not None and cost:
-            self._strangers.give_back(place(address), now, cost)
+        """Gives back what `count_unauthenticated` counted for a caller who is authenticated now."""
+        if self._unauthenticated is not None and cost:
+            self._unauthenticated.give_back(client_network(address), now, cost)
 
     def found_wrong(self, address: str, now: float, problems: int) -> None:
-        """Counts what it cost to find wrong fields in an unknown caller's body."""
-        if self._strangers is not None and problems:
-            self._strangers.spend(place(address), now, problems / FOUND_PROBLEMS)
+        """Counts the work of finding wrong fields in an unauthenticated caller's body."""
+        if self._unauthenticated is not None and problems:
+            self._unauthenticated.spend(client_network(address), now, problems / FOUND_PROBLEMS)
 
     def request(self, org: int, now: float) -> Standing | None:
-        """Counts a request of an org. Returns how the org stands, if it is near its limit.
+        """Counts a request of an org.
+
+        Returns:
+            What is left of the org's requests, if it is near its limit.
 
         Raises:
-            RateExceeded: the org has made too many.
+            RateExceeded: The org has made too many.
         """
         buckets = self._orgs
         if buckets is None:
@@ -220,11 +228,11 @@ class RateLimits:
 
     @property
     def org_rate(self) -> Rate | None:
-        """How many requests an org may make."""
+        """How many requests an org may make, or None where that is not limited."""
         return None if self._orgs is None else self._orgs.rate
 
     def frames(self, org: int, phone: int, count: int, now: float) -> float:
-        """Counts frames that a phone has sent. Returns for how many seconds to let it wait."""
+        """Counts frames that a phone has sent. Returns the seconds for which it has to wait."""
         wait = 0.0
         if self._frames is not None:
             wait = self._frames.spend(phone, now, count)
@@ -236,7 +244,7 @@ class RateLimits:
         return wait
 
     def is_short_of_frames(self, org: int, now: float) -> bool:
-        """Whether less than a half is left of the frames that an org's phones may send."""
+        """Tells whether less than half is left of the frames that an org's phones may send."""
         buckets = self._org_frames
         return buckets is not None and buckets.missing(org, now) > buckets.rate.seconds * NEAR
 
@@ -245,16 +253,17 @@ class RateLimits:
     def register(self, address: str, now: float, *, local: bool = False) -> None:
         """Counts a new org that a first call makes.
 
-        The own networks (`local`) have an hour of their own, which no other caller can use up.
+        The gateway's own networks (`local`) have a count of their own, which no other caller can
+        use up.
 
         Raises:
-            Throttled: the address has made too many, or all addresses together have.
+            Throttled: The address has made too many, or all addresses together have.
         """
-        where, everybody = place(address), "local" if local else "far"
+        where, everybody = client_network(address), "local" if local else "far"
         wait = 0.0 if self._founders is None else self._founders.wait(where, now)
         kind: Kind = "address_orgs"
         if not wait and self._founding is not None:
-            around, kind = network(address), "all_orgs"
+            around, kind = owner_network(address), "all_orgs"
             if not local and self._founding.missing(everybody, now) > self._kept_s:
                 wait = self._networks.wait(around, now)
             wait = wait or self._founding.take(everybody, now)
@@ -277,5 +286,5 @@ def _buckets(rate: Rate | None) -> Buckets[str] | None:
 
 
 def _hourly(count: int) -> Rate | None:
-    """All of an hour's may come at once."""
+    """Returns the rate of so many an hour, all of which may come at once."""
     return Rate.of(count / HOUR_S, HOUR_S)

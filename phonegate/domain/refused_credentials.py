@@ -1,18 +1,18 @@
-"""The wrong credentials of late: the same one again is no guess, and costs nothing. Pure."""
+"""A cache of wrong credentials: to send one again is not a guess, and costs nothing. Pure."""
 
 from collections import OrderedDict
 from typing import Final
 
 CAPACITY: Final = 16_384
-"""Wrong credentials kept, some 3 MB. A caller who sends more pushes out those of others, which then
-cost a hash again."""
+"""Wrong credentials kept, some 3 MB. A caller who sends more of them pushes out those of others,
+which then need a slow hash again."""
 
 
 class RefusedCredentials:
-    """Marks of credentials that were wrong, since the last time that one of them may be right.
+    """The marks of credentials that were found wrong, and can't have become right since.
 
-    They are known by their marks (see `CredentialCache.mark`), and apart where an org might have
-    been made by them and where not.
+    Marks are those of `CredentialCache.mark`. Credentials that could have made an org are kept
+    apart from those that could not.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -25,11 +25,11 @@ class RefusedCredentials:
 
     @property
     def state(self) -> int:
-        """Changes when everything is forgotten, see `note`."""
+        """A number that changes when everything is forgotten, see `note`."""
         return self._cleared
 
     def holds(self, mark: bytes, *, create: bool) -> bool:
-        """Whether a credential was wrong."""
+        """Tells whether a credential is known to be wrong."""
         if (mark, create) not in self._marks:
             return False
         self._marks.move_to_end((mark, create))
@@ -44,6 +44,6 @@ class RefusedCredentials:
             self._marks.popitem(last=False)
 
     def clear(self) -> None:
-        """Forgets all of them: an org or a secret is new."""
+        """Forgets all of them, since an org or a secret is new."""
         self._cleared += 1
         self._marks.clear()

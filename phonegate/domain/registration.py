@@ -1,4 +1,4 @@
-"""Who may make an org by a first call. Pure."""
+"""The rule of which callers may make an org by a first call. Pure."""
 
 from typing import Final, Literal, Self, get_args
 
@@ -10,8 +10,7 @@ Mode = Literal["local", "open", "closed"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 DEFAULT: Final[Mode] = "local"
-"""Phones and apps in the house find everything open, as on a gateway that only they can reach. The
-rest of the internet finds nothing."""
+"""Phones and apps in the gateway's own networks may make orgs. The rest of the internet may not."""
 
 
 @attrs.define(kw_only=True)
@@ -19,10 +18,10 @@ class Registration:
     """The rule that holds now, and where it comes from."""
 
     forced: Mode | None = None
-    """What the configuration sets, which nothing else can change."""
+    """The mode that the configuration sets, which nothing else can change."""
     forced_by: str = "the configuration"
     chosen: Mode | None = None
-    """What the owner chose by command."""
+    """The mode that the owner chose by command."""
 
     @classmethod
     def configured(cls, settings: Settings) -> Self:
@@ -34,16 +33,16 @@ class Registration:
 
     @property
     def mode(self) -> Mode:
-        """The rule."""
+        """The mode that holds."""
         return self.forced or self.chosen or DEFAULT
 
     @property
     def source(self) -> str:
-        """Where the rule comes from, for the owner."""
+        """Where the mode comes from, as a phrase for the owner."""
         if self.forced is not None:
             return self.forced_by
         return "the default" if self.chosen is None else "phonegate registration"
 
     def admits(self, *, local: bool) -> bool:
-        """Tells whether a caller, of the own networks or not, may make an org."""
+        """Tells whether a caller, in the gateway's own networks or not, may make an org."""
         return self.mode == "open" or (self.mode == "local" and local)

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.client_network import place, wider
+from phonegate.domain.client_network import client_network, wider_networks
 from phonegate.rates import Buckets, Rate
 
 
@@ -72,7 +72,7 @@ class Throttle:
 
     def wait_ms(self, address: str, org: str, now: int, *, familiar: bool = False) -> int:
         """Returns the milliseconds until a check may be tried; 0 means at once. Counts nothing."""
-        where, now_s = place(address), now / 1000
+        where, now_s = client_network(address), now / 1000
         if familiar:
             return _ms(self._familiar.wait(f"{where} {org}", now_s))
         waits, failed = [], False
@@ -88,7 +88,7 @@ class Throttle:
         now_s = now / 1000
         self._orgs.spend(org, now_s)
         if familiar:
-            self._familiar.spend(f"{place(address)} {org}", now_s)
+            self._familiar.spend(f"{client_network(address)} {org}", now_s)
             return
         for pairs, addresses, network in self._around(address):
             pairs.spend(f"{network} {org}", now_s)
@@ -96,7 +96,7 @@ class Throttle:
 
     def _around(self, address: str) -> Iterator[tuple[Buckets[str], Buckets[str], str]]:
         """The place of an address and the networks around it, with the buckets of each."""
-        networks = (place(address), *wider(address))
+        networks = (client_network(address), *wider_networks(address))
         return zip(self._pairs, self._addresses, networks, strict=False)
 
     def __len__(self) -> int:

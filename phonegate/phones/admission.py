@@ -135,7 +135,7 @@ class Admission:
                 foreign_host=arrival.is_foreign_host,
             )
         except Refused:
-            self.rate_limits.stranger(address, now)
+            self.rate_limits.count_unauthenticated(address, now)
             raise
         self.rate_limits.request(principal.org, now)
         return principal

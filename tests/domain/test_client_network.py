@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain.client_network import (
+    client_network,
     is_local,
-    network,
-    place,
-    wider,
+    owner_network,
+    wider_networks,
 )
 
 
@@ -45,27 +45,27 @@ def test_what_is_not(address: str) -> None:
 
 
 def test_the_networks_around_an_address() -> None:
-    assert place("2001:db8:1:2:3::4") == "2001:db8:1:2::"
-    assert wider("2001:db8:1:2ff:3::4") == ("2001:db8:1:200::", "2001:db8:1::")
-    assert network("2001:db8:1:2:3::4") == "2001:db8:1::"
-    assert network("203.0.113.77") == "203.0.113.0"
+    assert client_network("2001:db8:1:2:3::4") == "2001:db8:1:2::"
+    assert wider_networks("2001:db8:1:2ff:3::4") == ("2001:db8:1:200::", "2001:db8:1::")
+    assert owner_network("2001:db8:1:2:3::4") == "2001:db8:1::"
+    assert owner_network("203.0.113.77") == "203.0.113.0"
     for address in ("203.0.113.77", "::ffff:203.0.113.77", "a socket"):
-        assert wider(address) == ()
-    assert network("::ffff:203.0.113.77") == "203.0.113.0"
-    assert network("x" * 100) == "x" * 64
+        assert wider_networks(address) == ()
+    assert owner_network("::ffff:203.0.113.77") == "203.0.113.0"
+    assert owner_network("x" * 100) == "x" * 64
 
 
 @given(st.integers(2**125, 2**128 - 1), st.integers(0, 2**72 - 1))
 def test_one_customer_is_in_one_network(address: int, low: int) -> None:
     one = str(ipaddress.IPv6Address(address))
     other = str(ipaddress.IPv6Address(address >> 72 << 72 | low))
-    assert wider(one) == wider(other)
-    assert network(one) == network(other)
+    assert wider_networks(one) == wider_networks(other)
+    assert owner_network(one) == owner_network(other)
 
 
 @given(st.text(max_size=80))
-def test_any_text_has_a_place(text: str) -> None:
-    assert len(place(text)) <= 64
-    assert len(network(text)) <= 64
+def test_any_text_has_a_network(text: str) -> None:
+    assert len(client_network(text)) <= 64
+    assert len(owner_network(text)) <= 64
     is_local(text)
-    wider(text)
+    wider_networks(text)

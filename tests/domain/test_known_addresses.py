@@ -1,7 +1,7 @@
 from phonegate.domain.known_addresses import (
     LIFETIME_MS,
+    NETWORKS_EACH,
     NOTED_MS,
-    PLACES_EACH,
     KnownAddresses,
 )
 
@@ -40,9 +40,9 @@ def test_it_ends_after_a_quarter_of_a_year() -> None:
 def test_an_org_is_known_at_so_many_places() -> None:
     known = KnownAddresses()
     known.meet("other", HERE, NOW)
-    for number in range(PLACES_EACH * 3):
+    for number in range(NETWORKS_EACH * 3):
         known.meet("myorg", f"198.51.100.{number}", NOW)
-    assert len(known) == PLACES_EACH + 1
+    assert len(known) == NETWORKS_EACH + 1
     assert known.knows("other", HERE, NOW)
-    assert known.knows("myorg", f"198.51.100.{PLACES_EACH * 3 - 1}", NOW)
+    assert known.knows("myorg", f"198.51.100.{NETWORKS_EACH * 3 - 1}", NOW)
     assert not known.knows("myorg", "198.51.100.0", NOW)

@@ -16,7 +16,7 @@ def test_without_bounds_nothing_is_refused() -> None:
     rate_limits = RateLimits()
     for _ in range(10_000):
         assert rate_limits.connect("203.0.113.1")
-        rate_limits.stranger("203.0.113.1", 0.0)
+        rate_limits.count_unauthenticated("203.0.113.1", 0.0)
         rate_limits.register("203.0.113.1", 0.0)
         assert rate_limits.request(1, 0.0) is None
         assert not rate_limits.handshake("203.0.113.1", 0.0)
@@ -50,40 +50,40 @@ def test_a_network_of_ipv6_is_one_address() -> None:
 def test_a_stranger_spends_and_a_known_org_does_not() -> None:
     rate_limits = RateLimits(Bounds(address_requests_per_s=1))
     for _ in range(5):
-        assert not rate_limits.is_spent("203.0.113.1", 0.0)
-        rate_limits.stranger("203.0.113.1", 0.0)
+        assert not rate_limits.is_exhausted("203.0.113.1", 0.0)
+        rate_limits.count_unauthenticated("203.0.113.1", 0.0)
         rate_limits.request(1, 0.0)
-    assert rate_limits.is_spent("203.0.113.1", 0.0)
+    assert rate_limits.is_exhausted("203.0.113.1", 0.0)
     with pytest.raises(RateExceeded) as caught:
-        rate_limits.stranger("203.0.113.1", 0.0)
+        rate_limits.count_unauthenticated("203.0.113.1", 0.0)
     assert (caught.value.policy, caught.value.retry_after_s) == ("address", 1)
-    assert not rate_limits.is_spent("203.0.113.1", 1.0)
+    assert not rate_limits.is_exhausted("203.0.113.1", 1.0)
 
 
 def test_a_body_counts_by_its_size_unless_its_caller_turns_out_to_be_known() -> None:
     rate_limits = RateLimits(Bounds(address_requests_per_s=1))
-    cost = rate_limits.stranger("203.0.113.1", 0.0, body_bytes=3 * HEARD_BYTES)
+    cost = rate_limits.count_unauthenticated("203.0.113.1", 0.0, body_bytes=3 * HEARD_BYTES)
     assert cost == 4
     rate_limits.pardon("203.0.113.1", 0.0, cost)
-    assert rate_limits.stranger("203.0.113.1", 0.0, body_bytes=8 * HEARD_BYTES) == 9
-    assert rate_limits.is_spent("203.0.113.1", 4.0)
-    assert not rate_limits.is_spent("203.0.113.1", 5.0)
-    assert not rate_limits.is_spent("203.0.113.2", 0.0)
+    assert rate_limits.count_unauthenticated("203.0.113.1", 0.0, body_bytes=8 * HEARD_BYTES) == 9
+    assert rate_limits.is_exhausted("203.0.113.1", 4.0)
+    assert not rate_limits.is_exhausted("203.0.113.1", 5.0)
+    assert not rate_limits.is_exhausted("203.0.113.2", 0.0)
 
 
 def test_wrong_fields_count_as_what_it_takes_to_find_them() -> None:
     rate_limits = RateLimits(Bounds(address_requests_per_s=1))
-    rate_limits.stranger("203.0.113.1", 0.0)
+    rate_limits.count_unauthenticated("203.0.113.1", 0.0)
     rate_limits.found_wrong("203.0.113.1", 0.0, 4 * FOUND_PROBLEMS)
-    assert rate_limits.is_spent("203.0.113.1", 0.0)
+    assert rate_limits.is_exhausted("203.0.113.1", 0.0)
 
 
 def test_without_a_limit_no_body_counts() -> None:
     rate_limits = RateLimits()
-    assert rate_limits.stranger("203.0.113.1", 0.0, body_bytes=1 << 40) == 0
+    assert rate_limits.count_unauthenticated("203.0.113.1", 0.0, body_bytes=1 << 40) == 0
     rate_limits.pardon("203.0.113.1", 0.0, 1)
     rate_limits.found_wrong("203.0.113.1", 0.0, 100)
-    assert not rate_limits.is_spent("203.0.113.1", 0.0)
+    assert not rate_limits.is_exhausted("203.0.113.1", 0.0)
 
 
 def test_an_org_is_told_once_half_is_used_and_refused_at_the_end() -> None:

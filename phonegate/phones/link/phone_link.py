@@ -114,7 +114,7 @@ class PhoneLink:
             Throttled: One may have, and too many such requests came from its address.
         """
         if self._origins.is_foreign(fields, secure=peer.scheme == "https"):
-            self._services.rate_limits.stranger(peer.address, perf_counter())
+            self._services.rate_limits.count_unauthenticated(peer.address, perf_counter())
             raise ForeignPage
 
     async def _accept(
