@@ -19,6 +19,7 @@ from pathlib import Path
 import trio
 
 from phonegate.model.messages import NewInbound, NewMessage, PageQuery
+from phonegate.model.states import QUEUED, SENDING, Event
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -56,19 +57,22 @@ def fill(tx: Tables, *, org: int, start: int, count: int, chance: random.Random)
                 )
             )
         else:
-            message = tx.messages.insert(
+            stored = tx.messages.insert(
                 NewMessage(
                     org=org,
                     address=address,
                     body=body(chance, number),
                     created_at=NOW + number,
                     segments=1,
+                    status=SENDING if number % 200 else QUEUED,
                     sim_slot=number % 4 // 2,
                     sim=f"+1555000111{number % 4 // 2}",
                 )
             )
-            if number % 200:
-                tx.messages.set(message, status="sent", sent_at=NOW + number)
+            message = tx.messages.find(org, stored)
+            assert message is not None
+            if message.status == SENDING:
+                tx.messages.transition(message, Event.RADIOED, sent_at=NOW + number)
 
 
 async def build(path: Path, rows: int, others: int = OTHERS) -> tuple[Database, int]:
@@ -117,7 +121,7 @@ async def clock(database: Database, org: int, query: PageQuery) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-async def measure(folder: Path, rows: int) -> int:
+async def measure(folder: Path, rows: int, turns: int = TURNS) -> int:
     begun = time.monotonic()
     small, small_org = await build(folder / "small.db", SMALL)
     large, large_org = await build(folder / "large.db", rows)
@@ -127,7 +131,7 @@ async def measure(folder: Path, rows: int) -> int:
     for name, small_query in queries(SMALL).items():
         large_query = queries(rows)[name]
         few, many = [], []
-        for _ in range(TURNS):
+        for _ in range(turns):
             few.append(await clock(small, small_org, small_query()))
             many.append(await clock(large, large_org, large_query()))
         ratio = statistics.median(many) / statistics.median(few)

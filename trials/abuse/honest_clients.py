@@ -78,10 +78,15 @@ class Clients:
         self.notes.write(json.dumps(verdict) + "\n")
 
     async def _first(self) -> None:
-        """The first push makes the org; it may be there from an earlier run on the file."""
-        status, body = await self.caller().ask(self._inbound("first"))
-        if status != 200:
-            raise SystemExit(f"/webhook: {status} {body!r}")
+        """Makes the org by a first push. Other programs that start may keep the gateway busy."""
+        caller, until = self.caller(), time.monotonic() + PATIENCE_S
+        while True:
+            status, body = await caller.ask(self._inbound("first"))
+            if status == 200:
+                break
+            if status != 503 or time.monotonic() > until:
+                raise SystemExit(f"/webhook: {status} {body!r}")
+        caller.close()
 
     def _inbound(self, number: object) -> bytes:
         sms = {"address": "+15557778888", "body": f"inbound {number}", "date": 1, "id": str(number)}
