@@ -44,10 +44,6 @@ class Order:
 class OneOrg:
     """Accounts of one org with one secret."""
 
-    @property
-    def authentication(self) -> "OneOrg":
-        return self
-
     async def authenticate(
         self, credential: str | None, *, org_name: str | None, **_: object
     ) -> Principal:
@@ -61,7 +57,7 @@ class OneOrg:
 
 @attrs.frozen
 class OneOrgServices:
-    accounts: OneOrg
+    authentication: OneOrg
     shares: FairShare = attrs.field(factory=FairShare)
     requests: RequestCounts = attrs.field(factory=RequestCounts)
     rate_limits: RateLimits = attrs.field(factory=RateLimits)
