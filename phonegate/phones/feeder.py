@@ -101,7 +101,7 @@ class Feeder:
         """Looks for messages if any may wait, now that the window has more room."""
         if not (self._order.behind or self._order.left_open):
             return
-        # Else it naps already, until there is more.
+        # Otherwise it waits already, until there is more.
         if self._scarce_since is None or self._plenty:
             self.worker.call()
 

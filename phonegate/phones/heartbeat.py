@@ -25,7 +25,7 @@ class Timed(Protocol):
 
     @property
     def due(self) -> float:
-        """When next, by trio's clock. May become later at any time, earlier only in `tick`."""
+        """When it is due next, by trio's clock. Only `tick` may make that earlier."""
 
     def tick(self) -> None:
         """Does what is due."""
@@ -38,7 +38,7 @@ class Watch:
     timed: Timed | None
 
     def end(self) -> None:
-        """Forgets the phone, though its turn is still to come."""
+        """Drops the phone, whose turn is still to come."""
         self.timed = None
 
 

@@ -52,7 +52,7 @@ _log = log.get("phones")
 
 @attrs.frozen(kw_only=True)
 class Identity:
-    """Finds out who a connected phone is. Its steps run one after the other, in the recorder."""
+    """Finds out which phone a connection is. Its steps run one after the other, in the recorder."""
 
     station: Station
     state: PhoneState

@@ -1,4 +1,4 @@
-"""The pacing buckets of all SIMs that sent lately. They outlive connections."""
+"""The pacing buckets of all SIMs that have sent lately. They outlive connections."""
 
 from collections.abc import Callable, Hashable
 from typing import Final

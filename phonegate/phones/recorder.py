@@ -172,7 +172,7 @@ class Recorder:
         return again_s
 
     def _give_up(self, waiting: Sequence[Step]) -> None:
-        """Lets go what could not be recorded while there was time."""
+        """Drops what could not be recorded while there was time."""
         phone = self._state.phone
         if lost := len(waiting) + len(self._steps):
             _log.error("reports_lost", phone=phone, count=lost)

@@ -1,8 +1,8 @@
 """The tasks of one connected phone, from the accepted connection to the last recorded report.
 
-Its one task, that of the connection, is the *reader*: it takes frames from the transport and lets
-the state judge them. Beside it there are workers, who come when there is something to do: the
-*recorder* writes down what frames say and answers, the *feeder* pulls due messages, and the
+Its one lasting task, that of the connection, is the *reader*: it takes frames from the transport
+and lets the state judge them. Beside it there are workers, which run when there is something to do:
+the *recorder* writes down what frames say and answers, the *feeder* pulls due messages, and the
 transport sends. The heartbeat, which all phones share, keeps the time.
 """
 
@@ -151,7 +151,7 @@ class Session:
                     self._do(effect)
 
     async def _slow_down(self, seconds: float) -> None:
-        """Does nothing for a while: what comes waits in the system, and in the phone at last."""
+        """Reads nothing for a while. What comes waits in the system, and then in the phone."""
         self._stalled = True
         await trio.sleep(seconds)
         self._read_on()

@@ -6,7 +6,7 @@ whatever kind.
 
 from collections.abc import Collection, Sequence
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -330,7 +330,7 @@ class Switchboard:
                 return
             await other.ended.wait()
 
-    def identity_lock(self, org: int) -> Any:
+    def identity_lock(self, org: int) -> trio.Lock:
         """Held while a connection of this org finds out which row it is."""
         return self._identity.setdefault(org, trio.Lock())
 

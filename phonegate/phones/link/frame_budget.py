@@ -1,7 +1,7 @@
 """The memory that large frames on their way take of all phones together, bounded.
 
-A frame comes in a moment, or from a phone that means to keep the memory: the one longest on its way
-is given up first, so that stalled ones never keep others out. See `api.body_budget` for the
+A frame comes in a moment, unless its phone means to keep the memory. So the one longest on its way
+is given up first, and stalled ones never keep others out. See `api.body_budget` for the
 same of requests.
 """
 

@@ -31,8 +31,8 @@ RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
 
 PORTION: Final = 512
-"""Bytes taken apart at once of an org whose phones send too much: frames may be so small that
-there are seven hundred in one read, and hundreds of phones have their turn one after another."""
+"""Bytes parsed at once of an org whose phones send too much: frames may be so small that there are
+seven hundred in one read, and hundreds of phones have their turn one after another."""
 
 MAX_UNPRODUCTIVE: Final = 1_048_576
 """Bytes between two whole frames, or two signs of life, before a phone is dropped: a frame of
@@ -46,8 +46,8 @@ CLOSE_S: Final = 3.0
 """For the end of the connection: TLS's goodbye, the server's own linger."""
 
 LARGE_BYTES: Final = 65_536
-"""From here on a frame takes part of the room that all large frames share. Smaller ones are so
-little that every phone may have one on its way."""
+"""From this size on a frame counts towards the budget that all large frames share. Smaller ones are
+so small that every phone may have one on its way."""
 
 MAX_REASON: Final = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
@@ -63,7 +63,7 @@ _UPGRADE: Final = (
 
 
 class Quick(Protocol):
-    """A connection that can also be asked without a turn of the event loop."""
+    """A connection that can also be used without a turn of the event loop."""
 
     def send_now(self, data: bytes) -> int:
         """Sends what the kernel takes at once. Returns how many bytes that is."""
@@ -119,9 +119,14 @@ class PhoneWebsocket:
         write_timeout_s: float,
         budget: FrameBudget | None = None,
     ) -> None:
-        """`max_inbound_bytes`: of a frame that may be one of received SMS, where that is more.
+        """A websocket over a stream, whose upgrade is to be answered by `accept`.
 
-        `budget` is what the large frames on their way of all websockets share.
+        Args:
+            stream: The connection.
+            max_frame_bytes: The most bytes of a frame.
+            max_inbound_bytes: The same of one that may hold received SMS, where that is more.
+            write_timeout_s: How long one write may take.
+            budget: What the large frames on their way of all websockets share.
         """
         self._stream = stream
         self._quick: Quick | None = None
@@ -130,7 +135,7 @@ class PhoneWebsocket:
         self._write_timeout_s = write_timeout_s
         self._max_inbound_bytes = max(max_frame_bytes, max_inbound_bytes)
         self._limit = max_frame_bytes
-        # All of one kind: the latest pieces of one frame, and what earlier ones were joined to.
+        # All text or all bytes: the latest pieces of a frame, and what earlier ones were joined to.
         self._parts: list[Any] | None = None
         self._joined: list[Any] = []
         self._budget = FrameBudget() if budget is None else budget
@@ -151,20 +156,20 @@ class PhoneWebsocket:
         """Answers the upgrade whose `Sec-WebSocket-Key` is `key`.
 
         Raises:
-            LinkLost: the phone left meanwhile.
+            LinkLost: The phone has left meanwhile.
         """
         await self.send(_UPGRADE % generate_accept_token(key))
         self._quick = getattr(self._stream, "bare", None)
 
     def refresh(self) -> None:
-        """Says that the phone gave a sign of life."""
+        """Notes that the phone gave a sign of life."""
         self._unproductive = 0
 
     async def receive(self, sparing: Callable[[], bool] = lambda: False) -> Read:
         """Reads what comes next. Where `sparing` says so, it is no more than a portion.
 
         Raises:
-            LinkLost: the link ended.
+            LinkLost: The link has ended.
         """
         data = self._unparsed
         if data:
@@ -247,7 +252,7 @@ class PhoneWebsocket:
         return self._frames.send(CloseConnection(code=code, reason=cut))
 
     async def drop(self) -> None:
-        """Closes the connection under the websocket."""
+        """Closes the connection under the websocket, without a close frame."""
         self._forget()
         with trio.move_on_after(CLOSE_S):
             await self._stream.aclose()
