@@ -1,4 +1,4 @@
-"""The bodies of requests: received within bounds of time and memory, parsed, given their types."""
+"""The bodies of requests: received within bounds of time and memory, and parsed."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial

@@ -112,13 +112,13 @@ _SUCCESS: Final = {200: "It is done.", 201: "It is made.", 202: "It is asked for
 
 
 def operations(endpoint: Endpoint, components: Components) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each path template of an endpoint with its operation."""
+    """Yields each path template of an endpoint with its operation."""
     for template in endpoint.paths:
         yield template, _operation(endpoint, template, components)
 
 
 def error_response(codes: tuple[str, ...], status: int, components: Components) -> dict[str, Any]:
-    """A response of the one form of errors."""
+    """Returns a response of the one form that errors have."""
     response: dict[str, Any] = {"description": meanings_of(codes) + "."}
     if status in _HEADERS:
         response["headers"] = _HEADERS[status]
