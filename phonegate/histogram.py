@@ -1,23 +1,24 @@
-"""Counts of values by size, kept by the parts themselves and read on demand."""
+"""Histograms: counts of values by size, kept by the measured parts and read on demand."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 
 
 class Histogram:
-    """How many values were at most each of some bounds, and their sum.
+    """Counts how many values were at most each of some bounds, and their sum.
 
-    A `note` is one binary search among a dozen bounds and two additions. Not locked: one
-    thread notes, others read copies.
+    A `note` is one binary search among a dozen bounds and two additions. There is no lock: one
+    thread notes values, and others read copies.
     """
 
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        """`bounds` ascend. What is above the last is counted too."""
+        """`bounds` ascend. Values above the last one are counted too."""
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(self.bounds) + 1)
-        """Of values up to each bound and above the one before, then of those above all."""
+        """The counts of values up to each bound and above the one before, then of those above all.
+        """
         self.total = 0.0
         """The sum of all values."""
 
@@ -28,7 +29,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values were noted."""
+        """The number of values noted."""
         return sum(self.counts)
 
     def cumulative(self) -> list[int]:
@@ -40,7 +41,7 @@ class Histogram:
         return sums
 
     def copy(self) -> "Histogram":
-        """The counts as they are now."""
+        """Returns a copy of the counts as they are now."""
         other = Histogram(self.bounds)
         other.counts = self.counts.copy()
         other.total = self.total

@@ -1,9 +1,9 @@
-"""Structured logging: one line an event, text for people, JSON for machines.
+"""Structured logging: one line for each event, as text for people or as JSON for machines.
 
 An event is a short noun-and-verb name with fields (`phone_connected`, `org`, `phone`). Secrets
 and message bodies are never fields; paths are redacted before they become one.
 
-An exception is two fields of its event: `exc`, what it says, and `trace`, where it went through,
+An exception is two fields of its event: `exc` has its type and text, and `trace` its frames,
 innermost first. Source lines and local variables stay out, since they may hold secrets.
 """
 
@@ -34,14 +34,14 @@ LONGEST_VALUE = 2_000
 """Characters of one field's text. A library's message may be of any size."""
 
 MOST_ASIDE = 10_000
-"""Lines that may wait for a reader of the log, some 3 MB. What comes beyond is counted alone."""
+"""Lines that may wait for a reader of the log, some 3 MB. Any more are only counted."""
 
 EXIT_S = 2.0
-"""Seconds that the program's end waits for such lines."""
+"""Seconds for which the program waits at its end until such lines are written."""
 
 TROUBLE_BURST_S = 20.0
-"""Of trouble that begins, as many lines are written at once as later in so many seconds: its begin
-tells the most."""
+"""When trouble begins, as many lines are written at once as later in this many seconds, since the
+first lines say the most."""
 
 LONGEST_TRACE = 16
 """Frames of a traceback. The innermost ones say the most."""
@@ -57,7 +57,7 @@ Event = MutableMapping[str, Any]
 
 
 def get(name: str) -> Any:
-    """A logger whose lines carry `part=name`, such as "phones" or "server"."""
+    """Returns a logger whose lines carry `part=name`, such as "phones" or "server"."""
     return structlog.get_logger(part=name)
 
 
@@ -70,8 +70,8 @@ def configure(
 ) -> None:
     """Sends every logger's lines to `stream` (standard error), at `level` and above.
 
-    What libraries log through `logging` joins them, from warnings upward. `trouble_per_s` is how
-    many lines a second there may be of each kind of trouble; 0 is any number.
+    Warnings and errors that libraries log through `logging` join them. `trouble_per_s` is how many
+    lines a second there may be of each kind of trouble. 0 means any number.
     """
     out = sys.stderr if stream is None else stream
     rate = Rate.of(trouble_per_s, TROUBLE_BURST_S)
@@ -95,21 +95,21 @@ def configure(
 
 
 def _lines_to(stream: TextIO) -> "_Lines":
-    """What writes to a stream. It is made once, since lines may wait in it for a reader."""
+    """Returns the writer of a stream, made once, since lines may wait in it for a reader."""
     writes = structlog.get_config().get("logger_factory")
     return writes if isinstance(writes, _Lines) and writes.stream is stream else _Lines(stream)
 
 
 class _Thinned:
-    """Leaves lines out where one kind of trouble fills the log, and says how many.
+    """Leaves lines out where one kind of trouble would fill the log, and counts them.
 
-    Trouble is a warning, an error, a request or phone that was refused: what an unknown client can
-    cause without end. The next line of its kind tells in `untold` what was left out before it.
+    Trouble is a warning, an error, or a refused request or phone: what an unauthenticated client
+    can cause without end. The field `untold` of the next line of the same kind has the count.
     """
 
     def __init__(self, rate: Rate) -> None:
         self._buckets: Buckets[str] = Buckets(rate)
-        self._untold: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
 
     def __call__(self, _: object, level: str, event: Event) -> Event:
         name = str(event.get("event", ""))
@@ -117,18 +117,18 @@ class _Thinned:
         if level in {"debug", "info"} and not refused:
             return event
         if self._buckets.take(name, time.monotonic()):
-            self._untold[name] += 1
+            self._left_out[name] += 1
             raise structlog.DropEvent
-        if untold := self._untold.pop(name, 0):
-            event["untold"] = untold
+        if left_out := self._left_out.pop(name, 0):
+            event["untold"] = left_out
         return event
 
 
 class _Lines:
-    """Writes whole lines. A log that can't be written must not stop a gateway that works.
+    """Writes whole lines. A log that can't be written, or isn't read, must not stop the gateway.
 
-    Nor may one that isn't read: what a full pipe does not take at once is set aside, and a
-    thread that lives until all of it is written does the waiting.
+    Lines that a full pipe does not take at once are set aside, and a thread that lives until all
+    of them are written does the waiting.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -167,7 +167,7 @@ class _Lines:
 
     def _start(self) -> None:
         writer = threading.Thread(target=self._write_aside, daemon=True)
-        # No thread is to be had, or none any more: the next line tries again.
+        # No thread can be started just now: the next line tries again.
         with suppress(RuntimeError):
             writer.start()
             self._writer = writer
@@ -197,23 +197,23 @@ class _Lines:
 
 
 def _room_of(stream: TextIO) -> "select.poll | None":
-    """Tells whether a stream would take something now. None for a file, which always does."""
+    """Returns a poll for room in a stream. Returns None for a file, which always has room."""
     try:
         number = stream.fileno()
         if stat.S_ISREG(os.fstat(number).st_mode):
             return None
         room = select.poll()
         room.register(number, select.POLLOUT)
-    except (OSError, ValueError, AttributeError):  # no file of the system's, as in a test
+    except (OSError, ValueError, AttributeError):  # not a file of the system, as in a test
         return None
     return room
 
 
 class _Bridge(logging.Handler):
-    """Turns records of `logging` into events of ours."""
+    """Turns records of `logging` into events of this module."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never raises: `logging` would print a traceback of many lines."""
+        """Logs a record. It never raises, since `logging` would print a traceback of many lines."""
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - a library's wrong format string must not hurt us
@@ -231,32 +231,32 @@ def _flatten_exception(_: object, __: str, event: Event) -> Event:
     elif given is True:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
-        event["exc"] = _told(error)
+        event["exc"] = _sentence(error)
         event["trace"] = " < ".join(_frames(error.__traceback__))
     return event
 
 
-def _told(error: BaseException) -> str:
-    """What an exception says, with the members of a group and the cause."""
+def _sentence(error: BaseException) -> str:
+    """Returns the type and text of an exception, with the members of a group and the cause."""
     if isinstance(error, BaseExceptionGroup):
-        text = f"{type(error).__name__}[{'; '.join(_told(one) for one in error.exceptions)}]"
+        text = f"{type(error).__name__}[{'; '.join(_sentence(one) for one in error.exceptions)}]"
     else:
         said = str(error)
         text = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return text if error.__cause__ is None else f"{text}, because of {_told(error.__cause__)}"
+    return text if error.__cause__ is None else f"{text}, because of {_sentence(error.__cause__)}"
 
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:
-    places = []
+    frames = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        frames.append(f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return reversed(places[-LONGEST_TRACE:])
+    return reversed(frames[-LONGEST_TRACE:])
 
 
 def _short(filename: str) -> str:
-    """A file's path from its package on: the rest says where it is installed, not what it is."""
+    """Returns a file's path from its package on. The rest only says where it is installed."""
     parts = Path(filename).parts
     for folder in _PACKAGE_FOLDERS:
         if folder in parts:
@@ -280,7 +280,7 @@ def _as_json(_: object, __: str, event: Event) -> str:
 
 
 class _Text:
-    """Renders an event as time, level, name and key=value. Nothing in it can move a cursor."""
+    """Renders an event as time, level, name and key=value, without control characters."""
 
     def __init__(self, *, colours: bool) -> None:
         self._colours = colours
@@ -297,7 +297,7 @@ class _Text:
 
 
 def _plain(value: Any) -> str:
-    """A value as one word, or quoted and with every unprintable character escaped."""
+    """Returns a value as one word, or quoted and with every unprintable character escaped."""
     text = value if isinstance(value, str) else repr(value)
     if text and text.isprintable() and not any(letter in text for letter in " =\"'"):
         return text

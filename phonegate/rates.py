@@ -1,4 +1,4 @@
-"""How often something may be done: token buckets, many of them in bounded memory.
+"""Rate limits: token buckets, many of them in bounded memory.
 
 Pure but for its own memory: the time, in seconds of any clock that only goes forward, is
 passed in. A bucket is one number, the time at which it is full again (the generic cell rate
@@ -13,29 +13,29 @@ from typing import Generic, TypeVar
 import attrs
 
 BURST_S = 5.0
-"""A bucket holds what its rate gives in so many seconds: programs begin with everything they
-have, and phones come back all at once."""
+"""A bucket holds what its rate gives in this many seconds: programs send all that they have when
+they start, and phones come back all at once."""
 
 MEMORY = 16_384
-"""Buckets that are remembered, some 3 MB. The one forgotten for a new one was used longest ago,
-and is full again unless thousands have come within its burst: a flood stays remembered."""
+"""Buckets that are remembered, some 3 MB. A new one replaces the one used longest ago, which is
+full again unless thousands came within its burst. So a flood stays remembered."""
 
 _ROUNDING_S = 1e-6
-"""A microsecond: more than the error of the sums here."""
+"""A microsecond, which is more than the rounding error of the sums here."""
 
 K = TypeVar("K", bound=Hashable)
 
 
 @attrs.frozen
 class Rate:
-    """So many a second, and so many at once."""
+    """A number per second, and a number that may come at once."""
 
     per_s: float
     burst: float
 
     @classmethod
     def of(cls, per_s: float, seconds: float = BURST_S) -> "Rate | None":
-        """Returns a rate with the burst of so many seconds, one at least. 0 is no rate: None."""
+        """Returns a rate with a burst of so many seconds, of one at least. Returns None for 0."""
         return cls(per_s, max(1.0, per_s * seconds)) if per_s > 0 else None
 
     seconds: float = attrs.field(init=False)
@@ -47,10 +47,10 @@ class Rate:
 
 @attrs.frozen
 class Standing:
-    """How one bucket is: what it may still give, as RateLimit fields tell it."""
+    """What one bucket may still give, as RateLimit fields state it."""
 
     left: int
-    """What may be taken now."""
+    """How much may be taken now."""
     full_in_s: int
     """Seconds until it is full again, rounded up."""
 
@@ -61,8 +61,8 @@ class Buckets(Generic[K]):
     Args:
         rate: What flows into each bucket, and how much it holds.
         memory: How many buckets are remembered.
-        longest_s: The longest that a bucket may take to be full again. What is spent beyond that
-            is forgiven; it also bounds what a clock that was set back can do.
+        longest_s: The longest that a bucket may take to be full again. Any debt beyond that is
+            forgiven. This also bounds the effect of a clock that was set back.
     """
 
     def __init__(self, rate: Rate, memory: int = MEMORY, *, longest_s: float = inf) -> None:
@@ -78,15 +78,15 @@ class Buckets(Generic[K]):
     def take(self, key: K, now: float, amount: float = 1.0) -> float:
         """Takes from a bucket, if it holds enough.
 
-        More than a whole bucket is taken from a full one, which then fills for as much longer.
+        An amount larger than a bucket is taken from a full one, which then takes longer to fill.
 
         Returns:
-            0, or for how many seconds it holds too little; nothing was taken then.
+            0, or the seconds until it holds enough. In that case nothing was taken.
         """
         rate = self.rate
         missing = self.missing(key, now)
         empties = missing + amount / rate.per_s - rate.seconds
-        # Rounding must not make a whole bucket hold less than its burst.
+        # Rounding must not make a full bucket hold less than its burst.
         if empties > _ROUNDING_S and missing > 0:
             self._full_at.move_to_end(key)
             return min(empties, missing)
@@ -94,7 +94,7 @@ class Buckets(Generic[K]):
         return 0.0
 
     def spend(self, key: K, now: float, amount: float = 1.0) -> float:
-        """Takes from a bucket whatever it holds. Returns for how many seconds it is in debt."""
+        """Takes from a bucket whatever it holds. Returns the seconds for which it is in debt."""
         missing = self.missing(key, now) + amount / self.rate.per_s
         self._keep(key, now + missing)
         return max(0.0, missing - self.rate.seconds)
@@ -106,7 +106,7 @@ class Buckets(Generic[K]):
             self._full_at[key] = max(now, full_at - amount / self.rate.per_s)
 
     def wait(self, key: K, now: float) -> float:
-        """Returns for how many seconds one can't be taken. Takes nothing."""
+        """Returns the seconds until one can be taken. Takes nothing."""
         rate = self.rate
         return max(0.0, self.missing(key, now) + 1.0 / rate.per_s - rate.seconds - _ROUNDING_S)
 
@@ -120,7 +120,7 @@ class Buckets(Generic[K]):
         return full_at - now
 
     def standing(self, key: K, now: float) -> Standing:
-        """Returns how a bucket is."""
+        """Returns what a bucket may still give."""
         missing = self.missing(key, now)
         left = int(self.rate.burst - missing * self.rate.per_s + _ROUNDING_S)
         return Standing(left=max(0, left), full_in_s=ceil(missing))

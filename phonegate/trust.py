@@ -1,4 +1,4 @@
-"""Which certificates a client of ours trusts, and what it says of one that it does not."""
+"""The certificates that phonegate's clients trust, and the error where one is not trusted."""
 
 import os
 import ssl
@@ -14,7 +14,7 @@ the two above are."""
 
 
 class UnusableAuthority(Exception):
-    """The file of certificates to trust can't be read."""
+    """The file of trusted certificates can't be read."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
@@ -22,14 +22,14 @@ class UnusableAuthority(Exception):
 
 
 def context(authority: Path | None = None) -> ssl.SSLContext:
-    """What to check a gateway's certificate by.
+    """Returns the TLS context that checks a gateway's certificate.
 
-    Trusted is what the file `authority` holds, and nothing else. Without it, that of
-    `SSL_CERT_FILE` and `SSL_CERT_DIR` where one of them is set, else what this machine trusts and
-    the usual public authorities, which a small machine may know nothing of.
+    It trusts the certificates of the file `authority`, and nothing else. Without a file it trusts
+    those of `SSL_CERT_FILE` and `SSL_CERT_DIR` where one of them is set. Otherwise it trusts what
+    this machine trusts, and the usual public authorities, which a small machine may not have.
 
     Raises:
-        UnusableAuthority: there are no certificates in the file.
+        UnusableAuthority: There are no certificates in the file.
     """
     if authority is not None:
         try:
@@ -46,9 +46,9 @@ def context(authority: Path | None = None) -> ssl.SSLContext:
 
 
 def distrust(error: BaseException | None, place: str) -> str | None:
-    """Why no TLS came about with a gateway at `place`, as a sentence. None if that was not it.
+    """Returns the sentence that explains why TLS with a gateway failed, from an error's causes.
 
-    The causes of an error are looked through.
+    Returns None where TLS was not the cause. `place` is the gateway's address.
     """
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,8 +1,8 @@
-"""JSON values: how many a text has, and how those are read that JSON does not know. Pure.
+"""JSON values: counts those of a text, and reads some that are not quite JSON. Pure.
 
-What reading costs is the number of values, more than the number of bytes: a megabyte of nested
-lists takes a hundred times as long as a megabyte of text. So they are counted first, in a small
-part of that time.
+The time to read a text depends on the number of values more than on the number of bytes: a megabyte
+of nested lists takes a hundred times as long as a megabyte of text. So values are counted first, in
+a small part of that time.
 """
 
 import json
@@ -16,17 +16,17 @@ _BEYOND: Final = int("9" * MAX_DIGITS)
 
 
 def integer(digits: str) -> int:
-    """A JSON integer. One of more than `MAX_DIGITS` digits is as good as the largest of so many."""
+    """Returns a JSON integer. One of more than `MAX_DIGITS` digits becomes the largest of those."""
     if len(digits) > MAX_DIGITS:
         return -_BEYOND if digits.startswith("-") else _BEYOND
     return int(digits)
 
 
 def report_decoder(**options: Any) -> json.JSONDecoder:
-    """Reads what programs write that report what happened, though it is not quite JSON.
+    """Returns a decoder for reports of phones and carriers that are not quite JSON.
 
-    NaN and Infinity are null, and a text may hold line ends and other control characters as they
-    are. `options` are those of `json.JSONDecoder`.
+    NaN and Infinity are null, and a string may contain unescaped control characters, such as line
+    ends. `options` are those of `json.JSONDecoder`.
     """
     return json.JSONDecoder(
         parse_int=integer, parse_constant=lambda _: None, strict=False, **options
@@ -36,13 +36,13 @@ def report_decoder(**options: Any) -> json.JSONDecoder:
 def has_more_values(text: str, most: int) -> bool:
     """Tells whether a text has more than `most` commas and opening brackets outside of its strings.
 
-    In JSON each value but the first has one of its own before it.
+    In JSON one of these precedes each value but the first.
     """
     if _opened(text) <= most:
         return False
     outside = text.replace("\\\\", "").replace('\\"', "")
     if outside.count('"') > 4 * (most + 1):
-        # More strings than so many values and their names. To take them apart is what costs.
+        # More strings than so many values and their names can be. Removing them is what costs.
         return True
     return _opened("".join(outside.split('"')[::2])) > most
 

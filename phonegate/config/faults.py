@@ -1,4 +1,4 @@
-"""What can be wrong with a configuration, in words for its operator."""
+"""The faults of a configuration, in words for its operator."""
 
 from difflib import get_close_matches
 from os.path import commonprefix
@@ -11,14 +11,14 @@ _LONGEST_SHOWN = 60
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One thing to mend: `key` is "http.bind", `source` says where the value came from."""
+    """One thing to correct. `key` is such as "http.bind", and `source` says where it comes from."""
 
     key: str
     source: str
     problem: str
 
     def __str__(self) -> str:
-        """One line for the operator."""
+        """Returns one line for the operator."""
         return printable_line(f"{self.key} ({self.source}): {self.problem}")
 
 
@@ -31,8 +31,8 @@ class ConfigError(Exception):
 
 
 def unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
-    """A name that is none of ours, with the one that was probably meant."""
-    # What all names have in common makes none of them more likely.
+    """Returns the fault for an unknown name, with the name that was probably meant."""
+    # A part that all names have in common makes none of them more likely.
     prefix = commonprefix(known) if len(known) > 1 else ""  # noqa: RUF071 - names, no paths
     tails = [name.removeprefix(prefix) for name in known]
     found = get_close_matches(key.rpartition(".")[2].removeprefix(prefix), tails, n=1)
@@ -44,12 +44,12 @@ def unknown(key: str, source: str, what: str, known: list[str]) -> Fault:
 
 
 def shown_value(value: Any) -> str:
-    """A wrong value for a message: short, on one line. Never a secret's."""
+    """Returns a wrong value for a message: short, on one line. Never call it with a secret."""
     text = printable_line(repr(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def printable_line(text: str) -> str:
-    """A text without line breaks and control characters."""
+    """Returns a text without line breaks and control characters."""
     words = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "?" for letter in words)

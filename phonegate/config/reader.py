@@ -1,7 +1,7 @@
-"""Turns `gateway.toml`, the environment and the command line into one `Settings`, or says why not.
+"""Reads `gateway.toml`, the environment and the command line into one `Settings`.
 
 Later ones win: built-in defaults, the file, `PHONEGATE_<SECTION>_<KEY>` variables, options.
-Every fault is found before anything is reported, so that an operator mends the file once.
+All faults are found before any is reported, so that an operator has to correct the file only once.
 """
 
 import codecs
@@ -35,7 +35,7 @@ DEFAULT_FILE = Path("gateway.toml")
 PREFIX = "PHONEGATE_"
 
 _SERVICE_LINKS = ("PHONEGATE_SERVICE_", "PHONEGATE_PORT")
-"""Kubernetes and old Docker links set these for a service that is called phonegate."""
+"""Variables that Kubernetes and old Docker links set for a service called phonegate."""
 
 _OPTIONS = {"http.bind": "--bind", "database.path": "--database"}
 _UNITS = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
@@ -55,18 +55,18 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     warn: Callable[[Fault], None] = lambda _: None,
 ) -> Settings:
-    """The settings of one run.
+    """Returns the settings of one run.
 
     Args:
-        path: The configuration file; None takes `gateway.toml` where it exists, else no file.
+        path: The configuration file. With None it is `gateway.toml` if that exists, else no file.
         environ: The environment, such as `os.environ`. A variable that is set and empty counts
             as unset, as compose files leave those whose value is optional.
         overrides: Values of command-line options by dotted key, such as `"http.bind"`.
-        warn: Takes what looks wrong and stops nothing: a variable that may be another
+        warn: Takes what looks wrong without being a fault: a variable that may be another
             program's.
 
     Raises:
-        ConfigError: with every fault of all three.
+        ConfigError: There are faults. The error has all those of the three.
     """
     faults: list[Fault] = []
     given: dict[str, _Given] = {}
@@ -87,7 +87,7 @@ def load(
 
 
 def example() -> str:
-    """The text of `gateway.toml.example`: every key with its meaning, kind, unit and default."""
+    """Returns the text of `gateway.toml.example`: each key with its meaning, unit and default."""
     lines = [
         "# The configuration of phonegate. Save it as gateway.toml and change what you need:",
         "# every line that begins with #key shows the default.",
@@ -111,7 +111,7 @@ def example() -> str:
 
 
 def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], str]:
-    """Returns what is in the file, and how faults call it. Nothing where there is none."""
+    """Returns the content of the file, and its name for faults. Both are empty without a file."""
     if path is None:
         if not DEFAULT_FILE.exists():
             return {}, ""
@@ -123,7 +123,7 @@ def _document(path: Path | None, faults: list[Fault]) -> tuple[dict[str, Any], s
 def _from_file(
     document: Mapping[str, Any], source: str, faults: list[Fault]
 ) -> Iterator[tuple[str, _Given]]:
-    """Returns every key of the sections with its value. What is unknown is a fault."""
+    """Yields every key of the sections with its value. An unknown key is a fault."""
     sections = _sections()
     for section, keys in document.items():
         if section not in sections:
@@ -144,7 +144,7 @@ def _from_file(
 def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
     try:
         data = path.read_bytes()
-        # Windows' editors begin a file with a byte order mark.
+        # Editors on Windows begin a file with a byte order mark.
         return tomllib.loads(data.removeprefix(codecs.BOM_UTF8).decode())
     except OSError as error:
         problem = f"can't be read: {error.strerror or error}"
@@ -159,10 +159,10 @@ def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
 def _from_environment(
     environ: Mapping[str, str], others: Collection[str], warn: Callable[[Fault], None]
 ) -> Iterator[tuple[str, _Given]]:
-    """Every `PHONEGATE_…` variable that is a setting, its text turned to the setting's type.
+    """Yields every `PHONEGATE_…` variable that is a setting, converted to the setting's type.
 
-    `others` are variables that the file refers to. Any further one is named in a
-    warning and left alone, since another program of this environment may use it.
+    `others` are variables that the file refers to. Any further one is named in a warning and
+    ignored, since another program in this environment may use it.
     """
     sections = _sections()
     ours = client_variables()
@@ -187,7 +187,7 @@ def _from_environment(
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    """Returns a variable's text as the type it stands for. Text that doesn't fit stays text."""
+    """Converts a variable's text to the type of its setting. Text that doesn't fit stays text."""
     if get_origin(kind) is tuple:
         return [item.strip() for item in text.split(",") if item.strip()]
     if kind is bool:
@@ -206,7 +206,7 @@ def _from_text(text: str, kind: Any) -> Any:
 
 
 def _strict() -> cattrs.Converter:
-    """A converter that never turns one type into another (but an int may serve as a float)."""
+    """Returns a converter that never converts between types, except from an int to a float."""
     converter = cattrs.Converter()
     for kind, hook in ((bool, _boolean), (int, _whole), (float, _number), (str, _text)):
         converter.register_structure_hook(kind, hook)
@@ -265,7 +265,7 @@ def _choice(value: Any, kind: Any) -> Any:
 
 
 def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
-    """Builds the settings. A value with a fault is noted and left at its default."""
+    """Builds the settings. A value with a fault is reported and stays at its default."""
     converter = _strict()
     sections = {}
     for section, kind in _classes().items():
@@ -296,7 +296,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
 
 
 def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
-    """Faults that only two settings together can have."""
+    """Yields the faults that only two settings together can have."""
     pair = {key: key in given and given[key].value != "" for key in ("tls.certificate", "tls.key")}
     if len(set(pair.values())) > 1:
         missing = next(key for key, there in pair.items() if not there)
@@ -318,7 +318,7 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
 
 
 def _classes() -> dict[str, Any]:
-    """The class of every section, by the section's name."""
+    """Returns the class of every section, by the section's name."""
     return {
         section.name: section.type
         for section in attrs.fields(Settings)
@@ -327,7 +327,7 @@ def _classes() -> dict[str, Any]:
 
 
 def _sections() -> dict[str, dict[str, Any]]:
-    """The type of every key, by section."""
+    """Returns the type of every key, by section."""
     return {
         section: {field.name: field.type for field in attrs.fields(kind)}
         for section, kind in _classes().items()
@@ -354,7 +354,7 @@ def _choices(kind: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A default as TOML: the types that settings have, and no more."""
+    """Returns a default as TOML. It knows only the types that settings have."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

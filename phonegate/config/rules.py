@@ -1,6 +1,6 @@
-"""What the value of each setting must be beyond its type: ranges, addresses, networks.
+"""The rules for the value of each setting beyond its type: ranges, addresses, networks.
 
-Pure: a rule looks at a value and answers with a sentence, or with None when it is right.
+Pure: a rule takes a value and returns a sentence that says what is wrong, or None.
 """
 
 import ipaddress
@@ -18,16 +18,16 @@ from phonegate.http.prefix import read_prefix
 from phonegate.model.refusals import BadInput
 
 Rule = Callable[[Any], str | None]
-"""Looks at a value of the right type. Returns what is wrong and what is right, or None."""
+"""Checks a value of the right type. Returns what is wrong and what would be right, or None."""
 
 MAX_RATE = 100_000
-"""Segments a minute that no radio reaches: more is a slip in the unit."""
+"""Segments a minute that no radio reaches, so that more is a mistake in the unit."""
 
 _MOST_LIMIT = 1_000_000
 
 
 def _between(low: float, high: float, *, above: bool = False) -> Rule:
-    """Returns a rule for numbers from `low` to `high`. `above` leaves out `low` itself."""
+    """Returns a rule for numbers from `low` to `high`. With `above`, `low` itself is excluded."""
 
     def rule(value: Any) -> str | None:
         if low <= value <= high and not (above and value == low):
@@ -102,7 +102,7 @@ def _filled(value: str) -> str | None:
 
 
 MIN_TOKEN = 20
-"""Characters of the operator's token. Guesses at it are not counted."""
+"""Fewest characters of the operator's token: guesses at it are not counted."""
 
 
 def _one_bind(value: str) -> str | None:
@@ -110,7 +110,7 @@ def _one_bind(value: str) -> str | None:
 
 
 def _token(value: str) -> str | None:
-    """Returns what is wrong with a token, never the token itself."""
+    """Returns what is wrong with a token, without quoting it."""
     if not value:
         return None
     if not value.isascii() or not value.isprintable() or " " in value:
@@ -156,8 +156,8 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "http.prefix": _prefix,
         "http.trusted_proxies": _networks,
         "http.allowed_origins": _origins,
-        # Below a kibibyte no real request fits; above the upper ends one client could take
-        # the memory of a small machine.
+        # No real request fits into less than a kibibyte. Above the upper ends, one client could
+        # take the memory of a small machine.
         "http.max_body_bytes": _between(1_024, 1 << 30),
         "http.max_head_bytes": _between(1_024, 1 << 20),
         "http.head_timeout_s": _SECONDS,
@@ -188,7 +188,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,
         "operator.token": _token,
-        # A day is longer than any client repeats a request; ten years are as good as for ever.
+        # A day is longer than any client repeats a request. Ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
         "log.trouble_per_s": _between(0, _MOST_LIMIT),
         "limits.address_connections": _between(0, _MOST_LIMIT),
@@ -216,4 +216,4 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "alarms.carrier_failures": _between(0, 1_000_000),
     }
 )
-"""What each setting's value must be beyond its type, by dotted key."""
+"""The rule for each setting's value beyond its type, by dotted key."""

@@ -1,1 +1,1 @@
-"""What everything speaks of: messages and their states, phones, orgs, keys, refusals."""
+"""The values that all modules share: messages and their states, phones, orgs, keys, refusals."""

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 PHONE: Final = "phone"
-"""The provider of what an org's own phones send. Every other is the name of a carrier."""
+"""The provider of messages that an org's own phones send. Any other is the name of a carrier."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""What has changed: facts that a transaction records, and that are published once committed."""
+"""Events: facts about changes that a transaction records, published once it is committed."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,8 +8,8 @@ import attrs
 from phonegate.model.messages import Message, NewInbound, NewMessage
 
 Move = tuple[str | None, str | None]
-"""A message's way from one status to another. From None: it was stored; to None: deleted; from
-one to the same: it came again, and was not stored again."""
+"""A message's change from one status to another. From None means that it was stored, to None that
+it was deleted, and from one to the same that it was received again and not stored again."""
 
 
 class Changed(NamedTuple):
@@ -18,14 +18,14 @@ class Changed(NamedTuple):
     id: int
     org: int
     before: str | None
-    """None: it was stored just now."""
+    """None where it was stored just now."""
     after: str | None
-    """None: it was deleted."""
+    """None where it was deleted."""
     message: NewMessage | NewInbound | Message | None = None
     """The message as it was stored, or as it is now. None where many were changed at once and
     were not read."""
     org_name: str | None = None
-    """The name of its org, of a message that was not delivered or may not have been."""
+    """The name of its org. Set for a message that was not delivered, or may not have been."""
 
 
 @attrs.frozen
@@ -41,14 +41,14 @@ class Rescheduled:
 
     org: int
     held_until: int | None
-    """In ms; None: they may leave now."""
+    """In ms. None where they may leave now."""
 
 
 @attrs.frozen
 class OrgChanged:
-    """An org was removed, or some of its credentials are not what they were.
+    """An org was removed, or some of its credentials have changed.
 
-    Whoever was let in by them before must be let in anew.
+    Callers who were authenticated by them must be authenticated anew.
     """
 
     org: int
@@ -64,8 +64,8 @@ class AssistantChanged:
 Fact = Changed | Repeated | Rescheduled | OrgChanged | AssistantChanged
 
 Publish = Callable[[Sequence[Fact]], None]
-"""Takes facts that are committed, in their order. It is called on the event loop."""
+"""Takes committed facts, in their order. It is called on the event loop."""
 
 
 def unheard(facts: Sequence[Fact]) -> None:
-    """Publishes facts to no one."""
+    """Publishes facts to no listener."""

@@ -1,4 +1,4 @@
-"""Messages, queries for them and what is counted of them, as plain values.
+"""Messages, queries for them and counts of them, as plain values.
 
 Every time is an integer: milliseconds since 1970-01-01 UTC. Every `org`, `phone` and message
 `id` is the row's integer key.
@@ -18,19 +18,19 @@ Direction = Literal["in", "out"]
 Approval = Literal["asked", "given", "refused"]
 
 FAR_AHEAD_MS = MAX_TIME_MS
-"""`Message.held_until` of one that waits for a person's approval."""
+"""`Message.held_until` of a message that waits for a person's approval."""
 
 
 ASKED: Final = {"is fixed": True, "is repeated": True}
-"""Marks what the sender asked for. It never changes, and a second copy asks for the same."""
+"""Marks a field that the sender asked for. It never changes, and a copy of a message has it too."""
 
 FIXED: Final = {"is fixed": True}
-"""Marks what never changes once the message is stored."""
+"""Marks a field that never changes once the message is stored."""
 
 
 @attrs.frozen(kw_only=True)
 class _Fields:
-    """What is known of an outbound message when it is stored, and kept with it.
+    """The fields of an outbound message that are known when it is stored.
 
     A column that is set when a message is stored is added here, and any other to `Message`. The
     statements that store, read and change messages are made from these lists.
@@ -43,7 +43,7 @@ class _Fields:
     phone: int | None = None
     sim_selector: str = attrs.field(default=ANY_SIM, metadata=ASKED)
     """Which SIM must send it: `ANY_SIM`, a number as `number_form` gives it ("+15551112222"), or a
-    slot index as digits ("0"), the last one together with `phone` when the phone is known."""
+    slot index as digits ("0"). The last one comes with `phone` when the phone is known."""
     sim_slot: int | None = None
     """The slot of its SIM once that is known, as `sim` is its number."""
     sim: str | None = None
@@ -51,22 +51,22 @@ class _Fields:
     media_urls: tuple[str, ...] | None = attrs.field(default=None, metadata=ASKED)
     priority: int = attrs.field(default=0, metadata=ASKED)
     held_until: int | None = None
-    """Not before this time (`send_at`). `None` once it may leave."""
+    """It may not leave before this time (`send_at`). None once it may leave."""
     expires_at: int | None = attrs.field(default=None, metadata=ASKED)
     on_uncertain: Literal["hold", "resend"] = attrs.field(default="hold", metadata=FIXED)
     resend_of: int | None = attrs.field(default=None, metadata=FIXED)
     assistant: int | None = attrs.field(default=None, metadata=FIXED)
     """The assistant whose carrier sends it. None for the org's own phones."""
     reference: str | None = attrs.field(default=None, metadata=FIXED)
-    """The same for every try at the carrier, and never another message's: a UUID."""
+    """A UUID that is the same for every attempt at the carrier, and different for every message."""
     callback_url: str | None = attrs.field(default=None, repr=False)
-    """As first given to the carrier: a changed one would make a repeat another request."""
+    """As first given to the carrier: with another one, a repeat would be another request."""
     first_tried_at: int | None = None
     next_poll_at: int | None = None
-    """When to look at the carrier what became of it."""
+    """When to ask the carrier for its status."""
     approval: Approval | None = None
-    """Where a person approves it before it leaves: `asked`, and later the answer. While it is
-    asked, `held_until` is far ahead."""
+    """Set where a person must approve it before it leaves: `asked`, and later the answer. While it
+    is `asked`, `held_until` is far ahead."""
     wanted_at: int | None = attrs.field(default=None, metadata=FIXED)
     """Its `send_at`, where it waits for approval."""
     quiet_at: int | None = attrs.field(default=None, metadata=ASKED)
@@ -87,8 +87,8 @@ class NewMessage(_Fields):
 class NewInbound:
     """A received message about to be stored.
 
-    `fingerprint` makes storing idempotent: the same one in an org is a repeat. `None` where
-    the phone gave nothing to tell two equal messages apart by.
+    `fingerprint` makes storing idempotent: the same one in an org is a repeat. It is None where
+    the phone gave nothing by which two equal messages can be distinguished.
     """
 
     org: int
@@ -123,7 +123,7 @@ class Message(_Fields):
     carrier_id: str | None = None
     """The carrier's own id, once it is known."""
     polls: int = 0
-    """How often a time to ask the carrier has been set: each is later than the one before."""
+    """How often a time to ask the carrier has been set. Each is later than the one before."""
 
     def again(self, *, created_at: int, **changes: Any) -> NewMessage:
         """Returns a new message that asks for the same as this one.
@@ -147,7 +147,7 @@ SETTABLE: Final = frozenset(
     for field in attrs.fields(Message)
     if "is fixed" not in field.metadata and field.name not in {"status", "held_until"}
 )
-"""The fields of a message that may change without anything else happening to it."""
+"""The fields of a message that may change while its status does not."""
 
 _REPEATED: Final = tuple(
     field.name for field in attrs.fields(_Fields) if "is repeated" in field.metadata
@@ -155,7 +155,7 @@ _REPEATED: Final = tuple(
 
 
 class MessageView(NamedTuple):
-    """What of a message a reader is shown, and no more: pages are read a thousand at a time."""
+    """The fields of a message that readers see, and no more: pages have up to a thousand."""
 
     id: int
     direction: Direction
@@ -187,7 +187,7 @@ class MessageView(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Candidate:
-    """A queued message that may leave now, as little of it as pacing needs to know."""
+    """A queued message that may leave now, with only the fields that pacing needs."""
 
     id: int
     segments: int
@@ -195,23 +195,24 @@ class Candidate:
 
 
 ROW_BYTES: Final = 512
-"""What a message has as JSON beside its texts."""
+"""The size of a message as JSON, without its texts."""
 
 PAGE_BYTES: Final = 1_048_576
-"""As JSON, a thousand ordinary texts have some 600 kB, a thousand of the longest 200 MB."""
+"""Most bytes of a page as JSON. A thousand ordinary messages have some 600 kB, a thousand of the
+longest 200 MB."""
 
 
 class Queue(NamedTuple):
     """A queue: the messages of an org that ask for the same SIM in the same words."""
 
     phone: int | None
-    """The phone whose slot the messages name; None where they name no slot of one phone."""
+    """The phone whose slot the messages name. None where they name no slot of one phone."""
     sim_selector: str
 
 
 @attrs.frozen(kw_only=True)
 class PageQuery:
-    """Which messages of an org a reader wants. Every given filter narrows the page."""
+    """The messages of an org that a reader asks for. Every given filter narrows the page."""
 
     limit: int = 100
     since_id: int | None = None
@@ -222,46 +223,46 @@ class PageQuery:
     sim: str | None = None
     """A SIM's number, or a slot index as digits."""
     approval: bool = False
-    """Only those that wait for a person's approval."""
+    """Only messages that wait for a person's approval."""
     key: str | None = None
-    """Only those that this API key sent."""
+    """Only messages that this API key sent."""
     most_bytes: int = PAGE_BYTES
-    """What the page may have as JSON: then it ends before its limit, though not before its first
-    message."""
+    """Most bytes of the page as JSON. At this size it ends before its limit, though never before
+    its first message."""
     search: str | None = None
-    """Words that the body must all hold. With a `*` at the end the last is a prefix."""
+    """Words that the body must all contain. With a `*` at the end, the last is a prefix."""
     sees: tuple[str, ...] = ()
-    """The reader sees only messages from or to these: numbers, or beginnings with a `*`. Empty:
+    """The only parties whose messages the reader may see: numbers, or prefixes with a `*`. Empty:
     all."""
     shown: Callable[[str, str], str] | None = None
-    """The body as the reader is shown it, by address and body, where that is another: a search
-    finds nothing that stands in the stored one alone."""
+    """Returns the body as the reader may see it, from an address and a stored body. A search finds
+    nothing that only the stored one contains. None where the reader sees stored bodies."""
 
 
 @attrs.frozen
 class Aged:
-    """What of a message decides whether it may be deleted. Times in ms."""
+    """The fields of a message that decide whether it may be deleted. Times are in ms."""
 
     id: int
     created_at: int
     status: str
     next_poll_at: int | None
-    """Set while its carrier is still to be asked for it."""
+    """Set while its carrier is still to be asked for its status."""
 
 
 @attrs.frozen
 class Lane:
-    """Queued messages that could leave, and wait for the same phones."""
+    """Queued messages that could leave, and wait for the same phones or carrier."""
 
     org: int
     org_name: str
     sim_selector: str
     phone: int | None
     assistant: int | None
-    """Of one that waits for its carrier, and for no phone."""
+    """Set where they wait for a carrier, and not for a phone."""
     count: int
     since: int
-    """When the one that was accepted first began to wait, in ms."""
+    """When the message that was accepted first began to wait, in ms."""
 
 
 @attrs.frozen
@@ -269,8 +270,8 @@ class Backlog:
     """All queued messages."""
 
     lanes: tuple[Lane, ...]
-    """Those that could leave."""
+    """The messages that could leave now."""
     timed: int
-    """How many wait for their time."""
+    """How many wait for their `send_at`."""
     asked: int
     """How many wait for a person's approval."""

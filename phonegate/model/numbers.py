@@ -1,7 +1,7 @@
-"""The form of phone numbers and other addresses. Nothing is normalised, nothing looked up.
+"""The form of phone numbers and other addresses. Nothing is normalised, and nothing looked up.
 
-Numbering plans are not asked: documentation numbers such as +1555123456 belong to none and pass,
-and new ranges are in use long before any list has them.
+Numbering plans are not consulted: documentation numbers such as +1555123456 belong to none and are
+accepted, and new ranges are in use long before any list has them.
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 from typing import Final
 
 SENDER_LIMIT = 64
-"""Characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5). The
+"""Most characters of an inbound sender. Alphanumeric ones have 11 (TS 23.040 section 9.1.2.5). The
 rest is room for the e-mail addresses that carriers' gateways put there."""
 
 # ITU-T E.164 section 6: at most 15 digits, country codes never begin with 0. The shortest
@@ -20,28 +20,28 @@ _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 SEPARATORS: Final = re.compile(
     r"[\s().\-/\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069]+"
 )
-"""What people write between digits, and the marks of direction that address books add."""
+"""The signs that people write between digits, and the direction marks that address books add."""
 _DIALLED = re.compile(r"\+?[0-9]*")
 _NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def is_e164(text: str) -> bool:
-    """Tells whether this is `+` and 3 to 15 digits, the first not 0."""
+    """Tells whether a text is `+` and 3 to 15 digits, the first of them not 0."""
     return _E164.fullmatch(text) is not None
 
 
 def is_short_code(text: str) -> bool:
-    """Tells whether this is a service number of 3 to 8 digits."""
+    """Tells whether a text is a service number of 3 to 8 digits."""
     return _SHORT_CODE.fullmatch(text) is not None
 
 
 def is_recipient(text: str) -> bool:
-    """Tells whether an SMS can be sent there: an E.164 number or a short code."""
+    """Tells whether an SMS can be sent to an address: an E.164 number or a short code."""
     return is_e164(text) or is_short_code(text)
 
 
 def recipient_fault(text: str) -> str:
-    """What is wrong with a text that is no recipient, and what to do.
+    """Returns what is wrong with a text that is not a recipient, and what to do.
 
     It completes a sentence, and repeats nothing of the text.
     """
@@ -63,15 +63,16 @@ def recipient_fault(text: str) -> str:
         (is_e164("+" + bare), "it lacks the + before its country code"),
     )
     return next(
-        (told for found, told in faults if found), f"it has {digits} digits, and 3 to 15 are right"
+        (sentence for found, sentence in faults if found),
+        f"it has {digits} digits, and 3 to 15 are right",
     )
 
 
 def is_sender(text: str) -> bool:
-    """Tells whether an SMS can have come from there: 1 to 64 characters, none of them a control.
+    """Tells whether an SMS can have come from an address of 1 to 64 printable characters.
 
-    Numbers in any national form, short codes and names ("AMAZON") alike: refusing one would
-    lose the message.
+    That may be a number in any national form, a short code or a name ("AMAZON"): to refuse one
+    would lose the message.
     """
     if not 1 <= len(text) <= SENDER_LIMIT or text.isspace():
         return False

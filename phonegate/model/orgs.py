@@ -19,33 +19,33 @@ class Org:
 
 @attrs.frozen(kw_only=True)
 class QuietHours:
-    """A part of every day, by the clocks of a time zone. It may go past midnight."""
+    """A part of every day, by the clocks of a time zone. It may extend past midnight."""
 
     begin: int
     """The first quiet minute, counted from midnight."""
     end: int
-    """The first minute that is not quiet any more. Never the same as `begin`."""
+    """The first minute that is no longer quiet. Never the same as `begin`."""
     zone: str
     """An IANA name, such as `Europe/Berlin`."""
 
 
 @attrs.frozen(kw_only=True)
 class KeyLimits:
-    """What an API key may do, as its org's owner has set it. One of nothing sets no limit."""
+    """The limits of an API key, as its org's owner has set them. By default there are none."""
 
     to: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """The only recipients: numbers, or with a `*` at the end all that begin so. None: any."""
+    """The only recipients: numbers, or prefixes with a `*` at the end. Empty: any."""
     per_hour: int | None = None
     per_day: int | None = None
-    """Messages accepted within any 60 minutes, or 24 hours."""
+    """Most messages accepted within any 60 minutes, or 24 hours."""
     quiet: QuietHours | None = None
-    """When nothing may leave."""
+    """The hours in which nothing may be sent."""
     hold: bool = False
-    """Whether a person approves each message before it leaves."""
+    """Whether a person must approve each message before it is sent."""
     sees: tuple[str, ...] = attrs.field(default=(), repr=False)
-    """The only other parties whose messages it reads, written as `to`. None: all."""
+    """The only other parties whose messages it may read, written as in `to`. Empty: all."""
     codes_hidden: bool = False
-    """Whether one-time codes are blanked in what it reads."""
+    """Whether one-time codes are blanked in the messages that it reads."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +61,7 @@ class ApiKey:
     created_at: int
     last_used_at: int | None = None
     limits: KeyLimits | None = None
-    """None for a key without any, which costs nothing to check."""
+    """None for a key without limits, which takes no time to check."""
 
 
 @attrs.frozen(kw_only=True)

@@ -17,16 +17,16 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 _NOT_A_DIGIT: Final = re.compile(r"[^0-9]")
 
 _ABROAD: Final = re.compile(r"00[1-9][0-9]{6,}")
-"""A number with the international prefix of most countries, which is what `+` stands for."""
+"""A number with 00, the international prefix of most countries, which `+` stands for."""
 
 
-@lru_cache(maxsize=4_096)  # asked for each SIM at each look at a queue
+@lru_cache(maxsize=4_096)  # called for each SIM at each read of a queue
 def number_form(number: str) -> str:
-    """The form in which numbers are compared: `+15550000001` for `+1 (555) 000-0001`.
+    """Returns the form in which numbers are compared: `+15550000001` for `+1 (555) 000-0001`.
 
-    Android hands on what the SIM holds, so that one number comes with and without its `+`, and
-    with signs between its digits. A national number keeps its leading 0, for its country is
-    not known. What holds letters is left as it is.
+    Android reports what the SIM holds, so one number comes with and without its `+`, and with
+    signs between its digits. A national number keeps its leading 0, since its country is not
+    known. A text with letters is returned as it is.
     """
     text = number.strip()
     if _LETTER.search(text):
@@ -42,8 +42,8 @@ def number_form(number: str) -> str:
 class Phone:
     """A device that has connected at least once.
 
-    `device_id` is `None` for a phone of the basic protocol, which never names itself; such a
-    phone is distinguished from others by the numbers of its SIMs.
+    `device_id` is None for a phone of the basic protocol, which never names itself. Such a phone
+    is distinguished from others by the numbers of its SIMs.
     """
 
     id: int
@@ -55,16 +55,17 @@ class Phone:
     first_seen: int
     last_seen: int
     numbered: bool = False
-    """Whether a number of its SIMs has ever been known: then it is known again by numbers only."""
+    """Whether a number of its SIMs has ever been known. Then only numbers identify it again."""
     acks: bool = False
-    """Whether its last `hello` said that it acknowledges what it is given."""
+    """Whether its last `hello` said that it acknowledges messages."""
 
 
 @attrs.frozen(kw_only=True)
 class Sim:
-    """A SIM that a phone has reported. `number` is `None` where Android does not tell it.
+    """A SIM that a phone has reported. `number` is None where Android does not know it.
 
-    The number stands as the phone wrote it, as the phone is to get it back. `form` is compared.
+    The number is as the phone wrote it, since the phone must get it back so. `form` is for
+    comparing.
     """
 
     slot: int
@@ -75,5 +76,5 @@ class Sim:
 
     @property
     def form(self) -> str | None:
-        """Its number as numbers are compared (see `number_form`)."""
+        """Its number in the form in which numbers are compared (see `number_form`)."""
         return None if self.number is None else number_form(self.number)

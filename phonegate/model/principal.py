@@ -1,4 +1,4 @@
-"""Whom a request or a phone speaks for, once its credential was found right."""
+"""The principal of a request or a phone: the org that its right credential speaks for."""
 
 from collections.abc import Collection
 from typing import Final, Literal
@@ -10,30 +10,30 @@ from phonegate.model.orgs import ApiKey, KeyLimits
 Scope = Literal["send", "read", "manage", "phone"]
 OwnerScope = Literal["owner"]
 OWNER_SCOPE: Final[OwnerScope] = "owner"
-"""What the owner of the gateway may do beside all that orgs may. No key has it."""
+"""The scope of the gateway's owner, who may do all that orgs may and more. No key has it."""
 
 SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "phone")
-"""What a key may be allowed. An org's own secret may do all of it. `phone` lets a phone deliver
+"""The scopes that a key may have. An org's own secret has all of them. `phone` lets a phone deliver
 received SMS and take SMS to send."""
 
 USUAL_SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage")
-"""Those of a key for which none are named. With `manage` it may be a phone too."""
+"""The scopes of a key for which none are named. With `manage` it may be a phone too."""
 
 _ADMITTING: Final = frozenset({"manage", "phone"})
-"""By which a phone may have been let in."""
+"""The scopes by which a phone may have been authenticated."""
 
 LIMITED_SCOPES: Final[tuple[Scope, ...]] = ("send", "read")
-"""What a key with limits may be allowed: one that manages could lift them, and one that is a
-phone is given every text that leaves by it."""
+"""The scopes that a key with limits may have. With `manage` it could lift them, and a phone is
+given every text that it sends."""
 
 
 def scopes_for(limits: KeyLimits | None) -> tuple[Scope, ...]:
-    """What a key with these limits may do, where its owner does not say."""
+    """Returns the scopes of a key with these limits for which its owner names none."""
     return USUAL_SCOPES if limits is None else LIMITED_SCOPES
 
 
 def allows(scopes: Collection[str], wanted: Scope) -> bool:
-    """Tells whether these scopes allow what needs one."""
+    """Tells whether these scopes include a wanted one."""
     return wanted in scopes or (wanted == "phone" and "manage" in scopes)
 
 
@@ -43,19 +43,19 @@ def admits_phones(key: ApiKey) -> bool:
 
 
 def usable(key: ApiKey) -> tuple[str, ...]:
-    """The scopes of a key as far as its limits leave them to it."""
+    """Returns the scopes of a key that its limits leave it."""
     return tuple(s for s in key.scopes if key.limits is None or s in LIMITED_SCOPES)
 
 
 @attrs.frozen(kw_only=True)
 class Principal:
-    """Whom a right credential speaks for. `key_id` is set where it was an API key."""
+    """The org that a right credential speaks for. `key_id` is set where it is an API key."""
 
     org: int
     org_name: str
     scopes: tuple[str, ...]
     key_id: str | None = None
     limits: KeyLimits | None = None
-    """What the API key may do. None where there is no limit."""
+    """The limits of the API key. None where there are none."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
     """How often the org's credentials had changed, see `Authentication.is_current`."""

@@ -1,4 +1,4 @@
-"""What the gateway refuses, and why. HTTP and the phone link each translate it in one place."""
+"""The refusals of the gateway. HTTP and the phone link each translate them in one place."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from phonegate.rates import Rate, Standing
 
 @attrs.frozen
 class FieldProblem:
-    """One wrong field of a request: `messages[2].to`, and what is wrong with it."""
+    """One wrong field of a request, such as `messages[2].to`, and what is wrong with it."""
 
     field: str
     problem: str
     sentence: str | None = None
-    """The whole sentence, where it is not made of the two."""
+    """The whole sentence, where it is not made of the field and the problem."""
 
 
 class Refused(Exception):
     """A request that the gateway won't carry out. Nothing of it was stored.
 
-    `detail` is one sentence for a person; it never holds a secret or a message body.
+    `detail` is one sentence for a person, and never holds a secret or a message body.
     """
 
     code = "refused"
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class BadInput(Refused):
-    """The request is wrong in itself. `problems` names every field that is."""
+    """The request is wrong in itself. `problems` names every wrong field."""
 
     code = "bad_input"
 
@@ -45,19 +45,19 @@ class Unauthorized(Refused):
 
     code = "unauthorized"
     challenge = "Bearer"
-    """How to show who one is, as HTTP names it (RFC 9110, 11.6.1)."""
+    """The scheme by which to authenticate, as HTTP names it (RFC 9110, 11.6.1)."""
 
 
 class Forbidden(Refused):
-    """The credential is right and does not reach this far."""
+    """The credential is right, but does not allow this."""
 
     code = "forbidden"
 
 
 class RecipientNotAllowed(Forbidden):
-    """The API key may not send to some of the recipients. `indexes` are theirs in the call.
+    """The API key may not send to some of the recipients, those at `indexes` in the call.
 
-    It does not say whom the key may send to: its holder need not know its owner's contacts.
+    The error does not name the allowed ones: the key's holder need not know its owner's contacts.
     """
 
     code = "recipient_not_allowed"
@@ -78,13 +78,13 @@ class BatchOverLimit(Forbidden):
 
 
 class NotFound(Refused):
-    """There is no such thing in this org."""
+    """The org has no such thing."""
 
     code = "not_found"
 
 
 class UnknownSim(NotFound):
-    """The selected SIM is none of the org's. `known` lists those that are, as text."""
+    """The selected SIM is not one of the org's. `known` lists those that are, as text."""
 
     code = "unknown_sim"
 
@@ -95,13 +95,13 @@ class UnknownSim(NotFound):
 
 
 class Conflict(Refused):
-    """It can't be done in the state that the thing is in."""
+    """The request can't be carried out in the present state of the thing that it is for."""
 
     code = "conflict"
 
 
 class OrgFull(Conflict):
-    """The org has as many of something as it may, such as "API keys": `[limits] org_keys`."""
+    """The org has as many of something as it may, such as API keys by `[limits] org_keys`."""
 
     code = "org_full"
 
@@ -121,16 +121,16 @@ class KeyReused(Refused):
 
 
 class Busy(Refused):
-    """The gateway could not answer now: it did not finish in time, or too much is on its way.
+    """The gateway could not answer now: it did not finish in time, or is doing too much at once.
 
-    What did not finish in time may have been done.
+    A request that did not finish in time may have been carried out.
     """
 
     code = "unavailable"
 
 
 class Throttled(Refused):
-    """Too many requests. `retry_after_s` says when to come again."""
+    """Too many requests. `retry_after_s` says when to try again."""
 
     code = "too_many_requests"
 
@@ -140,7 +140,7 @@ class Throttled(Refused):
 
 
 class RateExceeded(Throttled):
-    """Too many requests of what `policy` names, "org" or "address". `rate` is what it may."""
+    """Too many requests of the org or address, as `policy` names it. `rate` is the limit."""
 
     def __init__(
         self, detail: str, retry_after_s: int, *, policy: str, rate: Rate, standing: Standing
@@ -162,7 +162,7 @@ class QueueFull(Throttled):
 
 
 class StorageSpent(Throttled):
-    """The org has stored as much of late as it may in a day. Nothing of this was stored."""
+    """The org has stored as much as it may in a day. Nothing of this request was stored."""
 
     code = "storage_spent"
 
@@ -176,7 +176,7 @@ class StorageSpent(Throttled):
 
 
 class DiskLow(Throttled):
-    """What room is left on the disk is kept for orgs that did not come by themselves."""
+    """The space left on the disk is kept for orgs that were not made by a first call."""
 
     code = "disk_low"
 

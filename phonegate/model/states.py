@@ -1,9 +1,9 @@
 """The life of an outbound message: a pure table of what may follow what.
 
 `queued → sending → sent → delivered`, or it ends `failed`, `expired`, `cancelled`, or
-`uncertain`, which a late report can still settle. No entry of the table leads backwards, so
-any order and repetition of reports leaves a message where the furthest of them put it. The
-furthest is what proves that it left: a delivery, which lifts even a failure, since networks
+`uncertain`, which a late report can still resolve. No entry of the table leads backwards, so
+reports in any order, and repeated ones, leave a message where the furthest of them put it. The
+furthest is the proof that it was sent: a delivery, which replaces even a failure, since networks
 report "not yet" in words that phones take for "never".
 """
 
@@ -13,19 +13,19 @@ from typing import Final
 QUEUED: Final = "queued"
 """Waits in the database: for its time, a phone, or its SIM's pacing."""
 SENDING: Final = "sending"
-"""Pushed to a phone or carrier, whose answer is awaited."""
+"""Pushed to a phone or carrier, and waiting for its answer."""
 SENT: Final = "sent"
-"""The phone's radio or the carrier took it."""
+"""The phone's radio or the carrier accepted it."""
 DELIVERED: Final = "delivered"
 """The recipient's phone confirmed it."""
 FAILED: Final = "failed"
-"""The phone, the carrier or the recipient's network refused it. A later delivery lifts it."""
+"""The phone, the carrier or the recipient's network refused it. A later delivery replaces this."""
 EXPIRED: Final = "expired"
-"""Its `ttl` ran out before any phone was given it."""
+"""Its `ttl` ran out before it was given to any phone."""
 CANCELLED: Final = "cancelled"
-"""Withdrawn by its sender before it left, as far as is known. Proof that it left lifts it."""
+"""Withdrawn by its sender before it left, as far as is known. Proof that it left replaces this."""
 UNCERTAIN: Final = "uncertain"
-"""A phone or carrier had it and never said what became of it."""
+"""A phone or carrier had it, and never reported a result."""
 RECEIVED: Final = "received"
 """Inbound. Never changes."""
 
@@ -42,7 +42,7 @@ OUTBOUND_STATES: Final = (
 STATES: Final = (*OUTBOUND_STATES, RECEIVED)
 
 FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
-"""Nothing is awaited of these any more. Only proof that a message left after all changes one."""
+"""Nothing more is expected in these states. Only proof that a message was sent changes one."""
 
 UNDELIVERED: Final = frozenset({FAILED, EXPIRED, UNCERTAIN})
 """States of a message that its recipient did not get, or may not have."""
@@ -70,7 +70,7 @@ _NEXT: Final[dict[tuple[str, Event], str]] = {
     (SENDING, Event.RADIOED): SENT,
     (SENDING, Event.REFUSED): FAILED,
     (SENDING, Event.DROPPED): CANCELLED,
-    # A delivery report can overtake the send result on its way to us.
+    # A delivery report can arrive before the send result.
     (SENDING, Event.DELIVERED): DELIVERED,
     (SENDING, Event.UNDELIVERED): FAILED,
     (SENDING, Event.RECALLED): CANCELLED,
@@ -109,13 +109,14 @@ _MOVES: Final = frozenset((before, after) for (before, _), after in _NEXT.items(
 
 
 def advance(status: str, event: Event) -> str | None:
-    """The state that `event` leads to from `status`, or None where it changes nothing."""
+    """Returns the state that `event` leads to from `status`, or None where it changes nothing."""
     return _NEXT.get((status, event))
 
 
-def delivered_at(told: int | None, *, sent_at: int, now: int) -> int:
-    """When a message counts as delivered, in ms: as was reported, between sending and the report.
+def delivered_at(reported: int | None, *, sent_at: int, now: int) -> int:
+    """Returns when a message counts as delivered, in ms.
 
-    The clock that tells it is the phone's or the carrier's, and may be minutes or years off.
+    This is the reported time, kept between the time of sending and now: it comes from the clock
+    of the phone or carrier, which may be minutes or years off.
     """
-    return max(sent_at, min(told or now, now))
+    return max(sent_at, min(reported or now, now))

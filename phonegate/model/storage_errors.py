@@ -1,4 +1,4 @@
-"""What can go wrong with the one file that holds everything."""
+"""The errors of the database."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ class StoreError(Exception):
 
 
 class DatabaseUnusable(StoreError):
-    """The file can't serve as this program's database. It was left as it was.
+    """The file can't be used as this program's database. It was left as it was.
 
-    `problem` says what is wrong with it, `remedy` what the operator can do.
+    `problem` says what is wrong with it, and `remedy` what the operator can do.
     """
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
@@ -21,7 +21,7 @@ class DatabaseUnusable(StoreError):
 
 
 class DatabaseBusy(StoreError):
-    """Another phonegate process owns the file: `process`, where the lock file names it."""
+    """Another phonegate process uses the file. `process` is its id, if the lock file names it."""
 
     def __init__(self, path: Path, process: int | None = None) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class DatabaseBusy(StoreError):
 
 
 class StorageUnavailable(StoreError):
-    """A write could not be made durable (disk full, I/O error). Nothing of it was kept."""
+    """A write could not be made durable (disk full, I/O error). Nothing of it was stored."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -39,14 +39,14 @@ class StorageUnavailable(StoreError):
 
 
 class StoreClosed(StoreError):
-    """The gateway is going down. The operation was not started."""
+    """The gateway is stopping. The operation was not started."""
 
     def __init__(self) -> None:
         super().__init__("the store is closed")
 
 
 class ConstraintBroken(StoreError):
-    """An operation broke a rule of the schema (a row it points at is gone, a key is taken).
+    """An operation broke a rule of the schema: a row it refers to is gone, or a key is taken.
 
     Only this operation was undone. `rule` is SQLite's sentence: it names tables and columns,
     never values.
@@ -84,7 +84,7 @@ class TooMany(StoreError):
 class BackupFailed(StoreError):
     """No backup was made. Nothing of it is left at `target`.
 
-    `problem` says why, `remedy` what the operator can do.
+    `problem` says why, and `remedy` what the operator can do.
     """
 
     def __init__(self, target: Path, problem: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""The watchman: looks at the gateway every few seconds, and tells the log what is news."""
+"""The loop that looks at the gateway every few seconds and logs alarms that begin or are over."""
 
 from collections import deque
 from typing import Final
@@ -12,11 +12,11 @@ from phonegate.operations.collector import Collector
 from phonegate.operations.snapshot import Count, Snapshot
 
 EVERY_S: Final = 15.0
-"""Between two looks: alarms are about minutes, and a look reads the whole queue."""
+"""Seconds between two snapshots: alarms are about minutes, and a snapshot reads the whole queue."""
 
 REST: Final = 50
-"""Times as long as a look took, at least, before the next one: with a queue of millions it is
-seconds, and must not keep a reader busy for a large part of them."""
+"""The pause before the next snapshot is at least this many times as long as the last one took. With
+millions queued that is seconds, and must not keep a database reader busy for much of the time."""
 
 MINUTE_S: Final = 60.0
 
@@ -24,7 +24,7 @@ _log = log.get("operations")
 
 
 class Watch:
-    """Samples by the clock; keeps what has happened within the last minute."""
+    """Takes snapshots by the clock, and keeps the counts of the last minute."""
 
     def __init__(self, collector: Collector, alarms: Alarms) -> None:
         self._collector = collector
@@ -35,11 +35,11 @@ class Watch:
 
     @property
     def alarms(self) -> list[tuple[str, str]]:
-        """The alarms that are on: their names, and whom they are about."""
+        """The alarms that are on: the name of each, and what it is about."""
         return self._alarms.on
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
-        """Looks until cancelled, or until the store is closed."""
+        """Takes snapshots until cancelled, or until the store is closed."""
         task_status.started()
         while True:
             begun = trio.current_time()
@@ -54,7 +54,7 @@ class Watch:
             await trio.sleep(max(EVERY_S, REST * (trio.current_time() - begun)))
 
     def take(self, sample: Snapshot) -> None:
-        """Notes a sample, and tells what is news in it."""
+        """Keeps a snapshot, and logs the alarms that begin or are over by it."""
         self._past.append((sample.up_s, sample.counts))
         for news in self._alarms.look(sample.state):
             name, subject = news.key
@@ -64,9 +64,9 @@ class Watch:
                 _log.info("alarm_over", alarm=name, **({"about": subject} if subject else {}))
 
     def lately(self, sample: Snapshot) -> tuple[float, dict[Count, int]]:
-        """What has happened to messages before a sample, and within how many seconds.
+        """Returns a number of seconds before a snapshot, and what happened to messages in them.
 
-        A minute at most; less by no more than the time between two looks, where one is shorter.
+        They are a minute at most, and shorter by no more than the time between two snapshots.
         """
         now = sample.counts
         for at, counts in self._past:

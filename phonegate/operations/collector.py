@@ -1,4 +1,4 @@
-"""Takes samples of a gateway, from what its parts count by themselves and what the store holds."""
+"""Takes snapshots of a gateway, from the counts of its parts and from what the store holds."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,24 +22,24 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 DEADLINE_S: Final = 8.0
-"""Prometheus gives up after ten seconds by default; an answer that says why is worth more."""
+"""Prometheus gives up after ten seconds by default. An answer before that can say why."""
 
 
 class ServerView(Protocol):
-    """The server, as far as it is counted; `server.Server` is one."""
+    """The counts of a server such as `server.Server`."""
 
     @property
     def connections(self) -> int:
-        """Connections open now."""
+        """The number of open connections."""
 
     @property
     def refused(self) -> int:
-        """Connections turned away because there were too many."""
+        """The number of connections that were refused because there were too many."""
 
 
 @attrs.frozen(kw_only=True)
 class Collector:
-    """Everything that is looked at. Nothing of it is changed."""
+    """The parts of a gateway that a snapshot is taken of. It changes none of them."""
 
     database: Database
     flow: Flow
@@ -57,11 +57,11 @@ class Collector:
     version: str
 
     async def sample(self) -> Snapshot:
-        """The gateway as it is now; reads the queue, one transaction of the store.
+        """Returns the gateway as it is now. Reads the queue in one transaction of the store.
 
         Raises:
-            StorageUnavailable: the database can't be read, or not in time.
-            StoreClosed: the gateway goes down.
+            StorageUnavailable: The database can't be read, or not in time.
+            StoreClosed: The gateway is stopping.
         """
         with trio.move_on_after(DEADLINE_S):
             return await self._sample()

@@ -1,4 +1,4 @@
-"""`GET /metrics` and `GET /ready`, as endpoints of a table: the operator's own, or the main one."""
+"""The endpoints `GET /metrics` and `GET /ready`, at the operator's own address or the main one."""
 
 import hmac
 from typing import Final
@@ -17,18 +17,18 @@ GROUP: Final = "operator"
 
 @attrs.frozen(kw_only=True)
 class ReadyAnswer:
-    """It can be given work."""
+    """The gateway can be given work."""
 
     ok: bool = field("Always true; a gateway that is not ready answers 503.")
 
 
 @attrs.frozen(kw_only=True)
 class MetricsAnswer:
-    """No JSON: the text format of Prometheus, or OpenMetrics."""
+    """Not JSON, but the text format of Prometheus, or OpenMetrics."""
 
 
 class OperatorEndpoints:
-    """Answers whoever shows the operator's token, or everybody where there is none."""
+    """Answers requests with the operator's token, or all requests where no token is set."""
 
     def __init__(self, collector: Collector, readiness: Readiness, *, token: str) -> None:
         self._collector = collector
@@ -36,7 +36,7 @@ class OperatorEndpoints:
         self._token = token.encode()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Both endpoints. The gateway's documents tell nothing of them."""
+        """Returns both endpoints. The gateway's public documents leave them out."""
         return (
             Endpoint(
                 name="metrics",
@@ -64,17 +64,17 @@ class OperatorEndpoints:
         )
 
     async def metrics(self, call: Call) -> Answer:
-        """Tells everything that is counted."""
+        """Answers with everything that is counted."""
         self._admit(call)
-        # Imported with the first scrape: most gateways are never asked, and it costs them time
-        # and memory.
+        # Imported with the first scrape: most gateways are never scraped, and the import takes
+        # time and memory.
         from phonegate.operations.exposition import expose  # noqa: PLC0415
 
         text, media = expose(await self._collector.sample(), call.request.headers.get("accept", ""))
         return Answer(content=text, media=media)
 
     async def ready(self, call: Call) -> Answer:
-        """Tries whether a write becomes durable, and looks at what else speaks against it."""
+        """Tries whether a write becomes durable, and checks what else makes it not ready."""
         self._admit(call)
         reasons = await self._readiness.reasons()
         if not reasons:

@@ -1,8 +1,8 @@
-"""Samples as Prometheus reads them: the text format, or OpenMetrics where it is asked for.
+"""Snapshots as Prometheus reads them: the text format, or OpenMetrics where it is asked for.
 
-The parts of the gateway count in plain integers; only here, once for each scrape, they become
+The parts of the gateway count in plain integers. Only here, once for each scrape, do they become
 metrics, in a registry made for it. No label has more values than the table has endpoints: no
-org, number, or path that somebody sent is one.
+org, number, or path of a request is one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,33 +21,33 @@ from phonegate.operations.snapshot import Snapshot
 
 
 def expose(sample: Snapshot, accept: str = "") -> tuple[bytes, str]:
-    """A sample as the body of an answer, and its Content-Type.
+    """Returns a snapshot as the body of an answer, and its Content-Type.
 
     Args:
-        sample: What is told.
+        sample: The snapshot.
         accept: The request's Accept header.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Fixed(families(sample)))
-    # Memory, descriptors, CPU time and start of this process, as every Prometheus knows them.
+    # Memory, descriptors, CPU time and start of this process, by Prometheus's usual names.
     ProcessCollector(registry=registry)
     encode, media = choose_encoder(accept)
     return encode(registry), media
 
 
 class _Fixed(Collector):
-    """Families that are made already."""
+    """A collector of metric families that are made already."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
 
     def collect(self) -> Iterable[Metric]:
-        """All of them."""
+        """Returns all of them."""
         return self._families
 
 
 def families(sample: Snapshot) -> Iterator[Metric]:
-    """Every metric of a sample."""
+    """Yields every metric of a snapshot."""
     yield from _of_messages(sample)
     yield from _of_requests(sample)
     yield from _of_storage(sample)
@@ -115,7 +115,7 @@ def _of_messages(sample: Snapshot) -> Iterator[Metric]:
     stored = GaugeMetricFamily(
         "phonegate_messages_stored", "Messages in the database.", labels=["status"]
     )
-    # States that are not known here, of a newer schema, would be a label of unknown size.
+    # Only known states: those of a newer schema would make a label of unknown size.
     for status in STATES:
         stored.add_metric([status], sample.messages.get(status, 0))
     yield stored

@@ -1,4 +1,4 @@
-"""The operator's side of a gateway, put together: what watches it, cleans up and tells of it."""
+"""The operator's services of a gateway: alarms, metrics, readiness, status and retention."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,20 +22,20 @@ from phonegate.operations.collector import Collector
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
 from phonegate.operations.readiness import Readiness
-from phonegate.operations.status import told
+from phonegate.operations.status import status_document
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
 from phonegate.store.database import Database
 
 MAX_CONNECTIONS = 64
-"""At the operator's own address: a few programs that ask every few seconds."""
+"""Most connections at the operator's own address, for a few programs that ask every few seconds."""
 
 _log = log.get("operations")
 
 
 class Operations:
-    """Looks at the parts of a gateway, without being one that the others need."""
+    """Observes the parts of a gateway. No other part depends on it."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Operations:
         link: PhoneLink,
         server: Callable[[], Server],
     ) -> None:
-        """`server` gives the main server, which may be made later than this."""
+        """`server` returns the main server, which may be made later than this object."""
         self._settings = settings
         self._services = services
         self._database = database
@@ -91,26 +91,29 @@ class Operations:
 
     @property
     def public_endpoints(self) -> tuple[Endpoint, ...]:
-        """What the main server answers as well: nothing without a token, or with an own address."""
+        """Returns the endpoints for the main server.
+
+        There are none without a token, or where the operator has an address of its own.
+        """
         operator = self._settings.operator
         return self._endpoints.endpoints() if operator.token and not operator.bind else ()
 
     async def take_up(self, settings: Settings) -> None:
-        """Takes the thresholds of the alarms, and what is logged, from settings read again."""
+        """Takes the thresholds of the alarms, and what is logged, from reread settings."""
         self._pipeline.log.logged = settings.log.requests
         self._alarms.limits = AlarmThresholds(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
         self._services.rate_limits.disk_low_bytes = settings.alarms.disk_low_bytes
 
     def drain(self) -> None:
-        """Says that the gateway was told to stop."""
+        """Makes `GET /ready` refuse from now on, since the gateway is stopping."""
         self._readiness.draining = True
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
-        """Works until cancelled; started once its own address, if any, is listened on.
+        """Works until cancelled. It has started once it listens on its own address, if any.
 
         Raises:
-            CannotListen: the address can't be had (inside an exception group).
+            CannotListen: The address can't be used (inside an exception group).
         """
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
@@ -124,9 +127,9 @@ class Operations:
             task_status.started()
 
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
-        """Returns the gateway as it is now. With `phones`, how many each org has connected."""
+        """Returns the gateway's status, with `phones` also how many each org has connected."""
         sample = await self._collector.sample()
-        answer = told(sample, self._watch)
+        answer = status_document(sample, self._watch)
         if phones:
             names = {org.id: org.name for org in await self._services.accounts.orgs.all()}
             online = {names[org]: count for org, count in sample.phones.items() if org in names}
@@ -139,4 +142,4 @@ class Operations:
 
 
 async def _no_phone(*_: object) -> None:
-    """No path is empty, so none is a phone's."""
+    """Takes no phones. It is never called, since its path is empty and no request's path is."""

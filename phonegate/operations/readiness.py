@@ -1,4 +1,4 @@
-"""Whether the gateway should be given work: the difference between living and being of use."""
+"""Finds out whether the gateway is ready for work, which is more than that it runs."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,32 +10,32 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
 
 DEADLINE_S: Final = 5.0
-"""A disk that needs longer for one commit serves nobody; checkers give up not much later."""
+"""A disk that needs longer for one commit is of no use, and health checkers give up soon after."""
 
 
 @attrs.frozen
 class Reason:
-    """Why it is not ready: `code` for programs, `detail` for a person."""
+    """Why the gateway is not ready: `code` for programs, `detail` for a person."""
 
     code: str
     detail: str
 
 
 class Readiness:
-    """Finds out by doing: it writes, and waits until that is durable."""
+    """Finds out by making a write and waiting until it is durable."""
 
     def __init__(
         self, database: Database, *, disk_low_bytes: int, now_ms: Callable[[], int]
     ) -> None:
-        """Less free space than `disk_low_bytes` is too little; 0 is enough of anything."""
+        """Less free space than `disk_low_bytes` is too little. 0: the free space is not checked."""
         self._database = database
         self.disk_low_bytes = disk_low_bytes
         self._now_ms = now_ms
         self.draining = False
-        """Set once the gateway was told to stop."""
+        """Whether the gateway is stopping."""
 
     async def reasons(self) -> list[Reason]:
-        """Everything that speaks against it; nothing when it is ready."""
+        """Returns all reasons why the gateway is not ready, and none when it is."""
         found = []
         if self.draining:
             found.append(Reason("draining", "The gateway was told to stop."))

@@ -1,7 +1,7 @@
-"""Taking up a changed configuration while the gateway serves, when SIGHUP asks for it.
+"""Applies a changed configuration while the gateway serves, when SIGHUP asks for it.
 
-Only what changes nothing that is under way is taken up: the certificate, what is logged, and the
-thresholds of the alarms. The rest needs a restart, and the log names it.
+Only settings that affect nothing under way are applied: the certificate, what is logged, and the
+thresholds of the alarms. All others need a restart, and the log names those that changed.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,20 +17,20 @@ from phonegate.config.settings import Settings
 from phonegate.server import ServerError
 
 TAKEN_UP: Final = frozenset({"tls", "log", "alarms"})
-"""Sections of `gateway.toml` that a gateway takes up while it serves."""
+"""Sections of `gateway.toml` that a gateway applies while it serves."""
 
 Reread = Callable[[], Settings]
 """Reads the configuration from where it was read at the start."""
 
 TakeUp = Callable[[Settings], Awaitable[str | None]]
-"""Gives a part of the gateway what it takes up of the settings. What it returns names what it has
-taken up beside them, as from a file that they name."""
+"""Applies the new settings to a part of the gateway. Returns the name of what else it has applied,
+such as the content of a file that they name."""
 
 _log = log.get("gateway")
 
 
 class Reload:
-    """Rereads the configuration for one gateway, and gives its parts what they take up."""
+    """Rereads the configuration of one gateway, and applies it to its parts."""
 
     def __init__(self, settings: Settings, reread: Reread, *take_up: TakeUp) -> None:
         self._settings = settings
@@ -43,12 +43,12 @@ class Reload:
             await self.now()
 
     async def now(self) -> None:
-        """Rereads once. A fault of the configuration leaves everything as it was."""
+        """Rereads once. A fault in the configuration leaves everything as it was."""
         try:
             settings = await trio.to_thread.run_sync(self._reread)
             beside = [await take_up(settings) for take_up in self._take_up]
         except ConfigError as error:
-            # Their sentences may quote a value, and a value may be a credential.
+            # Only the keys are logged: a sentence may quote a value, which may be a credential.
             _log.warning("reload_refused", faults=len(error.faults), remedy="phonegate check")
             return
         except (ServerError, OSError) as error:
@@ -67,7 +67,7 @@ class Reload:
 
 
 def _taken_up(old: Settings, new: Settings) -> AbstractSet[str]:
-    """The sections that are taken up: a port does not begin or end to speak TLS."""
+    """Returns the sections to apply. A port can't begin or end to use TLS without a restart."""
     if bool(old.tls.certificate) != bool(new.tls.certificate):
         return TAKEN_UP - {"tls"}
     return TAKEN_UP
@@ -78,10 +78,10 @@ def _sections(names: list[str]) -> set[str]:
 
 
 def _differences(old: Settings, new: Settings) -> Iterator[str]:
-    """The names of the settings that differ, such as `log.level`; no value is among them."""
+    """Yields the names of the settings that differ, such as `log.level`, and no values."""
     for section in attrs.fields(Settings):
         if section.name == "sources":
-            continue  # where each came from, and none itself
+            continue  # says where each setting came from, and is none itself
         before, after = getattr(old, section.name), getattr(new, section.name)
         if before == after:
             continue

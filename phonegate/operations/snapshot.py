@@ -1,4 +1,4 @@
-"""A sample: everything that an operator may want to know of a gateway, at one moment. Pure."""
+"""A snapshot of everything that an operator may want to know about a gateway. Pure."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
@@ -18,7 +18,7 @@ from phonegate.store.writer import WriterStatistics
 
 Reason = Literal["phone", "turn", "carrier", "time", "approval", "result"]
 """What a message waits for: a phone that is away, its turn at one that is connected, its turn at
-a carrier, its own time, a person's approval, or what its phone or carrier says became of it."""
+a carrier, its `send_at`, a person's approval, or the result from its phone or carrier."""
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
@@ -35,7 +35,7 @@ Count = Literal[
     "duplicate",
     "deleted",
 ]
-"""What can happen to a message. One that is pushed, sent or delivered was accepted before."""
+"""What can happen to a message. One that is pushed, sent or delivered was accepted before that."""
 
 COUNTS: Final[tuple[Count, ...]] = get_args(Count)
 
@@ -51,7 +51,7 @@ _NAMES: Final[Mapping[str, Count]] = {
 
 
 def counts(flow: Mapping[Move, int]) -> dict[Count, int]:
-    """What has happened to messages, from how they moved between statuses."""
+    """Returns how often each thing has happened to messages, from their changes of status."""
     sums: dict[Count, int] = dict.fromkeys(COUNTS, 0)
     for (before, after), count in flow.items():
         if before == after:
@@ -74,16 +74,16 @@ class Queue:
 
     count: int = 0
     since: int | None = None
-    """When the one began that waits longest, in ms; None where that is no measure of anything."""
+    """When the longest wait began, in ms. None where that says nothing."""
 
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """The gateway at one moment. Counts are since it started, times in ms of the wall clock."""
+    """The gateway at one moment. Counts are since it started. Times are in ms of the wall clock."""
 
     at: int
     up_s: float
-    """For how long it runs, by a clock that never jumps."""
+    """Seconds for which it has run, by the monotonic clock."""
     version: str
     phones: Mapping[int, int]
     """Connected phones, by org."""
@@ -95,22 +95,22 @@ class Snapshot:
     space: Space
     backlog: Backlog
     away: frozenset[Lane]
-    """The lanes of the backlog that wait for a phone which is not connected."""
+    """The parts of the backlog that wait for a phone which is not connected."""
     connections: int
     refused_connections: int
     refused_phones: int
     limited: Mapping[Kind, int]
-    """What was refused or slowed down because of a limit, by the limit."""
+    """How often something was refused or slowed down because of a limit, by limit."""
     cleaned: Mapping[Cleaned, int] = attrs.field(factory=dict)
-    """What was put right of phones' and carriers' reports, by kind."""
+    """How often a value in a report of a phone or carrier was put right, by kind."""
     requests: Mapping[tuple[Route, int], int]
-    """Answers by method and path of their endpoint, and status."""
+    """The number of answers, by method and path of the endpoint, and status."""
     seconds: Mapping[Route, Histogram]
-    """What the answers took, by the same."""
+    """How long the answers took, by method and path of the endpoint."""
     carriers: Mapping[tuple[str, str], int]
-    """Messages handed to carriers, by provider and outcome."""
+    """The number of messages given to carriers, by provider and outcome."""
     failing: Mapping[int, int]
-    """Failures in a row of assistants' carriers."""
+    """The number of successive failures at the carrier, by assistant."""
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
@@ -122,12 +122,12 @@ class Snapshot:
 
     @property
     def counts(self) -> dict[Count, int]:
-        """What has happened to messages since the start."""
+        """How often each thing has happened to messages since the start."""
         return counts(self.flow)
 
     @property
     def queues(self) -> dict[Reason, Queue]:
-        """What waits, by what it waits for."""
+        """The waiting messages, by what they wait for."""
         found: dict[Reason, Queue] = {
             "time": Queue(self.backlog.timed),
             "approval": Queue(self.backlog.asked),
@@ -140,14 +140,14 @@ class Snapshot:
         return {reason: found[reason] for reason in REASONS}
 
     def reason(self, lane: Lane) -> Reason:
-        """What the messages of a lane wait for."""
+        """Returns what the messages of one part of the backlog wait for."""
         if lane.assistant is not None:
             return "carrier"
         return "phone" if lane in self.away else "turn"
 
     @property
     def state(self) -> State:
-        """What the alarms are about."""
+        """The part of the snapshot that alarms are raised about."""
         return State(
             now=self.at / 1000,
             up_s=self.up_s,

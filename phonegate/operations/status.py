@@ -1,4 +1,4 @@
-"""The status as `phonegate status` asks for it over the control socket: plain JSON data."""
+"""The status that `phonegate status` reads over the control socket, as JSON data."""
 
 import os
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from phonegate.operations.alarm_loop import Watch
 from phonegate.operations.snapshot import Snapshot
 
 
-def told(sample: Snapshot, watch: Watch) -> Mapping[str, Any]:
-    """A sample as the answer to the command."""
+def status_document(sample: Snapshot, watch: Watch) -> Mapping[str, Any]:
+    """Returns a snapshot as the answer to the command."""
     space = sample.space
     seconds, counts = watch.lately(sample)
     return {

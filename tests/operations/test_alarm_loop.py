@@ -11,7 +11,7 @@ from phonegate.model.storage_errors import StoreClosed
 from phonegate.operations.alarm_loop import Watch
 from phonegate.operations.collector import Collector
 from phonegate.operations.lag import Lag
-from phonegate.operations.status import told
+from phonegate.operations.status import status_document
 from phonegate.store.data_file import Space
 
 from .conftest import NOW, make
@@ -87,7 +87,7 @@ def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
     sample = make(at=NOW + jump_ms, up_s=3_630.0, flow=flow)
     seconds, counts = watchman.lately(sample)
     assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
-    assert told(sample, watchman)["uptime_s"] == 3_630
+    assert status_document(sample, watchman)["uptime_s"] == 3_630
 
 
 async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
