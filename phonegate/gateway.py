@@ -10,9 +10,8 @@ import gc
 import resource
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,46 +20,19 @@ import attrs
 import trio
 from quart_trio import QuartTrio
 
-import phonegate
 from phonegate import log
-from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
+from phonegate.assembly import TIMINGS, Core, Timings
 from phonegate.bind_address import is_loopback
 from phonegate.carriers import registry
 from phonegate.config.settings import HttpSettings, Settings
-from phonegate.domain.acceptance import Acceptance
-from phonegate.domain.accounts import Accounts
-from phonegate.domain.approval import Approval
-from phonegate.domain.arrivals import Arrivals
-from phonegate.domain.assistants import Assistants
-from phonegate.domain.carrier_pool import CarrierPool
-from phonegate.domain.carrier_reports import CarrierReports
-from phonegate.domain.carrier_sending import CarrierSending, Terms
-from phonegate.domain.carrier_timings import CarrierTimings
-from phonegate.domain.delivery import Policy
-from phonegate.domain.idempotency import Idempotency
-from phonegate.domain.inbox import Inbox
-from phonegate.domain.message_access import MessageAccess
-from phonegate.domain.own_phones import OwnPhones
-from phonegate.domain.phone_delivery import PhoneDelivery
-from phonegate.domain.phone_registry import PhoneRegistry
-from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.domain.reconciler import Reconciler
-from phonegate.domain.registration import Mode, Registration
-from phonegate.domain.reported_values import Kind
-from phonegate.domain.scheduler import Scheduler, SchedulerTimings
-from phonegate.domain.sending import Sending
-from phonegate.domain.withdrawal import Withdrawal
+from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
-from phonegate.events.flow import Flow
-from phonegate.events.undelivered import log_undelivered
-from phonegate.model.times import now_ms
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.control import Control
-from phonegate.operations.control_client import Command, Progress, read_answer, reports_progress
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
@@ -68,8 +40,6 @@ from phonegate.operations.reload import Reload, Reread
 from phonegate.pages.blueprint import build_pages
 from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
-from phonegate.phones.station import PhoneServices
-from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
 from phonegate.store.database import Database
 
@@ -104,14 +74,6 @@ RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
 
 
-@attrs.frozen(kw_only=True)
-class Timings:
-    """The waits of a gateway that no setting changes; trials pass shorter ones."""
-
-    carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
-    scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
-
-
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
 """How the settings are read again, and what tells when."""
 
@@ -127,7 +89,7 @@ def run(
     ready: Ready | None = None,
     reread: Reread | None = None,
     hang_up_stops: bool = False,
-    timings: Timings = Timings(),
+    timings: Timings = TIMINGS,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses and the rule.
 
@@ -217,7 +179,7 @@ async def serve(
     *,
     reloads: Reloads | None = None,
     ready: Ready | None = None,
-    timings: Timings = Timings(),
+    timings: Timings = TIMINGS,
     task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
@@ -249,17 +211,9 @@ async def serve(
 
 @attrs.frozen(kw_only=True)
 class _Gateway:
-    """The parts, put together."""
+    """The edges around the core: sockets, and what the operator sees."""
 
-    settings: Settings
-    database: Database
-    accounts: Accounts
-    switchboard: Switchboard
-    scheduler: Scheduler
-    assistants: Assistants
-    carrier_pool: CarrierPool
-    reconciler: Reconciler
-    arrivals: Arrivals
+    core: Core
     link: PhoneLink
     pipeline: Pipeline
     server: Server
@@ -270,123 +224,26 @@ class _Gateway:
     def assemble(
         cls, settings: Settings, database: Database, bus: Bus, timings: Timings
     ) -> "_Gateway":
-        """Builds every part from the ones below it."""
-        delivery = settings.delivery
-        policy = Policy(
-            max_attempts=delivery.max_attempts,
-            unacknowledged=delivery.unacknowledged,
-            result_timeout_ms=round(delivery.result_timeout_s * 1000),
-            away_timeout_ms=round(delivery.away_timeout_s * 1000),
-        )
-        rate_limits = RateLimits(
-            Bounds(**attrs.asdict(settings.limits)),
-            disk_low_bytes=settings.alarms.disk_low_bytes,
-        )
-        accounts = Accounts(
-            database,
-            registration=Registration.configured(settings),
-            now_ms=now_ms,
-            rate_limits=rate_limits,
-            publish=bus.publish,
-        )
-        assistants = Assistants(
-            database,
-            check=registry.check_credentials,
-            unusable=registry.unusable_credentials,
-            now_ms=now_ms,
-            public_url=settings.http.public_url,
-            rate_limits=rate_limits,
-            publish=bus.publish,
-        )
-        switchboard = Switchboard()
-        carrier_pool = CarrierPool(
-            partial(registry.open_account, settings=settings.carriers), registry.account_mark
-        )
-        terms = Terms(
-            deadline_s=settings.carriers.deadline_s,
-            now_ms=now_ms,
-            timings=timings.carriers,
-        )
-        reconciler = Reconciler(database, carrier_pool, terms)
-        scheduler = Scheduler(
-            database,
-            policy=policy,
-            now_ms=now_ms,
-            online_phones=switchboard.online_phones,
-            timings=timings.scheduler,
-        )
-        acceptance = Acceptance(
-            database,
-            rate_limits,
-            now_ms=now_ms,
-            default_ttl_s=delivery.default_ttl_s,
-        )
-        sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
-        carrier_sending = CarrierSending(
-            database,
-            acceptance,
-            OwnPhones(database, sending, switchboard),
-            carrier_pool,
-            terms,
-            callback_url=assistants.callback_url,
-        )
-        cleaned: Counter[Kind] = Counter()
-        arrivals = Arrivals(database)
-        flow = Flow()
-        bus.subscribe("metrics", flow.note)
-        bus.subscribe("log", log_undelivered)
-        bus.subscribe("switchboard", switchboard.note)
-        bus.subscribe("carrier pool", carrier_pool.note)
-        bus.subscribe("scheduler", scheduler.note)
-        bus.subscribe("reconciler", reconciler.note)
-        bus.subscribe("waits", arrivals.ring)
-        services = Services(
-            accounts=accounts,
-            authentication=accounts.authentication,
-            arrivals=arrivals,
-            assistants=assistants,
-            inbox=Inbox(database, rate_limits, now_ms=now_ms),
-            messages=MessageAccess(database),
-            sending=sending,
-            withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
-            approval=Approval(database, now_ms=now_ms),
-            carrier_sending=carrier_sending,
-            carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
-            idempotency=Idempotency(database, now_ms=now_ms),
-            switchboard=switchboard,
-            now_ms=now_ms,
-            version=phonegate.__version__,
-            started_at=now_ms(),
-            public_url=settings.http.public_url,
-            unsent=AnswerBudget(settings.limits.answers_bytes, lambda: rate_limits.note("answers")),
-            rate_limits=rate_limits,
-            cleaned=cleaned,
-        )
-        phone_registry = PhoneRegistry(database, now_ms, rate_limits)
+        """Builds the edges around the core."""
+        core = Core.assemble(settings, database, bus, timings)
+        services, phones = core.services, core.phones
+        rate_limits = services.rate_limits
         link = PhoneLink(
             Admission(
-                authentication=accounts.authentication,
-                registry=phone_registry,
-                switchboard=switchboard,
+                authentication=services.accounts.authentication,
+                registry=phones.registry,
+                switchboard=phones.switchboard,
                 rate_limits=rate_limits,
             ),
-            PhoneServices(
-                settings=settings,
-                registry=phone_registry,
-                delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
-                switchboard=switchboard,
-                rate_limits=rate_limits,
-                now_ms=now_ms,
-                cleaned=cleaned,
-            ),
+            phones,
         )
         operations = Operations(
             settings,
             services,
             database,
-            switchboard,
-            carrier_pool,
-            flow=flow,
+            phones.switchboard,
+            core.carrier_pool,
+            flow=core.flow,
             link=link,
             server=lambda: server,
         )
@@ -407,15 +264,7 @@ class _Gateway:
             rate_limits=rate_limits,
         )
         return cls(
-            settings=settings,
-            database=database,
-            accounts=accounts,
-            switchboard=switchboard,
-            scheduler=scheduler,
-            assistants=assistants,
-            carrier_pool=carrier_pool,
-            reconciler=reconciler,
-            arrivals=arrivals,
+            core=core,
             link=link,
             pipeline=pipeline,
             server=server,
@@ -431,20 +280,20 @@ class _Gateway:
         task_status: Any,
     ) -> None:
         """Runs the parts; returns once `stop` was set and everything running has ended."""
-        await self.accounts.load()
-        await self.assistants.sync(self.settings.assistants)
+        await self.core.services.accounts.load()
+        await self.core.services.assistants.sync(self.core.settings.assistants)
         unsigned: dict[str, list[int]] = {}
-        for one in await self.assistants.every():
+        for one in await self.core.services.assistants.every():
             if reason := registry.unsigned(one.provider, one.credentials):
                 unsigned.setdefault(reason, []).append(one.id)
         for reason, ids in unsigned.items():
             _log.warning("callbacks_unsigned", assistants=ids, reason=reason)
         async with trio.open_nursery() as services:
-            await services.start(self.scheduler.run)
-            await services.start(self.reconciler.run)
+            await services.start(self.core.scheduler.run)
+            await services.start(self.core.reconciler.run)
             await services.start(self.link.run)
             await services.start(
-                Control(self.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
+                Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )
             await services.start(self.operations.run)
             if reloads is not None:
@@ -453,21 +302,22 @@ class _Gateway:
                 bound = await doors.start(self.server.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
-                if self.accounts.orgs.registration.mode == "open" and beyond_loopback(bound):
+                mode = self.core.services.accounts.orgs.registration.mode
+                if mode == "open" and beyond_loopback(bound):
                     _log.warning("registration_open", problem=OPEN_TO_ALL)
                 if ready is not None:
-                    ready(bound, self.accounts.orgs.registration.mode)
+                    ready(bound, mode)
                 task_status.started(bound)
                 await stop.wait()
                 self.operations.drain()
                 self.server.drain()
-                self.arrivals.close()
-                drained_at = trio.current_time() + self.settings.http.drain_s
+                self.core.services.arrivals.close()
+                drained_at = trio.current_time() + self.core.settings.http.drain_s
                 doors.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
-                    await self.switchboard.close_all(RESTART, "the gateway restarts")
-            await self.carrier_pool.close()
+                    await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
+            await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
 
     def _reload(self, reread: Reread) -> Reload:
@@ -480,77 +330,14 @@ class _Gateway:
             self.pipeline.log.logged = chosen.requests
 
         # The certificate first: it alone can be refused.
-        return Reload(self.settings, reread, renew_certificate, log_as_set, self.operations.take_up)
+        return Reload(
+            self.core.settings, reread, renew_certificate, log_as_set, self.operations.take_up
+        )
 
     async def _hang_up(self, at: float) -> None:
         """Ends what carriers have not answered by then, so that its outcome can be stored."""
         await trio.sleep_until(at)
-        await self.carrier_pool.close()
-
-
-def carry_out_offline(
-    settings: Settings, path: Path, command: Command, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Carries out a command of the owner on the database of a gateway that is not running.
-
-    Args:
-        settings: What the gateway would run by.
-        path: The database file, which is made where there is none.
-        command: What to do.
-        progress: Called with what is done of a long command, and of how much.
-
-    Returns:
-        The fields of the answer.
-
-    Raises:
-        StoreError: The database can't be used, or another process uses it.
-        ControlRefused: The command can't be carried out.
-    """
-    replies: list[tuple[int, bytes]] = []
-
-    async def answer() -> None:
-        bus = Bus()
-        database = Database.open(path, publish=bus.publish)
-        try:
-            async with trio.open_nursery() as store:
-                await store.start(database.run_writer)
-                gateway = _Gateway.assemble(settings, database, bus, Timings())
-                await gateway.accounts.load()
-                replies.append(await _answer_owner(gateway.owner, command, progress))
-                database.stop_writing()
-        finally:
-            database.close()
-
-    trio.run(answer)
-    ((status, content),) = replies
-    return read_answer(status, content)
-
-
-async def _answer_owner(
-    owner: Pipeline, command: Command, progress: Progress | None
-) -> tuple[int, bytes]:
-    """Returns the status and the body of an answer, of a streamed one its last line."""
-    path, _, query = command.target.partition("?")
-    reply = await owner.answer(
-        method=command.method,
-        path=path,
-        query=query,
-        headers={"authorization": AUTHORIZATION, "content-type": "application/json"},
-        client="127.0.0.1",
-        body=command.content,
-    )
-    if reply.stream is None:
-        return reply.status, reply.body
-    last = b""
-
-    async def keep(line: bytes) -> None:
-        nonlocal last
-        if not reports_progress(line, progress):
-            last = line
-
-    with closing(reply.stream) as stream:
-        await stream.run(keep)
-    return reply.status, last
+        await self.core.carrier_pool.close()
 
 
 def build_whole_app(

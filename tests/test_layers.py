@@ -34,6 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"pages"}),
     frozenset({"config"}),
+    frozenset({"assembly"}),
     frozenset({"operations"}),
     frozenset({"gateway"}),
     frozenset({"cli"}),
@@ -111,7 +112,7 @@ def _edges() -> Iterator[tuple[str, str]]:
 
 
 def test_imports_are_found() -> None:
-    assert "phones.switchboard" in _imports()["gateway"]
+    assert "phones.switchboard" in _imports()["assembly"]
     assert "server.server" in _imports()["server"], "a relative import"
     assert "__init__" in _imports()["cli"], "the package itself"
 

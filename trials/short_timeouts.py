@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from phonegate import gateway, log
+from phonegate.assembly import Timings
 from phonegate.carriers.telnyx.client import Telnyx
 from phonegate.carriers.twilio.client import Twilio
 from phonegate.cli import options
@@ -17,7 +18,7 @@ from phonegate.domain.scheduler import SchedulerTimings
 GRACE_S = 4.0
 """How long after a try its message may still turn up at the fake carriers."""
 
-TIMINGS = gateway.Timings(
+TIMINGS = Timings(
     carriers=CarrierTimings(
         margin_ms=500,
         longest_sleep_s=0.2,

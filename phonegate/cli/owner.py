@@ -56,8 +56,8 @@ def carry_out(
                 f"There is no database at {path}; name it with --database, or start the gateway."
             ) from None
     from phonegate import log  # noqa: PLC0415
-    from phonegate.gateway import carry_out_offline  # noqa: PLC0415
+    from phonegate.operations import offline  # noqa: PLC0415
 
     # What a gateway notes of such a change is no news to who asked for it.
     log.configure(settings.log.format, "warning")
-    return carry_out_offline(settings, path, command, progress)
+    return offline.carry_out(settings, path, command, progress)

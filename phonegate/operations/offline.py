@@ -1,10 +1,21 @@
-"""What can be known of a gateway that is not running, by its database file. Changes nothing."""
+"""What can be known of a gateway that is not running, and done to it, by its database file."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import trio
+
+from phonegate.api.pipeline import Pipeline
+from phonegate.assembly import Core
 from phonegate.config.settings import Settings
 from phonegate.domain.registration import MODES, Registration
+from phonegate.events.bus import Bus
+from phonegate.operations.control_client import Command, Progress, read_answer, reports_progress
+from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
+from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.store import data_file
+from phonegate.store.database import Database
 from phonegate.store.offline_view import look
 
 
@@ -31,3 +42,69 @@ def registration(settings: Settings, path: Path) -> tuple[Registration, tuple[st
     seen, rule = look(path), Registration.configured(settings)
     rule.chosen = next((mode for mode in MODES if mode == seen.registration), None)
     return rule, seen.published
+
+
+def carry_out(
+    settings: Settings, path: Path, command: Command, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Carries out a command of the owner on the database of a gateway that is not running.
+
+    Args:
+        settings: What the gateway would run by.
+        path: The database file, which is made where there is none.
+        command: What to do.
+        progress: Called with what is done of a long command, and of how much.
+
+    Returns:
+        The fields of the answer.
+
+    Raises:
+        StoreError: The database can't be used, or another process uses it.
+        ControlRefused: The command can't be carried out.
+    """
+    replies: list[tuple[int, bytes]] = []
+
+    async def answer() -> None:
+        bus = Bus()
+        database = Database.open(path, publish=bus.publish)
+        try:
+            async with trio.open_nursery() as store:
+                await store.start(database.run_writer)
+                services = Core.assemble(settings, database, bus).services
+                await services.accounts.load()
+                owner = owner_pipeline(services, OwnerEndpoints(database))
+                replies.append(await _answer_owner(owner, command, progress))
+                database.stop_writing()
+        finally:
+            database.close()
+
+    trio.run(answer)
+    ((status, content),) = replies
+    return read_answer(status, content)
+
+
+async def _answer_owner(
+    owner: Pipeline, command: Command, progress: Progress | None
+) -> tuple[int, bytes]:
+    """Returns the status and the body of an answer, of a streamed one its last line."""
+    path, _, query = command.target.partition("?")
+    reply = await owner.answer(
+        method=command.method,
+        path=path,
+        query=query,
+        headers={"authorization": AUTHORIZATION, "content-type": "application/json"},
+        client="127.0.0.1",
+        body=command.content,
+    )
+    if reply.stream is None:
+        return reply.status, reply.body
+    last = b""
+
+    async def keep(line: bytes) -> None:
+        nonlocal last
+        if not reports_progress(line, progress):
+            last = line
+
+    with closing(reply.stream) as stream:
+        await stream.run(keep)
+    return reply.status, last

@@ -19,7 +19,7 @@ from kit.gateway import GatewayProcess
 from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
 from phonegate.config.settings import Settings
-from phonegate.gateway import carry_out_offline
+from phonegate.operations import offline
 from phonegate.operations.control_client import Command
 
 DEADLINE_S = 60
@@ -202,16 +202,16 @@ def test_it_says_at_its_start_whose_callbacks_nothing_proves(
 ) -> None:
     database = tmp_path / "x.db"
 
-    def offline(target: str, body: dict[str, Any]) -> None:
-        carry_out_offline(Settings(), database, Command("POST", target, body))
+    def post(target: str, body: dict[str, Any]) -> None:
+        offline.carry_out(Settings(), database, Command("POST", target, body))
 
-    offline("/orgs", {"org": "myorg"})
+    post("/orgs", {"org": "myorg"})
     key = {"public_key": "e5cAArZTqWGQwnCPbXmmXBBWsBZSiZbVqwzTrRRCy+0="}
     no_key: dict[str, str] = {}
     for name, number, more in (("bare", "+15551112222", no_key), ("s", "+15553334444", key)):
         credentials = {"api_key": "KEY0123456789", **more}
         fields = {"name": name, "provider": "telnyx", "phone_numbers": [number]}
-        offline("/assistants?org_id=myorg", fields | {"credentials": credentials})
+        post("/assistants?org_id=myorg", fields | {"credentials": credentials})
     with GatewayProcess(database) as gateway:
         lines = [json.loads(line) for line in gateway.log if "callbacks_unsigned" in line]
         assert [line["assistants"] for line in lines] == [[1]]

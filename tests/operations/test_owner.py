@@ -10,11 +10,11 @@ import pytest
 import trio
 
 from phonegate.config.settings import Settings
-from phonegate.gateway import carry_out_offline
 from phonegate.model.events import AssistantChanged
 from phonegate.model.refusals import Unauthorized
 from phonegate.model.storage_errors import DatabaseBusy
 from phonegate.model.times import iso
+from phonegate.operations import offline
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.control import Control
 from phonegate.operations.control_client import Command, ControlRefused, ask
@@ -218,13 +218,13 @@ async def test_backup_while_serving_reports_its_progress(web: Web, do: Do, tmp_p
     assert caught.value.code == "storage"
 
 
-def offline(path: Path, *request: Any, **more: Any) -> Mapping[str, Any]:
-    return carry_out_offline(Settings(), path, Command(*request), **more)
+def do_offline(path: Path, *request: Any, **more: Any) -> Mapping[str, Any]:
+    return offline.carry_out(Settings(), path, Command(*request), **more)
 
 
 def test_offline_does_the_same_on_the_file(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
-    answer = offline(path, "POST", "/orgs", {"org": "shop", "secret": SECRET})
+    answer = do_offline(path, "POST", "/orgs", {"org": "shop", "secret": SECRET})
     assert answer["secret"] == SECRET
     for code, *request in (
         ("conflict", "POST", "/orgs", {"org": "shop"}),
@@ -232,22 +232,22 @@ def test_offline_does_the_same_on_the_file(tmp_path: Path) -> None:
         ("bad_input", "POST", "/orgs", {"org": "x"}),
     ):
         with pytest.raises(ControlRefused) as caught:
-            offline(path, *request)
+            do_offline(path, *request)
         assert caught.value.code == code
     steps: list[tuple[int, int]] = []
     copy = {"file": str(tmp_path / "copy.db")}
-    offline(path, "POST", "/backups", copy, progress=lambda *step: steps.append(step))
+    do_offline(path, "POST", "/backups", copy, progress=lambda *step: steps.append(step))
     assert steps[-1][0] == steps[-1][1]
-    assert offline(tmp_path / "copy.db", "GET", "/orgs")["orgs"][0]["org"] == "shop"
+    assert do_offline(tmp_path / "copy.db", "GET", "/orgs")["orgs"][0]["org"] == "shop"
     with pytest.raises(ControlRefused, match="there is something of this name"):
-        offline(path, "POST", "/backups", copy)
+        do_offline(path, "POST", "/backups", copy)
 
 
 def test_offline_keeps_away_from_a_database_in_use(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
     database = Database.open(path)
     with pytest.raises(DatabaseBusy):
-        offline(path, "GET", "/orgs")
+        do_offline(path, "GET", "/orgs")
     database.close()
 
 

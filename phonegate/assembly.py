@@ -1,0 +1,187 @@
+"""The parts of a gateway behind its edges, put together: all that needs no socket."""
+
+from collections import Counter
+from functools import partial
+from typing import Final, Self
+
+import attrs
+
+import phonegate
+from phonegate.api.answer_budget import AnswerBudget
+from phonegate.api.services import Services
+from phonegate.carriers import registry
+from phonegate.config.settings import Settings
+from phonegate.domain.acceptance import Acceptance
+from phonegate.domain.accounts import Accounts
+from phonegate.domain.approval import Approval
+from phonegate.domain.arrivals import Arrivals
+from phonegate.domain.assistants import Assistants
+from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.carrier_reports import CarrierReports
+from phonegate.domain.carrier_sending import CarrierSending, Terms
+from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.delivery import Policy
+from phonegate.domain.idempotency import Idempotency
+from phonegate.domain.inbox import Inbox
+from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_registry import PhoneRegistry
+from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.reconciler import Reconciler
+from phonegate.domain.registration import Registration
+from phonegate.domain.reported_values import Kind
+from phonegate.domain.scheduler import Scheduler, SchedulerTimings
+from phonegate.domain.sending import Sending
+from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.bus import Bus
+from phonegate.events.flow import Flow
+from phonegate.events.undelivered import log_undelivered
+from phonegate.model.times import now_ms
+from phonegate.phones.station import PhoneServices
+from phonegate.phones.switchboard import Switchboard
+from phonegate.store.database import Database
+
+
+@attrs.frozen(kw_only=True)
+class Timings:
+    """The waits of a gateway that no setting changes; trials pass shorter ones."""
+
+    carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
+    scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
+
+
+TIMINGS: Final = Timings()
+"""Those of every gateway that serves."""
+
+
+@attrs.frozen(kw_only=True)
+class Core:
+    """What works behind the edges of a gateway, put together: everything but its sockets."""
+
+    settings: Settings
+    database: Database
+    bus: Bus
+    services: Services
+    phones: PhoneServices
+    scheduler: Scheduler
+    carrier_pool: CarrierPool
+    reconciler: Reconciler
+    flow: Flow
+
+    @classmethod
+    def assemble(
+        cls, settings: Settings, database: Database, bus: Bus, timings: Timings = TIMINGS
+    ) -> Self:
+        """Builds every part from the ones below it, and subscribes those that hear of changes."""
+        delivery = settings.delivery
+        policy = Policy(
+            max_attempts=delivery.max_attempts,
+            unacknowledged=delivery.unacknowledged,
+            result_timeout_ms=round(delivery.result_timeout_s * 1000),
+            away_timeout_ms=round(delivery.away_timeout_s * 1000),
+        )
+        rate_limits = RateLimits(
+            Bounds(**attrs.asdict(settings.limits)),
+            disk_low_bytes=settings.alarms.disk_low_bytes,
+        )
+        accounts = Accounts(
+            database,
+            registration=Registration.configured(settings),
+            now_ms=now_ms,
+            rate_limits=rate_limits,
+            publish=bus.publish,
+        )
+        assistants = Assistants(
+            database,
+            check=registry.check_credentials,
+            unusable=registry.unusable_credentials,
+            now_ms=now_ms,
+            public_url=settings.http.public_url,
+            rate_limits=rate_limits,
+            publish=bus.publish,
+        )
+        switchboard = Switchboard()
+        carrier_pool = CarrierPool(
+            partial(registry.open_account, settings=settings.carriers), registry.account_mark
+        )
+        terms = Terms(
+            deadline_s=settings.carriers.deadline_s,
+            now_ms=now_ms,
+            timings=timings.carriers,
+        )
+        reconciler = Reconciler(database, carrier_pool, terms)
+        scheduler = Scheduler(
+            database,
+            policy=policy,
+            now_ms=now_ms,
+            online_phones=switchboard.online_phones,
+            timings=timings.scheduler,
+        )
+        acceptance = Acceptance(
+            database,
+            rate_limits,
+            now_ms=now_ms,
+            default_ttl_s=delivery.default_ttl_s,
+        )
+        sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
+        carrier_sending = CarrierSending(
+            database,
+            acceptance,
+            OwnPhones(database, sending, switchboard),
+            carrier_pool,
+            terms,
+            callback_url=assistants.callback_url,
+        )
+        cleaned: Counter[Kind] = Counter()
+        arrivals = Arrivals(database)
+        flow = Flow()
+        bus.subscribe("metrics", flow.note)
+        bus.subscribe("log", log_undelivered)
+        bus.subscribe("switchboard", switchboard.note)
+        bus.subscribe("carrier pool", carrier_pool.note)
+        bus.subscribe("scheduler", scheduler.note)
+        bus.subscribe("reconciler", reconciler.note)
+        bus.subscribe("waits", arrivals.ring)
+        services = Services(
+            accounts=accounts,
+            authentication=accounts.authentication,
+            arrivals=arrivals,
+            assistants=assistants,
+            inbox=Inbox(database, rate_limits, now_ms=now_ms),
+            messages=MessageAccess(database),
+            sending=sending,
+            withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
+            approval=Approval(database, now_ms=now_ms),
+            carrier_sending=carrier_sending,
+            carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
+            idempotency=Idempotency(database, now_ms=now_ms),
+            switchboard=switchboard,
+            now_ms=now_ms,
+            version=phonegate.__version__,
+            started_at=now_ms(),
+            public_url=settings.http.public_url,
+            unsent=AnswerBudget(settings.limits.answers_bytes, lambda: rate_limits.note("answers")),
+            rate_limits=rate_limits,
+            cleaned=cleaned,
+        )
+        phones = PhoneServices(
+            settings=settings,
+            registry=PhoneRegistry(database, now_ms, rate_limits),
+            delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
+            switchboard=switchboard,
+            rate_limits=rate_limits,
+            now_ms=now_ms,
+            cleaned=cleaned,
+        )
+        return cls(
+            settings=settings,
+            database=database,
+            bus=bus,
+            services=services,
+            phones=phones,
+            scheduler=scheduler,
+            carrier_pool=carrier_pool,
+            reconciler=reconciler,
+            flow=flow,
+        )
