@@ -1,6 +1,6 @@
 """The command line: one module for each group of commands, loaded when its command is run.
 
-Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage.
+Exit codes: 0 for success, 1 for failure (one sentence on standard error), 2 for wrong usage.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from phonegate.cli.failure import explain, reader_left
 
 @attrs.frozen
 class Entry:
-    """Where a command is, and its line in the overview, which needs no import."""
+    """The place of a command, and its line in the overview, which needs no import."""
 
     module: str
     attribute: str
@@ -42,11 +42,11 @@ COMMANDS: Mapping[str, Entry] = {
     "registration": Entry("registration", "command", "Show who may make an org by a first call."),
     "key": Entry("key", "command", "Add, list, limit and revoke API keys."),
     "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
-    "status": Entry("status", "command", "Tell how the gateway that serves is."),
+    "status": Entry("status", "command", "Show the state of the gateway that serves."),
     "backup": Entry("backup", "command", "Copy the database, while serving or not."),
     "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
     "openapi": Entry("openapi", "command", "Print the OpenAPI document."),
-    "version": Entry("version", "command", "Tell the versions of phonegate, Python and SQLite."),
+    "version": Entry("version", "command", "Show the versions of phonegate, Python and SQLite."),
     "help": Entry("help", "command", "Explain phonegate, or one command."),
 }
 
@@ -55,12 +55,12 @@ class Commands(click.Group):
     """A group whose commands are loaded when they are run, so that `--help` is instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command, in the order a newcomer meets them."""
+        """Returns the names of all commands, in the order in which a newcomer needs them."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, from its module."""
+        """Returns a command, which is loaded from its module."""
         del ctx
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -72,7 +72,10 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names, or an error with the one that was meant."""
+        """Returns the command that the first word names.
+
+        For an unknown name, the error suggests the one that was probably meant.
+        """
         word = args[0]
         if word not in COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
             close = get_close_matches(word, COMMANDS, n=1)
@@ -81,7 +84,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The overview, from the table alone."""
+        """Writes the overview, from the table alone."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.about) for name, entry in COMMANDS.items()])
@@ -103,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns the exit code.
 
     Args:
-        arguments: The words after the program's name; None takes those of the process.
+        arguments: The words after the program's name. None means those of the process.
     """
     streams.prepare()
     try:
@@ -122,7 +125,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
-        _tell("Stopped.")
+        _print_error("Stopped.")
         return 1
     except Exception as error:
         if reader_left(error):
@@ -130,12 +133,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         sentence = explain(error)
         if sentence is None:
             raise
-        _tell(f"phonegate: {sentence}")
+        _print_error(f"phonegate: {sentence}")
         return 1
     return outcome if isinstance(outcome, int) else 0
 
 
-def _tell(sentence: str) -> None:
-    # Where standard error takes nothing, the exit code still says it.
+def _print_error(sentence: str) -> None:
+    # Where standard error can't be written, the exit code still reports the failure.
     with suppress(OSError, ValueError):
         click.echo(sentence, err=True)

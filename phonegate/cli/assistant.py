@@ -23,7 +23,7 @@ from phonegate.config import client_environment
 from phonegate.model.assistants import PHONE
 
 LONGEST_INPUT = 65_536
-"""Characters read from standard input: far more than the credentials of any account have."""
+"""Most characters read from standard input: far more than the credentials of any account."""
 
 
 _THROUGH = alternatives([*titles(), "an own phone"])
@@ -169,7 +169,7 @@ def _show(assistant: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _credentials(provider: str, source: str) -> dict[str, str]:
-    """Takes the account's credentials from where the option says. Their form is checked later."""
+    """Reads the account's credentials from the given source. Their form is checked later."""
     if provider == PHONE:
         return {}
     fields = CARRIERS[provider].fields
@@ -212,7 +212,7 @@ def _from_lines(lines: Iterable[str]) -> dict[str, str]:
             continue
         name, equals, value = line.partition("=")
         name = name.strip()
-        # What is wrong may be a secret without its name: it is not repeated.
+        # The wrong line may be a secret without its name, so it is not quoted.
         if not equals or not (name.isascii() and name.isidentifier()):
             raise Failure(f"Line {number} of standard input is not name=value.")
         if name in found:

@@ -1,4 +1,4 @@
-"""A gateway over HTTP, as the client commands use it."""
+"""The HTTP client of a gateway for the commands that need one."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from phonegate.domain.credentials import is_key_like
 
 CONNECT_S = 10.0
 ANSWER_S = 65.0
-"""A little more than the gateway's own `request_timeout_s`, whose answer says more than ours."""
+"""A little more than the gateway's `request_timeout_s`, whose answer says more than a timeout."""
 
 _UNAUTHORIZED = 401
 _CONFLICT = 409
@@ -31,9 +31,9 @@ _REDIRECT = 300
 
 
 class Unavailable(Failure):
-    """There was no answer for now, from the gateway or from a proxy before it.
+    """The gateway, or a proxy in front of it, can't answer now.
 
-    `retry_after_s` is how long it wants to be left alone.
+    `retry_after_s` is the time after which it wants to be asked again.
     """
 
     def __init__(self, sentence: str, retry_after_s: float = 0.0) -> None:
@@ -42,13 +42,13 @@ class Unavailable(Failure):
 
 
 class Client:
-    """One org's view of a gateway. A context manager."""
+    """A client of a gateway for one org. It is a context manager."""
 
     def __init__(self, url: str, org: str | None, secret: str, cacert: Path | None = None) -> None:
-        """`org` may be absent with an API key, which belongs to one.
+        """`org` may be None with an API key, which belongs to one.
 
         Raises:
-            Failure: the address is none, or what is given can't be sent or read.
+            Failure: The address is malformed, or a given value can't be sent or read.
         """
         self.url = url.rstrip("/")
         self._org = org
@@ -62,22 +62,22 @@ class Client:
 
     @property
     def org(self) -> str:
-        """The org as it stands in a path. That of an API key is asked for, once."""
+        """The org's name for use in a path. The gateway is asked once for that of an API key."""
         if self._org is None:
             self._org = str(self.get("/me")["org_id"])
         return quote(self._org, safe="")
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """GETs a path of the org. Raises `Failure` with a sentence."""
+        """GETs a path of the org. Raises `Failure` where the gateway refuses."""
         kept = {key: value for key, value in (parameters or {}).items() if value is not None}
         return self._answer("GET", path, params=kept)
 
     def post(
         self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None
     ) -> dict[str, Any]:
-        """POSTs JSON to a path of the org. Raises Failure with a sentence.
+        """POSTs JSON to a path of the org. Raises `Failure` where the gateway refuses.
 
-        With an `idempotency_key` it may be repeated where there was no answer.
+        With an `idempotency_key` the request may be repeated where there was no answer.
         """
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._answer("POST", path, json=body, headers=headers)
@@ -92,13 +92,15 @@ class Client:
 
 
 def patiently(step: Callable[[], Any], patience: Patience) -> Any:
-    """What a step gives. It is tried again while the gateway is unavailable, which is said once.
+    """Runs a step, again and again while the gateway is unavailable, and returns its result.
+
+    The first failure is printed.
 
     Raises:
-        Unavailable: patience has come to its end.
-        Failure: trying again would not help.
+        Unavailable: The time for further tries is over.
+        Failure: Trying again would not help.
     """
-    told = False
+    logged = False
     while True:
         try:
             return step()
@@ -106,19 +108,19 @@ def patiently(step: Callable[[], Any], patience: Patience) -> Any:
             pause = patience.pause(error.retry_after_s)
             if pause is None:
                 raise
-            if not told:
-                told = True
+            if not logged:
+                logged = True
                 end = "" if str(error).endswith((".", "?")) else "."
                 click.echo(f"phonegate: {error}{end} Trying again.", err=True)
             time.sleep(pause)
 
 
 def connect(url: str, org: str | None, cacert: Path | None) -> Client:
-    """The gateway as the options and the environment name it.
+    """Returns a client of the gateway that the options and the environment name.
 
     Raises:
-        Failure: there is no credential, or it can't be used.
-        click.UsageError: the org is missing.
+        Failure: There is no credential, or it can't be used.
+        click.UsageError: The org is missing.
     """
     found = credential()
     if org is None and not is_key_like(found):
@@ -127,10 +129,10 @@ def connect(url: str, org: str | None, cacert: Path | None) -> Client:
 
 
 def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, Any]:
-    """How every command reaches a gateway: what to make a client of httpx with.
+    """Returns the arguments with which every command makes its client of httpx.
 
     Raises:
-        Failure: the address is none, the secret can't be sent, or `cacert` can't be read.
+        Failure: The address is malformed, the secret can't be sent, or `cacert` can't be read.
     """
     try:
         parts = urlsplit(url)
@@ -146,15 +148,15 @@ def connection(url: str, secret: str, cacert: Path | None = None) -> dict[str, A
         "headers": {"X-Secret-Key": secret, "User-Agent": f"phonegate/{phonegate.__version__}"},
         "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
         "verify": trust.context(cacert),
-        # A proxy that the environment names is for the way out, not for this machine.
+        # A proxy of the environment is for other machines, not for this one.
         "trust_env": not is_loopback(host),
     }
 
 
 def unanswered(url: str, error: Exception) -> Failure:
-    """Why there was no answer: `Unavailable` where there may be one later.
+    """Returns the error for a request without an answer: `Unavailable` where trying again may help.
 
-    The error's own text is left out: it may quote the request.
+    The error's own text is left out, since it may quote the request.
     """
     distrusted = trust.distrust(error, urlsplit(url).netloc.rpartition("@")[2])
     if distrusted is not None:
@@ -174,12 +176,12 @@ def unanswered(url: str, error: Exception) -> Failure:
 
 
 def from_environment() -> str | None:
-    """The API key or secret of the environment, or None."""
+    """Returns the API key or secret of the environment, or None."""
     return next(filter(None, map(os.environ.get, client_environment.CREDENTIALS)), None)
 
 
 def credential() -> str:
-    """The secret or API key: from the environment, else asked for on a terminal."""
+    """Returns the secret or API key of the environment, or asks for it on a terminal."""
     value = from_environment() or ""
     if not value and sys.stdin.isatty():
         value = click.prompt("Secret or API key", hide_input=True, err=True)
@@ -212,7 +214,7 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
             f" Check {client_environment.ORG} and {' or '.join(client_environment.CREDENTIALS)}."
         )
     keyed = response.request.headers.get("idempotency-key") is not None
-    # The same request, whose answer was lost, is still being worked on.
+    # The gateway is still working on the same request, whose answer was lost.
     if is_transient(status) or (keyed and status == _CONFLICT):
         raise Unavailable(sentence, wait)
     raise Failure(sentence)

@@ -1,7 +1,7 @@
-"""How many columns of a terminal a text takes, and how it is padded and broken to fit some.
+"""The columns of a terminal that a text takes, and how to pad and break it to fit some.
 
-A terminal gives two columns to a wide letter (CJK, most emojis), none to a mark that sits on the
-letter before it, and two to emojis that are joined into one picture.
+A terminal gives two columns to a wide letter (CJK, most emojis), none to a mark on the letter
+before it, and two to emojis that are joined into one picture.
 """
 
 import unicodedata
@@ -10,7 +10,7 @@ from typing import Final
 
 ZWJ: Final = "\u200d"
 _VS16: Final = "\ufe0f"
-"""Asks for the letter before it as a picture, which takes two columns."""
+"""Makes the letter before it a picture, which takes two columns."""
 
 _PICTURES: Final = ((0x203C, 0x203C), (0x2049, 0x2049), (0x2190, 0x2BFF), (0x1F000, 0x1FAFF))
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
@@ -18,13 +18,13 @@ _JAMO: Final = range(0x1160, 0x1200)
 """Vowels and finals of Hangul, which are drawn into the syllable that they follow."""
 
 NARROWEST: Final = 6
-"""Columns below which a column of a table is not broken any further."""
+"""A column of a table is never made narrower than this."""
 
 GAP: Final = "  "
 
 
 def letters(text: str) -> Iterator[tuple[str, int]]:
-    """What is drawn as one, each with the columns that it takes."""
+    """Yields each part of a text that is drawn as one letter, with the columns that it takes."""
     drawn, columns = "", 0
     for letter in text:
         if drawn and _belongs(drawn, letter):
@@ -40,17 +40,17 @@ def letters(text: str) -> Iterator[tuple[str, int]]:
 
 
 def width(text: str) -> int:
-    """The columns that a text of one line takes."""
+    """Returns the columns that a text of one line takes."""
     return len(text) if text.isascii() else sum(columns for _, columns in letters(text))
 
 
 def pad(text: str, columns: int) -> str:
-    """A text with as many spaces behind it as it needs to take so many columns."""
+    """Returns a text with spaces appended so that it takes so many columns."""
     return text + " " * (columns - width(text))
 
 
 def cut(text: str, columns: int) -> str:
-    """A text that takes so many columns at most, its end cut off where it takes more."""
+    """Returns a text cut off so that it takes so many columns at most."""
     if width(text) <= columns:
         return text
     kept, taken = "", 0
@@ -63,7 +63,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """A text in lines of so many columns at most, broken at spaces and commas where there are any.
+    """Breaks a text into lines of so many columns at most, at spaces and commas if there are any.
 
     A letter that is wider than a line has a line of its own.
     """
@@ -82,7 +82,7 @@ def wrap(text: str, columns: int) -> list[str]:
 
 
 def fit(widths: Sequence[int], columns: int) -> list[int]:
-    """The widths of a table's columns, the widest made narrower until all fit a line."""
+    """Returns the widths of a table's columns, the widest made narrower until all fit a line."""
     fitted = list(widths)
     room = columns - len(GAP) * (len(fitted) - 1)
     while sum(fitted) > room and max(fitted) > NARROWEST:
@@ -101,7 +101,7 @@ def _takes_none(letter: str) -> bool:
 
 
 def _belongs(drawn: str, letter: str) -> bool:
-    """Tells whether a letter is drawn into what stands before it."""
+    """Tells whether a letter is drawn into the one before it."""
     if _takes_none(letter):
         return True
     if not _is_picture(drawn[0]):

@@ -1,4 +1,4 @@
-"""`phonegate demo`: the gateway with a simulated phone, so that messages can be seen to flow."""
+"""`phonegate demo`: a gateway with a simulated phone, which shows how messages flow."""
 
 import click
 
@@ -15,9 +15,9 @@ PORT = 8080
     help="Where to listen on this machine; 0 picks a free one.  [default: 8080, if it is free]",
 )
 def command(*, once: bool, port: int | None) -> None:
-    """Watch messages flow, with a simulated phone: nothing to set up, nothing is kept.
+    """Watch messages flow, with a simulated phone. Nothing is to set up, and nothing is kept.
 
-    It serves on this machine alone, on a database that is removed at the end.
+    It serves this machine only, from a database that is removed at the end.
     """
     from phonegate.cli import tour  # noqa: PLC0415 - keeps `--help` fast
 

@@ -1,4 +1,4 @@
-"""What `phonegate check` looks at. Everything here only looks."""
+"""The checks of `phonegate check`. They change nothing."""
 
 import contextlib
 import os
@@ -26,8 +26,8 @@ from phonegate.operations.control_client import Command, ControlError, NotServin
 from phonegate.server import ServerError, tls
 
 SAFE_SQLITE = (3, 51, 3)
-"""Before it, commits can be lost when two connections write or checkpoint at once (WAL-reset
-bug); the gateway has one that does, so only other programs on the file can bring it about."""
+"""Before this version, commits can be lost when two connections write or checkpoint at once (the
+WAL-reset bug). The gateway has only one that does, so it takes another program on the file."""
 
 ASK_S = 5.0
 
@@ -38,7 +38,7 @@ _TMP = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - these are what is warned
 
 @attrs.frozen
 class Finding:
-    """One thing that was looked at, and what is to be said of it."""
+    """One thing that was checked, and the result."""
 
     kind: Literal["fine", "note", "fault"]
     about: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 def examine(config: Path | None, database: Path | None) -> list[Finding]:
-    """Looks at everything. What needs a usable configuration is left out without one."""
+    """Runs all checks. Those that need a usable configuration are left out without one."""
     findings = [*_python(), *_sqlite(), *_zipapp()]
     source = options.config_file(config)
     if source is not None and source.exists():
@@ -59,8 +59,8 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
         return findings
     finally:
         findings += [Finding("note", "configuration", str(one)) for one in warned]
-    told = str(source) if source else "every default; there is no gateway.toml here"
-    findings.append(Finding("fine", "configuration", told))
+    origin = str(source) if source else "every default; there is no gateway.toml here"
+    findings.append(Finding("fine", "configuration", origin))
     findings += exposures(settings, source)
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
@@ -72,7 +72,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
 
 
 def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
-    """What of the configuration lies open to others, though the gateway serves with it.
+    """Yields what the configuration exposes to others, though it is usable.
 
     `source` is the file that it was read from.
     """
@@ -95,7 +95,7 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
 
 
 def _python() -> Iterator[Finding]:
-    # An older one than is supported never gets here: __main__ refuses it.
+    # An older Python than is supported never gets here: __main__ refuses it.
     yield Finding("fine", "Python", f"{platform.python_version()} ({sys.executable})")
 
 
@@ -116,7 +116,7 @@ def _sqlite() -> Iterator[Finding]:
 
 
 def _zipapp() -> Iterator[Finding]:
-    """Where the zipapp unpacks itself, when this is one."""
+    """Yields where the zipapp unpacks itself, if this is one."""
     if "_bootstrap" not in sys.modules:
         return
     root = Path(os.environ.get("SHIV_ROOT") or Path.home() / ".shiv")
@@ -152,8 +152,8 @@ def _database(path: Path, serving: str | None) -> Iterator[Finding]:
         except StoreError as error:
             yield Finding("fault", "database", str(error))
             return
-        told = str(path) if there else f"{path} will be made at the first start"
-        yield Finding("fine", "database", told)
+        state = str(path) if there else f"{path} will be made at the first start"
+        yield Finding("fine", "database", state)
     for file in (path, path.with_name(path.name + "-wal")):
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & (_OTHERS_READ | _OTHERS_WRITE):
             yield Finding(
@@ -174,7 +174,7 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:
-    """Assistants whose carrier's callbacks are not proved: those declared, and all of a gateway."""
+    """Yields assistants whose carrier's callbacks have no signature that can be verified."""
     found = {
         f"{one.name} of {one.org}": reason
         for one in settings.assistants
@@ -202,16 +202,16 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
         else:
             yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
     if operator.bind and not operator.token and not is_loopback(parse_bind(operator.bind)[0]):
-        text = f"whoever reaches {operator.bind} can read the metrics: set a token"
+        text = f"anyone who reaches {operator.bind} can read the metrics: set a token"
         yield Finding("note", "operator", text)
 
 
 def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
-    """Who may make an org, and which orgs have a secret that everybody has."""
+    """Yields which callers may make an org, and which orgs have a published secret."""
     try:
-        told = ask(path, Command("GET", "/registration"), timeout_s=ASK_S)
+        answer = ask(path, Command("GET", "/registration"), timeout_s=ASK_S)
         mode, source, published = (
-            told[field] for field in ("registration", "source", "published_secrets")
+            answer[field] for field in ("registration", "source", "published_secrets")
         )
     except (ControlError, KeyError):
         rule, published = offline.registration(settings, path)
@@ -249,7 +249,7 @@ def _why_not(host: str, port: int) -> str | None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in found:
             with socket.socket(family, kind, protocol) as probe:
-                # As the gateway does: connections of an earlier run that linger don't count.
+                # As the gateway does: lingering connections of an earlier run don't count.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -1,4 +1,4 @@
-"""What a person reads when a command fails, for every error that is not a fault of ours."""
+"""The text for a person when a command fails, for every error that is not a bug of phonegate."""
 
 import re
 import sys
@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 _MORE: Final = re.compile(r" \(([0-9]+) more in errors\.\)\Z")
-"""Ends the sentence of a refusal that has more wrong fields than it names."""
+"""The end of a refusal's sentence when it has more wrong fields than it names."""
 
 
 class Failure(Exception):
-    """A command can't do what it was asked. The text is for the person who typed it."""
+    """A command failed. The text is for the person who typed it."""
 
 
 def explain(error: BaseException) -> str | None:
-    """The text for a person, or None for an error that only a programmer can read."""
+    """Returns the text for a person, or None for an error that only a programmer can read."""
     known = (*_loaded(), Failure, OSError, UnicodeError)
     causes = list(_causes(error))
     if not all(isinstance(cause, known) for cause in causes):
@@ -23,19 +23,19 @@ def explain(error: BaseException) -> str | None:
 
 
 def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
-    """A gateway's refusal, with each wrong field (its name and its problem) named once."""
+    """Returns the text of a gateway's refusal, which names each wrong field and problem once."""
     more = _MORE.search(detail)
     if more is not None:
         detail = detail[: more.start()]
     others = [(field, problem) for field, problem in problems if not _said(field, problem, detail)]
     lines = [detail, *(f"  {field}: {problem}" for field, problem in others)]
-    if more is not None and (untold := int(more[1]) - len(others)) > 0:
-        lines.append(f"  and {untold} more")
+    if more is not None and (unnamed := int(more[1]) - len(others)) > 0:
+        lines.append(f"  and {unnamed} more")
     return "\n".join(lines)
 
 
 def _said(field: str, problem: str, detail: str) -> bool:
-    """Tells whether a sentence names a problem already, in words or in its list (`: a, b`)."""
+    """Tells whether a sentence already names a problem, in words or in its list (`: a, b`)."""
     listed = problem.partition(": ")[2]
     return f"{field} {problem}" in detail or bool(
         listed and f": {listed}" in detail and "[" not in field
@@ -43,12 +43,12 @@ def _said(field: str, problem: str, detail: str) -> bool:
 
 
 def reader_left(error: BaseException) -> bool:
-    """Tells whether just the reader of our output has left (`phonegate messages | head`)."""
+    """Tells whether the reader of the output has left (`phonegate messages | head`)."""
     return all(isinstance(cause, BrokenPipeError) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors themselves, without the groups that nurseries wrap them in."""
+    """Yields the errors themselves, without the groups that nurseries wrap them in."""
     if isinstance(error, BaseExceptionGroup):
         for one in error.exceptions:
             yield from _causes(one)
@@ -57,7 +57,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _loaded() -> tuple[type[BaseException], ...]:
-    """Our error classes, of those modules that this run has loaded: others can't have failed."""
+    """Returns phonegate's error classes, of the modules that this run has loaded."""
     names = {
         "phonegate.config.reader": "ConfigError",
         "phonegate.operations.control_client": "ControlError",
@@ -77,7 +77,7 @@ def _sentence(error: BaseException) -> str:
     if faults is not None:
         many = f"the configuration has {len(faults)} faults" if len(faults) > 1 else "configuration"
         return f"{many}:\n" + "\n".join(f"  {fault}" for fault in faults)
-    # Its own text quotes what could not be read or written, which may be a message or a secret.
+    # The error's text quotes what could not be read or written, maybe a message or a secret.
     if isinstance(error, UnicodeEncodeError) and not error.encoding.lower().startswith("utf"):
         return f"The character set {error.encoding} can't show some of the text. Use UTF-8."
     if isinstance(error, UnicodeError):

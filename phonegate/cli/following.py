@@ -1,4 +1,4 @@
-"""What a follower of messages has seen, and what it looks at again to see it change. Pure."""
+"""The messages that `--follow` has shown, and those it reads again to see them change. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -8,22 +8,22 @@ from phonegate.model.states import FINAL_STATES, SENT
 Message = Mapping[str, Any]
 
 LOOK: Final = 200
-"""Messages of a page that is asked for to see what changed: it is asked for again and again."""
+"""Messages of a page that is read to see changes, which happens again and again."""
 
 MOST_WATCHED: Final = 1_000
-"""Unfinished messages that are looked at again. Of more, the newest are."""
+"""Unfinished messages that are read again. Of more, only the newest are."""
 
 SENT_S: Final = 3_600.0
-"""How long one that was sent may become delivered: many recipients' networks never tell."""
+"""How long a sent message is read again until it is delivered: many networks never report it."""
 
 
 class Following:
-    """Tells which messages to show: each that comes, and each whose state has changed.
+    """Decides which messages to show: each new one, and each whose state has changed.
 
     Args:
-        last: Messages after this id are still to come.
-        wanted: Whether a message is to be shown in the state that it has.
-        look: Messages of a page that is looked at again.
+        last: The id of the last message that was shown or skipped.
+        wanted: Tells whether to show a message in its present state.
+        look: Messages of a page that is read again.
     """
 
     def __init__(
@@ -36,19 +36,19 @@ class Following:
         self.look = look
         self._wanted = wanted
         self._watched: dict[int, tuple[str, float]] = {}
-        """The state, and until when it is looked at, of each by its id, ascending."""
+        """The state of each message by its id, ascending, and until when it is read again."""
         self._looked = 0
-        """The highest id that the present round of looks has come to."""
+        """The highest id that the present round of reading has come to."""
 
     def seen(self, messages: Sequence[Message], now: float) -> None:
-        """Notes messages that are on the screen already."""
+        """Notes messages that were shown already."""
         for message in messages:
             self._note(message, now)
         while len(self._watched) > MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
 
     def take(self, messages: Sequence[Message], now: float) -> list[Message]:
-        """Those to show of a page of what came after `last`."""
+        """Returns the messages to show of a page of those after `last`."""
         for message in messages:
             self.last = max(self.last, message["id"])
         new = [message for message in messages if message["id"] not in self._watched]
@@ -56,7 +56,7 @@ class Following:
         return [message for message in new if self._wanted(message)]
 
     def next_poll(self, now: float) -> int | None:
-        """The id after which to ask for a page of `look`, or None while nothing can change."""
+        """Returns the id after which to read a page of `look`, or None while nothing can change."""
         for number, (_, until) in list(self._watched.items()):
             if until < now:
                 del self._watched[number]
@@ -65,7 +65,7 @@ class Following:
         return None if first is None else first - 1
 
     def changed(self, after: int, page: Sequence[Message], now: float) -> list[Message]:
-        """Those to show of a page that `next_poll` asked for: what has another state."""
+        """Returns the messages of a page of `next_poll` whose state has changed."""
         end = page[-1]["id"] if len(page) == self.look else max(self._watched, default=0)
         self._looked = 0 if end >= max(self._watched, default=0) else end
         found = {message["id"]: message for message in page}

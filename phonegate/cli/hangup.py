@@ -1,4 +1,4 @@
-"""What the end of a terminal means to a program that a person started there."""
+"""The signals that a program gets when its terminal closes."""
 
 import signal
 import sys
@@ -6,9 +6,9 @@ from typing import TextIO
 
 
 def ending() -> tuple[signal.Signals, ...]:
-    """The signals that end a program of a person.
+    """Returns the signals that end a program which a person started.
 
-    A closed terminal sends SIGHUP. `nohup` has a program ignore that, which goes on being so.
+    A closed terminal sends SIGHUP. A program that `nohup` makes ignore it goes on ignoring it.
     """
     asked = (signal.SIGTERM, signal.SIGINT)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

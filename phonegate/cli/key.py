@@ -18,11 +18,11 @@ _FIELDS = {
     "from": "from",
     "codes": "codes",
 }
-"""What each limit is called here, and in the gateway."""
+"""The name of each limit as an option, and in the gateway."""
 
 
 def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that set a key's limits."""
+    """Adds the options that set a key's limits."""
     for option in (
         click.option(
             "--codes",
@@ -55,7 +55,7 @@ def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
 def command() -> None:
     """Add, list, limit and revoke API keys.
 
-    A key works wherever the org's secret does, as far as its scopes and limits reach.
+    A key works wherever the org's secret does, within its scopes and limits.
     """
 
 
@@ -146,7 +146,7 @@ def limit(
     database: Path | None,
     **limits: Any,
 ) -> None:
-    """Change what the API key ID of the ORG may do. Limits that are not named stay."""
+    """Change the limits of the API key ID of the ORG. Limits that are not named stay."""
     asked = _asked(**limits)
     if not asked and not lift:
         raise click.UsageError("Name a limit to set, or one to --lift.")
@@ -185,7 +185,7 @@ def revoke(
 
 
 def _carry_out(*request: Any) -> dict[str, Any]:
-    """Carries out a request. What is wrong with a limit is named as the options name it."""
+    """Carries out a request. Errors name a limit as the options do."""
     from phonegate.operations.control_client import ControlRefused  # noqa: PLC0415
 
     try:
@@ -202,7 +202,7 @@ def _keys(config: Path | None, database: Path | None, org: str) -> list[dict[str
 def _limit(
     config: Path | None, database: Path | None, org: str, key_id: str, change: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
-    """Changes some limits of a key. Returns all that it has then."""
+    """Changes some limits of a key. Returns all its limits."""
     present = [key for key in _keys(config, database, org) if key["id"] == key_id]
     limits = {**((present[0].get("limits") if present else None) or {}), **change}
     given = {name: value for name, value in limits.items() if value is not None}
@@ -221,7 +221,7 @@ def _asked(
     from_: tuple[str, ...],
     codes: str | None,
 ) -> dict[str, Any]:
-    """The limits that the options set, as the gateway's API names them."""
+    """Returns the limits that the options set, by the names of the gateway's API."""
     if (quiet is None) != (zone is None):
         raise click.UsageError("--quiet and --zone go together.")
     asked = {
@@ -236,7 +236,7 @@ def _asked(
 
 
 def _in_words(limits: Mapping[str, Any] | None) -> str | None:
-    """Limits as a person reads them; None where there are none."""
+    """Returns limits as text for a person, or None where there are none."""
     if not limits:
         return None
     quiet = limits["quiet_hours"]

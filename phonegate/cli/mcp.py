@@ -18,7 +18,7 @@ from phonegate.config import client_environment
 def command(*, url: str, org: str | None, cacert: Path | None) -> None:
     """Give an AI agent on this machine the tools of a gateway (Model Context Protocol, stdio).
 
-    Agents start this themselves; docs/agents.md shows what to tell them.
+    Agents start this command by themselves. docs/agents.md shows how to configure them.
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli import client, mcp_pipes  # noqa: PLC0415
@@ -26,7 +26,7 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
 
     credential = client.from_environment()
     if credential is None:
-        # Standard input is the agent's, so nothing can be asked.
+        # Standard input belongs to the agent, so nothing can be asked.
         raise Failure(
             f"Set {client_environment.KEY} to an API key of the gateway (phonegate key add)."
         )
@@ -37,6 +37,6 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
     settings = client.connection(url, credential, cacert)
     if org is not None:
         settings["params"] = {"org_id": org}
-    # Ctrl-C is how a person ends this: no failure.
+    # A person ends this by Ctrl-C, which is not a failure.
     with contextlib.suppress(KeyboardInterrupt):
         mcp_pipes.run(url, settings, sys.stdin.fileno(), sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """The tools of a gateway over two pipes: JSON-RPC lines go to its `/mcp`, and answers come back.
 
-Many requests are under way at a time, each answered when its answer is there. Nothing but
-JSON-RPC is ever written.
+Many requests may be under way at a time, and each is answered as soon as its answer arrives.
+Nothing but JSON-RPC is ever written.
 """
 
 import json
@@ -16,20 +16,20 @@ from phonegate.api.mcp.protocol import PARSE_ERROR, encoded, named_version
 from phonegate.cli.client import unanswered
 
 MAX_LINE: Final = 262_144
-"""Bytes of a line: what the gateway takes in one POST."""
+"""Most bytes of a line: what the gateway accepts in one POST."""
 
 MAX_ASKED: Final = 64
-"""Requests that wait for the gateway at once. Beyond it lines stay unread, so that an agent gone
-wild costs little memory; the gateway itself lets one key wait for 20 replies."""
+"""Requests that wait for the gateway at once. While there are so many, lines stay unread, so that a
+runaway agent takes little memory. The gateway itself lets one key wait for 20 replies."""
 
 FAREWELL_S: Final = 1.5
-"""Once the input has ended, the time for answers that are still due: agents end a server that
-has not left two seconds after they closed its input."""
+"""Seconds for outstanding answers once the input has ended: agents kill a server that still runs
+two seconds after they closed its input."""
 
 REFUSED: Final = -32010
-"""The gateway would not take the request: the credential, a limit, or its storage."""
+"""The gateway refused the request, for its credential, a limit, or the state of the storage."""
 UNREACHED: Final = -32011
-"""There was no answer from a gateway. Both are of the range for servers' own errors."""
+"""There was no answer from a gateway. Both codes are in the range for servers' own errors."""
 
 _ACCEPTED: Final = 202
 _CHUNK: Final = 65_536
@@ -40,9 +40,9 @@ def run(url: str, settings: Mapping[str, Any], source: int, target: int) -> None
 
     Args:
         url: The gateway's address.
-        settings: What to make a client of httpx with.
+        settings: The arguments for a client of httpx.
         source: The file descriptor to read lines from.
-        target: The one to write lines to.
+        target: The file descriptor to write lines to.
     """
     trio.run(_serve, url.rstrip("/"), settings, source, target)
 
@@ -53,7 +53,7 @@ async def _serve(url: str, settings: Mapping[str, Any], source: int, target: int
 
 
 class LineSplitter:
-    """Cuts what is read into lines, however it comes in pieces. One that is too long is None."""
+    """Splits data that arrives in pieces into lines. One that is too long becomes None."""
 
     def __init__(self, longest: int = MAX_LINE) -> None:
         self._longest = longest
@@ -61,7 +61,7 @@ class LineSplitter:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes | None]:
-        """The lines that end in this piece, without their ends."""
+        """Returns the lines that end in this piece, without their line ends."""
         *ended, self._rest = (self._rest + data).split(b"\n")
         lines: list[bytes | None] = []
         for line in ended:
@@ -77,7 +77,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> bytes:
-        """What is left where the input ends without the end of a line."""
+        """Returns what is left where the input ends without a line end."""
         return self._rest
 
 
@@ -94,7 +94,7 @@ class Bridge:
         self._room = trio.Semaphore(MAX_ASKED)
         self._asked: dict[int | str, trio.CancelScope] = {}
         self._version: str | None = None
-        """The revision that a handshake settled on."""
+        """The protocol revision that a handshake agreed on."""
 
     async def run(self) -> None:
         """Serves until the input ends, or the reader of the answers is gone."""
@@ -108,8 +108,8 @@ class Bridge:
                 self._scope.deadline = trio.current_time() + FAREWELL_S
 
     async def _read(self) -> bytes:
-        # Past Python's own buffer: its lock, held by a thread that still reads while the program
-        # ends, would abort it.
+        # Not through Python's own buffer: the program would abort if a thread still held its
+        # lock at the end.
         return await trio.to_thread.run_sync(os.read, self._source, _CHUNK, abandon_on_cancel=True)
 
     async def _take(self, line: bytes | None, nursery: trio.Nursery) -> None:
@@ -124,7 +124,7 @@ class Bridge:
             await self._say(_error(None, PARSE_ERROR, "The line is not JSON."))
             return
         if isinstance(message, dict) and "id" not in message and "method" in message:
-            # The gateway keeps nothing between two requests: there is nothing to notify it of.
+            # The gateway keeps no state between requests, so it needs no notification.
             if message["method"] == "notifications/cancelled":
                 self._cancel(message.get("params"))
             return
@@ -132,7 +132,7 @@ class Bridge:
         nursery.start_soon(self._ask, line, message)
 
     def _cancel(self, params: Any) -> None:
-        """Gives up a request by hanging up on the gateway. It gets no answer."""
+        """Gives up a request by closing its connection to the gateway. It gets no answer."""
         id_ = params.get("requestId") if isinstance(params, dict) else None
         if _is_id(id_) and id_ in self._asked:
             self._asked[id_].cancel()
@@ -173,7 +173,7 @@ class Bridge:
         return answer
 
     async def _say(self, message: Any) -> None:
-        # ASCII, so that no reader takes a line separator of Unicode for the end of the line.
+        # In ASCII, so that no reader takes a Unicode line separator for the end of the line.
         data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
         def write() -> None:
@@ -183,7 +183,7 @@ class Bridge:
 
         async with self._writing:
             try:
-                # Not cut short: half a line would spoil all that follow.
+                # Not cut short: half a line would corrupt all that follow.
                 await trio.to_thread.run_sync(write)
             except BrokenPipeError:
                 self._scope.cancel()
@@ -193,12 +193,12 @@ def _is_id(value: Any) -> TypeGuard[int | str]:
     return type(value) in {int, str}
 
 
-def _headers(message: Any, settled: str | None) -> dict[str, str]:
-    """The headers that repeat what the body says, as its revision asks."""
+def _headers(message: Any, agreed: str | None) -> dict[str, str]:
+    """Returns the headers that repeat parts of the body, as its protocol revision requires."""
     method = message.get("method") if isinstance(message, dict) else None
     version = named_version(message)
     if not isinstance(version, str):
-        known = settled if method != "initialize" else None
+        known = agreed if method != "initialize" else None
         return {} if known is None else {"MCP-Protocol-Version": known}
     found = {"MCP-Protocol-Version": encoded(version)}
     if isinstance(method, str):
@@ -210,7 +210,7 @@ def _headers(message: Any, settled: str | None) -> dict[str, str]:
 
 
 def _understood(response: httpx.Response) -> Any:
-    """Returns the JSON-RPC answer that a response holds, or None."""
+    """Returns the JSON-RPC answer in a response, or None."""
     try:
         body = response.json()
     except ValueError:
@@ -220,7 +220,7 @@ def _understood(response: httpx.Response) -> Any:
 
 
 def _reason(response: httpx.Response) -> tuple[str, Mapping[str, Any]]:
-    """Why the gateway refused, as a sentence and as data."""
+    """Returns why the gateway refused, as a sentence and as data."""
     status = response.status_code
     try:
         body = response.json()
@@ -236,7 +236,7 @@ def _reason(response: httpx.Response) -> tuple[str, Mapping[str, Any]]:
 
 
 def _refusal(message: Any, code: int, text: str, data: Mapping[str, Any] | None = None) -> Any:
-    """The answer to whatever was asked: to each request of a batch."""
+    """Returns the error answer to a message, for a batch to each of its requests."""
     if isinstance(message, list):
         ids = [one.get("id") for one in message if isinstance(one, dict) and "id" in one]
         return [_error(id_, code, text, data) for id_ in ids]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from phonegate.cli.client import Client
 
 POLL_S = 1.0
-"""Between two looks for new messages: people read, and a page costs the gateway little."""
+"""Seconds between two reads of new messages. A page takes the gateway little work."""
 LONGEST_LOOK_S = 30.0
-"""Between two looks at messages that do not change. They begin `POLL_S` apart."""
+"""Most seconds between two reads of unfinished messages. They begin `POLL_S` apart."""
 
 
 @click.group(invoke_without_command=True, epilog=options.CLIENT_EPILOG)
@@ -67,7 +67,7 @@ def command(
     commands decide about messages that wait for a person's approval, of API keys that hold theirs.
     """
     if context.invoked_subcommand is not None:
-        # What was said before the command's name holds for it too.
+        # Options before the command's name hold for the command too.
         said = {"url": url, "org": org, "cacert": cacert}
         given = {name: value for name, value in said.items() if value is not None}
         context.default_map = dict.fromkeys(("approve", "refuse"), given)
@@ -86,7 +86,7 @@ def command(
     with connect(url, org, cacert) as client:
 
         def begin() -> tuple[list[dict[str, Any]], int]:
-            """The page to show first, and the id after which to follow."""
+            """Returns the page to show first, and the id after which to follow."""
             last = since or 0
             if follow and wanted and since is None:
                 newest = _page(client, {**about, "limit": 1})
@@ -98,7 +98,7 @@ def command(
         if not follow:
             _show(begin()[0], as_json=as_json)
             return
-        # Ctrl-C is how a person ends this: no failure.
+        # A person ends this by Ctrl-C, which is not a failure.
         try:
             found, last = patiently(begin, Patience())
             following = Following(last, fits)
@@ -107,7 +107,7 @@ def command(
             _follow(client, following, about, as_json=as_json)
         except KeyboardInterrupt:
             if sys.stderr.isatty():
-                # The terminal shows ^C, behind which the shell would write.
+                # The terminal shows ^C, and the shell would write on the same line.
                 click.echo(err=True)
 
 
@@ -115,7 +115,7 @@ def command(
 @click.argument("id", type=click.IntRange(min=1))
 @options.client
 def approve(id: int, url: str, org: str | None, cacert: Path | None) -> None:  # noqa: A002 - the argument's own name
-    """Let the message ID leave that waits for approval: at once, or at its time."""
+    """Approve the message ID: it leaves at once, or at its time."""
     _decide(id, "approve", url, org, cacert)
 
 
@@ -123,7 +123,7 @@ def approve(id: int, url: str, org: str | None, cacert: Path | None) -> None:  #
 @click.argument("id", type=click.IntRange(min=1))
 @options.client
 def refuse(id: int, url: str, org: str | None, cacert: Path | None) -> None:  # noqa: A002
-    """Cancel the message ID that waits for approval."""
+    """Refuse the message ID that waits for approval, which cancels it."""
     _decide(id, "refuse", url, org, cacert)
 
 
@@ -138,7 +138,7 @@ def _decide(message: int, decision: str, url: str, org: str | None, cacert: Path
 def _follow(
     client: "Client", following: Following, about: Mapping[str, Any], *, as_json: bool
 ) -> None:
-    """Shows messages as they come and change, also after the gateway was away."""
+    """Shows messages as they arrive and change, also after the gateway was away."""
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import patiently  # noqa: PLC0415
     from phonegate.cli.patience import Patience  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Reads the moment that `--send-at` names, by the clock and the time zone of this machine."""
+"""Reads the time of `--send-at`, by the clock and the time zone of this machine."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,10 @@ _DAY: Final = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", re.ASCII)
 
 
 def read(text: str) -> int | str:
-    """The moment as the API takes it. A time without an offset is one of this machine's clock.
+    """Returns a time as the API takes it. A time without an offset is by this machine's clock.
 
     Raises:
-        ValueError: it is no moment. The text is for a person.
+        ValueError: It is not a time. The text is for a person.
     """
     text = text.strip()
     if _EPOCH.fullmatch(text):
@@ -29,7 +29,7 @@ def read(text: str) -> int | str:
 
 
 def example() -> str:
-    """A time that may be asked for: tomorrow morning by this machine's clock."""
+    """Returns an example: tomorrow morning by this machine's clock."""
     return f"{_tomorrow():%Y-%m-%dT%H:%M}"
 
 
@@ -51,7 +51,7 @@ def _local(wall: datetime, text: str) -> datetime:
         raise ValueError(f"{text!r} is too far from today.") from None
     if found.utcoffset() == other.utcoffset():
         return found
-    # Clocks are turned then: the hour comes twice, or never.
+    # The clocks are changed then, so that the hour comes twice, or never.
     there = found.replace(tzinfo=None) == wall
     why = "comes twice" if there else "is left out"
     raise ValueError(

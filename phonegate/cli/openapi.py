@@ -15,7 +15,7 @@ import phonegate
     help="The gateway's address to put into it, such as https://sms.example.org.",
 )
 def command(server: str) -> None:
-    """Print the OpenAPI document of a gateway of this version. No gateway need run.
+    """Print the OpenAPI document of a gateway of this version. It needs no running gateway.
 
     A running one serves the same at /openapi.json, with its own address.
     """

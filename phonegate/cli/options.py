@@ -30,15 +30,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for p
 
 
 def gateway(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a command that works on a gateway's own files."""
+    """Adds the options of a command that works on a gateway's own files."""
     return config(database(function))
 
 
-class _Told(click.Option):
-    """An option that may stand before a command's name too, where it beats the environment."""
+class _EarlyOption(click.Option):
+    """An option that may also stand before a command's name, and then beats the environment."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Handles the value as ever, unless it was given already: then the default map has it."""
+        """Reads the environment, unless the option was given already and is in the default map."""
         parent, name = ctx.parent, self.name or ""
         if parent is not None and parent.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             return None
@@ -47,7 +47,7 @@ class _Told(click.Option):
 
 url = click.option(
     "--url",
-    cls=_Told,
+    cls=_EarlyOption,
     envvar=client_environment.URL,
     show_envvar=True,
     default="http://127.0.0.1:8080",
@@ -56,14 +56,14 @@ url = click.option(
 )
 org = click.option(
     "--org",
-    cls=_Told,
+    cls=_EarlyOption,
     envvar=client_environment.ORG,
     show_envvar=True,
     help="The org's OrgId. An API key needs none.",
 )
 cacert = click.option(
     "--cacert",
-    cls=_Told,
+    cls=_EarlyOption,
     type=click.Path(path_type=Path, dir_okay=False),
     envvar=client_environment.CACERT,
     show_envvar=True,
@@ -72,7 +72,7 @@ cacert = click.option(
 
 
 def client(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a command that talks to a gateway over HTTP. The secret is never one."""
+    """Adds the options of a command that uses a gateway over HTTP. The secret is never one."""
     return url(org(cacert(function)))
 
 
@@ -88,7 +88,7 @@ CLIENT_EPILOG = (
 
 
 def config_file(chosen: Path | None) -> Path | None:
-    """The configuration file that a command reads, where there is one."""
+    """Returns the configuration file that a command reads, if there is one."""
     from phonegate.config.reader import DEFAULT_FILE  # noqa: PLC0415 - keeps `--help` fast
 
     return chosen or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
@@ -100,12 +100,12 @@ def settings(
     bind: tuple[str, ...] = (),
     warn: "Callable[[Fault], None] | None" = None,
 ) -> "Settings":
-    """The settings of a command that takes `gateway` options.
+    """Returns the settings of a command that takes `gateway` options.
 
-    What looks wrong and stops nothing goes to `warn`, or else to standard error.
+    Warnings go to `warn`, or else to standard error.
 
     Raises:
-        ConfigError: with every fault.
+        ConfigError: There are faults. The error has all of them.
     """
     from phonegate.config.reader import load  # noqa: PLC0415 - keeps `--help` fast
 

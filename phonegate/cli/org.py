@@ -14,7 +14,7 @@ from phonegate.cli.owner import carry_out, target
 def command() -> None:
     """Add, list and remove orgs, and change their secrets.
 
-    Works while the gateway serves, and when it does not.
+    This works both while the gateway serves and while it does not.
     """
 
 
@@ -26,7 +26,7 @@ def command() -> None:
 def add(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Add the org NAME and show its secret, once: it is kept only as a hash."""
+    """Add the org NAME and show its secret, once: only a hash of it is kept."""
     body = {"org": name, "secret": secrets.read(source)}
     answer = carry_out(config, database, "POST", "/orgs", body, makes_database=True)
     _show_secret(answer, source, as_json=as_json)
@@ -53,9 +53,9 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
 def rotate(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the org NAME a new secret. The old one ends at once, its API keys go on.
+    """Give the org NAME a new secret. The old one ends at once. The org's API keys stay.
 
-    Shows those keys, since a person who had the secret may have made one.
+    The keys are shown, since a person who had the secret may have made one.
     """
     body = {"secret": secrets.read(source)}
     answer = carry_out(config, database, "POST", target("orgs", name, "secret"), body)
@@ -74,10 +74,10 @@ def rotate(
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
     """Remove the org NAME with its phones, messages and API keys, for good.
 
-    A phone that goes on with its old secret does not make it again, only `phonegate org add` does.
+    A phone that goes on with its old secret does not make it again. Only `phonegate org add` does.
     """
     if not yes:
-        # An org that is not there is refused here already, before it asks.
+        # An org that does not exist is refused here, before the question.
         carry_out(config, database, "GET", target("keys", name))
         click.confirm(f"Remove {name} with all its messages?", abort=True, err=True)
     carry_out(config, database, "DELETE", target("orgs", name))

@@ -1,4 +1,4 @@
-"""How a command reaches the database: through the gateway that serves it, else directly."""
+"""Carries out a command on the database, through the gateway that serves it or else directly."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,6 +58,6 @@ def carry_out(
     from phonegate import log  # noqa: PLC0415
     from phonegate.operations import offline  # noqa: PLC0415
 
-    # What a gateway notes of such a change is no news to who asked for it.
+    # What a gateway logs about such a change is no news to the person who made it.
     log.configure(settings.log.format, "warning")
     return offline.carry_out(settings, path, command, progress)

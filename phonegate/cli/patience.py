@@ -1,20 +1,21 @@
-"""How long a command goes on trying while a gateway, or a proxy before it, can't answer. Pure."""
+"""Decides how long a command goes on trying while a gateway or a proxy can't answer. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
 
 TRANSIENT: Final = frozenset({408, 425, 429})
-"""Statuses below 500 that mean: later. All from 500 on do."""
+"""Statuses below 500 after which a later try may succeed. All from 500 on are such."""
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
-"""Between two tries of one who does not give up: a gateway that is back is noticed soon enough."""
+"""Most seconds between two tries of a command that never gives up, which then notices soon enough
+that a gateway is back."""
 
 PATIENCE_S: Final = 15.0
-"""Pauses of one who gives up, taken together: longer than a restart takes."""
+"""Seconds of all pauses of a command that gives up: longer than a restart takes."""
 
 LONGEST_HEEDED_S: Final = 300.0
-"""A Retry-After is obeyed up to here by one who does not give up."""
+"""The longest Retry-After that a command which never gives up obeys."""
 
 _FIRST_SERVER_FAULT: Final = 500
 
@@ -25,13 +26,13 @@ def is_transient(status: int) -> bool:
 
 
 def retry_after(value: str | None) -> float:
-    """The seconds of a Retry-After. 0 where there are none, and for its other form, a date."""
+    """Returns the seconds of a Retry-After, or 0 if it has none or is a date."""
     value = (value or "").strip()
     return float(value) if value.isascii() and value.isdigit() and len(value) <= 9 else 0.0  # noqa: PLR2004 - 30 years
 
 
 def pauses() -> Iterator[float]:
-    """Growing pauses without end."""
+    """Yields growing pauses without end."""
     pause = FIRST_PAUSE_S
     while True:
         yield pause
@@ -39,10 +40,10 @@ def pauses() -> Iterator[float]:
 
 
 class Patience:
-    """Says how long to wait before the next try, or that it is enough.
+    """Decides how long to wait before the next try, or to give up.
 
     Args:
-        limit_s: All pauses together. None never gives up.
+        limit_s: The seconds of all pauses together. None means to never give up.
     """
 
     def __init__(self, limit_s: float | None = PATIENCE_S) -> None:
@@ -50,7 +51,7 @@ class Patience:
         self._pauses = pauses()
 
     def pause(self, wanted_s: float = 0.0) -> float | None:
-        """The next pause in seconds, no shorter than a server wants it, or None to give up."""
+        """Returns the next pause, no shorter than a server wants it, or None to give up."""
         pause = max(next(self._pauses), wanted_s)
         if self._left_s is None:
             return min(pause, LONGEST_HEEDED_S)

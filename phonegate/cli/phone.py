@@ -26,11 +26,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 CHANCE = click.FloatRange(0, 1)
 MAX_PHONES = 20_000
-"""More than one process has descriptors and ports for."""
+"""More phones than one process has descriptors and ports for."""
 
 
 def _span(value: str) -> tuple[float, float]:
-    """`LOW-HIGH`, or one number for both."""
+    """Parses `LOW-HIGH`, or one number for both."""
     low, dash, high = value.partition("-")
     try:
         span = float(low), float(high if dash else low)
@@ -42,7 +42,7 @@ def _span(value: str) -> tuple[float, float]:
 
 
 def _sim(value: str) -> "SimCard":
-    """`SLOT:NUMBER[:CARRIER]`. An empty number is one that the phone does not know."""
+    """Parses `SLOT:NUMBER[:CARRIER]`. An empty number is one that the phone does not know."""
     from phonegate.phone.device import SimCard  # noqa: PLC0415 - `--help` is fast
 
     slot, colon, rest = value.partition(":")
@@ -109,7 +109,7 @@ def _chance(name: str, text: str) -> Callable[[Command], Command]:
     show_default=True,
     help="basic: five frames only, no device id.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Where all chance comes from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
 @click.option(
     "--delay",
     "delay_ms",
@@ -168,13 +168,12 @@ def command(
     verbose: bool,
     **behaviour: Any,
 ) -> int:
-    """Be a phone: a script's (frames as JSON lines on standard input and output) or simulated.
+    """Be a phone: of a script (frames as JSON lines on standard input and output) or simulated.
 
-    Without --simulate, each line of standard input is sent as a frame and each frame from the
-    gateway is printed as a line; the end of the input ends the phone, unless --duration is given.
-    With --simulate, the phones behave by themselves, faults included, and a summary is printed at
-    the end: on a terminal in words, else as a JSON object. SIGTERM, SIGINT and
-    SIGHUP end either.
+    Without --simulate, each line of standard input is sent as a frame, and each frame from the
+    gateway is printed as a line. The end of the input ends the phone, unless --duration is given.
+    With --simulate, the phones behave by themselves, including faults, and a summary is printed at
+    the end: on a terminal in words, else as a JSON object. SIGTERM, SIGINT and SIGHUP end either.
     """
     import trio  # noqa: PLC0415 - `--help` is fast
 
@@ -206,7 +205,7 @@ def command(
             radio_log=radio_log,
             verbose=verbose or phones == 1,
         )
-        return trio.run(_until_told, job.run, duration)
+        return trio.run(_until_stopped, job.run, duration)
     script = _Script(
         address=address,
         plan=plan,
@@ -215,11 +214,11 @@ def command(
         sims=sims,
         stay=duration is not None,
     )
-    return trio.run(_until_told, script.run, duration)
+    return trio.run(_until_stopped, script.run, duration)
 
 
 def _refuse_mixtures(*, simulate: bool, phones: int, sims: "tuple[SimCard, ...]") -> None:
-    """Options that make no sense together are a mistake to tell, not to guess about."""
+    """Refuses options that make no sense together, rather than guess what is meant."""
     context = click.get_current_context()
     given = {
         parameter.name: parameter.opts[0]
@@ -252,7 +251,7 @@ def _notice(text: str) -> None:
     click.echo(f"phone: {text}", err=True)
 
 
-async def _until_told(run: Any, duration: float | None) -> int:
+async def _until_stopped(run: Any, duration: float | None) -> int:
     """Runs `run` to its end, to a signal, or for `duration` seconds."""
     import trio  # noqa: PLC0415 - `--help` is fast
 
@@ -272,7 +271,7 @@ async def _until_told(run: Any, duration: float | None) -> int:
 
 
 def _summarize(summary: dict[str, int]) -> None:
-    """The end of a simulation: words for a person, JSON for a program."""
+    """Prints the summary of a simulation: in words for a person, as JSON for a program."""
     if not sys.stdout.isatty():
         click.echo(json.dumps(summary))
         return
@@ -281,16 +280,16 @@ def _summarize(summary: dict[str, int]) -> None:
 
 @attrs.frozen
 class _Speaker:
-    """A radio that tells the person of each SMS, and may log it as well."""
+    """A radio that prints each SMS, and may log it as well."""
 
-    tell: Callable[[str, str], None]
+    show: Callable[[str, str], None]
     log: "Radio | None" = None
 
     def transmit(self, transmission: "Transmission") -> None:
         if self.log is not None:
             self.log.transmit(transmission)
         to, body = terminal.clean(transmission.to), terminal.clean(transmission.body)
-        self.tell(transmission.phone, f"sends to {to}: {body}")
+        self.show(transmission.phone, f"sends to {to}: {body}")
 
 
 @attrs.frozen(kw_only=True)

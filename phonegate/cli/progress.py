@@ -1,4 +1,4 @@
-"""One line of a terminal that is written over while something is waited for."""
+"""One line of a terminal that is updated while a command waits."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from phonegate.cli import columns
 
 
 class LiveLine:
-    """The line, on standard error. Where that is no terminal, nothing. A context manager."""
+    """A line on standard error, if that is a terminal. It is a context manager."""
 
     def __init__(self) -> None:
         # A dumb terminal can't go back to the beginning of a line.
@@ -23,7 +23,7 @@ class LiveLine:
         self.show("")
 
     def show(self, text: str) -> None:
-        """Puts a text in place of the last one, cut to the terminal's width."""
+        """Replaces the text of the line, cut to the terminal's width."""
         if not self._works or text == self._shown:
             return
         self._shown = text

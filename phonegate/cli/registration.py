@@ -23,10 +23,10 @@ _MEANINGS: dict[Mode, str] = {
 def command(
     mode: Mode | None, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Show who may make an org by a first call, or change it at once and for good.
+    """Show which callers may make an org by a first call, or change it at once and permanently.
 
-    local: this machine and private networks; open: all callers; closed: only you, by
-    `phonegate org add`. What gateway.toml or the environment sets can only be changed there.
+    local: this machine and private networks. open: all callers. closed: only you, by
+    `phonegate org add`. A value set in gateway.toml or the environment can only be changed there.
     """
     request: tuple[Any, ...] = ("GET", "/registration")
     if mode is not None:

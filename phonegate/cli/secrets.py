@@ -1,4 +1,4 @@
-"""Where a new secret comes from. Never an argument: every user of a machine can read those."""
+"""Reads a new secret. It is never an argument, which every user of a machine could read."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ option = click.option(
 
 
 def read(source: str) -> str | None:
-    """Returns the secret from where the option says, or None to have one generated."""
+    """Returns the secret from the source that the option names, or None to have one generated."""
     if source == "generate":
         return None
     if source == "prompt":

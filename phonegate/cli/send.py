@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 LEFT = frozenset({"sent", "delivered"})
 LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
 POLL_S = 0.5
-"""Between two looks at a message. A phone takes a second or more to send an SMS."""
+"""Seconds between two reads of a message. A phone takes a second or more to send an SMS."""
 
-MOST_TOLD = 10
+MOST_NAMED = 10
 """Messages of a batch that are named one by one when they have not left in time."""
 
 UNANSWERED = "unanswered"
-"""In a result that is waited for: why the gateway could not say what became of it."""
+"""The field of a result that says why the gateway could not report the message's status."""
 
 Result = Mapping[str, Any]
 
@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Send the SMS BODY through a gateway.
 
-    Without BODY, or where it is -, the text is read from standard input. A line
-    end at its very end is left out.
+    Without BODY, or where it is -, the text is read from standard input. A line end at its very
+    end is left out.
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import connect, patiently  # noqa: PLC0415
@@ -79,7 +79,7 @@ def command(
     messages = [{"to": number, "body": text} for number in to]
     request: dict[str, Any] = {key: value for key, value in extra.items() if value is not None}
     request.update({"messages": messages} if len(to) > 1 else messages[0])
-    # The key makes it safe to ask again where the answer was lost.
+    # The idempotency key makes it safe to repeat a request whose answer was lost.
     once = uuid.uuid4().hex
     with connect(url, org, cacert) as client:
         answer = patiently(lambda: client.post(f"/send/{client.org}", request, once), Patience())
@@ -87,7 +87,7 @@ def command(
         if wait is not None:
             results = _watch(client, results, wait)
     if as_json:
-        terminal.print_json({**answer, "results": [_told(result) for result in results]})
+        terminal.print_json({**answer, "results": [_printed(result) for result in results]})
     else:
         headers = ("id", "to", "status", "error")
         rows = [[result.get(header) for header in headers] for result in results]
@@ -104,7 +104,7 @@ def command(
 
 
 def holding(answer: Mapping[str, Any], *, scheduled: bool) -> Iterator[str]:
-    """What holds up messages that were just stored, a sentence each."""
+    """Yields a sentence for each reason why messages that were just stored can't leave yet."""
     held = [one["id"] for one in answer["results"] if one.get("waiting_for") == "approval"]
     if len(held) == 1:
         yield f"It waits for a person's approval: phonegate messages approve {held[0]}."
@@ -131,7 +131,7 @@ def _moment(text: str) -> int | str:
 
 
 def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Result]:
-    """Looks at the messages until each has left or can't leave any more, or time is up."""
+    """Reads the messages until each has left or can't leave any more, or the time is up."""
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import Unavailable  # noqa: PLC0415
     from phonegate.cli.patience import LONGEST_HEEDED_S  # noqa: PLC0415
@@ -159,20 +159,20 @@ def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Resul
 
 
 def waiting(results: Sequence[Result], passed_s: float) -> str:
-    """What is waited for, in a line."""
+    """Returns a line that says what the command waits for."""
     left = [result for result in results if _waits(result)]
     many = f"{len(left)} of {len(results)} messages, the first" if len(results) > 1 else "message"
     return f"{passed_s:.0f} s: {many} {left[0]['id']} is {_state(left[0])}"
 
 
 def gave_up(results: Sequence[Result], wait_s: float) -> Iterator[str]:
-    """Why messages have not left in time, a sentence each."""
+    """Yields a sentence for each message that has not left in time."""
     left = [result for result in results if _waits(result)]
-    for result in left[:MOST_TOLD]:
+    for result in left[:MOST_NAMED]:
         recipient = terminal.clean(result.get("to"))
         yield f"After {wait_s:g} s message {result['id']} to {recipient} is {_state(result)}."
-    if len(left) > MOST_TOLD:
-        yield f"So are {len(left) - MOST_TOLD} more."
+    if len(left) > MOST_NAMED:
+        yield f"So are {len(left) - MOST_NAMED} more."
 
 
 def _waits(result: Result) -> bool:
@@ -188,5 +188,5 @@ def _state(result: Result) -> str:
     return status
 
 
-def _told(result: Result) -> Result:
+def _printed(result: Result) -> Result:
     return {name: value for name, value in result.items() if name != UNANSWERED}

@@ -17,7 +17,7 @@ _NEW_ORGS: dict[Mode, str] = {
     "open": "from everywhere",
     "closed": "by phonegate org add alone",
 }
-"""Who may make one."""
+"""Which callers may make an org, in words."""
 
 
 @click.command()
@@ -32,13 +32,13 @@ _NEW_ORGS: dict[Mode, str] = {
 def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -> None:
     """Run the gateway, until SIGTERM or Ctrl-C.
 
-    SIGHUP has a service read the certificate, [log] and [alarms] again. Where standard input or
-    error is a terminal, SIGHUP is that terminal's end, and the gateway stops.
+    SIGHUP makes a service read the certificate, [log] and [alarms] again. Where standard input or
+    error is a terminal, SIGHUP means that the terminal was closed, and the gateway stops.
 
-    No configuration is needed: it listens on port 8080 and keeps everything in ./phonegate.db.
+    No configuration is needed: it listens on port 8080 and keeps its data in ./phonegate.db.
     """
     settings = options.settings(config, database, bind)
-    # What loading makes stays: to look through it for garbage takes a sixth of a start.
+    # Loaded modules stay: to search them for garbage takes a sixth of a start.
     gc.disable()
     try:
         from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
@@ -56,7 +56,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
         for line in where_to_look(
             bound, scheme, http.public_url, database_path, mode, prefix=http.prefix
         ):
-            # Where it can't be written, the log still says where it listens.
+            # Where this can't be written, the log still says where the gateway listens.
             with suppress(OSError, ValueError):
                 click.echo(line)
 
@@ -77,7 +77,7 @@ def where_to_look(
     *,
     prefix: str = "",
 ) -> list[str]:
-    """What a newcomer needs next: addresses for this machine, for phones, the file, who may in."""
+    """Returns what a newcomer needs next: addresses, the file, and who may make an org."""
     urls = [f"{scheme}://{_host(host)}:{port}{prefix}" for host, port in bound]
     reachable = _reachable(bound, scheme)
     shown = public_url.rstrip("/") or (reachable + prefix if reachable else urls[0])
@@ -93,7 +93,7 @@ def where_to_look(
 
 
 def _host(host: str) -> str:
-    """A host as it stands in an address that works on this machine."""
+    """Returns a host as it is written in an address that works on this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -104,12 +104,12 @@ def _host(host: str) -> str:
 
 
 def _reachable(bound: list[tuple[str, int]], scheme: str) -> str | None:
-    """The address that phones in the same network reach, when every interface is listened on."""
+    """Returns the address for phones in the same network, if all interfaces are listened on."""
     port = next((port for host, port in bound if host == "0.0.0.0"), None)  # noqa: S104 - compared
     if port is None:
         return None
-    # Connecting a datagram socket sends nothing; it asks the kernel which of our addresses
-    # would be used. The target is TEST-NET-1 (RFC 5737).
+    # Connecting a datagram socket sends nothing. It asks the kernel which of this machine's
+    # addresses would be used. The target is TEST-NET-1 (RFC 5737).
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

@@ -11,7 +11,7 @@ import click
 from phonegate.cli import options, terminal
 
 WATCH_S = 2.0
-"""Between two updates of --watch: as often as a person reads a number."""
+"""Seconds between two updates of --watch: as often as a person reads a number."""
 
 _WAITS_FOR = {
     "phone": "a phone that is away",
@@ -31,9 +31,9 @@ _WAITS_FOR = {
 def command(
     config: Path | None, database: Path | None, *, phones: bool, watch: bool, as_json: bool
 ) -> None:
-    """Tell how the gateway that serves here is: phones, queue, rates, storage, alarms.
+    """Show the state of the gateway that serves here: phones, queue, rates, storage, alarms.
 
-    Fails (exit code 1) where none is serving.
+    Fails (exit code 1) where none serves.
     """
     # Imported here to keep `--help` fast.
     from phonegate.operations.control_client import Command, ask  # noqa: PLC0415
@@ -55,7 +55,7 @@ def command(
 
 
 def lines(status: Mapping[str, Any]) -> Iterator[str]:
-    """A status as a person reads it."""
+    """Yields the lines of a status for a person."""
     storage, lately = status["storage"], dict(status["lately"])
     yield (
         f"phonegate {status['version']}, process {status['pid']}, "
@@ -82,14 +82,14 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _trouble(storage: Mapping[str, Any]) -> str:
-    # A gateway of an earlier version says nothing of it.
+    # A gateway of an earlier version does not report it.
     if not storage.get("in_place", True):
         return "; THE DATABASE FILE IS GONE"
     return "; THE DISK TAKES NO WRITES" if storage["failing"] else ""
 
 
 def duration(seconds: int) -> str:
-    """Seconds as days, hours, minutes and seconds: the two largest that there are."""
+    """Returns seconds as the two largest of days, hours, minutes and seconds."""
     parts = []
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, seconds = divmod(seconds, length)
@@ -99,7 +99,7 @@ def duration(seconds: int) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes with three digits and a unit of thousands."""
+    """Returns a number of bytes with three digits and a unit of thousands."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1_000:  # noqa: PLR2004 - the step of the units

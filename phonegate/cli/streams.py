@@ -1,4 +1,4 @@
-"""Standard input, output and error of the process, made fit to work with.
+"""Prepares standard input, output and error of the process.
 
 A program may be started with any of them closed or full, or in a character set that lacks most
 letters. None of that is a reason not to serve.
@@ -12,10 +12,10 @@ from typing import Literal, TextIO
 
 
 def prepare() -> None:
-    """Opens what is closed, and lets output show what its character set lacks as an escape.
+    """Opens closed streams, and makes output escape letters that its character set lacks.
 
     A closed descriptor would be given to the next file that is opened, such as the database, and
-    what a library prints would be written into that.
+    the output of a library would be written into that.
     """
     for number in range(3):
         try:
@@ -23,16 +23,16 @@ def prepare() -> None:
         except OSError:
             # The lowest free number is given, which is this one.
             os.open(os.devnull, os.O_RDWR)
-    # Python leaves out those that it found closed.
+    # Python has no stream for those that it found closed.
     sys.stdin = sys.stdin or _opened(0, "r")
     sys.stdout = _shown(sys.stdout or _opened(1, "w"))
     sys.stderr = _shown(sys.stderr or _opened(2, "w"))
 
 
 def let_go() -> None:
-    """Gives up standard output where it takes nothing more.
+    """Gives up standard output where it can't be written any more.
 
-    What it still holds would fail once more, with a traceback, when Python flushes it at exit.
+    Its buffer would fail once more, with a traceback, when Python flushes it at exit.
     """
     try:
         if sys.stdout is not None:

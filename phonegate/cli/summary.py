@@ -1,4 +1,4 @@
-"""The end of a simulation in words. Pure."""
+"""The summary of a simulation in words. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ _MORE: Final[Mapping[str, str]] = {
 
 
 def sentence(summary: Mapping[str, int]) -> str:
-    """What the phones did, for a person: `summary` counts it by its names in JSON."""
+    """Returns what the phones did, for a person. `summary` has the counts by their JSON names."""
     phones = summary["phones"]
     who, they, were = ("It", "it", "was") if phones == 1 else (f"{phones} phones", "they", "were")
     given, messages = summary["received"], "message" if summary["received"] == 1 else "messages"

@@ -1,4 +1,4 @@
-"""Text for a terminal: tables, times, colours, and foreign text that can't move the cursor."""
+"""Text for a terminal: tables, times, colours, and untrusted text without control characters."""
 
 import itertools
 import json
@@ -17,14 +17,14 @@ from phonegate.cli import columns
 _LINE_END: Final = re.compile("\r\n|[\n\x85\u2028\u2029]")
 
 _KEPT: Final = frozenset("\u200c\u200d\u200e\u200f\u061c")
-"""Invisible, and needed to write Persian, Arabic and Hebrew and to join emojis. Those that turn a
-whole line around are not among them."""
+"""Invisible characters that are needed to write Persian, Arabic and Hebrew and to join emojis.
+Those that reverse a whole line are not among them."""
 
 _TAGS: Final = range(0xE0020, 0xE0080)
-"""Spell the name of a flag's region behind the black flag."""
+"""Characters that spell the name of a flag's region after the black flag."""
 
 _UNSEEN: Final = frozenset("\u00ad\u200b\u2060\ufeff")
-"""Where a line may be broken, or not: a terminal shows nothing for them."""
+"""Characters that allow or forbid a line break. A terminal shows nothing for them."""
 
 Style = Mapping[str, Any]
 """Arguments of `click.style`."""
@@ -42,7 +42,7 @@ STATES: Final[Mapping[str, Style]] = {
     "cancelled": {"dim": True},
     "uncertain": {"fg": "magenta"},
 }
-"""How a message's state looks."""
+"""The style of each message state."""
 
 WAITS_FOR: Final[Mapping[str, str]] = {
     "approval": "a person's approval",
@@ -52,11 +52,11 @@ WAITS_FOR: Final[Mapping[str, str]] = {
     "turn": "its turn",
     "result": "the phone's result",
 }
-"""What a message waits for, in words, by the API's `waiting_for`."""
+"""What a message waits for in words, by the API's `waiting_for`."""
 
 
 def clean(text: object) -> str:
-    """Foreign text on one line: an SMS may hold escape sequences, and a terminal obeys them."""
+    """Returns untrusted text on one line, without the escape sequences that an SMS may contain."""
     words = _LINE_END.sub(" ⏎ ", str(text)).replace("\t", " ")
     if words.isascii() and words.isprintable():
         return words
@@ -69,13 +69,13 @@ def _is_harmless(letter: str) -> bool:
         letter.isprintable()
         or letter in _KEPT
         or ord(letter) in _TAGS
-        # Spaces of all kinds. Python calls the plain one alone printable.
+        # Spaces of all kinds. Python counts only the plain one as printable.
         or unicodedata.category(letter) == "Zs"
     )
 
 
 def moment(time: object) -> str:
-    """A time of the API, which is UTC, by this machine's clock and with its offset from UTC."""
+    """Returns a UTC time of the API by this machine's clock, with its offset from UTC."""
     try:
         local = datetime.fromisoformat(str(time)).astimezone()
     except (ValueError, OverflowError):
@@ -84,7 +84,7 @@ def moment(time: object) -> str:
 
 
 def optional_moment(time: object) -> str | None:
-    """The same of a time that may be absent."""
+    """Returns the same for a time that may be absent."""
     return None if time is None else moment(time)
 
 
@@ -96,14 +96,14 @@ def table(
     head: Style = PLAIN,
     style: Callable[[str, str], Style] = lambda _header, _cell: PLAIN,
 ) -> str:
-    """Columns as wide as their widest cell. None is a dash.
+    """Returns a table whose columns are as wide as their widest cell. None is shown as a dash.
 
     Args:
-        headers: What stands above the columns.
+        headers: The headers of the columns.
         rows: The cells.
-        within: The columns of the terminal: what does not fit a line is broken inside its cell.
-        head: How the headers look.
-        style: How a cell looks, by its header and its text.
+        within: The columns of the terminal. Cells that do not fit are broken into lines.
+        head: The style of the headers.
+        style: Returns the style of a cell, by its header and its text.
     """
     cells = [list(headers), *([("-" if c is None else clean(c)) for c in row] for row in rows)]
     widths = [max(columns.width(row[at]) for row in cells) for at in range(len(headers))]
@@ -116,7 +116,7 @@ def table(
 
 
 def _row(row: Sequence[str], widths: Sequence[int], looks: Sequence[Style]) -> list[str]:
-    """One row of a table: several lines where a cell is broken."""
+    """Returns one row of a table, which is several lines where a cell is broken."""
     broken = map(columns.wrap, row, widths)
     lines = []
     for pieces in itertools.zip_longest(*broken, fillvalue=""):
@@ -136,12 +136,12 @@ def _styled(text: str, look: Style) -> str:
 
 
 def state(status: str, text: str | None = None) -> str:
-    """A message's state in its colour, or another text in that colour."""
+    """Returns a message's state in its colour, or another text in that colour."""
     return _styled(status if text is None else text, STATES.get(status, PLAIN))
 
 
 def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table: on a terminal in colour, and broken to fit its lines."""
+    """Prints a table, which on a terminal is in colour and broken to fit its lines."""
 
     def look(header: str, cell: str) -> Style:
         return STATES.get(cell, PLAIN) if header == "status" else PLAIN
@@ -151,12 +151,12 @@ def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 def print_json(data: Any) -> None:
-    """JSON for programs, on one line."""
+    """Prints JSON for programs, on one line."""
     click.echo(json.dumps(data))
 
 
 def message_line(message: Mapping[str, Any]) -> str:
-    """One message as a person reads it, its state in colour."""
+    """Returns one message as a line for a person, with its state in colour."""
     arrow = "<-" if message["direction"] == "in" else "->"
     status = str(message["status"])
     line = (
@@ -172,7 +172,7 @@ def message_line(message: Mapping[str, Any]) -> str:
 
 
 def waits_for(message: Mapping[str, Any]) -> str:
-    """What a message waits for, in words."""
+    """Returns what a message waits for, in words."""
     reason = str(message["waiting_for"])
     words = WAITS_FOR.get(reason, clean(reason))
     if reason == "send_at" and message.get("send_at"):

@@ -1,4 +1,4 @@
-"""The tour that `phonegate demo` gives: a real gateway, a simulated phone, plain HTTP."""
+"""The tour of `phonegate demo`: a real gateway, a simulated phone, plain HTTP."""
 
 import json
 import socket
@@ -31,26 +31,26 @@ ORG = "demo"
 SECRET = make_secret()
 SIM = "+15550000001"
 FRIEND = "+15553334444"
-STRANGER = "+15551112222"
+SENDER = "+15551112222"
 
 STEP_S = 30.0
-"""For one step on a machine that is busy. Each takes a fraction of a second."""
+"""Most seconds for one step, on a busy machine. Each usually takes a fraction of a second."""
 
 POLL_S = 0.05
-"""Between two looks for what should be there in a moment."""
+"""Seconds between two tries to see what should be there in a moment."""
 
 FOLLOW_S = 0.5
-"""Between two looks for what a person may cause."""
+"""Seconds between two reads of what a person may cause."""
 
 Message = dict[str, Any]
 
 
 class StepFailed(Exception):
-    """A step of the tour did not get through. The screen shows which."""
+    """A step of the tour failed. The screen shows which."""
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port where nothing listens on it, else 0, which picks a free one."""
+    """Returns the wanted port if nothing listens on it, else 0, which picks a free one."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -61,13 +61,13 @@ def free_port(wanted: int) -> int:
 
 
 def run(port: int, *, once: bool) -> bool:
-    """Gives the tour. Returns False where a step did not get through in time."""
+    """Runs the tour. Returns False where a step was not done in time."""
     log.configure("auto", "warning")
     with tempfile.TemporaryDirectory(prefix="phonegate-demo-") as folder:
         settings = Settings(
             http=HttpSettings(bind=(f"127.0.0.1:{port}",)),
             database=DatabaseSettings(path=str(Path(folder, "demo.db"))),
-            # A newcomer should not have to wait.
+            # Without pacing, so that newcomers need not wait.
             pacing=PacingSettings(segments_per_minute=0),
         )
         return trio.run(_run, settings, once)
@@ -102,14 +102,14 @@ async def _until_signalled(signals: Any, scope: trio.CancelScope) -> None:
 
 
 def _client(url: str) -> httpx.AsyncClient:
-    # Straight to this machine, whatever proxies the environment names.
+    # Directly to this machine, whatever proxies the environment names.
     return httpx.AsyncClient(
         base_url=url, headers={"X-Secret-Key": SECRET}, timeout=STEP_S, trust_env=False
     )
 
 
 class _Guide:
-    """Shows what happens, as a person would do it: with requests, and a phone in the hand."""
+    """Shows what happens, step by step: with requests, and with a phone."""
 
     def __init__(self, url: str, client: httpx.AsyncClient, nursery: trio.Nursery) -> None:
         self._url = url
@@ -117,15 +117,15 @@ class _Guide:
         self._nursery = nursery
 
     def transmit(self, transmission: Transmission) -> None:
-        """The phone's radio: whatever leaves it is shown."""
-        told = f"{terminal.clean(transmission.to)}: {terminal.clean(transmission.body)}"
-        click.echo(click.style(f"    the phone sends to {told}", fg="blue"))
+        """Shows each SMS that the phone sends."""
+        shown = f"{terminal.clean(transmission.to)}: {terminal.clean(transmission.body)}"
+        click.echo(click.style(f"    the phone sends to {shown}", fg="blue"))
 
     async def once(self) -> None:
-        """One message each way, and an answer."""
+        """Shows one message each way, and an answer."""
         click.echo(f"The gateway serves {self._url}, on a database that it will remove.\n")
-        click.echo(_step(f"1. A phone pushes an SMS that it received from {STRANGER}:"))
-        received = {"address": STRANGER, "body": "hello", "date": now_ms(), "sim_slot": 0}
+        click.echo(_step(f"1. A phone pushes an SMS that it received from {SENDER}:"))
+        received = {"address": SENDER, "body": "hello", "date": now_ms(), "sim_slot": 0}
         await self._post("/webhook", {"org_id": ORG, "messages": [received]})
 
         click.echo(_step("2. An app reads it:"))
@@ -154,7 +154,7 @@ class _Guide:
         """Shows messages as they flow, until it is stopped."""
         phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
         click.echo(_invitation(self._url))
-        phone.receive_sms(STRANGER, "Hello from the simulated phone.")
+        phone.receive_sms(SENDER, "Hello from the simulated phone.")
         text = {"to": FRIEND, "body": "Sent by the demo. Are you there?"}
         (await self._client.post(f"/send/{ORG}", json=text)).raise_for_status()
         last, states = 0, dict[int, str]()
@@ -243,7 +243,7 @@ In another terminal, send an SMS; it leaves the phone, and an answer comes back:
 Push one as a phone does that received it, and read everything:
 
   curl -X POST {url}/webhook -H 'Content-Type: application/json' -d '{{"org_id": "{ORG}",
-    "secret_key": "{SECRET}", "messages": [{{"address": "{STRANGER}", "body": "hi"}}]}}'
+    "secret_key": "{SECRET}", "messages": [{{"address": "{SENDER}", "body": "hi"}}]}}'
   curl -H 'X-Secret-Key: {SECRET}' {url}/messages/{ORG}
   curl -H 'X-Secret-Key: {SECRET}' {url}/sims/{ORG}
 

@@ -10,7 +10,7 @@ import phonegate
 
 @click.command()
 def command() -> None:
-    """Tell the versions of phonegate, Python and SQLite."""
+    """Show the versions of phonegate, Python and SQLite."""
     python = platform.python_version()
     click.echo(
         f"phonegate {phonegate.__version__} (Python {python}, SQLite {sqlite3.sqlite_version})"

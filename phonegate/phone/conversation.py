@@ -1,4 +1,4 @@
-"""What a simulated phone and the gateway say to each other on one link."""
+"""The frames that a simulated phone and the gateway exchange on one link."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -20,23 +20,23 @@ from phonegate.phone.link import ABNORMAL, Link, LinkLost
 from phonegate.phone.simulated_faults import Cut
 
 GREETING_TIMEOUT_S = 15
-"""The gateway says `connected` as soon as the upgrade is done."""
+"""Seconds to wait for `connected`, which the gateway sends as soon as the upgrade is done."""
 QUIET_S = 50
-"""The gateway pings far more often than this. A link so quiet is probed from this side."""
+"""A link that is silent for so many seconds is probed. The gateway pings far more often."""
 PROBE_TIMEOUT_S = 10
 INBOUND_WINDOW = 50
 """Received messages on their way to the gateway before it has acknowledged the first."""
-TOLD_TAIL = 200
-"""What a phone of the basic protocol tells again after a broken link: no frame of that protocol
-says what arrived, and no more than this fits into the buffers of a link."""
+REPORTED_TAIL = 200
+"""Results that a phone of the basic protocol reports again after a broken link: no frame of that
+protocol says what arrived, and no more than this fits into the buffers of a link."""
 STATUS_EVERY_S = 60
 
 
 async def greet(link: Link) -> dict[str, Any]:
-    """Waits for the gateway's `connected`, which it gives back.
+    """Waits for the gateway's `connected` frame and returns it.
 
     Raises:
-        LinkLost: it did not come.
+        LinkLost: It did not come.
     """
     with trio.move_on_after(GREETING_TIMEOUT_S):
         while True:
@@ -52,7 +52,7 @@ class Conversation:
     Args:
         device: The phone.
         link: The open link, greeted.
-        take: Called with each message that was taken on and acknowledged.
+        take: Called with each message that was accepted and acknowledged.
     """
 
     def __init__(self, device: Device, link: Link, take: Callable[[Taken, bool], None]) -> None:
@@ -60,19 +60,19 @@ class Conversation:
         self._ledger = device.journal.ledger
         self._link = link
         self._take = take
-        # Results that went out and are not confirmed; true where the delivery went along.
-        self._told: deque[tuple[int, bool]] = deque()
-        self._told_at = 0.0
+        # Results that were sent and are not confirmed. True for those of a delivery.
+        self._reported: deque[tuple[int, bool]] = deque()
+        self._reported_at = 0.0
         # What the `ping` that is under way will confirm.
         self._asked: tuple[tuple[int, bool], ...] | None = None
         self._inbound: dict[str, None] = {}
         self._battery = device.dice.other.randint(20, 100)
 
     async def run(self) -> None:
-        """Talks until the link ends.
+        """Exchanges frames until the link ends.
 
         Raises:
-            LinkLost: it ended; in a group.
+            LinkLost: It ended (inside an exception group).
         """
         async with trio.open_nursery() as nursery:
             await self._introduce()
@@ -80,11 +80,11 @@ class Conversation:
             while True:
                 await self._hear(await self._link.receive())
 
-    async def tell(self, result: Result, *, times: int = 1) -> None:
-        """Tells a result, and the delivery if there was one.
+    async def report(self, result: Result, *, times: int = 1) -> None:
+        """Sends a result, and the delivery report if there is one.
 
         Raises:
-            LinkLost: it may not have arrived; the next link tells it again.
+            LinkLost: It may not have arrived. The next link sends it again.
         """
         frame: dict[str, Any] = {
             "type": "send_result",
@@ -100,22 +100,22 @@ class Conversation:
             await self._send(frame)
         delivered = self._ledger.delivery(result.id)
         if delivered is None:
-            self._note_told(result.id, delivery=False)
+            self._note_reported(result.id, delivery=False)
         else:
-            await self._tell_delivery(delivered)
+            await self._report_delivery(delivered)
 
-    async def _tell_delivery(self, delivered: Delivered) -> None:
+    async def _report_delivery(self, delivered: Delivered) -> None:
         report = {"id": delivered.id, "delivered": True, "date": delivered.date}
         await self._send({"type": "delivery_report", **report})
-        self._note_told(delivered.id, delivery=True)
+        self._note_reported(delivered.id, delivery=True)
 
-    def _note_told(self, message: int, *, delivery: bool) -> None:
-        self._told.append((message, delivery))
-        if len(self._told) == 1:
-            self._told_at = trio.current_time()
+    def _note_reported(self, message: int, *, delivery: bool) -> None:
+        self._reported.append((message, delivery))
+        if len(self._reported) == 1:
+            self._reported_at = trio.current_time()
             self._device.wake.set()
-        if not self._device.extended and len(self._told) > TOLD_TAIL:
-            self._confirm([self._told.popleft()])
+        if not self._device.extended and len(self._reported) > REPORTED_TAIL:
+            self._confirm([self._reported.popleft()])
 
     async def _introduce(self) -> None:
         identity, plan = self._device.identity, self._device.plan
@@ -135,9 +135,9 @@ class Conversation:
         ]
         await self._send({"type": "sims", "sims": sims})
         for result in self._ledger.unreported():
-            await self.tell(result)
+            await self.report(result)
         for delivered in self._ledger.undelivered_reports():
-            await self._tell_delivery(delivered)
+            await self._report_delivery(delivered)
 
     async def _send(self, frame: dict[str, Any]) -> None:
         """Sends a frame, unless the plan loses the link at it."""
@@ -151,7 +151,7 @@ class Conversation:
         self._device.cut(self._link, reset=cut.reset)
         raise LinkLost(ABNORMAL, "cut on purpose")
 
-    # What the gateway says.
+    # Frames of the gateway.
 
     async def _hear(self, frame: dict[str, Any]) -> None:
         cut = self._device.dice.cut()
@@ -182,7 +182,7 @@ class Conversation:
             self._device.stats.repeats += 1
             await self._ack(push.id)
             if answer.result is not None:
-                await self.tell(answer.result)
+                await self.report(answer.result)
             return
         self._device.journal.record(answer.record)
         self._device.stats.received += 1
@@ -191,7 +191,7 @@ class Conversation:
             for _ in range(2 if repeat else 1):
                 await self._ack(push.id)
         finally:
-            # Taken is taken: the radio gets it even if the link went down under the ack.
+            # The radio gets an accepted message even if the link was lost during the ack.
             self._take(push, repeat)
 
     async def _ack(self, message: int) -> None:
@@ -216,10 +216,10 @@ class Conversation:
         if result is not None:
             self._device.stats.cancelled += 1
             self._device.finish(result)
-            await self.tell(result)
+            await self.report(result)
 
     def _hear_pong(self) -> None:
-        # The gateway answers a ping when all that came before it is written down.
+        # The gateway answers a ping when everything that came before it is stored.
         if self._asked is not None:
             self._confirm(self._asked)
             self._asked = None
@@ -231,7 +231,7 @@ class Conversation:
         deliveries = tuple(message for message, delivery in pairs if delivery)
         self._device.journal.record(Confirmed(results=results, deliveries=deliveries))
 
-    # The link's own chores.
+    # Periodic work of the link.
 
     async def _keep(self) -> None:
         plan, device = self._device.plan, self._device
@@ -240,10 +240,10 @@ class Conversation:
             if trio.current_time() >= status_at:
                 status_at = trio.current_time() + STATUS_EVERY_S
                 await self._send_status()
-            await self._tell_inbound()
+            await self._report_inbound()
             if trio.current_time() >= self._ask_at():
-                self._asked = tuple(self._told)
-                self._told.clear()
+                self._asked = tuple(self._reported)
+                self._reported.clear()
                 await self._send({"type": "ping"})
             if self._link.silent_for_s >= QUIET_S:
                 await self._link.probe(PROBE_TIMEOUT_S)
@@ -253,9 +253,9 @@ class Conversation:
             device.wake = trio.Event()
 
     def _ask_at(self) -> float:
-        if not (self._device.extended and self._told) or self._asked is not None:
+        if not (self._device.extended and self._reported) or self._asked is not None:
             return float("inf")
-        return self._told_at + self._device.plan.confirm_every_s
+        return self._reported_at + self._device.plan.confirm_every_s
 
     async def _send_status(self) -> None:
         self._battery = self._battery - 1 if self._battery > 1 else 100
@@ -263,9 +263,9 @@ class Conversation:
         status = {"battery": self._battery, "charging": False, "signal": signal, "network": "wifi"}
         await self._send({"type": "status", **status})
 
-    async def _tell_inbound(self) -> None:
-        while untold := self._untold_inbound():
-            for inbound in untold:
+    async def _report_inbound(self) -> None:
+        while unreported := self._unreported_inbound():
+            for inbound in unreported:
                 self._inbound[inbound.id] = None
                 message: dict[str, Any] = {
                     "address": inbound.address,
@@ -280,13 +280,13 @@ class Conversation:
                 self._forget_inbound()
             self._device.change()
 
-    def _untold_inbound(self) -> list[Inbound]:
-        # What is under way are the oldest that were not acknowledged, so the limit finds the rest.
-        limit = INBOUND_WINDOW if self._device.extended else 2 * TOLD_TAIL
+    def _unreported_inbound(self) -> list[Inbound]:
+        # Those under way are the oldest unacknowledged ones, so the limit leaves the rest.
+        limit = INBOUND_WINDOW if self._device.extended else 2 * REPORTED_TAIL
         return [one for one in self._ledger.unacked(limit) if one.id not in self._inbound]
 
     def _forget_inbound(self) -> None:
-        oldest = list(self._inbound)[:-TOLD_TAIL]
+        oldest = list(self._inbound)[:-REPORTED_TAIL]
         if oldest:
             self._device.journal.record(InboundAcked(ids=oldest))
             for one in oldest:

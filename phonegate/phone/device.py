@@ -1,4 +1,4 @@
-"""What the parts of a simulated phone share: who it is, its plan, its memory and its counts."""
+"""The state that the parts of a simulated phone share: identity, plan, memory and counts."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from phonegate.phone.radio import Radio
 from phonegate.phone.simulated_faults import Dice, Plan
 
 BODY_LIMIT = 1600
-"""Characters of the longest SMS that the gateway takes."""
+"""Characters of the longest SMS that the gateway accepts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +26,7 @@ class SimCard:
 
 @attrs.frozen(kw_only=True)
 class Identity:
-    """Who the phone is. A phone of the basic protocol keeps its `device_id` to itself."""
+    """The identity of a phone. One of the basic protocol never sends its `device_id`."""
 
     device_id: str
     name: str | None = None
@@ -34,7 +34,7 @@ class Identity:
     sims: tuple[SimCard, ...] = ()
 
     def has_sim(self, sim: str | None) -> bool:
-        """Tells whether a message for this number or slot can leave from here."""
+        """Tells whether the phone has a SIM of this number or slot."""
         if sim is None or not self.sims:
             return True
         return any(sim in {card.number, str(card.slot)} for card in self.sims)
@@ -42,19 +42,19 @@ class Identity:
 
 @attrs.define
 class Stats:
-    """What a phone did, in counts."""
+    """The counts of what a phone did."""
 
     links: int = 0
     """Connections on which the gateway said `connected`."""
     received: int = 0
-    """Messages taken on. A repeated push is counted in `repeats` alone."""
+    """Messages accepted. A repeated push is counted in `repeats` only."""
     repeats: int = 0
     radioed: int = 0
     failed: int = 0
     uncertain: int = 0
     cancelled: int = 0
     inbound_sent: int = 0
-    """Inbound frames, repeats after a reconnect included."""
+    """Inbound frames, including repeats after a reconnect."""
     inbound_acked: int = 0
     cuts: int = 0
     """Links that the phone lost on purpose."""
@@ -67,7 +67,7 @@ class Stats:
 
 @attrs.define(kw_only=True)
 class Device:
-    """The shared parts. They outlive the phone's crashes, except for the events."""
+    """The shared state. It outlives the phone's crashes, except for the events."""
 
     identity: Identity
     plan: Plan
@@ -85,27 +85,27 @@ class Device:
 
     @property
     def extended(self) -> bool:
-        """Tells whether this phone speaks more than the five basic frames."""
+        """Whether this phone uses more than the five basic frames."""
         return self.plan.protocol == "extended"
 
     def change(self) -> None:
-        """Wakes whatever waits for a change."""
+        """Wakes all tasks that wait for a change."""
         self.changed.set()
         self.changed = trio.Event()
 
     def cut(self, link: Link, *, reset: bool) -> None:
-        """Loses a link on purpose, without a word to the gateway."""
+        """Cuts a link on purpose, without a close frame."""
         if not link.is_cut:
             self.stats.cuts += 1
             link.cut(reset=reset)
 
     def finish(self, result: Result) -> None:
-        """Writes the final result of a message down."""
+        """Records the final result of a message."""
         self.journal.record(result)
         self.change()
 
     def receive_sms(self, address: str, body: str, sim_slot: int | None) -> str:
-        """Writes a received SMS down and has the link send it."""
+        """Records a received SMS and makes the link send it. Returns its id."""
         now = self.now_ms()
         self._serial += 1
         slot = self.identity.sims[0].slot if self.identity.sims else 0

@@ -1,4 +1,4 @@
-"""Why a phone of ours can't go on. No message holds a secret or the text of an SMS."""
+"""The errors of a phone program. No message holds a secret or the text of an SMS."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class CredentialsRefused(PhoneError):
 
 
 class LinkRefused(PhoneError):
-    """The gateway won't have this phone, for a reason that trying again does not change."""
+    """The gateway refuses this phone, for a reason that trying again does not change."""
 
     def __init__(self, code: int, detail: str | None = None) -> None:
         self.code = code

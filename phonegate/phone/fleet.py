@@ -15,7 +15,7 @@ from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
 
 CONNECTING_AT_ONCE = 64
-"""Half of the usual listen backlog (128): more at once only time out and come again."""
+"""Half of the usual listen backlog (128). More at once would only time out and try again."""
 
 _NUMBERS = 10**7
 """Numbers of one simulated area, +1555 and seven digits."""
@@ -24,7 +24,7 @@ _NUMBERS = 10**7
 def identities(
     phones: int, rng: Random, *, prefix: str = "sim", sims: tuple[SimCard, ...] = ()
 ) -> list[Identity]:
-    """Who `phones` phones are: `sim-0001` and so on, each with a number that no other has.
+    """Returns the identities of so many phones: `sim-0001` and so on, each with its own number.
 
     `sims` replaces the made-up SIM, for a single phone.
     """
@@ -47,16 +47,16 @@ def identities(
 class Fleet:
     """Simulated phones that share an address, a plan, a radio and a seed.
 
-    Each phone draws from its own source, seeded from the fleet's, so that what one phone does
-    does not depend on when the others do something.
+    Each phone has its own source of randomness, seeded from the fleet's, so that the actions of one
+    phone do not depend on the timing of the others.
 
     Args:
-        address: Where they connect.
-        identities: Who they are.
+        address: The address to which they connect.
+        identities: The identity of each.
         plan: How all of them behave.
-        rng: The source of all that happens.
-        journal: Keeps their memories over a kill; in memory when absent.
-        radio: Where their SMS go.
+        rng: The source of all randomness.
+        journal: Keeps their memories when the program is killed. Without it they are in memory.
+        radio: Sends their SMS.
         notice: Called with a sentence about each phone's link, with its device id.
     """
 
@@ -90,14 +90,14 @@ class Fleet:
         ]
 
     def totals(self) -> Stats:
-        """What all phones did together."""
+        """Returns the counts of all phones together."""
         total = Stats()
         for simulated_phone in self.simulated_phones:
             total += simulated_phone.stats
         return total
 
     def summary(self) -> dict[str, int]:
-        """The totals by name, with the number of phones."""
+        """Returns the totals by name, with the number of phones."""
         return {"phones": len(self.simulated_phones), **attrs.asdict(self.totals())}
 
     async def run(
@@ -105,11 +105,11 @@ class Fleet:
     ) -> None:
         """Runs the phones until cancelled, or until every one has been replaced or refused.
 
-        `started` gets the fleet once each phone was connected or has given up. A phone that the
-        gateway refuses is noted in `refusals`; the others go on.
+        `started` gets the fleet once each phone has connected or given up. A phone that the
+        gateway refuses is noted in `refusals`, and the others go on.
 
         Raises:
-            CredentialsRefused: the gateway does not take the org and secret.
+            CredentialsRefused: The gateway refuses the org and secret.
         """
         refused: CredentialsRefused | None = None
         waiting = len(self.simulated_phones)
@@ -135,7 +135,7 @@ class Fleet:
             except LinkRefused as refusal:
                 self.refusals.append(refusal)
             except CredentialsRefused as refusal:
-                # It holds for all: the rest need not ask.
+                # The same holds for all phones, so the rest need not try.
                 refused = refused or refusal
                 nursery.cancel_scope.cancel()
             if simulated_phone.stats.links == 0:

@@ -22,20 +22,20 @@ from phonegate.phone.ledger import (
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 FILE_MODE = 0o600
-"""The file holds message texts: a phone that died must still be able to send what it took."""
+"""The file holds message texts: a phone that died must still be able to send what it accepted."""
 
 
 def encode(phone: str, record: Record) -> bytes:
-    """One line of a journal file."""
+    """Returns one line of a journal file."""
     fields = {"phone": phone, "record": _NAMES[type(record)], **attrs.asdict(record)}
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def decode(line: bytes) -> tuple[str, Record]:
-    """The phone and the record of one line.
+    """Returns the phone and the record of one line.
 
     Raises:
-        ValueError: it is no line of a journal.
+        ValueError: It is not a line of a journal.
     """
     fields = json.loads(line)
     try:
@@ -46,7 +46,7 @@ def decode(line: bytes) -> tuple[str, Record]:
 
 
 class Journal:
-    """Writes each record of one phone down, then applies it. `ledger` is for reading."""
+    """Stores each record of one phone, then applies it. `ledger` is for reading."""
 
     def __init__(
         self, ledger: Ledger | None = None, write: Callable[[Record], None] | None = None
@@ -55,11 +55,11 @@ class Journal:
         self._write = write
 
     def record(self, record: Record) -> None:
-        """Keeps a record. When this returns, a kill of the program does not undo it.
+        """Stores a record. Once this returns, a kill of the program does not undo it.
 
         Raises:
-            OutOfTurn: it can't follow the earlier records.
-            JournalUnusable: the file did not take it.
+            OutOfTurn: It can't follow the earlier records.
+            JournalUnusable: It could not be written.
         """
         self.ledger.apply(record)
         if self._write is not None:
@@ -67,17 +67,17 @@ class Journal:
 
 
 class JournalFile:
-    """A file of records of any number of phones, held by one program at a time.
+    """A file of records of any number of phones, used by one program at a time.
 
-    Each record is one JSON line, written with a single `write`: a kill leaves at worst one torn
-    line at the end, whose step was then never taken, and which the next opening cuts off.
+    Each record is one JSON line, written with a single `write`. A kill leaves at worst one
+    incomplete line at the end, whose step was never taken. The next opening cuts it off.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens or creates the file and reads what it holds.
+        """Opens or creates the file and reads its records.
 
         Raises:
-            JournalUnusable: it can't be opened, another program holds it, or it is damaged.
+            JournalUnusable: It can't be opened, another program uses it, or it is damaged.
         """
         self.path = path
         self._ledgers: dict[str, Ledger] = {}
@@ -120,7 +120,7 @@ class JournalFile:
         os.ftruncate(self._fd, whole)
 
     def journal(self, phone: str) -> Journal:
-        """The journal of one phone, with all that the file remembers of it."""
+        """Returns the journal of one phone, with all its records in the file."""
 
         def write(record: Record) -> None:
             self._append(encode(phone, record))
@@ -128,8 +128,8 @@ class JournalFile:
         return Journal(self._ledgers.setdefault(phone, Ledger()), write)
 
     def _append(self, line: bytes) -> None:
-        # Straight to the kernel, on the event loop: it takes microseconds, and the ack that
-        # follows must not leave before it.
+        # Written to the kernel on the event loop: that takes microseconds, and the ack that
+        # follows must not be sent before it.
         if self._torn:
             raise JournalUnusable(self.path, "its last line is torn")
         try:
@@ -140,7 +140,7 @@ class JournalFile:
             raise JournalUnusable(self.path, "no room left")
 
     def close(self) -> None:
-        """Lets another program have the file."""
+        """Closes the file, so that another program may use it."""
         os.close(self._fd)
 
     def __enter__(self) -> Self:

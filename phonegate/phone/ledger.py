@@ -1,9 +1,9 @@
-"""What a phone must remember of its messages, as a pure state that only records change.
+"""A phone's memory of its messages, as a pure state that only records change.
 
-A record is written down before the step that it names is taken: `Taken` before the `ack`,
-`Handed` before the radio, `Result` before the `send_result`. Replaying the records therefore
-gives the phone's whole memory after any crash, and one rule keeps an SMS from going out twice:
-only an id whose last record is `Taken` may be handed to the radio.
+A record is stored before the step that it names is taken: `Taken` before the `ack`, `Handed` before
+the radio, `Result` before the `send_result`. Replaying the records therefore gives the phone's
+whole memory after any crash. One rule keeps an SMS from being sent twice: only an id whose last
+record is `Taken` may be given to the radio.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ DIED = "PHONE_RESTARTED"
 """The error of a message that the radio had when the phone died. It may have been sent."""
 
 CANCELLED = "cancelled"
-"""The error of a message that the gateway took back in time. The gateway knows the word."""
+"""The error of a message that the gateway cancelled in time. The gateway knows this word."""
 
 
 def _ids(values: Iterable[int]) -> tuple[int, ...]:
@@ -29,26 +29,26 @@ def _names(values: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True)
 class Taken:
-    """The phone took on this message and owes the gateway a result for it."""
+    """The phone accepted this message and must report a result for it to the gateway."""
 
     id: int
     to: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     sim: str | None = None
     expires_at: int | None = None
-    """Not to be sent from then on (ms since 1970, UTC)."""
+    """When it may no longer be sent (ms since 1970, UTC)."""
 
 
 @attrs.frozen(kw_only=True)
 class Handed:
-    """From here on the radio may have it."""
+    """From now on the radio may have it."""
 
     id: int
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What became of a message in the end. A `silent` one is never reported to the gateway."""
+    """The final result of a message. A `silent` one is never reported to the gateway."""
 
     id: int
     success: bool
@@ -68,7 +68,7 @@ class Delivered:
 
 @attrs.frozen(kw_only=True)
 class Confirmed:
-    """The gateway surely has these results and delivery reports."""
+    """The gateway has certainly received these results and delivery reports."""
 
     results: tuple[int, ...] = attrs.field(default=(), converter=_ids)
     deliveries: tuple[int, ...] = attrs.field(default=(), converter=_ids)
@@ -107,7 +107,7 @@ KINDS: dict[str, type[Any]] = {
 
 
 class OutOfTurn(ValueError):
-    """A record that can't follow those before it, such as a second hand-over to the radio."""
+    """A record that can't follow those before it, such as a second one for the radio."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -117,14 +117,14 @@ class OutOfTurn(ValueError):
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What a push calls for: a record to write (`None`: it was taken before), a known result."""
+    """The answer to a push: a record to write, unless it was accepted before, or a known result."""
 
     record: Taken | None
     result: Result | None
 
 
 class Ledger:
-    """The memory of one phone. `apply` alone changes it."""
+    """The memory of one phone. Only `apply` changes it."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._taken: dict[int, Taken] = {}
@@ -137,10 +137,10 @@ class Ledger:
             self.apply(record)
 
     def apply(self, record: Record) -> None:
-        """Brings the memory up to date with one more record.
+        """Applies one more record.
 
         Raises:
-            OutOfTurn: the record can't follow the earlier ones; nothing changed.
+            OutOfTurn: The record can't follow the earlier ones. Nothing was changed.
         """
         match record:
             case Taken():
@@ -168,7 +168,7 @@ class Ledger:
         self._taken[record.id] = record
 
     def _hand(self, record: Handed) -> None:
-        # The one gate to the radio: an id passes it once in the phone's whole memory.
+        # The only way to the radio: an id takes it once in the phone's whole memory.
         taken = self._taken.pop(record.id, None)
         if taken is None:
             raise OutOfTurn(record)
@@ -196,61 +196,61 @@ class Ledger:
             self._deliveries.pop(known, None)
 
     def knows(self, message: int) -> bool:
-        """Tells whether this id was ever taken, or finished without having been taken."""
+        """Tells whether this id was ever accepted, or finished without having been accepted."""
         return message in self._taken or message in self._handed or message in self._results
 
     def answer(self, push: Taken) -> Answer:
-        """What to do about a push: take it on, or answer it as before if it is a repeat."""
+        """Returns how to answer a push: accept it, or answer as before if it is a repeat."""
         if not self.knows(push.id):
             return Answer(record=push, result=None)
         result = self._results.get(push.id)
         return Answer(record=None, result=None if result is None or result.silent else result)
 
     def cancel(self, message: int) -> Result | None:
-        """The result to write for a message that the gateway takes back.
+        """Returns the result to record for a message that the gateway cancels.
 
-        `None` once it is with the radio or finished. An id that never came is finished too, so
-        that a push which is still on its way finds it cancelled.
+        Returns None once the radio has it or it is finished. An id that never came is finished
+        too, so that a push which is still on its way finds it cancelled.
         """
         if message in self._handed or message in self._results:
             return None
         return Result(id=message, success=False, error=CANCELLED)
 
-    def restart(self, *, tell: bool = True) -> list[Result]:
-        """The results to write when the phone starts: what the radio had is `uncertain`.
+    def restart(self, *, report: bool = True) -> list[Result]:
+        """Returns the results to record when the phone starts: what the radio had is `uncertain`.
 
-        Without `tell` they are silent, for a phone whose protocol has no word for it.
+        Without `report` they are silent, for a phone whose protocol can't express that.
         """
         return [
-            Result(id=message, success=False, error=DIED, uncertain=True, silent=not tell)
+            Result(id=message, success=False, error=DIED, uncertain=True, silent=not report)
             for message in self._handed
         ]
 
     def result(self, message: int) -> Result | None:
-        """The final result of an id, if it has one."""
+        """Returns the final result of an id, if it has one."""
         return self._results.get(message)
 
     def delivery(self, message: int) -> Delivered | None:
-        """The delivery of an id that the gateway may not know of yet."""
+        """Returns the delivery of an id that the gateway may not know yet."""
         return self._deliveries.get(message)
 
     def waiting(self) -> list[Taken]:
-        """Taken and not yet with the radio, oldest first."""
+        """Returns the accepted messages that the radio does not have yet, oldest first."""
         return list(self._taken.values())
 
     def unreported(self) -> list[Result]:
-        """Results that the gateway may not have, oldest first."""
+        """Returns the results that the gateway may not have, oldest first."""
         return [self._results[message] for message in self._unreported]
 
     def undelivered_reports(self) -> list[Delivered]:
-        """Delivery reports that the gateway may not have, though their result surely arrived."""
+        """Returns the delivery reports that the gateway may not have, though it has the result."""
         return [one for one in self._deliveries.values() if one.id not in self._unreported]
 
     def unacked(self, limit: int | None = None) -> list[Inbound]:
-        """Received messages that the gateway has not acknowledged, the oldest `limit`."""
+        """Returns the oldest `limit` received messages that the gateway has not acknowledged."""
         return list(islice(self._inbound.values(), limit))
 
     @property
     def unacked_count(self) -> int:
-        """How many received messages wait for their acknowledgement."""
+        """The number of received messages that wait for their acknowledgement."""
         return len(self._inbound)

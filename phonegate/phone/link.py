@@ -1,4 +1,4 @@
-"""One websocket to the gateway, from the address that a person typed to how it ended."""
+"""One websocket to the gateway, from the address that a person typed to its end."""
 
 import contextlib
 import json
@@ -22,24 +22,24 @@ from phonegate.phone.errors import CredentialsRefused, LinkRefused
 PATH = "/websocket"
 
 MAX_FRAME_BYTES = 65_536
-"""The gateway's own limit, which its frames keep too."""
+"""The gateway's own limit, which its own frames keep as well."""
 QUEUE_FRAMES = 128
-"""More than a gateway pushes without acks, so that its pings are read behind its pushes."""
+"""More than a gateway pushes without acks, so that pings behind its pushes are read."""
 
 REPLACED = 4000
 """Close code: another connection of the same device took over."""
 POLICY = 1008
-"""Close code (RFC 6455, 7.4.1): the gateway had enough of what this phone says."""
+"""Close code (RFC 6455, 7.4.1): the phone sent too many frames that make no sense."""
 ABNORMAL = 1006
 """Close code of a link that broke without a close frame (RFC 6455, 7.1.5)."""
 WRONG_ADDRESS = frozenset({400, 404, 405, 426})
-"""HTTP answers that mean a wrong address, unless there was a link to it before."""
+"""HTTP statuses that mean a wrong address, unless there was a link to it before."""
 MAX_RETRY_AFTER_S = 300
-"""A gateway's Retry-After is heeded up to here."""
+"""The longest Retry-After of a gateway that is obeyed."""
 
 
 _NONSENSE = (ConnectionClosed, h11.ProtocolError, ProtocolError)
-"""What the libraries raise at a peer that does not speak HTTP and websocket as it should."""
+"""The errors of the libraries for a peer that breaks the rules of HTTP or websocket."""
 
 
 def _secret_form(_: object, __: object, value: str) -> None:
@@ -49,7 +49,7 @@ def _secret_form(_: object, __: object, value: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class Address:
-    """Where and as whom a phone connects."""
+    """The address and the credentials with which a phone connects."""
 
     host: str
     port: int
@@ -74,7 +74,7 @@ class Address:
         """Reads a `ws`, `wss`, `http` or `https` URL and adds `/websocket` where it is absent.
 
         Raises:
-            ValueError: it is no such URL, or the secret is none; the text is for a person.
+            ValueError: The URL or the secret is malformed. The text is for a person.
         """
         try:
             parts = urlsplit(url)
@@ -105,7 +105,7 @@ class Address:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def target(self, *, device_id: str | None = None, name: str | None = None) -> str:
-        """The request target of the upgrade."""
+        """Returns the request target of the upgrade."""
         wanted = {"org_id": self.org, "device_id": device_id, "name": name}
         if self.secret_in_url:
             wanted["secret_key"] = self.secret
@@ -113,7 +113,7 @@ class Address:
         return f"{quote(self.resource)}?{urlencode(query, quote_via=quote)}"
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """What goes beside the target: the secret, where no log writes it down."""
+        """Returns the headers of the upgrade, with the secret, which logs leave out there."""
         if self.secret_in_url:
             return []
         secret = self.secret.encode("ascii")
@@ -124,27 +124,27 @@ class Address:
 
 @attrs.frozen(kw_only=True)
 class End:
-    """How a link ended, or why it never began."""
+    """The end of a link, or the reason why it never began."""
 
     code: int | None = None
-    """The gateway's close code, `ABNORMAL` for a broken link, `None` where there was no link."""
+    """The gateway's close code, `ABNORMAL` for a broken link, or None where there was no link."""
     status: int | None = None
     """The HTTP status that refused the upgrade."""
     detail: str | None = None
     retry_after_s: float = 0
-    """How long the gateway wants to be left alone, at most `MAX_RETRY_AFTER_S`."""
+    """The seconds to wait that the gateway asks for, at most `MAX_RETRY_AFTER_S`."""
 
     @property
     def why(self) -> str:
-        """The reason in a few words."""
+        """Returns the reason in a few words."""
         return self.detail or f"code {self.code if self.status is None else self.status}"
 
     def raise_if_final(self, address: Address, *, known: bool) -> None:
         """Raises where trying again is of no use. `known` says that it has worked before.
 
         Raises:
-            CredentialsRefused: the org and secret are not right.
-            LinkRefused: the gateway won't have this phone, or there is no gateway.
+            CredentialsRefused: The org and secret are not right.
+            LinkRefused: The gateway refuses this phone, or there is no gateway.
         """
         if self.status in {401, 403}:
             raise CredentialsRefused(address.org, self.status, self.detail)
@@ -156,7 +156,7 @@ class End:
 
 
 class LinkLost(Exception):
-    """The link is gone, by whichever side or fault."""
+    """The link is gone, for whatever reason."""
 
     def __init__(self, code: int = ABNORMAL, reason: str | None = None) -> None:
         self.code = code
@@ -165,29 +165,29 @@ class LinkLost(Exception):
 
 
 class Wire(trio.abc.Stream):
-    """The stream under the websocket: it can be cut at once, and ends a handshake that is dead."""
+    """The stream under the websocket. It can be cut at once, and ends a dead handshake."""
 
     def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self._stream = stream
         self._below = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self.upgraded = False
         self.heard_at = trio.current_time()
-        """When the gateway was last heard, by trio's clock."""
+        """When data last came from the gateway, by trio's clock."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Writes. A deadline is the caller's."""
+        """Writes data. The caller sets the deadline."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Waits for room."""
+        """Waits until data can be written."""
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Reads.
+        """Reads data.
 
         Raises:
-            LinkLost: the gateway hung up in the midst of the upgrade, which the websocket library
-                would wait out.
+            LinkLost: The gateway closed the connection during the upgrade. The websocket library
+                would go on waiting.
         """
         try:
             data = await self._stream.receive_some(max_bytes)
@@ -210,24 +210,24 @@ class Wire(trio.abc.Stream):
         self._below.socket.close()
 
     async def aclose(self) -> None:
-        """Closes, with TLS's goodbye where there is TLS."""
+        """Closes the connection, with a close alert where there is TLS."""
         await self._stream.aclose()
 
 
 @attrs.frozen(kw_only=True)
 class LinkTimings:
-    """The deadlines of a link; tests pass shorter ones."""
+    """The deadlines of a link. Tests pass shorter ones."""
 
     connect_s: float = 15
     """For TCP, TLS and the upgrade together. A gateway that checks a new secret takes a second."""
     write_s: float = 20
-    """A gateway that reads nothing for so long is as good as gone."""
+    """A gateway that reads nothing for so long counts as gone."""
     close_s: float = 2
-    """A close frame is a courtesy. The gateway may be gone already."""
+    """For the close frame. The gateway may be gone already."""
 
 
 TIMINGS = LinkTimings()
-"""Those that are right against a real gateway."""
+"""The deadlines for a real gateway."""
 
 
 class Link:
@@ -250,7 +250,7 @@ class Link:
         """Sends one frame.
 
         Raises:
-            LinkLost: it may or may not have gone.
+            LinkLost: It may or may not have been sent.
         """
         await self.send_text(json.dumps(frame, separators=(",", ":")))
 
@@ -260,17 +260,17 @@ class Link:
             with trio.fail_after(self._write_s):
                 await self._websocket.send_message(text)
         except trio.TooSlowError:
-            # Half a frame may have gone: nothing more can follow it.
+            # Half a frame may have been sent, and nothing can follow it.
             self.cut()
             raise LinkLost(reason="the gateway stopped reading") from None
         except _NONSENSE:
             raise self._lost() from None
 
     async def receive(self) -> dict[str, Any]:
-        """Returns the next frame that is a JSON object, and passes others over.
+        """Returns the next frame that is a JSON object, and ignores others.
 
         Raises:
-            LinkLost: the link ended; what had arrived before was given out first.
+            LinkLost: The link ended. All frames that had arrived before were returned first.
         """
         while True:
             try:
@@ -283,10 +283,10 @@ class Link:
                     return frame
 
     async def probe(self, timeout_s: float) -> None:
-        """Asks for a sign of life.
+        """Pings the gateway and waits for its answer.
 
         Raises:
-            LinkLost: none came in time.
+            LinkLost: None came in time.
         """
         try:
             with trio.fail_after(timeout_s):
@@ -321,8 +321,8 @@ async def hold_link(
     """Connects and runs `session` on the link. Returns how the link ended.
 
     `turnstile` limits how many phones of a program connect at once. A session that returns
-    closes the link politely (code 1000); so does a cancellation, within `timings.close_s`.
-    Whatever the network does is in the answer, never an exception.
+    closes the link with code 1000, and so does a cancellation, within `timings.close_s`. A failure
+    of the network is in the returned value, and never an exception.
     """
     gate = contextlib.AsyncExitStack()
     try:
@@ -391,8 +391,8 @@ async def _talk(
                     message_queue_size=QUEUE_FRAMES,
                 )
                 wire.upgraded = True
-                # A cancelled session still says goodbye, and only a reader hears the answer.
-                # From here on the session's end, below, is what ends the reading.
+                # A cancelled session still sends a close frame, and needs the reader for its
+                # answer. So from here on the end of the session, below, ends the reading.
                 reading.shield = True
                 task_status.started(websocket)
 

@@ -1,4 +1,4 @@
-"""The air interface of a simulated phone: where an SMS counts as sent."""
+"""The radio of a simulated phone: an SMS given to it counts as sent."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from phonegate.phone.errors import RadioLogUnusable
 LOG_MODE = 0o600
 """Recipients are personal data."""
 
-# GSM-7 holds every printable ASCII character but the backtick; these take two of its places
+# GSM-7 has every printable ASCII character but the backtick. These take two septets each
 # (3GPP TS 23.038, 6.2.1.1).
 _TWO_SEPTETS = frozenset("^{}\\[~]|")
 
@@ -24,7 +24,7 @@ ERRORS = (
     "RESULT_ERROR_LIMIT_EXCEEDED",
     "RESULT_RIL_NETWORK_ERR",
 )
-"""What Android's SmsManager says of an SMS that it did not send."""
+"""The errors of Android's SmsManager for an SMS that it did not send."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,39 +43,39 @@ class Radio(Protocol):
     """Anything that can put an SMS on the air. It is called at most once for an id."""
 
     def transmit(self, transmission: Transmission) -> None:
-        """Sends it. Returns at once."""
+        """Sends an SMS. Returns at once."""
 
 
 class QuietRadio:
     """A radio that sends nothing, for load tests of the gateway."""
 
     def transmit(self, transmission: Transmission) -> None:
-        """Sends it nowhere."""
+        """Does nothing."""
 
 
 class RadioMemory:
-    """A radio that remembers everything it sent."""
+    """A radio that keeps every SMS that it sent in memory."""
 
     def __init__(self) -> None:
         self.sent: list[Transmission] = []
 
     def transmit(self, transmission: Transmission) -> None:
-        """Remembers it."""
+        """Keeps the SMS."""
         self.sent.append(transmission)
 
 
 class RadioLog:
-    """A radio that appends one JSON line for each SMS to a file, to be counted afterwards.
+    """A radio that appends one JSON line for each SMS to a file, to be counted later.
 
     The body is written as its SHA-256. A line is one `write` to a file opened for appending, so
-    that lines of several programs never mix and a kill never leaves a sent SMS out.
+    that lines of several programs never mix, and a sent SMS is in the file even after a kill.
     """
 
     def __init__(self, path: Path) -> None:
         """Opens or creates the log.
 
         Raises:
-            RadioLogUnusable: it can't be opened for writing.
+            RadioLogUnusable: It can't be opened for writing.
         """
         self.path = path
         try:
@@ -89,7 +89,7 @@ class RadioLog:
         """Appends the line.
 
         Raises:
-            RadioLogUnusable: the file did not take it.
+            RadioLogUnusable: It could not be written.
         """
         fields = {
             "id": transmission.id,
@@ -108,7 +108,7 @@ class RadioLog:
             raise RadioLogUnusable(self.path, "no room left")
 
     def close(self) -> None:
-        """Ends the log."""
+        """Closes the log."""
         os.close(self._fd)
 
 

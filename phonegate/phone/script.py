@@ -1,4 +1,4 @@
-"""A phone made by a script: the gateway's frames on standard output, the script's on its input."""
+"""A phone made by a script that reads the gateway's frames and writes its own as lines of JSON."""
 
 import json
 import os
@@ -21,25 +21,25 @@ from phonegate.phone.link import (
 from phonegate.phone.simulated_faults import Dice, Plan
 
 MAX_LINE_BYTES = 65_536
-"""The longest frame that the gateway takes."""
+"""The longest frame that the gateway accepts."""
 READ_BYTES = 65_536
 
 
 class Bridge:
-    """Carries frames between the gateway and a script, one JSON object a line each way.
+    """Passes frames between the gateway and a script, one JSON object a line each way.
 
-    A line that the script wrote while there is no link waits for the next one. After each
-    `connected` the script introduces its phone again (`hello`); the SIMs given here are sent
-    for it.
+    A line that the script writes while there is no link waits for the next one. After each
+    `connected` the script must introduce its phone again (`hello`). SIMs given here are sent for
+    it.
 
     Args:
-        address: Where it connects.
-        device_id: Who the phone is, if it says so.
-        name: What people call it.
-        sims: Reported after each `connected`; nothing is reported when empty.
-        plan: Only `reconnect_s` counts.
-        show: Takes one frame as a line of JSON; may wait for the script.
-        notice: Called with a sentence when the link comes or goes, or a line is no frame.
+        address: The address to which it connects.
+        device_id: The phone's id, if it has one.
+        name: The phone's name for people.
+        sims: Reported after each `connected`, unless empty.
+        plan: Only its `reconnect_s` is used.
+        show: Takes one frame as a line of JSON. It may wait for the script.
+        notice: Called with a sentence when the link comes or goes, or a line is not a frame.
     """
 
     def __init__(
@@ -71,18 +71,18 @@ class Bridge:
         self.sent = 0
 
     def summary(self) -> dict[str, int]:
-        """What passed, in counts."""
+        """Returns the counts of what passed."""
         return {"links": self.links, "received": self.received, "sent": self.sent}
 
     async def run(self, lines: trio.MemoryReceiveChannel[bytes], *, stay: bool = False) -> None:
-        """Carries frames until the script's lines end, or until another phone takes over.
+        """Passes frames until the script's lines end, or until another phone takes over.
 
-        With `stay` the end of the lines is not the end: frames are shown until cancelled.
+        With `stay`, frames are shown after the end of the lines, until cancelled.
 
         Raises:
-            CredentialsRefused: the org and secret are not right.
-            LinkRefused: the gateway won't have this phone.
-            BrokenPipeError: the reader of the frames is gone.
+            CredentialsRefused: The org and secret are not right.
+            LinkRefused: The gateway refuses this phone.
+            BrokenPipeError: The reader of the frames is gone.
         """
         failures = 0
 
@@ -139,7 +139,7 @@ class Bridge:
                 except trio.EndOfChannel:
                     break
             if self._pending is not None:
-                # Kept until it went: a lost link sends it again on the next one.
+                # Kept until it was sent: after a lost link it is sent again on the next one.
                 await link.send_text(self._pending)
                 self._pending = None
                 self.sent += 1
@@ -168,7 +168,7 @@ async def _stay_awake(link: Link) -> None:
 
 
 def _write_line(line: bytes) -> None:
-    # Not `print`: a thread that is left behind at the end must hold no lock of the interpreter's.
+    # Not `print`: a thread that is left behind at the end must hold no lock of the interpreter.
     view = memoryview(line)
     while view:
         view = view[os.write(sys.stdout.fileno(), view) :]
@@ -177,13 +177,13 @@ def _write_line(line: bytes) -> None:
 async def read_lines(descriptor: int, lines: trio.MemorySendChannel[bytes]) -> None:
     """Reads a file descriptor to its end and passes each line on, as fast as they are taken.
 
-    A line longer than the gateway's limit ends the reading: what writes it is no phone.
+    A line longer than the gateway's limit ends the reading, since no phone writes one.
     """
     async with lines:
         rest = b""
         while len(rest) <= MAX_LINE_BYTES:
-            # Whatever the descriptor is (terminal, pipe, file), a thread can wait for it; the
-            # read of one that is cancelled ends with the program.
+            # A thread can wait for any descriptor (terminal, pipe, file). When it is cancelled,
+            # its read ends with the program.
             data = await trio.to_thread.run_sync(
                 os.read, descriptor, READ_BYTES, abandon_on_cancel=True
             )

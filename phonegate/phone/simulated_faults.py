@@ -1,4 +1,4 @@
-"""What goes wrong with a simulated phone, drawn from one seeded source. Pure: no clock, no I/O."""
+"""The faults of a simulated phone, drawn from one seeded source. Pure: no clock, no I/O."""
 
 from random import Random
 from typing import Literal
@@ -8,10 +8,10 @@ import attrs
 from phonegate.phone.radio import ERRORS
 
 Protocol = Literal["extended", "basic"]
-"""`basic`: only the five frames that every phone knows, and no device id."""
+"""`basic` has only the five frames that every phone knows, and no device id."""
 
 CrashPoint = Literal["before_handover", "before_radio", "after_radio"]
-Telling = Literal["now", "on_reconnect", "never"]
+Reporting = Literal["now", "on_reconnect", "never"]
 
 
 def _probability(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
@@ -31,64 +31,64 @@ class Plan:
     """How simulated phones behave. The default is a phone that does everything right.
 
     Raises:
-        ValueError: a probability is not within 0 and 1, or a span runs backwards.
+        ValueError: A probability is not within 0 and 1, or a span runs backwards.
     """
 
     protocol: Protocol = "extended"
     lose_links: float = attrs.field(default=0.0, validator=_probability)
-    """Chance, at each frame either way, that the link is cut there."""
+    """Chance, at each frame in either direction, that the link is cut there."""
     fail: float = attrs.field(default=0.0, validator=_probability)
     """Chance that the radio refuses a message."""
     repeat: float = attrs.field(default=0.0, validator=_probability)
     """Chance that a message's ack and result are each sent twice."""
     reorder: float = attrs.field(default=0.0, validator=_probability)
-    """Chance that a result is held back until later ones have gone."""
+    """Chance that a result is held back until later ones were sent."""
     lose_results: float = attrs.field(default=0.0, validator=_probability)
     """Chance that a result is kept until the next connection."""
     vanish: float = attrs.field(default=0.0, validator=_probability)
     """Chance that a result is never reported."""
     crash: float = attrs.field(default=0.0, validator=_probability)
-    """Chance, for each message, that the phone dies around handing it to the radio."""
+    """Chance, for each message, that the phone dies just before or after its radio gets it."""
     delay_ms: tuple[float, float] = attrs.field(default=(0.0, 0.0), validator=_span)
     """How long the radio takes for a message."""
     reconnect_s: tuple[float, float] = attrs.field(default=(0.5, 30.0), validator=_span)
     """The shortest and the longest pause before connecting again."""
     reply: bool = False
-    """Each sent message is answered by one from its recipient."""
+    """Whether each sent message is answered by its recipient."""
     inbound_every_s: float | None = None
-    """A received message comes every so many seconds."""
+    """Seconds between received messages. None: there are none."""
     delivery_reports: bool = False
     battery: bool = False
-    """Status frames name the battery's charge."""
+    """Whether status frames, with the battery's charge, are sent."""
     confirm_every_s: float = 2.0
-    """How soon after a result the phone asks, with a `ping`, whether the gateway read it."""
+    """Seconds after a result until the phone sends a `ping`, to learn that the gateway read it."""
 
 
 @attrs.frozen(kw_only=True)
 class Fate:
-    """What will happen to one message on this phone."""
+    """The faults that one message meets on this phone."""
 
     delay_s: float
     error: str | None
     hold: bool
-    telling: Telling
+    reporting: Reporting
     crash: CrashPoint | None
 
 
 @attrs.frozen(kw_only=True)
 class Cut:
-    """A link loss at a frame: before or after it went, by RST or by closing without a word."""
+    """A loss of the link before or after a frame, by RST or by closing without a close frame."""
 
     before: bool
     reset: bool
 
 
 class Dice:
-    """Draws what a plan leaves to chance, for one phone.
+    """Makes the random decisions of a plan, for one phone.
 
-    Each kind of decision has a source of its own, and each draws the same count of numbers
-    whatever the plan says: with one seed the n-th message of a phone meets the same fate however
-    its frames interleave, and a change of one chance leaves the other decisions as they were.
+    Each kind of decision has its own source of randomness, and draws the same number of values
+    whatever the plan says. So with one seed the n-th message of a phone meets the same faults
+    however its frames interleave, and a change of one chance does not affect other decisions.
     """
 
     def __init__(self, plan: Plan, rng: Random) -> None:
@@ -97,13 +97,13 @@ class Dice:
             Random(rng.getrandbits(64))  # noqa: S311 (faults, not secrets)
             for _ in range(5)
         )
-        # `other` serves what is not a fault: the battery, the senders of received messages.
+        # `other` is for what is not a fault: the battery, the senders of received messages.
 
     def fate(self, *, resumed: bool = False) -> Fate:
         """Decides about one message.
 
-        One that is `resumed` after a crash gets past the point before the hand-over, or it would
-        never come to an end.
+        One that is `resumed` after a crash meets no crash before the radio gets it, since it might
+        otherwise never be finished.
         """
         plan, rng = self._plan, self._fates
         delay = rng.uniform(*plan.delay_ms) / 1000
@@ -118,12 +118,12 @@ class Dice:
             delay_s=delay,
             error=error if fails else None,
             hold=hold,
-            telling="never" if vanishes else "on_reconnect" if waits else "now",
+            reporting="never" if vanishes else "on_reconnect" if waits else "now",
             crash=point if crashes else None,
         )
 
     def repeat(self) -> bool:
-        """Decides whether a message's ack and result each go out twice."""
+        """Decides whether a message's ack and result are each sent twice."""
         return self._repeats.random() < self._plan.repeat
 
     def cut(self) -> Cut | None:
@@ -133,13 +133,13 @@ class Dice:
         return Cut(before=before < 0.5, reset=reset < 0.5) if lost else None  # noqa: PLR2004 (halves)
 
     def pause_s(self, failures: int) -> float:
-        """Seconds until the next attempt to connect, after so many failed ones in a row.
+        """Returns the seconds until the next attempt to connect, after so many failed ones.
 
-        Exponential with full jitter, so that the phones of a gateway that went away don't come
-        back in step; after a link that worked (`failures` 0) it is at most the shortest pause.
+        They grow exponentially with full jitter, so that the phones of a restarted gateway don't
+        return in step. After a link that worked (`failures` 0) they are at most the shortest pause.
         """
         least, most = self._plan.reconnect_s
         if failures == 0:
             return self._pauses.uniform(least / 2, least)
-        # 2 ** 20 times any pause is beyond any limit; more would overflow a float at last.
+        # 2 ** 20 times any pause is beyond any limit. More would overflow a float in the end.
         return self._pauses.uniform(least, min(most, least * 2 ** min(failures, 20)))

@@ -1,4 +1,4 @@
-"""One simulated phone: lives, loses its link, dies and starts again as its plan says."""
+"""One simulated phone, which loses its link, dies and starts again as its plan says."""
 
 import enum
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from phonegate.phone.transmitter import Transmitter
 
 
 class State(enum.Enum):
-    """Where a phone is in its life."""
+    """The stages of a phone's life."""
 
     CONNECTING = "connecting"
     ONLINE = "online"
@@ -37,15 +37,15 @@ class State(enum.Enum):
 
 
 class SimulatedPhone:
-    """A simulated phone. `run` is its life. The rest may be called while it runs.
+    """A simulated phone. All other methods may be called while `run` runs.
 
     Args:
-        address: Where it connects.
-        identity: Who it is.
-        plan: How it behaves; without faults when absent.
+        address: The address to which it connects.
+        identity: Its identity.
+        plan: How it behaves. Without a plan it has no faults.
         journal: Its memory, which outlives its crashes.
-        radio: Where its SMS go; remembered in memory when absent.
-        rng: The source of every decision of the plan.
+        radio: Sends its SMS. Without one they are kept in memory.
+        rng: The source of every random decision.
         turnstile: Limits how many phones connect at once.
         notice: Called with a sentence when the link comes, goes or is refused.
         now_ms: The wall clock, ms since 1970, UTC.
@@ -84,43 +84,46 @@ class SimulatedPhone:
 
     @property
     def identity(self) -> Identity:
-        """Who it is."""
+        """Its identity."""
         return self._device.identity
 
     @property
     def stats(self) -> Stats:
-        """What it has done so far."""
+        """The counts of what it has done so far."""
         return self._device.stats
 
     @property
     def journal(self) -> Journal:
-        """What it remembers."""
+        """Its memory."""
         return self._device.journal
 
     @property
     def radio(self) -> Radio:
-        """Where its SMS go."""
+        """The radio that sends its SMS."""
         return self._device.radio
 
     def receive_sms(self, address: str, body: str, *, sim_slot: int | None = None) -> str:
-        """An SMS arrives at the phone. It is sent to the gateway until that has acknowledged it.
+        """Makes an SMS arrive. It is sent to the gateway until that has acknowledged it.
 
-        Returns the phone's id of it. A journal with a file keeps it over a kill.
+        A journal with a file keeps it when the program is killed.
+
+        Returns:
+            The phone's id of the SMS.
         """
         return self._device.receive_sms(address, body, sim_slot)
 
     async def until(self, condition: Callable[["SimulatedPhone"], bool]) -> None:
-        """Waits until something is true of this phone. The deadline is the caller's."""
+        """Waits until a condition holds for this phone. The caller sets the deadline."""
         while not condition(self):
             await self._device.changed.wait()
 
     def lose_link(self, *, reset: bool = False) -> None:
-        """Cuts the link now, if there is one, without a word to the gateway."""
+        """Cuts the link now, if there is one, without a close frame."""
         if self._link is not None:
             self._device.cut(self._link, reset=reset)
 
     def die(self) -> None:
-        """The phone's process dies now, and starts again from its journal."""
+        """Makes the phone's process die now, and start again from its journal."""
         self.stats.crashes += 1
         self._died = True
         self.lose_link()
@@ -129,13 +132,13 @@ class SimulatedPhone:
     async def run(
         self, *, task_status: trio.TaskStatus["SimulatedPhone"] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Lives: connects, and connects again, until cancelled or replaced by another phone.
+        """Connects, again and again, until cancelled or replaced by another phone.
 
-        `started` gets this handset once the gateway has said `connected` for the first time.
+        `started` gets this phone once the gateway has sent `connected` for the first time.
 
         Raises:
-            CredentialsRefused: the org and secret are not right.
-            LinkRefused: the gateway won't have this phone, or the address is not a gateway's.
+            CredentialsRefused: The org and secret are not right.
+            LinkRefused: The gateway refuses this phone, or the address is not that of a gateway.
         """
         known = False
 
@@ -159,9 +162,9 @@ class SimulatedPhone:
             self._device.change()
 
     async def _live(self, connected: Callable[[], None]) -> None:
-        """One life of the phone's process, which begins with what the journal tells."""
+        """Runs one life of the phone's process, which begins with the records of its journal."""
         device = self._device
-        for result in device.journal.ledger.restart(tell=device.extended):
+        for result in device.journal.ledger.restart(report=device.extended):
             device.stats.uncertain += 1
             device.finish(result)
         transmitter = Transmitter(device, lambda: self._conversation, self.die)
@@ -192,7 +195,7 @@ class SimulatedPhone:
             self._link = link
             try:
                 await greet(link)
-                # Also after a restart of the gateway (1012), which wants its phones back soon.
+                # Also after a restart of the gateway (1012), whose phones should return soon.
                 failures = 0
                 device.stats.links += 1
                 self.state = State.ONLINE
@@ -247,12 +250,12 @@ async def run_phone(
     seed: int = 0,
     task_status: trio.TaskStatus[SimulatedPhone] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Runs one simulated phone, for `nursery.start`: gives it once it is connected.
+    """Runs one simulated phone. `nursery.start` returns it once it is connected.
 
     Raises:
-        ValueError: the URL or the secret has no proper form.
-        CredentialsRefused: the gateway does not take the org and secret.
-        LinkRefused: the gateway does not take the phone.
+        ValueError: The URL or the secret is malformed.
+        CredentialsRefused: The gateway refuses the org and secret.
+        LinkRefused: The gateway refuses the phone.
     """
     if identity is None:
         sims = (SimCard(slot=0, number="+15550000001", carrier="Simulated"),)

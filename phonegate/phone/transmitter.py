@@ -1,4 +1,4 @@
-"""Takes a simulated phone's messages to the radio in their order, and reports the results."""
+"""Gives a simulated phone's messages to the radio in order, and reports the results."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,12 @@ from phonegate.phone.radio import Transmission, segments
 from phonegate.phone.simulated_faults import CrashPoint, Fate
 
 HOLD_S = 0.2
-"""A held-back result waits this long for another to go first."""
+"""Seconds for which a held-back result waits for another to be sent first."""
 QUEUE = 1000
 """Messages that wait for the radio: ten times a gateway's window. One more is refused."""
 NO_SUCH_SIM = "RESULT_NO_SUCH_SIM"
 TOO_LATE = "RESULT_TOO_LATE"
-"""Its time was over before its turn came."""
+"""The error of a message that expired before its turn came."""
 QUEUE_FULL = "RESULT_ERROR_LIMIT_EXCEEDED"
 
 
@@ -39,7 +39,7 @@ class Transmitter:
 
     Args:
         device: The phone.
-        conversation: Gives the link's conversation, `None` while there is none.
+        conversation: Returns the link's conversation, or None while there is none.
         die: Ends this life at once.
     """
 
@@ -59,7 +59,7 @@ class Transmitter:
     def take(self, taken: Taken, repeat: bool = False, *, resumed: bool = False) -> None:  # noqa: FBT001, FBT002 (as `Conversation` calls it)
         """Queues a message that is in the journal.
 
-        `repeat` sends its result twice. `resumed` says that an earlier life had taken it.
+        `repeat` sends its result twice. `resumed` says that an earlier life had accepted it.
         """
         try:
             self._to_radio.send_nowait(_Job(taken=taken, repeat=repeat, resumed=resumed))
@@ -68,7 +68,7 @@ class Transmitter:
             self._device.finish(Result(id=taken.id, success=False, error=QUEUE_FULL))
 
     def forget_held(self) -> None:
-        """Drops what was held back: a new link tells every result anyway."""
+        """Drops the held-back results, since a new link sends every result anyway."""
         self._held.clear()
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class Transmitter:
             success=error is None,
             error=error,
             segments=None if error else segments(taken.body),
-            silent=fate.telling == "never",
+            silent=fate.reporting == "never",
         )
         self._device.finish(result)
         if error is None:
@@ -113,10 +113,10 @@ class Transmitter:
             raise AssertionError("a dead phone went on")  # pragma: no cover
 
     def _transmit(self, taken: Taken, fate: Fate) -> str | None:
-        """Puts it on the air, or gives the error of a radio that didn't."""
+        """Gives a message to the radio. Returns the error where the radio refuses it."""
         device = self._device
         error = fate.error if device.identity.has_sim(taken.sim) else NO_SUCH_SIM
-        # A phone of the basic protocol knows nothing of times.
+        # A phone of the basic protocol gets no times.
         if taken.expires_at is not None and device.extended:
             error = TOO_LATE if taken.expires_at <= device.now_ms() else error
         if error is not None:
@@ -136,7 +136,7 @@ class Transmitter:
         return None
 
     def _follow(self, taken: Taken, result: Result) -> None:
-        """What a sent message brings about later: its delivery, an answer."""
+        """Makes what follows a sent message: its delivery, and an answer."""
         device = self._device
         if device.plan.delivery_reports and device.extended and not result.silent:
             device.journal.record(Delivered(id=taken.id, date=device.now_ms()))
@@ -145,26 +145,26 @@ class Transmitter:
             device.receive_sms(taken.to, f"echo: {taken.body}", slots[0] if slots else None)
 
     async def _report(self, result: Result, fate: Fate, *, times: int) -> None:
-        if fate.telling != "now":
+        if fate.reporting != "now":
             return
         if fate.hold:
             self._held.append(result.id)
-        elif await self._tell(result, times=times):
+        elif await self._send_result(result, times=times):
             await self._release()
 
     async def _release(self) -> None:
-        """Tells what was held back, the latest first."""
+        """Sends the held-back results, the newest first."""
         while self._held:
             result = self._ledger.result(self._held.pop())
-            if result is not None and not await self._tell(result):
+            if result is not None and not await self._send_result(result):
                 self._held.clear()
 
-    async def _tell(self, result: Result, *, times: int = 1) -> bool:
+    async def _send_result(self, result: Result, *, times: int = 1) -> bool:
         conversation = self._conversation()
         if conversation is None:
             return False
         try:
-            await conversation.tell(result, times=times)
+            await conversation.report(result, times=times)
         except LinkLost:
             # The next link begins with every result that may not have arrived.
             return False

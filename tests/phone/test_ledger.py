@@ -68,7 +68,7 @@ def test_after_a_restart_what_the_radio_had_is_uncertain_and_the_rest_goes_on() 
     ledger = Ledger([taken(1), taken(2), taken(3), Handed(id=1), Handed(id=3), sent(3)])
     assert ledger.restart() == [Result(id=1, success=False, error=DIED, uncertain=True)]
     assert ledger.waiting() == [taken(2)]
-    assert ledger.restart(tell=False)[0].silent
+    assert ledger.restart(report=False)[0].silent
 
 
 def test_results_wait_until_they_are_confirmed() -> None:

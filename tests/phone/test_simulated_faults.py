@@ -52,7 +52,7 @@ def test_a_chance_changes_no_other_decision(plan: Plan, seed: int, name: str) ->
 @given(seed=st.integers())
 def test_without_chances_nothing_goes_wrong(seed: int) -> None:
     dice = Dice(Plan(), Random(seed))
-    assert dice.fate() == Fate(delay_s=0, error=None, hold=False, telling="now", crash=None)
+    assert dice.fate() == Fate(delay_s=0, error=None, hold=False, reporting="now", crash=None)
     assert dice.cut() is None
     assert not dice.repeat()
 
@@ -61,13 +61,13 @@ def test_certain_faults_are_certain_and_of_every_kind() -> None:
     plan = Plan(lose_links=1, fail=1, repeat=1, reorder=1, vanish=1, lose_results=1, crash=1)
     dice = Dice(plan, Random(1))
     fates = [dice.fate() for _ in range(100)]
-    assert all(fate.error and fate.hold and fate.telling == "never" for fate in fates)
+    assert all(fate.error and fate.hold and fate.reporting == "never" for fate in fates)
     assert {fate.crash for fate in fates} == {"before_handover", "before_radio", "after_radio"}
     cuts = [dice.cut() for _ in range(100)]
     assert len(Counter(cuts)) == 4
     assert None not in cuts
     assert dice.repeat()
-    assert Dice(Plan(lose_results=1), Random(1)).fate().telling == "on_reconnect"
+    assert Dice(Plan(lose_results=1), Random(1)).fate().reporting == "on_reconnect"
 
 
 @given(seed=st.integers())
