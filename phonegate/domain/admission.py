@@ -242,7 +242,7 @@ def admit_to_queue(tx: Tables, rate_limits: RateLimits, org: int, queued: int, n
         QueueFull: The org would have more waiting than it may.
     """
     limit = rate_limits.bounds.org_queue
-    if not queued or not limit or tx.messages.queue_lengths.has_room(org, queued, limit, now):
+    if not queued or not limit or tx.queue_lengths.has_room(org, queued, limit, now):
         return
     rate_limits.note("org_queue")
     raise QueueFull(

@@ -129,7 +129,7 @@ def taken(tx: Tables, message: Message, told: CarrierMessage, now: int) -> Messa
     """
     present = _present(tx, message)
     if message.assistant is not None:
-        holder = tx.messages.by_carrier_id(message.assistant, told.id)
+        holder = tx.carrier_queue.by_carrier_id(message.assistant, told.id)
         if holder is not None and holder.id != message.id:
             return None
     if present.carrier_id not in {None, told.id}:
@@ -281,7 +281,7 @@ def reported(
     `message_id` is the message that the report was asked for: the carrier may be faster with it
     than with its answer, which would have told its own id.
     """
-    message = tx.messages.by_carrier_id(assistant.id, told.carrier_id)
+    message = tx.carrier_queue.by_carrier_id(assistant.id, told.carrier_id)
     if message is None and message_id is not None:
         asked = tx.messages.find(assistant.org, message_id)
         if (

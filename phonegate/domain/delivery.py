@@ -66,7 +66,7 @@ def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Messa
     leased = {
         message.id: message
         for (slot, number), ids in by_sim.items()
-        for message in tx.messages.lease(ids, phone=phone, sim_slot=slot, sim=number, now=now)
+        for message in tx.phone_queue.lease(ids, phone=phone, sim_slot=slot, sim=number, now=now)
     }
     for pick in picks:
         if pick.id not in leased:
@@ -90,21 +90,21 @@ def acknowledge_all(tx: Tables, org: int, phone: int, ids: Sequence[int], now: i
 
     False where it isn't of some, which `acknowledge` then has to say why.
     """
-    return tx.messages.acknowledge(org, phone, ids, now) == len(ids)
+    return tx.phone_queue.acknowledge(org, phone, ids, now) == len(ids)
 
 
-def settle_sent(
+def apply_sent_results(
     tx: Tables, org: int, phone: int, results: Sequence[tuple[int, int | None]], now: int
 ) -> bool:
-    """Does as `settle` for many results of success at once, ids with segments.
+    """Applies many results of success at once, given as ids with segments.
 
-    False where some were not awaited of this phone: those are as they were, and `settle` has to
-    say why. Asked of the others too, it changes nothing.
+    Returns False where some were not awaited of this phone. Those are as they were, and
+    `apply_result` has to say why. Asked of the others too, it changes nothing.
     """
-    return tx.messages.settle_sent(org, phone, results, now) == len(results)
+    return tx.phone_queue.store_sent(org, phone, results, now) == len(results)
 
 
-def settle(
+def apply_result(
     tx: Tables,
     org: int,
     phone: int,
@@ -156,7 +156,7 @@ def confirm(
 ) -> Message | None:
     """Applies a delivery report; `date` is the recipient network's time in ms, if known.
 
-    Returns as `settle` does.
+    Returns as `apply_result` does.
     """
     message = _held(tx, org, phone, message_id)
     if message is None:
@@ -193,7 +193,7 @@ def resume(
     What was asked of a SIM waits on while the phone does not have it: no other may send it.
     """
     again = []
-    for message in tx.messages.unsettled(phone):
+    for message in tx.phone_queue.awaiting_result(phone):
         if message.acked_at is not None or message.id in in_flight:
             continue
         if message.expires_at is not None and message.expires_at <= now:
@@ -315,7 +315,7 @@ def expire(tx: Tables, now: int, limit: int) -> list[Message]:
 
     Those already pushed are left to `resume` and `abandon_silent`.
     """
-    return [_expired(tx, message, now) for message in tx.messages.expired(now, limit)]
+    return [_expired(tx, message, now) for message in tx.due_messages.expired(now, limit)]
 
 
 def abandon_silent(
@@ -347,7 +347,7 @@ def overdue(
     tx: Tables, *, online: Collection[int], now: int, policy: Policy, limit: int
 ) -> list[Message]:
     """The messages that `abandon_silent` would give up. Only reads."""
-    return tx.messages.overdue(
+    return tx.due_messages.overdue(
         now - policy.result_timeout_ms,
         limit,
         online=online,

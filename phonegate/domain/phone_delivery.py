@@ -64,7 +64,7 @@ class PhoneReports:
     def all_sent(self, results: Sequence[tuple[int, int | None]]) -> bool:
         """Records many results of success at once, ids with segments, if each was awaited."""
         by = self._by
-        return delivery.settle_sent(self._tx, by.org, by.phone, results, self._now)
+        return delivery.apply_sent_results(self._tx, by.org, by.phone, results, self._now)
 
     def acknowledge(self, message_id: int) -> Outcome:
         """Notes that the phone has written a message down."""
@@ -83,7 +83,7 @@ class PhoneReports:
     ) -> Outcome:
         """Records what came of sending a message."""
         by = self._by
-        found = delivery.settle(
+        found = delivery.apply_result(
             self._tx,
             by.org,
             by.phone,
@@ -177,7 +177,8 @@ class PhoneDelivery:
         def resume(tx: Tables) -> tuple[Sequence[Message], bool]:
             # Only what a phone may have sent without a word is ever stored once more.
             copied = not acks and any(
-                message.on_uncertain == "resend" for message in tx.messages.unsettled(phone)
+                message.on_uncertain == "resend"
+                for message in tx.phone_queue.awaiting_result(phone)
             )
             again = delivery.resume(
                 tx, phone, acks=acks, in_flight=in_flight, sims=sims, now=now, policy=policy
@@ -210,14 +211,16 @@ def move(tx: Tables, old: int, new: int, ids: Collection[int] | None = None) -> 
 
     `ids` are those to move. None is all of them.
     """
-    for message in tx.messages.unsettled(old):
+    for message in tx.phone_queue.awaiting_result(old):
         if ids is None or message.id in ids:
             tx.messages.set(message.id, phone=new)
 
 
 def _waiting(tx: Tables, org: int, queues: Collection[Queue], limit: int) -> Waiting:
     found = [
-        tx.messages.candidates(org, phone=queue.phone, sim_selector=queue.sim_selector, limit=limit)
+        tx.phone_queue.candidates(
+            org, phone=queue.phone, sim_selector=queue.sim_selector, limit=limit
+        )
         for queue in queues
     ]
     return Waiting(

@@ -102,7 +102,9 @@ class PhoneRegistry:
                 usual_sim=sims[0] if sims else None,
                 # Whether an unnamed phone is the one that has them is not known yet.
                 has_unacknowledged=row.device_id is not None
-                and any(message.acked_at is None for message in tx.messages.unsettled(row.id)),
+                and any(
+                    message.acked_at is None for message in tx.phone_queue.awaiting_result(row.id)
+                ),
                 in_doubt=row.device_id is None and tx.phones.has_known(org),
             )
 
@@ -278,7 +280,9 @@ def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) 
     """Gives what waits for a slot of one row to another, which its phone turned out to be."""
     for sim in sims:
         slot = str(sim.slot)
-        for waiting in tx.messages.candidates(org, phone=old, sim_selector=slot, limit=MOST_MOVED):
+        for waiting in tx.phone_queue.candidates(
+            org, phone=old, sim_selector=slot, limit=MOST_MOVED
+        ):
             tx.messages.set(waiting.id, phone=new)
 
 

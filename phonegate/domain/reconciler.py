@@ -158,7 +158,7 @@ class Reconciler:
         now = self._terms.now_ms()
 
         def look(tx: Tables) -> tuple[list[Message], list[Message]]:
-            return tx.messages.to_look_at(now, SWEEP), tx.messages.ready_for_carriers(SWEEP)
+            return tx.carrier_queue.to_poll(now, SWEEP), tx.carrier_queue.ready(SWEEP)
 
         due, ready = await self._database.read(look)
         self._pace.forget_idle(now)
@@ -179,7 +179,7 @@ class Reconciler:
                 nursery.start_soon(partial(self._work, message, untried=untried))
         if max(len(due), len(ready)) >= SWEEP:
             return timings.shortest_sleep_s
-        following = await self._database.read(lambda tx: tx.messages.next_poll())
+        following = await self._database.read(lambda tx: tx.carrier_queue.next_poll())
         longest_s = timings.longest_sleep_s
         wait_s = longest_s if following is None else (following - now) / 1000
         return min(max(wait_s, timings.shortest_sleep_s), longest_s)

@@ -116,7 +116,7 @@ class Retention:
         now, wall = trio.current_time(), self._now_ms()
         ahead, known = wall - round(now * 1000), self._ahead_ms
         if known is None:
-            newest = await self._database.read(lambda tx: tx.messages.newest())
+            newest = await self._database.read(lambda tx: tx.message_removal.newest())
             known = ahead if newest is None else newest - round(now * 1000)
         self._ahead_ms = ahead
         if ahead - known > JUMP_MS:
@@ -150,10 +150,10 @@ class Retention:
             after = found[-1].id
 
     async def _following(self, after: int) -> list[Aged]:
-        return await self._database.read(lambda tx: tx.messages.aged(after, LOOKED_AT_ONCE))
+        return await self._database.read(lambda tx: tx.message_removal.aged(after, LOOKED_AT_ONCE))
 
     async def _erase(self, ids: list[int], cutoff: int) -> tuple[int, int]:
         # Looked at again: a late report may have come between the look and this.
         return await self._database.write(
-            lambda tx: tx.messages.erase(ids, lambda message: may_go(message, cutoff))
+            lambda tx: tx.message_removal.erase(ids, lambda message: may_go(message, cutoff))
         )

@@ -96,7 +96,7 @@ class Scheduler:
             )
         )
         if held is not None and held <= now:
-            await self._database.write(lambda tx: tx.messages.release_held(now, SWEEP))
+            await self._database.write(lambda tx: tx.due_messages.release_held(now, SWEEP))
         if expiry is not None and expiry <= now:
             await self._database.write(lambda tx: delivery.expire(tx, now, SWEEP))
         if pushed is not None and pushed + self._policy.result_timeout_ms <= now:
@@ -155,8 +155,8 @@ def sets_a_time(fact: Fact) -> bool:
 
 def _next_times(tx: Tables) -> tuple[int | None, int | None, int | None, int | None]:
     return (
-        tx.messages.next_held(),
-        tx.messages.next_expiry(),
-        tx.messages.oldest_push(),
+        tx.due_messages.next_held(),
+        tx.due_messages.next_expiry(),
+        tx.due_messages.oldest_push(),
         tx.kept_answers.oldest(),
     )

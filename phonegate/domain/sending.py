@@ -263,14 +263,14 @@ def _waiting(tx: Tables, org: int, outlook: Outlook, priority: int) -> Waiting:
     first: list[Candidate] = []
     total = 0
     for phone, sim_selector in outlook.queues:
-        some = tx.messages.candidates(
+        some = tx.phone_queue.candidates(
             org, phone=phone, sim_selector=sim_selector, limit=MOST_LOOKED_AT, priority=priority
         )
         first += some
         if len(some) < MOST_LOOKED_AT:
             total += sum(one.segments for one in some)
         else:
-            total += tx.messages.waiting_segments(
+            total += tx.phone_queue.waiting_segments(
                 org, phone=phone, sim_selector=sim_selector, cap=FORECAST_CAP, priority=priority
             )
     return Waiting(first=sorted(first, key=lambda one: (-one.priority, one.id)), total=total)

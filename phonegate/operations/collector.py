@@ -69,7 +69,7 @@ class Collector:
 
     async def _sample(self) -> Snapshot:
         def look(tx: Tables) -> tuple[dict[str, int], Backlog]:
-            return tx.messages.count_by_status(), tx.messages.backlog()
+            return tx.message_counts.by_status(), tx.message_counts.backlog()
 
         messages, backlog = await self.database.read(look)
         space = await self.database.space()

@@ -14,6 +14,12 @@ _SELECT = (
 )
 
 
+KEY_HOLDS: Final = """(
+            key IS NULL OR NOT EXISTS (SELECT 1 FROM ended_keys WHERE ended_keys.key = messages.key)
+        )"""
+"""The condition that the API key of a row of `messages` was not revoked. Where there is no key,
+nothing is looked up."""
+
 SENT: Final = "SELECT sum(n) FROM key_sends WHERE key = ? AND at > ? AND at <= ?"
 
 FORGET: Final = (

@@ -1,18 +1,6 @@
 """Pages of messages: any filter, in the order of ids, without sorting and without counting.
 
-A page reads one index from where the reader stands and stops when it is full, so it costs the
-same however much is stored. The indexes end in `direction` (SQLite appends the rowid); a page
-of both directions is the merge of two ranges, which SQLite does as it goes ("MERGE (UNION
-ALL)" in its plans). Filters that the chosen index does not hold are checked row by row:
-
-- what waits for approval is few, so that comes first;
-- an address is nearly always the rarest thing, so it is next;
-- then the API key that sent it;
-- then the SIM, unless a status is asked for that few messages have or have for long;
-- then the status, then the direction.
-
-Indexes are named in the SQL: SQLite keeps no statistics here, and a plan that changed with
-the data would be a page that is slow some day.
+What one reads of the table is in `page_sql`; here ranges are merged, and words are sought.
 
 A reader may be one who sees only some addresses (`PageQuery.sees`). As long as these are few, the
 page is the merge of one range for each, whatever lies between. A beginning of numbers stands for
@@ -23,7 +11,6 @@ all, and rows are checked one by one.
 import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring
 from operator import itemgetter
@@ -31,19 +18,14 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from phonegate.model.bounds import MAX_ID, SLOT_DIGITS
+from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
-from phonegate.store import search
-from phonegate.store.address_patterns import END, condition, fits
-from phonegate.store.rows import COLUMNS, Reading
+from phonegate.store import page_sql, search
+from phonegate.store.address_patterns import END
+from phonegate.store.rows import Reading
+from phonegate.store.word_index import WordIndex
 
 M = TypeVar("M", Message, MessageView)
-
-_COMMON: Final = frozenset({"received", "sent", "delivered"})
-"""Statuses that messages end in as a rule: an org's history is made of them."""
-
-TO_APPROVE: Final = "status = 'queued' AND approval = 'asked'"
-"""The condition of the index `messages_to_approve`."""
 
 _FEW: Final = 200
 """Messages that are sooner read and cut into words (2 ms) than found by the index of words."""
@@ -52,39 +34,16 @@ MANY_SEEN: Final = 200
 """Addresses whose messages are merged into one page: each costs a search of the index, some 15 us.
 As many as a list of them may hold."""
 
-ADDRESSES: Final = """
-    SELECT address FROM messages INDEXED BY messages_by_address
-    WHERE org = ? AND address > ? AND address < ? ORDER BY address LIMIT 1
-"""
-"""The next address of an org after one, and before the end of a range."""
-
 _TAIL: Final = 1_000_000
 """More than the index of words can ever be behind; the writer keeps it below some thousands."""
-
-
-@attrs.frozen
-class Shape:
-    """What of a page's SQL depends on the query: which filters there are, never their values."""
-
-    index: str
-    keys: tuple[str, ...]
-    directions: tuple[str, ...]
-    """The ranges to merge; empty for the index that doesn't end in `direction`."""
-    checks: tuple[str, ...]
-    since: bool
-    before: bool
-    columns: tuple[str, ...] = COLUMNS
-    partial: str = ""
-    """The condition of the index, where it holds a part of the messages only."""
-    seen: int = 0
-    """How many patterns there are, one of which the address must fit. 0: it may be any."""
 
 
 class Pages:
     """Reads pages over one connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, word_index: WordIndex) -> None:
         self._connection = connection
+        self._word_index = word_index
         self._seen: list[str] | None = None
         """The addresses that the reader of the present page sees, where they are few."""
 
@@ -107,22 +66,17 @@ class Pages:
             page.reverse()
         return page
 
-    def indexed(self) -> int:
-        """The id up to which the index of words is complete."""
-        row = self._connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()
-        return int(row[0])
-
     def _rows(
         self, org: int, query: PageQuery, columns: tuple[str, ...]
     ) -> Iterable[tuple[Any, ...]]:
         """Rows newest first, or oldest first where there is a `since_id`."""
         if self._seen is not None and query.address is None:
             return self._merged(org, query, self._seen, columns)
-        found = shape(query, columns)
+        found = page_sql.shape(query, columns)
         if found is None or query.limit <= 0:
             return ()
         try:
-            return self._connection.execute(sql(found), values(org, query))
+            return self._connection.execute(page_sql.sql(found), page_sql.values(org, query))
         except UnicodeEncodeError:
             return ()  # A lone surrogate, which no stored text can hold.
 
@@ -138,7 +92,9 @@ class Pages:
             if not pattern.endswith("*"):
                 continue
             address, end = pattern[:-1], pattern[:-1] + END
-            while row := self._connection.execute(ADDRESSES, (org, address, end)).fetchone():
+            while row := self._connection.execute(
+                page_sql.ADDRESSES, (org, address, end)
+            ).fetchone():
                 address = row[0]
                 found.add(address)
                 if len(found) > MANY_SEEN:
@@ -165,7 +121,7 @@ class Pages:
         self, org: int, query: PageQuery, asked: search.Terms, reading: Reading[M]
     ) -> Iterator[M]:
         left = query.limit
-        upto = self.indexed()
+        upto = self._word_index.complete_upto()
         for found in self._tail(org, query, asked, upto, reading):
             if left <= 0:
                 return
@@ -190,7 +146,7 @@ class Pages:
         self, org: int, query: PageQuery, asked: search.Terms, reading: Reading[M]
     ) -> Iterator[M]:
         left = query.limit
-        upto = self.indexed()
+        upto = self._word_index.complete_upto()
         since = max(query.since_id or 0, 0)
         before = min(upto + 1, MAX_ID if query.before_id is None else query.before_id)
         while left > 0:
@@ -239,7 +195,7 @@ class Pages:
         They are read as they are asked for, and only `page` ends them before the last: what was
         left out here would be passed over by a page that goes on behind it.
         """
-        if shape(query) is None:
+        if page_sql.shape(query) is None:
             return []
         few: list[tuple[Any, ...]] | None = None
         more = attrs.evolve(query, limit=_FEW + 1)
@@ -281,122 +237,20 @@ class Pages:
         newest: bool = False,
     ) -> sqlite3.Cursor:
         """The rows that the index of words gives."""
-        implied = _direction(query)
+        implied = page_sql.direction_of(query)
         expression = search.expression(
             org, number, whole, prefix, direction=implied, address=query.address
         )
         return self._connection.execute(
-            search_sql(_checked(query), newest, query.approval, columns, _patterns_checked(query)),
-            values(org, query) | {"words": expression},
+            page_sql.search_sql(
+                page_sql.checked_columns(query),
+                newest,
+                query.approval,
+                columns,
+                page_sql.patterns_checked(query),
+            ),
+            page_sql.values(org, query) | {"words": expression},
         )
-
-
-def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
-    """The index that a page should read, or `None` when no message can be in it."""
-    direction = _direction(query)
-    if query.direction not in {None, direction}:
-        return None
-    if query.address is not None and not fits(query.sees, query.address):
-        return None
-    checks = set(_checked(query))
-    index, keys = _index_of(query)
-    partial = TO_APPROVE if query.approval else ""
-    directions: tuple[str, ...] = ()
-    if partial:
-        if query.status not in {None, "queued"}:
-            return None
-    elif index not in {"messages_by_status", "messages_by_key"}:
-        directions = ("in", "out") if direction is None else (direction,)
-    checks -= {*keys, "direction"} | ({"status"} if partial else set())
-    return Shape(
-        index,
-        keys,
-        directions,
-        tuple(sorted(checks)),
-        query.since_id is not None,
-        query.before_id is not None,
-        columns,
-        partial,
-        _patterns_checked(query),
-    )
-
-
-def _index_of(query: PageQuery) -> tuple[str, tuple[str, ...]]:
-    """The index that narrows a page most, and the columns of it that the query fixes."""
-    if query.approval:
-        return "messages_to_approve", ()
-    if query.address is not None:
-        return "messages_by_address", ("address",)
-    if query.key is not None:
-        return "messages_by_key", ("key",)
-    if query.sim is not None and (query.status is None or query.status in _COMMON):
-        column = _sim_column(query.sim)
-        return "messages_by_sim" if column == "sim" else "messages_by_slot", (column,)
-    if query.status is not None:
-        return "messages_by_status", ("status",)
-    return "messages_by_org", ()
-
-
-@lru_cache(maxsize=512)
-def sql(form: Shape) -> str:
-    """The SELECT of a page: newest first, or oldest first when it has a `since_id`."""
-    where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
-    if form.partial:
-        where.append(form.partial)
-    if form.seen:
-        where.append(condition("address", form.seen))
-    if form.since:
-        where.append("id > :since_id")
-    if form.before:
-        where.append("id < :before_id")
-    columns = ", ".join(form.columns)
-    select = f"SELECT {columns} FROM messages INDEXED BY {form.index} WHERE {{}}"  # noqa: S608
-    ranges = [
-        select.format(" AND ".join((*where, f"direction = '{direction}'")))
-        for direction in form.directions
-    ] or [select.format(" AND ".join(where))]
-    order = "ASC" if form.since else "DESC"
-    return f"{' UNION ALL '.join(ranges)} ORDER BY id {order} LIMIT :limit"
-
-
-@lru_cache(maxsize=128)
-def search_sql(
-    checks: tuple[str, ...],
-    newest: bool,  # noqa: FBT001 - a cache key
-    approval: bool = False,  # noqa: FBT001, FBT002 - as above
-    columns: tuple[str, ...] = COLUMNS,
-    seen: int = 0,
-) -> str:
-    """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
-    where = "".join(f" AND m.{name} = :{name}" for name in checks)
-    if approval:
-        where += f" AND {TO_APPROVE}"
-    if seen:
-        where += f" AND {condition('m.address', seen)}"
-    selected = ", ".join(f"m.{name}" for name in columns)
-    return (
-        f"SELECT {selected} FROM words CROSS JOIN messages AS m ON m.id = words.rowid"  # noqa: S608
-        " WHERE words MATCH :words AND words.rowid > :since_id AND words.rowid < :before_id"
-        f" AND m.org = :org{where}"
-        f" ORDER BY words.rowid {'DESC' if newest else 'ASC'} LIMIT :limit"
-    )
-
-
-def values(org: int, query: PageQuery) -> dict[str, object]:
-    """What the named parameters of either SELECT stand for."""
-    found: dict[str, object] = {"org": org, "limit": min(query.limit, MAX_ID)}
-    if query.since_id is not None:
-        found["since_id"] = max(min(query.since_id, MAX_ID), -1)
-    if query.before_id is not None:
-        found["before_id"] = max(min(query.before_id, MAX_ID), 0)
-    for name in _checked(query):
-        found[name] = getattr(query, name, None)
-    if query.sim is not None:
-        column = _sim_column(query.sim)
-        found[column] = query.sim if column == "sim" else int(query.sim)
-    for at in range(_patterns_checked(query)):
-        found[f"seen{at}"] = query.sees[at]
-    return found
 
 
 def _bounded(found: Iterable[M], query: PageQuery) -> Iterator[M]:
@@ -427,38 +281,7 @@ def _text_bytes(text: str) -> int:
     return len(encode_basestring(text).encode("utf-8", "replace"))
 
 
-def _direction(query: PageQuery) -> str | None:
-    """The direction that all messages of the page have: asked for, or that of their status."""
-    if query.approval or query.key is not None:
-        return "out"
-    if query.status is None:
-        return query.direction
-    return "in" if query.status == "received" else "out"
-
-
-def _checked(query: PageQuery) -> tuple[str, ...]:
-    """The columns that the query's filters are about."""
-    names = [
-        name
-        for name in ("address", "direction", "key", "status")
-        if getattr(query, name) is not None
-    ]
-    if query.sim is not None:
-        names.append(_sim_column(query.sim))
-    return tuple(names)
-
-
-def _patterns_checked(query: PageQuery) -> int:
-    """How many patterns each row's address is compared with."""
-    return 0 if query.address is not None else len(query.sees)
-
-
 def _matches(found: Message | MessageView, query: PageQuery, asked: search.Terms) -> bool:
     """Whether a message has the words that are sought, in the body that the reader is shown."""
     body = found.body if query.shown is None else query.shown(found.address, found.body)
     return search.matches(body, asked)
-
-
-def _sim_column(sim: str) -> str:
-    is_slot = sim.isascii() and sim.isdigit() and len(sim) <= SLOT_DIGITS
-    return "sim_slot" if is_slot else "sim"

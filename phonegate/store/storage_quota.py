@@ -102,7 +102,7 @@ class StorageQuota:
                 found.bytes = max(0.0, found.bytes - size)
         del self._taken[mark:]
 
-    def settle(self) -> None:
+    def write(self) -> None:
         """Writes the sums that have changed. Part of every commit, before it."""
         for org in {org for org, _ in self._taken}:
             found = self._sums[org]

@@ -4,14 +4,21 @@ import sqlite3
 
 from phonegate.model.events import Fact
 from phonegate.store.assistants import Assistants
+from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters
+from phonegate.store.due_messages import DueMessages
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
+from phonegate.store.message_counts import MessageCounts
+from phonegate.store.message_removal import MessageRemoval
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
+from phonegate.store.phone_queue import PhoneQueue
 from phonegate.store.phones import Phones
+from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.word_index import WordIndex
 
 CLEARED_AT_ONCE = 500
 """Rows of a removed org that one slice deletes: some 20 ms, which others may have to wait."""
@@ -32,17 +39,24 @@ class Tables:
         self.phones = Phones(connection)
         self.facts: list[Fact] = []
         """What the transaction has changed so far."""
-        self.messages = Messages(connection, self.facts)
+        self.word_index = WordIndex(connection)
+        self.queue_lengths = QueueLengths(connection)
+        self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
+        self.phone_queue = PhoneQueue(connection, self.facts)
+        self.carrier_queue = CarrierQueue(connection)
+        self.due_messages = DueMessages(connection, self.facts)
+        self.message_counts = MessageCounts(connection, self.facts)
+        self.message_removal = MessageRemoval(connection, self.facts, self.word_index)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
 
     # -- business of the writer
 
-    def settle(self) -> None:
+    def write_counts(self) -> None:
         """Writes what was only counted so far. Part of every commit, before it."""
-        self.messages.settle()
-        self.storage_quota.settle()
+        self.message_counts.write()
+        self.storage_quota.write()
 
     def committed(self) -> None:
         """Takes note that all of it is durable."""
@@ -61,7 +75,7 @@ class Tables:
         org = self.orgs.doomed()
         if org is None:
             return
-        if self.messages.drop(org, CLEARED_AT_ONCE) and self.kept_answers.drop(
+        if self.message_removal.drop(org, CLEARED_AT_ONCE) and self.kept_answers.drop(
             org, CLEARED_AT_ONCE
         ):
             self.orgs.forget(org)

@@ -41,7 +41,7 @@ INDEX_AT: Final = 500
 Added in such groups they cost a third; a search looks through the missing ones itself."""
 
 INDEX_AT_ONCE: Final = 1000
-"""Messages added to the index in one go, and fewer of long ones (see `messages.INDEXED_AT_ONCE`):
+"""Messages added to the index in one go, and fewer of long ones (see `word_index.INDEXED_AT_ONCE`):
 20 ms, which is what others may have to wait."""
 
 PATIENCE_SECONDS: Final = 0.02
@@ -112,7 +112,7 @@ class Writer:
         self._connection = connection
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
-        self._tables.messages.unindexed = INDEX_AT
+        self._tables.word_index.missing = INDEX_AT
         self._send, self._receive = trio.open_memory_channel[_Order](MAX_WAITING)
         self._left: list[_Order] = []
         self._patient: list[_Order] = []
@@ -241,9 +241,9 @@ class Writer:
 
     def _rest_until(self) -> float:
         """When there is something to do, though no operation may come."""
-        messages, orgs = self._tables.messages, self._tables.orgs
+        word_index, orgs = self._tables.word_index, self._tables.orgs
         until = self._patient_until if self._patient else float("inf")
-        if self._failing or not (messages.unindexed or orgs.removed):
+        if self._failing or not (word_index.missing or orgs.removed):
             return until
         now = trio.current_time()
         return min(until, now if orgs.removed else now + IDLE_SECONDS)
@@ -259,9 +259,9 @@ class Writer:
     def _chores_due(self, *, idle: bool, turn: bool) -> bool:
         if self._failing:
             return False
-        if self._tables.messages.unindexed >= INDEX_AT:
+        if self._tables.word_index.missing >= INDEX_AT:
             return True
-        return (idle and self._tables.messages.unindexed > 0) or (
+        return (idle and self._tables.word_index.missing > 0) or (
             (idle or turn) and self._tables.orgs.removed
         )
 
@@ -278,9 +278,9 @@ class Writer:
     def _publish_facts(self) -> None:
         """Tells what was committed. Of what was undone there is nothing left to tell."""
         if facts := self._tables.facts:
-            told = tuple(facts)
+            committed = tuple(facts)
             facts.clear()
-            self._publish(told)
+            self._publish(committed)
 
     def _refuse(self, orders: Sequence[_Order]) -> None:
         for order in orders:
@@ -312,31 +312,31 @@ class Writer:
                 self._attempt(order)
                 if time.perf_counter() > until:
                     break
-            self._tables.settle()
+            self._tables.write_counts()
             self._connection.execute("COMMIT")
             self._tables.committed()
-        except _TransactionLost as lost:
-            return self._undo(batch, lost.cause)
+        except _TransactionFailed as failure:
+            return self._undo(batch, failure.cause)
         except (sqlite3.Error, MemoryError) as error:
             return self._undo(batch, error)
         return ran
 
     def _attempt(self, order: _Order) -> None:
         recorded = len(self._tables.facts)
-        taken = self._tables.storage_quota.mark()
+        counted = self._tables.storage_quota.mark()
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
         except Exception as error:
             # A full disk can roll back the whole transaction, with what others did in it.
             if of_storage(error) or not self._connection.in_transaction:
-                raise _TransactionLost(error) from error
+                raise _TransactionFailed(error) from error
             self._connection.execute("ROLLBACK TO op")
             del self._tables.facts[recorded:]
-            self._tables.storage_quota.undo(taken)
+            self._tables.storage_quota.undo(counted)
             order.error = translated(error)
         if not self._connection.in_transaction:
-            raise _TransactionLost(sqlite3.OperationalError("the transaction was lost"))
+            raise _TransactionFailed(sqlite3.OperationalError("the transaction was lost"))
         self._connection.execute("RELEASE op")
 
     def _undo(self, batch: Sequence[_Order], error: BaseException) -> int:
@@ -361,18 +361,18 @@ class Writer:
 
         A failure undoes the slice and leaves it to a later turn: nobody waits for it.
         """
-        messages, orgs = self._tables.messages, self._tables.orgs
+        word_index, orgs = self._tables.word_index, self._tables.orgs
         try:
-            if messages.unindexed:
-                known = messages.unindexed
+            if word_index.missing:
+                known = word_index.missing
                 self._connection.execute("BEGIN IMMEDIATE")
-                added, complete = messages.index(INDEX_AT_ONCE)
+                added, complete = word_index.add_missing(INDEX_AT_ONCE)
                 self._connection.execute("COMMIT")
-                messages.unindexed = 0 if complete else max(known - added, INDEX_AT)
+                word_index.missing = 0 if complete else max(known - added, INDEX_AT)
             if orgs.removed:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._tables.clear_slice()
-                self._tables.settle()
+                self._tables.write_counts()
                 self._connection.execute("COMMIT")
                 self._tables.committed()
         except (sqlite3.Error, MemoryError) as error:
@@ -383,7 +383,7 @@ class Writer:
             _log.error("chores_failed", reason=reason)
 
 
-class _TransactionLost(Exception):
+class _TransactionFailed(Exception):
     """An operation met a failure of the storage; nothing of the transaction can be kept."""
 
     def __init__(self, cause: BaseException) -> None:

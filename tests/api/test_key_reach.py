@@ -138,7 +138,7 @@ async def test_a_long_queue_is_cancelled_too(web: Web) -> None:
     gone = await web.call("DELETE", f"/keys/{ORG}/{key.id}")
     assert gone.json["cancelled"] == 4 * len(texts) == 2 * WITHDRAWN_AT_ONCE
     assert ids(await web.call("GET", f"/messages/{ORG}?status=queued")) == []
-    counts = await web.database.read(lambda tx: tx.messages.count_by_status())
+    counts = await web.database.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"cancelled": 2 * WITHDRAWN_AT_ONCE}
     assert await web.database.read(lambda tx: tx.keys.ended(2 * NOW)) is None
 
@@ -337,7 +337,7 @@ async def test_a_search_tells_nothing_of_hidden_codes(web: Web) -> None:
         assert ids(await key.call("GET", f"/messages/{ORG}?q={word}")) == []
         assert ids(await key.call("GET", f"/messages/{ORG}?since_id=0&q={word}")) == []
         assert ids(await web.call("GET", f"/messages/{ORG}?q={word}")) == [1]
-    await web.database.write(lambda tx: tx.messages.index(100))
+    await web.database.write(lambda tx: tx.word_index.add_missing(100))
     for word in ("qwerty", "qwe*", "zebra", "z*"):
         assert ids(await key.call("GET", f"/messages/{ORG}?q={word}")) == []
     assert ids(await key.call("GET", f"/messages/{ORG}?q=code")) == [1]

@@ -579,7 +579,7 @@ async def test_a_sent_message_is_past_recall(web: Web) -> None:
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     message_id = sent.json["results"][0]["id"]
     await web.database.write(
-        lambda tx: delivery.settle(
+        lambda tx: delivery.apply_result(
             tx,
             org,
             phone,

@@ -63,7 +63,7 @@ class CarrierSite:
 
     async def look(self) -> None:
         """Goes to the next time at which something is due, and does it."""
-        due = await self.database.read(lambda tx: tx.messages.next_poll())
+        due = await self.database.read(lambda tx: tx.carrier_queue.next_poll())
         assert due is not None, "nothing is to be looked at"
         self.now = max(self.now, due)
         await self.reconciler.settle()

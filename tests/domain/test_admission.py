@@ -399,7 +399,9 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
     if way == "phone":
         assert scene.site.org in scene.site.phones.woken
         ready = await scene.site.database.read(
-            lambda tx: tx.messages.candidates(scene.site.org, phone=None, sim_selector="", limit=9)
+            lambda tx: tx.phone_queue.candidates(
+                scene.site.org, phone=None, sim_selector="", limit=9
+            )
         )
         assert [one.id for one in ready] == [id_]
     else:

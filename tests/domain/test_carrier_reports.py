@@ -85,7 +85,7 @@ def check_steps(database: Database, assistant: Assistant, token: trio.lowlevel.T
     @given(steps=STEPS)
     def check(steps: list[Any]) -> None:
         def run(tx: Tables) -> list[Message]:
-            tx.messages.drop(assistant.org, 100)
+            tx.message_removal.drop(assistant.org, 100)
             first = tx.messages.insert(new(assistant.org, assistant.id))
             seen = [tx.messages.find(assistant.org, first)]
             for at, step in enumerate(steps):

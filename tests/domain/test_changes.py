@@ -44,7 +44,7 @@ def _insert(fields: dict[str, Any]) -> Operation:
 
 
 def _settle(id_: int, *, success: bool, uncertain: bool, error: str | None) -> Operation:
-    return lambda tx, org, phone: delivery.settle(
+    return lambda tx, org, phone: delivery.apply_result(
         tx,
         org,
         phone,
@@ -87,7 +87,9 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
         )
     ),
     st.lists(st.tuples(IDS, st.none() | st.just(2)), max_size=4).map(
-        lambda results: lambda tx, org, phone: delivery.settle_sent(tx, org, phone, results, NOW)
+        lambda results: (
+            lambda tx, org, phone: delivery.apply_sent_results(tx, org, phone, results, NOW)
+        )
     ),
     st.builds(
         _settle,
@@ -115,7 +117,7 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.looked(tx, one, 1 << 40))),
     st.builds(_report, IDS, st.sampled_from(["sent", "delivered", "failed", "accepted"])),
     st.just(lambda tx, *_: delivery.withdraw_of_key(tx, "k")),
-    st.just(lambda tx, *_: tx.messages.release_held(NOW, 9)),
+    st.just(lambda tx, *_: tx.due_messages.release_held(NOW, 9)),
     st.just(lambda tx, *_: delivery.expire(tx, NOW, 9)),
     st.just(
         lambda tx, _, phone: delivery.abandon_silent(
@@ -123,7 +125,7 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
         )
     ),
     st.lists(IDS, max_size=2, unique=True).map(
-        lambda ids: lambda tx, *_: tx.messages.erase(ids, lambda _: True)
+        lambda ids: lambda tx, *_: tx.message_removal.erase(ids, lambda _: True)
     ),
 )
 
@@ -145,7 +147,7 @@ def test_committed_facts_replayed_are_what_the_rows_show(
         connection.execute("BEGIN")
         operation(tx, org, phone)
         if kept:
-            tx.settle()
+            tx.write_counts()
             connection.execute("COMMIT")
             committed += tx.facts
             tx.facts.clear()
@@ -163,7 +165,7 @@ def test_committed_facts_replayed_are_what_the_rows_show(
     rows = dict(connection.execute("SELECT id, status FROM messages"))
     assert {id_: status for id_, status in replayed.items() if status is not None} == rows
     counted = connection.execute("SELECT status, count(*) FROM messages GROUP BY status")
-    assert tx.messages.count_by_status() == dict(counted)
+    assert tx.message_counts.by_status() == dict(counted)
     connection.close()
 
 
@@ -226,7 +228,7 @@ def test_another_time_to_leave_is_a_fact(tx: Tables, made: Org) -> None:
     tx.facts.clear()
     later = tx.messages.reschedule(held, NOW + 5, approval="given")
     assert later == tx.messages.find(made.id, held.id)
-    assert tx.messages.release_held(NOW + 5, 9) == {made.id}
+    assert tx.due_messages.release_held(NOW + 5, 9) == {made.id}
     assert tx.facts == [Rescheduled(made.id, NOW + 5), Rescheduled(made.id, None)]
 
 

@@ -60,7 +60,7 @@ class Scene:
         uncertain: bool = False,
     ) -> Message | None:
         return await self.database.write(
-            lambda tx: delivery.settle(
+            lambda tx: delivery.apply_result(
                 tx,
                 self.org,
                 phone or self.phone,
@@ -343,7 +343,9 @@ async def test_a_copy_for_a_number_without_plus_waits_where_its_sim_looks(scene:
     def waiting(tx: Tables) -> list[int]:
         lanes = (("5551112222", None), ("7", scene.phone))
         return [
-            tx.messages.waiting_segments(scene.org, phone=phone, sim_selector=sim_selector, cap=9)
+            tx.phone_queue.waiting_segments(
+                scene.org, phone=phone, sim_selector=sim_selector, cap=9
+            )
             for sim_selector, phone in lanes
         ]
 
@@ -401,7 +403,7 @@ def _apply(
     if step == "ack":
         delivery.acknowledge(tx, org, phone, message_id, now)
     elif step in {"sent", "failed", "uncertain"}:
-        delivery.settle(
+        delivery.apply_result(
             tx,
             org,
             phone,

@@ -75,7 +75,7 @@ async def schedule(
     asked = draft(send_at=NOW + 60_000, ttl_s=ttl_s)
     await site.carrier_sending.send(sender or owner(site.org), asked)
     site.now = NOW + 60_000
-    await site.database.write(lambda tx: tx.messages.release_held(site.now, 10))
+    await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 10))
     return await site.only()
 
 
@@ -322,7 +322,7 @@ async def test_without_its_assistant_a_message_ends(site: CarrierSite) -> None:
     await site.carrier_sending.send(owner(site.org), draft(send_at=NOW + 60_000))
     await site.database.write(lambda tx: tx.assistants.remove(site.org, site.assistant.id))
     site.now = NOW + 60_000
-    await site.database.write(lambda tx: tx.messages.release_held(site.now, 10))
+    await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 10))
     await site.reconciler.settle()
     assert [(m.status, m.next_poll_at) for m in await site.stored()] == [
         ("uncertain", None),
@@ -374,7 +374,7 @@ async def test_a_carrier_that_hangs_delays_no_other(
         await site.carrier_sending.send(owner(site.org), draft(send_at=NOW + 1))
     await site.carrier_sending.send(owner(site.org), draft(sender="+15550009999", send_at=NOW + 1))
     site.now = NOW + 1
-    await site.database.write(lambda tx: tx.messages.release_held(site.now, 100))
+    await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 100))
     told.clear()
     await nursery.start(site.reconciler.run)
     quick = site.carriers[other.id]
@@ -394,7 +394,7 @@ async def test_however_many_are_due_at_once_all_leave_in_turn(site: CarrierSite)
         await site.carrier_sending.send(owner(site.org), draft(send_at=NOW + 1))
     site.now = NOW + 1
     for _ in range(many * TIMINGS.each_every_ms // 1_000 + 2):
-        await site.database.write(lambda tx: tx.messages.release_held(site.now, 1_000))
+        await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 1_000))
         await site.reconciler.settle()
         site.now += 1_000
     assert len(site.carrier.sent) == many
@@ -410,7 +410,7 @@ async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(site: Ca
     await site.carrier_sending.send(owner(site.org), draft(send_at=site.now + 500))
     for _ in range(3):
         site.now += 500
-        await site.database.write(lambda tx: tx.messages.release_held(site.now, 1_000))
+        await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 1_000))
         await site.reconciler.settle()
     assert len(site.carrier.sent) == 1
 

@@ -114,7 +114,7 @@ async def test_a_pass_deletes_what_is_finished_and_leaves_the_rest(database: Dat
         page = tx.messages.page(org, PageQuery(limit=1000))
         hits = tx.messages.page(org, PageQuery(search="words"))
         phones = len(tx.phones.known_sims(org))
-        return [m.id for m in page], [m.id for m in hits], tx.messages.count_by_status(), phones
+        return [m.id for m in page], [m.id for m in hits], tx.message_counts.by_status(), phones
 
     ids, hits, counts, _ = await database.read(look)
     kept = [old[status] for status in (QUEUED, SENDING, UNCERTAIN)]
@@ -146,7 +146,7 @@ async def test_words_leave_the_index_with_their_message(database: Database) -> N
         for number in range(120):
             received(tx, org, f"word{number}", OLD)
         received(tx, org, "fresh", NOW)
-        while not tx.messages.index(1000)[1]:
+        while not tx.word_index.add_missing(1000)[1]:
             pass
 
     await database.write(fill)
@@ -197,7 +197,7 @@ async def test_a_message_that_changed_since_it_was_looked_at_stays(database: Dat
     assert may_go(old, NOW)
     await database.write(lambda tx: tx.messages.set(stored, next_poll_at=NOW))
     erased = await database.write(
-        lambda tx: tx.messages.erase([stored], lambda message: may_go(message, NOW))
+        lambda tx: tx.message_removal.erase([stored], lambda message: may_go(message, NOW))
     )
     assert erased == (0, 1)
 
@@ -228,7 +228,7 @@ async def test_a_clock_that_jumped_far_ahead_is_not_believed_for_a_day(
     keeping = Retention(database, days=30, now_ms=wall.now_ms)
 
     async def left() -> int:
-        return (await database.read(lambda tx: tx.messages.count_by_status())).get("received", 0)
+        return (await database.read(lambda tx: tx.message_counts.by_status())).get("received", 0)
 
     with structlog.testing.capture_logs() as lines:
         async with trio.open_nursery() as running:
@@ -262,6 +262,6 @@ async def test_a_clock_that_was_set_right_again_takes_nothing(
             # Believed at once.
             assert trio.current_time() < DAY_S
             await trio.sleep(TIMINGS.pass_s)
-            counts = await database.read(lambda tx: tx.messages.count_by_status())
+            counts = await database.read(lambda tx: tx.message_counts.by_status())
         running.cancel_scope.cancel()
     assert counts == {"received": 1}

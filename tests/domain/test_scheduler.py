@@ -110,7 +110,7 @@ async def test_a_scheduled_message_is_released_at_its_time(scene: Scene) -> None
     await scene.scheduler.sweep()
     assert scene.phones.woken == [scene.org]
     ready = await scene.database.read(
-        lambda tx: tx.messages.candidates(scene.org, phone=None, sim_selector="", limit=5)
+        lambda tx: tx.phone_queue.candidates(scene.org, phone=None, sim_selector="", limit=5)
     )
     assert [candidate.id for candidate in ready] == [message_id]
 
@@ -153,7 +153,7 @@ async def test_what_is_left_of_a_full_sweep_follows_at_once(
     assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
     assert await scene.scheduler.sweep() == TIMINGS.shortest_sleep_s
     assert await scene.scheduler.sweep() == TIMINGS.longest_sleep_s
-    counts = await scene.database.read(lambda tx: tx.messages.count_by_status())
+    counts = await scene.database.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"expired": 2, "queued": 2, "uncertain": 2}
 
 

@@ -33,7 +33,7 @@ async def test_sent_and_foreign_messages_can_not_be_cancelled(scene: Scene) -> N
     scene.connect(SIM)
     (result,) = (await scene.sending.send(owner(scene.org), [text()])).results
     await scene.database.write(
-        lambda tx: delivery.settle(
+        lambda tx: delivery.apply_result(
             tx,
             scene.org,
             scene.phone,

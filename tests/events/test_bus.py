@@ -136,6 +136,6 @@ async def test_what_chores_delete_is_published_as_well(
     with trio.fail_after(20):
         while flow.counts["queued", None] < 3:
             await trio.lowlevel.checkpoint()
-    assert await database.read(lambda tx: tx.messages.count_by_status()) == {}
+    assert await database.read(lambda tx: tx.message_counts.by_status()) == {}
     database.stop_writing()
     database.close()

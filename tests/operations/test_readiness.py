@@ -51,7 +51,7 @@ async def test_a_disk_that_can_be_read_and_not_written_is_not_ready(database: Da
     readiness = Readiness(database, disk_low_bytes=0, now_ms=lambda: 7)
     (reason,) = await readiness.reasons()
     assert reason.code == "storage"
-    assert await database.read(lambda tx: tx.messages.count_by_status()) == {}
+    assert await database.read(lambda tx: tx.message_counts.by_status()) == {}
     database._writing.execute("PRAGMA query_only = OFF")
     assert await codes(readiness) == []
 

@@ -277,7 +277,7 @@ class MemoryMessages:
             )
         return [self.rows[row.id] for row in queued]
 
-    def unsettled(self, phone: int) -> list[Message]:
+    def awaiting_result(self, phone: int) -> list[Message]:
         return [r for r in self.rows.values() if r.status == "sending" and r.phone == phone]
 
 
@@ -288,7 +288,7 @@ class MemoryPhones:
 
 class MemoryTables:
     def __init__(self) -> None:
-        self.messages = MemoryMessages()
+        self.messages = self.phone_queue = MemoryMessages()
         self.phones = MemoryPhones()
 
 
@@ -382,7 +382,7 @@ class Links(RuleBasedStateMachine):
             case frames.Ack():
                 assert delivery.acknowledge(self.tx, 1, 1, step.id, int(self.now))
             case frames.SendResult():
-                delivery.settle(
+                delivery.apply_result(
                     self.tx,
                     1,
                     1,

@@ -87,7 +87,7 @@ async def test_a_copy_taken_while_writing_is_whole(
     page = await restored.read(lambda tx: tx.messages.page(org, PageQuery(limit=100_000)))
     assert len(page) >= 400 + 2 * before
     assert len(page) % 2 == 0
-    counts = await restored.read(lambda tx: tx.messages.count_by_status())
+    counts = await restored.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"queued": len(page)}
     restored.close()
 

@@ -27,7 +27,7 @@ def test_another_org_does_not_wait_behind_a_great_many(
 ) -> None:
     _hold(tables, org.id, 300)
     _hold(tables, other.id, 2)
-    assert tables.messages.release_held(10, 10) == {org.id, other.id}
+    assert tables.due_messages.release_held(10, 10) == {org.id, other.id}
     assert _left(tables) == {org.id: 292}
 
 
@@ -35,11 +35,11 @@ def test_orgs_beyond_one_sweep_come_with_the_next(tables: Tables) -> None:
     orgs = [tables.orgs.add(f"org-{n}", "hash", 1).id for n in range(25)]
     for one in orgs:
         _hold(tables, one, 2)
-    released = [tables.messages.release_held(10, 10) for _ in range(5)]
+    released = [tables.due_messages.release_held(10, 10) for _ in range(5)]
     assert [len(found) for found in released] == [10, 10, 10, 10, 10]
     assert {one for found in released[:3] for one in found} == set(orgs)
     assert _left(tables) == {}
-    assert tables.messages.release_held(10, 10) == set()
+    assert tables.due_messages.release_held(10, 10) == set()
 
 
 def test_those_who_have_nothing_due_keep_nobody_from_their_turn(
@@ -51,8 +51,8 @@ def test_those_who_have_nothing_due_keep_nobody_from_their_turn(
     last = tables.orgs.add("last", "hash", 1).id
     _hold(tables, last, 1)
     looks = 0
-    while tables.messages.next_held() == 10:
-        tables.messages.release_held(10, 10)
+    while tables.due_messages.next_held() == 10:
+        tables.due_messages.release_held(10, 10)
         looks += 1
     assert looks <= 4
 
@@ -60,7 +60,7 @@ def test_those_who_have_nothing_due_keep_nobody_from_their_turn(
 def test_what_expires_comes_in_turn_as_well(tables: Tables, org: Org, other: Org) -> None:
     tables.messages.insert_all([outbound(org.id, expires_at=5)] * 30)
     late = tables.messages.insert(outbound(other.id, expires_at=6))
-    found = tables.messages.expired(10, 10)
+    found = tables.due_messages.expired(10, 10)
     assert Counter(message.org for message in found) == {org.id: 9, other.id: 1}
     assert late in {message.id for message in found}
     assert len({message.id for message in found}) == 10

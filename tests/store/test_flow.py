@@ -11,7 +11,7 @@ from phonegate.events.flow import Flow
 from phonegate.model.messages import FAR_AHEAD_MS
 from phonegate.model.orgs import Org
 from phonegate.store.database import Database
-from phonegate.store.messages import BACKLOG, HELD, MAX_LANES
+from phonegate.store.message_counts import BACKLOG, HELD, MAX_LANES
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, inbound, outbound
 
@@ -28,7 +28,7 @@ async def test_what_moves_is_counted_once_it_is_committed(
     def go(tx: Tables) -> None:
         stored = tx.messages.insert(outbound(org))
         phone = tx.phones.connect(org, "pixel", 1).id
-        tx.messages.lease([stored], phone=phone, sim_slot=0, sim=None, now=2)
+        tx.phone_queue.lease([stored], phone=phone, sim_slot=0, sim=None, now=2)
         bring(tx, stored, "sent")
         bring(tx, stored, "sent")
         for _ in range(3):
@@ -52,7 +52,7 @@ async def test_what_moves_is_counted_once_it_is_committed(
     }
     assert statistics.commit_seconds.count == statistics.group_sizes.count == 3
     assert (statistics.waiting, statistics.failing, statistics.failures) == (0, False, 0)
-    counts = await database.read(lambda tx: tx.messages.count_by_status())
+    counts = await database.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"sent": 1, "received": 1}
     database.stop_writing()
     database.close()
@@ -69,7 +69,7 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     messages.insert(outbound(org.id, held_until=900, created_at=1))
     messages.insert(outbound(org.id, held_until=FAR_AHEAD_MS))
     messages.insert(outbound(org.id, status="sending"))
-    backlog = messages.backlog()
+    backlog = tables.message_counts.backlog()
     assert (backlog.timed, backlog.asked) == (1, 1)
     assert {
         (lane.org_name, lane.sim_selector, lane.phone, lane.count, lane.since)
@@ -82,15 +82,19 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     # One that had its own time waits since then, and not since it was accepted.
     bring(tables, 1, "failed")
     bring(tables, 2, "failed")
-    messages.release_held(1000, 10)
+    tables.due_messages.release_held(1000, 10)
     (lane,) = (
-        lane for lane in messages.backlog().lanes if lane.sim_selector == "" and lane.org == org.id
+        lane
+        for lane in tables.message_counts.backlog().lanes
+        if lane.sim_selector == "" and lane.org == org.id
     )
     assert (lane.count, lane.since) == (1, 900)
     # Nor does it hide who has waited for longer, though stored after it.
     messages.insert(outbound(org.id, created_at=600))
     (lane,) = (
-        lane for lane in messages.backlog().lanes if lane.sim_selector == "" and lane.org == org.id
+        lane
+        for lane in tables.message_counts.backlog().lanes
+        if lane.sim_selector == "" and lane.org == org.id
     )
     assert (lane.count, lane.since) == (2, 600)
     for sql, values in ((BACKLOG, (MAX_LANES,)), (HELD, (FAR_AHEAD_MS,))):
@@ -126,7 +130,7 @@ async def test_only_the_one_that_is_named_checkpoints(
         # What is in the log alone is there again, with and without Litestream.
         assert wal.stat().st_size >= log
     again = Database.open(path)
-    counts = await again.read(lambda tx: tx.messages.count_by_status())
+    counts = await again.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"queued": 6_000}
     again.close()
     assert not wal.exists()

@@ -72,7 +72,7 @@ def test_a_file_from_before_keys_had_limits(empty: sqlite3.Connection) -> None:
     assert tables.messages.page(1, PageQuery(approval=True)) == []
     tables.keys.limit("k3v9", KeyLimits(per_day=1))
     tables.keys.count("k3v9", 10, 1)
-    assert tables.messages.release_held(99, 9) == {1}
+    assert tables.due_messages.release_held(99, 9) == {1}
 
 
 def test_a_file_from_before_admissions_were_kept(empty: sqlite3.Connection) -> None:
@@ -192,10 +192,10 @@ def test_an_index_of_whole_texts_goes_on_and_leaves_nothing_behind() -> None:
         assert migrations.migrate(connection)
         tables = Tables(connection)
         _receive(connection, 3, "y " * 5_000 + "distant")
-        assert tables.messages.index(1000) == (1, True)
+        assert tables.word_index.add_missing(1000) == (1, True)
         found = tables.messages.page(1, PageQuery(search="distant"))
         assert [message.id for message in found] == [1]
-        assert tables.messages.erase([1, 2, 3], lambda _: True) == (3, 3)
+        assert tables.message_removal.erase([1, 2, 3], lambda _: True) == (3, 3)
         left = connection.execute("SELECT rowid FROM words WHERE words MATCH '1b0*'").fetchall()
         assert left == []
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
@@ -217,9 +217,9 @@ def test_a_poisonous_text_that_was_not_indexed_yet_is_borne(
         monkeypatch.setattr(unicodedata, "normalize", noted)
         tables = Tables(connection)
         assert tables.messages.page(1, PageQuery(search="hello")) == []
-        assert tables.messages.index(1000) == (1, True)
+        assert tables.word_index.add_missing(1000) == (1, True)
         assert [m.id for m in tables.messages.page(1, PageQuery(search="a*"))] == [1]
-        assert tables.messages.erase([1], lambda _: True) == (1, 1)
+        assert tables.message_removal.erase([1], lambda _: True) == (1, 1)
     assert max(lengths) <= 2 * search.MAX_MARKS
 
 

@@ -47,7 +47,7 @@ def _fill(tables: Tables, org: int, count: int) -> None:
     tables.kept_answers.put(
         org, "send", "key", KeptAnswer(fingerprint=b"", status=200, body=b"", created_at=1)
     )
-    tables.messages.settle()
+    tables.message_counts.write()
     tables.facts.clear()
 
 
@@ -56,7 +56,10 @@ def test_removal_clears_everything_of_the_org_and_only_that(
 ) -> None:
     _fill(tables, org.id, 700)
     _fill(tables, other.id, 3)
-    assert tables.messages.index(1000) == (1000, False)  # The rest is stored and not indexed yet.
+    assert tables.word_index.add_missing(1000) == (
+        1000,
+        False,
+    )  # The rest is stored and not indexed yet.
     connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)")
 
     assert tables.orgs.remove("myorg")
@@ -72,7 +75,7 @@ def test_removal_clears_everything_of_the_org_and_only_that(
     while tables.orgs.removed:
         tables.clear_slice()
         rounds += 1
-    tables.messages.settle()
+    tables.message_counts.write()
     assert rounds == 4  # 1400 messages in slices of 500, then nothing.
 
     for table in ("api_keys", "phones", "sims", "messages", "replies"):
@@ -84,9 +87,9 @@ def test_removal_clears_everything_of_the_org_and_only_that(
     assert found == (0,)
     terms = {term for (term,) in connection.execute("SELECT term FROM terms")}
     assert not [term for term in terms if term.startswith(f"{org.id}b")]
-    assert tables.messages.count_by_status() == {"queued": 3, "received": 3}
+    assert tables.message_counts.by_status() == {"queued": 3, "received": 3}
 
-    tables.messages.index(1000)
+    tables.word_index.add_missing(1000)
     page = tables.messages.page(other.id, PageQuery(search="body uber*"))
     assert len(page) == 3
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
 from phonegate.model.orgs import Org
-from phonegate.store import pages, search
+from phonegate.store import page_sql, pages, search
 from phonegate.store.rows import SELECTED, message
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, inbound, memory, outbound
@@ -49,10 +49,10 @@ FILTERS: dict[str, Any] = {
 
 
 def _plan(connection: sqlite3.Connection, query: PageQuery) -> list[str]:
-    shape = pages.shape(query)
+    shape = page_sql.shape(query)
     assert shape is not None
-    text = f"EXPLAIN QUERY PLAN {pages.sql(shape)}"
-    return [row[3] for row in connection.execute(text, pages.values(1, query))]
+    text = f"EXPLAIN QUERY PLAN {page_sql.sql(shape)}"
+    return [row[3] for row in connection.execute(text, page_sql.values(1, query))]
 
 
 def _every_combination() -> list[PageQuery]:
@@ -125,7 +125,7 @@ def test_the_rarest_filter_chooses_the_index(
 
 def test_search_walks_the_words_in_order(connection: sqlite3.Connection) -> None:
     for newest, checks in itertools.product((True, False), ((), ("status", "sim", "address"))):
-        text = f"EXPLAIN QUERY PLAN {pages.search_sql(checks, newest)}"
+        text = f"EXPLAIN QUERY PLAN {page_sql.search_sql(checks, newest)}"
         values = dict.fromkeys(("org", "since_id", "before_id", "limit", *checks), 1)
         plan = [row[3] for row in connection.execute(text, values | {"words": "x"})]
         assert plan[0].startswith("SCAN words VIRTUAL TABLE INDEX"), plan
@@ -138,9 +138,9 @@ def test_texts_are_few(connection: sqlite3.Connection) -> None:
     texts = set()
     for query in _every_combination():
         for changed in (query, attrs.evolve(query, limit=7)):
-            shape = pages.shape(changed)
+            shape = page_sql.shape(changed)
             assert shape is not None
-            texts.add(pages.sql(shape))
+            texts.add(page_sql.sql(shape))
     assert len(texts) < 200
 
 
@@ -230,7 +230,7 @@ def test_a_page_is_what_a_plain_filter_gives(
         for mine, row in rows:
             _insert(tables, ours if mine else theirs, row)
         if indexed:
-            tables.messages.index(indexed)
+            tables.word_index.add_missing(indexed)
         stored = connection.execute(f"SELECT {SELECTED} FROM messages ORDER BY id")
         everything = [message(row) for row in stored]
         for query in queries:
@@ -273,7 +273,7 @@ def test_a_page_is_what_a_plain_filter_gives(
 def test_no_search_is_a_syntax_error(tables: Tables, org: Org, text: str, indexed: int) -> None:
     tables.messages.insert(outbound(org.id, "hello"))
     if indexed:
-        tables.messages.index(indexed)
+        tables.word_index.add_missing(indexed)
     for bounds in ({}, {"since_id": 0}):
         found = tables.messages.page(org.id, PageQuery(search=text, **bounds))  # type: ignore[arg-type]
         assert found == []
@@ -286,7 +286,7 @@ def test_a_body_is_found_by_each_of_its_words(text: str) -> None:
     tables = Tables(connection)
     org = tables.orgs.add("ours", "hash", 1).id
     tables.messages.insert(outbound(org, body))
-    tables.messages.index(10)
+    tables.word_index.add_missing(10)
     for word in search.words(body):
         for asked in (word, word[:1] + "*", word.upper()):
             terms = search.terms(asked)
@@ -300,7 +300,7 @@ def test_search_never_shows_another_orgs_words(tables: Tables, org: Org, other: 
     # A body that spells what the index holds for the other org.
     tables.messages.insert(outbound(org.id, f"{other.id}b0xsecret _{other.id}b0xsecret"))
     tables.messages.insert(outbound(other.id, "secret"))
-    tables.messages.index(10)
+    tables.word_index.add_missing(10)
     assert [m.org for m in tables.messages.page(other.id, PageQuery(search="secret"))] == [other.id]
     assert tables.messages.page(org.id, PageQuery(search="secret")) == []
 
@@ -316,7 +316,7 @@ def test_a_contradiction_is_an_empty_page(tables: Tables, org: Org) -> None:
 @pytest.mark.parametrize("search_", [None, "hello"])
 def test_ids_of_any_size(tables: Tables, org: Org, number: int, search_: str | None) -> None:
     tables.messages.insert_inbound(inbound(org.id))
-    tables.messages.index(10)
+    tables.word_index.add_missing(10)
     page = tables.messages.page
     assert page(org.id, PageQuery(since_id=number, search=search_)) == []
     assert len(page(org.id, PageQuery(before_id=number, search=search_))) == 1
@@ -356,7 +356,7 @@ def test_cost_does_not_grow_with_what_is_stored(
         for number in range(count):
             of = org.id if number % 3 == 0 else other.id
             tables.messages.insert(outbound(of, f"hello code {number}", sim="+1", sim_slot=0))
-        while not tables.messages.index(5000)[1]:
+        while not tables.word_index.add_missing(5000)[1]:
             pass
         connection.execute("COMMIT")
 
@@ -415,7 +415,7 @@ def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
         for date in range(5)
     ]
     if indexed:
-        tables.messages.index(10)
+        tables.word_index.add_missing(10)
 
     def ids(**query: Any) -> list[int]:
         page = tables.messages.page(org.id, PageQuery(search=words, most_bytes=most, **query))
@@ -474,7 +474,7 @@ def test_pages_one_after_the_other_are_all_that_matches(
             else:
                 tables.messages.insert(outbound(org, body, address=address))
         if indexed:
-            tables.messages.index(indexed)
+            tables.word_index.add_missing(indexed)
         stored = connection.execute(f"SELECT {SELECTED} FROM messages ORDER BY id")
         everything = [message(row) for row in stored]
         expected = [one.id for one in _naive(everything, org, attrs.evolve(query, limit=100))]

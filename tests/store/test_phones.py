@@ -61,7 +61,7 @@ def test_only_a_phone_that_nothing_leads_to_is_forgotten(tables: Tables, org: Or
     )  # fmt: skip
     tables.phones.report_sims(org.id, new, sims, 15)
     assert kept() == rows
-    tables.messages.lease([waiting], phone=old, sim_slot=0, sim=None, now=16)
+    tables.phone_queue.lease([waiting], phone=old, sim_slot=0, sim=None, now=16)
     assert kept() == rows
     bring(tables, waiting, "sent")
     assert kept() == [unknown, new, named]

@@ -16,7 +16,7 @@ def _queue(tables: Tables, org: Org, count: int = 1) -> list[int]:
 
 
 def test_a_queue_takes_as_many_as_its_limit(tables: Tables, org: Org, other: Org) -> None:
-    queues = tables.messages.queue_lengths
+    queues = tables.queue_lengths
     assert queues.has_room(org.id, LIMIT, LIMIT, 0)
     assert not queues.has_room(org.id, LIMIT + 1, LIMIT, 0)
     _queue(tables, org, LIMIT)
@@ -26,11 +26,11 @@ def test_a_queue_takes_as_many_as_its_limit(tables: Tables, org: Org, other: Org
 
 def test_what_was_there_before_counts(connection: sqlite3.Connection, org: Org) -> None:
     _queue(Tables(connection), org, LIMIT)
-    assert not Tables(connection).messages.queue_lengths.has_room(org.id, 1, LIMIT, 0)
+    assert not Tables(connection).queue_lengths.has_room(org.id, 1, LIMIT, 0)
 
 
 def test_what_is_sent_at_once_does_not_count(tables: Tables, org: Org) -> None:
-    queues = tables.messages.queue_lengths
+    queues = tables.queue_lengths
     assert queues.has_room(org.id, 1, LIMIT, 0)
     for _ in range(2 * LIMIT):
         tables.messages.insert(outbound(org.id, status="sending"))
@@ -40,7 +40,7 @@ def test_what_is_sent_at_once_does_not_count(tables: Tables, org: Org) -> None:
 def test_a_full_queue_is_counted_once_a_second(
     connection: sqlite3.Connection, tables: Tables, org: Org
 ) -> None:
-    queues = tables.messages.queue_lengths
+    queues = tables.queue_lengths
     first = _queue(tables, org, LIMIT)[0]
     counts: list[str] = []
     connection.set_trace_callback(lambda sql: counts.append(sql) if "count(*)" in sql else None)
@@ -69,7 +69,7 @@ def test_no_more_wait_than_may_and_room_is_found_in_time(steps: list[tuple[str, 
                 bring(tables, message, "cancelled")
             del waiting[:count]
             continue
-        room = tables.messages.queue_lengths.has_room(org.id, count, LIMIT, now)
+        room = tables.queue_lengths.has_room(org.id, count, LIMIT, now)
         assert room == (len(waiting) + count <= LIMIT)
         if room and step == "send":
             waiting += _queue(tables, org, count)

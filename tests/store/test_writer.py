@@ -80,7 +80,7 @@ async def test_of_a_thousand_each_gets_its_own_answer(store: Database) -> None:
     )
     assert len(stored) == 900
     assert all(found is not None and found.body == str(n) for n, found in stored.items())
-    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 900}
+    assert await store.read(lambda tx: tx.message_counts.by_status()) == {"queued": 900}
 
 
 async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Database) -> None:
@@ -103,7 +103,7 @@ async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Databa
                 nursery.start_soon(works, number)
                 nursery.start_soon(fails)
     assert sorted(await _everything(store, org)) == sorted(map(str, range(20)))
-    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 20}
+    assert await store.read(lambda tx: tx.message_counts.by_status()) == {"queued": 20}
 
 
 async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> None:
@@ -206,7 +206,7 @@ async def test_a_full_disk_refuses_whole_operations_and_recovers(store: Database
         await write(100)
     assert isinstance(outcomes[100], list)
     assert store._writing.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    counts = await store.read(lambda tx: tx.messages.count_by_status())
+    counts = await store.read(lambda tx: tx.message_counts.by_status())
     assert counts == {"queued": 3 * (len(done) + 1)}
 
 
@@ -254,7 +254,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_writer_lives_on(
         faulty.failing = False
         await store.write(lambda tx: tx.messages.insert(outbound(org, "back")))
     assert await _everything(store, org) == ["back"]
-    assert await store.read(lambda tx: tx.messages.count_by_status()) == {"queued": 1}
+    assert await store.read(lambda tx: tx.message_counts.by_status()) == {"queued": 1}
 
 
 @pytest.mark.parametrize("statement", [None, "COMMIT"])
@@ -422,7 +422,7 @@ async def test_words_are_indexed_when_nothing_else_is_to_do(store: Database) -> 
     # Found at once, and still once the index has it.
     assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
     with trio.fail_after(LIMIT_S):
-        while await store.read(lambda tx: tx.messages._pages.indexed()) < number:
+        while await store.read(lambda tx: tx.word_index.complete_upto()) < number:
             await store.read(lambda _: None)
     assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
 
@@ -441,7 +441,7 @@ async def test_words_left_over_are_indexed_by_the_next_run(tmp_path: Path) -> No
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(again.run_writer)
-            while await again.read(lambda tx: tx.messages._pages.indexed()) != last:
+            while await again.read(lambda tx: tx.word_index.complete_upto()) != last:
                 pass
             again.stop_writing()
     again.close()
@@ -532,7 +532,7 @@ def test_kill_9_keeps_all_that_was_answered(tmp_path: Path) -> None:
             assert found.body == body
         assert store._writing.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         (count,) = store._writing.execute("SELECT count(*) FROM messages").fetchone()
-        assert tables.messages.count_by_status() == {"queued": count}
+        assert tables.message_counts.by_status() == {"queued": count}
         store.close()
     assert len(answered) >= 900
 

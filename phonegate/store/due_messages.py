@@ -1,0 +1,125 @@
+"""What is due: held messages that may leave, queued ones that expire, results that don't come."""
+
+import json
+import sqlite3
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from phonegate.model.events import Fact, Rescheduled
+from phonegate.model.messages import Message
+from phonegate.store.due_orgs import DueOrgs, in_turn
+from phonegate.store.rows import SELECTED, message
+
+# A carrier's message keeps its own time of the first try; a phone's begins to wait when it could
+# leave, and not when it was accepted.
+RELEASE: Final = """
+    UPDATE messages SET held_until = NULL,
+        first_tried_at = CASE WHEN assistant IS NULL THEN held_until ELSE first_tried_at END
+    WHERE id IN (
+        SELECT id FROM messages INDEXED BY messages_held_by_org
+        WHERE status = 'queued' AND held_until IS NOT NULL AND org = ? AND held_until <= ?
+        ORDER BY held_until LIMIT ?
+    )
+"""
+
+NEXT_HELD: Final = """
+    SELECT held_until FROM messages INDEXED BY messages_held
+    WHERE status = 'queued' AND held_until IS NOT NULL ORDER BY held_until LIMIT 1
+"""
+
+EXPIRED: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_expiring_by_org
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND org = ? AND expires_at <= ?
+    ORDER BY expires_at LIMIT ?
+"""  # noqa: S608 - constants
+
+NEXT_EXPIRY: Final = """
+    SELECT expires_at FROM messages INDEXED BY messages_expiring
+    WHERE status = 'queued' AND expires_at IS NOT NULL
+    ORDER BY expires_at LIMIT 1
+"""
+
+OVERDUE: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
+    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) < ? AND (
+        acked_at IS NOT NULL OR expires_at <= ? OR phone IN (SELECT value FROM json_each(?))
+        OR pushed_at < ?
+    )
+    ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
+"""  # noqa: S608 - constants
+
+OLDEST_PUSH: Final = """
+    SELECT coalesce(acked_at, pushed_at) FROM messages INDEXED BY messages_pushed
+    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) IS NOT NULL
+    ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
+"""
+
+
+class DueMessages:
+    """The messages whose time has come or comes next, of all orgs alike."""
+
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
+        self._connection = connection
+        self._facts = facts
+        self._held = DueOrgs(connection, "messages_held_by_org", "held_until")
+        self._expiring = DueOrgs(connection, "messages_expiring_by_org", "expires_at")
+
+    def release_held(self, now: int, limit: int) -> AbstractSet[int]:
+        """Lets up to *limit* messages leave whose `held_until` has come. Returns their orgs.
+
+        All orgs that have some get the same part of it, as far as they need it.
+        """
+
+        def release(org: int, share: int) -> int:
+            return self._connection.execute(RELEASE, (org, now, share)).rowcount
+
+        orgs = set(in_turn(self._held.orgs(now, limit), limit, release))
+        self._facts += [Rescheduled(org, None) for org in orgs]
+        return orgs
+
+    def next_held(self) -> int | None:
+        """When the next held message is due (ms)."""
+        return self._first(NEXT_HELD)
+
+    def next_expiry(self) -> int | None:
+        """When the next queued message expires (ms)."""
+        return self._first(NEXT_EXPIRY)
+
+    def oldest_push(self) -> int | None:
+        """When the message was acked, or else pushed, that has waited longest for its result."""
+        return self._first(OLDEST_PUSH)
+
+    def expired(self, now: int, limit: int) -> list[Message]:
+        """Queued messages whose time has run out, of each org the earliest first.
+
+        Orgs get their parts as in `release_held`.
+        """
+        found: dict[int, list[Message]] = {}
+
+        def look(org: int, share: int) -> int:
+            # From the beginning: nothing that was found before has changed.
+            values = (org, now, len(found.get(org, ())) + share)
+            rows = self._connection.execute(EXPIRED, values).fetchall()
+            new = len(rows) - len(found.get(org, ()))
+            found[org] = [message(row) for row in rows]
+            return new
+
+        in_turn(self._expiring.orgs(now, limit), limit, look)
+        return [one for messages in found.values() for one in messages]
+
+    def overdue(
+        self, pushed_before: int, limit: int, *, online: Collection[int], away_before: int, now: int
+    ) -> list[Message]:
+        """Messages whose result was awaited since before a time, the longest first.
+
+        Left out are those that still come to something: never acked, of a phone that is not
+        among *online*, pushed since *away_before*, and with time left at *now*. There may be a
+        great many of them.
+        """
+        values = (pushed_before, now, json.dumps(list(online)), away_before, limit)
+        return [message(row) for row in self._connection.execute(OVERDUE, values)]
+
+    def _first(self, sql: str) -> int | None:
+        row = self._connection.execute(sql).fetchone()
+        return None if row is None else int(row[0])

@@ -1,0 +1,151 @@
+"""The queue of phones: what may leave now, what a phone was given, and what it said of it."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.events import Changed, Fact
+from phonegate.model.messages import Candidate, Message
+from phonegate.model.states import QUEUED, SENDING, SENT, Event
+from phonegate.store.keys import KEY_HOLDS
+from phonegate.store.messages import bulk_change
+from phonegate.store.rows import SELECTED, message
+
+CANDIDATES: Final = """
+    SELECT id, segments, priority FROM messages INDEXED BY messages_ready
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? AND sim_selector = ? AND phone IS ?
+        AND priority >= ?
+    ORDER BY priority DESC, id LIMIT ?
+"""
+
+WAITING: Final = """
+    SELECT sum(segments) FROM (
+        SELECT segments FROM messages INDEXED BY messages_ready
+        WHERE status = 'queued' AND held_until IS NULL AND org = ? AND sim_selector = ?
+            AND phone IS ? AND priority >= ?
+        LIMIT ?
+    )
+"""
+
+_PUSHED, _TO_PUSH = bulk_change(QUEUED, Event.PUSHED)
+LEASE: Final = f"""
+    UPDATE messages SET {_PUSHED}, phone = ?, sim_slot = ?, sim = ?,
+        attempts = attempts + 1, pushed_at = ?, acked_at = NULL
+    WHERE id IN (SELECT value FROM json_each(?)) AND {_TO_PUSH} AND held_until IS NULL
+        AND (expires_at IS NULL OR expires_at > ?)
+        AND {KEY_HOLDS}
+    RETURNING {SELECTED}
+"""  # noqa: S608 - constants
+
+ACKNOWLEDGE: Final = """
+    UPDATE messages SET acked_at = ?
+    WHERE id = ? AND org = ? AND phone = ? AND attempts > 0 AND acked_at IS NULL
+"""
+
+_SENT, _TO_SEND = bulk_change(SENDING, Event.RADIOED)
+STORE_SENT: Final = f"""
+    UPDATE messages SET {_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
+        segments = coalesce(?, segments)
+    WHERE id = ? AND org = ? AND phone = ? AND {_TO_SEND}
+"""  # noqa: S608 - constants
+
+AWAITING_RESULT: Final = f"""
+    SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
+    WHERE status = 'sending' AND phone = ? ORDER BY id
+"""  # noqa: S608 - constants
+
+LEAST_PRIORITY: Final = -MAX_ID
+"""Below that of every message."""
+
+
+class PhoneQueue:
+    """The messages that wait for phones, and those that phones have and whose result is awaited.
+
+    What happens to them is recorded among the facts of the transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
+        self._connection = connection
+        self._facts = facts
+
+    def candidates(
+        self,
+        org: int,
+        *,
+        phone: int | None,
+        sim_selector: str,
+        limit: int,
+        priority: int = LEAST_PRIORITY,
+    ) -> list[Candidate]:
+        """The messages that may leave now for these, first things first.
+
+        Left out are those of a lower *priority*.
+        """
+        rows = self._connection.execute(CANDIDATES, (org, sim_selector, phone, priority, limit))
+        return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
+
+    def waiting_segments(
+        self,
+        org: int,
+        *,
+        phone: int | None,
+        sim_selector: str,
+        cap: int,
+        priority: int = LEAST_PRIORITY,
+    ) -> int:
+        """The segments that `candidates` would hand out in all, counted no further than *cap*."""
+        # Each message has a segment at least, so `cap` rows are enough to reach the cap.
+        values = (org, sim_selector, phone, priority, cap)
+        (total,) = self._connection.execute(WAITING, values).fetchone()
+        return min(total or 0, cap)
+
+    def lease(
+        self,
+        ids: Sequence[int],
+        *,
+        phone: int,
+        sim_slot: int | None,
+        sim: str | None,
+        now: int,
+    ) -> list[Message]:
+        """Turns queued messages to `sending`, for one more attempt by this phone and SIM.
+
+        Left out are those that aren't queued any more, are held, or whose time has run out, and
+        those of a revoked key.
+        They come in no order.
+        """
+        values = (phone, sim_slot, sim, now, json.dumps(ids), now)
+        leased = [message(row) for row in self._connection.execute(LEASE, values)]
+        self._facts += [Changed(one.id, one.org, QUEUED, one.status, one) for one in leased]
+        return leased
+
+    def acknowledge(self, org: int, phone: int, ids: Sequence[int], now: int) -> int:
+        """Notes of which messages a phone said that it has them; how many were not noted yet."""
+        rows = [(now, id_, org, phone) for id_ in ids]
+        return self._connection.executemany(ACKNOWLEDGE, rows).rowcount
+
+    def store_sent(
+        self, org: int, phone: int, results: Sequence[tuple[int, int | None]], now: int
+    ) -> int:
+        """Notes that a phone has sent messages whose results were awaited of it.
+
+        Args:
+            org: Whose messages they are.
+            phone: Which has sent them.
+            results: Their ids and, where it is known, the number of segments.
+            now: When they were sent, in ms.
+
+        Returns:
+            How many of them were awaited.
+        """
+        execute, before = self._connection.cursor().execute, len(self._facts)
+        for id_, segments in results:
+            if execute(STORE_SENT, (now, now, segments, id_, org, phone)).rowcount:
+                self._facts.append(Changed(id_, org, SENDING, SENT))
+        return len(self._facts) - before
+
+    def awaiting_result(self, phone: int) -> list[Message]:
+        """The messages that were pushed to this phone and have no result, by id."""
+        return [message(row) for row in self._connection.execute(AWAITING_RESULT, (phone,))]

@@ -1,0 +1,139 @@
+import sqlite3
+from typing import Any
+
+import pytest
+
+from phonegate.model.messages import Candidate, Message
+from phonegate.model.orgs import Org
+from phonegate.store import carrier_queue, due_messages, phone_queue
+from phonegate.store.tables import Tables
+from tests.store.conftest import outbound
+
+
+def _found(tables: Tables, org: Org, message: int) -> Message:
+    found = tables.messages.find(org.id, message)
+    assert found is not None
+    return found
+
+
+def test_lease_takes_queued_messages_once(tables: Tables, org: Org) -> None:
+    number, second = (tables.messages.insert(outbound(org.id)) for _ in range(2))
+    tables.messages.set(number, acked_at=1)
+    held = tables.messages.insert(outbound(org.id, held_until=9))
+
+    def lease(*ids: int) -> list[Message]:
+        found = tables.phone_queue.lease(ids, phone=4, sim_slot=1, sim="+1", now=50)
+        return sorted(found, key=lambda message: message.id)
+
+    leased = lease(second, number, held, 99_999)
+    assert leased == [_found(tables, org, number), _found(tables, org, second)]
+    for one in leased:
+        assert (one.status, one.phone, one.sim_slot, one.sim) == ("sending", 4, 1, "+1")
+        assert (one.attempts, one.pushed_at, one.acked_at) == (1, 50, None)
+    assert lease(number, second, held) == []
+
+
+def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -> None:
+    insert = tables.messages.insert
+    low = insert(outbound(org.id, priority=-1))
+    first = insert(outbound(org.id, segments=3))
+    second = insert(outbound(org.id))
+    urgent = insert(outbound(org.id, priority=5))
+    pinned = insert(outbound(org.id, phone=8, sim_selector="0"))
+    insert(outbound(org.id, held_until=5))
+    insert(outbound(other.id))
+    insert(outbound(org.id, status="sending"))
+    insert(outbound(org.id, sim_selector="+1"))
+
+    def ids(limit: int = 10, **which: Any) -> list[int]:
+        return [c.id for c in tables.phone_queue.candidates(org.id, limit=limit, **which)]
+
+    assert ids(phone=None, sim_selector="") == [urgent, first, second, low]
+    assert ids(2, phone=None, sim_selector="") == [urgent, first]
+    assert ids(phone=8, sim_selector="0") == [pinned]
+    assert ids(phone=None, sim_selector="0") == []
+    assert tables.phone_queue.candidates(org.id, phone=None, sim_selector="", limit=2)[
+        1
+    ] == Candidate(id=first, segments=3, priority=0)
+
+
+def test_waiting_segments_counts_up_to_its_cap(tables: Tables, org: Org) -> None:
+    for segments in (2, 3, 4):
+        tables.messages.insert(outbound(org.id, segments=segments))
+    waiting = tables.phone_queue.waiting_segments
+    assert waiting(org.id, phone=None, sim_selector="", cap=100) == 9
+    assert waiting(org.id, phone=None, sim_selector="", cap=6) == 6
+    assert waiting(org.id, phone=1, sim_selector="", cap=6) == 0
+
+
+def test_messages_awaiting_a_result_are_by_id_and_of_the_phone(tables: Tables, org: Org) -> None:
+    numbers = [
+        tables.messages.insert(outbound(org.id, status="sending", phone=phone))
+        for phone in (1, 2, 1)
+    ]
+    assert [m.id for m in tables.phone_queue.awaiting_result(1)] == [numbers[0], numbers[2]]
+
+
+def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
+    late = tables.messages.insert(outbound(org.id, expires_at=20))
+    assert tables.phone_queue.lease([late], phone=1, sim_slot=None, sim=None, now=20) == []
+    assert _found(tables, org, late).status == "queued"
+    assert tables.phone_queue.lease([late], phone=1, sim_slot=None, sim=None, now=19) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (phone_queue.CANDIDATES, (1, "", None, 0, 9)),
+        (phone_queue.WAITING, (1, "", None, 0, 9)),
+        (phone_queue.AWAITING_RESULT, (1,)),
+        (due_messages.RELEASE, (1, 1, 9)),
+        (due_messages.NEXT_HELD, ()),
+        (due_messages.EXPIRED, (1, 1, 9)),
+        (due_messages.NEXT_EXPIRY, ()),
+        (due_messages.OVERDUE, (1, 1, "[1]", 1, 9)),
+        (due_messages.OLDEST_PUSH, ()),
+        (phone_queue.LEASE, (1, 0, "", 1, "[9]", 1)),
+    ],
+)
+def test_queue_queries_run_from_an_index(
+    connection: sqlite3.Connection, text: str, values: tuple[object, ...]
+) -> None:
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+    assert plan
+    for step in plan:
+        assert "TEMP B-TREE" not in step, plan
+        # A scan is fine where it walks an index of nothing but what is due, in its order.
+        assert not step.startswith("SCAN messages") or "USING" in step, plan
+    if text in {phone_queue.CANDIDATES, phone_queue.WAITING}:
+        assert any(
+            "INDEX messages_ready (org=? AND sim_selector=? AND phone=? AND priority" in s
+            for s in plan
+        )
+
+
+def test_whether_a_key_was_revoked_is_looked_up_by_its_id_alone(
+    connection: sqlite3.Connection,
+) -> None:
+    for text, values in (
+        (phone_queue.LEASE, (1, 0, "", 1, "[9]", 1)),
+        (carrier_queue.READY, (9,)),
+    ):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+        assert [step for step in plan if "ended_keys" in step] == [
+            "SEARCH ended_keys USING PRIMARY KEY (key=?)"
+        ]
+
+
+def test_messages_of_a_revoked_key_are_never_given_out(tables: Tables, org: Org) -> None:
+    ids = [
+        tables.messages.insert(outbound(org.id, key=key, assistant=assistant))
+        for assistant in (None, 3)
+        for key in ("k3v9", "other", None)
+    ]
+    tables.keys.end("k3v9", 1)
+    ready = tables.carrier_queue.ready(9)
+    assert [one.key for one in ready] == ["other", None]
+    leased = tables.phone_queue.lease(ids[:3], phone=4, sim_slot=None, sim=None, now=2)
+    assert {one.key for one in leased} == {"other", None}
+    assert [fact[2:4] for fact in tables.facts[-2:]] == [("queued", "sending")] * 2  # type: ignore[index]
