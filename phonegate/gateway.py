@@ -1,7 +1,7 @@
 """The whole gateway: what it is made of, in which order it starts and how it stops.
 
 Start: store, declared assistants, scheduler and reconciler, control socket, operator's side,
-server. Stop is the reverse, each step under a deadline: no new connections, every phone told to
+server. Stop is the reverse, each step under a deadline: no new connections, every phone asked to
 come back (1012), running requests answered, carriers hung up on, writes committed, the file
 checkpointed.
 """
@@ -119,7 +119,7 @@ def _allow_connections(wanted: int) -> None:
     """Raises the limit of open files as far as it must and may be.
 
     Systems begin with 1,024, so that old programs which use select(2) don't fail; a gateway of
-    a thousand phones would then accept nobody more, its operator included.
+    a thousand phones would then accept no more clients, not even its operator.
     """
     wanted += SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -161,7 +161,7 @@ async def _run_until_signalled(
                     serve, settings, stop, reloads=(reread, asked), ready=ready, timings=timings
                 )
             )
-            # What is there now stays until the end: nobody need look through it for garbage.
+            # What is loaded now stays until the end, so it need not be searched for garbage.
             gc.freeze()
             async for number in signals:
                 if number == signal.SIGHUP and not hang_up_stops:
@@ -357,5 +357,5 @@ def build_whole_app(
 
 
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:
-    """Whether others than this machine can reach one of these addresses."""
+    """Tells whether others than this machine can reach one of these addresses."""
     return not all(is_loopback(host) for host, _ in bound)

@@ -31,7 +31,7 @@ class KillTrial(ABC):
     """One run: the file, the gateway, and the ledger of what was promised."""
 
     program: tuple[str, ...] = ("-m", "phonegate")
-    """What Python is told to run."""
+    """The arguments with which Python is run."""
 
     folder: Path
     seed: int

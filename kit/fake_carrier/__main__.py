@@ -1,4 +1,4 @@
-"""A fake Twilio and Telnyx for whoever wants to try the gateway without an account."""
+"""A fake Twilio and Telnyx to try the gateway without an account."""
 
 import json
 import signal

@@ -26,7 +26,7 @@ class Settings:
     unsent_match_dates: bool = False
     """Whether Twilio's DateSent filters show messages that have no date_sent yet.
 
-    The documents do not say; without is harder for whoever looks up a lost answer.
+    The documents do not say. Without them, a lost answer is harder to look up.
     """
 
 

@@ -31,7 +31,7 @@ Telnyx keeps its answer under the Idempotency-Key whenever it did it, whatever t
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 COMMON = tuple(kind for kind in KINDS if kind != "late_accept")
-"""Those that chance takes unless told otherwise: no client can be certain under a late accept."""
+"""The kinds that chance takes by default: no client can be certain under a late accept."""
 
 Scope = Literal["send", "read", "any"]
 

@@ -28,7 +28,7 @@ class SeenRequest:
     """Head and body as they came over the wire, chunked framing included."""
     fault: str | None
     status: int | None
-    """What the carrier decided, whether or not it was told so; None when it never looked."""
+    """What the carrier decided, answered or not. None when it never read the request."""
     accepted: str | None
     """The id of the message that it accepted with this request."""
 
@@ -48,7 +48,7 @@ class SentCallback:
     carrier: CarrierName
     message: str
     event: str
-    """The state told, or `received`."""
+    """The reported state, or `received`."""
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes

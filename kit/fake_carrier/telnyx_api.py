@@ -286,7 +286,7 @@ class TelnyxApi:
         }
 
     def status_call(self, sms: Sms) -> Call | None:
-        """Told of as sent, and at the end; the states between have no event."""
+        """Returns the callback for `sent` or a final state. The states between have no event."""
         if sms.callback_url is None or not (sms.status == "sent" or sms.final):
             return None
         event = "message.finalized" if sms.final else "message.sent"

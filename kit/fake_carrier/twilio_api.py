@@ -362,7 +362,7 @@ def _whole(text: str | None, default: int) -> int:
 
 
 def _dated(sent_ms: int, name: str, text: str) -> bool:
-    """Whether a date fits a filter; both ends of a range belong to it."""
+    """Tells whether a date fits a filter. Both ends of a range belong to it."""
     first, last = _span(text)
     sent = sent_ms // 1000 * 1000
     match name:

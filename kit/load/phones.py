@@ -200,7 +200,7 @@ async def connect(
     Raises:
         Refused: It did not.
         TimeoutError: It said nothing.
-        OSError: Nobody listens.
+        OSError: No server listens.
     """
     loop = asyncio.get_running_loop()
     _, phone = await loop.create_connection(

@@ -10,7 +10,7 @@ from phonegate.api.endpoint import Answer
 from phonegate.http.body_stream import BodyStream
 
 BASE_HEADERS: Final = (
-    # Messages are nobody's to cache, and a path may hold a secret that a Referer would carry on.
+    # Messages must not be cached, and a path may hold a secret that a Referer would pass on.
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),

@@ -114,10 +114,10 @@ def next_poll(message: Message, now: int, *, at_least_s: float = 0) -> int | Non
 
 
 def is_promised(message: Message) -> bool:
-    """Whether its sender has been told already that it will be sent, before its first try.
+    """Tells whether the sender already had an answer before the first try.
 
-    So it is with one that had to wait for its time; the sender of any other waits for the
-    outcome of the first try, which begins at the moment of storing.
+    That is so for a message that had to wait for its time. The sender of any other waits for the
+    outcome of the first try, which begins when the message is stored.
     """
     return message.first_tried_at is None or message.first_tried_at > message.created_at
 
@@ -229,7 +229,7 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
         if present.expires_at is not None and present.expires_at <= now:
             rejected(tx, present, f"{why_late(present)} before the carrier took it")
             return None
-        # Later than its storing, so that it can be told from one whose sender waits.
+        # Later than its storing, so that it differs from one whose sender waits.
         first = present.first_tried_at or max(now, present.created_at + 1)
         changes |= {
             "attempts": present.attempts + 1,
@@ -279,7 +279,7 @@ def reported(
     """Applies a carrier's report; None when it is of no message of this assistant.
 
     `message_id` is the message that the report was asked for: the carrier may be faster with it
-    than with its answer, which would have told its own id.
+    than with its answer, which would have had its own id.
     """
     message = tx.carrier_queue.by_carrier_id(assistant.id, told.carrier_id)
     if message is None and message_id is not None:

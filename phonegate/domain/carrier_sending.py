@@ -286,7 +286,7 @@ class CarrierSending:
                 keep.put(tx, message.org, answered, message.created_at)
             return answered
 
-        # Whatever the store does, what the carrier did is the answer: told of an error, the sender
+        # The carrier's outcome is the answer even if the store fails: after an error the sender
         # would send the message again.
         with trio.move_on_after(self._terms.timings.store_deadline_s):
             for tries_left in reversed(range(STORE_TRIES)):

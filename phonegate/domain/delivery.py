@@ -368,7 +368,7 @@ def _end_if_over(tx: Tables, phone: int, message_id: int, now: int) -> None:
 
 
 def is_of_ended_key(tx: Tables, message: Message) -> bool:
-    """Whether a queued message's API key was revoked, so that it is to be cancelled."""
+    """Tells whether a queued message's API key was revoked, so that it is to be cancelled."""
     return message.key is not None and tx.keys.is_ending(message.key)
 
 

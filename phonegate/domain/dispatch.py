@@ -59,17 +59,17 @@ class Dispatcher(Protocol):
         """Returns the pacing of a phone's SIM as it stands, or None without a limit."""
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Says that messages in queues of the org may be able to leave. None is any queue."""
+        """Wakes the phones of an org, since messages in queues may leave now. None means any queue."""
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds. Returns False when it is away or can't."""
 
     def given_up(self, org: int, phone: int, message: int) -> None:
-        """Says that a message's result is no longer awaited, so that its room is free again."""
+        """Frees the room of a message whose result is no longer awaited."""
 
 
 def follow(dispatcher: Dispatcher, facts: Sequence[Fact]) -> None:
-    """Tells a dispatcher what has changed for its phones. Subscribes to the bus.
+    """Passes what has changed on to a dispatcher and its phones. Subscribes to the bus.
 
     Queued messages that may leave wake the phones that could send them. A message whose result is
     no longer awaited gives its room back.

@@ -106,7 +106,7 @@ def receive(
     """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
 
     `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
-    name, if it has told one. `link` is the connection of a phone that had not been recognised at
+    name, if it has sent one. `link` is the connection of a phone that had not been recognised at
     first: what it reported then counts as repeated over that connection alone, for another phone
     may have had the same SMS.
 
@@ -217,7 +217,7 @@ def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes
 
 
 def _is_the_same(item: Received, kept: Message, phone: int | None, device_id: str | None) -> bool:
-    """Whether an SMS is one that an earlier version stored, also by what did not count there."""
+    """Tells whether an earlier version stored this SMS, also by what did not count there."""
     if device_id is None and phone != kept.phone:
         return False
     if item.sim_slot is None and item.sim is None:

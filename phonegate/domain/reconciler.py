@@ -100,7 +100,7 @@ class Pace:
         self._next[assistant] = max(self._next.get(assistant, 0), until)
 
     def well(self, assistant: int) -> None:
-        """Says that a carrier could be asked."""
+        """Notes that a carrier could be asked."""
         self._rests.pop(assistant, None)
 
     def forget_idle(self, now: int) -> None:
@@ -280,7 +280,7 @@ class Reconciler:
         return lambda tx, now: _advanced(tx, message, told, now)
 
     async def _find(self, carrier: Carrier, message: Message) -> Step:
-        """Looks for a message of which nobody here knows whether the carrier has it."""
+        """Looks for a message at its carrier, which may or may not have it."""
         tried_at = message.pushed_at or message.created_at
         if message.status == SENDING:
             # The gateway ended while it was tried, some time before the deadline of that.

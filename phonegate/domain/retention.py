@@ -1,12 +1,12 @@
-"""Deleting finished messages by age, so gently that nobody notices.
+"""Deletes finished messages by age, so slowly that other work hardly notices.
 
-A pass goes through the messages from the oldest on, a slice at a time: read beside everybody
-else, then deleted in steps that each cost the writer a few milliseconds, with pauses between
-them. What is skipped (waiting, uncertain, or still watched at its carrier) stays until a later
-pass finds it finished.
+A pass goes through the messages from the oldest on, a slice at a time. A slice is read beside other
+readers, then deleted in steps that each take the writer a few milliseconds, with pauses between
+them. Messages that wait, are uncertain or are still watched at their carrier stay until a later
+pass finds them finished.
 
 A clock that jumps far ahead, such as that of a small machine without a battery, would make all
-messages old at once. It is not believed for a day, in which somebody may set it right.
+messages old at once. It is not believed for a day, in which a person may correct it.
 """
 
 from collections.abc import Callable
@@ -29,26 +29,27 @@ from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.database import Database
 
 ERASABLE: Final = frozenset({RECEIVED, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED})
-"""States in which nothing is expected any more. A sent message whose delivery nobody reported
-within days will not be reported."""
+"""States in which nothing more is expected. If the delivery of a sent message was not reported
+within days, it will not be reported."""
 
 DAY_MS: Final = 86_400_000
 
 LOOKED_AT_ONCE: Final = 1_000
-"""Messages that one read looks at: a millisecond or two."""
+"""Messages of one read, which takes a millisecond or two."""
 
 ERASED_AT_ONCE: Final = 50
-"""Messages that one write deletes, words included: 1.3 ms of work and a commit, which is what
-others may have to wait; a send of 50 messages costs them as much."""
+"""Messages that one write deletes, with their words: 1.3 ms of work and a commit, for which others
+may have to wait. A send of 50 messages takes as long."""
 
 JUMP_MS: Final = DAY_MS
-"""A jump ahead that is far: a time zone typed wrong is less, and so is what days are kept by."""
+"""The smallest jump ahead that is not believed. A wrong time zone is less, and so does little harm
+to ages in days."""
 
 _log = log.get("retention")
 
 
 def may_go(message: Aged, cutoff: int) -> bool:
-    """Whether a message is finished and older than `cutoff` (ms)."""
+    """Tells whether a message is finished and older than `cutoff` (ms)."""
     return (
         message.created_at < cutoff and message.status in ERASABLE and message.next_poll_at is None
     )
@@ -56,20 +57,20 @@ def may_go(message: Aged, cutoff: int) -> bool:
 
 @attrs.frozen(kw_only=True)
 class RetentionTimings:
-    """The pauses of the deleting; tests pass shorter ones."""
+    """The pauses of the deletion. Tests pass shorter ones."""
 
     pause_s: float = 0.05
-    """Between two writes: the writer is others' for nine parts in ten."""
+    """Between two writes, so that the writer is free for others nine tenths of the time."""
     pass_s: float = 3_600.0
-    """Between two passes: an hour more or less is nothing among days."""
+    """Between two passes. An hour more or less does not matter among days."""
     first_s: float = 60.0
-    """Before the first pass: after a start phones come back and want their messages."""
+    """Before the first pass, since after a start phones return and need their messages."""
     doubt_s: float = 86_400.0
     """For how long a clock that jumped ahead is not believed."""
 
 
 class Retention:
-    """Runs beside everything else and deletes what is old and finished."""
+    """Deletes messages that are old and finished, in the background."""
 
     def __init__(
         self,
@@ -79,15 +80,15 @@ class Retention:
         now_ms: Callable[[], int],
         timings: RetentionTimings = RetentionTimings(),
     ) -> None:
-        """Messages are kept for `days`, counted from when they were stored."""
+        """Messages are kept for `days`, counted from the time when they were stored."""
         self._database = database
         self._kept_ms = days * DAY_MS
         self._now_ms = now_ms
         self._timings = timings
         self._ahead_ms: int | None = None
-        """How far the wall clock was ahead of trio's at the last look."""
+        """How far the wall clock was ahead of trio's when it was last checked."""
         self._believed_at = 0.0
-        """From when on the wall clock is believed, by trio's clock."""
+        """When the wall clock is believed again, by trio's clock."""
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Works until cancelled, or until the store is closed."""
@@ -108,10 +109,10 @@ class Retention:
             await trio.sleep(self._timings.pass_s)
 
     async def _believes(self) -> bool:
-        """Whether the wall clock may be right: it has not jumped ahead within a day.
+        """Tells whether the wall clock may be right, as it has not jumped ahead within a day.
 
-        A start is such a jump if the newest message is old. Nobody knows then whether little
-        was sent or the clock is wrong.
+        A start counts as such a jump if the newest message is old, since it is then unknown whether
+        little was sent or the clock is wrong.
         """
         now, wall = trio.current_time(), self._now_ms()
         ahead, known = wall - round(now * 1000), self._ahead_ms
@@ -128,17 +129,17 @@ class Retention:
         return now >= self._believed_at
 
     async def sweep(self) -> int:
-        """One pass over everything that is old; how many messages were deleted.
+        """Makes one pass over all old messages. Returns how many were deleted.
 
         Raises:
-            StorageUnavailable: the disk refused; what was deleted before stays so.
-            StoreClosed: the gateway goes down.
+            StorageUnavailable: The disk refused a write. What was deleted before stays deleted.
+            StoreClosed: The gateway is stopping.
         """
         cutoff = self._now_ms() - self._kept_ms
         after = erased = 0
         while True:
             found = await self._following(after)
-            # Ids ascend with time: a slice without anything old is the end of the old ones.
+            # Ids ascend with time, so a slice without old messages ends the pass.
             if not any(message.created_at < cutoff for message in found):
                 return erased
             going = [message.id for message in found if may_go(message, cutoff)]
@@ -153,7 +154,7 @@ class Retention:
         return await self._database.read(lambda tx: tx.message_removal.aged(after, LOOKED_AT_ONCE))
 
     async def _erase(self, ids: list[int], cutoff: int) -> tuple[int, int]:
-        # Looked at again: a late report may have come between the look and this.
+        # Checked again, since a late report may have come after the read.
         return await self._database.write(
             lambda tx: tx.message_removal.erase(ids, lambda message: may_go(message, cutoff))
         )

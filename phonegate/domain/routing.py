@@ -1,4 +1,4 @@
-"""Which phone and SIM an outbound message goes to. Pure: who is online is passed in."""
+"""Chooses the phone and SIM of an outbound message. Pure: the online phones are passed in."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from phonegate.model.phones import ANY_SIM, Sim, number_form
 from phonegate.model.refusals import BadInput, FieldProblem, UnknownSim
 
 _BETWEEN: Final = r"[ ()./\u00a0-]*"
-"""The signs that people, and Android, put between digits."""
+"""The signs that people and Android put between digits."""
 NUMBER_PATTERN: Final = (
     rf"{_BETWEEN}(\+{_BETWEEN}[1-9]|[0-9])({_BETWEEN}[0-9]){{{SLOT_DIGITS},19}}{_BETWEEN}"
 )
-"""A SIM's number: Android hands on what the SIM holds, at most 20 digits (TS 31.102 section
+"""A SIM's number: Android reports what the SIM holds, at most 20 digits (TS 31.102 section
 4.2.26)."""
 _NUMBER: Final = re.compile(NUMBER_PATTERN)
 
@@ -26,7 +26,7 @@ _PROBLEM = 'must be a SIM\'s number, such as "+15551112222", or a slot index fro
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """Where a message goes.
+    """The phone and SIM of a message.
 
     `phone` is the online phone to push it to, if any. `stored_phone` and `sim_selector` are what
     the stored message asks for while it waits: `stored_phone` is set only where a slot index means
@@ -40,12 +40,12 @@ class Route:
 
 
 def parse_sim_selector(sim: int | str | None) -> str:
-    """The stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
+    """Returns the stored form of a caller's `sim`: `ANY_SIM`, a number, or a slot index as digits.
 
     A number may be written as in E.164 or as its phone reported it, see `number_form`.
 
     Raises:
-        BadInput: It is neither; the problem's field is `sim`.
+        BadInput: It is neither. The problem's field is `sim`.
     """
     if sim is None:
         return ANY_SIM
@@ -60,7 +60,7 @@ def parse_sim_selector(sim: int | str | None) -> str:
 
 
 def is_slot(sim_selector: str) -> bool:
-    """Whether a parsed SIM selector is a slot index."""
+    """Tells whether a parsed SIM selector is a slot index."""
     return 1 <= len(sim_selector) <= SLOT_DIGITS
 
 
@@ -68,14 +68,14 @@ def choose(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim
     """Routes a message by its parsed SIM selector.
 
     Args:
-        sim_selector: As `parse_sim_selector` gives it.
+        sim_selector: As `parse_sim_selector` returns it.
         online: The org's connected phones, earliest connection first.
         known: Every SIM that a phone of the org has reported, ordered by phone and slot. It may
             be left empty when the selected SIM is online.
 
     Raises:
-        UnknownSim: The selected SIM is none of the org's, which has others. In an org without any
-            it waits for the phone that brings it.
+        UnknownSim: The selected SIM is not one of the org's, which has others. In an org without
+            any, the message waits for a phone with that SIM.
     """
     if sim_selector == ANY_SIM:
         first = next(iter(online), None)

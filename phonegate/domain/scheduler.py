@@ -1,4 +1,4 @@
-"""The gateway's clock for messages: releases, expires and gives up, whoever is online.
+"""The gateway's clock for messages: releases, expires and gives up, whichever phones are online.
 
 Every sweep is a bounded step inside one transaction; what is left over comes with the next.
 """

@@ -1,11 +1,11 @@
-"""How many SMS a text takes, and where it is cut: GSM 7-bit and UCS-2.
+"""The number of SMS that a text takes, and where it is cut: GSM 7-bit and UCS-2.
 
 3GPP TS 23.038 gives the alphabets (section 6.2.1 the default one, 6.2.1.1 its extension table),
 TS 23.040 section 9.2.3.24.1 the header of six octets that concatenated parts carry. National
 language tables are left out: a phone uses them only where its country's settings say so.
 
-The phone's own split is the truth and may differ (newer Androids keep an emoji sequence
-together); this is the gateway's estimate for pacing and for the `segments` of a message.
+The phone's own split may differ (newer Androids keep an emoji sequence together), and is what
+counts. This is the gateway's estimate for pacing and for the `segments` of a message.
 """
 
 import codecs
@@ -37,16 +37,16 @@ _ESCAPE = "\x1b"
 _WITH_ESCAPES = str.maketrans({char: _ESCAPE + char for char in EXTENDED})
 
 # A charmap is the fastest membership test in the standard library: 160 characters take half
-# a microsecond. Its codes are ours, not the SMS's: extension characters get those from 0x80 on,
-# so that one look at the bytes tells whether any is there. NUL must come first for the C fast
-# path to be taken, and so is refused apart.
+# a microsecond. Its codes are not those of SMS: extension characters get those from 0x80 on, so
+# that a test of the bytes shows whether there is any. NUL must come first for the C fast path
+# to be taken, and so is refused separately.
 _UNUSED = "\ufffe"
 _CHARMAP = codecs.charmap_build(("\0" + BASIC).ljust(0x80, _UNUSED) + EXTENDED.ljust(0x80, _UNUSED))
 
 
 @attrs.frozen
 class Segmentation:
-    """A text cut for the air. `parts` joined give the text again."""
+    """A text cut into SMS. `parts` joined give the text again."""
 
     encoding: Encoding
     parts: tuple[str, ...] = attrs.field(repr=False)
@@ -69,7 +69,7 @@ def segment(text: str) -> Segmentation:
 
 
 def count(text: str) -> int:
-    """How many parts `segment` would give, without making them."""
+    """Returns how many parts `segment` would give, without making them."""
     codes = _gsm_codes(text)
     if codes is not None:
         if codes.isascii():
@@ -86,7 +86,10 @@ def count(text: str) -> int:
 
 
 def _gsm_codes(text: str) -> bytes | None:
-    """A byte for each character, from 0x80 on for the extended; None if GSM 7-bit can't say it."""
+    """Returns a byte for each character, from 0x80 on for those of the extension table.
+
+    Returns None if GSM 7-bit can't express the text.
+    """
     if "\0" in text:
         return None
     try:

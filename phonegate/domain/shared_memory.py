@@ -1,7 +1,7 @@
-"""A memory that several owners share: the one who fills it forgets what is its own. Pure.
+"""A cache that several owners share, in which an owner who fills it loses its own entries. Pure.
 
-A plain cache forgets what was used longest ago, so that one owner who brings enough pushes out
-those of all others. This one makes room by forgetting keys of the owner who has most.
+A plain cache drops what was used longest ago, so that one owner with enough entries pushes out
+those of all others. This one makes room by dropping keys of the owner with the most.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ V = TypeVar("V")
 
 
 class SharedMemory(Generic[O, K, V]):
-    """At most `capacity` values by key, each of an owner, who may have at most `part` of them."""
+    """Up to `capacity` values by key, each of an owner, who may have up to `part` of them."""
 
     def __init__(self, capacity: int, part: int | None = None) -> None:
         self._capacity = capacity
@@ -23,7 +23,7 @@ class SharedMemory(Generic[O, K, V]):
         self._owned: dict[O, OrderedDict[K, None]] = {}
         """The keys of each owner. The one that was used longest ago is first."""
         self._by_count: dict[int, dict[O, None]] = {}
-        """The owners of so many values. The one that came to that number first is first."""
+        """The owners by their number of values. The one that reached it first is first."""
         self._most = 0
 
     def __len__(self) -> int:
@@ -33,7 +33,7 @@ class SharedMemory(Generic[O, K, V]):
         return key in self._values
 
     def get(self, key: K) -> V | None:
-        """A value, which is then the last of its owner to be forgotten."""
+        """Returns a value, which is then the last of its owner to be dropped."""
         found = self._values.get(key)
         if found is None:
             return None
@@ -41,12 +41,12 @@ class SharedMemory(Generic[O, K, V]):
         return found[1]
 
     def peek(self, key: K) -> V | None:
-        """A value, its turn to be forgotten unchanged."""
+        """Returns a value, without a change of the order in which values are dropped."""
         found = self._values.get(key)
         return None if found is None else found[1]
 
     def put(self, owner: O, key: K, value: V) -> None:
-        """Keeps a value. One of an owner who has too many, or most of all, makes room."""
+        """Stores a value. To make room, one of an owner with too many, or the most, is dropped."""
         before = self._values.get(key)
         if before is not None and before[0] != owner:
             self.pop(key)
@@ -63,7 +63,7 @@ class SharedMemory(Generic[O, K, V]):
             self._forget_oldest(next(iter(self._by_count[self._most])))
 
     def pop(self, key: K) -> None:
-        """Forgets a value."""
+        """Drops a value."""
         found = self._values.pop(key, None)
         if found is None:
             return
@@ -74,15 +74,15 @@ class SharedMemory(Generic[O, K, V]):
         self._count(owner, -1)
 
     def of(self, owner: O) -> Iterator[V]:
-        """The values of an owner."""
+        """Yields the values of an owner."""
         return (self._values[key][1] for key in self._owned.get(owner, ()))
 
     def values(self) -> Iterator[V]:
-        """All values."""
+        """Yields all values."""
         return (value for _, value in self._values.values())
 
     def forget(self, owner: O) -> None:
-        """Forgets all that an owner has."""
+        """Drops all values of an owner."""
         for key in list(self._owned.get(owner, ())):
             self.pop(key)
 
@@ -100,7 +100,7 @@ class SharedMemory(Generic[O, K, V]):
                 del self._by_count[before]
         if after:
             self._by_count.setdefault(after, {})[owner] = None
-        # One less can only have taken the top away by one, since that owner is there now.
+        # One value less can lower the largest number only by one, since that owner has it now.
         self._most = max(self._most, after) if change > 0 else self._most
         while self._most and self._most not in self._by_count:
             self._most -= 1

@@ -24,7 +24,7 @@ class Bus:
         self._subscribers: dict[str, Publish] = {}
 
     def subscribe(self, name: str, subscriber: Publish) -> None:
-        """Has all facts told to a subscriber from now on, after those that subscribed before.
+        """Adds a subscriber for all facts from now on, after those that subscribed before.
 
         Raises:
             ValueError: There is a subscriber of this name.

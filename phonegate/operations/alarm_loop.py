@@ -49,7 +49,7 @@ class Watch:
                 _log.warning("look_failed", reason=str(error))
             except StoreClosed:
                 return
-            except Exception:  # noqa: BLE001 - whoever only watches must not end what it watches
+            except Exception:  # noqa: BLE001 - the loop must not end the gateway that it watches
                 _log.exception("look_failed")
             await trio.sleep(max(EVERY_S, REST * (trio.current_time() - begun)))
 

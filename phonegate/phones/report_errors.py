@@ -11,7 +11,7 @@ from phonegate.phones.state import Report
 
 
 def no_such_message(message_id: int, why: Literal["unknown", "not_yours"]) -> frames.Error:
-    """Says that a message is not this phone's to report on."""
+    """Returns the error for a report on a message that this phone does not have."""
     if why == "unknown":
         return frames.Error(
             code="unknown_message",
@@ -24,7 +24,7 @@ def no_such_message(message_id: int, why: Literal["unknown", "not_yours"]) -> fr
 
 
 def internal_error(report: Report) -> frames.Error:
-    """Says that a report could not be recorded because of a fault of the gateway."""
+    """Returns the error for a report that a fault of the gateway kept from being recorded."""
     return frames.Error(
         code="internal_error",
         detail="The gateway could not record this because of a fault of its own.",
@@ -35,7 +35,10 @@ def internal_error(report: Report) -> frames.Error:
 def no_room(
     error: StorageUnavailable | NoRoom, reports: Sequence[Report], *, keep: bool = True
 ) -> frames.Error:
-    """Says that reports can't be stored now. With `keep`, the gateway goes on trying."""
+    """Returns the error for reports that can't be stored now.
+
+    With `keep`, the gateway goes on trying.
+    """
     ids = [m.local_id for r in reports if isinstance(r, frames.Inbound) for m in r.messages]
     code: frames.ErrorCode
     if isinstance(error, StorageUnavailable):

@@ -143,7 +143,7 @@ class Switchboard:
         return None if station is None else station.outlook(sim)
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Says that messages in queues of the org may be able to leave. None is any queue.
+        """Wakes the phones of an org, since messages in queues may leave now. None means any queue.
 
         In an org of many phones only those that serve one of the queues then look.
         """
@@ -157,7 +157,7 @@ class Switchboard:
         return station is not None and station.ask_cancel(message)
 
     def given_up(self, org: int, phone: int, message: int) -> None:  # noqa: ARG002 - the phone says it
-        """Says that a message's result is no longer awaited, so that its room is free again."""
+        """Frees the room of a message whose result is no longer awaited."""
         station = self._by_phone.get(phone)
         if station is not None:
             station.give_up(message)

@@ -33,7 +33,7 @@ class Worker:
         self._called = self._here = self._idle = self._dismissed = False
 
     def call(self) -> None:
-        """Says that there is work."""
+        """Makes the worker look for work."""
         self._called = True
         if self._bell is not None:
             self._bell.set()

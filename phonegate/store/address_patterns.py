@@ -7,7 +7,7 @@ END = "\U0010ffff"
 
 
 def fits(patterns: Sequence[str], address: str) -> bool:
-    """Whether an address fits one of the patterns. Any does where there are none."""
+    """Tells whether an address fits one of the patterns. Any does where there are none."""
     return not patterns or any(
         address.startswith(pattern[:-1]) if pattern.endswith("*") else address == pattern
         for pattern in patterns

@@ -4,7 +4,7 @@ import sqlite3
 
 
 class Counters:
-    """The rows of `marks` that are nobody else's."""
+    """The rows of `marks` that belong to no other table."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -128,7 +128,7 @@ def lock(path: Path) -> int:
                 raise DatabaseBusy(path, owner) from None
             raise refused(path, error) from None
         # A refused start removes the lock file that it made. If that came between our two
-        # calls, we hold the lock of a file that nobody else will find.
+        # calls, we hold the lock of a file that no other process will find.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(descriptor).st_ino == beside.stat().st_ino:
                 _sign(descriptor)
@@ -263,7 +263,7 @@ def hold(path: Path) -> int:
 
 
 def is_there(path: Path, held: int) -> bool:
-    """Whether the file that is held is still the one at its path."""
+    """Tells whether the file that is held is still the one at its path."""
     try:
         return os.path.samestat(path.stat(), os.fstat(held))
     except OSError:

@@ -50,7 +50,7 @@ class Database:
     Exactly one connection writes and checkpoints: SQLite before 3.51.3 can lose commits when
     two do so at once. With `checkpoint="litestream"` nothing here ever checkpoints, and a
     Litestream that replicates the file does so alone. Reads see the state of the last commit,
-    each of them one state throughout, and wait for nobody.
+    each of them one state throughout, and never wait.
 
     Use from one trio run: `open`, start `run_writer`, then `write` and `read`; at the end
     `stop_writing`, await the writer's task, `close`.
@@ -106,7 +106,7 @@ class Database:
         """
         path = Path(os.path.realpath(path))
         data_file.check_sqlite(path)
-        # Without a lock file nobody has the database open, and what is no database of ours
+        # Without a lock file no process has the database open, and what is no database of ours
         # shall not get one. With one, the lock comes before the look: closing a file that this
         # process has open elsewhere would drop SQLite's locks on it (a rule of POSIX).
         new = not data_file.lock_path(path).exists()
@@ -192,7 +192,7 @@ class Database:
         self._closed = True
         self._writer.end()
         # The connection that closes last checkpoints, if it may write: that is to be the writer,
-        # or nobody.
+        # or no connection.
         if self._checkpoint == "litestream":
             self._writing.close()
         for connection in self._reading:

@@ -78,7 +78,7 @@ class ApiKeys:
         return cursor.rowcount == 1
 
     def exists(self, id: str) -> bool:  # noqa: A002
-        """Whether there is such a key, of whichever org."""
+        """Tells whether there is such a key, of whichever org."""
         sql = "SELECT 1 FROM api_keys WHERE id = ?"
         return self._connection.execute(sql, (id,)).fetchone() is not None
 
@@ -106,7 +106,7 @@ class ApiKeys:
         return None if row is None else str(row[0])
 
     def is_ending(self, id: str) -> bool:  # noqa: A002
-        """Whether this key was revoked, and messages of it may still wait."""
+        """Tells whether this key was revoked, and messages of it may still wait."""
         sql = "SELECT 1 FROM ended_keys WHERE key = ?"
         return self._connection.execute(sql, (id,)).fetchone() is not None
 

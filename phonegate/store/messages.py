@@ -158,7 +158,7 @@ class Messages:
         return self._pages.page(org, query, VIEWS)
 
     def has_of_key(self, org: int, key: str) -> bool:
-        """Whether there is a message that this org sent with this API key."""
+        """Tells whether there is a message that this org sent with this API key."""
         return self._connection.execute(_OF_KEY, (org, key)).fetchone() is not None
 
     # -- changing

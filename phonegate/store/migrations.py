@@ -11,7 +11,7 @@ Notes on the first step:
 - The four `messages_by_*` indexes that end in `direction` give any page in id order: SQLite
   appends the rowid to every key, and a page of both directions is a merge of two ranges.
 - The partial indexes are the queues. Finished messages are in none of them.
-- `tallies` counts messages by status, so that nobody counts ten million rows.
+- `tallies` counts messages by status, so that ten million rows need not be counted.
 - `words` is contentless: bodies are stored once. Messages above the mark `indexed` are not in
   it yet; the writer adds them in groups, which costs a third of adding each with its commit.
 """

@@ -81,7 +81,7 @@ class Orgs:
         return [name for (name,) in rows]
 
     def was_removed(self, name: str) -> bool:
-        """Whether an org of this name was removed, and none made since."""
+        """Tells whether an org of this name was removed, and none made since."""
         return (
             self._connection.execute(
                 "SELECT 1 FROM removed_orgs WHERE digest = ?", (_digest(name),)
@@ -90,7 +90,7 @@ class Orgs:
         )
 
     def has_owned(self) -> bool:
-        """Whether there is an org that did not come by itself."""
+        """Tells whether there is an org that did not come by itself."""
         found = self._connection.execute(
             "SELECT 1 FROM orgs INDEXED BY orgs_of_owner"
             " WHERE name IS NOT NULL AND self_made = 0 LIMIT 1"

@@ -282,6 +282,6 @@ def _text_bytes(text: str) -> int:
 
 
 def _matches(found: Message | MessageView, query: PageQuery, asked: search.Terms) -> bool:
-    """Whether a message has the words that are sought, in the body that the reader is shown."""
+    """Tells whether a message has the sought words in the body that the reader sees."""
     body = found.body if query.shown is None else query.shown(found.address, found.body)
     return search.matches(body, asked)

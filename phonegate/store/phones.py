@@ -36,7 +36,7 @@ class Phones:
         """The row of a phone that has just connected, new if need be.
 
         With a *device_id* it is the row of that device; *phone* may then name the row that the
-        phone had before it told its id, which becomes the device's unless that has one.
+        phone had before it sent its id, which becomes the device's unless that has one.
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
 
         Raises:
@@ -76,14 +76,14 @@ class Phones:
         return None if row is None else _phone(row)
 
     def has_device(self, org: int, device_id: str | None) -> bool:
-        """Whether a device of this name has connected before."""
+        """Tells whether a device of this name has connected before."""
         found = self._connection.execute(
             "SELECT 1 FROM phones WHERE org = ? AND device_id = ?", (org, device_id)
         )
         return found.fetchone() is not None
 
     def has_known(self, org: int) -> bool:
-        """Whether any phone of the org has ever told an id or a number."""
+        """Tells whether any phone of the org has ever sent an id or a number."""
         found = self._connection.execute(
             "SELECT 1 FROM phones WHERE org = ? AND (device_id IS NOT NULL OR numbered = 1)",
             (org,),
@@ -201,7 +201,7 @@ class Phones:
         ]
 
     def _is_unknown(self, phone: int) -> bool:
-        """Whether a phone has sent neither an id nor a number so far."""
+        """Tells whether a phone has sent neither an id nor a number so far."""
         row = self.get(phone)
         return row is not None and row.device_id is None and not row.numbered
 

@@ -41,7 +41,7 @@ class QueueLengths:
             queue.most += 1
 
     def has_room(self, org: int, wanted: int, limit: int, now: int) -> bool:
-        """Whether so many more may wait. A full queue is counted again after `RECOUNT_MS`."""
+        """Tells whether so many more may wait. A full queue is counted again after `RECOUNT_MS`."""
         queue = self._queues.get(org)
         if queue is not None and queue.most + wanted <= limit:
             return True

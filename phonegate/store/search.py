@@ -147,7 +147,7 @@ def terms(text: str) -> Terms | None:
 
 
 def matches(body: str, asked: Terms) -> bool:
-    """Whether a body has every word asked for. The index gives the same answer, faster."""
+    """Tells whether a body has every word asked for. The index gives the same answer, faster."""
     whole, prefix = asked
     present = set(words(body))
     return present.issuperset(whole) and (

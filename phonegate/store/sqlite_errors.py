@@ -30,12 +30,15 @@ def code(error: BaseException) -> int:
 
 
 def of_storage(error: BaseException) -> bool:
-    """Whether the file or its disk is at fault, rather than what was asked of it."""
+    """Tells whether the file or its disk is at fault, rather than what was asked of it."""
     return isinstance(error, sqlite3.Error) and code(error) in _OF_STORAGE
 
 
 def translated(error: Exception) -> Exception:
-    """What a caller outside the store is told in place of *error*; others pass as they are."""
+    """Returns the error that a caller outside the store gets in place of *error*.
+
+    Errors that need no translation are returned as they are.
+    """
     if of_storage(error):
         return StorageUnavailable(str(error))
     if isinstance(error, sqlite3.IntegrityError):

@@ -51,7 +51,7 @@ class StorageQuota:
     # -- what an org may store
 
     def is_self_made(self, org: int) -> bool:
-        """Whether an org came by itself, and not by its owner's command."""
+        """Tells whether an org came by itself, and not by its owner's command."""
         found = self._sums.get(org) or self._of(org)
         return found is not None and found.self_made
 
@@ -66,7 +66,7 @@ class StorageQuota:
             return 0  # The org is gone, and nothing more is stored for it.
         before = found.bytes
         if before:
-            # A clock that was set back makes nobody wait for it.
+            # A clock that was set back must not make an org wait.
             aged = before - (now - found.at) * per_day / DAY_MS if now > found.at else before
             before = found.bytes = aged if aged > 0 else 0.0
         found.at = now
@@ -80,7 +80,7 @@ class StorageQuota:
     # -- room on the disk
 
     def is_low(self, least: int) -> bool:
-        """Whether fewer bytes than *least* are free on the disk of the database."""
+        """Tells whether fewer bytes than *least* are free on the disk of the database."""
         now = time.monotonic()
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now

@@ -34,7 +34,7 @@ inserts a second with 256 a commit, 25,000 with 32), and only the latency would 
 
 BATCH_SECONDS: Final = 0.05
 """A batch is committed once its operations have run this long: one operation may store 500
-messages, and nobody should wait for 256 of those."""
+messages, and no caller should wait for 256 of those."""
 
 INDEX_AT: Final = 500
 """Messages missing in the index of words that are reason enough to add them under load.
@@ -359,7 +359,7 @@ class Writer:
     def _do_chores(self) -> None:
         """Brings the index of words up to date and clears removed orgs away, one slice of each.
 
-        A failure undoes the slice and leaves it to a later turn: nobody waits for it.
+        A failure undoes the slice and leaves it to a later turn, since no caller waits for it.
         """
         word_index, orgs = self._tables.word_index, self._tables.orgs
         try:

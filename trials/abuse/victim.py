@@ -126,7 +126,7 @@ class Wire:
         await trio.aclose_forcefully(self.stream)
 
     async def send(self, data: bytes) -> bool:
-        """Whether the gateway still took it."""
+        """Sends data. Returns whether the connection was still open."""
         try:
             await self.stream.send_all(data)
         except trio.BrokenResourceError:

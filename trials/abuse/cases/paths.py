@@ -95,6 +95,6 @@ async def path_tricks(victim: Victim) -> None:
 
 
 def _is_itself(target: str) -> bool:
-    """Whether a target may be answered: the plain path, in whatever form HTTP allows."""
+    """Tells whether a target may be answered: the plain path, in whatever form HTTP allows."""
     path = target.removeprefix("http://u:p@other").partition("?")[0]
     return path.rstrip("/") in {OURS, ""} or target in {"http://x", "?"}

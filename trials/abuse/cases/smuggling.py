@@ -1,6 +1,6 @@
 """Requests that two readers may read differently, straight at the gateway and behind proxies.
 
-Each form carries an inner request that nobody sent: whether it is served shows in the gateway's
+Each form carries an inner request that no client sent: whether it is served shows in the gateway's
 own log, by the address that it came from.
 """
 
