@@ -103,7 +103,12 @@ class Core:
         )
         switchboard = Switchboard()
         carrier_pool = CarrierPool(
-            partial(registry.open_account, settings=settings.carriers), registry.account_mark
+            partial(
+                registry.open_account,
+                settings=settings.carriers,
+                grace_s=timings.carriers.grace_s,
+            ),
+            registry.account_mark,
         )
         terms = Terms(
             deadline_s=settings.carriers.deadline_s,
@@ -154,7 +159,9 @@ class Core:
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             approval=Approval(database, now_ms=now_ms),
             carrier_sending=carrier_sending,
-            carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
+            carrier_reports=CarrierReports(
+                database, rate_limits, now_ms=now_ms, polls=timings.carriers.polls
+            ),
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             now_ms=now_ms,

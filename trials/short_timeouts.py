@@ -8,18 +8,14 @@ from pathlib import Path
 
 from phonegate import gateway, log
 from phonegate.assembly import Timings
-from phonegate.carriers.telnyx.client import Telnyx
-from phonegate.carriers.twilio.client import Twilio
 from phonegate.cli import options
-from phonegate.domain import carrier_reports
-from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.carrier_timings import CarrierTimings, PollTimings
 from phonegate.domain.scheduler import SchedulerTimings
-
-GRACE_S = 4.0
-"""How long after a try its message may still turn up at the fake carriers."""
 
 TIMINGS = Timings(
     carriers=CarrierTimings(
+        polls=PollTimings(first_ms=200, first_called_ms=1_000, longest_pause_ms=2_000),
+        grace_s=4.0,
         margin_ms=500,
         longest_sleep_s=0.2,
         each_every_ms=5,
@@ -30,20 +26,6 @@ TIMINGS = Timings(
     scheduler=SchedulerTimings(longest_sleep_s=1.0),
 )
 
-POLLS = {"FIRST_LOOK_MS": 200, "FIRST_LOOK_CALLED_MS": 1_000, "LONGEST_PAUSE_MS": 2_000}
-"""When carriers are asked what became of a message."""
-
-
-def shorten_the_rest() -> None:
-    """Shortens what can't be passed in yet, and fails when one of them is not there any more."""
-    for client in (Twilio, Telnyx):
-        defaults = client.__init__.__kwdefaults__
-        client.__init__.__kwdefaults__ = {**(defaults or {}), "grace_s": GRACE_S}
-    for name, wait in POLLS.items():
-        if not hasattr(carrier_reports, name):
-            raise AttributeError(f"carrier_reports has no {name} to shorten")
-        setattr(carrier_reports, name, wait)
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,7 +35,6 @@ def main() -> None:
     chosen = parser.parse_args()
     settings = options.settings(None, chosen.database, tuple(chosen.bind))
     log.configure(settings.log.format, settings.log.level, trouble_per_s=settings.log.trouble_per_s)
-    shorten_the_rest()
     gateway.run(settings, timings=TIMINGS)
 
 

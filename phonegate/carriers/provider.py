@@ -110,8 +110,10 @@ class Provider:
 
     A hash of it is stored with each message, so a carrier must never change it.
     """
-    open: Callable[[str, Mapping[str, str]], Account] = attrs.field(repr=False)
+    open: Callable[[str, Mapping[str, str], float | None], Account] = attrs.field(repr=False)
     """Makes the client of one account, from the API's address and right credentials.
+
+    The last argument is how long after a try its message may still turn up. None is its usual.
 
     No connection is made yet.
     """

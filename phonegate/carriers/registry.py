@@ -56,15 +56,22 @@ def unusable_credentials(name: str, stored: Mapping[str, str]) -> list[FieldProb
     return unusable_fields(CARRIERS[name], stored) if name in CARRIERS else []
 
 
-def open_account(assistant: Assistant, settings: CarrierSettings) -> Account:
+def open_account(
+    assistant: Assistant, settings: CarrierSettings, *, grace_s: float | None = None
+) -> Account:
     """Makes the client of an assistant's account. No connection is made yet.
+
+    Args:
+        assistant: Whose account it is.
+        settings: Where the carriers' APIs are.
+        grace_s: How long after a try its message may still turn up, if not as the carrier's usual.
 
     Raises:
         BadInput: The credentials can't be right.
     """
     credentials = check_credentials(assistant.provider, assistant.credentials)
     url = base_url(assistant.provider, settings)
-    return CARRIERS[assistant.provider].open(url, credentials)
+    return CARRIERS[assistant.provider].open(url, credentials, grace_s)
 
 
 def account_mark(assistant: Assistant) -> str:

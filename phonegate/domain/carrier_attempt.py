@@ -21,7 +21,7 @@ from phonegate.domain.carrier import (
     Outbound,
     OutcomeUnknown,
 )
-from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.carrier_timings import CarrierTimings, PollTimings
 from phonegate.model.messages import Message, PageQuery
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -204,7 +204,9 @@ async def _interrupted(closing: trio.Event, wait_s: float) -> bool:
     return closing.is_set()
 
 
-def store_outcome(tx: Tables, message: Message, outcome: Outcome, now: int) -> Message:
+def store_outcome(
+    tx: Tables, message: Message, outcome: Outcome, now: int, *, polls: PollTimings
+) -> Message:
     """Stores what became of an attempt, and gives the message as it is then.
 
     A message that was not accepted is tried again later if it was promised, and has failed
@@ -212,18 +214,20 @@ def store_outcome(tx: Tables, message: Message, outcome: Outcome, now: int) -> M
     """
     match outcome:
         case Accepted(message=found):
-            changed = carrier_reports.taken(tx, message, found, now)
+            changed = carrier_reports.accepted(tx, message, found, now, polls=polls)
             if changed is None:
                 reason = "what the carrier showed is another message"
-                changed = carrier_reports.lost(tx, message, reason, now, now)
+                changed = carrier_reports.lost_track(tx, message, reason, now, now, polls=polls)
         case Rejected(fault=fault):
             changed = carrier_reports.rejected(tx, message, carrier_reports.sentence(fault))
         case NotAccepted(reason=reason, retry_after_s=pause_s) if carrier_reports.is_promised(
             message
         ):
-            changed = carrier_reports.postponed(tx, message, reason, now, at_least_s=pause_s or 0)
+            changed = carrier_reports.postponed(
+                tx, message, reason, now, polls=polls, at_least_s=pause_s or 0
+            )
         case NotAccepted(reason=reason):
             changed = carrier_reports.rejected(tx, message, reason)
         case Unknown(reason=reason, tried_at=tried_at):
-            changed = carrier_reports.lost(tx, message, reason, tried_at, now)
+            changed = carrier_reports.lost_track(tx, message, reason, tried_at, now, polls=polls)
     return changed

@@ -14,6 +14,7 @@ import attrs
 from phonegate import log
 from phonegate.domain.admission import admit_to_disk, size_of
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, InboundReport, StatusReport
+from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.delivery import is_of_ended_key, why_late
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
@@ -30,15 +31,6 @@ from phonegate.model.states import (
 )
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-FIRST_LOOK_MS: Final = 5_000
-"""How soon after a message left the carrier is asked what became of it; then twice as long."""
-
-FIRST_LOOK_CALLED_MS: Final = 120_000
-"""The same where the carrier reports by itself: only what its calls did not bring is asked for."""
-
-LONGEST_PAUSE_MS: Final = 3_600_000
-"""Between two looks: an hour late is soon enough for what took hours already."""
 
 WATCHED_MS: Final = 72 * 3_600_000
 """How long a message is watched: networks keep trying to reach a phone for up to three days."""
@@ -60,11 +52,17 @@ class CarrierReports:
     """Stores what carriers report by themselves: states of messages, and received ones."""
 
     def __init__(
-        self, database: Database, rate_limits: RateLimits, *, now_ms: Callable[[], int]
+        self,
+        database: Database,
+        rate_limits: RateLimits,
+        *,
+        now_ms: Callable[[], int],
+        polls: PollTimings,
     ) -> None:
         self._database = database
         self._rate_limits = rate_limits
         self._now_ms = now_ms
+        self._polls = polls
 
     async def apply(
         self, assistant: Assistant, report: StatusReport, message_id: int | None = None
@@ -78,7 +76,7 @@ class CarrierReports:
         """
         now = self._now_ms()
         message = await self._database.write(
-            lambda tx: reported(tx, assistant, report, message_id, now)
+            lambda tx: reported(tx, assistant, report, message_id, now, polls=self._polls)
         )
         if message is None:
             _log.info("report_of_no_message", assistant=assistant.id, progress=report.progress)
@@ -103,13 +101,15 @@ class CarrierReports:
         _log.info("message_received", assistant=assistant.id, message=stored)
 
 
-def next_poll(message: Message, now: int, *, at_least_s: float = 0) -> int | None:
+def next_poll(
+    message: Message, now: int, *, polls: PollTimings, at_least_s: float = 0
+) -> int | None:
     """When to ask the carrier again, in ms; None when nothing more is to be learnt."""
     if message.status in FINAL_STATES or now >= _watched_until(message):
         return None
     called = message.callback_url is not None and message.carrier_id is not None
-    first = FIRST_LOOK_CALLED_MS if called else FIRST_LOOK_MS
-    pause = min(first << min(message.polls, 20), LONGEST_PAUSE_MS)
+    first = polls.first_called_ms if called else polls.first_ms
+    pause = min(first << min(message.polls, 20), polls.longest_pause_ms)
     return now + max(pause, round(at_least_s * 1000))
 
 
@@ -122,36 +122,38 @@ def is_promised(message: Message) -> bool:
     return message.first_tried_at is None or message.first_tried_at > message.created_at
 
 
-def taken(tx: Tables, message: Message, told: CarrierMessage, now: int) -> Message | None:
+def accepted(
+    tx: Tables, message: Message, found: CarrierMessage, now: int, *, polls: PollTimings
+) -> Message | None:
     """Notes that the carrier has a message, under an id of its own, and how far it came.
 
     None when that id is another message's: what was found is not this one.
     """
     present = _present(tx, message)
     if message.assistant is not None:
-        holder = tx.carrier_queue.by_carrier_id(message.assistant, told.id)
+        holder = tx.carrier_queue.by_carrier_id(message.assistant, found.id)
         if holder is not None and holder.id != message.id:
             return None
-    if present.carrier_id not in {None, told.id}:
+    if present.carrier_id not in {None, found.id}:
         return present
-    return progressed(tx, _adopt(tx, present, told.id, now), told, now)
+    return progressed(tx, _adopt(tx, present, found.id, now, polls), found, now)
 
 
 def progressed(
-    tx: Tables, message: Message, told: CarrierMessage | StatusReport, now: int
+    tx: Tables, message: Message, report: CarrierMessage | StatusReport, now: int
 ) -> Message:
     """Applies how far the carrier says that a message came."""
     changes: dict[str, Any] = {}
-    if told.segments is not None and told.segments != message.segments:
-        changes["segments"] = told.segments
-    event = _EVENTS.get(told.progress)
+    if report.segments is not None and report.segments != message.segments:
+        changes["segments"] = report.segments
+    event = _EVENTS.get(report.progress)
     status = None if event is None else advance(message.status, event)
     if event is not None and status is not None:
-        changes["error"] = sentence(told.fault) if told.progress == "failed" else None
-        if told.progress != "failed":
-            sent_at = changes["sent_at"] = message.sent_at or _sent_at(told) or now
-            if told.progress == "delivered":
-                at = _delivered_at(told)
+        changes["error"] = sentence(report.fault) if report.progress == "failed" else None
+        if report.progress != "failed":
+            sent_at = changes["sent_at"] = message.sent_at or _sent_at(report) or now
+            if report.progress == "delivered":
+                at = _delivered_at(report)
                 changes["delivered_at"] = delivered_at(at, sent_at=sent_at, now=now)
         if status in FINAL_STATES:
             changes["next_poll_at"] = None
@@ -168,8 +170,15 @@ def rejected(tx: Tables, message: Message, reason: str) -> Message:
     return changed or present
 
 
-def lost(
-    tx: Tables, message: Message, reason: str, tried_at: int, now: int, *, at_least_s: float = 0
+def lost_track(
+    tx: Tables,
+    message: Message,
+    reason: str,
+    tried_at: int,
+    now: int,
+    *,
+    polls: PollTimings,
+    at_least_s: float = 0,
 ) -> Message:
     """Notes that the carrier may have a message; it is looked for from now on."""
     present = _present(tx, message)
@@ -182,7 +191,7 @@ def lost(
     changes = {
         "error": f"the carrier may have it: {reason}",
         "pushed_at": tried_at,
-        "next_poll_at": next_poll(uncertain, now, at_least_s=at_least_s),
+        "next_poll_at": next_poll(uncertain, now, polls=polls, at_least_s=at_least_s),
         "polls": present.polls + 1,
     }
     if after is None:
@@ -191,13 +200,19 @@ def lost(
 
 
 def postponed(
-    tx: Tables, message: Message, reason: str, now: int, *, at_least_s: float = 0
+    tx: Tables,
+    message: Message,
+    reason: str,
+    now: int,
+    *,
+    polls: PollTimings,
+    at_least_s: float = 0,
 ) -> Message:
     """Lets a message wait that the carrier certainly does not have, and may take later."""
     present = _present(tx, message)
     if present.carrier_id is not None or present.status not in {SENDING, UNCERTAIN}:
         return present
-    next_poll_at = next_poll(present, now, at_least_s=at_least_s)
+    next_poll_at = next_poll(present, now, polls=polls, at_least_s=at_least_s)
     if next_poll_at is None:
         return rejected(tx, present, f"{reason}; it was tried for 72 h")
     changes = {
@@ -249,15 +264,17 @@ def delayed(tx: Tables, message: Message, until: int) -> None:
         _change(tx, present, {"next_poll_at": until})
 
 
-def looked(tx: Tables, message: Message, now: int, *, at_least_s: float = 0) -> Message:
+def polled(
+    tx: Tables, message: Message, now: int, *, polls: PollTimings, at_least_s: float = 0
+) -> Message:
     """Notes that the carrier was asked in vain: the next time is later, or never."""
     present = _present(tx, message)
-    next_poll_at = next_poll(present, now, at_least_s=at_least_s)
+    next_poll_at = next_poll(present, now, polls=polls, at_least_s=at_least_s)
     changes: dict[str, Any] = {"next_poll_at": next_poll_at, "polls": present.polls + 1}
-    lost = None
+    ended = None
     if next_poll_at is None:
-        lost = tx.messages.transition(present, Event.LOST_TRACK, error=_SILENT, **changes)
-    return lost or _change(tx, present, changes)
+        ended = tx.messages.transition(present, Event.LOST_TRACK, error=_SILENT, **changes)
+    return ended or _change(tx, present, changes)
 
 
 def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Message:
@@ -274,14 +291,20 @@ def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Mes
 
 
 def reported(
-    tx: Tables, assistant: Assistant, told: StatusReport, message_id: int | None, now: int
+    tx: Tables,
+    assistant: Assistant,
+    report: StatusReport,
+    message_id: int | None,
+    now: int,
+    *,
+    polls: PollTimings,
 ) -> Message | None:
     """Applies a carrier's report; None when it is of no message of this assistant.
 
     `message_id` is the message that the report was asked for: the carrier may be faster with it
     than with its answer, which would have had its own id.
     """
-    message = tx.carrier_queue.by_carrier_id(assistant.id, told.carrier_id)
+    message = tx.carrier_queue.by_carrier_id(assistant.id, report.carrier_id)
     if message is None and message_id is not None:
         asked = tx.messages.find(assistant.org, message_id)
         if (
@@ -291,26 +314,26 @@ def reported(
             or not asked.attempts
         ):
             return None
-        message = _adopt(tx, asked, told.carrier_id, now)
-    return None if message is None else progressed(tx, message, told, now)
+        message = _adopt(tx, asked, report.carrier_id, now, polls)
+    return None if message is None else progressed(tx, message, report, now)
 
 
-def received(tx: Tables, assistant: Assistant, told: InboundReport, now: int) -> int | None:
+def received(tx: Tables, assistant: Assistant, report: InboundReport, now: int) -> int | None:
     """Stores a message for one of an assistant's numbers; None when it was stored before."""
-    identity = json.dumps([assistant.provider, told.carrier_id]).encode()
+    identity = json.dumps([assistant.provider, report.carrier_id]).encode()
     return tx.messages.insert_inbound(
         NewInbound(
             org=assistant.org,
-            address=told.sender,
-            body=told.body,
+            address=report.sender,
+            body=report.body,
             created_at=now,
-            date=told.date,
+            date=report.date,
             phone=None,
             sim_slot=None,
-            sim=told.recipient,
-            segments=told.segments or count(told.body),
+            sim=report.recipient,
+            segments=report.segments or count(report.body),
             provider=assistant.provider,
-            media_urls=told.media_urls or None,
+            media_urls=report.media_urls or None,
             fingerprint=hashlib.sha256(identity).digest(),
         )
     )
@@ -321,7 +344,7 @@ def _present(tx: Tables, message: Message) -> Message:
     return tx.messages.find(message.org, message.id) or message
 
 
-def _adopt(tx: Tables, message: Message, carrier_id: str, now: int) -> Message:
+def _adopt(tx: Tables, message: Message, carrier_id: str, now: int, polls: PollTimings) -> Message:
     """Gives a message the carrier's id, and with it the time of the first look."""
     if message.carrier_id is not None:
         return message
@@ -330,7 +353,7 @@ def _adopt(tx: Tables, message: Message, carrier_id: str, now: int) -> Message:
         changes["error"] = _FOUND
     elif message.status == SENDING:
         changes["error"] = None
-    changes["next_poll_at"] = next_poll(attrs.evolve(message, **changes), now)
+    changes["next_poll_at"] = next_poll(attrs.evolve(message, **changes), now, polls=polls)
     changes["polls"] = 1
     return _change(tx, message, changes)
 
@@ -342,14 +365,14 @@ def sentence(fault: CarrierFault | None) -> str:
     return f"{fault.code}: {fault.text}" if fault.code else fault.text
 
 
-def _sent_at(told: CarrierMessage | StatusReport) -> int | None:
-    if isinstance(told, CarrierMessage):
-        return told.sent_at
-    return told.at if told.progress == "sent" else None
+def _sent_at(report: CarrierMessage | StatusReport) -> int | None:
+    if isinstance(report, CarrierMessage):
+        return report.sent_at
+    return report.at if report.progress == "sent" else None
 
 
-def _delivered_at(told: CarrierMessage | StatusReport) -> int | None:
-    return told.delivered_at if isinstance(told, CarrierMessage) else told.at
+def _delivered_at(report: CarrierMessage | StatusReport) -> int | None:
+    return report.delivered_at if isinstance(report, CarrierMessage) else report.at
 
 
 def _watched_until(message: Message) -> int:

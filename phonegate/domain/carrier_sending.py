@@ -280,7 +280,7 @@ class CarrierSending:
         now = self._terms.now_ms()
 
         def store(tx: Tables) -> Answered:
-            changed = store_outcome(tx, message, outcome, now)
+            changed = store_outcome(tx, message, outcome, now, polls=self._terms.timings.polls)
             answered = carrier_answers.of_message(changed, outcome)
             if keep is not None and not carrier_answers.is_open(answered):
                 keep.put(tx, message.org, answered, message.created_at)

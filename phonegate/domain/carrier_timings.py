@@ -10,8 +10,25 @@ way to its account, so that new ones always find room."""
 
 
 @attrs.frozen(kw_only=True)
+class PollTimings:
+    """When a carrier is asked what became of a message that it has."""
+
+    first_ms: int = 5_000
+    """How soon after the message left; then twice as long each time."""
+    first_called_ms: int = 120_000
+    """The same where the carrier reports by itself: only what its calls did not bring is asked
+    for."""
+    longest_pause_ms: int = 3_600_000
+    """Between two polls: an hour late is soon enough for what took hours already."""
+
+
+@attrs.frozen(kw_only=True)
 class CarrierTimings:
     """The waits of a gateway for its carriers; trials and tests pass shorter ones."""
+
+    polls: PollTimings = attrs.field(factory=PollTimings)
+    grace_s: float | None = None
+    """How long after a try its message may still turn up. None is what its carrier takes."""
 
     # -- a send
 

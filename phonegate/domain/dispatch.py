@@ -59,7 +59,7 @@ class Dispatcher(Protocol):
         """Returns the pacing of a phone's SIM as it stands, or None without a limit."""
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Wakes the phones of an org, since messages in queues may leave now. None means any queue."""
+        """Wakes an org's phones, since messages in queues may leave now. None means any queue."""
 
     def ask_cancel(self, phone: int, message: int) -> bool:
         """Asks a phone to drop a message that it holds. Returns False when it is away or can't."""

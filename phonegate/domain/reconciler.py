@@ -25,7 +25,7 @@ from phonegate.domain.carrier_attempt import (
 )
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.carrier_sending import Terms
-from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
+from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings, PollTimings
 from phonegate.model.events import Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Throttled
@@ -230,6 +230,7 @@ class Reconciler:
 
     async def _step(self, message: Message, *, untried: bool) -> Step:
         """Asks the carrier about a message, or hands it over; what to store of that."""
+        polls = self._timings.polls
         number = message.assistant or 0
         assistant = await self._database.read(lambda tx: tx.assistants.get(number))
         known = untried or message.carrier_id is not None
@@ -249,10 +250,13 @@ class Reconciler:
             reason = str(error)
             self._pace.rest(number, self._terms.now_ms())
             if untried:
-                return lambda tx, now: carrier_reports.postponed(tx, message, reason, now)
-            return lambda tx, now: carrier_reports.looked(tx, message, now)
+                return lambda tx, now: carrier_reports.postponed(
+                    tx, message, reason, now, polls=polls
+                )
+            return lambda tx, now: carrier_reports.polled(tx, message, now, polls=polls)
 
     async def _hand_over(self, carrier: Carrier, message: Message) -> Step:
+        polls = self._timings.polls
         outcome = await hand_over(
             carrier,
             outbound(message),
@@ -267,20 +271,24 @@ class Reconciler:
             self._rest(message, outcome.retry_after_s)
         else:
             self._pace.well(message.assistant or 0)
-        return lambda tx, now: store_outcome(tx, message, outcome, now)
+        return lambda tx, now: store_outcome(tx, message, outcome, now, polls=polls)
 
     async def _fetch(self, carrier: Carrier, message: Message, carrier_id: str) -> Step:
+        polls = self._timings.polls
         try:
-            told = await carrier.fetch(carrier_id, deadline_s=self._terms.deadline_s)
+            found = await carrier.fetch(carrier_id, deadline_s=self._terms.deadline_s)
         except NotTaken as error:
             pause_s = error.retry_after_s or 0
             self._rest(message, pause_s)
-            return lambda tx, now: carrier_reports.looked(tx, message, now, at_least_s=pause_s)
+            return lambda tx, now: carrier_reports.polled(
+                tx, message, now, polls=polls, at_least_s=pause_s
+            )
         self._pace.well(message.assistant or 0)
-        return lambda tx, now: _advanced(tx, message, told, now)
+        return lambda tx, now: _advanced(tx, message, found, now, polls)
 
     async def _find(self, carrier: Carrier, message: Message) -> Step:
         """Looks for a message at its carrier, which may or may not have it."""
+        polls = self._timings.polls
         tried_at = message.pushed_at or message.created_at
         if message.status == SENDING:
             # The gateway ended while it was tried, some time before the deadline of that.
@@ -299,27 +307,35 @@ class Reconciler:
         else:
             self._pace.well(message.assistant or 0)
             if found is not None:
-                return lambda tx, now: _found(tx, message, found, now)
+                return lambda tx, now: _found(tx, message, found, now, polls)
             if carrier_reports.is_promised(message):
-                return lambda tx, now: carrier_reports.postponed(tx, message, _NEVER, now)
+                return lambda tx, now: carrier_reports.postponed(
+                    tx, message, _NEVER, now, polls=polls
+                )
             return lambda tx, _: carrier_reports.rejected(tx, message, _NEVER)
         if message.status == SENDING:
-            return lambda tx, now: carrier_reports.lost(
-                tx, message, reason, tried_at, now, at_least_s=pause_s
+            return lambda tx, now: carrier_reports.lost_track(
+                tx, message, reason, tried_at, now, polls=polls, at_least_s=pause_s
             )
-        return lambda tx, now: carrier_reports.looked(tx, message, now, at_least_s=pause_s)
+        return lambda tx, now: carrier_reports.polled(
+            tx, message, now, polls=polls, at_least_s=pause_s
+        )
 
     def _rest(self, message: Message, at_least_s: float | None) -> None:
         self._pace.rest(message.assistant or 0, self._terms.now_ms(), at_least_s or 0)
 
 
-def _advanced(tx: Tables, message: Message, told: CarrierMessage | None, now: int) -> Message:
-    looked = carrier_reports.looked(tx, message, now)
-    return looked if told is None else carrier_reports.progressed(tx, looked, told, now)
+def _advanced(
+    tx: Tables, message: Message, found: CarrierMessage | None, now: int, polls: PollTimings
+) -> Message:
+    polled = carrier_reports.polled(tx, message, now, polls=polls)
+    return polled if found is None else carrier_reports.progressed(tx, polled, found, now)
 
 
-def _found(tx: Tables, message: Message, found: CarrierMessage, now: int) -> Message:
+def _found(
+    tx: Tables, message: Message, found: CarrierMessage, now: int, polls: PollTimings
+) -> Message:
     # What was found may have been found for another one meanwhile: then look again, later.
-    return carrier_reports.taken(tx, message, found, now) or carrier_reports.looked(
-        tx, message, now
+    return carrier_reports.accepted(tx, message, found, now, polls=polls) or carrier_reports.polled(
+        tx, message, now, polls=polls
     )

@@ -143,7 +143,7 @@ class Switchboard:
         return None if station is None else station.outlook(sim)
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
-        """Wakes the phones of an org, since messages in queues may leave now. None means any queue.
+        """Wakes an org's phones, since messages in queues may leave now. None means any queue.
 
         In an org of many phones only those that serve one of the queues then look.
         """

@@ -28,6 +28,7 @@ from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
+from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
@@ -231,7 +232,7 @@ def build_services(
             Terms(deadline_s=2.0, now_ms=now_ms),
             callback_url=assistants.callback_url,
         ),
-        carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms),
+        carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms, polls=PollTimings()),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
         now_ms=now_ms,

@@ -64,7 +64,7 @@ async def by_library(call: Callable[[str], object], taken: Any) -> bytes:
 
 async def by_us(provider: str, credentials: dict[str, str], wanted: Outbound, taken: Any) -> bytes:
     async with stub(taken) as served:
-        account = CARRIERS[provider].open(served.url, credentials)
+        account = CARRIERS[provider].open(served.url, credentials, None)
         await account.send(wanted, deadline_s=DEADLINE_S)
         await account.aclose()
         (request,) = served.requests
@@ -142,7 +142,7 @@ async def test_a_state_is_asked_for_as_their_libraries_do() -> None:
     ):
         theirs = await by_library(call, taken)
         async with stub(taken) as served:
-            account = CARRIERS[provider].open(served.url, credentials)
+            account = CARRIERS[provider].open(served.url, credentials, None)
             await account.fetch(carrier_id, deadline_s=DEADLINE_S)
             await account.aclose()
         assert seen(served.requests[0], "authorization") == seen(theirs, "authorization")

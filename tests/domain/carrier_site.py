@@ -117,7 +117,7 @@ async def build_pipeline(database: Database, timings: CarrierTimings = SHORT_PAU
         terms,
         callback_url=lambda _: CALLBACK if site.public else None,
     )
-    carrier_reports = CarrierReports(database, rate_limits, now_ms=now_ms)
+    carrier_reports = CarrierReports(database, rate_limits, now_ms=now_ms, polls=timings.polls)
     reconciler = Reconciler(database, pool, terms)
     subscribe(database, reconciler.note)
     subscribe(database, partial(follow, as_dispatcher(phones)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from phonegate.domain import carrier_reports
 from phonegate.domain.carrier import CarrierFault, CarrierMessage, StatusReport
+from phonegate.domain.carrier_timings import PollTimings
 from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.states import FINAL_STATES
@@ -27,11 +28,13 @@ IDS = ("SM1", "SM2")
 PROGRESS = st.sampled_from(["sending", "sent", "delivered", "failed"])
 RANK = {"queued": 0, "sending": 1, "uncertain": 2, "sent": 3, "failed": 4, "delivered": 5}
 
+POLLS = PollTimings()
+
 STEPS = st.lists(
     st.tuples(st.just("reported"), st.sampled_from(IDS), PROGRESS, st.booleans())
-    | st.tuples(st.just("taken"), st.sampled_from(IDS), PROGRESS, st.just(value=False))
+    | st.tuples(st.just("accepted"), st.sampled_from(IDS), PROGRESS, st.just(value=False))
     | st.tuples(
-        st.sampled_from(["rejected", "lost", "postponed", "looked", "orphaned"]),
+        st.sampled_from(["rejected", "lost_track", "postponed", "polled", "orphaned"]),
         st.just(""),
         st.just("sending"),
         st.booleans(),
@@ -45,19 +48,21 @@ def apply(tx: Tables, assistant: Assistant, message: Message, step: Any, now: in
     fault = CarrierFault(code="1", text="no") if progress == "failed" else None
     match kind:
         case "reported":
-            told = StatusReport(carrier_id=carrier_id, progress=progress, fault=fault)
-            carrier_reports.reported(tx, assistant, told, message.id if flag else None, now)
-        case "taken":
+            report = StatusReport(carrier_id=carrier_id, progress=progress, fault=fault)
+            carrier_reports.reported(
+                tx, assistant, report, message.id if flag else None, now, polls=POLLS
+            )
+        case "accepted":
             found = CarrierMessage(id=carrier_id, progress=progress, fault=fault)
-            carrier_reports.taken(tx, message, found, now)
+            carrier_reports.accepted(tx, message, found, now, polls=POLLS)
         case "rejected":
             carrier_reports.rejected(tx, message, "never got it")
-        case "lost":
-            carrier_reports.lost(tx, message, "cut", now, now)
+        case "lost_track":
+            carrier_reports.lost_track(tx, message, "cut", now, now, polls=POLLS)
         case "postponed":
-            carrier_reports.postponed(tx, message, "closed", now)
-        case "looked":
-            carrier_reports.looked(tx, message, now)
+            carrier_reports.postponed(tx, message, "closed", now, polls=POLLS)
+        case "polled":
+            carrier_reports.polled(tx, message, now, polls=POLLS)
         case "orphaned":
             carrier_reports.orphaned(tx, message, "gone", untried=flag)
 
@@ -130,11 +135,11 @@ async def test_what_the_carrier_has_is_never_called_unsent(database: Database) -
     def run(tx: Tables) -> Message | None:
         message = tx.messages.find(org.id, tx.messages.insert(new(org.id, assistant.id)))
         assert message is not None
-        told = StatusReport(carrier_id="SM1", progress="sending")
-        carrier_reports.reported(tx, assistant, told, message.id, NOW)
+        report = StatusReport(carrier_id="SM1", progress="sending")
+        carrier_reports.reported(tx, assistant, report, message.id, NOW, polls=POLLS)
         carrier_reports.rejected(tx, message, "never got it")
-        carrier_reports.lost(tx, message, "cut", NOW, NOW)
-        carrier_reports.postponed(tx, message, "closed", NOW)
+        carrier_reports.lost_track(tx, message, "cut", NOW, NOW, polls=POLLS)
+        carrier_reports.postponed(tx, message, "closed", NOW, polls=POLLS)
         return tx.messages.find(org.id, message.id)
 
     message = await database.write(run)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from phonegate.domain import carrier_reports, delivery
 from phonegate.domain.carrier import StatusReport
+from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.model.events import Changed, Fact, Rescheduled
 from phonegate.model.messages import Message
@@ -18,6 +19,7 @@ from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
 NOW = 1_000_000
+POLLS = PollTimings()
 IDS = st.integers(1, 6)
 Operation = Callable[[Tables, int, int], object]
 """What happens, in an org, with a phone."""
@@ -113,8 +115,14 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     ),
     IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.leased(tx, one, NOW, NOW + 9))),
     IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.rejected(tx, one, "why"))),
-    IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.lost(tx, one, "why", NOW, NOW))),
-    IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.looked(tx, one, 1 << 40))),
+    IDS.map(
+        lambda id_: on(
+            id_, lambda tx, one: carrier_reports.lost_track(tx, one, "why", NOW, NOW, polls=POLLS)
+        )
+    ),
+    IDS.map(
+        lambda id_: on(id_, lambda tx, one: carrier_reports.polled(tx, one, 1 << 40, polls=POLLS))
+    ),
     st.builds(_report, IDS, st.sampled_from(["sent", "delivered", "failed", "accepted"])),
     st.just(lambda tx, *_: delivery.withdraw_of_key(tx, "k")),
     st.just(lambda tx, *_: tx.due_messages.release_held(NOW, 9)),

@@ -17,11 +17,16 @@ from phonegate.carriers.telnyx.signature import check_public_key
 from phonegate.domain.carrier import Account
 
 
-def _open(base_url: str, credentials: Mapping[str, str]) -> Account:
+def _open(base_url: str, credentials: Mapping[str, str], grace_s: float | None) -> Account:
     # A gateway of phones alone need not load an HTTP client: a tenth of its start.
     from phonegate.carriers.telnyx.client import Telnyx  # noqa: PLC0415
 
-    return Telnyx(base_url, credentials["api_key"], credentials.get("messaging_profile_id"))
+    return Telnyx(
+        base_url,
+        credentials["api_key"],
+        credentials.get("messaging_profile_id"),
+        grace_s=grace_s,
+    )
 
 
 def _public_key_problem(public_key: str) -> str | None:

@@ -47,7 +47,7 @@ class Telnyx:
         messaging_profile_id: Named in each send, where given.
         client: Makes the HTTP client.
         now_ms: The wall clock.
-        grace_s: See `GRACE_S`.
+        grace_s: In place of `GRACE_S`.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Telnyx:
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
         now_ms: Callable[[], int] = now_ms,
-        grace_s: float = GRACE_S,
+        grace_s: float | None = None,
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)
         self._api_key = api_key
         self._profile = messaging_profile_id
         self._now_ms = now_ms
-        self._grace_ms = round(grace_s * 1000)
+        self._grace_ms = round((GRACE_S if grace_s is None else grace_s) * 1000)
         self._headers = {"authorization": f"Bearer {api_key}"}
 
     def __repr__(self) -> str:

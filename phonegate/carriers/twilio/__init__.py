@@ -9,7 +9,7 @@ from phonegate.carriers.twilio.callbacks import FORM, read
 from phonegate.domain.carrier import Account
 
 
-def _open(base_url: str, credentials: Mapping[str, str]) -> Account:
+def _open(base_url: str, credentials: Mapping[str, str], grace_s: float | None) -> Account:
     # A gateway of phones alone need not load an HTTP client: a tenth of its start.
     from phonegate.carriers.twilio.client import Twilio  # noqa: PLC0415
 
@@ -18,6 +18,7 @@ def _open(base_url: str, credentials: Mapping[str, str]) -> Account:
         credentials["account_sid"],
         credentials["auth_token"],
         credentials.get("messaging_service_sid"),
+        grace_s=grace_s,
     )
 
 

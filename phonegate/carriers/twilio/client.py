@@ -63,7 +63,7 @@ class Twilio:
         messaging_service_sid: `MG…`. Where given, messages go through this service.
         client: Makes the HTTP client.
         now_ms: The wall clock.
-        grace_s: See `GRACE_S`.
+        grace_s: In place of `GRACE_S`.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Twilio:
         *,
         client: Callable[[], httpx.AsyncClient] = open_client,
         now_ms: Callable[[], int] = now_ms,
-        grace_s: float = GRACE_S,
+        grace_s: float | None = None,
     ) -> None:
         self._wire = Wire(base_url, client=client, now_ms=now_ms)
         self._account_sid = account_sid
         self._secrets = (auth_token, account_sid)
         self._service = messaging_service_sid
         self._now_ms = now_ms
-        self._grace_ms = round(grace_s * 1000)
+        self._grace_ms = round((GRACE_S if grace_s is None else grace_s) * 1000)
         pair = f"{account_sid}:{auth_token}".encode()
         self._headers = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
         self._folder = f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages"

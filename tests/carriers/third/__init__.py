@@ -31,7 +31,7 @@ def sign(access_key: str, body: bytes) -> str:
     return hmac.digest(access_key.encode(), body, "sha256").hex()
 
 
-def _open(base_url: str, credentials: Mapping[str, str]) -> Account:
+def _open(base_url: str, credentials: Mapping[str, str], _: float | None) -> Account:
     from tests.carriers.third.client import Acme  # noqa: PLC0415 - it loads an HTTP client
 
     return Acme(base_url, credentials["access_key"])
