@@ -22,9 +22,9 @@ from phonegate.store.tables import Tables
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-Outcome = Literal["recorded", "copied", "unknown", "not_yours"]
-"""What came of a report on a message. `copied`: the message may have been stored once more, to be
-sent again. `unknown`: no phone of the org was ever given it. `not_yours`: another phone was."""
+Outcome = Literal["recorded", "unknown", "not_yours"]
+"""What came of a report on a message. `unknown`: no phone of the org was ever given it.
+`not_yours`: another phone was."""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,8 +94,6 @@ class PhoneReports:
             uncertain=uncertain,
             now=self._now,
         )
-        if found is not None and uncertain and found.on_uncertain == "resend":
-            return "copied"
         return self._outcome(found, message_id)
 
     def delivered(self, message_id: int, *, delivered: bool, date: int | None) -> Outcome:
@@ -166,26 +164,14 @@ class PhoneDelivery:
 
     async def resume(
         self, phone: int, *, acks: bool, in_flight: Collection[int], sims: Sequence[Sim]
-    ) -> tuple[Sequence[Message], bool]:
-        """What a returning phone must be given again (see `delivery.resume`).
-
-        Returns:
-            Those messages, and whether others may have been stored once more, to be sent again.
-        """
+    ) -> Sequence[Message]:
+        """Returns what a returning phone must be given again (see `delivery.resume`)."""
         now, policy = self._now_ms(), self._policy
-
-        def resume(tx: Tables) -> tuple[Sequence[Message], bool]:
-            # Only what a phone may have sent without a word is ever stored once more.
-            copied = not acks and any(
-                message.on_uncertain == "resend"
-                for message in tx.phone_queue.awaiting_result(phone)
-            )
-            again = delivery.resume(
+        return await self._database.write(
+            lambda tx: delivery.resume(
                 tx, phone, acks=acks, in_flight=in_flight, sims=sims, now=now, policy=policy
             )
-            return again, copied
-
-        return await self._database.write(resume)
+        )
 
     async def report(
         self, reporter: Reporter, record: Callable[[PhoneReports], T], *, patient: bool

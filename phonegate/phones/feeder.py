@@ -12,6 +12,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery, Waiting
 from phonegate.model.messages import Candidate, Message
 from phonegate.model.phones import Sim
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.reservations import Reservations
 from phonegate.phones.send_order import SendOrder, slot_of
 from phonegate.phones.state import LeasedBefore, PhoneState
@@ -19,13 +20,6 @@ from phonegate.phones.worker import FOREVER, Worker
 
 READ_AHEAD: Final = 250
 """Candidates read from a queue at a time: a lease of so many takes the writer some 5 ms."""
-
-GATHER_S: Final = 0.05
-"""How long little room is left unused, so that it becomes more: each helping of messages costs a
-read and a commit, however small it is."""
-
-STORAGE_PAUSE_S: Final = 2.0
-"""Wait before another try when the disk refuses."""
 
 SHORTEST_SLEEP_S: Final = 0.01
 """Bucket times are whole ms, and waking too early by rounding must not become a busy loop."""
@@ -53,6 +47,7 @@ class Feeder:
         "_reservations",
         "_scarce_since",
         "_state",
+        "_timings",
         "_wakes",
         "worker",
     )
@@ -67,6 +62,7 @@ class Feeder:
         push: Callable[[Message], None],
         follow: Callable[[LeasedBefore], None],
         now_ms: Callable[[], int],
+        timings: PhoneTimings,
     ) -> None:
         """The feeder of one phone.
 
@@ -78,6 +74,7 @@ class Feeder:
             push: Sends a message whose place is reserved, once that is committed.
             follow: Takes note of messages that have to follow the phone to another row.
             now_ms: The wall clock.
+            timings: How long it waits for room, and for the disk.
         """
         self._state = state
         self._order = order
@@ -86,6 +83,7 @@ class Feeder:
         self._push = push
         self._follow = follow
         self._now_ms = now_ms
+        self._timings = timings
         self.worker: Worker
         """Calls `work`."""
         self._wakes = 0
@@ -116,7 +114,7 @@ class Feeder:
             return max(await self._feed(), SHORTEST_SLEEP_S)
         except StorageUnavailable as error:
             _log.warning("feeding_failed", phone=self._state.phone, reason=error.reason)
-            return STORAGE_PAUSE_S
+            return self._timings.feeding_pause_s
         except StoreClosed:
             return FOREVER
 
@@ -174,7 +172,7 @@ class Feeder:
         now = trio.current_time()
         if self._scarce_since is None:
             self._scarce_since = now
-        left = self._scarce_since + GATHER_S - now
+        left = self._scarce_since + self._timings.gather_s - now
         if left > 0:
             return left
         self._scarce_since = None

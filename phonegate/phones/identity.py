@@ -100,12 +100,10 @@ class Identity:
             # Neither what it has now nor what it will get soon.
             in_flight = {m.id for m in self.order.left_open}.union(state.window.in_flight)
             phone, acks, sims = state.phone, state.acks, state.online.sims
-            again, copied = await self.retry(
+            again = await self.retry(
                 lambda: self.delivery.resume(phone, acks=acks, in_flight=in_flight, sims=sims)
             )
         self.feeder.resume(again)
-        if copied:
-            self.switchboard.wake(state.org)
 
     async def _greet(self, hello: frames.Hello) -> None:
         """Takes what a `hello` says of the phone, its `device_id` if it had given none."""

@@ -17,9 +17,10 @@ import trio
 from phonegate import log
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.model.storage_errors import StoreError
-from phonegate.phones import frames, storage_retry
+from phonegate.phones import frames
 from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.held_inbound import NO_ROOM, HeldInbound, NoRoom
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.report_errors import internal_error, no_room, no_such_message
 from phonegate.phones.report_order import Answer, Stored, record
 from phonegate.phones.state import IdentityStep, PhoneState, Report, Step
@@ -32,9 +33,6 @@ STEPS: Final = 64
 STEPS_BYTES: Final = 262_144
 """Bytes of frames that wait, likewise: four of the usual largest, or one of received SMS beyond it,
 so that many phones which send large frames and read no answers don't fill the memory."""
-
-DRAIN_S: Final = 5.0
-"""How long it may take, after the link's end, to write down what had arrived."""
 
 MAX_BATCH: Final = 64
 """Steps in one transaction, or texts where a step has many: a few ms of the one writer's time. A
@@ -60,7 +58,7 @@ class Recorder:
         "_seen",
         "_state",
         "_steps",
-        "_wake_org",
+        "_timings",
         "worker",
     )
 
@@ -73,8 +71,8 @@ class Recorder:
         say: Callable[[GatewayFrame], Awaitable[None]],
         identify: Callable[[IdentityStep], Awaitable[None]],
         seen: Callable[[], Awaitable[None]],
-        wake_org: Callable[[], None],
         on_end: Callable[[], None],
+        timings: PhoneTimings,
     ) -> None:
         """The recorder of one phone.
 
@@ -85,8 +83,8 @@ class Recorder:
             say: Sends a frame to the phone.
             identify: Takes a step that may show which phone this is.
             seen: Stores that the phone was there just now.
-            wake_org: Has the phones of the org look for messages.
             on_end: Called once nothing more is recorded.
+            timings: How long it may take, and its pauses while there is no room.
         """
         self._state = state
         self._delivery = delivery
@@ -94,7 +92,7 @@ class Recorder:
         self._say = say
         self._identify = identify
         self._seen = seen
-        self._wake_org = wake_org
+        self._timings = timings
         self._on_end = on_end
         self._steps: list[tuple[Step, int]] = []
         self._bytes = 0
@@ -130,8 +128,8 @@ class Recorder:
         self.worker.call()
 
     def finish(self) -> None:
-        """Writes down what has arrived, within `DRAIN_S`. Then the session has ended."""
-        self._deadline = trio.current_time() + DRAIN_S
+        """Writes down what has arrived, within `drain_s`. Then the session has ended."""
+        self._deadline = trio.current_time() + self._timings.drain_s
         self._held.hasten(trio.current_time())
         if self._scope is not None:
             self._scope.deadline = self._deadline
@@ -271,8 +269,8 @@ class Recorder:
         self._held.refuse(
             error,
             trio.current_time(),
-            first_s=storage_retry.FIRST_PAUSE_S,
-            longest_s=storage_retry.LONGEST_PAUSE_S,
+            first_s=self._timings.first_retry_s,
+            longest_s=self._timings.longest_retry_s,
         )
 
     async def _write_down(self, reports: Sequence[Report]) -> None:
@@ -316,9 +314,6 @@ class Recorder:
                 if self._state.greeted:
                     ids = tuple(message.local_id for message in report.messages)
                     await self._say(frames.InboundAck(ids=ids, message_ids=answer.ids))
-            case _, "copied":
-                # Whichever phone sends it.
-                self._wake_org()
             case frames.Ack() | frames.SendResult() | frames.DeliveryReport(), (
                 "unknown" | "not_yours"
             ):

@@ -16,7 +16,7 @@ from phonegate.phones.close_codes import TOO_BIG, TRY_AGAIN
 from phonegate.phones.frames import FrameFault
 from phonegate.phones.heartbeat import Watch
 from phonegate.phones.state import Cleaned, Close, Dead, Effect, Probe, Record, Send, Step
-from phonegate.phones.station import GOODBYE_S, PhoneServices, PhoneStation
+from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.transport import FrameTooLarge, Incoming, LinkLost, Transport
 from phonegate.phones.worker import Worker
 
@@ -51,7 +51,9 @@ class Session:
     @property
     def due(self) -> float:
         """When something has to be done next, by trio's clock."""
-        return trio.current_time() + GOODBYE_S if self._state.parting else self._state.due
+        if self._state.parting:
+            return trio.current_time() + self._services.timings.goodbye_s
+        return self._state.due
 
     def tick(self) -> None:
         """Does what is due, and lets workers go who have little to do."""

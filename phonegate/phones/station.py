@@ -7,7 +7,6 @@ of `session`.
 from collections import Counter
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Final
 
 import attrs
 import trio
@@ -28,6 +27,7 @@ from phonegate.phones.feeder import Feeder
 from phonegate.phones.heartbeat import Heartbeat
 from phonegate.phones.identity import Identity
 from phonegate.phones.pacer import Pacer
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.recorder import Recorder
 from phonegate.phones.reservations import Reservations
 from phonegate.phones.send_order import SendOrder
@@ -36,9 +36,6 @@ from phonegate.phones.storage_retry import StorageRetry
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.transport import Transport
 from phonegate.phones.window import Window
-
-GOODBYE_S: Final = 2.0
-"""How long a phone may take to answer a close frame. What it sends until then still counts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +52,7 @@ class PhoneServices:
     """What was put right of reports, since the start."""
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     pacer: Pacer = attrs.field(factory=Pacer)
+    timings: PhoneTimings = attrs.field(factory=PhoneTimings)
     rates: Rates = attrs.field(init=False)
     patience: Patience = attrs.field(init=False)
 
@@ -78,6 +76,7 @@ class PhoneStation:
     """One connected phone. It implements `switchboard.Station`."""
 
     __slots__ = (
+        "_goodbye_s",
         "_reservations",
         "_scope",
         "_transport",
@@ -95,6 +94,7 @@ class PhoneStation:
         delivery = services.settings.delivery
         start, now = phone.start, trio.current_time()
         self._transport = transport
+        self._goodbye_s = services.timings.goodbye_s
         self.state = PhoneState(
             Window(delivery.window, widest=delivery.widest_window, now=now),
             services.patience,
@@ -122,8 +122,9 @@ class PhoneStation:
             push=self.push,
             follow=lambda step: self.recorder.put(step, 0),
             now_ms=services.now_ms,
+            timings=services.timings,
         )
-        retry = StorageRetry(self.state, transport.send)
+        retry = StorageRetry(self.state, transport.send, services.timings)
         identity = Identity(
             station=self,
             state=self.state,
@@ -143,8 +144,8 @@ class PhoneStation:
             say=transport.send,
             identify=identity.take,
             seen=lambda: services.registry.seen(self.state.phone),
-            wake_org=lambda: services.switchboard.wake(self.state.org),
             on_end=self._recorded,
+            timings=services.timings,
         )
         self.began = now
         """When the connection was accepted, by trio's clock."""
@@ -255,7 +256,7 @@ class PhoneStation:
         self.close_code = code
         self._stop()
         self._transport.close(code, reason)
-        self._end_within(GOODBYE_S)
+        self._end_in_time()
 
     def drop(self) -> None:
         """Ends the connection at once, without telling the phone."""
@@ -268,7 +269,7 @@ class PhoneStation:
         """Takes the scope of its tasks, all of which it ends but the recorder."""
         self._scope = scope
         if self.state.parting:
-            self._end_within(GOODBYE_S)
+            self._end_in_time()
 
     def part(self) -> None:
         """Ends it in order, once nothing more comes: what came is recorded and answered."""
@@ -276,15 +277,15 @@ class PhoneStation:
         self._transport.finish()
         self.feeder.worker.dismiss()
         self.recorder.finish()
-        self._end_within(GOODBYE_S)
+        self._end_in_time()
 
     def _stop(self) -> None:
         self.state.parting = True
         self._reservations.note_end()
 
-    def _end_within(self, seconds: float) -> None:
+    def _end_in_time(self) -> None:
         if self._scope is not None:
-            deadline = trio.current_time() + seconds
+            deadline = trio.current_time() + self._goodbye_s
             self._scope.deadline = min(self._scope.deadline, deadline)
 
     def _recorded(self) -> None:

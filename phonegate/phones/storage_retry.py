@@ -1,23 +1,18 @@
 """Storing what a phone has said, again and again while the disk refuses."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import trio
 
 from phonegate import log
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.frames import GatewayFrame
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.report_errors import no_room
 from phonegate.phones.state import PhoneState, Report
 
 T = TypeVar("T")
-
-FIRST_PAUSE_S: Final = 0.5
-"""Wait before the first new try when there is no room. It doubles each time."""
-
-LONGEST_PAUSE_S: Final = 10.0
-"""A disk that has room again is noticed within this time."""
 
 _log = log.get("phones")
 
@@ -29,18 +24,24 @@ class StorageRetry:
     to say. Most reports would never be repeated, so none is dropped while the link lives.
     """
 
-    __slots__ = ("_refused", "_say", "_state")
+    __slots__ = ("_refused", "_say", "_state", "_timings")
 
-    def __init__(self, state: PhoneState, say: Callable[[GatewayFrame], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        state: PhoneState,
+        say: Callable[[GatewayFrame], Awaitable[None]],
+        timings: PhoneTimings,
+    ) -> None:
         self._state = state
         self._say = say
+        self._timings = timings
         self._refused = False
 
     async def __call__(
         self, store: Callable[[], Awaitable[T]], reports: Sequence[Report] = ()
     ) -> T:
         """Calls `store` until the disk takes what it stores, `reports` for example."""
-        pause = FIRST_PAUSE_S
+        pause = self._timings.first_retry_s
         while True:
             try:
                 result = await store()
@@ -53,4 +54,4 @@ class StorageRetry:
                 self._refused = False
                 return result
             await trio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+            pause = min(pause * 2, self._timings.longest_retry_s)

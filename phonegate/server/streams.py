@@ -28,10 +28,14 @@ class Connection(trio.abc.HalfCloseableStream):
         sock: The accepted socket.
         peer_timeout_s: Seconds that sent bytes may stay unacknowledged, or the client's window
             shut, before the kernel gives the client up (TCP_USER_TIMEOUT, RFC 5482).
+        linger_s: Seconds to wait for the client to close.
     """
 
-    def __init__(self, sock: trio.socket.SocketType, *, peer_timeout_s: float) -> None:
+    def __init__(
+        self, sock: trio.socket.SocketType, *, peer_timeout_s: float, linger_s: float = LINGER_S
+    ) -> None:
         self._stream = trio.SocketStream(sock)  # which sets TCP_NODELAY
+        self._linger_s = linger_s
         self._broken = False
         self.hung_up = False
         """Whether `hang_up` was called."""
@@ -109,7 +113,7 @@ class Connection(trio.abc.HalfCloseableStream):
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """Closes, after `LINGER_S` at most, and at once when cancelled or broken."""
+        """Closes, after `linger_s` at most, and at once when cancelled or broken."""
         try:
             if not self._broken:
                 with suppress(
@@ -120,7 +124,7 @@ class Connection(trio.abc.HalfCloseableStream):
             await self._stream.aclose()
 
     async def _linger(self) -> None:
-        with trio.move_on_after(LINGER_S):
+        with trio.move_on_after(self._linger_s):
             await self._stream.send_eof()
             thrown = 0
             while thrown < LINGER_BYTES:

@@ -32,12 +32,13 @@ from phonegate.domain.withdrawal import Withdrawal
 from phonegate.model.messages import Message, PageQuery
 from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.session import Session
 from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server.forwarded import Peer
 from phonegate.server.head import HeadReader, check_handshake, parse
-from phonegate.server.streams import Connection, Replay
+from phonegate.server.streams import LINGER_S, Connection, Replay
 from phonegate.store.database import Database
 from tests.buses import bus_of, subscribe
 from tests.domain.callers import owner
@@ -72,6 +73,7 @@ class Site:
         database: Database,
         settings: Settings = PATIENT,
         rate_limits: RateLimits | None = None,
+        timings: PhoneTimings | None = None,
     ) -> None:
         self.database = database
         self.switchboard = Switchboard()
@@ -109,11 +111,13 @@ class Site:
             rate_limits=rate_limits,
             now_ms=now_ms,
             cleaned=self.cleaned,
+            timings=timings or PhoneTimings(),
         )
         self.link = PhoneLink(self.admission, self.services)
         self.port = 0
         self.serving = 0
         self.send_buffer = 0
+        self.linger_s = LINGER_S
         self.scope = trio.CancelScope()
         """Cancels all that is served."""
 
@@ -134,7 +138,7 @@ class Site:
         self.serving += 1
         if self.send_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
-        stream = Connection(plain.socket, peer_timeout_s=20)
+        stream = Connection(plain.socket, peer_timeout_s=20, linger_s=self.linger_s)
         reader = HeadReader(16_384)
         try:
             while data := await stream.receive_some(16_384):

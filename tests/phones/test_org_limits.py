@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.phones import frames, held_inbound, recorder, storage_retry
+from phonegate.phones import frames, held_inbound
 from phonegate.phones.link.websocket import PORTION, PhoneWebsocket, Read
 from phonegate.phones.state import Step
 
@@ -24,12 +24,9 @@ async def until_stored(site: Site, count: int) -> None:
             await trio.sleep(0.005)
 
 
-async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
+async def test_a_text_beyond_the_org_s_share_is_kept_until_there_is_room(start: Start) -> None:
     rate_limits = RateLimits(Bounds(self_made_org_bytes_per_day=1))
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, first_retry_s=0.01)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.say("inbound", message=TEXT | {"id": "1"})
@@ -161,12 +158,9 @@ async def fill(phone: Phone, rate_limits: RateLimits) -> None:
     assert (frame["code"], frame["ids"]) == ("storage_spent", ["refused"])
 
 
-async def test_a_result_passes_a_text_without_room_and_the_sms_leaves_once(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
+async def test_a_result_passes_a_text_without_room_and_the_sms_leaves_once(start: Start) -> None:
     rate_limits = RateLimits(Bounds())
-    site = await start(HASTY, rate_limits)
+    site = await start(HASTY, rate_limits, drain_s=0.1)
     # It knows the five frames of the public page and no more.
     async with site.phone() as phone:
         await phone.sims(NUMBER)
@@ -182,12 +176,9 @@ async def test_a_result_passes_a_text_without_room_and_the_sms_leaves_once(
         assert await phone.settled() == []
 
 
-async def test_all_that_takes_no_room_passes_texts_without_room(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
+async def test_all_that_takes_no_room_passes_texts_without_room(start: Start) -> None:
     rate_limits = RateLimits(Bounds())
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, drain_s=0.1)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
@@ -208,12 +199,9 @@ async def test_all_that_takes_no_room_passes_texts_without_room(
         assert len(await site.messages(direction="in")) == 1
 
 
-async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
+async def test_a_frame_of_many_reports_loses_none_by_the_text_without_room(start: Start) -> None:
     rate_limits = RateLimits(Bounds())
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, first_retry_s=0.01)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
@@ -243,9 +231,8 @@ async def test_a_phone_that_repeats_is_held_so_many_texts_and_heard_beyond(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_inbound, "HELD", 3)
-    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(Bounds())
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, first_retry_s=0.01)
     async with site.phone(device_id="a") as phone:
         await phone.hello("ack")
         await phone.sims(NUMBER)
@@ -272,9 +259,8 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_inbound, "HELD", 3)
-    monkeypatch.setattr(storage_retry, "FIRST_PAUSE_S", 0.01)
     rate_limits = RateLimits(FULL)
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, first_retry_s=0.01)
     async with site.phone() as phone:
         await phone.sims(NUMBER)
         await phone.say("inbound", message=TEXT | {"id": "first"})
@@ -296,13 +282,11 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
 @pytest.mark.parametrize("greeted", [True, False])
 async def test_texts_without_room_at_the_end_of_a_link_are_named_in_the_log(
     start: Start,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     greeted: bool,
 ) -> None:
-    monkeypatch.setattr(recorder, "DRAIN_S", 0.1)
     rate_limits = RateLimits(Bounds())
-    site = await start(PATIENT, rate_limits)
+    site = await start(PATIENT, rate_limits, drain_s=0.1)
     with capture_logs() as logs:
         async with site.phone(device_id="a") as phone:
             if greeted:

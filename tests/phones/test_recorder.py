@@ -14,6 +14,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.events import Changed
 from phonegate.model.messages import PageQuery
 from phonegate.phones import frames
+from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.recorder import MAX_BATCH, STEPS, Recorder
 from phonegate.phones.report_order import record, record_one, runs
 from phonegate.phones.state import Report, Step
@@ -26,7 +27,7 @@ def idle(nursery: trio.Nursery) -> Recorder:
     """A recorder that records nothing by itself."""
     none = cast("Any", None)
     recorder = Recorder(
-        none, none, none, say=none, identify=none, seen=none, wake_org=none, on_end=none
+        none, none, none, say=none, identify=none, seen=none, on_end=none, timings=PhoneTimings()
     )
     recorder.worker = Worker(nursery, trio.sleep_forever)
     return recorder

@@ -362,11 +362,8 @@ async def test_little_room_is_used_though_the_rest_of_the_window_is_never_answer
         assert await bodies(phone, 1) == ["e"]
 
 
-async def test_little_room_that_another_sim_takes_is_looked_for_again(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("phonegate.phones.feeder.GATHER_S", 0.4)
-    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=6)))
+async def test_little_room_that_another_sim_takes_is_looked_for_again(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=6)), gather_s=0.4)
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER, OTHER)
         await site.until_fed()

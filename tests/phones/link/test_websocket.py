@@ -421,11 +421,9 @@ async def test_nothing_follows_half_a_frame() -> None:
     await trio.aclose_forcefully(far)
 
 
-async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("phonegate.phones.station.GOODBYE_S", 0.1)
-    monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
+async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(start: Start) -> None:
+    site = await start(goodbye_s=0.1)
+    site.linger_s = 0.1
     async with raw(site):
         site.stations()[0].close(4000, "replaced")
         await ends(site)
@@ -434,10 +432,9 @@ async def test_a_phone_that_does_not_answer_a_close_frame_is_dropped(
 async def test_a_phone_that_is_told_to_go_keeps_no_heart_racing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phonegate.phones.station.GOODBYE_S", 0.1)
-    monkeypatch.setattr("phonegate.server.streams.LINGER_S", 0.1)
     phones = PhoneSettings(ping_interval_s=0.01, pong_timeout_s=0.01)
-    site = await start(attrs.evolve(PATIENT, phones=phones))
+    site = await start(attrs.evolve(PATIENT, phones=phones), goodbye_s=0.1)
+    site.linger_s = 0.1
     async with raw(site):
         (session,) = site.sessions()
         ticks = count()
@@ -503,6 +500,10 @@ async def test_a_ping_behind_the_goodbye_costs_no_report(site: Site) -> None:
     assert [message.status for message in await site.messages()] == ["sent"] * 8
 
 
+SHORT_PAUSES = {"first_retry_s": 0.02, "feeding_pause_s": 0.02}
+"""Of what waits for the disk."""
+
+
 class Trouble:
     """A database whose disk refuses while `on`."""
 
@@ -518,15 +519,13 @@ class Trouble:
             return await write(op, **how)  # type: ignore[arg-type]
 
         monkeypatch.setattr(site.database, "write", refusing)
-        monkeypatch.setattr("phonegate.phones.storage_retry.FIRST_PAUSE_S", 0.02)
-        monkeypatch.setattr("phonegate.phones.feeder.STORAGE_PAUSE_S", 0.02)
 
 
 async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phones = PhoneSettings(ping_interval_s=0.02, pong_timeout_s=0.2)
-    site = await start(attrs.evolve(PATIENT, phones=phones))
+    site = await start(attrs.evolve(PATIENT, phones=phones), **SHORT_PAUSES)
     trouble = Trouble(site, monkeypatch)
     async with raw(site, device_id="a") as stream:
         trouble.on = True
@@ -547,8 +546,9 @@ async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
 
 @pytest.mark.parametrize("greeted", [True, False])
 async def test_a_full_disk_loses_nothing(
-    site: Site, monkeypatch: pytest.MonkeyPatch, *, greeted: bool
+    start: Start, monkeypatch: pytest.MonkeyPatch, *, greeted: bool
 ) -> None:
+    site = await start(PATIENT, **SHORT_PAUSES)
     trouble = Trouble(site, monkeypatch)
     async with site.phone(device_id="a") as phone:
         if greeted:
@@ -574,8 +574,9 @@ async def test_a_full_disk_loses_nothing(
 
 
 async def test_the_feeder_goes_on_after_a_full_disk(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    site = await start(PATIENT, **SHORT_PAUSES)
     async with site.phone(device_id="a"):
         pass
     await site.until_online(0)
