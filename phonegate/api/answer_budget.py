@@ -79,9 +79,17 @@ class AnswerBudget:
     Args:
         most: Bytes that all of them may take together. 0 is no limit.
         on_refuse: Called for each that is given up, and each request that is refused.
+        patience_s: See `PATIENCE_S`.
     """
 
-    def __init__(self, most: int = 0, on_refuse: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        most: int = 0,
+        on_refuse: Callable[[], None] = lambda: None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._patience_s = patience_s
         self._most = most
         self._on_refuse = on_refuse
         self._held: dict[Owner, dict[Reader, _Held]] = {}
@@ -168,7 +176,7 @@ class AnswerBudget:
         """
         self._on_refuse()
         found = _longest_still(stalled)
-        if found is None or trio.current_time() - found.moved_at < PATIENCE_S:
+        if found is None or trio.current_time() - found.moved_at < self._patience_s:
             found = _longest_still(yielding)
         if found is None:
             raise Busy(UNREAD)

@@ -82,6 +82,7 @@ class Acceptance:
         rate_limits: Of the whole gateway.
         now_ms: The wall clock.
         default_ttl_s: The ttl of a message that comes without one. 0 stands for no ttl.
+        commit_deadline_s: How long storing may take.
     """
 
     def __init__(
@@ -91,8 +92,10 @@ class Acceptance:
         *,
         now_ms: Callable[[], int],
         default_ttl_s: int = 0,
+        commit_deadline_s: float = COMMIT_DEADLINE_S,
     ) -> None:
         self.now_ms: Final = now_ms
+        self.commit_deadline_s: Final = commit_deadline_s
         self._database = database
         self._rate_limits = rate_limits
         self._default_ttl_s = default_ttl_s
@@ -159,7 +162,7 @@ class Acceptance:
             return outcome
 
         try:
-            with trio.fail_after(COMMIT_DEADLINE_S, shield=True):
+            with trio.fail_after(self.commit_deadline_s, shield=True):
                 outcome = await self._database.write(op)
         finally:
             over = True

@@ -32,7 +32,7 @@ from phonegate.model.storage_errors import NumberTaken, StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-_CHANGE_DEADLINE_S: Final = 10.0
+CHANGE_DEADLINE_S: Final = 10.0
 """How long a change goes on after its client has left."""
 
 T = TypeVar("T")
@@ -66,8 +66,10 @@ class Assistants:
         public_url: str = "",
         rate_limits: RateLimits,
         publish: Publish = unheard,
+        change_deadline_s: float = CHANGE_DEADLINE_S,
     ) -> None:
         self._publish = publish
+        self._change_deadline_s = change_deadline_s
         self._database = database
         self._check = check
         self._unusable = unusable
@@ -246,7 +248,7 @@ class Assistants:
     async def _write(self, op: Callable[[Tables], T], id: int | None = None) -> T:  # noqa: A002 - as get
         """Writes a change, and publishes it for `id` even if the client has left."""
         try:
-            with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
+            with trio.fail_after(self._change_deadline_s, shield=True):
                 done = await self._database.write(op)
         except NumberTaken as error:
             raise Conflict(f"{error.number} belongs to another assistant of this org.") from None

@@ -97,13 +97,17 @@ class CarrierPool:
         self,
         open_account: Callable[[Assistant], Account],
         account_mark: Callable[[Assistant], str],
+        *,
+        closing_s: float = CLOSING_S,
     ) -> None:
         """Takes what the carriers' own code does for an assistant.
 
         Args:
             open_account: Makes the client of its account.
             account_mark: Gives a short text without `:` that is another for every account.
+            closing_s: How long closing an account may take.
         """
+        self._closing_s = closing_s
         self._open_account = open_account
         self.account_mark = account_mark
         self._open: dict[int, _OpenAccount] = {}
@@ -131,7 +135,7 @@ class CarrierPool:
         finally:
             opened.users -= 1
             if opened.retired and not opened.users:
-                await _close(opened)
+                await _close(opened, self._closing_s)
 
     def note(self, facts: Sequence[Fact]) -> None:
         """Opens the accounts of changed assistants anew. Subscribes to the bus."""
@@ -148,7 +152,7 @@ class CarrierPool:
             self._forgotten.append(opened)
 
     async def close(self) -> None:
-        """Closes every account, within `CLOSING_S`. What is under way ends as not known."""
+        """Closes every account, within `closing_s`. What is under way ends as not known."""
         self.closing.set()
         accounts = [*self._open.values(), *self._forgotten]
         self._open.clear()
@@ -156,7 +160,7 @@ class CarrierPool:
         async with trio.open_nursery() as nursery:
             for opened in accounts:
                 opened.retired = True
-                nursery.start_soon(_close, opened)
+                nursery.start_soon(_close, opened, self._closing_s)
 
     async def _current(self, assistant: Assistant) -> _OpenAccount:
         while self._forgotten:
@@ -182,7 +186,7 @@ class CarrierPool:
     async def _retire(self, opened: _OpenAccount) -> None:
         opened.retired = True
         if not opened.users:
-            await _close(opened)
+            await _close(opened, self._closing_s)
 
 
 async def _take_slot(opened: _OpenAccount, patience_s: float) -> None:
@@ -205,8 +209,8 @@ def _full(opened: _OpenAccount) -> Throttled:
     )
 
 
-async def _close(opened: _OpenAccount) -> None:
-    with trio.move_on_after(CLOSING_S, shield=True):
+async def _close(opened: _OpenAccount, within_s: float) -> None:
+    with trio.move_on_after(within_s, shield=True):
         try:
             await opened.account.aclose()
         except Exception as error:  # noqa: BLE001 - connections that fail while they are closed are closed

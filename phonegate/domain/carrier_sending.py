@@ -14,7 +14,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain import carrier_answers
-from phonegate.domain.acceptance import COMMIT_DEADLINE_S, Acceptance, new_message
+from phonegate.domain.acceptance import Acceptance, new_message
 from phonegate.domain.admission import Permit
 from phonegate.domain.carrier_answers import Answered
 from phonegate.domain.carrier_attempt import (
@@ -207,7 +207,7 @@ class CarrierSending:
             hold = self._pool.hold(assistant, patience_s=deadline_s)
             async with hold as carrier:
                 # A client that hangs up must not leave a message that the carrier may have.
-                store_s = COMMIT_DEADLINE_S + self._terms.timings.store_deadline_s
+                store_s = self._acceptance.commit_deadline_s + self._terms.timings.store_deadline_s
                 with trio.fail_after(deadline_s + store_s, shield=True):
                     now = self._terms.now_ms()
                     # It waited for its turn at the carrier: quiet hours may have begun.

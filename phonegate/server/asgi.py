@@ -46,9 +46,19 @@ class AsgiShell:
         app: The ASGI application. Its lifespan runs once, in `run`.
         settings: Limits and deadlines.
         trusted: The proxies that may say who the client is.
+        answer_grace_s: See `ANSWER_GRACE_S`.
     """
 
-    def __init__(self, app: AsgiApp, settings: HttpSettings, trusted: Sequence[Network]) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        settings: HttpSettings,
+        trusted: Sequence[Network],
+        *,
+        answer_grace_s: float = ANSWER_GRACE_S,
+    ) -> None:
+        self.longest_s = settings.request_timeout_s + answer_grace_s
+        """Seconds that a request may take, its answer included."""
         self.app = app
         self.settings = settings
         self.trusted = trusted
@@ -145,8 +155,7 @@ class _AppConnection:
 
     async def run(self, data: bytes) -> None:
         """Serves the request that `data` begins."""
-        limit = self._shell.settings.request_timeout_s + ANSWER_GRACE_S
-        self._whole.deadline = trio.current_time() + limit
+        self._whole.deadline = trio.current_time() + self._shell.longest_s
         with self._whole, self._streaming:
             async with trio.open_nursery() as self._nursery:
                 with self._reading:

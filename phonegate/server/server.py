@@ -9,14 +9,14 @@ from phonegate.config.settings import HttpSettings, TlsSettings
 
 from . import tls as encryption
 from .app_call import AsgiApp
-from .asgi import AsgiShell
+from .asgi import ANSWER_GRACE_S, AsgiShell
 from .connection import ConnectionHandler, ServePhone
 from .errors import AppUnusable, CertificateUnusable
 from .fast_path import FastPath, FastPipeline
 from .forwarded import networks
 from .listener import Gatekeeper, Listener
 
-LOOK_S = 60.0
+CERTIFICATE_POLL_S = 60.0
 """Seconds between two checks for a renewed certificate, which is renewed weeks before it ends."""
 
 _log = log.get("server")
@@ -33,6 +33,8 @@ class Server:
         hot: Answers plain requests for the hot endpoints. Without it the application gets them.
         phone_path: The path of the phone link.
         rate_limits: The limits of each address. Without it there are none.
+        answer_grace_s: See `asgi.ANSWER_GRACE_S`.
+        certificate_poll_s: See `CERTIFICATE_POLL_S`.
 
     Raises:
         CertificateUnusable: The files of `[tls]` make no certificate.
@@ -49,12 +51,15 @@ class Server:
         hot: FastPipeline | None = None,
         phone_path: str = "/websocket",
         rate_limits: Gatekeeper | None = None,
+        answer_grace_s: float = ANSWER_GRACE_S,
+        certificate_poll_s: float = CERTIFICATE_POLL_S,
     ) -> None:
+        self._certificate_poll_s = certificate_poll_s
         self._tls = tls
         self._certificate: object = encryption.version(tls)
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
-        self._shell = AsgiShell(app, settings, trusted)
+        self._shell = AsgiShell(app, settings, trusted, answer_grace_s=answer_grace_s)
         self._fast_path = None if hot is None else FastPath(hot, settings, trusted)
         self._connections = ConnectionHandler(
             settings,
@@ -146,7 +151,7 @@ class Server:
         """Takes up each certificate that an ACME client renews."""
         refused: object = None
         while True:
-            await trio.sleep(LOOK_S)
+            await trio.sleep(self._certificate_poll_s)
             version = await trio.to_thread.run_sync(encryption.version, self._tls)
             if version in (self._certificate, refused):
                 continue

@@ -18,7 +18,7 @@ from phonegate.store import backup, data_file, migrations
 from phonegate.store.data_file import Space
 from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
-from phonegate.store.writer import Writer, WriterStatistics
+from phonegate.store.writer import WRITER_TIMINGS, Writer, WriterStatistics, WriterTimings
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Database:
         held: int,
         checkpoint: Checkpoint = "gateway",
         publish: Publish = unheard,
+        timings: WriterTimings = WRITER_TIMINGS,
     ) -> None:
         self.path = path
         self._checkpoint = checkpoint
@@ -73,7 +74,10 @@ class Database:
         self._writing = writing
         self._held = held
         self._writer = Writer(
-            writing, is_there=partial(data_file.is_there, path, held), publish=publish
+            writing,
+            is_there=partial(data_file.is_there, path, held),
+            publish=publish,
+            timings=timings,
         )
         self._reading = reading
         self._idle = deque((connection, Tables(connection)) for connection in reading)
@@ -90,6 +94,7 @@ class Database:
         readers: int = 4,
         checkpoint: Checkpoint = "gateway",
         publish: Publish = unheard,
+        timings: WriterTimings = WRITER_TIMINGS,
     ) -> Self:
         """Opens the database, made or brought up to date if need be, and locks it.
 
@@ -99,6 +104,7 @@ class Database:
             checkpoint: Who copies the log into the file.
             publish: Called on the event loop with what has changed, right after each commit. It
                 must be quick, never wait and never raise.
+            timings: How long the writer waits for what.
 
         Raises:
             DatabaseBusy: Another process has it open.
@@ -143,6 +149,7 @@ class Database:
             held=held[0],
             checkpoint=checkpoint,
             publish=publish,
+            timings=timings,
         )
 
     async def run_writer(

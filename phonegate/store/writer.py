@@ -32,10 +32,6 @@ MAX_BATCH: Final = 256
 """Operations of one commit. Beyond it a flush is a small part of the cost already (47,000
 inserts a second with 256 a commit, 25,000 with 32), and only the latency would grow."""
 
-BATCH_SECONDS: Final = 0.05
-"""A batch is committed once its operations have run this long: one operation may store 500
-messages, and no caller should wait for 256 of those."""
-
 INDEX_AT: Final = 500
 """Messages missing in the index of words that are reason enough to add them under load.
 Added in such groups they cost a third; a search looks through the missing ones itself."""
@@ -43,14 +39,6 @@ Added in such groups they cost a third; a search looks through the missing ones 
 INDEX_AT_ONCE: Final = 1000
 """Messages added to the index in one go, and fewer of long ones (see `word_index.INDEXED_AT_ONCE`):
 20 ms, which is what others may have to wait."""
-
-PATIENCE_SECONDS: Final = 0.02
-"""How long a patient operation waits for others to share a commit with. Under load there are some
-within less; a sender who waits for each answer brings the next, which then costs one flush of the
-disk with its report and not two."""
-
-IDLE_SECONDS: Final = 0.1
-"""With chores to do, the writer waits this long for operations before it does them."""
 
 COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 """From a flush that an SSD takes to one of a card that is wearing out."""
@@ -62,6 +50,25 @@ GONE: Final = "the database file was deleted, moved or replaced"
 process."""
 
 _log = log.get("store")
+
+
+@attrs.frozen(kw_only=True)
+class WriterTimings:
+    """The waits of the writer. Tests pass others."""
+
+    batch_s: float = 0.05
+    """A batch is committed once its operations have run this long: one operation may store 500
+    messages, and no caller should wait for 256 of those."""
+    patience_s: float = 0.02
+    """How long a patient operation waits for others to share a commit with. Under load there are
+    some within less. A sender who waits for each answer brings the next, which then costs one
+    flush of the disk with its report and not two."""
+    idle_s: float = 0.1
+    """With chores to do, the writer waits this long for operations before it does them."""
+
+
+WRITER_TIMINGS: Final = WriterTimings()
+"""Those of every database that a gateway opens."""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +106,7 @@ class Writer:
         *,
         is_there: Callable[[], bool] = lambda: True,
         publish: Publish = unheard,
+        timings: WriterTimings = WRITER_TIMINGS,
     ) -> None:
         """Takes over a connection.
 
@@ -106,9 +114,11 @@ class Writer:
             connection: The one that writes.
             is_there: Tells whether the file is at its path. What is written to another is lost.
             publish: Called with what a transaction has changed, once it is committed.
+            timings: How long it waits for what.
         """
         self._is_there = is_there
         self._publish = publish
+        self._timings = timings
         self._connection = connection
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
@@ -152,7 +162,7 @@ class Writer:
 
     def _wait_for_company(self, order: _Order) -> None:
         if not self._patient:
-            self._patient_until = trio.current_time() + PATIENCE_SECONDS
+            self._patient_until = trio.current_time() + self._timings.patience_s
             self._rest.deadline = min(self._rest.deadline, self._patient_until)
         self._patient.append(order)
 
@@ -246,7 +256,7 @@ class Writer:
         if self._failing or not (word_index.missing or orgs.removed):
             return until
         now = trio.current_time()
-        return min(until, now if orgs.removed else now + IDLE_SECONDS)
+        return min(until, now if orgs.removed else now + self._timings.idle_s)
 
     def _take_waiting(self, batch: list[_Order]) -> bool:
         """Takes what waits, up to a whole batch; whether there was anything."""
@@ -306,7 +316,7 @@ class Writer:
             return self._undo(batch, sqlite3.OperationalError(GONE))
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            until = time.perf_counter() + BATCH_SECONDS
+            until = time.perf_counter() + self._timings.batch_s
             for order in batch:
                 ran += 1
                 self._attempt(order)

@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from phonegate.api import health
+from phonegate.api.health import READ_DEADLINE_S
 from phonegate.model.storage_errors import StoreClosed
-from tests.api.conftest import Web
+from tests.api.conftest import Reply, Web
 
 
 async def test_health_is_open_to_everybody_and_cheap(web: Web) -> None:
@@ -30,10 +31,21 @@ class ClosedDatabase:
 
 @pytest.mark.parametrize("broken", [StuckDatabase, ClosedDatabase])
 async def test_a_store_that_cannot_be_read_is_told_as_503(
-    web: Web, broken: type[Any], monkeypatch: pytest.MonkeyPatch
+    web: Web,
+    broken: type[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
-    monkeypatch.setattr(health, "READ_DEADLINE_S", 0.01)
     monkeypatch.setattr(web.database, "read", broken().read)
-    reply = await web.call("GET", "/health", secret=None)
+    replies: list[Reply] = []
+
+    async def ask() -> None:
+        replies.append(await web.call("GET", "/health", secret=None))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(READ_DEADLINE_S)
+    (reply,) = replies
     assert (reply.status, reply.json["code"]) == (503, "storage_unavailable")
     assert reply.headers["Retry-After"] == "5"

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import trio
 
-from phonegate.domain import acceptance as acceptance_module
 from phonegate.domain.acceptance import Acceptance, new_message
 from phonegate.domain.idempotency import KEPT_MS, Keep
 from phonegate.domain.rate_limits import Bounds, RateLimits
@@ -107,10 +106,9 @@ async def test_the_timer_rings_for_what_has_a_time(
 
 
 async def test_what_a_stuck_disk_kept_waiting_is_not_stored_later(
-    database: Database, org: int, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    database: Database, org: int, nursery: trio.Nursery
 ) -> None:
-    monkeypatch.setattr(acceptance_module, "COMMIT_DEADLINE_S", 0.05)
-    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW)
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW, commit_deadline_s=0.05)
     new = made(acceptance, owner(org))
     stuck, freed = trio.Event(), threading.Event()
 

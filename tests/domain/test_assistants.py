@@ -48,19 +48,23 @@ class Site:
         return await self.assistants.add(self.org, **(given | {"phone_numbers": numbers} | more))
 
 
-@pytest.fixture
-async def site(database: Database, bus: Bus) -> Site:
-    org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
-    other = await database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
-    made = Assistants(
+def assistants_of(database: Database, bus: Bus, **more: Any) -> Assistants:
+    return Assistants(
         database,
         check=check_credentials,
         unusable=unusable_credentials,
         now_ms=now_ms,
         rate_limits=RateLimits(),
         publish=bus.publish,
+        **more,
     )
-    built = Site(database, made, org.id, other.id)
+
+
+@pytest.fixture
+async def site(database: Database, bus: Bus) -> Site:
+    org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
+    other = await database.write(lambda tx: tx.orgs.add("other", "hash", NOW))
+    built = Site(database, assistants_of(database, bus), org.id, other.id)
     bus.subscribe(
         "test",
         lambda facts: built.told.extend(
@@ -234,12 +238,11 @@ async def test_a_change_is_seen_through_when_its_client_leaves(site: Site) -> No
 
 
 async def test_a_change_that_may_yet_be_written_is_told(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, database: Database, bus: Bus
 ) -> None:
     made = await site.add()
-    monkeypatch.setattr("phonegate.domain.assistants._CHANGE_DEADLINE_S", 0)
     with pytest.raises(StorageUnavailable):
-        await site.assistants.remove(site.org, made.id)
+        await assistants_of(database, bus, change_deadline_s=0).remove(site.org, made.id)
     assert site.told == [made.id]
 
 

@@ -44,15 +44,20 @@ class Scene:
             return next(played for played in self.opened if played is account)
 
 
-@pytest.fixture
-def scene() -> Scene:
+def build_scene(**waits: float) -> Scene:
     opened: list[Played] = []
 
     def open_account(_: Assistant) -> Played:
         opened.append(Played())
         return opened[-1]
 
-    return Scene(CarrierPool(lambda one: as_account(open_account(one)), account_mark), opened)
+    pool = CarrierPool(lambda one: as_account(open_account(one)), account_mark, **waits)
+    return Scene(pool, opened)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return build_scene()
 
 
 def other(number: int) -> Assistant:
@@ -132,9 +137,9 @@ async def test_closing_closes_all_and_opens_none(scene: Scene) -> None:
 
 
 async def test_an_account_that_won_t_close_holds_nobody_up(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(carrier_pool, "CLOSING_S", 0.01)
+    scene = build_scene(closing_s=0.01)
     for assistant in (1, 2):
         await scene.use(other(assistant))
 

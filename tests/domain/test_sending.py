@@ -8,7 +8,6 @@ import attrs
 import pytest
 import trio
 
-from phonegate.domain import acceptance as acceptance_module
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.idempotency import Keep
@@ -50,12 +49,12 @@ class Scene:
         return await self.database.read(lambda tx: tx.messages.page(self.org, PageQuery()))
 
 
-async def build_scene(database: Database) -> Scene:
+async def build_scene(database: Database, **waits: float) -> Scene:
     phones = Phones()
     timers: list[Fact] = []
     subscribe(database, lambda facts: timers.extend(filter(sets_a_time, facts)))
     subscribe(database, partial(follow, as_dispatcher(phones)))
-    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW)
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW, **waits)  # type: ignore[arg-type]
     sending = Sending(database, as_dispatcher(phones), acceptance)
 
     def build(tx: Tables) -> tuple[int, int]:
@@ -210,10 +209,10 @@ async def test_a_client_that_hangs_up_loses_no_push(scene: Scene) -> None:
 
 
 async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
-    scene: Scene, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    database: Database, nursery: trio.Nursery
 ) -> None:
+    scene = await build_scene(database, commit_deadline_s=0.05)
     scene.connect(SIM)
-    monkeypatch.setattr(acceptance_module, "COMMIT_DEADLINE_S", 0.05)
     stuck, freed = trio.Event(), threading.Event()
 
     def hold(_: Tables) -> None:

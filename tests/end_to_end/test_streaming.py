@@ -15,14 +15,15 @@ import trio.testing
 import trustme
 from structlog.testing import capture_logs
 
-from phonegate.api.answer_budget import LARGE_BYTES, PATIENCE_S
+from phonegate.api.answer_budget import LARGE_BYTES, AnswerBudget
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.http.body_stream import SendPiece
-from phonegate.server import Server, asgi
+from phonegate.server import Server
+from phonegate.server.asgi import ANSWER_GRACE_S
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
 from tests.server.site import echo_phone, read_all, reset, until
@@ -114,8 +115,15 @@ def path(request: pytest.FixtureRequest) -> str:
 async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open]:
     servers: list[Server] = []
 
-    async def opened(tls: TlsSettings | None = None, **limits: Any) -> Gateway:
+    async def opened(
+        tls: TlsSettings | None = None,
+        unsent: AnswerBudget | None = None,
+        answer_grace_s: float = ANSWER_GRACE_S,
+        **limits: Any,
+    ) -> Gateway:
         services = build_services(database, PlayedPhones(), PlayedCarrier())
+        if unsent is not None:
+            services = attrs.evolve(services, unsent=unsent)
         producer = Producer()
 
         async def stream(_: Call) -> Answer:
@@ -149,6 +157,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
             app=build_app(services, settings, pipeline=pipeline),
             serve_phone=echo_phone,
             hot=pipeline,
+            answer_grace_s=answer_grace_s,
         )
         done = trio.Event()
 
@@ -176,11 +185,8 @@ def lines_of(logs: list[Any]) -> list[tuple[str, int]]:
     return [(line["path"], line["status"]) for line in logs if line["event"] == "request"]
 
 
-async def test_httpx_gets_each_event_when_it_happens(
-    start: Open, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asgi, "ANSWER_GRACE_S", 0.1)
-    gateway = await start(request_timeout_s=1.0)
+async def test_httpx_gets_each_event_when_it_happens(start: Open, path: str) -> None:
+    gateway = await start(request_timeout_s=1.0, answer_grace_s=0.1)
     with capture_logs() as logs, trio.fail_after(DEADLINE_S):
         async with (
             httpx.AsyncClient() as client,
@@ -293,15 +299,10 @@ async def test_one_that_reads_nothing_is_let_go(
     assert lines_of(logs) == [(f"/{path}", 200)]
 
 
-async def test_one_that_makes_room_for_others_is_cut_short(
-    start: Open, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gateway = await start()
+async def test_one_that_makes_room_for_others_is_cut_short(start: Open, path: str) -> None:
+    unsent = AnswerBudget(1, patience_s=0.0)
+    gateway = await start(unsent=unsent)
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
-    unsent = gateway.services.unsent
-    monkeypatch.setattr(unsent, "_most", 1)
-    monkeypatch.setattr("phonegate.api.answer_budget.PATIENCE_S", 0.0)
-    assert PATIENCE_S
     with trio.fail_after(DEADLINE_S), capture_logs():
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()

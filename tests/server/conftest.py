@@ -1,6 +1,6 @@
 import functools
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
         rate_limits: Any = None,
         tls: TlsSettings | None = None,
         trust: ssl.SSLContext | None = None,
+        waits: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> Site:
         settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": 10.0, **settings}
@@ -65,6 +66,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
             serve_phone=serve_phone,
             hot=hot,
             rate_limits=rate_limits,
+            **(waits or {}),
         )
 
         site = Site(server, app, [], trust)

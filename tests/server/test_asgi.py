@@ -234,10 +234,10 @@ class TestUnreadAnswers:
         await level.regained()
 
     async def test_one_that_reads_slowly_gets_no_longer_than_a_request_may_take(
-        self, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+        self, start_server: StartServer
     ) -> None:
-        monkeypatch.setattr(asgi, "ANSWER_GRACE_S", 0.1)
-        site = await start_server(request_timeout_s=0.3, peer_timeout_s=30.0)
+        waits = {"answer_grace_s": 0.1}
+        site = await start_server(request_timeout_s=0.3, peer_timeout_s=30.0, waits=waits)
         async with await site.connect(receive_buffer=4096) as stream:
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: bool(site.app.calls))

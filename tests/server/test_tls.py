@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
 from phonegate.server import CertificateUnusable
-from phonegate.server import server as server_module
 from phonegate.server.tls import context
 
 from .conftest import StartServer
@@ -175,10 +174,8 @@ async def test_a_renewed_certificate_is_taken_up_by_itself(
     start_server: StartServer,
     tls: TlsSettings,
     trust: ssl.SSLContext,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server_module, "LOOK_S", 0.01)
-    site = await start_server(tls=tls, trust=trust)
+    site = await start_server(tls=tls, trust=trust, waits={"certificate_poll_s": 0.01})
     before = await served(site)
     with capture_logs() as lines, trio.fail_after(20):
         # As when it looks between the writing of the one file and of the other.

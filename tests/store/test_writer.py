@@ -22,6 +22,7 @@ from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable,
 from phonegate.store import writer
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from phonegate.store.writer import WriterTimings
 from tests.store.conftest import bring, inbound, outbound
 
 LIMIT_S = 30
@@ -29,8 +30,9 @@ LIMIT_S = 30
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(tmp_path / "phonegate.db")
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    timings = getattr(request, "param", WriterTimings())
+    opened = Database.open(tmp_path / "phonegate.db", timings=timings)
     async with trio.open_nursery() as nursery:
         await nursery.start(opened.run_writer)
         yield opened
@@ -153,10 +155,8 @@ async def test_the_line_is_bounded(store: Database) -> None:
             may_go.set()
 
 
-async def test_a_long_batch_is_cut_and_all_of_it_done(
-    store: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "BATCH_SECONDS", 0)
+@pytest.mark.parametrize("store", [WriterTimings(batch_s=0)], indirect=True)
+async def test_a_long_batch_is_cut_and_all_of_it_done(store: Database) -> None:
     org = await _org(store)
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
@@ -537,11 +537,10 @@ def test_kill_9_keeps_all_that_was_answered(tmp_path: Path) -> None:
     assert len(answered) >= 900
 
 
-async def test_a_patient_write_waits_for_company_and_goes_first(
-    store: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", LIMIT_S * 2)
-    monkeypatch.setattr(writer, "IDLE_SECONDS", 0.001)
+@pytest.mark.parametrize(
+    "store", [WriterTimings(patience_s=LIMIT_S * 2, idle_s=0.001)], indirect=True
+)
+async def test_a_patient_write_waits_for_company_and_goes_first(store: Database) -> None:
     org = await _org(store)
     groups = store._writer.statistics().group_sizes.count
 
@@ -566,15 +565,13 @@ async def test_a_patient_write_does_not_wait_long(store: Database) -> None:
         # Twice, for the writer sleeps differently when it has a chore before it.
         for body in ("a", "b"):
             await store.write(partial(_store, outbound(org, body)), patient=True)
-            await trio.sleep(3 * writer.IDLE_SECONDS)
+            await trio.sleep(3 * WriterTimings().idle_s)
     assert await _everything(store, org) == ["a", "b"]
 
 
-async def test_stopping_commits_what_was_patient(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", LIMIT_S * 2)
-    store = Database.open(tmp_path / "phonegate.db")
+async def test_stopping_commits_what_was_patient(tmp_path: Path) -> None:
+    timings = WriterTimings(patience_s=LIMIT_S * 2)
+    store = Database.open(tmp_path / "phonegate.db", timings=timings)
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run_writer)
