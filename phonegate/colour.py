@@ -5,7 +5,7 @@ from typing import TextIO
 
 
 def asked(environ: Mapping[str, str]) -> bool | None:
-    """What the environment asks for. None leaves it to whether a stream is a terminal.
+    """Returns the choice of the environment. With None, it depends on whether there is a terminal.
 
     `NO_COLOR` (no-color.org) wins over `FORCE_COLOR`. An empty variable asks for nothing.
     """

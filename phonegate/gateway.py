@@ -91,7 +91,7 @@ def run(
     hang_up_stops: bool = False,
     timings: Timings = TIMINGS,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains; `ready` gets the bound addresses and the rule.
+    """Serves until SIGTERM or SIGINT, then drains. `ready` gets the bound addresses and the rule.
 
     At SIGHUP the settings are read again by `reread`, and what can be taken up is. Where
     `hang_up_stops`, SIGHUP stops it like SIGTERM.
@@ -136,7 +136,7 @@ def _allow_connections(wanted: int) -> None:
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong, without the nurseries that it passed through on its way."""
+    """Returns what went wrong, without the nurseries that it passed through on its way."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
@@ -182,7 +182,7 @@ async def serve(
     timings: Timings = TIMINGS,
     task_status: "trio.TaskStatus[list[tuple[str, int]]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves until `stop` is set, then drains and returns; cancelling it skips the drain.
+    """Serves until `stop` is set, then drains and returns. Cancelling it skips the drain.
 
     `reloads` reads the settings again whenever its channel has something. Reports the bound
     addresses through `task_status`, and to `ready` with the rule for new orgs. Raises as `run`
@@ -279,7 +279,7 @@ class _Gateway:
         ready: Ready | None,
         task_status: Any,
     ) -> None:
-        """Runs the parts; returns once `stop` was set and everything running has ended."""
+        """Runs the parts. Returns once `stop` was set and everything running has ended."""
         await self.core.services.accounts.load()
         await self.core.services.assistants.sync(self.core.settings.assistants)
         unsigned: dict[str, list[int]] = {}

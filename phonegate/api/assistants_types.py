@@ -154,7 +154,7 @@ class RemovedAnswer:
 
 
 def assistant_json(assistant: Assistant, callback_url: str | None) -> AssistantJson:
-    """An assistant for an answer."""
+    """Returns an assistant for an answer."""
     return AssistantJson(
         id=assistant.id,
         name=assistant.name,

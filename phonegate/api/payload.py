@@ -157,7 +157,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> int | float:
-    """A number without a fraction is whole, however it is written.
+    """Returns a number as an integer where it has no fraction, however it is written.
 
     JSON has one kind of number, and by JSON Schema 1.0 is an integer (2020-12 Core, 4.2.1).
     """

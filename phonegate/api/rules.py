@@ -154,5 +154,5 @@ class Moment(Rule):
 
 
 def _signed(text: str) -> str:
-    """A number whose `+` a query turned into a space, as in `?sim=+15551112222`."""
+    """Returns a number whose `+` a query turned into a space, as in `?sim=+15551112222`."""
     return "+" + text[1:] if text.startswith(" ") else text

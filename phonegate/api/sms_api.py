@@ -59,7 +59,7 @@ async def send(call: Call) -> Answer:
 
 
 def _asked(draft: Draft) -> list[object]:
-    """What two requests under one Idempotency-Key must have in common."""
+    """Returns what two requests under one Idempotency-Key must have in common."""
     return [draft.sender, draft.to, draft.body, draft.media_urls, draft.ttl_s, draft.send_at]
 
 

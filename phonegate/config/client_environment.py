@@ -13,15 +13,15 @@ CACERT: Final = "PHONEGATE_CACERT"
 CONFIG: Final = "PHONEGATE_CONFIG"
 
 ASSISTANT: Final = "PHONEGATE_ASSISTANT_"
-"""Begins the names of the variables that an assistant's credentials are read from."""
+"""The beginning of the variables that an assistant's credentials are read from."""
 
 CREDENTIALS: Final = (KEY, SECRET)
-"""Where a client command finds its API key or its org's secret, whichever it is: the first that
-is set counts."""
+"""The variables for a client command's API key or org's secret. Each may hold either, and the first
+that is set is used."""
 
 
 def client_variables() -> frozenset[str]:
-    """All of them. None is a setting of the gateway."""
+    """Returns the names of all these variables. None is a setting of the gateway."""
     from phonegate.carriers.registry import CARRIERS  # noqa: PLC0415 - keeps `--help` fast
 
     fields = {field.name for carrier in CARRIERS.values() for field in carrier.fields}

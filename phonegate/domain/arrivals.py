@@ -75,7 +75,7 @@ class Arrivals:
                 watch.rung.set()
 
     async def newest(self, reader: Principal) -> int:
-        """The id of the newest message that the reader sees, 0 where there is none."""
+        """Returns the id of the newest message that the reader sees, 0 where there is none."""
         query = PageQuery(limit=1)
         found = await self._database.read(lambda tx: views(tx, reader, query))
         return found[0].id if found else 0
@@ -83,7 +83,7 @@ class Arrivals:
     async def wait(
         self, reader: Principal, *, address: str | None, since_id: int, seconds: float
     ) -> MessageView | None:
-        """The first message after an id that the reader may see. None if none came in time.
+        """Returns the first message after an id that the reader may see. None if none came in time.
 
         Args:
             reader: Who waits. The waits of each credential are counted.

@@ -39,7 +39,7 @@ Answered = CarrierSent | NotSentByCarrier
 
 
 def of_phone(sent: Sent) -> CarrierSent:
-    """The answer for a message that one of the org's own phones sends."""
+    """Returns the answer for a message that one of the org's own phones sends."""
     return CarrierSent(
         id=sent.id,
         message_id=str(sent.id),
@@ -51,7 +51,7 @@ def of_phone(sent: Sent) -> CarrierSent:
 
 
 def of_message(message: Message, outcome: Outcome | None = None) -> Answered:
-    """The answer for a stored message, with what the carrier said of it just now if it did."""
+    """Returns the answer for a stored message, with the carrier's new answer if there is one."""
     if message.status == QUEUED or (message.carrier_id is not None and message.status != FAILED):
         return CarrierSent(
             id=message.id,
@@ -76,7 +76,7 @@ def of_message(message: Message, outcome: Outcome | None = None) -> Answered:
 
 
 def of_unstored(message: Message, outcome: Outcome) -> Answered:
-    """The answer where what the carrier said could not be stored."""
+    """Returns the answer where the carrier's answer could not be stored."""
     if isinstance(outcome, Accepted) and outcome.message.progress != "failed":
         known = attrs.evolve(message, carrier_id=outcome.message.id)
     elif isinstance(outcome, Unknown):

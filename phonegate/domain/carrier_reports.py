@@ -104,7 +104,7 @@ class CarrierReports:
 def next_poll(
     message: Message, now: int, *, polls: PollTimings, at_least_s: float = 0
 ) -> int | None:
-    """When to ask the carrier again, in ms; None when nothing more is to be learnt."""
+    """Returns when to ask the carrier again, in ms. Returns None when it has no more to say."""
     if message.status in FINAL_STATES or now >= _watched_until(message):
         return None
     called = message.callback_url is not None and message.carrier_id is not None
@@ -180,7 +180,7 @@ def lost_track(
     polls: PollTimings,
     at_least_s: float = 0,
 ) -> Message:
-    """Notes that the carrier may have a message; it is looked for from now on."""
+    """Notes that the carrier may have a message, which is looked for from now on."""
     present = _present(tx, message)
     if present.carrier_id is not None:
         return present
@@ -225,7 +225,7 @@ def postponed(
 
 
 def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message, bool] | None:
-    """Takes a message in hand until a time; None if there is nothing to do about it any more.
+    """Takes a message in hand until a time. Returns None if it needs nothing more.
 
     Returns it with whether it is to be tried now, for the first time or again, which counts as
     an attempt; otherwise its carrier is to be asked for it.
@@ -299,7 +299,7 @@ def reported(
     *,
     polls: PollTimings,
 ) -> Message | None:
-    """Applies a carrier's report; None when it is of no message of this assistant.
+    """Applies a carrier's report. Returns None if it is of no message of this assistant.
 
     `message_id` is the message that the report was asked for: the carrier may be faster with it
     than with its answer, which would have had its own id.
@@ -319,7 +319,7 @@ def reported(
 
 
 def received(tx: Tables, assistant: Assistant, report: InboundReport, now: int) -> int | None:
-    """Stores a message for one of an assistant's numbers; None when it was stored before."""
+    """Stores a message for one of an assistant's numbers. Returns None if it was stored before."""
     identity = json.dumps([assistant.provider, report.carrier_id]).encode()
     return tx.messages.insert_inbound(
         NewInbound(
@@ -340,7 +340,7 @@ def received(tx: Tables, assistant: Assistant, report: InboundReport, now: int) 
 
 
 def _present(tx: Tables, message: Message) -> Message:
-    """The message as it is now; as it was, where it has been removed with its org."""
+    """Returns the message as it is now, or as it was if it has been removed with its org."""
     return tx.messages.find(message.org, message.id) or message
 
 
@@ -359,7 +359,7 @@ def _adopt(tx: Tables, message: Message, carrier_id: str, now: int, polls: PollT
 
 
 def sentence(fault: CarrierFault | None) -> str:
-    """A carrier's refusal as it is kept on the message."""
+    """Returns a carrier's refusal as it is kept on the message."""
     if fault is None:
         return "the carrier gave no reason"
     return f"{fault.code}: {fault.text}" if fault.code else fault.text

@@ -54,7 +54,7 @@ class Pick:
 
 
 def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
-    """Gives queued messages to a phone, in their order; those no longer queued are left out.
+    """Gives queued messages to a phone, in their order. Those no longer queued are left out.
 
     So are those whose time has run out and which the scheduler has not come to yet: they expire
     here, and so never stand in the way of the ones behind them. What a revoked key has sent is
@@ -154,7 +154,7 @@ def confirm(
     date: int | None,
     now: int,
 ) -> Message | None:
-    """Applies a delivery report; `date` is the recipient network's time in ms, if known.
+    """Applies a delivery report. `date` is the recipient network's time in ms, if known.
 
     Returns as `apply_result` does.
     """
@@ -183,7 +183,7 @@ def resume(
     now: int,
     policy: Policy,
 ) -> list[Message]:
-    """What a returning phone must be given again, oldest first, each attempt counted.
+    """Returns what a returning phone must be given again, oldest first, each attempt counted.
 
     `acks` says whether the phone journals and acknowledges; `in_flight` are the ids already
     pushed over the present link, and `sims` what was reported over it. Acknowledged messages
@@ -221,7 +221,7 @@ def resume(
 
 
 def _sim_for(message: Message, sims: Sequence[Sim]) -> Sim | None:
-    """Which of a phone's SIMs sends a message that it is given again."""
+    """Returns which of a phone's SIMs sends a message that it is given again."""
     if message.sim_selector and not is_slot(message.sim_selector):
         return next((sim for sim in sims if sim.form == message.sim_selector), None)
     if message.sim_selector:
@@ -256,7 +256,7 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
 
 
 def why_late(message: Message) -> str:
-    """What ends a message that has not left by its `expires_at`."""
+    """Returns what ends a message that has not left by its `expires_at`."""
     if message.quiet_at is not None and message.quiet_at == message.expires_at:
         return "its API key's quiet hours began"
     return "its ttl ran out"
@@ -279,7 +279,7 @@ def approve(tx: Tables, message: Message, now: int) -> Message:
 
 
 def refuse(tx: Tables, message: Message, now: int) -> Message:
-    """Cancels a message that waits for approval; returns it as it stands then."""
+    """Cancels a message that waits for approval. Returns it as it then is."""
     if message.approval != "asked" or message.status != QUEUED:
         return message
     refused = _change(tx, message, approval="refused")
@@ -311,7 +311,7 @@ def recall(tx: Tables, message: Message) -> Message:
 
 
 def expire(tx: Tables, now: int, limit: int) -> list[Message]:
-    """Ends the queued messages whose time ran out, at most `limit`; returns them as they are now.
+    """Ends the queued messages whose time ran out, at most `limit`. Returns them as they are now.
 
     Those already pushed are left to `resume` and `abandon_silent`.
     """
@@ -346,7 +346,7 @@ def abandon_silent(
 def overdue(
     tx: Tables, *, online: Collection[int], now: int, policy: Policy, limit: int
 ) -> list[Message]:
-    """The messages that `abandon_silent` would give up. Only reads."""
+    """Returns the messages that `abandon_silent` would give up. Only reads."""
     return tx.due_messages.overdue(
         now - policy.result_timeout_ms,
         limit,
@@ -377,7 +377,7 @@ def _expired(tx: Tables, message: Message, now: int) -> Message:
 
 
 def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:
-    """The message if `phone` was given it, or might be the phone that was.
+    """Returns the message if `phone` was given it, or might be the phone that was.
 
     Phones that don't name themselves are recognised by their SIMs, which may come after their
     reports; between two named phones of an org a report must come from the right one.

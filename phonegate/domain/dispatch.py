@@ -34,7 +34,7 @@ class Dispatcher(Protocol):
     """Hands messages to online phones. Every method is synchronous and called on the event loop."""
 
     def online(self, org: int) -> tuple[OnlinePhone, ...]:
-        """The org's connected phones, earliest connection first.
+        """Returns the org's connected phones, earliest connection first.
 
         The very same tuple while nothing about them has changed.
         """

@@ -103,7 +103,7 @@ def receive(
     rate_limits: RateLimits,
     link: Link | None = None,
 ) -> Receipt:
-    """Stores received SMS; one that was stored before counts as a duplicate and changes nothing.
+    """Stores received SMS. One that was stored before counts as a duplicate and changes nothing.
 
     `phone` is the connected phone, if it came over a phone link; `device_id` the phone's own
     name, if it has sent one. `link` is the connection of a phone that had not been recognised at
@@ -157,7 +157,7 @@ def receive(
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
-    """What makes two reports of an org the same SMS.
+    """Returns what makes two reports of an org the same SMS.
 
     `phone` is the device's name, or the row of a phone without one, or the name of the connection
     of a phone that is not recognised. The SIM counts as the phone named it: what the gateway knows
@@ -183,7 +183,7 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
 def _plain_one(
     tx: Tables, org: int, item: Received, phone: int | None, device_id: str | None, *, until: int
 ) -> bytes | None:
-    """The fingerprint by which an earlier version stored this SMS, if it did."""
+    """Returns the fingerprint by which an earlier version stored this SMS, if it did."""
     found = None
     for plain in _plain_fingerprints(item, device_id):
         earlier = tx.messages.by_fingerprint(org, plain)
@@ -199,7 +199,7 @@ def _is_stored(tx: Tables, org: int, fingerprint: bytes | None) -> bool:
 
 
 def _plain_fingerprints(item: Received, device_id: str | None) -> Iterator[bytes]:
-    """How earlier versions kept SMS apart: SIM, media and nameless phones did not count.
+    """Yields how earlier versions kept SMS apart: SIM, media and nameless phones did not count.
 
     Nor did they know times in seconds, or put anything right: a date of 0 was one, and blanks
     around a sender were part of it.
@@ -244,7 +244,7 @@ def _name(local_id: str | int | None) -> str | None:
 def _complete(
     sims: Sequence[Sim], slot: int | None, number: str | None
 ) -> tuple[int | None, str | None]:
-    """Slot and number of the SIM that is named by one of them, where only one can be meant."""
+    """Returns slot and number of the SIM that one of them names, if only one can be meant."""
     form = None if number is None else number_form(number)
     named = {
         (sim.slot, sim.number)

@@ -57,5 +57,5 @@ class OwnPhones:
 
 
 def _no_media(problem: str) -> BadInput:
-    """The refusal of media that a phone can't send."""
+    """Returns the refusal of media that a phone can't send."""
     return BadInput(f"media_urls {problem}.", [FieldProblem("media_urls", problem)])

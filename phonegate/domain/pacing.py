@@ -87,7 +87,7 @@ class Rates:
         )
 
     def of(self, org: str, number: str | None) -> Rate:
-        """The rate of a SIM of `org`. `number` is in its form, or None where it is not known."""
+        """Returns the rate of a SIM of `org`. `number` is in its form, or None if it is unknown."""
         if number is not None and number in self.by_number:
             return self.by_number[number]
         return self.by_org.get(org, self.usual)
@@ -119,7 +119,7 @@ class Bucket:
 
     @classmethod
     def full(cls, rate: Rate, now: int) -> Self:
-        """The bucket of a SIM that has rested."""
+        """Returns the bucket of a SIM that has rested."""
         return cls(rate.capacity * MINUTE_MS, now)
 
 
@@ -155,7 +155,7 @@ def give_back(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket:
 
 
 def ready_at(bucket: Bucket, rate: Rate, segments: int, now: int) -> int:
-    """The earliest time, `now` or later, at which `take` gives a bucket."""
+    """Returns the earliest time, `now` or later, at which `take` gives a bucket."""
     if rate.unlimited:
         return now
     bucket = _refilled(bucket, rate, now)
@@ -164,7 +164,7 @@ def ready_at(bucket: Bucket, rate: Rate, segments: int, now: int) -> int:
 
 
 def forecast(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) -> int:
-    """When a message may leave if `waiting` segments of others leave before it.
+    """Returns when a message may leave if `waiting` segments of others leave before it.
 
     Exact while those and it are no longer than the bucket, a lower bound otherwise.
     """
@@ -178,7 +178,7 @@ def forecast(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) 
 
 
 def eta_s(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) -> int:
-    """The `forecast` as whole seconds from now, rounded up. 0 means that it may leave at once."""
+    """Returns the `forecast` in whole seconds from now, rounded up. 0 means at once."""
     return -(-(forecast(bucket, rate, waiting, segments, now) - now) // 1_000)
 
 

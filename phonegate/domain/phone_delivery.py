@@ -144,7 +144,10 @@ class PhoneDelivery:
     async def waiting(
         self, org: int, queues: Mapping[K, Collection[Queue]], limit: int
     ) -> dict[K, Waiting]:
-        """What waits in queues, by whom they are for. Of each, no more than `limit` is read."""
+        """Returns what waits in queues, by whom they are for.
+
+        Of each, no more than `limit` is read.
+        """
         if not any(queues.values()):
             return dict.fromkeys(queues, _NOTHING)
 

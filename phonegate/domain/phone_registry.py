@@ -63,7 +63,7 @@ class PhoneRegistry:
     _rate_limits: RateLimits
 
     async def unnamed(self, org: int) -> Sequence[Phone]:
-        """The org's phones that never sent a device id, the one seen last first."""
+        """Returns the org's phones that never sent a device id, the one seen last first."""
         return await self._database.read(lambda tx: tx.phones.anonymous(org))
 
     async def start(
@@ -167,7 +167,7 @@ class PhoneRegistry:
             return await self._database.write(name)
 
     async def known_by(self, org: int, sims: Sequence[Sim]) -> tuple[int | None, Sequence[int]]:
-        """The unnamed phone that these SIMs are known of, and all phones that have one of them."""
+        """Returns the unnamed phone known by these SIMs, and all phones that have one of them."""
 
         def read(tx: Tables) -> tuple[int | None, list[int]]:
             known = tx.phones.holding(org, forms_of(sims))
@@ -264,12 +264,12 @@ class PhoneRegistry:
 
 
 def forms_of(sims: Iterable[Sim]) -> frozenset[str]:
-    """The numbers of SIMs, in the form in which they are compared."""
+    """Returns the numbers of SIMs, in the form in which they are compared."""
     return frozenset(sim.form for sim in sims if sim.form is not None)
 
 
 def _device_of(tx: Tables, org: int, phone: Introduction) -> str | None:
-    """The name of a phone. One that is known by its name with pluses keeps that."""
+    """Returns the name of a phone. One that is known by its name with pluses keeps that."""
     device_id, plain = phone.device_id, phone.plain_device_id
     if plain != device_id and not tx.phones.has_device(org, device_id):
         return plain if tx.phones.has_device(org, plain) else device_id
@@ -287,7 +287,7 @@ def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) 
 
 
 def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
-    """The unnamed phone that these SIMs are known of.
+    """Returns the unnamed phone that is known by these SIMs.
 
     Where they are known of several, as when SIMs were moved, it is that which had most of them,
     then that which had them in the same slots, and then the first in their order.

@@ -70,7 +70,7 @@ class Pace:
         return len(self._next)
 
     def slot(self, assistant: int, now: int, *, room: bool = True, sends: bool = True) -> int:
-        """When a message may go: not past `now` means that it goes now.
+        """Returns when a message may go. Up to `now` means that it goes now.
 
         Args:
             assistant: Whose message.
@@ -154,7 +154,7 @@ class Reconciler:
             await self._round(nursery)
 
     async def _round(self, nursery: trio.Nursery) -> float:
-        """Takes in hand what is due; the seconds until something else will be, bounded."""
+        """Works on what is due. Returns the seconds until more is due, bounded."""
         now = self._terms.now_ms()
 
         def look(tx: Tables) -> tuple[list[Message], list[Message]]:
@@ -187,7 +187,7 @@ class Reconciler:
     def _choose(
         self, messages: list[Message], now: int
     ) -> tuple[list[Message], list[tuple[Message, int]]]:
-        """What to work on now, and what to come back to at which time."""
+        """Returns what to work on now, and what to come back to at which time."""
         chosen, later = [], []
         in_hand = self._in_hand.copy()
         for message in sorted(messages, key=lambda one: one.carrier_id is not None):
@@ -213,7 +213,7 @@ class Reconciler:
             del self._in_hand[message.assistant or 0]
 
     async def _work(self, message: Message, *, untried: bool) -> None:
-        """Moves one message on, whatever its carrier does; a fault of it ends with it."""
+        """Moves one message on, whatever its carrier does. A fault of it ends here."""
         try:
             step = await self._step(message, untried=untried)
             changed = await self._database.write(lambda tx: step(tx, self._terms.now_ms()))
@@ -229,7 +229,7 @@ class Reconciler:
             self._end(message)
 
     async def _step(self, message: Message, *, untried: bool) -> Step:
-        """Asks the carrier about a message, or hands it over; what to store of that."""
+        """Asks the carrier about a message, or hands it over. Returns what to store of that."""
         polls = self._timings.polls
         number = message.assistant or 0
         assistant = await self._database.read(lambda tx: tx.assistants.get(number))

@@ -86,7 +86,7 @@ class Scheduler:
                 await trio.sleep(self._timings.shortest_sleep_s)
 
     async def sweep(self) -> float:
-        """Moves what is due; returns the seconds until something will be, bounded."""
+        """Moves what is due. Returns the seconds until more is due, bounded."""
         now = self._now_ms()
         more = False
         held, expiry, pushed, oldest_reply, ended = await self._database.read(
@@ -124,7 +124,7 @@ class Scheduler:
         return min(wait_s, self._timings.longest_sleep_s)
 
     async def _abandon_silent(self, now: int) -> bool:
-        """Gives up what got no result in time; whether there may be more of it."""
+        """Gives up messages without a result in time. Returns whether there may be more."""
         online = frozenset(self._online_phones())
         policy = self._policy
 

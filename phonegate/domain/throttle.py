@@ -71,7 +71,7 @@ class Throttle:
         self._orgs = ORG.buckets(memory)
 
     def wait_ms(self, address: str, org: str, now: int, *, familiar: bool = False) -> int:
-        """Returns the milliseconds until a check may be tried; 0 means at once. Counts nothing."""
+        """Returns the milliseconds until a check may be tried. 0 means at once. Counts nothing."""
         where, now_s = client_network(address), now / 1000
         if familiar:
             return _ms(self._familiar.wait(f"{where} {org}", now_s))
@@ -95,7 +95,7 @@ class Throttle:
             addresses.spend(network, now_s)
 
     def _around(self, address: str) -> Iterator[tuple[Buckets[str], Buckets[str], str]]:
-        """The place of an address and the networks around it, with the buckets of each."""
+        """Returns the network of an address and those around it, with the buckets of each."""
         networks = (client_network(address), *wider_networks(address))
         return zip(self._pairs, self._addresses, networks, strict=False)
 

@@ -122,7 +122,7 @@ class Control:
 
 
 async def _no_phone(*_: object) -> None:
-    """No path is empty, so none is a phone's."""
+    """Takes no phones. It is never called, since its path is empty and no request's path is."""
 
 
 def _listen(path: Path) -> trio.socket.SocketType:

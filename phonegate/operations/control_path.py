@@ -21,7 +21,7 @@ _PROC: Final = "/proc/self/fd/1234567/"
 
 
 def socket_path(database: Path) -> Path:
-    """Where the control socket of a database is: `<database>.sock` beside it.
+    """Returns where the control socket of a database is: `<database>.sock` beside it.
 
     Beside the file itself where the path is a link to it. A name too long for a socket address
     is replaced by a digest of it.
@@ -36,7 +36,7 @@ def socket_path(database: Path) -> Path:
 
 @contextmanager
 def address(path: Path) -> Iterator[str]:
-    """A text that addresses `path` and fits a socket address, however deep the folder is."""
+    """Yields a text for `path` that fits a socket address, however deep the folder is."""
     if len(os.fsencode(path)) <= _MAX_ADDRESS:
         yield str(path)
         return
@@ -62,7 +62,7 @@ def foreign_listener(client: socket.socket, database: Path) -> int | None:
 
 
 def _owner(database: Path) -> int | None:
-    """The user whose database this surely is, since no other can change its folder."""
+    """Returns the user whose database this surely is, since no other can change its folder."""
     database = Path(os.path.realpath(database))
     try:
         file, folder = database.stat(), database.parent.stat()

@@ -194,7 +194,7 @@ class OwnerEndpoints:
         self._status = status
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Every one of them. The gateway's documents don't name them."""
+        """Returns every one of them. The gateway's documents don't name them."""
         secret = "/orgs/{org}/secret"  # noqa: S105 - a path
         return (
             _owner("POST", "/orgs", self.add_org, OrgSecretAnswer, body=NewOrg, status=201),
@@ -276,7 +276,7 @@ class OwnerEndpoints:
         return Answer(content=UnsignedAnswer(assistants=shown))
 
     async def status(self, call: Call) -> Answer:
-        """The gateway as it is now."""
+        """Returns the gateway as it is now."""
         assert self._status is not None  # noqa: S101 - asked of running gateways alone
         return Answer(content=await self._status(phones=bool(call.query.phones)))
 

@@ -202,7 +202,7 @@ def _groups(endpoints: Sequence[Endpoint]) -> dict[str, list[Endpoint]]:
 
 
 def _commands(endpoints: Mapping[str, Endpoint], base: str) -> dict[str, list[Command]]:
-    """The commands by the name of their endpoint: the table's examples, then those of the pages."""
+    """Returns the commands by their endpoint: the table's examples, then those of the pages."""
     return {
         name: [
             command(endpoint, example, base)

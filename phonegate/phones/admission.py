@@ -102,7 +102,7 @@ class Admission:
         return self.authentication.is_current(phone.principal)
 
     async def _authenticate(self, arrival: Arrival, peer: Peer) -> Principal:
-        """Who the phone is, if it may come in now.
+        """Returns who the phone is, if it may come in now.
 
         Raises:
             Refused: As `Authentication.authenticate`, or too many phones come at once.

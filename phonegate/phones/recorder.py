@@ -323,5 +323,5 @@ class Recorder:
 
 
 def _rows_of(step: Step) -> int:
-    """How many rows a step writes, about."""
+    """Returns about how many rows a step writes."""
     return max(1, len(step.messages)) if isinstance(step, frames.Inbound) else 1

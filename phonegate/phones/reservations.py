@@ -105,7 +105,7 @@ class Reservations:
         )
 
     def _bucket(self, sim: Sim | None) -> Hashable:
-        """The key of a SIM's pacing bucket: its number, or else the slot of this phone."""
+        """Returns the key of a SIM's pacing bucket: its number, or else the slot of this phone."""
         state = self._state
         sim = sim or state.usual_sim
         if sim is not None and sim.form is not None:

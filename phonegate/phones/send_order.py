@@ -52,7 +52,7 @@ class SendOrder:
         return any(queue in self.queues_of(sim) for sim in self.sims)
 
     def queues_of(self, sim: Sim | None) -> Collection[Queue]:
-        """The queues that a SIM of this phone serves."""
+        """Returns the queues that a SIM of this phone serves."""
         queues = []
         if sim is not None:
             slot = str(sim.slot)
@@ -64,7 +64,7 @@ class SendOrder:
         return queues
 
     def segments_before(self, sim: Sim | None) -> Sequence[int]:
-        """The segments of each message that leaves by this SIM before all that is queued."""
+        """Returns the segments of each message that leaves by this SIM before all queued ones."""
         slot, sim_of = slot_of(sim), self._state.sim_of
         first = (m for m in self.left_open if slot_of(sim_of(m)) == slot)
         return [message.segments or 1 for message in first]

@@ -223,7 +223,7 @@ class PhoneState:
         self._in_doubt = True
 
     def reporter(self) -> Reporter:
-        """The phone as one that reports something now."""
+        """Returns the phone as one that reports something now."""
         self._reported_in_doubt |= self.in_doubt
         link = None
         if self._reported_in_doubt:
@@ -232,7 +232,7 @@ class PhoneState:
         return Reporter(org=self.org, phone=online.phone, device_id=online.device_id, link=link)
 
     def sim_of(self, message: Message) -> Sim | None:
-        """The SIM that a message was leased to."""
+        """Returns the SIM that a message was leased to."""
         for sim in self.online.sims:
             if sim.slot == message.sim_slot:
                 return sim

@@ -165,7 +165,7 @@ class Switchboard:
     # --- for the gateway
 
     def online_phones(self) -> Collection[int]:
-        """The rows of all phones that are connected."""
+        """Returns the rows of all phones that are connected."""
         return self._by_phone.keys()
 
     def serves(self, org: int, phone: int | None, sim_selector: str) -> bool:
@@ -174,7 +174,7 @@ class Switchboard:
         return any(station.serves(queue) for station in self._by_org.get(org, ()))
 
     def online_by_org(self) -> dict[int, int]:
-        """How many phones of each org are connected."""
+        """Returns how many phones of each org are connected."""
         return {org: len(stations) for org, stations in self._by_org.items()}
 
     def note(self, facts: Sequence[Fact]) -> None:
@@ -294,7 +294,7 @@ class Switchboard:
                 self.rename(other, attrs.evolve(other.online, sims=kept))
 
     def numbers_online(self, org: int) -> Collection[str]:
-        """The numbers of all SIMs of an org that are online."""
+        """Returns the numbers of all SIMs of an org that are online."""
         return self._by_number.get(org, {}).keys()
 
     def is_first(self, station: Station) -> bool:
@@ -302,7 +302,7 @@ class Switchboard:
         return next(iter(self._by_org.get(station.org, ())), None) is station
 
     def at(self, phone: int) -> Station | None:
-        """The connection of this phone."""
+        """Returns the connection of this phone."""
         return self._by_phone.get(phone)
 
     def is_vacant(self, phone: int) -> bool:
@@ -335,7 +335,7 @@ class Switchboard:
         return self._identity.setdefault(org, trio.Lock())
 
     def _heir(self, station: Station) -> Station | None:
-        """The connection by which the phone of one that has ended came back, if that is sure.
+        """Returns the connection by which the phone of an ended one came back, if that is sure.
 
         Of phones that send neither id nor number it is the only one that began after the last
         sign of life of the other: while both are heard they are two phones.
@@ -350,7 +350,7 @@ class Switchboard:
         return later[0] if len(later) == 1 else None
 
     def _holders(self, org: int, numbers: Collection[str]) -> dict[Station, None]:
-        """The org's connections that hold one of these numbers, each once."""
+        """Returns the org's connections that hold one of these numbers, each once."""
         known = self._by_number.get(org, {})
         return {station: None for number in numbers for station in known.get(number, ())}
 

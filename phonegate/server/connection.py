@@ -189,7 +189,7 @@ class ConnectionHandler:
 
     @contextmanager
     def _wait_at_most(self, seconds: float) -> Iterator[trio.CancelScope]:
-        """A deadline for what isn't worth waiting for once the server drains."""
+        """Sets a deadline for work that isn't worth waiting for once the server drains."""
         with trio.move_on_after(seconds) as scope:
             self._waiting.add(scope)
             try:

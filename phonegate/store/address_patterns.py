@@ -15,7 +15,7 @@ def fits(patterns: Sequence[str], address: str) -> bool:
 
 
 def condition(column: str, count: int) -> str:
-    """The SQL for it, of so many patterns, which are its parameters `seen0` and on.
+    """Returns the SQL for it, of so many patterns, which are its parameters `seen0` and on.
 
     GLOB reads them as they are: they hold none of its special characters but a `*` at the end.
     """

@@ -34,7 +34,7 @@ class Assistants:
         from_file: bool,
         now: int,
     ) -> int:
-        """Stores an assistant; its id.
+        """Stores an assistant. Returns its id.
 
         Raises:
             NumberTaken: one of the numbers is another assistant's of this org.
@@ -74,33 +74,33 @@ class Assistants:
         self._own(assistant.org, assistant.id, phone_numbers)
 
     def remove(self, org: int, id: int) -> bool:  # noqa: A002 - the record's own name for it
-        """Removes an assistant of this org; whether there was such a one."""
+        """Removes an assistant of this org. Returns whether there was one."""
         cursor = self._connection.execute(
             "DELETE FROM assistants WHERE org = ? AND id = ?", (org, id)
         )
         return cursor.rowcount > 0
 
     def get(self, id: int) -> Assistant | None:  # noqa: A002
-        """The assistant of this id, of whichever org."""
+        """Returns the assistant of this id, of whichever org."""
         return self._one(f"{_SELECT} WHERE a.id = ?", (id,))
 
     def of_org(self, org: int) -> list[Assistant]:
-        """The assistants of an org, oldest first."""
+        """Returns the assistants of an org, oldest first."""
         rows = self._connection.execute(f"{_SELECT} WHERE a.org = ? ORDER BY a.id", (org,))
         return [_assistant(row) for row in rows]
 
     def count_of_org(self, org: int) -> int:
-        """How many assistants an org has."""
+        """Returns how many assistants an org has."""
         sql = "SELECT count(*) FROM assistants WHERE org = ?"
         return int(self._connection.execute(sql, (org,)).fetchone()[0])
 
     def from_file(self) -> list[Assistant]:
-        """All that the configuration file has declared, by org and id."""
+        """Returns all that the configuration file has declared, by org and id."""
         rows = self._connection.execute(f"{_SELECT} WHERE a.from_file = 1 ORDER BY a.org, a.id")
         return [_assistant(row) for row in rows]
 
     def by_number(self, org: int, number: str) -> Assistant | None:
-        """The assistant of the org that owns a sender number."""
+        """Returns the assistant of the org that owns a sender number."""
         return self._one(
             f"{_SELECT} JOIN assistant_numbers AS n ON n.assistant = a.id"
             " WHERE n.org = ? AND n.number = ?",

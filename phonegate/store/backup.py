@@ -25,13 +25,13 @@ _DATED_DIGITS: Final = "[0-9]{8}T[0-9]{6}Z"
 
 
 def dated(database: Path, folder: Path, now_ms: int) -> Path:
-    """The file that a copy of a database made at this time is, in a folder of such copies."""
+    """Returns the file in a folder for a copy of a database that is made at this time."""
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     return folder / f"{database.stem}-{moment.strftime(_DATED)}.db"
 
 
 def outdated(names: Iterable[str], database: Path, keep: int) -> list[str]:
-    """Which of a folder's names are copies of this database beyond the newest *keep*."""
+    """Returns which of a folder's names are copies of this database beyond the newest *keep*."""
     form = re.compile(re.escape(database.stem) + "-" + _DATED_DIGITS + r"\.db")
     return sorted(name for name in names if form.fullmatch(name))[:-keep]
 

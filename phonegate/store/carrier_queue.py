@@ -41,7 +41,7 @@ class CarrierQueue:
         return [message(row) for row in self._connection.execute(READY, (limit,))]
 
     def by_carrier_id(self, assistant: int, carrier_id: str) -> Message | None:
-        """The outbound message that an assistant's carrier knows by this id."""
+        """Returns the outbound message that an assistant's carrier knows by this id."""
         row = self._connection.execute(BY_CARRIER_ID, (assistant, carrier_id)).fetchone()
         return None if row is None else message(row)
 
@@ -50,6 +50,6 @@ class CarrierQueue:
         return [message(row) for row in self._connection.execute(TO_POLL, (now, limit))]
 
     def next_poll(self) -> int | None:
-        """When the next message is to be looked up at its carrier (ms)."""
+        """Returns when the next message is to be looked up at its carrier (ms)."""
         row = self._connection.execute(NEXT_POLL).fetchone()
         return None if row is None else int(row[0])

@@ -18,7 +18,7 @@ class Counters:
         )
 
     def plain_fingerprints(self) -> int:
-        """Up to which id received messages may have a fingerprint without SIM, media and row."""
+        """Returns the highest id of received messages whose fingerprint may lack SIM and media."""
         row = self._connection.execute(
             "SELECT value FROM marks WHERE name = 'plain_fingerprints'"
         ).fetchone()

@@ -64,7 +64,7 @@ def check_sqlite(path: Path) -> None:
 
 
 def inspect(path: Path) -> bool:
-    """Looks whether a database can be served from *path*; whether there is one already.
+    """Checks that a database can be served from *path*. Returns whether there is one already.
 
     Raises:
         DatabaseUnusable: It can't, and why.
@@ -144,7 +144,7 @@ def _sign(descriptor: int) -> None:
 
 
 def _owner(descriptor: int) -> int | None:
-    """The process that a lock file names, where it names one."""
+    """Returns the process that a lock file names, where it names one."""
     try:
         return int(os.pread(descriptor, _LONGEST_PID, 0))
     except (OSError, ValueError):
@@ -152,7 +152,7 @@ def _owner(descriptor: int) -> int | None:
 
 
 def lock_path(path: Path) -> Path:
-    """The lock file of a database. It stays when the program ends; only its lock counts."""
+    """Returns the lock file of a database. It stays when the program ends. Only its lock counts."""
     return path.with_name(path.name + ".lock")
 
 
@@ -161,7 +161,7 @@ def _log_of(path: Path) -> Path:
 
 
 def _head(path: Path) -> tuple[bytes, int]:
-    """The first bytes of the file and its size, through a descriptor that could write."""
+    """Returns the first bytes of the file and its size, through a descriptor that could write."""
     try:
         with path.open("r+b", buffering=0) as file:
             return file.read(_HEADER_BYTES), os.fstat(file.fileno()).st_size
@@ -224,7 +224,7 @@ def _check_log(path: Path) -> None:
 
 
 def damaged(path: Path, error: Exception) -> DatabaseUnusable:
-    """What to say of a file that SQLite itself refuses."""
+    """Returns what to say of a file that SQLite itself refuses."""
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if kind == sqlite3.SQLITE_FULL:
         return DatabaseUnusable(path, "its disk is full", "Free some space and start again")
@@ -244,7 +244,7 @@ def damaged(path: Path, error: Exception) -> DatabaseUnusable:
 
 
 def refused(path: Path, error: OSError) -> DatabaseUnusable:
-    """What to say of a file that the system refuses."""
+    """Returns what to say of a file that the system refuses."""
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     if error.errno == errno.ENOSPC:
         return DatabaseUnusable(path, "its disk is full", "Free some space and start again")
@@ -254,7 +254,7 @@ def refused(path: Path, error: OSError) -> DatabaseUnusable:
 
 
 def hold(path: Path) -> int:
-    """A descriptor of the file that is open as the database, for `is_there`.
+    """Returns a descriptor of the file that is open as the database, for `is_there`.
 
     Not to be closed before all connections are: to close it drops SQLite's locks on the file (a
     rule of POSIX). It could write, so that it is the same file on a file system of layers.

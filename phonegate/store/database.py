@@ -155,7 +155,7 @@ class Database:
     async def run_writer(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """The task that commits. Ends when `stop_writing` was called and nothing waits."""
+        """Commits writes. Ends when `stop_writing` was called and nothing waits."""
         await self._writer.run(task_status=task_status)
 
     async def write(self, op: Callable[[Tables], T], *, patient: bool = False) -> T:
@@ -173,7 +173,7 @@ class Database:
         return await self._writer.write(op, patient=patient)
 
     async def read(self, op: Callable[[Tables], T]) -> T:
-        """Runs *op* on one state of the database, in a thread; cancelling stops the query.
+        """Runs *op* on one state of the database, in a thread. Cancelling stops the query.
 
         Raises:
             StorageUnavailable: The file could not be read.
@@ -184,7 +184,7 @@ class Database:
         return await trio.to_thread.run_sync(self._read, op, limiter=self._readers)
 
     def stop_writing(self) -> None:
-        """Takes no more writes; `run_writer` ends when those that wait are committed."""
+        """Takes no more writes. `run_writer` ends when those that wait are committed."""
         self._writer.stop()
 
     def close(self) -> None:
@@ -212,11 +212,11 @@ class Database:
         os.close(self._lock)
 
     def statistics(self) -> WriterStatistics:
-        """What the writer has done, and what waits for it."""
+        """Returns what the writer has done, and what waits for it."""
         return self._writer.statistics()
 
     async def space(self) -> Space:
-        """How large the files are and how much room their disk has. Asks the file system.
+        """Returns how large the files are and how much room their disk has. Asks the file system.
 
         A disk may hang: then the wait can be given up, and the next ones wait for the first.
         """
@@ -361,7 +361,7 @@ def _create(path: Path) -> None:
 
 
 def _narrow(path: Path) -> None:
-    """Takes away what rights others have on the file; SQLite gives its log the same."""
+    """Removes the rights of others on the file. SQLite gives its log the same."""
     # Not ours to change when another user owns it and lets us write: their choice.
     with contextlib.suppress(PermissionError):
         path.chmod(0o600)

@@ -79,15 +79,15 @@ class DueMessages:
         return orgs
 
     def next_held(self) -> int | None:
-        """When the next held message is due (ms)."""
+        """Returns when the next held message is due (ms)."""
         return self._first(NEXT_HELD)
 
     def next_expiry(self) -> int | None:
-        """When the next queued message expires (ms)."""
+        """Returns when the next queued message expires (ms)."""
         return self._first(NEXT_EXPIRY)
 
     def oldest_push(self) -> int | None:
-        """When the message was acked, or else pushed, that has waited longest for its result."""
+        """Returns when the message that has waited longest for its result was acked, or pushed."""
         return self._first(OLDEST_PUSH)
 
     def expired(self, now: int, limit: int) -> list[Message]:

@@ -26,7 +26,7 @@ class DueOrgs:
         """The org that the last look ended with."""
 
     def orgs(self, now: int, most: int) -> list[int]:
-        """Up to *most* orgs that have something due by now, those after the last ones first."""
+        """Returns up to *most* orgs with something due by now, those after the last ones first."""
         begin = org = self._last
         found: list[int] = []
         again = False

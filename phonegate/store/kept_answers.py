@@ -15,7 +15,7 @@ class KeptAnswers:
         self._connection = connection
 
     def get(self, org: int, route: str, key: str) -> KeptAnswer | None:
-        """The kept answer, however old."""
+        """Returns the kept answer, however old."""
         row = self._connection.execute(
             "SELECT fingerprint, status, body, created_at FROM replies"
             " WHERE org = ? AND route = ? AND key = ?",
@@ -36,12 +36,12 @@ class KeptAnswers:
         )
 
     def oldest(self) -> int | None:
-        """When the oldest kept answer was given (ms)."""
+        """Returns when the oldest kept answer was given (ms)."""
         (time,) = self._connection.execute("SELECT min(created_at) FROM replies").fetchone()
         return None if time is None else int(time)
 
     def prune(self, before: int, limit: int = PRUNE_AT_ONCE) -> int:
-        """Deletes answers older than *before* (ms), the oldest first; how many.
+        """Deletes answers older than *before* (ms), the oldest first. Returns how many.
 
         As many as *limit* means that there may be more: call again in another operation.
         """
@@ -53,7 +53,7 @@ class KeptAnswers:
         return cursor.rowcount
 
     def drop(self, org: int, limit: int) -> bool:
-        """Deletes up to *limit* answers of a removed org; whether that was all."""
+        """Deletes up to *limit* answers of a removed org. Returns whether that was all."""
         cursor = self._connection.execute(
             "DELETE FROM replies WHERE id IN (SELECT id FROM replies WHERE org = ? LIMIT ?)",
             (org, limit),

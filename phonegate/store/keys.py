@@ -54,24 +54,24 @@ class ApiKeys:
         )
 
     def get(self, id: str) -> ApiKey | None:  # noqa: A002 - the record's own name for it
-        """The key of this id, of whichever org."""
+        """Returns the key of this id, of whichever org."""
         row = self._connection.execute(f"{_SELECT} WHERE k.id = ?", (id,)).fetchone()
         return None if row is None else _key(row)
 
     def of_org(self, org: int) -> list[ApiKey]:
-        """The keys of an org, oldest first."""
+        """Returns the keys of an org, oldest first."""
         rows = self._connection.execute(
             f"{_SELECT} WHERE k.org = ? ORDER BY k.created_at, k.id", (org,)
         )
         return [_key(row) for row in rows]
 
     def count_of_org(self, org: int) -> int:
-        """How many keys an org has."""
+        """Returns how many keys an org has."""
         sql = "SELECT count(*) FROM api_keys WHERE org = ?"
         return int(self._connection.execute(sql, (org,)).fetchone()[0])
 
     def remove(self, org: int, id: str) -> bool:  # noqa: A002
-        """Revokes a key of this org; whether there was such a key."""
+        """Revokes a key of this org. Returns whether there was one."""
         cursor = self._connection.execute(
             "DELETE FROM api_keys WHERE org = ? AND id = ?", (org, id)
         )
@@ -99,7 +99,7 @@ class ApiKeys:
         self._connection.execute("INSERT OR REPLACE INTO ended_keys VALUES (?, ?)", (id, now))
 
     def ended(self, before: int) -> str | None:
-        """A key that was revoked before this time, and that still has messages to cancel."""
+        """Returns a key that was revoked before this time and still has messages to cancel."""
         row = self._connection.execute(
             "SELECT key FROM ended_keys WHERE ended_at < ? LIMIT 1", (before,)
         ).fetchone()
@@ -117,12 +117,12 @@ class ApiKeys:
     # -- what keys have sent
 
     def sent(self, key: str, after: int, until: int) -> int:
-        """How many messages a key has sent since a time, until another."""
+        """Returns how many messages a key has sent since a time, until another."""
         (total,) = self._connection.execute(SENT, (key, after, until)).fetchone()
         return int(total or 0)
 
     def sends(self, key: str, after: int, until: int) -> list[tuple[int, int]]:
-        """When a key has sent since a time, until another, and how much each time; by time."""
+        """Returns when, and how much, a key has sent since a time and until another, by time."""
         return self._connection.execute(
             "SELECT at, n FROM key_sends WHERE key = ? AND at > ? AND at <= ? ORDER BY at",
             (key, after, until),

@@ -50,11 +50,14 @@ class MessageCounts:
         self._facts = facts
 
     def by_status(self) -> dict[str, int]:
-        """How many messages there are of each status, over all orgs, as of the last commit."""
+        """Returns the number of messages of each status, over all orgs, as of the last commit."""
         return dict(self._connection.execute("SELECT status, n FROM tallies WHERE n <> 0"))
 
     def backlog(self) -> Backlog:
-        """What waits in the queue, over all orgs. Reads the whole queue, but nothing else."""
+        """Returns what waits in the queue, over all orgs.
+
+        Reads the whole queue, but nothing else.
+        """
         rows = self._connection.execute(BACKLOG, (MAX_LANES,))
         timed, asked = self._connection.execute(HELD, (FAR_AHEAD_MS,)).fetchone()
         return Backlog(lanes=tuple(Lane(*row) for row in rows), timed=timed, asked=asked)

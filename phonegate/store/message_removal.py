@@ -38,7 +38,7 @@ class MessageRemoval:
         self._word_index = word_index
 
     def drop(self, org: int, limit: int) -> bool:
-        """Deletes up to *limit* messages of a removed org, words included; whether that was all."""
+        """Deletes up to *limit* messages of a removed org. Returns whether that was all."""
         cursor = self._connection.execute(_OF_ORG, (org, limit))
         rows = _within(cursor, DELETED_AT_ONCE)
         complete = cursor.fetchone() is None and len(rows) < limit
@@ -47,12 +47,12 @@ class MessageRemoval:
         return complete
 
     def newest(self) -> int | None:
-        """When the message of the highest id was stored (ms)."""
+        """Returns when the message of the highest id was stored (ms)."""
         row = self._connection.execute(_NEWEST).fetchone()
         return None if row is None else int(row[0])
 
     def aged(self, after: int, limit: int) -> list[Aged]:
-        """What decides whether a message may go, of the next *limit* ones after an id."""
+        """Returns what decides whether a message may go, of the next *limit* ones after an id."""
         return [Aged(*row) for row in self._connection.execute(_AGED, (after, limit))]
 
     def erase(self, ids: Sequence[int], still: Callable[[Aged], bool]) -> tuple[int, int]:
@@ -75,7 +75,7 @@ class MessageRemoval:
 
 
 def _within(rows: Iterable[Any], chars: int) -> list[Any]:
-    """The first rows, until their bodies have so many characters: one at least."""
+    """Returns the first rows, until their bodies have so many characters: one at least."""
     some = []
     for row in rows:
         some.append(row)

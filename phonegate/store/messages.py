@@ -34,7 +34,7 @@ from phonegate.store.word_index import WordIndex
 
 
 def _insert(columns: Sequence[str], count: int = 1) -> str:
-    """The beginning of a statement that stores so many messages."""
+    """Returns the beginning of a statement that stores so many messages."""
     marks = f"({', '.join('?' * len(columns))})"
     rows = ", ".join([marks] * count)
     return f"INSERT INTO messages ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - constants
@@ -53,7 +53,7 @@ _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
 
 
 def bulk_change(before: str, event: Event) -> tuple[str, str]:
-    """How a statement that moves many messages sets the status, and which messages it takes."""
+    """Returns how a statement moves the status of many messages, and which it takes."""
     after = advance(before, event)
     if after is None:
         raise ValueError(f"nothing follows {event.name} in the state {before}")
@@ -98,7 +98,7 @@ class Messages:
     # -- storing
 
     def insert(self, new: NewMessage) -> int:
-        """Stores an outbound message; its id. One that is `sending` counts as pushed now."""
+        """Stores an outbound message and returns its id. A `sending` one counts as pushed now."""
         return self.insert_all([new])[0]
 
     def insert_all(self, new: Sequence[NewMessage]) -> list[int]:
@@ -120,7 +120,7 @@ class Messages:
         return ids
 
     def insert_inbound(self, new: NewInbound) -> int | None:
-        """Stores a received message; its id, or `None` if its fingerprint is there already."""
+        """Stores a received message. Returns its id, or None if its fingerprint exists already."""
         cursor = self._connection.execute(_INSERT_INBOUND, received_row(new))
         if cursor.rowcount == 0:
             self._facts.append(Repeated(new.org))
@@ -132,21 +132,21 @@ class Messages:
         return id_
 
     def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
-        """The id of the received message that has this fingerprint."""
+        """Returns the id of the received message that has this fingerprint."""
         row = self._connection.execute(_BY_FINGERPRINT, (org, fingerprint)).fetchone()
         return None if row is None else int(row[0])
 
     # -- reading
 
     def find(self, org: int, id: int) -> Message | None:  # noqa: A002 - the record's name for it
-        """The message of this id, if it is the org's."""
+        """Returns the message of this id, if it is the org's."""
         if not 0 < id <= MAX_ID:
             return None
         row = self._connection.execute(_FIND, (id, org)).fetchone()
         return None if row is None else message(row)
 
     def page(self, org: int, query: PageQuery) -> list[Message]:
-        """A page of the org's messages, ascending by id.
+        """Returns a page of the org's messages, ascending by id.
 
         With `since_id` the first `limit` after it, so that a poller misses nothing; else the
         newest `limit`, below `before_id` if that is given.
@@ -154,7 +154,7 @@ class Messages:
         return self._pages.page(org, query, MESSAGES)
 
     def views(self, org: int, query: PageQuery) -> list[MessageView]:
-        """The same page as readers see it, in half the time."""
+        """Returns the same page as readers see it, in half the time."""
         return self._pages.page(org, query, VIEWS)
 
     def has_of_key(self, org: int, key: str) -> bool:
@@ -228,7 +228,7 @@ class Messages:
 
 @lru_cache(maxsize=256)
 def _update(names: tuple[str, ...], own: Literal["status", "held_until"] | None = None) -> str:
-    """A statement that changes columns of one message, with one first that has its own method."""
+    """Returns a statement that changes columns of one message, *own* before all others."""
     unknown = sorted(set(names) - SETTABLE)
     if unknown or not (names or own):
         raise ValueError(f"not columns of a message that may be set: {', '.join(unknown)}")

@@ -358,14 +358,14 @@ VERSION: Final = len(STEPS)
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The number of steps that have run on this file."""
+    """Returns the number of steps that have run on this file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def migrate(
     connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] | None = None
 ) -> bool:
-    """Runs the steps that this file lacks, all or none; whether there were any.
+    """Runs the steps that this file lacks, all or none. Returns whether there were any.
 
     Raises:
         sqlite3.Error: A step failed; the file is as it was.

@@ -19,7 +19,7 @@ class Orgs:
         """Whether removed orgs may be waiting to be cleared away; true until looked."""
 
     def get(self, name: str) -> Org | None:
-        """The org of this name; letter case counts."""
+        """Returns the org of this name. Letter case counts."""
         row = self._connection.execute(
             f"SELECT {_COLUMNS} FROM orgs WHERE name = ?",  # noqa: S608 - a constant
             (name,),
@@ -27,7 +27,7 @@ class Orgs:
         return None if row is None else _org(row)
 
     def by_id(self, org: int) -> Org | None:
-        """The org of this id, unless it was removed."""
+        """Returns the org of this id, unless it was removed."""
         row = self._connection.execute(
             f"SELECT {_COLUMNS} FROM orgs WHERE id = ? AND name IS NOT NULL",  # noqa: S608
             (org,),
@@ -35,7 +35,7 @@ class Orgs:
         return None if row is None else _org(row)
 
     def all(self) -> list[Org]:
-        """Every org, by name."""
+        """Returns every org, by name."""
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM orgs WHERE name IS NOT NULL ORDER BY name"  # noqa: S608
         )
@@ -73,7 +73,7 @@ class Orgs:
         self._connection.execute("INSERT OR IGNORE INTO published_secrets VALUES (?)", (org,))
 
     def published(self) -> list[str]:
-        """The names of the orgs of which that is known."""
+        """Returns the names of the orgs that are known to have a published secret."""
         rows = self._connection.execute(
             "SELECT o.name FROM published_secrets AS p JOIN orgs AS o ON o.id = p.org"
             " WHERE o.name IS NOT NULL ORDER BY o.name"
@@ -120,7 +120,7 @@ class Orgs:
         return True
 
     def doomed(self) -> int | None:
-        """The id of a removed org that still has rows, or at least its own."""
+        """Returns the id of a removed org that still has rows, or at least its own."""
         row = self._connection.execute(
             "SELECT id FROM orgs WHERE name IS NULL ORDER BY id LIMIT 1"
         ).fetchone()
@@ -133,7 +133,7 @@ class Orgs:
 
 
 def _digest(name: str) -> bytes:
-    """What is kept of a removed org's name: enough to know it again."""
+    """Returns what is kept of a removed org's name: enough to know it again."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
 
 

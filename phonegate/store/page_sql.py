@@ -57,7 +57,7 @@ class Shape:
 
 
 def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
-    """The index that a page should read, or `None` when no message can be in it."""
+    """Returns the index that a page should read, or `None` when no message can be in it."""
     direction = direction_of(query)
     if query.direction not in {None, direction}:
         return None
@@ -87,7 +87,7 @@ def shape(query: PageQuery, columns: tuple[str, ...] = COLUMNS) -> Shape | None:
 
 
 def _index_of(query: PageQuery) -> tuple[str, tuple[str, ...]]:
-    """The index that narrows a page most, and the columns of it that the query fixes."""
+    """Returns the index that narrows a page most, and the columns of it that the query fixes."""
     if query.approval:
         return "messages_to_approve", ()
     if query.address is not None:
@@ -104,7 +104,7 @@ def _index_of(query: PageQuery) -> tuple[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=512)
 def sql(form: Shape) -> str:
-    """The SELECT of a page: newest first, or oldest first when it has a `since_id`."""
+    """Returns the SELECT of a page: newest first, or oldest first when it has a `since_id`."""
     where = ["org = :org", *(f"{name} = :{name}" for name in (*form.keys, *form.checks))]
     if form.partial:
         where.append(form.partial)
@@ -132,7 +132,7 @@ def search_sql(
     columns: tuple[str, ...] = COLUMNS,
     seen: int = 0,
 ) -> str:
-    """The SELECT of the matches in a range of ids; `words` is always the outer loop."""
+    """Returns the SELECT of the matches in a range of ids. `words` is always the outer loop."""
     where = "".join(f" AND m.{name} = :{name}" for name in checks)
     if approval:
         where += f" AND {TO_APPROVE}"
@@ -148,7 +148,7 @@ def search_sql(
 
 
 def values(org: int, query: PageQuery) -> dict[str, object]:
-    """What the named parameters of either SELECT stand for."""
+    """Returns what the named parameters of either SELECT stand for."""
     found: dict[str, object] = {"org": org, "limit": min(query.limit, MAX_ID)}
     if query.since_id is not None:
         found["since_id"] = max(min(query.since_id, MAX_ID), -1)
@@ -165,7 +165,7 @@ def values(org: int, query: PageQuery) -> dict[str, object]:
 
 
 def direction_of(query: PageQuery) -> str | None:
-    """The direction that all messages of the page have: asked for, or that of their status."""
+    """Returns the direction of all messages of the page: the wanted one, or by their status."""
     if query.approval or query.key is not None:
         return "out"
     if query.status is None:
@@ -174,7 +174,7 @@ def direction_of(query: PageQuery) -> str | None:
 
 
 def checked_columns(query: PageQuery) -> tuple[str, ...]:
-    """The columns that the query's filters are about."""
+    """Returns the columns that the query's filters are about."""
     names = [
         name
         for name in ("address", "direction", "key", "status")
@@ -186,7 +186,7 @@ def checked_columns(query: PageQuery) -> tuple[str, ...]:
 
 
 def patterns_checked(query: PageQuery) -> int:
-    """How many patterns each row's address is compared with."""
+    """Returns how many patterns each row's address is compared with."""
     return 0 if query.address is not None else len(query.sees)
 
 

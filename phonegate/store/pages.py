@@ -81,7 +81,7 @@ class Pages:
             return ()  # A lone surrogate, which no stored text can hold.
 
     def _addresses(self, org: int, query: PageQuery) -> list[str] | None:
-        """The org's addresses that the reader sees. None where they are all, or many.
+        """Returns the org's addresses that the reader sees. None where they are all, or many.
 
         Also None where the page is of one address, or of the few messages that wait for approval.
         """
@@ -104,7 +104,7 @@ class Pages:
     def _merged(
         self, org: int, query: PageQuery, addresses: Iterable[str], columns: tuple[str, ...]
     ) -> Iterator[tuple[Any, ...]]:
-        """The rows of several addresses, in the order of their ids."""
+        """Yields the rows of several addresses, in the order of their ids."""
         queries = (attrs.evolve(query, address=one, sees=()) for one in addresses)
         ranges = [self._rows(org, one, columns) for one in queries]
         by_id = itemgetter(columns.index("id"))
@@ -113,7 +113,7 @@ class Pages:
             yield row
 
     def _edge(self, org: int, query: PageQuery) -> int | None:
-        """The id of the first message of a page."""
+        """Returns the id of the first message of a page."""
         row = next(iter(self._rows(org, attrs.evolve(query, limit=1), ("id",))), None)
         return None if row is None else int(row[0])
 
@@ -171,7 +171,7 @@ class Pages:
     def _tail(
         self, org: int, query: PageQuery, asked: search.Terms, upto: int, reading: Reading[M]
     ) -> Iterator[M]:
-        """The matches among the few messages that the index lacks yet, in the page's order."""
+        """Returns the matches among the messages that the index lacks yet, in the page's order."""
         since = None if query.since_id is None else max(upto, query.since_id)
         after = attrs.evolve(query, since_id=since, limit=_TAIL)
         for found in map(reading.record, self._rows(org, after, reading.columns)):
@@ -190,7 +190,7 @@ class Pages:
         *,
         newest: bool,
     ) -> Iterable[M]:
-        """The matches in a range of ids within one bucket.
+        """Returns the matches in a range of ids within one bucket.
 
         They are read as they are asked for, and only `page` ends them before the last: what was
         left out here would be passed over by a page that goes on behind it.
@@ -236,7 +236,7 @@ class Pages:
         columns: tuple[str, ...],
         newest: bool = False,
     ) -> sqlite3.Cursor:
-        """The rows that the index of words gives."""
+        """Returns the rows that the index of words gives."""
         implied = page_sql.direction_of(query)
         expression = search.expression(
             org, number, whole, prefix, direction=implied, address=query.address
@@ -254,7 +254,7 @@ class Pages:
 
 
 def _bounded(found: Iterable[M], query: PageQuery) -> Iterator[M]:
-    """What fits in one page: at least the first, however long it is."""
+    """Yields what fits in one page: at least the first, however long it is."""
     left = query.most_bytes
     first = True
     for one in found:
@@ -266,7 +266,7 @@ def _bounded(found: Iterable[M], query: PageQuery) -> Iterator[M]:
 
 
 def _bytes_of(one: Message | MessageView) -> int:
-    """What a message has as JSON, in UTF-8, or a little more."""
+    """Returns what a message has as JSON, in UTF-8, or a little more."""
     size = ROW_BYTES + _text_bytes(one.body)
     if one.error is not None:
         size += _text_bytes(one.error)

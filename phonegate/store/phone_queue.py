@@ -79,7 +79,7 @@ class PhoneQueue:
         limit: int,
         priority: int = LEAST_PRIORITY,
     ) -> list[Candidate]:
-        """The messages that may leave now for these, first things first.
+        """Returns the messages that may leave now for these, first things first.
 
         Left out are those of a lower *priority*.
         """
@@ -95,7 +95,7 @@ class PhoneQueue:
         cap: int,
         priority: int = LEAST_PRIORITY,
     ) -> int:
-        """The segments that `candidates` would hand out in all, counted no further than *cap*."""
+        """Returns the segments that `candidates` would return in all, counted up to *cap*."""
         # Each message has a segment at least, so `cap` rows are enough to reach the cap.
         values = (org, sim_selector, phone, priority, cap)
         (total,) = self._connection.execute(WAITING, values).fetchone()
@@ -122,7 +122,7 @@ class PhoneQueue:
         return leased
 
     def acknowledge(self, org: int, phone: int, ids: Sequence[int], now: int) -> int:
-        """Notes of which messages a phone said that it has them; how many were not noted yet."""
+        """Notes the messages that a phone said it has. Returns how many were not noted yet."""
         rows = [(now, id_, org, phone) for id_ in ids]
         return self._connection.executemany(ACKNOWLEDGE, rows).rowcount
 
@@ -147,5 +147,5 @@ class PhoneQueue:
         return len(self._facts) - before
 
     def awaiting_result(self, phone: int) -> list[Message]:
-        """The messages that were pushed to this phone and have no result, by id."""
+        """Returns the messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(AWAITING_RESULT, (phone,))]

@@ -33,7 +33,7 @@ class Phones:
         phone: int | None = None,
         most: int = 0,
     ) -> Phone:
-        """The row of a phone that has just connected, new if need be.
+        """Returns the row of a phone that has just connected, new if need be.
 
         With a *device_id* it is the row of that device; *phone* may then name the row that the
         phone had before it sent its id, which becomes the device's unless that has one.
@@ -68,7 +68,7 @@ class Phones:
         return _phone(row)
 
     def get(self, phone: int) -> Phone | None:
-        """The phone of this id."""
+        """Returns the phone of this id."""
         row = self._connection.execute(
             f"SELECT {_PHONE} FROM phones WHERE id = ?",  # noqa: S608 - a constant
             (phone,),
@@ -91,7 +91,7 @@ class Phones:
         return found.fetchone() is not None
 
     def anonymous(self, org: int) -> list[Phone]:
-        """The org's phones that never sent a device id, the one seen last first."""
+        """Returns the org's phones that never sent a device id, the one seen last first."""
         rows = self._connection.execute(
             f"SELECT {_PHONE} FROM phones"  # noqa: S608
             " WHERE org = ? AND device_id IS NULL ORDER BY last_seen DESC, id DESC",
@@ -109,7 +109,7 @@ class Phones:
         acks: bool | None = None,
         now: int,
     ) -> None:
-        """Notes what a phone says of itself; what it leaves out stays as it was."""
+        """Stores what a phone says of itself. What it leaves out stays as it was."""
         self._connection.execute(
             "UPDATE phones SET name = coalesce(?, name), model = coalesce(?, model),"
             " app = coalesce(?, app), acks = coalesce(?, acks), last_seen = ? WHERE id = ?",
@@ -174,7 +174,7 @@ class Phones:
         )
 
     def known_sims(self, org: int) -> list[Sim]:
-        """Every SIM of the org's phones, online or not, by phone and slot."""
+        """Returns every SIM of the org's phones, online or not, by phone and slot."""
         rows = self._connection.execute(
             f"SELECT {_SIM} FROM sims WHERE org = ? ORDER BY phone, slot",  # noqa: S608
             (org,),
@@ -182,7 +182,7 @@ class Phones:
         return [_sim(row) for row in rows]
 
     def sims_of(self, phone: int) -> list[Sim]:
-        """The SIMs of one phone, by slot."""
+        """Returns the SIMs of one phone, by slot."""
         rows = self._connection.execute(
             f"SELECT {_SIM} FROM sims WHERE phone = ? ORDER BY slot",  # noqa: S608
             (phone,),
@@ -190,7 +190,7 @@ class Phones:
         return [_sim(row) for row in rows]
 
     def holding(self, org: int, forms: Iterable[str]) -> list[Sim]:
-        """The org's SIMs of these numbers, each given in the form that is compared."""
+        """Returns the org's SIMs of these numbers, each given in the form that is compared."""
         return [
             _sim(row)
             for form in forms

@@ -23,7 +23,7 @@ class Registrations:
         )
 
     def places(self, most: int) -> list[tuple[str, str, int]]:
-        """The last places, the oldest first: name of the org, place, time."""
+        """Returns the last places, the oldest first: name of the org, place, time."""
         rows = self._connection.execute(
             "SELECT o.name, p.place, p.seen_at FROM org_places AS p JOIN orgs AS o ON o.id = p.org"
             " WHERE o.name IS NOT NULL ORDER BY p.seen_at DESC LIMIT ?",
@@ -32,7 +32,7 @@ class Registrations:
         return rows[::-1]
 
     def choice(self, name: str) -> str | None:
-        """What the owner chose."""
+        """Returns what the owner chose."""
         row = self._connection.execute(
             "SELECT value FROM choices WHERE name = ?", (name,)
         ).fetchone()

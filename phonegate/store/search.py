@@ -85,7 +85,7 @@ _HIDDEN_MARKS: dict[int, str] = {
 
 
 def words(text: str, *, whole: bool = False) -> list[str]:
-    """The words of *text*, folded, in order, repeats included.
+    """Returns the words of *text*, folded, in order, repeats included.
 
     *whole* takes all of it, as the index did before the step `_BOUNDS` of `migrations`.
     """
@@ -104,7 +104,7 @@ def words(text: str, *, whole: bool = False) -> list[str]:
 
 
 def _few_marks(text: str) -> str:
-    """A text without the marks beyond the first `MAX_MARKS` of each run."""
+    """Returns a text without the marks beyond the first `MAX_MARKS` of each run."""
     if len(text) <= MAX_MARKS or not _has_marks(text):
         return text
     kept = []
@@ -117,7 +117,7 @@ def _few_marks(text: str) -> str:
 
 
 def _sorted_marks(text: str) -> str:
-    """A text that normalises to the same, in time that grows with its length alone."""
+    """Returns a text that normalises to the same, in time that grows with its length alone."""
     if not _has_marks(text):
         return text
     text = text.translate(_HIDDEN_MARKS)
@@ -135,7 +135,7 @@ Terms = tuple[tuple[str, ...], str | None]
 
 
 def terms(text: str) -> Terms | None:
-    """What *text* asks for: its words; with a `*` at its end, the last is a beginning.
+    """Returns what *text* asks for: its words; with a `*` at its end, the last is a beginning.
 
     `None` if it has no word.
     """
@@ -156,14 +156,14 @@ def matches(body: str, asked: Terms) -> bool:
 
 
 def bucket(message: int) -> int:
-    """The bucket of a message's id."""
+    """Returns the bucket of a message's id."""
     return message >> BUCKET_BITS
 
 
 def document(
     message: int, org: int, direction: str, address: str, body: str, *, whole: bool = False
 ) -> str:
-    """A message as the index stores it: its words, its direction and its address, as tokens.
+    """Returns a message as the index stores it: its words, direction and address, as tokens.
 
     Must give the same for a message as long as that is stored: it is needed again to take the
     message out of the index. *whole* is as in `words`.
@@ -182,7 +182,7 @@ def expression(
     direction: str | None,
     address: str | None,
 ) -> str:
-    """The FTS5 expression for one bucket. Tokens hold no quote, so nothing in it needs escaping.
+    """Returns the FTS5 expression for one bucket. Tokens hold no quotes, so none is escaped.
 
     Without a *prefix* it finds what has the whole words, of which there must be one.
     """

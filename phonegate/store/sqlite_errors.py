@@ -24,7 +24,7 @@ _OF_STORAGE: Final = frozenset(
 
 
 def code(error: BaseException) -> int:
-    """The primary result code of an error of SQLite's; 0 of any other."""
+    """Returns the primary result code of an error of SQLite, or 0 for any other."""
     # The attribute is missing where the module itself raised (wrong parameters, closed, …).
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 

@@ -92,7 +92,7 @@ class StorageQuota:
     # -- business of the writer
 
     def mark(self) -> int:
-        """Where the counting stands, for `undo`."""
+        """Returns where the counting stands, for `undo`."""
         return len(self._taken)
 
     def undo(self, mark: int = 0) -> None:

@@ -173,7 +173,7 @@ class Writer:
             raise StoreClosed from None
 
     def statistics(self) -> WriterStatistics:
-        """What it has done since it was made, and what waits now."""
+        """Returns what it has done since it was made, and what waits now."""
         channel = self._receive.statistics()
         return WriterStatistics(
             waiting=channel.current_buffer_used + channel.tasks_waiting_send + len(self._patient),
@@ -184,7 +184,7 @@ class Writer:
         )
 
     def stop(self) -> None:
-        """Takes no more operations; `run` ends when those that wait are done."""
+        """Takes no more operations. `run` ends when those that wait are done."""
         self._stopped = True
         self._send.close()
 
@@ -233,7 +233,7 @@ class Writer:
             self._refuse([*batch, *self._left, *self._patient])
 
     async def _next_batch(self) -> list[_Order]:
-        """What waits; nothing where only chores are due."""
+        """Returns what waits, or nothing where only chores are due."""
         batch, self._left = self._left, []
         if not self._take_waiting(batch) and not batch:
             deadline = self._rest_until()
@@ -250,7 +250,7 @@ class Writer:
         return batch
 
     def _rest_until(self) -> float:
-        """When there is something to do, though no operation may come."""
+        """Returns when there is something to do, though no operation may come."""
         word_index, orgs = self._tables.word_index, self._tables.orgs
         until = self._patient_until if self._patient else float("inf")
         if self._failing or not (word_index.missing or orgs.removed):
@@ -259,7 +259,7 @@ class Writer:
         return min(until, now if orgs.removed else now + self._timings.idle_s)
 
     def _take_waiting(self, batch: list[_Order]) -> bool:
-        """Takes what waits, up to a whole batch; whether there was anything."""
+        """Takes what waits, up to a whole batch. Returns whether there was anything."""
         took = len(batch)
         with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
             while len(batch) < MAX_BATCH:
@@ -310,7 +310,7 @@ class Writer:
             return work(*arguments)
 
     def _commit(self, batch: Sequence[_Order]) -> int:
-        """Runs operations in one transaction and commits it; how many of *batch* it took."""
+        """Runs operations in one transaction and commits it. Returns how many of *batch* ran."""
         ran = 0
         if not self._is_there():
             return self._undo(batch, sqlite3.OperationalError(GONE))

@@ -45,7 +45,7 @@ class FrameBudget:
         """How many had to make room for others."""
 
     def enter(self, give_up: Callable[[], None]) -> Share:
-        """A share for one more."""
+        """Returns a share for one more."""
         share = Share(self, give_up)
         self._shares[share] = None
         return share

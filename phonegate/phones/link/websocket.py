@@ -291,7 +291,7 @@ class PhoneWebsocket:
         return Read(frames, pong + close, over, events)
 
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
-        """The frame that these data complete, if they do and it is not too large."""
+        """Returns the frame that these data complete, if they do and it is not too large."""
         self._size += len(event.data)
         if self._size > self._limit and not self._may_be_larger(event):
             return None
