@@ -37,7 +37,7 @@ class Bar:
 
 
 def of(figures: Figures, plan: Plan) -> Iterator[Bar]:
-    """All bars, in the order of their measures."""
+    """Yields all bars, in the order of their measures."""
 
     def ratio(measure: str, case: str, name: str) -> float | None:
         figure = figures.find(measure, case, name)

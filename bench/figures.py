@@ -44,7 +44,7 @@ class Figures:
             self.notes.append(text)
 
     def fault(self, text: str) -> None:
-        """Keeps what a side did wrong; its figures of that measure are missing."""
+        """Keeps what a side did wrong. Its figures of that measure are missing."""
         self.faults.append(text)
 
     def values(self, figure: Figure, side: str) -> list[float]:

@@ -76,7 +76,7 @@ def flush_ms(folder: Path) -> tuple[float, float]:
 
 
 def facts(folder: Path) -> dict[str, str]:
-    """What a reader needs to know of the machine."""
+    """Returns what a reader needs to know of the machine."""
     return {
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * PAGE_BYTES / 2**30:.0f} GiB",

@@ -76,7 +76,7 @@ class Run:
                 break
 
     async def profile(self, letter: str, output: Path) -> None:
-        """Watches phonegate alone during one measure; (a) with 64 clients throughout.
+        """Watches only phonegate during one measure, (a) with 64 clients throughout.
 
         Raises:
             ValueError: The measure has no one server to be watched.

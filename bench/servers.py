@@ -49,7 +49,7 @@ def phonegate(*, log: bool = True, settings: Mapping[str, object] = UNLIMITED) -
 
 
 def baseline(*, log: bool = True, batched: bool = False) -> Side:
-    """The baseline; `batched`, it gives a whole call one commit."""
+    """Makes the baseline. If `batched`, it gives a whole call one commit."""
     options = (*(() if log else ("--no-log",)), *(("--batched",) if batched else ()))
     name = BATCHED if batched else "baseline"
     return Side(name, (sys.executable, "-m", "bench.baseline", *options))

@@ -117,7 +117,7 @@ class Program:
         return [json.loads(line) for line in self.log if line.startswith("{")]
 
     def wait_until_ready(self) -> None:
-        """Waits until the program can be used; a subclass knows how that is seen."""
+        """Waits until the program can be used. A subclass knows how to see that."""
         raise NotImplementedError
 
     def wait_for_line(self, mark: str) -> str:

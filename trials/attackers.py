@@ -55,7 +55,7 @@ def handshake(*, device: str = "") -> bytes:
 def frame(
     payload: bytes, *, opcode: int = 1, first: int = 0x80, length: int | None = None
 ) -> bytes:
-    """A masked WebSocket frame; `length` may lie about the payload."""
+    """Returns a masked WebSocket frame. `length` may be wrong about the payload."""
     size = len(payload) if length is None else length
     head = bytes([first | opcode])
     if size < 126:

@@ -55,7 +55,7 @@ class Request:
 
 
 def draw(key: str, chance: random.Random) -> Request:
-    """What a client sends next: some of everything that can happen to a message."""
+    """Returns what a client sends next: some of everything that can happen to a message."""
     carrier: CarrierName = chance.choice(("twilio", "telnyx"))
     recipient, dice = chance.choice(PEOPLE), chance.random()
     now = time.time_ns() // 1_000_000

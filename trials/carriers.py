@@ -64,7 +64,7 @@ CALM: tuple[dict[str, Any], ...] = (
 
 
 def in_turn(rounds: int) -> list[tuple[str, ...]]:
-    """The kinds of fault of each round: each by itself, as far as rounds go, then all."""
+    """Returns the kinds of fault of each round: each by itself, as far as rounds go, then all."""
     alone = min(len(KINDS), max(1, rounds * 2 // 3))
     dealt: list[tuple[str, ...]] = [KINDS[start::alone] for start in range(alone)]
     return dealt + [KINDS] * (rounds - alone)
@@ -202,7 +202,7 @@ class Trial(KillTrial):
             await asyncio.sleep(0.2)
 
     async def load(self, number: int) -> None:
-        """Sends until the killing is over; what is not answered for good is asked again."""
+        """Sends until the killing is over. A request without a final answer is repeated."""
         chance = random.Random(f"{self.seed}/{number}")
         client = self.client()
         for turn in itertools.count():
@@ -266,7 +266,7 @@ class Trial(KillTrial):
             await asyncio.sleep(chance.uniform(0, 0.2))
 
     async def left(self) -> list[str]:
-        """What the gateway is still to do until it has all as the carriers have it."""
+        """Returns what the gateway is still to do until it has all as the carriers have it."""
         rows = await asyncio.to_thread(stored_now, self.database)
         waiting = [i for i, r in rows.items() if r["status"] in UNDERWAY and not is_unaskable(r)]
         if waiting:
@@ -305,7 +305,7 @@ class Trial(KillTrial):
 
 
 def faults_met(ledger: dict[str, Any]) -> set[str]:
-    """The kinds of fault that requests have met."""
+    """Returns the kinds of fault that requests have met."""
     return {seen["fault"] for seen in ledger["requests"]} - {None}
 
 

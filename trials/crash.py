@@ -125,7 +125,7 @@ class Trial(KillTrial):
             )
 
     async def load(self, number: int) -> None:
-        """Sends and pushes until the killing is over; what is not answered is tried again."""
+        """Sends and pushes until the killing is over. An unanswered request is repeated."""
         chance = random.Random(f"{self.seed}/{number}")
         client, turn = self.client(), 0
         while not self.stopping:

@@ -32,7 +32,7 @@ HONEST_DEADLINE_S = 5.0
 
 
 async def besiege(gateway: GatewayProcess, connections: int, seed: int) -> list[str]:
-    """Makes the connections; returns what went wrong."""
+    """Makes the connections. Returns what went wrong."""
     faults: list[str] = []
     url = f"{gateway.url}/messages/{ORG}"
     async with httpx.AsyncClient(headers={"X-Secret-Key": SECRET}, timeout=60) as honest:

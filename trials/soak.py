@@ -109,7 +109,7 @@ class Day:
                 group.create_task(self._flap(phone))
 
     async def _steadily(self, a_second: float, act: Callable[[], Awaitable[None]]) -> None:
-        """Acts so often, later where the gateway is slow; never at the same time twice."""
+        """Acts so often, later where the gateway is slow, and never twice at the same time."""
         due = time.monotonic()
         while (now := time.monotonic()) < self._end:
             try:
@@ -233,7 +233,7 @@ def _show(sample: Snapshot) -> None:
 
 
 def grown(samples: Sequence[Snapshot]) -> list[str]:
-    """What grew more than it may, between the two halves after the warming up."""
+    """Returns what grew more than it may, between the two halves after the warming up."""
     steady = samples[int(len(samples) * WARM_SHARE) :]
     if len(steady) < 4:
         return ["too few samples to tell"]
@@ -248,7 +248,7 @@ def grown(samples: Sequence[Snapshot]) -> list[str]:
 
 
 async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list[Snapshot]]:
-    """Runs the day; returns what went wrong, and what was noted."""
+    """Runs the day. Returns what went wrong, and what was noted."""
     every_s = min(SAMPLE_S, seconds / SAMPLES)
     samples: list[Snapshot] = []
     settings = {**UNLIMITED, "LOG_REQUESTS": "errors"}

@@ -16,7 +16,7 @@ class Accounts:
         self._known: dict[tuple[str, str], int] = {}
 
     async def org(self, name: str, secret: str | None, *, create: bool = False) -> int:
-        """The org's row, if the secret is right."""
+        """Returns the org's row, if the secret is right."""
         if not secret:
             raise HTTPException(401, "A secret is needed.")
         known = self._known.get((name, secret))

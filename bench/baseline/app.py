@@ -133,7 +133,7 @@ class Gateway:
 
 
 def build_app(database: Path, *, at_once: int = 1) -> FastAPI:
-    """The app on a file; `at_once` is how many messages of a call share a commit, at most."""
+    """Makes the app on a file. At most `at_once` messages of a call share a commit."""
     holder: list[Gateway] = []
 
     @asynccontextmanager
@@ -226,7 +226,7 @@ def build_app(database: Path, *, at_once: int = 1) -> FastAPI:
 
 
 def _sim(phone: Phone, sim_selector: str | None) -> str:
-    """The number of the SIM that sends."""
+    """Returns the number of the SIM that sends."""
     numbers = phone.numbers
     return sim_selector if sim_selector in numbers and sim_selector is not None else numbers[0]
 

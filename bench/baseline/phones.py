@@ -46,7 +46,7 @@ class Phones:
         return list(self._online.get(org, ()))
 
     def find(self, org: int, sim: str | None) -> Phone | None:
-        """The phone that is to send: the SIM's, or the first that is online."""
+        """Returns the phone that is to send: the SIM's, or the first that is online."""
         if sim is not None and sim.startswith("+"):
             return self._by_number.get((org, sim))
         phones = self._online.get(org, {})

@@ -44,7 +44,7 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path, *, at_once: int = 1) -> "Store":
-        """Opens the file; `at_once` is how many messages of a call share a commit, at most."""
+        """Opens the file. At most `at_once` messages of a call share a commit."""
         connection = await aiosqlite.connect(path)
         connection.row_factory = aiosqlite.Row
         await connection.execute("PRAGMA journal_mode=WAL")
@@ -70,7 +70,7 @@ class Store:
         await self._db.commit()
 
     async def insert(self, rows: Sequence[Row]) -> AsyncIterator[list[int]]:
-        """Stores messages, each by itself or `at_once` together; their ids as they are durable."""
+        """Stores messages, each alone or `at_once` together. Yields their ids once durable."""
         for begin in range(0, len(rows), self._at_once):
             yield await self._insert(rows[begin : begin + self._at_once])
 
@@ -128,7 +128,7 @@ class Store:
         return [dict(row) for row in rows]
 
     async def take_queued(self, org: int, sims: Sequence[str], limit: int) -> list[dict[str, Any]]:
-        """Marks queued messages of these SIMs, or of any, as sending; the oldest first."""
+        """Marks queued messages of these SIMs, or of any, as sending, the oldest first."""
         marks = ", ".join("?" * len(sims))
         rows = await self._db.execute_fetchall(
             "UPDATE messages SET status = 'sending' WHERE id IN (SELECT id FROM messages"

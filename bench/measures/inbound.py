@@ -79,7 +79,7 @@ async def _webhook(org: Org, plan: Plan, numbers: Iterable[int]) -> tuple[float,
 
 
 async def _link(org: Org, count: int, numbers: Iterable[int]) -> float:
-    """Writes as fast as the server reads; over when all are in its list of messages."""
+    """Writes as fast as the server reads, until all are in its list of messages."""
     turns = iter(numbers)
     before = await _newest(org)
     begun = time.perf_counter()

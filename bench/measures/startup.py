@@ -31,7 +31,7 @@ def build_zipapp(folder: Path) -> Path:
 
 
 def of_zipapp(side: Side, zipapp: Path, unpacked: Path) -> Side:
-    """Phonegate as that file; `unpacked` is where its first start puts the packages."""
+    """Makes phonegate from that file. Its first start puts the packages into `unpacked`."""
     return attrs.evolve(
         side,
         command=(sys.executable, str(zipapp), "serve"),

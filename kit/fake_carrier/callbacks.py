@@ -119,7 +119,7 @@ class Courier:
         self._held: dict[str, list[Call]] = {}
 
     async def state(self, call: Call, *, last: bool, client: httpx.AsyncClient) -> None:
-        """Tells of a state; one that is held back goes with the last."""
+        """Reports a state. One that is held back is sent with the last."""
         if self.weather.shuffle is None:
             await self.deliver(call, client=client)
             return
@@ -132,7 +132,7 @@ class Courier:
                 await self.deliver(each, client=client)
 
     async def deliver(self, call: Call, *, client: httpx.AsyncClient) -> list[SentCallback]:
-        """Makes the call as often as the weather says; the last attempt of each."""
+        """Makes the call as often as the weather says. Returns the last attempt of each."""
         if self.weather.drop:
             return []
         results = []

@@ -70,7 +70,7 @@ class FakeCarrier:
         port: int = 0,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serves until cancelled; started with the base URL."""
+        """Serves until cancelled. It is started with the base URL."""
         listeners = await trio.open_tcp_listeners(port, host=host, backlog=wire.BACKLOG)
         bound = listeners[0].socket.getsockname()[1]
         self.base_url = f"http://{host}:{bound}"
@@ -131,7 +131,7 @@ class FakeCarrier:
         media: Iterable[str] = (),
         url: str | None = None,
     ) -> tuple[Sms, list[SentCallback]]:
-        """An SMS or MMS comes in for one of the account's numbers.
+        """Makes an SMS or MMS come in for one of the account's numbers.
 
         Its webhook (`url`, or else the account's) is called before this returns; the calls are
         the last attempt of each repeat, and none where there is no webhook.
@@ -147,7 +147,7 @@ class FakeCarrier:
         return sms, await self.courier.deliver(call, client=self._client)
 
     async def wait_until(self, true: Callable[[], bool]) -> None:
-        """Returns when it holds; asked again at each request, state and callback.
+        """Returns when it holds. It is checked again at each request, state and callback.
 
         Raises:
             trio.TooSlowError: after `PATIENCE_S`, so that a test fails and does not hang.
@@ -157,7 +157,7 @@ class FakeCarrier:
                 await self._changed.wait()
 
     async def wait_for(self, message: str, *states: str) -> Sms:
-        """Returns when the message is in one of the states; without any, in a final one."""
+        """Returns when the message is in one of the states, or without any in a final one."""
         sms = self._exchange.messages[message]
         await self.wait_until(lambda: sms.status in states if states else sms.final)
         return sms

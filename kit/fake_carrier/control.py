@@ -44,7 +44,7 @@ class Pipeline:
         return json_answer(200, {"ok": True, **result})
 
     def _accounts(self) -> dict[str, Any]:
-        """What to write into the gateway's configuration to use this carrier."""
+        """Returns what to write into the gateway's configuration to use this carrier."""
         twilio, telnyx = self._carrier.twilio, self._carrier.telnyx
         return {
             "twilio": {

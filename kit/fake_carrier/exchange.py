@@ -59,7 +59,7 @@ class Exchange:
         self.launch(sms)
 
     def receive(self, sms: Sms) -> None:
-        """Keeps an inbound message; STOP and START words do what they do at the carriers."""
+        """Keeps an inbound message. STOP and START have the same effect as at the carriers."""
         self.messages[sms.id] = sms
         self.ledger.received.append(sms)
         word = re.sub(r"\s", "", sms.text).upper()

@@ -89,7 +89,7 @@ class Trouble:
         return len(self._script)
 
     def take(self, carrier: CarrierName, scope: str) -> Fault | None:
-        """The fault of this request; `scope` is `send` or `read`."""
+        """Returns the fault of this request. `scope` is `send` or `read`."""
         for index, fault in enumerate(self._script):
             if fault.fits(carrier, scope):
                 return self._script.pop(index)

@@ -77,7 +77,7 @@ class Ledger:
     def on_air(
         self, *, to: str | None = None, text: str | None = None, carrier: CarrierName | None = None
     ) -> list[Sms]:
-        """The SMS accepted, of those that are asked for."""
+        """Returns the SMS accepted, of those that are asked for."""
         return [
             sms
             for sms in self.accepted
@@ -87,7 +87,7 @@ class Ledger:
         ]
 
     def sends(self, carrier: CarrierName | None = None) -> list[SeenRequest]:
-        """The requests that asked to send a message."""
+        """Returns the requests that asked to send a message."""
         return [
             seen
             for seen in self.requests

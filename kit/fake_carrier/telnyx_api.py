@@ -222,7 +222,7 @@ class TelnyxApi:
             )
 
     def render(self, sms: Sms) -> dict[str, Any]:
-        """The message with the keys of the API's document."""
+        """Returns the message with the keys of the API's document."""
         inbound = sms.direction == "inbound"
         errors: list[dict[str, Any]] = []
         if sms.error_code is not None:
@@ -294,7 +294,7 @@ class TelnyxApi:
         return self._call(sms, event, tuple(url for url in urls if url))
 
     def inbound_call(self, sms: Sms, url: str) -> Call:
-        """The webhook call for a message that came in."""
+        """Returns the webhook call for a message that came in."""
         urls = (url, self._exchange.telnyx.webhook_failover_url)
         return self._call(sms, "message.received", tuple(each for each in urls if each))
 
@@ -314,7 +314,7 @@ class TelnyxApi:
         )
 
     def received(self, *, sender: str, recipient: str, text: str, media: tuple[str, ...]) -> Sms:
-        """A message from outside to one of the organization's numbers."""
+        """Returns a message from outside to one of the organization's numbers."""
         now = self._exchange.now()
         return Sms(
             id=str(uuid4()),

@@ -213,7 +213,7 @@ class TwilioApi:
                 raise Refused(405, 20004, "Method not allowed")
 
     def _list(self, request: Request) -> Answer:
-        """Newest first, as Twilio lists; pages by number and token."""
+        """Lists the newest first, as Twilio does, in pages by number and token."""
         query = dict(request.query)
         now = self._exchange.now()
         chosen = [
@@ -263,7 +263,7 @@ class TwilioApi:
         return all(_dated(sms.sent_ms or 0, name, text) for name, text in dates.items())
 
     def status_call(self, sms: Sms) -> Call | None:
-        """The callback for the message's present state."""
+        """Returns the callback for the message's present state."""
         if sms.callback_url is None:
             return None
         fields = {
@@ -286,7 +286,7 @@ class TwilioApi:
         return self._call(sms, sms.status, sms.callback_url, fields)
 
     def inbound_call(self, sms: Sms, url: str) -> Call:
-        """The webhook call for a message that came in."""
+        """Returns the webhook call for a message that came in."""
         fields = {
             "ToCountry": "US",
             "ToState": "",
@@ -323,7 +323,7 @@ class TwilioApi:
         )
 
     def received(self, *, sender: str, recipient: str, text: str, media: tuple[str, ...]) -> Sms:
-        """A message from outside to one of the account's numbers."""
+        """Returns a message from outside to one of the account's numbers."""
         now = self._exchange.now()
         return Sms(
             id=("MM" if media else "SM") + uuid4().hex,

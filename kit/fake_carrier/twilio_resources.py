@@ -25,7 +25,7 @@ def content_type(url: str) -> str:
 
 
 def message(sms: Sms) -> dict[str, Any]:
-    """The message with exactly the keys of the API's document."""
+    """Returns the message with exactly the keys of the API's document."""
     uri = f"{ROOT}{sms.account}/Messages/{sms.id}"
     inbound = sms.direction == "inbound"
     waiting = sms.sender is None
@@ -54,7 +54,7 @@ def message(sms: Sms) -> dict[str, Any]:
 
 
 def media(sms: Sms) -> list[dict[str, Any]]:
-    """The media of a message."""
+    """Returns the media of a message."""
     return [_medium(sms, index) for index in range(len(sms.media))]
 
 
@@ -91,7 +91,7 @@ def account(owner: TwilioAccount) -> dict[str, Any]:
 
 
 def numbers(owner: TwilioAccount) -> list[dict[str, Any]]:
-    """The account's senders."""
+    """Returns the account's senders."""
     return [
         {
             "sid": f"PN{index:032x}",
@@ -110,7 +110,7 @@ def numbers(owner: TwilioAccount) -> list[dict[str, Any]]:
 
 
 def only_page(uri: str, name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """A list that fits on one page."""
+    """Returns a list that fits on one page."""
     whole = f"{uri}?PageSize={DEFAULT_PAGE}&Page=0"
     return {
         "first_page_uri": whole,

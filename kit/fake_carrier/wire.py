@@ -72,7 +72,7 @@ class Broken(Exception):
 
 
 async def serve_connection(stream: trio.SocketStream, handler: Handler) -> None:
-    """Answers requests until either side closes; an error of the peer ends only this."""
+    """Answers requests until either side closes. An error of the peer ends only this."""
     connection = _Connection(stream, handler)
     try:
         await connection.run()

@@ -36,7 +36,7 @@ class Deliveries:
         self._news = asyncio.Event()
 
     def take(self) -> int:
-        """The number of a new message, asked for now."""
+        """Returns the number of a new message, asked for now."""
         self.asked_at.append(time.perf_counter())
         self.pushes.append(0)
         return len(self.pushes) - 1

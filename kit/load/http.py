@@ -20,7 +20,7 @@ class AnswerLost(Exception):
 def encode(
     method: str, target: str, body: bytes | None = None, *, headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """A whole request, as every HTTP client writes it."""
+    """Returns a whole request, as every HTTP client writes it."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body is not None:
@@ -50,7 +50,7 @@ class Client:
         self._making: asyncio.Task[None] | None = None
 
     def ask(self, request: bytes) -> None:
-        """Sends a request; it must be answered before the next."""
+        """Sends a request, which must be answered before the next."""
         loop = asyncio.get_running_loop()
         self.begun = time.perf_counter()
         if self._wire is None:
@@ -160,7 +160,7 @@ class Caller:
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Returns the status and the body of the answer; the status is 0 if none came in time."""
+        """Returns the status and the body of the answer. The status is 0 if none came in time."""
         self._answer = asyncio.get_running_loop().create_future()
         self._client.port = self._port()
         self._client.ask(request)

@@ -38,7 +38,7 @@ class Org:
         await asyncio.sleep(0)
 
     async def webhook(self, messages: Sequence[dict[str, Any]]) -> None:
-        """Pushes inbound messages; the first push makes the org."""
+        """Pushes inbound messages. The first push makes the org."""
         status, body = await http.ask(self.server.port, self.webhook_request(messages))
         if status != 200:
             raise Wrong(f"/webhook: {status} {body!r}")
@@ -56,7 +56,7 @@ class Org:
     async def connect(
         self, count: int, *, acks: bool = False, at_once: int = 64, settled: bool = True
     ) -> list[PhoneWire]:
-        """Connects so many more phones; if `settled`, until the server shows all their SIMs."""
+        """Connects more phones. If `settled`, waits until the server shows all their SIMs."""
         begun = len(self.phones)
         slots = asyncio.Semaphore(at_once)
 
@@ -90,7 +90,7 @@ class Org:
                 await asyncio.sleep(POLL_S)
 
     def send_request(self, items: Sequence[tuple[int, str]]) -> bytes:
-        """A send of messages (number, SIM): one alone, or a batch."""
+        """Returns a send of messages (number, SIM): one alone, or a batch."""
         head = '{"to":"+15553334444",'
         if len(items) == 1:
             content = f'{head}"sim":"{items[0][1]}","body":"{text(items[0][0])}"}}'

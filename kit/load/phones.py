@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """A client's frame, masked with zeros: valid, and the payload stands as it is."""
+    """Returns a client's frame, masked with zeros: valid, and the payload stands as it is."""
     size = len(payload)
     if size < 126:
         head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
@@ -195,7 +195,7 @@ async def connect(
     timeout_s: float = 60,
     context: ssl.SSLContext | None = None,
 ) -> PhoneWire:
-    """Connects a phone with one SIM; returns once the server said `connected`.
+    """Connects a phone with one SIM. Returns once the server said `connected`.
 
     Raises:
         Refused: It did not.

@@ -55,7 +55,7 @@ class FairShare:
         return len(self._lines)
 
     def take(self, org: int, messages: int) -> "_Share":
-        """Holds room for work on so many messages; what is more than a share takes all of it.
+        """Holds room for work on so many messages. More than a share takes all of it.
 
         Entering it raises `Throttled` if more waits already than the org's line may hold.
         """

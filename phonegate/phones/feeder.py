@@ -64,7 +64,7 @@ class Feeder:
         now_ms: Callable[[], int],
         timings: PhoneTimings,
     ) -> None:
-        """The feeder of one phone.
+        """Makes the feeder of one phone.
 
         Args:
             state: The phone.

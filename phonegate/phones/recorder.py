@@ -74,7 +74,7 @@ class Recorder:
         on_end: Callable[[], None],
         timings: PhoneTimings,
     ) -> None:
-        """The recorder of one phone.
+        """Makes the recorder of one phone.
 
         Args:
             state: The phone.

@@ -155,7 +155,7 @@ class PhoneState:
         in_doubt: bool = False,
         now: float,
     ) -> None:
-        """The state of a phone whose link has just begun.
+        """Makes the state of a phone whose link has just begun.
 
         Args:
             window: What may be in flight over the link.

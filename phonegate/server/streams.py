@@ -148,7 +148,7 @@ class Replay(trio.abc.Stream):
 
     @property
     def bare(self) -> Connection | None:
-        """The connection itself, once all that was read is given; None under TLS."""
+        """The connection itself, once all that was read is given. None under TLS."""
         return self._stream if isinstance(self._stream, Connection) and not self._rest else None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:

@@ -135,7 +135,7 @@ Terms = tuple[tuple[str, ...], str | None]
 
 
 def terms(text: str) -> Terms | None:
-    """Returns what *text* asks for: its words; with a `*` at its end, the last is a beginning.
+    """Returns the words that *text* asks for. With a `*` at its end, the last is a prefix.
 
     `None` if it has no word.
     """

@@ -92,7 +92,7 @@ def _on(victim: Victim, cases: Iterable[Case], seconds: float, until: float) -> 
 
 
 def verdict(victim: Victim) -> list[str]:
-    """What the honest clients found wrong in the end."""
+    """Returns what the honest clients found wrong in the end."""
     found = victim.honest.finish()
     print(f"honest clients: {found}", flush=True)
     if "failed" in found:

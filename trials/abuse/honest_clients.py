@@ -142,7 +142,7 @@ class Clients:
         caller.close()
 
     async def phone(self) -> None:
-        """Confirms each message that it is given; comes back when its link is lost."""
+        """Confirms each message that it is given. Connects again when its link is lost."""
         while True:
             self.links += 1
             try:
@@ -171,7 +171,7 @@ class Clients:
         self.arrived.set()
 
     async def settled(self) -> dict[str, Any]:
-        """What became of all that was promised."""
+        """Returns what became of all that was promised."""
         caller = self.caller()
         statuses: dict[int, str] = {}
         until = time.monotonic() + SETTLE_S
@@ -192,7 +192,7 @@ class Clients:
         }
 
     async def _statuses(self, caller: http.Caller, known: dict[int, str]) -> dict[int, str]:
-        """The status of every message; what was `sent` before is not asked for again."""
+        """Returns the status of every message. One that was `sent` is not asked for again."""
         open_ids = [m for m in self.accepted if known.get(m) != "sent"]
         if not open_ids:
             return known

@@ -82,7 +82,7 @@ class HonestProcess:
             time.sleep(0.02)
 
     def samples(self) -> list[Snapshot]:
-        """All requests so far."""
+        """Returns all requests so far."""
         with self._notes.open() as notes:
             notes.seek(self._place)
             text = notes.read()
@@ -97,7 +97,7 @@ class HonestProcess:
         return self._samples
 
     def between(self, begun: float, ended: float) -> dict[str, list[Snapshot]]:
-        """The requests that began within a phase, by role."""
+        """Returns the requests that began within a phase, by role."""
         found: dict[str, list[Snapshot]] = {role: [] for role in ROLES}
         for sample in self.samples():
             if begun <= sample.begun < ended and sample.role in found:
@@ -105,7 +105,7 @@ class HonestProcess:
         return found
 
     def finish(self) -> dict[str, Any]:
-        """Lets them settle; what became of all that they were promised."""
+        """Waits until they have finished. Returns what became of all that they were promised."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.stdin = None

@@ -16,7 +16,7 @@ HEADERS = {"X-Secret-Key": SECRET}
 
 
 async def call(victim: Victim, method: str, target: str, content: object) -> tuple[int, bytes]:
-    """A well-formed request of the attackers' own org, on a connection of its own."""
+    """Returns a well-formed request of the attackers' own org, on a connection of its own."""
     body = None if content is None else json.dumps(content).encode()
     request = http.encode(method, target, body, headers=HEADERS)
     async with await victim.connect() as wire:
@@ -35,7 +35,7 @@ async def stock(victim: Victim) -> None:
 
 
 async def phone(victim: Victim, device: str, number: str, *, window: int | None = None) -> Wire:
-    """A phone of the attackers' own org with one SIM."""
+    """Returns a phone of the attackers' own org with one SIM."""
     wire = await victim.connect(window=window)
     await wire.send(handshake(device=device))
     await wire.some(b"\r\n\r\n")
@@ -50,7 +50,7 @@ async def stay_alive(wire: Wire) -> None:
 
 
 async def known(victim: Victim, numbers: Collection[str], *, online: bool = True) -> bool:
-    """Waits until all of these SIMs are shown as online, or none; whether that came to be."""
+    """Waits until all of these SIMs are shown as online, or none. Returns whether they were."""
     with trio.move_on_after(GONE_S):
         while True:
             status, body = await call(victim, "GET", f"/sims/{ORG}", None)

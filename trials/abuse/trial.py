@@ -42,7 +42,7 @@ class Report:
     seconds: float
 
     def worst(self, phase: dict[str, Latency]) -> float:
-        """The highest p99 of all roles, in milliseconds."""
+        """Returns the highest p99 of all roles, in milliseconds."""
         return max(latency.p99 for latency in phase.values())
 
 
@@ -56,7 +56,7 @@ async def prepare(victim: Victim) -> None:
 async def run(
     case: Case, victim: Victim, *, seconds: float, calm_s: float, measured: bool = True
 ) -> Report:
-    """Runs one case; `measured` holds latency and memory to their bounds as well."""
+    """Runs one case. With `measured`, latency and memory must keep their bounds as well."""
     await prepare(victim)
     victim = attrs.evolve(victim, seconds=seconds, faults=[], facts=[])
     logged = len(victim.gateway.log)
@@ -112,7 +112,7 @@ async def _settled(victim: Victim, before: Holdings) -> Holdings:
 
 
 def _latencies(case: Case, victim: Victim, begun: float, ended: float) -> dict[str, Latency]:
-    """What the honest clients waited in a phase; that they were answered is checked."""
+    """Returns how long the honest clients waited in a phase, and checks their answers."""
     found = {}
     for role, samples in victim.honest.between(begun, ended).items():
         allowed = {200, 503} if case.writes_may_fail and role in {"send", "webhook"} else {200}
@@ -135,7 +135,7 @@ def _in_time(
 
 
 def _log_is_clean(case: Case, victim: Victim, logged: int) -> None:
-    """No fault of the gateway's own in its log; a failing disk may be logged."""
+    """Checks that the log has no fault of the gateway's own. A failing disk may be logged."""
     marks = ['"request_failed"', '"connection_failed"', "Traceback"]
     marks += [] if case.writes_may_fail else ['"level": "error"']
     bad = [line for line in victim.gateway.log[logged:] if any(mark in line for mark in marks)]

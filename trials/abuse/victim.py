@@ -73,7 +73,7 @@ class Victim:
         self.facts.append(fact)
 
     def served(self, client: str) -> list[str]:
-        """The lines of requests that an address was answered."""
+        """Returns the lines of requests that an address was answered."""
         mark = f'"client": "{client}"'
         return [line for line in self.gateway.log if '"request"' in line and mark in line]
 
@@ -141,7 +141,7 @@ class Wire:
             await trio.sleep(pause_s)
 
     async def answer(self, deadline_s: float = 15.0) -> bytes | None:
-        """All that comes until the gateway closes; None if it doesn't in time."""
+        """Returns all that comes until the gateway closes, or None if it doesn't in time."""
         data = bytearray()
         with trio.move_on_after(deadline_s):
             with contextlib.suppress(trio.BrokenResourceError):
@@ -151,7 +151,7 @@ class Wire:
         return None
 
     async def some(self, until: bytes, deadline_s: float = 15.0) -> bytes:
-        """What comes up to some bytes, or the end, or the deadline; the rest is for `frame`."""
+        """Returns what comes up to some bytes, the end or the deadline. `frame` gets the rest."""
         data = bytearray()
         with trio.move_on_after(deadline_s), contextlib.suppress(trio.BrokenResourceError):
             while until not in data and (piece := await self.stream.receive_some(65_536)):
@@ -161,7 +161,7 @@ class Wire:
         return bytes(data[:end])
 
     async def frame(self, deadline_s: float) -> tuple[int, bytes] | None:
-        """The opcode and payload that come next; None if the gateway closes, or nothing comes."""
+        """Returns the next opcode and payload, or None if the gateway closes or nothing comes."""
         with trio.move_on_after(deadline_s), contextlib.suppress(trio.BrokenResourceError):
             while (found := _frame(self._rest)) is None:
                 piece = await self.stream.receive_some(65_536)
@@ -187,7 +187,7 @@ def _frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:
 
 
 def statuses(answers: bytes) -> list[int]:
-    """The statuses of the answers in what came, skipping interim ones."""
+    """Returns the statuses of the answers in what came, skipping interim ones."""
     parts = answers.split(b"HTTP/1.1 ")[1:]
     return [int(part[:3]) for part in parts if part[:3].isdigit() and part[:1] != b"1"]
 

@@ -24,11 +24,11 @@ class Share:
     size: int = 0
 
     def grew(self, size: int) -> None:
-        """The frame has this size now."""
+        """Notes that the frame has this size now."""
         self._budget.resize(self, size)
 
     def leave(self) -> None:
-        """The frame is whole, or its link has ended."""
+        """Notes that the frame is whole, or that its link has ended."""
         self._budget.leave(self)
 
 

@@ -43,7 +43,7 @@ class WebsocketTransport:
     )
 
     def __init__(self, websocket: PhoneWebsocket, *, window: int, max_frame_bytes: int) -> None:
-        """A transport over a websocket that is open.
+        """Makes a transport over an open websocket.
 
         Args:
             websocket: The websocket.

@@ -119,7 +119,7 @@ class PhoneWebsocket:
         write_timeout_s: float,
         budget: FrameBudget | None = None,
     ) -> None:
-        """A websocket over a stream, whose upgrade is to be answered by `accept`.
+        """Makes a websocket over a stream, whose upgrade `accept` answers.
 
         Args:
             stream: The connection.

@@ -50,7 +50,7 @@ class Content:
     """Whether the right secret of an org stands in the head."""
 
     def request(self) -> bytes:
-        """The bytes of it."""
+        """Returns the bytes of it."""
         fields = {"Host": b"x", "Content-Type": b"application/json"}
         if self.known:
             fields["X-Secret-Key"] = SECRET.encode()
@@ -129,7 +129,7 @@ def texts(long: bool) -> Iterator[Content]:  # noqa: FBT001 - of the attack's le
 
 
 def batches() -> Iterator[Content]:
-    """What agents may ask for at once."""
+    """Yields what agents may ask for at once."""
     call = {"name": "get_messages", "arguments": {"limit": 100}}
     batch = [{"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": call} for n in range(20)]
     target = f"/mcp?org_id={ORG}"
@@ -143,7 +143,7 @@ def batches() -> Iterator[Content]:
 
 
 def frames() -> dict[str, bytes]:
-    """A phone's frames."""
+    """Returns a phone's frames."""
     inbound = b'{"type":"inbound","messages":['
     sms = b'{"address":"+15551112222","body":"","date":1,"sim_slot":0,"id":1}'
     return {

@@ -99,7 +99,7 @@ def _frames() -> list[bytes]:
 
 
 async def _phone_says(victim: Victim, texts: list[bytes]) -> int:
-    """Sends frames; gives the close code, 0 if there was none."""
+    """Sends frames. Returns the close code, or 0 if there was none."""
     async with await victim.connect() as wire:
         await wire.send(handshake(device="talker"))
         await wire.some(b"\r\n\r\n")

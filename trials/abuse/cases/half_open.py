@@ -63,7 +63,7 @@ async def _away(
 
 
 async def _messages_wait(victim: Victim) -> None:
-    """Sends to phones that are away; the gateway notices, and the messages come another time."""
+    """Sends to phones that are away. The gateway notices, and the messages come another time."""
     items = [{"to": "+15553334444", "sim": number, "body": f"away {number}"} for number in NUMBERS]
     status, body = await call(victim, "POST", f"/send/{ORG}", {"messages": items})
     victim.expect(status == 200, f"/send: {status} {body[:200]!r}")

@@ -76,7 +76,7 @@ class Proxy:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls, name: str, gateway: int) -> AsyncIterator["Proxy"]:
-        """Starts it; ends it with the block.
+        """Starts the proxy, and stops it at the end of the block.
 
         Raises:
             Unavailable: It isn't installed.
@@ -111,7 +111,7 @@ class Proxy:
                 nursery.cancel_scope.cancel()
 
     def seen(self) -> dict[str, list[str]]:
-        """The targets of all that it took for requests, by the client's address."""
+        """Returns the targets of all that it took for requests, by the client's address."""
         found: dict[str, list[str]] = defaultdict(list)
         path = self.folder / "seen"
         for line in path.read_text().splitlines() if path.exists() else ():

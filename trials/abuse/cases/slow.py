@@ -33,7 +33,7 @@ BODIES = [
 
 
 async def _drip(victim: Victim, wire: Wire, data: bytes, limit_s: float) -> None:
-    """Drips on; the gateway must have answered 408 when its time is over."""
+    """Sends slowly. The gateway must answer 408 when its time is over."""
     begun = time.monotonic()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wire.drip, data, DRIP_S)
@@ -87,7 +87,7 @@ async def slow_tls(victim: Victim) -> None:
 
 
 async def _many(victim: Victim, client: Callable[[int], Awaitable[None]], limit_s: float) -> None:
-    """Rounds of slow clients at once, while the attack lasts; one at least."""
+    """Runs rounds of slow clients at once while the attack lasts, and one at least."""
     done = 0
     until = trio.current_time() + victim.seconds
     while not done or trio.current_time() + limit_s < until:

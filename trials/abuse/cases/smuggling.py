@@ -217,7 +217,7 @@ FORMS = [
 
 
 async def _say(wire: Wire, parts: Sequence[bytes]) -> bytes:
-    """Sends the parts; what is answered until the other side closes or has no more to say."""
+    """Sends the parts. Returns the answer until the other side closes or sends no more."""
     data = bytearray()
     for part in parts[:-1]:
         await wire.send(part)
@@ -229,7 +229,7 @@ async def _say(wire: Wire, parts: Sequence[bytes]) -> bytes:
 
 
 async def _all(victim: Victim, port: int, network: int) -> dict[str, bytes]:
-    """Each form from an address of its own; what was answered to it."""
+    """Sends each form from an address of its own. Returns the answers by form."""
     answers: dict[str, bytes] = {}
     limit = trio.CapacityLimiter(30)
 

@@ -19,7 +19,7 @@ NUMBER = "+15550002222"
 
 
 async def _refused(victim: Victim, numbers: "count[int]") -> set[str]:
-    """Sends until it is refused; the bodies that were accepted."""
+    """Sends until it is refused. Returns the bodies that were accepted."""
     accepted: set[str] = set()
     with trio.move_on_after(FAILS_S) as scope:
         while True:
