@@ -149,7 +149,11 @@ async def measure(folder: Path, rows: int, turns: int = TURNS) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.pages",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the large table")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="phonegate-pages-") as folder:

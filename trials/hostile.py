@@ -81,7 +81,11 @@ async def besiege(gateway: GatewayProcess, connections: int, seed: int) -> list[
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m trials.hostile", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m trials.hostile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--connections", type=int, default=1000, help="how many (1000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of all chance (1)")
     chosen = parser.parse_args()

@@ -129,7 +129,11 @@ class KillTrial(ABC):
 
 def parser(name: str, description: str | None, *, seconds: float) -> argparse.ArgumentParser:
     """Returns a parser of the options that all these trials have."""
-    made = argparse.ArgumentParser(prog=f"python -m trials.{name}", description=description)
+    made = argparse.ArgumentParser(
+        prog=f"python -m trials.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     made.add_argument("--rounds", type=int, default=20, help="how often to kill (20)")
     made.add_argument("--seconds", type=float, default=seconds, help=f"longest round ({seconds})")
     made.add_argument("--seed", type=int, default=1, help="seed of all chance (1)")

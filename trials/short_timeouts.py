@@ -28,7 +28,9 @@ TIMINGS = Timings(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("--bind", action="append", required=True)
     parser.add_argument("--database", type=Path, required=True)

@@ -274,7 +274,11 @@ async def soak(folder: Path, seconds: float, seed: int) -> tuple[list[str], list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m trials.soak", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m trials.soak",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--minutes", type=float, default=30, help="how long (30)")
     parser.add_argument("--seed", type=int, default=1, help="seed of all chance (1)")
     chosen = parser.parse_args(arguments)

@@ -34,12 +34,14 @@ COMMANDS: Mapping[str, Entry] = {
     "phone": Entry("phone", "command", "Be a phone: connect, receive and send."),
     "send": Entry("send", "command", "Send an SMS through a gateway."),
     "messages": Entry(
-        "messages", "command", "Read messages from a gateway; approve what waits for it."
+        "messages", "command", "Read messages from a gateway; approve what waits for approval."
     ),
     "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
     "mcp": Entry("mcp", "command", "Give an AI agent on this machine the tools of a gateway."),
     "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
-    "registration": Entry("registration", "command", "Show who may make an org by a first call."),
+    "registration": Entry(
+        "registration", "command", "Show or change who may make an org by a first call."
+    ),
     "key": Entry("key", "command", "Add, list, limit and revoke API keys."),
     "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
     "status": Entry("status", "command", "Show the state of the gateway that serves."),

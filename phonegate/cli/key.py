@@ -53,7 +53,7 @@ def _limits(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def command() -> None:
-    """Add, list, limit and revoke API keys.
+    """Add, list, limit, hold and revoke API keys.
 
     A key works wherever the org's secret does, within its scopes and limits.
     """
@@ -165,14 +165,14 @@ def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Pat
 
     `phonegate messages --held` lists what waits; `phonegate messages approve` lets it leave.
     """
-    _limit(config, database, org, key_id, {"hold": not off})
-    click.echo(f"{key_id}: {'not held any more' if off else 'held until a person approves'}")
+    limits = _limit(config, database, org, key_id, {"hold": not off})
+    click.echo(f"{key_id}: {_in_words(limits) or 'no limits'}")
 
 
 @command.command()
 @click.argument("org")
 @click.argument("key_id", metavar="ID")
-@click.option("--keep-queued", is_flag=True, help="Let go on what it has sent and has not left.")
+@click.option("--keep-queued", is_flag=True, help="Messages that have not left are still sent.")
 @options.gateway
 def revoke(
     *, org: str, key_id: str, keep_queued: bool, config: Path | None, database: Path | None

@@ -1,17 +1,12 @@
 """Sending from the number of a SIM that one of an org's own phones holds."""
 
-from typing import Final
-
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome, Sent
-from phonegate.model.phones import number_form
+from phonegate.model.phones import MMS, number_form
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.store.database import Database
-
-MMS: Final = "mms"
-"""The feature of a phone that can send media (its `hello`)."""
 
 
 class OwnPhones:

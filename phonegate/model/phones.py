@@ -9,6 +9,21 @@ from typing import Final
 
 import attrs
 
+ACK: Final = "ack"
+"""The feature of a phone that says, before the radio has a message, that it has written it down."""
+
+DELIVERY_REPORT: Final = "delivery_report"
+"""The feature of a phone that reports when a message has reached its recipient."""
+
+CANCEL: Final = "cancel"
+"""The feature of a phone that drops a message which its radio does not have yet."""
+
+MMS: Final = "mms"
+"""The feature of a phone that sends messages with media."""
+
+FEATURES: Final = (ACK, DELIVERY_REPORT, CANCEL, MMS)
+"""What a phone may say of itself in `hello`. Other words are ignored."""
+
 ANY_SIM = ""
 """`Message.sim_selector` of a message that any SIM of the org's first phone may send."""
 

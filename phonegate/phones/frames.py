@@ -28,6 +28,7 @@ from phonegate.model.bounds import (
     MAX_SLOT,
     MAX_URL,
 )
+from phonegate.model.phones import FEATURES
 from phonegate.model.times import MAX_TIME_MS, iso
 from phonegate.typed_json import fields
 from phonegate.typed_json.fields import Shown, field
@@ -127,7 +128,7 @@ class Hello(FromPhone):
         "The program that speaks, with its version.", default=None, example="my-app 1.0"
     )
     features: Annotated[frozenset[str], reported.Words(MAX_FEATURES)] = field(
-        "Of ack, delivery_report, cancel, mms; others are ignored. Name only what the phone does.",
+        f"Of {', '.join(FEATURES)}; others are ignored. Name only what the phone does.",
         default=attrs.Factory(frozenset),
         example=["ack", "delivery_report", "cancel"],
     )

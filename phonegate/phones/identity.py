@@ -23,7 +23,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import Description, PhoneRegistry, forms_of
 from phonegate.model.messages import Message
-from phonegate.model.phones import Sim
+from phonegate.model.phones import ACK, Sim
 from phonegate.model.refusals import OrgFull
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
@@ -40,9 +40,6 @@ from phonegate.phones.state import (
 )
 from phonegate.phones.storage_retry import StorageRetry
 from phonegate.phones.switchboard import Station, Switchboard
-
-ACK: Final = "ack"
-"""The feature of a phone that says, before the radio has a message, that it has written it down."""
 
 PREDECESSOR_S: Final = 10.0
 """How long to wait for an older connection of the phone to have its reports recorded."""

@@ -16,7 +16,7 @@ from phonegate.domain.inbox import Link
 from phonegate.domain.phone_delivery import Reporter
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message
-from phonegate.model.phones import Sim
+from phonegate.model.phones import ACK, CANCEL, Sim
 from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.frames import FrameFault, GatewayFrame, PhoneFrame
@@ -250,7 +250,7 @@ class PhoneState:
     @property
     def acks(self) -> bool:
         """Tells whether the phone acknowledges pushes."""
-        return self._has("ack")
+        return self._has(ACK)
 
     def _has(self, feature: str) -> bool:
         return self.hello is not None and feature in self.hello.features
@@ -313,7 +313,7 @@ class PhoneState:
     def cancel(self, message_id: int) -> frames.Cancel | None:
         """Asks the phone to drop a message. Returns None when it can't, or may not have it yet."""
         held = self._resumed or message_id in self.window.in_flight
-        return frames.Cancel(message_id) if held and self._has("cancel") else None
+        return frames.Cancel(message_id) if held and self._has(CANCEL) else None
 
     @property
     def takes_new(self) -> bool:

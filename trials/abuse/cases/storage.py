@@ -48,7 +48,7 @@ async def _inbound(wire: Wire, number: int) -> None:
 async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
     """Tells whether the phone gets a frame of this type in time."""
     until = trio.current_time() + seconds
-    while (came := await wire.frame(until - trio.current_time())) is not None:
+    while (came := await wire.frame(max(0.0, until - trio.current_time()))) is not None:
         opcode, payload = came
         if opcode == 1 and json.loads(payload)["type"] == kind_:
             return True
