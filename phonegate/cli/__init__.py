@@ -17,6 +17,7 @@ import phonegate
 from phonegate import colour
 from phonegate.cli import streams
 from phonegate.cli.failure import explain, reader_left
+from phonegate.cli.patience import PAUSES, Pauses
 
 
 @attrs.frozen
@@ -104,22 +105,25 @@ def group(context: click.Context) -> None:
     context.color = colour.asked(os.environ)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, pauses: Pauses = PAUSES) -> int:
     """Runs one command. Returns the exit code.
 
     Args:
         arguments: The words after the program's name. None means those of the process.
+        pauses: How long commands wait for a gateway.
     """
     streams.prepare()
     try:
-        return _run(arguments)
+        return _run(arguments, pauses)
     finally:
         streams.let_go()
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, pauses: Pauses) -> int:
     try:
-        outcome: Any = group.main(args=arguments, prog_name="phonegate", standalone_mode=False)
+        outcome: Any = group.main(
+            args=arguments, prog_name="phonegate", standalone_mode=False, obj=pauses
+        )
     except click.UsageError as error:
         with suppress(OSError, ValueError):
             error.show()

@@ -14,11 +14,10 @@ from phonegate.model.bounds import MAX_PAGE
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
+    from phonegate.cli.patience import Pauses
 
-POLL_S = 1.0
-"""Seconds between two reads of new messages. A page takes the gateway little work."""
 LONGEST_LOOK_S = 30.0
-"""Most seconds between two reads of unfinished messages. They begin `POLL_S` apart."""
+"""Most seconds between two reads of unfinished messages. They begin `Pauses.received_s` apart."""
 
 
 @click.group(invoke_without_command=True, epilog=options.CLIENT_EPILOG)
@@ -100,11 +99,11 @@ def command(
             return
         # A person ends this by Ctrl-C, which is not a failure.
         try:
-            found, last = patiently(begin, Patience())
+            found, last = patiently(begin, Patience(pauses=context.obj))
             following = Following(last, fits)
             following.seen(found, time.monotonic())
             _show(found, as_json=as_json)
-            _follow(client, following, about, as_json=as_json)
+            _follow(client, following, about, context.obj, as_json=as_json)
         except KeyboardInterrupt:
             if sys.stderr.isatty():
                 # The terminal shows ^C, and the shell would write on the same line.
@@ -136,7 +135,12 @@ def _decide(message: int, decision: str, url: str, org: str | None, cacert: Path
 
 
 def _follow(
-    client: "Client", following: Following, about: Mapping[str, Any], *, as_json: bool
+    client: "Client",
+    following: Following,
+    about: Mapping[str, Any],
+    pauses: "Pauses",
+    *,
+    as_json: bool,
 ) -> None:
     """Shows messages as they arrive and change, also after the gateway was away."""
     # Imported here to keep `--help` fast.
@@ -145,14 +149,16 @@ def _follow(
 
     def ask(since: int, limit: int) -> list[dict[str, Any]]:
         query = {**about, "since_id": since, "limit": limit}
-        found: list[dict[str, Any]] = patiently(lambda: _page(client, query), Patience(None))
+        patience = Patience(None, pauses=pauses)
+        found: list[dict[str, Any]] = patiently(lambda: _page(client, query), patience)
         return found
 
-    pause, next_poll_at = POLL_S, 0.0
+    poll_s = pauses.received_s
+    pause, next_poll_at = poll_s, 0.0
     while True:
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
         while page := ask(following.last, MAX_PAGE):
-            pause, next_poll_at = POLL_S, time.monotonic() + POLL_S
+            pause, next_poll_at = poll_s, time.monotonic() + poll_s
             _show(following.take(page, time.monotonic()), as_json=as_json)
             if len(page) < MAX_PAGE:
                 break
@@ -160,7 +166,7 @@ def _follow(
         after = following.next_poll(now) if now >= next_poll_at else None
         if after is not None:
             changed = following.changed(after, ask(after, following.look), time.monotonic())
-            pause = POLL_S if changed else min(pause * 2, LONGEST_LOOK_S)
+            pause = poll_s if changed else min(pause * 2, LONGEST_LOOK_S)
             next_poll_at = time.monotonic() + pause
             _show(changed, as_json=as_json)
 

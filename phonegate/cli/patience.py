@@ -1,12 +1,13 @@
-"""Decides how long a command goes on trying while a gateway or a proxy can't answer. Pure."""
+"""How long a command waits, and goes on trying while a gateway or a proxy can't answer. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 TRANSIENT: Final = frozenset({408, 425, 429})
 """Statuses below 500 after which a later try may succeed. All from 500 on are such."""
 
-FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 """Most seconds between two tries of a command that never gives up, which then notices soon enough
 that a gateway is back."""
@@ -20,6 +21,22 @@ LONGEST_HEEDED_S: Final = 300.0
 _FIRST_SERVER_FAULT: Final = 500
 
 
+@attrs.frozen(kw_only=True)
+class Pauses:
+    """The pauses of commands. Tests pass shorter ones."""
+
+    sent_s: float = 0.5
+    """Between two reads of a message that was sent. A phone takes a second or more to send one."""
+    received_s: float = 1.0
+    """Between two reads of new messages. A page takes the gateway little work."""
+    first_retry_s: float = 0.5
+    """Before the first new try. Each later pause is twice as long."""
+
+
+PAUSES: Final = Pauses()
+"""Those of every command."""
+
+
 def is_transient(status: int) -> bool:
     """Tells whether the same request may get another HTTP status later."""
     return status >= _FIRST_SERVER_FAULT or status in TRANSIENT
@@ -31,9 +48,9 @@ def retry_after(value: str | None) -> float:
     return float(value) if value.isascii() and value.isdigit() and len(value) <= 9 else 0.0  # noqa: PLR2004 - 30 years
 
 
-def pauses() -> Iterator[float]:
+def growing(first_s: float) -> Iterator[float]:
     """Yields growing pauses without end."""
-    pause = FIRST_PAUSE_S
+    pause = first_s
     while True:
         yield pause
         pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -44,11 +61,12 @@ class Patience:
 
     Args:
         limit_s: The seconds of all pauses together. None means to never give up.
+        pauses: Where it begins.
     """
 
-    def __init__(self, limit_s: float | None = PATIENCE_S) -> None:
+    def __init__(self, limit_s: float | None = PATIENCE_S, *, pauses: Pauses = PAUSES) -> None:
         self._left_s = limit_s
-        self._pauses = pauses()
+        self._pauses = growing(pauses.first_retry_s)
 
     def pause(self, wanted_s: float = 0.0) -> float | None:
         """Returns the next pause, no shorter than a server wants it, or None to give up."""

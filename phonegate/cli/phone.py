@@ -17,8 +17,8 @@ from phonegate.cli.summary import sentence
 from phonegate.config import client_environment
 
 if TYPE_CHECKING:
+    from phonegate.phone.address import Address
     from phonegate.phone.device import SimCard
-    from phonegate.phone.link import Address
     from phonegate.phone.radio import Radio, Transmission
     from phonegate.phone.simulated_faults import Plan
 
@@ -179,7 +179,7 @@ def command(
 
     from phonegate import trust  # noqa: PLC0415 - as above
     from phonegate.domain.credentials import is_key_like  # noqa: PLC0415 - as above
-    from phonegate.phone.link import Address  # noqa: PLC0415 - as above
+    from phonegate.phone.address import Address  # noqa: PLC0415 - as above
     from phonegate.phone.simulated_faults import Plan  # noqa: PLC0415 - as above
 
     _refuse_mixtures(simulate=simulate, phones=phones, sims=sims)

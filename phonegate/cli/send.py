@@ -14,12 +14,10 @@ from phonegate.cli.progress import LiveLine
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
+    from phonegate.cli.patience import Pauses
 
 LEFT = frozenset({"sent", "delivered"})
 LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
-POLL_S = 0.5
-"""Seconds between two reads of a message. A phone takes a second or more to send an SMS."""
-
 MOST_NAMED = 10
 """Messages of a batch that are named one by one when they have not left in time."""
 
@@ -48,7 +46,9 @@ Result = Mapping[str, Any]
 )
 @options.as_json
 @options.client
+@click.pass_obj
 def command(
+    pauses: "Pauses",
     *,
     body: str | None,
     to: tuple[str, ...],
@@ -81,11 +81,12 @@ def command(
     request.update({"messages": messages} if len(to) > 1 else messages[0])
     # The idempotency key makes it safe to repeat a request whose answer was lost.
     once = uuid.uuid4().hex
+    patience = Patience(pauses=pauses)
     with connect(url, org, cacert) as client:
-        answer = patiently(lambda: client.post(f"/send/{client.org}", request, once), Patience())
+        answer = patiently(lambda: client.post(f"/send/{client.org}", request, once), patience)
         results = answer["results"]
         if wait is not None:
-            results = _watch(client, results, wait)
+            results = _watch(client, results, wait, pauses.sent_s)
     if as_json:
         terminal.print_json({**answer, "results": [_printed(result) for result in results]})
     else:
@@ -130,7 +131,7 @@ def _moment(text: str) -> int | str:
         raise click.BadParameter(str(error), param_hint="'--send-at'") from None
 
 
-def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Result]:
+def _watch(client: "Client", results: list[Result], wait_s: float, poll_s: float) -> list[Result]:
     """Reads the messages until each has left or can't leave any more, or the time is up."""
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import Unavailable  # noqa: PLC0415
@@ -139,7 +140,7 @@ def _watch(client: "Client", results: list[Result], wait_s: float) -> list[Resul
     began = time.monotonic()
     with LiveLine() as line:
         while True:
-            pause = POLL_S
+            pause = poll_s
             for index, result in enumerate(results):
                 if result["status"] in LEFT | LOST:
                     continue

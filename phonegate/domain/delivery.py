@@ -12,7 +12,7 @@ import attrs
 
 from phonegate.domain.admission import KEY_REVOKED, why_no_copy
 from phonegate.domain.routing import is_slot
-from phonegate.model.messages import Message, NewMessage
+from phonegate.model.messages import Message
 from phonegate.model.phones import Sim, number_form
 from phonegate.model.states import (
     QUEUED,
@@ -250,7 +250,8 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
     if again and (refused := why_no_copy(tx, message.key, message.address, now)):
         reason = f"{reason}; not sent again: {refused}"
     elif again:
-        copy = tx.messages.insert(_copy_of(message, now))
+        phone = message.phone if is_slot(message.sim_selector) else None
+        copy = tx.messages.insert(message.again(created_at=now, phone=phone))
         reason = f"{reason}; sent again as message {copy}"
     return tx.messages.transition(message, event, error=reason) or message
 
@@ -329,14 +330,14 @@ def abandon_silent(
     """
     seconds = policy.result_timeout_ms // 1000
     silent = f"no result from the phone within {seconds} s"
-    lost = f"the phone that was given it has been away for {policy.away_timeout_ms // 1000} s"
+    away = f"the phone that was given it has been away for {policy.away_timeout_ms // 1000} s"
     changed = []
     for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
         if message.acked_at is None and message.phone not in online:
             if message.expires_at is not None and message.expires_at <= now:
                 event, reason = Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
             else:
-                event, reason = Event.LOST_TRACK, lost
+                event, reason = Event.LOST_TRACK, away
         else:
             event, reason = Event.LOST_TRACK, silent
         changed.append(give_up(tx, message, event, reason, now))
@@ -395,8 +396,3 @@ def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:
 def _change(tx: Tables, message: Message, **columns: Any) -> Message:
     tx.messages.set(message.id, **columns)
     return attrs.evolve(message, **columns)
-
-
-def _copy_of(message: Message, now: int) -> NewMessage:
-    phone = message.phone if is_slot(message.sim_selector) else None
-    return message.again(created_at=now, phone=phone)

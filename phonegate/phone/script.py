@@ -10,14 +10,10 @@ from typing import Any
 import attrs
 import trio
 
+from phonegate.phone.address import Address
 from phonegate.phone.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
 from phonegate.phone.device import SimCard
-from phonegate.phone.link import (
-    REPLACED,
-    Address,
-    Link,
-    hold_link,
-)
+from phonegate.phone.link import REPLACED, Link, hold_link
 from phonegate.phone.simulated_faults import Dice, Plan
 
 MAX_LINE_BYTES = 65_536

@@ -7,6 +7,7 @@ from random import Random
 import trio
 
 from phonegate.model.times import now_ms
+from phonegate.phone.address import Address
 from phonegate.phone.conversation import Conversation, greet
 from phonegate.phone.device import (
     Device,
@@ -16,12 +17,7 @@ from phonegate.phone.device import (
 )
 from phonegate.phone.errors import PhoneError
 from phonegate.phone.journal import Journal
-from phonegate.phone.link import (
-    REPLACED,
-    Address,
-    Link,
-    hold_link,
-)
+from phonegate.phone.link import REPLACED, Link, hold_link
 from phonegate.phone.radio import Radio, RadioMemory
 from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.transmitter import Transmitter

@@ -60,15 +60,13 @@ class WriterTimings:
     """A batch is committed once its operations have run this long: one operation may store 500
     messages, and no caller should wait for 256 of those."""
     patience_s: float = 0.02
-    """How long a patient operation waits for others to share a commit with. Under load there are
-    some within less. A sender who waits for each answer brings the next, which then costs one
-    flush of the disk with its report and not two."""
+    """How long a patient operation waits for others to share a commit with. Under load some come
+    in less. A sender who waits for each answer brings the next: one flush with its report."""
     idle_s: float = 0.1
     """With chores to do, the writer waits this long for operations before it does them."""
 
 
 WRITER_TIMINGS: Final = WriterTimings()
-"""Those of every database that a gateway opens."""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 import trustme
 
-from phonegate.cli import main, messages, patience, send
+from phonegate import cli
+from phonegate.cli.patience import Pauses
 from tests.cli.stub import Fake, accepted, message
 
 Output = pytest.CaptureFixture[str]
 
 SIM = {"slot": 0, "number": "+15551112222", "carrier": "AT&T"}
+
+
+SHORT = Pauses(sent_s=0.001, received_s=0.001, first_retry_s=0.001)
+
+
+def main(words: list[str]) -> int:
+    return cli.main(words, pauses=SHORT)
 
 
 @pytest.fixture
@@ -30,9 +38,6 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Fake]:
     monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
     # A proxy of the environment must not come between us and this machine.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setattr(send, "POLL_S", 0.001)
-    monkeypatch.setattr(messages, "POLL_S", 0.001)
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
     with gateway.serving():
         yield gateway
 

@@ -44,7 +44,7 @@ def test_who_gives_up_has_paused_no_longer_than_the_limit(
     for seconds in [*wanted, *[0.0] * 20]:
         pause = one.pause(seconds)
         if pause is not None:
-            assert pause >= max(seconds, patience.FIRST_PAUSE_S)
+            assert pause >= max(seconds, patience.PAUSES.first_retry_s)
             total += pause
     assert total <= limit + 1e-6
     assert one.pause(limit + 1) is None

@@ -25,8 +25,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from kit.gateway import GatewayProcess
+from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.link import Address
 from phonegate.phone.simulated_faults import Plan
 
 ORG = "myorg"

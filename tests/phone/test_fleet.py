@@ -4,10 +4,10 @@ import attrs
 import pytest
 import trio
 
+from phonegate.phone.address import Address
 from phonegate.phone.device import SimCard
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.link import Address
 from phonegate.phone.radio import RadioMemory
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import State

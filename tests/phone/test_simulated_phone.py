@@ -9,11 +9,11 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from phonegate.phone.address import Address
 from phonegate.phone.device import Identity, SimCard
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.journal import Journal, JournalFile
 from phonegate.phone.ledger import Handed, Taken
-from phonegate.phone.link import Address
 from phonegate.phone.radio import RadioMemory
 from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.simulated_phone import SimulatedPhone, State, run_phone

@@ -18,9 +18,9 @@ from phonegate.config.settings import (
     PacingSettings,
     Settings,
 )
+from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.link import Address
 from phonegate.phone.radio import RadioMemory
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone, State
