@@ -148,7 +148,7 @@ class Reconciler:
                     await self._bell.wait()
                     await trio.sleep(self._timings.shortest_sleep_s)
 
-    async def settle(self) -> None:
+    async def work_off(self) -> None:
         """Takes in hand what is due now, and returns when it has been worked on."""
         async with trio.open_nursery() as nursery:
             await self._round(nursery)

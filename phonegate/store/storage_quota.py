@@ -41,7 +41,7 @@ class StorageQuota:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._sums: dict[int, _Sum] = {}
-        self._taken: list[tuple[int, int]] = []
+        self._uncommitted: list[tuple[int, int]] = []
         """What was counted since the last commit: orgs and bytes."""
         self._changed: set[int] = set()
         """Orgs to look up anew once what was counted of them is written."""
@@ -74,7 +74,7 @@ class StorageQuota:
         if excess > 0 and before >= 1:
             return max(1, -(-int(min(excess, before)) * DAY_MS // (per_day * 1000)))
         found.bytes = before + size
-        self._taken.append((org, size))
+        self._uncommitted.append((org, size))
         return 0
 
     # -- room on the disk
@@ -93,24 +93,24 @@ class StorageQuota:
 
     def mark(self) -> int:
         """Returns where the counting stands, for `undo`."""
-        return len(self._taken)
+        return len(self._uncommitted)
 
     def undo(self, mark: int = 0) -> None:
         """Uncounts what was counted since then, in this transaction."""
-        for org, size in self._taken[mark:]:
+        for org, size in self._uncommitted[mark:]:
             if (found := self._sums.get(org)) is not None:
                 found.bytes = max(0.0, found.bytes - size)
-        del self._taken[mark:]
+        del self._uncommitted[mark:]
 
     def write(self) -> None:
         """Writes the sums that have changed. Part of every commit, before it."""
-        for org in {org for org, _ in self._taken}:
+        for org in {org for org, _ in self._uncommitted}:
             found = self._sums[org]
             self._connection.execute(WRITE, (round(found.bytes), found.at, org))
 
     def committed(self) -> None:
         """Forgets what was written, once it is durable."""
-        self._taken.clear()
+        self._uncommitted.clear()
         while self._changed:
             self._sums.pop(self._changed.pop(), None)
         if len(self._sums) > KNOWN:
@@ -118,7 +118,7 @@ class StorageQuota:
 
     def forget(self, org: int) -> None:
         """Looks an org up anew when it next stores something."""
-        if any(one == org for one, _ in self._taken):
+        if any(one == org for one, _ in self._uncommitted):
             self._changed.add(org)
         else:
             self._sums.pop(org, None)

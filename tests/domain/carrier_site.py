@@ -66,7 +66,7 @@ class CarrierSite:
         due = await self.database.read(lambda tx: tx.carrier_queue.next_poll())
         assert due is not None, "nothing is to be looked at"
         self.now = max(self.now, due)
-        await self.reconciler.settle()
+        await self.reconciler.work_off()
 
     async def assist(self, number: str, *, provider: str = "twilio") -> Assistant:
         """Another assistant, with a carrier of its own."""

@@ -388,14 +388,14 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
     assert (held.status, held.approval, held.held_until) == ("queued", "asked", FAR_AHEAD_MS)
     scene.site.now += 400 * DAY_MS
     await scene.scheduler.sweep()
-    await scene.site.reconciler.settle()
+    await scene.site.reconciler.work_off()
     assert (await scene.message(id_)).status == "queued"
     scene.rings.clear()
     approved = await scene.approval.approve(scene.site.org, id_)
     assert (approved.status, approved.approval) == ("queued", "given")
     # It has no time to wait for, not even its approval's: no keeper has to come first.
     assert (approved.held_until, scene.rings, len(scene.releases)) == (None, [], 1)
-    await scene.site.reconciler.settle()
+    await scene.site.reconciler.work_off()
     if way == "phone":
         assert scene.site.org in scene.site.phones.woken
         ready = await scene.site.database.read(
@@ -442,7 +442,7 @@ async def test_a_refused_message_never_leaves(scene: Scene, way: str) -> None:
     with pytest.raises(Conflict, match="is cancelled already"):
         await scene.approval.approve(scene.site.org, id_)
     await scene.scheduler.sweep()
-    await scene.site.reconciler.settle()
+    await scene.site.reconciler.work_off()
     assert scene.left() == 0
 
 

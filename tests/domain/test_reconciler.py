@@ -187,7 +187,7 @@ async def test_two_of_the_same_words_are_not_taken_for_one(site: CarrierSite) ->
         await site.carrier_sending.send(owner(site.org), draft())
     site.now += 60_000
     site.carrier.finds = [taken("SM3"), taken("SM3")]
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     assert sorted(m.carrier_id or "" for m in await site.stored()) == ["", "SM3"]
 
 
@@ -217,18 +217,18 @@ async def test_a_crash_before_the_request_left_fails(site: CarrierSite) -> None:
 
 async def test_a_message_leaves_in_time(site: CarrierSite) -> None:
     await schedule(site)
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     message = await site.only()
     assert (message.status, message.carrier_id, message.attempts) == ("sending", "SM1", 1)
     assert message.first_tried_at == site.now
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     assert len(site.carrier.sent) == 1
 
 
 async def test_what_is_promised_is_tried_until_it_is_taken(site: CarrierSite) -> None:
     site.carrier.sends = [NotTaken("closed", retry_after_s=100)] * 3
     await schedule(site)
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     message = await site.only()
     assert (message.status, message.error, message.pushed_at) == ("sending", "closed", None)
     for _ in range(3):
@@ -244,7 +244,7 @@ async def test_what_is_promised_and_got_lost_is_sent_again_only_once_it_is_sure(
     await schedule(site)
     site.carrier.sends = [LOST]
     site.carrier.finds = [LOST] * 10_000
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     assert (await site.only()).status == "uncertain"
     site.carrier.finds = [LOST, None]
     await site.look()
@@ -259,7 +259,7 @@ async def test_what_is_promised_and_got_lost_is_sent_again_only_once_it_is_sure(
 async def test_what_is_promised_fails_when_it_is_refused(site: CarrierSite) -> None:
     await schedule(site)
     site.carrier.sends = [CarrierRefusal(CarrierFault(code="21610", text="STOP"))]
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     message = await site.only()
     assert (message.status, message.error) == ("failed", "21610: STOP")
 
@@ -267,14 +267,14 @@ async def test_what_is_promised_fails_when_it_is_refused(site: CarrierSite) -> N
 async def test_nothing_is_sent_past_its_time(site: CarrierSite) -> None:
     await schedule(site, ttl_s=30)
     site.now += 30_000
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     assert (site.carrier.sent, (await site.only()).status) == ([], "queued")  # the scheduler's
 
 
 async def test_nothing_is_tried_again_past_its_time(site: CarrierSite) -> None:
     await schedule(site, ttl_s=30)
     site.carrier.sends = [NotTaken("closed", retry_after_s=100)]
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     await site.look()
     message = await site.only()
     assert (message.status, len(site.carrier.sent)) == ("failed", 1)
@@ -296,7 +296,7 @@ async def test_nothing_is_tried_again_once_quiet_hours_have_begun(site: CarrierS
     hours = QuietHours(begin=begin, end=(begin + 60) % (24 * 60), zone="UTC")
     await schedule(site, ttl_s=3_600, sender=limited(site.org, quiet=hours))
     site.carrier.sends = [NotTaken("closed", retry_after_s=100)]
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     await site.look()
     message = await site.only()
     assert (message.status, len(site.carrier.sent)) == ("failed", 1)
@@ -306,7 +306,7 @@ async def test_nothing_is_tried_again_once_quiet_hours_have_begun(site: CarrierS
 async def test_a_carrier_away_for_three_days_fails_it(site: CarrierSite) -> None:
     await schedule(site)
     site.carrier.sends = [NotTaken("closed", retry_after_s=36_000)] * 10_000
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     while (await site.only()).next_poll_at is not None:
         await site.look()
     message = await site.only()
@@ -323,7 +323,7 @@ async def test_without_its_assistant_a_message_ends(site: CarrierSite) -> None:
     await site.database.write(lambda tx: tx.assistants.remove(site.org, site.assistant.id))
     site.now = NOW + 60_000
     await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 10))
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     assert [(m.status, m.next_poll_at) for m in await site.stored()] == [
         ("uncertain", None),
         ("uncertain", None),
@@ -337,7 +337,7 @@ async def test_another_account_is_not_asked_for_what_got_lost(site: CarrierSite,
         await schedule(site)
         site.carrier.sends = [LOST]
         site.carrier.finds = [LOST] * 10_000
-        await site.reconciler.settle()
+        await site.reconciler.work_off()
         site.carrier.finds = []
         site.carrier.found.clear()
     else:
@@ -395,7 +395,7 @@ async def test_however_many_are_due_at_once_all_leave_in_turn(site: CarrierSite)
     site.now = NOW + 1
     for _ in range(many * TIMINGS.each_every_ms // 1_000 + 2):
         await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 1_000))
-        await site.reconciler.settle()
+        await site.reconciler.work_off()
         site.now += 1_000
     assert len(site.carrier.sent) == many
     assert {message.attempts for message in await site.stored()} == {1}
@@ -406,12 +406,12 @@ async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(site: Ca
         await site.carrier_sending.send(owner(site.org), draft())
     site.carrier.sent.clear()
     site.now += 60_000
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     await site.carrier_sending.send(owner(site.org), draft(send_at=site.now + 500))
     for _ in range(3):
         site.now += 500
         await site.database.write(lambda tx: tx.due_messages.release_held(site.now, 1_000))
-        await site.reconciler.settle()
+        await site.reconciler.work_off()
     assert len(site.carrier.sent) == 1
 
 
@@ -442,7 +442,7 @@ async def test_a_fault_of_one_message_is_not_the_end(
 async def test_an_account_that_can_not_be_opened_lets_it_wait(site: CarrierSite) -> None:
     await schedule(site)
     await site.pool.close()
-    await site.reconciler.settle()
+    await site.reconciler.work_off()
     message = await site.only()
     assert (message.status, message.pushed_at) == ("sending", None)
     assert message.next_poll_at is not None
