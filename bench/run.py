@@ -66,7 +66,7 @@ class Run:
                 try:
                     await self._turn(letter, number)
                 except FAULTS as error:
-                    _tell(" failed\n")
+                    _print(" failed\n")
                     self._figures.fault(f"({letter}) failed in round {number + 1}: {error!r}")
             self.noise.append(machine.noise(self._folder))
             lasted = time.monotonic() - begun
@@ -107,23 +107,23 @@ class Run:
 
     async def _prepare(self, letters: list[str]) -> None:
         if "h" in letters:
-            _tell("compiling the slow disk ...\n")
+            _print("compiling the slow disk ...\n")
             self._slow_disk = await asyncio.to_thread(flush.build, self._folder)
         if "f" in letters and self._plan.zipapp:
-            _tell("building the zipapp ...\n")
+            _print("building the zipapp ...\n")
             try:
                 self._zipapp = await asyncio.to_thread(startup.build_zipapp, self._folder)
             except subprocess.CalledProcessError:
                 self._figures.note("The zipapp could not be built here, so it was not started.")
         if "d" in letters:
-            _tell("filling the tables ...\n")
+            _print("filling the tables ...\n")
             # Both sides at once: nothing is timed, and each has a core.
             await asyncio.gather(
                 *(self._fill(side, core) for side, core in zip(self._sides, cores(), strict=True))
             )
         if "g" in letters:
             for side in self._sides:
-                _tell(f"queueing for {side.name} ...\n")
+                _print(f"queueing for {side.name} ...\n")
                 async with Server(side, self._queued(side)) as server:
                     await drain.queue(server, self._plan)
 
@@ -177,15 +177,15 @@ class Run:
         self, letter: str, side: Side, measure: Measure, *, file: Path | None = None
     ) -> None:
         begun = time.monotonic()
-        _tell(f"({letter}) {side.name} ...")
+        _print(f"({letter}) {side.name} ...")
         preload = self._slow_disk if letter == "h" else None
         async with Server(side, file or self._file(), preload=preload) as server:
             await measure(server, self._plan, self._figures)
-        _tell(f" {time.monotonic() - begun:.1f} s\n")
+        _print(f" {time.monotonic() - begun:.1f} s\n")
 
     async def _read(self, sides: Sequence[Side]) -> None:
         """All tables of both sides in slices of one stretch of time: their ratios are a bar."""
-        _tell("(d) both ...")
+        _print("(d) both ...")
         begun = time.monotonic()
         async with AsyncExitStack() as stack:
             books = [
@@ -196,10 +196,10 @@ class Run:
                 for side in sides
             ]
             await reading.read(books, self._plan, self._figures)
-        _tell(f" {time.monotonic() - begun:.1f} s\n")
+        _print(f" {time.monotonic() - begun:.1f} s\n")
 
     async def _start(self, sides: Sequence[Side], number: int) -> None:
-        _tell("(f) both\n")
+        _print("(f) both\n")
         for _ in range(self._plan.starts):
             for side in sides:
                 await startup.start(side, self._file(), self._figures, startup.VENV)
@@ -227,5 +227,5 @@ async def _many_sends(server: Server, plan: Plan, _: Figures) -> None:
             loops.close()
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, end="", file=sys.stderr, flush=True)

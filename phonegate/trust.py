@@ -45,26 +45,26 @@ def context(authority: Path | None = None) -> ssl.SSLContext:
     return made
 
 
-def distrust(error: BaseException | None, place: str) -> str | None:
+def distrust(error: BaseException | None, gateway: str) -> str | None:
     """Returns the sentence that explains why TLS with a gateway failed, from an error's causes.
 
-    Returns None where TLS was not the cause. `place` is the gateway's address.
+    Returns None where TLS was not the cause. `gateway` is the gateway's address.
     """
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return _why(error, place)
+            return _why(error, gateway)
         if isinstance(error, ssl.SSLError):
             reason = (error.reason or "").replace("_", " ").lower()
             if "wrong version number" in reason or "record layer failure" in reason:
-                return f"{place} speaks no TLS. Is its address http:// instead of https://?"
-            return f"TLS with {place} failed: {reason or 'no reason was given'}."
+                return f"{gateway} speaks no TLS. Is its address http:// instead of https://?"
+            return f"TLS with {gateway} failed: {reason or 'no reason was given'}."
         error = error.__cause__ or error.__context__
     return None
 
 
-def _why(error: ssl.SSLCertVerificationError, place: str) -> str:
+def _why(error: ssl.SSLCertVerificationError, gateway: str) -> str:
     said = error.verify_message.rstrip(".")
-    untrusted = f"The certificate of {place} is not trusted: {said}."
+    untrusted = f"The certificate of {gateway} is not trusted: {said}."
     if error.verify_code in _OTHER_NAME:
         return f"{untrusted} Use a name that stands in it."
     if error.verify_code == _EXPIRED:

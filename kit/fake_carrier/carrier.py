@@ -119,7 +119,7 @@ class FakeCarrier:
         sms = self._exchange.messages[message]
         sms.become(status, self._exchange.now())
         self._wake()
-        await self._tell(sms, last=sms.final)
+        await self._report(sms, last=sms.final)
 
     async def receive(
         self,
@@ -189,9 +189,9 @@ class FakeCarrier:
             sms.sender = self.twilio.numbers[0]
         sms.become(status, self._exchange.now())
         self._wake()
-        await self._tell(sms, last=status == sms.journey.states[-1])
+        await self._report(sms, last=status == sms.journey.states[-1])
 
-    async def _tell(self, sms: Sms, *, last: bool) -> None:
+    async def _report(self, sms: Sms, *, last: bool) -> None:
         call = self._apis[sms.carrier].status_call(sms)
         if call is not None and self._client is not None:
             await self.courier.state(call, last=last, client=self._client)

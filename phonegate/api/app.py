@@ -139,7 +139,7 @@ class _App(QuartTrio):
             return response
         request = _request(quart_request.scope)
         response = _with_room(response, request, self._pipeline)
-        _settle_length(response)
+        _set_length(response)
         for name, value in self._pipeline.base_headers:
             response.headers.setdefault(name, value)
         for name, value in self._pipeline.sharing(request):
@@ -212,7 +212,7 @@ def _with_room(response: Response, request: Request, pipeline: Pipeline) -> Resp
     return response
 
 
-def _settle_length(response: Response) -> None:
+def _set_length(response: Response) -> None:
     """Leaves the body out where none is sent, and its length where it would be a wrong one."""
     length = response.content_length
     if _head():

@@ -154,8 +154,8 @@ def _problems(error: BaseException, at: str) -> Iterator[FieldProblem]:
     elif isinstance(error, KeyError):
         yield FieldProblem(at, "is required")
     elif isinstance(error, WrongEntries):
-        for place, name, problem in error.entries:
-            entry = f"{at}[{place}]"
+        for index, name, problem in error.entries:
+            entry = f"{at}[{index}]"
             yield FieldProblem(joined(entry, name) if name else entry, problem)
     elif isinstance(error, Wrong):
         yield FieldProblem(at, str(error), error.sentence)

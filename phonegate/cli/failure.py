@@ -83,7 +83,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, UnicodeError):
         return "Some of the input is not UTF-8 text."
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
+        prefix = f"{error.filename}: " if error.filename else ""
+        return f"{prefix}{error.strerror}"
     problems = getattr(error, "problems", ())
     return refusal(str(error), [(one.field, one.problem) for one in problems])

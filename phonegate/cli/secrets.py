@@ -33,6 +33,6 @@ def read(source: str) -> str | None:
     else:
         secret = os.environ.get(client_environment.SECRET, "")
     if not secret:
-        place = "standard input" if source == "stdin" else client_environment.SECRET
-        raise Failure(f"There is no secret in {place}.")
+        source_name = "standard input" if source == "stdin" else client_environment.SECRET
+        raise Failure(f"There is no secret in {source_name}.")
     return secret

@@ -111,7 +111,7 @@ class Checks:
         Raises:
             StoreError: The database can't be asked.
         """
-        seen = await self._database.read(lambda tx: tx.registrations.places(CAPACITY))
+        seen = await self._database.read(lambda tx: tx.registrations.networks(CAPACITY))
         self._acquaintances.load(seen)
 
     async def hash(self, secret: str) -> str:

@@ -295,10 +295,10 @@ def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
     known = tx.phones.holding(org, dict.fromkeys(sim.form for sim in sims if sim.form is not None))
     slots = {(sim.form, sim.slot) for sim in sims}
     numbers = Counter(sim.phone for sim in known)
-    places = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)
+    slots_held = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)
     holders = sorted(
         (phone for phone in numbers if phone is not None),
-        key=lambda phone: (-numbers[phone], -places[phone]),
+        key=lambda phone: (-numbers[phone], -slots_held[phone]),
     )
     for phone in holders:
         row = tx.phones.get(phone)

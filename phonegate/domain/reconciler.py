@@ -82,9 +82,9 @@ class Pace:
         if room and free <= now:
             self._next[assistant] = free + self._timings.each_every_ms
             return free
-        place = max(self._queues.get((assistant, sends), 0), free, now + 1)
-        self._queues[assistant, sends] = place + self._timings.each_every_ms
-        return place
+        at = max(self._queues.get((assistant, sends), 0), free, now + 1)
+        self._queues[assistant, sends] = at + self._timings.each_every_ms
+        return at
 
     def rest(self, assistant: int, now: int, at_least_s: float = 0) -> None:
         """Leaves a carrier alone for a while that could not be asked.
@@ -149,7 +149,7 @@ class Reconciler:
                     await trio.sleep(self._timings.shortest_sleep_s)
 
     async def work_off(self) -> None:
-        """Takes in hand what is due now, and returns when it has been worked on."""
+        """Works on everything that is due now, and returns when that is done."""
         async with trio.open_nursery() as nursery:
             await self._round(nursery)
 

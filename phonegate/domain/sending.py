@@ -197,13 +197,13 @@ class Sending:
             segments = count(item.body)
             timing = permit.timing(item.send_at, item.ttl_s, now)
             held = timing.held_until is not None
-            lane = (route.phone, route.sim) if route.phone is not None else None
-            reserved = lane is not None and not held and lane not in full
-            if lane is not None and reserved:
-                reserved = self._dispatcher.reserve(lane[0], route.sim, segments)
+            target = (route.phone, route.sim) if route.phone is not None else None
+            reserved = target is not None and not held and target not in full
+            if target is not None and reserved:
+                reserved = self._dispatcher.reserve(target[0], route.sim, segments)
                 if not reserved:
                     # What comes later in this call must not overtake what has to wait.
-                    full[lane] = self._dispatcher.outlook(lane[0], route.sim)
+                    full[target] = self._dispatcher.outlook(target[0], route.sim)
             new = new_message(
                 sender,
                 item,
@@ -218,8 +218,8 @@ class Sending:
                 priority=item.priority,
                 on_uncertain=item.on_uncertain or self._on_uncertain,
             )
-            outlook = None if lane is None or held else full.get(lane)
-            plans.append(_Plan(new, lane[0] if lane and reserved else None, route.sim, outlook))
+            outlook = None if target is None or held else full.get(target)
+            plans.append(_Plan(new, target[0] if target and reserved else None, route.sim, outlook))
         return plans
 
 

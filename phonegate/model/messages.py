@@ -251,7 +251,7 @@ class Aged:
 
 
 @attrs.frozen
-class Lane:
+class WaitingQueue:
     """Queued messages that could leave, and wait for the same phones or carrier."""
 
     org: int
@@ -269,7 +269,7 @@ class Lane:
 class Backlog:
     """All queued messages."""
 
-    lanes: tuple[Lane, ...]
+    queues: tuple[WaitingQueue, ...]
     """The messages that could leave now."""
     timed: int
     """How many wait for their `send_at`."""

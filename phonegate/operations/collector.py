@@ -85,9 +85,10 @@ class Collector:
             space=space,
             backlog=backlog,
             away=frozenset(
-                lane
-                for lane in backlog.lanes
-                if lane.assistant is None and not serves(lane.org, lane.phone, lane.sim_selector)
+                queue
+                for queue in backlog.queues
+                if queue.assistant is None
+                and not serves(queue.org, queue.phone, queue.sim_selector)
             ),
             connections=server.connections,
             refused_connections=server.refused,

@@ -11,7 +11,7 @@ from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
 from phonegate.model.events import Move
-from phonegate.model.messages import Backlog, Lane
+from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.states import OUTBOUND_STATES, SENDING
 from phonegate.store.data_file import Space
 from phonegate.store.writer import WriterStatistics
@@ -94,7 +94,7 @@ class Snapshot:
     writer: WriterStatistics
     space: Space
     backlog: Backlog
-    away: frozenset[Lane]
+    away: frozenset[WaitingQueue]
     """The parts of the backlog that wait for a phone which is not connected."""
     connections: int
     refused_connections: int
@@ -134,16 +134,16 @@ class Snapshot:
             "result": Queue(self.messages.get(SENDING, 0)),
         }
         for reason in ("phone", "turn", "carrier"):
-            lanes = [lane for lane in self.backlog.lanes if self.reason(lane) == reason]
-            since = min((lane.since for lane in lanes), default=None)
-            found[reason] = Queue(sum(lane.count for lane in lanes), since)
+            queues = [queue for queue in self.backlog.queues if self.reason(queue) == reason]
+            since = min((queue.since for queue in queues), default=None)
+            found[reason] = Queue(sum(queue.count for queue in queues), since)
         return {reason: found[reason] for reason in REASONS}
 
-    def reason(self, lane: Lane) -> Reason:
+    def reason(self, queue: WaitingQueue) -> Reason:
         """Returns what the messages of one part of the backlog wait for."""
-        if lane.assistant is not None:
+        if queue.assistant is not None:
             return "carrier"
-        return "phone" if lane in self.away else "turn"
+        return "phone" if queue in self.away else "turn"
 
     @property
     def state(self) -> State:
@@ -153,13 +153,13 @@ class Snapshot:
             up_s=self.up_s,
             waiting=tuple(
                 Waiting(
-                    org=lane.org_name,
-                    count=lane.count,
-                    since=lane.since / 1000,
-                    away=lane in self.away,
-                    queue=(lane.sim_selector, lane.phone),
+                    org=queue.org_name,
+                    count=queue.count,
+                    since=queue.since / 1000,
+                    away=queue in self.away,
+                    queue=(queue.sim_selector, queue.phone),
                 )
-                for lane in self.backlog.lanes
+                for queue in self.backlog.queues
             ),
             free_bytes=self.space.free,
             database_bytes=self.space.database,

@@ -225,8 +225,8 @@ class Conversation:
             self._asked = None
             self._device.wake.set()
 
-    def _confirm(self, told: Iterable[tuple[int, bool]]) -> None:
-        pairs = tuple(told)
+    def _confirm(self, confirmed: Iterable[tuple[int, bool]]) -> None:
+        pairs = tuple(confirmed)
         results = tuple(message for message, _ in pairs)
         deliveries = tuple(message for message, delivery in pairs if delivery)
         self._device.journal.record(Confirmed(results=results, deliveries=deliveries))

@@ -156,9 +156,9 @@ class Ledger:
             case Inbound():
                 self._inbound[record.id] = record
             case InboundAcked():
-                self._settle_inbound(record)
+                self._finish_inbound(record)
 
-    def _settle_inbound(self, record: InboundAcked) -> None:
+    def _finish_inbound(self, record: InboundAcked) -> None:
         for stored in record.ids:
             self._inbound.pop(stored, None)
 

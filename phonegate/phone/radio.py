@@ -115,9 +115,9 @@ class RadioLog:
 def segments(body: str) -> int:
     """Returns how many SMS a phone would make of a text, counted as ASCII or else UCS-2."""
     if body.isascii() and "`" not in body:
-        places = len(body) + sum(letter in _TWO_SEPTETS for letter in body)
+        units = len(body) + sum(letter in _TWO_SEPTETS for letter in body)
         single, part = 160, 153
     else:
-        places = len(body.encode("utf-16-le", errors="surrogatepass")) // 2
+        units = len(body.encode("utf-16-le", errors="surrogatepass")) // 2
         single, part = 70, 67
-    return 1 if places <= single else -(-places // part)
+    return 1 if units <= single else -(-units // part)

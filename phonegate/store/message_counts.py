@@ -5,18 +5,19 @@ from collections import Counter
 from typing import Final
 
 from phonegate.model.events import Changed, Fact
-from phonegate.model.messages import FAR_AHEAD_MS, Backlog, Lane
+from phonegate.model.messages import FAR_AHEAD_MS, Backlog, WaitingQueue
 
-# The message of a queue's lowest id began to wait first, unless it had a time of its own. Then
-# others are asked, not all of them: a look must not read the rows of a whole queue.
+# The message with a queue's lowest id began to wait first, unless it had a `send_at`. In that case
+# some others are read, but not all: this must not read the rows of a whole queue.
 BACKLOG: Final = """
-    SELECT lane.org, orgs.name, lane.sim_selector, lane.phone, oldest.assistant, lane.n,
+    SELECT queue.org, orgs.name, queue.sim_selector, queue.phone, oldest.assistant, queue.n,
         CASE WHEN oldest.first_tried_at IS NULL THEN oldest.created_at ELSE min(
             oldest.first_tried_at,
             (SELECT min(coalesce(first_tried_at, created_at)) FROM (
                 SELECT first_tried_at, created_at FROM messages INDEXED BY messages_ready
                 WHERE status = 'queued' AND held_until IS NULL
-                    AND org = lane.org AND sim_selector = lane.sim_selector AND phone IS lane.phone
+                    AND org = queue.org AND phone IS queue.phone
+                    AND sim_selector = queue.sim_selector
                 LIMIT 100
             ))
         ) END
@@ -24,9 +25,9 @@ BACKLOG: Final = """
         SELECT org, sim_selector, phone, count(*) AS n, min(id) AS first
         FROM messages INDEXED BY messages_ready
         WHERE status = 'queued' AND held_until IS NULL GROUP BY org, sim_selector, phone LIMIT ?
-    ) AS lane
-    JOIN messages AS oldest ON oldest.id = lane.first
-    JOIN orgs ON orgs.id = lane.org AND orgs.name IS NOT NULL
+    ) AS queue
+    JOIN messages AS oldest ON oldest.id = queue.first
+    JOIN orgs ON orgs.id = queue.org AND orgs.name IS NOT NULL
 """
 
 HELD: Final = """
@@ -35,8 +36,8 @@ HELD: Final = """
     WHERE status = 'queued' AND held_until IS NOT NULL
 """
 
-MAX_LANES: Final = 10_000
-"""Queues that one look tells apart: every SIM of a very large gateway."""
+MAX_QUEUES: Final = 10_000
+"""Most queues that are counted separately: every SIM of a very large gateway."""
 
 
 class MessageCounts:
@@ -58,9 +59,9 @@ class MessageCounts:
 
         Reads the whole queue, but nothing else.
         """
-        rows = self._connection.execute(BACKLOG, (MAX_LANES,))
+        rows = self._connection.execute(BACKLOG, (MAX_QUEUES,))
         timed, asked = self._connection.execute(HELD, (FAR_AHEAD_MS,)).fetchone()
-        return Backlog(lanes=tuple(Lane(*row) for row in rows), timed=timed, asked=asked)
+        return Backlog(queues=tuple(WaitingQueue(*row) for row in rows), timed=timed, asked=asked)
 
     # -- chores of the writer
 

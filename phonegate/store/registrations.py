@@ -22,8 +22,8 @@ class Registrations:
             (org, forget_before, most),
         )
 
-    def places(self, most: int) -> list[tuple[str, str, int]]:
-        """Returns the last places, the oldest first: name of the org, place, time."""
+    def networks(self, most: int) -> list[tuple[str, str, int]]:
+        """Returns the last networks, the oldest first: name of the org, network, time."""
         rows = self._connection.execute(
             "SELECT o.name, p.place, p.seen_at FROM org_places AS p JOIN orgs AS o ON o.id = p.org"
             " WHERE o.name IS NOT NULL ORDER BY p.seen_at DESC LIMIT ?",

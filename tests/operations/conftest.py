@@ -6,15 +6,15 @@ import attrs
 import pytest
 
 from phonegate.histogram import Histogram
-from phonegate.model.messages import Backlog, Lane
+from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.operations.snapshot import Snapshot
 from phonegate.store.data_file import Space
 from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
 
 NOW = 1_800_000_000_000
-AWAY = Lane(1, "myorg", "", None, None, 3, NOW - 90_000)
-TURN = Lane(2, "other", "", None, None, 5, NOW - 20_000)
-CARRIER = Lane(1, "myorg", "=", None, 9, 2, NOW - 5_000)
+AWAY = WaitingQueue(1, "myorg", "", None, None, 3, NOW - 90_000)
+TURN = WaitingQueue(2, "other", "", None, None, 5, NOW - 20_000)
+CARRIER = WaitingQueue(1, "myorg", "=", None, 9, 2, NOW - 5_000)
 
 
 def writer() -> WriterStatistics:
@@ -43,7 +43,7 @@ def make(**changes: Any) -> Snapshot:
         flow={(None, "queued"): 10, ("queued", "sending"): 6},
         writer=writer(),
         space=Space(database=9_000, log=800, free=7_000, disk=100_000),
-        backlog=Backlog(lanes=(AWAY, TURN, CARRIER), timed=7, asked=1),
+        backlog=Backlog(queues=(AWAY, TURN, CARRIER), timed=7, asked=1),
         away=frozenset({AWAY}),
         connections=11,
         refused_connections=0,

@@ -11,7 +11,7 @@ from phonegate.events.flow import Flow
 from phonegate.model.messages import FAR_AHEAD_MS
 from phonegate.model.orgs import Org
 from phonegate.store.database import Database
-from phonegate.store.message_counts import BACKLOG, HELD, MAX_LANES
+from phonegate.store.message_counts import BACKLOG, HELD, MAX_QUEUES
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, inbound, outbound
 
@@ -72,8 +72,8 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     backlog = tables.message_counts.backlog()
     assert (backlog.timed, backlog.asked) == (1, 1)
     assert {
-        (lane.org_name, lane.sim_selector, lane.phone, lane.count, lane.since)
-        for lane in backlog.lanes
+        (queue.org_name, queue.sim_selector, queue.phone, queue.count, queue.since)
+        for queue in backlog.queues
     } == {
         ("myorg", "", None, 2, 500),
         ("myorg", "+15550001", None, 1, 300),
@@ -83,21 +83,21 @@ def test_the_backlog_tells_lanes_apart_and_when_each_began_to_wait(
     bring(tables, 1, "failed")
     bring(tables, 2, "failed")
     tables.due_messages.release_held(1000, 10)
-    (lane,) = (
-        lane
-        for lane in tables.message_counts.backlog().lanes
-        if lane.sim_selector == "" and lane.org == org.id
+    (queue,) = (
+        queue
+        for queue in tables.message_counts.backlog().queues
+        if queue.sim_selector == "" and queue.org == org.id
     )
-    assert (lane.count, lane.since) == (1, 900)
+    assert (queue.count, queue.since) == (1, 900)
     # Nor does it hide who has waited for longer, though stored after it.
     messages.insert(outbound(org.id, created_at=600))
-    (lane,) = (
-        lane
-        for lane in tables.message_counts.backlog().lanes
-        if lane.sim_selector == "" and lane.org == org.id
+    (queue,) = (
+        queue
+        for queue in tables.message_counts.backlog().queues
+        if queue.sim_selector == "" and queue.org == org.id
     )
-    assert (lane.count, lane.since) == (2, 600)
-    for sql, values in ((BACKLOG, (MAX_LANES,)), (HELD, (FAR_AHEAD_MS,))):
+    assert (queue.count, queue.since) == (2, 600)
+    for sql, values in ((BACKLOG, (MAX_QUEUES,)), (HELD, (FAR_AHEAD_MS,))):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert not any(step.startswith("SCAN messages") and "INDEX" not in step for step in plan)
         assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -85,7 +85,7 @@ def test_a_file_from_before_admissions_were_kept(empty: sqlite3.Connection) -> N
     assert not tables.orgs.was_removed("myorg")
     assert tables.registrations.choice("registration") is None
     tables.registrations.note(1, "192.0.2.1", 7, most=3, forget_before=0)
-    assert tables.registrations.places(9) == [("myorg", "192.0.2.1", 7)]
+    assert tables.registrations.networks(9) == [("myorg", "192.0.2.1", 7)]
 
 
 def test_a_file_from_before_messages_named_their_key(empty: sqlite3.Connection) -> None:

@@ -120,15 +120,15 @@ def test_the_last_places_of_an_org_are_kept(tables: Tables, org: Org, other: Org
     tables.registrations.note(other.id, "192.0.2.1", 5, most=3, forget_before=0)
     tables.registrations.note(99, "192.0.2.1", 5, most=3, forget_before=0)
     kept = [(org.name, f"192.0.2.{at}", at) for at in (7, 8, 9)]
-    assert tables.registrations.places(10) == [(other.name, "192.0.2.1", 5), *kept]
-    assert tables.registrations.places(1) == kept[-1:]
+    assert tables.registrations.networks(10) == [(other.name, "192.0.2.1", 5), *kept]
+    assert tables.registrations.networks(1) == kept[-1:]
     tables.registrations.note(org.id, "192.0.2.7", 20, most=3, forget_before=9)
-    assert [place for name, place, _ in tables.registrations.places(10) if name == org.name] == [
+    assert [place for name, place, _ in tables.registrations.networks(10) if name == org.name] == [
         "192.0.2.9",
         "192.0.2.7",
     ]
     tables.orgs.remove(org.name)
-    assert tables.registrations.places(10) == [(other.name, "192.0.2.1", 5)]
+    assert tables.registrations.networks(10) == [(other.name, "192.0.2.1", 5)]
 
 
 def test_the_owners_choice(tables: Tables) -> None:

@@ -36,12 +36,12 @@ class Components:
     """Collects the schemas of types under their names, for others to refer to.
 
     Args:
-        place: Where they will stand in the document, as the beginning of a `$ref`.
+        prefix: The beginning of each `$ref` to them.
     """
 
-    def __init__(self, place: str = "#/components/schemas/") -> None:
+    def __init__(self, prefix: str = "#/components/schemas/") -> None:
         self.schemas: dict[str, Schema] = {}
-        self._place = place
+        self._prefix = prefix
         self._types: dict[str, type] = {}
 
     def refer(self, cls: type, *, answer: bool = False) -> Schema:
@@ -56,7 +56,7 @@ class Components:
         if name not in self.schemas:
             self.schemas[name] = {}
             self.schemas[name] = self.of_object(cls, answer=answer)
-        return {"$ref": self._place + name}
+        return {"$ref": self._prefix + name}
 
     def of_object(self, cls: type, *, answer: bool = False) -> Schema:
         """Returns a type's schema. In an answer, all that can't be left out is required."""

@@ -314,7 +314,7 @@ class PhoneWebsocket:
         if isinstance(whole, str) and self._size * 4 > self._limit:
             # Counted in characters so far, of at most four bytes each.
             self._size = len(whole.encode())
-            if self._size > self._limit and not (_tells_of_sms(whole) and self._widen()):
+            if self._size > self._limit and not (_names_sms(whole) and self._widen()):
                 return None
         return whole
 
@@ -323,7 +323,7 @@ class PhoneWebsocket:
         if isinstance(event, BytesMessage):
             return False
         begun = "".join((*self._joined, *(self._parts or ()), event.data))
-        return _tells_of_sms(begun) and self._widen()
+        return _names_sms(begun) and self._widen()
 
     def _widen(self) -> bool:
         self._limit = self._max_inbound_bytes
@@ -363,7 +363,7 @@ class PhoneWebsocket:
                 return b""
 
 
-def _tells_of_sms(text: str) -> bool:
+def _names_sms(text: str) -> bool:
     """Tells whether the beginning of a frame has a name that frames of received SMS have."""
     return any(name in text for name in _NAMES)
 

@@ -45,7 +45,7 @@ async def _inbound(wire: Wire, number: int) -> None:
     await wire.send(frame(json.dumps({"type": "inbound", "message": message}).encode()))
 
 
-async def _told(wire: Wire, kind_: str, seconds: float) -> bool:
+async def _answered(wire: Wire, kind_: str, seconds: float) -> bool:
     """Tells whether the phone gets a frame of this type in time."""
     until = trio.current_time() + seconds
     while (came := await wire.frame(max(0.0, until - trio.current_time()))) is not None:
@@ -71,7 +71,7 @@ async def _fail(victim: Victim, how: str) -> None:
         status, _ = await call(victim, "GET", f"/messages/{ORG}?limit=1", None)
         victim.expect(status == 200, f"reading was answered {status}")
         await _inbound(wire, 1)
-        acked = await _told(wire, "inbound_ack", max(1.0, victim.seconds))
+        acked = await _answered(wire, "inbound_ack", max(1.0, victim.seconds))
         victim.expect(
             not acked or _stored(victim, "kept 1") == 1, "an inbound was acked and not stored"
         )
@@ -83,7 +83,7 @@ async def _fail(victim: Victim, how: str) -> None:
                 await trio.sleep(0.1)
         victim.expect(status == 200, "writing never worked again")
         if not acked:
-            acked = await _told(wire, "inbound_ack", RECOVERS_S)
+            acked = await _answered(wire, "inbound_ack", RECOVERS_S)
         victim.expect(acked, "an inbound was never acked")
         nursery.cancel_scope.cancel()
     victim.expect(_stored(victim, "kept 1") == 1, "an inbound was not stored once")
