@@ -23,6 +23,9 @@ CODE = re.compile(r"`[^`]*`")
 SEED = re.compile(r"\bseed(s|ed|ing)?\b", re.IGNORECASE)
 """Means the start of random numbers, and nothing else."""
 
+HALVES = re.compile(r"; (None|whether|returns|gives|how many|its|0)\b")
+"""What a function returns, behind a semicolon: a sentence of its own says it better."""
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -41,6 +44,10 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
+def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "property" for mark in node.decorator_list)
+
+
 def faults(source: str) -> Iterator[tuple[int, str]]:
     """Yields what is wrong with the English of a module, with the line."""
     tree = ast.parse(source)
@@ -52,12 +59,13 @@ def faults(source: str) -> Iterator[tuple[int, str]]:
             if not random and (seed := SEED.search(line)):
                 yield number, f"{seed[0]!r} is a word for random numbers"
     for node in ast.walk(tree):
-        if isinstance(node, FUNCTIONS) and (ast.get_docstring(node) or "").startswith("Whether"):
-            property_ = any(
-                isinstance(mark, ast.Name) and mark.id == "property" for mark in node.decorator_list
-            )
-            if not property_:
-                yield node.lineno, "say Tells whether, or Returns whether"
+        if not isinstance(node, FUNCTIONS):
+            continue
+        text = ast.get_docstring(node) or ""
+        if text.startswith("Whether") and not _is_property(node):
+            yield node.lineno, "say Tells whether, or Returns whether"
+        if HALVES.search(text.partition("\n\n")[0]):
+            yield node.lineno, "say Returns … in a sentence of its own"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -79,6 +87,7 @@ def test_docstrings_and_comments_are_plain_english(folder: str) -> None:
         ("def f():\n    # Says that it is over.\n    return 1\n", [2]),
         ('def f():\n    """Whether it is."""\n', [1]),
         ('async def f():\n    """Whether it is."""\n', [1]),
+        ('def f():\n    """Takes one; None if there is none."""\n', [1]),
         ('class A:\n    on: bool\n    """Whether it is on."""\n', []),
         ('class A:\n    @property\n    def on(self):\n        """Whether it is on."""\n', []),
         ('def f():\n    """Fills the seeds of the trial."""\n', [2]),
