@@ -113,7 +113,8 @@ class _Thinned:
 
     def __call__(self, _: object, level: str, event: Event) -> Event:
         name = str(event.get("event", ""))
-        refused = name == "phone_refused" or event.get("status", 0) >= 400  # noqa: PLR2004 - RFC 9110, 15.5
+        status = event.get("status")  # of an answer; that of a message is a word
+        refused = name == "phone_refused" or (isinstance(status, int) and status >= 400)  # noqa: PLR2004 - RFC 9110, 15.5
         if level in {"debug", "info"} and not refused:
             return event
         if self._buckets.take(name, time.monotonic()):

@@ -220,6 +220,15 @@ def tell_many(count: int) -> None:
         log.get("x").info("told", number=number, filling="x" * 100)
 
 
+def test_a_field_status_may_be_the_state_of_a_message() -> None:
+    stream = io.StringIO()
+    log.configure("json", "info", stream, trouble_per_s=1)
+    for status in ("delivered", None):
+        log.get("test").info("message_reported", status=status)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["status"] for line in lines] == ["delivered", None]
+
+
 def test_trouble_is_thinned_and_what_was_left_out_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
