@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from kit.program import Program
-from phonegate.operations.control_client import Command, ask
+from phonegate.operations.control_client import OwnerRequest, ask
 
 LOGGED: Mapping[str, object] = {
     "LOG_FORMAT": "json",
@@ -91,7 +91,7 @@ class GatewayProcess(Program):
 
     def status(self) -> dict[str, Any]:
         """Returns what the gateway says of itself over its control socket."""
-        answer: dict[str, Any] = ask(self.database, Command("GET", "/status"))
+        answer: dict[str, Any] = ask(self.database, OwnerRequest("GET", "/status"))
         return answer
 
     def holdings(self) -> Holdings:

@@ -260,7 +260,7 @@ class _Gateway:
             settings.tls,
             app=build_whole_app(services, settings.http, pipeline),
             serve_phone=link.serve,
-            hot=pipeline,
+            fast_pipeline=pipeline,
             rate_limits=rate_limits,
         )
         return cls(
@@ -298,8 +298,8 @@ class _Gateway:
             await services.start(self.operations.run)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
-            async with trio.open_nursery() as doors:
-                bound = await doors.start(self.server.serve)
+            async with trio.open_nursery() as sockets:
+                bound = await sockets.start(self.server.serve)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -313,7 +313,7 @@ class _Gateway:
                 self.server.drain()
                 self.core.services.arrivals.close()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
-                doors.cancel_scope.deadline = drained_at
+                sockets.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")

@@ -22,7 +22,7 @@ from kit.gateway import GatewayProcess
 from phonegate.cli import group
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
-from phonegate.domain.alarms import Alarms, AlarmThresholds, State, Waiting
+from phonegate.domain.alarms import Alarms, AlarmThresholds, GatewayHealth, WaitingMessages
 from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.model.states import UNDELIVERED
 from phonegate.operations.exposition import families
@@ -119,12 +119,12 @@ def test_every_printed_setting_is_one(text: str, tmp_path: Path) -> None:
 
 def test_every_alarm_is_explained_with_its_threshold() -> None:
     limits = {field.name: 1 for field in attrs.fields(AlarmThresholds)}
-    worst = State(
+    worst = GatewayHealth(
         now=1e6,
         up_s=1e6,
         waiting=(
-            Waiting(org="a", count=1, since=0, away=True),
-            Waiting(org="a", count=1, since=0, away=False),
+            WaitingMessages(org="a", count=1, since=0, away=True),
+            WaitingMessages(org="a", count=1, since=0, away=False),
         ),
         free_bytes=0,
         database_bytes=9,

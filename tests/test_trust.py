@@ -60,24 +60,24 @@ def test_what_is_not_trusted_is_told_with_what_to_do(
     authority: trustme.CA, server: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    stranger = shaken(server, trust.context(), "sms.home")
-    told = trust.distrust(stranger, "sms.home:8443")
-    assert told is not None
-    assert told.startswith("The certificate of sms.home:8443 is not trusted: ")
-    assert "--cacert" in told
-    assert "SSL_CERT_FILE" in told
+    untrusted = shaken(server, trust.context(), "sms.home")
+    explained = trust.distrust(untrusted, "sms.home:8443")
+    assert explained is not None
+    assert explained.startswith("The certificate of sms.home:8443 is not trusted: ")
+    assert "--cacert" in explained
+    assert "SSL_CERT_FILE" in explained
     # However deep the reason lies.
     outer = OSError("it failed")
     outer.__cause__ = ExceptionGroup("", [ValueError()])
     assert trust.distrust(outer, "x") is None
-    outer.__cause__ = stranger
-    assert trust.distrust(outer, "sms.home:8443") == told
+    outer.__cause__ = untrusted
+    assert trust.distrust(outer, "sms.home:8443") == explained
 
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
-    told = trust.distrust(shaken(server, trust.context(file), "other.home"), "other.home")
-    assert told is not None
-    assert "Use a name that stands in it." in told
+    explained = trust.distrust(shaken(server, trust.context(file), "other.home"), "other.home")
+    assert explained is not None
+    assert "Use a name that stands in it." in explained
 
 
 def test_a_server_without_tls_is_told() -> None:

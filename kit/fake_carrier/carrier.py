@@ -11,7 +11,7 @@ import trio
 from kit.fake_carrier import telnyx_api, twilio_api, wire
 from kit.fake_carrier.accounts import CarrierName, TelnyxAccount, TwilioAccount
 from kit.fake_carrier.callbacks import Courier, Weather
-from kit.fake_carrier.control import Pipeline
+from kit.fake_carrier.control import ControlApi
 from kit.fake_carrier.exchange import Exchange, Settings
 from kit.fake_carrier.faults import Fault, RandomFaults, Trouble
 from kit.fake_carrier.ledger import Ledger, SeenRequest, SentCallback
@@ -59,7 +59,7 @@ class FakeCarrier:
             "twilio": TwilioApi(self._exchange),
             "telnyx": TelnyxApi(self._exchange),
         }
-        self._pipeline = Pipeline(self)
+        self._control = ControlApi(self)
         self._nursery: trio.Nursery | None = None
         self._client: httpx.AsyncClient | None = None
 
@@ -207,7 +207,7 @@ class FakeCarrier:
 
     async def _answer(self, request: Request) -> Answer:
         if request.path.startswith("/_"):
-            return await self._pipeline.answer(request)
+            return await self._control.answer(request)
         carrier = _carrier_of(request.path)
         if carrier is None:
             return wire.json_answer(404, {"detail": "neither carrier has this path"})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.fake_carrier.carrier import FakeCarrier
 
 
-class Pipeline:
+class ControlApi:
     """Takes orders over HTTP and hands them to the methods of the same name."""
 
     def __init__(self, carrier: "FakeCarrier") -> None:

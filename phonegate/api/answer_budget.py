@@ -36,7 +36,7 @@ UNREAD: Final = "Answers to earlier requests have not been read yet. Read them, 
 
 
 class Reader(NamedTuple):
-    """The reader of an answer: an org or a place, and an API key of the org.
+    """The reader of an answer: an org or a network, and an API key of the org.
 
     The key is empty for the org's secret.
     """

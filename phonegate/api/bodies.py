@@ -28,7 +28,7 @@ class Bodies:
     def __init__(self, services: Services) -> None:
         limits = services.rate_limits
         self._budget = BodyBudget(limits.bounds.bodies_bytes, lambda: limits.note("bodies"))
-        self._reading = services.reading
+        self._large_bodies = services.large_bodies
 
     async def receive(self, exchange: Exchange, sent: bytes | ReadBody, deadline: float) -> None:
         """Puts the body, which may yet have to come, into the request of an exchange.
@@ -86,4 +86,4 @@ class Bodies:
         """
         known = exchange.known
         org = UNKNOWN if known is None else known.principal.org
-        return await self._reading.read(read, len(exchange.request.body), org)
+        return await self._large_bodies.read(read, len(exchange.request.body), org)

@@ -12,7 +12,7 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.endpoint import Endpoint
-from phonegate.api.exchange import Exchange, Known
+from phonegate.api.exchange import Exchange, KnownCaller
 from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
 from phonegate.domain.credentials import is_key_like
@@ -43,7 +43,7 @@ class Callers:
         self._rate_limits: RateLimits = services.rate_limits
         self._origins = origins
 
-    async def by_head(self, exchange: Exchange) -> Known | None:
+    async def by_head(self, exchange: Exchange) -> KnownCaller | None:
         """Finds out whom the head of a request speaks for.
 
         Where the address has made all the requests that unknown callers may, only those who show
@@ -79,9 +79,9 @@ class Callers:
         scope = endpoint.needed_scope if final else None
         principal = await self._authenticate(exchange, credential, org, scope)
         self.note(principal, exchange)
-        return Known(principal, credential if final else None)
+        return KnownCaller(principal, credential if final else None)
 
-    async def by_body(self, exchange: Exchange) -> Known | None:
+    async def by_body(self, exchange: Exchange) -> KnownCaller | None:
         """Counts a body whose caller is not known by the head, before any of it is parsed.
 
         Where the address has made all the requests that unknown callers may, the org that the
@@ -111,7 +111,7 @@ class Callers:
         org = None if found is None else found[1].decode()
         principal = await self._authenticate(exchange, credential, org, None)
         self.note(principal, exchange)
-        return Known(principal, None)
+        return KnownCaller(principal, None)
 
     async def identify(self, exchange: Exchange) -> Principal | None:
         """Finds out who calls, once the whole request was read.

@@ -17,7 +17,7 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, override
 
-from phonegate.api.field_names import MAX_PROBLEMS, Unknown, joined
+from phonegate.api.field_names import MAX_PROBLEMS, UnknownFields, joined
 from phonegate.api.reported_types import Reports
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.fields import Rule, Wrong, WrongEntries, json_name, rule_of
@@ -57,7 +57,7 @@ class Converter:
         Raises:
             BadInput: naming every wrong field.
         """
-        unknown = Unknown()
+        unknown = UnknownFields()
         unknown.look(value, cls, beside)
         found = tuple(unknown.problems)
         try:

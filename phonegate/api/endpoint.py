@@ -157,11 +157,11 @@ class Endpoint:
     """What the `{id}` of its paths may be."""
     idempotent: bool = False
     """Takes an Idempotency-Key."""
-    hot: bool = False
+    fast_path: bool = False
     """Called so often that the fast path answers it too, from the same handler."""
     examples: tuple[Example, ...] = ()
     size: Callable[[Call], int] | None = lambda _: 1
-    """How many messages a call is about: what it takes of its org's share (see `shares`). None:
+    """How many messages a call is about: what it takes of its org's share (see `fair_share`). None:
     its handler takes what it needs itself."""
     protocol: bool = False
     """It speaks a protocol of its own, which documents of this table can't describe."""

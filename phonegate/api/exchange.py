@@ -18,7 +18,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @attrs.frozen
-class Known:
+class KnownCaller:
     """Whom a request speaks for, as far as that is known before its body is parsed."""
 
     principal: Principal
@@ -38,7 +38,7 @@ class Exchange:
     """The parameters of its query, each with all the values that it was given."""
     body: Mapping[str, Any] = attrs.field(default=_NOTHING, repr=False)
     """The JSON object of its body, where its endpoint takes one."""
-    known: Known | None = None
+    known: KnownCaller | None = None
     org: str | None = None
     """The name of the org that has proved to call."""
     counted: bool = False
@@ -69,7 +69,7 @@ class Exchange:
 
     @property
     def owner(self) -> int | str:
-        """Who is answerable for the memory that it takes: an org, or a place."""
+        """Who is answerable for the memory that it takes: an org, or a network."""
         known = self.known
         return client_network(self.request.client) if known is None else known.principal.org
 

@@ -36,7 +36,7 @@ KEPT_NAMES = 1_024
 
 
 @attrs.define
-class Unknown:
+class UnknownFields:
     """The fields of a request that its type does not know."""
 
     problems: list[FieldProblem] = attrs.field(factory=list)

@@ -28,7 +28,7 @@ THREADS: Final = 2
 """More would only take turns with each other: what reads holds the interpreter."""
 
 
-class Reading:
+class LargeBodyReader:
     """The large bodies that are read, and those that wait for it."""
 
     def __init__(self) -> None:

@@ -246,7 +246,7 @@ ENDPOINTS: Final = (
         error_codes=ROOM_CODES,
         examples=messages_examples.WEBHOOK,
         size=lambda call: len(call.body.messages.entries),
-        hot=True,
+        fast_path=True,
         handler=receive,
     ),
     Endpoint(
@@ -262,7 +262,7 @@ ENDPOINTS: Final = (
         answer=MessagesAnswer,
         examples=messages_examples.MESSAGES,
         size=lambda call: call.query.limit // 2,  # reading one costs half of sending one
-        hot=True,
+        fast_path=True,
         handler=messages,
     ),
     Endpoint(
@@ -344,7 +344,7 @@ ENDPOINTS: Final = (
         idempotent=True,
         examples=messages_examples.SEND,
         size=lambda call: len(call.body.messages or ()),
-        hot=True,
+        fast_path=True,
         handler=send,
     ),
     Endpoint(
@@ -357,7 +357,7 @@ ENDPOINTS: Final = (
         answer=SimsAnswer,
         examples=messages_examples.SIMS,
         size=a_list,
-        hot=True,
+        fast_path=True,
         handler=sims,
     ),
 )

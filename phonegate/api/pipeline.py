@@ -79,7 +79,7 @@ class Pipeline:
 
     def takes(self, method: str, path: str) -> bool:
         """Tells whether a request is for an endpoint that the fast path answers too."""
-        return self.table.hot(method, path)
+        return self.table.on_fast_path(method, path)
 
     async def answer(
         self,

@@ -7,7 +7,7 @@ import attrs
 
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.fair_share import FairShare
-from phonegate.api.large_bodies import Reading
+from phonegate.api.large_bodies import LargeBodyReader
 from phonegate.api.request_counts import RequestCounts
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -54,5 +54,5 @@ class Services:
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
     shares: FairShare = attrs.field(factory=FairShare)
-    reading: Reading = attrs.field(factory=Reading)
+    large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
     requests: RequestCounts = attrs.field(factory=RequestCounts)

@@ -148,7 +148,7 @@ ENDPOINTS: Final = (
                 '"message":"SMS sent successfully via telnyx","provider":"telnyx"}',
             ),
         ),
-        hot=True,
+        fast_path=True,
         handler=send,
     ),
 )

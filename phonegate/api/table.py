@@ -119,13 +119,13 @@ class Table:
         for group in self._addresses.values():
             yield from (address.template for address in group)
 
-    def hot(self, method: str, path: str) -> bool:
+    def on_fast_path(self, method: str, path: str) -> bool:
         """Tells whether a request is for an endpoint of the fast path."""
         address = self._find(_split(path))
         if address is None:
             return False
         endpoint = address.endpoints.get(method)
-        return endpoint is not None and endpoint.hot
+        return endpoint is not None and endpoint.fast_path
 
     def match(self, method: str, path: str) -> Match:
         """Finds the endpoint for a method and a path, percent-encoded as sent.

@@ -17,11 +17,11 @@ import phonegate
 from phonegate import colour
 from phonegate.cli import streams
 from phonegate.cli.failure import explain, reader_left
-from phonegate.cli.patience import PAUSES, Pauses
+from phonegate.cli.retries import PAUSES, Pauses
 
 
 @attrs.frozen
-class Entry:
+class CommandEntry:
     """The place of a command, and its line in the overview, which needs no import."""
 
     module: str
@@ -29,28 +29,34 @@ class Entry:
     about: str
 
 
-COMMANDS: Mapping[str, Entry] = {
-    "serve": Entry("serve", "command", "Run the gateway."),
-    "demo": Entry("demo", "command", "Watch messages flow, with a simulated phone."),
-    "phone": Entry("phone", "command", "Be a phone: connect, receive and send."),
-    "send": Entry("send", "command", "Send an SMS through a gateway."),
-    "messages": Entry(
+COMMANDS: Mapping[str, CommandEntry] = {
+    "serve": CommandEntry("serve", "command", "Run the gateway."),
+    "demo": CommandEntry("demo", "command", "Watch messages flow, with a simulated phone."),
+    "phone": CommandEntry("phone", "command", "Be a phone: connect, receive and send."),
+    "send": CommandEntry("send", "command", "Send an SMS through a gateway."),
+    "messages": CommandEntry(
         "messages", "command", "Read messages from a gateway; approve what waits for approval."
     ),
-    "sims": Entry("sims", "command", "List the SIMs of an org's phones."),
-    "mcp": Entry("mcp", "command", "Give an AI agent on this machine the tools of a gateway."),
-    "org": Entry("org", "command", "Add, list and remove orgs; change their secrets."),
-    "registration": Entry(
+    "sims": CommandEntry("sims", "command", "List the SIMs of an org's phones."),
+    "mcp": CommandEntry(
+        "mcp", "command", "Give an AI agent on this machine the tools of a gateway."
+    ),
+    "org": CommandEntry("org", "command", "Add, list and remove orgs; change their secrets."),
+    "registration": CommandEntry(
         "registration", "command", "Show or change who may make an org by a first call."
     ),
-    "key": Entry("key", "command", "Add, list, limit and revoke API keys."),
-    "assistant": Entry("assistant", "command", "Add, list and remove senders at a carrier."),
-    "status": Entry("status", "command", "Show the state of the gateway that serves."),
-    "backup": Entry("backup", "command", "Copy the database, while serving or not."),
-    "check": Entry("check", "command", "Find everything wrong with the configuration and machine."),
-    "openapi": Entry("openapi", "command", "Print the OpenAPI document."),
-    "version": Entry("version", "command", "Show the versions of phonegate, Python and SQLite."),
-    "help": Entry("help", "command", "Explain phonegate, or one command."),
+    "key": CommandEntry("key", "command", "Add, list, limit and revoke API keys."),
+    "assistant": CommandEntry("assistant", "command", "Add, list and remove senders at a carrier."),
+    "status": CommandEntry("status", "command", "Show the state of the gateway that serves."),
+    "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
+    "check": CommandEntry(
+        "check", "command", "Find everything wrong with the configuration and machine."
+    ),
+    "openapi": CommandEntry("openapi", "command", "Print the OpenAPI document."),
+    "version": CommandEntry(
+        "version", "command", "Show the versions of phonegate, Python and SQLite."
+    ),
+    "help": CommandEntry("help", "command", "Explain phonegate, or one command."),
 }
 
 

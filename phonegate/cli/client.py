@@ -16,7 +16,7 @@ from phonegate import trust
 from phonegate.bind_address import is_loopback
 from phonegate.cli import options
 from phonegate.cli.failure import Failure, refusal
-from phonegate.cli.patience import Patience, is_transient, retry_after
+from phonegate.cli.retries import Retries, is_transient, retry_after
 from phonegate.config import client_environment
 from phonegate.domain.credentials import is_key_like
 
@@ -91,7 +91,7 @@ class Client:
         return _understood(response, self.url)
 
 
-def patiently(step: Callable[[], Any], patience: Patience) -> Any:
+def with_retries(step: Callable[[], Any], retries: Retries) -> Any:
     """Runs a step, again and again while the gateway is unavailable, and returns its result.
 
     The first failure is printed.
@@ -105,7 +105,7 @@ def patiently(step: Callable[[], Any], patience: Patience) -> Any:
         try:
             return step()
         except Unavailable as error:
-            pause = patience.pause(error.retry_after_s)
+            pause = retries.pause(error.retry_after_s)
             if pause is None:
                 raise
             if not logged:

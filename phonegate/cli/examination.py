@@ -22,7 +22,7 @@ from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings
 from phonegate.model.storage_errors import StoreError
 from phonegate.operations import offline
-from phonegate.operations.control_client import Command, ControlError, NotServing, ask
+from phonegate.operations.control_client import ControlError, NotServing, OwnerRequest, ask
 from phonegate.server import ServerError, tls
 
 SAFE_SQLITE = (3, 51, 3)
@@ -135,7 +135,7 @@ def _zipapp() -> Iterator[Finding]:
 def _serving(path: Path) -> str | None:
     """Returns the status of the gateway that serves this database, or None where none does."""
     try:
-        status = ask(path, Command("GET", "/status"), timeout_s=ASK_S)
+        status = ask(path, OwnerRequest("GET", "/status"), timeout_s=ASK_S)
     except NotServing:
         return None
     except ControlError as error:
@@ -182,7 +182,7 @@ def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[F
     }
     if serving is not None:
         with contextlib.suppress(ControlError):
-            answer = ask(path, Command("GET", "/unsigned_callbacks"), timeout_s=ASK_S)
+            answer = ask(path, OwnerRequest("GET", "/unsigned_callbacks"), timeout_s=ASK_S)
             found |= {
                 f"{one['name']} of {one['org']}": one["reason"] for one in answer["assistants"]
             }
@@ -209,7 +209,7 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
 def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
     """Yields which callers may make an org, and which orgs have a published secret."""
     try:
-        answer = ask(path, Command("GET", "/registration"), timeout_s=ASK_S)
+        answer = ask(path, OwnerRequest("GET", "/registration"), timeout_s=ASK_S)
         mode, source, published = (
             answer[field] for field in ("registration", "source", "published_secrets")
         )

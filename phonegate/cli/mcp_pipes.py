@@ -49,7 +49,7 @@ def run(url: str, settings: Mapping[str, Any], source: int, target: int) -> None
 
 async def _serve(url: str, settings: Mapping[str, Any], source: int, target: int) -> None:
     async with httpx.AsyncClient(**settings) as http:
-        await Bridge(url, http, source, target).run()
+        await McpBridge(url, http, source, target).run()
 
 
 class LineSplitter:
@@ -81,7 +81,7 @@ class LineSplitter:
         return self._rest
 
 
-class Bridge:
+class McpBridge:
     """Passes lines to a gateway and its answers back."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, source: int, target: int) -> None:

@@ -14,7 +14,7 @@ from phonegate.model.bounds import MAX_PAGE
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
-    from phonegate.cli.patience import Pauses
+    from phonegate.cli.retries import Pauses
 
 LONGEST_LOOK_S = 30.0
 """Most seconds between two reads of unfinished messages. They begin `Pauses.received_s` apart."""
@@ -72,8 +72,8 @@ def command(
         context.default_map = dict.fromkeys(("approve", "refuse"), given)
         return
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import connect, patiently  # noqa: PLC0415
-    from phonegate.cli.patience import Patience  # noqa: PLC0415
+    from phonegate.cli.client import connect, with_retries  # noqa: PLC0415
+    from phonegate.cli.retries import Retries  # noqa: PLC0415
 
     about = {"direction": direction, "address": address, "sim": sim, "key": key, "q": search}
     state = {"status": status, "waiting_for": "approval" if held else None}
@@ -99,7 +99,7 @@ def command(
             return
         # A person ends this by Ctrl-C, which is not a failure.
         try:
-            found, last = patiently(begin, Patience(pauses=context.obj))
+            found, last = with_retries(begin, Retries(pauses=context.obj))
             following = Following(last, fits)
             following.seen(found, time.monotonic())
             _show(found, as_json=as_json)
@@ -144,13 +144,13 @@ def _follow(
 ) -> None:
     """Shows messages as they arrive and change, also after the gateway was away."""
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import patiently  # noqa: PLC0415
-    from phonegate.cli.patience import Patience  # noqa: PLC0415
+    from phonegate.cli.client import with_retries  # noqa: PLC0415
+    from phonegate.cli.retries import Retries  # noqa: PLC0415
 
     def ask(since: int, limit: int) -> list[dict[str, Any]]:
         query = {**about, "since_id": since, "limit": limit}
-        patience = Patience(None, pauses=pauses)
-        found: list[dict[str, Any]] = patiently(lambda: _page(client, query), patience)
+        retries = Retries(None, pauses=pauses)
+        found: list[dict[str, Any]] = with_retries(lambda: _page(client, query), retries)
         return found
 
     poll_s = pauses.received_s

@@ -43,11 +43,11 @@ def carry_out(
         StoreError: The file can't be used.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.operations.control_client import Command, NotServing, ask  # noqa: PLC0415
+    from phonegate.operations.control_client import NotServing, OwnerRequest, ask  # noqa: PLC0415
 
     settings = options.settings(config, database)
     path = Path(settings.database.path).absolute()
-    command = Command(method, target, body)
+    command = OwnerRequest(method, target, body)
     try:
         return ask(path, command, progress=progress)
     except NotServing:

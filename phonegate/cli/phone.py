@@ -358,9 +358,9 @@ class _Script:
     async def run(self) -> None:
         import trio  # noqa: PLC0415 - `--help` is fast
 
-        from phonegate.phone.script import Bridge, read_lines  # noqa: PLC0415 - as above
+        from phonegate.phone.script import ScriptBridge, read_lines  # noqa: PLC0415 - as above
 
-        bridge = Bridge(
+        bridge = ScriptBridge(
             self.address,
             device_id=self.device_id,
             name=self.name,

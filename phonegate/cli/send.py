@@ -14,7 +14,7 @@ from phonegate.cli.progress import LiveLine
 
 if TYPE_CHECKING:
     from phonegate.cli.client import Client
-    from phonegate.cli.patience import Pauses
+    from phonegate.cli.retries import Pauses
 
 LEFT = frozenset({"sent", "delivered"})
 LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
@@ -68,8 +68,8 @@ def command(
     end is left out.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import connect, patiently  # noqa: PLC0415
-    from phonegate.cli.patience import Patience  # noqa: PLC0415
+    from phonegate.cli.client import connect, with_retries  # noqa: PLC0415
+    from phonegate.cli.retries import Retries  # noqa: PLC0415
 
     at = None if send_at is None else _moment(send_at)
     text = _typed() if body in (None, "-") else body
@@ -81,9 +81,9 @@ def command(
     request.update({"messages": messages} if len(to) > 1 else messages[0])
     # The idempotency key makes it safe to repeat a request whose answer was lost.
     once = uuid.uuid4().hex
-    patience = Patience(pauses=pauses)
+    retries = Retries(pauses=pauses)
     with connect(url, org, cacert) as client:
-        answer = patiently(lambda: client.post(f"/send/{client.org}", request, once), patience)
+        answer = with_retries(lambda: client.post(f"/send/{client.org}", request, once), retries)
         results = answer["results"]
         if wait is not None:
             results = _watch(client, results, wait, pauses.sent_s)
@@ -135,7 +135,7 @@ def _watch(client: "Client", results: list[Result], wait_s: float, poll_s: float
     """Reads the messages until each has left or can't leave any more, or the time is up."""
     # Imported here to keep `--help` fast.
     from phonegate.cli.client import Unavailable  # noqa: PLC0415
-    from phonegate.cli.patience import LONGEST_HEEDED_S  # noqa: PLC0415
+    from phonegate.cli.retries import LONGEST_HEEDED_S  # noqa: PLC0415
 
     began = time.monotonic()
     with LiveLine() as line:

@@ -36,10 +36,10 @@ def command(
     Fails (exit code 1) where none serves.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.operations.control_client import Command, ask  # noqa: PLC0415
+    from phonegate.operations.control_client import OwnerRequest, ask  # noqa: PLC0415
 
     path = Path(options.settings(config, database).database.path).absolute()
-    command = Command("GET", f"/status?phones={str(phones).lower()}")
+    command = OwnerRequest("GET", f"/status?phones={str(phones).lower()}")
     while True:
         answer = ask(path, command)
         if watch and not as_json and sys.stdout.isatty():

@@ -13,7 +13,7 @@ import trio
 from phonegate.domain.admission import (
     Departure,
     Permit,
-    Text,
+    Sized,
     Timing,
     admit,
     admit_to_disk,
@@ -36,7 +36,7 @@ COMMIT_DEADLINE_S: Final = 60.0
 T = TypeVar("T")
 
 
-class Asked(Departure, Text, Protocol):
+class Asked(Departure, Sized, Protocol):
     """A message that a request asks to send, by a phone or a carrier."""
 
     @property

@@ -52,7 +52,7 @@ class Departure(Protocol):
         """It leaves not before this time, in ms. A past one means now."""
 
 
-class Text(Protocol):
+class Sized(Protocol):
     """A message about to be stored, as far as its size needs to be known."""
 
     @property
@@ -275,7 +275,7 @@ def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now:
         raise StorageSpent(limit, wait_s)
 
 
-def size_of(messages: Sequence[Text]) -> int:
+def size_of(messages: Sequence[Sized]) -> int:
     """Counts the bytes that messages take of what their org may store."""
     if len(messages) == 1 and not messages[0].media_urls and messages[0].body.isascii():
         return EACH_BYTES + len(messages[0].body)

@@ -54,7 +54,7 @@ class AlarmThresholds:
 
 
 @attrs.frozen(kw_only=True)
-class Waiting:
+class WaitingMessages:
     """The messages of an org that wait in one of its queues. Times: seconds of the wall clock."""
 
     org: str
@@ -67,14 +67,14 @@ class Waiting:
 
 
 @attrs.frozen(kw_only=True)
-class State:
-    """The state of the gateway that alarms are raised about, at one time."""
+class GatewayHealth:
+    """What alarms are raised about, as it is at one time."""
 
     now: float
     """Seconds of the wall clock, which may jump."""
     up_s: float
     """Seconds of a clock that never does."""
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitingMessages, ...] = ()
     free_bytes: int = 1 << 62
     database_bytes: int = 0
     log_bytes: int = 0
@@ -101,9 +101,9 @@ class Alarms:
         """Returns the alarms that are on, the oldest first."""
         return list(self._well_since)
 
-    def look(self, state: State) -> list[News]:
-        """Returns the alarms that begin or are over in this state of the gateway."""
-        return self.heed(self.signals(state), state.up_s)
+    def look(self, health: GatewayHealth) -> list[News]:
+        """Returns the alarms that begin or are over at this health of the gateway."""
+        return self.heed(self.signals(health), health.up_s)
 
     def heed(self, signals: Iterable[Signal], now: float) -> list[News]:
         """Returns the alarms that begin or are over by these signals.
@@ -129,34 +129,34 @@ class Alarms:
                 news.append(News(key, False, {}))
         return news
 
-    def signals(self, state: State) -> Iterator[Signal]:
+    def signals(self, health: GatewayHealth) -> Iterator[Signal]:
         """Yields a signal for everything that is watched."""
         limits = self.limits
-        yield from self._of_queues(state)
-        yield Signal(("database_gone", ""), not state.in_place, state.in_place)
+        yield from self._of_queues(health)
+        yield Signal(("database_gone", ""), not health.in_place, health.in_place)
         if limits.disk_low_bytes:
             yield Signal(
                 ("disk_low", ""),
-                state.free_bytes < limits.disk_low_bytes,
-                state.free_bytes >= limits.disk_low_bytes * ENOUGH_ROOM,
-                {"free_bytes": state.free_bytes},
+                health.free_bytes < limits.disk_low_bytes,
+                health.free_bytes >= limits.disk_low_bytes * ENOUGH_ROOM,
+                {"free_bytes": health.free_bytes},
             )
         if limits.database_bytes:
             yield Signal(
                 ("database_large", ""),
-                state.database_bytes >= limits.database_bytes,
-                state.database_bytes < limits.database_bytes,
-                {"bytes": state.database_bytes},
+                health.database_bytes >= limits.database_bytes,
+                health.database_bytes < limits.database_bytes,
+                {"bytes": health.database_bytes},
             )
         if limits.log_bytes:
             yield Signal(
                 ("log_large", ""),
-                state.log_bytes >= limits.log_bytes,
-                state.log_bytes < limits.log_bytes / 2,
-                {"bytes": state.log_bytes},
+                health.log_bytes >= limits.log_bytes,
+                health.log_bytes < limits.log_bytes / 2,
+                {"bytes": health.log_bytes},
             )
         if limits.carrier_failures:
-            for assistant, count in state.carrier_failures.items():
+            for assistant, count in health.carrier_failures.items():
                 yield Signal(
                     ("carrier_failing", str(assistant)),
                     count >= limits.carrier_failures,
@@ -164,12 +164,12 @@ class Alarms:
                     {"assistant": assistant, "failures": count},
                 )
 
-    def _of_queues(self, state: State) -> Iterator[Signal]:
+    def _of_queues(self, health: GatewayHealth) -> Iterator[Signal]:
         limits = self.limits
-        self._see(state)
-        away: dict[str, list[Waiting]] = {}
-        turn: dict[str, list[Waiting]] = {}
-        for one in state.waiting:
+        self._see(health)
+        away: dict[str, list[WaitingMessages]] = {}
+        turn: dict[str, list[WaitingMessages]] = {}
+        for one in health.waiting:
             (away if one.away else turn).setdefault(one.org, []).append(one)
         for name, limit, groups, seen in (
             ("phone_away", limits.phone_away_s, away, self._away_since),
@@ -181,7 +181,7 @@ class Alarms:
                 # By both clocks: messages may be older than the wait of their queue, such as
                 # when their phone or the gateway comes back, or when the clock jumps.
                 waited = max(
-                    min(state.now - queue.since, state.up_s - seen[org, queue.queue])
+                    min(health.now - queue.since, health.up_s - seen[org, queue.queue])
                     for queue in queues
                 )
                 fields = {
@@ -192,7 +192,7 @@ class Alarms:
                 well = name == "queue_ageing" and waited < limit / 2
                 yield Signal((name, org), waited >= limit, well, fields)
 
-    def _see(self, state: State) -> None:
+    def _see(self, health: GatewayHealth) -> None:
         """Notes since when each queue has waited for what it waits for now.
 
         A phone that has been away for less than `CALM_S` counts as never gone: one that comes and
@@ -200,8 +200,8 @@ class Alarms:
         """
         away, turn = self._away_since, self._turn_since
         self._away_since, self._turn_since = {}, {}
-        for one in state.waiting:
-            key, now = (one.org, one.queue), state.up_s
+        for one in health.waiting:
+            key, now = (one.org, one.queue), health.up_s
             if one.away:
                 left = self._away_since[key] = away.get(key, now)
                 if key in turn and now - left < CALM_S:

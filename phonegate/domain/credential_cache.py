@@ -17,7 +17,7 @@ Nothing relies on this time: rotation, removal and revocation forget at once."""
 
 
 @attrs.define
-class Known:
+class CachedCredential:
     """A right credential. `used_at` is the last use of an API key that was stored."""
 
     principal: Principal
@@ -30,7 +30,7 @@ class CredentialCache:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._key = secrets.token_bytes(32)
-        self._known: SharedMemory[int, bytes, Known] = SharedMemory(capacity)
+        self._known: SharedMemory[int, bytes, CachedCredential] = SharedMemory(capacity)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -47,7 +47,7 @@ class CredentialCache:
             text += "\0"
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
 
-    def recall(self, mark: bytes, now: int) -> Known | None:
+    def recall(self, mark: bytes, now: int) -> CachedCredential | None:
         """Returns the right credential that a mark stands for, if it is known."""
         known = self._known.get(mark)
         # More than a lifetime left: the clock was set back.
@@ -71,7 +71,9 @@ class CredentialCache:
         self, mark: bytes, principal: Principal, now: int, *, used_at: int | None = None
     ) -> None:
         """Keeps a credential that was just found right."""
-        self._known.put(principal.org, mark, Known(principal, now + LIFETIME_MS, used_at))
+        self._known.put(
+            principal.org, mark, CachedCredential(principal, now + LIFETIME_MS, used_at)
+        )
 
     def forget(self, org: int) -> None:
         """Forgets every credential of an org, so that each is checked anew."""

@@ -134,7 +134,7 @@ def verify_secret(secret: str, stored: str) -> bool:
 
 
 @attrs.frozen
-class NewKey:
+class GeneratedKey:
     """A new API key, at the only moment at which its text is known."""
 
     id: str
@@ -150,10 +150,10 @@ class PresentedKey:
     digest: bytes = attrs.field(repr=False)
 
 
-def make_api_key() -> NewKey:
+def make_api_key() -> GeneratedKey:
     """Returns a new random API key: `pgk_<id>_<random>`."""
     key_id, random = _random(_KEY_ID_CHARS), _random(_KEY_RANDOM_CHARS)
-    return NewKey(key_id, f"{KEY_PREFIX}{key_id}_{random}", _digest(random))
+    return GeneratedKey(key_id, f"{KEY_PREFIX}{key_id}_{random}", _digest(random))
 
 
 def is_key_like(credential: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.pacing import MINUTE_MS, Bucket, Rate, eta_s, ready_at, take
+from phonegate.domain.pacing import MINUTE_MS, Bucket, PacingRate, eta_s, ready_at, take
 from phonegate.model.messages import Candidate, Queue
 
 MOST_LOOKED_AT: Final = 1_000
@@ -27,7 +27,7 @@ class Outlook:
     """What is known of a SIM's pacing while a send is planned."""
 
     bucket: Bucket
-    rate: Rate
+    rate: PacingRate
     now: int
     """By the clock of the bucket."""
     queues: tuple[Queue, ...] = ()
@@ -47,14 +47,14 @@ class Waiting:
 
 
 @attrs.frozen
-class Entry:
+class NewEntry:
     """A message about to be queued."""
 
     priority: int
     segments: int
 
 
-def etas(outlook: Outlook, waiting: Waiting, entries: Sequence[Entry]) -> list[int]:
+def etas(outlook: Outlook, waiting: Waiting, entries: Sequence[NewEntry]) -> list[int]:
     """Forecasts whole seconds from now until each of `entries` leaves, queued in this order."""
     rate = outlook.rate
     unseen = max(0, waiting.total - sum(one.segments for one in waiting.first))
@@ -85,7 +85,7 @@ def etas(outlook: Outlook, waiting: Waiting, entries: Sequence[Entry]) -> list[i
     return found
 
 
-def _sent(bucket: Bucket, rate: Rate, segments: int, now: int) -> tuple[Bucket, int]:
+def _sent(bucket: Bucket, rate: PacingRate, segments: int, now: int) -> tuple[Bucket, int]:
     """Sends a message as soon as the bucket has room. Returns the bucket then, and the time."""
     now = ready_at(bucket, rate, segments, now)
     after = take(bucket, rate, segments, now)
@@ -93,7 +93,7 @@ def _sent(bucket: Bucket, rate: Rate, segments: int, now: int) -> tuple[Bucket, 
     return after, now
 
 
-def _unseen_ms(segments: int, rate: Rate) -> int:
+def _unseen_ms(segments: int, rate: PacingRate) -> int:
     """Returns the longest time that so many segments can take, however long their messages are."""
     longs = -(-segments // (rate.capacity + 1))
     return -(-segments * MINUTE_MS // max(1, rate.segments_per_minute)) + longs * _LONGEST_REST_MS

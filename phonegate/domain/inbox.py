@@ -44,7 +44,7 @@ class Receipt:
 
 
 @attrs.frozen
-class Link:
+class SourceLink:
     """A connection over which a phone has reported SMS before it was recognised."""
 
     name: str
@@ -101,7 +101,7 @@ def receive(
     device_id: str | None,
     now: int,
     rate_limits: RateLimits,
-    link: Link | None = None,
+    link: SourceLink | None = None,
 ) -> Receipt:
     """Stores received SMS. One that was stored before counts as a duplicate and changes nothing.
 

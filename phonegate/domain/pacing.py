@@ -42,7 +42,7 @@ def _not_negative(_instance: object, _attribute: object, value: int) -> None:
 
 
 @attrs.frozen
-class Rate:
+class PacingRate:
     """How much a SIM may send. 0 segments per minute means no limit."""
 
     segments_per_minute: int = attrs.field(validator=_not_negative)
@@ -64,12 +64,12 @@ class Rate:
 
 
 @attrs.frozen(kw_only=True)
-class Rates:
+class PacingRates:
     """Which rate counts for a SIM: its own, else its org's, else the usual one."""
 
-    usual: Rate
-    by_org: Mapping[str, Rate] = attrs.field(factory=dict)
-    by_number: Mapping[str, Rate] = attrs.field(factory=dict, repr=False)
+    usual: PacingRate
+    by_org: Mapping[str, PacingRate] = attrs.field(factory=dict)
+    by_number: Mapping[str, PacingRate] = attrs.field(factory=dict, repr=False)
 
     @classmethod
     def of_settings(
@@ -81,19 +81,19 @@ class Rates:
             ValueError: an entry is not a name, an equals sign and a number.
         """
         return cls(
-            usual=Rate(segments_per_minute),
+            usual=PacingRate(segments_per_minute),
             by_org=dict(map(parse_limit, orgs)),
             by_number={number_form(name): rate for name, rate in map(parse_limit, sims)},
         )
 
-    def of(self, org: str, number: str | None) -> Rate:
+    def of(self, org: str, number: str | None) -> PacingRate:
         """Returns the rate of a SIM of `org`. `number` is in its form, or None if it is unknown."""
         if number is not None and number in self.by_number:
             return self.by_number[number]
         return self.by_org.get(org, self.usual)
 
 
-def parse_limit(entry: str) -> tuple[str, Rate]:
+def parse_limit(entry: str) -> tuple[str, PacingRate]:
     """Reads an entry such as "myorg=0". Returns whose limit it sets, and to what.
 
     Raises:
@@ -102,7 +102,7 @@ def parse_limit(entry: str) -> tuple[str, Rate]:
     name, sign, number = entry.rpartition("=")
     if not (sign and name.strip() and number.strip().isdecimal()):
         raise ValueError(f"{entry!r} is no name=segments, such as myorg=0")
-    return name.strip(), Rate(int(number))
+    return name.strip(), PacingRate(int(number))
 
 
 @attrs.frozen
@@ -118,12 +118,12 @@ class Bucket:
     recent: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def full(cls, rate: Rate, now: int) -> Self:
+    def full(cls, rate: PacingRate, now: int) -> Self:
         """Returns the bucket of a SIM that has rested."""
         return cls(rate.capacity * MINUTE_MS, now)
 
 
-def take(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket | None:
+def take(bucket: Bucket, rate: PacingRate, segments: int, now: int) -> Bucket | None:
     """Takes a message's segments. Returns the bucket after it, or None if it has to wait."""
     if rate.unlimited:
         return Bucket.full(rate, now)
@@ -139,7 +139,7 @@ def take(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket | None:
     return Bucket(bucket.level - segments * MINUTE_MS, bucket.updated_ms, recent)
 
 
-def give_back(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket:
+def give_back(bucket: Bucket, rate: PacingRate, segments: int, now: int) -> Bucket:
     """Undoes a `take` whose message did not leave after all."""
     if rate.unlimited:
         return Bucket.full(rate, now)
@@ -154,7 +154,7 @@ def give_back(bucket: Bucket, rate: Rate, segments: int, now: int) -> Bucket:
     return Bucket(level, bucket.updated_ms, tuple(reversed(recent)))
 
 
-def ready_at(bucket: Bucket, rate: Rate, segments: int, now: int) -> int:
+def ready_at(bucket: Bucket, rate: PacingRate, segments: int, now: int) -> int:
     """Returns the earliest time, `now` or later, at which `take` gives a bucket."""
     if rate.unlimited:
         return now
@@ -163,7 +163,7 @@ def ready_at(bucket: Bucket, rate: Rate, segments: int, now: int) -> int:
     return now if wait == 0 else bucket.updated_ms + wait
 
 
-def forecast(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) -> int:
+def forecast(bucket: Bucket, rate: PacingRate, waiting: int, segments: int, now: int) -> int:
     """Returns when a message may leave if `waiting` segments of others leave before it.
 
     Exact while those and it are no longer than the bucket, a lower bound otherwise.
@@ -177,12 +177,12 @@ def forecast(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) 
     return now if wait <= 0 else bucket.updated_ms + wait
 
 
-def eta_s(bucket: Bucket, rate: Rate, waiting: int, segments: int, now: int) -> int:
+def eta_s(bucket: Bucket, rate: PacingRate, waiting: int, segments: int, now: int) -> int:
     """Returns the `forecast` in whole seconds from now, rounded up. 0 means at once."""
     return -(-(forecast(bucket, rate, waiting, segments, now) - now) // 1_000)
 
 
-def _refilled(bucket: Bucket, rate: Rate, now: int) -> Bucket:
+def _refilled(bucket: Bucket, rate: PacingRate, now: int) -> Bucket:
     elapsed = now - bucket.updated_ms
     if elapsed < -CLOCK_JITTER_MS:
         return Bucket.full(rate, now)
@@ -195,7 +195,7 @@ def _refilled(bucket: Bucket, rate: Rate, now: int) -> Bucket:
     return Bucket(level, now, recent)
 
 
-def _wait(bucket: Bucket, rate: Rate, segments: int) -> int:
+def _wait(bucket: Bucket, rate: PacingRate, segments: int) -> int:
     """Milliseconds from `updated_ms` until the message may leave, of a bucket just refilled."""
     need = min(segments, rate.capacity) * MINUTE_MS - bucket.level
     wait = max(0, -(-need // rate.segments_per_minute))

@@ -28,7 +28,7 @@ Outcome = Literal["recorded", "unknown", "not_yours"]
 
 
 @attrs.frozen(kw_only=True)
-class Waiting:
+class SimQueue:
     """What waits for one SIM, the most urgent first and then the oldest, as far as was read."""
 
     candidates: tuple[Candidate, ...] = ()
@@ -43,7 +43,7 @@ class Reporter:
     org: int
     phone: int
     device_id: str | None = None
-    link: inbox.Link | None = None
+    link: inbox.SourceLink | None = None
     """Its connection, if its phone was in doubt when it reported something."""
 
 
@@ -143,7 +143,7 @@ class PhoneDelivery:
 
     async def waiting(
         self, org: int, queues: Mapping[K, Collection[Queue]], limit: int
-    ) -> dict[K, Waiting]:
+    ) -> dict[K, SimQueue]:
         """Returns what waits in queues, by whom they are for.
 
         Of each, no more than `limit` is read.
@@ -151,7 +151,7 @@ class PhoneDelivery:
         if not any(queues.values()):
             return dict.fromkeys(queues, _NOTHING)
 
-        def read(tx: Tables) -> dict[K, Waiting]:
+        def read(tx: Tables) -> dict[K, SimQueue]:
             return {key: _waiting(tx, org, some, limit) for key, some in queues.items()}
 
         return await self._database.read(read)
@@ -192,7 +192,7 @@ class PhoneDelivery:
         )
 
 
-_NOTHING: Final = Waiting()
+_NOTHING: Final = SimQueue()
 
 
 def move(tx: Tables, old: int, new: int, ids: Collection[int] | None = None) -> None:
@@ -205,14 +205,14 @@ def move(tx: Tables, old: int, new: int, ids: Collection[int] | None = None) -> 
             tx.messages.set(message.id, phone=new)
 
 
-def _waiting(tx: Tables, org: int, queues: Collection[Queue], limit: int) -> Waiting:
+def _waiting(tx: Tables, org: int, queues: Collection[Queue], limit: int) -> SimQueue:
     found = [
         tx.phone_queue.candidates(
             org, phone=queue.phone, sim_selector=queue.sim_selector, limit=limit
         )
         for queue in queues
     ]
-    return Waiting(
+    return SimQueue(
         # Each queue is in this order already.
         candidates=tuple(merge(*found, key=_turn)),
         is_cut=any(len(some) == limit for some in found),

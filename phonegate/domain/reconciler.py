@@ -55,8 +55,8 @@ def releases(fact: Fact) -> bool:
 class Pace:
     """When each assistant's next message may go. Pure: times in ms are arguments.
 
-    A message that can't go now gets a place in its assistant's queue, behind all that wait. What
-    goes, and nothing else, moves the time of the next: so the time of a place is free when it
+    A message that can't go now gets a time in its assistant's queue, behind all that wait. What
+    goes, and nothing else, moves the time of the next: so that time is free when it
     comes, however many wait behind it.
     """
 

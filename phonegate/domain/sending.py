@@ -14,7 +14,7 @@ from phonegate.domain import routing
 from phonegate.domain.acceptance import Acceptance, new_message
 from phonegate.domain.admission import Permit
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
-from phonegate.domain.forecast import MOST_LOOKED_AT, Entry, Outlook, Waiting, etas
+from phonegate.domain.forecast import MOST_LOOKED_AT, NewEntry, Outlook, Waiting, etas
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.segmentation import count
 from phonegate.model.messages import Candidate, NewMessage
@@ -250,7 +250,7 @@ def _waits(tx: Tables, org: int, plans: Sequence[_Plan]) -> dict[int, int]:
         if plan.waits and plan.outlook is not None:
             by_sim.setdefault(id(plan.outlook), (plan.outlook, []))[1].append(at)
     for outlook, indexes in by_sim.values():
-        entries = [Entry(plans[at].new.priority, plans[at].new.segments) for at in indexes]
+        entries = [NewEntry(plans[at].new.priority, plans[at].new.segments) for at in indexes]
         least = min(entry.priority for entry in entries)
         waiting = _waiting(tx, org, outlook, least)
         promised = zip(indexes, etas(outlook, waiting, entries), strict=True)

@@ -23,7 +23,7 @@ MINUTE_S: Final = 60.0
 _log = log.get("operations")
 
 
-class Watch:
+class AlarmLoop:
     """Takes snapshots by the clock, and keeps the counts of the last minute."""
 
     def __init__(self, collector: Collector, alarms: Alarms) -> None:
@@ -56,7 +56,7 @@ class Watch:
     def take(self, sample: Snapshot) -> None:
         """Keeps a snapshot, and logs the alarms that begin or are over by it."""
         self._past.append((sample.up_s, sample.counts))
-        for news in self._alarms.look(sample.state):
+        for news in self._alarms.look(sample.health):
             name, subject = news.key
             if news.begins:
                 _log.warning("alarm", alarm=name, **news.fields)

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 @attrs.frozen
-class Command:
+class OwnerRequest:
     """A request of the owner: a method and a target of the API, with a JSON body where one goes."""
 
     method: str
@@ -82,7 +82,7 @@ class ControlRefused(ControlError):
 
 def ask(
     database: Path,
-    command: Command,
+    request: OwnerRequest,
     *,
     progress: Progress | None = None,
     timeout_s: float = ANSWER_S,
@@ -91,7 +91,7 @@ def ask(
 
     Args:
         database: The gateway's database file.
-        command: What to do.
+        request: What to do.
         progress: Called with done and total while a long command runs.
         timeout_s: Seconds to wait for each next piece of the answer.
 
@@ -112,7 +112,7 @@ def ask(
             if (user := foreign_listener(client, database)) is not None:
                 problem = f"another user (uid {user}) listens there, so nothing was sent"
                 raise ControlUnusable(path, problem)
-            return _exchange(client, command, progress)
+            return _exchange(client, request, progress)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise NotServing(database) from None
     except PermissionError:
@@ -127,11 +127,13 @@ def ask(
         raise ControlUnusable(path, error.strerror or str(error)) from None
 
 
-def _exchange(client: socket.socket, command: Command, progress: Progress | None) -> dict[str, Any]:
+def _exchange(
+    client: socket.socket, request: OwnerRequest, progress: Progress | None
+) -> dict[str, Any]:
     connection = http.client.HTTPConnection("gateway")
     connection.sock = client
-    headers = {} if command.body is None else {"Content-Type": "application/json"}
-    connection.request(command.method, command.target, command.content or None, headers)
+    headers = {} if request.body is None else {"Content-Type": "application/json"}
+    connection.request(request.method, request.target, request.content or None, headers)
     with closing(connection.getresponse()) as response:
         if response.status < FIRST_ERROR and progress is not None:
             return _read_lines(response, progress)

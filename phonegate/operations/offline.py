@@ -11,7 +11,12 @@ from phonegate.assembly import Core
 from phonegate.config.settings import Settings
 from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
-from phonegate.operations.control_client import Command, Progress, read_answer, reports_progress
+from phonegate.operations.control_client import (
+    OwnerRequest,
+    Progress,
+    read_answer,
+    reports_progress,
+)
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.store import data_file
@@ -45,14 +50,14 @@ def registration(settings: Settings, path: Path) -> tuple[Registration, tuple[st
 
 
 def carry_out(
-    settings: Settings, path: Path, command: Command, progress: Progress | None = None
+    settings: Settings, path: Path, request: OwnerRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Carries out a command of the owner on the database of a gateway that is not running.
 
     Args:
         settings: What the gateway would run by.
         path: The database file, which is made where there is none.
-        command: What to do.
+        request: What to do.
         progress: Called with what is done of a long command, and of how much.
 
     Returns:
@@ -73,7 +78,7 @@ def carry_out(
                 services = Core.assemble(settings, database, bus).services
                 await services.accounts.load()
                 owner = owner_pipeline(services, OwnerEndpoints(database))
-                replies.append(await _answer_owner(owner, command, progress))
+                replies.append(await _answer_owner(owner, request, progress))
                 database.stop_writing()
         finally:
             database.close()
@@ -84,17 +89,17 @@ def carry_out(
 
 
 async def _answer_owner(
-    owner: Pipeline, command: Command, progress: Progress | None
+    owner: Pipeline, request: OwnerRequest, progress: Progress | None
 ) -> tuple[int, bytes]:
     """Returns the status and the body of an answer, of a streamed one its last line."""
-    path, _, query = command.target.partition("?")
+    path, _, query = request.target.partition("?")
     reply = await owner.answer(
-        method=command.method,
+        method=request.method,
         path=path,
         query=query,
         headers={"authorization": AUTHORIZATION, "content-type": "application/json"},
         client="127.0.0.1",
-        body=command.content,
+        body=request.content,
     )
     if reply.stream is None:
         return reply.status, reply.body

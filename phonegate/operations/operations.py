@@ -16,7 +16,7 @@ from phonegate.domain.alarms import Alarms, AlarmThresholds
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
-from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.collector import Collector
 from phonegate.operations.endpoints import OperatorEndpoints
@@ -75,7 +75,7 @@ class Operations:
             version=services.version,
         )
         self._alarms = Alarms(AlarmThresholds(**attrs.asdict(settings.alarms)))
-        self._watch = Watch(self._collector, self._alarms)
+        self._alarm_loop = AlarmLoop(self._collector, self._alarms)
         self._endpoints = OperatorEndpoints(
             self._collector, self._readiness, token=settings.operator.token
         )
@@ -117,7 +117,7 @@ class Operations:
         """
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
-            await nursery.start(self._watch.run)
+            await nursery.start(self._alarm_loop.run)
             if days := self._settings.retention.messages_days:
                 keeping = Retention(self._database, days=days, now_ms=self._services.now_ms)
                 await nursery.start(keeping.run)
@@ -129,7 +129,7 @@ class Operations:
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
         """Returns the gateway's status, with `phones` also how many each org has connected."""
         sample = await self._collector.sample()
-        answer = status_document(sample, self._watch)
+        answer = status_document(sample, self._alarm_loop)
         if phones:
             names = {org.id: org.name for org in await self._services.accounts.orgs.all()}
             online = {names[org]: count for org, count in sample.phones.items() if org in names}

@@ -37,7 +37,7 @@ MAX_PATH: Final = 4_096
 """Characters of a path (PATH_MAX of Linux)."""
 
 
-class Status(Protocol):
+class ReadStatus(Protocol):
     """Returns the gateway as it is now. With `phones`, how many each org has connected."""
 
     def __call__(self, *, phones: bool) -> Awaitable[Any]:
@@ -189,7 +189,7 @@ class OwnerEndpoints:
         status: Returns the status. None for a gateway that does not run.
     """
 
-    def __init__(self, database: Database, status: Status | None = None) -> None:
+    def __init__(self, database: Database, status: ReadStatus | None = None) -> None:
         self._database = database
         self._status = status
 

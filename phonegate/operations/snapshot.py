@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from phonegate.api.request_counts import Route
-from phonegate.domain.alarms import State, Waiting
+from phonegate.domain.alarms import GatewayHealth, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
@@ -69,7 +69,7 @@ def counts(flow: Mapping[Move, int]) -> dict[Count, int]:
 
 
 @attrs.frozen
-class Queue:
+class QueueSummary:
     """Messages that wait for the same thing."""
 
     count: int = 0
@@ -126,17 +126,17 @@ class Snapshot:
         return counts(self.flow)
 
     @property
-    def queues(self) -> dict[Reason, Queue]:
+    def queues(self) -> dict[Reason, QueueSummary]:
         """The waiting messages, by what they wait for."""
-        found: dict[Reason, Queue] = {
-            "time": Queue(self.backlog.timed),
-            "approval": Queue(self.backlog.asked),
-            "result": Queue(self.messages.get(SENDING, 0)),
+        found: dict[Reason, QueueSummary] = {
+            "time": QueueSummary(self.backlog.timed),
+            "approval": QueueSummary(self.backlog.asked),
+            "result": QueueSummary(self.messages.get(SENDING, 0)),
         }
         for reason in ("phone", "turn", "carrier"):
             queues = [queue for queue in self.backlog.queues if self.reason(queue) == reason]
             since = min((queue.since for queue in queues), default=None)
-            found[reason] = Queue(sum(queue.count for queue in queues), since)
+            found[reason] = QueueSummary(sum(queue.count for queue in queues), since)
         return {reason: found[reason] for reason in REASONS}
 
     def reason(self, queue: WaitingQueue) -> Reason:
@@ -146,13 +146,13 @@ class Snapshot:
         return "phone" if queue in self.away else "turn"
 
     @property
-    def state(self) -> State:
+    def health(self) -> GatewayHealth:
         """The part of the snapshot that alarms are raised about."""
-        return State(
+        return GatewayHealth(
             now=self.at / 1000,
             up_s=self.up_s,
             waiting=tuple(
-                Waiting(
+                WaitingMessages(
                     org=queue.org_name,
                     count=queue.count,
                     since=queue.since / 1000,

@@ -4,14 +4,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.snapshot import Snapshot
 
 
-def status_document(sample: Snapshot, watch: Watch) -> Mapping[str, Any]:
+def status_document(sample: Snapshot, alarm_loop: AlarmLoop) -> Mapping[str, Any]:
     """Returns a snapshot as the answer to the command."""
     space = sample.space
-    seconds, counts = watch.lately(sample)
+    seconds, counts = alarm_loop.lately(sample)
     return {
         "version": sample.version,
         "pid": os.getpid(),
@@ -36,7 +36,7 @@ def status_document(sample: Snapshot, watch: Watch) -> Mapping[str, Any]:
             "failing": sample.writer.failing,
             "in_place": space.in_place,
         },
-        "alarms": [{"alarm": name, "about": about} for name, about in watch.alarms],
+        "alarms": [{"alarm": name, "about": about} for name, about in alarm_loop.alarms],
         "tasks": sample.tasks,
         "lag_s": round(sample.lag_s, 3),
     }

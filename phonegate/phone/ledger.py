@@ -116,7 +116,7 @@ class OutOfTurn(ValueError):
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class PushAnswer:
     """The answer to a push: a record to write, unless it was accepted before, or a known result."""
 
     record: Taken | None
@@ -199,12 +199,12 @@ class Ledger:
         """Tells whether this id was ever accepted, or finished without having been accepted."""
         return message in self._taken or message in self._handed or message in self._results
 
-    def answer(self, push: Taken) -> Answer:
+    def answer(self, push: Taken) -> PushAnswer:
         """Returns how to answer a push: accept it, or answer as before if it is a repeat."""
         if not self.knows(push.id):
-            return Answer(record=push, result=None)
+            return PushAnswer(record=push, result=None)
         result = self._results.get(push.id)
-        return Answer(record=None, result=None if result is None or result.silent else result)
+        return PushAnswer(record=None, result=None if result is None or result.silent else result)
 
     def cancel(self, message: int) -> Result | None:
         """Returns the result to record for a message that the gateway cancels.

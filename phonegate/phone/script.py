@@ -21,7 +21,7 @@ MAX_LINE_BYTES = 65_536
 READ_BYTES = 65_536
 
 
-class Bridge:
+class ScriptBridge:
     """Passes frames between the gateway and a script, one JSON object a line each way.
 
     A line that the script writes while there is no link waits for the next one. After each

@@ -8,7 +8,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain.delivery import Pick
-from phonegate.domain.phone_delivery import PhoneDelivery, Waiting
+from phonegate.domain.phone_delivery import PhoneDelivery, SimQueue
 from phonegate.model.messages import Candidate, Message
 from phonegate.model.phones import Sim
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
@@ -204,7 +204,7 @@ class Feeder:
         return waits
 
     def _choose(
-        self, waiting: Mapping[Sim | None, Waiting], waits: dict[int | None, float]
+        self, waiting: Mapping[Sim | None, SimQueue], waits: dict[int | None, float]
     ) -> list[_Choice]:
         """Reserves places for what can leave now, in order for each SIM."""
         choices: list[_Choice] = []

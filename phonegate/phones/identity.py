@@ -48,7 +48,7 @@ _log = log.get("phones")
 
 
 @attrs.frozen(kw_only=True)
-class Identity:
+class Identification:
     """Finds out which phone a connection is. Its steps run one after the other, in the recorder."""
 
     station: Station

@@ -5,7 +5,7 @@ from typing import Final
 
 import trio
 
-from phonegate.domain.pacing import Bucket, Rate, give_back, ready_at, take
+from phonegate.domain.pacing import Bucket, PacingRate, give_back, ready_at, take
 
 SWEEP_AT: Final = 1_024
 """Buckets kept before the rested ones are first removed. Afterwards it is twice those that stay."""
@@ -21,13 +21,13 @@ class Pacer:
     def __init__(self, clock: Callable[[], int] = _monotonic_ms) -> None:
         """`clock` gives monotonic milliseconds."""
         self._clock = clock
-        self._buckets: dict[Hashable, tuple[Bucket, Rate]] = {}
+        self._buckets: dict[Hashable, tuple[Bucket, PacingRate]] = {}
         self._sweep_at = SWEEP_AT
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: Hashable, rate: Rate, segments: int) -> bool:
+    def take(self, key: Hashable, rate: PacingRate, segments: int) -> bool:
         """Takes a message's segments. Returns False where it has to wait."""
         if rate.unlimited:
             return True
@@ -40,25 +40,25 @@ class Pacer:
             self._sweep(now)
         return True
 
-    def give_back(self, key: Hashable, rate: Rate, segments: int) -> None:
+    def give_back(self, key: Hashable, rate: PacingRate, segments: int) -> None:
         """Undoes a `take` whose message did not leave."""
         if not rate.unlimited and key in self._buckets:
             now = self._clock()
             self._buckets[key] = (give_back(self._buckets[key][0], rate, segments, now), rate)
 
-    def wait_s(self, key: Hashable, rate: Rate, segments: int) -> float:
+    def wait_s(self, key: Hashable, rate: PacingRate, segments: int) -> float:
         """Returns the seconds until a message of so many segments may leave, 0 for now."""
         if rate.unlimited or key not in self._buckets:
             return 0.0
         now = self._clock()
         return max(0, ready_at(self._bucket(key, rate, now), rate, segments, now) - now) / 1000
 
-    def look(self, key: Hashable, rate: Rate) -> tuple[Bucket, int]:
+    def look(self, key: Hashable, rate: PacingRate) -> tuple[Bucket, int]:
         """Returns a bucket as it stands, and the time by its clock."""
         now = self._clock()
         return self._bucket(key, rate, now), now
 
-    def _bucket(self, key: Hashable, rate: Rate, now: int) -> Bucket:
+    def _bucket(self, key: Hashable, rate: PacingRate, now: int) -> Bucket:
         known = self._buckets.get(key)
         return Bucket.full(rate, now) if known is None else known[0]
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Rate, Rates
+from phonegate.domain.pacing import PacingRate, PacingRates
 from phonegate.model.phones import Sim
 from phonegate.phones.pacer import Pacer
 from phonegate.phones.send_order import SendOrder
@@ -23,7 +23,9 @@ class Reservations:
 
     __slots__ = ("_idle", "_order", "_pacer", "_paused", "_rates", "_state")
 
-    def __init__(self, state: PhoneState, order: SendOrder, pacer: Pacer, rates: Rates) -> None:
+    def __init__(
+        self, state: PhoneState, order: SendOrder, pacer: Pacer, rates: PacingRates
+    ) -> None:
         self._state = state
         self._order = order
         self._pacer = pacer
@@ -112,6 +114,6 @@ class Reservations:
             return state.org, sim.form
         return "slot", state.phone, None if sim is None else sim.slot
 
-    def _rate_of(self, sim: Sim | None) -> Rate:
+    def _rate_of(self, sim: Sim | None) -> PacingRate:
         sim = sim or self._state.usual_sim
         return self._rates.of(self._state.org_name, None if sim is None else sim.form)

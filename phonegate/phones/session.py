@@ -15,7 +15,7 @@ from phonegate.phones.admission import Admitted
 from phonegate.phones.close_codes import TOO_BIG, TRY_AGAIN
 from phonegate.phones.frames import FrameFault
 from phonegate.phones.heartbeat import Watch
-from phonegate.phones.state import Cleaned, Close, Dead, Effect, Probe, Record, Send, Step
+from phonegate.phones.state import Cleaned, Close, Dead, Effect, Probe, Record, SendFrame, Step
 from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.transport import FrameTooLarge, Incoming, LinkLost, Transport
 from phonegate.phones.worker import Worker
@@ -147,7 +147,7 @@ class Session:
             match effect:
                 case Record(step):
                     await self._record(step, incoming.size)
-                case Send(frame):
+                case SendFrame(frame):
                     await self._transport.send(frame)
                 case _:
                     self._do(effect)
@@ -177,7 +177,7 @@ class Session:
             trio.WouldBlock: Too much waits to be sent.
         """
         match effect:
-            case Send(frame):
+            case SendFrame(frame):
                 self._transport.send_now(frame)
             case Probe():
                 self._transport.probe()

@@ -12,7 +12,7 @@ from collections.abc import Collection
 import attrs
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.inbox import Link
+from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message
@@ -24,7 +24,7 @@ from phonegate.phones.window import Window
 
 
 @attrs.frozen
-class Send:
+class SendFrame:
     """Send this frame to the phone."""
 
     frame: GatewayFrame
@@ -98,7 +98,7 @@ class Dead:
     """The phone gives no sign of life: drop the link, for a close frame would not be read."""
 
 
-Effect = Send | Record | Probe | Close | Dead | Cleaned
+Effect = SendFrame | Record | Probe | Close | Dead | Cleaned
 
 
 @attrs.frozen(kw_only=True)
@@ -227,7 +227,7 @@ class PhoneState:
         self._reported_in_doubt |= self.in_doubt
         link = None
         if self._reported_in_doubt:
-            link = Link(self._link_name, recognised=not self.in_doubt)
+            link = SourceLink(self._link_name, recognised=not self.in_doubt)
         online = self.online
         return Reporter(org=self.org, phone=online.phone, device_id=online.device_id, link=link)
 
@@ -264,7 +264,7 @@ class PhoneState:
         if frame.cleaned:
             effects.append(Cleaned(frame.cleaned))
         if frame.complaint is not None:
-            effects.append(Send(frame.complaint))
+            effects.append(SendFrame(frame.complaint))
         match frame:
             case frames.Status():
                 self.status = frame
@@ -283,7 +283,7 @@ class PhoneState:
         """Takes a frame that could not be understood."""
         self._nonsense += 1
         error = frames.Error(code=fault.code, detail=fault.detail, field=fault.field)
-        effects: list[Effect] = [Send(error)]
+        effects: list[Effect] = [SendFrame(error)]
         if self._nonsense >= self._patience.max_nonsense:
             reason = f"{self._nonsense} frames in a row could not be understood"
             effects.append(Close(POLICY_VIOLATION, reason))

@@ -14,7 +14,7 @@ import trio
 from phonegate.config.settings import Settings
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Rates
+from phonegate.domain.pacing import PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
@@ -25,7 +25,7 @@ from phonegate.phones import frames
 from phonegate.phones.admission import Admitted
 from phonegate.phones.feeder import Feeder
 from phonegate.phones.heartbeat import Heartbeat
-from phonegate.phones.identity import Identity
+from phonegate.phones.identity import Identification
 from phonegate.phones.pacer import Pacer
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.recorder import Recorder
@@ -53,13 +53,13 @@ class PhoneServices:
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     pacer: Pacer = attrs.field(factory=Pacer)
     timings: PhoneTimings = attrs.field(factory=PhoneTimings)
-    rates: Rates = attrs.field(init=False)
+    rates: PacingRates = attrs.field(init=False)
     patience: Patience = attrs.field(init=False)
 
     @rates.default
-    def _rates_of_settings(self) -> Rates:
+    def _rates_of_settings(self) -> PacingRates:
         pacing = self.settings.pacing
-        return Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
+        return PacingRates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
 
     @patience.default
     def _patience_of_settings(self) -> Patience:
@@ -125,7 +125,7 @@ class PhoneStation:
             timings=services.timings,
         )
         retry = StorageRetry(self.state, transport.send, services.timings)
-        identity = Identity(
+        identity = Identification(
             station=self,
             state=self.state,
             registry=services.registry,

@@ -102,7 +102,7 @@ class Switchboard:
         self._moved: dict[int, Station] = {}
         self._ending: dict[int, dict[Station, None]] = {}
         self._open: dict[Station, None] = {}
-        self._identity: dict[int, trio.Lock] = {}
+        self._identifying: dict[int, trio.Lock] = {}
         self._closing: tuple[int, str] | None = None
 
     # --- Dispatcher
@@ -249,9 +249,9 @@ class Switchboard:
         if heir is not None:
             heir.inherit(station.online.phone)
         if station.org not in self._by_org:
-            lock = self._identity.get(station.org)
+            lock = self._identifying.get(station.org)
             if lock is not None and not lock.locked():
-                del self._identity[station.org]
+                del self._identifying[station.org]
 
     def rename(self, station: Station, online: OnlinePhone) -> None:
         """Gives a connection another row, name or SIMs. Its place in the order stays."""
@@ -332,7 +332,7 @@ class Switchboard:
 
     def identity_lock(self, org: int) -> trio.Lock:
         """Held while a connection of this org finds out which row it is."""
-        return self._identity.setdefault(org, trio.Lock())
+        return self._identifying.setdefault(org, trio.Lock())
 
     def _heir(self, station: Station) -> Station | None:
         """Returns the connection by which the phone of an ended one came back, if that is sure.

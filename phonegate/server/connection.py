@@ -1,7 +1,7 @@
 """From an accepted socket to what serves it.
 
 A connection is encrypted if the server has a certificate. Then a head is read, and that head
-alone decides. A plain request for a hot endpoint goes to the fast path, which may give the
+alone decides. A plain request for a busy endpoint goes to the fast path, which may give the
 connection back with the head of a next request. A websocket handshake at the phones' path goes to
 the phone link, and everything else to the application.
 """
@@ -21,7 +21,7 @@ from phonegate.http.prefix import without_prefix
 from .answers import error_answer
 from .asgi import AsgiShell
 from .canonical import PlainRequest, read_plain
-from .errors import Refused
+from .errors import RequestRefused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, SocketPeer, true_peer
 from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
@@ -50,7 +50,7 @@ class ConnectionHandler:
         settings: Limits and deadlines.
         tls: The server's side of TLS, or `None` to speak plainly.
         trusted: The proxies that may say who the client is.
-        fast_path: Serves plain requests for the hot endpoints, where there are any.
+        fast_path: Serves plain requests for the busy endpoints, where there are any.
         shell: Serves all other requests.
         serve_phone: Serves the websockets at `phone_path`.
         phone_path: The path, exactly as a client writes it.
@@ -100,7 +100,7 @@ class ConnectionHandler:
             begun: bytes | None = b""
             while begun is not None and await self._enter(arrival, begun):
                 begun = await self._serve_request(arrival)
-        except Refused as refused:
+        except RequestRefused as refused:
             await self._refuse(arrival.stream, refused)
         with self._wait_at_most(CLOSE_S):
             await arrival.stream.aclose()
@@ -116,7 +116,7 @@ class ConnectionHandler:
             Whether there is a request to serve.
 
         Raises:
-            Refused: The head won't do, or took too long.
+            RequestRefused: The head won't do, or took too long.
         """
         if self._draining:  # accepted just before the listener closed
             await trio.aclose_forcefully(arrival.stream)
@@ -126,7 +126,9 @@ class ConnectionHandler:
         with self._wait_at_most(self._settings.head_timeout_s) as waiting, gone:
             return await self._read(arrival, begun)
         if waiting.cancelled_caught and arrival.reader.begun and not self._draining:
-            raise Refused(408, "The head of the request took too long to come.", "request_timeout")
+            raise RequestRefused(
+                408, "The head of the request took too long to come.", "request_timeout"
+            )
         if waiting.cancelled_caught:
             await trio.aclose_forcefully(arrival.stream)
         return False
@@ -135,7 +137,7 @@ class ConnectionHandler:
         if not data and self._tls is not None:
             first = await arrival.connection.peek()
             if first != _TLS_HANDSHAKE and first.isascii() and first.isalpha():
-                raise Refused(400, PLAIN_HTTP, "https_required")
+                raise RequestRefused(400, PLAIN_HTTP, "https_required")
             secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
             await secured.do_handshake()
             arrival.stream = secured
@@ -157,7 +159,7 @@ class ConnectionHandler:
             What came of another head, if the connection goes on.
 
         Raises:
-            Refused: It is a handshake for the phone link, and a wrong one.
+            RequestRefused: It is a handshake for the phone link, and a wrong one.
         """
         stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
         request, arrival.request = arrival.request, None
@@ -176,7 +178,7 @@ class ConnectionHandler:
     def _is_for_phones(self, request: RequestHead) -> bool:
         return without_prefix(request.path, self._settings.prefix) in self._phone_paths
 
-    async def _refuse(self, stream: trio.abc.Stream, refused: Refused) -> None:
+    async def _refuse(self, stream: trio.abc.Stream, refused: RequestRefused) -> None:
         answer = error_answer(
             refused.status,
             refused.detail,

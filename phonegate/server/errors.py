@@ -30,7 +30,7 @@ class AppUnusable(ServerError):
     """The web application failed to start."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that the server answers itself, with an error, before it closes the connection.
 
     `detail` is fixed text: nothing that the client sent is quoted, since heads carry secrets.

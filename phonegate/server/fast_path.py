@@ -1,4 +1,4 @@
-"""The fast path: plain requests for the hot endpoints, answered one after the other.
+"""The fast path: plain requests for the busiest endpoints, answered one after the other.
 
 A connection stays here for as long as plain requests come. Whatever else comes is given back,
 untouched, to be served by the application. That a client has hung up is noticed when its answer
@@ -32,7 +32,7 @@ _RECEIVE_BYTES = 65_536
 
 
 class Reply(Protocol):
-    """An answer of the hot endpoints."""
+    """An answer of the busy endpoints."""
 
     @property
     def status(self) -> int:
@@ -63,10 +63,10 @@ class UnsentAnswer(Protocol):
 
 
 class FastPipeline(Protocol):
-    """Answers the hot endpoints, for the fast path and for the application alike."""
+    """Answers the busy endpoints, for the fast path and for the application alike."""
 
     def takes(self, method: str, path: str) -> bool:
-        """Tells whether a request (its path as sent, undecoded) is for a hot endpoint."""
+        """Tells whether a request (its path as sent, undecoded) is for a busy endpoint."""
 
     async def answer(
         self,

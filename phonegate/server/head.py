@@ -13,7 +13,7 @@ from collections import Counter
 import attrs
 import h11
 
-from .errors import Refused
+from .errors import RequestRefused
 
 MAX_HEADERS = 100
 """Header lines of one request. Browsers and proxies send under 40, and Apache stops at 100 too."""
@@ -45,8 +45,8 @@ MAX_EMPTY_LINES = 8
 HTTP libraries of modems and microcontrollers send one or two behind each body."""
 
 
-def _bad(detail: str) -> Refused:
-    return Refused(400, detail, "bad_request")
+def _bad(detail: str) -> RequestRefused:
+    return RequestRefused(400, detail, "bad_request")
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +115,7 @@ class HeadReader:
             The head with its empty line and the bytes after it, or `None` while it isn't whole.
 
         Raises:
-            Refused: What came can't become an acceptable head any more.
+            RequestRefused: What came can't become an acceptable head any more.
         """
         seen = len(self._buffer)
         self._buffer += data
@@ -127,7 +127,7 @@ class HeadReader:
         found = self._buffer.find(_END, max(0, seen - len(_END) + 1))
         length = len(self._buffer) if found < 0 else found + len(_END)
         if length > self._max:
-            raise Refused(
+            raise RequestRefused(
                 431, f"The head of a request may have {self._max} bytes.", "head_too_large"
             )
         if _FORBIDDEN.search(self._buffer, max(0, seen - 1), length):
@@ -141,7 +141,7 @@ def parse(data: bytes) -> RequestHead:
     """Reads a whole head, with its empty line, as `HeadReader` gives it.
 
     Raises:
-        Refused: It is not HTTP/1.0 or 1.1 as RFC 9112 writes it, or could be read in two ways.
+        RequestRefused: It is not HTTP/1.0 or 1.1 as RFC 9112 writes it, or can be read in two ways.
     """
     lines = data.removesuffix(_END).split(b"\r\n")
     start = _REQUEST_LINE.fullmatch(lines[0])
@@ -150,7 +150,7 @@ def parse(data: bytes) -> RequestHead:
     method, target, version = (part.decode("ascii") for part in start.groups())
     if version not in ("1.0", "1.1"):
         detail = "This port speaks HTTP/1.1 and 1.0."
-        raise Refused(505, detail, "http_version_not_supported")
+        raise RequestRefused(505, detail, "http_version_not_supported")
     if method != method.upper():
         raise _bad("The method must be in capital letters.")
     _check_lines(lines[1:], version)
@@ -161,7 +161,7 @@ def parse(data: bytes) -> RequestHead:
         if name.startswith(_ASCII_ONLY) and not value.isascii():
             raise _bad(f"The header {name} must be ASCII.")
         if name == "expect" and value.lower() != "100-continue":
-            raise Refused(417, "Only 100-continue can be expected.", "expectation_failed")
+            raise RequestRefused(417, "Only 100-continue can be expected.", "expectation_failed")
     target = path + query
     return RequestHead(
         method=method,
@@ -189,10 +189,10 @@ def check_handshake(head: RequestHead) -> None:
     """Checks the head of a websocket handshake.
 
     Raises:
-        Refused: RFC 6455, 4.2.1 does not allow it.
+        RequestRefused: RFC 6455, 4.2.1 does not allow it.
     """
     if lacking := _lacking(head):
-        raise Refused(
+        raise RequestRefused(
             426,
             f"A websocket handshake came here without {lacking}. A proxy on the way has to pass "
             'them on; in nginx: proxy_http_version 1.1; proxy_set_header Upgrade "websocket"; '
@@ -203,7 +203,7 @@ def check_handshake(head: RequestHead) -> None:
     if head.all("content-length") not in ([], ["0"]) or head.all("transfer-encoding"):
         raise _bad("A websocket handshake has no body.")
     if head.all("sec-websocket-version") != ["13"]:
-        raise Refused(
+        raise RequestRefused(
             426,
             "This gateway speaks version 13 of the websocket protocol.",
             "upgrade_required",
@@ -224,7 +224,9 @@ def _lacking(head: RequestHead) -> str:
 def _check_lines(lines: list[bytes], version: str) -> None:
     """Refuses what h11 would repair, which unfolds lines and merges repeated lengths."""
     if len(lines) > MAX_HEADERS:
-        raise Refused(431, f"A request may have {MAX_HEADERS} header lines.", "head_too_large")
+        raise RequestRefused(
+            431, f"A request may have {MAX_HEADERS} header lines.", "head_too_large"
+        )
     if any(line[:1] in (b" ", b"\t") for line in lines):
         raise _bad("A header must not be folded over lines.")
     fields = [(name.lower(), value.strip(b" \t")) for name, _, value in map(_colon, lines)]
@@ -261,14 +263,14 @@ def _headers(data: bytes) -> tuple[tuple[str, str], ...]:
         status = 400  # pragma: no cover - h11 gives a whole head back as one request
     # h11's own text quotes the line, which may be the one with the secret.
     if status == 501:  # noqa: PLR2004 - Not Implemented, h11's hint for a transfer coding
-        raise Refused(501, "The only Transfer-Encoding taken is chunked.", "not_implemented")
+        raise RequestRefused(501, "The only Transfer-Encoding taken is chunked.", "not_implemented")
     raise _bad("A header line is not a name, a colon and a value as RFC 9112 writes them.")
 
 
 def _split_target(method: str, target: str) -> tuple[str, str, str | None]:
     """Returns path, query with its question mark, and the authority of an absolute target."""
     if method == "CONNECT":
-        raise Refused(405, "This is no proxy; CONNECT is not allowed.", "method_not_allowed")
+        raise RequestRefused(405, "This is no proxy; CONNECT is not allowed.", "method_not_allowed")
     if target == "*" and method == "OPTIONS":
         return "*", "", None
     authority = None

@@ -13,7 +13,7 @@ from phonegate.bind_address import parse_bind
 from phonegate.config.settings import HttpSettings
 
 from .answers import error_answer
-from .errors import CannotListen, Refused
+from .errors import CannotListen, RequestRefused
 from .forwarded import Network, is_trusted
 from .redacted_trace import redacted
 from .streams import Connection
@@ -21,7 +21,7 @@ from .streams import Connection
 _log = log.get("server")
 
 
-class Gatekeeper(Protocol):
+class AddressLimits(Protocol):
     """The limits of one address. Times are seconds of the monotonic clock."""
 
     def connect(self, address: str) -> bool:
@@ -49,13 +49,13 @@ TURN_AWAY_S = 3.0
 
 _LATER = (("Retry-After", "5"),)
 
-TOO_MANY = Refused(
+TOO_MANY = RequestRefused(
     503,
     "The gateway has as many connections as it may have; try again shortly.",
     "too_many_connections",
     headers=_LATER,
 )
-TOO_MANY_OF_ADDRESS = Refused(
+TOO_MANY_OF_ADDRESS = RequestRefused(
     429,
     "Your address has as many connections to this gateway as one may have; close some.",
     "too_many_connections",
@@ -85,10 +85,10 @@ class Listener:
         serve: Serve,
         *,
         plain: bool,
-        rate_limits: Gatekeeper | None,
+        rate_limits: AddressLimits | None,
         trusted: Sequence[Network],
     ) -> None:
-        self._gatekeeper = rate_limits
+        self._rate_limits = rate_limits
         self._trusted = trusted
         self._settings = settings
         self._serve = serve
@@ -157,7 +157,7 @@ class Listener:
         if full and not self._full:
             _log.warning("connections_full", limit=self._settings.max_connections)
         self._full = full
-        rate_limits = None if is_trusted(address[0], self._trusted) else self._gatekeeper
+        rate_limits = None if is_trusted(address[0], self._trusted) else self._rate_limits
         if full:
             self._refuse(sock, TOO_MANY, nursery)
         elif rate_limits is not None and not rate_limits.connect(address[0]):
@@ -175,7 +175,7 @@ class Listener:
             nursery.start_soon(self._run_one, sock, address, rate_limits)
 
     def _refuse(
-        self, sock: trio.socket.SocketType, refused: Refused, nursery: trio.Nursery
+        self, sock: trio.socket.SocketType, refused: RequestRefused, nursery: trio.Nursery
     ) -> None:
         self.refused += 1
         if self._plain and self._turning_away < TURNED_AWAY_AT_ONCE:
@@ -188,7 +188,7 @@ class Listener:
         self,
         sock: trio.socket.SocketType,
         address: tuple[str, int],
-        rate_limits: Gatekeeper | None,
+        rate_limits: AddressLimits | None,
     ) -> None:
         """Runs one connection. Raises nothing but a cancellation, which is the server's own."""
         try:
@@ -204,7 +204,7 @@ class Listener:
             if rate_limits is not None:
                 rate_limits.disconnect(address[0])
 
-    async def _turn_away(self, sock: trio.socket.SocketType, refused: Refused) -> None:
+    async def _turn_away(self, sock: trio.socket.SocketType, refused: RequestRefused) -> None:
         answer = error_answer(
             refused.status,
             refused.detail,

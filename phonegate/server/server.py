@@ -14,7 +14,7 @@ from .connection import ConnectionHandler, ServePhone
 from .errors import AppUnusable, CertificateUnusable
 from .fast_path import FastPath, FastPipeline
 from .forwarded import networks
-from .listener import Gatekeeper, Listener
+from .listener import AddressLimits, Listener
 
 CERTIFICATE_POLL_S = 60.0
 """Seconds between two checks for a renewed certificate, which is renewed weeks before it ends."""
@@ -30,7 +30,8 @@ class Server:
         tls: The certificate, or empty for plain HTTP.
         app: The ASGI application of the ASGI shell.
         serve_phone: Serves the websockets at `phone_path`.
-        hot: Answers plain requests for the hot endpoints. Without it the application gets them.
+        fast_pipeline: Answers plain requests for the busy endpoints. Without it the application
+            gets them.
         phone_path: The path of the phone link.
         rate_limits: The limits of each address. Without it there are none.
         answer_grace_s: See `asgi.ANSWER_GRACE_S`.
@@ -48,9 +49,9 @@ class Server:
         *,
         app: AsgiApp,
         serve_phone: ServePhone,
-        hot: FastPipeline | None = None,
+        fast_pipeline: FastPipeline | None = None,
         phone_path: str = "/websocket",
-        rate_limits: Gatekeeper | None = None,
+        rate_limits: AddressLimits | None = None,
         answer_grace_s: float = ANSWER_GRACE_S,
         certificate_poll_s: float = CERTIFICATE_POLL_S,
     ) -> None:
@@ -60,7 +61,9 @@ class Server:
         context = encryption.context(tls)
         trusted = networks(settings.trusted_proxies)
         self._shell = AsgiShell(app, settings, trusted, answer_grace_s=answer_grace_s)
-        self._fast_path = None if hot is None else FastPath(hot, settings, trusted)
+        self._fast_path = (
+            None if fast_pipeline is None else FastPath(fast_pipeline, settings, trusted)
+        )
         self._connections = ConnectionHandler(
             settings,
             tls=context,

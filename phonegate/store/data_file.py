@@ -1,4 +1,4 @@
-"""The file's place: whether the database there is ours to use, and who uses it.
+"""The database's file: whether it is ours to use, and who uses it.
 
 Everything here only looks, except `lock`. A file that is refused stays as it was, byte for
 byte, and nothing appears beside it.

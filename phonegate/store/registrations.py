@@ -1,4 +1,4 @@
-"""Who was let in and who may be: the places of orgs, and the owner's choice about new ones."""
+"""Who was let in and who may be: the networks of orgs, and the owner's choice about new ones."""
 
 import sqlite3
 
@@ -9,12 +9,12 @@ class Registrations:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def note(self, org: int, place: str, now: int, *, most: int, forget_before: int) -> None:
-        """Notes that an org's right secret came from a place. Keeps the `most` last places."""
+    def note(self, org: int, network: str, now: int, *, most: int, forget_before: int) -> None:
+        """Notes that an org's right secret came from a network. Keeps the `most` last ones."""
         self._connection.execute(
             "INSERT INTO org_places SELECT id, ?, ? FROM orgs WHERE id = ? AND name IS NOT NULL"
             " ON CONFLICT (org, place) DO UPDATE SET seen_at = excluded.seen_at",
-            (place, now, org),
+            (network, now, org),
         )
         self._connection.execute(
             "DELETE FROM org_places WHERE org = ?1 AND (seen_at < ?2 OR place NOT IN"

@@ -36,7 +36,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
-from phonegate.domain.pacing import Bucket, Rate
+from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
@@ -96,7 +96,7 @@ class PlayedPhones:
         pass
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
-        rate = Rate(self.segments_per_minute)
+        rate = PacingRate(self.segments_per_minute)
         return None if rate.unlimited else Outlook(bucket=Bucket(0, 0), rate=rate, now=0)
 
 

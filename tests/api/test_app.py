@@ -142,7 +142,7 @@ async def test_every_error_on_the_wire_is_json(
     assert [line["status"] for line in lines if line["event"] == "request"] == [status]
 
 
-async def test_a_body_that_stays_away_is_told_so_through_the_door_too(
+async def test_a_body_that_stays_away_is_answered_so_through_the_server_too(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:
     stop = trio.Event()

@@ -168,9 +168,9 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
         assert sent.status == 200
     assert await reads(**by_key) == 200
-    stranger = unsent.hold(Reader(CLIENT), LARGE_BYTES)
-    assert stranger is not None
-    with stranger:
+    anonymous = unsent.hold(Reader(CLIENT), LARGE_BYTES)
+    assert anonymous is not None
+    with anonymous:
         assert await reads("/openapi.json", secret=None) == 503
         assert await reads("/health", secret=None) == 200
         assert await reads() == 200

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.convert import CONVERTER
-from phonegate.api.field_names import MAX_IGNORED, Unknown, names_what_it_ignores
+from phonegate.api.field_names import MAX_IGNORED, UnknownFields, names_what_it_ignores
 from phonegate.api.keys_api import NewKey
 from phonegate.api.messages_types import Send, SendItem, Webhook
 from phonegate.api.sms_types import SmsSend
@@ -182,7 +182,7 @@ SPELLINGS = st.sampled_from([f.name for f in fields_of(SendItem)]).flatmap(
 
 @given(SPELLINGS)
 def test_every_spelling_of_a_field_is_the_field_or_a_slip(name: str) -> None:
-    found = Unknown()
+    found = UnknownFields()
     found.look({"messages": [{name: 1}]}, Send)
     known = name in {f.name for f in fields_of(SendItem)}
     assert [p.field for p in found.problems] == ([] if known else [f"messages[0].{name}"])
@@ -206,7 +206,7 @@ def test_one_slip_in_a_long_name_is_one(name: str, data: st.DataObject) -> None:
         name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :],
     )
     for slip in set(slips) - {name}:
-        found = Unknown()
+        found = UnknownFields()
         found.look({"messages": [{slip: 1}]}, Send)
         assert [p.field for p in found.problems] == [f"messages[0].{slip}"]
 
@@ -223,7 +223,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_whatever_comes_is_known_a_slip_or_ignored(value: Any) -> None:
-    found = Unknown()
+    found = UnknownFields()
     found.look(value, Send)
     if isinstance(value, dict):
         told = len(found.problems) + len(found.ignored)

@@ -15,7 +15,7 @@ from phonegate.api.large_bodies import (
     LINE,
     READ_AT_ONCE_BYTES,
     UNKNOWN,
-    Reading,
+    LargeBodyReader,
 )
 from phonegate.api.messages_types import Webhook
 from phonegate.model.refusals import BadInput, Throttled
@@ -25,7 +25,7 @@ LARGE = READ_AT_ONCE_BYTES + 1
 
 
 async def test_a_small_body_is_read_at_once_and_a_large_one_in_a_thread() -> None:
-    reading = Reading()
+    reading = LargeBodyReader()
     here = threading.get_ident()
     assert await reading.read(threading.get_ident, READ_AT_ONCE_BYTES) == here
     assert await reading.read(threading.get_ident, LARGE) != here
@@ -37,7 +37,7 @@ async def test_what_is_wrong_with_a_body_is_told_from_a_thread_too() -> None:
 
     for size in (1, LARGE):
         with pytest.raises(BadInput):
-            await Reading().read(refuse, size)
+            await LargeBodyReader().read(refuse, size)
 
 
 async def test_a_body_that_is_refused_is_let_go_at_once() -> None:
@@ -56,7 +56,7 @@ async def test_a_body_that_is_refused_is_let_go_at_once() -> None:
         for size in (1, LARGE):
             # What pytest.raises catches, it keeps.
             with suppress(BadInput):
-                await Reading().read(partial(CONVERTER.structure, body(), Webhook), size)
+                await LargeBodyReader().read(partial(CONVERTER.structure, body(), Webhook), size)
             (text,) = held
             with trio.fail_after(PATIENCE_S):
                 while text() is not None:  # the thread lets go of it a moment later
@@ -67,7 +67,7 @@ async def test_a_body_that_is_refused_is_let_go_at_once() -> None:
 
 
 async def test_unknown_callers_share_one_line_and_hold_up_no_org(nursery: trio.Nursery) -> None:
-    reading = Reading()
+    reading = LargeBodyReader()
     gate = threading.Event()
     refused: list[Throttled] = []
 

@@ -17,7 +17,7 @@ from phonegate.api.endpoint import (
     Request,
 )
 from phonegate.api.fair_share import FairShare
-from phonegate.api.large_bodies import Reading
+from phonegate.api.large_bodies import LargeBodyReader
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.reply import Reply
 from phonegate.api.request_counts import RequestCounts
@@ -61,7 +61,7 @@ class OneOrgServices:
     shares: FairShare = attrs.field(factory=FairShare)
     requests: RequestCounts = attrs.field(factory=RequestCounts)
     rate_limits: RateLimits = attrs.field(factory=RateLimits)
-    reading: Reading = attrs.field(factory=Reading)
+    large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
     unsent: AnswerBudget = attrs.field(factory=AnswerBudget)
 
 
@@ -302,7 +302,7 @@ async def test_a_client_that_hangs_up_leaves_a_line_too() -> None:
     assert [line["status"] for line in lines] == [499]
 
 
-async def test_a_stranger_learns_nothing_about_fields() -> None:
+async def test_an_unauthenticated_client_learns_nothing_about_fields() -> None:
     reply = await ask(pipeline(answer_word), path="/order/myorg", body=b'{"word":5}')
     assert reply.status == 401
 

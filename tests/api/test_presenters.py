@@ -115,9 +115,9 @@ def test_without_any_phone_a_message_waits_for_one() -> None:
 
 def test_a_sim_that_an_absent_phone_has_waits_for_that_phone() -> None:
     away = Sim(slot=1, number="+1 555 000 0000", phone=8)
-    wished = attrs.evolve(MESSAGE, sim_selector="+15550000000")
-    assert message_json(wished, [PHONE], lambda: [away]).waiting_for == "phone"
-    assert message_json(wished, [PHONE], lambda: [SIM]).waiting_for == "sim"
-    assert message_json(wished, [], lambda: [SIM]).waiting_for == "phone"
+    selected = attrs.evolve(MESSAGE, sim_selector="+15550000000")
+    assert message_json(selected, [PHONE], lambda: [away]).waiting_for == "phone"
+    assert message_json(selected, [PHONE], lambda: [SIM]).waiting_for == "sim"
+    assert message_json(selected, [], lambda: [SIM]).waiting_for == "phone"
     unread = attrs.evolve(PHONE, sims=())
-    assert message_json(wished, [unread], list).waiting_for == "phone"
+    assert message_json(selected, [unread], list).waiting_for == "phone"

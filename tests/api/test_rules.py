@@ -58,7 +58,7 @@ def test_what_is_no_number_is_no_recipient(number: object) -> None:
     ("given_", "sim_selector"),
     [(0, "0"), ("0", "0"), ("01", "1"), ("+15551112222", "+15551112222")],
 )
-def test_a_sim_is_wished_by_slot_or_number(given_: object, sim_selector: str) -> None:
+def test_a_sim_is_selected_by_slot_or_number(given_: object, sim_selector: str) -> None:
     assert SimSelector().read(given_) == sim_selector
 
 

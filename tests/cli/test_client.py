@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from phonegate import cli
-from phonegate.cli.patience import Pauses
+from phonegate.cli.retries import Pauses
 from tests.cli.stub import Fake, accepted, message
 
 Output = pytest.CaptureFixture[str]

@@ -17,8 +17,8 @@ from phonegate.api.mcp.protocol import (
 )
 from phonegate.cli.mcp_pipes import (
     MAX_LINE,
-    Bridge,
     LineSplitter,
+    McpBridge,
     _headers,
     _reason,
     _refusal,
@@ -111,7 +111,7 @@ async def test_an_odd_answer_to_a_handshake_ends_nothing(odd: Any) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=odd))
     ask = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
     async with httpx.AsyncClient(transport=transport) as http:
-        bridge = Bridge("http://gateway", http, 0, 1)
+        bridge = McpBridge("http://gateway", http, 0, 1)
         assert await bridge._post(b"{}", ask) == odd
 
 

@@ -20,7 +20,7 @@ from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
 from phonegate.config.settings import Settings
 from phonegate.operations import offline
-from phonegate.operations.control_client import Command
+from phonegate.operations.control_client import OwnerRequest
 
 DEADLINE_S = 60
 
@@ -203,7 +203,7 @@ def test_it_says_at_its_start_whose_callbacks_nothing_proves(
     database = tmp_path / "x.db"
 
     def post(target: str, body: dict[str, Any]) -> None:
-        offline.carry_out(Settings(), database, Command("POST", target, body))
+        offline.carry_out(Settings(), database, OwnerRequest("POST", target, body))
 
     post("/orgs", {"org": "myorg"})
     key = {"public_key": "e5cAArZTqWGQwnCPbXmmXBBWsBZSiZbVqwzTrRRCy+0="}

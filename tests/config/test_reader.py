@@ -13,7 +13,7 @@ from phonegate.config import reader
 from phonegate.config.reader import ConfigError, Fault, load
 from phonegate.config.rules import RULES
 from phonegate.config.settings import OrgSettings, Settings
-from phonegate.domain.pacing import Rate, Rates
+from phonegate.domain.pacing import PacingRate, PacingRates
 from phonegate.domain.registration import DEFAULT, MODES
 
 ROOT = Path(__file__).parents[2]
@@ -212,8 +212,8 @@ def test_the_pace_of_a_sim_is_set_by_its_number(sim: str) -> None:
 @pytest.mark.parametrize("sim", ["+15551112222=10", "15551112222=10", "+1 (555) 111-2222=10"])
 def test_the_number_of_a_sim_may_be_written_as_its_phone_does(sim: str) -> None:
     pacing = reader.load(None, {"PHONEGATE_PACING_SIMS": sim}, {}).pacing
-    rates = Rates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
-    assert rates.of("any", "+15551112222") == Rate(10)
+    rates = PacingRates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
+    assert rates.of("any", "+15551112222") == PacingRate(10)
 
 
 def test_a_rate_is_no_number_of_seconds() -> None:

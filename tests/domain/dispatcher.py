@@ -9,7 +9,7 @@ import attrs
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Bucket, Rate
+from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 
@@ -50,7 +50,7 @@ class Phones:
             self.pushed.append((phone, message))
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
-        rate = Rate(self.segments_per_minute)
+        rate = PacingRate(self.segments_per_minute)
         if rate.unlimited or not self._has(phone):
             return None
         return Outlook(bucket=Bucket(0, 0), rate=rate, now=0)

@@ -393,7 +393,7 @@ async def test_a_held_message_waits_for_a_person(scene: Scene, way: str) -> None
     scene.rings.clear()
     approved = await scene.approval.approve(scene.site.org, id_)
     assert (approved.status, approved.approval) == ("queued", "given")
-    # It has no time to wait for, not even its approval's: no keeper has to come first.
+    # It has no time to wait for, not even its approval's: no scheduler has to come first.
     assert (approved.held_until, scene.rings, len(scene.releases)) == (None, [], 1)
     await scene.site.reconciler.work_off()
     if way == "phone":

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.alarms import CALM_S, Alarms, AlarmThresholds, News, Signal, State, Waiting
+from phonegate.domain.alarms import (
+    CALM_S,
+    Alarms,
+    AlarmThresholds,
+    GatewayHealth,
+    News,
+    Signal,
+    WaitingMessages,
+)
 
 LIMITS = AlarmThresholds(
     phone_away_s=300,
@@ -67,13 +75,13 @@ def names(news: list[News]) -> list[tuple[str, bool]]:
     return [(one.key[0], one.begins) for one in news]
 
 
-def state(at: float, **changes: Any) -> State:
+def state(at: float, **changes: Any) -> GatewayHealth:
     """A state at a time by both clocks."""
-    return State(now=at, up_s=at, **changes)
+    return GatewayHealth(now=at, up_s=at, **changes)
 
 
-def waiting(**changes: Any) -> Waiting:
-    return attrs.evolve(Waiting(org="myorg", count=2, since=0.0, away=True), **changes)
+def waiting(**changes: Any) -> WaitingMessages:
+    return attrs.evolve(WaitingMessages(org="myorg", count=2, since=0.0, away=True), **changes)
 
 
 def test_a_phone_is_away_only_when_messages_wait_for_it_for_long() -> None:
@@ -137,10 +145,10 @@ def test_a_clock_that_jumps_raises_nothing_and_keeps_nothing_on(jump: float) -> 
     alarms = Alarms(LIMITS)
     full: dict[str, Any] = {"free_bytes": 1}
     queues = waiting(), waiting(away=False, queue=2)
-    alarms.look(State(now=0, up_s=0, waiting=queues, **full))
-    assert alarms.look(State(now=jump, up_s=15, waiting=queues, **full)) == []
-    assert alarms.look(State(now=jump, up_s=30)) == []
-    assert names(alarms.look(State(now=0, up_s=30 + CALM_S))) == [("disk_low", False)]
+    alarms.look(GatewayHealth(now=0, up_s=0, waiting=queues, **full))
+    assert alarms.look(GatewayHealth(now=jump, up_s=15, waiting=queues, **full)) == []
+    assert alarms.look(GatewayHealth(now=jump, up_s=30)) == []
+    assert names(alarms.look(GatewayHealth(now=0, up_s=30 + CALM_S))) == [("disk_low", False)]
 
 
 @pytest.mark.parametrize(

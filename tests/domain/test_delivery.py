@@ -50,7 +50,7 @@ class Scene:
         assert found is not None
         return found
 
-    async def settle(
+    async def report_result(
         self,
         message_id: int,
         *,
@@ -107,7 +107,7 @@ async def another_phone(scene: Scene, device_id: str | None) -> int:
 
 async def test_a_result_of_success_makes_it_sent(scene: Scene) -> None:
     message_id = await scene.pushed()
-    returned = await scene.settle(message_id)
+    returned = await scene.report_result(message_id)
     stored = await scene.get(message_id)
     assert returned == stored
     assert (stored.status, stored.sent_at, stored.error) == ("sent", NOW + 1000, None)
@@ -115,7 +115,7 @@ async def test_a_result_of_success_makes_it_sent(scene: Scene) -> None:
 
 async def test_a_result_of_failure_keeps_the_phones_words(scene: Scene) -> None:
     message_id = await scene.pushed()
-    await scene.settle(message_id, success=False, error="RESULT_ERROR_NO_SERVICE")
+    await scene.report_result(message_id, success=False, error="RESULT_ERROR_NO_SERVICE")
     stored = await scene.get(message_id)
     assert (stored.status, stored.sent_at) == ("failed", None)
     assert stored.error == "RESULT_ERROR_NO_SERVICE"
@@ -123,22 +123,22 @@ async def test_a_result_of_failure_keeps_the_phones_words(scene: Scene) -> None:
 
 async def test_a_message_no_phone_was_given_takes_no_result(scene: Scene) -> None:
     message_id = await scene.queued()
-    assert await scene.settle(message_id) is None
-    assert await scene.settle(10_000) is None
+    assert await scene.report_result(message_id) is None
+    assert await scene.report_result(10_000) is None
     assert (await scene.get(message_id)).status == "queued"
 
 
 async def test_a_result_from_another_named_phone_is_refused(scene: Scene) -> None:
     message_id = await scene.pushed()
-    stranger = await another_phone(scene, "phone-b")
-    assert await scene.settle(message_id, phone=stranger) is None
+    other = await another_phone(scene, "phone-b")
+    assert await scene.report_result(message_id, phone=other) is None
     assert (await scene.get(message_id)).status == "sending"
 
 
 async def test_a_result_from_a_phone_without_a_name_counts(scene: Scene) -> None:
     message_id = await scene.pushed()
     nameless = await another_phone(scene, None)
-    assert await scene.settle(message_id, phone=nameless) is not None
+    assert await scene.report_result(message_id, phone=nameless) is not None
     assert (await scene.get(message_id)).status == "sent"
 
 
@@ -163,14 +163,14 @@ async def test_a_delivery_report_lifts_it_and_fills_in_what_the_result_would_say
             tx, scene.org, scene.phone, message_id, delivered=True, date=NOW + 5, now=NOW + 9
         )
     )
-    await scene.settle(message_id)
+    await scene.report_result(message_id)
     stored = await scene.get(message_id)
     assert (stored.status, stored.sent_at, stored.delivered_at) == ("delivered", NOW + 9, NOW + 9)
 
 
 async def test_a_report_of_non_delivery_fails_it(scene: Scene) -> None:
     message_id = await scene.pushed()
-    await scene.settle(message_id)
+    await scene.report_result(message_id)
     await scene.database.write(
         lambda tx: delivery.confirm(
             tx, scene.org, scene.phone, message_id, delivered=False, date=None, now=NOW
@@ -183,7 +183,7 @@ async def test_a_report_of_non_delivery_fails_it(scene: Scene) -> None:
 
 async def test_a_confirmed_cancellation(scene: Scene) -> None:
     message_id = await scene.pushed()
-    await scene.settle(message_id, success=False, error=delivery.CANCEL_ERROR)
+    await scene.report_result(message_id, success=False, error=delivery.CANCEL_ERROR)
     assert (await scene.get(message_id)).status == "cancelled"
 
 
@@ -263,7 +263,7 @@ async def test_silence_after_an_ack_ends_uncertain_and_without_one_only_if_onlin
     assert (await scene.get(unacked)).status == "sending"
     await scene.database.write(lambda tx: sweep(tx, {scene.phone}))
     assert (await scene.get(unacked)).status == "uncertain"
-    await scene.settle(acked)
+    await scene.report_result(acked)
     assert (await scene.get(acked)).status == "sent"
 
 
@@ -291,13 +291,13 @@ async def test_a_push_to_a_phone_that_never_returns_is_uncertain_in_the_end(scen
         await scene.database.write(partial(sweep, now=now))
         assert (await scene.get(message_id)).status == status
     assert "away for 259200 s" in ((await scene.get(message_id)).error or "")
-    await scene.settle(message_id)
+    await scene.report_result(message_id)
     assert (await scene.get(message_id)).status == "sent"
 
 
 async def test_a_delivery_lifts_a_failure_that_the_network_reported(scene: Scene) -> None:
     message_id = await scene.pushed()
-    await scene.settle(message_id)
+    await scene.report_result(message_id)
 
     def confirm(tx: Tables, *, delivered: bool) -> None:
         delivery.confirm(
@@ -338,15 +338,15 @@ async def test_a_copy_for_a_number_without_plus_waits_where_its_sim_looks(scene:
     await scene.pushed(on_uncertain="resend", sim_selector="5551112222")
     message_id = await scene.pushed(on_uncertain="resend", sim_selector="7")
     for number in (message_id - 1, message_id):
-        await scene.settle(number, uncertain=True, success=False)
+        await scene.report_result(number, uncertain=True, success=False)
 
     def waiting(tx: Tables) -> list[int]:
-        lanes = (("5551112222", None), ("7", scene.phone))
+        queues = (("5551112222", None), ("7", scene.phone))
         return [
             tx.phone_queue.waiting_segments(
                 scene.org, phone=phone, sim_selector=sim_selector, cap=9
             )
-            for sim_selector, phone in lanes
+            for sim_selector, phone in queues
         ]
 
     assert await scene.database.read(waiting) == [1, 1]
@@ -354,7 +354,7 @@ async def test_a_copy_for_a_number_without_plus_waits_where_its_sim_looks(scene:
 
 async def test_an_uncertain_message_is_sent_again_once_if_its_sender_asked(scene: Scene) -> None:
     message_id = await scene.pushed(on_uncertain="resend", sim_selector="+15551112222")
-    await scene.settle(message_id, uncertain=True, success=False)
+    await scene.report_result(message_id, uncertain=True, success=False)
     first = await scene.get(message_id)
     assert first.status == "uncertain"
     copy = await scene.get(message_id + 1)
@@ -367,7 +367,7 @@ async def test_an_uncertain_message_is_sent_again_once_if_its_sender_asked(scene
     assert first.error
     assert first.error.endswith(f"sent again as message {copy.id}")
     # The phone remembers after all: the first one settles, the copy is unharmed.
-    await scene.settle(message_id)
+    await scene.report_result(message_id)
     assert (await scene.get(message_id)).status == "sent"
 
 

@@ -4,8 +4,8 @@ import attrs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from phonegate.domain.forecast import Entry, Outlook, Waiting, etas
-from phonegate.domain.pacing import Rate
+from phonegate.domain.forecast import NewEntry, Outlook, Waiting, etas
+from phonegate.domain.pacing import PacingRate
 from phonegate.model.messages import Candidate
 from phonegate.phones.pacer import Pacer
 
@@ -24,7 +24,7 @@ class Clock:
 class Sim:
     """A SIM that sends what it is given, each message as soon as the pacer lets it."""
 
-    rate: Rate
+    rate: PacingRate
     clock: Clock = attrs.field(factory=Clock)
     pacer: Pacer = attrs.field(init=False)
 
@@ -58,13 +58,13 @@ def test_every_message_leaves_within_the_second_it_was_promised_for(
     queue: list[tuple[int, int]],
     new: list[tuple[int, int]],
 ) -> None:
-    sim = Sim(Rate(rate))
+    sim = Sim(PacingRate(rate))
     for rest, segments in spent:
         sim.clock.now += rest
         sim.send(segments)
     first = [Candidate(id=at, segments=s, priority=p) for at, (p, s) in enumerate(queue)]
     waiting = Waiting(first=first, total=sum(s for _, s in queue))
-    promised = etas(sim.outlook(tuple(left_open)), waiting, [Entry(p, s) for p, s in new])
+    promised = etas(sim.outlook(tuple(left_open)), waiting, [NewEntry(p, s) for p, s in new])
     asked_at = sim.clock.now
     for segments in left_open:
         sim.send(segments)
@@ -85,9 +85,9 @@ def test_every_message_leaves_within_the_second_it_was_promised_for(
 def test_what_is_counted_and_not_looked_at_makes_no_promise_too_early(
     queue: list[int], seen: int, new: int
 ) -> None:
-    sim = Sim(Rate(24))
+    sim = Sim(PacingRate(24))
     first = [Candidate(id=at, segments=s, priority=0) for at, s in enumerate(queue[:seen])]
-    (promised,) = etas(sim.outlook(()), Waiting(first=first, total=sum(queue)), [Entry(0, new)])
+    (promised,) = etas(sim.outlook(()), Waiting(first=first, total=sum(queue)), [NewEntry(0, new)])
     # Where all that was looked at is short, so is the rest taken to be.
     assume(max([*queue[:seen], new]) > sim.rate.capacity or max(queue) <= sim.rate.capacity)
     for segments in queue:
@@ -96,7 +96,7 @@ def test_what_is_counted_and_not_looked_at_makes_no_promise_too_early(
 
 
 def test_a_text_behind_a_long_one_is_promised_no_sooner_than_the_debt_is_paid() -> None:
-    sim = Sim(Rate(24))
+    sim = Sim(PacingRate(24))
     sim.send(11)
-    assert etas(sim.outlook(()), Waiting(), [Entry(0, 1)]) == [15]
+    assert etas(sim.outlook(()), Waiting(), [NewEntry(0, 1)]) == [15]
     assert sim.send(1) == 15_000

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from phonegate.domain.admission import EACH_BYTES
-from phonegate.domain.inbox import Link, Receipt, Received, fingerprint_of, receive
+from phonegate.domain.inbox import Receipt, Received, SourceLink, fingerprint_of, receive
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.received_sms import read_received
 from phonegate.model.messages import Message, NewInbound, PageQuery
@@ -37,7 +37,7 @@ class Scene:
         *items: Received,
         device_id: str | None = None,
         phone: int | None = None,
-        link: Link | None = None,
+        link: SourceLink | None = None,
     ) -> Receipt:
         return await self.database.write(
             lambda tx: receive(
@@ -114,14 +114,16 @@ async def test_two_phones_without_a_name_may_receive_the_same_text(scene: Scene)
 
 
 async def test_before_a_phone_is_recognised_only_its_own_connection_repeats(scene: Scene) -> None:
-    first, second = Link("first", recognised=False), Link("second", recognised=False)
+    first, second = SourceLink("first", recognised=False), SourceLink("second", recognised=False)
     await scene.receive(SMS, phone=1, link=first)
     assert (await scene.receive(SMS, phone=1, link=first)).duplicates == 1
     assert (await scene.receive(SMS, phone=1, link=second)).stored == 1
     recognised = attrs.evolve(first, recognised=True)
     assert (await scene.receive(SMS, phone=2, link=recognised)).duplicates == 1
     assert (await scene.receive(SMS, phone=2)).stored == 1
-    assert (await scene.receive(SMS, phone=2, link=Link("x", recognised=True))).duplicates == 1
+    assert (
+        await scene.receive(SMS, phone=2, link=SourceLink("x", recognised=True))
+    ).duplicates == 1
 
 
 async def test_a_phone_with_a_name_may_come_by_either_way(scene: Scene) -> None:

@@ -127,4 +127,4 @@ def test_no_route_takes_messages_from_the_tables() -> None:
     package = Path(phonegate.__file__).parent
     for path in (package / "web").rglob("*.py"):
         found = re.findall(r"\.messages\.(?:find|page|views)\(", path.read_text("utf-8"))
-        assert found == [], f"{path}: read them through phonegate.domain.reading"
+        assert found == [], f"{path}: read them through phonegate.domain.message_access"

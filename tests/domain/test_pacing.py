@@ -8,8 +8,8 @@ from phonegate.domain.pacing import (
     CLOCK_JITTER_MS,
     MINUTE_MS,
     Bucket,
-    Rate,
-    Rates,
+    PacingRate,
+    PacingRates,
     eta_s,
     forecast,
     give_back,
@@ -18,7 +18,7 @@ from phonegate.domain.pacing import (
     take,
 )
 
-DEFAULT = Rate(24)
+DEFAULT = PacingRate(24)
 ANDROID_LIMIT = 30
 
 # A rest between two tries in ms (mostly around the refill of a segment, 2.5 s), and a length.
@@ -40,7 +40,7 @@ LONG_TRIES = st.lists(
 )
 
 
-def run(tries: list[tuple[int, int]], rate: Rate, bucket: Bucket) -> list[tuple[int, int]]:
+def run(tries: list[tuple[int, int]], rate: PacingRate, bucket: Bucket) -> list[tuple[int, int]]:
     """Tries each message once at its time; what was taken, as (time, segments)."""
     now, taken = bucket.updated_ms, []
     for rest, segments in tries:
@@ -52,7 +52,7 @@ def run(tries: list[tuple[int, int]], rate: Rate, bucket: Bucket) -> list[tuple[
     return taken
 
 
-def greedy(lengths: list[int], rate: Rate, bucket: Bucket) -> list[tuple[int, int]]:
+def greedy(lengths: list[int], rate: PacingRate, bucket: Bucket) -> list[tuple[int, int]]:
     """Sends each message at the first moment it may leave."""
     now, taken = bucket.updated_ms, []
     for segments in lengths:
@@ -112,7 +112,7 @@ def test_the_rate_itself_is_reached(lengths: list[int]) -> None:
 def test_a_message_of_any_length_leaves_in_the_end(
     per_minute: int, segments: int, tries: list[tuple[int, int]]
 ) -> None:
-    rate = Rate(per_minute)
+    rate = PacingRate(per_minute)
     bucket = Bucket.full(rate, 0)
     now = 0
     for rest, length in tries:
@@ -167,7 +167,7 @@ def test_the_eta_is_in_whole_seconds() -> None:
     assert eta_s(bucket, DEFAULT, 0, 6, 0) == 0
     assert eta_s(bucket, DEFAULT, 6, 1, 0) == 3  # 2.5 s for one segment
     assert eta_s(bucket, DEFAULT, 30, 6, 0) == 75
-    assert eta_s(bucket, Rate(0), 10_000, 6, 0) == 0
+    assert eta_s(bucket, PacingRate(0), 10_000, 6, 0) == 0
 
 
 @settings(deadline=None)
@@ -229,7 +229,7 @@ def test_giving_back_leaves_what_others_took(tries: list[tuple[int, int]], segme
 
 
 def test_no_limit() -> None:
-    rate = Rate(0)
+    rate = PacingRate(0)
     bucket = Bucket.full(rate, 5)
     for _ in range(1_000):
         after = take(bucket, rate, 50, 5)
@@ -244,16 +244,16 @@ def test_no_limit() -> None:
     ("per_minute", "capacity"), [(1, 1), (3, 1), (4, 1), (8, 2), (24, 6), (60, 15)]
 )
 def test_the_burst_is_a_quarter_of_the_rate(per_minute: int, capacity: int) -> None:
-    assert Rate(per_minute).capacity == capacity
+    assert PacingRate(per_minute).capacity == capacity
 
 
 def test_a_negative_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        Rate(-1)
+        PacingRate(-1)
 
 
 def test_memory_is_bounded_at_any_rate() -> None:
-    rate = Rate(6_000)
+    rate = PacingRate(6_000)
     bucket = Bucket.full(rate, 0)
     sizes = []
     for now in accumulate([7] * 20_000):
@@ -263,11 +263,11 @@ def test_memory_is_bounded_at_any_rate() -> None:
 
 
 def test_a_sims_own_rate_goes_before_its_orgs_and_that_before_everybodys() -> None:
-    rates = Rates.of_settings(24, ["club=10", "own=0"], ["+15551112222=3"])
-    assert rates.of("club", "+15551112222") == Rate(3)
-    assert rates.of("club", "+15550000000") == rates.of("club", None) == Rate(10)
+    rates = PacingRates.of_settings(24, ["club=10", "own=0"], ["+15551112222=3"])
+    assert rates.of("club", "+15551112222") == PacingRate(3)
+    assert rates.of("club", "+15550000000") == rates.of("club", None) == PacingRate(10)
     assert rates.of("own", None).unlimited
-    assert rates.of("other", "+15550000000") == Rate(24)
+    assert rates.of("other", "+15550000000") == PacingRate(24)
 
 
 @pytest.mark.parametrize("entry", ["", "club", "=3", "club=", "club=-1", "club=1.5", "club=x"])

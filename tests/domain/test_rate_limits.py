@@ -47,7 +47,7 @@ def test_a_network_of_ipv6_is_one_address() -> None:
     assert rate_limits.connect("2001:db8:0:1::1")
 
 
-def test_a_stranger_spends_and_a_known_org_does_not() -> None:
+def test_an_unknown_client_spends_and_a_known_org_does_not() -> None:
     rate_limits = RateLimits(Bounds(address_requests_per_s=1))
     for _ in range(5):
         assert not rate_limits.is_exhausted("203.0.113.1", 0.0)

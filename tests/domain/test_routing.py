@@ -38,7 +38,7 @@ def phone(key: int, *sims: Sim) -> OnlinePhone:
         ("112", "+112"),
     ],
 )
-def test_wishes(given_: int | str | None, sim_selector: str) -> None:
+def test_selectors(given_: int | str | None, sim_selector: str) -> None:
     assert parse_sim_selector(given_) == sim_selector
 
 
@@ -63,7 +63,7 @@ def test_wishes(given_: int | str | None, sim_selector: str) -> None:
         ),
     ],
 )
-def test_what_is_no_wish(given_: int | str) -> None:
+def test_what_is_no_selector(given_: int | str) -> None:
     with pytest.raises(BadInput) as caught:
         parse_sim_selector(given_)
     assert [problem.field for problem in caught.value.problems] == ["sim"]
@@ -71,7 +71,7 @@ def test_what_is_no_wish(given_: int | str) -> None:
 
 @settings(deadline=None)
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=25)))
-def test_a_parsed_wish_parses_to_itself(given_: int | str | None) -> None:
+def test_a_parsed_selector_parses_to_itself(given_: int | str | None) -> None:
     try:
         sim_selector = parse_sim_selector(given_)
     except BadInput:
@@ -189,7 +189,7 @@ def orgs(draw: st.DrawFn) -> tuple[list[OnlinePhone], list[Sim]]:
 
 @settings(deadline=None)
 @given(orgs(), st.sampled_from([ANY_SIM, A, B, C, "0", "3", "7"]))
-def test_every_route_keeps_the_wish(
+def test_every_route_keeps_the_selector(
     org: tuple[list[OnlinePhone], list[Sim]], sim_selector: str
 ) -> None:
     online, known = org

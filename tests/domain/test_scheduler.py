@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from phonegate.domain import delivery
-from phonegate.domain import scheduler as keeper_module
+from phonegate.domain import scheduler as scheduler_module
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import follow
 from phonegate.domain.idempotency import KEPT_MS
@@ -144,7 +144,7 @@ async def test_a_silent_phone_is_given_up_and_its_room_freed(scene: Scene) -> No
 async def test_what_is_left_of_a_full_sweep_follows_at_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "SWEEP", 1)
+    monkeypatch.setattr(scheduler_module, "SWEEP", 1)
     for _ in range(2):
         await scene.queued(expires_at=NOW)
         await scene.queued(held_until=NOW)
@@ -160,7 +160,7 @@ async def test_what_is_left_of_a_full_sweep_follows_at_once(
 async def test_more_old_answers_than_one_sweep_takes_follow_at_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "PRUNE_AT_ONCE", 1)
+    monkeypatch.setattr(scheduler_module, "PRUNE_AT_ONCE", 1)
     reply = KeptAnswer(fingerprint=b"f", status=200, body=b"", created_at=NOW)
     await scene.database.write(lambda tx: tx.kept_answers.put(scene.org, "send", "k", reply))
     scene.now = NOW + KEPT_MS

@@ -123,7 +123,7 @@ async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
     assert etas[-1] == 30
 
 
-async def test_a_wished_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
+async def test_a_selected_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
     await scene.database.write(lambda tx: tx.phones.report_sims(scene.org, scene.phone, [SIM], NOW))
     outcome = await scene.sending.send(owner(scene.org), [text(sim_selector="+15551112222")])
     assert outcome.results[0].status == "queued"

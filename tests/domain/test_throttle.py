@@ -19,7 +19,7 @@ def many(count: int) -> list[str]:
     return [f"198.51.{i // 256}.{i % 256}" for i in range(count)]
 
 
-def test_a_stranger_may_try() -> None:
+def test_a_new_client_may_try() -> None:
     throttle = Throttle()
     assert throttle.wait_ms(HERE, "myorg", NOW) == 0
     assert len(throttle) == 0

@@ -89,7 +89,7 @@ def test_an_org_that_asks_too_much_is_told_when_to_come_again(gateway: GatewayPr
     assert told(gateway, "org_requests") >= 1
 
 
-def test_a_flood_of_strangers_keeps_no_known_org_waiting(gateway: GatewayProcess) -> None:
+def test_a_flood_of_unknown_clients_keeps_no_known_org_waiting(gateway: GatewayProcess) -> None:
     with client(gateway, "127.0.0.3") as session:
         assert found(session, "neighbour").status_code == 200
         # No credential at all, so that the throttle of wrong ones has nothing to say.

@@ -176,9 +176,9 @@ async def test_an_agent_is_refused_beyond_its_limits(
     to = recipient()
     key = make_key(gateway, limits={"to": [to], "per_hour": 1})
     async with agent(gateway, key, "http", mode) as client:
-        stranger = await client.call_tool("send_sms", {"to": "+15559990000", "body": "hello"})
-        assert stranger.is_error
-        assert text_of(stranger).splitlines()[:2] == [
+        refused = await client.call_tool("send_sms", {"to": "+15559990000", "body": "hello"})
+        assert refused.is_error
+        assert text_of(refused).splitlines()[:2] == [
             "This API key may not send to that recipient.",
             "code: recipient_not_allowed",
         ]

@@ -1,4 +1,4 @@
-"""Who may make an org, asked of a whole gateway: over both lanes and over the phone link."""
+"""Who may make an org, asked of a whole gateway: on both paths of HTTP and on the phone link."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ from phonegate.config.settings import (
     OrgSettings,
     Settings,
 )
-from phonegate.operations.control_client import Command, ControlRefused, ask
+from phonegate.operations.control_client import ControlRefused, OwnerRequest, ask
 
 FAR = {"X-Forwarded-For": "203.0.113.5"}
 """As the trusted proxy of `settings` tells of a client on the internet."""
@@ -42,7 +42,7 @@ class Served:
     database: Path
 
     async def push(
-        self, org: str, headers: Mapping[str, str], *, secret: str = SECRET, house: bool = False
+        self, org: str, headers: Mapping[str, str], *, secret: str = SECRET, chunked: bool = False
     ) -> httpx.Response:
         """Pushes an SMS, by the fast path or the other one."""
         body = {"org_id": org, "secret_key": secret, "messages": [{"address": "+1", "body": "x"}]}
@@ -54,7 +54,7 @@ class Served:
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.post(
                 f"{self.url}/webhook",
-                content=chunks() if house else data,
+                content=chunks() if chunked else data,
                 headers={"Content-Type": "application/json", **headers},
             )
 
@@ -71,9 +71,9 @@ class Served:
         return int(answer.split(b" ")[1])
 
     async def registration(self, mode: str | None = None) -> dict[str, Any]:
-        request = Command("GET", "/registration")
+        request = OwnerRequest("GET", "/registration")
         if mode is not None:
-            request = Command("PUT", "/registration", {"mode": mode})
+            request = OwnerRequest("PUT", "/registration", {"mode": mode})
         return await trio.to_thread.run_sync(lambda: ask(self.database, request))
 
 
@@ -88,9 +88,9 @@ async def serve(nursery: trio.Nursery, folder: Path, **settings: Any) -> Served:
     return Served(f"http://127.0.0.1:{port}", database)
 
 
-@pytest.mark.parametrize("house", [False, True])
+@pytest.mark.parametrize("chunked", [False, True])
 async def test_by_default_the_own_networks_alone(
-    nursery: trio.Nursery, tmp_path: Path, *, house: bool
+    nursery: trio.Nursery, tmp_path: Path, *, chunked: bool
 ) -> None:
     served = await serve(nursery, tmp_path)
     for headers in (
@@ -99,13 +99,13 @@ async def test_by_default_the_own_networks_alone(
         {"X-Real-IP": "192.168.1.7"},
         {"Via": "1.1 proxy"},
     ):
-        refused = await served.push("neworg", headers, house=house)
+        refused = await served.push("neworg", headers, chunked=chunked)
         assert (refused.status_code, refused.json()) == (401, REFUSAL)
-    assert (await served.push("here", {}, house=house)).status_code == 200
+    assert (await served.push("here", {}, chunked=chunked)).status_code == 200
     near = {"X-Forwarded-For": "192.168.1.7"}
-    assert (await served.push("near", near, house=house)).status_code == 200
+    assert (await served.push("near", near, chunked=chunked)).status_code == 200
     # An org that is there is reached from everywhere, with its own secret.
-    assert (await served.push("here", FAR, house=house)).status_code == 200
+    assert (await served.push("here", FAR, chunked=chunked)).status_code == 200
 
 
 async def test_phones_likewise(nursery: trio.Nursery, tmp_path: Path) -> None:

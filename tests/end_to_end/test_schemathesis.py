@@ -95,6 +95,6 @@ def test_the_gateway_keeps_to_its_own_document(gateway: GatewayProcess, tmp_path
     requests = [event for event in gateway.events() if event["event"] == "request"]
     answered = {event["status"] for event in requests}
     assert len(requests) > 500
-    # It came as far as the handlers, not only to their doorkeepers.
+    # It came as far as the handlers, not only to the check of credentials.
     assert {200, 201, 400, 401, 404, 405, 415} <= answered
     assert not {status for status in answered if status >= 500}

@@ -130,7 +130,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
             await trio.lowlevel.checkpoint()
             return Answer(stream=producer, media="text/event-stream")
 
-        def endpoint(name: str, method: str, *, hot: bool) -> Endpoint:
+        def endpoint(name: str, method: str, *, fast_path: bool) -> Endpoint:
             return Endpoint(
                 name=f"{name}_{method}",
                 method=method,
@@ -139,12 +139,12 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
                 summary="",
                 group="",
                 answer=dict,
-                hot=hot,
+                fast_path=fast_path,
                 handler=stream,
             )
 
         added = [
-            endpoint(name, method, hot=name == "fast")
+            endpoint(name, method, fast_path=name == "fast")
             for name in ("fast", "app")
             for method in ("GET", "POST")
         ]
@@ -156,7 +156,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
             TlsSettings() if tls is None else tls,
             app=build_app(services, settings, pipeline=pipeline),
             serve_phone=echo_phone,
-            hot=pipeline,
+            fast_pipeline=pipeline,
             answer_grace_s=answer_grace_s,
         )
         done = trio.Event()

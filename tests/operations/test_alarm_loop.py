@@ -1,4 +1,4 @@
-"""The watchman: what it tells the log, and what it remembers of the last minute."""
+"""The alarm loop: what it tells the log, and what it remembers of the last minute."""
 
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ import trio
 
 from phonegate.domain.alarms import CALM_S, Alarms, AlarmThresholds
 from phonegate.model.storage_errors import StoreClosed
-from phonegate.operations.alarm_loop import Watch
+from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.collector import Collector
 from phonegate.operations.lag import Lag
 from phonegate.operations.status import status_document
@@ -25,14 +25,14 @@ def after(seconds: float) -> dict[str, Any]:
     return {"at": NOW + int(seconds * 1000), "up_s": 3_600.0 + seconds}
 
 
-def watch() -> Watch:
-    return Watch(
+def new_loop() -> AlarmLoop:
+    return AlarmLoop(
         cast("Collector", None), Alarms(AlarmThresholds(disk_low_bytes=50, phone_away_s=60))
     )
 
 
 def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
-    watchman = watch()
+    alarm_loop = new_loop()
     with structlog.testing.capture_logs() as lines:
         for second, space in (
             (0, FULL),
@@ -41,7 +41,7 @@ def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
             (30 + CALM_S, ROOMY),
             (99, ROOMY),
         ):
-            watchman.take(make(**after(second), space=space, away=frozenset()))
+            alarm_loop.take(make(**after(second), space=space, away=frozenset()))
     news = [(one["event"], one["alarm"]) for one in lines]
     assert news == [("alarm", "disk_low"), ("alarm_over", "disk_low")]
     assert [one["log_level"] for one in lines] == ["warning", "info"]
@@ -49,13 +49,13 @@ def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
 
 
 def test_a_line_names_the_org_whose_phone_is_away() -> None:
-    watchman = watch()
+    alarm_loop = new_loop()
     with structlog.testing.capture_logs() as lines:
-        watchman.take(make(space=ROOMY))
-        watchman.take(make(**after(61), space=ROOMY))
-        assert watchman.alarms == [("phone_away", "myorg")]
+        alarm_loop.take(make(space=ROOMY))
+        alarm_loop.take(make(**after(61), space=ROOMY))
+        assert alarm_loop.alarms == [("phone_away", "myorg")]
         for seconds in (62, 62 + CALM_S):
-            watchman.take(make(**after(seconds), space=ROOMY, away=frozenset()))
+            alarm_loop.take(make(**after(seconds), space=ROOMY, away=frozenset()))
     assert [(one["event"], one.get("org"), one.get("about")) for one in lines] == [
         ("alarm", "myorg", None),
         ("alarm_over", None, "myorg"),
@@ -64,30 +64,30 @@ def test_a_line_names_the_org_whose_phone_is_away() -> None:
 
 
 def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
-    watchman = watch()
+    alarm_loop = new_loop()
 
     def sample(second: int, sent: int) -> Any:
         flow = {("sending", "sent"): sent}
         return make(**after(second), flow=flow, space=ROOMY, away=frozenset())
 
-    seconds, counts = watchman.lately(sample(0, 7))
+    seconds, counts = alarm_loop.lately(sample(0, 7))
     assert (seconds, counts["sent"]) == (3_600, 7)
     for second in range(0, 300, 15):
-        watchman.take(sample(second, second))
+        alarm_loop.take(sample(second, second))
     for at, span in ((285, 60), (290, 50), (299, 59)):
-        seconds, counts = watchman.lately(sample(at, at))
+        seconds, counts = alarm_loop.lately(sample(at, at))
         assert (seconds, counts["sent"]) == (span, span)
 
 
 @pytest.mark.parametrize("jump_ms", [-86_400_000, 86_400_000])
 def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
-    watchman = watch()
-    watchman.take(make(**after(0), space=ROOMY, away=frozenset()))
+    alarm_loop = new_loop()
+    alarm_loop.take(make(**after(0), space=ROOMY, away=frozenset()))
     flow = {(None, "queued"): 10, ("queued", "sending"): 9}
     sample = make(at=NOW + jump_ms, up_s=3_630.0, flow=flow)
-    seconds, counts = watchman.lately(sample)
+    seconds, counts = alarm_loop.lately(sample)
     assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
-    assert status_document(sample, watchman)["uptime_s"] == 3_630
+    assert status_document(sample, alarm_loop)["uptime_s"] == 3_630
 
 
 async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
@@ -117,8 +117,8 @@ async def test_a_look_that_fails_is_told_and_the_next_one_comes(
             raise StoreClosed
 
     blind = Blind()
-    watchman = Watch(cast("Collector", blind), Alarms(AlarmThresholds()))
+    alarm_loop = AlarmLoop(cast("Collector", blind), Alarms(AlarmThresholds()))
     with structlog.testing.capture_logs() as lines:
-        await watchman.run()
+        await alarm_loop.run()
     assert blind.looks == 3
     assert [one["event"] for one in lines] == ["look_failed"] * 2

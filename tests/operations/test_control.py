@@ -21,10 +21,10 @@ from phonegate.model.refusals import FieldProblem
 from phonegate.operations import control
 from phonegate.operations.control import Control
 from phonegate.operations.control_client import (
-    Command,
     ControlRefused,
     ControlUnusable,
     NotServing,
+    OwnerRequest,
     ask,
 )
 from phonegate.operations.control_path import socket_path
@@ -71,12 +71,12 @@ class App:
         return OperatorApp(Played(stream))  # type: ignore[arg-type] # it asks for no more
 
 
-async def in_thread(database: Path, command: Command, **more: Any) -> dict[str, Any]:
+async def in_thread(database: Path, command: OwnerRequest, **more: Any) -> dict[str, Any]:
     return await trio.to_thread.run_sync(lambda: ask(database, command, **more))
 
 
-def echo(word: str) -> Command:
-    return Command("POST", "/echo", {"word": word})
+def echo(word: str) -> OwnerRequest:
+    return OwnerRequest("POST", "/echo", {"word": word})
 
 
 async def test_ask_gets_the_answer(tmp_path: Path, nursery: trio.Nursery) -> None:
@@ -97,7 +97,7 @@ async def test_ask_gets_the_progress(tmp_path: Path, nursery: trio.Nursery) -> N
     def progress(done: int, total: int) -> None:
         seen.append((done, total))
 
-    answer = await in_thread(database, Command("GET", "/stream"), progress=progress)
+    answer = await in_thread(database, OwnerRequest("GET", "/stream"), progress=progress)
     assert (answer, seen) == ({"word": "x"}, [(1, 2), (2, 2)])
 
 
@@ -105,13 +105,13 @@ async def test_refusals_keep_their_sentence_and_code(tmp_path: Path, nursery: tr
     database = tmp_path / "x.db"
     await nursery.start(Control(database, App()).serve)
     with pytest.raises(ControlRefused, match="There is no it") as caught:
-        await in_thread(database, Command("GET", "/it"))
+        await in_thread(database, OwnerRequest("GET", "/it"))
     assert (caught.value.code, caught.value.problems) == ("not_found", ())
     with pytest.raises(ControlRefused, match="to is short") as caught:
-        await in_thread(database, Command("GET", "/wrong"))
+        await in_thread(database, OwnerRequest("GET", "/wrong"))
     assert caught.value.problems == PROBLEMS
     with pytest.raises(ControlRefused, match="failed over this"):
-        await in_thread(database, Command("GET", "/break"))
+        await in_thread(database, OwnerRequest("GET", "/break"))
     assert await in_thread(database, echo("alive")) == {"word": "alive"}
 
 
@@ -122,7 +122,7 @@ async def test_a_stream_that_ends_early_is_no_answer(tmp_path: Path, nursery: tr
     database = tmp_path / "x.db"
     await nursery.start(Control(database, App(produce)).serve)
     with pytest.raises(ControlUnusable, match="broke off"):
-        await in_thread(database, Command("GET", "/stream"), progress=lambda *_: None)
+        await in_thread(database, OwnerRequest("GET", "/stream"), progress=lambda *_: None)
 
 
 def test_nobody_listens(tmp_path: Path) -> None:

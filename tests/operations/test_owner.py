@@ -17,7 +17,7 @@ from phonegate.model.times import iso
 from phonegate.operations import offline
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.control import Control
-from phonegate.operations.control_client import Command, ControlRefused, ask
+from phonegate.operations.control_client import ControlRefused, OwnerRequest, ask
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.store.database import Database
@@ -40,7 +40,7 @@ async def do(web: Web, nursery: trio.Nursery) -> Do:
     await nursery.start(control.serve)
 
     async def do(method: str, target: str, body: Any = None, **more: Any) -> Mapping[str, Any]:
-        command = Command(method, target, body)
+        command = OwnerRequest(method, target, body)
         return await trio.to_thread.run_sync(lambda: ask(web.database.path, command, **more))
 
     return do
@@ -219,7 +219,7 @@ async def test_backup_while_serving_reports_its_progress(web: Web, do: Do, tmp_p
 
 
 def do_offline(path: Path, *request: Any, **more: Any) -> Mapping[str, Any]:
-    return offline.carry_out(Settings(), path, Command(*request), **more)
+    return offline.carry_out(Settings(), path, OwnerRequest(*request), **more)
 
 
 def test_offline_does_the_same_on_the_file(tmp_path: Path) -> None:

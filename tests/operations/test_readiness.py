@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from phonegate.domain.alarms import Alarms, AlarmThresholds, State
+from phonegate.domain.alarms import Alarms, AlarmThresholds, GatewayHealth
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.operations.readiness import Readiness
 from phonegate.store import data_file
@@ -107,5 +107,5 @@ async def test_a_deleted_database_is_an_alarm(database: Database) -> None:
     space = await database.space()
     assert not space.in_place
     alarms = Alarms(AlarmThresholds())
-    (news,) = alarms.look(State(now=0, up_s=0, in_place=space.in_place))
+    (news,) = alarms.look(GatewayHealth(now=0, up_s=0, in_place=space.in_place))
     assert (news.key, news.begins) == (("database_gone", ""), True)

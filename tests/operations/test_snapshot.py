@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from phonegate.model.events import Move
 from phonegate.model.states import OUTBOUND_STATES, advance
 from phonegate.model.states import Event as Step
-from phonegate.operations.snapshot import Queue, Snapshot, counts
+from phonegate.operations.snapshot import QueueSummary, Snapshot, counts
 
 from .conftest import NOW
 
@@ -45,18 +45,18 @@ def test_what_came_twice_and_what_was_deleted_is_neither_received_nor_sent() -> 
 
 def test_what_waits_is_told_by_what_it_waits_for(sample: Snapshot) -> None:
     assert sample.queues == {
-        "phone": Queue(3, NOW - 90_000),
-        "turn": Queue(5, NOW - 20_000),
-        "carrier": Queue(2, NOW - 5_000),
-        "time": Queue(7),
-        "approval": Queue(1),
-        "result": Queue(6),
+        "phone": QueueSummary(3, NOW - 90_000),
+        "turn": QueueSummary(5, NOW - 20_000),
+        "carrier": QueueSummary(2, NOW - 5_000),
+        "time": QueueSummary(7),
+        "approval": QueueSummary(1),
+        "result": QueueSummary(6),
     }
     assert sample.online == 3
 
 
 def test_alarms_are_told_who_waits_for_what_is_away(sample: Snapshot) -> None:
-    assert [(one.org, one.count, one.away) for one in sample.state.waiting] == [
+    assert [(one.org, one.count, one.away) for one in sample.health.waiting] == [
         ("myorg", 3, True),
         ("other", 5, False),
         ("myorg", 2, False),

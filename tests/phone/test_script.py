@@ -10,7 +10,7 @@ from phonegate.phone.address import Address
 from phonegate.phone.device import SimCard
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.link import Link, LinkLost
-from phonegate.phone.script import Bridge, read_lines
+from phonegate.phone.script import ScriptBridge, read_lines
 from phonegate.phone.simulated_faults import Plan
 from tests.phone.gateway import SECRET, Gateway, Order
 
@@ -25,7 +25,7 @@ class Script:
         self.said: list[str] = []
         self._news, self._more = trio.open_memory_channel[None](100)
         self.write, self.lines = trio.open_memory_channel[bytes](0)
-        self.bridge = Bridge(
+        self.bridge = ScriptBridge(
             Address.parse(gateway.url, "myorg", SECRET),
             plan=QUICK,
             show=self._show,

@@ -1,4 +1,4 @@
-"""The phone lane on a real socket over the real store, and phones to connect to it."""
+"""The phone link on a real socket over the real store, and phones to connect to it."""
 
 import json
 import socket

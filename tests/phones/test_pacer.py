@@ -1,7 +1,7 @@
-from phonegate.domain.pacing import Rate
+from phonegate.domain.pacing import PacingRate
 from phonegate.phones.pacer import SWEEP_AT, Pacer
 
-RATE = Rate(24)
+RATE = PacingRate(24)
 
 
 class Clock:
@@ -23,8 +23,8 @@ def test_a_bucket_for_each_key() -> None:
 
 def test_no_limit() -> None:
     pacer = Pacer(Clock())
-    assert all(pacer.take("a", Rate(0), 50) for _ in range(100))
-    assert pacer.wait_s("a", Rate(0), 50) == 0.0
+    assert all(pacer.take("a", PacingRate(0), 50) for _ in range(100))
+    assert pacer.wait_s("a", PacingRate(0), 50) == 0.0
     assert len(pacer) == 0
 
 

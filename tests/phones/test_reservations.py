@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.pacing import Rate, Rates
+from phonegate.domain.pacing import PacingRate, PacingRates
 from phonegate.model.messages import Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.pacer import Pacer
@@ -35,7 +35,10 @@ def parts(*, per_minute: int = 0, **changes: Any) -> Parts:
     order = SendOrder(state, lambda: True)
     order.behind.clear()
     reservations = Reservations(
-        state, order, Pacer(lambda: 0), Rates(usual=Rate(per_minute), by_number={"+1777": Rate(4)})
+        state,
+        order,
+        Pacer(lambda: 0),
+        PacingRates(usual=PacingRate(per_minute), by_number={"+1777": PacingRate(4)}),
     )
     return Parts(state, order, reservations)
 
@@ -80,7 +83,7 @@ def test_none_is_made_over_a_link_that_ends_or_before_it_is_known_whose_it_is() 
 
 
 def test_a_number_is_paced_whichever_phone_has_it() -> None:
-    pacer, rates = Pacer(lambda: 0), Rates(usual=Rate(4))
+    pacer, rates = Pacer(lambda: 0), PacingRates(usual=PacingRate(4))
     one, other = (link(), link())
     for state, row in ((one, 1), (other, 2)):
         state.online = OnlinePhone(phone=row, device_id=None, name=None, sims=(SIM,))
@@ -100,11 +103,11 @@ def test_the_outlook_is_that_of_the_sim() -> None:
     phone.order.left_open.append(message(5, segments=2, sim_slot=None))
     outlook = phone.reservations.outlook(None)
     assert outlook is not None
-    assert (outlook.rate, outlook.bucket.level) == (Rate(5), 60_000)
+    assert (outlook.rate, outlook.bucket.level) == (PacingRate(5), 60_000)
     assert (outlook.queues, outlook.left_open) == ((Queue(None, ""),), (2,))
     other = phone.reservations.outlook(Sim(slot=1, number="+1777"))
     assert other is not None
-    assert (other.rate, other.left_open) == (Rate(4), ())
+    assert (other.rate, other.left_open) == (PacingRate(4), ())
     assert parts().reservations.outlook(None) is None
 
 

@@ -302,7 +302,7 @@ async def test_reports_on_messages_of_others_are_refused(site: Site) -> None:
 # --- routing and order
 
 
-async def test_each_lane_is_fed_by_the_sim_that_serves_it(site: Site) -> None:
+async def test_each_queue_is_fed_by_the_sim_that_serves_it(site: Site) -> None:
     async with site.phone():
         pass
     await site.until_online(0)
@@ -555,7 +555,7 @@ def is_empty(board: Switchboard) -> bool:
         board._moved,
         board._ending,
         board._open,
-        board._identity,
+        board._identifying,
     )
     return not any(kept)
 

@@ -35,7 +35,7 @@ from phonegate.phones.state import (
     PhoneState,
     Probe,
     Record,
-    Send,
+    SendFrame,
     Step,
 )
 from phonegate.phones.window import Window
@@ -161,19 +161,19 @@ def test_what_comes_is_recorded_in_order_and_status_is_kept() -> None:
 def test_nonsense_costs_an_error_each_and_the_link_in_the_end() -> None:
     state = link()
     (effect,) = hear(state, "nonsense")
-    assert isinstance(effect, Send)
+    assert isinstance(effect, SendFrame)
     assert isinstance(effect.frame, frames.Error)
     assert effect.frame.code == "bad_json"
     assert len(hear(state, b"")) == 1
     assert say(state, "status") == []  # which starts the count anew
     (wrong,) = say(state, "ack", id=True)
-    assert isinstance(wrong, Send)
+    assert isinstance(wrong, SendFrame)
     assert wrong.frame == frames.Error(
         code="bad_field", detail=f"id must be an integer from 1 to {2**63 - 1}.", field="id"
     )
     assert len(say(state, "dance")) == 1
     error, close = hear(state, "[]")
-    assert isinstance(error, Send)
+    assert isinstance(error, SendFrame)
     assert isinstance(close, Close)
     assert close.code == 1008
 
@@ -428,7 +428,7 @@ class Links(RuleBasedStateMachine):
     def nonsense(self, data: str) -> None:
         state = link()
         before = self.state.window.free
-        assert all(isinstance(effect, Send) for effect in hear(state, data))
+        assert all(isinstance(effect, SendFrame) for effect in hear(state, data))
         assert self.state.window.free == before
 
     # the phone

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.pacing import Bucket, Rate
+from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import REPLACED
 from phonegate.phones.switchboard import Station, Switchboard
 from tests.domain.messages import message
 
-OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=Rate(5), now=0)
+OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=PacingRate(5), now=0)
 
 
 @attrs.define(eq=False)

@@ -50,7 +50,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
         *,
         app: Any = None,
         serve_phone: Any = echo_phone,
-        hot: Any = None,
+        fast_pipeline: Any = None,
         rate_limits: Any = None,
         tls: TlsSettings | None = None,
         trust: ssl.SSLContext | None = None,
@@ -64,7 +64,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
             tls or TlsSettings(),
             app=app,
             serve_phone=serve_phone,
-            hot=hot,
+            fast_pipeline=fast_pipeline,
             rate_limits=rate_limits,
             **(waits or {}),
         )

@@ -170,8 +170,8 @@ class HotReply:
     stream: None = None
 
 
-class Hot:
-    """A pipeline of hot endpoints, all under /hot/; what it does is in the path."""
+class FastSite:
+    """A pipeline of busy endpoints, all under /fast/; what it does is in the path."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -186,18 +186,18 @@ class Hot:
     def moved(self) -> None:
         self.pieces += 1
 
-    def hold(self, owner: int | str, size: int) -> "AbstractContextManager[Hot] | None":
+    def hold(self, owner: int | str, size: int) -> "AbstractContextManager[FastSite] | None":
         return None if size < LARGE else self._leaving(owner, size)
 
     @contextmanager
-    def _leaving(self, owner: int | str, size: int) -> "Iterator[Hot]":
+    def _leaving(self, owner: int | str, size: int) -> "Iterator[FastSite]":
         self.leaving_now.append((owner, size))
         with trio.CancelScope() as self.give_up:
             yield self
         self.leaving_now.remove((owner, size))
 
     def takes(self, method: str, path: str) -> bool:
-        return path.startswith("/hot/")
+        return path.startswith("/fast/")
 
     async def answer(self, *, body: Any, **asked: Any) -> HotReply:
         try:
@@ -208,7 +208,7 @@ class Hot:
 
     async def _answer(self, body: Any, *, path: str, **asked: Any) -> HotReply:
         self.calls.append({"path": path, **asked})
-        does = path.removeprefix("/hot/")
+        does = path.removeprefix("/fast/")
         if does == "hold":
             self.held.set()
             await self.release.wait()

@@ -13,7 +13,7 @@ WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @attrs.define
-class Gatekeeper:
+class AddressLimits:
     """Lets so many in."""
 
     connections: int = 1
@@ -36,8 +36,8 @@ class Gatekeeper:
 
 
 async def test_a_connection_too_many_of_an_address_hears_429(start_server: StartServer) -> None:
-    scheduler = Gatekeeper()
-    site = await start_server(rate_limits=scheduler)
+    limits = AddressLimits()
+    site = await start_server(rate_limits=limits)
     first = await site.connect()
     await until(lambda: site.server.connections == 1)
     refused = await site.exchange(WHO)
@@ -45,35 +45,35 @@ async def test_a_connection_too_many_of_an_address_hears_429(start_server: Start
     assert "retry-after: 5" in refused.head
     assert site.server.refused == 1
     await first.aclose()
-    await until(lambda: scheduler.open == 0)
+    await until(lambda: limits.open == 0)
     assert (await site.exchange(WHO)).status == 200
-    await until(lambda: scheduler.open == 0)
+    await until(lambda: limits.open == 0)
 
 
 async def test_a_trusted_proxy_is_as_many_as_it_serves(start_server: StartServer) -> None:
-    scheduler = Gatekeeper(connections=0, handshakes=0)
-    site = await start_server(rate_limits=scheduler, trusted_proxies=("127.0.0.0/8",))
+    limits = AddressLimits(connections=0, handshakes=0)
+    site = await start_server(rate_limits=limits, trusted_proxies=("127.0.0.0/8",))
     assert (await site.exchange(WHO)).status == 200
-    assert scheduler == Gatekeeper(connections=0, handshakes=0)
+    assert limits == AddressLimits(connections=0, handshakes=0)
 
 
 async def test_a_tls_handshake_too_many_is_closed_unheard(
     start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
 ) -> None:
-    scheduler = Gatekeeper(connections=9)
-    site = await start_server(rate_limits=scheduler, tls=tls, trust=trust)
+    limits = AddressLimits(connections=9)
+    site = await start_server(rate_limits=limits, tls=tls, trust=trust)
     with trio.fail_after(10):
         stream = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
         await stream.do_handshake()
         other = await site.connect()
         assert await read_all(other) == b""
         await other.aclose()
-        assert scheduler.open == 1
+        assert limits.open == 1
         await stream.aclose()
-    await until(lambda: scheduler.open == 0)
+    await until(lambda: limits.open == 0)
     assert site.server.refused == 1
 
 
 async def test_plain_connections_shake_no_hands(start_server: StartServer) -> None:
-    site = await start_server(rate_limits=Gatekeeper(handshakes=0))
+    site = await start_server(rate_limits=AddressLimits(handshakes=0))
     assert (await site.exchange(WHO)).status == 200

@@ -32,7 +32,7 @@ class TestLifespan:
             await site.done.wait()
         assert (site.app.started, site.app.stopped) == (1, 1)
 
-    async def test_one_that_fails_to_start_keeps_the_door_shut(self) -> None:
+    async def test_one_that_fails_to_start_keeps_the_server_closed(self) -> None:
         app = QuartTrio("broken")
 
         @app.before_serving
@@ -244,19 +244,19 @@ class TestUnreadAnswers:
             with trio.fail_after(5):
                 await until(lambda: site.server.connections == 0)
 
-    async def test_it_can_t_hold_up_the_end_of_the_door(self) -> None:
+    async def test_it_can_t_hold_up_the_end_of_the_server(self) -> None:
         server = Server(
             HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), app=App(), serve_phone=echo_phone
         )
         level = Level.now()
-        async with trio.open_nursery() as doors:
-            site = Site(server, App(), await doors.start(server.serve))
+        async with trio.open_nursery() as servers:
+            site = Site(server, App(), await servers.start(server.serve))
             stream = await site.connect(receive_buffer=4096)
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
             await stream.receive_some(1)
             await trio.testing.wait_all_tasks_blocked(0.05)  # the kernel's buffers are full now
             server.drain()
-            doors.cancel_scope.cancel()
+            servers.cancel_scope.cancel()
             start = trio.current_time()
         assert trio.current_time() - start < 5  # peer_timeout_s is 20
         await stream.aclose()

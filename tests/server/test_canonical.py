@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.server.canonical import read_plain
-from phonegate.server.errors import Refused
+from phonegate.server.errors import RequestRefused
 from phonegate.server.head import MAX_HEADERS, parse
 
 POST = b"POST /send/o HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"
@@ -164,7 +164,7 @@ def test_whatever_is_taken_other_parsers_read_alike(
         return
     try:
         strict = parse(data)
-    except Refused:
+    except RequestRefused:
         pytest.fail("taken, and refused by the strict parser")
     assert (request.method, request.path, request.query) == (
         strict.method,

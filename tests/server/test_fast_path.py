@@ -20,14 +20,14 @@ from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
 
 from .conftest import StartServer
-from .site import HANDSHAKE, PATIENCE_S, Answer, Hot, Level, Site, read_all, reset, until
+from .site import HANDSHAKE, PATIENCE_S, Answer, FastSite, Level, Site, read_all, reset, until
 from .test_proxies import listen_once, proxy
 
-WHO = b"GET /hot/who HTTP/1.1\r\nHost: h\r\n\r\n"
-SMUGGLED = b"GET /hot/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+WHO = b"GET /fast/who HTTP/1.1\r\nHost: h\r\n\r\n"
+SMUGGLED = b"GET /fast/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
-def post(body: bytes, path: str = "/hot/echo", *lines: str) -> bytes:
+def post(body: bytes, path: str = "/fast/echo", *lines: str) -> bytes:
     head = [f"POST {path} HTTP/1.1", "Host: h", f"Content-Length: {len(body)}", *lines]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
@@ -70,8 +70,8 @@ class Client:
 
 
 @pytest.fixture
-def hot() -> Hot:
-    return Hot()
+def fast() -> FastSite:
+    return FastSite()
 
 
 @asynccontextmanager
@@ -81,8 +81,10 @@ async def client(site: Site, **connect: Any) -> AsyncIterator[Client]:
 
 
 class TestKeptConnections:
-    async def test_requests_follow_each_other(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot)
+    async def test_requests_follow_each_other(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             for number in range(5):
                 body = b"b" * (number * 40_000)
@@ -94,17 +96,19 @@ class TestKeptConnections:
         assert site.app.calls == []
 
     async def test_pipelined_requests_are_answered_in_order(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             bodies = [b"%d" % number * 3_000 for number in range(60)]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(kept.send, b"".join(map(post, bodies)))
                 assert [(await kept.answer()).body for _ in bodies] == bodies
 
-    async def test_however_the_bytes_are_cut(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot)
+    async def test_however_the_bytes_are_cut(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
         data = post(b"one") + WHO + post(b"GET / HTTP/1.1\r\n\r\n") + WHO
         for cut in range(1, len(data), 7):
             async with client(site) as kept:
@@ -115,25 +119,29 @@ class TestKeptConnections:
                 assert got == [b"one", b"127.0.0.1", b"GET / HTTP/1.1\r\n\r\n", b"127.0.0.1"], cut
         assert site.app.calls == []
 
-    async def test_connection_close_is_honoured(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot)
+    async def test_connection_close_is_honoured(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
-            answer = await kept.ask(post(b"a") + post(b"b", "/hot/echo", "Connection: close") + WHO)
+            answer = await kept.ask(
+                post(b"a") + post(b"b", "/fast/echo", "Connection: close") + WHO
+            )
             assert "connection:" not in answer.head
             assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()
-        assert [call["path"] for call in hot.calls] == ["/hot/echo", "/hot/echo"]
+        assert [call["path"] for call in fast.calls] == ["/fast/echo", "/fast/echo"]
 
-    async def test_an_idle_connection_ends(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot, keepalive_timeout_s=0.1)
+    async def test_an_idle_connection_ends(self, start_server: StartServer, fast: FastSite) -> None:
+        site = await start_server(fast_pipeline=fast, keepalive_timeout_s=0.1)
         async with client(site) as kept:
             await kept.ask(WHO)
             assert await kept.closed()
 
     async def test_a_request_that_comes_as_the_time_is_over_is_told_that_it_is_the_last(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         fast_path = site.server._fast_path
         assert fast_path is not None
         async with client(site) as kept:
@@ -145,40 +153,42 @@ class TestKeptConnections:
             assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()
 
-    async def test_a_next_head_has_its_deadline(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot, head_timeout_s=0.2)
+    async def test_a_next_head_has_its_deadline(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast, head_timeout_s=0.2)
         async with client(site) as kept:
             await kept.ask(WHO)
-            assert (await kept.ask(b"GET /hot")).status == 408
+            assert (await kept.ask(b"GET /fast")).status == 408
             assert await kept.closed()
 
     @pytest.mark.parametrize("after", [b"", WHO])
     async def test_a_next_head_has_its_limit(
-        self, start_server: StartServer, hot: Hot, after: bytes
+        self, start_server: StartServer, fast: FastSite, after: bytes
     ) -> None:
-        site = await start_server(hot=hot, max_head_bytes=200)
-        long = b"GET /hot/" + b"a" * 300 + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+        site = await start_server(fast_pipeline=fast, max_head_bytes=200)
+        long = b"GET /fast/" + b"a" * 300 + b" HTTP/1.1\r\nHost: h\r\n\r\n"
         async with client(site) as kept:
             await kept.ask(WHO)
             assert (await kept.ask(long + after)).status == 431
             assert await kept.closed()
-        assert len(hot.calls) == 1
+        assert len(fast.calls) == 1
 
     async def test_over_tls(
-        self, start_server: StartServer, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
+        self, start_server: StartServer, fast: FastSite, tls: TlsSettings, trust: ssl.SSLContext
     ) -> None:
-        site = await start_server(hot=hot, tls=tls, trust=trust)
+        site = await start_server(fast_pipeline=fast, tls=tls, trust=trust)
         async with httpx.AsyncClient(verify=trust) as kept:
             for _ in range(3):
-                answer = await kept.post(site.url + "/hot/echo", content=b"x" * 200_000)
+                answer = await kept.post(site.url + "/fast/echo", content=b"x" * 200_000)
                 assert answer.content == b"x" * 200_000
                 assert answer.headers["x-served-by"] == "fast path"
             assert site.server.connections == 1
 
     async def test_an_idle_connection_ends_over_tls_too(
-        self, start_server: StartServer, hot: Hot, tls: TlsSettings, trust: ssl.SSLContext
+        self, start_server: StartServer, fast: FastSite, tls: TlsSettings, trust: ssl.SSLContext
     ) -> None:
-        site = await start_server(hot=hot, tls=tls, trust=trust, keepalive_timeout_s=0.1)
+        site = await start_server(fast_pipeline=fast, tls=tls, trust=trust, keepalive_timeout_s=0.1)
         level = Level.now()
         secured = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
         async with secured:
@@ -190,9 +200,9 @@ class TestKeptConnections:
 
 class TestWhatServesARequest:
     async def test_what_is_not_plain_goes_to_the_application_whole(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         chunked = (
             b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nTrailer: t\r\n\r\n"
@@ -205,21 +215,21 @@ class TestWhatServesARequest:
                 with trio.fail_after(PATIENCE_S):
                     answer = Answer.read(await read_all(kept.stream))
                 assert (answer.status, answer.body) == (200, b"abcde")
-        assert [call["path"] for call in hot.calls] == ["/hot/who"]
+        assert [call["path"] for call in fast.calls] == ["/fast/who"]
 
     async def test_what_is_plain_and_not_hot_goes_to_the_application(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             await kept.ask(WHO)
-            assert "connection: close" in (await kept.ask(WHO.replace(b"/hot", b""))).head
+            assert "connection: close" in (await kept.ask(WHO.replace(b"/fast", b""))).head
         assert site.app.paths == ["/who"]
 
     async def test_an_upgrade_may_be_the_nth_request(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             for _ in range(3):
                 await kept.ask(post(b"x"))
@@ -229,38 +239,38 @@ class TestWhatServesARequest:
                 await link.aclose()
 
     async def test_a_handshake_in_the_same_packet_is_the_phone_link_s(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             await kept.ask(WHO + HANDSHAKE)
             with trio.fail_after(PATIENCE_S):
                 while b"HTTP/1.1 101" not in kept.data:
                     kept.data += await kept.stream.receive_some()
 
-    async def test_a_body_beyond_the_limit_is_the_house_s(
-        self, start_server: StartServer, hot: Hot
+    async def test_a_body_beyond_the_limit_is_the_asgi_shell_s(
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot, max_body_bytes=10)
+        site = await start_server(fast_pipeline=fast, max_body_bytes=10)
         assert (
-            await site.exchange(post(b"x" * 10, "/hot/echo", "Connection: close"))
+            await site.exchange(post(b"x" * 10, "/fast/echo", "Connection: close"))
         ).status == 200
         assert (await site.exchange(post(b"x" * 11))).status == 404
-        assert site.app.paths == ["/hot/echo"]
+        assert site.app.paths == ["/fast/echo"]
 
     async def test_http_1_0_and_head_are_the_application_s(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         for data in (WHO.replace(b"/1.1", b"/1.0"), WHO.replace(b"GET", b"HEAD")):
             assert (await site.exchange(data)).status == 404
-        assert hot.calls == []
+        assert fast.calls == []
 
     @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
     async def test_a_trusted_proxy_says_who_the_client_is(
-        self, start_server: StartServer, hot: Hot, trusted: tuple[str, ...]
+        self, start_server: StartServer, fast: FastSite, trusted: tuple[str, ...]
     ) -> None:
-        site = await start_server(hot=hot, trusted_proxies=trusted)
+        site = await start_server(fast_pipeline=fast, trusted_proxies=trusted)
         async with client(site) as kept:
             told = WHO.replace(b"Host", b"X-Forwarded-For: 6.6.6.6, 1.1.1.1\r\nHost")
             assert (await kept.ask(told)).body == (b"1.1.1.1" if trusted else b"127.0.0.1")
@@ -268,33 +278,33 @@ class TestWhatServesARequest:
 
 
 SMUGGLING = {
-    "both framings": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+    "both framings": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "both framings, the other way": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\n"
+    "both framings, the other way": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\n"
     b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "a coding in disguise": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\n"
+    "a coding in disguise": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\n"
     b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "a coding after a tab": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+    "a coding after a tab": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
     b"Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n",
-    "a coding behind a space": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+    "a coding behind a space": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
     b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "a coding in a folded line": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+    "a coding in a folded line": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
     b"A: b\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "two lengths": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"
+    "two lengths": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"
     b"Content-Length: 44\r\n\r\n",
-    "a list of lengths": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0, 44\r\n\r\n",
-    "a signed length": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: +0\r\n\r\n",
-    "a bare LF": b"POST /hot/echo HTTP/1.1\r\nHost: h\nContent-Length: 44\r\n\r\n",
-    "an end of bare LFs": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\n\n",
-    "a bare CR": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nA: b\rContent-Length: 44\r\n\r\n",
-    "a NUL": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nA: \0\r\nContent-Length: 0\r\n\r\n",
-    "two hosts": b"POST /hot/echo HTTP/1.1\r\nHost: h\r\nHost: i\r\nContent-Length: 0\r\n\r\n",
+    "a list of lengths": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0, 44\r\n\r\n",
+    "a signed length": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: +0\r\n\r\n",
+    "a bare LF": b"POST /fast/echo HTTP/1.1\r\nHost: h\nContent-Length: 44\r\n\r\n",
+    "an end of bare LFs": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\n\n",
+    "a bare CR": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nA: b\rContent-Length: 44\r\n\r\n",
+    "a NUL": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nA: \0\r\nContent-Length: 0\r\n\r\n",
+    "two hosts": b"POST /fast/echo HTTP/1.1\r\nHost: h\r\nHost: i\r\nContent-Length: 0\r\n\r\n",
     "a chunk that lies": b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"1\r\nabc\r\n0\r\n\r\n",
     "a chunk of bare LF": b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"1\na\r\n0\r\n\r\n",
-    "a body in a GET": b"GET /hot/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 44\r\n\r\n",
-    "a GET in chunks": b"GET /hot/who HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "a body in a GET": b"GET /fast/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 44\r\n\r\n",
+    "a GET in chunks": b"GET /fast/who HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"0\r\n\r\n",
 }
 
@@ -303,9 +313,9 @@ class TestSmuggling:
     @pytest.mark.parametrize("form", SMUGGLING)
     @pytest.mark.parametrize("before", [b"", WHO], ids=["first", "kept"])
     async def test_what_follows_an_odd_request_is_never_another(
-        self, start_server: StartServer, hot: Hot, form: str, before: bytes
+        self, start_server: StartServer, fast: FastSite, form: str, before: bytes
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             if before:
                 await kept.ask(before)
@@ -314,86 +324,90 @@ class TestSmuggling:
                 data = await read_all(kept.stream)
         assert data.count(b"HTTP/1.1 ") == 1
         assert b"connection: close" in data.lower()
-        assert "/hot/smuggled" not in [call["path"] for call in hot.calls]
-        assert "/hot/smuggled" not in site.app.paths
+        assert "/fast/smuggled" not in [call["path"] for call in fast.calls]
+        assert "/fast/smuggled" not in site.app.paths
 
-    async def test_a_body_is_never_a_request(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot)
+    async def test_a_body_is_never_a_request(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
             assert (await kept.ask(post(SMUGGLED * 3))).body == SMUGGLED * 3
             # Answered before its body came: the connection can't be used again.
-            early = post(b"x" + SMUGGLED, "/hot/early")
+            early = post(b"x" + SMUGGLED, "/fast/early")
             at = early.index(b"x")
             assert "connection: close" in (await kept.ask(early[: at + 1])).head
             await kept.send(early[at + 1 :])
             assert await kept.closed()
-        assert [call["path"] for call in hot.calls] == ["/hot/echo", "/hot/early"]
+        assert [call["path"] for call in fast.calls] == ["/fast/echo", "/fast/early"]
 
 
 class TestClientsThatFail:
-    async def test_one_that_leaves_amid_its_body(self, start_server: StartServer, hot: Hot) -> None:
-        site = await start_server(hot=hot)
+    async def test_one_that_leaves_amid_its_body(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
         level = Level.now()
         for leave in (reset, lambda stream: stream.socket.close()):
             async with await site.connect() as stream:
                 await stream.send_all(post(b"x" * 100)[:-50])
-                await until(lambda: len(hot.calls) == hot.left + 1)
+                await until(lambda: len(fast.calls) == fast.left + 1)
                 leave(stream)
             with capture_logs() as told:
                 await level.regained()
             assert told == []
-        assert (hot.left, hot.finished) == (2, 0)
+        assert (fast.left, fast.finished) == (2, 0)
 
     async def test_one_that_leaves_before_its_answer(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         level = Level.now()
         stream = await site.connect()
-        await stream.send_all(post(b"x", "/hot/hold"))
-        await hot.held.wait()
+        await stream.send_all(post(b"x", "/fast/hold"))
+        await fast.held.wait()
         reset(stream)
-        hot.release.set()
+        fast.release.set()
         await level.regained()
-        assert (hot.left, hot.finished) == (0, 1)
+        assert (fast.left, fast.finished) == (0, 1)
 
     async def test_one_whose_body_comes_too_slowly(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as kept:
-            answer = await kept.ask(post(b"x" * 10, "/hot/impatient")[:-5])
+            answer = await kept.ask(post(b"x" * 10, "/fast/impatient")[:-5])
             assert (answer.body, "connection: close" in answer.head) == (b"late", True)
             assert await kept.closed()
 
     async def test_a_large_answer_is_held_until_it_has_left_or_is_given_up(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as reads, client(site) as never:
-            ask = b"GET /hot/200000 HTTP/1.1\r\nHost: h\r\n\r\n"
+            ask = b"GET /fast/200000 HTTP/1.1\r\nHost: h\r\n\r\n"
             assert len((await reads.ask(ask)).body) == 200_000
-            assert hot.leaving_now == []
-            assert hot.pieces > 0
+            assert fast.leaving_now == []
+            assert fast.pieces > 0
             await never.send(ask.replace(b"200000", b"90000000"))
-            await until(lambda: hot.leaving_now == [("somebody", 90_000_000)])
+            await until(lambda: fast.leaving_now == [("somebody", 90_000_000)])
             assert (await reads.ask(WHO)).status == 200
-            taken = hot.pieces
+            taken = fast.pieces
             # What the client takes is seen while it takes it.
             await never.stream.receive_some(1)
             left = 20 * PIECE_BYTES
             while left > 0:
                 left -= len(await never.stream.receive_some(left))
-            await until(lambda: hot.pieces > taken)
-            hot.give_up.cancel()
-            await until(lambda: not hot.leaving_now)
+            await until(lambda: fast.pieces > taken)
+            fast.give_up.cancel()
+            await until(lambda: not fast.leaving_now)
             with trio.fail_after(PATIENCE_S):
                 assert len(await read_all(never.stream)) < 90_000_000
 
     async def test_one_that_never_reads_is_dropped(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot, peer_timeout_s=0.3)
+        site = await start_server(fast_pipeline=fast, peer_timeout_s=0.3)
         level = Level.now()
         streams = [await site.connect(receive_buffer=4096) for _ in range(3)]
         for stream in streams:
@@ -404,45 +418,45 @@ class TestClientsThatFail:
         await level.regained()
 
     async def test_one_that_reads_late_misses_nothing(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site, receive_buffer=4096) as kept:
             await kept.send(WHO.replace(b"who", b"3000") * 4_000)
             with trio.move_on_after(0.2):
-                await until(lambda: hot.finished == 4_000)
-            assert hot.finished < 4_000
+                await until(lambda: fast.finished == 4_000)
+            assert fast.finished < 4_000
             for _ in range(4_000):
                 assert len((await kept.answer()).body) == 3_000
 
     async def test_one_that_pipelines_without_reading_is_read_no_further(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with await site.connect(receive_buffer=4096) as stream:
             with trio.move_on_after(0.3):
                 while True:
                     await stream.send_all(WHO.replace(b"who", b"100000") * 100)
-            answered = hot.finished
+            answered = fast.finished
             await trio.testing.wait_all_tasks_blocked(0.05)
-            assert hot.finished == answered
+            assert fast.finished == answered
             assert answered < 200
             reset(stream)
 
 
 class TestDraining:
     async def test_who_idles_is_closed_and_who_runs_is_answered(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot)
+        site = await start_server(fast_pipeline=fast)
         async with client(site) as idle, client(site) as busy:
             await idle.ask(WHO)
             await busy.ask(WHO)
-            await busy.send(post(b"x", "/hot/hold") + WHO)
-            await hot.held.wait()
+            await busy.send(post(b"x", "/fast/hold") + WHO)
+            await fast.held.wait()
             site.server.drain()
             assert await idle.closed()
-            hot.release.set()
+            fast.release.set()
             answer = await busy.answer()
             assert (answer.body, "connection: close" in answer.head) == (b"x", True)
             assert await busy.closed()
@@ -450,13 +464,13 @@ class TestDraining:
             await site.done.wait()
 
     async def test_who_reads_an_answer_is_closed_behind_it(
-        self, start_server: StartServer, hot: Hot
+        self, start_server: StartServer, fast: FastSite
     ) -> None:
-        site = await start_server(hot=hot, keepalive_timeout_s=600)
+        site = await start_server(fast_pipeline=fast, keepalive_timeout_s=600)
         size = 8_000_000
         async with client(site, receive_buffer=262_144) as slow:
             await slow.send(WHO.replace(b"who", b"%d" % size))
-            await until(lambda: hot.finished == 1)
+            await until(lambda: fast.finished == 1)
             site.server.drain()
             assert len((await slow.answer()).body) == size
             assert await slow.closed()
@@ -467,18 +481,18 @@ class TestDraining:
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
 async def test_behind_a_proxy_that_keeps_connections(
     start_server: StartServer,
-    hot: Hot,
+    fast: FastSite,
     kind: str,
     tmp_path: Path,
     tls: TlsSettings,
     trust: ssl.SSLContext,
 ) -> None:
-    site = await start_server(hot=hot)
+    site = await start_server(fast_pipeline=fast)
     running = proxy(kind, site.port, tmp_path, tls)
     async with running as address, httpx.AsyncClient(verify=trust) as asking:
         for number in range(6):
             body = b"b" * (number * 30_000)
-            answer = await asking.post(f"https://{address}/hot/echo", content=body)
+            answer = await asking.post(f"https://{address}/fast/echo", content=body)
             assert (answer.content, answer.headers["x-served-by"]) == (body, "fast path")
             with trio.fail_after(20):
                 url = f"wss://{address}/websocket?a=b"
@@ -489,9 +503,9 @@ async def test_behind_a_proxy_that_keeps_connections(
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
 async def test_an_empty_line_between_requests_is_passed_over(
-    start_server: StartServer, hot: Hot, cut: int
+    start_server: StartServer, fast: FastSite, cut: int
 ) -> None:
-    site = await start_server(hot=hot)
+    site = await start_server(fast_pipeline=fast)
     data = b"\r\n\r\n" + WHO
     async with client(site) as kept:
         assert (await kept.ask(data)).status == 200
@@ -502,11 +516,13 @@ async def test_an_empty_line_between_requests_is_passed_over(
         # Behind a body in its own packet, and before the next request in the same one.
         await kept.send(post(b"body") + b"\r\n" + WHO)
         assert [(await kept.answer()).status for _ in range(2)] == [200, 200]
-    assert len(hot.calls) == 5
+    assert len(fast.calls) == 5
 
 
-async def test_empty_lines_without_end_are_refused(start_server: StartServer, hot: Hot) -> None:
-    site = await start_server(hot=hot)
+async def test_empty_lines_without_end_are_refused(
+    start_server: StartServer, fast: FastSite
+) -> None:
+    site = await start_server(fast_pipeline=fast)
     async with client(site) as kept:
         await kept.ask(WHO)
         assert (await kept.ask(b"\r\n" * 100 + WHO)).status == 400

@@ -13,9 +13,9 @@ def seen(socket: str, forwarded: str | None = None, proto: str | None = None) ->
     return true_peer(socket, "http", given_, PROXIES)
 
 
-def test_a_stranger_is_who_the_socket_says() -> None:
-    stranger = Peer(address="8.8.8.8", scheme="http", relayed=True)
-    assert seen("8.8.8.8", "1.1.1.1", "https") == stranger
+def test_an_untrusted_peer_is_who_the_socket_says() -> None:
+    untrusted = Peer(address="8.8.8.8", scheme="http", relayed=True)
+    assert seen("8.8.8.8", "1.1.1.1", "https") == untrusted
     assert seen("8.8.8.8") == Peer(address="8.8.8.8", scheme="http")
 
 

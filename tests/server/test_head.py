@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.server.errors import Refused
+from phonegate.server.errors import RequestRefused
 from phonegate.server.head import (
     AUTHORITY,
     HOP_BY_HOP,
@@ -27,8 +27,8 @@ def head(*lines: str | bytes) -> bytes:
     return b"\r\n".join(coded) + b"\r\n\r\n"
 
 
-def refusal(data: bytes) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(data: bytes) -> RequestRefused:
+    with pytest.raises(RequestRefused) as caught:
         parse(data)
     return caught.value
 
@@ -176,13 +176,13 @@ class TestHeadReader:
         [b"GET / HTTP/1.1\n\n", b"GET / HTTP/1.1\r\nA: b\nC: d", b"GET /\rA", b"A\0", b"\x16\x03"],
     )
     def test_a_line_end_or_character_that_is_none_is_refused_at_once(self, data: bytes) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             HeadReader(100).feed(data)
         assert caught.value.status == 400
 
     def test_a_long_head_is_refused_whole_or_not(self) -> None:
         for data in (b"a" * 101, b"a" * 99 + b"\r\n\r\n"):
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(RequestRefused) as caught:
                 HeadReader(100).feed(data)
             assert caught.value.status == 431
         assert HeadReader(100).feed(b"a" * 96 + b"\r\n\r\nrest" * 50) is not None
@@ -198,7 +198,7 @@ class TestHeadReader:
                 came += piece
                 try:
                     found = reader.feed(piece)
-                except Refused as refused:
+                except RequestRefused as refused:
                     return refused.status
                 if found is not None:
                     return found[0]
@@ -249,7 +249,7 @@ class TestHandshake:
         ],
     )
     def test_a_wrong_handshake_is_refused(self, old: bytes, new: bytes, status: int) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             check_handshake(parse(HANDSHAKE.replace(old, new)))
         assert caught.value.status == status
 
@@ -265,7 +265,7 @@ def test_a_later_parser_reads_the_canonical_head_as_we_did(
     data = head(f"POST /{path} HTTP/1.1", "Host: h", "Content-Length: 3", f"x-{name}: {value}")
     try:
         read = parse(data)
-    except Refused:
+    except RequestRefused:
         return
     later = h11.Connection(h11.SERVER)
     later.receive_data(read.raw)
@@ -278,7 +278,7 @@ def test_a_later_parser_reads_the_canonical_head_as_we_did(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    with suppress(Refused):
+    with suppress(RequestRefused):
         found = HeadReader(150).feed(data + b"\r\n\r\n")
         if found is None:  # but empty lines there is nothing yet
             assert not data.strip(b"\r\n")
@@ -341,6 +341,8 @@ def test_what_a_proxy_took_from_a_handshake_is_told(
     key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
     read = parse(head(f"GET /websocket HTTP/{version}", "Host: h", key, *lines))
     assert wants_websocket(read)
-    with pytest.raises(Refused, match=f"without {lacking}. A proxy .*proxy_http_version 1.1") as e:
+    with pytest.raises(
+        RequestRefused, match=f"without {lacking}. A proxy .*proxy_http_version 1.1"
+    ) as e:
         check_handshake(read)
     assert (e.value.status, e.value.code) == (426, "upgrade_required")

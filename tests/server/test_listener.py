@@ -106,7 +106,9 @@ def highest_descriptor() -> int:
     return max(int(path.name) for path in Path("/proc/self/fd").iterdir())
 
 
-async def test_an_exception_of_a_lane_ends_its_connection_alone(start_server: StartServer) -> None:
+async def test_an_exception_ends_its_connection_alone(
+    start_server: StartServer,
+) -> None:
     async def broken(stream: Any, head: Any, peer: Any) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)

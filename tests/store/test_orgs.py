@@ -123,7 +123,9 @@ def test_the_last_places_of_an_org_are_kept(tables: Tables, org: Org, other: Org
     assert tables.registrations.networks(10) == [(other.name, "192.0.2.1", 5), *kept]
     assert tables.registrations.networks(1) == kept[-1:]
     tables.registrations.note(org.id, "192.0.2.7", 20, most=3, forget_before=9)
-    assert [place for name, place, _ in tables.registrations.networks(10) if name == org.name] == [
+    assert [
+        network for name, network, _ in tables.registrations.networks(10) if name == org.name
+    ] == [
         "192.0.2.9",
         "192.0.2.7",
     ]

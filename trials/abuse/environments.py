@@ -38,7 +38,7 @@ def tls(folder: Path) -> Iterator[Victim]:
     """HTTPS on the loopback."""
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
-    paths = [folder / name for name in ("authority.pem", "door.crt", "door.key")]
+    paths = [folder / name for name in ("authority.pem", "server.crt", "server.key")]
     authority.cert_pem.write_to_path(str(paths[0]))
     issued.cert_chain_pems[0].write_to_path(str(paths[1]))
     issued.private_key_pem.write_to_path(str(paths[2]))

@@ -30,8 +30,8 @@ from phonegate.api.mcp.protocol import (
     PARSE_ERROR,
     About,
     Ask,
-    Fault,
     Json,
+    JsonRpcError,
     Post,
     ToolCall,
     decide,
@@ -100,11 +100,13 @@ async def exchange(call: Call) -> Answer:
     check_media(headers.get("content-type"), headers.get("content-encoding"), request.body)
     try:
         read, size = partial(read_value, request.body), len(request.body)
-        value = await call.services.reading.read(read, size, call.caller.org)
+        value = await call.services.large_bodies.read(read, size, call.caller.org)
         post = understand(headers, value)
     except BadInput as error:
-        return Answer(status=400, content=error_message(Fault(PARSE_ERROR, error.detail), None))
-    except Fault as fault:
+        return Answer(
+            status=400, content=error_message(JsonRpcError(PARSE_ERROR, error.detail), None)
+        )
+    except JsonRpcError as fault:
         return Answer(status=400, content=error_message(fault, fault.id))
     if not post.parts:
         return Answer(status=202)
@@ -127,7 +129,7 @@ async def _batch(call: Call, post: Post) -> bytes:
         if left < 0 and isinstance(part, Ask) and _only_reads(part):
             # What a tool did is reported in any case. What it read can be read again.
             left += len(answers[at])
-            fault = Fault(INTERNAL_ERROR, BATCH_TOO_LONG)
+            fault = JsonRpcError(INTERNAL_ERROR, BATCH_TOO_LONG)
             answers[at] = CONVERTER.encode(error_message(fault, part.id))
 
     async with trio.open_nursery() as nursery:
@@ -141,9 +143,9 @@ def _only_reads(part: Ask) -> bool:
     return any(tool.reads_only for tool in TOOLS if tool.name == name)
 
 
-async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:
+async def _one(call: Call, version: str, part: Ask | JsonRpcError) -> tuple[int, Json]:
     """Makes the status and the answer of one request. Raises nothing but cancellation."""
-    if isinstance(part, Fault):
+    if isinstance(part, JsonRpcError):
         return status_of(part, version), error_message(part, part.id)
     about = _about(call.services.version)
     try:
@@ -151,10 +153,10 @@ async def _one(call: Call, version: str, part: Ask | Fault) -> tuple[int, Json]:
         if isinstance(decided, ToolCall):
             decided = await _run(call, version, decided)
         return 200, result_message(part.id, decided, version, about)
-    except Fault as fault:
+    except JsonRpcError as fault:
         return status_of(fault, version), error_message(fault, part.id)
     except Exception as error:  # noqa: BLE001 - one request of a batch never costs another
-        failed = Fault(INTERNAL_ERROR, answer_for(error).content["detail"])
+        failed = JsonRpcError(INTERNAL_ERROR, answer_for(error).content["detail"])
         return status_of(failed, version), error_message(failed, part.id)
 
 
@@ -183,12 +185,12 @@ async def _run(call: Call, version: str, asked: ToolCall) -> Json:
     """
     tool = next((one for one in TOOLS if one.name == asked.name), None)
     if tool is None:
-        raise Fault(INVALID_PARAMS, f"Unknown tool: {shown(asked.name)}")
+        raise JsonRpcError(INVALID_PARAMS, f"Unknown tool: {shown(asked.name)}")
     started, code = perf_counter(), OK
     try:
         arguments = _understood(call, tool, asked.arguments, version)
         return _shown(await tool.run(call, arguments), version)
-    except Fault:
+    except JsonRpcError:
         code = "bad_input"
         raise
     except Exception as error:  # noqa: BLE001 - the model can read any failure
@@ -224,7 +226,7 @@ def _understood(call: Call, tool: Tool, arguments: Mapping[str, Any], version: s
         if wrong_arguments_are_results(version):
             raise
         problems = [_problem(one) for one in error.problems]
-        raise Fault(INVALID_PARAMS, error.detail, data={"errors": problems}) from None
+        raise JsonRpcError(INVALID_PARAMS, error.detail, data={"errors": problems}) from None
 
 
 def _problem(one: FieldProblem) -> Json:

@@ -55,7 +55,7 @@ Id = int | str
 Json = dict[str, Any]
 
 
-class Fault(Exception):
+class JsonRpcError(Exception):
     """A JSON-RPC error. `id` is that of the request, None where it is unknown."""
 
     def __init__(self, code: int, message: str, *, data: Any = None, id_: Id | None = None) -> None:
@@ -81,7 +81,7 @@ class Post:
 
     version: str
     batch: bool
-    parts: tuple[Ask | Fault, ...]
+    parts: tuple[Ask | JsonRpcError, ...]
 
     @property
     def modern(self) -> bool:
@@ -134,28 +134,28 @@ def understand(headers: Mapping[str, str], value: Any) -> Post:
 def _of_handshake(version: str, value: Any) -> Post:
     if type(value) is list:
         if version > UNSAID:
-            raise Fault(INVALID_REQUEST, f"Revision {version} has no batches.")
+            raise JsonRpcError(INVALID_REQUEST, f"Revision {version} has no batches.")
         if not 1 <= len(value) <= MAX_BATCH:
-            raise Fault(INVALID_REQUEST, f"A batch must hold 1 to {MAX_BATCH} messages.")
+            raise JsonRpcError(INVALID_REQUEST, f"A batch must hold 1 to {MAX_BATCH} messages.")
         asked = (_part(one) for one in value if not _is_answer(one))
         parts = tuple(part for part in asked if part is not None)
         return Post(version=version, batch=True, parts=parts)
     claimed = named_version(value)
     if claimed is not None and claimed != version:
-        raise Fault(
+        raise JsonRpcError(
             HEADER_MISMATCH,
             "The MCP-Protocol-Version header is not the protocol version in params._meta.",
             id_=_id_of(value),
         )
     part = None if _is_answer(value) else _part(value)
-    if isinstance(part, Fault):
+    if isinstance(part, JsonRpcError):
         raise part
     return Post(version=version, batch=False, parts=() if part is None else (part,))
 
 
 def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
     part = _part(value)
-    if isinstance(part, Fault):
+    if isinstance(part, JsonRpcError):
         raise part
     header = headers.get(_VERSION_HEADER)
     if part is None:
@@ -166,7 +166,7 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
         # A revision that is unknown here may have put it elsewhere: refuse that first.
         _require_modern(header, part.id)
     if meta is None or claimed is None or CAPABILITIES_META not in meta:
-        raise Fault(
+        raise JsonRpcError(
             INVALID_PARAMS,
             f"params._meta must hold {VERSION_META} and {CAPABILITIES_META}.",
             id_=part.id,
@@ -179,7 +179,7 @@ def _of_modern(headers: Mapping[str, str], value: Any) -> Post:
     ):
         if (wanted is not None or header_name != "Mcp-Name") and given != wanted:
             problem = "is missing" if given is None else "is not what the body says"
-            raise Fault(HEADER_MISMATCH, f"The {header_name} header {problem}.", id_=part.id)
+            raise JsonRpcError(HEADER_MISMATCH, f"The {header_name} header {problem}.", id_=part.id)
     _require_modern(header, part.id)
     return Post(version=claimed, batch=False, parts=(part,))
 
@@ -189,20 +189,22 @@ def _is_answer(value: Any) -> bool:
     return type(value) is dict and "method" not in value and ("result" in value or "error" in value)
 
 
-def _part(value: Any) -> Ask | Fault | None:
+def _part(value: Any) -> Ask | JsonRpcError | None:
     """Reads a message. Returns a request, what is wrong with it, or None if it needs no answer."""
     if type(value) is not dict:
-        return Fault(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
+        return JsonRpcError(INVALID_REQUEST, "The body must be one JSON-RPC message, an object.")
     id_ = _id_of(value)
     method, params = value.get("method"), _object(value.get("params"))
     if value.get("jsonrpc") != "2.0" or type(method) is not str or not method:
-        return Fault(INVALID_REQUEST, 'A message needs "jsonrpc": "2.0" and a method.', id_=id_)
+        return JsonRpcError(
+            INVALID_REQUEST, 'A message needs "jsonrpc": "2.0" and a method.', id_=id_
+        )
     if "id" not in value:
         return None
     if id_ is None:
-        return Fault(INVALID_REQUEST, "The id of a request must be text or a whole number.")
+        return JsonRpcError(INVALID_REQUEST, "The id of a request must be text or a whole number.")
     if params is None:
-        return Fault(INVALID_PARAMS, "params must be an object.", id_=id_)
+        return JsonRpcError(INVALID_PARAMS, "params must be an object.", id_=id_)
     return Ask(id_, method, params)
 
 
@@ -231,7 +233,7 @@ def named_version(value: Any) -> Any:
 def _require_modern(version: str | None, id_: Id | None) -> None:
     if version is not None and version not in MODERN:
         data = {"supported": list(SUPPORTED), "requested": version}
-        raise Fault(UNSUPPORTED_VERSION, "Unsupported protocol version.", data=data, id_=id_)
+        raise JsonRpcError(UNSUPPORTED_VERSION, "Unsupported protocol version.", data=data, id_=id_)
 
 
 def encoded(text: str) -> str:
@@ -272,7 +274,9 @@ def decide(ask: Ask, version: str, about: About, tools: Sequence[Json]) -> Json 
     match ask.method:
         case "tools/list":
             if ask.params.get("cursor") not in (None, ""):
-                raise Fault(INVALID_PARAMS, "There is one page of tools; cursor must be left out.")
+                raise JsonRpcError(
+                    INVALID_PARAMS, "There is one page of tools; cursor must be left out."
+                )
             kept = {"ttlMs": LIST_TTL_MS, "cacheScope": "private"} if modern else {}
             return {"tools": [_declared(tool, version) for tool in tools], **kept}
         case "tools/call":
@@ -289,13 +293,13 @@ def decide(ask: Ask, version: str, about: About, tools: Sequence[Json]) -> Json 
             return _initialize(ask.params, about)
         case "ping" if not modern:
             return {}
-    raise Fault(METHOD_NOT_FOUND, f"This server has no method {shown(ask.method)}.")
+    raise JsonRpcError(METHOD_NOT_FOUND, f"This server has no method {shown(ask.method)}.")
 
 
 def _initialize(params: Mapping[str, Any], about: About) -> Json:
     asked = params.get("protocolVersion")
     if type(asked) is not str:
-        raise Fault(INVALID_PARAMS, "protocolVersion must be text.")
+        raise JsonRpcError(INVALID_PARAMS, "protocolVersion must be text.")
     return {
         "protocolVersion": asked if asked in HANDSHAKE else HANDSHAKE[0],
         "capabilities": {"tools": {}},
@@ -307,9 +311,9 @@ def _initialize(params: Mapping[str, Any], about: About) -> Json:
 def _tool_call(params: Mapping[str, Any]) -> ToolCall:
     name, arguments = params.get("name"), _object(params.get("arguments"))
     if type(name) is not str:
-        raise Fault(INVALID_PARAMS, "name must be the name of a tool.")
+        raise JsonRpcError(INVALID_PARAMS, "name must be the name of a tool.")
     if arguments is None:
-        raise Fault(INVALID_PARAMS, "arguments must be an object.")
+        raise JsonRpcError(INVALID_PARAMS, "arguments must be an object.")
     # Models fill in null for what they would leave out.
     return ToolCall(name, {k: v for k, v in arguments.items() if v is not None})
 
@@ -337,7 +341,7 @@ def result_message(id_: Id, result: Json, version: str, about: About) -> Json:
     return {"jsonrpc": "2.0", "id": id_, "result": result}
 
 
-def error_message(fault: Fault, id_: Id | None) -> Json:
+def error_message(fault: JsonRpcError, id_: Id | None) -> Json:
     """Makes the answer to a request that failed."""
     error: Json = {"code": fault.code, "message": fault.message}
     if fault.data is not None:
@@ -345,6 +349,6 @@ def error_message(fault: Fault, id_: Id | None) -> Json:
     return {"jsonrpc": "2.0", "id": id_, "error": error}
 
 
-def status_of(fault: Fault, version: str) -> int:
+def status_of(fault: JsonRpcError, version: str) -> int:
     """Returns the HTTP status of a request's error. In the older era only the body says it."""
     return _STATUS.get(fault.code, 400) if version in MODERN else 200

@@ -15,8 +15,8 @@ import httpx
 import trio
 
 from phonegate.carriers import words
+from phonegate.carriers.api_client import ApiClient, Response, open_client
 from phonegate.carriers.telnyx import terms
-from phonegate.carriers.wire import Answer, Wire, open_client
 from phonegate.domain.carrier import (
     CarrierMessage,
     CarrierRefusal,
@@ -60,7 +60,7 @@ class Telnyx:
         now_ms: Callable[[], int] = now_ms,
         grace_s: float | None = None,
     ) -> None:
-        self._wire = Wire(base_url, client=client, now_ms=now_ms)
+        self._api = ApiClient(base_url, client=client, now_ms=now_ms)
         self._api_key = api_key
         self._profile = messaging_profile_id
         self._now_ms = now_ms
@@ -72,7 +72,7 @@ class Telnyx:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._wire.aclose()
+        await self._api.aclose()
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
         """As `Carrier.send`."""
@@ -91,7 +91,7 @@ class Telnyx:
     async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
         """As `Carrier.fetch`."""
         try:
-            answer = await self._wire.ask(
+            answer = await self._api.ask(
                 "GET",
                 f"/v2/messages/{quote(carrier_id, safe='')}",
                 headers=self._headers,
@@ -138,8 +138,8 @@ class Telnyx:
             raise NotTaken(self._refusal(answer, errors))
         return None
 
-    async def _post(self, message: Outbound, deadline_s: float) -> Answer:
-        return await self._wire.ask(
+    async def _post(self, message: Outbound, deadline_s: float) -> Response:
+        return await self._api.ask(
             "POST",
             "/v2/messages",
             headers={
@@ -165,24 +165,24 @@ class Telnyx:
             fields["webhook_url"] = message.callback_url
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
-    def _taken(self, answer: Answer, data: Any, message: Outbound) -> CarrierMessage:
+    def _taken(self, answer: Response, data: Any, message: Outbound) -> CarrierMessage:
         secrets = (self._api_key, message.body)
         taken = terms.message(words.at(data, "data"), secrets)
         if taken is None:
             raise OutcomeUnknown(f"Telnyx answered HTTP {answer.status} without the message")
         return taken
 
-    def _demand_verdict(self, answer: Answer, errors: Any) -> None:
-        self._wire.demand_verdict(answer, pause_header="x-ratelimit-reset")
+    def _demand_verdict(self, answer: Response, errors: Any) -> None:
+        self._api.demand_verdict(answer, pause_header="x-ratelimit-reset")
         if answer.refused and words.as_code(words.at(errors, 0, "code")) in terms.BUSY_CODES:
             raise NotTaken(self._refusal(answer, errors))
 
-    def _refusal(self, answer: Answer, errors: Any) -> str:
+    def _refusal(self, answer: Response, errors: Any) -> str:
         fault = terms.fault(errors, "without a reason", (self._api_key,))
         return f"Telnyx answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
 
 
-def _about_the_key(answer: Answer, errors: Any) -> bool:
+def _about_the_key(answer: Response, errors: Any) -> bool:
     """Tells whether the key was used for another request, or its first request still runs."""
     if answer.status == _CONFLICT:
         return not terms.is_about_message(errors)

@@ -15,8 +15,8 @@ import httpx
 import trio
 
 from phonegate.carriers import words
+from phonegate.carriers.api_client import ApiClient, Response, open_client
 from phonegate.carriers.twilio import terms
-from phonegate.carriers.wire import Answer, Wire, open_client
 from phonegate.domain.carrier import (
     CarrierMessage,
     CarrierRefusal,
@@ -77,7 +77,7 @@ class Twilio:
         now_ms: Callable[[], int] = now_ms,
         grace_s: float | None = None,
     ) -> None:
-        self._wire = Wire(base_url, client=client, now_ms=now_ms)
+        self._api = ApiClient(base_url, client=client, now_ms=now_ms)
         self._account_sid = account_sid
         self._secrets = (auth_token, account_sid)
         self._service = messaging_service_sid
@@ -92,11 +92,11 @@ class Twilio:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._wire.aclose()
+        await self._api.aclose()
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
         """As `Carrier.send`."""
-        answer = await self._wire.ask(
+        answer = await self._api.ask(
             "POST",
             f"{self._folder}.json",
             headers={**self._headers, "content-type": "application/x-www-form-urlencoded"},
@@ -118,7 +118,7 @@ class Twilio:
     async def fetch(self, carrier_id: str, *, deadline_s: float) -> CarrierMessage | None:
         """As `Carrier.fetch`."""
         try:
-            answer = await self._wire.ask(
+            answer = await self._api.ask(
                 "GET",
                 f"{self._folder}/{quote(carrier_id, safe='')}.json",
                 headers=self._headers,
@@ -178,7 +178,7 @@ class Twilio:
 
     async def _page(self, path: str, until: float) -> tuple[dict[str, Any], int | None]:
         """Reads a page of the list, and the Date that Twilio gives it."""
-        answer = await self._wire.ask(
+        answer = await self._api.ask(
             "GET", path, headers=self._headers, until=until, most_bytes=MAX_PAGE_BYTES
         )
         data = words.read_json(answer.body)
@@ -190,12 +190,12 @@ class Twilio:
         listed: dict[str, Any] = data
         return listed, words.from_rfc2822(answer.headers.get("date"))
 
-    def _demand_verdict(self, answer: Answer, data: Any) -> None:
-        self._wire.demand_verdict(answer)
+    def _demand_verdict(self, answer: Response, data: Any) -> None:
+        self._api.demand_verdict(answer)
         if answer.refused and words.as_code(words.at(data, "code")) in terms.BUSY_CODES:
             raise NotTaken(self._refusal(answer, data))
 
-    def _refusal(self, answer: Answer, data: Any) -> str:
+    def _refusal(self, answer: Response, data: Any) -> str:
         fault = terms.fault(words.at(data, "code"), words.at(data, "message"), self._secrets)
         return f"Twilio answered HTTP {answer.status}, {fault.code or 'no code'}: {fault.text}"
 

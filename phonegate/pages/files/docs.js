@@ -15,9 +15,9 @@ const toThisHost = (request) => {
   return request;
 };
 
-// Values of examples stand in for what a call needs, and are no wish of whoever tries it out: a
+// Values of examples stand in for what a call needs, and are not what the reader asks for: a
 // filter that nobody chose would hide messages.
-const withoutWishes = (document_) => {
+const withoutOptionalExamples = (document_) => {
   for (const path of Object.values(document_.paths ?? {})) {
     for (const operation of Object.values(path)) {
       for (const parameter of operation.parameters ?? []) {
@@ -34,7 +34,7 @@ const UnchosenLeftEmpty = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
-        updateJsonSpec: (update) => (document_) => update(withoutWishes(document_)),
+        updateJsonSpec: (update) => (document_) => update(withoutOptionalExamples(document_)),
       },
     },
   },

@@ -16,7 +16,7 @@ from phonegate.api.mcp.protocol import (
     VERSION_META,
     About,
     Ask,
-    Fault,
+    JsonRpcError,
     ToolCall,
     decide,
     encoded,
@@ -51,8 +51,8 @@ def headers(method: str = "tools/list", version: str = NEW, **more: str) -> dict
     return {"mcp-protocol-version": version, "mcp-method": method, **more}
 
 
-def refused(given: dict[str, str], value: Any) -> Fault:
-    with pytest.raises(Fault) as caught:
+def refused(given: dict[str, str], value: Any) -> JsonRpcError:
+    with pytest.raises(JsonRpcError) as caught:
         understand(given, value)
     return caught.value
 
@@ -182,7 +182,7 @@ def test_the_oldest_revisions_have_batches() -> None:
     first, second = post.parts
     assert post.batch
     assert isinstance(first, Ask)
-    assert isinstance(second, Fault)
+    assert isinstance(second, JsonRpcError)
 
 
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
@@ -223,7 +223,7 @@ def test_whatever_comes_is_understood_or_refused(given: dict[str, str], value: A
         for part in post.parts:
             if isinstance(part, Ask):
                 decide(part, version, ABOUT, [TOOL])
-    except Fault as fault:
+    except JsonRpcError as fault:
         faults.append(fault)
     assert version in SUPPORTED
     for found in faults:
@@ -278,7 +278,7 @@ def test_a_handshake_settles_on_a_revision(asked: str, settled: str) -> None:
     ],
 )
 def test_a_method_of_another_era_is_not_found(method: str, version: str) -> None:
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(JsonRpcError) as caught:
         decide(Ask(1, method, {}), version, ABOUT, [])
     assert caught.value.code == -32601
     assert status_of(caught.value, version) == (404 if version == NEW else 200)
@@ -304,7 +304,7 @@ def test_tools_are_listed_as_each_revision_knows_them() -> None:
     ],
 )
 def test_wrong_parameters_are_told(method: str, params: dict[str, Any]) -> None:
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(JsonRpcError) as caught:
         decide(Ask(1, method, params), "2025-11-25", ABOUT, [TOOL])
     assert caught.value.code == -32602
     assert status_of(caught.value, NEW) == 400

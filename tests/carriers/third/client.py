@@ -6,7 +6,7 @@ from typing import Any
 import trio
 
 from phonegate.carriers import words
-from phonegate.carriers.wire import Wire
+from phonegate.carriers.api_client import ApiClient
 from phonegate.domain.carrier import (
     CarrierFault,
     CarrierMessage,
@@ -22,11 +22,11 @@ class Acme:
     """One account at Acme."""
 
     def __init__(self, base_url: str, access_key: str) -> None:
-        self._wire = Wire(base_url)
+        self._api = ApiClient(base_url)
         self._headers = {"authorization": f"Bearer {access_key}"}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._api.aclose()
 
     async def send(self, message: Outbound, *, deadline_s: float) -> CarrierMessage:
         fields = {"from": message.sender, "to": message.recipient, "text": message.body}
@@ -47,7 +47,7 @@ class Acme:
     async def _ask(
         self, method: str, path: str, deadline_s: float, content: bytes | None = None
     ) -> dict[str, Any]:
-        answer = await self._wire.ask(
+        answer = await self._api.ask(
             method,
             path,
             headers=self._headers,
@@ -55,7 +55,7 @@ class Acme:
             until=trio.current_time() + deadline_s,
             most_bytes=65_536,
         )
-        self._wire.demand_verdict(answer)
+        self._api.demand_verdict(answer)
         data = words.read_json(answer.body)
         if not isinstance(data, dict):
             raise OutcomeUnknown("Acme did not answer with JSON")

@@ -44,7 +44,7 @@ async def _drip(victim: Victim, wire: Wire, data: bytes, limit_s: float) -> None
     victim.expect(took < limit_s + GRACE_S, f"a slow client kept its connection for {took:.1f} s")
 
 
-@case("slow heads", "408 when the head's time is over, whichever lane the head is for")
+@case("slow heads", "408 when the head's time is over, whichever path the head is for")
 async def slow_heads(victim: Victim) -> None:
     async def client(number: int) -> None:
         async with await victim.connect() as wire:
@@ -53,7 +53,7 @@ async def slow_heads(victim: Victim) -> None:
     await _many(victim, client, HEAD_S)
 
 
-@case("slow bodies", "408 when the request's time is over, in both lanes and both framings")
+@case("slow bodies", "408 when the request's time is over, on both paths and in both framings")
 async def slow_bodies(victim: Victim) -> None:
     async def client(number: int) -> None:
         head, body = BODIES[number % len(BODIES)]

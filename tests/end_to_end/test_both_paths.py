@@ -1,4 +1,4 @@
-"""One answer, whichever lane: two gateways in the same state, one of them without fast path."""
+"""One answer on either path: two gateways in the same state, one of them without the fast path."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,8 +50,8 @@ from tests.api.test_bad_input import (
 )
 from tests.server.test_fast_path import Client
 
-HOT = [endpoint for endpoint in build_table().endpoints if endpoint.hot]
-HOT_WITH_BODY = [endpoint for endpoint in HOT if endpoint.body is not None]
+FAST = [endpoint for endpoint in build_table().endpoints if endpoint.fast_path]
+FAST_WITH_BODY = [endpoint for endpoint in FAST if endpoint.body is not None]
 MAX_BODY = 100_000
 OTHER = b'{"to":"+15553334444","body":"under a used key"}'
 FRIEND = "https://app.example.com"
@@ -106,7 +106,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
+async def gateway(*, fast_path: bool) -> AsyncIterator[Gateway]:
     with TemporaryDirectory(dir=MEMORY) as folder:
         database = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
         async with trio.open_nursery() as nursery:
@@ -140,7 +140,7 @@ async def gateway(*, express: bool) -> AsyncIterator[Gateway]:
                 TlsSettings(),
                 app=app,
                 serve_phone=no_phones,
-                hot=pipeline if express else None,
+                fast_pipeline=pipeline if fast_path else None,
             )
             bound = await nursery.start(server.serve)
             yield Gateway(server, bound[0][1], database, phones)
@@ -156,27 +156,29 @@ async def no_phones(*_: object) -> None:
 class Pair:
     """The two gateways."""
 
-    express: Gateway
-    house: Gateway
+    with_fast_path: Gateway
+    asgi_only: Gateway
 
     stays: set[bool] = attrs.field(factory=set)
     """Whether connections stayed, that is, whether the fast path answered."""
 
-    async def same(self, asked: Asked, *, hot: bool | None = True) -> Any:
-        """Asks both; checks that they say the same, and which lane the one of them answered in."""
-        fast, stayed = await self.express.ask(asked)
-        slow, kept = await self.house.ask(asked)
+    async def same(self, asked: Asked, *, by_fast_path: bool | None = True) -> Any:
+        """Asks both, and checks that they say the same, and which path the first one took."""
+        fast, stayed = await self.with_fast_path.ask(asked)
+        slow, kept = await self.asgi_only.ask(asked)
         assert fast == slow, asked
-        assert hot is None or stayed is hot, asked
+        assert by_fast_path is None or stayed is by_fast_path, asked
         assert not kept
         self.stays.add(stayed)
         return fast
 
     async def same_state(self) -> None:
         """Checks that both have stored and pushed the same."""
-        stored = [await gate.database.read(_everything) for gate in (self.express, self.house)]
+        stored = [
+            await gate.database.read(_everything) for gate in (self.with_fast_path, self.asgi_only)
+        ]
         assert stored[0] == stored[1]
-        assert self.express.phones.pushed == self.house.phones.pushed
+        assert self.with_fast_path.phones.pushed == self.asgi_only.phones.pushed
 
 
 def _everything(tx: Tables) -> list[Any]:
@@ -187,7 +189,7 @@ def _everything(tx: Tables) -> list[Any]:
 
 @pytest.fixture
 async def pair() -> AsyncIterator[Pair]:
-    async with gateway(express=True) as fast, gateway(express=False) as slow:
+    async with gateway(fast_path=True) as fast, gateway(fast_path=False) as slow:
         yield Pair(fast, slow)
 
 
@@ -200,9 +202,9 @@ def target(endpoint: Endpoint) -> str:
 
 
 def requests() -> list[Asked]:
-    """Each hot endpoint in every form that is right, and in every way that it can be wrong."""
+    """Each endpoint of the fast path in every right form, and wrong in every way."""
     made = []
-    for endpoint in HOT:
+    for endpoint in FAST:
         body = json.dumps(good_body(endpoint)).encode() if endpoint.body is not None else None
         made += [
             Asked(endpoint.method, target(endpoint), headers, body)
@@ -273,7 +275,7 @@ def requests() -> list[Asked]:
             Asked("POST", target(endpoint), with_secret(("Content-Encoding", "gzip")), body),
             Asked("POST", target(endpoint), with_secret(("Idempotency-Key", "a")), OTHER),
         ]
-    for parameters in wrong_fields(HOT_WITH_BODY):
+    for parameters in wrong_fields(FAST_WITH_BODY):
         endpoint, place, name, value = parameters.values
         changed: Any = good_body(endpoint)
         inner = changed
@@ -293,7 +295,7 @@ async def test_every_known_request_gets_one_answer(pair: Pair) -> None:
     await pair.same_state()
 
 
-@pytest.mark.parametrize("endpoint", HOT, ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("endpoint", FAST, ids=lambda endpoint: endpoint.name)
 async def test_the_examples_get_one_answer(pair: Pair, endpoint: Endpoint) -> None:
     for example in endpoint.examples:
         body = None if example.body is None else example.body.encode()
@@ -301,8 +303,8 @@ async def test_the_examples_get_one_answer(pair: Pair, endpoint: Endpoint) -> No
     await pair.same_state()
 
 
-@pytest.mark.parametrize("endpoint", HOT, ids=lambda endpoint: endpoint.name)
-async def test_what_is_not_for_the_express_lane_gets_one_answer(
+@pytest.mark.parametrize("endpoint", FAST, ids=lambda endpoint: endpoint.name)
+async def test_what_is_not_for_the_fast_path_gets_one_answer(
     pair: Pair, endpoint: Endpoint
 ) -> None:
     path, body = target(endpoint), b"{}" if endpoint.body is not None else None
@@ -313,7 +315,7 @@ async def test_what_is_not_for_the_express_lane_gets_one_answer(
     ]
     bare = Asked("DELETE", path, with_secret())
     for asked in (over, *headed, bare, Asked("PUT", path, (), b""), Asked("GET", path + "/a/b/c")):
-        await pair.same(asked, hot=False)
+        await pair.same(asked, by_fast_path=False)
 
 
 async def check_many(
@@ -354,7 +356,7 @@ _PARTS = st.text("abc%2fFE=&+?./~-_1", max_size=12)
 async def test_any_body_gets_one_answer(pair: Pair) -> None:
     bodies = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=4), JSON, max_size=5)
     raw = bodies.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=40)
-    paths = st.sampled_from([target(e) for e in HOT_WITH_BODY])
+    paths = st.sampled_from([target(e) for e in FAST_WITH_BODY])
     strategy = st.builds(Asked, st.just("POST"), paths, st.just(with_secret()), raw)
     await check_many(pair, strategy, pair.same)
 
@@ -376,13 +378,13 @@ async def test_any_target_and_header_gets_one_answer(pair: Pair) -> None:
         method = "POST" if asked.target.startswith("/send") else "GET"
         body = b'{"to":"+15553334444","body":"x"}' if method == "POST" else None
         asked = attrs.evolve(asked, method=method, body=body)
-        await pair.same(asked, hot=None)
+        await pair.same(asked, by_fast_path=None)
 
     await check_many(pair, st.builds(Asked, st.just(""), paths, headers), same)
     assert pair.stays == {True, False}
 
 
-async def test_the_gateway_has_an_express_lane(tmp_path: Path) -> None:
+async def test_the_gateway_has_a_fast_path(tmp_path: Path) -> None:
     chosen = Settings(
         http=HttpSettings(bind=("127.0.0.1:0",)),
         database=DatabaseSettings(path=str(tmp_path / "phonegate.db")),
@@ -391,7 +393,7 @@ async def test_the_gateway_has_an_express_lane(tmp_path: Path) -> None:
         bound = await nursery.start(serve, chosen)
         async with await trio.open_tcp_stream(*bound[0]) as stream:
             client = Client(stream)
-            for endpoint in HOT:
+            for endpoint in FAST:
                 body = b"{}" if endpoint.body is not None else None
                 answer = await client.ask(Asked(endpoint.method, target(endpoint), (), body).data)
                 assert answer.status in {400, 401}

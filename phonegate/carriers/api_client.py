@@ -76,7 +76,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class Response:
     """What the carrier answered."""
 
     status: int
@@ -95,7 +95,7 @@ class Answer:
         return 400 <= self.status < 500  # noqa: PLR2004 (RFC 9110 section 15.5)
 
 
-class Wire:
+class ApiClient:
     """A client of one carrier's API, over connections that are kept open.
 
     Args:
@@ -135,7 +135,7 @@ class Wire:
         content: bytes | None = None,
         until: float,
         most_bytes: int,
-    ) -> Answer:
+    ) -> Response:
         """Sends one request and reads its answer, up to `most_bytes` of body.
 
         Args:
@@ -189,12 +189,12 @@ class Wire:
             problem = "the connections were closed"
         if response is not None:
             # With the status known, whatever broke afterwards costs only the body.
-            return Answer(status=response.status_code, headers=response.headers, body=body)
+            return Response(status=response.status_code, headers=response.headers, body=body)
         if left:
             raise OutcomeUnknown(f"the request to {self._host} left, then: {problem}")
         raise NotTaken(f"no connection to {self._host}: {problem}")
 
-    def demand_verdict(self, answer: Answer, *, pause_header: str = "retry-after") -> None:
+    def demand_verdict(self, answer: Response, *, pause_header: str = "retry-after") -> None:
         """Makes sure that an answer says yes or no for good.
 
         Args:

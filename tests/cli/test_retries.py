@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.cli import patience
-from phonegate.cli.patience import Patience, is_transient, retry_after
+from phonegate.cli import retries
+from phonegate.cli.retries import Retries, is_transient, retry_after
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 530])
@@ -39,12 +39,12 @@ def test_retry_after(value: str | None, seconds: float) -> None:
 def test_who_gives_up_has_paused_no_longer_than_the_limit(
     wanted: list[float], limit: float
 ) -> None:
-    one = Patience(limit)
+    one = Retries(limit)
     total = 0.0
     for seconds in [*wanted, *[0.0] * 20]:
         pause = one.pause(seconds)
         if pause is not None:
-            assert pause >= max(seconds, patience.PAUSES.first_retry_s)
+            assert pause >= max(seconds, retries.PAUSES.first_retry_s)
             total += pause
     assert total <= limit + 1e-6
     assert one.pause(limit + 1) is None
@@ -52,13 +52,13 @@ def test_who_gives_up_has_paused_no_longer_than_the_limit(
 
 @given(st.lists(st.floats(0, 1000), max_size=40))
 def test_who_never_gives_up_asks_less_and_less_often(wanted: list[float]) -> None:
-    one = Patience(None)
+    one = Retries(None)
     for seconds in wanted:
         pause = one.pause(seconds)
         assert pause is not None
-        assert min(seconds, patience.LONGEST_HEEDED_S) <= pause
-        assert pause <= patience.LONGEST_HEEDED_S
-    pauses = [Patience(None)]
+        assert min(seconds, retries.LONGEST_HEEDED_S) <= pause
+        assert pause <= retries.LONGEST_HEEDED_S
+    pauses = [Retries(None)]
     found = [pauses[0].pause() or 0 for _ in range(10)]
     assert found == sorted(found)
-    assert found[-1] == patience.LONGEST_PAUSE_S
+    assert found[-1] == retries.LONGEST_PAUSE_S

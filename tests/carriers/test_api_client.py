@@ -4,8 +4,8 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.carriers import wire
-from phonegate.carriers.wire import Answer, Wire, retry_after_s
+from phonegate.carriers import api_client
+from phonegate.carriers.api_client import ApiClient, Response, retry_after_s
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
 
 from .samples import NOW, patient
@@ -14,7 +14,7 @@ from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
 MOST = 1_000
 
 
-async def ask(to: Wire, *, deadline_s: float = 5.0, content: bytes = b"{}") -> Answer:
+async def ask(to: ApiClient, *, deadline_s: float = 5.0, content: bytes = b"{}") -> Response:
     return await to.ask(
         "POST",
         "/x",
@@ -25,9 +25,9 @@ async def ask(to: Wire, *, deadline_s: float = 5.0, content: bytes = b"{}") -> A
     )
 
 
-async def ask_stub(*acts: Act, deadline_s: float = 5.0) -> Answer:
+async def ask_stub(*acts: Act, deadline_s: float = 5.0) -> Response:
     async with stub(*acts) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         try:
             return await ask(to, deadline_s=deadline_s)
         finally:
@@ -43,7 +43,7 @@ async def test_an_answer_comes_with_status_headers_and_body() -> None:
 
 async def test_one_connection_serves_many_requests() -> None:
     async with stub(answer(200, b"{}")) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         for _ in range(5):
             await ask(to)
         assert (served.connections, len(served.requests)) == (1, 5)
@@ -52,19 +52,19 @@ async def test_one_connection_serves_many_requests() -> None:
 
 async def test_nobody_listening_means_not_taken() -> None:
     with pytest.raises(NotTaken, match="no connection to 127") as caught:
-        await ask(Wire(await nowhere()))
+        await ask(ApiClient(await nowhere()))
     assert caught.value.retry_after_s is None
 
 
 async def test_an_unknown_host_means_not_taken() -> None:
     with pytest.raises(NotTaken):
-        await ask(Wire("http://carrier.invalid"))
+        await ask(ApiClient("http://carrier.invalid"))
 
 
 async def test_a_handshake_that_never_ends_means_not_taken() -> None:
     async with stub(hang) as served:
         with pytest.raises(NotTaken, match="ConnectTimeout"):
-            await ask(Wire(served.url.replace("http", "https")), deadline_s=0.1)
+            await ask(ApiClient(served.url.replace("http", "https")), deadline_s=0.1)
     assert served.requests == []
 
 
@@ -76,7 +76,7 @@ async def test_a_server_that_speaks_no_tls_means_not_taken(nursery: trio.Nursery
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     nursery.start_soon(trio.serve_listeners, speak, [listener])
     with pytest.raises(NotTaken, match="ConnectError"):
-        await ask(Wire(f"https://127.0.0.1:{listener.socket.getsockname()[1]}"))
+        await ask(ApiClient(f"https://127.0.0.1:{listener.socket.getsockname()[1]}"))
     nursery.cancel_scope.cancel()
 
 
@@ -153,9 +153,9 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
 
 
 async def test_requests_that_ran_out_of_time_hold_no_connection() -> None:
-    acts = [hang] * (wire.MAX_CONNECTIONS + 2)
+    acts = [hang] * (api_client.MAX_CONNECTIONS + 2)
     async with stub(*acts, answer(200, b"{}")) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         for _ in acts:
             with pytest.raises(OutcomeUnknown):
                 await ask(to, deadline_s=0.05)
@@ -165,26 +165,26 @@ async def test_requests_that_ran_out_of_time_hold_no_connection() -> None:
 
 async def test_waiting_for_a_free_connection_means_not_taken() -> None:
     async with stub(hang) as served, trio.open_nursery() as nursery:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
 
         async def occupy() -> None:
             with pytest.raises(OutcomeUnknown):
                 await ask(to, deadline_s=30)
 
-        for _ in range(wire.MAX_CONNECTIONS):
+        for _ in range(api_client.MAX_CONNECTIONS):
             nursery.start_soon(occupy)
-        while len(served.requests) < wire.MAX_CONNECTIONS:
+        while len(served.requests) < api_client.MAX_CONNECTIONS:
             await trio.testing.wait_all_tasks_blocked(0.01)
         with pytest.raises(NotTaken):
             await ask(to, deadline_s=0.05)
-        assert len(served.requests) == wire.MAX_CONNECTIONS
+        assert len(served.requests) == api_client.MAX_CONNECTIONS
         # Those under way end when the account is closed.
         await to.aclose()
 
 
 async def test_a_closed_account_takes_nothing() -> None:
     async with stub(answer(200)) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         await to.aclose()
         with pytest.raises(NotTaken, match="closed"):
             await ask(to)
@@ -194,7 +194,7 @@ async def test_a_closed_account_takes_nothing() -> None:
 async def test_no_cookie_is_kept_and_no_redirect_followed() -> None:
     acts = [answer(302, b"", "Location: /elsewhere", "Set-Cookie: a=b; Path=/")]
     async with stub(*acts) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         assert (await ask(to)).status == 302
         await ask(to)
         assert len(served.requests) == 2
@@ -204,7 +204,7 @@ async def test_no_cookie_is_kept_and_no_redirect_followed() -> None:
 
 async def test_a_header_that_no_request_can_have_is_not_quoted() -> None:
     async with stub(answer(200)) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         with pytest.raises((NotTaken, OutcomeUnknown)) as caught:
             await to.ask(
                 "GET",
@@ -219,8 +219,8 @@ async def test_a_header_that_no_request_can_have_is_not_quoted() -> None:
 
 def verdict(status: int, **headers: str) -> None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    Wire("http://carrier.test", now_ms=lambda: NOW).demand_verdict(
-        Answer(status=status, headers=httpx.Headers(named), body=b""),
+    ApiClient("http://carrier.test", now_ms=lambda: NOW).demand_verdict(
+        Response(status=status, headers=httpx.Headers(named), body=b""),
         pause_header="x-ratelimit-reset",
     )
 
@@ -258,7 +258,7 @@ def test_other_statuses_leave_it_unknown(status: int) -> None:
         (None, None),
         ("0", 0),
         (" 12 ", 12),
-        ("999999999", wire.LONGEST_PAUSE_S),
+        ("999999999", api_client.LONGEST_PAUSE_S),
         ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
         ("Tue, 14 Nov 2023 22:12:20 GMT", 0),
         ("soon", None),
@@ -276,13 +276,13 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | No
 @given(st.text())
 def test_no_retry_after_breaks_anything(value: str) -> None:
     pause = retry_after_s(value, NOW)
-    assert pause is None or 0 <= pause <= wire.LONGEST_PAUSE_S
+    assert pause is None or 0 <= pause <= api_client.LONGEST_PAUSE_S
 
 
 async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() -> None:
     ends: list[type[Exception]] = []
 
-    async def one(to: Wire) -> None:
+    async def one(to: ApiClient) -> None:
         try:
             await ask(to, deadline_s=60)
         except (NotTaken, OutcomeUnknown) as error:
@@ -291,18 +291,18 @@ async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() 
     all_asked = trio.Event()
 
     async def hang_once_all_asked(_: trio.SocketStream) -> None:
-        if len(served.requests) == wire.MAX_CONNECTIONS:
+        if len(served.requests) == api_client.MAX_CONNECTIONS:
             all_asked.set()
         await trio.sleep_forever()
 
     async with stub(hang_once_all_asked) as served:
-        to = Wire(served.url)
+        to = ApiClient(served.url)
         with trio.fail_after(5):
             async with trio.open_nursery() as asking:
-                for _ in range(wire.MAX_CONNECTIONS + 3):
+                for _ in range(api_client.MAX_CONNECTIONS + 3):
                     asking.start_soon(one, to)
                 await all_asked.wait()
                 await to.aclose()
-        assert len(served.requests) == wire.MAX_CONNECTIONS
-    assert ends.count(OutcomeUnknown) == wire.MAX_CONNECTIONS
+        assert len(served.requests) == api_client.MAX_CONNECTIONS
+    assert ends.count(OutcomeUnknown) == api_client.MAX_CONNECTIONS
     assert ends.count(NotTaken) == 3

@@ -12,7 +12,7 @@ LONGEST_PAUSE_S: Final = 30.0
 """Most seconds between two tries of a command that never gives up, which then notices soon enough
 that a gateway is back."""
 
-PATIENCE_S: Final = 15.0
+RETRIES_S: Final = 15.0
 """Seconds of all pauses of a command that gives up: longer than a restart takes."""
 
 LONGEST_HEEDED_S: Final = 300.0
@@ -56,7 +56,7 @@ def growing(first_s: float) -> Iterator[float]:
         pause = min(pause * 2, LONGEST_PAUSE_S)
 
 
-class Patience:
+class Retries:
     """Decides how long to wait before the next try, or to give up.
 
     Args:
@@ -64,7 +64,7 @@ class Patience:
         pauses: Where it begins.
     """
 
-    def __init__(self, limit_s: float | None = PATIENCE_S, *, pauses: Pauses = PAUSES) -> None:
+    def __init__(self, limit_s: float | None = RETRIES_S, *, pauses: Pauses = PAUSES) -> None:
         self._left_s = limit_s
         self._pauses = growing(pauses.first_retry_s)
 
