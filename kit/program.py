@@ -8,9 +8,11 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 """The checkout."""
@@ -66,6 +68,7 @@ class Program:
             are left out.
         log: The file for what it writes; by default a temporary one without a name.
         core: The processor core that it must run on; by default any.
+        stdin: Its standard input, as for `Popen`; by default none.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         log: Path | None = None,
         core: int | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.port = 0
         self.begun = time.monotonic()
@@ -85,8 +89,8 @@ class Program:
         with contextlib.nullcontext() if core is None else on_core(core):
             self.process = subprocess.Popen(
                 command,
-                # Like a service: a gateway on a terminal ends at SIGHUP.
-                stdin=subprocess.DEVNULL,
+                # Like a service by default: a gateway on a terminal ends at SIGHUP.
+                stdin=stdin,
                 stdout=file,
                 stderr=file,
                 env=child_environment(**(environment or {})),
@@ -126,13 +130,20 @@ class Program:
         Raises:
             DidNotStart: The program ended, or did not write it in time.
         """
+        return self.wait_until(lambda: next((line for line in self.log if mark in line), None))
+
+    def wait_until(self, found: Callable[[], T | None]) -> T:
+        """Waits until `found` returns something true, and returns that.
+
+        Raises:
+            DidNotStart: The program ended, or it was not found in time.
+        """
         until = self.begun + START_DEADLINE_S
         ended = False
         while not ended and time.monotonic() < until:
             ended = self.process.poll() is not None
-            for line in self.log:
-                if mark in line:
-                    return line
+            if one := found():
+                return one
             time.sleep(POLL_S)
         self.kill()
         raise DidNotStart(f"{self.process.args!r} did not start:\n" + "\n".join(self.log[-100:]))

@@ -1,24 +1,19 @@
 """The process of the honest clients, and what they noted."""
 
+import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import attrs
 
+from kit.program import ROOT, Program
 from trials.abuse.honest_clients import ROLES, SETTLE_S
 
-ROOT = Path(__file__).parents[2]
-START_S = 30.0
 NEVER_MS = 1_000_000.0
-
-
-class DidNotBegin(Exception):
-    """The honest clients could not so much as begin."""
 
 
 @attrs.frozen
@@ -48,7 +43,7 @@ class Latency:
         return cls(len(ordered), ordered[last // 2], ordered[int(last * 0.99)])
 
 
-class HonestProcess:
+class HonestProcess(Program):
     """The process of the honest clients, from their first message to their verdict."""
 
     pace_s: ClassVar[float] = 0.02
@@ -64,22 +59,12 @@ class HonestProcess:
         words = [str(self._notes), url, str(self.pace_s)]
         if authority is not None:
             words.append(str(authority))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "trials.abuse.honest_clients", *words],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
+        command = [sys.executable, "-m", "trials.abuse.honest_clients", *words]
+        super().__init__(command, folder=ROOT, stdin=subprocess.PIPE)
 
     def wait_until_ready(self) -> None:
-        """Raises DidNotBegin."""
-        until = time.monotonic() + START_S
-        while not self.samples():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self._process.kill()
-                _, said = self._process.communicate()
-                raise DidNotBegin(said.decode()[-2_000:])
-            time.sleep(0.02)
+        """See `Program.wait_until_ready`: the first request has been answered."""
+        self.wait_until(lambda: bool(self.samples()))
 
     def samples(self) -> list[Snapshot]:
         """Returns all requests so far."""
@@ -106,21 +91,10 @@ class HonestProcess:
 
     def finish(self) -> dict[str, Any]:
         """Waits until they have finished. Returns what became of all that they were promised."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.stdin = None
-        try:
-            _, said = self._process.communicate(timeout=2 * SETTLE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            _, said = self._process.communicate()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(2 * SETTLE_S)
+        self.kill()
         self.samples()
-        if self.verdict is None:
-            return {"failed": said.decode()[-2_000:]}
-        return self.verdict
-
-    def end(self) -> None:
-        """Ends the process, whatever it does."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+        return self.verdict or {"failed": "\n".join(self.log)[-2_000:]}

@@ -213,6 +213,6 @@ def opened(
             honest.wait_until_ready()
             yield Victim(gateway, honest, authority=authority, host=host)
         finally:
-            honest.end()
+            honest.kill()
             if gateway.process.poll() is None:
                 gateway.stop()

@@ -4,15 +4,14 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 
 import trio
 
 from kit.gateway import Holdings
+from kit.program import ROOT, Program
 from trials.abuse.case import case
-from trials.abuse.honest_process import ROOT
 from trials.abuse.org import call, known, phone
 from trials.abuse.victim import Victim
 from trials.attackers import ORG
@@ -25,25 +24,17 @@ GONE_S = 45.0
 """For the gateway to notice: its pings and deadlines are 1 to 2 s here."""
 
 
-async def _absentees(
-    victim: Victim, port: int, wrapper: tuple[str, ...] = ()
-) -> "subprocess.Popen[bytes]":
-    """Another process with phones and readers of the gateway, once all are there."""
-    words = [
-        sys.executable,
-        "-m",
-        "trials.abuse.absent_client",
-        victim.host,
-        str(port),
-        str(PHONES),
-    ]
-    process = subprocess.Popen(  # noqa: ASYNC220 - it takes no time
-        [*wrapper, *words], stdout=subprocess.PIPE, cwd=ROOT
-    )
-    assert process.stdout is not None
-    line = await trio.to_thread.run_sync(process.stdout.readline)
-    victim.expect(line == b"ready\n", f"the clients could not connect: {line!r}")
-    return process
+class AbsentClients(Program):
+    """Another process with phones and readers of the gateway."""
+
+    def __init__(self, victim: Victim, port: int, wrapper: tuple[str, ...]) -> None:
+        where = (victim.host, str(port), str(PHONES))
+        command = [*wrapper, sys.executable, "-m", "trials.abuse.absent_client", *where]
+        super().__init__(command, folder=ROOT)
+
+    def wait_until_ready(self) -> None:
+        """See `Program.wait_until_ready`: all of them are there."""
+        self.wait_for_line("ready")
 
 
 @contextlib.asynccontextmanager
@@ -51,15 +42,13 @@ async def _away(
     victim: Victim, port: int, leave: Callable[[int], None], wrapper: tuple[str, ...] = ()
 ) -> AsyncIterator[None]:
     """Clients that come, and are then away while the block lasts."""
-    process = await _absentees(victim, port, wrapper)
+    clients = AbsentClients(victim, port, wrapper)
     try:
-        leave(process.pid)
+        await trio.to_thread.run_sync(clients.wait_until_ready)
+        leave(clients.process.pid)
         yield
     finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        clients.kill()
 
 
 async def _messages_wait(victim: Victim) -> None:
