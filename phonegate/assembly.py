@@ -168,7 +168,9 @@ class Core:
             version=phonegate.__version__,
             started_at=now_ms(),
             public_url=settings.http.public_url,
-            unsent=AnswerBudget(settings.limits.answers_bytes, lambda: rate_limits.note("answers")),
+            answer_budget=AnswerBudget(
+                settings.limits.answers_bytes, lambda: rate_limits.note("answers")
+            ),
             rate_limits=rate_limits,
             cleaned=cleaned,
         )

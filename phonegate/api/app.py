@@ -192,7 +192,7 @@ def build_app(
     app.register_blueprint(
         build_openapi(build_table(), public_url=settings.public_url, version=services.version)
     )
-    app.asgi_app = CountedSend(app.asgi_app, services.unsent)  # type: ignore[assignment, method-assign]
+    app.asgi_app = CountedSend(app.asgi_app, services.answer_budget)  # type: ignore[assignment, method-assign]
     return app
 
 

@@ -26,13 +26,13 @@ class CountedSend:
     scope of the call, and sends an empty one.
     """
 
-    def __init__(self, app: App, unsent: AnswerBudget) -> None:
+    def __init__(self, app: App, budget: AnswerBudget) -> None:
         self._app = app
-        self._unsent = unsent
+        self._budget = budget
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Calls the application. If its answer is given up, it sends nothing more."""
-        answer = _Answer(scope, send, self._unsent)
+        answer = _Answer(scope, send, self._budget)
         try:
             await self._app(scope, receive, answer.send)
             if answer.stream is not None and answer.start is not None:
@@ -72,10 +72,10 @@ async def send_stream(start: Message, body: BodyStream, receive: Receive, send: 
 class _Answer:
     """The answer to one call."""
 
-    def __init__(self, scope: Any, send: Send, unsent: AnswerBudget) -> None:
+    def __init__(self, scope: Any, send: Send, budget: AnswerBudget) -> None:
         self._scope = scope
         self._send = send
-        self._unsent = unsent
+        self._budget = budget
         self._one: UnsentAnswer | None = None
         self._given_up = False
         self.start: Message | None = None
@@ -112,13 +112,13 @@ class _Answer:
     def leave(self) -> None:
         """Counts no more what was sent."""
         if self._one is not None:
-            self._unsent.leave(self._one)
+            self._budget.leave(self._one)
             self._one = None
 
     def _enter(self, message: Message) -> None:
         client = self._scope.get("client")
         reader = self._scope.get(OWNER) or Reader(client_network(client[0]) if client else "")
-        self._one = self._unsent.enter(reader, len(message.get("body", b"")))
+        self._one = self._budget.enter(reader, len(message.get("body", b"")))
 
     async def _pass_on(self, message: Message) -> None:
         body = message.get("body", b"")

@@ -32,7 +32,7 @@ class LargeBodyReader:
     """The large bodies that are read, and those that wait for it."""
 
     def __init__(self) -> None:
-        self._lines = FairShare(share=1, beside=1, line=LINE)
+        self._share = FairShare(share=1, beside=1, line=LINE)
         self._threads = trio.CapacityLimiter(THREADS)
 
     async def read(self, read: Callable[[], T], size: int, org: int = UNKNOWN) -> T:
@@ -43,7 +43,7 @@ class LargeBodyReader:
         """
         if size <= READ_AT_ONCE_BYTES:
             return read()
-        async with self._lines.take(org, 1):
+        async with self._share.take(org, 1):
             outcome = await trio.to_thread.run_sync(partial(_tried, read), limiter=self._threads)
         try:
             if isinstance(outcome, _Failed):

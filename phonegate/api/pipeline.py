@@ -169,11 +169,11 @@ class Pipeline:
         Raises:
             Busy: what its reader was answered before has not left.
         """
-        self._services.unsent.require_room(reader, size)
+        self._services.answer_budget.require_room(reader, size)
 
     def hold(self, owner: Reader, size: int) -> AbstractContextManager[UnsentAnswer] | None:
         """Holds the memory of an answer until it has left. None for a small one."""
-        return self._services.unsent.hold(owner, size)
+        return self._services.answer_budget.hold(owner, size)
 
     def no_such_address(self, request: Request) -> NotFound:
         """Returns the error for an address that does not exist."""

@@ -48,7 +48,7 @@ class Services:
     started_at: int
     """In ms, by the same clock as `now_ms`."""
     rate_limits: RateLimits
-    unsent: AnswerBudget
+    answer_budget: AnswerBudget
     cleaned: Counter[Kind]
     """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""

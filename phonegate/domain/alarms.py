@@ -87,8 +87,8 @@ class GatewayHealth:
 class Alarms:
     """Remembers which alarms are on."""
 
-    def __init__(self, limits: AlarmThresholds) -> None:
-        self.limits = limits
+    def __init__(self, thresholds: AlarmThresholds) -> None:
+        self.thresholds = thresholds
         """The thresholds, which may be changed at any time."""
         self._well_since: dict[Key, float | None] = {}
         """For each alarm that is on, since when all is well again."""
@@ -131,49 +131,49 @@ class Alarms:
 
     def signals(self, health: GatewayHealth) -> Iterator[Signal]:
         """Yields a signal for everything that is watched."""
-        limits = self.limits
+        thresholds = self.thresholds
         yield from self._of_queues(health)
         yield Signal(("database_gone", ""), not health.in_place, health.in_place)
-        if limits.disk_low_bytes:
+        if thresholds.disk_low_bytes:
             yield Signal(
                 ("disk_low", ""),
-                health.free_bytes < limits.disk_low_bytes,
-                health.free_bytes >= limits.disk_low_bytes * ENOUGH_ROOM,
+                health.free_bytes < thresholds.disk_low_bytes,
+                health.free_bytes >= thresholds.disk_low_bytes * ENOUGH_ROOM,
                 {"free_bytes": health.free_bytes},
             )
-        if limits.database_bytes:
+        if thresholds.database_bytes:
             yield Signal(
                 ("database_large", ""),
-                health.database_bytes >= limits.database_bytes,
-                health.database_bytes < limits.database_bytes,
+                health.database_bytes >= thresholds.database_bytes,
+                health.database_bytes < thresholds.database_bytes,
                 {"bytes": health.database_bytes},
             )
-        if limits.log_bytes:
+        if thresholds.log_bytes:
             yield Signal(
                 ("log_large", ""),
-                health.log_bytes >= limits.log_bytes,
-                health.log_bytes < limits.log_bytes / 2,
+                health.log_bytes >= thresholds.log_bytes,
+                health.log_bytes < thresholds.log_bytes / 2,
                 {"bytes": health.log_bytes},
             )
-        if limits.carrier_failures:
+        if thresholds.carrier_failures:
             for assistant, count in health.carrier_failures.items():
                 yield Signal(
                     ("carrier_failing", str(assistant)),
-                    count >= limits.carrier_failures,
+                    count >= thresholds.carrier_failures,
                     False,
                     {"assistant": assistant, "failures": count},
                 )
 
     def _of_queues(self, health: GatewayHealth) -> Iterator[Signal]:
-        limits = self.limits
+        thresholds = self.thresholds
         self._see(health)
         away: dict[str, list[WaitingMessages]] = {}
         turn: dict[str, list[WaitingMessages]] = {}
         for one in health.waiting:
             (away if one.away else turn).setdefault(one.org, []).append(one)
         for name, limit, groups, seen in (
-            ("phone_away", limits.phone_away_s, away, self._away_since),
-            ("queue_ageing", limits.queue_age_s, turn, self._turn_since),
+            ("phone_away", thresholds.phone_away_s, away, self._away_since),
+            ("queue_ageing", thresholds.queue_age_s, turn, self._turn_since),
         ):
             if not limit:
                 continue

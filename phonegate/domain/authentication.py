@@ -90,10 +90,10 @@ class Authentication:
         self._publish = publish
         self._database = database
         self._now_ms = now_ms
-        self._remembered = CredentialCache()
+        self._cache = CredentialCache()
         self.checks: Final = Checks(
             database,
-            self._remembered,
+            self._cache,
             registration=registration,
             now_ms=now_ms,
             cost=cost,
@@ -139,7 +139,7 @@ class Authentication:
         by_key = is_key_like(credential)
         caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
         mark = self._mark(credential, org_name, caller)
-        known = self._remembered.recall(mark, self._now_ms())
+        known = self._cache.recall(mark, self._now_ms())
         if known is not None:
             principal = known.principal
             if by_key and org_name not in (None, principal.org_name):
@@ -169,12 +169,12 @@ class Authentication:
         """Tells whether a credential was right when it was last checked. Checks nothing now."""
         caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
         mark = self._mark(credential, org_name, caller)
-        return self._remembered.was_right(mark)
+        return self._cache.was_right(mark)
 
     def _mark(self, credential: str, org_name: str | None, caller: Caller) -> bytes:
         if is_key_like(credential):
-            return self._remembered.mark(None, credential)
-        return self._remembered.mark(org_name, credential, void=is_void(credential, caller))
+            return self._cache.mark(None, credential)
+        return self._cache.mark(org_name, credential, void=is_void(credential, caller))
 
     def is_current(self, principal: Principal) -> bool:
         """Tells whether the org's credentials are still those that let this principal in.
@@ -209,7 +209,7 @@ class Authentication:
             self._publish((OrgChanged(org),))
 
     async def _touch(self, mark: bytes) -> None:
-        known, now = self._remembered.recall(mark, self._now_ms()), self._now_ms()
+        known, now = self._cache.recall(mark, self._now_ms()), self._now_ms()
         if known is None or known.principal.key_id is None:
             return
         if known.used_at is not None and abs(now - known.used_at) < _TOUCH_MS:

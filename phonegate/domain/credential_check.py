@@ -77,12 +77,12 @@ class Caller:
 
 
 class Checks:
-    """The checks of one gateway. They put right credentials into `remembered`."""
+    """The checks of one gateway. They put right credentials into `cache`."""
 
     def __init__(
         self,
         database: Database,
-        remembered: CredentialCache,
+        cache: CredentialCache,
         *,
         registration: Registration,
         now_ms: Callable[[], int],
@@ -90,15 +90,15 @@ class Checks:
         rate_limits: RateLimits,
     ) -> None:
         self._database = database
-        self._remembered = remembered
+        self._cache = cache
         self._registration = registration
         self._now_ms = now_ms
         self._cost = cost
         self._rate_limits = rate_limits
         self._decoy = decoy_hash(cost)
         self._throttle = Throttle()
-        self._turns = HashQueue()
-        self._acquaintances = KnownAddresses()
+        self._hash_queue = HashQueue()
+        self._known_addresses = KnownAddresses()
         self._refused = RefusedCredentials()
         self._running: dict[tuple[bytes, bool], _Check] = {}
         self._proxy_logged = False
@@ -112,12 +112,12 @@ class Checks:
             StoreError: The database can't be asked.
         """
         seen = await self._database.read(lambda tx: tx.registrations.networks(CAPACITY))
-        self._acquaintances.load(seen)
+        self._known_addresses.load(seen)
 
     async def hash(self, secret: str) -> str:
         """Returns the slow hash of a new secret, for the operator. It is never refused a turn."""
-        async with self._turns.unbounded():
-            return await self._turns.compute(hash_secret, secret, self._cost)
+        async with self._hash_queue.unbounded():
+            return await self._hash_queue.compute(hash_secret, secret, self._cost)
 
     def generation(self, org: int) -> int:
         """Returns how often the org's credentials have changed."""
@@ -128,10 +128,10 @@ class Checks:
         self._changes += 1
         self._refused.clear()
         if org is None:
-            self._remembered.clear()
+            self._cache.clear()
         else:
             self._generations[org] += 1
-            self._remembered.forget(org)
+            self._cache.forget(org)
 
     def made(self) -> None:
         """Forgets the wrong credentials, since an org was made or may be made from now on."""
@@ -139,7 +139,7 @@ class Checks:
 
     def removed(self, name: str) -> None:
         """Forgets where a removed org was seen."""
-        self._acquaintances.forget(name)
+        self._known_addresses.forget(name)
 
     async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
         """Checks an API key, which must belong to the named org where one is named.
@@ -158,7 +158,7 @@ class Checks:
             changes = self._changes
             key = await self._database.read(lambda tx: tx.keys.get(presented.id))
         if key is None or not same_digest(key.digest, presented.digest):
-            self._remembered.found_wrong(mark)
+            self._cache.found_wrong(mark)
             self._refused.note(mark, create=False, state=state)
             raise Unauthorized(WRONG_CREDENTIAL)
         if org_name not in (None, key.org_name):
@@ -173,7 +173,7 @@ class Checks:
             limits=key.limits,
             generation=self._generations[key.org],
         )
-        self._remembered.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)
+        self._cache.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)
         return principal
 
     async def secret(
@@ -223,13 +223,13 @@ class Checks:
             del self._running[mark, create]
             check.done.set()
         if check.principal is None:
-            self._remembered.found_wrong(mark)
+            self._cache.found_wrong(mark)
             self._refused.note(mark, create=create, state=state)
             self._throttle.failed(
                 caller.address, name, self._now_ms(), familiar=self._familiar(caller, name)
             )
             raise Unauthorized(WRONG_CREDENTIAL)
-        self._remembered.remember(mark, check.principal, self._now_ms())
+        self._cache.remember(mark, check.principal, self._now_ms())
         await self._met(check.principal, caller, published=secret in PUBLISHED_SECRETS)
         return check.principal
 
@@ -237,8 +237,8 @@ class Checks:
         self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
         """Does the work of a check. Returns None, at the same cost, if the secret is wrong."""
-        known = self._remembered.was_right(mark) or self._familiar(caller, name)
-        async with self._turns.bounded(caller.network, name, known=known):
+        known = self._cache.was_right(mark) or self._familiar(caller, name)
+        async with self._hash_queue.bounded(caller.network, name, known=known):
             # Others of this address may have failed while it waited for its turn.
             self._throttled(caller, name, mark)
             while True:
@@ -268,7 +268,7 @@ class Checks:
 
         The second value tells whether this call created it.
         """
-        stored = await self._turns.compute(hash_secret, secret, self._cost)
+        stored = await self._hash_queue.compute(hash_secret, secret, self._cost)
         now = self._now_ms()
 
         def create(tx: Tables) -> tuple[Org, bool]:
@@ -284,7 +284,7 @@ class Checks:
     async def _fits(self, secret: str | None, org: Org | None) -> bool:
         stored = self._decoy if org is None or secret is None else org.secret_hash
         try:
-            right = await self._turns.compute(verify_secret, secret or "", stored)
+            right = await self._hash_queue.compute(verify_secret, secret or "", stored)
         except MalformedHash as error:
             _log.error("secret_hash_unreadable", org=org and org.name, problem=error.problem)
             return False
@@ -302,7 +302,10 @@ class Checks:
                 "machine and private networks only",
                 cure=f"phonegate org rotate {org}",
             )
-        if not self._acquaintances.meet(principal.org_name, caller.network, now) and not published:
+        if (
+            not self._known_addresses.meet(principal.org_name, caller.network, now)
+            and not published
+        ):
             return
 
         def note(tx: Tables) -> None:
@@ -337,10 +340,10 @@ class Checks:
 
     def _familiar(self, caller: Caller, name: str) -> bool:
         """Tells whether the org's right secret came from this caller's network before."""
-        return self._acquaintances.knows(name, caller.network, self._now_ms())
+        return self._known_addresses.knows(name, caller.network, self._now_ms())
 
     def _throttled(self, caller: Caller, name: str, mark: bytes) -> None:
-        if self._remembered.was_right(mark):
+        if self._cache.was_right(mark):
             return
         familiar = self._familiar(caller, name)
         wait = self._throttle.wait_ms(caller.address, name, self._now_ms(), familiar=familiar)

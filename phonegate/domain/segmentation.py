@@ -1,4 +1,4 @@
-"""The number of SMS that a text takes, and where it is cut: GSM 7-bit and UCS-2.
+"""The number of SMS that a text takes, in GSM 7-bit or UCS-2.
 
 3GPP TS 23.038 gives the alphabets (section 6.2.1 the default one, 6.2.1.1 its extension table),
 TS 23.040 section 9.2.3.24.1 the header of six octets that concatenated parts carry. National
@@ -9,12 +9,6 @@ counts. This is the gateway's estimate for pacing and for the `segments` of a me
 """
 
 import codecs
-from collections.abc import Iterator
-from typing import Literal
-
-import attrs
-
-Encoding = Literal["gsm7", "ucs2"]
 
 SINGLE_SEPTETS = 160
 """Septets of a text that fits one SMS: 140 octets hold 160 of them."""
@@ -44,45 +38,24 @@ _UNUSED = "\ufffe"
 _CHARMAP = codecs.charmap_build(("\0" + BASIC).ljust(0x80, _UNUSED) + EXTENDED.ljust(0x80, _UNUSED))
 
 
-@attrs.frozen
-class Segmentation:
-    """A text cut into SMS. `parts` joined give the text again."""
-
-    encoding: Encoding
-    parts: tuple[str, ...] = attrs.field(repr=False)
-
-
-def segment(text: str) -> Segmentation:
-    """Cuts a text into the parts that a phone sends, never within an escape or surrogate pair.
-
-    An empty text is one empty part. A surrogate without its other half counts as one unit.
-    """
-    if _gsm_codes(text) is not None:
-        septets = text.translate(_WITH_ESCAPES)
-        gsm = tuple(septets[a:b].replace(_ESCAPE, "") for a, b in _cut_septets(septets))
-        return Segmentation("gsm7", gsm)
-    units = text.encode("utf-16-be", "surrogatepass")
-    ucs = tuple(
-        units[2 * a : 2 * b].decode("utf-16-be", "surrogatepass") for a, b in _cut_units(units)
-    )
-    return Segmentation("ucs2", ucs)
-
-
 def count(text: str) -> int:
-    """Returns how many parts `segment` would give, without making them."""
+    """Returns into how many parts a phone cuts a text, never within an escape or surrogate pair.
+
+    An empty text is one part. A surrogate without its other half counts as one unit.
+    """
     codes = _gsm_codes(text)
     if codes is not None:
         if codes.isascii():
             size = len(codes)
             return 1 if size <= SINGLE_SEPTETS else -(-size // PART_SEPTETS)
-        return sum(1 for _ in _cut_septets(text.translate(_WITH_ESCAPES)))
+        return _parts_of_septets(text.translate(_WITH_ESCAPES))
     units = text.encode("utf-16-be", "surrogatepass")
     size = len(units) // 2
     if size <= SINGLE_UNITS:
         return 1
     if size == len(text):
         return -(-size // PART_UNITS)
-    return sum(1 for _ in _cut_units(units))
+    return _parts_of_units(units)
 
 
 def _gsm_codes(text: str) -> bytes | None:
@@ -98,31 +71,27 @@ def _gsm_codes(text: str) -> bytes | None:
         return None
 
 
-def _cut_septets(septets: str) -> Iterator[tuple[int, int]]:
+def _parts_of_septets(septets: str) -> int:
     if len(septets) <= SINGLE_SEPTETS:
-        yield 0, len(septets)
-        return
-    start = 0
+        return 1
+    parts = start = 0
     while start < len(septets):
-        end = min(start + PART_SEPTETS, len(septets))
-        if septets[end - 1] == _ESCAPE:
-            end -= 1
-        yield start, end
-        start = end
+        start += PART_SEPTETS
+        if septets[start - 1 : start] == _ESCAPE:
+            start -= 1
+        parts += 1
+    return parts
 
 
-def _cut_units(units: bytes) -> Iterator[tuple[int, int]]:
+def _parts_of_units(units: bytes) -> int:
     size = len(units) // 2
-    if size <= SINGLE_UNITS:
-        yield 0, size
-        return
-    start = 0
+    parts = start = 0
     while start < size:
-        end = min(start + PART_UNITS, size)
-        if end < size and _is_high(units, end - 1) and _is_low(units, end):
-            end -= 1
-        yield start, end
-        start = end
+        start += PART_UNITS
+        if start < size and _is_high(units, start - 1) and _is_low(units, start):
+            start -= 1
+        parts += 1
+    return parts
 
 
 def _is_high(units: bytes, index: int) -> bool:

@@ -44,7 +44,7 @@ class AlarmLoop:
         while True:
             begun = trio.current_time()
             try:
-                self.take(await self._collector.sample())
+                self.take(await self._collector.snapshot())
             except (StorageUnavailable, OSError) as error:
                 _log.warning("look_failed", reason=str(error))
             except StoreClosed:
@@ -53,23 +53,23 @@ class AlarmLoop:
                 _log.exception("look_failed")
             await trio.sleep(max(EVERY_S, REST * (trio.current_time() - begun)))
 
-    def take(self, sample: Snapshot) -> None:
+    def take(self, snapshot: Snapshot) -> None:
         """Keeps a snapshot, and logs the alarms that begin or are over by it."""
-        self._past.append((sample.up_s, sample.counts))
-        for news in self._alarms.look(sample.health):
+        self._past.append((snapshot.up_s, snapshot.counts))
+        for news in self._alarms.look(snapshot.health):
             name, subject = news.key
             if news.begins:
                 _log.warning("alarm", alarm=name, **news.fields)
             else:
                 _log.info("alarm_over", alarm=name, **({"about": subject} if subject else {}))
 
-    def lately(self, sample: Snapshot) -> tuple[float, dict[Count, int]]:
+    def lately(self, snapshot: Snapshot) -> tuple[float, dict[Count, int]]:
         """Returns a number of seconds before a snapshot, and what happened to messages in them.
 
         They are a minute at most, and shorter by no more than the time between two snapshots.
         """
-        now = sample.counts
+        now = snapshot.counts
         for at, counts in self._past:
-            if at >= sample.up_s - MINUTE_S:
-                return sample.up_s - at, {name: now[name] - counts[name] for name in now}
-        return sample.up_s, now
+            if at >= snapshot.up_s - MINUTE_S:
+                return snapshot.up_s - at, {name: now[name] - counts[name] for name in now}
+        return snapshot.up_s, now

@@ -56,7 +56,7 @@ class Collector:
     """When the gateway started, in trio's time."""
     version: str
 
-    async def sample(self) -> Snapshot:
+    async def snapshot(self) -> Snapshot:
         """Returns the gateway as it is now. Reads the queue in one transaction of the store.
 
         Raises:

@@ -70,7 +70,9 @@ class OperatorEndpoints:
         # time and memory.
         from phonegate.operations.exposition import expose  # noqa: PLC0415
 
-        text, media = expose(await self._collector.sample(), call.request.headers.get("accept", ""))
+        text, media = expose(
+            await self._collector.snapshot(), call.request.headers.get("accept", "")
+        )
         return Answer(content=text, media=media)
 
     async def ready(self, call: Call) -> Answer:

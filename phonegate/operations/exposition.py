@@ -20,15 +20,15 @@ from phonegate.model.states import STATES
 from phonegate.operations.snapshot import Snapshot
 
 
-def expose(sample: Snapshot, accept: str = "") -> tuple[bytes, str]:
+def expose(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
     """Returns a snapshot as the body of an answer, and its Content-Type.
 
     Args:
-        sample: The snapshot.
+        snapshot: The snapshot.
         accept: The request's Accept header.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Fixed(families(sample)))
+    registry.register(_Fixed(families(snapshot)))
     # Memory, descriptors, CPU time and start of this process, by Prometheus's usual names.
     ProcessCollector(registry=registry)
     encode, media = choose_encoder(accept)
@@ -46,25 +46,25 @@ class _Fixed(Collector):
         return self._families
 
 
-def families(sample: Snapshot) -> Iterator[Metric]:
+def families(snapshot: Snapshot) -> Iterator[Metric]:
     """Yields every metric of a snapshot."""
-    yield from _of_messages(sample)
-    yield from _of_requests(sample)
-    yield from _of_storage(sample)
+    yield from _of_messages(snapshot)
+    yield from _of_requests(snapshot)
+    yield from _of_storage(snapshot)
     info = GaugeMetricFamily("phonegate_info", "The program that runs.", labels=["version"])
-    info.add_metric([sample.version], 1)
+    info.add_metric([snapshot.version], 1)
     yield info
-    yield _gauge("phones_online", "Phones that are connected.", sample.online)
+    yield _gauge("phones_online", "Phones that are connected.", snapshot.online)
     yield _counter(
         "phones_refused",
         "Phones turned away at their handshake, for a wrong secret most likely.",
-        sample.refused_phones,
+        snapshot.refused_phones,
     )
-    yield _gauge("connections", "Connections open at the server.", sample.connections)
+    yield _gauge("connections", "Connections open at the server.", snapshot.connections)
     yield _counter(
         "connections_refused",
         "Connections turned away because there were too many.",
-        sample.refused_connections,
+        snapshot.refused_connections,
     )
     limited = CounterMetricFamily(
         "phonegate_limited",
@@ -72,7 +72,7 @@ def families(sample: Snapshot) -> Iterator[Metric]:
         labels=["limit"],
     )
     for kind in KINDS:
-        limited.add_metric([kind], sample.limited.get(kind, 0))
+        limited.add_metric([kind], snapshot.limited.get(kind, 0))
     yield limited
     cleaned = CounterMetricFamily(
         "phonegate_cleaned",
@@ -80,36 +80,36 @@ def families(sample: Snapshot) -> Iterator[Metric]:
         labels=["kind"],
     )
     for one in CLEANED:
-        cleaned.add_metric([one], sample.cleaned.get(one, 0))
+        cleaned.add_metric([one], snapshot.cleaned.get(one, 0))
     yield cleaned
     yield _gauge(
         "event_loop_lag_seconds",
         "The longest that the event loop was late within the last minute.",
-        sample.lag_s,
+        snapshot.lag_s,
     )
-    yield _gauge("tasks", "Tasks that live in the event loop.", sample.tasks)
+    yield _gauge("tasks", "Tasks that live in the event loop.", snapshot.tasks)
     carriers = CounterMetricFamily(
         "phonegate_carrier_messages",
         "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",
         labels=["provider", "outcome"],
     )
-    for (provider, outcome), count in sorted(sample.carriers.items()):
+    for (provider, outcome), count in sorted(snapshot.carriers.items()):
         carriers.add_metric([provider, outcome], count)
     yield carriers
     yield _gauge(
         "carrier_assistants_failing",
         "Assistants whose carrier did not answer their last message.",
-        len(sample.failing),
+        len(snapshot.failing),
     )
 
 
-def _of_messages(sample: Snapshot) -> Iterator[Metric]:
+def _of_messages(snapshot: Snapshot) -> Iterator[Metric]:
     events = CounterMetricFamily(
         "phonegate_message_events",
         "What happened to messages since the start.",
         labels=["event"],
     )
-    for event, count in sample.counts.items():
+    for event, count in snapshot.counts.items():
         events.add_metric([event], count)
     yield events
     stored = GaugeMetricFamily(
@@ -117,7 +117,7 @@ def _of_messages(sample: Snapshot) -> Iterator[Metric]:
     )
     # Only known states: those of a newer schema would make a label of unknown size.
     for status in STATES:
-        stored.add_metric([status], sample.messages.get(status, 0))
+        stored.add_metric([status], snapshot.messages.get(status, 0))
     yield stored
     depth = GaugeMetricFamily(
         "phonegate_queue_messages", "Messages that wait, by what for.", labels=["reason"]
@@ -127,21 +127,21 @@ def _of_messages(sample: Snapshot) -> Iterator[Metric]:
         "For how long the oldest message waits that could leave.",
         labels=["reason"],
     )
-    for reason, queue in sample.queues.items():
+    for reason, queue in snapshot.queues.items():
         depth.add_metric([reason], queue.count)
         if reason in ("phone", "turn", "carrier"):
-            since = sample.at if queue.since is None else queue.since
-            age.add_metric([reason], max(0, sample.at - since) / 1000)
+            since = snapshot.at if queue.since is None else queue.since
+            age.add_metric([reason], max(0, snapshot.at - since) / 1000)
     yield from (depth, age)
 
 
-def _of_requests(sample: Snapshot) -> Iterator[Metric]:
+def _of_requests(snapshot: Snapshot) -> Iterator[Metric]:
     answers = CounterMetricFamily(
         "phonegate_http_requests",
         "Requests answered, by endpoint and status; 499: the client left.",
         labels=["method", "path", "status"],
     )
-    for (route, status), count in sorted(sample.requests.items()):
+    for (route, status), count in sorted(snapshot.requests.items()):
         answers.add_metric([*route, str(status)], count)
     yield answers
     seconds = HistogramMetricFamily(
@@ -149,7 +149,7 @@ def _of_requests(sample: Snapshot) -> Iterator[Metric]:
         "Time from a request's head to its answer, by endpoint.",
         labels=["method", "path"],
     )
-    for route, histogram in sorted(sample.seconds.items()):
+    for route, histogram in sorted(snapshot.seconds.items()):
         seconds.add_metric(list(route), _buckets(histogram), histogram.total)
     yield seconds
     refused = CounterMetricFamily(
@@ -158,7 +158,7 @@ def _of_requests(sample: Snapshot) -> Iterator[Metric]:
         labels=["reason"],
     )
     for status, reason in _REFUSALS.items():
-        total = sum(count for (_, one), count in sample.requests.items() if one == status)
+        total = sum(count for (_, one), count in snapshot.requests.items() if one == status)
         refused.add_metric([reason], total)
     yield refused
 
@@ -166,8 +166,8 @@ def _of_requests(sample: Snapshot) -> Iterator[Metric]:
 _REFUSALS = {401: "unauthorized", 403: "forbidden", 429: "throttled", 503: "unavailable"}
 
 
-def _of_storage(sample: Snapshot) -> Iterator[Metric]:
-    writer, space = sample.writer, sample.space
+def _of_storage(snapshot: Snapshot) -> Iterator[Metric]:
+    writer, space = snapshot.writer, snapshot.space
     yield _gauge("writer_waiting", "Operations that wait for the writer.", writer.waiting)
     yield _histogram(
         "commit_seconds",

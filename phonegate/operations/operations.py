@@ -101,7 +101,7 @@ class Operations:
     async def take_up(self, settings: Settings) -> None:
         """Takes the thresholds of the alarms, and what is logged, from reread settings."""
         self._pipeline.log.logged = settings.log.requests
-        self._alarms.limits = AlarmThresholds(**attrs.asdict(settings.alarms))
+        self._alarms.thresholds = AlarmThresholds(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
         self._services.rate_limits.disk_low_bytes = settings.alarms.disk_low_bytes
 
@@ -128,11 +128,11 @@ class Operations:
 
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
         """Returns the gateway's status, with `phones` also how many each org has connected."""
-        sample = await self._collector.sample()
-        answer = status_document(sample, self._alarm_loop)
+        snapshot = await self._collector.snapshot()
+        answer = status_document(snapshot, self._alarm_loop)
         if phones:
             names = {org.id: org.name for org in await self._services.accounts.orgs.all()}
-            online = {names[org]: count for org, count in sample.phones.items() if org in names}
+            online = {names[org]: count for org, count in snapshot.phones.items() if org in names}
             answer = {**answer, "phones": dict(sorted(online.items()))}
         return answer
 

@@ -5,21 +5,21 @@ from http import HTTPStatus
 
 from phonegate.http.problem import Problem
 
+from .errors import RequestRefused
 
-def error_answer(
-    status: int, detail: str, code: str, *, date: str, headers: Sequence[tuple[str, str]] = ()
-) -> bytes:
-    """Writes an error as a whole HTTP/1.1 answer, after which the server closes the connection.
+
+def error_answer(refused: RequestRefused, *, date: str) -> bytes:
+    """Writes a refusal as a whole HTTP/1.1 answer, after which the server closes the connection.
 
     Args:
-        status: The HTTP status.
-        detail: One sentence for a person. It quotes nothing that the client sent.
-        code: The error's name for programs.
+        refused: What the request is refused for.
         date: The `Date` field (RFC 9110, 6.6.1).
-        headers: More fields, such as `Retry-After`.
     """
-    fields, body = Problem(status=status, code=code, detail=detail, headers=headers).written()
-    return whole_answer(status, fields, body, date=date, stays=False)
+    problem = Problem(
+        status=refused.status, code=refused.code, detail=refused.detail, headers=refused.headers
+    )
+    fields, body = problem.written()
+    return whole_answer(refused.status, fields, body, date=date, stays=False)
 
 
 def whole_answer(

@@ -179,13 +179,7 @@ class ConnectionHandler:
         return without_prefix(request.path, self._settings.prefix) in self._phone_paths
 
     async def _refuse(self, stream: trio.abc.Stream, refused: RequestRefused) -> None:
-        answer = error_answer(
-            refused.status,
-            refused.detail,
-            refused.code,
-            date=format_date_time(time.time()),
-            headers=refused.headers,
-        )
+        answer = error_answer(refused, date=format_date_time(time.time()))
         with self._wait_at_most(CLOSE_S), suppress(trio.BrokenResourceError):
             await stream.send_all(answer)
 

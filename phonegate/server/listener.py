@@ -205,13 +205,7 @@ class Listener:
                 rate_limits.disconnect(address[0])
 
     async def _turn_away(self, sock: trio.socket.SocketType, refused: RequestRefused) -> None:
-        answer = error_answer(
-            refused.status,
-            refused.detail,
-            refused.code,
-            date=format_date_time(time.time()),
-            headers=refused.headers,
-        )
+        answer = error_answer(refused, date=format_date_time(time.time()))
         try:
             with trio.move_on_after(TURN_AWAY_S):
                 connection = Connection(sock, peer_timeout_s=TURN_AWAY_S)

@@ -240,7 +240,7 @@ def build_services(
         started_at=NOW - 86_400_000,
         public_url=PUBLIC_URL,
         rate_limits=rate_limits,
-        unsent=AnswerBudget(),
+        answer_budget=AnswerBudget(),
         cleaned=Counter(),
     )
 

@@ -54,13 +54,13 @@ async def respond(_: Any, __: Any, send: Any) -> None:
 async def test_an_answer_is_counted_until_it_is_taken(
     nursery: trio.Nursery, scope: dict[str, Any], *, waits_at_end: bool
 ) -> None:
-    unsent, wire = AnswerBudget(2 * LARGE_BYTES), Wire(waits_at_end=waits_at_end)
-    nursery.start_soon(CountedSend(respond, unsent), scope, None, wire.send)
+    budget, wire = AnswerBudget(2 * LARGE_BYTES), Wire(waits_at_end=waits_at_end)
+    nursery.start_soon(CountedSend(respond, budget), scope, None, wire.send)
     await trio.testing.wait_all_tasks_blocked()
-    assert unsent.bytes == len(BODY)
+    assert budget.bytes == len(BODY)
     wire.reads.set()
     await trio.testing.wait_all_tasks_blocked()
-    assert unsent.bytes == 0
+    assert budget.bytes == 0
     assert [one.get("body") for one in wire.taken] == [None, BODY, b""]
 
 
@@ -68,13 +68,13 @@ async def test_an_answer_is_counted_until_it_is_taken(
 async def test_after_one_that_is_given_up_nothing_more_is_sent(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, *, waits_at_end: bool
 ) -> None:
-    unsent, wire = AnswerBudget(LARGE_BYTES), Wire(waits_at_end=waits_at_end)
-    nursery.start_soon(CountedSend(respond, unsent), {OWNER: Reader(7)}, None, wire.send)
+    budget, wire = AnswerBudget(LARGE_BYTES), Wire(waits_at_end=waits_at_end)
+    nursery.start_soon(CountedSend(respond, budget), {OWNER: Reader(7)}, None, wire.send)
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(60)
-    unsent.require_room(Reader(7), LARGE_BYTES)
+    budget.require_room(Reader(7), LARGE_BYTES)
     await trio.testing.wait_all_tasks_blocked()
-    assert (unsent.bytes, len(wire.taken)) == (0, 2 if waits_at_end else 1)
+    assert (budget.bytes, len(wire.taken)) == (0, 2 if waits_at_end else 1)
 
 
 async def test_a_page_is_its_org_s_and_a_document_its_reader_s(
@@ -124,20 +124,20 @@ async def test_what_a_client_takes_is_seen_piece_by_piece(
 async def test_of_a_client_that_takes_not_even_a_head_the_body_is_counted(
     nursery: trio.Nursery,
 ) -> None:
-    unsent = AnswerBudget(1)
+    budget = AnswerBudget(1)
 
     async def never(_: MutableMapping[str, Any]) -> None:
         await trio.sleep_forever()
 
-    nursery.start_soon(CountedSend(respond, unsent), {OWNER: Reader(7)}, None, never)
+    nursery.start_soon(CountedSend(respond, budget), {OWNER: Reader(7)}, None, never)
     await trio.testing.wait_all_tasks_blocked()
-    assert unsent.bytes == len(BODY)
+    assert budget.bytes == len(BODY)
     nursery.cancel_scope.cancel()
 
 
 async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(web: Web) -> None:
-    unsent = web.services.unsent
-    unsent._most = PART * READER_PART * LARGE_BYTES  # the gateway sets it from its settings
+    budget = web.services.answer_budget
+    budget._most = PART * READER_PART * LARGE_BYTES  # the gateway sets it from its settings
     for date in range(20):
         sms = {"address": "+15553334444", "body": "x" * 1_000, "date": 1_700_000_000_000 + date}
         pushed = {"org_id": ORG, "secret_key": SECRET, "messages": [sms]}
@@ -154,7 +154,7 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         return (await web.call("POST", "/mcp", rpc, secret=None, headers=key)).json["result"]
 
     by_key: dict[str, Any] = {"secret": None, "headers": key}
-    leaving = unsent.hold(Reader(1, made.json["id"]), LARGE_BYTES)
+    leaving = budget.hold(Reader(1, made.json["id"]), LARGE_BYTES)
     assert leaving is not None
     with leaving:
         refused = await web.call("GET", f"/messages/{ORG}", **by_key)
@@ -168,7 +168,7 @@ async def test_who_does_not_read_is_given_no_more_to_read_and_goes_on_sending(we
         sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
         assert sent.status == 200
     assert await reads(**by_key) == 200
-    anonymous = unsent.hold(Reader(CLIENT), LARGE_BYTES)
+    anonymous = budget.hold(Reader(CLIENT), LARGE_BYTES)
     assert anonymous is not None
     with anonymous:
         assert await reads("/openapi.json", secret=None) == 503

@@ -62,7 +62,7 @@ class OneOrgServices:
     requests: RequestCounts = attrs.field(factory=RequestCounts)
     rate_limits: RateLimits = attrs.field(factory=RateLimits)
     large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
-    unsent: AnswerBudget = attrs.field(factory=AnswerBudget)
+    answer_budget: AnswerBudget = attrs.field(factory=AnswerBudget)
 
 
 def pipeline(

@@ -99,7 +99,7 @@ class Gateway:
 
     async def gone(self) -> None:
         await until(lambda: self.server.connections == 0)
-        assert self.services.unsent.bytes == 0
+        assert self.services.answer_budget.bytes == 0
 
 
 Open = Callable[..., Awaitable[Gateway]]
@@ -117,13 +117,13 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
 
     async def opened(
         tls: TlsSettings | None = None,
-        unsent: AnswerBudget | None = None,
+        budget: AnswerBudget | None = None,
         answer_grace_s: float = ANSWER_GRACE_S,
         **limits: Any,
     ) -> Gateway:
         services = build_services(database, PlayedPhones(), PlayedCarrier())
-        if unsent is not None:
-            services = attrs.evolve(services, unsent=unsent)
+        if budget is not None:
+            services = attrs.evolve(services, answer_budget=budget)
         producer = Producer()
 
         async def stream(_: Call) -> Answer:
@@ -277,7 +277,7 @@ async def test_a_client_that_reads_late_holds_back_the_producer(start: Open, pat
             await gateway.producer.begun.wait()
             await trio.testing.wait_all_tasks_blocked(0.05)  # the kernel's buffers are full now
             assert 0 < gateway.producer.sent < FLOOD / 2
-            assert gateway.services.unsent.bytes in range(len(PIECE), len(PIECE) + 10)
+            assert gateway.services.answer_budget.bytes in range(len(PIECE), len(PIECE) + 10)
             data = await read_all(stream)
         assert gateway.producer.sent == FLOOD
         assert data.count(b"~") == FLOOD * len(PIECE)
@@ -300,16 +300,16 @@ async def test_one_that_reads_nothing_is_let_go(
 
 
 async def test_one_that_makes_room_for_others_is_cut_short(start: Open, path: str) -> None:
-    unsent = AnswerBudget(1, patience_s=0.0)
-    gateway = await start(unsent=unsent)
+    budget = AnswerBudget(1, patience_s=0.0)
+    gateway = await start(budget=budget)
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
     with trio.fail_after(DEADLINE_S), capture_logs():
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()
-            await until(lambda: unsent.bytes > 0)
+            await until(lambda: budget.bytes > 0)
             await trio.testing.wait_all_tasks_blocked(0.05)
-            (reader,) = [reader for held in unsent._held.values() for reader in held]
-            unsent.require_room(reader, LARGE_BYTES)
+            (reader,) = [reader for held in budget._held.values() for reader in held]
+            budget.require_room(reader, LARGE_BYTES)
             await gateway.producer.cancelled.wait()
             assert not (await read_all(stream)).endswith(b"0\r\n\r\n")
         await gateway.gone()

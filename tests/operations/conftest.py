@@ -28,12 +28,12 @@ def writer() -> WriterStatistics:
 
 
 @pytest.fixture
-def sample() -> Snapshot:
+def snapshot() -> Snapshot:
     return make()
 
 
 def make(**changes: Any) -> Snapshot:
-    """A sample of a gateway that is neither new nor idle."""
+    """A snapshot of a gateway that is neither new nor idle."""
     basic = Snapshot(
         at=NOW,
         up_s=3_600.0,

@@ -21,7 +21,7 @@ ROOMY = Space(database=1, log=1, free=90, disk=100)
 
 
 def after(seconds: float) -> dict[str, Any]:
-    """A moment after the basic sample's, by both of its clocks."""
+    """A moment after the basic snapshot's, by both of its clocks."""
     return {"at": NOW + int(seconds * 1000), "up_s": 3_600.0 + seconds}
 
 
@@ -66,16 +66,16 @@ def test_a_line_names_the_org_whose_phone_is_away() -> None:
 def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
     alarm_loop = new_loop()
 
-    def sample(second: int, sent: int) -> Any:
+    def snapshot(second: int, sent: int) -> Any:
         flow = {("sending", "sent"): sent}
         return make(**after(second), flow=flow, space=ROOMY, away=frozenset())
 
-    seconds, counts = alarm_loop.lately(sample(0, 7))
+    seconds, counts = alarm_loop.lately(snapshot(0, 7))
     assert (seconds, counts["sent"]) == (3_600, 7)
     for second in range(0, 300, 15):
-        alarm_loop.take(sample(second, second))
+        alarm_loop.take(snapshot(second, second))
     for at, span in ((285, 60), (290, 50), (299, 59)):
-        seconds, counts = alarm_loop.lately(sample(at, at))
+        seconds, counts = alarm_loop.lately(snapshot(at, at))
         assert (seconds, counts["sent"]) == (span, span)
 
 
@@ -84,10 +84,10 @@ def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
     alarm_loop = new_loop()
     alarm_loop.take(make(**after(0), space=ROOMY, away=frozenset()))
     flow = {(None, "queued"): 10, ("queued", "sending"): 9}
-    sample = make(at=NOW + jump_ms, up_s=3_630.0, flow=flow)
-    seconds, counts = alarm_loop.lately(sample)
+    snapshot = make(at=NOW + jump_ms, up_s=3_630.0, flow=flow)
+    seconds, counts = alarm_loop.lately(snapshot)
     assert (seconds, counts["pushed"], counts["accepted"]) == (30, 3, 0)
-    assert status_document(sample, alarm_loop)["uptime_s"] == 3_630
+    assert status_document(snapshot, alarm_loop)["uptime_s"] == 3_630
 
 
 async def test_lag_is_what_the_loop_was_late(autojump_clock: trio.testing.MockClock) -> None:
@@ -110,7 +110,7 @@ async def test_a_look_that_fails_is_told_and_the_next_one_comes(
     class Blind:
         looks = 0
 
-        async def sample(self) -> Any:
+        async def snapshot(self) -> Any:
             self.looks += 1
             if self.looks < 3:
                 raise RuntimeError

@@ -21,8 +21,8 @@ def values(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_a_scraper_reads_what_the_sample_says(sample: Snapshot) -> None:
-    text, media = expose(sample)
+def test_a_scraper_reads_what_the_sample_says(snapshot: Snapshot) -> None:
+    text, media = expose(snapshot)
     assert media.startswith("text/plain")
     found = values(text.decode())
     assert found["phonegate_message_events_total", ("accepted",)] == 10
@@ -42,8 +42,8 @@ def test_a_scraper_reads_what_the_sample_says(sample: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("accept", [OPENMETRICS, f"{OPENMETRICS};q=0.5,text/plain;q=0.1"])
-def test_openmetrics_is_spoken_where_it_is_asked_for(sample: Snapshot, accept: str) -> None:
-    text, media = expose(sample, accept)
+def test_openmetrics_is_spoken_where_it_is_asked_for(snapshot: Snapshot, accept: str) -> None:
+    text, media = expose(snapshot, accept)
     assert media.startswith("application/openmetrics-text")
     read = openmetrics.text_string_to_metric_families
     families = list(read(text.decode()))  # type: ignore[no-untyped-call]
@@ -64,15 +64,15 @@ def test_buckets_are_cumulative_and_end_with_all() -> None:
     assert found == {"0.1": 1, "1.0": 3, "+Inf": 4}
 
 
-def test_each_scrape_is_a_registry_of_its_own(sample: Snapshot) -> None:
+def test_each_scrape_is_a_registry_of_its_own(snapshot: Snapshot) -> None:
     # A registry for the whole process would refuse the second gateway in it, and add to it.
-    first, _ = expose(sample)
+    first, _ = expose(snapshot)
     second, _ = expose(make(connections=99))
     assert values(first.decode())["phonegate_connections", ()] == 11
     assert values(second.decode())["phonegate_connections", ()] == 99
 
 
-def test_no_label_is_of_an_org(sample: Snapshot) -> None:
-    text, _ = expose(sample)
+def test_no_label_is_of_an_org(snapshot: Snapshot) -> None:
+    text, _ = expose(snapshot)
     assert b"myorg" not in text
     assert b"other" not in text

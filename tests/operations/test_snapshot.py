@@ -1,4 +1,4 @@
-"""What a sample makes of the counts of the parts."""
+"""What a snapshot makes of the counts of the parts."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,8 +43,8 @@ def test_what_came_twice_and_what_was_deleted_is_neither_received_nor_sent() -> 
     }
 
 
-def test_what_waits_is_told_by_what_it_waits_for(sample: Snapshot) -> None:
-    assert sample.queues == {
+def test_what_waits_is_told_by_what_it_waits_for(snapshot: Snapshot) -> None:
+    assert snapshot.queues == {
         "phone": QueueSummary(3, NOW - 90_000),
         "turn": QueueSummary(5, NOW - 20_000),
         "carrier": QueueSummary(2, NOW - 5_000),
@@ -52,11 +52,11 @@ def test_what_waits_is_told_by_what_it_waits_for(sample: Snapshot) -> None:
         "approval": QueueSummary(1),
         "result": QueueSummary(6),
     }
-    assert sample.online == 3
+    assert snapshot.online == 3
 
 
-def test_alarms_are_told_who_waits_for_what_is_away(sample: Snapshot) -> None:
-    assert [(one.org, one.count, one.away) for one in sample.health.waiting] == [
+def test_alarms_are_told_who_waits_for_what_is_away(snapshot: Snapshot) -> None:
+    assert [(one.org, one.count, one.away) for one in snapshot.health.waiting] == [
         ("myorg", 3, True),
         ("other", 5, False),
         ("myorg", 2, False),

@@ -201,7 +201,7 @@ def _header(key: str) -> str:
 def _require_room(call: Call, size: int) -> None:
     """Refuses to read more for a client that leaves much unread. What was sent is answered."""
     caller = call.caller
-    call.services.unsent.require_room(Reader(caller.org, caller.key_id or ""), size)
+    call.services.answer_budget.require_room(Reader(caller.org, caller.key_id or ""), size)
 
 
 def _read(call: Call, answer: Answer) -> Json:
