@@ -3,38 +3,12 @@ import pytest
 
 from phonegate.api.presenters import message_json
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import FAR_AHEAD_MS, Message
+from phonegate.model.messages import FAR_AHEAD_MS
 from phonegate.model.phones import Sim
 from phonegate.model.times import iso
+from tests.domain.messages import message
 
-MESSAGE = Message(
-    id=5,
-    org=1,
-    direction="out",
-    address="+15553334444",
-    body="hi",
-    status="queued",
-    created_at=1_700_000_000_001,
-    phone=None,
-    sim_selector="",
-    sim_slot=None,
-    sim=None,
-    date=None,
-    sent_at=None,
-    delivered_at=None,
-    error=None,
-    segments=1,
-    provider="phone",
-    media_urls=None,
-    priority=0,
-    held_until=None,
-    expires_at=None,
-    attempts=0,
-    pushed_at=None,
-    acked_at=None,
-    on_uncertain="hold",
-    resend_of=None,
-)
+MESSAGE = message(5, created_at=1_700_000_000_001, sim_slot=None, sim=None)
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 PHONE = OnlinePhone(phone=7, device_id=None, name=None, sims=(SIM,))
 

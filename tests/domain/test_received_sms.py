@@ -19,20 +19,9 @@ from phonegate.domain.reported_values import (
 from phonegate.model.bounds import MAX_RECEIVED
 from phonegate.model.numbers import is_sender
 from phonegate.model.times import MAX_TIME_MS
+from tests.domain.reported_json import JSON, TEXT
 
 DATE = 1_700_000_000_000
-TEXT = st.text(st.characters(exclude_categories=[]), max_size=80)
-JSON: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(10**30, 10**31)
-    | st.floats()
-    | TEXT
-    | st.sampled_from(["", "5", "5.0", "-1", "true", "2026-11-28T08:00:00Z", "\u202a+1555\u202c"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def read(**fields: Any) -> tuple[Received | Unread, list[Kind]]:

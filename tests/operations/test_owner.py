@@ -12,7 +12,7 @@ import trio
 from phonegate.config.settings import Settings
 from phonegate.model.events import AssistantChanged
 from phonegate.model.refusals import Unauthorized
-from phonegate.model.storage_errors import DatabaseBusy
+from phonegate.model.storage_errors import DatabaseBusy, StorageUnavailable
 from phonegate.model.times import iso
 from phonegate.operations import offline
 from phonegate.operations.app import OperatorApp
@@ -256,3 +256,19 @@ async def test_the_socket_speaks_http(web: Web, do: Do) -> None:
     program = ["curl", "-s", "--unix-socket", f"{web.database.path}.sock", "http://gateway/orgs"]
     done = await trio.run_process(program, capture_stdout=True)
     assert [one["org"] for one in json.loads(done.stdout)["orgs"]] == ["myorg", "shop"]
+
+
+async def test_what_can_t_be_done_is_refused_over_the_socket(
+    web: Web, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refused(do, "not_found", "GET", "/no_such")
+    errors = [StorageUnavailable("the disk is full"), RuntimeError("a-secret")]
+
+    async def fails(*_: Any, **__: Any) -> Any:
+        raise errors.pop(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(web.database, "read", fails)
+        await refused(do, "storage_unavailable", "GET", "/orgs")
+        assert "a-secret" not in str(await refused(do, "internal_error", "GET", "/orgs"))
+    assert [one["org"] for one in (await do("GET", "/orgs"))["orgs"]] == ["myorg"]

@@ -1,15 +1,19 @@
-"""A store in memory, for what needs no file."""
+"""A store in memory, for what needs no file, and one on disk."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import trio
 
 from phonegate.model.messages import NewInbound, NewMessage
 from phonegate.model.orgs import Org
 from phonegate.model.states import Event, advance
 from phonegate.store import migrations
+from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from phonegate.store.writer import WriterTimings
 
 
 @pytest.fixture
@@ -32,6 +36,18 @@ def org(tables: Tables) -> Org:
 @pytest.fixture
 def other(tables: Tables) -> Org:
     return tables.orgs.add("other", "hash", 1)
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A store on disk with its writer. Indirect parameters are the writer's timings."""
+    timings = getattr(request, "param", WriterTimings())
+    opened = Database.open(tmp_path / "phonegate.db", timings=timings)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+    opened.close()
 
 
 def bring(tables: Tables, id_: int, status: str, **columns: object) -> None:

@@ -1,7 +1,6 @@
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from phonegate.store.tables import Tables
 from tests.store.conftest import outbound
 
 LIMIT_S = 30
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(tmp_path / "phonegate.db")
-    async with trio.open_nursery() as nursery:
-        await nursery.start(opened.run_writer)
-        yield opened
-        opened.stop_writing()
-    opened.close()
 
 
 def _parts(folder: Path) -> list[str]:

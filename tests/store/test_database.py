@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,6 @@ from phonegate.store.database import Database
 from tests.store.conftest import outbound
 
 LIMIT_S = 30
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(tmp_path / "phonegate.db")
-    async with trio.open_nursery() as nursery:
-        await nursery.start(opened.run_writer)
-        yield opened
-        opened.stop_writing()
-    opened.close()
 
 
 def _state(folder: Path) -> dict[str, tuple[str, int]]:

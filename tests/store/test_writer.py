@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,6 @@ from tests.store.conftest import bring, inbound, outbound
 
 LIMIT_S = 30
 """No test waits longer, whatever breaks."""
-
-
-@pytest.fixture
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    timings = getattr(request, "param", WriterTimings())
-    opened = Database.open(tmp_path / "phonegate.db", timings=timings)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(opened.run_writer)
-        yield opened
-        opened.stop_writing()
-    opened.close()
 
 
 def _store(new: NewMessage, tx: Tables) -> int:

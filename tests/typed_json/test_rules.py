@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 from phonegate.model.bounds import MAX_ID
 from phonegate.typed_json.fields import Wrong
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
+from tests.typed_json.anything import ANYTHING
 
-ANYTHING: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=[])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
 RULES = [Text(1, 10), Whole(-5, 5), Flag(), OneOf(("in", "out")), Several(1, 3)]
 
 
