@@ -230,6 +230,13 @@ def test_it_sends(site: Site, program: Program, provider: str, tmp_path: Path) -
 
     eventually(delivered)
 
+    def refused() -> list[dict[str, Any]]:
+        return [
+            call for call in site.fake.ledger()["callbacks"] if call["status"] not in {None, 200}
+        ]
+
+    assert refused() == []
+
 
 @pytest.mark.parametrize("provider", CARRIERS)
 def test_it_sends_media(site: Site, program: Program, provider: str, tmp_path: Path) -> None:
