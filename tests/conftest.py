@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 import trio
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from phonegate.events.bus import Bus
 from phonegate.store.database import Database
@@ -20,8 +20,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # The whole suite has three minutes: a third of Hypothesis's usual number of examples.
-# No deadline: how long an example takes says more of the machine than of the code.
-settings.register_profile("suite", max_examples=33, deadline=None)
+# No deadline, and none for making examples: how long they take says more of the machine than of the
+# code.
+settings.register_profile(
+    "suite", max_examples=33, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("suite")
 
 

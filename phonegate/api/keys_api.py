@@ -21,15 +21,12 @@ from phonegate.api.limits_types import (
 )
 from phonegate.api.messages_types import MAX_KEY_ID
 from phonegate.api.presenters import KeyJson, key_json
-from phonegate.domain.key_limits import effective
 from phonegate.model.orgs import ApiKey
 from phonegate.model.principal import (
     SCOPES,
     Scope,
-    allows,
-    scopes_for,
 )
-from phonegate.model.refusals import Forbidden, NotFound, OrgFull
+from phonegate.model.refusals import NotFound, OrgFull
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text
 
@@ -126,11 +123,10 @@ async def create(call: Call) -> Answer:
     """Makes a key. One made with a key can't do more than that one."""
     body: NewKey = call.body
     caller = call.caller
-    limits = None if body.limits is None else effective(limits_of(body.limits))
-    scopes = body.scopes or scopes_for(limits)
-    if missing := [s for s in SCOPES if s in scopes and not allows(caller.scopes, s)]:
-        raise Forbidden(f"Your key lacks {', '.join(missing)}, so it can't grant it.")
-    key, text = await call.services.accounts.keys.add(caller.org, body.name, scopes, limits)
+    limits = None if body.limits is None else limits_of(body.limits)
+    key, text = await call.services.accounts.keys.add(
+        caller.org, body.name, body.scopes or None, limits, granted_by=caller.scopes
+    )
     return Answer(
         status=201,
         content=NewKeyAnswer(

@@ -1,6 +1,6 @@
 """API keys: made, given other limits and revoked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeVar
 
 import attrs
@@ -12,8 +12,15 @@ from phonegate.domain.delivery import WITHDRAWN_AT_ONCE, withdraw_of_key
 from phonegate.domain.key_limits import effective, problems_of
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.orgs import ApiKey, KeyLimits
-from phonegate.model.principal import LIMITED_SCOPES, SCOPES, Scope, admits_phones, scopes_for
-from phonegate.model.refusals import BadInput, FieldProblem, NotFound, OrgFull
+from phonegate.model.principal import (
+    LIMITED_SCOPES,
+    SCOPES,
+    Scope,
+    admits_phones,
+    allows,
+    scopes_for,
+)
+from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound, OrgFull
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -58,6 +65,8 @@ class ApiKeys:
         name: str,
         scopes: Sequence[Scope] | None = None,
         limits: KeyLimits | None = None,
+        *,
+        granted_by: Collection[str] = SCOPES,
     ) -> tuple[ApiKey, str]:
         """Makes an API key.
 
@@ -66,18 +75,22 @@ class ApiKeys:
             name: What its owner calls it.
             scopes: What it may do. Without, the usual scopes of a key with or without limits.
             limits: What it may do within its scopes.
+            granted_by: The scopes of the caller, who can grant no others.
 
         Returns:
             The key, and its text, which is kept nowhere else.
 
         Raises:
             BadInput: The name, the scopes or the limits have a wrong form.
+            Forbidden: The caller lacks a scope of the key.
             NotFound: There is no such org.
             OrgFull: The org has as many keys as it may.
         """
         limits = effective(limits)
         if scopes is None:
             scopes = scopes_for(limits)
+        if missing := [s for s in SCOPES if s in scopes and not allows(granted_by, s)]:
+            raise Forbidden(f"Your key lacks {', '.join(missing)}, so it can't grant it.")
         _require_key_form(name, scopes, limits)
         made, now = make_api_key(), self._now_ms()
 

@@ -125,6 +125,16 @@ class TestKeys:
             await accounts.keys.add(org.id, name, scopes)
         assert [p.field for p in caught.value.problems] == fields
 
+    async def test_none_has_a_scope_that_its_maker_lacks(self, accounts: Accounts) -> None:
+        org, _ = await accounts.orgs.add("myorg", SECRET)
+        with pytest.raises(Forbidden, match="lacks read, manage"):
+            await accounts.keys.add(org.id, "app", granted_by=["send"])
+        assert await accounts.keys.of_org(org.id) == []
+        key, _ = await accounts.keys.add(
+            org.id, "app", ["send", "phone"], granted_by=["manage", "send"]
+        )
+        assert key.scopes == ("send", "phone")
+
     async def test_a_removed_org_gets_none(self, accounts: Accounts) -> None:
         org, _ = await accounts.orgs.add("myorg", SECRET)
         await accounts.orgs.remove("myorg")
