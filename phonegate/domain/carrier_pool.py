@@ -83,7 +83,7 @@ class _OpenAccount:
 
     assistant: Assistant
     account: Account
-    slots: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
+    turns: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(AT_ONCE))
     waiting: int = 0
     users: int = 0
     retired: bool = False
@@ -127,11 +127,11 @@ class CarrierPool:
         opened = await self._current(assistant)
         opened.users += 1
         try:
-            await _take_slot(opened, patience_s)
+            await _take_turn(opened, patience_s)
             try:
                 yield opened.account
             finally:
-                opened.slots.release()
+                opened.turns.release()
         finally:
             opened.users -= 1
             if opened.retired and not opened.users:
@@ -189,13 +189,13 @@ class CarrierPool:
             await _close(opened, self._closing_s)
 
 
-async def _take_slot(opened: _OpenAccount, patience_s: float) -> None:
+async def _take_turn(opened: _OpenAccount, patience_s: float) -> None:
     if opened.waiting >= MAX_WAITING:
         raise _full(opened)
     opened.waiting += 1
     try:
         with trio.move_on_after(patience_s) as patience:
-            await opened.slots.acquire()
+            await opened.turns.acquire()
     finally:
         opened.waiting -= 1
     if patience.cancelled_caught:

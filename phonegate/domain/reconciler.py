@@ -52,7 +52,7 @@ def releases(fact: Fact) -> bool:
     return type(fact) is Rescheduled and fact.held_until is None
 
 
-class Pace:
+class AssistantTurns:
     """When each assistant's next message may go. Pure: times in ms are arguments.
 
     A message that can't go now gets a time in its assistant's queue, behind all that wait. What
@@ -69,7 +69,7 @@ class Pace:
     def __len__(self) -> int:
         return len(self._next)
 
-    def slot(self, assistant: int, now: int, *, room: bool = True, sends: bool = True) -> int:
+    def due_at(self, assistant: int, now: int, *, room: bool = True, sends: bool = True) -> int:
         """Returns when a message may go. Up to `now` means that it goes now.
 
         Args:
@@ -120,7 +120,7 @@ class Reconciler:
         self._pool = pool
         self._terms = terms
         self._timings = terms.timings
-        self._pace = Pace(self._timings)
+        self._turns = AssistantTurns(self._timings)
         self._in_hand: Counter[int] = Counter()
         self._busy: set[int] = set()
         self._bell = trio.Event()
@@ -161,7 +161,7 @@ class Reconciler:
             return tx.carrier_queue.to_poll(now, SWEEP), tx.carrier_queue.ready(SWEEP)
 
         due, ready = await self._database.read(look)
-        self._pace.forget_idle(now)
+        self._turns.forget_idle(now)
         chosen, later = self._choose([*ready, *due], now)
         timings = self._timings
         worked_s = self._terms.deadline_s + timings.patience_s
@@ -194,12 +194,12 @@ class Reconciler:
             assistant = message.assistant or 0
             room = in_hand[assistant] < EACH_AT_ONCE and message.id not in self._busy
             sends = message.carrier_id is None
-            slot = self._pace.slot(assistant, now, room=room, sends=sends)
-            if slot <= now:
+            due = self._turns.due_at(assistant, now, room=room, sends=sends)
+            if due <= now:
                 in_hand[assistant] += 1
                 chosen.append(message)
             else:
-                later.append((message, max(slot, now + 1_000)))
+                later.append((message, max(due, now + 1_000)))
         return chosen, later
 
     def _begin(self, message: Message) -> None:
@@ -248,7 +248,7 @@ class Reconciler:
                 return await self._find(carrier, message)
         except (Throttled, NoAccount) as error:
             reason = str(error)
-            self._pace.rest(number, self._terms.now_ms())
+            self._turns.rest(number, self._terms.now_ms())
             if untried:
                 return lambda tx, now: carrier_reports.postponed(
                     tx, message, reason, now, polls=polls
@@ -270,7 +270,7 @@ class Reconciler:
         if isinstance(outcome, NotAccepted):
             self._rest(message, outcome.retry_after_s)
         else:
-            self._pace.well(message.assistant or 0)
+            self._turns.well(message.assistant or 0)
         return lambda tx, now: store_outcome(tx, message, outcome, now, polls=polls)
 
     async def _fetch(self, carrier: Carrier, message: Message, carrier_id: str) -> Step:
@@ -283,7 +283,7 @@ class Reconciler:
             return lambda tx, now: carrier_reports.polled(
                 tx, message, now, polls=polls, at_least_s=pause_s
             )
-        self._pace.well(message.assistant or 0)
+        self._turns.well(message.assistant or 0)
         return lambda tx, now: _advanced(tx, message, found, now, polls)
 
     async def _find(self, carrier: Carrier, message: Message) -> Step:
@@ -305,7 +305,7 @@ class Reconciler:
         except OutcomeUnknown as error:
             reason = error.reason
         else:
-            self._pace.well(message.assistant or 0)
+            self._turns.well(message.assistant or 0)
             if found is not None:
                 return lambda tx, now: _found(tx, message, found, now, polls)
             if carrier_reports.is_promised(message):
@@ -322,7 +322,7 @@ class Reconciler:
         )
 
     def _rest(self, message: Message, at_least_s: float | None) -> None:
-        self._pace.rest(message.assistant or 0, self._terms.now_ms(), at_least_s or 0)
+        self._turns.rest(message.assistant or 0, self._terms.now_ms(), at_least_s or 0)
 
 
 def _advanced(

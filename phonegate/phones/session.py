@@ -126,7 +126,7 @@ class Session:
             free = state.window.free
             for incoming in heard.frames:
                 await self._hear(incoming)
-            state.window.pace(trio.current_time())
+            state.window.fit(trio.current_time())
             if state.window.free > free:
                 self.station.feeder.use_room()
 

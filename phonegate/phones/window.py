@@ -102,7 +102,7 @@ class Window:
         self._remember(message_id)
         return True
 
-    def pace(self, now: float) -> None:
+    def fit(self, now: float) -> None:
         """Fits the width to what the phone has answered by now (see `BRISK_S`)."""
         if now - self._counted_at > BRISK_S:
             # Idle or slow, which is the same here: a phone that is brisk shows it soon.

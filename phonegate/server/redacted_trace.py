@@ -1,4 +1,4 @@
-"""Describes exceptions for the log by their kind and place, never by their text. Pure.
+"""Describes exceptions for the log by their kind and line, never by their text. Pure.
 
 The text of a parser's error quotes what it parsed, and a head or body holds secrets.
 """

@@ -6,7 +6,7 @@ import trio
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken, OutcomeUnknown
 from phonegate.domain.carrier_reports import WATCHED_MS
 from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
-from phonegate.domain.reconciler import Pace
+from phonegate.domain.reconciler import AssistantTurns
 from phonegate.domain.scheduler import sets_a_time
 from phonegate.model.events import Fact
 from phonegate.model.messages import Message, NewMessage
@@ -450,39 +450,39 @@ async def test_an_account_that_can_not_be_opened_lets_it_wait(site: CarrierSite)
 
 
 def test_an_assistant_s_messages_are_spread_out() -> None:
-    pace = Pace(TIMINGS)
-    slots = [pace.slot(1, NOW) for _ in range(50)]
-    late = [slot for slot in slots if slot > NOW]
+    turns = AssistantTurns(TIMINGS)
+    times = [turns.due_at(1, NOW) for _ in range(50)]
+    late = [time for time in times if time > NOW]
     assert len(late) in range(50 - EACH_AT_ONCE - 1, 50 - EACH_AT_ONCE + 1)
-    assert slots[-1] - slots[0] == 49 * TIMINGS.each_every_ms
-    assert pace.slot(2, NOW) <= NOW
+    assert times[-1] - times[0] == 49 * TIMINGS.each_every_ms
+    assert turns.due_at(2, NOW) <= NOW
 
 
 def test_a_carrier_that_is_down_is_left_alone_ever_longer() -> None:
-    pace = Pace(TIMINGS)
+    turns = AssistantTurns(TIMINGS)
     now, rests = NOW, []
     for _ in range(10):
-        pace.rest(1, now)
-        until = pace.slot(1, now)
+        turns.rest(1, now)
+        until = turns.due_at(1, now)
         rests.append(until - now)
         now = until
     assert rests[:3] == [5_000, 10_000, 20_000]
     assert rests[-1] == 300_000
-    pace.well(1)
-    pace.rest(1, now + HOUR_MS, at_least_s=7.5)
-    assert pace.slot(1, now + HOUR_MS) == now + HOUR_MS + 7_500
+    turns.well(1)
+    turns.rest(1, now + HOUR_MS, at_least_s=7.5)
+    assert turns.due_at(1, now + HOUR_MS) == now + HOUR_MS + 7_500
 
 
 def test_failures_at_the_same_time_are_one() -> None:
-    pace = Pace(TIMINGS)
+    turns = AssistantTurns(TIMINGS)
     for _ in range(EACH_AT_ONCE):
-        pace.rest(1, NOW)
-    assert pace.slot(1, NOW) == NOW + 5_000
+        turns.rest(1, NOW)
+    assert turns.due_at(1, NOW) == NOW + 5_000
 
 
 def test_idle_assistants_are_forgotten() -> None:
-    pace = Pace(TIMINGS)
+    turns = AssistantTurns(TIMINGS)
     for assistant in range(100):
-        pace.slot(assistant, NOW)
-    pace.forget_idle(NOW + HOUR_MS)
-    assert len(pace) == 0
+        turns.due_at(assistant, NOW)
+    turns.forget_idle(NOW + HOUR_MS)
+    assert len(turns) == 0

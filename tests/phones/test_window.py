@@ -27,7 +27,7 @@ def answer(window: Window, first: int, count: int, now: float) -> None:
     for number in range(first, first + count):
         push(window, number)
         window.answer(number)
-    window.pace(now)
+    window.fit(now)
 
 
 def brisk() -> Window:
@@ -55,7 +55,7 @@ def test_a_phone_that_takes_longer_gets_the_usual_window() -> None:
     assert window.free == 20
     for number in range(300, 320):
         push(window, number)
-    window.pace(2.7)
+    window.fit(2.7)
     assert (window.width, window.free) == (10, 0)
     assert not window.reserve()
 
@@ -64,7 +64,7 @@ def test_what_says_nothing_of_a_message_in_flight_widens_nothing() -> None:
     window = brisk()
     for number in range(1, 30):
         window.answer(number)
-    window.pace(0.1)
+    window.fit(0.1)
     assert window.free == 10
 
 
@@ -75,7 +75,7 @@ def test_answers_of_a_wide_window_are_remembered_when_it_is_narrow_again() -> No
     assert window.width == 35
     for number in range(100, 100 + 8 * 35):
         window.answer(number)
-    window.pace(9.0)
+    window.fit(9.0)
     assert window.width == 10
     assert window.reserve()
     assert not window.push(100)
