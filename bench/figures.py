@@ -18,7 +18,6 @@ class Figure:
     case: str
     name: str
     unit: str
-    more_is_better: bool = False
 
     def __str__(self) -> str:
         return f"({self.measure}) {self.case}: {self.name}"

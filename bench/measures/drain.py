@@ -65,10 +65,10 @@ async def drain(server: Server, plan: Plan, figures: Figures) -> None:
         cpu, own = server.cpu_s() - cpu, time.process_time() - own
         await org.check()
 
-    def add(name: str, unit: str, value: float, *, more: bool = False) -> None:
-        figures.add(side, Figure("g", case(plan), name, unit, more), value)
+    def add(name: str, unit: str, value: float) -> None:
+        figures.add(side, Figure("g", case(plan), name, unit), value)
 
-    add(RATE, "/s", plan.drain / seconds, more=True)
-    add(ARRIVAL, "/s", plan.drain / arrived, more=True)
+    add(RATE, "/s", plan.drain / seconds)
+    add(ARRIVAL, "/s", plan.drain / arrived)
     add("server CPU per message", "µs", cpu / plan.drain * 1e6)
     add("load's share of its core", "%", own / seconds * 100)

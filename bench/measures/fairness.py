@@ -41,7 +41,7 @@ async def quiet(server: Server, plan: Plan, figures: Figures) -> None:
             await asyncio.gather(*running)
             await flood.deliveries.all_arrived()
             rate = flood.deliveries.accepted / (time.perf_counter() - begun)
-            figures.add(side, Figure("i", "the flood", "messages/s", "/s", True), rate)
+            figures.add(side, Figure("i", "the flood", "messages/s", "/s"), rate)
         finally:
             for task in running:
                 task.cancel()

@@ -46,7 +46,7 @@ async def received(server: Server, plan: Plan, figures: Figures) -> None:
 
 
 def _add(figures: Figures, side: str, case: str, name: str, value: float) -> None:
-    figures.add(side, Figure("c", case, name, "/s", more_is_better=True), value)
+    figures.add(side, Figure("c", case, name, "/s"), value)
 
 
 def _message(number: int) -> dict[str, Any]:

@@ -81,10 +81,10 @@ async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
 
 
 def record(figures: Figures, side: str, letter: str, case: str, sent: Sent) -> None:
-    def add(name: str, unit: str, value: float, *, more: bool = False) -> None:
-        figures.add(side, Figure(letter, case, name, unit, more), value)
+    def add(name: str, unit: str, value: float) -> None:
+        figures.add(side, Figure(letter, case, name, unit), value)
 
-    add(RATE, "/s", sent.messages / sent.seconds, more=True)
+    add(RATE, "/s", sent.messages / sent.seconds)
     add(P50, "ms", sent.push.p50)
     add(P99, "ms", sent.push.p99)
     add("answer p50", "ms", sent.answer.p50)

@@ -7,8 +7,8 @@ from bench.plan import DEFAULT
 from bench.report import Report
 from kit.load.deliveries import Quantiles
 
-RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s", more_is_better=True)
-DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s", more_is_better=True)
+RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s")
+DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s")
 
 
 def measured(ours: float, theirs: float) -> Figures:
