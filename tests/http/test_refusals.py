@@ -36,7 +36,7 @@ def refused_by_the_server() -> set[tuple[int, str]]:
         (ast.literal_eval(node.args[0]), ast.literal_eval(node.args[2]))
         for path in (PACKAGE / "server").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refused"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "RequestRefused"
     }
 
 
