@@ -5,6 +5,7 @@ These endpoints are answered over the control socket, beside all others of the t
 
 import json
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -289,7 +290,9 @@ class OwnerEndpoints:
         target, keep = Path(call.body.file), call.body.keep
         if not target.is_absolute():
             raise BadInput("file is not an absolute path.", [FieldProblem("file", "relative")])
-        folder = await trio.Path(target).is_dir()
+        folder = False
+        with suppress(OSError):  # a path that is too long: copying says what is wrong with it
+            folder = await trio.Path(target).is_dir()
         if keep is not None and not folder:
             problem = f"{target} is no folder: copies are kept in one that is there."
             raise BadInput(problem, [FieldProblem("file", "no folder")])

@@ -82,7 +82,9 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
         raise BackupFailed(target, f"it can't be written ({reason})", _REMEDY) from error
     finally:
         for ending in ("", "-journal", "-wal", "-shm"):
-            temporary.with_name(temporary.name + ending).unlink(missing_ok=True)
+            # Where no file can be made none can be removed, and the first error says more.
+            with contextlib.suppress(OSError):
+                temporary.with_name(temporary.name + ending).unlink()
 
 
 _REMEDY: Final = "See to the folder's rights and the space on its disk"

@@ -218,6 +218,27 @@ async def test_backup_while_serving_reports_its_progress(web: Web, do: Do, tmp_p
     assert caught.value.code == "storage"
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 300, "File name too long"),
+        ("file/x.db", "Not a directory"),
+        ("loop/x.db", "symbolic"),
+    ],
+)
+async def test_backup_to_no_usable_path_says_why(
+    do: Do, tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    target = tmp_path / name
+    with pytest.raises(ControlRefused) as caught:
+        await do("POST", "/backups", {"file": str(target)}, progress=lambda *_: None)
+    assert caught.value.code == "storage"
+    assert str(caught.value).startswith(f"{target}: it can't be written (")
+    assert reason in str(caught.value)
+
+
 def do_offline(path: Path, *request: Any, **more: Any) -> Mapping[str, Any]:
     return offline.carry_out(Settings(), path, OwnerRequest(*request), **more)
 
