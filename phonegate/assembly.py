@@ -10,7 +10,7 @@ import phonegate
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
 from phonegate.carriers import registry
-from phonegate.config.settings import Settings
+from phonegate.config.settings import CarrierSettings, DeliverySettings, Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -75,12 +75,7 @@ class Core:
     ) -> Self:
         """Builds every part from the ones below it, and subscribes those that hear of changes."""
         delivery = settings.delivery
-        policy = Policy(
-            max_attempts=delivery.max_attempts,
-            unacknowledged=delivery.unacknowledged,
-            result_timeout_ms=round(delivery.result_timeout_s * 1000),
-            away_timeout_ms=round(delivery.away_timeout_s * 1000),
-        )
+        policy = _policy(delivery)
         rate_limits = RateLimits(
             Bounds(**attrs.asdict(settings.limits)),
             disk_low_bytes=settings.alarms.disk_low_bytes,
@@ -102,18 +97,9 @@ class Core:
             publish=bus.publish,
         )
         switchboard = Switchboard()
-        carrier_pool = CarrierPool(
-            partial(
-                registry.open_account,
-                settings=settings.carriers,
-                grace_s=timings.carriers.grace_s,
-            ),
-            registry.account_mark,
-        )
+        carrier_pool = _carrier_pool(settings.carriers, timings.carriers)
         terms = Terms(
-            deadline_s=settings.carriers.deadline_s,
-            now_ms=now_ms,
-            timings=timings.carriers,
+            deadline_s=settings.carriers.deadline_s, now_ms=now_ms, timings=timings.carriers
         )
         reconciler = Reconciler(database, carrier_pool, terms)
         scheduler = Scheduler(
@@ -124,10 +110,7 @@ class Core:
             timings=timings.scheduler,
         )
         acceptance = Acceptance(
-            database,
-            rate_limits,
-            now_ms=now_ms,
-            default_ttl_s=delivery.default_ttl_s,
+            database, rate_limits, now_ms=now_ms, default_ttl_s=delivery.default_ttl_s
         )
         sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
         carrier_sending = CarrierSending(
@@ -139,19 +122,10 @@ class Core:
             callback_url=assistants.callback_url,
         )
         cleaned: Counter[Kind] = Counter()
-        arrivals = Arrivals(database)
-        flow = Flow()
-        bus.subscribe("metrics", flow.note)
-        bus.subscribe("log", log_undelivered)
-        bus.subscribe("switchboard", switchboard.note)
-        bus.subscribe("carrier pool", carrier_pool.note)
-        bus.subscribe("scheduler", scheduler.note)
-        bus.subscribe("reconciler", reconciler.note)
-        bus.subscribe("waits", arrivals.ring)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
-            arrivals=arrivals,
+            arrivals=Arrivals(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
@@ -183,7 +157,7 @@ class Core:
             now_ms=now_ms,
             cleaned=cleaned,
         )
-        return cls(
+        core = cls(
             settings=settings,
             database=database,
             bus=bus,
@@ -192,5 +166,33 @@ class Core:
             scheduler=scheduler,
             carrier_pool=carrier_pool,
             reconciler=reconciler,
-            flow=flow,
+            flow=Flow(),
         )
+        core._subscribe()
+        return core
+
+    def _subscribe(self) -> None:
+        """Has every part that must know of changes hear of them, in this order."""
+        subscribe = self.bus.subscribe
+        subscribe("metrics", self.flow.note)
+        subscribe("log", log_undelivered)
+        subscribe("switchboard", self.phones.switchboard.note)
+        subscribe("carrier pool", self.carrier_pool.note)
+        subscribe("scheduler", self.scheduler.note)
+        subscribe("reconciler", self.reconciler.note)
+        subscribe("waits", self.services.arrivals.ring)
+
+
+def _policy(settings: DeliverySettings) -> Policy:
+    return Policy(
+        max_attempts=settings.max_attempts,
+        unacknowledged=settings.unacknowledged,
+        result_timeout_ms=round(settings.result_timeout_s * 1000),
+        away_timeout_ms=round(settings.away_timeout_s * 1000),
+    )
+
+
+def _carrier_pool(settings: CarrierSettings, timings: CarrierTimings) -> CarrierPool:
+    """Returns the pool of accounts. A carrier's client is loaded when the first is opened."""
+    opener = partial(registry.open_account, settings=settings, grace_s=timings.grace_s)
+    return CarrierPool(opener, registry.account_mark)
