@@ -74,10 +74,12 @@ class ControlRefused(ControlError):
 
     def without(self, prefix: str) -> "ControlRefused":
         """Returns the same with fields named without a prefix."""
-        problems = tuple(
-            FieldProblem(one.field.removeprefix(prefix), one.problem) for one in self.problems
-        )
-        return ControlRefused(self.detail.replace(prefix, ""), self.code, problems)
+        detail, problems = self.detail, list[FieldProblem]()
+        for one in self.problems:
+            name = one.field.removeprefix(prefix)
+            detail = detail.replace(one.field, name)
+            problems.append(FieldProblem(name, one.problem))
+        return ControlRefused(detail, self.code, tuple(problems))
 
 
 def ask(

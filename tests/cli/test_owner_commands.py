@@ -149,6 +149,9 @@ def test_keys_with_limits(capsys: Output) -> None:
         assert main([*limit, *wrong]) == 1, wrong
     assert "Europe/Berlin" in capsys.readouterr().err
     assert limits() is None
+    assert main(["key", "add", "myorg", "boss", "--scope", "manage", "--hold"]) == 1
+    told_why = "phonegate: scopes can't hold manage for a key with limits.\n"
+    assert capsys.readouterr().err == told_why
     assert main(["key", "limit", "myorg", "nosuchid", "--per-hour", "1"]) == 1
     shown = told(capsys, "key", "add", "myorg", "second", "--per-day", "3")
     assert "limits  3 a day" in shown
