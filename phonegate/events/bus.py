@@ -37,7 +37,7 @@ class Bus:
         """Tells facts to every subscriber."""
         if not facts:
             return
-        for name, subscriber in list(self._subscribers.items()):
+        for name, subscriber in self._subscribers.items():
             try:
                 subscriber(facts)
             except Exception:  # noqa: BLE001 - one subscriber's fault must not cost the others
