@@ -45,7 +45,7 @@ from phonegate.store.database import Database
 
 @attrs.frozen(kw_only=True)
 class Timings:
-    """The waits of a gateway that no setting changes; trials pass shorter ones."""
+    """The waits of a gateway that no setting changes. Trials pass shorter ones."""
 
     carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
     scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)

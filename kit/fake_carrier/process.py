@@ -11,7 +11,7 @@ ANSWER_DEADLINE_S = 30
 
 
 class FakeCarrierProcess(Program):
-    """`python -m kit.fake_carrier` on a free port; requests and ledger over HTTP."""
+    """`python -m kit.fake_carrier` on a free port, with its requests and ledger over HTTP."""
 
     def __init__(self, *, port: int = 0) -> None:
         super().__init__(

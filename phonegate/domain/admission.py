@@ -89,7 +89,7 @@ class Permit:
 
 
 class Timing(NamedTuple):
-    """When a message may leave, as it is stored; see `NewMessage`."""
+    """The times of a message as they are stored (see `NewMessage`)."""
 
     held_until: int | None
     wanted_at: int | None

@@ -14,7 +14,7 @@ class PollTimings:
     """When a carrier is asked what became of a message that it has."""
 
     first_ms: int = 5_000
-    """How soon after the message left; then twice as long each time."""
+    """How soon after the message left. Each later pause is twice as long."""
     first_called_ms: int = 120_000
     """The same where the carrier reports by itself: only what its calls did not bring is asked
     for."""
@@ -24,7 +24,7 @@ class PollTimings:
 
 @attrs.frozen(kw_only=True)
 class CarrierTimings:
-    """The waits of a gateway for its carriers; trials and tests pass shorter ones."""
+    """The waits of a gateway for its carriers. Trials and tests pass shorter ones."""
 
     polls: PollTimings = attrs.field(factory=PollTimings)
     grace_s: float | None = None
@@ -35,7 +35,7 @@ class CarrierTimings:
     first_pause_s: float = 0.5
     """Before the first repeat: a carrier that restarts a process is back by then."""
     longest_pause_s: float = 5.0
-    """Between two repeats; each pause is twice the one before."""
+    """The first pause between two repeats. Each later one is twice as long."""
     shortest_try_s: float = 0.5
     """A try with less time than a carrier's usual answer takes could only end in uncertainty."""
     margin_ms: int = 5_000

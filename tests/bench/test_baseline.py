@@ -157,7 +157,7 @@ async def play(side: Side, database: Path) -> dict[str, Any]:
         return await Script(server).play()
 
 
-def test_both_sides_answer_the_seeds_examples_alike(tmp_path: Path) -> None:
+def test_both_sides_answer_the_documented_examples_alike(tmp_path: Path) -> None:
     ours = uvloop.run(play(PHONEGATE, tmp_path / "phonegate.db"))
     theirs = uvloop.run(play(BASELINE, tmp_path / "baseline.db"))
     assert theirs == ours

@@ -401,7 +401,7 @@ async def test_battery(gateway: Gateway, nursery: trio.Nursery) -> None:
     assert status["charging"] is False
 
 
-async def test_the_seeds_protocol_has_five_frames(gateway: Gateway, nursery: trio.Nursery) -> None:
+async def test_the_basic_protocol_has_five_frames(gateway: Gateway, nursery: trio.Nursery) -> None:
     order = gateway.order(Order(5, "+1555", "hi"), None)
     plan = attrs.evolve(
         QUICK, protocol="basic", reply=True, battery=True, delivery_reports=True, repeat=1
@@ -423,7 +423,7 @@ async def test_the_seeds_protocol_has_five_frames(gateway: Gateway, nursery: tri
     await gateway.until(lambda: len(order.results) == 4 and gateway.inbound_frames == 2)
 
 
-async def test_a_phone_of_the_seeds_protocol_forgets_what_long_arrived(
+async def test_a_phone_of_the_basic_protocol_forgets_what_long_arrived(
     gateway: Gateway, nursery: trio.Nursery
 ) -> None:
     orders = gateway.orders_of(210, None)
@@ -437,7 +437,7 @@ async def test_a_phone_of_the_seeds_protocol_forgets_what_long_arrived(
     await until(simulated_phone, lambda phone: phone.journal.ledger.unacked_count == 200)
 
 
-async def test_a_crash_in_the_seeds_protocol_is_silence(
+async def test_a_crash_in_the_basic_protocol_is_silence(
     gateway: Gateway, nursery: trio.Nursery
 ) -> None:
     order = gateway.order(Order(5, "+1555", "hi"), None)

@@ -143,7 +143,7 @@ async def test_whatever_the_phones_do_each_sms_goes_out_once_and_ends(url: str) 
     assert len(received) == fleet.totals().radioed - unanswered
 
 
-async def test_phones_of_the_seeds_protocol_too(url: str) -> None:
+async def test_phones_of_the_basic_protocol_too(url: str) -> None:
     radio = RadioMemory()
     address = Address.parse(url, "myorg", SECRET)
     plan = attrs.evolve(TROUBLE, protocol="basic", crash=0, lose_links=0.003)

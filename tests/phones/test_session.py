@@ -34,7 +34,7 @@ async def bodies(phone: Phone, count: int) -> list[str]:
 # --- the basic frames
 
 
-async def test_the_seeds_five_frames(site: Site) -> None:
+async def test_the_five_basic_frames(site: Site) -> None:
     async with site.phone() as phone:
         assert phone.connected["org_id"] == ORG
         assert phone.connected["server_time"].endswith("Z")

@@ -299,7 +299,7 @@ async def test_a_reset_during_the_handshake_leaves_nothing(site: Site) -> None:
         assert await phone.settled() == []
 
 
-async def test_the_seeds_python_example(site: Site) -> None:
+async def test_the_public_pages_python_example(site: Site) -> None:
     """With the library that it names, as printed but for host, port and an end."""
 
     async def main() -> tuple[object, object]:
