@@ -15,6 +15,7 @@ from phonegate.api import (
     me_api,
     messages_api,
     sms_api,
+    smsgate_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
@@ -242,6 +243,7 @@ def build_table() -> Table:
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,
+            *smsgate_api.ENDPOINTS,
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
         ]
