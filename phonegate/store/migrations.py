@@ -340,6 +340,22 @@ _NAMES: Final = (
     """,
 )
 
+_PHONES_OF_A_KIND: Final = (
+    # The parts of received MMS. Their data come last, so that their size is known without them.
+    """
+    CREATE TABLE media_parts (
+        message INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        content_type TEXT NOT NULL,
+        name TEXT,
+        digest BLOB NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (message, number)
+    ) STRICT
+    """,
+    "ALTER TABLE messages ADD COLUMN parts INTEGER NOT NULL DEFAULT 0",
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -351,6 +367,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _RECOGNITION,
     _BOUNDS,
     _NAMES,
+    _PHONES_OF_A_KIND,
 )
 """Step n brings a file from version n to n + 1."""
 
