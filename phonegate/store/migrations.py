@@ -390,6 +390,19 @@ _PHONES_OF_A_KIND: Final = (
     "CREATE UNIQUE INDEX enrolments_by_token ON enrolments (token)",
     "CREATE UNIQUE INDEX enrolments_by_hook ON enrolments (hook)",
     "CREATE INDEX enrolments_by_name ON enrolments (org, name)",
+    # The parts of received MMS. Their data come last, so that their size is known without them.
+    """
+    CREATE TABLE media_parts (
+        message INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        content_type TEXT NOT NULL,
+        name TEXT,
+        digest BLOB NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (message, number)
+    ) STRICT
+    """,
+    "ALTER TABLE messages ADD COLUMN parts INTEGER NOT NULL DEFAULT 0",
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (

@@ -36,6 +36,7 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
+from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate
@@ -231,6 +232,7 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
         approval=Approval(database, now_ms=now_ms),
