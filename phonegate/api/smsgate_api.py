@@ -32,7 +32,7 @@ BASES: Final = ("/api/mobile/v1", "/mobile/v1")
 its owner typed."""
 
 HOOK: Final = "/call/{token}"
-"""Behind a base: what an app calls with what happens. It is told the whole address."""
+"""Behind a base: what an app calls with what happens. It gets the whole address."""
 
 FORM_BYTES: Final = 65_536
 """What an app says of its phone has some 500 bytes, and a report some 400."""
@@ -59,7 +59,7 @@ class Registered:
 
 @attrs.frozen(kw_only=True)
 class Device:
-    """What an app is told of its own connection."""
+    """What an app gets to know of its own connection."""
 
     externalIp: str = field("The address that it calls from.", example="192.0.2.7")  # noqa: N815 - the app's own name for it
 
@@ -86,14 +86,14 @@ async def register(call: Call) -> Answer:
     form = read_form(request.body)
     sims = form.sims or ()
     before = await services.enrolments.known_before(principal, name=form.name, sims=sims)
-    untold = await services.presences.replace(None if before is None else before.phone)
+    unfetched = await services.presences.replace(None if before is None else before.phone)
     made = await services.enrolments.enrol(
         principal,
         name=form.name,
         sims=sims,
         is_pushed=form.is_pushed,
         agent=_agent(call),
-        untold=untold,
+        unfetched=unfetched,
     )
     return Answer(
         status=201,
@@ -255,6 +255,7 @@ def _endpoint(
         statuses=(status,),
         error_codes=error_codes,
         protocol=True,
+        listed=False,
         handler=handler,
     )
 

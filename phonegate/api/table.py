@@ -112,7 +112,7 @@ class Table:
             for template in endpoint.paths:
                 self._add(endpoint, template)
         self._known_paths = KnownPaths(
-            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
+            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints if endpoint.listed
         )
 
     @property

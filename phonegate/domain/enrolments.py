@@ -96,7 +96,7 @@ class Enrolments:
         sims: Sequence[SimCard],
         is_pushed: bool,
         agent: str,
-        untold: Collection[int] = (),
+        unfetched: Collection[int] = (),
     ) -> Enrolled:
         """Makes an app a phone, or a known one again.
 
@@ -106,7 +106,7 @@ class Enrolments:
             sims: Its SIM cards.
             is_pushed: Another service is to ring it.
             agent: Its User-Agent.
-            untold: Messages that were kept for it, and that it surely has not got.
+            unfetched: Messages that were kept for it, and that it surely has not got.
 
         Raises:
             Forbidden: It has shown the org's secret, which can't be taken from it alone.
@@ -127,7 +127,7 @@ class Enrolments:
             row = tx.phones.connect(org, device_id, now, kind="smsgate", key=key, most=most)
             tx.phones.describe(row.id, name=name, app=agent or None, acks=True, now=now)
             if before is not None:
-                _give_up_told(tx, row.id, untold, now)
+                _give_up_fetched(tx, row.id, unfetched, now)
             enrolment = Enrolment(
                 phone=row.id,
                 org=org,
@@ -246,10 +246,10 @@ def _key_of(enrolment: Enrolment | None) -> str | None:
     return None if enrolment is None else enrolment.key
 
 
-def _give_up_told(tx: Tables, phone: int, untold: Collection[int], now: int) -> None:
+def _give_up_fetched(tx: Tables, phone: int, unfetched: Collection[int], now: int) -> None:
     """Ends the wait for what an earlier app of a phone may have been given, and did not report."""
     for message in tx.phone_queue.awaiting_result(phone):
-        kept = message.id in untold and message.attempts == 1
+        kept = message.id in unfetched and message.attempts == 1
         if message.acked_at is None and not kept:
             delivery.give_up(tx, message, Event.LOST_TRACK, ENROLLED_ANEW, now)
 

@@ -33,7 +33,7 @@ class Enrolment:
     key: str
     """The id of the API key that it enrolled with. It is good as long as that is."""
     app_id: str
-    """What the app is called, as it was told."""
+    """By which name the app knows itself here."""
     device_id: str
     """What its phone is called, which outlives a new enrolment."""
     token: bytes = attrs.field(repr=False)

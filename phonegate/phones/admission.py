@@ -83,7 +83,7 @@ class Admission:
         return await self.enter(await self._authenticate(arrival, peer), arrival)
 
     async def enter(self, principal: Principal, arrival: Arrival) -> Admitted:
-        """Claims the row that a phone begins on, whoever it was found to be.
+        """Claims the row that a phone begins on which is known to speak for a principal.
 
         The claim is held by `arrival`, as with `admit`.
 

@@ -1,4 +1,4 @@
-"""What the app is told of the gateway: its settings, and which events to report where. Pure.
+"""What the app gets to know of the gateway: its settings, and what to report where. Pure.
 
 One setting that the app can't take fails all of them, and one event that it does not know fails the
 whole list. So only what its version knows is written here. The address of its server is never set:

@@ -173,10 +173,10 @@ class Presences:
         if phone is None or (here := self._here.get(phone)) is None:
             return ()
         here.session.station.close(POLICY_VIOLATION, "the app has registered anew")
-        untold = here.transport.pulls.untold()
+        unfetched = here.transport.pulls.unfetched()
         with trio.move_on_after(self._timings.commit_s):
             await here.gone.wait()
-        return untold
+        return unfetched
 
     def _gap(self, here: Presence, since: int) -> Mapping[str, str]:
         """Says which messages a phone is to report that may have been missed."""

@@ -81,7 +81,7 @@ class PullList:
                 listed.was_given = True
         return answer, late
 
-    def untold(self) -> list[int]:
+    def unfetched(self) -> list[int]:
         """Returns the messages that no answer has held, so that the app can't have them."""
         return [number for number, listed in self._listed.items() if not listed.was_given]
 

@@ -190,7 +190,7 @@ class SmsgateTransport:
         return call.is_recorded
 
     def tell(self, said: Sequence[PhoneFrame]) -> None:
-        """Says frames that nobody waits for."""
+        """Says frames, and waits for nothing."""
         if not self.ended:
             self._hear(said, FRAME_BYTES)
 
