@@ -88,6 +88,10 @@ class Presences:
             task_status.started()
             await trio.sleep_forever()
 
+    def of_phone(self, phone: int) -> Presence | None:
+        """Returns the session of a phone, if it is there."""
+        return self._here.get(phone)
+
     # --- what calls ask
 
     async def pull(self, app: KnownApp) -> list[dict[str, Any]]:
