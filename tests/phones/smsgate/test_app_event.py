@@ -162,7 +162,9 @@ def test_what_is_unknown_means_nothing() -> None:
     assert read_event([], []) is None
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just([])
+VALUES: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just([])
+)
 
 
 @given(

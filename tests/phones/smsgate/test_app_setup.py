@@ -18,7 +18,7 @@ from phonegate.phones.smsgate.app_version import EARLIEST_EVENTS, EVENTS, versio
         ("", False, False),
     ],
 )
-def test_a_version_is_known_by_its_agent(agent: str, known: bool, media: bool) -> None:
+def test_a_version_is_known_by_its_agent(agent: str, *, known: bool, media: bool) -> None:
     version = version_of(agent)
     assert (version.is_known, version.sends_media) == (known, media)
     assert version.events == (EVENTS if known else EARLIEST_EVENTS)

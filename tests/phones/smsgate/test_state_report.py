@@ -10,7 +10,7 @@ from phonegate.phones import frames
 from phonegate.phones.frames import PhoneFrame
 from phonegate.phones.smsgate.mobile_message import app_message_id
 from phonegate.phones.smsgate.pull_list import PullList
-from phonegate.phones.smsgate.state_report import StateReport, read_reports
+from phonegate.phones.smsgate.state_report import APP_STATES, StateReport, read_reports
 from phonegate.phones.window import Window
 
 TO = "+15553334444"
@@ -71,7 +71,7 @@ def status_after(reports: Sequence[StateReport], status: str = SENDING) -> list[
     return gone
 
 
-@pytest.mark.parametrize("life", LIVES, ids=lambda life: "-".join(life))
+@pytest.mark.parametrize("life", LIVES, ids="-".join)
 def test_a_life_ends_as_the_app_says(life: Sequence[str]) -> None:
     reports = [read(snapshot(life[: at + 1])) for at in range(len(life))]
     assert status_after(reports)[-1] == ENDS[life[-1]]
@@ -117,9 +117,7 @@ def test_snapshots_in_any_order_end_as_the_furthest_and_never_go_back(
     assert places == sorted(places)
 
 
-@given(
-    st.lists(st.sampled_from(["pull", *{state for life in LIVES for state in life}]), max_size=12)
-)
+@given(st.lists(st.sampled_from(["pull", *APP_STATES]), max_size=12))
 def test_what_was_reported_on_is_never_listed_again(steps: Sequence[str]) -> None:
     window, listed = Window(4, now=0), PullList()
     window.reserve()
