@@ -67,6 +67,16 @@ class WaitingMessages:
 
 
 @attrs.frozen(kw_only=True)
+class HintedPhone:
+    """A phone that its owner should do something for."""
+
+    phone: int
+    org: str
+    hint: str
+    """What to do, in a sentence."""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayHealth:
     """What alarms are raised about, as it is at one time."""
 
@@ -82,6 +92,8 @@ class GatewayHealth:
     """Whether the database's file is where it was opened."""
     carrier_failures: Mapping[int, int] = attrs.field(factory=dict)
     """The number of successive sends that were not answered, by assistant."""
+    hinted: tuple[HintedPhone, ...] = ()
+    """The phones that their owners should do something for."""
 
 
 class Alarms:
@@ -163,6 +175,10 @@ class Alarms:
                     False,
                     {"assistant": assistant, "failures": count},
                 )
+
+        for one in health.hinted:
+            fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
+            yield Signal(("phone_hint", str(one.phone)), True, False, fields)
 
     def _of_queues(self, health: GatewayHealth) -> Iterator[Signal]:
         thresholds = self.thresholds
