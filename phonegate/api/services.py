@@ -20,6 +20,7 @@ from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
@@ -36,6 +37,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    phones: PhoneManagement
     sending: Sending
     withdrawal: Withdrawal
     approval: Approval

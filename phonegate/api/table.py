@@ -14,6 +14,7 @@ from phonegate.api import (
     keys_api,
     me_api,
     messages_api,
+    phones_api,
     sms_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
@@ -237,6 +238,7 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *phones_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,

@@ -17,6 +17,7 @@ from tests.api.conftest import (
     SECRET,
     Reply,
     Web,
+    known_phone,
 )
 
 ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
@@ -34,13 +35,14 @@ PLACES = [
 
 @attrs.frozen
 class Target:
-    """What the routes act on: a queued message, a key and an assistant of the org."""
+    """What the routes act on: a queued message, a key, an assistant and a phone of the org."""
 
     message_id: int
     held_id: int
     """One that waits for approval."""
     key_id: str
     assistant_id: int
+    phone_id: int
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ async def target(web: Web) -> Target:
         held.json["results"][0]["id"],
         made.json["id"],
         added.json["assistant"]["id"],
+        await known_phone(web.database),
     )
 
 
@@ -81,7 +84,11 @@ async def attempt(
     template = next(path for path in endpoint.paths if ("{secret}" in path) == in_path)
     quoted = "".join(f"%{byte:02X}" for byte in (credential or "").encode())
     path = template.replace("{org}", org).replace("{secret}", quoted)
-    ids = {"keys": target.key_id, "assistants": str(target.assistant_id)}
+    ids = {
+        "keys": target.key_id,
+        "assistants": str(target.assistant_id),
+        "phones": str(target.phone_id),
+    }
     message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
     path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id)))
     if endpoint.query is not None and "org_id" in attrs.fields_dict(endpoint.query):
