@@ -132,7 +132,7 @@ async def test_a_number_that_is_not_free_is_refused_with_its_place(web: Web) -> 
 async def test_only_a_phone_of_the_org_is_found(web: Web, method: str) -> None:
     phone = await known_phone(web.database)
     await web.make_org("other-org", "another-secret-99")
-    body = {} if method == "PATCH" else None
+    body: dict[str, Any] | None = {} if method == "PATCH" else None
     for path, secret, status in (
         (f"/phones/{ORG}/{phone + 1}", None, 404),
         (f"/phones/{ORG}/x", None, 400),
