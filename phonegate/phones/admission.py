@@ -80,7 +80,17 @@ class Admission:
             Refused: It may not come in now.
             StoreError: It can't be stored.
         """
-        principal = await self._authenticate(arrival, peer)
+        return await self.enter(await self._authenticate(arrival, peer), arrival)
+
+    async def enter(self, principal: Principal, arrival: Arrival) -> Admitted:
+        """Claims the row that a phone begins on which is known to speak for a principal.
+
+        The claim is held by `arrival`, as with `admit`.
+
+        Raises:
+            Refused: It may not come in now.
+            StoreError: It can't be stored.
+        """
         while True:
             try:
                 start = await self._try_row(principal, arrival)
