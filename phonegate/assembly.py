@@ -29,6 +29,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
@@ -154,6 +155,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
+            phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=Media(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
