@@ -25,6 +25,7 @@ from phonegate.model.phones import Sim
 from phonegate.model.refusals import BadInput, Conflict, Gone, NotFound, Throttled
 from phonegate.model.states import RECEIVED
 from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 from tests.buses import subscribe
 from tests.domain.account_site import Clock
 from tests.domain.dispatcher import Phones, as_dispatcher
@@ -54,12 +55,16 @@ class Scene:
     async def connect(self, device_id: str, key: str | None, *sims: Sim) -> int:
         """Has a phone come by a key."""
         now = self.clock()
-        row = await self.database.write(
-            lambda tx: tx.phones.connect(self.org, device_id, now, key=key)
-        )
-        online = OnlinePhone(phone=row.id, device_id=device_id, name=None, sims=sims)
+
+        def connect(tx: Tables) -> int:
+            row = tx.phones.connect(self.org, device_id, now)
+            tx.phones.came_by(row.id, "link", key)
+            return row.id
+
+        phone = await self.database.write(connect)
+        online = OnlinePhone(phone=phone, device_id=device_id, name=None, sims=sims)
         self.phones.phones.append(online)
-        return row.id
+        return phone
 
     def receive(self, body: str, phone: int | None, org: int | None = None) -> None:
         message = NewInbound(

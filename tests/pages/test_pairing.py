@@ -60,7 +60,8 @@ class Site:
         org = await self.web.services.accounts.orgs.named(ORG)
 
         def connect(tx: Tables) -> int:
-            row = tx.phones.connect(org.id, "mine", NOW, key=self.made.key.id)
+            row = tx.phones.connect(org.id, "mine", NOW)
+            tx.phones.came_by(row.id, "link", self.made.key.id)
             tx.phones.set_hint(row.id, hint)
             return row.id
 
