@@ -247,6 +247,9 @@ class Link:
             raise LinkLost
         self._world.change()
 
+    def hand(self, frame: dict[str, Any]) -> None:
+        self._to_phone.send_nowait(frame)
+
     async def receive(self) -> dict[str, Any]:
         try:
             frame = await self._from_gateway.receive()
@@ -419,3 +422,63 @@ def test_a_radio_that_needs_a_person_ends_the_program_with_its_sentence() -> Non
     )
     with pytest.raises(RadioUnusable, match=r"The SIM is locked\."):
         trio.run(PhoneProgram(WHERE, device).run)
+
+
+class Unplugged(FakeRadio):
+    """A radio that is not ready, as a modem that is not there."""
+
+    async def ready(self, transmission: Transmission) -> None:
+        del transmission
+        await trio.sleep_forever()
+
+
+def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
+    device = Device(
+        journal=world.disk.journal(Fate()),
+        radio=Unplugged(world.handset, Fate()),
+        conduct=Conduct((0.5, 1)),
+        notice=world.said.append,
+        now_ms=now_ms,
+    )
+    return PhoneProgram(WHERE, device)
+
+
+async def until_results(world: World, count: int) -> None:
+    while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
+        await trio.sleep(1)
+
+
+async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del autojump_clock
+    world = World(gateway=Gateway(), handset=Handset())
+    links: list[Link] = []
+
+    async def hold_link(_: Address, session: Any, **__: Any) -> End:
+        links.append(Link(world, Fate()))
+        await session(links[0])
+        raise AssertionError
+
+    monkeypatch.setattr(phone_program, "hold_link", hold_link)
+    start = trio.current_time()
+    program = waiting_program(world, lambda: int((trio.current_time() - start) * 1000))
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(program.run)
+            await trio.sleep(1)
+            push = {"type": "send_sms", "to": "+1", "body": "hi"}
+            links[0].hand({**push, "id": 1, "expires_at": 30_000})
+            links[0].hand({**push, "id": 2})
+            links[0].hand({**push, "id": 3})
+            await trio.sleep(20)
+            assert not world.gateway.results
+            await until_results(world, 1)
+            assert 30 <= trio.current_time() - start < 40
+            links[0].hand({"type": "cancel", "id": 2})
+            links[0].hand({"type": "cancel", "id": 3})
+            await until_results(world, 3)
+            nursery.cancel_scope.cancel()
+    errors = {number: told[0]["error"] for number, told in world.gateway.results.items()}
+    assert errors == {1: "RESULT_TOO_LATE", 2: "cancelled", 3: "cancelled"}
+    assert not world.handset.attempts
