@@ -247,7 +247,12 @@ def _body(
     }
     if shown:
         media["examples"] = shown
-    return {"required": True, "content": {JSON: media}}
+    content = {JSON: media}
+    if endpoint.forms is not None:
+        for name, cls in endpoint.forms.media.items():
+            text = {"type": "string", "pattern": r"^[^\s{]", "description": endpoint.forms.text}
+            content[name] = {"schema": text if cls is None else components.refer(cls)}
+    return {"required": True, "content": content}
 
 
 def _responses(
