@@ -32,7 +32,8 @@ class Transmission:
     """One SMS on its way over the air. `time` is ms since 1970, UTC."""
 
     phone: str
-    id: int
+    id: int | str
+    """The gateway's id of it. The app SMS Gateway for Android knows it by a text."""
     to: str = attrs.field(repr=False)
     body: str = attrs.field(repr=False)
     sim: str | None

@@ -104,7 +104,7 @@ async def send_through(fleet: Fleet, api: httpx.AsyncClient) -> None:
 
 def check(out: dict[int, dict[str, object]], radio: RadioMemory) -> Counter[int]:
     """Holds what the gateway says against what went over the air."""
-    times = Counter(sms.id for sms in radio.sent)
+    times = Counter(int(sms.id) for sms in radio.sent)
     assert max(times.values()) == 1
     for number, message in out.items():
         if message["status"] in {"sent", "delivered"}:

@@ -27,7 +27,7 @@ def read_date(text: str) -> int:
     if found is None:
         raise ValueError("not a date that the app can read")
     *fields, fraction, zone = found.groups()
-    moment = datetime(*map(int, fields))  # type: ignore[arg-type,misc]  # noqa: DTZ001 - as UTC
+    moment = datetime(*map(int, fields))  # type: ignore[arg-type]  # noqa: DTZ001 - as UTC
     seconds = (moment - _EPOCH) // timedelta(seconds=1) - 60 * _offset_min(zone)
     return seconds * 1000 + int(fraction or 0)
 

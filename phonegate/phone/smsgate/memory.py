@@ -8,7 +8,7 @@ stores `Processed` after it. Killed between both, it finds the message pending a
 its next start. That hole is the app's own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -270,11 +270,6 @@ class Memory:
                     queued.due = record.due
             case EventEnded():
                 self.events.pop(record.id, None)
-
-    def apply_all(self, records: Iterable[Record]) -> None:
-        """Takes records in their order."""
-        for record in records:
-            self.apply(record)
 
     def _store(self, record: Stored) -> None:
         pulled = record.message

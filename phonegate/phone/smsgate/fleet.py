@@ -1,0 +1,125 @@
+"""Many simulated phones with the app in one program."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import attrs
+import trio
+
+from phonegate.phone.errors import CredentialsRefused
+from phonegate.phone.radio import QuietRadio, Radio
+from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.smsgate.faults import Plan
+from phonegate.phone.smsgate.handset import Owner
+from phonegate.phone.smsgate.journal import Journal, JournalFile
+from phonegate.phone.smsgate.service import Clients
+from phonegate.phone.smsgate.simulated_phone import SimulatedPhone
+from phonegate.phone.smsgate.stats import Stats
+from phonegate.phone.smsgate.timings import Timings
+
+CONNECTING_AT_ONCE = 64
+"""Half of the usual listen backlog (128). More at once would only time out and try again."""
+
+
+def owners(phones: Sequence[tuple[str, str, tuple[SimCard, ...]]], token: str) -> list[Owner]:
+    """Returns phones that all have one private token, from their ids, names and SIMs."""
+    return [
+        Owner(device_id=device, name=name, sims=sims, token=token) for device, name, sims in phones
+    ]
+
+
+class Fleet:
+    """Simulated phones that share a gateway, a plan, a radio and a seed.
+
+    Args:
+        base: The address of the gateway's mobile API.
+        owners: The phones.
+        clients: Make all requests.
+        plan: How all of them behave.
+        timings: The app's waits.
+        rng: The source of all randomness.
+        journal: Their disk. Without it they forget all when the program ends.
+        radio: Sends their SMS.
+        notice: Called with a sentence about each phone, with its id.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        owners: Sequence[Owner],
+        *,
+        clients: Clients,
+        plan: Plan | None = None,
+        timings: Timings | None = None,
+        rng: Random | None = None,
+        journal: JournalFile | None = None,
+        radio: Radio | None = None,
+        notice: Callable[[str, str], None] = lambda _device, _text: None,
+    ) -> None:
+        source = Random(0) if rng is None else rng  # noqa: S311 (faults, not secrets)
+        turnstile = trio.CapacityLimiter(CONNECTING_AT_ONCE)
+        shared: Radio = QuietRadio() if radio is None else radio
+        self.simulated_phones = [
+            SimulatedPhone(
+                base,
+                owner=owner,
+                clients=clients,
+                plan=plan,
+                timings=timings,
+                journal=Journal() if journal is None else journal.journal(owner.device_id),
+                radio=shared,
+                rng=Random(source.getrandbits(64)),  # noqa: S311 (as above)
+                turnstile=turnstile,
+                notice=_for_device(notice, owner.device_id),
+            )
+            for owner in owners
+        ]
+
+    def totals(self) -> Stats:
+        """Returns the counts of all phones together."""
+        total = Stats()
+        for simulated_phone in self.simulated_phones:
+            total += simulated_phone.stats
+        return total
+
+    def summary(self) -> dict[str, int]:
+        """Returns the totals by name, with the number of phones."""
+        return {"phones": len(self.simulated_phones), **attrs.asdict(self.totals())}
+
+    async def run(
+        self, *, task_status: trio.TaskStatus["Fleet"] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Runs the phones until cancelled.
+
+        `started` gets the fleet once each phone is known to the gateway.
+
+        Raises:
+            CredentialsRefused: The private token is refused.
+            SentAway: The gateway moves its phones to another server.
+        """
+        refused: CredentialsRefused | None = None
+
+        async def live(
+            simulated_phone: SimulatedPhone,
+            *,
+            task_status: trio.TaskStatus[SimulatedPhone] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            nonlocal refused
+            try:
+                await simulated_phone.run(task_status=task_status)
+            except CredentialsRefused as refusal:
+                # All have the same token, so the rest need not try.
+                refused = refused or refusal
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as starting:
+                for simulated_phone in self.simulated_phones:
+                    starting.start_soon(nursery.start, live, simulated_phone)
+            task_status.started(self)
+        if refused is not None:
+            raise refused
+
+
+def _for_device(notice: Callable[[str, str], None], device: str) -> Callable[[str], None]:
+    return lambda text: notice(device, text)

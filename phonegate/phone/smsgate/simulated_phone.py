@@ -1,0 +1,160 @@
+"""One simulated phone with the app, which dies and starts again as its plan says."""
+
+from collections.abc import Callable
+from random import Random
+
+import trio
+
+from phonegate.model.times import now_ms
+from phonegate.phone.radio import Radio, RadioMemory
+from phonegate.phone.smsgate.app import App, Lives
+from phonegate.phone.smsgate.faults import CrashPoint, Dice, Plan
+from phonegate.phone.smsgate.handset import Handset, Owner
+from phonegate.phone.smsgate.journal import Journal
+from phonegate.phone.smsgate.memory import Mail, Memory
+from phonegate.phone.smsgate.service import Clients, Service
+from phonegate.phone.smsgate.stats import Stats
+from phonegate.phone.smsgate.timings import Timings
+from phonegate.phone.smsgate.version import VERSIONS
+
+
+class SimulatedPhone:
+    """A phone with the app. All other methods may be called while `run` runs.
+
+    Args:
+        base: The address of the gateway's mobile API.
+        owner: The phone, as its owner set it up.
+        clients: Make its requests.
+        plan: How it behaves. Without a plan it has no faults.
+        timings: The app's waits.
+        journal: Its disk, which outlives its crashes.
+        radio: Sends its SMS. Without one they are kept in memory.
+        rng: The source of every random decision.
+        turnstile: Limits how many phones connect at once.
+        notice: Called with a sentence when the stream comes, goes or is refused.
+        now_ms: The wall clock, ms since 1970, UTC.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        owner: Owner,
+        clients: Clients,
+        plan: Plan | None = None,
+        timings: Timings | None = None,
+        journal: Journal | None = None,
+        radio: Radio | None = None,
+        rng: Random | None = None,
+        turnstile: trio.CapacityLimiter | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        wanted = Plan() if plan is None else plan
+        waits = Timings() if timings is None else timings
+        dice = Dice(wanted, owner.device_id, Random(0) if rng is None else rng)  # noqa: S311 (faults, not secrets)
+        self._turnstile = trio.CapacityLimiter(1) if turnstile is None else turnstile
+        self._handset = Handset(
+            owner=owner,
+            plan=wanted,
+            dice=dice,
+            journal=Journal() if journal is None else journal,
+            radio=RadioMemory() if radio is None else radio,
+            service=Service(
+                base,
+                user_agent=VERSIONS[wanted.profile].user_agent,
+                clients=clients,
+                timings=waits,
+                drop=lambda: dice.happens(wanted.drop_answers),
+            ),
+            timings=waits,
+            notice=notice,
+            clock_ms=now_ms,
+        )
+        self._lives = Lives()
+        self._life = trio.CancelScope()
+        self._again = False
+
+    @property
+    def owner(self) -> Owner:
+        """The phone, as its owner set it up."""
+        return self._handset.owner
+
+    @property
+    def stats(self) -> Stats:
+        """The counts of what it has done so far."""
+        return self._handset.stats
+
+    @property
+    def memory(self) -> Memory:
+        """What is on its disk."""
+        return self._handset.memory
+
+    @property
+    def radio(self) -> Radio:
+        """The radio that sends its SMS."""
+        return self._handset.radio
+
+    def receive_sms(self, sender: str, text: str, *, sim_number: int | None = None) -> Mail:
+        """Makes an SMS arrive, by the SIM of that number, counted from 1."""
+        return self._handset.receive(sender, text, sim_number=sim_number)
+
+    def receive_mms(
+        self, sender: str, text: str, *attachments: dict[str, object], sim_number: int | None = None
+    ) -> Mail:
+        """Makes an MMS arrive, with attachments that have the app's own fields."""
+        return self._handset.receive(sender, text, sim_number=sim_number, attachments=attachments)
+
+    async def until(self, condition: Callable[["SimulatedPhone"], bool]) -> None:
+        """Waits until a condition holds for this phone. The caller sets the deadline."""
+        while not condition(self):
+            await self._handset.changed.wait()
+
+    def die(self) -> None:
+        """Makes the app die now, and start again from its disk."""
+        self.stats.crashes += 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Ends the app now, and starts it again."""
+        self._again = True
+        self._life.cancel()
+
+    async def run(
+        self, *, task_status: trio.TaskStatus["SimulatedPhone"] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Runs the app, life after life, until cancelled.
+
+        `started` gets this phone once the gateway can reach it, or knows it where it opens no
+        stream.
+
+        Raises:
+            CredentialsRefused: The private token is refused.
+            SentAway: The gateway moves the phone to another server.
+        """
+        known = False
+
+        def online() -> None:
+            nonlocal known
+            if not known:
+                known = True
+                task_status.started(self)
+
+        while True:
+            self._again = False
+            app = App(
+                self._handset,
+                die=self._die_at,
+                restart=self.restart,
+                online=online,
+                turnstile=self._turnstile,
+            )
+            with trio.CancelScope() as self._life:
+                await app.run()
+            if not self._again:
+                return
+            await trio.sleep(self._handset.timings.restart_s)
+
+    def _die_at(self, wanted: CrashPoint | None, point: CrashPoint, key: str) -> None:
+        if self._lives.dies(wanted, point, key):
+            self.die()
