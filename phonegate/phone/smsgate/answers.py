@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from phonegate.phone.smsgate.app_errors import UnreadableAnswer
 from phonegate.phone.smsgate.dates import read_date
-from phonegate.phone.smsgate.errors import UnreadableAnswer
-from phonegate.phone.smsgate.version import Version
+from phonegate.phone.smsgate.release import Release
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Pulled:
 
 
 @attrs.frozen(kw_only=True)
-class Webhook:
+class Hook:
     """One address to which the app posts events of one kind."""
 
     id: str
@@ -79,7 +79,7 @@ def read_registration(body: bytes) -> Registration:
     )
 
 
-def read_messages(body: bytes, version: Version) -> list[Pulled]:
+def read_messages(body: bytes, version: Release) -> list[Pulled]:
     """Reads the answer to `GET /message`.
 
     Raises:
@@ -91,7 +91,7 @@ def read_messages(body: bytes, version: Version) -> list[Pulled]:
     ]
 
 
-def read_webhooks(body: bytes, version: Version) -> list[Webhook]:
+def read_webhooks(body: bytes, version: Release) -> list[Hook]:
     """Reads the answer to `GET /webhooks`.
 
     Raises:
@@ -105,7 +105,7 @@ def read_webhooks(body: bytes, version: Version) -> list[Webhook]:
             raise UnreadableAnswer(f"webhook {at}: this version knows no event {event!r}")
         _optional(fields, "deviceId", _text)
         webhooks.append(
-            Webhook(
+            Hook(
                 id=_required(fields, "id", _text), url=_required(fields, "url", _text), event=event
             )
         )
@@ -121,7 +121,7 @@ def read_object(body: bytes, what: str) -> Mapping[str, Any]:
     return _object(_json(body), what)
 
 
-def _message(fields: Mapping[str, Any], version: Version) -> Pulled:
+def _message(fields: Mapping[str, Any], version: Release) -> Pulled:
     text = _optional(fields, "textMessage", _a_text_message)
     legacy = _optional(fields, "message", _text)
     numbers = _required(fields, "phoneNumbers", _texts)

@@ -17,18 +17,18 @@ from phonegate.phone.smsgate.answers import (
     read_registration,
     read_webhooks,
 )
-from phonegate.phone.smsgate.dates import read_date
-from phonegate.phone.smsgate.errors import Refused, Trouble, Unreachable, UnreadableAnswer
-from phonegate.phone.smsgate.event_poster import EventPoster
-from phonegate.phone.smsgate.faults import CrashPoint
-from phonegate.phone.smsgate.handset import Bell, Handset
-from phonegate.phone.smsgate.memory import (
+from phonegate.phone.smsgate.app_errors import Refused, Trouble, Unreachable, UnreadableAnswer
+from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_memory import (
     Moved,
     Registered,
     SettingsTaken,
     Stored,
     WebhooksTaken,
 )
+from phonegate.phone.smsgate.dates import read_date
+from phonegate.phone.smsgate.event_poster import EventPoster
+from phonegate.phone.smsgate.handset import Bell, Handset
 from phonegate.phone.smsgate.reporter import Reporter
 from phonegate.phone.smsgate.sender import Sender
 from phonegate.phone.smsgate.stream_reader import StreamEvent, StreamReader

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Self
 
 import attrs
 
-from phonegate.phone.smsgate.errors import SentAway, UnreadableAnswer
-from phonegate.phone.smsgate.timings import EVENT_TRIES
+from phonegate.phone.smsgate.app_errors import SentAway, UnreadableAnswer
+from phonegate.phone.smsgate.app_timings import EVENT_TRIES
 
 Order = Literal["LIFO", "FIFO"]
 Channel = Literal["AUTO", "SSE_ONLY"]

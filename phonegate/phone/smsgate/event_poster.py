@@ -7,11 +7,11 @@ from random import Random
 import trio
 
 from phonegate.phone.smsgate import request_bodies
-from phonegate.phone.smsgate.errors import Trouble
-from phonegate.phone.smsgate.faults import CrashPoint
+from phonegate.phone.smsgate.app_errors import Trouble
+from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_memory import EventEnded, EventFailed, QueuedHookEvent
+from phonegate.phone.smsgate.app_timings import EVENT_BATCH
 from phonegate.phone.smsgate.handset import Handset
-from phonegate.phone.smsgate.memory import EventEnded, EventFailed, QueuedEvent
-from phonegate.phone.smsgate.timings import EVENT_BATCH
 
 _KEY_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _KEY_LENGTH = 8
@@ -48,7 +48,7 @@ class EventPoster:
         dues = (queued.due for queued in self._handset.memory.events.values())
         return (min(dues, default=math.inf) - self._handset.now_ms()) / 1000
 
-    async def _serve(self, queued: QueuedEvent) -> None:
+    async def _serve(self, queued: QueuedHookEvent) -> None:
         handset, event = self._handset, queued.event
         registration = handset.memory.registration
         device = "" if registration is None else registration.id
@@ -70,7 +70,7 @@ class EventPoster:
         handset.stats.inbound_acked += counts
         handset.record(EventEnded(id=event.id))
 
-    def _fail(self, queued: QueuedEvent, why: str) -> None:
+    def _fail(self, queued: QueuedHookEvent, why: str) -> None:
         handset, event = self._handset, queued.event
         now, tries = handset.now_ms(), queued.tries + 1
         kept_ms = 1000 * handset.timings.event_kept_s

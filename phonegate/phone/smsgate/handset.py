@@ -10,14 +10,22 @@ import trio
 from phonegate.phone.radio import Radio
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.smsgate import request_bodies
-from phonegate.phone.smsgate.faults import Dice, Plan
-from phonegate.phone.smsgate.journal import Journal
-from phonegate.phone.smsgate.memory import Arrived, Event, EventQueued, Mail, Memory, Moved, Record
+from phonegate.phone.smsgate.app_faults import AppDice, AppPlan
+from phonegate.phone.smsgate.app_journal import AppJournal
+from phonegate.phone.smsgate.app_memory import (
+    AppMemory,
+    Arrived,
+    EventQueued,
+    HookEvent,
+    Mail,
+    Moved,
+    Record,
+)
+from phonegate.phone.smsgate.app_stats import AppStats
+from phonegate.phone.smsgate.app_timings import AppTimings
+from phonegate.phone.smsgate.mobile_api import MobileApi
 from phonegate.phone.smsgate.outbox import OUTCOME_EVENTS, parts
-from phonegate.phone.smsgate.service import Service
-from phonegate.phone.smsgate.stats import Stats
-from phonegate.phone.smsgate.timings import Timings
-from phonegate.phone.smsgate.version import VERSIONS, Version
+from phonegate.phone.smsgate.release import RELEASES, Release
 
 MAX_EVENTS: Final = 10_000
 """That wait for their delivery. A phone that is away for a week has fewer. More are dropped."""
@@ -60,15 +68,15 @@ class Handset:
     """One phone, whatever life of the app runs on it."""
 
     owner: Owner
-    plan: Plan
-    dice: Dice
-    journal: Journal
+    plan: AppPlan
+    dice: AppDice
+    journal: AppJournal
     radio: Radio
-    service: Service
-    timings: Timings
+    service: MobileApi
+    timings: AppTimings
     notice: Callable[[str], None]
     clock_ms: Callable[[], int]
-    stats: Stats = attrs.field(factory=Stats)
+    stats: AppStats = attrs.field(factory=AppStats)
     reports: Bell = attrs.field(factory=Bell)
     events: Bell = attrs.field(factory=Bell)
     outbox: Bell = attrs.field(factory=Bell)
@@ -77,14 +85,14 @@ class Handset:
     """What this run of the program gave to the radio: message and recipient."""
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> AppMemory:
         """What is on its disk."""
         return self.journal.memory
 
     @property
-    def version(self) -> Version:
+    def version(self) -> Release:
         """The version of the app."""
-        return VERSIONS[self.plan.profile]
+        return RELEASES[self.plan.profile]
 
     def now_ms(self) -> int:
         """Returns the time by the phone's clock."""
@@ -175,7 +183,7 @@ class Handset:
                 if webhook.event != name:
                     continue
                 for _ in range(2 if self.dice.happens(self.plan.repeat) else 1):
-                    event = Event(
+                    event = HookEvent(
                         id=str(uuid.uuid4()),
                         webhook=webhook,
                         payload=payload,

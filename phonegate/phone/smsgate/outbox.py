@@ -2,14 +2,14 @@
 
 from phonegate.phone.radio import segments
 from phonegate.phone.smsgate.answers import Pulled
-from phonegate.phone.smsgate.memory import (
+from phonegate.phone.smsgate.app_memory import (
     CANCELLED,
     DELIVERED,
     PENDING,
     PROCESSED,
     SENT,
-    Memory,
-    Message,
+    AppMemory,
+    AppMessage,
     Moved,
     Record,
     ReportAsked,
@@ -20,7 +20,7 @@ from phonegate.phone.smsgate.memory import (
 CANCELLING = "Cancelling"
 
 
-def taken(memory: Memory, pulled: Pulled, now_ms: int) -> list[Record]:
+def taken(memory: AppMemory, pulled: Pulled, now_ms: int) -> list[Record]:
     """Returns the steps that follow from one message of a pulled list.
 
     A state that the app does not know counts as pending: such a message is sent.
@@ -37,7 +37,7 @@ def taken(memory: Memory, pulled: Pulled, now_ms: int) -> list[Record]:
     return [Stored(message=pulled, time=now_ms)]
 
 
-def cancelled(memory: Memory, message: str, now_ms: int) -> list[Record]:
+def cancelled(memory: AppMemory, message: str, now_ms: int) -> list[Record]:
     """Returns the steps that follow from the cancelling of a message.
 
     One that has left already goes on, and the app says nothing of it.
@@ -50,7 +50,7 @@ def cancelled(memory: Memory, message: str, now_ms: int) -> list[Record]:
     return [Moved(id=message, number=None, state=CANCELLED, time=now_ms)]
 
 
-def next_message(memory: Memory, now_ms: int) -> Message | None:
+def next_message(memory: AppMemory, now_ms: int) -> AppMessage | None:
     """Returns the pending message that is sent next, or None where none may be sent yet."""
     first_in = memory.settings.processing_order == "FIFO"
     due = [one for one in memory.pending.values() if _due_ms(one) <= now_ms]
@@ -61,12 +61,12 @@ def next_message(memory: Memory, now_ms: int) -> Message | None:
     )
 
 
-def next_due_ms(memory: Memory) -> int | None:
+def next_due_ms(memory: AppMemory) -> int | None:
     """Returns when the first pending message may be sent (ms since 1970, UTC)."""
     return min(map(_due_ms, memory.pending.values()), default=None)
 
 
-def expired(message: Message, now_ms: int) -> bool:
+def expired(message: AppMessage, now_ms: int) -> bool:
     """Tells whether a message may no longer be sent."""
     until = message.pulled.valid_until
     return until is not None and until < now_ms
@@ -87,7 +87,7 @@ def body(pulled: Pulled) -> str:
     return str((pulled.mms or {}).get("text") or "")
 
 
-def unsettled(memory: Memory, *, deliveries: bool) -> list[tuple[Message, str]]:
+def unsettled(memory: AppMemory, *, deliveries: bool) -> list[tuple[AppMessage, str]]:
     """Returns the messages and recipients of which the phone's system still has to report.
 
     The system keeps what it will report when the app dies, and starts the app for it.
@@ -110,5 +110,5 @@ OUTCOME_EVENTS = {
 """The webhook event that each state of a recipient makes."""
 
 
-def _due_ms(message: Message) -> int:
+def _due_ms(message: AppMessage) -> int:
     return message.pulled.schedule_at or 0

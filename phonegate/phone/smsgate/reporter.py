@@ -8,11 +8,11 @@ import attrs
 import trio
 
 from phonegate.phone.smsgate import request_bodies
-from phonegate.phone.smsgate.errors import Trouble
-from phonegate.phone.smsgate.faults import CrashPoint
+from phonegate.phone.smsgate.app_errors import Trouble
+from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_memory import Job, ReportEnded
+from phonegate.phone.smsgate.app_timings import REPORT_TRIES
 from phonegate.phone.smsgate.handset import Handset
-from phonegate.phone.smsgate.memory import Job, ReportEnded
-from phonegate.phone.smsgate.timings import REPORT_TRIES
 
 
 @attrs.define

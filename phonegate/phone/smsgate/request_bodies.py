@@ -13,8 +13,15 @@ from typing import Any, Final
 import attrs
 
 from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.smsgate.app_memory import (
+    CANCELLED,
+    AppMemory,
+    AppMessage,
+    HookEvent,
+    Job,
+    Mail,
+)
 from phonegate.phone.smsgate.dates import write_date
-from phonegate.phone.smsgate.memory import CANCELLED, Event, Job, Mail, Memory, Message
 
 _SHOWN: Final = 4
 """Characters at the end of a number, carrier or card that the app does not star out."""
@@ -36,7 +43,7 @@ def device_change(id: str, sims: Sequence[SimCard], push_token: str | None) -> d
     return _present(id=id, pushToken=push_token, simCards=_sim_cards(sims))
 
 
-def report(memory: Memory, job: Job, offset_min: int, now_ms: int) -> list[dict[str, Any]]:
+def report(memory: AppMemory, job: Job, offset_min: int, now_ms: int) -> list[dict[str, Any]]:
     """Returns the body of `PATCH /message`: the whole state of one message, as it is now."""
     message = memory.messages.get(job.id)
     if message is None or not job.known:
@@ -55,7 +62,7 @@ def report(memory: Memory, job: Job, offset_min: int, now_ms: int) -> list[dict[
     ]
 
 
-def event(queued: Event, device: str) -> dict[str, Any]:
+def event(queued: HookEvent, device: str) -> dict[str, Any]:
     """Returns the body of a webhook event."""
     return {
         "id": queued.id,
@@ -125,7 +132,7 @@ def started(sims: Sequence[SimCard]) -> dict[str, Any]:
 
 
 def outcome(
-    message: Message, number: str, time: int, *, own: str | None, parts: int, offset_min: int
+    message: AppMessage, number: str, time: int, *, own: str | None, parts: int, offset_min: int
 ) -> dict[str, dict[str, Any]]:
     """Returns the payload of each event that one recipient's state may make, by its name."""
     moment = write_date(time, offset_min)

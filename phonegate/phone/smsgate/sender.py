@@ -7,9 +7,9 @@ import trio
 
 from phonegate.phone.radio import Transmission
 from phonegate.phone.smsgate import outbox
-from phonegate.phone.smsgate.faults import CrashPoint, Fate
+from phonegate.phone.smsgate.app_faults import AppFate, CrashPoint
+from phonegate.phone.smsgate.app_memory import DELIVERED, FAILED, PROCESSED, SENT, AppMessage
 from phonegate.phone.smsgate.handset import Handset
-from phonegate.phone.smsgate.memory import DELIVERED, FAILED, PROCESSED, SENT, Message
 
 EXPIRED = "TTL expired"
 
@@ -52,7 +52,7 @@ class Sender:
             await self._serve(pending)
             await trio.sleep(handset.memory.settings.send_interval_s)
 
-    async def _serve(self, message: Message) -> None:
+    async def _serve(self, message: AppMessage) -> None:
         handset, pulled = self._handset, message.pulled
         error = None
         if outbox.expired(message, handset.now_ms()):
@@ -66,7 +66,7 @@ class Sender:
         for number in dict.fromkeys(pulled.phone_numbers):
             await self._hand_over(message, number)
 
-    async def _hand_over(self, message: Message, number: str) -> None:
+    async def _hand_over(self, message: AppMessage, number: str) -> None:
         handset, pulled = self._handset, message.pulled
         fate = handset.dice.fate(pulled.id, number)
         key = f"{pulled.id}/{number}"
@@ -78,11 +78,11 @@ class Sender:
         self._nursery.start_soon(self._settle, message, number)
         await self._step(fate, "processed", key)
 
-    async def _step(self, fate: Fate, point: CrashPoint, key: str) -> None:
+    async def _step(self, fate: AppFate, point: CrashPoint, key: str) -> None:
         self._die(fate.crash, point, key)
         await trio.lowlevel.checkpoint()
 
-    def _transmit(self, message: Message, number: str) -> None:
+    def _transmit(self, message: AppMessage, number: str) -> None:
         handset, pulled = self._handset, message.pulled
         handset.radio.transmit(
             Transmission(
@@ -99,7 +99,7 @@ class Sender:
             handset.stats.radioed_again += 1
         handset.radioed.add((pulled.id, number))
 
-    async def _settle(self, message: Message, number: str) -> None:
+    async def _settle(self, message: AppMessage, number: str) -> None:
         """Reports what became of an SMS, as the phone's system does, part by part."""
         handset, pulled = self._handset, message.pulled
         fate = handset.dice.fate(pulled.id, number)

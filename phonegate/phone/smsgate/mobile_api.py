@@ -12,8 +12,8 @@ import trio
 
 from phonegate import trust
 from phonegate.phone.smsgate import request_bodies
-from phonegate.phone.smsgate.errors import Refused, Unreachable, UnreadableAnswer
-from phonegate.phone.smsgate.timings import Timings
+from phonegate.phone.smsgate.app_errors import Refused, Unreachable, UnreadableAnswer
+from phonegate.phone.smsgate.app_timings import AppTimings
 
 API_PATH: Final = "/api/mobile/v1"
 """Added to an address that does not end with a mobile API's path already."""
@@ -92,7 +92,7 @@ class Clients:
             await self.streams.aclose()
 
 
-class Service:
+class MobileApi:
     """The gateway, for one phone.
 
     Args:
@@ -109,7 +109,7 @@ class Service:
         *,
         user_agent: str,
         clients: Clients,
-        timings: Timings,
+        timings: AppTimings,
         drop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.base = base

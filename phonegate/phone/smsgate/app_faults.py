@@ -6,7 +6,7 @@ from typing import Literal
 import attrs
 
 from phonegate.phone.radio import ERRORS
-from phonegate.phone.smsgate.version import Profile
+from phonegate.phone.smsgate.release import Profile
 
 CrashPoint = Literal[
     "stored", "before_radio", "after_radio", "processed", "report_taken", "event_taken"
@@ -32,7 +32,7 @@ def _chance() -> float:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class AppPlan:
     """How simulated phones with the app behave. The default is one that does everything right.
 
     Raises:
@@ -81,7 +81,7 @@ class Plan:
 
 
 @attrs.frozen(kw_only=True)
-class Fate:
+class AppFate:
     """What happens to the SMS to one recipient."""
 
     delay_s: float
@@ -90,19 +90,19 @@ class Fate:
     crash: CrashPoint | None
 
 
-class Dice:
+class AppDice:
     """Makes the random decisions of a plan, for one phone.
 
     The fate of a message hangs on its id and the phone's name alone, so that it is the same after
     a restart. All else is drawn in the order in which it happens.
     """
 
-    def __init__(self, plan: Plan, phone: str, rng: Random) -> None:
+    def __init__(self, plan: AppPlan, phone: str, rng: Random) -> None:
         self._plan = plan
         self._name = f"{phone}/{rng.getrandbits(64)}"
         self.other = Random(rng.getrandbits(64))  # noqa: S311 (faults, not secrets)
 
-    def fate(self, message: str, number: str) -> Fate:
+    def fate(self, message: str, number: str) -> AppFate:
         """Decides about the SMS to one recipient."""
         plan = self._plan
         rng = Random(f"{self._name}/{message}/{number}")  # noqa: S311 (as above)
@@ -111,7 +111,7 @@ class Dice:
         no_result = rng.random() < plan.no_result
         crashes, point = rng.random() < plan.crash, rng.choice(_SAFE_POINTS)
         crash: CrashPoint | None = "after_radio" if rng.random() < plan.hole else None
-        return Fate(
+        return AppFate(
             delay_s=delay,
             error=f"Send result: {error}" if fails else None,
             no_result=no_result,

@@ -31,7 +31,7 @@ _BATCHES: Final = frozenset(
 
 
 @attrs.frozen(kw_only=True)
-class Version:
+class Release:
     """One version of the app."""
 
     name: str
@@ -45,7 +45,7 @@ class Version:
         return f"me.capcom.smsgateway/{self.name}"
 
 
-VERSIONS: Final[dict[Profile, Version]] = {
-    "1.68": Version(name="1.68.0", sends_mms=False, events=_EVENTS),
-    "later": Version(name="1.75.1", sends_mms=True, events=_EVENTS | _BATCHES),
+RELEASES: Final[dict[Profile, Release]] = {
+    "1.68": Release(name="1.68.0", sends_mms=False, events=_EVENTS),
+    "later": Release(name="1.75.1", sends_mms=True, events=_EVENTS | _BATCHES),
 }

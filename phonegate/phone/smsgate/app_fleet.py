@@ -9,13 +9,13 @@ import trio
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.radio import QuietRadio, Radio
 from phonegate.phone.radios.radio import SimCard
-from phonegate.phone.smsgate.faults import Plan
+from phonegate.phone.smsgate.app_faults import AppPlan
+from phonegate.phone.smsgate.app_journal import AppJournal, AppJournalFile
+from phonegate.phone.smsgate.app_phone import AppPhone
+from phonegate.phone.smsgate.app_stats import AppStats
+from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.handset import Owner
-from phonegate.phone.smsgate.journal import Journal, JournalFile
-from phonegate.phone.smsgate.service import Clients
-from phonegate.phone.smsgate.simulated_phone import SimulatedPhone
-from phonegate.phone.smsgate.stats import Stats
-from phonegate.phone.smsgate.timings import Timings
+from phonegate.phone.smsgate.mobile_api import Clients
 
 CONNECTING_AT_ONCE = 64
 """Half of the usual listen backlog (128). More at once would only time out and try again."""
@@ -28,7 +28,7 @@ def owners(phones: Sequence[tuple[str, str, tuple[SimCard, ...]]], token: str) -
     ]
 
 
-class Fleet:
+class AppFleet:
     """Simulated phones that share a gateway, a plan, a radio and a seed.
 
     Args:
@@ -49,10 +49,10 @@ class Fleet:
         owners: Sequence[Owner],
         *,
         clients: Clients,
-        plan: Plan | None = None,
-        timings: Timings | None = None,
+        plan: AppPlan | None = None,
+        timings: AppTimings | None = None,
         rng: Random | None = None,
-        journal: JournalFile | None = None,
+        journal: AppJournalFile | None = None,
         radio: Radio | None = None,
         notice: Callable[[str, str], None] = lambda _device, _text: None,
     ) -> None:
@@ -60,13 +60,13 @@ class Fleet:
         turnstile = trio.CapacityLimiter(CONNECTING_AT_ONCE)
         shared: Radio = QuietRadio() if radio is None else radio
         self.simulated_phones = [
-            SimulatedPhone(
+            AppPhone(
                 base,
                 owner=owner,
                 clients=clients,
                 plan=plan,
                 timings=timings,
-                journal=Journal() if journal is None else journal.journal(owner.device_id),
+                journal=AppJournal() if journal is None else journal.journal(owner.device_id),
                 radio=shared,
                 rng=Random(source.getrandbits(64)),  # noqa: S311 (as above)
                 turnstile=turnstile,
@@ -75,9 +75,9 @@ class Fleet:
             for owner in owners
         ]
 
-    def totals(self) -> Stats:
+    def totals(self) -> AppStats:
         """Returns the counts of all phones together."""
-        total = Stats()
+        total = AppStats()
         for simulated_phone in self.simulated_phones:
             total += simulated_phone.stats
         return total
@@ -87,7 +87,7 @@ class Fleet:
         return {"phones": len(self.simulated_phones), **attrs.asdict(self.totals())}
 
     async def run(
-        self, *, task_status: trio.TaskStatus["Fleet"] = trio.TASK_STATUS_IGNORED
+        self, *, task_status: trio.TaskStatus["AppFleet"] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Runs the phones until cancelled.
 
@@ -100,9 +100,9 @@ class Fleet:
         refused: CredentialsRefused | None = None
 
         async def live(
-            simulated_phone: SimulatedPhone,
+            simulated_phone: AppPhone,
             *,
-            task_status: trio.TaskStatus[SimulatedPhone] = trio.TASK_STATUS_IGNORED,
+            task_status: trio.TaskStatus[AppPhone] = trio.TASK_STATUS_IGNORED,
         ) -> None:
             nonlocal refused
             try:

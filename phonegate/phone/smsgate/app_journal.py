@@ -9,7 +9,7 @@ import attrs
 import cattrs
 
 from phonegate.phone.record_file import RecordFile
-from phonegate.phone.smsgate.memory import Memory, Record
+from phonegate.phone.smsgate.app_memory import AppMemory, Record
 
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}
 
@@ -18,13 +18,15 @@ _CONVERTER: Final = cattrs.Converter()
 _NO_STEP: Final = "is not a step of an app"
 
 
-class Journal:
+class AppJournal:
     """Stores the steps of one app, then applies them. `memory` is for reading."""
 
     def __init__(
-        self, memory: Memory | None = None, write: Callable[[Sequence[Record]], None] | None = None
+        self,
+        memory: AppMemory | None = None,
+        write: Callable[[Sequence[Record]], None] | None = None,
     ) -> None:
-        self.memory = Memory() if memory is None else memory
+        self.memory = AppMemory() if memory is None else memory
         self._write = write
 
     def record(self, *records: Record) -> None:
@@ -61,7 +63,7 @@ def decode(line: bytes) -> tuple[str, list[Record]]:
         raise ValueError(_NO_STEP) from error
 
 
-class JournalFile(RecordFile):
+class AppJournalFile(RecordFile):
     """A file with the steps of any number of phones."""
 
     def __init__(self, path: Path) -> None:
@@ -70,22 +72,22 @@ class JournalFile(RecordFile):
         Raises:
             JournalUnusable: It can't be opened, another program uses it, or it is damaged.
         """
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[str, AppMemory] = {}
         super().__init__(path, self._take)
 
     def _take(self, line: bytes) -> None:
         phone, records = decode(line)
-        memory = self._memories.setdefault(phone, Memory())
+        memory = self._memories.setdefault(phone, AppMemory())
         for record in records:
             try:
                 memory.apply(record)
             except KeyError as error:
                 raise ValueError(_NO_STEP) from error
 
-    def journal(self, phone: str) -> Journal:
+    def journal(self, phone: str) -> AppJournal:
         """Returns the journal of one phone, with all its steps in the file."""
 
         def write(records: Sequence[Record]) -> None:
             self.append(encode(phone, records))
 
-        return Journal(self._memories.setdefault(phone, Memory()), write)
+        return AppJournal(self._memories.setdefault(phone, AppMemory()), write)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.phone.smsgate.answers import Pulled, Registration, Webhook
+from phonegate.phone.smsgate.answers import Hook, Pulled, Registration
 from phonegate.phone.smsgate.app_settings import AppSettings
 
 PENDING, PROCESSED, SENT = "Pending", "Processed", "Sent"
@@ -38,11 +38,11 @@ class Mail:
 
 
 @attrs.frozen(kw_only=True)
-class Event:
+class HookEvent:
     """A webhook event in the queue."""
 
     id: str
-    webhook: Webhook
+    webhook: Hook
     payload: Mapping[str, Any] = attrs.field(repr=False)
     queued_at: int
     mail: int | None = None
@@ -67,7 +67,7 @@ class SettingsTaken:
 class WebhooksTaken:
     """The app took the list of webhooks from the gateway."""
 
-    webhooks: tuple[Webhook, ...]
+    webhooks: tuple[Hook, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +121,7 @@ class Arrived:
 class EventQueued:
     """An event waits for its delivery."""
 
-    event: Event
+    event: HookEvent
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +174,7 @@ class Recipient:
 
 
 @attrs.define
-class Message:
+class AppMessage:
     """One row of the app's table of messages."""
 
     pulled: Pulled
@@ -213,25 +213,25 @@ class Job:
 
 
 @attrs.define
-class QueuedEvent:
+class QueuedHookEvent:
     """An event with its tries."""
 
-    event: Event
+    event: HookEvent
     tries: int = 0
     due: int = 0
 
 
-class Memory:
+class AppMemory:
     """All that a start of the app finds."""
 
     def __init__(self) -> None:
         self.registration: Registration | None = None
         self.settings = AppSettings()
-        self.webhooks: tuple[Webhook, ...] = ()
-        self.messages: dict[str, Message] = {}
-        self.pending: dict[str, Message] = {}
+        self.webhooks: tuple[Hook, ...] = ()
+        self.messages: dict[str, AppMessage] = {}
+        self.pending: dict[str, AppMessage] = {}
         self.jobs: dict[int, Job] = {}
-        self.events: dict[str, QueuedEvent] = {}
+        self.events: dict[str, QueuedHookEvent] = {}
         self.mails: list[Mail] = []
         self.heard: set[int] = set()
         """Numbers of the mails that an event was queued for."""
@@ -261,7 +261,7 @@ class Memory:
                 self.mails.append(record.mail)
             case EventQueued():
                 self.events_made += 1
-                self.events[record.event.id] = QueuedEvent(record.event)
+                self.events[record.event.id] = QueuedHookEvent(record.event)
                 if record.event.mail is not None:
                     self.heard.add(record.event.mail)
             case EventFailed():
@@ -276,7 +276,7 @@ class Memory:
         if pulled.id in self.messages:
             return
         recipients = [Recipient(number) for number in dict.fromkeys(pulled.phone_numbers)]
-        message = Message(pulled, len(self.messages), recipients)
+        message = AppMessage(pulled, len(self.messages), recipients)
         message.settle(record.time)
         self.messages[pulled.id] = self.pending[pulled.id] = message
 

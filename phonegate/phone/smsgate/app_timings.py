@@ -19,7 +19,7 @@ class Backoff:
 
 
 @attrs.frozen(kw_only=True)
-class Timings:
+class AppTimings:
     """The waits of the app. All are in seconds, and those of version 1.68."""
 
     work: Backoff = Backoff(first_s=10, longest_s=5 * 3600)

@@ -4,7 +4,7 @@ import attrs
 
 
 @attrs.define
-class Stats:
+class AppStats:
     """The counts of one phone. Those that every simulated phone has bear the same names."""
 
     links: int = 0
@@ -29,6 +29,6 @@ class Stats:
     """Answers that the app could not read."""
     reports_given_up: int = 0
 
-    def __add__(self, other: "Stats") -> "Stats":
+    def __add__(self, other: "AppStats") -> "AppStats":
         mine, theirs = attrs.astuple(self), attrs.astuple(other)
-        return Stats(*(a + b for a, b in zip(mine, theirs, strict=True)))
+        return AppStats(*(a + b for a, b in zip(mine, theirs, strict=True)))

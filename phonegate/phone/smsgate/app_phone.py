@@ -8,17 +8,17 @@ import trio
 from phonegate.model.times import now_ms
 from phonegate.phone.radio import Radio, RadioMemory
 from phonegate.phone.smsgate.app import App, Lives
-from phonegate.phone.smsgate.faults import CrashPoint, Dice, Plan
+from phonegate.phone.smsgate.app_faults import AppDice, AppPlan, CrashPoint
+from phonegate.phone.smsgate.app_journal import AppJournal
+from phonegate.phone.smsgate.app_memory import AppMemory, Mail
+from phonegate.phone.smsgate.app_stats import AppStats
+from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.handset import Handset, Owner
-from phonegate.phone.smsgate.journal import Journal
-from phonegate.phone.smsgate.memory import Mail, Memory
-from phonegate.phone.smsgate.service import Clients, Service
-from phonegate.phone.smsgate.stats import Stats
-from phonegate.phone.smsgate.timings import Timings
-from phonegate.phone.smsgate.version import VERSIONS
+from phonegate.phone.smsgate.mobile_api import Clients, MobileApi
+from phonegate.phone.smsgate.release import RELEASES
 
 
-class SimulatedPhone:
+class AppPhone:
     """A phone with the app. All other methods may be called while `run` runs.
 
     Args:
@@ -41,28 +41,28 @@ class SimulatedPhone:
         *,
         owner: Owner,
         clients: Clients,
-        plan: Plan | None = None,
-        timings: Timings | None = None,
-        journal: Journal | None = None,
+        plan: AppPlan | None = None,
+        timings: AppTimings | None = None,
+        journal: AppJournal | None = None,
         radio: Radio | None = None,
         rng: Random | None = None,
         turnstile: trio.CapacityLimiter | None = None,
         notice: Callable[[str], None] = lambda _: None,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
-        wanted = Plan() if plan is None else plan
-        waits = Timings() if timings is None else timings
-        dice = Dice(wanted, owner.device_id, Random(0) if rng is None else rng)  # noqa: S311 (faults, not secrets)
+        wanted = AppPlan() if plan is None else plan
+        waits = AppTimings() if timings is None else timings
+        dice = AppDice(wanted, owner.device_id, Random(0) if rng is None else rng)  # noqa: S311 (faults, not secrets)
         self._turnstile = trio.CapacityLimiter(1) if turnstile is None else turnstile
         self._handset = Handset(
             owner=owner,
             plan=wanted,
             dice=dice,
-            journal=Journal() if journal is None else journal,
+            journal=AppJournal() if journal is None else journal,
             radio=RadioMemory() if radio is None else radio,
-            service=Service(
+            service=MobileApi(
                 base,
-                user_agent=VERSIONS[wanted.profile].user_agent,
+                user_agent=RELEASES[wanted.profile].user_agent,
                 clients=clients,
                 timings=waits,
                 drop=lambda: dice.happens(wanted.drop_answers),
@@ -81,12 +81,12 @@ class SimulatedPhone:
         return self._handset.owner
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> AppStats:
         """The counts of what it has done so far."""
         return self._handset.stats
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> AppMemory:
         """What is on its disk."""
         return self._handset.memory
 
@@ -105,7 +105,7 @@ class SimulatedPhone:
         """Makes an MMS arrive, with attachments that have the app's own fields."""
         return self._handset.receive(sender, text, sim_number=sim_number, attachments=attachments)
 
-    async def until(self, condition: Callable[["SimulatedPhone"], bool]) -> None:
+    async def until(self, condition: Callable[["AppPhone"], bool]) -> None:
         """Waits until a condition holds for this phone. The caller sets the deadline."""
         while not condition(self):
             await self._handset.changed.wait()
@@ -121,7 +121,7 @@ class SimulatedPhone:
         self._life.cancel()
 
     async def run(
-        self, *, task_status: trio.TaskStatus["SimulatedPhone"] = trio.TASK_STATUS_IGNORED
+        self, *, task_status: trio.TaskStatus["AppPhone"] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Runs the app, life after life, until cancelled.
 
