@@ -143,7 +143,8 @@ class _Simulation:
         return self.connection.verbose or self.phones == 1
 
     async def run(self) -> None:
-        from phonegate.phone.fleet import identities  # noqa: PLC0415 - `--help` is fast
+        from phonegate import trust  # noqa: PLC0415 - `--help` is fast
+        from phonegate.phone.fleet import identities  # noqa: PLC0415 - as above
         from phonegate.phone.smsgate.app_fleet import AppFleet, owners  # noqa: PLC0415 - as above
         from phonegate.phone.smsgate.mobile_api import (  # noqa: PLC0415 - as above
             Clients,
@@ -171,7 +172,8 @@ class _Simulation:
             connection.address.secret,
         )
         with self._files() as files:
-            async with Clients.make(connection.address.ssl_context) as clients:
+            # Webhooks may be https:// where the API is not.
+            async with Clients.make(connection.address.ssl_context or trust.context()) as clients:
                 fleet = AppFleet(
                     self.base,
                     phones,

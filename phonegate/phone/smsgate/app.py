@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import attrs
 import trio
 
-from phonegate.phone.errors import CredentialsRefused
+from phonegate.phone.errors import CredentialsRefused, PhoneError
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.smsgate import outbox, request_bodies
 from phonegate.phone.smsgate.answers import (
@@ -18,14 +18,15 @@ from phonegate.phone.smsgate.answers import (
     read_webhooks,
 )
 from phonegate.phone.smsgate.app_errors import Refused, Trouble, Unreachable, UnreadableAnswer
-from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_faults import CrashPoint, Die
 from phonegate.phone.smsgate.app_memory import (
+    HooksTaken,
     Moved,
     Registered,
     SettingsTaken,
     Stored,
-    WebhooksTaken,
 )
+from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.dates import read_date
 from phonegate.phone.smsgate.event_poster import EventPoster
 from phonegate.phone.smsgate.handset import Bell, Handset
@@ -59,7 +60,7 @@ class App:
         self,
         handset: Handset,
         *,
-        die: Callable[[CrashPoint | None, CrashPoint, str], None],
+        die: Die,
         restart: Callable[[], None],
         online: Callable[[], None],
         turnstile: trio.CapacityLimiter,
@@ -85,8 +86,18 @@ class App:
         handset = self._handset
         handset.record(*handset.events_of({"app:started": request_bodies.started(self._sims)}))
         timings = handset.timings
-        plan = handset.plan
+        refusals: ExceptionGroup[PhoneError] | None = None
+        try:
+            await self._work(timings)
+        except* PhoneError as caught:
+            refusals = caught
+        if refusals is not None:
+            raise _first(refusals)
+
+    async def _work(self, timings: AppTimings) -> None:
+        handset, plan = self._handset, self._handset.plan
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self._connect)
             nursery.start_soon(self._repeat, self._pull, self._pulls, timings.pull_every_s)
             nursery.start_soon(
@@ -190,16 +201,17 @@ class App:
             self._online()
             self._pulls.ring()
             handset.change()
-            async with trio.open_nursery() as nursery:
-                if handset.dice.happens(handset.plan.double_streams):
-                    nursery.start_soon(self._hold_second_stream)
-                reader = StreamReader()
+            if handset.dice.happens(handset.plan.double_streams):
+                self._nursery.start_soon(self._hold_second_stream)
+            reader = StreamReader()
+            with trio.CancelScope() as cut:
                 async for chunk in chunks:
                     self._hear(reader, chunk)
                     if handset.dice.happens(handset.plan.lose_links):
                         handset.stats.cuts += 1
-                        break
-                nursery.cancel_scope.cancel()
+                        # Ends the loop at its next chunk. Leaving it here would leave the
+                        # client's generators half run.
+                        cut.cancel()
 
     async def _hold_second_stream(self) -> None:
         """Holds another stream beside the first, as after a loss that only this side noticed."""
@@ -236,6 +248,7 @@ class App:
         except (KeyError, TypeError, ValueError):
             self._handset.stats.unreadable += 1
             self._handset.notice(f"can't read an event {event.name} of the stream")
+            self._handset.change()
 
     def _cancel(self, message: str) -> None:
         handset = self._handset
@@ -278,6 +291,7 @@ class App:
                 if isinstance(trouble, UnreadableAnswer):
                     self._handset.stats.unreadable += 1
                     self._handset.notice(str(trouble))
+                    self._handset.change()
             if await bell.wait(pause):
                 failures = 0
 
@@ -311,7 +325,7 @@ class App:
         answer = await handset.service.ask("GET", "/webhooks", registration.token)
         webhooks = tuple(read_webhooks(answer, handset.version))
         if webhooks != handset.memory.webhooks:
-            handset.record(WebhooksTaken(webhooks=webhooks))
+            handset.record(HooksTaken(webhooks=webhooks))
 
     async def _take_settings(self) -> None:
         handset, registration = self._handset, self._handset.memory.registration
@@ -351,6 +365,12 @@ class App:
                 attachments=(picture(number),) if mms else None,
             )
             await trio.sleep(every_s)
+
+
+def _first(group: ExceptionGroup[PhoneError]) -> PhoneError:
+    """Returns one error of a group of them: a person can do something about one at a time."""
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, ExceptionGroup) else inner
 
 
 def picture(number: int) -> dict[str, object]:

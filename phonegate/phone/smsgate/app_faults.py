@@ -1,5 +1,6 @@
 """The faults of a simulated phone with the app, drawn from one seeded source. Pure."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Literal
 
@@ -12,6 +13,10 @@ CrashPoint = Literal[
     "stored", "before_radio", "after_radio", "processed", "report_taken", "event_taken"
 ]
 """Just after the step of that name. `after_radio` is the app's own hole: it sends again."""
+
+Die = Callable[[CrashPoint | None, CrashPoint, str], bool]
+"""Ends the app's life at the next checkpoint, if the step at which it is to die is the step that it
+is at, for the first time with this key. Returns whether so."""
 
 _SAFE_POINTS: tuple[CrashPoint, ...] = (
     "stored",

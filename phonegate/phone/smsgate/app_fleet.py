@@ -6,7 +6,7 @@ from random import Random
 import attrs
 import trio
 
-from phonegate.phone.errors import CredentialsRefused
+from phonegate.phone.errors import PhoneError
 from phonegate.phone.radio import QuietRadio, Radio
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.smsgate.app_faults import AppPlan
@@ -97,7 +97,7 @@ class AppFleet:
             CredentialsRefused: The private token is refused.
             SentAway: The gateway moves its phones to another server.
         """
-        refused: CredentialsRefused | None = None
+        refused: PhoneError | None = None
 
         async def live(
             simulated_phone: AppPhone,
@@ -107,10 +107,12 @@ class AppFleet:
             nonlocal refused
             try:
                 await simulated_phone.run(task_status=task_status)
-            except CredentialsRefused as refusal:
-                # All have the same token, so the rest need not try.
+            except PhoneError as refusal:
+                # All have the same token and gateway, so the rest need not try.
                 refused = refused or refusal
                 nursery.cancel_scope.cancel()
+                if not simulated_phone.was_online:
+                    task_status.started(simulated_phone)
 
         async with trio.open_nursery() as nursery:
             async with trio.open_nursery() as starting:

@@ -64,7 +64,7 @@ class SettingsTaken:
 
 
 @attrs.frozen(kw_only=True)
-class WebhooksTaken:
+class HooksTaken:
     """The app took the list of webhooks from the gateway."""
 
     webhooks: tuple[Hook, ...]
@@ -142,7 +142,7 @@ class EventEnded:
 Record = (
     Registered
     | SettingsTaken
-    | WebhooksTaken
+    | HooksTaken
     | Stored
     | Moved
     | ReportAsked
@@ -245,7 +245,7 @@ class AppMemory:
                 self.registration = record.registration
             case SettingsTaken():
                 self.settings = record.settings
-            case WebhooksTaken():
+            case HooksTaken():
                 self.webhooks = record.webhooks
             case Stored():
                 self._store(record)

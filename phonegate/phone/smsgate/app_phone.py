@@ -74,6 +74,8 @@ class AppPhone:
         self._lives = Lives()
         self._life = trio.CancelScope()
         self._again = False
+        self.was_online = False
+        """Whether the gateway could reach it at some time of this run."""
 
     @property
     def owner(self) -> Owner:
@@ -132,12 +134,10 @@ class AppPhone:
             CredentialsRefused: The private token is refused.
             SentAway: The gateway moves the phone to another server.
         """
-        known = False
 
         def online() -> None:
-            nonlocal known
-            if not known:
-                known = True
+            if not self.was_online:
+                self.was_online = True
                 task_status.started(self)
 
         while True:
@@ -155,6 +155,8 @@ class AppPhone:
                 return
             await trio.sleep(self._handset.timings.restart_s)
 
-    def _die_at(self, wanted: CrashPoint | None, point: CrashPoint, key: str) -> None:
-        if self._lives.dies(wanted, point, key):
+    def _die_at(self, wanted: CrashPoint | None, point: CrashPoint, key: str) -> bool:
+        dies = self._lives.dies(wanted, point, key)
+        if dies:
             self.die()
+        return dies

@@ -1,14 +1,13 @@
 """Delivers webhook events from the queue: batch by batch, in order until one of them fails."""
 
 import math
-from collections.abc import Callable
 from random import Random
 
 import trio
 
 from phonegate.phone.smsgate import request_bodies
 from phonegate.phone.smsgate.app_errors import Trouble
-from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_faults import CrashPoint, Die
 from phonegate.phone.smsgate.app_memory import EventEnded, EventFailed, QueuedHookEvent
 from phonegate.phone.smsgate.app_timings import EVENT_BATCH
 from phonegate.phone.smsgate.handset import Handset
@@ -25,9 +24,7 @@ class EventPoster:
         die: As for the sender.
     """
 
-    def __init__(
-        self, handset: Handset, die: Callable[[CrashPoint | None, CrashPoint, str], None]
-    ) -> None:
+    def __init__(self, handset: Handset, die: Die) -> None:
         self._handset = handset
         self._die = die
         letters = Random(handset.owner.device_id)  # noqa: S311 (a gateway sets the real key)
@@ -64,9 +61,11 @@ class EventPoster:
         except Trouble as trouble:
             self._fail(queued, str(trouble))
             return
-        if handset.dice.happens(handset.plan.crash):
-            self._die("event_taken", "event_taken", event.id)
-            await trio.lowlevel.checkpoint_if_cancelled()
+        crash: CrashPoint | None = (
+            "event_taken" if handset.dice.happens(handset.plan.crash) else None
+        )
+        if self._die(crash, "event_taken", event.id):
+            await trio.lowlevel.checkpoint()
         handset.stats.inbound_acked += counts
         handset.record(EventEnded(id=event.id))
 

@@ -71,11 +71,12 @@ class Clients:
 
     @classmethod
     def make(cls, context: ssl.SSLContext | None = None) -> Self:
-        """Makes both. `context` checks the certificates of gateways."""
+        """Makes both. `context` checks certificates. Without it none is trusted."""
+        checked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if context is None else context
 
         def client(idle: int) -> httpx.AsyncClient:
             return httpx.AsyncClient(
-                verify=True if context is None else context,
+                verify=checked,
                 trust_env=False,
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=idle),

@@ -1,7 +1,6 @@
 """Reports the states of messages to the gateway: each report is the whole state of one message."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -9,7 +8,7 @@ import trio
 
 from phonegate.phone.smsgate import request_bodies
 from phonegate.phone.smsgate.app_errors import Trouble
-from phonegate.phone.smsgate.app_faults import CrashPoint
+from phonegate.phone.smsgate.app_faults import Die
 from phonegate.phone.smsgate.app_memory import Job, ReportEnded
 from phonegate.phone.smsgate.app_timings import REPORT_TRIES
 from phonegate.phone.smsgate.handset import Handset
@@ -30,9 +29,7 @@ class Reporter:
         die: As for the sender.
     """
 
-    def __init__(
-        self, handset: Handset, die: Callable[[CrashPoint | None, CrashPoint, str], None]
-    ) -> None:
+    def __init__(self, handset: Handset, die: Die) -> None:
         self._handset = handset
         self._die = die
         self._tries: dict[int, _Try] = {}
@@ -92,8 +89,8 @@ class Reporter:
         if handset.memory.messages.get(job.id) is not None:
             number = handset.memory.messages[job.id].recipients[0].number
             fate = handset.dice.fate(job.id, number)
-            self._die(fate.crash, "report_taken", f"{job.id}/{number}")
-            await trio.lowlevel.checkpoint_if_cancelled()
+            if self._die(fate.crash, "report_taken", f"{job.id}/{number}"):
+                await trio.lowlevel.checkpoint()
         self._end(job)
 
     def _end(self, job: Job, *, given_up: bool = False) -> None:

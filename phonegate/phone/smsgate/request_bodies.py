@@ -106,7 +106,7 @@ def ping(health: Health) -> dict[str, Any]:
     checks = {
         "messages:failed": check(health.failed, "messages", "Failed messages for last hour"),
         "connection:status": check(1, "boolean", "Internet connection status"),
-        "connection:transport": check(2, "flags", "Network transport type"),
+        "connection:transport": check(4, "flags", "Network transport type"),
         "connection:cellular": check(0, "index", "Cellular network type"),
         "battery:level": check(health.battery, "percent", "Battery level in percent"),
         "battery:charging": check(int(health.charging), "flags", "Is the phone charging?"),
