@@ -21,9 +21,10 @@ from phonegate.config.settings import (
 from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.program import State
+from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_faults import Plan
-from phonegate.phone.simulated_phone import SimulatedPhone, State
+from phonegate.phone.simulated_phone import SimulatedPhone
 
 SECRET = "my-secret-key-123"
 FINAL = {"sent", "delivered", "failed", "uncertain"}
@@ -104,7 +105,7 @@ async def send_through(fleet: Fleet, api: httpx.AsyncClient) -> None:
 
 def check(out: dict[int, dict[str, object]], radio: RadioMemory) -> Counter[int]:
     """Holds what the gateway says against what went over the air."""
-    times = Counter(int(sms.id) for sms in radio.sent)
+    times = Counter(sms.id for sms in radio.sent)
     assert max(times.values()) == 1
     for number, message in out.items():
         if message["status"] in {"sent", "delivered"}:

@@ -19,7 +19,7 @@ from phonegate.cli.phone.way import Way
 from phonegate.cli.summary import sentence
 
 if TYPE_CHECKING:
-    from phonegate.phone.radio import Radio, Transmission
+    from phonegate.phone.radios.simulated import OnAir, RadioLog
     from phonegate.phone.simulated_faults import Plan
 
 CHANCE = click.FloatRange(0, 1)
@@ -100,7 +100,7 @@ def _job(connection: Connection, values: dict[str, Any]) -> Callable[[], Awaitab
     if values["phones"] > 1 and (connection.sims or connection.name is not None):
         raise click.UsageError("--sim and --name are for one phone; --phones makes its own")
     if kind == smsgate.CHOICE:
-        return smsgate.job(connection, values, radio=_Speaker, summarize=_summarize)
+        return smsgate.job(connection, values, speaker=_Speaker, summarize=_summarize)
     for name in smsgate.PARAMETERS:
         del values[name]
     phones, seed = values.pop("phones"), values.pop("seed")
@@ -147,12 +147,12 @@ def _summarize(summary: Mapping[str, int]) -> None:
 
 @attrs.frozen
 class _Speaker:
-    """A radio that prints each SMS, and may log it as well."""
+    """An antenna that prints each SMS, and may log it as well."""
 
     show: Callable[[str, str], None]
-    log: "Radio | None" = None
+    log: "RadioLog | None" = None
 
-    def transmit(self, transmission: "Transmission") -> None:
+    def transmit(self, transmission: "OnAir") -> None:
         if self.log is not None:
             self.log.transmit(transmission)
         to, body = terminal.clean(transmission.to), terminal.clean(transmission.body)
@@ -203,7 +203,7 @@ class _Simulation:
     @contextlib.contextmanager
     def _files(self) -> Iterator[dict[str, Any]]:
         from phonegate.phone.journal import JournalFile  # noqa: PLC0415 - `--help` is fast
-        from phonegate.phone.radio import RadioLog  # noqa: PLC0415 - as above
+        from phonegate.phone.radios.simulated import RadioLog  # noqa: PLC0415 - as above
 
         with contextlib.ExitStack() as stack:
             files: dict[str, Any] = {"radio": _Speaker(self._notice)} if self.verbose else {}

@@ -12,7 +12,8 @@ import click
 from phonegate.cli.phone.connection import Connection, notice
 
 if TYPE_CHECKING:
-    from phonegate.phone.radio import Radio
+    from phonegate.phone.radios.simulated import RadioLog
+    from phonegate.phone.smsgate.air import AppAntenna
     from phonegate.phone.smsgate.app_faults import AppPlan
     from phonegate.phone.smsgate.app_timings import AppTimings
 
@@ -73,7 +74,7 @@ def job(
     connection: Connection,
     values: dict[str, Any],
     *,
-    radio: Callable[[Callable[[str, str], None], "Radio | None"], "Radio"],
+    speaker: Callable[[Callable[[str, str], None], "RadioLog | None"], "AppAntenna"],
     summarize: Callable[[Mapping[str, int]], None],
 ) -> Callable[[], Awaitable[None]]:
     """Returns the work: being phones with the app.
@@ -81,7 +82,7 @@ def job(
     Args:
         connection: Where, and as whom.
         values: The values of all options of simulated phones, by name.
-        radio: Makes the radio that a person sees, over the one that logs.
+        speaker: Makes the antenna that a person sees, over the log.
         summarize: Prints what the phones did.
 
     Raises:
@@ -120,7 +121,7 @@ def job(
         seed=values["seed"],
         journal=values["journal"],
         radio_log=values["radio_log"],
-        radio=radio,
+        speaker=speaker,
         summarize=summarize,
     ).run
 
@@ -135,7 +136,7 @@ class _Simulation:
     seed: int
     journal: Path | None
     radio_log: Path | None
-    radio: "Callable[[Callable[[str, str], None], Radio | None], Radio]"
+    speaker: "Callable[[Callable[[str, str], None], RadioLog | None], AppAntenna]"
     summarize: Callable[[Mapping[str, int]], None]
 
     @property
@@ -195,7 +196,7 @@ class _Simulation:
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[dict[str, Any]]:
-        from phonegate.phone.radio import RadioLog  # noqa: PLC0415 - `--help` is fast
+        from phonegate.phone.radios.simulated import RadioLog  # noqa: PLC0415 - `--help` is fast
         from phonegate.phone.smsgate.app_journal import AppJournalFile  # noqa: PLC0415 - as above
 
         with contextlib.ExitStack() as stack:
@@ -206,7 +207,7 @@ class _Simulation:
             if self.radio_log is not None:
                 log = stack.enter_context(contextlib.closing(RadioLog(self.radio_log)))
             if self.verbose:
-                files["radio"] = self.radio(self._notice, log)
+                files["antenna"] = self.speaker(self._notice, log)
             elif log is not None:
-                files["radio"] = log
+                files["antenna"] = log
             yield files

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from phonegate.phone.radio import ERRORS
+from phonegate.phone.simulated_faults import ERRORS
 from phonegate.phone.smsgate.release import Profile
 
 CrashPoint = Literal[

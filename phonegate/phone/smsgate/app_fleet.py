@@ -7,8 +7,9 @@ import attrs
 import trio
 
 from phonegate.phone.errors import PhoneError
-from phonegate.phone.radio import QuietRadio, Radio
 from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.radios.simulated import QuietRadio
+from phonegate.phone.smsgate.air import AppAntenna
 from phonegate.phone.smsgate.app_faults import AppPlan
 from phonegate.phone.smsgate.app_journal import AppJournal, AppJournalFile
 from phonegate.phone.smsgate.app_phone import AppPhone
@@ -29,7 +30,7 @@ def owners(phones: Sequence[tuple[str, str, tuple[SimCard, ...]]], token: str) -
 
 
 class AppFleet:
-    """Simulated phones that share a gateway, a plan, a radio and a seed.
+    """Simulated phones that share a gateway, a plan, an antenna and a seed.
 
     Args:
         base: The address of the gateway's mobile API.
@@ -53,12 +54,12 @@ class AppFleet:
         timings: AppTimings | None = None,
         rng: Random | None = None,
         journal: AppJournalFile | None = None,
-        radio: Radio | None = None,
+        antenna: AppAntenna | None = None,
         notice: Callable[[str, str], None] = lambda _device, _text: None,
     ) -> None:
         source = Random(0) if rng is None else rng  # noqa: S311 (faults, not secrets)
         turnstile = trio.CapacityLimiter(CONNECTING_AT_ONCE)
-        shared: Radio = QuietRadio() if radio is None else radio
+        shared: AppAntenna = QuietRadio() if antenna is None else antenna
         self.simulated_phones = [
             AppPhone(
                 base,
@@ -67,7 +68,7 @@ class AppFleet:
                 plan=plan,
                 timings=timings,
                 journal=AppJournal() if journal is None else journal.journal(owner.device_id),
-                radio=shared,
+                antenna=shared,
                 rng=Random(source.getrandbits(64)),  # noqa: S311 (as above)
                 turnstile=turnstile,
                 notice=_for_device(notice, owner.device_id),

@@ -8,8 +8,8 @@ from typing import Any, Final, get_args
 import attrs
 import cattrs
 
-from phonegate.phone.record_file import RecordFile
 from phonegate.phone.smsgate.app_memory import AppMemory, Record
+from phonegate.phone.smsgate.step_file import StepFile
 
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}
 
@@ -63,7 +63,7 @@ def decode(line: bytes) -> tuple[str, list[Record]]:
         raise ValueError(_NO_STEP) from error
 
 
-class AppJournalFile(RecordFile):
+class AppJournalFile(StepFile):
     """A file with the steps of any number of phones."""
 
     def __init__(self, path: Path) -> None:

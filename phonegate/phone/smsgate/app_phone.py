@@ -6,7 +6,7 @@ from random import Random
 import trio
 
 from phonegate.model.times import now_ms
-from phonegate.phone.radio import Radio, RadioMemory
+from phonegate.phone.smsgate.air import AirMemory, AppAntenna
 from phonegate.phone.smsgate.app import App, Lives
 from phonegate.phone.smsgate.app_faults import AppDice, AppPlan, CrashPoint
 from phonegate.phone.smsgate.app_journal import AppJournal
@@ -28,7 +28,7 @@ class AppPhone:
         plan: How it behaves. Without a plan it has no faults.
         timings: The app's waits.
         journal: Its disk, which outlives its crashes.
-        radio: Sends its SMS. Without one they are kept in memory.
+        antenna: Sends its SMS. Without one they are kept in memory.
         rng: The source of every random decision.
         turnstile: Limits how many phones connect at once.
         notice: Called with a sentence when the stream comes, goes or is refused.
@@ -44,7 +44,7 @@ class AppPhone:
         plan: AppPlan | None = None,
         timings: AppTimings | None = None,
         journal: AppJournal | None = None,
-        radio: Radio | None = None,
+        antenna: AppAntenna | None = None,
         rng: Random | None = None,
         turnstile: trio.CapacityLimiter | None = None,
         notice: Callable[[str], None] = lambda _: None,
@@ -59,7 +59,7 @@ class AppPhone:
             plan=wanted,
             dice=dice,
             journal=AppJournal() if journal is None else journal,
-            radio=RadioMemory() if radio is None else radio,
+            antenna=AirMemory() if antenna is None else antenna,
             service=MobileApi(
                 base,
                 user_agent=RELEASES[wanted.profile].user_agent,
@@ -93,9 +93,9 @@ class AppPhone:
         return self._handset.memory
 
     @property
-    def radio(self) -> Radio:
-        """The radio that sends its SMS."""
-        return self._handset.radio
+    def antenna(self) -> AppAntenna:
+        """What sends its SMS."""
+        return self._handset.antenna
 
     def receive_sms(self, sender: str, text: str, *, sim_number: int | None = None) -> Mail:
         """Makes an SMS arrive, by the SIM of that number, counted from 1."""

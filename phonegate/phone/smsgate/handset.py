@@ -7,9 +7,9 @@ from typing import Any, Final
 import attrs
 import trio
 
-from phonegate.phone.radio import Radio
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.smsgate import request_bodies
+from phonegate.phone.smsgate.air import AppAntenna
 from phonegate.phone.smsgate.app_faults import AppDice, AppPlan
 from phonegate.phone.smsgate.app_journal import AppJournal
 from phonegate.phone.smsgate.app_memory import (
@@ -71,7 +71,7 @@ class Handset:
     plan: AppPlan
     dice: AppDice
     journal: AppJournal
-    radio: Radio
+    antenna: AppAntenna
     service: MobileApi
     timings: AppTimings
     notice: Callable[[str], None]

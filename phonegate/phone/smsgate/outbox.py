@@ -1,6 +1,6 @@
 """What the app makes of pulled messages, and which it sends next. Pure."""
 
-from phonegate.phone.radio import segments
+from phonegate.phone.radios.simulated import segments
 from phonegate.phone.smsgate.answers import Pulled
 from phonegate.phone.smsgate.app_memory import (
     CANCELLED,

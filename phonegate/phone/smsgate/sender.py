@@ -4,8 +4,8 @@ import math
 
 import trio
 
-from phonegate.phone.radio import Transmission
 from phonegate.phone.smsgate import outbox
+from phonegate.phone.smsgate.air import AirSms
 from phonegate.phone.smsgate.app_faults import AppFate, CrashPoint, Die
 from phonegate.phone.smsgate.app_memory import DELIVERED, FAILED, PROCESSED, SENT, AppMessage
 from phonegate.phone.smsgate.handset import Handset
@@ -83,8 +83,8 @@ class Sender:
 
     def _transmit(self, message: AppMessage, number: str) -> None:
         handset, pulled = self._handset, message.pulled
-        handset.radio.transmit(
-            Transmission(
+        handset.antenna.transmit(
+            AirSms(
                 phone=handset.owner.device_id,
                 id=pulled.id,
                 to=number,

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from phonegate.phone.errors import CredentialsRefused
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.smsgate.air import AirMemory
 from phonegate.phone.smsgate.app_errors import SentAway
 from phonegate.phone.smsgate.app_faults import AppPlan
 from phonegate.phone.smsgate.app_journal import AppJournal
@@ -24,8 +24,8 @@ UNHURRIED = attrs.evolve(FAST, work=Backoff(first_s=0.001, longest_s=0.01), pull
 
 
 def sent(phone: AppPhone) -> list[tuple[int | str, str, str | None]]:
-    assert isinstance(phone.radio, RadioMemory)
-    return [(sms.id, sms.to, sms.sim) for sms in phone.radio.sent]
+    assert isinstance(phone.antenna, AirMemory)
+    return [(sms.id, sms.to, sms.sim) for sms in phone.antenna.sent]
 
 
 async def started(phone: AppPhone, nursery: trio.Nursery) -> AppPhone:

@@ -14,7 +14,7 @@ FILE_MODE: Final = 0o600
 """The file holds message texts: a phone that died must still be able to send what it accepted."""
 
 
-class RecordFile:
+class StepFile:
     """Lines that are each one step, used by one program at a time.
 
     A line is written with a single `write`. A kill leaves at worst one incomplete line at the end,
