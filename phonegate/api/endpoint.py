@@ -228,7 +228,7 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
     ),
     PathParameter(
         name="id",
-        description="The id of the message, key or assistant.",
+        description="The id of the message, phone, key or assistant.",
         example="5",
         rule=NUMBERED,
     ),

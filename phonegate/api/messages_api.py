@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from phonegate import log
 from phonegate.api import messages_examples
-from phonegate.api.convert import CONVERTER, refusal
+from phonegate.api.convert import CONVERTER, id_in_path, refusal
 from phonegate.api.endpoint import (
     Answer,
     Call,
@@ -55,7 +55,6 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.message_access import KnownSims, has_words
 from phonegate.domain.received_sms import Unread
 from phonegate.domain.sending import SendOutcome
-from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
@@ -66,8 +65,6 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import SENDING
-from phonegate.typed_json.fields import Wrong
-from phonegate.typed_json.rules import Whole
 
 T = TypeVar("T")
 
@@ -159,7 +156,7 @@ async def read_page(
 
 async def message(call: Call) -> Answer:
     """Reads one message by its id."""
-    caller, message_id = call.caller, _message_id(call)
+    caller, message_id = call.caller, id_in_path(call.path["id"])
     online = call.services.switchboard.online(caller.org)
 
     def show(found: Message, known: KnownSims) -> MessageJson:
@@ -173,7 +170,7 @@ async def message(call: Call) -> Answer:
 
 async def cancel(call: Call) -> Answer:
     """Withdraws a message. Answers 202 when the phone that holds it was asked to drop it."""
-    found = await call.services.withdrawal.cancel(call.caller, _message_id(call))
+    found = await call.services.withdrawal.cancel(call.caller, id_in_path(call.path["id"]))
     return Answer(
         status=202 if found.status == SENDING else 200,
         content=CancelAnswer(id=found.id, status=found.status),
@@ -182,15 +179,15 @@ async def cancel(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Lets a message leave that waits for approval."""
-    note = partial(_note_decision, call.caller)
-    found = await call.services.approval.approve(call.caller.org, _message_id(call), on_change=note)
+    note, message_id = partial(_note_decision, call.caller), id_in_path(call.path["id"])
+    found = await call.services.approval.approve(call.caller.org, message_id, on_change=note)
     return _decided(call, found)
 
 
 async def refuse(call: Call) -> Answer:
     """Cancels a message that waits for approval."""
-    note = partial(_note_decision, call.caller)
-    found = await call.services.approval.refuse(call.caller.org, _message_id(call), on_change=note)
+    note, message_id = partial(_note_decision, call.caller), id_in_path(call.path["id"])
+    found = await call.services.approval.refuse(call.caller.org, message_id, on_change=note)
     return _decided(call, found)
 
 
@@ -227,13 +224,6 @@ async def sims(call: Call) -> Answer:
         return CONVERTER.encode(answer)
 
     return Answer(content=await call.services.messages.sims(org, show))
-
-
-def _message_id(call: Call) -> int:
-    try:
-        return Whole(1, MAX_ID).read_text(call.path["id"])
-    except Wrong as error:
-        raise refusal((FieldProblem("id", str(error)),)) from None
 
 
 # --- The table's part -------------------------------------------------------------------------
