@@ -5,6 +5,7 @@ signal that swings about its threshold raises one alarm, not one a minute: an al
 when all has been well for a while, and "well" is some way from the threshold.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ import attrs
 CALM_S: Final = 60.0
 """An alarm is over when all has been well for this time. A phone that connects and disconnects
 every few seconds is one problem, not a hundred."""
+
+DAY_S: Final = 24 * 60 * 60
 
 ENOUGH_ROOM: Final = 1.1
 """The free space counts as enough again at the threshold times this factor."""
@@ -51,6 +54,7 @@ class AlarmThresholds:
     database_bytes: int = 0
     log_bytes: int = 0
     carrier_failures: int = 0
+    certificate_days: float = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +98,8 @@ class GatewayHealth:
     """The number of successive sends that were not answered, by assistant."""
     hinted: tuple[HintedPhone, ...] = ()
     """The phones that their owners should do something for."""
+    certificate_s: float | None = None
+    """Seconds until the certificate in use ends. None without one."""
 
 
 class Alarms:
@@ -179,6 +185,10 @@ class Alarms:
         for one in health.hinted:
             fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
             yield Signal(("phone_hint", str(one.phone)), True, False, fields)
+        if thresholds.certificate_days and health.certificate_s is not None:
+            days = health.certificate_s / DAY_S
+            bad = days < thresholds.certificate_days
+            yield Signal(("certificate_expires", ""), bad, not bad, {"days": math.floor(days)})
 
     def _of_queues(self, health: GatewayHealth) -> Iterator[Signal]:
         thresholds = self.thresholds

@@ -116,6 +116,8 @@ class Snapshot:
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
+    certificate_ends: int | None = None
+    """When the certificate in use ends. None for plain HTTP."""
 
     @property
     def online(self) -> int:
@@ -169,4 +171,7 @@ class Snapshot:
             in_place=self.space.in_place,
             carrier_failures=self.failing,
             hinted=self.hinted,
+            certificate_s=(
+                None if self.certificate_ends is None else (self.certificate_ends - self.at) / 1000
+            ),
         )
