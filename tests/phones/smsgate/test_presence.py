@@ -13,6 +13,7 @@ from phonegate.config.settings import DeliverySettings
 from phonegate.domain.enrolments import CHOOSE_STREAM
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.model.phones import Health
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from tests.domain.callers import owner
@@ -391,9 +392,7 @@ async def test_how_a_phone_is_and_which_cards_it_has_is_known(phones: Phones) ->
     row = await phones.row(end.app)
     here = phones.site.presences.of_phone(row)
     assert here is not None
-    status = here.session.station.state.status
-    assert status is not None
-    assert (status.battery, status.charging) == (83, True)
+    assert here.session.station.state.health == Health(battery=83, charging=True)
     (sim,) = await phones.site.database.read(lambda tx: tx.phones.sims_of(row))
     assert (sim.number, sim.carrier) == ("+15551114567", "Cell")
 
