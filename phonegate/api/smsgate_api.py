@@ -112,7 +112,7 @@ async def update(call: Call) -> Answer:
     )
     if form.sims:
         app = attrs.evolve(app, enrolment=enrolment)
-        await call.services.presences.say(app, [sims_frame(form.sims)], len(call.request.body))
+        await call.services.presences.say(app, [sims_frame(enrolment.sims)], len(call.request.body))
     return Answer(status=204)
 
 
@@ -174,6 +174,7 @@ async def take(call: Call) -> Answer:
         case frames.Status() as status:
             await services.presences.say(app, [status], len(body))
         case Started(sims) if sims:
+            await services.enrolments.show_sims(app, sims)
             await services.presences.say(app, [sims_frame(sims)], len(body))
         case _:
             _log.debug("call_ignored", phone=app.enrolment.phone)

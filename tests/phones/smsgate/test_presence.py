@@ -393,8 +393,16 @@ async def test_how_a_phone_is_and_which_cards_it_has_is_known(phones: Phones) ->
     here = phones.site.presences.of_phone(row)
     assert here is not None
     assert here.session.station.state.health == Health(battery=83, charging=True)
+    # It is not forgotten when the app hides it again.
+    await phones.client.patch("/device", headers=end.app.headers, json={"simCards": [CARD]})
+    await phones.away(end.app)
+    await end.pull()
     (sim,) = await phones.site.database.read(lambda tx: tx.phones.sims_of(row))
     assert (sim.number, sim.carrier) == ("+15551114567", "Cell")
+    other = {**CARD, "iccid": "******9999"}
+    await phones.client.patch("/device", headers=end.app.headers, json={"simCards": [other]})
+    (sim,) = await phones.site.database.read(lambda tx: tx.phones.sims_of(row))
+    assert sim.number is None
 
 
 async def test_what_is_no_event_is_answered_and_ignored(phones: Phones) -> None:
