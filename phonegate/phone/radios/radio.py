@@ -176,8 +176,11 @@ class Radio(Protocol):
         """
         ...
 
-    async def ready(self) -> None:
-        """Waits until an attempt may begin, such as for a modem that is unplugged."""
+    async def ready(self, transmission: Transmission) -> None:
+        """Waits until the attempt of this message may begin, such as for an unplugged modem.
+
+        Cancelled when the message is cancelled or expires meanwhile.
+        """
         ...
 
     async def attempt(self, transmission: Transmission) -> Outcome:
