@@ -23,7 +23,7 @@ class InboxReader:
     def __init__(self, handset: Handset, desk: Desk, sims: Sims) -> None:
         self.sims = sims
         self.met_unknown_sim = False
-        """Whether an SMS came by a SIM that has none of the known `sub_id`s, though all are known."""
+        """Whether an SMS came by a SIM with another `sub_id` than those of all slots."""
         self._handset = handset
         self._desk = desk
         self._read: Read | None = None

@@ -133,7 +133,7 @@ class TermuxRadio:
             if refusal is not None:
                 raise refusal
 
-    async def ready(self) -> None:
+    async def ready(self, transmission: Transmission) -> None:  # noqa: ARG002 (as for all)
         """Waits until the app Termux:API answers."""
         await self._works.wait()
 
