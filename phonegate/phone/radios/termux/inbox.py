@@ -60,7 +60,7 @@ class Read:
         if not self.seen:
             return list(rows)
         lowest, last = self.seen[0].id, max(mark.date for mark in self.seen)
-        return [row for row in self.new(rows) if row.id >= lowest or row.date > last]
+        return [row for row in self.new(rows) if row.id >= lowest or row.date >= last]
 
     def on(self, rows: Sequence[Row]) -> "Read":
         """Returns the state after reading these as well."""

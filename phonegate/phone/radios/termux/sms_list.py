@@ -19,6 +19,8 @@ Box = Literal["all", "inbox", "sent"]
 Order = Literal["ASC", "DESC"]
 
 _TIME = "%Y-%m-%d %H:%M:%S"
+_DIGITS = 19
+"""Of the largest number in SQLite."""
 _PRINT_BYTES = 6
 """Of a row's fingerprint. It only has to differ from that of another row with the same `_id`."""
 
@@ -103,7 +105,7 @@ def _row(fields: Any) -> Row | None:
 def date_of(received: str) -> int:
     """Returns a local time as ms since 1970, UTC, or 0 for one that can't be read."""
     try:
-        return int(time.mktime(time.strptime(received, _TIME))) * 1000
+        return max(0, int(time.mktime(time.strptime(received, _TIME)))) * 1000
     except (ValueError, OverflowError):
         return 0
 
@@ -115,8 +117,8 @@ def newest(listed: Sequence[Row]) -> int:
 
 def _whole(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
-        return int(value)
-    return value if type(value) is int else None
+        return int(value[:_DIGITS])
+    return value if type(value) is int and value >= 0 else None
 
 
 def _text(value: Any) -> str:
