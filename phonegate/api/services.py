@@ -17,13 +17,16 @@ from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
+from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.phones.smsgate.presence import Presences
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +39,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    media: Media
     sending: Sending
     withdrawal: Withdrawal
     approval: Approval
@@ -43,6 +47,8 @@ class Services:
     carrier_reports: CarrierReports
     idempotency: Idempotency
     switchboard: Dispatcher
+    enrolments: Enrolments
+    presences: Presences
     now_ms: Callable[[], int]
     version: str
     started_at: int

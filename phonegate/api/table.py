@@ -13,8 +13,10 @@ from phonegate.api import (
     health,
     keys_api,
     me_api,
+    media_api,
     messages_api,
     sms_api,
+    smsgate_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
@@ -110,7 +112,7 @@ class Table:
             for template in endpoint.paths:
                 self._add(endpoint, template)
         self._known_paths = KnownPaths(
-            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
+            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints if endpoint.listed
         )
 
     @property
@@ -229,7 +231,7 @@ def _is_harmless(template: str, part: str) -> bool:
 
     A caller may revoke an API key by its text in place of its id; the log must not hold it then.
     """
-    return template == "{id}" and _ID.fullmatch(part) is not None
+    return template in {"{id}", "{n}"} and _ID.fullmatch(part) is not None
 
 
 def build_table() -> Table:
@@ -237,11 +239,13 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,
+            *smsgate_api.ENDPOINTS,
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
         ]
