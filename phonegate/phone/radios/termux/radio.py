@@ -8,7 +8,6 @@ import attrs
 import trio
 
 from phonegate.model.times import now_ms
-from phonegate.phone.radio import segments
 from phonegate.phone.radios.radio import (
     Desk,
     Failed,
@@ -20,6 +19,7 @@ from phonegate.phone.radios.radio import (
     Transmission,
     Uncertain,
 )
+from phonegate.phone.radios.simulated import segments
 from phonegate.phone.radios.termux import sent_box
 from phonegate.phone.radios.termux.about import UNUSABLE_SIMS, Battery, Telephony
 from phonegate.phone.radios.termux.errors import (

@@ -33,8 +33,8 @@ from phonegate.phone.radios.termux.radio import TermuxRadio
 from phonegate.phone.radios.termux.timings import Timings
 from tests.phone.radios.termux.fakes import FakeDesk, InProcess
 
-# The clock of these tests jumps, but that of the fake phone does not.
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+# The clock of these tests jumps (pytest-trio takes it from a test's own arguments), but that of the
+# fake phone does not.
 
 TWO_SLOTS = {"0": 3, "1": 8}
 TWO_SIMS = (SimCard(slot=0, number="+15550"), SimCard(slot=1, number="+15551"))
@@ -85,7 +85,9 @@ async def refusal_of(phone: FakeTermux, **options: Any) -> RadioUnusable:
 # Sending.
 
 
-async def test_what_the_sent_box_shows_is_sent(phone: FakeTermux) -> None:
+async def test_what_the_sent_box_shows_is_sent(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         assert await one.attempt(body=' It\'s "50%" $HOME `x`\n🎉 ') == Sent(segments=1)
         assert await one.attempt(id=2, body="x" * 200) == Sent(segments=2)
@@ -98,11 +100,21 @@ async def test_what_the_sent_box_shows_is_sent(phone: FakeTermux) -> None:
         assert "It's" not in " ".join(call.arguments)
 
 
-async def test_a_row_that_comes_late_is_waited_for(phone: FakeTermux) -> None:
-    phone.set(row_after_s=0.1)
-    async with running(phone) as one:
+async def test_a_row_that_comes_late_is_waited_for(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
+    phone.set(lose_rows=True)
+    async with running(phone) as one, trio.open_nursery() as nursery:
+
+        async def show() -> None:
+            while not phone.air():  # noqa: ASYNC110 (the fake phone has no events)
+                await trio.sleep(0.5)
+            await trio.sleep(50)
+            phone.add_sent("+1 555 1234567", "hi", creator="com.termux.api")
+
+        nursery.start_soon(show)
         assert isinstance(await one.attempt(), Sent)
-    assert len(phone.calls("termux-sms-list")) > 3
+        assert trio.current_time() >= 50
 
 
 async def test_without_a_row_it_is_uncertain_after_a_minute_and_never_failed(
@@ -117,14 +129,16 @@ async def test_without_a_row_it_is_uncertain_after_a_minute_and_never_failed(
     assert len(phone.air()) == 1
 
 
-async def test_rows_of_others_and_earlier_ones_are_no_proof(phone: FakeTermux) -> None:
+async def test_rows_of_others_and_earlier_ones_are_no_proof(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         assert isinstance(await one.attempt(), Sent)
         phone.set(lose_rows=True)
         async with trio.open_nursery() as nursery:
 
             async def others_write() -> None:
-                while not phone.air()[1:]:  # noqa: ASYNC110 (no one tells when a process writes)
+                while not phone.air()[1:]:  # noqa: ASYNC110 (as above)
                     await trio.sleep(0.5)
                 phone.add_sent("+15551234567", "hi", creator="com.android.messaging")
                 phone.add_sent("+15551234567", "ho", creator="com.termux.api")
@@ -134,7 +148,9 @@ async def test_rows_of_others_and_earlier_ones_are_no_proof(phone: FakeTermux) -
             assert await one.attempt(id=2) == Uncertain(termux.NOT_IN_SENT_BOX)
 
 
-async def test_a_send_that_hangs_after_its_work_is_found_in_the_sent_box(phone: FakeTermux) -> None:
+async def test_a_send_that_hangs_after_its_work_is_found_in_the_sent_box(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         phone.set(hang_after=["termux-sms-send"])
         assert isinstance(await one.attempt(), Sent)
@@ -144,7 +160,9 @@ async def test_a_send_that_hangs_after_its_work_is_found_in_the_sent_box(phone: 
 
 
 @pytest.mark.parametrize("knob", ["fail", "garbage", "error"])
-async def test_a_send_that_ends_badly_may_have_been_sent(phone: FakeTermux, knob: str) -> None:
+async def test_a_send_that_ends_badly_may_have_been_sent(
+    phone: FakeTermux, autojump_clock: MockClock, knob: str
+) -> None:
     async with running(phone) as one:
         program = "termux-sms-send"
         values = {"fail": {program: 1}, "garbage": [program], "error": {program: "internal"}}
@@ -152,7 +170,9 @@ async def test_a_send_that_ends_badly_may_have_been_sent(phone: FakeTermux, knob
         assert await one.attempt() == Uncertain(termux.NOT_IN_SENT_BOX)
 
 
-async def test_failed_is_said_only_where_nothing_was_handed_over(phone: FakeTermux) -> None:
+async def test_failed_is_said_only_where_nothing_was_handed_over(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         phone.set(denied=["SEND_SMS"])
         assert await one.attempt() == Failed(termux.PERMISSION_MISSING)
@@ -166,7 +186,9 @@ async def test_failed_is_said_only_where_nothing_was_handed_over(phone: FakeTerm
     assert phone.air() == []
 
 
-async def test_where_android_can_not_be_asked_nothing_is_handed_over(phone: FakeTermux) -> None:
+async def test_where_android_can_not_be_asked_nothing_is_handed_over(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         phone.set(hang=["termux-sms-list"])
         with trio.fail_after(one.radio.attempt_s):
@@ -176,6 +198,7 @@ async def test_where_android_can_not_be_asked_nothing_is_handed_over(phone: Fake
 
 async def test_a_sent_box_that_can_not_be_read_for_a_while_is_asked_again(
     phone: FakeTermux,
+    autojump_clock: MockClock,
 ) -> None:
     async with running(phone) as one:
         phone.set(row_after_s=0)
@@ -225,7 +248,7 @@ async def crash_at(
     ids=["before", "handed_over", "sent"],
 )
 async def test_a_crash_is_settled_by_the_sent_box(
-    phone: FakeTermux, call: int, outcome: Outcome | None
+    phone: FakeTermux, autojump_clock: MockClock, call: int, outcome: Outcome | None
 ) -> None:
     transmission, desk = message(id=7), FakeDesk()
     phone.add_sent(transmission.to, "hi", creator="com.termux.api")
@@ -238,7 +261,9 @@ async def test_a_crash_is_settled_by_the_sent_box(
     assert len(phone.air()) == (call == 2)
 
 
-async def test_an_old_crash_is_settled_at_once(phone: FakeTermux) -> None:
+async def test_an_old_crash_is_settled_at_once(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     transmission, desk = message(time=now_ms() - 3_600_000), FakeDesk()
     await crash_at(phone, desk, transmission, 1)
     async with running(phone, desk) as one:
@@ -250,7 +275,9 @@ async def test_an_old_crash_is_settled_at_once(phone: FakeTermux) -> None:
 # Receiving.
 
 
-async def test_what_comes_in_is_reported_and_what_was_there_is_not(phone: FakeTermux) -> None:
+async def test_what_comes_in_is_reported_and_what_was_there_is_not(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.receive("+15559", "old")
     async with running(phone) as one:
         assert any("inbox already stays" in text for text in one.desk.notices)
@@ -264,7 +291,9 @@ async def test_what_comes_in_is_reported_and_what_was_there_is_not(phone: FakeTe
         assert len(one.desk.sms[0].id) < 60
 
 
-async def test_what_came_in_while_the_program_was_away_is_found(phone: FakeTermux) -> None:
+async def test_what_came_in_while_the_program_was_away_is_found(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     desk = FakeDesk()
     async with running(phone, desk):
         phone.receive("+1", "one")
@@ -278,6 +307,7 @@ async def test_what_came_in_while_the_program_was_away_is_found(phone: FakeTermu
 
 async def test_a_kill_between_report_and_mark_repeats_it_under_the_same_id(
     phone: FakeTermux,
+    autojump_clock: MockClock,
 ) -> None:
     desk = FakeDesk()
     async with running(phone, desk):
@@ -290,7 +320,7 @@ async def test_a_kill_between_report_and_mark_repeats_it_under_the_same_id(
     assert [sms.id for sms in again.sms] == [sms.id for sms in desk.sms] != []
 
 
-async def test_a_full_desk_is_asked_again(phone: FakeTermux) -> None:
+async def test_a_full_desk_is_asked_again(phone: FakeTermux, autojump_clock: MockClock) -> None:
     desk = FakeDesk(room=1)
     async with running(phone, desk):
         for number in range(3):
@@ -302,7 +332,7 @@ async def test_a_full_desk_is_asked_again(phone: FakeTermux) -> None:
         assert desk.bodies == ["0", "1", "2"]
 
 
-async def test_many_at_once_come_in_pages(phone: FakeTermux) -> None:
+async def test_many_at_once_come_in_pages(phone: FakeTermux, autojump_clock: MockClock) -> None:
     async with running(phone) as one:
         for number in range(120):
             phone.receive("+1", f"{number}")
@@ -310,7 +340,9 @@ async def test_many_at_once_come_in_pages(phone: FakeTermux) -> None:
         assert one.desk.bodies == [str(number) for number in range(120)]
 
 
-async def test_a_silent_app_is_said_once_and_found_again(phone: FakeTermux) -> None:
+async def test_a_silent_app_is_said_once_and_found_again(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone) as one:
         phone.set(frozen=True)
         await trio.sleep(300)
@@ -335,29 +367,24 @@ async def test_a_silent_app_is_said_once_and_found_again(phone: FakeTermux) -> N
         assert one.desk.notices[-1] == "Termux:API answers again"
 
 
-async def test_a_permission_that_is_taken_away_ends_the_program(phone: FakeTermux) -> None:
-    radio = radio_of(phone)
-    with pytest.raises(PermissionMissing, match=r"android\.permission\.READ_SMS"):
-        async with trio.open_nursery() as nursery:
-            with trio.fail_after(60):
+async def test_a_permission_that_is_taken_away_ends_the_program(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
+    class Taken(FakeDesk):
+        def report_status(self, **status: object) -> None:
+            phone.set(denied=["READ_SMS"])
 
-                async def run(task_status: trio.TaskStatus[RadioIdentity]) -> None:
-                    try:
-                        await radio.run(FakeDesk(), task_status=task_status)
-                    except PermissionMissing as error:
-                        failures.append(error)
-
-                failures: list[PermissionMissing] = []
-                await nursery.start(run)
-                phone.set(denied=["READ_SMS"])
-        raise failures[0]
+    with trio.fail_after(60), pytest.raises(PermissionMissing, match=r"permission\.READ_SMS"):
+        await radio_of(phone).run(Taken())
     assert phone.calls()[-1].program == "termux-wake-unlock"
 
 
 # Two SIMs.
 
 
-async def test_each_sim_sends_by_its_slot_and_is_known_by_its_rows(phone: FakeTermux) -> None:
+async def test_each_sim_sends_by_its_slot_and_is_known_by_its_rows(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.set(slots=TWO_SLOTS)
     desk = FakeDesk()
     async with running(phone, desk, sims=TWO_SIMS) as one:
@@ -380,7 +407,9 @@ async def test_each_sim_sends_by_its_slot_and_is_known_by_its_rows(phone: FakeTe
     assert desk.sms[-1].sim_slot == 1
 
 
-async def test_one_known_sim_is_enough_for_two(phone: FakeTermux) -> None:
+async def test_one_known_sim_is_enough_for_two(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.set(slots=TWO_SLOTS)
     async with running(phone, sims=TWO_SIMS, sub_ids={0: 3}) as one:
         phone.receive("+1", "a", sub_id=3)
@@ -389,7 +418,9 @@ async def test_one_known_sim_is_enough_for_two(phone: FakeTermux) -> None:
         assert [sms.sim_slot for sms in one.desk.sms] == [0, 1]
 
 
-async def test_after_a_change_of_sims_it_is_learned_anew(phone: FakeTermux) -> None:
+async def test_after_a_change_of_sims_it_is_learned_anew(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.set(slots=TWO_SLOTS)
     async with running(phone, sims=TWO_SIMS) as one:
         await one.attempt(sim="1", sim_slot=1)
@@ -406,13 +437,17 @@ async def test_after_a_change_of_sims_it_is_learned_anew(phone: FakeTermux) -> N
         assert [sms.sim_slot for sms in one.desk.sms[1:]] == [1, 0]
 
 
-async def test_a_slot_without_a_sim_is_uncertain(phone: FakeTermux) -> None:
+async def test_a_slot_without_a_sim_is_uncertain(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone, sims=TWO_SIMS) as one:
         assert await one.attempt(sim="1", sim_slot=1) == Uncertain(termux.NOT_IN_SENT_BOX)
     assert phone.air() == []
 
 
-async def test_sims_without_names_are_asked_for(phone: FakeTermux) -> None:
+async def test_sims_without_names_are_asked_for(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.set(slots=TWO_SLOTS)
     async with running(phone) as one:
         assert one.desk.sims == (SimCard(slot=0, carrier="Fake Mobile"),)
@@ -424,7 +459,7 @@ async def test_sims_without_names_are_asked_for(phone: FakeTermux) -> None:
 # Starting, and the rest.
 
 
-async def test_a_phone_is_known_again(phone: FakeTermux) -> None:
+async def test_a_phone_is_known_again(phone: FakeTermux, autojump_clock: MockClock) -> None:
     desk = FakeDesk()
     async with running(phone, desk) as one:
         first = one.identity
@@ -436,7 +471,7 @@ async def test_a_phone_is_known_again(phone: FakeTermux) -> None:
     assert first.device_id.startswith("termux-")
 
 
-async def test_the_status_is_reported(phone: FakeTermux) -> None:
+async def test_the_status_is_reported(phone: FakeTermux, autojump_clock: MockClock) -> None:
     async with running(phone, signal=True) as one:
         await trio.sleep(1)
         phone.set(battery=7, charging=True)
@@ -447,7 +482,9 @@ async def test_the_status_is_reported(phone: FakeTermux) -> None:
         ]
 
 
-async def test_a_phone_without_a_battery_is_no_less_a_phone(phone: FakeTermux) -> None:
+async def test_a_phone_without_a_battery_is_no_less_a_phone(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.set(fail={"termux-battery-status": 1})
     async with running(phone) as one:
         await trio.sleep(TIMINGS.status_every_s * 2)
@@ -455,21 +492,27 @@ async def test_a_phone_without_a_battery_is_no_less_a_phone(phone: FakeTermux) -
     assert phone.calls("termux-telephony-cellinfo") == []
 
 
-async def test_the_wake_lock_is_held_to_the_end(phone: FakeTermux) -> None:
+async def test_the_wake_lock_is_held_to_the_end(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     async with running(phone):
         assert len(phone.calls("termux-wake-lock")) == 1
         assert phone.calls("termux-wake-unlock") == []
     assert phone.calls()[-1].program == "termux-wake-unlock"
 
 
-async def test_a_phone_without_wake_locks_is_no_less_a_phone(phone: FakeTermux) -> None:
+async def test_a_phone_without_wake_locks_is_no_less_a_phone(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     phone.remove("termux-wake-lock")
     phone.remove("termux-wake-unlock")
     async with running(phone) as one:
         assert isinstance(await one.attempt(), Sent)
 
 
-async def test_what_is_missing_is_said_in_a_sentence(phone: FakeTermux) -> None:
+async def test_what_is_missing_is_said_in_a_sentence(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     for permission in ("SEND_SMS", "READ_PHONE_STATE", "READ_SMS", "READ_CONTACTS"):
         phone.set(denied=[permission])
         error = await refusal_of(phone)
@@ -489,7 +532,9 @@ async def test_what_is_missing_is_said_in_a_sentence(phone: FakeTermux) -> None:
     assert phone.air() == []
 
 
-async def test_a_sim_that_is_not_ready_yet_is_waited_for(phone: FakeTermux) -> None:
+async def test_a_sim_that_is_not_ready_yet_is_waited_for(
+    phone: FakeTermux, autojump_clock: MockClock
+) -> None:
     for state in ("not_ready", "unknown", "ready"):
         phone.set(sim_state=state)
         async with running(phone):
