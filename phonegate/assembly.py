@@ -28,6 +28,7 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
@@ -152,6 +153,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
+            phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=Media(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
