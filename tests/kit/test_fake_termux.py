@@ -38,8 +38,8 @@ def test_a_text_is_trimmed_sent_and_then_in_the_sent_box(phone: FakeTermux) -> N
         ("+2", "it's\nso"),
         ("+3", "as words"),
     ]
-    rows = call(phone, "termux-sms-list", "-t", "sent", "-l", "2")
-    # The newest two, the newest last.
+    rows = call(phone, "termux-sms-list", "-t", "sent", "-l", "2", "--message-sort-order=_id DESC")
+    # The two that come first in that order, the first last.
     assert [row["address"] for row in rows] == ["+2", "+3"]
     condition = "--message-selection=creator == 'com.termux.api' AND sub_id == 1"
     assert len(call(phone, "termux-sms-list", condition)) == 3
