@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from phonegate.cli.phone import script, simulated, termux
+from phonegate.cli.phone.add import add
 from phonegate.cli.phone.connection import (
     Connection,
     address_of,
@@ -48,7 +49,7 @@ def command(
     duration: float | None,
     **others: Any,
 ) -> int:
-    """Be a phone: of a script (frames as JSON lines on standard input and output) or simulated.
+    """Be a phone: this Android phone, a script's (frames as JSON lines) or simulated.
 
     With --termux, the Android phone on which this runs sends and receives (docs/phones.md).
     Without any of these, each line of standard input is sent as a frame, and each frame from the
@@ -83,6 +84,7 @@ def _add_options() -> None:
     command.params += SHARED
 
 
+command.add_command(add)
 _COMMON = frozenset(option.name for option in command.params)
 _add_options()
 
