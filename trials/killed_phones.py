@@ -79,7 +79,7 @@ class SimulatedPhone(LinkPhone):
     def options(self) -> tuple[str, ...]:
         return (
             *("--simulate", "--seed", str(self.place.seed + self._starts)),
-            # Its number would come from the seed, and messages may wait for this one.
+            # A number of chance would differ at each start, and messages wait for the SIM.
             *("--sim", "0:+15550001111", "--delay", "0-20", "--reply", "--delivery-reports"),
             *("--radio-log", str(self.radio_log)),
             *(("--inbound-every", "0.1") if self._mail_comes else ()),

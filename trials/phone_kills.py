@@ -104,7 +104,7 @@ class PhoneLedger(Ledger):
     """Also what each promised message was, and how often a phone's program was killed."""
 
     promised: dict[int, str] = attrs.field(factory=dict)
-    """The text of each message that a client was told the id of."""
+    """The text of each message whose id a client was given."""
     phone_kills: int = 0
     rows: Rows = attrs.field(factory=dict)
 
