@@ -1,0 +1,63 @@
+"""The one try that a PIN has: a SIM blocks itself after three wrong ones."""
+
+import hashlib
+from typing import Final, Protocol
+
+from phonegate.phone.radios.modem.objects import Modem
+
+SAFE_TRIES: Final = 2
+"""With fewer left, a wrong PIN would block the SIM."""
+
+
+class Marks(Protocol):
+    """What is written down over the end of the program."""
+
+    def mark(self, name: str) -> str | None:
+        """Returns what was last written under a name."""
+        ...
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Writes a value under a name."""
+        ...
+
+
+class PinMemory:
+    """Which PIN was tried on which SIM and did not unlock it, as far as is known.
+
+    A try is written down before it is made, so that a crash within it counts as one. Only a SIM
+    that is seen open is forgotten: by then its own count of wrong tries is back at zero.
+
+    Args:
+        marks: Where it is written down.
+        pin: The PIN.
+    """
+
+    def __init__(self, marks: Marks, pin: str) -> None:
+        self._marks = marks
+        self._pin = pin
+
+    def was_tried(self, modem: Modem, iccid: str) -> bool:
+        """Says whether this PIN was tried on this SIM, or in this modem, in vain."""
+        return any(
+            self._marks.mark(name) == self._sign(name) for name in _names(modem.imei, iccid)
+        )
+
+    def note_try(self, modem: Modem, iccid: str) -> None:
+        """Writes down that the PIN is about to be tried."""
+        for name in _names(modem.imei, iccid):
+            self._marks.set_mark(name, self._sign(name))
+
+    def note_open(self, modem: Modem, iccid: str) -> None:
+        """Forgets the tries on a SIM that is open."""
+        for name in _names(modem.imei, iccid):
+            if self._marks.mark(name):
+                self._marks.set_mark(name, "")
+
+    def _sign(self, name: str) -> str:
+        # It hides the PIN from a glance only. One that did not open the SIM needs no more.
+        return hashlib.sha256(f"{name}:{self._pin}".encode()).hexdigest()[:16]
+
+
+def _names(imei: str, iccid: str) -> list[str]:
+    """Returns the names of the marks: many SIMs tell who they are only once they are open."""
+    return [f"pin tried in {imei}", *([f"pin tried on {iccid}"] if iccid else [])]
