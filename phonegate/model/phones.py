@@ -5,7 +5,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC.
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
@@ -23,6 +23,10 @@ MMS: Final = "mms"
 
 FEATURES: Final = (ACK, DELIVERY_REPORT, CANCEL, MMS)
 """What a phone may say of itself in `hello`. Other words are ignored."""
+
+Kind = Literal["link", "smsgate"]
+"""By what a phone reaches the gateway: `link` is the websocket, `smsgate` the app SMS Gateway for
+Android."""
 
 ANY_SIM = ""
 """`Message.sim_selector` of a message that any SIM of the org's first phone may send."""
@@ -54,6 +58,19 @@ def number_form(number: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
+class Health:
+    """How a phone says that it is. None is what it does not say."""
+
+    battery: int | None = None
+    """Percent."""
+    charging: bool | None = None
+    signal: int | None = None
+    """Bars or dBm, as the phone likes."""
+    network: str | None = None
+    """Such as `wifi`."""
+
+
+@attrs.frozen(kw_only=True)
 class Phone:
     """A device that has connected at least once.
 
@@ -64,7 +81,11 @@ class Phone:
     id: int
     org: int
     device_id: str | None
+    kind: Kind = "link"
     name: str | None = None
+    """What it calls itself."""
+    given_name: str | None = None
+    """What its owner calls it."""
     model: str | None = None
     app: str | None = None
     first_seen: int
@@ -73,11 +94,19 @@ class Phone:
     """Whether a number of its SIMs has ever been known. Then only numbers identify it again."""
     acks: bool = False
     """Whether its last `hello` said that it acknowledges messages."""
+    health: Health = Health()
+    """How it was when that was stored last."""
+    health_at: int | None = None
+    """When it said so. None if it never did."""
+    hint: str | None = None
+    """What its owner should do for it, in a sentence."""
+    key: str | None = None
+    """The id of the API key by which it came last. None is the org's secret."""
 
 
 @attrs.frozen(kw_only=True)
 class Sim:
-    """A SIM that a phone has reported. `number` is None where Android does not know it.
+    """A SIM that a phone has reported. `number` is None where nothing says what it is.
 
     The number is as the phone wrote it, since the phone must get it back so. `form` is for
     comparing.
@@ -88,6 +117,8 @@ class Sim:
     carrier: str | None = None
     phone: int | None = None
     """The phone that reported it last."""
+    named: bool = False
+    """The number is what its owner said, since its phone does not know it."""
 
     @property
     def form(self) -> str | None:

@@ -9,19 +9,11 @@ from phonegate.phone.journal import Journal
 from phonegate.phone.ledger import Inbound, Result
 from phonegate.phone.link import Link
 from phonegate.phone.radio import Radio
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.simulated_faults import Dice, Plan
 
 BODY_LIMIT = 1600
 """Characters of the longest SMS that the gateway accepts."""
-
-
-@attrs.frozen(kw_only=True)
-class SimCard:
-    """A SIM in this phone."""
-
-    slot: int
-    number: str | None = None
-    carrier: str | None = None
 
 
 @attrs.frozen(kw_only=True)

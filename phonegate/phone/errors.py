@@ -30,6 +30,10 @@ class LinkRefused(PhoneError):
         super().__init__(f"The gateway refused this phone (code {code}){said}.")
 
 
+class RadioUnusable(PhoneError):
+    """The radio does not work, for a reason that only a person can change."""
+
+
 class JournalUnusable(PhoneError):
     """The journal file can't be read or written, or another program uses it."""
 

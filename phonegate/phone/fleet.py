@@ -7,10 +7,11 @@ import attrs
 import trio
 
 from phonegate.phone.address import Address
-from phonegate.phone.device import Identity, SimCard, Stats
+from phonegate.phone.device import Identity, Stats
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.journal import Journal, JournalFile
 from phonegate.phone.radio import QuietRadio, Radio
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
 

@@ -12,8 +12,8 @@ import trio
 
 from phonegate.phone.address import Address
 from phonegate.phone.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
-from phonegate.phone.device import SimCard
 from phonegate.phone.link import REPLACED, Link, hold_link
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.simulated_faults import Dice, Plan
 
 MAX_LINE_BYTES = 65_536

@@ -12,13 +12,13 @@ from phonegate.phone.conversation import Conversation, greet
 from phonegate.phone.device import (
     Device,
     Identity,
-    SimCard,
     Stats,
 )
 from phonegate.phone.errors import PhoneError
 from phonegate.phone.journal import Journal
 from phonegate.phone.link import REPLACED, Link, hold_link
 from phonegate.phone.radio import Radio, RadioMemory
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.transmitter import Transmitter
 

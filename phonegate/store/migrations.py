@@ -340,6 +340,35 @@ _NAMES: Final = (
     """,
 )
 
+_PHONES_OF_A_KIND: Final = (
+    # What phones are beside who they are: their kind, what their owner calls them, how they are.
+    "ALTER TABLE phones ADD COLUMN kind TEXT NOT NULL DEFAULT 'link'",
+    "ALTER TABLE phones ADD COLUMN given_name TEXT",
+    "ALTER TABLE phones ADD COLUMN battery INTEGER",
+    "ALTER TABLE phones ADD COLUMN charging INTEGER",
+    "ALTER TABLE phones ADD COLUMN signal INTEGER",
+    "ALTER TABLE phones ADD COLUMN network TEXT",
+    "ALTER TABLE phones ADD COLUMN health_at INTEGER",
+    "ALTER TABLE phones ADD COLUMN hint TEXT",
+    # The API key by which a phone came last. NULL is the org's secret, or a time before this step.
+    "ALTER TABLE phones ADD COLUMN key TEXT",
+    "CREATE INDEX phones_by_key ON phones (key) WHERE key IS NOT NULL",
+    # Numbers that owners gave to SIMs, which outlive what phones report of them. Where a number
+    # stands in `sims` because of that, it is `named` there.
+    """
+    CREATE TABLE sim_numbers (
+        phone INTEGER NOT NULL REFERENCES phones (id) ON DELETE CASCADE,
+        slot INTEGER NOT NULL,
+        org INTEGER NOT NULL,
+        number TEXT NOT NULL,
+        form TEXT NOT NULL,
+        PRIMARY KEY (phone, slot)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX sim_numbers_by_form ON sim_numbers (org, form)",
+    "ALTER TABLE sims ADD COLUMN named INTEGER NOT NULL DEFAULT 0",
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -351,6 +380,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _RECOGNITION,
     _BOUNDS,
     _NAMES,
+    _PHONES_OF_A_KIND,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -1,4 +1,4 @@
-"""Phones that have connected, and the SIMs that they reported."""
+"""Phones that have connected, and the SIMs that they reported or their owner gave a number."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -6,11 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.model.phones import Phone, Sim
+from phonegate.model.phones import Health, Kind, Phone, Sim, number_form
 from phonegate.model.storage_errors import TooMany
 
-_PHONE = "id, org, device_id, name, model, app, first_seen, last_seen, numbered, acks"
-_SIM = "slot, number, carrier, phone"
+_PHONE: Final = (
+    "id, org, device_id, kind, name, given_name, model, app, first_seen, last_seen, numbered, acks,"
+    " battery, charging, signal, network, health_at, hint, key"
+)
+_SIM: Final = "slot, number, carrier, phone, named"
 
 NAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NOT NULL"
 UNKNOWN: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 0"
@@ -31,6 +34,8 @@ class Phones:
         now: int,
         *,
         phone: int | None = None,
+        kind: Kind = "link",
+        key: str | None = None,
         most: int = 0,
     ) -> Phone:
         """Returns the row of a phone that has just connected, new if need be.
@@ -39,6 +44,8 @@ class Phones:
         phone had before it sent its id, which becomes the device's unless that has one.
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
 
+        *kind* is by what it has connected, and *key* the id of the API key that let it in.
+
         Raises:
             TooMany: The row would be one more than *most* of the org's phones that have sent an
                 id, or of those that have sent neither an id nor a number. 0 is any number.
@@ -46,23 +53,25 @@ class Phones:
         row = None
         if device_id is not None:
             row = self._update(
-                "UPDATE phones SET last_seen = ? WHERE org = ? AND device_id = ?",
-                (now, org, device_id),
+                "UPDATE phones SET last_seen = ?, kind = ?, key = ?"
+                " WHERE org = ? AND device_id = ?",
+                (now, kind, key, org, device_id),
             )
             if row is None:
                 self._require_room(NAMED, org, most)
         if row is None and phone is not None:
             row = self._update(
-                "UPDATE phones SET last_seen = ?, device_id = ?"
+                "UPDATE phones SET last_seen = ?, device_id = ?, kind = ?, key = ?"
                 " WHERE id = ? AND org = ? AND device_id IS NULL",
-                (now, device_id, phone, org),
+                (now, device_id, kind, key, phone, org),
             )
         if row is None:
             if device_id is None:
                 self._require_room(UNKNOWN, org, most)
             row = self._update(
-                "INSERT INTO phones (org, device_id, first_seen, last_seen) VALUES (?, ?, ?, ?)",
-                (org, device_id, now, now),
+                "INSERT INTO phones (org, device_id, first_seen, last_seen, kind, key)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (org, device_id, now, now, kind, key),
             )
         assert row is not None, "an INSERT gives its row or raises"  # noqa: S101
         return _phone(row)
@@ -74,6 +83,14 @@ class Phones:
             (phone,),
         ).fetchone()
         return None if row is None else _phone(row)
+
+    def of_org(self, org: int) -> list[Phone]:
+        """Returns all phones of an org, those that came first before the others."""
+        rows = self._connection.execute(
+            f"SELECT {_PHONE} FROM phones WHERE org = ? ORDER BY id",  # noqa: S608
+            (org,),
+        )
+        return [_phone(row) for row in rows]
 
     def has_device(self, org: int, device_id: str | None) -> bool:
         """Tells whether a device of this name has connected before."""
@@ -116,50 +133,119 @@ class Phones:
             (name, model, app, acks, now, phone),
         )
 
-    def seen(self, phone: int, now: int) -> None:
-        """Notes that the phone was there just now."""
-        self._connection.execute("UPDATE phones SET last_seen = ? WHERE id = ?", (now, phone))
+    def note_health(self, phone: int, health: Health, now: int) -> None:
+        """Stores how the phone says that it is, in place of what it said before."""
+        self._connection.execute(
+            "UPDATE phones SET battery = ?, charging = ?, signal = ?, network = ?,"
+            " health_at = ?, last_seen = ? WHERE id = ?",
+            (health.battery, health.charging, health.signal, health.network, now, now, phone),
+        )
+
+    def set_hint(self, phone: int, hint: str | None) -> None:
+        """Stores what the phone's owner should do for it. None where there is nothing to do."""
+        self._connection.execute("UPDATE phones SET hint = ? WHERE id = ?", (hint, phone))
+
+    def give_name(self, phone: int, name: str | None) -> None:
+        """Stores what the phone's owner calls it. None goes back to what it calls itself."""
+        self._connection.execute("UPDATE phones SET given_name = ? WHERE id = ?", (name, phone))
+
+    def seen(self, phone: int, now: int) -> bool:
+        """Notes that the phone was there just now. Returns False if it has been removed."""
+        cursor = self._connection.execute(
+            "UPDATE phones SET last_seen = ? WHERE id = ?", (now, phone)
+        )
+        return cursor.rowcount == 1
 
     def report_sims(
         self, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
-    ) -> None:
+    ) -> list[Sim]:
         """Puts *sims* in place of all that the phone reported before.
 
         A number, however it is written, belongs to one phone of an org: the one that reported
-        it last. Of two entries for one slot the last counts.
+        it last. Of two entries for one slot the last counts. A SIM without a number has the one
+        that its owner gave to its slot, until a phone reports that number or this one another.
+
+        Returns:
+            The SIMs as they are known now, by slot, or none if the phone has been removed.
 
         Raises:
             TooMany: The org's phones would have more than *most* together, or so many phones
                 would be known by their numbers alone. 0 is any number.
         """
-        slots = {sim.slot: attrs.evolve(sim, phone=phone) for sim in sims}
-        self.seen(phone, now)
+        if not self.seen(phone, now):
+            return []
+        slots = self._with_given_numbers(phone, sims)
+        known = [slots[slot] for slot in sorted(slots)]
         # Phones report at each reconnect, nearly always the same.
-        if [slots[slot] for slot in sorted(slots)] == self.sims_of(phone):
-            return
+        if known == self.sims_of(phone):
+            return known
+        reported = {sim.form for sim in known if sim.form is not None and not sim.named}
         if most:
             (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
             # A number that another phone had is that phone's no more.
-            forms = {sim.form for sim in slots.values() if sim.form is not None}
-            others -= sum(sim.phone != phone for sim in self.holding(org, forms))
+            others -= sum(
+                sim.phone != phone and not sim.named for sim in self.holding(org, reported)
+            )
             if others + len(slots) > most:
                 raise TooMany(most)
-            if any(sim.number is not None for sim in slots.values()) and self._is_unknown(phone):
+            if reported and self._is_unknown(phone):
                 self._require_room(NUMBERED, org, most)
         self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
-        for sim in slots.values():
-            if sim.form is not None:
-                self._connection.execute(
-                    "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ?",
-                    (org, sim.form, phone),
-                )
+        for sim in known:
+            if sim.form in reported:
+                self._take_number(org, phone, sim.slot, sim.form)
             self._connection.execute(
-                "INSERT INTO sims (phone, slot, org, number, form, carrier)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (phone, sim.slot, org, sim.number, sim.form, sim.carrier),
+                "INSERT INTO sims (phone, slot, org, number, form, carrier, named)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (phone, sim.slot, org, sim.number, sim.form, sim.carrier, sim.named),
             )
-        if any(sim.number is not None for sim in slots.values()):
+        if reported:
             self._connection.execute("UPDATE phones SET numbered = 1 WHERE id = ?", (phone,))
+        return known
+
+    def name_number(self, org: int, phone: int, slot: int, number: str | None) -> None:
+        """Gives the SIM in a slot a number, as long as its phone reports none. None takes it back.
+
+        Another slot of the org that was given the same number, and has none of its own, loses it.
+        """
+        self._connection.execute(
+            "DELETE FROM sim_numbers WHERE phone = ? AND slot = ?", (phone, slot)
+        )
+        form = None if number is None else number_form(number)
+        if number is not None:
+            self._connection.execute(
+                "DELETE FROM sim_numbers WHERE org = ? AND form = ?", (org, form)
+            )
+            self._unname_sims(org, form)
+            self._connection.execute(
+                "INSERT INTO sim_numbers (phone, slot, org, number, form) VALUES (?, ?, ?, ?, ?)",
+                (phone, slot, org, number, form),
+            )
+        self._connection.execute(
+            "UPDATE sims SET number = ?, form = ?, named = ?"
+            " WHERE phone = ? AND slot = ? AND (number IS NULL OR named = 1)",
+            (number, form, number is not None, phone, slot),
+        )
+
+    def remove(self, org: int, phone: int) -> bool:
+        """Removes a phone with its SIMs, whatever waits for it. Returns whether there was one."""
+        cursor = self._connection.execute(
+            "DELETE FROM phones WHERE id = ? AND org = ?", (phone, org)
+        )
+        return cursor.rowcount == 1
+
+    def others_by_key(self, phone: int, key: str) -> bool:
+        """Tells whether another phone came last by this API key too."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones WHERE key = ? AND id <> ?", (key, phone)
+        )
+        return found.fetchone() is not None
+
+    def follow_key(self, old: int, new: int) -> None:
+        """Notes that the phone of one row, which turned out to be another, came by its key."""
+        self._connection.execute(
+            "UPDATE phones SET key = (SELECT key FROM phones WHERE id = ?) WHERE id = ?", (old, new)
+        )
 
     def forget(self, org: int, phone: int) -> None:
         """Removes an unnamed phone that had numbers and has no SIM left, if no message waits."""
@@ -200,6 +286,48 @@ class Phones:
             )
         ]
 
+    def _with_given_numbers(self, phone: int, sims: Sequence[Sim]) -> dict[int, Sim]:
+        """Returns the SIMs that a phone reports by slot, with the numbers that their owner gave."""
+        # What an owner said is not what the phone knows, even where it comes back from there.
+        slots = {
+            sim.slot: attrs.evolve(
+                sim, phone=phone, number=None if sim.named else sim.number, named=False
+            )
+            for sim in sims
+        }
+        reported = {sim.form for sim in slots.values()}
+        given = self._connection.execute(
+            "SELECT slot, number, form FROM sim_numbers WHERE phone = ?", (phone,)
+        )
+        for slot, number, form in given:
+            if slot in slots and slots[slot].number is None and form not in reported:
+                slots[slot] = attrs.evolve(slots[slot], number=number, named=True)
+        return slots
+
+    def _take_number(self, org: int, phone: int, slot: int, form: str | None) -> None:
+        """Makes a number that a phone reports for a slot that phone's alone."""
+        self._connection.execute(
+            "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ? AND named = 0",
+            (org, form, phone),
+        )
+        self._connection.execute(
+            "DELETE FROM sim_numbers WHERE phone = ? AND slot = ? AND form <> ?",
+            (phone, slot, form),
+        )
+        # A slot that was given the number which its phone now reports may keep it.
+        self._connection.execute(
+            "DELETE FROM sim_numbers WHERE org = ? AND form = ? AND (phone <> ? OR slot <> ?)",
+            (org, form, phone, slot),
+        )
+        self._unname_sims(org, form)
+
+    def _unname_sims(self, org: int, form: str | None) -> None:
+        self._connection.execute(
+            "UPDATE sims SET number = NULL, form = NULL, named = 0"
+            " WHERE org = ? AND form = ? AND named = 1",
+            (org, form),
+        )
+
     def _is_unknown(self, phone: int) -> bool:
         """Tells whether a phone has sent neither an id nor a number so far."""
         row = self.get(phone)
@@ -221,15 +349,26 @@ def _phone(row: tuple[Any, ...]) -> Phone:
         id=row[0],
         org=row[1],
         device_id=row[2],
-        name=row[3],
-        model=row[4],
-        app=row[5],
-        first_seen=row[6],
-        last_seen=row[7],
-        numbered=bool(row[8]),
-        acks=bool(row[9]),
+        kind=row[3],
+        name=row[4],
+        given_name=row[5],
+        model=row[6],
+        app=row[7],
+        first_seen=row[8],
+        last_seen=row[9],
+        numbered=bool(row[10]),
+        acks=bool(row[11]),
+        health=Health(
+            battery=row[12],
+            charging=None if row[13] is None else bool(row[13]),
+            signal=row[14],
+            network=row[15],
+        ),
+        health_at=row[16],
+        hint=row[17],
+        key=row[18],
     )
 
 
 def _sim(row: tuple[Any, ...]) -> Sim:
-    return Sim(slot=row[0], number=row[1], carrier=row[2], phone=row[3])
+    return Sim(slot=row[0], number=row[1], carrier=row[2], phone=row[3], named=bool(row[4]))

@@ -5,10 +5,10 @@ import pytest
 import trio
 
 from phonegate.phone.address import Address
-from phonegate.phone.device import SimCard
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.radio import RadioMemory
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import State
 from tests.phone.gateway import SECRET, Gateway, Order

@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from phonegate.phone.address import Address
-from phonegate.phone.device import SimCard
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.link import Link, LinkLost
+from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.script import ScriptBridge, read_lines
 from phonegate.phone.simulated_faults import Plan
 from tests.phone.gateway import SECRET, Gateway, Order

@@ -8,6 +8,7 @@ import pytest
 
 from phonegate.model.messages import PageQuery
 from phonegate.model.orgs import KeyLimits
+from phonegate.model.phones import Health, Phone, Sim
 from phonegate.store import migrations, search
 from phonegate.store.tables import Tables
 
@@ -228,3 +229,33 @@ def test_orgs_of_before_are_the_owner_s() -> None:
         assert migrations.migrate(connection)
         made = connection.execute("SELECT self_made, stored_bytes FROM orgs").fetchall()
         assert made == [(0, 0)]
+
+
+def test_a_file_from_before_phones_had_a_kind(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    before = migrations.STEPS.index(migrations._PHONES_OF_A_KIND)
+    migrations.migrate(empty, migrations.STEPS[:before])
+    assert migrations.version(empty) == 10
+    empty.execute("INSERT INTO orgs (id, name, secret_hash, created_at) VALUES (1, 'o', 'h', 5)")
+    empty.execute(
+        "INSERT INTO phones VALUES (7, 1, 'pixel', 'desk', 'Pixel 8', 'demo/1', 5, 6, 1, 1)"
+    )
+    empty.execute("INSERT INTO sims VALUES (7, 0, 1, '+1 555', 'AT&T', '+1555')")
+    empty.execute("INSERT INTO sims VALUES (7, 1, 1, NULL, NULL, NULL)")
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    (phone,) = tables.phones.of_org(1)
+    assert phone == Phone(
+        id=7, org=1, device_id="pixel", kind="link", name="desk", model="Pixel 8", app="demo/1",
+        first_seen=5, last_seen=6, numbered=True, acks=True,
+    )  # fmt: skip
+    assert tables.phones.known_sims(1) == [
+        Sim(slot=0, number="+1 555", carrier="AT&T", phone=7),
+        Sim(slot=1, phone=7),
+    ]
+    tables.phones.note_health(7, Health(battery=9, charging=False), 8)
+    tables.phones.name_number(1, 7, 1, "+1777")
+    assert [sim.number for sim in tables.phones.sims_of(7)] == ["+1 555", "+1777"]
+    assert tables.phones.remove(1, 7)
+    assert tables.phones.known_sims(1) == []
+    assert empty.execute("SELECT * FROM sim_numbers").fetchall() == []

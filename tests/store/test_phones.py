@@ -2,7 +2,7 @@ import pytest
 
 from phonegate.model.messages import NewMessage
 from phonegate.model.orgs import Org
-from phonegate.model.phones import Sim
+from phonegate.model.phones import Health, Sim
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring
@@ -147,3 +147,103 @@ def test_phones_that_are_known_by_numbers_leave_room_for_new_ones_and_are_bounde
     assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False, True, True, True]
     named = tables.phones.connect(org.id, "pixel", 6).id
     tables.phones.report_sims(org.id, named, [Sim(slot=0, number="+1559")], 7, most=3)
+
+
+def _numbers(tables: Tables, phone: int) -> list[str | None]:
+    return [sim.number for sim in tables.phones.sims_of(phone)]
+
+
+def test_a_phone_keeps_its_kind_its_key_and_how_it_is(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 1, kind="smsgate", key="k1").id
+    tables.phones.note_health(phone, Health(battery=83, charging=True, signal=3), 5)
+    tables.phones.set_hint(phone, "Choose SSE only.")
+    tables.phones.give_name(phone, "Till")
+    tables.phones.describe(phone, name="Pixel", now=6)
+    (found,) = tables.phones.of_org(org.id)
+    assert (found.kind, found.key, found.hint) == ("smsgate", "k1", "Choose SSE only.")
+    assert found.health == Health(battery=83, charging=True, signal=3)
+    assert (found.health_at, found.last_seen) == (5, 6)
+    assert (found.name, found.given_name) == ("Pixel", "Till")
+    again = tables.phones.connect(org.id, "pixel", 7)
+    assert (again.kind, again.key, again.given_name) == ("link", None, "Till")
+
+
+def test_a_key_is_one_phone_s_until_another_comes_by_it(tables: Tables, org: Org) -> None:
+    first = tables.phones.connect(org.id, "a", 1, key="k1").id
+    assert not tables.phones.others_by_key(first, "k1")
+    second = tables.phones.connect(org.id, "b", 2, key="k1").id
+    assert tables.phones.others_by_key(first, "k1")
+    moved = tables.phones.connect(org.id, "c", 3).id
+    tables.phones.follow_key(second, moved)
+    assert tables.phones.remove(org.id, second)
+    assert tables.phones.others_by_key(first, "k1")
+    assert not tables.phones.remove(org.id + 1, moved)
+    assert tables.phones.remove(org.id, moved)
+    assert not tables.phones.others_by_key(first, "k1")
+
+
+def test_a_number_that_its_owner_gave_outlives_reports_without_one(
+    tables: Tables, org: Org
+) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 1).id
+    blank = [Sim(slot=0), Sim(slot=1, carrier="AT&T")]
+    tables.phones.report_sims(org.id, phone, blank, 2)
+    tables.phones.name_number(org.id, phone, 1, "+1 (555) 000-0001")
+    named = Sim(slot=1, number="+1 (555) 000-0001", carrier="AT&T", phone=phone, named=True)
+    assert tables.phones.holding(org.id, ["+15550000001"]) == [named]
+    for sims in (blank, [*blank, Sim(slot=2)], [Sim(slot=0)], blank, [Sim(slot=0), named]):
+        known = tables.phones.report_sims(org.id, phone, sims, 3)
+        assert known == tables.phones.sims_of(phone)
+    assert known == [Sim(slot=0, phone=phone), named]
+    # It is known by what its owner said, which is no number of its own.
+    assert [row.numbered for row in tables.phones.of_org(org.id)] == [False]
+    tables.phones.name_number(org.id, phone, 1, None)
+    assert _numbers(tables, phone) == [None, None]
+    tables.phones.report_sims(org.id, phone, blank, 4)
+    assert _numbers(tables, phone) == [None, None]
+
+
+def test_a_number_that_a_phone_reports_wins_over_what_owners_gave(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 1).id
+    other = tables.phones.connect(org.id, "other", 1).id
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1)], 2, most=3)
+    for slot, number in ((0, "+1550"), (1, "+1551")):
+        tables.phones.name_number(org.id, phone, slot, number)
+    # Another phone has the SIM: this one's is without a number again, and is not gone.
+    tables.phones.report_sims(org.id, other, [Sim(slot=0, number="+1550")], 3, most=3)
+    assert _numbers(tables, phone) == [None, "+1551"]
+    # It has learned another number, and what was given is forgotten for good.
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1, number="+1552")], 4)
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1)], 5)
+    assert _numbers(tables, phone) == [None, None]
+    # It reports in another slot what was given to this one.
+    tables.phones.name_number(org.id, phone, 0, "+1553")
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1, number="1553")], 6)
+    assert _numbers(tables, phone) == [None, "1553"]
+    # It reports just what was given, and is silent about it later.
+    tables.phones.name_number(org.id, other, 1, "+1554")
+    tables.phones.report_sims(org.id, other, [Sim(slot=0), Sim(slot=1, number="+1554")], 7)
+    tables.phones.report_sims(org.id, other, [Sim(slot=0), Sim(slot=1)], 8)
+    assert _numbers(tables, other) == [None, "+1554"]
+
+
+def test_a_number_given_twice_is_the_last_one_s(tables: Tables, org: Org) -> None:
+    first, second = (tables.phones.connect(org.id, name, 1).id for name in ("a", "b"))
+    for phone in (first, second):
+        tables.phones.report_sims(org.id, phone, [Sim(slot=0)], 2)
+        tables.phones.name_number(org.id, phone, 0, "+1550")
+    assert (_numbers(tables, first), _numbers(tables, second)) == ([None], ["+1550"])
+    # What its phone reports is not replaced.
+    tables.phones.report_sims(org.id, first, [Sim(slot=0, number="+1551")], 3)
+    tables.phones.name_number(org.id, first, 0, "+1559")
+    assert _numbers(tables, first) == ["+1551"]
+
+
+def test_a_removed_phone_reports_nothing(tables: Tables, org: Org) -> None:
+    phone = tables.phones.connect(org.id, "pixel", 1).id
+    tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1550")], 2)
+    assert tables.phones.remove(org.id, phone)
+    assert not tables.phones.remove(org.id, phone)
+    assert not tables.phones.seen(phone, 3)
+    assert tables.phones.report_sims(org.id, phone, [Sim(slot=0)], 3) == []
+    assert tables.phones.known_sims(org.id) == []
