@@ -31,9 +31,7 @@ def main(name: str, **fields: Any) -> None:
             listener = listen(name)
             nursery.start_soon(trio.serve_listeners, port.serve, [listener])
             orders = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
-            nursery.start_soon(
-                trio.serve_listeners, lambda stream: control(port, stream), [orders]
-            )
+            nursery.start_soon(trio.serve_listeners, lambda stream: control(port, stream), [orders])
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 number = orders.socket.getsockname()[1]
                 click.echo(json.dumps({"port": number, "serial": f"abstract:{name}"}))

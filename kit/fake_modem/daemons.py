@@ -4,12 +4,11 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from jeepney import DBusAddress, new_method_call
+from jeepney import DBusAddress, DBusErrorResponse, new_method_call
 from jeepney.io.blocking import open_dbus_connection
 from jeepney.wrappers import unwrap_msg
 
@@ -95,7 +94,7 @@ class ModemManager(Program):
                 "org.freedesktop.DBus.Introspectable",
                 "Introspect",
             )
-        except Exception:
+        except (DBusErrorResponse, OSError):
             return False
         return True
 

@@ -166,13 +166,13 @@ class FakeModem:
 
     # Commands.
 
-    def _pin_state(self, _: str) -> str:
+    def pin_state(self, _: str) -> str:
         if not self._locked:
             return "\r\n+CPIN: READY\r\n" + OK
         wanted = "SIM PUK" if self._wrong >= PIN_TRIES else "SIM PIN"
         return f"\r\n+CPIN: {wanted}\r\n" + OK
 
-    def _unlock(self, value: str) -> str:
+    def unlock(self, value: str) -> str:
         if self._wrong >= PIN_TRIES:
             return PUK_WANTED
         given = value.strip('"')
@@ -183,13 +183,13 @@ class FakeModem:
         self._locked, self._wrong = False, 0
         return OK
 
-    def _choose_memory(self, value: str) -> str:
+    def choose_memory(self, value: str) -> str:
         if value == "?":
             return '\r\n+CPMS: ("ME"),("ME"),("ME")\r\n' + OK
         used = ",".join([f"{len(self._memory)},{self.capacity}"] * 3)
         return f"\r\n+CPMS: {used}\r\n" + OK
 
-    def _list(self, value: str) -> str:
+    def list_memory(self, value: str) -> str:
         wanted = int(value or 4)
         lines = [
             f"\r\n+CMGL: {index},{one.state},,{pdus.length(one.pdu)}\r\n{one.pdu}"
@@ -198,7 +198,7 @@ class FakeModem:
         ]
         return "".join(lines) + ("\r\n" if lines else "") + OK
 
-    def _read(self, value: str) -> str:
+    def read(self, value: str) -> str:
         index = int(value)
         one = self._memory.get(index)
         if one is None:
@@ -206,29 +206,29 @@ class FakeModem:
         self._memory[index] = attrs.evolve(one, state=one.state | 1)
         return f"\r\n+CMGR: {one.state},,{pdus.length(one.pdu)}\r\n{one.pdu}\r\n" + OK
 
-    def _delete(self, value: str) -> str:
+    def delete(self, value: str) -> str:
         index = int(value.partition(",")[0])
         return OK if self._memory.pop(index, None) else NO_SUCH_INDEX
 
-    def _own_number(self, _: str) -> str:
+    def own_number(self, _: str) -> str:
         if self.number is None:
             return OK
         return f'\r\n+CNUM: "","{self.number}",145\r\n' + OK
 
-    def _sim_file(self, value: str) -> str:
+    def sim_file(self, value: str) -> str:
         # The file with the identity of the card (3GPP TS 51.011, 10.1.1); none of the others.
         if value.startswith("176,12258"):
             data = pdus.semi_octets(self.iccid).hex().upper()
             return f'\r\n+CRSM: 144,0,"{data}"\r\n' + OK
         return ERROR
 
-    def _operator(self, _: str) -> str:
+    def network(self, _: str) -> str:
         return f'\r\n+COPS: 0,{self._operator_form},"{self._operator_name()}"\r\n' + OK
 
     def _operator_name(self) -> str:
         return "26299" if self._operator_form == 2 else self.operator
 
-    def _choose_operator(self, value: str) -> str:
+    def choose_network(self, value: str) -> str:
         if value == "?":
             return ERROR
         fields = value.split(",")
@@ -237,12 +237,17 @@ class FakeModem:
         return OK
 
 
-_SETTING = re.compile(r"&?[A-Z]\d*|\+C(?:MEE|MGF|NMI|SCS|REG|GREG|EREG|CLK|FUN|SMS|GDCONT|IND|R|TZR)=[^?].*", re.I)
+_SETTING = re.compile(r"&?[A-Z]\d*|\+C(MEE|MGF|NMI|REG|GREG|FUN|SMS|IND|R)=[^?].*", re.IGNORECASE)
 """Settings that change nothing here."""
 
 
 def _says(text: str) -> Callable[[FakeModem, str], str]:
     return lambda _, __: f"\r\n{text}\r\n" + OK
+
+
+def _answers(text: str) -> Callable[[FakeModem, str], str]:
+    """Answers the question which values a setting may have, and takes any."""
+    return lambda _, value: f"\r\n{text}\r\n" + OK if value == "?" else OK
 
 
 _HANDLERS: dict[str, Callable[[FakeModem, str], str]] = {
@@ -253,23 +258,23 @@ _HANDLERS: dict[str, Callable[[FakeModem, str], str]] = {
     "+CGSN": lambda modem, _: f"\r\n{modem.imei}\r\n" + OK,
     "+GCAP": _says("+GCAP: +CGSM,+DS,+ES"),
     "+CIMI": _says("262990000000001"),
-    "+CPIN?": FakeModem._pin_state,
-    "+CPIN=": FakeModem._unlock,
+    "+CPIN?": FakeModem.pin_state,
+    "+CPIN=": FakeModem.unlock,
     "+CLCK=": _says("+CLCK: 0"),
     "+CFUN?": _says("+CFUN: 1"),
     "+CREG?": _says('+CREG: 2,1,"0001","00000001"'),
     "+CGREG?": _says('+CGREG: 2,1,"0001","00000001"'),
     "+CSQ": lambda modem, _: f"\r\n+CSQ: {modem.signal},99\r\n" + OK,
-    "+COPS?": FakeModem._operator,
-    "+COPS=": FakeModem._choose_operator,
-    "+CNUM": FakeModem._own_number,
-    "+CRSM=": FakeModem._sim_file,
-    "+CMGF=": lambda _, value: "\r\n+CMGF: (0)\r\n" + OK if value == "?" else OK,
-    "+CNMI=": lambda _, value: "\r\n+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)\r\n" + OK if value == "?" else OK,
-    "+CPMS=": FakeModem._choose_memory,
-    "+CPMS?": FakeModem._choose_memory,
-    "+CMGL=": FakeModem._list,
-    "+CMGR=": FakeModem._read,
-    "+CMGD=": FakeModem._delete,
+    "+COPS?": FakeModem.network,
+    "+COPS=": FakeModem.choose_network,
+    "+CNUM": FakeModem.own_number,
+    "+CRSM=": FakeModem.sim_file,
+    "+CMGF=": _answers("+CMGF: (0)"),
+    "+CNMI=": _answers("+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)"),
+    "+CPMS=": FakeModem.choose_memory,
+    "+CPMS?": FakeModem.choose_memory,
+    "+CMGL=": FakeModem.list_memory,
+    "+CMGR=": FakeModem.read,
+    "+CMGD=": FakeModem.delete,
     "+CMGS=": lambda _, __: PROMPT,
 }

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import trio
 
-from kit.fake_modem.modem import Fault, FakeModem
+from kit.fake_modem.modem import FakeModem, Fault
 
 END_OF_SMS = b"\x1a"
 ESCAPE = b"\x1b"

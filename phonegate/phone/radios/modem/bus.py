@@ -28,6 +28,7 @@ MESSAGE_BYTES: Final = 16 * 2**20
 and the bus itself allows 128 MiB."""
 SEND_S = 10
 """Seconds for a message of some 100 bytes to the bus of this machine."""
+DRIVER: Final = "org.freedesktop.DBus"
 PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 
 
@@ -208,33 +209,32 @@ async def hold_bus(
         connect_s: Seconds to connect.
 
     Raises:
-        BusGone: There is no such bus, or the connection ended.
+        BusGone: There is no such bus, or the connection ended. What `session` raises passes as
+            it is.
     """
     stream = await _connect(address, connect_s)
-    gone: BusGone | None = None
+    # Kept until the nursery is closed, which would make a group of it.
+    end: Exception | None = None
     bus = Bus(stream, hear)
 
     async def receive(scope: trio.CancelScope) -> None:
-        nonlocal gone
+        nonlocal end
         try:
             await bus.receive()
         except BusGone as error:
-            gone = error
+            end = error
             scope.cancel()
 
-    async with stream:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(receive, nursery.cancel_scope)
-            try:
-                await bus.greet(within_s=connect_s)
-                await session(bus)
-            except BusGone as error:
-                gone = error
-            except (CallRefused, CallTimedOut) as error:
-                gone = BusGone(str(error))
-            nursery.cancel_scope.cancel()
-    if gone is not None:
-        raise gone
+    async with stream, trio.open_nursery() as nursery:
+        nursery.start_soon(receive, nursery.cancel_scope)
+        try:
+            await bus.greet(within_s=connect_s)
+            await session(bus)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            end = error
+        nursery.cancel_scope.cancel()
+    if end is not None:
+        raise end
 
 
 async def _connect(address: str, connect_s: float) -> trio.SocketStream:

@@ -1,5 +1,6 @@
 """ModemManager: finding the modem, unlocking its SIM, switching it on."""
 
+import contextlib
 from typing import Any
 
 import attrs
@@ -13,9 +14,9 @@ from phonegate.phone.radios.modem.pin import SAFE_TRIES, PinMemory
 from phonegate.phone.radios.modem.timings import ModemTimings
 from phonegate.phone.radios.modem.troubles import Trouble
 
-_ABSENT = ("DBus.Error.ServiceUnknown", "DBus.Error.NameHasNoOwner")
+ABSENT = ("DBus.Error.ServiceUnknown", "DBus.Error.NameHasNoOwner")
 _GONE = (
-    *_ABSENT,
+    *ABSENT,
     "DBus.Error.UnknownObject",
     "DBus.Error.UnknownMethod",
     "ModemManager1.Error.Core.NotFound",
@@ -70,9 +71,7 @@ class Line:
 
     async def send(self, path: str) -> None:
         """Sends an SMS that was made. Raises as `Bus.call`."""
-        await self.bus.call(
-            self.owner, path, f"{objects.SMS}.Send", within_s=self.timings.send_s
-        )
+        await self.bus.call(self.owner, path, f"{objects.SMS}.Send", within_s=self.timings.send_s)
 
     async def delete(self, path: str) -> None:
         """Deletes an SMS. One that is gone is no error. Raises as `Bus.call`."""
@@ -119,14 +118,13 @@ class Manager:
         With `start`, the bus is asked to start it. Raises as `Bus.call`.
         """
         if start:
-            try:
+            # A bus that can't start it may have it all the same.
+            with contextlib.suppress(CallRefused):
                 await self._bus.start_service(MM, within_s=self._timings.call_s)
-            except CallRefused:
-                pass  # A bus that can't start it may have it all the same.
         try:
             return await self._bus.owner_of(MM, within_s=self._timings.call_s)
         except CallRefused as error:
-            if error.name in _ABSENT:
+            if error.name in ABSENT:
                 return None
             raise
 
@@ -168,10 +166,9 @@ class Manager:
         if pins is None:
             return troubles.pin_wanted(modem)
         iccid = str((await self.sim(owner, modem)).get("SimIdentifier", ""))
-        if pins.was_tried(modem, iccid):
-            return troubles.pin_refused(modem)
-        if modem.lock_tries is not None and modem.lock_tries < SAFE_TRIES:
-            return troubles.few_tries(modem)
+        refusal = _forbidden(modem, iccid, pins)
+        if refusal is not None:
+            return refusal
         pins.note_try(modem, iccid)
         try:
             await self._bus.call(
@@ -183,11 +180,11 @@ class Manager:
                 within_s=self._timings.enable_s,
             )
         except CallRefused as error:
+            refusal = troubles.pin_refused(modem)
             if error.name == troubles.UNAUTHORIZED:
                 pins.note_open(modem, iccid)  # polkit stood before the SIM.
-                return troubles.refused(error.name)
-            return troubles.pin_refused(modem)
-        return None
+                refusal = troubles.refused(error.name)
+        return refusal
 
     async def enable(self, owner: str, modem: Modem) -> None:
         """Switches a modem on. Raises as `Bus.call`."""
@@ -205,3 +202,10 @@ class Manager:
         return Line(bus=self._bus, owner=owner, path=modem.path, timings=self._timings)
 
 
+def _forbidden(modem: Modem, iccid: str, pins: PinMemory) -> Trouble | None:
+    """Returns why the PIN may not be tried, or None."""
+    if pins.was_tried(modem, iccid):
+        return troubles.pin_refused(modem)
+    if modem.lock_tries is not None and modem.lock_tries < SAFE_TRIES:
+        return troubles.few_tries(modem)
+    return None

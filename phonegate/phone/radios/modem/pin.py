@@ -34,13 +34,11 @@ class PinMemory:
 
     def __init__(self, marks: Marks, pin: str) -> None:
         self._marks = marks
-        self._pin = pin
+        self.pin = pin
 
     def was_tried(self, modem: Modem, iccid: str) -> bool:
         """Says whether this PIN was tried on this SIM, or in this modem, in vain."""
-        return any(
-            self._marks.mark(name) == self._sign(name) for name in _names(modem.imei, iccid)
-        )
+        return any(self._marks.mark(name) == self._sign(name) for name in _names(modem.imei, iccid))
 
     def note_try(self, modem: Modem, iccid: str) -> None:
         """Writes down that the PIN is about to be tried."""
@@ -55,7 +53,7 @@ class PinMemory:
 
     def _sign(self, name: str) -> str:
         # It hides the PIN from a glance only. One that did not open the SIM needs no more.
-        return hashlib.sha256(f"{name}:{self._pin}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{name}:{self.pin}".encode()).hexdigest()[:16]
 
 
 def _names(imei: str, iccid: str) -> list[str]:

@@ -1,7 +1,7 @@
 """SMS between the phone and ModemManager: what was received, reported and sent. Pure."""
 
 import hashlib
-import math
+import re
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -50,6 +50,7 @@ _NEVER_SENT = (
 )
 """How the names of errors begin after which certainly nothing was sent."""
 
+_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _OUTCOMES_OF_DELIVERY = {0: True}
 _FIRST_PERMANENT = 0x40
 """Below it the network is still trying, from it on it has given up (3GPP TS 23.040, 9.2.3.15)."""
@@ -94,11 +95,8 @@ def progress_of(sms: SmsObject, now_ms: int) -> Progress:
 
 def date_ms(timestamp: str) -> int | None:
     """Returns a time of ModemManager (ISO 8601) in ms since 1970, UTC, or None if it has none."""
-    text = timestamp.strip()
-    if len(text) > 3 and text[-3] in "+-":
-        text += ":00"
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(timestamp.strip())
     except ValueError:
         return None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
@@ -130,17 +128,17 @@ def fault_of(number: str, text: str) -> Failed | None:
     """Returns why a message can't be given to ModemManager at all, or None."""
     for value in (number, text):
         # D-Bus ends the connection of a program that sends either (its specification, UTF-8).
-        if "\0" in value or any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+        if _UNSPEAKABLE.search(value):
             return Failed(NOT_TEXT)
     return None
 
 
-def created(number: str, text: str, *, report: bool) -> dict[str, tuple[str, Any]]:
-    """Returns the properties of an SMS to make."""
+def created(number: str, text: str) -> dict[str, tuple[str, Any]]:
+    """Returns the properties of an SMS to make, which asks for a delivery report."""
     return {
         "number": ("s", number),
         "text": ("s", text),
-        "delivery-report-request": ("b", report),
+        "delivery-report-request": ("b", True),
     }
 
 

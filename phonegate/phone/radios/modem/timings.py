@@ -18,6 +18,9 @@ class ModemTimings:
     """To send. ModemManager itself gives up after 300 s, and its word is better than none."""
     appear_s: float = 20
     """For a modem to appear after the program's start: one that was just plugged in takes ten."""
+    settle_s: float = 60
+    """For the end of a send that an earlier run of the program began and the daemon goes on with.
+    A network that takes an SMS does so within some seconds."""
     sweep_s: float = 60
     """Between two looks at a modem that says nothing. Signals are what usually makes it look."""
     reconnect_s: tuple[float, float] = (1, 30)

@@ -1,5 +1,6 @@
 """Why a modem can't be used, in a sentence for the person who runs the phone. Pure."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -156,5 +157,5 @@ def sim_index(modem: Modem) -> str:
 
 def mixes_parts(version: str) -> bool:
     """Says whether this ModemManager may mix the parts of long SMS from two senders."""
-    parts = [int(part) for part in version.split(".")[:2] if part.isdigit()]
-    return len(parts) == 2 and tuple(parts) < FIRST_GOOD_VERSION
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and tuple(map(int, numbers.groups())) < FIRST_GOOD_VERSION
