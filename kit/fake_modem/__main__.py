@@ -28,6 +28,7 @@ def main(name: str, **fields: Any) -> None:
 
     async def serve() -> None:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(port.run)
             listener = listen(name)
             nursery.start_soon(trio.serve_listeners, port.serve, [listener])
             orders = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]

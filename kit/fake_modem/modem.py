@@ -107,9 +107,11 @@ class FakeModem:
         """Returns the PDUs in its memory."""
         return [one.pdu for one in self._memory.values()]
 
-    def forget_stored(self) -> None:
-        """Loses its memory, as a broken SIM does."""
+    def forget(self) -> None:
+        """Loses its memory, as a broken SIM does, and what it sent."""
         self._memory.clear()
+        self._reports.clear()
+        self.air.clear()
 
     def release(self) -> str:
         """Returns the answer that was kept back."""

@@ -14,6 +14,10 @@ END_OF_SMS = b"\x1a"
 ESCAPE = b"\x1b"
 LINE_LIMIT = 4096
 """Bytes of the longest command line: an SMS has at most 352 digits."""
+NOTICE_GAP_S = 0.1
+"""Between two lines that the modem says by itself. Networks take a second and more from one SMS to
+the next, and ModemManager overlooks a notice that comes while it reads the SMS before."""
+NOTICES = 1000
 
 
 def listen(name: str) -> trio.SocketListener:
@@ -33,8 +37,15 @@ class Port:
         self.changed = trio.Event()
         """Set, and replaced, after each command, so that others may look at the modem again."""
         self._open: dict[trio.SocketStream, trio.MemorySendChannel[bytes]] = {}
-        modem.announce = self.say
+        self._announce, self._notices = trio.open_memory_channel[str](NOTICES)
+        modem.announce = self._announce.send_nowait
         modem.vanish = self.hang_up
+
+    async def run(self) -> None:
+        """Says what the modem says by itself, until cancelled."""
+        async for text in self._notices:
+            self.say(text)
+            await trio.sleep(NOTICE_GAP_S)
 
     def say(self, text: str) -> None:
         """Says something to everyone at the port."""
@@ -116,21 +127,26 @@ async def obey(port: Port, do: str, order: dict[str, Any]) -> Any:
     """Obeys one order.
 
     `receive` (`sender`, `text`), `receive_part` (`pdu`), `deliver` (`status`), `fault` (`then`,
-    `code`), `release`, `forget_stored`, `air`, `stored`, `pin_tries`, `signal` (`level`), and
-    `until_air` (`count`), which answers once the modem has sent so many SMS.
+    `code`), `release`, `forget`, `air`, `stored`, `pin_tries`, `signal` (`level`), and
+    `until_air` (`count`) and `until_stored` (`count`), which answer once the modem has sent, or
+    holds, so many SMS.
     """
     modem = port.modem
-    if do == "until_air":
-        while len(modem.air) < order["count"]:
+    counts: dict[str, Callable[[], int]] = {
+        "until_air": lambda: len(modem.air),
+        "until_stored": lambda: len(modem.stored()),
+    }
+    if do in counts:
+        while counts[do]() != order["count"]:
             await port.changed.wait()
-        return len(modem.air)
+        return order["count"]
     answers: dict[str, Callable[[], Any]] = {
         "receive": lambda: modem.receive(**order),
         "receive_part": lambda: modem.receive_part(**order),
         "deliver": lambda: modem.deliver(**order),
         "fault": lambda: modem.faults.append(Fault(**order)),
         "release": lambda: port.say(modem.release()),
-        "forget_stored": modem.forget_stored,
+        "forget": modem.forget,
         "air": lambda: [attrs.asdict(one) for one in modem.air],
         "stored": modem.stored,
         "pin_tries": lambda: modem.pin_tries,
