@@ -23,6 +23,7 @@ from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
+from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -129,6 +130,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
+            media=Media(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             approval=Approval(database, now_ms=now_ms),

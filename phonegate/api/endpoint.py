@@ -147,9 +147,10 @@ class Endpoint:
     raw_media: str = JSON_MEDIA
     """What such a body is sent as."""
     query: type | None = None
-    answer: type
+    answer: type | None
+    """None where its answers are never JSON."""
     media: str | None = None
-    """The Content-Type of answers that are no JSON, where some are not."""
+    """The Content-Type of answers that are no JSON, where some are not, or a range of them."""
     statuses: tuple[int, ...] = (200,)
     error_codes: tuple[str, ...] = ()
     """Codes of errors beyond those that every endpoint shares."""
@@ -211,6 +212,12 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         name="id",
         description="The id of the message, key or assistant.",
         example="5",
+        rule=NUMBERED,
+    ),
+    PathParameter(
+        name="n",
+        description="The number of the part, from 1 on.",
+        example="1",
         rule=NUMBERED,
     ),
     PathParameter(

@@ -21,6 +21,7 @@ from phonegate.api.errors import (
 )
 from phonegate.api.field_names import MAX_PROBLEMS
 from phonegate.api.idempotency_key import once
+from phonegate.api.media_api import media_address
 from phonegate.api.messages_types import (
     CancelAnswer,
     DecisionAnswer,
@@ -137,9 +138,10 @@ async def read_page(
         most_bytes=most_bytes,
     )
     online = call.services.switchboard.online(caller.org)
+    media = media_address(call)
 
     def show(found: Sequence[MessageView], known: KnownSims) -> T:
-        messages = tuple(message_json(message, online, known) for message in found)
+        messages = tuple(message_json(one, online, known, media=media) for one in found)
         answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
         return shown(answer)
 
@@ -152,7 +154,7 @@ async def message(call: Call) -> Answer:
     online = call.services.switchboard.online(caller.org)
 
     def show(found: Message, known: KnownSims) -> MessageJson:
-        return message_json(found, online, known)
+        return message_json(found, online, known, media=media_address(call))
 
     found = await call.services.messages.one(caller, message_id, show)
     if found is None:
@@ -197,7 +199,8 @@ def _note_decision(caller: Principal, decided: Message) -> None:
 def _decided(call: Call, found: Message) -> Answer:
     """Makes the answer to an approval or refusal."""
     online = call.services.switchboard.online(call.caller.org)
-    return Answer(content=DecisionAnswer(message=message_json(found, online)))
+    shown = message_json(found, online, media=media_address(call))
+    return Answer(content=DecisionAnswer(message=shown))
 
 
 async def sims(call: Call) -> Answer:

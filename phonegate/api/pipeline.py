@@ -91,6 +91,7 @@ class Pipeline:
         client: str,
         relayed: bool = False,
         secure: bool = False,
+        prefix: str = "",
         body: bytes | ReadBody,
     ) -> Reply:
         """Answers a request of the fast path, as `reply` does."""
@@ -101,7 +102,8 @@ class Pipeline:
             headers=headers,
             client=client,
             relayed=relayed,
-            secure=secure,
+            secure=secure or self._encrypted,
+            prefix=prefix,
             body=body if isinstance(body, bytes) else b"",
         )
         return await self.reply(request, body)

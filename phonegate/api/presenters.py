@@ -48,12 +48,17 @@ class MessageJson:
     date: int | None = field("The phone's own time of a received message, in ms since 1970.")
     sent_at: str | None = field("When a phone or carrier sent it.")
     delivered_at: str | None = field("When the recipient's phone confirmed it.")
-    error: str | None = field("Why it failed, in the phone's or carrier's words.")
+    error: str | None = field(
+        "Why it failed, in the phone's or carrier's words; of a received MMS what was not kept."
+    )
     segments: int | None = field("SMS that it takes.", example=1)
     provider: Annotated[str, OneOf((PHONE, *CARRIERS))] = field(
         alternatives((PHONE, *CARRIERS)), example=PHONE
     )
-    media_urls: tuple[str, ...] | None = field("Pictures and other media of an MMS.")
+    media_urls: tuple[str, ...] | None = field(
+        "Pictures and other media of an MMS. Those at /media/ are the gateway's own, to be read "
+        "with a credential."
+    )
     send_at: str | None = field("Not before this time, while it waits for that.")
     expires_at: str | None = field(
         "Given up at this time if it has not left (its ttl, or its API key's quiet hours)."
@@ -102,15 +107,21 @@ def message_json(
     message: Message | MessageView,
     online: Sequence[OnlinePhone],
     known: Callable[[], Sequence[Sim]] = tuple,
+    *,
+    media: str,
 ) -> MessageJson:
     """Makes the message of an answer.
 
-    `online` are the org's phones and `known` finds its SIMs, to tell why the message waits.
+    `online` are the org's phones and `known` finds its SIMs, to tell why the message waits. `media`
+    is the beginning of the addresses of its org's parts (see `media_address`).
     """
     # Written for a page of a thousand: what rarely is costs no call where it is not.
     send_at, sent_at, delivered_at = message.held_until, message.sent_at, message.delivered_at
     expires_at = message.expires_at
-    waiting_for = None
+    waiting_for, media_urls = None, message.media_urls
+    if message.parts:
+        own = (f"{media}/{message.id}/{number}" for number in range(1, message.parts + 1))
+        media_urls = (*own, *(media_urls or ()))
     if message.status in {QUEUED, SENDING}:
         waiting_for = _reason(message, online, known)
         if waiting_for == APPROVAL:
@@ -130,7 +141,7 @@ def message_json(
         error=message.error,
         segments=message.segments,
         provider=message.provider,
-        media_urls=message.media_urls,
+        media_urls=media_urls,
         send_at=None if send_at is None else iso(send_at),
         expires_at=None if expires_at is None else iso(expires_at),
         waiting_for=waiting_for,

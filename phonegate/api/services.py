@@ -19,6 +19,7 @@ from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
+from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
@@ -36,6 +37,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    media: Media
     sending: Sending
     withdrawal: Withdrawal
     approval: Approval

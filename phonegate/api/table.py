@@ -13,6 +13,7 @@ from phonegate.api import (
     health,
     keys_api,
     me_api,
+    media_api,
     messages_api,
     sms_api,
 )
@@ -229,7 +230,7 @@ def _is_harmless(template: str, part: str) -> bool:
 
     A caller may revoke an API key by its text in place of its id; the log must not hold it then.
     """
-    return template == "{id}" and _ID.fullmatch(part) is not None
+    return template in {"{id}", "{n}"} and _ID.fullmatch(part) is not None
 
 
 def build_table() -> Table:
@@ -237,6 +238,7 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,

@@ -22,9 +22,8 @@ from phonegate.config.settings import (
 from phonegate.domain.credentials import make_secret
 from phonegate.model.bounds import MAX_PAGE
 from phonegate.model.times import now_ms
-from phonegate.phone.device import Identity
-from phonegate.phone.radio import Transmission
-from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.radios.radio import SimCard, Transmission
+from phonegate.phone.radios.simulated import Identity
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone, run_phone
 

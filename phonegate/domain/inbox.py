@@ -8,8 +8,10 @@ from itertools import product
 import attrs
 
 from phonegate.domain.admission import admit_to_disk, size_of
+from phonegate.domain.media import remark, select
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.segmentation import count
+from phonegate.model.media import Part
 from phonegate.model.messages import Message, NewInbound
 from phonegate.model.phones import Sim, number_form
 from phonegate.store.database import Database
@@ -21,7 +23,8 @@ class Received:
     """An SMS as a phone reports it. `date` is the phone's own time in ms.
 
     `local_id` is the phone's id for it, if it has one, a text or a number as it likes.
-    `given_address` is the address as it came, where it was put right.
+    `given_address` is the address as it came, where it was put right. `parts` are those of an MMS,
+    of which `media.select` says which are kept.
     """
 
     address: str = attrs.field(repr=False)
@@ -32,6 +35,10 @@ class Received:
     local_id: str | int | None = None
     media_urls: tuple[str, ...] | None = attrs.field(default=None, repr=False)
     given_address: str | None = attrs.field(default=None, repr=False, eq=False)
+    parts: tuple[Part, ...] = attrs.field(default=(), repr=False)
+    mms: str | None = None
+    """The id of an MMS that the phone reports piece by piece: first that it is there, then its text
+    and its parts. All reports of it with this id are one message, which each completes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +48,9 @@ class Receipt:
     stored: int
     duplicates: int
     ids: tuple[int, ...]
+    left_out: int = 0
+    """Parts of MMS that were not kept, because they are too large or too many. Their message was,
+    and its `error` says so."""
 
 
 @attrs.frozen
@@ -116,8 +126,10 @@ def receive(
     sims: Sequence[Sim] | None = None
     plain_until = tx.counters.plain_fingerprints()
     ids: list[int] = []
-    fresh: list[Received] = []
+    size = stored = left_out = 0
     for item in items:
+        parts, beyond = select(item.parts)
+        left_out += len(beyond)
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
             if sims is None:
@@ -142,18 +154,41 @@ def receive(
             sim=number,
             segments=count(item.body),
             media_urls=item.media_urls,
+            parts=len(parts),
+            error=remark(beyond),
             fingerprint=fingerprint,
         )
         message_id = tx.messages.insert_inbound(new)
         if message_id is None:
             # Only a fingerprint that is there already keeps a message out.
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
+            if item.mms is not None:
+                size += _complete_mms(tx, org, message_id, item)
         else:
-            fresh.append(item)
+            tx.media_parts.add(message_id, 1, parts)
+            size += size_of([item]) + sum(len(part.data) for part in parts)
+            stored += 1
         ids.append(message_id)
     # A repeat takes no room: it is acknowledged however full the disk is.
-    admit_to_disk(tx, rate_limits, org, size_of(fresh), now)
-    return Receipt(stored=len(fresh), duplicates=len(items) - len(fresh), ids=tuple(ids))
+    admit_to_disk(tx, rate_limits, org, size, now)
+    return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids), left_out=left_out)
+
+
+def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> int:
+    """Gives a stored MMS what a further report of it adds. Returns how many bytes that takes."""
+    kept = tx.messages.find(org, message_id)
+    if kept is None:
+        return 0
+    parts, beyond = select(item.parts, tx.media_parts.digests(message_id))
+    body = kept.body or item.body
+    error = remark(beyond) or kept.error
+    if not parts and body == kept.body and error == kept.error:
+        return 0
+    tx.media_parts.add(message_id, kept.parts + 1, parts)
+    tx.messages.complete(
+        kept, body=body, segments=count(body), parts=kept.parts + len(parts), error=error
+    )
+    return len(body.encode()) - len(kept.body.encode()) + sum(len(part.data) for part in parts)
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
@@ -164,8 +199,10 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
     of SIMs may change between repeats.
 
     None when the phone gave neither date nor id: two equal texts may then be two SMS, and
-    keeping both is the lesser fault.
+    keeping both is the lesser fault. Of an MMS that comes piece by piece only its id counts.
     """
+    if item.mms is not None:
+        return _digest(phone, "mms", item.mms)
     if item.date is None and item.local_id is None:
         return None
     return _digest(
@@ -177,6 +214,8 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
         item.date,
         item.body,
         item.media_urls,
+        # What has none keeps the fingerprint that it had before there were any.
+        *([sorted(part.digest.hex() for part in item.parts)] if item.parts else ()),
     )
 
 

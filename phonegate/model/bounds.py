@@ -67,6 +67,13 @@ or empty lists takes a hundred times as long as one of text, while all others wa
 MAX_MEDIA: Final = 10
 """Most media of one MMS, which is the carriers' own limit."""
 
+MAX_PARTS: Final = 20
+"""Most parts that are kept of a received MMS: beside ten media, which carriers allow, it has texts
+and a layout."""
+
+MAX_PART_BYTES: Final = 2_097_152
+"""Most bytes of a part that is kept. Carriers take no MMS larger than 1 to 3 MB in all."""
+
 MAX_URL: Final = 2_048
 """Most characters of a media URL: the length that every HTTP client accepts."""
 

@@ -102,6 +102,8 @@ class NewInbound:
     segments: int | None = None
     provider: str = PHONE
     media_urls: tuple[str, ...] | None = None
+    parts: int = 0
+    error: str | None = None
     fingerprint: bytes | None = attrs.field(default=None, repr=False)
 
 
@@ -122,6 +124,8 @@ class Message(_Fields):
     error: str | None = None
     carrier_id: str | None = None
     """The carrier's own id, once it is known."""
+    parts: int = 0
+    """How many parts of a received MMS are stored beside it, numbered from 1."""
     polls: int = 0
     """How often a time to ask the carrier has been set. Each is later than the one before."""
 
@@ -174,6 +178,7 @@ class MessageView(NamedTuple):
     segments: int | None
     provider: str
     media_urls: tuple[str, ...] | None
+    parts: int
     held_until: int | None
     expires_at: int | None
     acked_at: int | None
@@ -196,6 +201,9 @@ class Candidate:
 
 ROW_BYTES: Final = 512
 """The size of a message as JSON, without its texts."""
+
+ADDRESS_BYTES: Final = 128
+"""The size of the address of a stored part as JSON, with a host of ordinary length."""
 
 PAGE_BYTES: Final = 1_048_576
 """Most bytes of a page as JSON. A thousand ordinary messages have some 600 kB, a thousand of the

@@ -1,23 +1,17 @@
-"""The frames that a simulated phone and the gateway exchange on one link."""
+"""The frames that a phone and the gateway exchange on one link."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import attrs
 import trio
 
+from phonegate.phone.conduct import Cut
 from phonegate.phone.device import Device
-from phonegate.phone.ledger import (
-    Confirmed,
-    Delivered,
-    Inbound,
-    InboundAcked,
-    Result,
-    Taken,
-)
 from phonegate.phone.link import ABNORMAL, Link, LinkLost
-from phonegate.phone.simulated_faults import Cut
+from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.records import Confirmed, Delivered, Inbound, InboundAcked, Result, Taken
 
 GREETING_TIMEOUT_S = 15
 """Seconds to wait for `connected`, which the gateway sends as soon as the upgrade is done."""
@@ -46,27 +40,52 @@ async def greet(link: Link) -> dict[str, Any]:
     raise LinkLost(ABNORMAL, "no word of welcome")
 
 
+class Outbox(Protocol):
+    """What the messages of the gateway go to: the queue before the radio."""
+
+    def take(self, taken: Taken, repeat: bool) -> None:  # noqa: FBT001 (as `Transmitter` has it)
+        """Queues a message that was accepted."""
+        ...
+
+    def cancel(self, message: int) -> Result | None:
+        """Takes a message back. Returns the result, if there is a new one."""
+        ...
+
+
+def sims_frame(sims: Iterable[SimCard]) -> dict[str, Any]:
+    """Returns the frame that reports these SIMs."""
+    known = [
+        {key: value for key, value in attrs.asdict(sim).items() if value is not None}
+        for sim in sims
+    ]
+    return {"type": "sims", "sims": known}
+
+
 class Conversation:
     """One link of a phone, from the greeting to its end.
 
     Args:
         device: The phone.
         link: The open link, greeted.
-        take: Called with each message that was accepted and acknowledged.
+        outbox: Takes each message that was accepted and acknowledged.
     """
 
-    def __init__(self, device: Device, link: Link, take: Callable[[Taken, bool], None]) -> None:
+    def __init__(self, device: Device, link: Link, outbox: Outbox) -> None:
         self._device = device
+        self._conduct = device.conduct
         self._ledger = device.journal.ledger
         self._link = link
-        self._take = take
+        self._outbox = outbox
         # Results that were sent and are not confirmed. True for those of a delivery.
         self._reported: deque[tuple[int, bool]] = deque()
         self._reported_at = 0.0
         # What the `ping` that is under way will confirm.
         self._asked: tuple[tuple[int, bool], ...] | None = None
         self._inbound: dict[str, None] = {}
-        self._battery = device.dice.other.randint(20, 100)
+        # What this link has sent: delivery reports that are not confirmed, results, SIMs.
+        self._delivered: dict[int, Delivered] = {}
+        self._results: set[int] = set()
+        self._sims: tuple[SimCard, ...] | None = None
 
     async def run(self) -> None:
         """Exchanges frames until the link ends.
@@ -91,13 +110,14 @@ class Conversation:
             "id": result.id,
             "success": result.success,
         }
-        if self._device.extended:
+        if self._conduct.extended:
             more = {"error": result.error, "segments": result.segments}
             frame |= {key: value for key, value in more.items() if value is not None}
             if result.uncertain:
                 frame["uncertain"] = True
         for _ in range(times):
             await self._send(frame)
+        self._results.add(result.id)
         delivered = self._ledger.delivery(result.id)
         if delivered is None:
             self._note_reported(result.id, delivery=False)
@@ -105,8 +125,8 @@ class Conversation:
             await self._report_delivery(delivered)
 
     async def _report_delivery(self, delivered: Delivered) -> None:
-        report = {"id": delivered.id, "delivered": True, "date": delivered.date}
-        await self._send({"type": "delivery_report", **report})
+        self._delivered[delivered.id] = delivered
+        await self._send({"type": "delivery_report", **attrs.asdict(delivered)})
         self._note_reported(delivered.id, delivery=True)
 
     def _note_reported(self, message: int, *, delivery: bool) -> None:
@@ -114,34 +134,42 @@ class Conversation:
         if len(self._reported) == 1:
             self._reported_at = trio.current_time()
             self._device.wake.set()
-        if not self._device.extended and len(self._reported) > REPORTED_TAIL:
+        if not self._conduct.extended and len(self._reported) > REPORTED_TAIL:
             self._confirm([self._reported.popleft()])
 
     async def _introduce(self) -> None:
-        identity, plan = self._device.identity, self._device.plan
-        if self._device.extended:
-            reports = ["delivery_report"] if plan.delivery_reports else []
+        identity = self._device.identity
+        if self._conduct.extended and identity is not None:
             hello = {
                 "device_id": identity.device_id,
                 "name": identity.name,
                 "model": identity.model,
                 "app": "phonegate phone",
-                "features": ["ack", "cancel", *reports],
+                "features": ["ack", "cancel", *sorted(self._device.radio.features)],
             }
-            await self._send({"type": "hello", **hello})
-        sims = [
-            {key: value for key, value in attrs.asdict(sim).items() if value is not None}
-            for sim in identity.sims
-        ]
-        await self._send({"type": "sims", "sims": sims})
+            known = {key: value for key, value in hello.items() if value is not None}
+            await self._send({"type": "hello", **known})
+        await self._report_sims()
         for result in self._ledger.unreported():
             await self.report(result)
-        for delivered in self._ledger.undelivered_reports():
-            await self._report_delivery(delivered)
+        await self._report_deliveries()
+
+    async def _report_sims(self) -> None:
+        sims = self._device.sims
+        if sims is not None and sims != self._sims:
+            self._sims = sims
+            await self._send(sims_frame(sims))
+
+    async def _report_deliveries(self) -> None:
+        """Sends the delivery reports of all results that this or an earlier link has sent."""
+        for delivered in self._ledger.deliveries():
+            told = delivered.id in self._results or not self._ledger.is_unreported(delivered.id)
+            if told and self._delivered.get(delivered.id) != delivered:
+                await self._report_delivery(delivered)
 
     async def _send(self, frame: dict[str, Any]) -> None:
         """Sends a frame, unless the plan loses the link at it."""
-        cut = self._device.dice.cut()
+        cut = self._conduct.cut()
         if cut is None or not cut.before:
             await self._link.send(frame)
         if cut is not None:
@@ -154,7 +182,7 @@ class Conversation:
     # Frames of the gateway.
 
     async def _hear(self, frame: dict[str, Any]) -> None:
-        cut = self._device.dice.cut()
+        cut = self._conduct.cut()
         if cut is not None and cut.before:
             self._lose(cut)
         match frame.get("type"):
@@ -178,6 +206,9 @@ class Conversation:
             self._device.notice("a push without a proper id, to or body was passed over")
             return
         answer = self._ledger.answer(push)
+        if not answer.ack:
+            self._device.notice(f"message {push.id} is under way with another text")
+            return
         if answer.record is None:
             self._device.stats.repeats += 1
             await self._ack(push.id)
@@ -186,16 +217,17 @@ class Conversation:
             return
         self._device.journal.record(answer.record)
         self._device.stats.received += 1
-        repeat = self._device.dice.repeat()
+        repeat = self._conduct.repeat()
         try:
+            await self._device.journal.sync()
             for _ in range(2 if repeat else 1):
                 await self._ack(push.id)
         finally:
             # The radio gets an accepted message even if the link was lost during the ack.
-            self._take(push, repeat)
+            self._outbox.take(push, repeat)
 
     async def _ack(self, message: int) -> None:
-        if self._device.extended:
+        if self._conduct.extended:
             await self._send({"type": "ack", "id": message})
 
     def _hear_inbound_ack(self, ids: object) -> None:
@@ -204,6 +236,7 @@ class Conversation:
         acked = tuple(str(one) for one in ids)
         before = self._ledger.unacked_count
         self._device.journal.record(InboundAcked(ids=acked))
+        self._device.acked.set()
         self._device.stats.inbound_acked += before - self._ledger.unacked_count
         for one in acked:
             self._inbound.pop(one, None)
@@ -212,10 +245,9 @@ class Conversation:
     async def _hear_cancel(self, message: object) -> None:
         if type(message) is not int:
             return
-        result = self._ledger.cancel(message)
+        result = self._outbox.cancel(message)
         if result is not None:
             self._device.stats.cancelled += 1
-            self._device.finish(result)
             await self.report(result)
 
     def _hear_pong(self) -> None:
@@ -230,16 +262,22 @@ class Conversation:
         results = tuple(message for message, _ in pairs)
         deliveries = tuple(message for message, delivery in pairs if delivery)
         self._device.journal.record(Confirmed(results=results, deliveries=deliveries))
+        self._results.difference_update(results)
+        for message in deliveries:
+            self._delivered.pop(message, None)
 
     # Periodic work of the link.
 
     async def _keep(self) -> None:
-        plan, device = self._device.plan, self._device
-        status_at = trio.current_time() if plan.battery and device.extended else float("inf")
+        device, status_at = self._device, trio.current_time()
         while True:
-            if trio.current_time() >= status_at:
+            if not self._conduct.extended:
+                status_at = float("inf")
+            elif device.status is not None and trio.current_time() >= status_at:
                 status_at = trio.current_time() + STATUS_EVERY_S
-                await self._send_status()
+                await self._send({"type": "status", **device.status})
+            await self._report_sims()
+            await self._report_deliveries()
             await self._report_inbound()
             if trio.current_time() >= self._ask_at():
                 self._asked = tuple(self._reported)
@@ -248,20 +286,16 @@ class Conversation:
             if self._link.silent_for_s >= QUIET_S:
                 await self._link.probe(PROBE_TIMEOUT_S)
             quiet_at = trio.current_time() + QUIET_S - self._link.silent_for_s
-            with trio.move_on_at(min(status_at, quiet_at, self._ask_at())):
+            # A radio that has not reported a status wakes this task when it does.
+            next_status_at = float("inf") if device.status is None else status_at
+            with trio.move_on_at(min(next_status_at, quiet_at, self._ask_at())):
                 await device.wake.wait()
             device.wake = trio.Event()
 
     def _ask_at(self) -> float:
-        if not (self._device.extended and self._reported) or self._asked is not None:
+        if not (self._conduct.extended and self._reported) or self._asked is not None:
             return float("inf")
-        return self._reported_at + self._device.plan.confirm_every_s
-
-    async def _send_status(self) -> None:
-        self._battery = self._battery - 1 if self._battery > 1 else 100
-        signal = self._device.dice.other.randint(1, 4)
-        status = {"battery": self._battery, "charging": False, "signal": signal, "network": "wifi"}
-        await self._send({"type": "status", **status})
+        return self._reported_at + self._conduct.confirm_every_s
 
     async def _report_inbound(self) -> None:
         while unreported := self._unreported_inbound():
@@ -272,23 +306,24 @@ class Conversation:
                     "body": inbound.body,
                     "date": inbound.date,
                 }
-                if self._device.extended:
+                if self._conduct.extended:
                     message |= {"id": inbound.id, "sim_slot": inbound.sim_slot}
                 await self._send({"type": "inbound", "message": message})
                 self._device.stats.inbound_sent += 1
-            if not self._device.extended:
+            if not self._conduct.extended:
                 self._forget_inbound()
             self._device.change()
 
     def _unreported_inbound(self) -> list[Inbound]:
         # Those under way are the oldest unacknowledged ones, so the limit leaves the rest.
-        limit = INBOUND_WINDOW if self._device.extended else 2 * REPORTED_TAIL
+        limit = INBOUND_WINDOW if self._conduct.extended else 2 * REPORTED_TAIL
         return [one for one in self._ledger.unacked(limit) if one.id not in self._inbound]
 
     def _forget_inbound(self) -> None:
         oldest = list(self._inbound)[:-REPORTED_TAIL]
         if oldest:
             self._device.journal.record(InboundAcked(ids=oldest))
+            self._device.acked.set()
             for one in oldest:
                 del self._inbound[one]
 

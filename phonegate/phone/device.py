@@ -1,35 +1,26 @@
-"""The state that the parts of a simulated phone share: identity, plan, memory and counts."""
+"""The state that the parts of a phone program share: identity, memory, radio and counts."""
 
+import json
 from collections.abc import Callable
+from typing import Any, Final
 
 import attrs
 import trio
 
+from phonegate.phone.conduct import Conduct
 from phonegate.phone.journal import Journal
-from phonegate.phone.ledger import Inbound, Result
 from phonegate.phone.link import Link
-from phonegate.phone.radio import Radio
-from phonegate.phone.radios.radio import SimCard
-from phonegate.phone.simulated_faults import Dice, Plan
+from phonegate.phone.radios.radio import Radio, RadioIdentity, ReceivedSms, SimCard
+from phonegate.phone.records import Delivered, Inbound, Mark, Result
 
-BODY_LIMIT = 1600
-"""Characters of the longest SMS that the gateway accepts."""
-
-
-@attrs.frozen(kw_only=True)
-class Identity:
-    """The identity of a phone. One of the basic protocol never sends its `device_id`."""
-
-    device_id: str
-    name: str | None = None
-    model: str = "simulated"
-    sims: tuple[SimCard, ...] = ()
-
-    def has_sim(self, sim: str | None) -> bool:
-        """Tells whether the phone has a SIM of this number or slot."""
-        if sim is None or not self.sims:
-            return True
-        return any(sim in {card.number, str(card.slot)} for card in self.sims)
+BODY_BYTES: Final = 60_000
+"""Most bytes of a received text in a frame, which may have 65,536. No SMS of ASCII is as long."""
+MAX_UNACKED: Final = 5_000
+"""Received messages that the phone keeps for an absent gateway: days of a busy phone."""
+MAX_UNACKED_CHARACTERS: Final = 4_000_000
+"""The same, for long ones."""
+EARLY_REPORTS: Final = 64
+"""Delivery reports that are kept for an attempt that has not ended. Few can be so early."""
 
 
 @attrs.define
@@ -59,26 +50,29 @@ class Stats:
 
 @attrs.define(kw_only=True)
 class Device:
-    """The shared state. It outlives the phone's crashes, except for the events."""
+    """The shared state, which is also the desk of the radio. It outlives a simulated crash."""
 
-    identity: Identity
-    plan: Plan
+    identity: RadioIdentity | None = None
+    """None until the radio has seen its device."""
     journal: Journal
     radio: Radio
-    dice: Dice
+    conduct: Conduct
     notice: Callable[[str], None]
     now_ms: Callable[[], int]
+    owner_sims: tuple[SimCard, ...] = ()
+    """What the owner says of the SIMs, which the radio may know less of."""
+    sims: tuple[SimCard, ...] | None = None
+    """None until they are known."""
+    status: dict[str, Any] | None = None
+    """The last status that the radio reported, as fields of a frame."""
     stats: Stats = attrs.field(factory=Stats)
     wake: trio.Event = attrs.field(factory=trio.Event)
     """Set when the link has something to do."""
+    acked: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the gateway has stored what the radio may forget."""
     changed: trio.Event = attrs.field(factory=trio.Event)
     """Set, and replaced, at each change that a watcher may wait for."""
-    _serial: int = 0
-
-    @property
-    def extended(self) -> bool:
-        """Whether this phone uses more than the five basic frames."""
-        return self.plan.protocol == "extended"
+    _early: dict[str, tuple[int, bool]] = attrs.field(factory=dict)
 
     def change(self) -> None:
         """Wakes all tasks that wait for a change."""
@@ -92,22 +86,109 @@ class Device:
             link.cut(reset=reset)
 
     def finish(self, result: Result) -> None:
-        """Records the final result of a message."""
+        """Records the final result of a message, and its delivery if that was reported before."""
         self.journal.record(result)
+        early = None if result.reference is None else self._early.pop(result.reference, None)
+        if early is not None:
+            self.journal.record(Delivered(id=result.id, date=early[0], delivered=early[1]))
         self.change()
 
-    def receive_sms(self, address: str, body: str, sim_slot: int | None) -> str:
-        """Records a received SMS and makes the link send it. Returns its id."""
-        now = self.now_ms()
-        self._serial += 1
-        slot = self.identity.sims[0].slot if self.identity.sims else 0
+    def begin_attempt(self) -> None:
+        """Drops the delivery reports that belong to no message: from now on come others."""
+        self._early.clear()
+
+    def slot(self, sim: str | None) -> int | None:
+        """Returns the slot of the SIM that the gateway names, if the phone has it."""
+        found = [card.slot for card in self.sims or () if sim in {card.number, str(card.slot)}]
+        return found[0] if found else None
+
+    def lacks(self, sim: str | None) -> bool:
+        """Tells whether the phone has no such SIM. One that knows of none may have any."""
+        return sim is not None and bool(self.sims) and self.slot(sim) is None
+
+    # The desk of the radio.
+
+    def received(self, sms: ReceivedSms) -> bool:
+        """Takes a received SMS into the journal, unless it is there. See `Desk`."""
+        ledger = self.journal.ledger
+        if ledger.holds(sms.id):
+            return True
+        if (
+            ledger.unacked_count >= MAX_UNACKED
+            or ledger.unacked_characters >= MAX_UNACKED_CHARACTERS
+        ):
+            return False
         inbound = Inbound(
-            id=f"{now}-{self._serial}",
-            address=address,
-            body=body[:BODY_LIMIT],
-            date=now,
-            sim_slot=slot if sim_slot is None else sim_slot,
+            id=sms.id,
+            address=sms.address,
+            body=_fitting(sms.body),
+            date=sms.date,
+            sim_slot=sms.sim_slot,
         )
         self.journal.record(inbound)
         self.wake.set()
-        return inbound.id
+        return True
+
+    def delivered(self, reference: str, date_ms: int, *, delivered: bool = True) -> None:
+        """Takes a delivery report into the journal. See `Desk`."""
+        result = self.journal.ledger.referred(reference)
+        if result is not None:
+            self.journal.record(Delivered(id=result.id, date=date_ms, delivered=delivered))
+            self.wake.set()
+        elif len(self._early) < EARLY_REPORTS:
+            self._early[reference] = (date_ms, delivered)
+
+    def report_sims(self, sims: tuple[SimCard, ...]) -> None:
+        """Takes the SIMs. The owner's words about a slot stand above the radio's."""
+        named = {card.slot: card for card in self.owner_sims}
+        known = {card.slot: card for card in sims}
+        self.sims = tuple(
+            SimCard(
+                slot=slot,
+                number=_first(named, known, slot, "number"),
+                carrier=_first(named, known, slot, "carrier"),
+            )
+            for slot in sorted(named.keys() | known.keys())
+        )
+        self.wake.set()
+
+    def report_status(
+        self,
+        *,
+        battery: int | None = None,
+        charging: bool | None = None,
+        signal: int | None = None,
+        network: str | None = None,
+    ) -> None:
+        """Takes how the phone is. See `Desk`."""
+        reported = {
+            "battery": battery,
+            "charging": charging,
+            "signal": signal,
+            "network": network,
+        }
+        self.status = {name: value for name, value in reported.items() if value is not None}
+        self.wake.set()
+
+    def mark(self, name: str) -> str | None:
+        """Returns what the radio last wrote down under a name."""
+        return self.journal.ledger.mark(name)
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Writes down a value of the radio in the journal."""
+        if self.mark(name) != value:
+            self.journal.record(Mark(name=name, value=value))
+
+
+def _first(
+    named: dict[int, SimCard], known: dict[int, SimCard], slot: int, field: str
+) -> str | None:
+    values = [getattr(cards[slot], field) for cards in (named, known) if slot in cards]
+    return next((value for value in values if value is not None), None)
+
+
+def _fitting(body: str) -> str:
+    """Returns a text, or as much of it as fits a frame: a longer one would close every link."""
+    while len(json.dumps(body)) > BODY_BYTES:
+        body = body[: len(body) * 9 // 10]
+    return body

@@ -7,11 +7,11 @@ import attrs
 import trio
 
 from phonegate.phone.address import Address
-from phonegate.phone.device import Identity, Stats
+from phonegate.phone.device import Stats
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.journal import Journal, JournalFile
-from phonegate.phone.radio import QuietRadio, Radio
 from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.radios.simulated import Antenna, Identity, QuietRadio
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
 
@@ -57,7 +57,7 @@ class Fleet:
         plan: How all of them behave.
         rng: The source of all randomness.
         journal: Keeps their memories when the program is killed. Without it they are in memory.
-        radio: Sends their SMS.
+        radio: The antenna of all their radios.
         notice: Called with a sentence about each phone's link, with its device id.
     """
 
@@ -69,12 +69,12 @@ class Fleet:
         plan: Plan | None = None,
         rng: Random | None = None,
         journal: JournalFile | None = None,
-        radio: Radio | None = None,
+        radio: Antenna | None = None,
         notice: Callable[[str, str], None] = lambda _device, _text: None,
     ) -> None:
         source = Random(0) if rng is None else rng  # noqa: S311 (faults, not secrets)
         turnstile = trio.CapacityLimiter(CONNECTING_AT_ONCE)
-        shared: Radio = QuietRadio() if radio is None else radio
+        shared: Antenna = QuietRadio() if radio is None else radio
         self.refusals: list[LinkRefused] = []
         self.simulated_phones = [
             SimulatedPhone(

@@ -6,104 +6,39 @@ whole memory after any crash. One rule keeps an SMS from being sent twice: only 
 record is `Taken` may be given to the radio.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Final
 
 import attrs
+
+from phonegate.phone.finished_ids import FinishedIds
+from phonegate.phone.records import (
+    Confirmed,
+    Delivered,
+    Finished,
+    Handed,
+    Inbound,
+    InboundAcked,
+    InboundForgotten,
+    Mark,
+    Record,
+    Result,
+    Taken,
+)
 
 DIED = "PHONE_RESTARTED"
 """The error of a message that the radio had when the phone died. It may have been sent."""
 
+FORGOTTEN = "PHONE_FORGOT"
+"""The error of a message that is pushed again so long after its end that its result is gone."""
+
 CANCELLED = "cancelled"
 """The error of a message that the gateway cancelled in time. The gateway knows this word."""
 
-
-def _ids(values: Iterable[int]) -> tuple[int, ...]:
-    return tuple(values)
-
-
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
-
-
-@attrs.frozen(kw_only=True)
-class Taken:
-    """The phone accepted this message and must report a result for it to the gateway."""
-
-    id: int
-    to: str = attrs.field(repr=False)
-    body: str = attrs.field(repr=False)
-    sim: str | None = None
-    expires_at: int | None = None
-    """When it may no longer be sent (ms since 1970, UTC)."""
-
-
-@attrs.frozen(kw_only=True)
-class Handed:
-    """From now on the radio may have it."""
-
-    id: int
-
-
-@attrs.frozen(kw_only=True)
-class Result:
-    """The final result of a message. A `silent` one is never reported to the gateway."""
-
-    id: int
-    success: bool
-    error: str | None = None
-    segments: int | None = None
-    uncertain: bool = False
-    silent: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Delivered:
-    """The recipient's phone confirmed the message at `date` (ms since 1970, UTC)."""
-
-    id: int
-    date: int
-
-
-@attrs.frozen(kw_only=True)
-class Confirmed:
-    """The gateway has certainly received these results and delivery reports."""
-
-    results: tuple[int, ...] = attrs.field(default=(), converter=_ids)
-    deliveries: tuple[int, ...] = attrs.field(default=(), converter=_ids)
-
-
-@attrs.frozen(kw_only=True)
-class Inbound:
-    """An SMS arrived at this phone. `id` is the phone's own, `date` is ms since 1970, UTC."""
-
-    id: str
-    address: str = attrs.field(repr=False)
-    body: str = attrs.field(repr=False)
-    date: int
-    sim_slot: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class InboundAcked:
-    """The gateway has stored these received messages."""
-
-    ids: tuple[str, ...] = attrs.field(converter=_names)
-
-
-Record = Taken | Handed | Result | Delivered | Confirmed | Inbound | InboundAcked
-
-KINDS: dict[str, type[Any]] = {
-    "taken": Taken,
-    "handed": Handed,
-    "result": Result,
-    "delivered": Delivered,
-    "confirmed": Confirmed,
-    "inbound": Inbound,
-    "inbound_acked": InboundAcked,
-}
-"""The name of each record in a journal file."""
+KEPT_RESULTS: Final = 1000
+"""Results that are kept after the gateway has them: ten times its window for a phone. They answer
+a repeated push, and match delivery reports, which come days later if the recipient was away."""
 
 
 class OutOfTurn(ValueError):
@@ -119,8 +54,10 @@ class OutOfTurn(ValueError):
 class PushAnswer:
     """The answer to a push: a record to write, unless it was accepted before, or a known result."""
 
-    record: Taken | None
-    result: Result | None
+    record: Taken | None = None
+    result: Result | None = None
+    ack: bool = True
+    """False where another message of this id is still under way, and the push is passed over."""
 
 
 class Ledger:
@@ -132,11 +69,18 @@ class Ledger:
         self._results: dict[int, Result] = {}
         self._unreported: dict[int, None] = {}
         self._deliveries: dict[int, Delivered] = {}
+        # Finished ids of which nothing is left to be reported, oldest first.
+        self._settled: dict[int, None] = {}
+        self._finished = FinishedIds()
+        self._references: dict[str, int] = {}
         self._inbound: dict[str, Inbound] = {}
+        self._inbound_characters = 0
+        self._stored: dict[str, None] = {}
+        self._marks: dict[str, str] = {}
         for record in records:
             self.apply(record)
 
-    def apply(self, record: Record) -> None:
+    def apply(self, record: Record) -> None:  # noqa: C901 (one case for each kind of record)
         """Applies one more record.
 
         Raises:
@@ -153,58 +97,116 @@ class Ledger:
                 self._deliver(record)
             case Confirmed():
                 self._confirm(record)
+            case Finished():
+                blocks = {int(block): int(bits, 16) for block, bits in record.blocks.items()}
+                self._finished.merge(record.floor, blocks)
             case Inbound():
-                self._inbound[record.id] = record
+                self._receive(record)
             case InboundAcked():
                 self._finish_inbound(record)
+            case InboundForgotten():
+                for forgotten in record.ids:
+                    self._stored.pop(forgotten, None)
+            case Mark():
+                self._marks[record.name] = record.value
+
+    def _receive(self, record: Inbound) -> None:
+        before = self._inbound.get(record.id)
+        self._inbound_characters += len(record.body) - (0 if before is None else len(before.body))
+        self._inbound[record.id] = record
 
     def _finish_inbound(self, record: InboundAcked) -> None:
         for stored in record.ids:
-            self._inbound.pop(stored, None)
+            inbound = self._inbound.pop(stored, None)
+            if inbound is not None:
+                self._inbound_characters -= len(inbound.body)
+                self._stored[stored] = None
 
     def _take(self, record: Taken) -> None:
-        if self.knows(record.id):
+        if self.answer(record).record is None:
             raise OutOfTurn(record)
+        if record.id in self._results:
+            self._forget(record.id)
         self._taken[record.id] = record
 
     def _hand(self, record: Handed) -> None:
-        # The only way to the radio: an id takes it once in the phone's whole memory.
+        # The only way to the radio: a message takes it once in the phone's whole memory.
         taken = self._taken.pop(record.id, None)
         if taken is None:
             raise OutOfTurn(record)
         self._handed[record.id] = taken
 
     def _finish(self, record: Result) -> None:
-        if record.id in self._results:
+        taken = self._taken.pop(record.id, None) or self._handed.pop(record.id, None)
+        if taken is not None:
+            record = attrs.evolve(record, digest=taken.digest)
+        elif self.knows(record.id):
             raise OutOfTurn(record)
-        self._taken.pop(record.id, None)
-        self._handed.pop(record.id, None)
         self._results[record.id] = record
+        if record.reference is not None:
+            self._references[record.reference] = record.id
         if not record.silent:
             self._unreported[record.id] = None
+        self._settle([record.id])
 
     def _deliver(self, record: Delivered) -> None:
         result = self._results.get(record.id)
         if result is None or not result.success:
             raise OutOfTurn(record)
         self._deliveries[record.id] = record
+        self._settle([record.id])
 
     def _confirm(self, record: Confirmed) -> None:
         for known in record.results:
             self._unreported.pop(known, None)
         for known in record.deliveries:
             self._deliveries.pop(known, None)
+        self._settle([*record.results, *record.deliveries])
+
+    def _settle(self, messages: Iterable[int]) -> None:
+        """Notes of which ids nothing is left to be reported, and drops the oldest results."""
+        for message in messages:
+            if message in self._unreported or message in self._deliveries:
+                self._settled.pop(message, None)
+            elif message in self._results:
+                self._settled[message] = None
+        while len(self._settled) > KEPT_RESULTS:
+            oldest = next(iter(self._settled))
+            self._forget(oldest)
+            self._finished.add([oldest])
+
+    def _forget(self, message: int) -> None:
+        result = self._results.pop(message)
+        for reported in (self._settled, self._unreported, self._deliveries):
+            reported.pop(message, None)
+        if result.reference is not None and self._references.get(result.reference) == message:
+            del self._references[result.reference]
 
     def knows(self, message: int) -> bool:
         """Tells whether this id was ever accepted, or finished without having been accepted."""
-        return message in self._taken or message in self._handed or message in self._results
+        return (
+            message in self._taken
+            or message in self._handed
+            or message in self._results
+            or message in self._finished
+        )
 
     def answer(self, push: Taken) -> PushAnswer:
-        """Returns how to answer a push: accept it, or answer as before if it is a repeat."""
-        if not self.knows(push.id):
-            return PushAnswer(record=push, result=None)
+        """Returns how to answer a push: accept it, or answer as before if it is a repeat.
+
+        A finished id with another text is another message. A gateway makes no id twice, so it was
+        restored from a backup, or begun anew.
+        """
+        waiting = self._taken.get(push.id) or self._handed.get(push.id)
+        if waiting is not None:
+            return PushAnswer(ack=waiting.digest == push.digest)
         result = self._results.get(push.id)
-        return PushAnswer(record=None, result=None if result is None or result.silent else result)
+        if result is not None and result.digest in {None, push.digest}:
+            return PushAnswer(result=None if result.silent else result)
+        if result is None and push.id in self._finished:
+            forgotten = Result(id=push.id, success=False, error=FORGOTTEN, uncertain=True)
+            return PushAnswer(result=forgotten)
+        return PushAnswer(record=push)
 
     def cancel(self, message: int) -> Result | None:
         """Returns the result to record for a message that the gateway cancels.
@@ -212,23 +214,26 @@ class Ledger:
         Returns None once the radio has it or it is finished. An id that never came is finished
         too, so that a push which is still on its way finds it cancelled.
         """
-        if message in self._handed or message in self._results:
+        if self.knows(message) and message not in self._taken:
             return None
         return Result(id=message, success=False, error=CANCELLED)
 
-    def restart(self, *, report: bool = True) -> list[Result]:
-        """Returns the results to record when the phone starts: what the radio had is `uncertain`.
-
-        Without `report` they are silent, for a phone whose protocol can't express that.
-        """
-        return [
-            Result(id=message, success=False, error=DIED, uncertain=True, silent=not report)
-            for message in self._handed
-        ]
+    def interrupted(self) -> list[Taken]:
+        """Returns the messages that the radio has or had, without a result, oldest first."""
+        return list(self._handed.values())
 
     def result(self, message: int) -> Result | None:
         """Returns the final result of an id, if it has one."""
         return self._results.get(message)
+
+    def is_waiting(self, message: int) -> bool:
+        """Tells whether an accepted message still waits for the radio."""
+        return message in self._taken
+
+    def referred(self, reference: str) -> Result | None:
+        """Returns the newest result with this reference of a radio."""
+        message = self._references.get(reference)
+        return None if message is None else self._results[message]
 
     def delivery(self, message: int) -> Delivered | None:
         """Returns the delivery of an id that the gateway may not know yet."""
@@ -242,9 +247,17 @@ class Ledger:
         """Returns the results that the gateway may not have, oldest first."""
         return [self._results[message] for message in self._unreported]
 
-    def undelivered_reports(self) -> list[Delivered]:
-        """Returns the delivery reports that the gateway may not have, though it has the result."""
-        return [one for one in self._deliveries.values() if one.id not in self._unreported]
+    def is_unreported(self, message: int) -> bool:
+        """Tells whether the gateway may not have the result of a finished id."""
+        return message in self._unreported
+
+    def deliveries(self) -> list[Delivered]:
+        """Returns the delivery reports that the gateway may not have."""
+        return list(self._deliveries.values())
+
+    def holds(self, inbound_id: str) -> bool:
+        """Tells whether a received message is here and not yet forgotten by the radio."""
+        return inbound_id in self._inbound or inbound_id in self._stored
 
     def unacked(self, limit: int | None = None) -> list[Inbound]:
         """Returns the oldest `limit` received messages that the gateway has not acknowledged."""
@@ -254,3 +267,37 @@ class Ledger:
     def unacked_count(self) -> int:
         """The number of received messages that wait for their acknowledgement."""
         return len(self._inbound)
+
+    @property
+    def unacked_characters(self) -> int:
+        """The length of the texts that wait for their acknowledgement."""
+        return self._inbound_characters
+
+    def stored(self) -> list[str]:
+        """Returns the ids of acknowledged messages that the radio has not yet forgotten."""
+        return list(self._stored)
+
+    def mark(self, name: str) -> str | None:
+        """Returns the radio's last note under a name."""
+        return self._marks.get(name)
+
+    def snapshot(self) -> Iterator[Record]:
+        """Yields the fewest records that give this memory again."""
+        for name, value in self._marks.items():
+            yield Mark(name=name, value=value)
+        yield from self._results.values()
+        yield from self._deliveries.values()
+        if confirmed := [one for one in self._results if one not in self._unreported]:
+            yield Confirmed(results=confirmed)
+        yield from self._handed.values()
+        yield from (Handed(id=message) for message in self._handed)
+        yield from self._taken.values()
+        for stored in self._stored:
+            yield Inbound(id=stored, address="", body="", date=0)
+        if self._stored:
+            yield InboundAcked(ids=self._stored)
+        yield from self._inbound.values()
+        # Last: ids under way may be below the floor.
+        if self._finished:
+            blocks = {str(n): format(bits, "x") for n, bits in self._finished.blocks.items()}
+            yield Finished(floor=self._finished.floor, blocks=blocks)

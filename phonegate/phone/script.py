@@ -4,17 +4,15 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
-import attrs
 import trio
 
 from phonegate.phone.address import Address
-from phonegate.phone.conversation import PROBE_TIMEOUT_S, QUIET_S, greet
+from phonegate.phone.conduct import RECONNECT_S, Conduct
+from phonegate.phone.conversation import PROBE_TIMEOUT_S, QUIET_S, greet, sims_frame
 from phonegate.phone.link import REPLACED, Link, hold_link
 from phonegate.phone.radios.radio import SimCard
-from phonegate.phone.simulated_faults import Dice, Plan
 
 MAX_LINE_BYTES = 65_536
 """The longest frame that the gateway accepts."""
@@ -33,7 +31,7 @@ class ScriptBridge:
         device_id: The phone's id, if it has one.
         name: The phone's name for people.
         sims: Reported after each `connected`, unless empty.
-        plan: Only its `reconnect_s` is used.
+        reconnect_s: The shortest and the longest pause before connecting again.
         show: Takes one frame as a line of JSON. It may wait for the script.
         notice: Called with a sentence when the link comes or goes, or a line is not a frame.
     """
@@ -45,8 +43,7 @@ class ScriptBridge:
         device_id: str | None = None,
         name: str | None = None,
         sims: tuple[SimCard, ...] = (),
-        plan: Plan | None = None,
-        rng: Random | None = None,
+        reconnect_s: tuple[float, float] = RECONNECT_S,
         show: Callable[[bytes], None] | None = None,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -54,10 +51,7 @@ class ScriptBridge:
         self._device_id = device_id
         self._name = name
         self._sims = sims
-        self._dice = Dice(
-            Plan() if plan is None else plan,
-            Random() if rng is None else rng,  # noqa: S311 (spreads reconnects, no secret)
-        )
+        self._conduct = Conduct(reconnect_s)
         self._show = _write_line if show is None else show
         self._notice = notice
         self._pending: str | None = None
@@ -106,7 +100,7 @@ class ScriptBridge:
                 self._notice("another connection of this device took over")
                 return
             end.raise_if_final(self._address, known=self.links > 0)
-            pause = self._dice.pause_s(failures)
+            pause = self._conduct.pause_s(failures)
             failures += 1
             self._notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             await trio.sleep(max(pause, end.retry_after_s))
@@ -115,11 +109,7 @@ class ScriptBridge:
         self.links += 1
         self._notice("connected")
         if self._sims:
-            sims = [
-                {key: value for key, value in attrs.asdict(sim).items() if value is not None}
-                for sim in self._sims
-            ]
-            await link.send({"type": "sims", "sims": sims})
+            await link.send(sims_frame(self._sims))
 
     async def _send_lines(
         self,

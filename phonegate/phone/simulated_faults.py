@@ -5,13 +5,21 @@ from typing import Literal
 
 import attrs
 
-from phonegate.phone.radio import ERRORS
+from phonegate.phone.conduct import RECONNECT_S, Conduct, Cut, Reporting, Telling
 
 Protocol = Literal["extended", "basic"]
 """`basic` has only the five frames that every phone knows, and no device id."""
 
 CrashPoint = Literal["before_handover", "before_radio", "after_radio"]
-Reporting = Literal["now", "on_reconnect", "never"]
+
+ERRORS = (
+    "RESULT_ERROR_GENERIC_FAILURE",
+    "RESULT_ERROR_RADIO_OFF",
+    "RESULT_ERROR_NO_SERVICE",
+    "RESULT_ERROR_LIMIT_EXCEEDED",
+    "RESULT_RIL_NETWORK_ERR",
+)
+"""The errors of Android's SmsManager for an SMS that it did not send."""
 
 
 def _probability(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
@@ -51,7 +59,7 @@ class Plan:
     """Chance, for each message, that the phone dies just before or after its radio gets it."""
     delay_ms: tuple[float, float] = attrs.field(default=(0.0, 0.0), validator=_span)
     """How long the radio takes for a message."""
-    reconnect_s: tuple[float, float] = attrs.field(default=(0.5, 30.0), validator=_span)
+    reconnect_s: tuple[float, float] = attrs.field(default=RECONNECT_S, validator=_span)
     """The shortest and the longest pause before connecting again."""
     reply: bool = False
     """Whether each sent message is answered by its recipient."""
@@ -75,15 +83,7 @@ class Fate:
     crash: CrashPoint | None
 
 
-@attrs.frozen(kw_only=True)
-class Cut:
-    """A loss of the link before or after a frame, by RST or by closing without a close frame."""
-
-    before: bool
-    reset: bool
-
-
-class Dice:
+class Dice(Conduct):
     """Makes the random decisions of a plan, for one phone.
 
     Each kind of decision has its own source of randomness, and draws the same number of values
@@ -92,7 +92,11 @@ class Dice:
     """
 
     def __init__(self, plan: Plan, rng: Random) -> None:
+        super().__init__(plan.reconnect_s)
+        self.extended = plan.protocol == "extended"
+        self.confirm_every_s = plan.confirm_every_s
         self._plan = plan
+        self._tellings: dict[int, Telling] = {}
         self._fates, self._repeats, self._cuts, self._pauses, self.other = (
             Random(rng.getrandbits(64))  # noqa: S311 (faults, not secrets)
             for _ in range(5)
@@ -132,14 +136,10 @@ class Dice:
         lost, before, reset = rng.random() < self._plan.lose_links, rng.random(), rng.random()
         return Cut(before=before < 0.5, reset=reset < 0.5) if lost else None  # noqa: PLR2004 (halves)
 
-    def pause_s(self, failures: int) -> float:
-        """Returns the seconds until the next attempt to connect, after so many failed ones.
+    def note(self, message: int, fate: Fate) -> None:
+        """Keeps how the result of the message that is sent next is to be reported."""
+        self._tellings = {message: Telling(reporting=fate.reporting, hold=fate.hold)}
 
-        They grow exponentially with full jitter, so that the phones of a restarted gateway don't
-        return in step. After a link that worked (`failures` 0) they are at most the shortest pause.
-        """
-        least, most = self._plan.reconnect_s
-        if failures == 0:
-            return self._pauses.uniform(least / 2, least)
-        # 2 ** 20 times any pause is beyond any limit. More would overflow a float in the end.
-        return self._pauses.uniform(least, min(most, least * 2 ** min(failures, 20)))
+    def telling(self, message: int) -> Telling:
+        """Returns what the fate of this message says of its result."""
+        return self._tellings.get(message, Telling())

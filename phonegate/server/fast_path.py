@@ -78,6 +78,7 @@ class FastPipeline(Protocol):
         client: str,
         relayed: bool,
         secure: bool,
+        prefix: str,
         body: bytes | ReadRest,
     ) -> Reply:
         """Answers a request. Raises nothing but cancellation.
@@ -90,6 +91,7 @@ class FastPipeline(Protocol):
             client: The client's address.
             relayed: Whether a proxy that is not trusted passed it on.
             secure: Whether a proxy that is trusted took it by HTTPS.
+            prefix: The path prefix that stood before the path.
             body: The whole body, or what reads it.
         """
 
@@ -292,10 +294,12 @@ class FastPath:
 
     async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
         relayed = secure = False
+        prefix = self._settings.prefix
         if self._trusted or any(map(is_proxy_field, request.headers)):
             headers = tuple(request.headers.items())
             peer = true_peer(client, "http", headers, self._trusted)
             client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
+            prefix = peer.prefix or prefix
         return await self._pipeline.answer(
             method=request.method,
             path=without_prefix(request.path, self._settings.prefix),
@@ -304,6 +308,7 @@ class FastPath:
             client=client,
             relayed=relayed,
             secure=secure,
+            prefix=prefix,
             body=body,
         )
 

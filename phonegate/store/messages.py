@@ -49,6 +49,8 @@ _INSERT_INBOUND: Final = (
     + " ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING"
 )
 
+_COMPLETE = "UPDATE messages SET body = ?, segments = ?, parts = ?, error = ? WHERE id = ?"
+
 _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
 
 
@@ -130,6 +132,15 @@ class Messages:
         self._facts.append(Changed(id_, new.org, None, RECEIVED, new))
         self._word_index.missing += 1
         return id_
+
+    def complete(
+        self, message: Message, *, body: str, segments: int, parts: int, error: str | None
+    ) -> None:
+        """Gives a received MMS what was not known of it yet when it was stored."""
+        if body != message.body:
+            row = (message.id, message.org, message.direction, message.address, message.body)
+            self._word_index.change(row, body)
+        self._connection.execute(_COMPLETE, (body, segments, parts, error, message.id))
 
     def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
         """Returns the id of the received message that has this fingerprint."""

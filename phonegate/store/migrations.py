@@ -367,6 +367,19 @@ _PHONES_OF_A_KIND: Final = (
     """,
     "CREATE UNIQUE INDEX sim_numbers_by_form ON sim_numbers (org, form)",
     "ALTER TABLE sims ADD COLUMN named INTEGER NOT NULL DEFAULT 0",
+    # The parts of received MMS. Their data come last, so that their size is known without them.
+    """
+    CREATE TABLE media_parts (
+        message INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        content_type TEXT NOT NULL,
+        name TEXT,
+        digest BLOB NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (message, number)
+    ) STRICT
+    """,
+    "ALTER TABLE messages ADD COLUMN parts INTEGER NOT NULL DEFAULT 0",
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
+from phonegate.model.messages import ADDRESS_BYTES, ROW_BYTES, Message, MessageView, PageQuery
 from phonegate.store import page_sql, search
 from phonegate.store.address_patterns import END
 from phonegate.store.rows import Reading
@@ -272,6 +272,8 @@ def _bytes_of(one: Message | MessageView) -> int:
         size += _text_bytes(one.error)
     if one.media_urls is not None:
         size += sum(map(_text_bytes, one.media_urls))
+    if one.parts:
+        size += one.parts * ADDRESS_BYTES
     return size
 
 

@@ -9,6 +9,7 @@ from phonegate.store.counters import Counters
 from phonegate.store.due_messages import DueMessages
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
+from phonegate.store.media_parts import MediaParts
 from phonegate.store.message_counts import MessageCounts
 from phonegate.store.message_removal import MessageRemoval
 from phonegate.store.messages import Messages
@@ -42,11 +43,14 @@ class Tables:
         self.word_index = WordIndex(connection)
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
+        self.media_parts = MediaParts(connection)
         self.phone_queue = PhoneQueue(connection, self.facts)
         self.carrier_queue = CarrierQueue(connection)
         self.due_messages = DueMessages(connection, self.facts)
         self.message_counts = MessageCounts(connection, self.facts)
-        self.message_removal = MessageRemoval(connection, self.facts, self.word_index)
+        self.message_removal = MessageRemoval(
+            connection, self.facts, self.word_index, self.media_parts
+        )
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)

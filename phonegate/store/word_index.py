@@ -12,6 +12,8 @@ _UNINDEXED = """
 
 _WHOLE_UPTO = "SELECT value FROM marks WHERE name = 'indexed_whole'"
 
+_INDEX = "INSERT INTO words (rowid, tokens) VALUES (?, ?)"
+
 _UNINDEX = "INSERT INTO words (words, rowid, tokens) VALUES ('delete', ?, ?)"
 
 INDEXED_AT_ONCE: Final = 80_000
@@ -49,13 +51,19 @@ class WordIndex:
         complete = left > 0 and len(documents) < limit
         cursor.close()
         if documents:
-            self._connection.executemany(
-                "INSERT INTO words (rowid, tokens) VALUES (?, ?)", documents
-            )
+            self._connection.executemany(_INDEX, documents)
             self._connection.execute(
                 "UPDATE marks SET value = ? WHERE name = 'indexed'", (documents[-1][0],)
             )
         return len(documents), complete
+
+    def change(self, row: Sequence[Any], body: str) -> None:
+        """Gives a message, as id, org, direction, address and body, the words of another body."""
+        if row[0] <= self.complete_upto():
+            self.remove([row])
+            id_, org, direction, address = row[:4]
+            words = search.document(id_, org, direction, address, body)
+            self._connection.execute(_INDEX, (id_, words))
 
     def remove(self, rows: Sequence[Any]) -> None:
         """Removes the words of messages that are deleted: id, org, direction, address, body, …."""

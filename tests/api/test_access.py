@@ -10,9 +10,12 @@ from structlog.testing import capture_logs
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.payload import read_object
 from phonegate.api.table import build_table
+from phonegate.domain.inbox import Received
+from phonegate.domain.media import part
 from phonegate.http.credentials import CredentialPlace
 from phonegate.model.principal import SCOPES
 from tests.api.conftest import (
+    CLIENT,
     ORG,
     SECRET,
     Reply,
@@ -41,6 +44,8 @@ class Target:
     """One that waits for approval."""
     key_id: str
     assistant_id: int
+    mms_id: int
+    """A received message with a part."""
 
 
 @pytest.fixture
@@ -59,11 +64,17 @@ async def target(web: Web) -> Target:
         "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
     }
     added = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
+    caller = await web.services.authentication.authenticate(
+        SECRET, org_name=ORG, address=CLIENT, scope="read"
+    )
+    mms = Received(address="+15553334444", body="x", parts=(part("image/png", None, b"x"),))
+    receipt = await web.services.inbox.receive(caller.org, [mms], device_id=None)
     return Target(
         sent.json["results"][0]["id"],
         held.json["results"][0]["id"],
         made.json["id"],
         added.json["assistant"]["id"],
+        receipt.ids[0],
     )
 
 
@@ -81,9 +92,13 @@ async def attempt(
     template = next(path for path in endpoint.paths if ("{secret}" in path) == in_path)
     quoted = "".join(f"%{byte:02X}" for byte in (credential or "").encode())
     path = template.replace("{org}", org).replace("{secret}", quoted)
-    ids = {"keys": target.key_id, "assistants": str(target.assistant_id)}
+    ids = {
+        "keys": target.key_id,
+        "assistants": str(target.assistant_id),
+        "media": str(target.mms_id),
+    }
     message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
-    path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id)))
+    path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id))).replace("{n}", "1")
     if endpoint.query is not None and "org_id" in attrs.fields_dict(endpoint.query):
         path += f"?org_id={org}"
     body: dict[str, Any] | None = None

@@ -1,9 +1,11 @@
+from collections.abc import Callable, Sequence
+
 import attrs
 import pytest
 
-from phonegate.api.presenters import message_json
+from phonegate.api.presenters import MessageJson, message_json
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import FAR_AHEAD_MS
+from phonegate.model.messages import FAR_AHEAD_MS, Message
 from phonegate.model.phones import Sim
 from phonegate.model.times import iso
 from tests.domain.messages import message
@@ -13,16 +15,24 @@ SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 PHONE = OnlinePhone(phone=7, device_id=None, name=None, sims=(SIM,))
 
 
+def shown(
+    message: Message,
+    online: Sequence[OnlinePhone],
+    known: Callable[[], Sequence[Sim]] = tuple,
+) -> MessageJson:
+    return message_json(message, online, known, media="https://gate.lan/media/myorg")
+
+
 def waits(**changes: object) -> str | None:
     message = attrs.evolve(MESSAGE, **changes)  # type: ignore[arg-type]
-    return message_json(message, [PHONE]).waiting_for
+    return shown(message, [PHONE]).waiting_for
 
 
 def test_what_waits_for_approval_shows_the_time_that_was_asked_for() -> None:
     asked = attrs.evolve(MESSAGE, approval="asked", held_until=FAR_AHEAD_MS, wanted_at=None)
-    assert message_json(asked, [PHONE]).send_at is None
+    assert shown(asked, [PHONE]).send_at is None
     later = attrs.evolve(asked, wanted_at=MESSAGE.created_at)
-    assert message_json(later, [PHONE]).send_at == iso(MESSAGE.created_at)
+    assert shown(later, [PHONE]).send_at == iso(MESSAGE.created_at)
     assert waits(approval="asked", held_until=FAR_AHEAD_MS) == "approval"
     assert waits(approval="given", held_until=MESSAGE.created_at) == "send_at"
     assert waits(approval="given", held_until=None) == "turn"
@@ -30,10 +40,10 @@ def test_what_waits_for_approval_shows_the_time_that_was_asked_for() -> None:
 
 
 def test_a_message_shows_its_times_and_nulls() -> None:
-    shown = attrs.asdict(message_json(MESSAGE, []))
-    assert shown["created_at"] == "2023-11-14T22:13:20.001Z"
-    assert shown["sent_at"] is None
-    assert set(shown) == {
+    fields = attrs.asdict(shown(MESSAGE, []))
+    assert fields["created_at"] == "2023-11-14T22:13:20.001Z"
+    assert fields["sent_at"] is None
+    assert set(fields) == {
         "id",
         "direction",
         "address",
@@ -84,14 +94,22 @@ def test_a_message_that_waits_says_for_what(changes: dict[str, object], reason: 
 
 
 def test_without_any_phone_a_message_waits_for_one() -> None:
-    assert message_json(MESSAGE, []).waiting_for == "phone"
+    assert shown(MESSAGE, []).waiting_for == "phone"
 
 
 def test_a_sim_that_an_absent_phone_has_waits_for_that_phone() -> None:
     away = Sim(slot=1, number="+1 555 000 0000", phone=8)
     selected = attrs.evolve(MESSAGE, sim_selector="+15550000000")
-    assert message_json(selected, [PHONE], lambda: [away]).waiting_for == "phone"
-    assert message_json(selected, [PHONE], lambda: [SIM]).waiting_for == "sim"
-    assert message_json(selected, [], lambda: [SIM]).waiting_for == "phone"
+    assert shown(selected, [PHONE], lambda: [away]).waiting_for == "phone"
+    assert shown(selected, [PHONE], lambda: [SIM]).waiting_for == "sim"
+    assert shown(selected, [], lambda: [SIM]).waiting_for == "phone"
     unread = attrs.evolve(PHONE, sims=())
-    assert message_json(selected, [unread], list).waiting_for == "phone"
+    assert shown(selected, [unread], list).waiting_for == "phone"
+
+
+def test_stored_parts_have_addresses_before_those_of_a_carrier() -> None:
+    mms = attrs.evolve(MESSAGE, direction="in", status="received", parts=2)
+    own = ("https://gate.lan/media/myorg/5/1", "https://gate.lan/media/myorg/5/2")
+    assert shown(mms, []).media_urls == own
+    both = attrs.evolve(mms, media_urls=("https://a/1",))
+    assert shown(both, []).media_urls == (*own, "https://a/1")

@@ -13,8 +13,11 @@ import pytest
 
 from phonegate.domain.admission import EACH_BYTES
 from phonegate.domain.inbox import Receipt, Received, SourceLink, fingerprint_of, receive
+from phonegate.domain.media import part
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.received_sms import read_received
+from phonegate.model.bounds import MAX_PART_BYTES
+from phonegate.model.media import Part
 from phonegate.model.messages import Message, NewInbound, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import DiskLow, StorageSpent
@@ -177,18 +180,13 @@ def upgraded() -> Iterator[Tables]:
     tables = Tables(connection)
     connection.execute("INSERT INTO orgs VALUES (1, 'myorg', 'hash', 5)")
     for device_id, phone in (("a", 7), (None, 1)):
-        new = NewInbound(
-            org=1,
-            address=SMS.address,
-            body=SMS.body,
-            created_at=NOW,
-            date=SMS.date,
-            phone=phone,
-            sim_slot=SMS.sim_slot,
-            sim="+15550001111",
-            fingerprint=plain(SMS, device_id),
+        # As that version did it, which knew fewer columns.
+        connection.execute(
+            "INSERT INTO messages (org, direction, address, body, status, created_at, date, phone,"
+            " sim_slot, sim, provider, fingerprint)"
+            " VALUES (1, 'in', ?, ?, 'received', ?, ?, ?, 0, '+15550001111', 'phone', ?)",
+            (SMS.address, SMS.body, NOW, SMS.date, phone, plain(SMS, device_id)),
         )
-        assert tables.messages.insert_inbound(new) is not None
     assert migrate(connection)
     assert tables.counters.plain_fingerprints() == 2
     yield tables
@@ -341,3 +339,123 @@ async def test_an_org_that_made_itself_has_a_share_of_its_own(scene: Scene) -> N
         await attrs.evolve(scene, rate_limits=rate_limits).receive(
             attrs.evolve(SMS, local_id=str(number))
         )
+
+
+# --- MMS
+
+PICTURE = part("image/jpeg", "cat.jpg", b"\xff\xd8 a cat")
+TEXT = part("text/plain", None, b"look")
+MMS = attrs.evolve(SMS, parts=(PICTURE, TEXT))
+
+
+async def parts_of(scene: Scene, message_id: int) -> list[Part | None]:
+    def read(tx: Tables) -> list[Part | None]:
+        message = tx.messages.find(scene.org, message_id)
+        assert message is not None
+        return [tx.media_parts.get(message_id, n + 1) for n in range(message.parts)]
+
+    return await scene.database.read(read)
+
+
+async def test_an_mms_keeps_its_parts_and_is_stored_once(scene: Scene) -> None:
+    assert await scene.receive(MMS, MMS) == Receipt(stored=1, duplicates=1, ids=(1, 1))
+    assert await parts_of(scene, 1) == [PICTURE, TEXT]
+    (message,) = await scene.stored()
+    assert (message.parts, message.error) == (2, None)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (PICTURE,),
+        (PICTURE, part("text/plain", None, b"lock")),
+        (PICTURE, part("text/plain", "a.txt", b"look")),
+        (PICTURE, part("text/vcard", None, b"look")),
+    ],
+    ids=range(5),
+)
+async def test_what_differs_in_its_parts_is_another_message(
+    scene: Scene, parts: tuple[Part, ...]
+) -> None:
+    receipt = await scene.receive(MMS, attrs.evolve(MMS, parts=parts))
+    assert receipt == Receipt(stored=2, duplicates=0, ids=(1, 2))
+
+
+async def test_the_order_of_parts_makes_no_other_message(scene: Scene) -> None:
+    assert (await scene.receive(MMS, attrs.evolve(MMS, parts=(TEXT, PICTURE)))).duplicates == 1
+
+
+def test_a_message_without_parts_has_the_fingerprint_that_it_always_had() -> None:
+    identity = ["a", 0, None, "123", SMS.address, NOW, "hello", None]
+    expected = hashlib.sha256(json.dumps(identity).encode()).digest()
+    assert fingerprint_of(SMS, "a") == expected != fingerprint_of(MMS, "a")
+
+
+async def test_a_part_that_is_too_large_is_left_out_and_the_message_kept(scene: Scene) -> None:
+    most = part("image/png", None, b"x" * MAX_PART_BYTES)
+    video = part("video/mp4", "secret name.mp4", b"x" * (MAX_PART_BYTES + 1))
+    mms = attrs.evolve(SMS, parts=(most, video, TEXT))
+    for receipt in (await scene.receive(mms), await scene.receive(mms)):
+        assert (receipt.ids, receipt.left_out) == ((1,), 1)
+    assert await parts_of(scene, 1) == [most, TEXT]
+    (message,) = await scene.stored()
+    assert message.body == "hello"
+    assert message.error is not None
+    assert "video/mp4 (2,097,153 bytes)" in message.error
+    assert "secret name" not in message.error
+
+
+async def test_an_mms_that_comes_piece_by_piece_is_one_message(scene: Scene) -> None:
+    first = Received(address="+1555", body="", date=NOW, mms="T1")
+    whole = attrs.evolve(first, body="words to find", date=NOW + 9, parts=(PICTURE,))
+    assert await scene.receive(first) == Receipt(stored=1, duplicates=0, ids=(1,))
+    # Before and after the index of words has it.
+    await scene.database.write(lambda tx: tx.word_index.add_missing(10))
+    again = Receipt(stored=0, duplicates=1, ids=(1,))
+    for piece in (whole, whole, first, attrs.evolve(whole, parts=(TEXT, PICTURE), body="other")):
+        assert await scene.receive(piece) == again
+    assert await parts_of(scene, 1) == [PICTURE, TEXT]
+    (message,) = await scene.stored()
+    assert (message.body, message.date, message.parts, message.segments) == (
+        "words to find",
+        NOW,
+        2,
+        1,
+    )
+    assert (await scene.receive(attrs.evolve(first, mms="T2"))).stored == 1
+    assert (await scene.receive(first, device_id="another")).stored == 1
+
+    def found(tx: Tables) -> list[int]:
+        return [one.id for one in tx.messages.page(scene.org, PageQuery(search="find"))]
+
+    assert await scene.database.read(found) == [1]
+    # What is taken out of the index must be what is in it.
+    await scene.database.write(lambda tx: tx.message_removal.erase([1], lambda _: True))
+    assert await scene.database.read(found) == []
+
+
+async def test_a_piece_that_is_too_large_is_said_each_time(scene: Scene) -> None:
+    first = Received(address="+1555", body="", mms="T1")
+    await scene.receive(first)
+    whole = attrs.evolve(first, parts=(part("video/mp4", None, b"x" * (MAX_PART_BYTES + 1)),))
+    for _ in range(2):
+        assert (await scene.receive(whole)).left_out == 1
+    (message,) = await scene.stored()
+    assert message.error is not None
+    assert message.parts == 0
+
+
+async def test_parts_count_in_what_an_org_may_store(scene: Scene) -> None:
+    rate_limits = RateLimits(Bounds(org_bytes_per_day=100_000))
+    scene = attrs.evolve(scene, rate_limits=rate_limits)
+    large = part("image/png", None, b"x" * 98_000)
+    await scene.receive(attrs.evolve(SMS, parts=(large,)))
+    with pytest.raises(StorageSpent):
+        await scene.receive(attrs.evolve(SMS, local_id="124", parts=(PICTURE, large)))
+    piece = Received(address="+1555", body="", mms="T1")
+    await scene.receive(piece)
+    with pytest.raises(StorageSpent):
+        await scene.receive(attrs.evolve(piece, parts=(large,)))
+    assert [message.parts for message in await scene.stored()] == [1, 0]
+    assert await scene.database.read(lambda tx: tx.media_parts.bytes_of(2)) == 0

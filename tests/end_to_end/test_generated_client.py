@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from kit.gateway import GatewayProcess
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_phone import run_phone
 
 ORG = "myorg"

@@ -7,10 +7,10 @@ import trio
 from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.program import State
 from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_faults import Plan
-from phonegate.phone.simulated_phone import State
 from tests.phone.gateway import SECRET, Gateway, Order
 
 QUICK = Plan(reconnect_s=(0, 0.01), confirm_every_s=0.01)

@@ -14,13 +14,13 @@ from phonegate.phone.journal import (
     decode,
     encode,
 )
-from phonegate.phone.ledger import (
+from phonegate.phone.ledger import OutOfTurn
+from phonegate.phone.records import (
     Confirmed,
     Delivered,
     Handed,
     Inbound,
     InboundAcked,
-    OutOfTurn,
     Record,
     Result,
     Taken,
@@ -74,7 +74,7 @@ def fill(path: Path) -> None:
 def test_a_file_remembers_each_phone_by_itself(tmp_path: Path) -> None:
     fill(tmp_path / "j")
     with JournalFile(tmp_path / "j") as file:
-        assert [result.id for result in file.journal("one").ledger.restart()] == [1]
+        assert [taken.id for taken in file.journal("one").ledger.interrupted()] == [1]
         assert [taken.body for taken in file.journal("two").ledger.waiting()] == ["other"]
         assert not file.journal("three").ledger.knows(1)
 
@@ -97,7 +97,7 @@ def test_a_line_torn_by_a_kill_is_cut_off(tmp_path: Path) -> None:
     path.write_bytes(whole + encode("one", Result(id=1, success=True))[:-9])
     with JournalFile(path) as file:
         journal = file.journal("one")
-        assert len(journal.ledger.restart()) == 1
+        assert len(journal.ledger.interrupted()) == 1
         journal.record(Result(id=1, success=False))
     assert path.read_bytes() == whole + encode("one", Result(id=1, success=False))
 

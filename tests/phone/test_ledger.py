@@ -6,16 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from phonegate.phone.journal import decode, encode
-from phonegate.phone.ledger import (
-    CANCELLED,
-    DIED,
+from phonegate.phone.ledger import CANCELLED, DIED, Ledger, OutOfTurn
+from phonegate.phone.records import (
     Confirmed,
     Delivered,
     Handed,
     Inbound,
     InboundAcked,
-    Ledger,
-    OutOfTurn,
     Record,
     Result,
     Taken,
@@ -58,17 +55,16 @@ def test_a_repeat_of_a_finished_id_is_answered_by_its_result() -> None:
 )
 def test_records_out_of_turn_are_refused_and_change_nothing(records: Sequence[Record]) -> None:
     ledger = Ledger(records[:-1])
-    before = (ledger.waiting(), ledger.unreported(), ledger.restart())
+    before = (ledger.waiting(), ledger.unreported(), ledger.interrupted())
     with pytest.raises(OutOfTurn):
         ledger.apply(records[-1])
-    assert (ledger.waiting(), ledger.unreported(), ledger.restart()) == before
+    assert (ledger.waiting(), ledger.unreported(), ledger.interrupted()) == before
 
 
-def test_after_a_restart_what_the_radio_had_is_uncertain_and_the_rest_goes_on() -> None:
+def test_after_a_restart_what_the_radio_had_is_interrupted_and_the_rest_goes_on() -> None:
     ledger = Ledger([taken(1), taken(2), taken(3), Handed(id=1), Handed(id=3), sent(3)])
-    assert ledger.restart() == [Result(id=1, success=False, error=DIED, uncertain=True)]
+    assert ledger.interrupted() == [taken(1)]
     assert ledger.waiting() == [taken(2)]
-    assert ledger.restart(report=False)[0].silent
 
 
 def test_results_wait_until_they_are_confirmed() -> None:
@@ -81,11 +77,12 @@ def test_results_wait_until_they_are_confirmed() -> None:
 def test_a_delivery_is_told_by_itself_once_its_result_is_confirmed() -> None:
     ledger = Ledger([taken(), sent(), Delivered(id=1, date=5)])
     assert ledger.delivery(1) == Delivered(id=1, date=5)
-    assert ledger.undelivered_reports() == []
+    assert ledger.is_unreported(1)
     ledger.apply(Confirmed(results=(1,)))
-    assert ledger.undelivered_reports() == [Delivered(id=1, date=5)]
+    assert ledger.deliveries() == [Delivered(id=1, date=5)]
+    assert not ledger.is_unreported(1)
     ledger.apply(Confirmed(deliveries=(1,)))
-    assert ledger.undelivered_reports() == []
+    assert ledger.deliveries() == []
     assert ledger.delivery(1) is None
 
 
@@ -180,8 +177,8 @@ class PhoneLife(RuleBasedStateMachine):
     def restart(self) -> None:
         self.lose(arrived=0)
         self.ledger = Ledger(decode(line)[1] for line in self.log)
-        for result in self.ledger.restart():
-            self.write(result)
+        for one in self.ledger.interrupted():
+            self.write(Result(id=one.id, success=False, error=DIED, uncertain=True))
 
     @rule(arrived=st.integers(0, 5))
     def lose(self, arrived: int) -> None:

@@ -11,10 +11,9 @@ from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.link import Link, LinkLost
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.script import ScriptBridge, read_lines
-from phonegate.phone.simulated_faults import Plan
 from tests.phone.gateway import SECRET, Gateway, Order
 
-QUICK = Plan(reconnect_s=(0, 0.01))
+QUICK_S = (0, 0.01)
 
 
 class Script:
@@ -27,7 +26,7 @@ class Script:
         self.write, self.lines = trio.open_memory_channel[bytes](0)
         self.bridge = ScriptBridge(
             Address.parse(gateway.url, "myorg", SECRET),
-            plan=QUICK,
+            reconnect_s=QUICK_S,
             show=self._show,
             notice=self.said.append,
             **more,

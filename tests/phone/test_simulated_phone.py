@@ -10,14 +10,14 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from phonegate.phone.address import Address
-from phonegate.phone.device import Identity
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.journal import Journal, JournalFile
-from phonegate.phone.ledger import Handed, Taken
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.program import State
 from phonegate.phone.radios.radio import SimCard
+from phonegate.phone.radios.simulated import Identity, RadioMemory
+from phonegate.phone.records import Handed, Taken
 from phonegate.phone.simulated_faults import Dice, Plan
-from phonegate.phone.simulated_phone import SimulatedPhone, State, run_phone
+from phonegate.phone.simulated_phone import SimulatedPhone, run_phone
 from tests.phone.gateway import SECRET, Gateway, Order
 
 SIMS = (

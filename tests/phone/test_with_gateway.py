@@ -21,9 +21,10 @@ from phonegate.config.settings import (
 from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.radio import RadioMemory
+from phonegate.phone.program import State
+from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_faults import Plan
-from phonegate.phone.simulated_phone import SimulatedPhone, State
+from phonegate.phone.simulated_phone import SimulatedPhone
 
 SECRET = "my-secret-key-123"
 FINAL = {"sent", "delivered", "failed", "uncertain"}

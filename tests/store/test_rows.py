@@ -25,7 +25,7 @@ def value_of(name: str, at: int) -> Any:
         "status": "sending",
         "fingerprint": b"%d" % at,
     }
-    text = {"address", "body", "sim_selector", "sim", "reference", "callback_url", "key"}
+    text = {"address", "body", "sim_selector", "sim", "reference", "callback_url", "key", "error"}
     return given.get(name, f"text {at}" if name in text else at)
 
 

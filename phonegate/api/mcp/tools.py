@@ -33,6 +33,7 @@ from phonegate.api.mcp.tool_types import (
     WaitForReply,
 )
 from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
+from phonegate.api.media_api import media_address
 from phonegate.api.messages_types import MessagesAnswer, MessagesQuery, Send
 from phonegate.api.openapi.schema import Components, schema_of
 from phonegate.api.presenters import message_json
@@ -137,7 +138,7 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
     )
     if not services.authentication.is_current(caller):
         raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
-    message = None if found is None else message_json(found, ())
+    message = None if found is None else message_json(found, (), media=media_address(call))
     return _plain(
         Answer(
             content=Reply(

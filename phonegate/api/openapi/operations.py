@@ -255,6 +255,11 @@ def _responses(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status in endpoint.statuses:
+        if endpoint.answer is None:
+            # Bytes are what a schema without a type stands for (OpenAPI 3.1.1, 4.8.14.4).
+            content: dict[str, Any] = {str(endpoint.media): {}}
+            found[str(status)] = {"description": _SUCCESS[status], "content": content}
+            continue
         media: dict[str, Any] = {"schema": components.refer(endpoint.answer, answer=True)}
         if names_what_it_ignores(endpoint.body):
             answer = components.schemas[component_name(endpoint.answer)]

@@ -21,7 +21,6 @@ class _Script:
         import trio  # noqa: PLC0415 - `--help` is fast
 
         from phonegate.phone.script import ScriptBridge, read_lines  # noqa: PLC0415 - as above
-        from phonegate.phone.simulated_faults import Plan  # noqa: PLC0415 - as above
 
         connection = self.connection
         bridge = ScriptBridge(
@@ -29,7 +28,7 @@ class _Script:
             device_id=connection.device_id,
             name=connection.name,
             sims=connection.sims,
-            plan=Plan(reconnect_s=connection.reconnect_s),
+            reconnect_s=connection.reconnect_s,
             notice=notice,
         )
         send, receive = trio.open_memory_channel[bytes](0)

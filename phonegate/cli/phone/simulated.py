@@ -17,7 +17,8 @@ from phonegate.cli.phone.way import Way
 from phonegate.cli.summary import sentence
 
 if TYPE_CHECKING:
-    from phonegate.phone.radio import Radio, Transmission
+    from phonegate.phone.radios.radio import Transmission
+    from phonegate.phone.radios.simulated import Antenna
     from phonegate.phone.simulated_faults import Plan
 
 CHANCE = click.FloatRange(0, 1)
@@ -120,10 +121,10 @@ def _summarize(summary: dict[str, int]) -> None:
 
 @attrs.frozen
 class _Speaker:
-    """A radio that prints each SMS, and may log it as well."""
+    """An antenna that prints each SMS, and may log it as well."""
 
     show: Callable[[str, str], None]
-    log: "Radio | None" = None
+    log: "Antenna | None" = None
 
     def transmit(self, transmission: "Transmission") -> None:
         if self.log is not None:
@@ -176,7 +177,7 @@ class _Simulation:
     @contextlib.contextmanager
     def _files(self) -> Iterator[dict[str, Any]]:
         from phonegate.phone.journal import JournalFile  # noqa: PLC0415 - `--help` is fast
-        from phonegate.phone.radio import RadioLog  # noqa: PLC0415 - as above
+        from phonegate.phone.radios.simulated import RadioLog  # noqa: PLC0415 - as above
 
         with contextlib.ExitStack() as stack:
             files: dict[str, Any] = {"radio": _Speaker(self._notice)} if self.verbose else {}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from phonegate.phone.errors import RadioLogUnusable
-from phonegate.phone.radio import (
+from phonegate.phone.radios.radio import Transmission
+from phonegate.phone.radios.simulated import (
     RadioLog,
     RadioMemory,
-    Transmission,
     segments,
 )
 

@@ -1,0 +1,247 @@
+"""A phone's program: its journal and radio, and a link to the gateway that it makes again."""
+
+import enum
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+
+from phonegate.model.times import now_ms
+from phonegate.phone.address import Address
+from phonegate.phone.conduct import RECONNECT_S, Conduct
+from phonegate.phone.conversation import Conversation, greet
+from phonegate.phone.device import Device, Stats
+from phonegate.phone.errors import PhoneError
+from phonegate.phone.journal import JournalFile
+from phonegate.phone.link import REPLACED, Link, hold_link
+from phonegate.phone.radios.radio import (
+    UNAVAILABLE_RETRY_S,
+    Radio,
+    RadioIdentity,
+    RadioUnavailable,
+    SimCard,
+)
+from phonegate.phone.records import InboundForgotten
+from phonegate.phone.transmitter import Transmitter
+
+FORGET_S: Final = 60.0
+"""Seconds that a radio has for forgetting one received SMS."""
+
+
+class State(enum.Enum):
+    """The stages of a phone's life."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    REPLACED = "replaced"
+    STOPPED = "stopped"
+
+
+class PhoneProgram:
+    """One phone's program. `run` may be called again after it ended.
+
+    Args:
+        address: The address to which it connects.
+        device: The phone.
+        device_id: The phone's id. Without one it is the radio's.
+        name: The phone's name for people. Without one it is the radio's.
+        turnstile: Limits how many phones connect at once.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        device: Device,
+        *,
+        device_id: str | None = None,
+        name: str | None = None,
+        turnstile: trio.CapacityLimiter | None = None,
+    ) -> None:
+        self.state = State.CONNECTING
+        self._address = address
+        self._device = device
+        self._device_id = device_id
+        self._name = name
+        self._turnstile = turnstile
+        self._link: Link | None = None
+        self._conversation: Conversation | None = None
+
+    def lose_link(self, *, reset: bool = False) -> None:
+        """Cuts the link now, if there is one, without a close frame."""
+        if self._link is not None:
+            self._device.cut(self._link, reset=reset)
+
+    def stop(self) -> None:
+        """Notes that the program will not run again."""
+        if self.state is not State.REPLACED:
+            self.state = State.STOPPED
+        self._device.change()
+
+    async def run(self, connected: Callable[[], None] = lambda: None) -> None:
+        """Connects, again and again, until cancelled or replaced by another phone.
+
+        It begins with the records of the journal. `connected` is called whenever the gateway has
+        sent `connected`.
+
+        Raises:
+            CredentialsRefused: The org and secret are not right.
+            LinkRefused: The gateway refuses this phone, or the address is not that of a gateway.
+            RadioUnusable: The radio needs a person.
+            JournalUnusable: The journal can't be written.
+        """
+        device = self._device
+        transmitter = Transmitter(device, lambda: self._conversation)
+        refusal: PhoneError | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                device.identity = self._named(await nursery.start(device.radio.run, device))
+                nursery.start_soon(transmitter.run)
+                nursery.start_soon(self._forget_stored)
+                await self._stay_connected(device.identity, transmitter, connected)
+                nursery.cancel_scope.cancel()
+        except* PhoneError as group:
+            refusal = _first(group)
+        if refusal is not None:
+            raise refusal
+
+    def _named(self, identity: RadioIdentity) -> RadioIdentity:
+        return attrs.evolve(
+            identity,
+            device_id=self._device_id or identity.device_id,
+            name=self._name or identity.name,
+        )
+
+    async def _stay_connected(
+        self, identity: RadioIdentity, transmitter: Transmitter, connected: Callable[[], None]
+    ) -> None:
+        device = self._device
+        extended = device.conduct.extended
+        failures = 0
+
+        async def session(link: Link) -> None:
+            nonlocal failures
+            self._link = link
+            try:
+                await greet(link)
+                # Also after a restart of the gateway (1012), whose phones should return soon.
+                failures = 0
+                device.stats.links += 1
+                self.state = State.ONLINE
+                device.notice("connected")
+                transmitter.forget_held()
+                connected()
+                self._conversation = Conversation(device, link, transmitter)
+                device.change()
+                await self._conversation.run()
+            finally:
+                self._link = self._conversation = None
+                self.state = State.CONNECTING
+
+        while True:
+            end = await hold_link(
+                self._address,
+                session,
+                device_id=identity.device_id if extended else None,
+                name=identity.name if extended else None,
+                turnstile=self._turnstile,
+            )
+            if end.code == REPLACED:
+                self.state = State.REPLACED
+                device.notice("another connection of this device took over")
+                return
+            end.raise_if_final(self._address, known=device.stats.links > 0)
+            pause = max(device.conduct.pause_s(failures), end.retry_after_s)
+            failures += 1
+            device.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
+            device.change()
+            await trio.sleep(pause)
+
+    async def _forget_stored(self) -> None:
+        """Has the radio forget what the gateway stored, also what it stored before a restart."""
+        journal = self._device.journal
+        while True:
+            self._device.acked = trio.Event()
+            kept, forgotten = False, []
+            for inbound_id in journal.ledger.stored():
+                if await self._forget(inbound_id):
+                    forgotten.append(inbound_id)
+                else:
+                    kept = True
+            if forgotten:
+                journal.record(InboundForgotten(ids=forgotten))
+            with trio.move_on_after(UNAVAILABLE_RETRY_S if kept else float("inf")):
+                await self._device.acked.wait()
+
+    async def _forget(self, inbound_id: str) -> bool:
+        try:
+            with trio.move_on_after(FORGET_S):
+                await self._device.radio.stored(inbound_id)
+                return True
+        except RadioUnavailable:
+            return False
+        except PhoneError:
+            raise
+        except Exception as error:  # noqa: BLE001 (the radio's fault; the SMS is safe at the gateway)
+            self._device.notice(f"the radio failed: {type(error).__name__}")
+        return False
+
+
+def _first(group: BaseExceptionGroup[PhoneError]) -> PhoneError:
+    one: BaseException = group
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    assert isinstance(one, PhoneError)  # noqa: S101 (an `except*` gives no others)
+    return one
+
+
+async def run_radio(
+    address: Address,
+    radio: Radio,
+    *,
+    journal: Path,
+    device_id: str | None = None,
+    name: str | None = None,
+    sims: Sequence[SimCard] = (),
+    reconnect_s: tuple[float, float] = RECONNECT_S,
+    notice: Callable[[str], None] = lambda _: None,
+    task_status: trio.TaskStatus[Stats] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Is a phone by a real radio, until cancelled or replaced by another phone.
+
+    Args:
+        address: The gateway.
+        radio: The radio.
+        journal: The file that remembers, over a kill and a loss of power, what was taken and sent.
+        device_id: The phone's id. Without one the radio's own is used.
+        name: The phone's name for people. Without one it is the radio's.
+        sims: What the owner says of the SIMs, such as numbers that the radio can't read.
+        reconnect_s: The shortest and the longest pause before connecting again.
+        notice: Called with a sentence for the person who runs it.
+        task_status: Gets the phone's counts once the gateway has sent `connected`.
+
+    Raises:
+        PhoneError: It needs a person. The text is one sentence for them.
+    """
+    with JournalFile(journal, durable=True) as file:
+        device = Device(
+            journal=file.journal("phone"),
+            radio=radio,
+            conduct=Conduct(reconnect_s),
+            notice=notice,
+            now_ms=now_ms,
+            owner_sims=tuple(sims),
+            # Until the radio reports its own.
+            sims=tuple(sims) or None,
+        )
+        program = PhoneProgram(address, device, device_id=device_id, name=name)
+        begun = False
+
+        def connected() -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                task_status.started(device.stats)
+
+        await program.run(connected)
