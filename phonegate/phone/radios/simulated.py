@@ -153,7 +153,8 @@ class SimulatedRadio:
         self._stats = stats
         self._die = die
         self._now_ms = now_ms
-        self._desk: Desk | None = None
+        self.desk: Desk | None = None
+        """What it reports to, once it runs."""
         self._fate: Fate | None = None
         self._serial = 0
 
@@ -169,7 +170,7 @@ class SimulatedRadio:
         task_status: trio.TaskStatus[RadioIdentity] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Reports its SIMs, and from time to time its battery and mail."""
-        self._desk = desk
+        self.desk = desk
         desk.report_sims(self._identity.sims)
         task_status.started(self._identity)
         async with trio.open_nursery() as nursery:
@@ -198,20 +199,18 @@ class SimulatedRadio:
         self.antenna.transmit(transmission)
         self._stats.radioed += 1
         await self._crash_at("after_radio", fate)
-        reference = self._follow(transmission, fate)
+        reference = str(transmission.id)
+        self._follow(transmission, reference, fate)
         return Sent(segments=segments(transmission.body), reference=reference)
 
-    def _follow(self, transmission: Transmission, fate: Fate) -> str | None:
-        """Makes what follows a sent message: an answer, and its delivery. Returns its reference."""
+    def _follow(self, transmission: Transmission, reference: str, fate: Fate) -> None:
+        """Makes what follows a sent message: an answer, and its delivery."""
         if self._plan.reply:
             self.receive(transmission.to, f"echo: {transmission.body}", transmission.sim_slot)
         # One whose result is never reported has no delivery report, nor has the basic protocol.
-        if not self._plan.delivery_reports or fate.reporting == "never" or not self._dice.extended:
-            return None
-        reference = str(transmission.id)
-        if self._desk is not None:
-            self._desk.delivered(reference, self._now_ms())
-        return reference
+        reports = self._plan.delivery_reports and self._dice.extended
+        if reports and fate.reporting != "never" and self.desk is not None:
+            self.desk.delivered(reference, self._now_ms())
 
     async def settle(self, transmission: Transmission) -> Outcome | None:
         """Returns None: a simulated phone that died knows no more than a real one."""
@@ -230,7 +229,7 @@ class SimulatedRadio:
         Raises:
             RuntimeError: The phone does not run.
         """
-        if self._desk is None:
+        if self.desk is None:
             raise RuntimeError("the phone is not switched on")
         now = self._now_ms()
         self._serial += 1
@@ -243,7 +242,7 @@ class SimulatedRadio:
             date=now,
             sim_slot=first if sim_slot is None else sim_slot,
         )
-        self._desk.received(sms)
+        self.desk.received(sms)
         return sms.id
 
     async def _crash_at(self, point: CrashPoint, fate: Fate) -> None:
