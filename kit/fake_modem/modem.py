@@ -81,10 +81,14 @@ class FakeModem:
 
     # The network's side.
 
-    def receive(self, sender: str, text: str, *, moment: datetime | None = None) -> int:
-        """Takes an SMS from the network. Returns how many of its parts found room."""
+    def receive(self, sender: str, text: str, *, at: float | None = None) -> int:
+        """Takes an SMS from the network, which has it since `at` (seconds since 1970).
+
+        Returns how many of its parts found room.
+        """
         reference = self._next_reference()
-        parts = pdus.deliver(sender, text, moment or datetime.now(UTC), reference)
+        moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+        parts = pdus.deliver(sender, text, moment, reference)
         return sum(self.receive_part(part) for part in parts)
 
     def receive_part(self, pdu: str) -> bool:

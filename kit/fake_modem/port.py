@@ -126,10 +126,10 @@ async def control(port: Port, stream: trio.SocketStream) -> None:
 async def obey(port: Port, do: str, order: dict[str, Any]) -> Any:
     """Obeys one order.
 
-    `receive` (`sender`, `text`), `receive_part` (`pdu`), `deliver` (`status`), `fault` (`then`,
-    `code`), `release`, `forget`, `air`, `stored`, `pin_tries`, `signal` (`level`), and
-    `until_air` (`count`) and `until_stored` (`count`), which answer once the modem has sent, or
-    holds, so many SMS.
+    `receive` (`sender`, `text`, `at` in seconds since 1970), `receive_part` (`pdu`), `deliver`
+    (`status`), `fault` (`then`, `code`), `release`, `forget`, `air`, `stored`, `pin_tries`,
+    `signal` (`level`), and `until_air` and `until_stored` (`count`), which answer once the modem
+    has sent, or holds, so many SMS.
     """
     modem = port.modem
     counts: dict[str, Callable[[], int]] = {

@@ -30,7 +30,8 @@ from phonegate.phone.radios.radio import (
     Uncertain,
 )
 
-NO_SUCH_SIM: Final = "MODEM_NO_SUCH_SIM"
+SLOT: Final = 0
+"""One SIM of a modem is active at a time, and it is the only one that is reported."""
 SENDING: Final = "sending"
 """The mark that names the SMS that is being sent: its id, the run of the daemon, its path."""
 
@@ -44,7 +45,6 @@ class ModemRadio:
     Args:
         wanted: The IMEI or the index of the modem. None takes the only one.
         pin: Unlocks its SIM. It is tried once.
-        sim: The SIM as its owner names it. What that leaves open, the modem is asked for.
         bus: The address of the bus on which ModemManager is.
         timings: The deadlines.
         now_ms: The wall clock, ms since 1970, UTC.
@@ -55,14 +55,12 @@ class ModemRadio:
         *,
         wanted: str | None = None,
         pin: str | None = None,
-        sim: SimCard | None = None,
         bus: str = "SYSTEM",
         timings: ModemTimings = TIMINGS,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._wanted = wanted
         self._pin = pin
-        self._sim = SimCard(slot=0) if sim is None else sim
         self._bus = bus
         self._timings = timings
         self._now_ms = now_ms
@@ -127,8 +125,6 @@ class ModemRadio:
         mailbox = self._mailbox
         if mailbox is None:
             return Failed(messages.NOT_READY)
-        if transmission.sim is not None and transmission.sim_slot != self._sim.slot:
-            return Failed(NO_SUCH_SIM)
         path = await _create(mailbox.line, transmission)
         if isinstance(path, Failed):
             return path
@@ -223,7 +219,7 @@ class ModemRadio:
                 line=found.line,
                 desk=self._desk,
                 stored=self._stored,
-                slot=self._sim.slot,
+                slot=SLOT,
                 now_ms=self._now_ms,
             )
         try:
@@ -268,11 +264,11 @@ class ModemRadio:
 
     def _report(self, found: Found) -> None:
         """Reports the SIM and the signal, where they have changed."""
-        modem, sim = found.modem, self._sim
+        modem = found.modem
         card = SimCard(
-            slot=sim.slot,
-            number=sim.number or modem.number,
-            carrier=sim.carrier or found.sim.get("OperatorName") or modem.operator,
+            slot=SLOT,
+            number=modem.number,
+            carrier=found.sim.get("OperatorName") or modem.operator,
         )
         status = {"signal": modem.signal, "network": modem.generation}
         if self._last.get("sim") != card:

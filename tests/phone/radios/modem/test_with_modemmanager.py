@@ -1,6 +1,5 @@
 """The radio against the real ModemManager, on a bus of its own, with a fake modem behind it."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,16 @@ import attrs
 import pytest
 import trio
 
-from kit.fake_modem import daemons
-from kit.fake_modem.daemons import FakeModemProcess, ModemManager, PrivateBus
+from kit.fake_modem.daemons import PrivateBus
 from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.radios.modem.radio import ModemRadio
 from phonegate.phone.radios.modem.timings import ModemTimings
 from phonegate.phone.radios.radio import Failed, RadioIdentity, RadioUnavailable, Sent, Uncertain
 
 from .desk import DEADLINE_S, DeskMemory, sms
+from .machine import WHERE_INSTALLED, Machine
 
-pytestmark = pytest.mark.skipif(
-    daemons.missing() is not None, reason=f"{daemons.missing()} is not installed"
-)
+pytestmark = WHERE_INSTALLED
 
 TEXTS = [
     pytest.param("plain", id="plain"),
@@ -31,46 +28,6 @@ TEXTS = [
 ]
 THEM = "+4915112345678"
 QUICK = ModemTimings(appear_s=10, reconnect_s=(0.05, 0.1), settle_s=5)
-
-
-class Machine:
-    """A bus, the daemon and a modem, of which each can be started again."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self.bus = PrivateBus(folder)
-        self.bus.wait_until_ready()
-        self.modem = self.plug(*options)
-        self.daemon = self.start_daemon()
-        self.daemon.show(self.modem)
-
-    def plug(self, *options: str) -> FakeModemProcess:
-        modem = FakeModemProcess(f"m{uuid.uuid4().hex[:12]}", *options)
-        modem.wait_until_ready()
-        return modem
-
-    def start_daemon(self) -> ModemManager:
-        daemon = ModemManager(self.bus, self.folder)
-        daemon.wait_until_ready()
-        return daemon
-
-    async def restart_daemon(self, *, shown: bool = True) -> None:
-        self.daemon.kill()
-        self.daemon = await trio.to_thread.run_sync(self.start_daemon)
-        if shown:
-            await self.show(self.modem)
-
-    async def show(self, modem: FakeModemProcess) -> None:
-        await trio.to_thread.run_sync(self.daemon.show, modem)
-
-    async def restart_bus(self) -> None:
-        self.bus.kill()
-        self.bus = PrivateBus(self.folder)
-        await trio.to_thread.run_sync(self.bus.wait_until_ready)
-
-    def stop(self) -> None:
-        for program in (self.daemon, self.modem, self.bus):
-            program.kill()
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +64,6 @@ async def start(
 async def radio(nursery: trio.Nursery, machine: Machine, desk: DeskMemory) -> ModemRadio:
     machine.modem.order("forget")
     return (await start(nursery, machine, desk)).radio
-
-
-async def until(machine: Machine, what: str, count: int) -> None:
-    await trio.to_thread.run_sync(lambda: machine.modem.order(what, count=count))
 
 
 async def test_it_says_which_modem_and_sim_it_is(
@@ -177,7 +130,7 @@ async def test_a_daemon_that_dies_while_it_sends_leaves_it_uncertain_and_is_foun
     machine.modem.order("fault", then="hold")
 
     async def kill() -> None:
-        await until(machine, "until_air", 1)
+        await machine.until("until_air", 1)
         machine.daemon.kill()
 
     nursery.start_soon(kill)
@@ -213,7 +166,7 @@ async def test_what_was_stored_while_the_daemon_was_away_is_deleted_when_it_is_b
     await machine.restart_daemon()
     await desk.until(lambda one: bool(one.inbox))
     assert desk.bodies() == ["meanwhile"]
-    await until(machine, "until_stored", 1)
+    await machine.until("until_stored", 1)
 
 
 async def test_a_send_that_an_earlier_run_began_is_settled(
@@ -223,7 +176,7 @@ async def test_a_send_that_an_earlier_run_began_is_settled(
     async with trio.open_nursery() as life:
         first = (await start(life, machine, desk)).radio
         life.start_soon(first.attempt, sms("once", message=7))
-        await until(machine, "until_air", 1)
+        await machine.until("until_air", 1)
         life.cancel_scope.cancel()
     second = (await start(nursery, machine, desk)).radio
     assert await second.settle(sms("another", message=8)) is None
