@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from phonegate.cli.phone import script, simulated
+from phonegate.cli.phone import modem, script, simulated
 from phonegate.cli.phone.connection import (
     Connection,
     address_of,
@@ -16,7 +16,7 @@ from phonegate.cli.phone.connection import (
 )
 from phonegate.cli.phone.way import Way
 
-WAYS: tuple[Way, ...] = (simulated.WAY,)
+WAYS: tuple[Way, ...] = (simulated.WAY, modem.WAY)
 """The ways that an option chooses. Without any the phone is a script's."""
 
 SHARED = (
@@ -24,7 +24,7 @@ SHARED = (
         ["--journal"],
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Remember over a kill what was taken and sent.",
+        help="Remember over a kill what was taken and sent. A modem has a file by itself.",
     ),
 )
 """The options that some ways take, which name them in `Way.shares`."""
@@ -48,9 +48,10 @@ def command(
     duration: float | None,
     **others: Any,
 ) -> int:
-    """Be a phone: of a script (frames as JSON lines on standard input and output) or simulated.
+    """Be a phone: a modem, a script's (frames as JSON lines) or simulated.
 
-    Without --simulate, each line of standard input is sent as a frame, and each frame from the
+    With --modem, a USB or built-in modem sends and receives, by ModemManager (docs/phones.md).
+    Without any of these, each line of standard input is sent as a frame, and each frame from the
     gateway is printed as a line. The end of the input ends the phone, unless --duration is given.
     With --simulate, the phones behave by themselves, including faults, and a summary is printed at
     the end: on a terminal in words, else as a JSON object. SIGTERM, SIGINT and SIGHUP end either.
