@@ -21,6 +21,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
+from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -39,6 +40,9 @@ from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
 from phonegate.model.times import now_ms
+from phonegate.phones.admission import Admission
+from phonegate.phones.smsgate.presence import Presences
+from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
@@ -50,6 +54,7 @@ class Timings:
 
     carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
     scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
+    smsgate: SmsgateTimings = attrs.field(factory=SmsgateTimings)
 
 
 TIMINGS: Final = Timings()
@@ -65,6 +70,7 @@ class Core:
     bus: Bus
     services: Services
     phones: PhoneServices
+    admission: Admission
     scheduler: Scheduler
     carrier_pool: CarrierPool
     reconciler: Reconciler
@@ -77,6 +83,7 @@ class Core:
         """Builds every part from the ones below it, and subscribes those that hear of changes."""
         delivery = settings.delivery
         policy = _policy(delivery)
+        cleaned: Counter[Kind] = Counter()
         rate_limits = RateLimits(
             Bounds(**attrs.asdict(settings.limits)),
             disk_low_bytes=settings.alarms.disk_low_bytes,
@@ -98,6 +105,22 @@ class Core:
             publish=bus.publish,
         )
         switchboard = Switchboard()
+        phones = PhoneServices(
+            settings=settings,
+            registry=PhoneRegistry(database, now_ms, rate_limits),
+            delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
+            switchboard=switchboard,
+            rate_limits=rate_limits,
+            now_ms=now_ms,
+            cleaned=cleaned,
+        )
+        admission = Admission(
+            authentication=accounts.authentication,
+            registry=phones.registry,
+            switchboard=switchboard,
+            rate_limits=rate_limits,
+        )
+        enrolments = Enrolments(database, accounts.authentication, rate_limits, now_ms=now_ms)
         carrier_pool = _carrier_pool(settings.carriers, timings.carriers)
         terms = Terms(
             deadline_s=settings.carriers.deadline_s, now_ms=now_ms, timings=timings.carriers
@@ -122,7 +145,6 @@ class Core:
             terms,
             callback_url=assistants.callback_url,
         )
-        cleaned: Counter[Kind] = Counter()
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -140,6 +162,8 @@ class Core:
             ),
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
+            enrolments=enrolments,
+            presences=Presences(phones, admission, enrolments, timings.smsgate),
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),
@@ -150,21 +174,13 @@ class Core:
             rate_limits=rate_limits,
             cleaned=cleaned,
         )
-        phones = PhoneServices(
-            settings=settings,
-            registry=PhoneRegistry(database, now_ms, rate_limits),
-            delivery=PhoneDelivery(database, now_ms, policy, rate_limits),
-            switchboard=switchboard,
-            rate_limits=rate_limits,
-            now_ms=now_ms,
-            cleaned=cleaned,
-        )
         core = cls(
             settings=settings,
             database=database,
             bus=bus,
             services=services,
             phones=phones,
+            admission=admission,
             scheduler=scheduler,
             carrier_pool=carrier_pool,
             reconciler=reconciler,

@@ -38,7 +38,6 @@ from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.operations.reload import Reload, Reread
 from phonegate.pages.blueprint import build_pages
-from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import Server
 from phonegate.store.database import Database
@@ -228,15 +227,7 @@ class _Gateway:
         core = Core.assemble(settings, database, bus, timings)
         services, phones = core.services, core.phones
         rate_limits = services.rate_limits
-        link = PhoneLink(
-            Admission(
-                authentication=services.accounts.authentication,
-                registry=phones.registry,
-                switchboard=phones.switchboard,
-                rate_limits=rate_limits,
-            ),
-            phones,
-        )
+        link = PhoneLink(core.admission, phones)
         operations = Operations(
             settings,
             services,
@@ -291,7 +282,9 @@ class _Gateway:
         async with trio.open_nursery() as services:
             await services.start(self.core.scheduler.run)
             await services.start(self.core.reconciler.run)
-            await services.start(self.link.run)
+            # No phone stays connected for long without it.
+            await services.start(self.core.phones.heartbeat.run)
+            await services.start(self.core.services.presences.run)
             await services.start(
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )

@@ -166,6 +166,8 @@ class Endpoint:
     its handler takes what it needs itself."""
     protocol: bool = False
     """It speaks a protocol of its own, which documents of this table can't describe."""
+    listed: bool = True
+    """People and agents look for it: pages name it, and a mistyped address may have meant it."""
     handler: Handler
 
     @property

@@ -17,6 +17,7 @@ from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
+from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -25,6 +26,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.phones.smsgate.presence import Presences
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +47,8 @@ class Services:
     carrier_reports: CarrierReports
     idempotency: Idempotency
     switchboard: Dispatcher
+    enrolments: Enrolments
+    presences: Presences
     now_ms: Callable[[], int]
     version: str
     started_at: int

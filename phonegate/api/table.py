@@ -16,6 +16,7 @@ from phonegate.api import (
     media_api,
     messages_api,
     sms_api,
+    smsgate_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
@@ -111,7 +112,7 @@ class Table:
             for template in endpoint.paths:
                 self._add(endpoint, template)
         self._known_paths = KnownPaths(
-            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints
+            (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints if endpoint.listed
         )
 
     @property
@@ -244,6 +245,7 @@ def build_table() -> Table:
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,
+            *smsgate_api.ENDPOINTS,
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
         ]

@@ -157,6 +157,20 @@ class Authentication:
             await self._touch(mark)
         return principal
 
+    async def of_key(
+        self, find: Callable[[Tables], T], key_of: Callable[[T], str | None]
+    ) -> tuple[T, Principal | None]:
+        """Finds something that was given for an API key, and whom that key speaks for now.
+
+        Args:
+            find: Finds it.
+            key_of: Returns the id of its key.
+
+        Returns:
+            What was found, and None where the key is revoked.
+        """
+        return await self.checks.of_key(find, key_of)
+
     def recalls(
         self,
         credential: str,

@@ -6,7 +6,7 @@ An unknown org takes the same work and gets the same answer as a wrong secret.
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 import trio
@@ -38,7 +38,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.refused_credentials import RefusedCredentials
 from phonegate.domain.registration import Registration
 from phonegate.domain.throttle import Throttle
-from phonegate.model.orgs import Org
+from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import SCOPES, Principal, usable
 from phonegate.model.refusals import Throttled, Unauthorized
 from phonegate.model.storage_errors import StoreError
@@ -52,6 +52,8 @@ _NOTE_DEADLINE_S = 1.0
 """How long a busy disk may delay the request that stores where it came from, once a day."""
 
 _log = log.get("accounts")
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -163,7 +165,33 @@ class Checks:
             raise Unauthorized(WRONG_CREDENTIAL)
         if org_name not in (None, key.org_name):
             raise Unauthorized(WRONG_CREDENTIAL)
-        principal = Principal(
+        principal = self._principal(key)
+        self._cache.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)
+        return principal
+
+    async def of_key(
+        self, find: Callable[[Tables], T], key_of: Callable[[T], str | None]
+    ) -> tuple[T, Principal | None]:
+        """Finds something that was given for an API key, and whom that key speaks for now.
+
+        Args:
+            find: Finds it.
+            key_of: Returns the id of its key.
+        """
+
+        def read(tx: Tables) -> tuple[T, ApiKey | None]:
+            found = find(tx)
+            key_id = key_of(found)
+            return found, None if key_id is None else tx.keys.get(key_id)
+
+        while True:
+            changes = self._changes
+            found, key = await self._database.read(read)
+            if changes == self._changes:  # as above
+                return found, None if key is None else self._principal(key)
+
+    def _principal(self, key: ApiKey) -> Principal:
+        return Principal(
             org=key.org,
             org_name=key.org_name,
             # It could lift its limits, make another key, approve its own messages, or be the
@@ -173,8 +201,6 @@ class Checks:
             limits=key.limits,
             generation=self._generations[key.org],
         )
-        self._cache.remember(mark, principal, self._now_ms(), used_at=key.last_used_at)
-        return principal
 
     async def secret(
         self, secret: str, mark: bytes, org_name: str | None, caller: Caller, *, create: bool

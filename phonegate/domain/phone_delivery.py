@@ -156,6 +156,19 @@ class PhoneDelivery:
 
         return await self._database.read(read)
 
+    async def find(self, org: int, ids: Collection[int]) -> Sequence[Message]:
+        """Returns those of an org's messages that have one of these ids."""
+
+        def read(tx: Tables) -> list[Message]:
+            found = (tx.messages.find(org, message_id) for message_id in ids)
+            return [message for message in found if message is not None]
+
+        return await self._database.read(read)
+
+    async def awaiting(self, phone: int) -> Sequence[Message]:
+        """Returns the messages whose result is awaited of a phone."""
+        return await self._database.read(lambda tx: tx.phone_queue.awaiting_result(phone))
+
     async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Message]:
         """Gives queued messages to a phone. Those that are queued no longer are left out."""
         now = self._now_ms()

@@ -8,8 +8,9 @@ from typing import Final
 import attrs
 
 from phonegate.domain import phone_delivery
-from phonegate.domain.rate_limits import Kind, RateLimits
-from phonegate.model.phones import Phone, Sim
+from phonegate.domain.rate_limits import Kind as Limit
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.phones import Kind, Phone, Sim
 from phonegate.model.refusals import OrgFull
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.database import Database
@@ -42,6 +43,8 @@ class Introduction:
     plain_device_id: str | None
     """The same with its pluses, as earlier versions read it."""
     name: str | None
+    kind: Kind = "link"
+    """By what it connects."""
 
 
 @attrs.frozen(kw_only=True)
@@ -254,7 +257,7 @@ class PhoneRegistry:
         await self._database.write(inherit)
 
     @contextmanager
-    def _org_full(self, limit: Kind, what: str) -> Iterator[None]:
+    def _org_full(self, limit: Limit, what: str) -> Iterator[None]:
         """Counts that an org has as many of something as it may, and says so."""
         try:
             yield

@@ -80,10 +80,20 @@ class Admission:
             Refused: It may not come in now.
             StoreError: It can't be stored.
         """
-        principal = await self._authenticate(arrival, peer)
+        return await self.enter(await self._authenticate(arrival, peer), arrival)
+
+    async def enter(self, principal: Principal, arrival: Arrival) -> Admitted:
+        """Claims the row that a phone begins on which is known to speak for a principal.
+
+        The claim is held by `arrival`, as with `admit`.
+
+        Raises:
+            Refused: It may not come in now.
+            StoreError: It can't be stored.
+        """
         while True:
             try:
-                start = await self._try_row(principal.org, arrival)
+                start = await self._try_row(principal, arrival)
             except BaseException:
                 self.withdraw(arrival)
                 raise
@@ -140,11 +150,11 @@ class Admission:
         self.rate_limits.request(principal.org, now)
         return principal
 
-    async def _try_row(self, org: int, arrival: Arrival) -> Start:
+    async def _try_row(self, principal: Principal, arrival: Arrival) -> Start:
         free, likely = None, None
         if arrival.says.device_id is None:
-            free, likely = await self._free_row(org, arrival)
-        start = await self.registry.start(org, arrival.says, free=free, likely=likely)
+            free, likely = await self._free_row(principal.org, arrival)
+        start = await self.registry.start(principal.org, arrival.says, free=free, likely=likely)
         if start is None:
             raise Unauthorized("The org or its secret is wrong.")
         return start

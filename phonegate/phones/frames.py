@@ -298,6 +298,11 @@ class SendSms:
     expires_at: Annotated[int, Whole(0, MAX_TIME_MS)] | None = field(
         "Not to be sent after this time, in ms since 1970.", default=None, omit=True
     )
+    priority: Annotated[int, Whole(-128, 127)] | None = field(
+        "Of several the highest goes first; where it is left out, it is 0.",
+        default=None,
+        omit=True,
+    )
     media_urls: (
         Annotated[tuple[Annotated[str, Text(0, MAX_URL)], ...], Several(0, MAX_MEDIA)] | None
     ) = field("Pictures and other media of an MMS.", default=None, omit=True, private=True)

@@ -307,6 +307,7 @@ class PhoneState:
             sim_slot=message.sim_slot,
             segments=message.segments,
             expires_at=message.expires_at,
+            priority=message.priority or None,
             media_urls=message.media_urls,
         )
 

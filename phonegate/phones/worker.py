@@ -23,14 +23,26 @@ Work = Callable[[], Awaitable[float]]
 class Worker:
     """Runs some work whenever it is called, in one task of a nursery and never twice at once."""
 
-    __slots__ = ("_bell", "_called", "_calls", "_dismissed", "_here", "_idle", "_nursery", "_work")
+    __slots__ = (
+        "_at_work",
+        "_bell",
+        "_called",
+        "_calls",
+        "_dismissed",
+        "_here",
+        "_idle",
+        "_nursery",
+        "_rested",
+        "_work",
+    )
 
     def __init__(self, nursery: trio.Nursery, work: Work) -> None:
         self._nursery = nursery
         self._work = work
         self._bell: trio.Event | None = None
+        self._rested: trio.Event | None = None
         self._calls = 0
-        self._called = self._here = self._idle = self._dismissed = False
+        self._called = self._here = self._idle = self._dismissed = self._at_work = False
 
     def call(self) -> None:
         """Makes the worker look for work."""
@@ -47,6 +59,13 @@ class Worker:
             self._bell.set()
         self._calls = 0
 
+    async def done(self) -> None:
+        """Waits until all is done that it was called for so far, and that can be done now."""
+        while self._called or self._at_work:
+            if self._rested is None:
+                self._rested = trio.Event()
+            await self._rested.wait()
+
     def dismiss(self) -> None:
         """Lets the task end once it has done what there is. Called again, it still comes."""
         self._dismissed = True
@@ -58,7 +77,14 @@ class Worker:
             while self._called:
                 self._called = False
                 self._calls += 1
-                again_s = await self._work()
+                self._at_work = True
+                try:
+                    again_s = await self._work()
+                finally:
+                    self._at_work = False
+                    if self._rested is not None:
+                        self._rested.set()
+                        self._rested = None
                 if self._called or self._dismissed:
                     continue
                 if again_s < FOREVER:

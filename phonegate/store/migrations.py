@@ -367,6 +367,29 @@ _PHONES_OF_A_KIND: Final = (
     """,
     "CREATE UNIQUE INDEX sim_numbers_by_form ON sim_numbers (org, form)",
     "ALTER TABLE sims ADD COLUMN named INTEGER NOT NULL DEFAULT 0",
+    # The apps that are phones by an API of their own, each with what it was given.
+    """
+    CREATE TABLE enrolments (
+        phone INTEGER PRIMARY KEY REFERENCES phones (id) ON DELETE CASCADE,
+        org INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        app_id TEXT NOT NULL,
+        token BLOB NOT NULL,
+        hook TEXT NOT NULL,
+        signing_key TEXT NOT NULL,
+        name TEXT,
+        sims TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        enrolled_at INTEGER NOT NULL,
+        used_at INTEGER,
+        pushed_at INTEGER,
+        streamed_at INTEGER,
+        heard_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX enrolments_by_token ON enrolments (token)",
+    "CREATE UNIQUE INDEX enrolments_by_hook ON enrolments (hook)",
+    "CREATE INDEX enrolments_by_name ON enrolments (org, name)",
     # The parts of received MMS. Their data come last, so that their size is known without them.
     """
     CREATE TABLE media_parts (

@@ -7,6 +7,7 @@ from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters
 from phonegate.store.due_messages import DueMessages
+from phonegate.store.enrolments import Enrolments
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
 from phonegate.store.media_parts import MediaParts
@@ -38,6 +39,7 @@ class Tables:
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
+        self.enrolments = Enrolments(connection)
         self.facts: list[Fact] = []
         """What the transaction has changed so far."""
         self.word_index = WordIndex(connection)

@@ -18,7 +18,7 @@ from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.app import build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.registry import account_mark, check_credentials, unusable_credentials
-from phonegate.config.settings import HttpSettings
+from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -30,7 +30,9 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.credentials import Cost
+from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone, follow
+from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
@@ -38,6 +40,8 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate
+from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
@@ -46,6 +50,11 @@ from phonegate.events.bus import Bus
 from phonegate.gateway import build_whole_app
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
+from phonegate.phones.admission import Admission
+from phonegate.phones.smsgate.presence import Presences
+from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from phonegate.phones.station import PhoneServices
+from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from tests.buses import bus_of, subscribe
 
@@ -215,6 +224,7 @@ def build_services(
         registration=Registration(),
         publish=bus_of(database).publish,
     )
+    enrolments = Enrolments(database, accounts.authentication, rate_limits, now_ms=now_ms)
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
@@ -237,6 +247,8 @@ def build_services(
         carrier_reports=CarrierReports(database, rate_limits, now_ms=now_ms, polls=PollTimings()),
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
+        enrolments=enrolments,
+        presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,
@@ -245,6 +257,33 @@ def build_services(
         answer_budget=AnswerBudget(),
         cleaned=Counter(),
     )
+
+
+def build_presences(
+    database: Database,
+    accounts: Accounts,
+    enrolments: Enrolments,
+    rate_limits: RateLimits,
+    now_ms: Callable[[], int],
+) -> Presences:
+    """The phones that are an app, of which none comes here."""
+    registry, switchboard = PhoneRegistry(database, now_ms, rate_limits), Switchboard()
+    services = PhoneServices(
+        settings=Settings(),
+        registry=registry,
+        delivery=PhoneDelivery(database, now_ms, Policy(), rate_limits),
+        switchboard=switchboard,
+        rate_limits=rate_limits,
+        now_ms=now_ms,
+        cleaned=Counter(),
+    )
+    admission = Admission(
+        authentication=accounts.authentication,
+        registry=registry,
+        switchboard=switchboard,
+        rate_limits=rate_limits,
+    )
+    return Presences(services, admission, enrolments, SmsgateTimings())
 
 
 def build_web(

@@ -129,7 +129,7 @@ class Site:
         async with trio.open_nursery() as nursery:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             self.port = listener.socket.getsockname()[1]
-            await nursery.start(self.link.run)
+            await nursery.start(self.services.heartbeat.run)
             await trio.serve_listeners(
                 self._handle, [listener], handler_nursery=nursery, task_status=task_status
             )

@@ -45,10 +45,6 @@ class PhoneLink:
         self.refused = 0
         """Handshakes refused since the start: wrong secrets, for the most part."""
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keeps the time of all phones, until cancelled: no link lasts long without it."""
-        await self._services.heartbeat.run(task_status=task_status)
-
     async def serve(self, stream: trio.abc.Stream, head: Head, peer: Peer) -> None:
         """Serves one handshake to the end of its link, and closes the stream.
 
