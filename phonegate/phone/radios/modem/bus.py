@@ -97,8 +97,12 @@ class Bus:
         return plain(values[0])
 
     async def watch(self, rule: MatchRule, *, within_s: float) -> None:
-        """Makes the bus pass on the signals of a rule. Raises as `call`."""
-        await self._ask(message_bus.AddMatch(rule), within_s=within_s)
+        """Makes the bus pass on the signals of a rule.
+
+        Raises:
+            BusGone: It does not, so that it is of no use.
+        """
+        await self._require(message_bus.AddMatch(rule), within_s)
 
     async def owner_of(self, name: str, *, within_s: float) -> str:
         """Returns the unique name of the program that owns a name. Raises as `call`."""
@@ -109,8 +113,18 @@ class Bus:
         await self._ask(message_bus.StartServiceByName(name), within_s=within_s)
 
     async def greet(self, *, within_s: float) -> None:
-        """Says the first word, without which the bus takes no other. Raises as `call`."""
-        await self._ask(message_bus.Hello(), within_s=within_s)
+        """Says the first word, without which the bus takes no other.
+
+        Raises:
+            BusGone: It was not answered.
+        """
+        await self._require(message_bus.Hello(), within_s)
+
+    async def _require(self, message: Message, within_s: float) -> None:
+        try:
+            await self._ask(message, within_s=within_s)
+        except (CallRefused, CallTimedOut) as error:
+            raise BusGone(str(error)) from error
 
     async def _ask(self, message: Message, *, within_s: float) -> tuple[Any, ...]:
         serial = next(self._serials)

@@ -104,7 +104,8 @@ class Manager:
     async def watch(self) -> None:
         """Asks the bus for the signals of ModemManager, and of its coming and going.
 
-        Raises as `Bus.call`.
+        Raises:
+            BusGone: It gives none, or the connection ended.
         """
         everything = MatchRule(type="signal", sender=MM)
         coming = MatchRule(type="signal", sender=DRIVER, member="NameOwnerChanged")
@@ -182,7 +183,7 @@ class Manager:
         except CallRefused as error:
             refusal = troubles.pin_refused(modem)
             if error.name == troubles.UNAUTHORIZED:
-                pins.note_open(modem, iccid)  # polkit stood before the SIM.
+                pins.note_unasked(modem, iccid)  # polkit stood before the SIM.
                 refusal = troubles.refused(error.name)
         return refusal
 
@@ -206,6 +207,6 @@ def _forbidden(modem: Modem, iccid: str, pins: PinMemory) -> Trouble | None:
     """Returns why the PIN may not be tried, or None."""
     if pins.was_tried(modem, iccid):
         return troubles.pin_refused(modem)
-    if modem.lock_tries is not None and modem.lock_tries < SAFE_TRIES:
+    if pins.tries_left(modem, iccid) < SAFE_TRIES:
         return troubles.few_tries(modem)
     return None

@@ -122,8 +122,8 @@ def pin_refused(modem: Modem) -> Trouble:
 def few_tries(modem: Modem) -> Trouble:
     """Returns the trouble of a SIM that a wrong PIN would block."""
     return Trouble(
-        sentence=f"The SIM in the modem {modem.imei} has one try left before it asks for its PUK, "
-        f"so the PIN is not tried. Unlock it by hand: mmcli -i {sim_index(modem)} --pin=PIN."
+        sentence=f"The SIM in the modem {modem.imei} may have one try left before it asks for its "
+        f"PUK, so the PIN is not tried. Unlock it by hand: mmcli -i {sim_index(modem)} --pin=PIN."
     )
 
 
