@@ -27,7 +27,9 @@ from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reconciler import Reconciler
@@ -75,6 +77,7 @@ class Core:
     carrier_pool: CarrierPool
     reconciler: Reconciler
     flow: Flow
+    pairing: Pairing
 
     @classmethod
     def assemble(
@@ -152,6 +155,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
+            phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=Media(database),
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
@@ -185,6 +189,14 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
+            pairing=Pairing(
+                database,
+                accounts.orgs,
+                accounts.keys,
+                sending,
+                switchboard,
+                now_ms=now_ms,
+            ),
         )
         core._subscribe()
         return core
@@ -199,6 +211,7 @@ class Core:
         subscribe("scheduler", self.scheduler.note)
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.arrivals.ring)
+        subscribe("pairing", self.pairing.note)
 
 
 def _policy(settings: DeliverySettings) -> Policy:

@@ -17,6 +17,7 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, override
 
+from phonegate.api.endpoint import NUMBERED
 from phonegate.api.field_names import MAX_PROBLEMS, UnknownFields, joined
 from phonegate.api.reported_types import Reports
 from phonegate.model.refusals import BadInput, FieldProblem
@@ -140,6 +141,19 @@ def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     more = f" ({shown_more} more in errors.)" if shown_more else ""
     name, end = first.field or "The body", "" if first.problem.endswith("?") else "."
     return BadInput(f"{name} {first.problem}{end}{more}", problems[:MAX_PROBLEMS])
+
+
+def id_in_path(text: str) -> int:
+    """Reads the number that names a thing in a path.
+
+    Raises:
+        BadInput: It is no such number.
+    """
+    try:
+        number: int = NUMBERED.read_text(text)
+    except Wrong as error:
+        raise refusal((FieldProblem("id", str(error)),)) from None
+    return number
 
 
 def _has_rule(type_: Any) -> bool:

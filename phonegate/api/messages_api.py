@@ -6,11 +6,12 @@ from typing import Final, TypeVar
 
 from phonegate import log
 from phonegate.api import messages_examples
-from phonegate.api.convert import CONVERTER, refusal
+from phonegate.api.convert import CONVERTER, id_in_path, refusal
 from phonegate.api.endpoint import (
     Answer,
     Call,
     Endpoint,
+    Forms,
     a_list,
 )
 from phonegate.api.errors import (
@@ -20,6 +21,14 @@ from phonegate.api.errors import (
     FieldsRefused,
 )
 from phonegate.api.field_names import MAX_PROBLEMS
+from phonegate.api.flat_message import (
+    FORM,
+    MULTIPART,
+    TEXT,
+    FlatSms,
+    org_named,
+    read_pushed,
+)
 from phonegate.api.idempotency_key import once
 from phonegate.api.media_api import media_address
 from phonegate.api.messages_types import (
@@ -46,7 +55,6 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.message_access import KnownSims, has_words
 from phonegate.domain.received_sms import Unread
 from phonegate.domain.sending import SendOutcome
-from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
@@ -57,8 +65,6 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import SENDING
-from phonegate.typed_json.fields import Wrong
-from phonegate.typed_json.rules import Whole
 
 T = TypeVar("T")
 
@@ -150,7 +156,7 @@ async def read_page(
 
 async def message(call: Call) -> Answer:
     """Reads one message by its id."""
-    caller, message_id = call.caller, _message_id(call)
+    caller, message_id = call.caller, id_in_path(call.path["id"])
     online = call.services.switchboard.online(caller.org)
 
     def show(found: Message, known: KnownSims) -> MessageJson:
@@ -164,7 +170,7 @@ async def message(call: Call) -> Answer:
 
 async def cancel(call: Call) -> Answer:
     """Withdraws a message. Answers 202 when the phone that holds it was asked to drop it."""
-    found = await call.services.withdrawal.cancel(call.caller, _message_id(call))
+    found = await call.services.withdrawal.cancel(call.caller, id_in_path(call.path["id"]))
     return Answer(
         status=202 if found.status == SENDING else 200,
         content=CancelAnswer(id=found.id, status=found.status),
@@ -173,15 +179,15 @@ async def cancel(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Lets a message leave that waits for approval."""
-    note = partial(_note_decision, call.caller)
-    found = await call.services.approval.approve(call.caller.org, _message_id(call), on_change=note)
+    note, message_id = partial(_note_decision, call.caller), id_in_path(call.path["id"])
+    found = await call.services.approval.approve(call.caller.org, message_id, on_change=note)
     return _decided(call, found)
 
 
 async def refuse(call: Call) -> Answer:
     """Cancels a message that waits for approval."""
-    note = partial(_note_decision, call.caller)
-    found = await call.services.approval.refuse(call.caller.org, _message_id(call), on_change=note)
+    note, message_id = partial(_note_decision, call.caller), id_in_path(call.path["id"])
+    found = await call.services.approval.refuse(call.caller.org, message_id, on_change=note)
     return _decided(call, found)
 
 
@@ -220,13 +226,6 @@ async def sims(call: Call) -> Answer:
     return Answer(content=await call.services.messages.sims(org, show))
 
 
-def _message_id(call: Call) -> int:
-    try:
-        return Whole(1, MAX_ID).read_text(call.path["id"])
-    except Wrong as error:
-        raise refusal((FieldProblem("id", str(error)),)) from None
-
-
 # --- The table's part -------------------------------------------------------------------------
 
 ENDPOINTS: Final = (
@@ -243,8 +242,18 @@ ENDPOINTS: Final = (
         "pushed before is not stored again; it counts under duplicates. What was received is never "
         "refused for what decorates it: an unknown SIM, a date that is none, half an emoji or no "
         "sender are put right and stored. "
-        "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
+        "An API key with the scope phone (or manage) names its org, so that no org_id is needed. "
+        "Apps that only forward SMS may send one message flat: the fields of a form, the same "
+        "fields as JSON without messages, or the text itself as text/plain.",
         body=Webhook,
+        forms=Forms(
+            read=read_pushed,
+            find_org=org_named,
+            media={FORM: FlatSms, MULTIPART: FlatSms, TEXT: None},
+            text="The text of the SMS, exactly as it is, and no field needs escaping. The query "
+            "has the rest: address, date, sim, sim_slot, id, org_id and device_id, or headers "
+            "X-Address and so on. Without an address, a text that begins with { is read as JSON.",
+        ),
         answer=WebhookAnswer,
         error_codes=ROOM_CODES,
         examples=messages_examples.WEBHOOK,

@@ -22,6 +22,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
@@ -39,6 +40,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    phones: PhoneManagement
     media: Media
     sending: Sending
     withdrawal: Withdrawal

@@ -15,6 +15,7 @@ from phonegate.api import (
     me_api,
     media_api,
     messages_api,
+    phones_api,
     sms_api,
     smsgate_api,
 )
@@ -239,6 +240,7 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *phones_api.ENDPOINTS,
             *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,

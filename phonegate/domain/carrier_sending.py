@@ -34,15 +34,13 @@ from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.assistants import Assistant
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import KeptAnswer
+from phonegate.model.phones import BY_CARRIER
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, NotFound
 from phonegate.model.states import QUEUED, SENDING
 from phonegate.model.storage_errors import StorageUnavailable, StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-BY_CARRIER: Final = "carrier"
-"""The `sim_selector` of a message that no SIM of a phone is to send."""
 
 MESSAGE_FIELD: Final = "message"
 """In the query of a callback address: the gateway's id of the message that is reported."""

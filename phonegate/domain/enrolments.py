@@ -124,7 +124,8 @@ class Enrolments:
                 raise Unauthorized(UNKNOWN_TOKEN)
             before = _same_phone(tx, principal, name, sims)
             device_id = app_id if before is None else before.device_id
-            row = tx.phones.connect(org, device_id, now, kind="smsgate", key=key, most=most)
+            row = tx.phones.connect(org, device_id, now, most=most)
+            tx.phones.came_by(row.id, "smsgate", key)
             tx.phones.describe(row.id, name=name, app=agent or None, acks=True, now=now)
             if before is not None:
                 _give_up_fetched(tx, row.id, unfetched, now)

@@ -15,7 +15,7 @@ from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.messages import Candidate, Message, Queue
-from phonegate.model.phones import Sim
+from phonegate.model.phones import Health, Sim
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -103,6 +103,10 @@ class PhoneReports:
             self._tx, by.org, by.phone, message_id, delivered=delivered, date=date, now=now
         )
         return self._outcome(found, message_id)
+
+    def note_health(self, health: Health) -> None:
+        """Notes how the phone says that it is."""
+        self._tx.phones.note_health(self._by.phone, health, self._now)
 
     def receive(self, items: Sequence[Received]) -> tuple[int, ...]:
         """Stores received SMS, each once. Returns the id of each.

@@ -10,7 +10,7 @@ import attrs
 from phonegate.domain import phone_delivery
 from phonegate.domain.rate_limits import Kind as Limit
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.phones import Kind, Phone, Sim
+from phonegate.model.phones import Health, Kind, Phone, Sim
 from phonegate.model.refusals import OrgFull
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.database import Database
@@ -70,13 +70,20 @@ class PhoneRegistry:
         return await self._database.read(lambda tx: tx.phones.anonymous(org))
 
     async def start(
-        self, org: int, phone: Introduction, *, free: int | None, likely: int | None
+        self,
+        org: int,
+        phone: Introduction,
+        *,
+        key: str | None,
+        free: int | None,
+        likely: int | None,
     ) -> Start | None:
         """Finds or makes the row of a phone that connects.
 
         Args:
             org: The org whose credential the phone has shown.
             phone: What it says of itself.
+            key: The id of the API key that it has shown. None is the org's secret.
             free: A row for a phone that gives no name, if there is one that no other phone has.
             likely: The row of the phone that an unnamed one is most likely to be.
 
@@ -93,6 +100,8 @@ class PhoneRegistry:
             if tx.orgs.by_id(org) is None:
                 return None
             row = tx.phones.connect(org, _device_of(tx, org, phone), now, phone=free, most=most)
+            if (row.kind, row.key) != (phone.kind, key):
+                tx.phones.came_by(row.id, phone.kind, key)
             if phone.name is not None:
                 tx.phones.describe(row.id, name=phone.name, now=now)
                 row = attrs.evolve(row, name=phone.name)
@@ -121,10 +130,17 @@ class PhoneRegistry:
             lambda tx: tx.phones.describe(phone, now=now, **attrs.asdict(said))
         )
 
-    async def seen(self, phone: int) -> None:
-        """Notes that the phone was there just now."""
+    async def seen(self, phone: int, health: Health | None = None) -> None:
+        """Notes that the phone was there just now, and how it was if that is news."""
         now = self._now_ms()
-        await self._database.write(lambda tx: tx.phones.seen(phone, now))
+
+        def seen(tx: Tables) -> None:
+            if health is None:
+                tx.phones.seen(phone, now)
+            else:
+                tx.phones.note_health(phone, health, now)
+
+        await self._database.write(seen)
 
     async def name(
         self,
@@ -157,6 +173,7 @@ class PhoneRegistry:
         def name(tx: Tables) -> int:
             row = tx.phones.connect(org, device_id, now, phone=phone if own else None, most=most)
             if row.id != phone:
+                tx.phones.follow_key(phone, row.id)
                 phone_delivery.move(tx, phone, row.id, ids)
                 if sims:
                     # No phone would come back for them under the other row. Moved, they are no
@@ -211,6 +228,7 @@ class PhoneRegistry:
                 # bounded by them: it is not one of the phones that have sent nothing.
                 row = tx.phones.connect(org, None, now).id
                 tx.phones.report_sims(org, row, sims, now, most=most)
+            tx.phones.follow_key(phone, row)
             phone_delivery.move(tx, phone, row, ids)
             if ids is None:
                 _move_queued(tx, org, sims, phone, row)
@@ -219,21 +237,24 @@ class PhoneRegistry:
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(recognise)
 
-    async def report_sims(self, org: int, phone: int, sims: Sequence[Sim]) -> set[int]:
+    async def report_sims(
+        self, org: int, phone: int, sims: Sequence[Sim]
+    ) -> tuple[Sequence[Sim], set[int]]:
         """Stores the SIMs that a phone has now.
 
         Returns:
-            The other phones that had one of these numbers until now.
+            These SIMs, some with the number that their owner gave them, and the other phones that
+            had one of the reported numbers until now.
 
         Raises:
             OrgFull: The org's phones would have more SIMs than they may.
         """
         now, most = self._now_ms(), self._rate_limits.bounds.org_sims
 
-        def report(tx: Tables) -> set[int]:
+        def report(tx: Tables) -> tuple[Sequence[Sim], set[int]]:
             before = {sim.phone for sim in tx.phones.holding(org, forms_of(sims))}
-            tx.phones.report_sims(org, phone, sims, now, most=most)
-            return {row for row in before if row is not None and row != phone}
+            known = tx.phones.report_sims(org, phone, sims, now, most=most)
+            return known, {row for row in before if row is not None and row != phone}
 
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(report)
@@ -295,7 +316,9 @@ def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
     Where they are known of several, as when SIMs were moved, it is that which had most of them,
     then that which had them in the same slots, and then the first in their order.
     """
-    known = tx.phones.holding(org, dict.fromkeys(sim.form for sim in sims if sim.form is not None))
+    forms = dict.fromkeys(sim.form for sim in sims if sim.form is not None)
+    # What an owner said of a SIM is nothing that its phone is known by.
+    known = [sim for sim in tx.phones.holding(org, forms) if not sim.named]
     slots = {(sim.form, sim.slot) for sim in sims}
     numbers = Counter(sim.phone for sim in known)
     slots_held = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)

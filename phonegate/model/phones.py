@@ -5,7 +5,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC.
 
 import re
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import attrs
 
@@ -28,8 +28,13 @@ Kind = Literal["link", "smsgate"]
 """By what a phone reaches the gateway: `link` is the websocket, `smsgate` the app SMS Gateway for
 Android."""
 
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
 ANY_SIM = ""
 """`Message.sim_selector` of a message that any SIM of the org's first phone may send."""
+
+BY_CARRIER: Final = "carrier"
+"""`Message.sim_selector` of a message that no SIM of a phone is to send."""
 
 _LETTER: Final = re.compile(r"[^\W\d_]")
 

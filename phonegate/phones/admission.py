@@ -154,7 +154,9 @@ class Admission:
         free, likely = None, None
         if arrival.says.device_id is None:
             free, likely = await self._free_row(principal.org, arrival)
-        start = await self.registry.start(principal.org, arrival.says, free=free, likely=likely)
+        start = await self.registry.start(
+            principal.org, arrival.says, key=principal.key_id, free=free, likely=likely
+        )
         if start is None:
             raise Unauthorized("The org or its secret is wrong.")
         return start

@@ -4,6 +4,9 @@ from typing import Final
 
 POLICY_VIOLATION: Final = 1008
 
+FORGOTTEN: Final = "the phone was forgotten"
+"""The reason of a close with `POLICY_VIOLATION` where a phone's owner has forgotten it."""
+
 TOO_BIG: Final = 1009
 
 TRY_AGAIN: Final = 1013

@@ -28,7 +28,7 @@ from phonegate.model.bounds import (
     MAX_SLOT,
     MAX_URL,
 )
-from phonegate.model.phones import FEATURES
+from phonegate.model.phones import FEATURES, Health
 from phonegate.model.times import MAX_TIME_MS, iso
 from phonegate.typed_json import fields
 from phonegate.typed_json.fields import Shown, field
@@ -250,6 +250,13 @@ class Status(FromPhone):
         "Such as wifi.", default=None, example="wifi"
     )
 
+    @property
+    def health(self) -> Health:
+        """The phone's health, as the gateway keeps it."""
+        return Health(
+            battery=self.battery, charging=self.charging, signal=self.signal, network=self.network
+        )
+
 
 @attrs.frozen(kw_only=True)
 class Ping(FromPhone):
@@ -287,7 +294,9 @@ class SendSms:
     to: str = field("The recipient.", example="+15553334444", private=True)
     body: str = field("The text.", example="hi", private=True)
     sim: str | None = field(
-        "The number of the SIM to send from.", example="+15551112222", private=True
+        "The number of the SIM to send from, where the phone has reported one.",
+        example="+15551112222",
+        private=True,
     )
     sim_slot: Annotated[int, Whole(0, MAX_SLOT)] | None = field(
         "That SIM's slot.", default=None, omit=True

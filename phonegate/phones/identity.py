@@ -212,13 +212,15 @@ class Identification:
             forms = forms_of(sims)
             had = forms_of(state.online.sims)
             row = await self._recognise(sims)
-            losers = await self.retry(lambda: self.registry.report_sims(state.org, row, sims))
-            self._become(attrs.evolve(state.online, phone=row, sims=_of_row(sims, row)))
+            known, losers = await self.retry(
+                lambda: self.registry.report_sims(state.org, row, sims)
+            )
+            self._become(attrs.evolve(state.online, phone=row, sims=tuple(known)))
             if state.online.device_id is None and forms:
                 state.has_numbers = True
             switchboard.take(station, forms)
             await self._forget(losers)
-        return bool(forms - had)
+        return bool(forms_of(known) - had)
 
     async def _recognise(self, sims: Sequence[Sim]) -> int:
         """Finds the row of a phone that reports these SIMs. Messages pushed to it come along.

@@ -18,5 +18,8 @@ class PhoneTimings:
     """Before messages are looked for again when the disk refuses."""
     first_retry_s: float = 0.5
     """Before the first new try to store a report when there is no room. It doubles each time."""
+    health_s: float = 300.0
+    """Between two times at which a phone's health is written down. How it is meanwhile is known as
+    long as it is connected."""
     longest_retry_s: float = 10.0
     """A disk that has room again is noticed within this time."""

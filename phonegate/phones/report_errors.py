@@ -1,13 +1,15 @@
 """The `error` frames that a phone gets for what it reported."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from phonegate.model.refusals import StorageSpent
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones import frames
 from phonegate.phones.held_inbound import NoRoom
 from phonegate.phones.state import Report
+
+_WITHOUT_ID: Final = (frames.Inbound, frames.Status, frames.Ping)
 
 
 def no_such_message(message_id: int, why: Literal["unknown", "not_yours"]) -> frames.Error:
@@ -28,7 +30,7 @@ def internal_error(report: Report) -> frames.Error:
     return frames.Error(
         code="internal_error",
         detail="The gateway could not record this because of a fault of its own.",
-        id=None if isinstance(report, frames.Inbound | frames.Ping) else report.id,
+        id=None if isinstance(report, _WITHOUT_ID) else report.id,
     )
 
 

@@ -78,6 +78,9 @@ def record_one(tx: PhoneReports, report: Report) -> Answer:
             )
         case frames.DeliveryReport():
             return tx.delivered(report.id, delivered=report.delivered, date=report.date)
+        case frames.Status():
+            tx.note_health(report.health)
+            return "recorded"
         case frames.Ping():
             return "recorded"
 

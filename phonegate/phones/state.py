@@ -16,7 +16,7 @@ from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message
-from phonegate.model.phones import ACK, CANCEL, Sim
+from phonegate.model.phones import ACK, CANCEL, Health, Sim
 from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.frames import FrameFault, GatewayFrame, PhoneFrame
@@ -67,7 +67,14 @@ class LeasedBefore:
 IdentityStep = frames.Hello | frames.Sims | GraceOver | Inherited | Misplaced | LeasedBefore
 """What may show which phone this is, or where its messages are."""
 
-Report = frames.Inbound | frames.Ack | frames.SendResult | frames.DeliveryReport | frames.Ping
+Report = (
+    frames.Inbound
+    | frames.Ack
+    | frames.SendResult
+    | frames.DeliveryReport
+    | frames.Status
+    | frames.Ping
+)
 """What is written down, or answered only after all that came before it is written down."""
 
 Step = IdentityStep | Report
@@ -110,6 +117,8 @@ class Patience:
     """For a phone to name itself and to report old results."""
     ping_interval_s: float
     pong_timeout_s: float
+    health_s: float
+    """Between two times at which the phone's health is written down."""
 
 
 class PhoneState:
@@ -119,6 +128,7 @@ class PhoneState:
         "_asked_at",
         "_grace_until",
         "_has_unacknowledged",
+        "_health_due",
         "_in_doubt",
         "_link_name",
         "_nonsense",
@@ -126,8 +136,10 @@ class PhoneState:
         "_ping_at",
         "_reported_in_doubt",
         "_resumed",
+        "_unwritten",
         "grace_over",
         "has_numbers",
+        "health",
         "hello",
         "identified",
         "is_new",
@@ -135,7 +147,6 @@ class PhoneState:
         "org",
         "org_name",
         "parting",
-        "status",
         "usual_sim",
         "window",
     )
@@ -183,8 +194,11 @@ class PhoneState:
         self.identified = online.device_id is not None
         """It is known which phone this is."""
         self.hello: frames.Hello | None = None
-        self.status: frames.Status | None = None
+        self.health: Health | None = None
         """How the phone said last that it is."""
+        self._unwritten: frames.Status | None = None
+        """Its last word about that, if it is not written down yet."""
+        self._health_due = now
         self.grace_over = False
         """The phone has had its time to name itself."""
         self._patience = patience
@@ -267,7 +281,7 @@ class PhoneState:
             effects.append(SendFrame(frame.complaint))
         match frame:
             case frames.Status():
-                self.status = frame
+                self._heed(frame)
                 return effects
             case frames.Hello():
                 self.hello = frame
@@ -278,6 +292,17 @@ class PhoneState:
                 pass
         effects.append(Record(frame))
         return effects
+
+    def _heed(self, status: frames.Status) -> None:
+        """Notes how the phone says that it is. Phones say so each minute, mostly the same."""
+        if (health := status.health) != self.health:
+            self.health = health
+            self._unwritten = status
+
+    def take_health(self) -> Health | None:
+        """Returns how the phone is, if that is to be written down still, and says so once."""
+        unwritten, self._unwritten = self._unwritten, None
+        return None if unwritten is None else self.health
 
     def refuse(self, fault: FrameFault) -> list[Effect]:
         """Takes a frame that could not be understood."""
@@ -303,13 +328,20 @@ class PhoneState:
             id=message.id,
             to=message.address,
             body=message.body,
-            sim=message.sim,
+            sim=self._number_for(message),
             sim_slot=message.sim_slot,
             segments=message.segments,
             expires_at=message.expires_at,
             priority=message.priority or None,
             media_urls=message.media_urls,
         )
+
+    def _number_for(self, message: Message) -> str | None:
+        """Returns the number of a message's SIM, if the phone knows that itself."""
+        for sim in self.online.sims:
+            if sim.named and sim.slot == message.sim_slot:
+                return None
+        return message.sim
 
     def cancel(self, message_id: int) -> frames.Cancel | None:
         """Asks the phone to drop a message. Returns None when it can't, or may not have it yet."""
@@ -366,8 +398,15 @@ class PhoneState:
             self._asked_at = None
 
     def tick(self, now: float) -> list[Effect]:
-        """Does what is due: the end of the grace, a probe, the verdict on a silent phone."""
+        """Does what is due: the end of the grace, a probe, the verdict on a silent phone.
+
+        At such a time the phone's health is written down too, if it is news and not too early.
+        """
         effects: list[Effect] = []
+        if self._unwritten is not None and now >= self._health_due:
+            effects.append(Record(self._unwritten))
+            self._unwritten = None
+            self._health_due = now + self._patience.health_s
         if not self.grace_over and now >= self._grace_until:
             self.grace_over = True
             effects.append(Record(GraceOver()))

@@ -16,6 +16,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_management import Signs
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
@@ -69,6 +70,7 @@ class PhoneServices:
             grace_s=self.settings.delivery.late_result_grace_s,
             ping_interval_s=phones.ping_interval_s,
             pong_timeout_s=phones.pong_timeout_s,
+            health_s=self.timings.health_s,
         )
 
 
@@ -143,7 +145,7 @@ class PhoneStation:
             retry,
             say=transport.send,
             identify=identity.take,
-            seen=lambda: services.registry.seen(self.state.phone),
+            seen=lambda: services.registry.seen(self.state.phone, self.state.take_health()),
             on_end=self._recorded,
             timings=services.timings,
         )
@@ -182,6 +184,12 @@ class PhoneStation:
     def anonymous(self) -> bool:
         """Tells whether the phone can't be distinguished, by neither an id nor a number."""
         return self.state.anonymous
+
+    @property
+    def signs(self) -> Signs:
+        """When the phone was heard last, and how it said that it is."""
+        heard_at = max(self.heard_at, self._transport.answered_at)
+        return Signs(heard_s=trio.current_time() - heard_at, health=self.state.health)
 
     def inherit(self, phone: int) -> None:
         """Takes over what was given to a row whose connection has ended."""

@@ -14,14 +14,19 @@ import trio
 from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
+from phonegate.domain.phone_management import Signs
 from phonegate.model.events import Fact, OrgChanged
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
-from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
+from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED
 
 GOODBYE_S: Final = 2.5
 """How long `close_all` waits for phones to answer their close frames before it drops the rest.
 The gateway gives the whole step three seconds."""
+
+MOST_EXPELLED: Final = 1_000
+"""Forgotten phones that are known as such. A connection that began on the row of one before it was
+forgotten is accepted, and so known, within seconds."""
 
 _log = log.get("phones")
 
@@ -49,6 +54,10 @@ class Station(Protocol):
     @property
     def heard_at(self) -> float:
         """When anything came over it last, by trio's clock."""
+
+    @property
+    def signs(self) -> Signs:
+        """When the phone was heard last, and how it said that it is."""
 
     def inherit(self, phone: int) -> None:
         """Takes over what was given to a row whose connection has ended."""
@@ -104,6 +113,7 @@ class Switchboard:
         self._open: dict[Station, None] = {}
         self._identifying: dict[int, trio.Lock] = {}
         self._closing: tuple[int, str] | None = None
+        self._expelled: dict[int, None] = {}
 
     # --- Dispatcher
 
@@ -162,6 +172,51 @@ class Switchboard:
         if station is not None:
             station.give_up(message)
 
+    # --- LivePhones, beside `online` and `wake`
+
+    def signs(self, phone: int) -> Signs | None:
+        """Returns the signs of life of a connected phone."""
+        station = self._by_phone.get(phone)
+        return None if station is None else station.signs
+
+    def identity_lock(self, org: int) -> trio.Lock:
+        """Held while a connection of this org finds out which row it is, or its SIMs change."""
+        return self._identifying.setdefault(org, trio.Lock())
+
+    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+        """Takes the numbers that their owner gave to SIMs of a connected phone, or took back."""
+        station = self._by_phone.get(phone)
+        if station is None:
+            return
+        given = {sim.slot: sim for sim in sims if sim.named or sim.number is None}
+        online = station.online
+        kept = tuple(
+            attrs.evolve(sim, number=given[sim.slot].number, named=given[sim.slot].named)
+            if sim.slot in given and (sim.named or sim.number is None)
+            else sim
+            for sim in online.sims
+        )
+        self.rename(station, attrs.evolve(online, sims=kept))
+        station.wake()
+
+    async def expel(self, phone: int) -> None:
+        """Sends a phone away, now and if it comes back on its row.
+
+        Returns when all that it had sent is recorded.
+        """
+        while len(self._expelled) >= MOST_EXPELLED:
+            del self._expelled[next(iter(self._expelled))]
+        self._expelled[phone] = None
+        station = self._by_phone.get(phone)
+        if station is not None:
+            self._part(station, POLICY_VIOLATION, FORGOTTEN)
+        for ending in list(self._ending.get(phone, ())):
+            await ending.ended.wait()
+
+    def readmit(self, phone: int) -> None:
+        """Lets a phone in again that is not forgotten after all."""
+        self._expelled.pop(phone, None)
+
     # --- for the gateway
 
     def online_phones(self) -> Collection[int]:
@@ -218,6 +273,9 @@ class Switchboard:
         if self._closing is not None:
             station.close(*self._closing)
             return
+        if station.online.phone in self._expelled:
+            station.close(POLICY_VIOLATION, FORGOTTEN)
+            return
         self._by_org.setdefault(station.org, {})[station] = next(self._turns)
         self._list_numbers(station)
         self._seat(station)
@@ -266,6 +324,8 @@ class Switchboard:
         self._describe(station, online)
         if station in self._by_org.get(station.org, {}):
             self._seat(station)
+            if online.phone in self._expelled:
+                self._part(station, POLICY_VIOLATION, FORGOTTEN)
         else:
             self._ending.setdefault(online.phone, {})[station] = None
 
@@ -280,7 +340,9 @@ class Switchboard:
             return
         holders = self._holders(station.org, numbers)
         for other in sorted(holders, key=stations.__getitem__):
-            if stations[other] < stations[station]:
+            # A phone that does not know the number itself is another one.
+            known = any(sim.form in numbers and not sim.named for sim in other.online.sims)
+            if known and stations[other] < stations[station]:
                 self._part(other, REPLACED, "replaced by a newer connection")
 
     def take(self, station: Station, numbers: Collection[str]) -> None:
@@ -290,7 +352,11 @@ class Switchboard:
         """
         for other in self._holders(station.org, numbers):
             if other is not station:
-                kept = tuple(sim for sim in other.online.sims if sim.form not in numbers)
+                kept = tuple(
+                    attrs.evolve(sim, number=None, named=False) if sim.form in numbers else sim
+                    for sim in other.online.sims
+                    if sim.named or sim.form not in numbers
+                )
                 self.rename(other, attrs.evolve(other.online, sims=kept))
 
     def numbers_online(self, org: int) -> Collection[str]:
@@ -329,10 +395,6 @@ class Switchboard:
             if other is station:
                 return
             await other.ended.wait()
-
-    def identity_lock(self, org: int) -> trio.Lock:
-        """Held while a connection of this org finds out which row it is."""
-        return self._identifying.setdefault(org, trio.Lock())
 
     def _heir(self, station: Station) -> Station | None:
         """Returns the connection by which the phone of an ended one came back, if that is sure.

@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from phonegate.model.bounds import MAX_ID
+from phonegate.model.bounds import MAX_ID, MAX_SLOT
 from phonegate.model.events import Changed, Fact
-from phonegate.model.messages import Candidate, Message
-from phonegate.model.states import QUEUED, SENDING, SENT, Event
+from phonegate.model.messages import Candidate, Message, Queue
+from phonegate.model.states import CANCELLED, QUEUED, SENDING, SENT, Event
 from phonegate.store.keys import KEY_HOLDS
 from phonegate.store.messages import bulk_change
 from phonegate.store.rows import SELECTED, message
@@ -55,6 +55,40 @@ AWAITING_RESULT: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
     WHERE status = 'sending' AND phone = ? ORDER BY id
 """  # noqa: S608 - constants
+
+BY_QUEUE: Final = """
+    SELECT phone, sim_selector, count(*) FROM messages INDEXED BY messages_ready
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? GROUP BY sim_selector, phone
+"""
+
+GIVEN: Final = """
+    SELECT count(*) FROM messages INDEXED BY messages_unsettled
+    WHERE status = 'sending' AND phone = ?
+"""
+
+_WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Event.WITHDRAWN)
+QUEUED_FOR: Final = f"""
+    SELECT id FROM messages INDEXED BY messages_ready
+    WHERE {_TO_WITHDRAW} AND held_until IS NULL AND org = ?
+        AND sim_selector IN (SELECT value FROM json_each(?)) AND phone IS ?
+    LIMIT ?
+"""  # noqa: S608 - constants
+
+HELD_FOR: Final = f"""
+    SELECT id FROM messages INDEXED BY messages_held_by_org
+    WHERE {_TO_WITHDRAW} AND held_until IS NOT NULL AND org = ?
+        AND (phone = ? OR (phone IS NULL AND sim_selector IN (SELECT value FROM json_each(?))))
+    LIMIT ?
+"""  # noqa: S608 - constants
+
+WITHDRAW: Final = f"""
+    UPDATE messages SET {_WITHDRAWN}, error = ?
+    WHERE id IN (SELECT value FROM json_each(?)) AND {_TO_WITHDRAW}
+    RETURNING id
+"""  # noqa: S608 - constants
+
+SLOTS: Final = json.dumps([str(slot) for slot in range(MAX_SLOT + 1)])
+"""The selectors of all slots there can be, so that none has to be looked for."""
 
 LEAST_PRIORITY: Final = -MAX_ID
 """Below that of every message."""
@@ -149,3 +183,33 @@ class PhoneQueue:
     def awaiting_result(self, phone: int) -> list[Message]:
         """Returns the messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(AWAITING_RESULT, (phone,))]
+
+    def count_given(self, phone: int) -> int:
+        """Returns how many messages were pushed to this phone and have no result."""
+        return int(self._connection.execute(GIVEN, (phone,)).fetchone()[0])
+
+    def count_queued(self, org: int) -> dict[Queue, int]:
+        """Returns how many messages that may leave now wait in each of an org's queues."""
+        rows = self._connection.execute(BY_QUEUE, (org,))
+        return {Queue(phone, selector): count for phone, selector, count in rows}
+
+    def withdraw(
+        self, org: int, phone: int, forms: Sequence[str], limit: int, *, error: str
+    ) -> int:
+        """Cancels up to *limit* queued messages that no other phone can send.
+
+        These are those that ask for a slot of this phone, or for one of its numbers, given as
+        *forms* that are compared. Returns how many there were.
+        """
+        numbers = json.dumps(forms)
+        found: list[int] = []
+        for sql, values in (
+            (QUEUED_FOR, (org, SLOTS, phone)),
+            (QUEUED_FOR, (org, numbers, None)),
+            (HELD_FOR, (org, phone, numbers)),
+        ):
+            left = limit - len(found)
+            found += [row[0] for row in self._connection.execute(sql, (*values, left))]
+        rows = self._connection.execute(WITHDRAW, (error, json.dumps(found))).fetchall()
+        self._facts += [Changed(row[0], org, QUEUED, CANCELLED) for row in rows]
+        return len(rows)

@@ -34,8 +34,6 @@ class Phones:
         now: int,
         *,
         phone: int | None = None,
-        kind: Kind = "link",
-        key: str | None = None,
         most: int = 0,
     ) -> Phone:
         """Returns the row of a phone that has just connected, new if need be.
@@ -44,8 +42,6 @@ class Phones:
         phone had before it sent its id, which becomes the device's unless that has one.
         Without, it is the row *phone*, if that is an unnamed phone of this org, else a new one.
 
-        *kind* is by what it has connected, and *key* the id of the API key that let it in.
-
         Raises:
             TooMany: The row would be one more than *most* of the org's phones that have sent an
                 id, or of those that have sent neither an id nor a number. 0 is any number.
@@ -53,25 +49,23 @@ class Phones:
         row = None
         if device_id is not None:
             row = self._update(
-                "UPDATE phones SET last_seen = ?, kind = ?, key = ?"
-                " WHERE org = ? AND device_id = ?",
-                (now, kind, key, org, device_id),
+                "UPDATE phones SET last_seen = ? WHERE org = ? AND device_id = ?",
+                (now, org, device_id),
             )
             if row is None:
                 self._require_room(NAMED, org, most)
         if row is None and phone is not None:
             row = self._update(
-                "UPDATE phones SET last_seen = ?, device_id = ?, kind = ?, key = ?"
+                "UPDATE phones SET last_seen = ?, device_id = ?"
                 " WHERE id = ? AND org = ? AND device_id IS NULL",
-                (now, device_id, kind, key, phone, org),
+                (now, device_id, phone, org),
             )
         if row is None:
             if device_id is None:
                 self._require_room(UNKNOWN, org, most)
             row = self._update(
-                "INSERT INTO phones (org, device_id, first_seen, last_seen, kind, key)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (org, device_id, now, now, kind, key),
+                "INSERT INTO phones (org, device_id, first_seen, last_seen) VALUES (?, ?, ?, ?)",
+                (org, device_id, now, now),
             )
         assert row is not None, "an INSERT gives its row or raises"  # noqa: S101
         return _phone(row)
@@ -131,6 +125,12 @@ class Phones:
             "UPDATE phones SET name = coalesce(?, name), model = coalesce(?, model),"
             " app = coalesce(?, app), acks = coalesce(?, acks), last_seen = ? WHERE id = ?",
             (name, model, app, acks, now, phone),
+        )
+
+    def came_by(self, phone: int, kind: Kind, key: str | None) -> None:
+        """Notes by what a phone has connected, and the id of the API key that let it in."""
+        self._connection.execute(
+            "UPDATE phones SET kind = ?, key = ? WHERE id = ?", (kind, key, phone)
         )
 
     def note_health(self, phone: int, health: Health, now: int) -> None:
@@ -233,6 +233,15 @@ class Phones:
             "DELETE FROM phones WHERE id = ? AND org = ?", (phone, org)
         )
         return cursor.rowcount == 1
+
+    def by_key(self, org: int, key: str) -> list[Phone]:
+        """Returns the org's phones that came last by this API key, the one seen last first."""
+        rows = self._connection.execute(
+            f"SELECT {_PHONE} FROM phones"  # noqa: S608
+            " WHERE key = ? AND org = ? ORDER BY last_seen DESC, id DESC",
+            (key, org),
+        )
+        return [_phone(row) for row in rows]
 
     def others_by_key(self, phone: int, key: str) -> bool:
         """Tells whether another phone came last by this API key too."""

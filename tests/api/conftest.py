@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +41,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_management import PhoneManagement, Signs
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
@@ -56,6 +57,7 @@ from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 from tests.buses import bus_of, subscribe
 
 ORG = "myorg"
@@ -82,6 +84,10 @@ class PlayedPhones:
     can_cancel: bool = False
     segments_per_minute: int = 24
     on_push: Callable[[], None] = lambda: None
+    known_signs: dict[int, Signs] = attrs.field(factory=dict)
+    named: dict[int, list[str | None]] = attrs.field(factory=dict)
+    expelled: list[int] = attrs.field(factory=list)
+    lock: trio.Lock = attrs.field(factory=trio.Lock)
 
     def online(self, org: int) -> tuple[OnlinePhone, ...]:
         return tuple(self.phones)
@@ -104,6 +110,22 @@ class PlayedPhones:
 
     def given_up(self, org: int, phone: int, message: int) -> None:
         pass
+
+    def signs(self, phone: int) -> Signs | None:
+        return self.known_signs.get(phone)
+
+    def identity_lock(self, org: int) -> trio.Lock:
+        return self.lock
+
+    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+        self.named[phone] = [sim.number for sim in sims]
+
+    async def expel(self, phone: int) -> None:
+        self.phones = [one for one in self.phones if one.phone != phone]
+        self.expelled.append(phone)
+
+    def readmit(self, phone: int) -> None:
+        self.expelled.remove(phone)
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         rate = PacingRate(self.segments_per_minute)
@@ -232,6 +254,7 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
@@ -257,6 +280,20 @@ def build_services(
         answer_budget=AnswerBudget(),
         cleaned=Counter(),
     )
+
+
+async def known_phone(database: Database, device_id: str = "pixel-7") -> int:
+    """Stores a phone of `ORG` with two SIMs, of which it knows the number of the first."""
+
+    def add(tx: Tables) -> int:
+        org = tx.orgs.get(ORG)
+        assert org is not None
+        phone = tx.phones.connect(org.id, device_id, NOW - 60_000).id
+        sims = [Sim(slot=0, number="+15551112222", carrier="AT&T"), Sim(slot=1)]
+        tx.phones.report_sims(org.id, phone, sims, NOW - 60_000)
+        return phone
+
+    return await database.write(add)
 
 
 def build_presences(

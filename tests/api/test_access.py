@@ -20,6 +20,7 @@ from tests.api.conftest import (
     SECRET,
     Reply,
     Web,
+    known_phone,
 )
 
 ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
@@ -37,13 +38,14 @@ PLACES = [
 
 @attrs.frozen
 class Target:
-    """What the routes act on: a queued message, a key and an assistant of the org."""
+    """What the routes act on: a queued message, a key, an assistant and a phone of the org."""
 
     message_id: int
     held_id: int
     """One that waits for approval."""
     key_id: str
     assistant_id: int
+    phone_id: int
     mms_id: int
     """A received message with a part."""
 
@@ -74,6 +76,7 @@ async def target(web: Web) -> Target:
         held.json["results"][0]["id"],
         made.json["id"],
         added.json["assistant"]["id"],
+        await known_phone(web.database),
         receipt.ids[0],
     )
 
@@ -95,6 +98,7 @@ async def attempt(
     ids = {
         "keys": target.key_id,
         "assistants": str(target.assistant_id),
+        "phones": str(target.phone_id),
         "media": str(target.mms_id),
     }
     message_id = target.held_id if endpoint.name in DECISIONS else target.message_id

@@ -22,7 +22,7 @@ from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import Message
-from phonegate.model.phones import Phone
+from phonegate.model.phones import Health, Phone, Sim
 from phonegate.model.states import Event, advance
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, encode
@@ -43,6 +43,7 @@ from tests.domain.messages import message
 
 WINDOW = 3
 GRACE_S = 5.0
+HEALTH_S = 300.0
 
 
 def link(
@@ -63,6 +64,7 @@ def link(
             grace_s=GRACE_S,
             ping_interval_s=ping_interval_s,
             pong_timeout_s=pong_timeout_s,
+            health_s=HEALTH_S,
         ),
         org=1,
         org_name="myorg",
@@ -145,17 +147,53 @@ def test_old_acks_are_forgotten_one_by_one() -> None:
     assert push(state, 1) == [1]
 
 
-def test_what_comes_is_recorded_in_order_and_status_is_kept() -> None:
+def test_what_comes_is_recorded_in_order() -> None:
     state = link()
     assert say(state, "ack", id=1) == [Record(frames.Ack(id=1))]
     assert say(state, "ping") == [Record(frames.Ping())]
-    assert say(state, "status", battery=5) == []
-    assert state.status == frames.Status(battery=5)
     assert not state.greeted
     hello = frames.Hello(features=frozenset({"ack"}))
     assert say(state, "hello", features=["ack"]) == [Record(hello)]
     assert state.greeted
     assert state.acks
+
+
+def test_how_a_phone_is_gets_written_down_at_times_and_never_twice() -> None:
+    state = link(ping_interval_s=20, now=0)
+    state.grace_over = True
+
+    def written(at: float) -> list[object]:
+        state.probe_answered(at)
+        return [e.step for e in state.tick(at) if isinstance(e, Record)]
+
+    def status(battery: int) -> None:
+        assert say(state, "status", battery=battery, charging=True) == []
+        assert state.health == Health(battery=battery, charging=True)
+
+    assert written(1) == []
+    status(5)
+    assert written(20) == [frames.Status(battery=5, charging=True)]
+    # The same again is no news, and news waits its time.
+    status(5)
+    status(6)
+    assert written(20 + HEALTH_S - 1) == []
+    assert written(20 + HEALTH_S) == [frames.Status(battery=6, charging=True)]
+    assert written(20 + 3 * HEALTH_S) == []
+    assert state.take_health() is None
+    status(7)
+    assert state.take_health() == Health(battery=7, charging=True)
+    assert state.take_health() is None
+    assert written(20 + 4 * HEALTH_S) == []
+
+
+def test_a_phone_is_given_no_number_that_it_does_not_know() -> None:
+    state = link()
+    sims = (Sim(slot=0, number="+1550", named=True), Sim(slot=1, number="+1551"))
+    state.online = attrs.evolve(state.online, sims=sims)
+    for slot, known in ((0, None), (1, "+1551")):
+        frame = state.push(message(slot + 1, sim_slot=slot, sim=f"+155{slot}"))
+        assert frame is not None
+        assert (frame.sim, frame.sim_slot) == (known, slot)
 
 
 def test_nonsense_costs_an_error_each_and_the_link_in_the_end() -> None:

@@ -5,15 +5,17 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import Bucket, PacingRate
+from phonegate.domain.phone_management import Signs
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
-from phonegate.phones.close_codes import REPLACED
+from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
 from phonegate.phones.switchboard import Station, Switchboard
 from tests.domain.messages import message
 
@@ -30,6 +32,7 @@ class Fake:
     room: int = 1
     began: float = 0.0
     heard_at: float = 0.0
+    signs: Signs = attrs.field(factory=lambda: Signs(heard_s=0.0))
     told: list[Any] = attrs.field(factory=list)
 
     def reserve(self, sim: Sim | None, segments: int) -> bool:
@@ -357,3 +360,73 @@ async def test_drop_org_is_for_one_org(board: Switchboard) -> None:
     assert mine.told == [1008]
     assert others.told == []
     assert board.online(1) == ()
+
+
+def unknown(phone: int, *slots: int) -> Fake:
+    """A phone that does not know its numbers."""
+    return Fake(
+        OnlinePhone(
+            phone=phone, device_id="d", name=None, sims=tuple(Sim(slot=slot) for slot in slots)
+        )
+    )
+
+
+def numbers(station: Fake) -> list[str | None]:
+    return [sim.number for sim in station.online.sims]
+
+
+async def test_owners_give_numbers_to_connected_phones(board: Switchboard) -> None:
+    station, other = unknown(1, 0, 1), fake(2, "+9")
+    for one in (station, other):
+        board.join(one)
+    named = Sim(slot=1, number="+1", named=True)
+    board.name_numbers(1, [Sim(slot=0, number="+2"), named])
+    assert numbers(station) == [None, "+1"]  # what it reports itself is not given
+    assert station.told == ["wake"]
+    assert board.online(1)[0].sims[1] == named
+    assert set(board.numbers_online(1)) == {"+1", "+9"}
+    # A phone that reports the number has it, and is not this phone come back.
+    board.replace(other, ["+1"])
+    board.rename(other, attrs.evolve(other.online, sims=(Sim(slot=0, number="+1"),)))
+    board.take(other, {"+1"})
+    assert (numbers(station), numbers(other)) == ([None, None], ["+1"])
+    assert REPLACED not in station.told
+    board.name_numbers(1, [Sim(slot=0), named])
+    board.name_numbers(1, [Sim(slot=0), Sim(slot=1)])
+    assert numbers(station) == [None, None]
+    # One that knows its number keeps it, and an absent phone is none to tell.
+    board.name_numbers(2, [Sim(slot=0, number="+5", named=True)])
+    board.name_numbers(3, [named])
+    assert numbers(other) == ["+1"]
+
+
+async def test_an_expelled_phone_is_sent_away_whenever_it_comes(
+    board: Switchboard, nursery: trio.Nursery
+) -> None:
+    station, other, late = fake(1), fake(2), fake(1)
+    for one in (station, other):
+        board.join(one)
+    done = trio.Event()
+
+    async def expel() -> None:
+        await board.expel(1)
+        done.set()
+
+    nursery.start_soon(expel)
+    await trio.testing.wait_all_tasks_blocked()
+    assert station.told == [POLICY_VIOLATION]
+    assert not done.is_set()
+    station.ended.set()
+    board.done(station)
+    await done.wait()
+    # One that began before its row went, and one that turns out to be it.
+    board.join(late)
+    board.rename(other, attrs.evolve(other.online, phone=1))
+    assert late.told == other.told[-1:] == [POLICY_VIOLATION]
+    assert board.online(1) == ()
+    board.readmit(1)
+    again = fake(1)
+    board.join(again)
+    assert again.told == []
+    assert board.signs(1) == Signs(heard_s=0.0)
+    assert board.signs(2) is None

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from phonegate.model.messages import Candidate, Message
+from phonegate.model.messages import Candidate, Message, PageQuery, Queue
 from phonegate.model.orgs import Org
 from phonegate.store import carrier_queue, due_messages, phone_queue
 from phonegate.store.tables import Tables
@@ -87,6 +87,10 @@ def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
         (phone_queue.CANDIDATES, (1, "", None, 0, 9)),
         (phone_queue.WAITING, (1, "", None, 0, 9)),
         (phone_queue.AWAITING_RESULT, (1,)),
+        (phone_queue.BY_QUEUE, (1,)),
+        (phone_queue.GIVEN, (1,)),
+        (phone_queue.QUEUED_FOR, (1, "[]", None, 9)),
+        (phone_queue.HELD_FOR, (1, 1, "[]", 9)),
         (due_messages.RELEASE, (1, 1, 9)),
         (due_messages.NEXT_HELD, ()),
         (due_messages.EXPIRED, (1, 1, 9)),
@@ -137,3 +141,33 @@ def test_messages_of_a_revoked_key_are_never_given_out(tables: Tables, org: Org)
     leased = tables.phone_queue.lease(ids[:3], phone=4, sim_slot=None, sim=None, now=2)
     assert {one.key for one in leased} == {"other", None}
     assert [fact[2:4] for fact in tables.facts[-2:]] == [("queued", "sending")] * 2  # type: ignore[index]
+
+
+def test_what_waits_for_a_phone_is_counted_and_cancelled(tables: Tables, org: Org) -> None:
+    def put(**asked: Any) -> int:
+        return tables.messages.insert(outbound(org.id, **asked))
+
+    theirs = [
+        put(phone=7, sim_selector="1"),
+        put(sim_selector="+1550"),
+        put(phone=7, sim_selector="0", held_until=99),
+        put(sim_selector="+1550", held_until=99),
+    ]
+    others = [
+        put(), put(phone=8, sim_selector="1"), put(sim_selector="1"), put(sim_selector="+1559"),
+        put(sim_selector="+1559", held_until=99), put(phone=8, sim_selector="0", held_until=99),
+    ]  # fmt: skip
+    given = put()
+    tables.phone_queue.lease([given], phone=7, sim_slot=None, sim=None, now=2)
+    assert tables.phone_queue.count_given(7) == 1
+    assert tables.phone_queue.count_queued(org.id) == {
+        Queue(None, ""): 1, Queue(7, "1"): 1, Queue(8, "1"): 1, Queue(None, "1"): 1,
+        Queue(None, "+1550"): 1, Queue(None, "+1559"): 1,
+    }  # fmt: skip
+    assert tables.phone_queue.withdraw(org.id, 7, ["+1550"], 3, error="gone") == 3
+    assert tables.phone_queue.withdraw(org.id, 7, ["+1550"], 3, error="gone") == 1
+    assert tables.phone_queue.withdraw(org.id, 7, ["+1550"], 3, error="gone") == 0
+    found = {one.id: one for one in tables.messages.page(org.id, PageQuery())}
+    assert [(found[id_].status, found[id_].error) for id_ in theirs] == [("cancelled", "gone")] * 4
+    assert {found[id_].status for id_ in others} == {"queued"}
+    assert found[given].status == "sending"

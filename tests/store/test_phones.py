@@ -154,7 +154,8 @@ def _numbers(tables: Tables, phone: int) -> list[str | None]:
 
 
 def test_a_phone_keeps_its_kind_its_key_and_how_it_is(tables: Tables, org: Org) -> None:
-    phone = tables.phones.connect(org.id, "pixel", 1, kind="smsgate", key="k1").id
+    phone = tables.phones.connect(org.id, "pixel", 1).id
+    tables.phones.came_by(phone, "smsgate", "k1")
     tables.phones.note_health(phone, Health(battery=83, charging=True, signal=3), 5)
     tables.phones.set_hint(phone, "Choose SSE only.")
     tables.phones.give_name(phone, "Till")
@@ -165,13 +166,14 @@ def test_a_phone_keeps_its_kind_its_key_and_how_it_is(tables: Tables, org: Org) 
     assert (found.health_at, found.last_seen) == (5, 6)
     assert (found.name, found.given_name) == ("Pixel", "Till")
     again = tables.phones.connect(org.id, "pixel", 7)
-    assert (again.kind, again.key, again.given_name) == ("link", None, "Till")
+    assert (again.kind, again.key, again.given_name) == ("smsgate", "k1", "Till")
 
 
 def test_a_key_is_one_phone_s_until_another_comes_by_it(tables: Tables, org: Org) -> None:
-    first = tables.phones.connect(org.id, "a", 1, key="k1").id
+    first, second = (tables.phones.connect(org.id, name, 1).id for name in ("a", "b"))
+    tables.phones.came_by(first, "link", "k1")
     assert not tables.phones.others_by_key(first, "k1")
-    second = tables.phones.connect(org.id, "b", 2, key="k1").id
+    tables.phones.came_by(second, "link", "k1")
     assert tables.phones.others_by_key(first, "k1")
     moved = tables.phones.connect(org.id, "c", 3).id
     tables.phones.follow_key(second, moved)

@@ -51,6 +51,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     options.org,
     click.option(
         "--secret",
+        "--key",
         envvar=list(client_environment.CREDENTIALS),
         show_envvar=True,
         help="An API key, or the org's secret (needed). Better in the environment: other users "

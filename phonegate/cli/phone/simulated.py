@@ -3,22 +3,23 @@
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
+from click.core import ParameterSource
 
 from phonegate.cli import terminal
+from phonegate.cli.phone import smsgate
 from phonegate.cli.phone.connection import Connection, notice, span
 from phonegate.cli.phone.way import Way
 from phonegate.cli.summary import sentence
 
 if TYPE_CHECKING:
-    from phonegate.phone.radios.radio import Transmission
-    from phonegate.phone.radios.simulated import Antenna
+    from phonegate.phone.radios.simulated import OnAir, RadioLog
     from phonegate.phone.simulated_faults import Plan
 
 CHANCE = click.FloatRange(0, 1)
@@ -31,6 +32,14 @@ def _chance(name: str, text: str) -> click.Option:
 
 
 _OPTIONS = (
+    click.Option(
+        ["--as", "kind"],
+        type=click.Choice(["link", smsgate.CHOICE]),
+        default="link",
+        show_default=True,
+        help="smsgate: phones with the app SMS Gateway for Android, over its own API. --secret is "
+        "their private token.",
+    ),
     click.Option(
         ["--phones"],
         type=click.IntRange(1, MAX_PHONES),
@@ -79,17 +88,24 @@ _OPTIONS = (
         metavar="FILE",
         help="Append a JSON line for each message sent over the air.",
     ),
+    *smsgate.OPTIONS,
 )
 
 
 def _job(connection: Connection, values: dict[str, Any]) -> Callable[[], Awaitable[None]]:
     from phonegate.phone.simulated_faults import Plan  # noqa: PLC0415 - `--help` is fast
 
+    kind = values.pop("kind")
+    _refuse_options_of_the_other(kind)
+    if values["phones"] > 1 and (connection.sims or connection.name is not None):
+        raise click.UsageError("--sim and --name are for one phone; --phones makes its own")
+    if kind == smsgate.CHOICE:
+        return smsgate.job(connection, values, speaker=_Speaker, summarize=_summarize)
+    for name in smsgate.PARAMETERS:
+        del values[name]
     phones, seed = values.pop("phones"), values.pop("seed")
     journal, radio_log = values.pop("journal"), values.pop("radio_log")
     del values["simulate"]
-    if phones > 1 and (connection.sims or connection.name is not None):
-        raise click.UsageError("--sim and --name are for one phone; --phones makes its own")
     return _Simulation(
         connection=connection,
         plan=Plan(reconnect_s=connection.reconnect_s, **values),
@@ -99,6 +115,16 @@ def _job(connection: Connection, values: dict[str, Any]) -> Callable[[], Awaitab
         radio_log=radio_log,
         verbose=connection.verbose or phones == 1,
     ).run
+
+
+def _refuse_options_of_the_other(kind: str) -> None:
+    context = click.get_current_context()
+    other = smsgate.LINK_ONLY if kind == smsgate.CHOICE else smsgate.PARAMETERS
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name in other and source is ParameterSource.COMMANDLINE:
+            wanted = "link" if kind == smsgate.CHOICE else smsgate.CHOICE
+            raise click.UsageError(f"{option.opts[0]}: only with --as {wanted}")
 
 
 WAY = Way(
@@ -111,10 +137,10 @@ WAY = Way(
 )
 
 
-def _summarize(summary: dict[str, int]) -> None:
+def _summarize(summary: Mapping[str, int]) -> None:
     """Prints the summary of a simulation: in words for a person, as JSON for a program."""
     if not sys.stdout.isatty():
-        click.echo(json.dumps(summary))
+        click.echo(json.dumps(dict(summary)))
         return
     click.echo(sentence(summary))
 
@@ -124,9 +150,9 @@ class _Speaker:
     """An antenna that prints each SMS, and may log it as well."""
 
     show: Callable[[str, str], None]
-    log: "Antenna | None" = None
+    log: "RadioLog | None" = None
 
-    def transmit(self, transmission: "Transmission") -> None:
+    def transmit(self, transmission: "OnAir") -> None:
         if self.log is not None:
             self.log.transmit(transmission)
         to, body = terminal.clean(transmission.to), terminal.clean(transmission.body)

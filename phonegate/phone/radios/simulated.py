@@ -45,6 +45,34 @@ class Identity(RadioIdentity):
     sims: tuple[SimCard, ...] = ()
 
 
+class OnAir(Protocol):
+    """An SMS on its way over the air, of a simulated phone of any kind."""
+
+    @property
+    def phone(self) -> str:
+        """The phone's name."""
+
+    @property
+    def id(self) -> int | str:
+        """The id by which the phone knows it."""
+
+    @property
+    def to(self) -> str:
+        """The recipient."""
+
+    @property
+    def body(self) -> str:
+        """The text."""
+
+    @property
+    def sim(self) -> str | None:
+        """The SIM that sends it."""
+
+    @property
+    def time(self) -> int:
+        """When it was sent, in ms since 1970, UTC."""
+
+
 class Antenna(Protocol):
     """What a simulated radio gives an SMS to. It is called at most once for an id."""
 
@@ -55,7 +83,7 @@ class Antenna(Protocol):
 class QuietRadio:
     """An antenna that sends nothing, for load tests of the gateway."""
 
-    def transmit(self, transmission: Transmission) -> None:
+    def transmit(self, transmission: OnAir) -> None:
         """Does nothing."""
 
 
@@ -91,7 +119,7 @@ class RadioLog:
         except OSError as error:
             raise RadioLogUnusable(path, error.strerror or "not writable") from error
 
-    def transmit(self, transmission: Transmission) -> None:
+    def transmit(self, transmission: OnAir) -> None:
         """Appends the line.
 
         Raises:

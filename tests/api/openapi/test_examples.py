@@ -24,7 +24,7 @@ SECRET = {"X-Secret-Key": "my-secret-key-123"}
 FROM = "+1234567890"
 OWN = {
     *("id", "key", "key_id", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
-    *("callback_url", "credentials", "send_at"),
+    *("callback_url", "credentials", "send_at", "last_seen"),
 }
 """Fields whose value is the gateway's to choose, or made of the account's own."""
 
@@ -139,6 +139,22 @@ def phone(gateway: GatewayProcess) -> Iterator[ClientConnection]:
         yield link
 
 
+@contextmanager
+def whole_phone(gateway: GatewayProcess) -> Iterator[None]:
+    """A phone that says all that there is to say of itself."""
+    url = f"ws://127.0.0.1:{gateway.port}/websocket?org_id={ORG}"
+    hello = {"device_id": "pixel-7", "name": "Pixel", "model": "Pixel 7", "app": "demo/1.0"}
+    sims = [{"slot": 0, "number": "+15551112222", "carrier": "AT&T"}, {"slot": 1}]
+    status = {"battery": 83, "charging": True, "signal": 3, "network": "wifi"}
+    with connect(url, additional_headers=SECRET) as link:
+        link.recv()
+        for kind, fields in (("hello", hello), ("sims", {"sims": sims}), ("status", status)):
+            link.send(json.dumps({"type": kind, **fields}))
+        link.send('{"type":"ping"}')
+        assert json.loads(link.recv())["type"] == "pong"
+        yield
+
+
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     with FakeCarrierProcess() as fake:
@@ -175,6 +191,11 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     body = {"to": "+15553334444", "body": "to be withdrawn"}
     queued = httpx.post(f"{url}/send/{ORG}", headers=SECRET, json=body).json()
     reader.run("cancel_message", id=queued["results"][0]["id"])
+
+    with whole_phone(reader.gateway):
+        (shown,) = reader.run("list_phones")["phones"]
+        reader.run("change_phone", id=shown["id"])
+    reader.run("forget_phone", id=shown["id"])
 
     with phone(reader.gateway):
         reader.run("list_sims")
