@@ -83,7 +83,7 @@ class InnerTransport:
         self._down.close()
 
     def finish(self) -> None:
-        """Lets nobody wait any more who has something to send."""
+        """Ends the link after what was sent. What still waits for room is dropped."""
         self._down.close()
 
     def rest(self) -> None:

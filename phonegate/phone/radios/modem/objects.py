@@ -61,17 +61,17 @@ class Modem:
 
     @property
     def is_locked(self) -> bool:
-        """Says that the SIM asks for a code before it does anything."""
+        """Whether the SIM asks for a code before it does anything."""
         return self.lock not in _OPEN_LOCKS
 
     @property
     def is_on(self) -> bool:
-        """Says that the modem is switched on, registered or not."""
+        """Whether the modem is switched on, registered or not."""
         return self.state >= ENABLED
 
     @property
     def is_registered(self) -> bool:
-        """Says that a network takes SMS from it."""
+        """Whether a network takes SMS from it."""
         return self.state >= REGISTERED
 
     @property

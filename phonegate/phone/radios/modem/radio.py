@@ -237,7 +237,7 @@ class ModemRadio:
         return None
 
     def _be_well(self, found: Found) -> None:
-        """Says that the modem works, to those who wait for it and to whom it did not."""
+        """Notes that the modem works, also for those who wait for it."""
         self._pause_s = self._timings.reconnect_s[0]
         if self._trouble is not None:
             self._desk.notice(f"the modem {found.modem.imei} works")

@@ -39,7 +39,7 @@ _NEVER_SENT = (
     "ModemManager1.Error.Core.Throttled",
     "ModemManager1.Error.Serial.OpenFailed",
     "ModemManager1.Error.Serial.NotOpen",
-    # Nobody was there to begin.
+    # There was no daemon, or no such SMS.
     "DBus.Error.ServiceUnknown",
     "DBus.Error.NameHasNoOwner",
     "DBus.Error.UnknownObject",
