@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "messages", "command", "Read messages from a gateway; approve what waits for approval."
     ),
     "sims": CommandEntry("sims", "command", "List the SIMs of an org's phones."),
+    "phones": CommandEntry("phones", "command", "List, name and forget an org's phones."),
     "mcp": CommandEntry(
         "mcp", "command", "Give an AI agent on this machine the tools of a gateway."
     ),
@@ -51,6 +52,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
     "check": CommandEntry(
         "check", "command", "Find everything wrong with the configuration and machine."
+    ),
+    "certificate": CommandEntry(
+        "certificate", "command", "Make a certificate for HTTPS in a local network, or renew it."
     ),
     "openapi": CommandEntry("openapi", "command", "Print the OpenAPI document."),
     "version": CommandEntry(
