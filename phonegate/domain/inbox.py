@@ -175,9 +175,7 @@ def receive(
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids), left_out=left_out)
 
 
-def _complete_mms(
-    tx: Tables, org: int, message_id: int, item: Received
-) -> tuple[int, Sequence[Part]]:
+def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tuple[int, list[Part]]:
     """Gives a stored MMS what a further report of it adds.
 
     Returns:
@@ -185,7 +183,7 @@ def _complete_mms(
     """
     kept = tx.messages.find(org, message_id)
     if kept is None:
-        return 0, ()
+        return 0, []
     stored = tx.media_parts.digests(message_id)
     parts, beyond = select(item.parts, stored, tx.media_parts.bytes_of(message_id))
     body = kept.body or item.body
