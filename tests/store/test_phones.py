@@ -220,7 +220,9 @@ def test_a_number_that_a_phone_reports_wins_over_what_owners_gave(tables: Tables
     assert _numbers(tables, phone) == [None, None]
     # It reports in another slot what was given to this one.
     tables.phones.give_number(org.id, phone, 0, "+1553")
-    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1, number="1553")], 6)
+    moved = [Sim(slot=0), Sim(slot=1, number="1553")]
+    known = tables.phones.report_sims(org.id, phone, moved, 6)
+    assert known == tables.phones.sims_of(phone)
     assert _numbers(tables, phone) == [None, "1553"]
     # It reports just what was given, and is silent about it later.
     tables.phones.give_number(org.id, other, 1, "+1554")
