@@ -77,7 +77,7 @@ def message(**fields: Any) -> Transmission:
 
 async def refusal_of(phone: FakeTermux, **options: Any) -> RadioUnusable:
     """Returns why a radio does not even start."""
-    with pytest.raises(RadioUnusable) as caught:
+    with trio.fail_after(300), pytest.raises(RadioUnusable) as caught:
         await radio_of(phone, **options).run(FakeDesk())
     return caught.value
 
