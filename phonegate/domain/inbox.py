@@ -39,6 +39,9 @@ class Received:
     mms: str | None = None
     """The id of an MMS that the phone reports piece by piece: first that it is there, then its text
     and its parts. All reports of it with this id are one message, which each completes."""
+    identity: str | None = None
+    """What makes two reports with this sender and text the same, where what else a phone says of it
+    may change."""
 
 
 @attrs.frozen(kw_only=True)
@@ -203,6 +206,8 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
     """
     if item.mms is not None:
         return _digest(phone, "mms", item.mms)
+    if item.identity is not None:
+        return _digest(phone, "same", item.identity, item.address, item.body)
     if item.date is None and item.local_id is None:
         return None
     return _digest(
