@@ -132,7 +132,6 @@ def receive(
     size = stored = left_out = 0
     for item in items:
         parts, beyond = select(item.parts)
-        left_out += len(beyond)
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
             if sims is None:
@@ -166,32 +165,40 @@ def receive(
             # Only a fingerprint that is there already keeps a message out.
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
             if item.mms is not None:
-                size += _complete_mms(tx, org, message_id, item)
+                added, beyond = _complete_mms(tx, org, message_id, item)
+                size += added
         else:
             tx.media_parts.add(message_id, 1, parts)
             size += size_of([item]) + sum(len(part.data) for part in parts)
             stored += 1
+        left_out += len(beyond)
         ids.append(message_id)
     # A repeat takes no room: it is acknowledged however full the disk is.
     admit_to_disk(tx, rate_limits, org, size, now)
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids), left_out=left_out)
 
 
-def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> int:
-    """Gives a stored MMS what a further report of it adds. Returns how many bytes that takes."""
+def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tuple[int, list[Part]]:
+    """Gives a stored MMS what a further report of it adds.
+
+    Returns:
+        How many bytes that takes, and the parts that must be left out.
+    """
     kept = tx.messages.find(org, message_id)
     if kept is None:
-        return 0
-    parts, beyond = select(item.parts, tx.media_parts.digests(message_id))
+        return 0, []
+    stored = tx.media_parts.digests(message_id)
+    parts, beyond = select(item.parts, stored, tx.media_parts.bytes_of(message_id))
     body = kept.body or item.body
     error = remark(beyond) or kept.error
     if not parts and body == kept.body and error == kept.error:
-        return 0
+        return 0, beyond
     tx.media_parts.add(message_id, kept.parts + 1, parts)
     tx.messages.complete(
         kept, body=body, segments=count(body), parts=kept.parts + len(parts), error=error
     )
-    return len(body.encode()) - len(kept.body.encode()) + sum(len(part.data) for part in parts)
+    added = len(body.encode()) - len(kept.body.encode())
+    return added + sum(len(part.data) for part in parts), beyond
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
