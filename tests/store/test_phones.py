@@ -184,6 +184,17 @@ def test_a_key_is_one_phone_s_until_another_comes_by_it(tables: Tables, org: Org
     assert not tables.phones.others_by_key(first, "k1")
 
 
+def test_the_phones_of_a_key_are_those_of_its_org_the_last_seen_first(
+    tables: Tables, org: Org, other: Org
+) -> None:
+    phones = [tables.phones.connect(org.id, name, at).id for at, name in enumerate("abc")]
+    elsewhere = tables.phones.connect(other.id, "a", 9).id
+    for phone in (phones[0], phones[2], elsewhere):
+        tables.phones.came_by(phone, "link", "k1")
+    assert [one.id for one in tables.phones.by_key(org.id, "k1")] == [phones[2], phones[0]]
+    assert tables.phones.by_key(org.id, "k2") == []
+
+
 def test_a_number_that_its_owner_gave_outlives_reports_without_one(
     tables: Tables, org: Org
 ) -> None:
