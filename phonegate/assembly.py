@@ -27,6 +27,7 @@ from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
+from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
@@ -76,6 +77,7 @@ class Core:
     carrier_pool: CarrierPool
     reconciler: Reconciler
     flow: Flow
+    pairing: Pairing
 
     @classmethod
     def assemble(
@@ -187,6 +189,14 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
+            pairing=Pairing(
+                database,
+                accounts.orgs,
+                accounts.keys,
+                sending,
+                switchboard,
+                now_ms=now_ms,
+            ),
         )
         core._subscribe()
         return core
@@ -201,6 +211,7 @@ class Core:
         subscribe("scheduler", self.scheduler.note)
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.arrivals.ring)
+        subscribe("pairing", self.pairing.note)
 
 
 def _policy(settings: DeliverySettings) -> Policy:

@@ -32,12 +32,17 @@ from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
 from phonegate.operations.app import OperatorApp
+from phonegate.operations.certificate_renewal import own_authority
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
+from phonegate.operations.pairing_api import pairing_endpoint
 from phonegate.operations.reload import Reload, Reread
+from phonegate.own_addresses import base_urls, lan_addresses
+from phonegate.pages.assets import Assets
 from phonegate.pages.blueprint import build_pages
+from phonegate.pages.endpoints import page_endpoints
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import Server
 from phonegate.store.database import Database
@@ -218,6 +223,8 @@ class _Gateway:
     server: Server
     operations: Operations
     owner: Pipeline
+    bound: list[tuple[str, int]]
+    """The addresses that are listened on, once they are."""
 
     @classmethod
     def assemble(
@@ -238,7 +245,14 @@ class _Gateway:
             link=link,
             server=lambda: server,
         )
-        table = Table([*build_table().endpoints, *operations.public_endpoints])
+        assets = Assets()
+        pages = page_endpoints(
+            assets,
+            core.pairing,
+            public_url=settings.http.public_url,
+            find_authority=lambda: own_authority(settings).authority,
+        )
+        table = Table([*build_table().endpoints, *operations.public_endpoints, *pages])
         pipeline = build_pipeline(
             services,
             settings.http,
@@ -249,10 +263,18 @@ class _Gateway:
         server = Server(
             settings.http,
             settings.tls,
-            app=build_whole_app(services, settings.http, pipeline),
+            app=build_whole_app(services, settings.http, pipeline, assets),
             serve_phone=link.serve,
             fast_pipeline=pipeline,
             rate_limits=rate_limits,
+        )
+        bound: list[tuple[str, int]] = []
+        find_urls = partial(
+            _urls_for_others,
+            bound,
+            scheme="https" if settings.tls.certificate else "http",
+            public_url=settings.http.public_url,
+            prefix=settings.http.prefix,
         )
         return cls(
             core=core,
@@ -260,7 +282,12 @@ class _Gateway:
             pipeline=pipeline,
             server=server,
             operations=operations,
-            owner=owner_pipeline(services, OwnerEndpoints(database, operations.status)),
+            owner=owner_pipeline(
+                services,
+                OwnerEndpoints(database, operations.status),
+                pairing_endpoint(core.pairing, find_urls),
+            ),
+            bound=bound,
         )
 
     async def serve(
@@ -293,6 +320,7 @@ class _Gateway:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
+                self.bound[:] = bound
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -334,7 +362,10 @@ class _Gateway:
 
 
 def build_whole_app(
-    services: Services, http: HttpSettings, pipeline: Pipeline | None = None
+    services: Services,
+    http: HttpSettings,
+    pipeline: Pipeline | None = None,
+    assets: Assets | None = None,
 ) -> QuartTrio:
     """Returns the app with the API and the pages."""
     app = build_app(services, http, pipeline=pipeline)
@@ -344,9 +375,15 @@ def build_whole_app(
         version=services.version,
         max_body_bytes=http.max_body_bytes,
         registration=services.accounts.orgs.registration,
+        assets=assets,
     )
     app.register_blueprint(pages)
     return app
+
+
+def _urls_for_others(bound: Sequence[tuple[str, int]], **fixed: Any) -> Sequence[str]:
+    """Finds the gateway's URLs by the addresses that this machine has now."""
+    return base_urls(bound, lan_addresses(), **fixed)
 
 
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:

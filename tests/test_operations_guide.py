@@ -131,6 +131,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         log_bytes=9,
         in_place=False,
         carrier_failures={1: 9},
+        certificate_s=0.0,
     )
     alarms = Alarms(AlarmThresholds(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))

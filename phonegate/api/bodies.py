@@ -65,8 +65,11 @@ class Bodies:
         if endpoint.body is None:
             return {}
         headers = request.headers
-        check_media(headers.get("content-type"), headers.get("content-encoding"), body)
-        read = partial(read_object, body, reported=getattr(endpoint.body, "reported", False))
+        if endpoint.forms is not None:
+            read = partial(endpoint.forms.read, body, headers, exchange.query)
+        else:
+            check_media(headers.get("content-type"), headers.get("content-encoding"), body)
+            read = partial(read_object, body, reported=getattr(endpoint.body, "reported", False))
         if len(body) <= READ_AT_ONCE_BYTES:
             return read()
         # A large one goes on taking its room while it waits for its turn.

@@ -109,6 +109,9 @@ class Callers:
                 return None
         found = _BODY_ORG.search(request.body)
         org = None if found is None else found[1].decode()
+        forms = exchange.endpoint.forms
+        if org is None and forms is not None:
+            org = forms.find_org(request.body, request.headers, exchange.query)
         principal = await self._authenticate(exchange, credential, org, None)
         self.note(principal, exchange)
         return KnownCaller(principal, None)

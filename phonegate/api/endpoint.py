@@ -122,6 +122,20 @@ def a_list(_: Call) -> int:
 
 
 @attrs.frozen(kw_only=True)
+class Forms:
+    """The forms in which an endpoint takes its body beside JSON of its own type."""
+
+    read: Callable[[bytes, Mapping[str, str], Mapping[str, Sequence[str]]], dict[str, Any]]
+    """Makes that JSON of a body in any form, from its bytes, the headers and the query."""
+    find_org: Callable[[bytes, Mapping[str, str], Mapping[str, Sequence[str]]], str | None]
+    """Finds the org that such a body names without reading it, from the same."""
+    media: Mapping[str, type | None]
+    """The Content-Types, each with the type of its fields, or None for a plain text."""
+    text: str
+    """What a plain text is, in Markdown."""
+
+
+@attrs.frozen(kw_only=True)
 class Endpoint:
     """One endpoint: all that is needed to serve it, to describe it and to test it."""
 
@@ -142,6 +156,8 @@ class Endpoint:
     creates_org: bool = False
     """An unknown org with a well-formed secret is created, where registration admits the caller."""
     body: type | None = None
+    forms: Forms | None = None
+    """Set where its body may have another form than JSON of that type."""
     raw_limit: int | None = None
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
     raw_media: str = JSON_MEDIA

@@ -11,6 +11,7 @@ from phonegate.api.endpoint import (
     Answer,
     Call,
     Endpoint,
+    Forms,
     a_list,
 )
 from phonegate.api.errors import (
@@ -20,6 +21,14 @@ from phonegate.api.errors import (
     FieldsRefused,
 )
 from phonegate.api.field_names import MAX_PROBLEMS
+from phonegate.api.flat_message import (
+    FORM,
+    MULTIPART,
+    TEXT,
+    FlatSms,
+    org_named,
+    read_pushed,
+)
 from phonegate.api.idempotency_key import once
 from phonegate.api.media_api import media_address
 from phonegate.api.messages_types import (
@@ -233,8 +242,18 @@ ENDPOINTS: Final = (
         "pushed before is not stored again; it counts under duplicates. What was received is never "
         "refused for what decorates it: an unknown SIM, a date that is none, half an emoji or no "
         "sender are put right and stored. "
-        "An API key with the scope phone (or manage) names its org, so that no org_id is needed.",
+        "An API key with the scope phone (or manage) names its org, so that no org_id is needed. "
+        "Apps that only forward SMS may send one message flat: the fields of a form, the same "
+        "fields as JSON without messages, or the text itself as text/plain.",
         body=Webhook,
+        forms=Forms(
+            read=read_pushed,
+            find_org=org_named,
+            media={FORM: FlatSms, MULTIPART: FlatSms, TEXT: None},
+            text="The text of the SMS, exactly as it is, and no field needs escaping. The query "
+            "has the rest: address, date, sim, sim_slot, id, org_id and device_id, or headers "
+            "X-Address and so on. Without an address, a text that begins with { is read as JSON.",
+        ),
         answer=WebhookAnswer,
         error_codes=ROOM_CODES,
         examples=messages_examples.WEBHOOK,

@@ -38,7 +38,12 @@ _UNDECLARED = frozenset({"application/x-www-form-urlencoded", "text/plain"})
 _CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 
 
-def check_media(content_type: str | None, content_encoding: str | None, body: bytes) -> None:
+def check_media(
+    content_type: str | None,
+    content_encoding: str | None,
+    body: bytes,
+    advice: str = "Send JSON, with Content-Type: application/json.",
+) -> None:
     """Refuses what is not JSON by its own declaration.
 
     Where its user declares nothing, `curl -d` declares a form and a browser's `fetch` plain text,
@@ -49,22 +54,33 @@ def check_media(content_type: str | None, content_encoding: str | None, body: by
     Raises:
         UnsupportedMedia: another media type, charset or a compressed body.
     """
+    media = media_type(content_type, content_encoding)
+    if media is None:
+        return
+    main, _, sub = media.partition("/")
+    if media in _UNDECLARED and (not (begun := body.lstrip()) or begun.startswith((b"{", b"["))):
+        return
+    if not (main == "application" and sub == "json") and not (main and sub.endswith("+json")):
+        raise UnsupportedMedia(advice)
+
+
+def media_type(content_type: str | None, content_encoding: str | None) -> str | None:
+    """Returns the media type of a body, in lower case. None for JSON as nearly all declare it.
+
+    Raises:
+        UnsupportedMedia: a charset that is not UTF-8, or a compressed body.
+    """
     if content_encoding is not None and content_encoding.strip().lower() not in {"", "identity"}:
         raise UnsupportedMedia("Send the body uncompressed, without Content-Encoding.")
     if content_type is None or content_type in _PLAIN_JSON or not content_type.strip():
-        return
+        return None
     if len(content_type) > MAX_MEDIA:
         raise UnsupportedMedia(f"The Content-Type has more than {MAX_MEDIA} characters.")
     media, separator, parameters = content_type.partition(";")
     charset = _CHARSET.search(separator + parameters)
     if charset is not None and charset[1].lower() not in _CHARSETS:
         raise UnsupportedMedia("Send the body as UTF-8.")
-    media = media.strip().lower()
-    main, _, sub = media.partition("/")
-    if media in _UNDECLARED and (not (begun := body.lstrip()) or begun.startswith((b"{", b"["))):
-        return
-    if not (main == "application" and sub == "json") and not (main and sub.endswith("+json")):
-        raise UnsupportedMedia("Send JSON, with Content-Type: application/json.")
+    return media.strip().lower()
 
 
 def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:

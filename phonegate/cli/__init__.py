@@ -52,6 +52,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "check": CommandEntry(
         "check", "command", "Find everything wrong with the configuration and machine."
     ),
+    "certificate": CommandEntry(
+        "certificate", "command", "Make a certificate for HTTPS in a local network, or renew it."
+    ),
     "openapi": CommandEntry("openapi", "command", "Print the OpenAPI document."),
     "version": CommandEntry(
         "version", "command", "Show the versions of phonegate, Python and SQLite."

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings
 from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import now_ms
 from phonegate.operations import offline
 from phonegate.operations.control_client import ControlError, NotServing, OwnerRequest, ask
 from phonegate.server import ServerError, tls
@@ -30,6 +32,10 @@ SAFE_SQLITE = (3, 51, 3)
 WAL-reset bug). The gateway has only one that does, so it takes another program on the file."""
 
 ASK_S = 5.0
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_SOON_DAYS = 30
+"""What renews certificates by itself has done so before."""
 
 _OTHERS_READ = 0o044
 _OTHERS_WRITE = 0o022
@@ -171,6 +177,17 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         return
     certificate, key = settings.tls.certificate, settings.tls.key
     yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
+    ends_at = tls.ends_at(settings.tls)
+    if ends_at is None:
+        return
+    left = (ends_at - now_ms()) / _DAY_MS
+    day = datetime.fromtimestamp(ends_at / 1000, UTC).strftime("%Y-%m-%d")
+    if left <= 0:
+        text = f"{certificate} has ended ({day}), and clients refuse it: renew it"
+        yield Finding("fault", "TLS", text)
+    elif left < _SOON_DAYS:
+        text = f"{certificate} ends in {int(left)} days ({day}): renew it"
+        yield Finding("note", "TLS", text)
 
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:

@@ -66,6 +66,7 @@ def _loaded() -> tuple[type[BaseException], ...]:
         "phonegate.phone.errors": "PhoneError",
         "phonegate.model.storage_errors": "StoreError",
         "phonegate.trust": "UnusableAuthority",
+        "phonegate.local_ca.errors": "LocalCaError",
     }
     found = ((sys.modules.get(module), name) for module, name in names.items())
     classes = (getattr(module, name, None) for module, name in found if module is not None)

@@ -1,8 +1,6 @@
 """`phonegate serve`."""
 
 import gc
-import ipaddress
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import click
 import phonegate
 from phonegate.cli import hangup, options
 from phonegate.domain.registration import Mode
+from phonegate.own_addresses import base_urls, lan_addresses, local_url
 
 _NEW_ORGS: dict[Mode, str] = {
     "local": "from this machine and private networks",
@@ -78,9 +77,9 @@ def where_to_look(
     prefix: str = "",
 ) -> list[str]:
     """Returns what a newcomer needs next: addresses, the file, and who may make an org."""
-    urls = [f"{scheme}://{_host(host)}:{port}{prefix}" for host, port in bound]
-    reachable = _reachable(bound, scheme)
-    shown = public_url.rstrip("/") or (reachable + prefix if reachable else urls[0])
+    urls = [local_url(host, port, scheme=scheme, prefix=prefix) for host, port in bound]
+    others = base_urls(bound, lan_addresses(), scheme=scheme, public_url=public_url, prefix=prefix)
+    shown = others[0] if others else urls[0]
     link = shown.replace("http", "ws", 1)
     return [
         f"phonegate {phonegate.__version__} is serving.",
@@ -90,29 +89,3 @@ def where_to_look(
         f"  New orgs    {_NEW_ORGS[mode]} (phonegate registration)",
         "  Stop        Ctrl-C",
     ]
-
-
-def _host(host: str) -> str:
-    """Returns a host as it is written in an address that works on this machine."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004 - IP version
-    return f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IP version
-
-
-def _reachable(bound: list[tuple[str, int]], scheme: str) -> str | None:
-    """Returns the address for phones in the same network, if all interfaces are listened on."""
-    port = next((port for host, port in bound if host == "0.0.0.0"), None)  # noqa: S104 - compared
-    if port is None:
-        return None
-    # Connecting a datagram socket sends nothing. It asks the kernel which of this machine's
-    # addresses would be used. The target is TEST-NET-1 (RFC 5737).
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return None
-        return f"{scheme}://{probe.getsockname()[0]}:{port}"

@@ -214,6 +214,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "alarms.database_bytes": _between(0, 1 << 50),
         "alarms.log_bytes": _between(0, 1 << 50),
         "alarms.carrier_failures": _between(0, 1_000_000),
+        "alarms.certificate_days": _between(0, 3_650),
     }
 )
 """The rule for each setting's value beyond its type, by dotted key."""

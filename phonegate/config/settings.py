@@ -353,6 +353,11 @@ class AlarmSettings:
     carrier_failures: int = setting(
         5, "Successive sends that a carrier neither accepted nor refused, as when it is down."
     )
+    certificate_days: int = setting(
+        14,
+        "Days before the end of the certificate of [tls] that raise an alarm. What renews "
+        "certificates does so earlier: `phonegate certificate` and ACME clients 30 days before.",
+    )
 
 
 @attrs.frozen(kw_only=True)

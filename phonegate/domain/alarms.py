@@ -5,6 +5,7 @@ signal that swings about its threshold raises one alarm, not one a minute: an al
 when all has been well for a while, and "well" is some way from the threshold.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ import attrs
 CALM_S: Final = 60.0
 """An alarm is over when all has been well for this time. A phone that connects and disconnects
 every few seconds is one problem, not a hundred."""
+
+DAY_S: Final = 24 * 60 * 60
 
 ENOUGH_ROOM: Final = 1.1
 """The free space counts as enough again at the threshold times this factor."""
@@ -51,6 +54,7 @@ class AlarmThresholds:
     database_bytes: int = 0
     log_bytes: int = 0
     carrier_failures: int = 0
+    certificate_days: float = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +86,8 @@ class GatewayHealth:
     """Whether the database's file is where it was opened."""
     carrier_failures: Mapping[int, int] = attrs.field(factory=dict)
     """The number of successive sends that were not answered, by assistant."""
+    certificate_s: float | None = None
+    """Seconds until the certificate in use ends. None without one."""
 
 
 class Alarms:
@@ -163,6 +169,11 @@ class Alarms:
                     False,
                     {"assistant": assistant, "failures": count},
                 )
+
+        if thresholds.certificate_days and health.certificate_s is not None:
+            days = health.certificate_s / DAY_S
+            bad = days < thresholds.certificate_days
+            yield Signal(("certificate_expires", ""), bad, not bad, {"days": math.floor(days)})
 
     def _of_queues(self, health: GatewayHealth) -> Iterator[Signal]:
         thresholds = self.thresholds

@@ -90,6 +90,18 @@ def choose(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim
     return _by_number(sim_selector, online, known)
 
 
+def by_phone(phone: OnlinePhone) -> Route:
+    """Routes a message to a phone that is online, by its first SIM.
+
+    A phone that has reported no SIM sends it if it can do so at once; what has to wait is sent by
+    the org's first phone.
+    """
+    sim = min(phone.sims, key=_slot, default=None)
+    if sim is None:
+        return Route(phone=phone.phone, stored_phone=None, sim_selector=ANY_SIM, sim=None)
+    return Route(phone=phone.phone, stored_phone=phone.phone, sim_selector=str(sim.slot), sim=sim)
+
+
 def _by_number(sim_selector: str, online: Sequence[OnlinePhone], known: Sequence[Sim]) -> Route:
     for phone in online:
         for sim in phone.sims:

@@ -20,6 +20,7 @@ from phonegate.domain.segmentation import count
 from phonegate.model.messages import Candidate, NewMessage
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
+from phonegate.model.refusals import Conflict
 from phonegate.model.states import QUEUED, SENDING
 from phonegate.store.database import Database
 from phonegate.store.rows import stored
@@ -47,6 +48,8 @@ class Outgoing:
     on_uncertain: Literal["hold", "resend"] | None = None
     """None takes the gateway's setting."""
     media_urls: tuple[str, ...] | None = None
+    phone: int | None = None
+    """The phone that must send it, which is online. It needs no `sim_selector` then."""
 
 
 @attrs.frozen(kw_only=True)
@@ -134,7 +137,8 @@ class Sending:
             UnknownSim: A message selects a SIM that is none of the org's. Nothing was stored.
             QueueFull, StorageSpent, DiskLow: A limit of the org. Nothing was stored.
             StorageUnavailable: Nothing was stored.
-            Conflict: The Idempotency-Key of `keep` got its answer meanwhile.
+            Conflict: The phone of a message is not online, or the Idempotency-Key of `keep` got
+                its answer meanwhile. Nothing was stored.
             TooSlowError: The disk took a minute. The messages may have been stored or not.
         """
         org = sender.org
@@ -180,7 +184,10 @@ class Sending:
                 chosen, sim_selectors = {}, {item.sim_selector for item in items}
             for sim_selector in sim_selectors:
                 chosen[sim_selector] = routing.choose(sim_selector, online, known)
-        return [chosen[item.sim_selector] for item in items]
+        return [
+            chosen[item.sim_selector] if item.phone is None else _to_phone(item.phone, online)
+            for item in items
+        ]
 
     def _plans(
         self,
@@ -221,6 +228,13 @@ class Sending:
             outlook = None if target is None or held else full.get(target)
             plans.append(_Plan(new, target[0] if target and reserved else None, route.sim, outlook))
         return plans
+
+
+def _to_phone(phone: int, online: Sequence[OnlinePhone]) -> routing.Route:
+    found = next((one for one in online if one.phone == phone), None)
+    if found is None:
+        raise Conflict("The phone is not online.")
+    return routing.by_phone(found)
 
 
 def _insert(tx: Tables, org: int, plans: Sequence[_Plan], *, device_online: bool) -> SendOutcome:

@@ -98,6 +98,9 @@ CODES: Final[Mapping[str, RefusalCode]] = MappingProxyType(
             "the org has as many of these as it may; `detail` says how many that is",
             "Remove one, or tell your owner.",
         ),
+        "gone": RefusalCode(
+            410, "the link was opened in another browser, and works there alone", _OWNER
+        ),
         "too_large": RefusalCode(
             413, "the body is larger than the gateway takes", "Split it into several calls."
         ),

@@ -94,6 +94,12 @@ class UnknownSim(NotFound):
         super().__init__(f"No SIM {sim_selector} in this org. Known SIMs: {', '.join(known)}")
 
 
+class Gone(Refused):
+    """What is asked for was here, and is not for this caller any more."""
+
+    code = "gone"
+
+
 class Conflict(Refused):
     """The request can't be carried out in the present state of the thing that it is for."""
 

@@ -36,6 +36,10 @@ class ServerView(Protocol):
     def refused(self) -> int:
         """The number of connections that were refused because there were too many."""
 
+    @property
+    def certificate_ends(self) -> int | None:
+        """When the certificate in use ends, in ms. None without one."""
+
 
 @attrs.frozen(kw_only=True)
 class Collector:
@@ -100,5 +104,6 @@ class Collector:
             carriers=self.health.outcomes.copy(),
             failing=self.health.failures.copy(),
             lag_s=self.lag.worst_s,
+            certificate_ends=server.certificate_ends,
             tasks=trio.lowlevel.current_statistics().tasks_living,
         )

@@ -88,6 +88,11 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         snapshot.lag_s,
     )
     yield _gauge("tasks", "Tasks that live in the event loop.", snapshot.tasks)
+    yield _gauge(
+        "certificate_ends_timestamp_seconds",
+        "When the certificate in use ends, in seconds since 1970; 0 without one.",
+        (snapshot.certificate_ends or 0) / 1000,
+    )
     carriers = CounterMetricFamily(
         "phonegate_carrier_messages",
         "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",

@@ -18,6 +18,7 @@ from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
+from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
@@ -76,6 +77,7 @@ class Operations:
         )
         self._alarms = Alarms(AlarmThresholds(**attrs.asdict(settings.alarms)))
         self._alarm_loop = AlarmLoop(self._collector, self._alarms)
+        self._renewal = CertificateRenewal(settings)
         self._endpoints = OperatorEndpoints(
             self._collector, self._readiness, token=settings.operator.token
         )
@@ -99,7 +101,8 @@ class Operations:
         return self._endpoints.endpoints() if operator.token and not operator.bind else ()
 
     async def take_up(self, settings: Settings) -> None:
-        """Takes the thresholds of the alarms, and what is logged, from reread settings."""
+        """Takes the alarms' thresholds, what is logged, and the certificate to renew, anew."""
+        self._renewal.settings = settings
         self._pipeline.log.logged = settings.log.requests
         self._alarms.thresholds = AlarmThresholds(**attrs.asdict(settings.alarms))
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
@@ -118,6 +121,8 @@ class Operations:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
             await nursery.start(self._alarm_loop.run)
+            if self._settings.tls.certificate:
+                await nursery.start(self._renewal.run)
             if days := self._settings.retention.messages_days:
                 keeping = Retention(self._database, days=days, now_ms=self._services.now_ms)
                 await nursery.start(keeping.run)

@@ -4,6 +4,7 @@ from typing import Final
 
 import attrs
 
+from phonegate.api.endpoint import Endpoint
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
@@ -62,15 +63,18 @@ class OwnerAuthentication:
         return True
 
 
-def owner_pipeline(services: Services, endpoints: OwnerEndpoints) -> Pipeline:
+def owner_pipeline(
+    services: Services, endpoints: OwnerEndpoints, *of_running: Endpoint
+) -> Pipeline:
     """Returns what answers the owner: the whole table, and the owner's own endpoints.
 
-    No limit holds for the owner but those of memory.
+    Those `of_running` gateways alone come beside them. No limit holds for the owner but those of
+    memory.
     """
     services = attrs.evolve(
         services,
         authentication=OwnerAuthentication(services.accounts.orgs),
         rate_limits=RateLimits(),
     )
-    table = Table([*build_table().endpoints, *endpoints.endpoints()])
+    table = Table([*build_table().endpoints, *endpoints.endpoints(), *of_running])
     return Pipeline(services, table, request_timeout_s=TIMEOUT_S, logged="errors")

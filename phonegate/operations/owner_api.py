@@ -198,20 +198,20 @@ class OwnerEndpoints:
         """Returns every one of them. The gateway's documents don't name them."""
         secret = "/orgs/{org}/secret"  # noqa: S105 - a path
         return (
-            _owner("POST", "/orgs", self.add_org, OrgSecretAnswer, body=NewOrg, status=201),
-            _owner("GET", "/orgs", self.list_orgs, OrgsAnswer),
-            _owner("POST", secret, self.rotate_org, OrgSecretAnswer, body=NewSecret),
-            _owner("DELETE", "/orgs/{org}", self.remove_org, OrgRemovedAnswer),
-            _owner("GET", "/registration", self.registration, RegistrationAnswer),
-            _owner(
+            owner_endpoint("POST", "/orgs", self.add_org, OrgSecretAnswer, body=NewOrg, status=201),
+            owner_endpoint("GET", "/orgs", self.list_orgs, OrgsAnswer),
+            owner_endpoint("POST", secret, self.rotate_org, OrgSecretAnswer, body=NewSecret),
+            owner_endpoint("DELETE", "/orgs/{org}", self.remove_org, OrgRemovedAnswer),
+            owner_endpoint("GET", "/registration", self.registration, RegistrationAnswer),
+            owner_endpoint(
                 "PUT",
                 "/registration",
                 self.set_registration,
                 RegistrationAnswer,
                 body=NewRegistration,
             ),
-            _owner("GET", "/unsigned_callbacks", self.list_unsigned, UnsignedAnswer),
-            _owner("POST", "/backups", self.back_up, BackupAnswer, body=NewBackup),
+            owner_endpoint("GET", "/unsigned_callbacks", self.list_unsigned, UnsignedAnswer),
+            owner_endpoint("POST", "/backups", self.back_up, BackupAnswer, body=NewBackup),
             *self._of_running_gateways(),
         )
 
@@ -224,7 +224,7 @@ class OwnerEndpoints:
             """Returns the gateway as it is now."""
             return Answer(content=await read_status(phones=bool(call.query.phones)))
 
-        return (_owner("GET", "/status", status, StatusAnswer, query=StatusQuery),)
+        return (owner_endpoint("GET", "/status", status, StatusAnswer, query=StatusQuery),)
 
     async def add_org(self, call: Call) -> Answer:
         """Adds an org. The answer holds its secret, which is stored as a hash alone."""
@@ -364,7 +364,7 @@ def _line(fields: object) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def _owner(
+def owner_endpoint(
     method: str,
     path: str,
     handler: Handler,
@@ -374,6 +374,7 @@ def _owner(
     query: type | None = None,
     status: int = 200,
 ) -> Endpoint:
+    """Returns an endpoint that is the owner's alone. Its handler's docstring describes it."""
     name: str = handler.__name__
     return Endpoint(
         name=name,

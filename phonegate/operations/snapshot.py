@@ -114,6 +114,8 @@ class Snapshot:
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
+    certificate_ends: int | None = None
+    """When the certificate in use ends. None for plain HTTP."""
 
     @property
     def online(self) -> int:
@@ -166,4 +168,7 @@ class Snapshot:
             log_bytes=self.space.log,
             in_place=self.space.in_place,
             carrier_failures=self.failing,
+            certificate_s=(
+                None if self.certificate_ends is None else (self.certificate_ends - self.at) / 1000
+            ),
         )

@@ -24,7 +24,16 @@ MEDIA: Final = {
 }
 """The Content-Type by a file's ending. A name without one is a notice, which is text."""
 
-OWN: Final = ("page.css", "copy.js", "docs.css", "docs.js", "favicon.svg", "apache-2.0.txt")
+OWN: Final = (
+    "page.css",
+    "copy.js",
+    "docs.css",
+    "docs.js",
+    "pairing.css",
+    "pairing.js",
+    "favicon.svg",
+    "apache-2.0.txt",
+)
 """Among them the licence of Swagger UI, whose package holds no more than a notice of it."""
 
 SWAGGER: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "LICENSE")

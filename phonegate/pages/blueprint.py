@@ -121,6 +121,7 @@ def build_pages(
     version: str,
     max_body_bytes: int,
     registration: Registration,
+    assets: Assets | None = None,
 ) -> Blueprint:
     """Returns the pages, for the app of a gateway.
 
@@ -130,11 +131,12 @@ def build_pages(
         version: The program's version.
         max_body_bytes: The largest body that the gateway takes.
         registration: Who may make an org by a first call, now.
+        assets: The files that the pages load, where they are read already.
     """
     pages = Blueprint("pages", "phonegate.pages")
     # From the package, which may be within a zip file, and not from a folder.
     pages.jinja_loader = PackageLoader("phonegate.pages")
-    assets = Assets()
+    assets = Assets() if assets is None else assets
     # Relative, as all links are: a proxy may serve the gateway under a path of its own.
     pages.add_app_template_global(lambda name: assets.address(name).removeprefix("/"), "asset")
     pages.add_app_template_filter(marked)

@@ -115,6 +115,8 @@ class Conversation:
             frame |= {key: value for key, value in more.items() if value is not None}
             if result.uncertain:
                 frame["uncertain"] = True
+        # A message that was said to be cancelled or failed must not go out after a loss of power.
+        await self._device.journal.sync()
         for _ in range(times):
             await self._send(frame)
         self._results.add(result.id)

@@ -99,6 +99,8 @@ class Device:
 
     def slot(self, sim: str | None) -> int | None:
         """Returns the slot of the SIM that the gateway names, if the phone has it."""
+        if sim is None:
+            return None
         found = [card.slot for card in self.sims or () if sim in {card.number, str(card.slot)}]
         return found[0] if found else None
 

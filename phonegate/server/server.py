@@ -16,8 +16,9 @@ from .fast_path import FastPath, FastPipeline
 from .forwarded import networks
 from .listener import AddressLimits, Listener
 
-CERTIFICATE_POLL_S = 60.0
-"""Seconds between two checks for a renewed certificate, which is renewed weeks before it ends."""
+CERTIFICATE_POLL_S = 15.0
+"""Seconds between two checks for a renewed certificate: two calls of stat(2). A person who renews
+one by hand waits for it."""
 
 _log = log.get("server")
 
@@ -59,6 +60,7 @@ class Server:
         self._tls = tls
         self._certificate: object = encryption.version(tls)
         context = encryption.context(tls)
+        self._ends_at = encryption.ends_at(tls)
         trusted = networks(settings.trusted_proxies)
         self._shell = AsgiShell(app, settings, trusted, answer_grace_s=answer_grace_s)
         self._fast_path = (
@@ -90,6 +92,11 @@ class Server:
     def refused(self) -> int:
         """Connections turned away since the start."""
         return self._listener.refused
+
+    @property
+    def certificate_ends(self) -> int | None:
+        """When the certificate in use ends, in ms since 1970. None where there is none."""
+        return self._ends_at
 
     async def serve(
         self,
@@ -139,15 +146,15 @@ class Server:
             CertificateUnusable: They make no certificate. The one before it stays in use.
         """
 
-        def read() -> tuple[object, ssl.SSLContext | None]:
-            return encryption.version(tls), encryption.context(tls)
+        def read() -> tuple[object, ssl.SSLContext | None, int | None]:
+            return encryption.version(tls), encryption.context(tls), encryption.ends_at(tls)
 
-        version, context = await trio.to_thread.run_sync(read)
+        version, context, ends_at = await trio.to_thread.run_sync(read)
         if context is None or not self._tls.certificate:
             return False
         renewed = version != self._certificate
         self._connections.renew(context)
-        self._tls, self._certificate = tls, version
+        self._tls, self._certificate, self._ends_at = tls, version, ends_at
         return renewed
 
     async def _watch_certificate(self) -> None:

@@ -4,6 +4,8 @@ import ssl
 from pathlib import Path
 
 from phonegate.config.settings import TlsSettings
+from phonegate.local_ca.errors import NoCertificate
+from phonegate.local_ca.x509 import read_pem
 
 from .errors import CertificateUnusable
 
@@ -50,6 +52,15 @@ def version(settings: TlsSettings) -> tuple[tuple[int, ...], ...]:
         else:
             marks.append((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(marks)
+
+
+def ends_at(settings: TlsSettings) -> int | None:
+    """Returns when the certificate ends, in ms since 1970, or None where that can't be read."""
+    try:
+        content = Path(settings.certificate).read_bytes() if settings.certificate else b""
+        return round(read_pem(content).ends.timestamp() * 1000)
+    except (OSError, NoCertificate):
+        return None
 
 
 class _KeyEncrypted(Exception):

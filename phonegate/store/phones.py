@@ -234,6 +234,15 @@ class Phones:
         )
         return cursor.rowcount == 1
 
+    def by_key(self, org: int, key: str) -> list[Phone]:
+        """Returns the org's phones that came last by this API key, the one seen last first."""
+        rows = self._connection.execute(
+            f"SELECT {_PHONE} FROM phones"  # noqa: S608
+            " WHERE key = ? AND org = ? ORDER BY last_seen DESC, id DESC",
+            (key, org),
+        )
+        return [_phone(row) for row in rows]
+
     def others_by_key(self, phone: int, key: str) -> bool:
         """Tells whether another phone came last by this API key too."""
         found = self._connection.execute(

@@ -231,7 +231,10 @@ async def test_a_body_that_is_no_json_object_is_refused(web: Web, endpoint: Endp
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda e: e.name)
 async def test_a_body_of_another_kind_is_refused(web: Web, endpoint: Endpoint) -> None:
+    forms = () if endpoint.forms is None else endpoint.forms.media
     for kind, raw in NO_MEDIA:
+        if kind.partition(";")[0] in forms:
+            continue
         headers = {"Content-Type": kind}
         reply = await web.call(endpoint.method, address(endpoint), raw=raw, headers=headers)
         assert (reply.status, is_clear(reply)) == (415, True), kind

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from phonegate.domain.alarms import (
     CALM_S,
+    DAY_S,
     Alarms,
     AlarmThresholds,
     GatewayHealth,
@@ -24,6 +25,7 @@ LIMITS = AlarmThresholds(
     database_bytes=5_000,
     log_bytes=400,
     carrier_failures=3,
+    certificate_days=14,
 )
 KEYS = [("disk_low", ""), ("phone_away", "myorg")]
 
@@ -169,6 +171,12 @@ def test_a_clock_that_jumps_raises_nothing_and_keeps_nothing_on(jump: float) -> 
             {"carrier_failures": {7: 2}},
             {"carrier_failures": {}},
         ),
+        (
+            "certificate_expires",
+            {"certificate_s": 14 * DAY_S - 1},
+            None,
+            {"certificate_s": 14 * DAY_S},
+        ),
     ],
 )
 def test_each_threshold_has_room_before_it_is_well(
@@ -195,5 +203,6 @@ def test_a_limit_of_nothing_watches_nothing() -> None:
         database_bytes=1 << 40,
         log_bytes=1 << 40,
         carrier_failures={1: 1_000},
+        certificate_s=-1.0,
     )
     assert Alarms(AlarmThresholds()).look(worst) == []

@@ -34,7 +34,10 @@ def generated(
     """Imports a module of the generated package by its name in it."""
     folder = tmp_path_factory.mktemp("client")
     settings = folder / "generator.yaml"
-    settings.write_text("post_hooks: []\n")  # they would only make its code pretty
+    # The hooks would only make its code pretty. A body of plain text it knows as bytes alone.
+    settings.write_text(
+        "post_hooks: []\ncontent_type_overrides:\n  text/plain: application/octet-stream\n"
+    )
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("openapi-python-client")),

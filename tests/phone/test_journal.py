@@ -1,9 +1,11 @@
+import fcntl
 import json
 import resource
 import stat
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,3 +166,112 @@ def test_a_journal_needs_no_file() -> None:
     journal = Journal()
     journal.record(Taken(id=1, to="+1", body="x"))
     assert journal.ledger.knows(1)
+
+
+def busy(file: JournalFile, messages: range) -> None:
+    journal = file.journal("one")
+    for message in messages:
+        journal.record(Taken(id=message, to="+1", body="secret text"))
+        journal.record(Handed(id=message))
+        journal.record(Result(id=message, success=True))
+        journal.record(Confirmed(results=[message]))
+
+
+def test_a_grown_file_is_written_anew_and_remembers_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    longest = 0
+    with JournalFile(path, compact_bytes=2_000) as file:
+        file.journal("two").record(Inbound(id="m", address="+2", body="mail", date=1))
+        for message in range(2_500):
+            busy(file, range(message, message + 1))
+            longest = max(longest, path.stat().st_size)
+        file.journal("one").record(Taken(id=2_500, to="+1", body="waits"))
+    # A thousand results with a line of 150 bytes each, and three times as much before the next.
+    assert longest < 900_000
+    assert [one.name for one in tmp_path.iterdir()] == ["j"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with JournalFile(path, compact_bytes=2_000) as file:
+        ledger = file.journal("one").ledger
+        assert [taken.body for taken in ledger.waiting()] == ["waits"]
+        assert all(ledger.knows(message) for message in range(2_500))
+        assert [mail.id for mail in file.journal("two").ledger.unacked()] == ["m"]
+
+
+def test_a_file_of_years_is_made_small_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with JournalFile(path) as file:
+        busy(file, range(1_500))
+    size = path.stat().st_size
+    with JournalFile(path, compact_bytes=2_000) as file:
+        assert path.stat().st_size < size / 2
+        with pytest.raises(JournalUnusable, match="another program"):
+            JournalFile(path)
+        busy(file, range(1_500, 1_501))
+
+
+def test_without_room_for_a_second_file_it_goes_on_growing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with JournalFile(tmp_path / "j", compact_bytes=1_000) as file:
+        busy(file, range(1_200))
+    monkeypatch.undo()
+    assert [one.name for one in tmp_path.iterdir()] == ["j"]
+    with JournalFile(tmp_path / "j") as file:
+        assert file.journal("one").ledger.knows(1_199)
+
+
+def test_a_file_that_another_took_the_place_of_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "j"
+    fill(path)
+    flock = fcntl.flock
+
+    def replaced(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        path.rename(tmp_path / "old")
+        path.touch()
+
+    monkeypatch.setattr("fcntl.flock", replaced)
+    with pytest.raises(JournalUnusable, match="another program"):
+        JournalFile(path)
+
+
+async def test_a_durable_journal_waits_for_the_disk_once_for_all_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fdatasync", synced.append)
+    with JournalFile(tmp_path / "j", durable=True) as file:
+        journal = file.journal("one")
+        await journal.sync()
+        assert not synced
+        journal.record(Taken(id=1, to="+1", body="x"))
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(journal.sync)
+        assert len(synced) == 1
+    with JournalFile(tmp_path / "k") as file:
+        file.journal("one").record(Taken(id=1, to="+1", body="x"))
+        await file.journal("one").sync()
+    assert len(synced) == 1
+
+
+async def test_after_a_disk_that_refuses_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fdatasync", broken)
+    with JournalFile(tmp_path / "j", durable=True) as file:
+        journal = file.journal("one")
+        journal.record(Taken(id=1, to="+1", body="x"))
+        with pytest.raises(JournalUnusable, match="Input/output error"):
+            await journal.sync()
+        with pytest.raises(JournalUnusable):
+            journal.record(Handed(id=1))

@@ -24,6 +24,8 @@ from phonegate.model.refusals import Unauthorized
 from phonegate.typed_json.fields import Field, fields_of
 
 JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+_BYTES: Final[Schema] = {"type": "string", "format": "binary"}
 
 HEADER: Final = "SecretKeyHeader"
 BEARER: Final = "Bearer"
@@ -247,7 +249,12 @@ def _body(
     }
     if shown:
         media["examples"] = shown
-    return {"required": True, "content": {JSON: media}}
+    content = {JSON: media}
+    if endpoint.forms is not None:
+        for name, cls in endpoint.forms.media.items():
+            text = {"type": "string", "pattern": r"^[^\s{]", "description": endpoint.forms.text}
+            content[name] = {"schema": text if cls is None else components.refer(cls)}
+    return {"required": True, "content": content}
 
 
 def _responses(
@@ -256,8 +263,8 @@ def _responses(
     found: dict[str, Any] = {}
     for status in endpoint.statuses:
         if endpoint.answer is None:
-            # Bytes are what a schema without a type stands for (OpenAPI 3.1.1, 4.8.14.4).
-            content: dict[str, Any] = {str(endpoint.media): {}}
+            # The first for generators of clients, which know bytes by no range.
+            content: dict[str, Any] = {BYTES: {"schema": _BYTES}, str(endpoint.media): {}}
             found[str(status)] = {"description": _SUCCESS[status], "content": content}
             continue
         media: dict[str, Any] = {"schema": components.refer(endpoint.answer, answer=True)}

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from phonegate.cli.phone import script, simulated
+from phonegate.cli.phone.add import add
 from phonegate.cli.phone.connection import (
     Connection,
     address_of,
@@ -82,6 +83,7 @@ def _add_options() -> None:
     command.params += SHARED
 
 
+command.add_command(add)
 _COMMON = frozenset(option.name for option in command.params)
 _add_options()
 

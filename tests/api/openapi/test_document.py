@@ -78,7 +78,7 @@ def test_an_operation_says_what_its_endpoint_takes_and_gives(endpoint: Any) -> N
     for status in endpoint.statuses:
         contents = found["responses"][str(status)]["content"]
         if endpoint.answer is None:
-            assert contents == {endpoint.media: {}}
+            assert list(contents) == ["application/octet-stream", endpoint.media]
             continue
         content = contents["application/json"]
         assert content["schema"]["$ref"].startswith("#/components/schemas/")

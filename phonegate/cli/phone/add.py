@@ -1,0 +1,106 @@
+"""`phonegate phone add`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phonegate import colour
+from phonegate.cli import columns, options, terminal
+from phonegate.cli.failure import Failure
+
+
+@click.command()
+@click.argument("org")
+@click.option("--name", default="phone", show_default=True, help="What the phone is called.")
+@click.option(
+    "--url",
+    help="The gateway's address, as the phone reaches it.  [default: [http] public_url, or this "
+    "machine's address in its network]",
+)
+@click.option(
+    "--qr/--no-qr", default=None, help="Print the link as a QR code.  [default: on a terminal]"
+)
+@options.as_json
+@options.gateway
+def add(
+    org: str,
+    name: str,
+    url: str | None,
+    config: Path | None,
+    database: Path | None,
+    *,
+    qr: bool | None,
+    as_json: bool,
+) -> None:
+    """Pair a new phone with the ORG: show its API key, and a one-time link to open on it.
+
+    The link works for 15 minutes, in the browser that opens it first. Its page explains how to
+    connect the phone, with everything to copy, and shows when it is online and when a test SMS
+    came back. The gateway has to serve.
+    """
+    answer = _pair(config, database, {"org": org, "name": name, "url": url})
+    if as_json:
+        terminal.print_json(answer)
+        return
+    click.echo(f"phone    {terminal.clean(answer['name'])} of {answer['org']}")
+    click.echo(f"address  {answer['url']}")
+    for other in answer["other_urls"]:
+        click.echo(f"         {other} (another network of this machine)")
+    click.echo(f"key      {answer['key']}")
+    click.echo(f"link     {answer['link']}")
+    if sys.stdout.isatty() if qr is None else qr:
+        _show_code(answer["link"])
+    click.echo(
+        "Open the link on the phone within 15 minutes; it works in one browser alone. Keep the "
+        "key: it is not shown again.",
+        err=True,
+    )
+
+
+def _pair(config: Path | None, database: Path | None, body: dict[str, Any]) -> dict[str, Any]:
+    """Asks the gateway that serves for a link. Links live in its memory.
+
+    Raises:
+        Failure: None serves.
+        ControlError: It refused, or can't be asked.
+    """
+    # Imported here to keep `--help` fast.
+    from phonegate.operations.control_client import (  # noqa: PLC0415
+        ControlRefused,
+        NotServing,
+        OwnerRequest,
+        ask,
+    )
+
+    path = Path(options.settings(config, database).database.path).absolute()
+    try:
+        return ask(path, OwnerRequest("POST", "/pairings", body))
+    except NotServing:
+        raise Failure(
+            f"No gateway is serving {path}. Start it with `phonegate serve`, then pair the phone."
+        ) from None
+    except ControlRefused as refused:
+        if refused.code == "not_found":
+            raise Failure(f"{refused.detail} `phonegate org add` makes one.") from None
+        raise
+
+
+def _show_code(link: str) -> None:
+    """Prints a link as a QR code, or why that is not possible here."""
+    from phonegate.cli import qr_code  # noqa: PLC0415 - keeps `--help` fast
+
+    drawn = qr_code.lines(link, coloured=colour.wanted(sys.stdout, os.environ))
+    width = columns.width(click.unstyle(drawn[0]))
+    try:
+        qr_code.SHAPES.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        click.echo("(The character set of this terminal can't show a QR code.)", err=True)
+        return
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns < width:
+        click.echo(f"(The QR code needs a terminal of {width} columns.)", err=True)
+        return
+    click.echo("\n".join(["", *drawn, ""]))

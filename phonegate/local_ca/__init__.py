@@ -1,0 +1,1 @@
+"""A certificate authority of one's own for a local network, and the certificates that it signs."""

@@ -1,0 +1,125 @@
+"""A phone is paired by its page, as the person who holds it sees it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from kit.gateway import GatewayProcess
+from kit.program import ROOT, child_environment
+from phonegate.operations.control_client import OwnerRequest, ask
+from tests.end_to_end.chromium import (
+    CONTRAST,
+    HOME,
+    WIDTHS,
+    Browser,
+    browser,
+    chromium,
+    needed,
+)
+
+__all__ = ["browser", "chromium"]
+
+pytestmark = needed
+
+NUMBER = "+15551112222"
+LIT = "return [...document.querySelectorAll('.light.on')].map((light) => light.id)"
+SHOWN = "return document.getElementById(arguments[0]).textContent"
+
+ALL_OPEN = """
+for (const one of document.querySelectorAll("details")) { one.name = ""; one.open = true; }
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    database = tmp_path_factory.mktemp("gateway") / "phonegate.db"
+    with GatewayProcess(database) as process:
+        ask(database, OwnerRequest("POST", "/orgs", {"org": "myorg"}))
+        yield process
+
+
+def invite(gateway: GatewayProcess, url: str) -> dict[str, str]:
+    order = {"org": "myorg", "name": "kitchen", "url": url}
+    made: dict[str, str] = ask(gateway.database, OwnerRequest("POST", "/pairings", order))
+    return made
+
+
+@contextmanager
+def phone(gateway: GatewayProcess, key: str) -> Iterator[None]:
+    """A phone that answers each SMS, as one does that has sent it to itself."""
+    words = ["phone", "--simulate", "--url", gateway.url, "--sim", f"0:{NUMBER}", "--reply"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "phonegate", *words],
+        env=child_environment(PHONEGATE_KEY=key),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_phone_is_paired_by_its_page(browser: Browser, gateway: GatewayProcess) -> None:
+    made = invite(gateway, gateway.url)
+    browser.allow_clipboard(gateway.url)
+    browser.look(made["link"], width=360)
+    assert browser.run(LIT) == []
+    copied = []
+    for name in ("API URL", "private token"):
+        browser.click(f"[data-copy='{name}'] button.copy")
+        browser.until(lambda _: browser.run(SHOWN, "told") == "Copied")
+        copied.append(browser.clipboard())
+    assert copied == [f"{gateway.url}/mobile/v1", made["key"]]
+    send = browser.find("#send")
+    assert not send.is_enabled()
+    with phone(gateway, copied[1]):
+        browser.until(lambda _: browser.run(LIT) == ["online"])
+        assert browser.run(SHOWN, "said") == "The phone is online."
+        browser.until(lambda _: send.is_enabled())
+        # What the phone knows of its SIM is filled in already.
+        number = browser.find("#number")
+        assert number.get_attribute("value") == NUMBER
+        number.send_keys(Keys.ENTER)
+        browser.until(lambda _: browser.run(LIT) == ["online", "received"])
+        assert "sends and receives" in browser.run(SHOWN, "test-words")
+        browser.driver.refresh()
+        assert browser.run(LIT) == ["online", "received"]
+    browser.until(lambda _: browser.run(LIT) == ["received"])
+    assert "not connected now" in browser.run(SHOWN, "phone-words")
+
+
+def test_the_page_fits_the_screen_by_day_and_by_night(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    home = f"http://{HOME}:{gateway.port}"
+    browser.look(invite(gateway, home)["link"])
+    assert "plain HTTP" in browser.find("details .warning").text
+    browser.run(
+        "document.querySelectorAll('details').forEach((one) => { one.name = ''; one.open = true; })"
+    )
+    for scheme in ("light", "dark"):
+        browser.sim_selector(scheme)
+        for width in (*WIDTHS, 320):
+            browser.resize(width)
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+            assert browser.run(CONTRAST) == []
+
+
+def test_what_the_gateway_refuses_is_said_beside_the_field(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    made = invite(gateway, gateway.url)
+    browser.look(made["link"], width=360)
+    with phone(gateway, made["key"]):
+        browser.until(lambda _: browser.run(LIT) == ["online"])
+        browser.write(browser.find("#number"), "nonsense")
+        browser.click("#send")
+        assert "must be a number" in browser.find("#problem").text
+    assert [one["message"] for one in browser.complaints() if "400" not in one["message"]] == []

@@ -1,0 +1,484 @@
+"""A phone's program keeps its promises wherever it is killed: at every step, and by power loss too.
+
+The program is the real one. Its gateway, link, radio and disk are in memory, and count steps:
+before and after each record, each wait for the disk, each frame, each attempt, each forgetting.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phonegate.phone import program as phone_program
+from phonegate.phone.address import Address
+from phonegate.phone.conduct import Conduct
+from phonegate.phone.device import Device
+from phonegate.phone.errors import RadioUnusable
+from phonegate.phone.journal import Journal, decode, encode
+from phonegate.phone.ledger import Ledger
+from phonegate.phone.link import End, LinkLost
+from phonegate.phone.program import PhoneProgram
+from phonegate.phone.radios.radio import (
+    Desk,
+    Failed,
+    Feature,
+    Outcome,
+    RadioIdentity,
+    RadioUnavailable,
+    ReceivedSms,
+    Sent,
+    SimCard,
+    Transmission,
+    Uncertain,
+)
+from phonegate.phone.records import Record
+
+WHERE = Address.parse("ws://127.0.0.1:1", "myorg", "my-secret-key-123")
+PATIENCE_S = 300
+"""By the test's clock, which jumps."""
+
+
+class Killed(BaseException):
+    """The end of the program, at once."""
+
+
+@attrs.define
+class Fate:
+    """Counts steps, and kills the program at one of them."""
+
+    at: int | None = None
+    steps: int = 0
+    dead: bool = False
+
+    def step(self) -> None:
+        if self.dead or self.steps == self.at:
+            self.dead = True
+            raise Killed
+        self.steps += 1
+
+
+@attrs.define
+class Disk:
+    """The journal's file: what a kill leaves of it, and what a loss of power leaves."""
+
+    lines: list[bytes] = attrs.field(factory=list)
+    synced: int = 0
+
+    def journal(self, fate: Fate) -> Journal:
+        ledger = Ledger(decode(line)[1] for line in self.lines)
+
+        def write(record: Record) -> None:
+            self.lines.append(encode("p", record))
+
+        async def sync() -> None:
+            fate.step()
+            await trio.lowlevel.checkpoint()
+            self.synced = len(self.lines)
+            fate.step()
+
+        return Recorder(ledger, write, sync, fate)
+
+    def lose_power(self) -> None:
+        del self.lines[self.synced :]
+
+
+class Recorder(Journal):
+    def __init__(
+        self,
+        ledger: Ledger,
+        write: Callable[[Record], None],
+        sync: Callable[[], Awaitable[None]],
+        fate: Fate,
+    ) -> None:
+        super().__init__(ledger, write, sync)
+        self._fate = fate
+
+    def record(self, record: Record) -> None:
+        self._fate.step()
+        super().record(record)
+        self._fate.step()
+
+
+@attrs.define
+class Handset:
+    """The device: what outlives the program. `outcomes` are those of its attempts, in order."""
+
+    outcomes: list[str] = attrs.field(factory=list)
+    inbox: dict[str, ReceivedSms] = attrs.field(factory=dict)
+    reports: list[str] = attrs.field(factory=list)
+    attempts: Counter[int] = attrs.field(factory=Counter)
+    on_air: Counter[int] = attrs.field(factory=Counter)
+    unavailable: int = 0
+
+
+class FakeRadio:
+    features: frozenset[Feature] = frozenset({"delivery_report"})
+    attempt_s = 5.0
+
+    def __init__(self, handset: Handset, fate: Fate) -> None:
+        self._handset = handset
+        self._fate = fate
+        self._reported = trio.Event()
+
+    async def run(
+        self,
+        desk: Desk,
+        *,
+        task_status: trio.TaskStatus[RadioIdentity] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        desk.report_sims((SimCard(slot=0, number="+1"),))
+        task_status.started(RadioIdentity(device_id="phone"))
+        for sms in list(self._handset.inbox.values()):
+            assert desk.received(sms)
+        while True:
+            for reference in self._handset.reports:
+                desk.delivered(reference, 5)
+            self._handset.reports.clear()
+            await self._reported.wait()
+            self._reported = trio.Event()
+
+    async def ready(self, transmission: Transmission) -> None:
+        del transmission
+        await trio.lowlevel.checkpoint()
+
+    async def attempt(self, transmission: Transmission) -> Outcome:
+        self._fate.step()
+        handset, number = self._handset, transmission.id
+        handset.attempts[number] += 1
+        outcome = handset.outcomes.pop() if handset.outcomes else "sent"
+        if outcome == "failed":
+            return Failed("NO_CREDIT")
+        handset.on_air[number] += 1
+        self._fate.step()
+        await trio.lowlevel.checkpoint()
+        if outcome == "raised":
+            raise ZeroDivisionError("secret text")
+        if outcome == "held":
+            await trio.sleep_forever()
+        if outcome == "uncertain":
+            return Uncertain("NO_ANSWER")
+        handset.reports.append(str(number))
+        self._reported.set()
+        return Sent(segments=1, reference=str(number))
+
+    async def settle(self, transmission: Transmission) -> Outcome | None:
+        del transmission
+        await trio.lowlevel.checkpoint()
+        return None
+
+    async def stored(self, inbound_id: str) -> None:
+        self._fate.step()
+        if self._handset.unavailable:
+            self._handset.unavailable -= 1
+            raise RadioUnavailable
+        self._handset.inbox.pop(inbound_id, None)
+        self._fate.step()
+
+
+@attrs.define
+class Gateway:
+    """What it must do, and what it was told. It pushes what has neither ack nor result."""
+
+    orders: list[int] = attrs.field(factory=list)
+    cancels: frozenset[int] = frozenset()
+    acked: set[int] = attrs.field(factory=set)
+    results: dict[int, list[dict[str, Any]]] = attrs.field(factory=dict)
+    delivered: set[int] = attrs.field(factory=set)
+    inbound: list[str] = attrs.field(factory=list)
+
+    def greeting(self) -> list[dict[str, Any]]:
+        due = [one for one in self.orders if one not in self.acked and one not in self.results]
+        pushes = [{"type": "send_sms", "id": one, "to": "+1", "body": f"text {one}"} for one in due]
+        cancels = [{"type": "cancel", "id": one} for one in self.cancels if one not in self.results]
+        return [{"type": "connected"}, *pushes, *cancels]
+
+    def hear(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
+        match frame["type"]:
+            case "ack":
+                self.acked.add(frame["id"])
+            case "send_result":
+                self.results.setdefault(frame.pop("id"), []).append(frame)
+            case "delivery_report":
+                assert self.results[frame["id"]][0]["success"]
+                self.delivered.add(frame["id"])
+            case "inbound":
+                name = frame["message"]["id"]
+                if name not in self.inbound:
+                    self.inbound.append(name)
+                return [{"type": "inbound_ack", "ids": [name], "message_id": 1}]
+            case "ping":
+                return [{"type": "pong"}]
+        return []
+
+
+class Link:
+    """A link in memory, which is lost at the frames that `cuts` counts."""
+
+    silent_for_s = 0.0
+    is_lost = False
+
+    def __init__(self, world: "World", fate: Fate) -> None:
+        self._world = world
+        self._fate = fate
+        self._to_phone, self._from_gateway = trio.open_memory_channel[dict[str, Any]](1000)
+        for frame in world.gateway.greeting():
+            self._to_phone.send_nowait(frame)
+
+    async def send(self, frame: dict[str, Any]) -> None:
+        self._fate.step()
+        await trio.lowlevel.checkpoint()
+        if self.is_lost:
+            raise LinkLost
+        self._world.frames += 1
+        lost = self._world.frames in self._world.cuts
+        if not lost or self._world.frames % 2:
+            for answer in self._world.gateway.hear(frame):
+                self._to_phone.send_nowait(answer)
+        self._fate.step()
+        if lost:
+            self.is_lost = True
+            self._to_phone.close()
+            raise LinkLost
+        self._world.change()
+
+    def hand(self, frame: dict[str, Any]) -> None:
+        self._to_phone.send_nowait(frame)
+
+    async def receive(self) -> dict[str, Any]:
+        try:
+            frame = await self._from_gateway.receive()
+        except trio.EndOfChannel:
+            raise LinkLost from None
+        self._fate.step()
+        return frame
+
+
+@attrs.define
+class World:
+    """All that outlives the program, and its runs."""
+
+    gateway: Gateway
+    handset: Handset
+    cuts: frozenset[int] = frozenset()
+    disk: Disk = attrs.field(factory=Disk)
+    frames: int = 0
+    said: list[str] = attrs.field(factory=list)
+    _changed: trio.Event | None = None
+
+    def change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+
+    @property
+    def settled(self) -> bool:
+        return (
+            self.gateway.results.keys() >= set(self.gateway.orders) | self.gateway.cancels
+            and not self.handset.inbox
+            and not self.handset.reports
+            and not self.disk_ledger().unreported()
+            and not self.disk_ledger().deliveries()
+        )
+
+    def disk_ledger(self) -> Ledger:
+        return Ledger(decode(line)[1] for line in self.disk.lines)
+
+    async def live(self, fate: Fate) -> None:
+        """Runs the program until it is killed, or until all has settled."""
+
+        async def hold_link(_: Address, session: Any, **__: Any) -> End:
+            try:
+                await session(Link(self, fate))
+            except* LinkLost:
+                pass
+            return End(code=1006)
+
+        device = Device(
+            journal=self.disk.journal(fate),
+            radio=FakeRadio(self.handset, fate),
+            conduct=Conduct((0.5, 1)),
+            notice=self.said.append,
+            now_ms=lambda: 1,
+        )
+        with pytest.MonkeyPatch.context() as patch, trio.fail_after(PATIENCE_S):
+            patch.setattr(phone_program, "hold_link", hold_link)
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(PhoneProgram(WHERE, device).run)
+                    while not self.settled:  # noqa: ASYNC110 (many things settle)
+                        await trio.sleep(1)
+                    nursery.cancel_scope.cancel()
+            except* Killed:
+                pass
+
+    def check(self) -> None:
+        handset, gateway = self.handset, self.gateway
+        assert all(count == 1 for count in handset.attempts.values())
+        for number, results in gateway.results.items():
+            first, *repeats = results
+            assert all(one == first for one in repeats)
+            if first["success"]:
+                assert handset.on_air[number] == 1
+            elif not first.get("uncertain"):
+                assert handset.on_air[number] == 0
+        assert gateway.delivered <= {n for n, told in gateway.results.items() if told[0]["success"]}
+
+
+def run(world: World, kills: list[tuple[int, bool]]) -> Fate:
+    """Runs the program with these kills, and then until all has settled."""
+
+    async def lives() -> Fate:
+        for step, power in kills:
+            await world.live(Fate(at=step))
+            if power:
+                world.disk.lose_power()
+        fate = Fate()
+        await world.live(fate)
+        return fate
+
+    return trio.run(lives, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def a_world(**more: Any) -> World:
+    mail = [ReceivedSms(id=f"m{n}", address="+2", body="mail", date=n) for n in range(2)]
+    handset = Handset(outcomes=["sent", "failed", "sent"], inbox={sms.id: sms for sms in mail})
+    return World(gateway=Gateway(orders=[1, 2, 3]), handset=handset, **more)
+
+
+def test_without_kills_all_is_sent_delivered_received_and_let_go() -> None:
+    world = a_world()
+    run(world, [])
+    world.check()
+    assert [told[0]["success"] for told in world.gateway.results.values()] == [True, False, True]
+    assert world.gateway.delivered == {1, 3}
+    assert sorted(world.gateway.inbound) == ["m0", "m1"]
+    assert world.disk_ledger().stored() == []
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
+def test_a_kill_at_each_step_breaks_no_promise(*, power: bool) -> None:
+    steps = run(a_world(), []).steps
+    assert steps > 50
+    uncertain = 0
+    for step in range(steps):
+        world = a_world()
+        run(world, [(step, power)])
+        world.check()
+        assert sorted(world.gateway.inbound) == ["m0", "m1"]
+        uncertain += any(told[0].get("uncertain") for told in world.gateway.results.values())
+    # Most of the steps do not lie where nobody can know.
+    assert 0 < uncertain < steps / 2
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_no_order_of_kills_losses_and_faults_breaks_a_promise(data: st.DataObject) -> None:
+    orders = data.draw(st.lists(st.integers(1, 6), unique=True, max_size=4))
+    world = World(
+        gateway=Gateway(
+            orders=orders, cancels=data.draw(st.frozensets(st.integers(1, 6), max_size=2))
+        ),
+        handset=Handset(
+            outcomes=data.draw(
+                st.lists(st.sampled_from(["sent", "failed", "raised", "held", "uncertain"]))
+            ),
+            inbox={
+                name: ReceivedSms(id=name, address="+2", body="mail", date=1)
+                for name in data.draw(st.sets(st.sampled_from("abc")))
+            },
+            unavailable=data.draw(st.integers(0, 2)),
+        ),
+        cuts=data.draw(st.frozensets(st.integers(1, 40), max_size=4)),
+    )
+    mail = sorted(world.handset.inbox)
+    kills = data.draw(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=4))
+    run(world, kills)
+    world.check()
+    assert sorted(world.gateway.inbound) == mail
+    assert "secret text" not in "".join(world.said)
+
+
+def test_a_radio_that_needs_a_person_ends_the_program_with_its_sentence() -> None:
+    class Locked(FakeRadio):
+        async def run(
+            self,
+            desk: Desk,
+            *,
+            task_status: trio.TaskStatus[RadioIdentity] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            raise RadioUnusable("The SIM is locked.")
+
+    device = Device(
+        journal=Journal(),
+        radio=Locked(Handset(), Fate()),
+        conduct=Conduct(),
+        notice=lambda _: None,
+        now_ms=lambda: 1,
+    )
+    with pytest.raises(RadioUnusable, match=r"The SIM is locked\."):
+        trio.run(PhoneProgram(WHERE, device).run)
+
+
+class Unplugged(FakeRadio):
+    """A radio that is not ready, as a modem that is not there."""
+
+    async def ready(self, transmission: Transmission) -> None:
+        del transmission
+        await trio.sleep_forever()
+
+
+def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
+    device = Device(
+        journal=world.disk.journal(Fate()),
+        radio=Unplugged(world.handset, Fate()),
+        conduct=Conduct((0.5, 1)),
+        notice=world.said.append,
+        now_ms=now_ms,
+    )
+    return PhoneProgram(WHERE, device)
+
+
+async def until_results(world: World, count: int) -> None:
+    while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
+        await trio.sleep(1)
+
+
+async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del autojump_clock
+    world = World(gateway=Gateway(), handset=Handset())
+    links: list[Link] = []
+
+    async def hold_link(_: Address, session: Any, **__: Any) -> End:
+        links.append(Link(world, Fate()))
+        await session(links[0])
+        raise AssertionError
+
+    monkeypatch.setattr(phone_program, "hold_link", hold_link)
+    start = trio.current_time()
+    program = waiting_program(world, lambda: int((trio.current_time() - start) * 1000))
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(program.run)
+            await trio.sleep(1)
+            push = {"type": "send_sms", "to": "+1", "body": "hi"}
+            links[0].hand({**push, "id": 1, "expires_at": 30_000})
+            links[0].hand({**push, "id": 2})
+            links[0].hand({**push, "id": 3})
+            await trio.sleep(20)
+            assert not world.gateway.results
+            await until_results(world, 1)
+            assert 30 <= trio.current_time() - start < 40
+            links[0].hand({"type": "cancel", "id": 2})
+            links[0].hand({"type": "cancel", "id": 3})
+            await until_results(world, 3)
+            nursery.cancel_scope.cancel()
+    errors = {number: told[0]["error"] for number, told in world.gateway.results.items()}
+    assert errors == {1: "RESULT_TOO_LATE", 2: "cancelled", 3: "cancelled"}
+    assert not world.handset.attempts
