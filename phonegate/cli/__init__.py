@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "messages", "command", "Read messages from a gateway; approve what waits for approval."
     ),
     "sims": CommandEntry("sims", "command", "List the SIMs of an org's phones."),
+    "phones": CommandEntry("phones", "command", "List, name and forget an org's phones."),
     "mcp": CommandEntry(
         "mcp", "command", "Give an AI agent on this machine the tools of a gateway."
     ),

@@ -82,6 +82,10 @@ class Client:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._answer("POST", path, json=body, headers=headers)
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Sends any other request. Raises `Failure` where the gateway refuses."""
+        return self._answer(method, path, **({} if body is None else {"json": body}))
+
     def _answer(self, method: str, path: str, **extra: Any) -> dict[str, Any]:
         url = f"{self.url}{path}"
         try:

@@ -51,7 +51,7 @@ class Fake:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -16,6 +16,7 @@ SECRET = "my-secret-key-123"
 DEADLINE_S = 60
 COMMANDS = {
     "sims": ("sims",),
+    "phones": ("phones",),
     "messages": ("messages",),
     "send": ("send", "--to", "+15553334444", "hello"),
     "mcp": ("mcp",),
@@ -73,7 +74,7 @@ def test_it_is_trusted_by_option_or_variable(
     code, told = run(url, *words)
     assert f"The certificate of {url.removeprefix('https://')} is not trusted" in told
     assert "No gateway answers" not in told
-    if words[0] in {"sims", "messages", "send"}:
+    if words[0] in {"sims", "phones", "messages", "send"}:
         assert code == 1
     file = str(folder / "ca.pem")
     given: list[tuple[tuple[str, ...], dict[str, str]]] = [
