@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from phonegate.cli.phone import script, simulated
+from phonegate.cli.phone import script, simulated, termux
 from phonegate.cli.phone.add import add
 from phonegate.cli.phone.connection import (
     Connection,
@@ -17,7 +17,7 @@ from phonegate.cli.phone.connection import (
 )
 from phonegate.cli.phone.way import Way
 
-WAYS: tuple[Way, ...] = (simulated.WAY,)
+WAYS: tuple[Way, ...] = (simulated.WAY, termux.WAY)
 """The ways that an option chooses. Without any the phone is a script's."""
 
 SHARED = (
@@ -49,9 +49,10 @@ def command(
     duration: float | None,
     **others: Any,
 ) -> int:
-    """Be a phone: of a script (frames as JSON lines on standard input and output) or simulated.
+    """Be a phone: this Android phone, a script's (frames as JSON lines) or simulated.
 
-    Without --simulate, each line of standard input is sent as a frame, and each frame from the
+    With --termux, the Android phone on which this runs sends and receives (docs/phones.md).
+    Without any of these, each line of standard input is sent as a frame, and each frame from the
     gateway is printed as a line. The end of the input ends the phone, unless --duration is given.
     With --simulate, the phones behave by themselves, including faults, and a summary is printed at
     the end: on a terminal in words, else as a JSON object. SIGTERM, SIGINT and SIGHUP end either.

@@ -1,0 +1,1 @@
+"""An Android phone as a radio, by the commands of Termux:API."""

@@ -1,0 +1,127 @@
+"""The phones that `trials.phone_kills` kills, by the option that chooses each."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kit.program import Program
+from trials.phone_kills import Phone, Place
+
+
+class PhoneProgram(Program):
+    """`phonegate phone`, which is ready once it is connected."""
+
+    def wait_until_ready(self) -> None:
+        """Does nothing: it may start while the gateway is away."""
+
+
+class LinkPhone(Phone):
+    """A phone by `phonegate phone`, with its journal beside the gateway's file."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._program: PhoneProgram | None = None
+        self._starts = 0
+
+    @property
+    def journal(self) -> Path:
+        return self.place.folder / "phone.journal"
+
+    def options(self) -> tuple[str, ...]:
+        """Returns the words that choose and set up its radio."""
+        raise NotImplementedError
+
+    def variables(self) -> dict[str, str]:
+        """Returns the environment of its program, beyond the credentials."""
+        return {}
+
+    async def start(self) -> None:
+        self._starts += 1
+        place = self.place
+        self._program = PhoneProgram(
+            (
+                *(sys.executable, "-m", "phonegate", "phone"),
+                *("--url", place.url, "--org", place.org, "--reconnect", "0.05-0.3"),
+                *("--journal", str(self.journal)),
+                *self.options(),
+            ),
+            folder=place.folder,
+            environment={"PHONEGATE_SECRET": place.secret, **self.variables()},
+            log=place.folder / f"phone-{self._starts}.log",
+        )
+
+    async def kill(self) -> None:
+        if self._program is not None:
+            await asyncio.to_thread(self._program.kill)
+
+
+class SimulatedPhone(LinkPhone):
+    """A simulated phone. Its SMS arrive by themselves, and are in its journal or nowhere.
+
+    What the journal held is read at each kill, before the next program makes it shorter.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._texts: dict[str, str] = {}
+        self._mail: dict[str, str] = {}
+        self._mail_comes = True
+
+    @property
+    def radio_log(self) -> Path:
+        return self.place.folder / "radio.jsonl"
+
+    def options(self) -> tuple[str, ...]:
+        return (
+            *("--simulate", "--seed", str(self.place.seed + self._starts)),
+            # A number of chance would differ at each start, and messages wait for the SIM.
+            *("--sim", "0:+15550001111", "--delay", "0-20", "--reply", "--delivery-reports"),
+            *("--radio-log", str(self.radio_log)),
+            *(("--inbound-every", "0.1") if self._mail_comes else ()),
+        )
+
+    async def kill(self) -> None:
+        await super().kill()
+        self._read_journal()
+
+    async def rest(self) -> None:
+        self._mail_comes = False
+        await self.kill()
+        await self.start()
+
+    def on_air(self) -> Counter[str]:
+        self._read_journal()
+        return Counter(self._texts[sent["sha256"]] for sent in _lines(self.radio_log))
+
+    def arrived(self) -> Counter[str]:
+        self._read_journal()
+        return Counter(self._mail.values())
+
+    def _read_journal(self) -> None:
+        for record in _lines(self.journal):
+            match record["record"]:
+                case "taken":
+                    self._texts[_sha256(record["body"])] = record["body"]
+                case "inbound":
+                    # The texts of mail come again, the phone's own ids don't.
+                    self._mail[record["id"]] = record["body"]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yields the whole lines of a file of JSON."""
+    if path.exists():
+        for line in path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+PHONES: Final[Mapping[str, Callable[[Place], Phone]]] = {"simulate": SimulatedPhone}
