@@ -25,7 +25,7 @@ TIMINGS = Timings(
         patience_s=1.0,
     ),
     scheduler=SchedulerTimings(longest_sleep_s=1.0),
-    smsgate=SmsgateTimings(keepalive_s=0.5, feed_s=0.5, away_s=3.0),
+    smsgate=SmsgateTimings(keepalive_s=2.0, feed_s=0.5, away_s=5.0),
 )
 
 
