@@ -41,15 +41,15 @@ PHONES: Final = 4
 CLIENTS: Final = 3
 PAUSE_S: Final = (0.05, 0.3)
 """Between two sends of a client: the phones keep up, so that the kills meet all of their steps."""
-STANDSTILL_S: Final = 90
+STANDSTILL_S: Final = 120
 """Once the killing is over, something must reach its end within this time of the one before. A
 phone that pauses after failures does so for longer and longer."""
-HASTE: Final = 100
+HASTE: Final = 30
 """How many times shorter the app's pauses are than on a phone."""
 
 SETTINGS: Final = {
     "PACING_SEGMENTS_PER_MINUTE": 0,
-    "DELIVERY_RESULT_TIMEOUT_S": 20,
+    "DELIVERY_RESULT_TIMEOUT_S": 90,
     "LIMITS_ADDRESS_CONNECTIONS": 0,
     "LIMITS_ADDRESS_HANDSHAKES_PER_S": 0,
 }
