@@ -137,6 +137,8 @@ class Trial(KillTrial):
     ledger: SmsgateLedger = attrs.field(factory=SmsgateLedger)
     phones: "subprocess.Popen[bytes] | None" = None
     key: str = ""
+    log_read: int = 0
+    """How far the log of the phones is of no interest."""
 
     @property
     def radio_log(self) -> Path:
@@ -155,11 +157,13 @@ class Trial(KillTrial):
             # What a phone received before the gateway knew it is none of the gateway's.
             await self.settle(self.strangers, STANDSTILL_S)
             self.stop_phones()
+            self.mark_log()
             self.start_phones(*RECEIVING)
             async with asyncio.TaskGroup() as group:
                 for number in range(CLIENTS):
                     group.create_task(self.load(number))
                 for number in range(self.rounds):
+                    await self.settle(self.strangers, STANDSTILL_S)
                     await asyncio.sleep(chance.uniform(0.5, self.seconds))
                     victim = VICTIMS[number % len(VICTIMS)]
                     print(f"round {number + 1:3d}: {await self.strike(victim)}", flush=True)
@@ -188,6 +192,7 @@ class Trial(KillTrial):
     async def strike(self, victim: str) -> str:
         """Kills the gateway, the phones, or both, and starts them again."""
         told = f"{victim} killed"
+        self.mark_log()
         if victim != "gateway":
             self.kill_phones()
             self.find_holes()
@@ -280,14 +285,17 @@ class Trial(KillTrial):
 
     # --- what is still to be done
 
+    def mark_log(self) -> None:
+        """From now on every phone is to connect again."""
+        log = self.folder / "phones.log"
+        self.log_read = log.stat().st_size if log.exists() else 0
+
     async def strangers(self) -> list[str]:
-        """Returns the phones that are not online yet."""
-        request = http.encode("GET", f"/phones/{ORG}", headers=HEADERS)
-        client = self.client()
-        status, body = await client.ask(request)
-        client.close()
-        online = sum(one["online"] for one in json.loads(body)["phones"]) if status == 200 else 0
-        return ["a phone"] * (PHONES - online)
+        """Returns the phones that have not connected since the last mark."""
+        with (self.folder / "phones.log").open("rb") as log:
+            log.seek(self.log_read)
+            connected = {line for line in log if line.endswith(b": connected\n")}
+        return ["a phone"] * (PHONES - len(connected))
 
     async def underway(self) -> list[str]:
         counts = (await asyncio.to_thread(self.gateway.status))["messages"]

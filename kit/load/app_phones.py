@@ -16,7 +16,7 @@ from kit.program import ROOT, Program
 
 POLL_S: Final = 0.2
 RADIO_POLL_S: Final = 0.0005
-"""Between two looks at the radio's log: as exact as a latency is told."""
+"""Between two looks at the radio's log: as exact as a latency is shown."""
 READY_S: Final = 300.0
 
 
@@ -67,7 +67,7 @@ class AppPhones(Program):
         """Returns at once: `online` waits."""
 
     async def online(self) -> None:
-        """Waits until every phone is online and has told how it is, which it does last."""
+        """Waits until every phone is online and has reported how it is, which it does last."""
         request = http.encode("GET", f"/phones/{self._org.name}", headers=self._org.headers)
         async with asyncio.timeout(READY_S):
             while True:
