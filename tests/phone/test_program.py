@@ -191,12 +191,13 @@ class Gateway:
     results: dict[int, list[dict[str, Any]]] = attrs.field(factory=dict)
     delivered: set[int] = attrs.field(factory=set)
     inbound: list[str] = attrs.field(factory=list)
+    since: str = "2026-11-20T17:30:00.000Z"
 
     def greeting(self) -> list[dict[str, Any]]:
         due = [one for one in self.orders if one not in self.acked and one not in self.results]
         pushes = [{"type": "send_sms", "id": one, "to": "+1", "body": f"text {one}"} for one in due]
         cancels = [{"type": "cancel", "id": one} for one in self.cancels if one not in self.results]
-        return [{"type": "connected"}, *pushes, *cancels]
+        return [{"type": "connected", "org_since": self.since}, *pushes, *cancels]
 
     def hear(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
         match frame["type"]:
@@ -401,6 +402,25 @@ def test_no_order_of_kills_losses_and_faults_breaks_a_promise(data: st.DataObjec
     world.check()
     assert sorted(world.gateway.inbound) == mail
     assert "secret text" not in "".join(world.said)
+
+
+@pytest.mark.parametrize("kills", [[], [(9, True)], [(40, False)]])
+def test_a_gateway_that_was_begun_anew_has_its_messages_sent(kills: list[tuple[int, bool]]) -> None:
+    world = a_world()
+    run(world, [])
+    for step, _ in kills:
+        # What the former gateway left in the phone is not told to the new one.
+        world.gateway = Gateway(orders=[1, 2, 3, 4])
+        world.handset.outcomes.append("held")
+        run(world, [(step, False)])
+    before = world.handset.on_air.copy()
+    world.gateway = Gateway(orders=[1, 2], since="2026-11-21T08:00:00.000Z")
+    run(world, kills)
+    assert set(world.gateway.results) == {1, 2}
+    for number, (result, *_) in world.gateway.results.items():
+        assert result["success"] or result["uncertain"]
+        assert world.handset.on_air[number] - before[number] <= 1
+        assert world.handset.on_air[number] > before[number] or not result["success"]
 
 
 def test_a_radio_that_needs_a_person_ends_the_program_with_its_sentence() -> None:
