@@ -246,11 +246,15 @@ class _Gateway:
             server=lambda: server,
         )
         assets = Assets()
+
+        def find_authority() -> Path:
+            return own_authority(settings).authority
+
         pages = page_endpoints(
             assets,
             core.pairing,
             public_url=settings.http.public_url,
-            find_authority=lambda: own_authority(settings).authority,
+            find_authority=find_authority,
         )
         table = Table([*build_table().endpoints, *operations.public_endpoints, *pages])
         pipeline = build_pipeline(
@@ -285,7 +289,7 @@ class _Gateway:
             owner=owner_pipeline(
                 services,
                 OwnerEndpoints(database, operations.status),
-                pairing_endpoint(core.pairing, find_urls),
+                pairing_endpoint(core.pairing, find_urls, find_authority),
             ),
             bound=bound,
         )

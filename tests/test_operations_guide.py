@@ -22,7 +22,13 @@ from kit.gateway import GatewayProcess
 from phonegate.cli import group
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
-from phonegate.domain.alarms import Alarms, AlarmThresholds, GatewayHealth, WaitingMessages
+from phonegate.domain.alarms import (
+    Alarms,
+    AlarmThresholds,
+    GatewayHealth,
+    HintedPhone,
+    WaitingMessages,
+)
 from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.model.states import UNDELIVERED
 from phonegate.operations.exposition import families
@@ -131,6 +137,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         log_bytes=9,
         in_place=False,
         carrier_failures={1: 9},
+        hinted=(HintedPhone(phone=1, org="a", hint="Do this."),),
         certificate_s=0.0,
     )
     alarms = Alarms(AlarmThresholds(**limits))

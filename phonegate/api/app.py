@@ -58,7 +58,8 @@ class _App(QuartTrio):
             "lstrip_blocks": True,
             "keep_trailing_newline": True,
         }
-        self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+        raw = (endpoint.raw_limit or 0 for endpoint in pipeline.table.endpoints)
+        self.config["MAX_CONTENT_LENGTH"] = max(settings.max_body_bytes, *raw)
         # The pipeline has the deadline of a whole request.
         self.config["BODY_TIMEOUT"] = None
         self.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
@@ -102,7 +103,9 @@ class _App(QuartTrio):
 
     async def _from_table(self, **_: str) -> Response:
         request = _request(quart_request.scope)
-        reply = await self._pipeline.reply(request, partial(_read_body, self._max_body_bytes))
+        most = self._pipeline.table.most_bytes(request.method, request.path)
+        most = max(self._max_body_bytes, most)
+        reply = await self._pipeline.reply(request, partial(_read_body, most))
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
         scope[OWNER] = (
             reply.owner if reply.owner != ANYBODY else Reader(client_network(request.client))

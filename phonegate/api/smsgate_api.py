@@ -19,7 +19,7 @@ from phonegate.domain.reported_values import Kind
 from phonegate.http.credentials import bearer_token
 from phonegate.model.refusals import Forbidden, Unauthorized
 from phonegate.phones import frames
-from phonegate.phones.smsgate.app_event import Messages, Started, read_event
+from phonegate.phones.smsgate.app_event import Messages, Mms, Started, read_event
 from phonegate.phones.smsgate.app_setup import calls_for, settings_for
 from phonegate.phones.smsgate.app_version import version_of
 from phonegate.phones.smsgate.device_form import read_form, read_json
@@ -37,8 +37,8 @@ HOOK: Final = "/call/{token}"
 FORM_BYTES: Final = 65_536
 """What an app says of its phone has some 500 bytes, and a report some 400."""
 
-EVENT_BYTES: Final = 1_048_576
-"""A received MMS comes whole, in Base64."""
+EVENT_BYTES: Final = 8_388_608
+"""A received MMS comes whole, in Base64. Networks take up to 3 MB."""
 
 WRONG_SIGNATURE: Final = "The signature is not that of this phone."
 
@@ -112,7 +112,7 @@ async def update(call: Call) -> Answer:
     )
     if form.sims:
         app = attrs.evolve(app, enrolment=enrolment)
-        await call.services.presences.say(app, [sims_frame(form.sims)], len(call.request.body))
+        await call.services.presences.say(app, [sims_frame(enrolment.sims)], len(call.request.body))
     return Answer(status=204)
 
 
@@ -167,14 +167,14 @@ async def take(call: Call) -> Answer:
     services.rate_limits.request(app.enrolment.org, perf_counter())
     body, cleaned = request.body, list[Kind]()
     match read_event(read_json(body), cleaned):
-        case Messages(received):
-            if received:
-                await services.presences.receive(app, received)
+        case Messages() | Mms() as event:
+            await services.presences.receive(app, event)
         case StateReport() as found:
             await services.presences.report(app, [found], len(body))
         case frames.Status() as status:
             await services.presences.say(app, [status], len(body))
         case Started(sims) if sims:
+            await services.enrolments.show_sims(app, sims)
             await services.presences.say(app, [sims_frame(sims)], len(body))
         case _:
             _log.debug("call_ignored", phone=app.enrolment.phone)

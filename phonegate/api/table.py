@@ -130,6 +130,12 @@ class Table:
         endpoint = address.endpoints.get(method)
         return endpoint is not None and endpoint.fast_path
 
+    def most_bytes(self, method: str, path: str) -> int:
+        """Returns the most bytes of a body whose endpoint has a limit of its own, or 0."""
+        address = self._find(_split(path))
+        endpoint = None if address is None else address.endpoints.get(method)
+        return 0 if endpoint is None else endpoint.raw_limit or 0
+
     def match(self, method: str, path: str) -> Match:
         """Finds the endpoint for a method and a path, percent-encoded as sent.
 

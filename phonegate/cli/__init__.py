@@ -111,7 +111,7 @@ class Commands(click.Group):
 @click.version_option(phonegate.__version__, message="phonegate %(version)s")
 @click.pass_context
 def group(context: click.Context) -> None:
-    """Turn the Android phones you already have into an SMS API."""
+    """Turn the phones and modems you already have into an SMS API."""
     context.color = colour.asked(os.environ)
 
 

@@ -71,6 +71,16 @@ class WaitingMessages:
 
 
 @attrs.frozen(kw_only=True)
+class HintedPhone:
+    """A phone that its owner should do something for."""
+
+    phone: int
+    org: str
+    hint: str
+    """What to do, in a sentence."""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayHealth:
     """What alarms are raised about, as it is at one time."""
 
@@ -86,6 +96,8 @@ class GatewayHealth:
     """Whether the database's file is where it was opened."""
     carrier_failures: Mapping[int, int] = attrs.field(factory=dict)
     """The number of successive sends that were not answered, by assistant."""
+    hinted: tuple[HintedPhone, ...] = ()
+    """The phones that their owners should do something for."""
     certificate_s: float | None = None
     """Seconds until the certificate in use ends. None without one."""
 
@@ -170,6 +182,9 @@ class Alarms:
                     {"assistant": assistant, "failures": count},
                 )
 
+        for one in health.hinted:
+            fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
+            yield Signal(("phone_hint", str(one.phone)), True, False, fields)
         if thresholds.certificate_days and health.certificate_s is not None:
             days = health.certificate_s / DAY_S
             bad = days < thresholds.certificate_days

@@ -18,7 +18,7 @@ from phonegate.domain import delivery
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import ALPHABET
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.enrolments import Enrolment, SimCard
+from phonegate.model.enrolments import Enrolment, SimCard, completed
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import Forbidden, OrgFull, Unauthorized
 from phonegate.model.states import Event
@@ -142,7 +142,7 @@ class Enrolments:
                     token_urlsafe(SIGNING_KEY_BYTES) if before is None else before.signing_key
                 ),
                 name=name,
-                sims=tuple(sims),
+                sims=completed(sims, () if before is None else before.sims),
                 agent=agent,
                 enrolled_at=now,
                 pushed_at=now if is_pushed else None,
@@ -185,7 +185,11 @@ class Enrolments:
         now, phone = self._now_ms(), app.enrolment.phone
 
         def describe(tx: Tables) -> Enrolment:
-            tx.enrolments.report(phone, pushed_at=now if is_pushed else None, sims=sims)
+            before = tx.enrolments.of_phone(phone)
+            if before is None:
+                raise Unauthorized(UNKNOWN_TOKEN)
+            shown = before.sims if sims is None else completed(sims, before.sims)
+            tx.enrolments.report(phone, pushed_at=now if is_pushed else None, sims=shown)
             tx.enrolments.note(phone, used_at=now, agent=agent)
             tx.phones.describe(phone, app=agent or None, now=now)
             enrolment = tx.enrolments.of_phone(phone)
@@ -195,6 +199,11 @@ class Enrolments:
             return enrolment
 
         return await self._database.write(describe)
+
+    async def show_sims(self, app: KnownApp, sims: Sequence[SimCard]) -> None:
+        """Stores the SIM cards of a phone, which its app shows whole once it has started."""
+        phone = app.enrolment.phone
+        await self._database.write(lambda tx: tx.enrolments.show_sims(phone, sims))
 
     async def streams(self, app: KnownApp) -> None:
         """Notes that an app has opened a stream, which is how it is to be rung."""

@@ -39,6 +39,9 @@ class Received:
     mms: str | None = None
     """The id of an MMS that the phone reports piece by piece: first that it is there, then its text
     and its parts. All reports of it with this id are one message, which each completes."""
+    identity: str | None = None
+    """What makes two reports with this sender and text the same, where what else a phone says of it
+    may change."""
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +132,6 @@ def receive(
     size = stored = left_out = 0
     for item in items:
         parts, beyond = select(item.parts)
-        left_out += len(beyond)
         slot, number = item.sim_slot, item.sim
         if (slot is None) != (number is None):
             if sims is None:
@@ -163,32 +165,40 @@ def receive(
             # Only a fingerprint that is there already keeps a message out.
             message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
             if item.mms is not None:
-                size += _complete_mms(tx, org, message_id, item)
+                added, beyond = _complete_mms(tx, org, message_id, item)
+                size += added
         else:
             tx.media_parts.add(message_id, 1, parts)
             size += size_of([item]) + sum(len(part.data) for part in parts)
             stored += 1
+        left_out += len(beyond)
         ids.append(message_id)
     # A repeat takes no room: it is acknowledged however full the disk is.
     admit_to_disk(tx, rate_limits, org, size, now)
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids), left_out=left_out)
 
 
-def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> int:
-    """Gives a stored MMS what a further report of it adds. Returns how many bytes that takes."""
+def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tuple[int, list[Part]]:
+    """Gives a stored MMS what a further report of it adds.
+
+    Returns:
+        How many bytes that takes, and the parts that must be left out.
+    """
     kept = tx.messages.find(org, message_id)
     if kept is None:
-        return 0
-    parts, beyond = select(item.parts, tx.media_parts.digests(message_id))
+        return 0, []
+    stored = tx.media_parts.digests(message_id)
+    parts, beyond = select(item.parts, stored, tx.media_parts.bytes_of(message_id))
     body = kept.body or item.body
     error = remark(beyond) or kept.error
     if not parts and body == kept.body and error == kept.error:
-        return 0
+        return 0, beyond
     tx.media_parts.add(message_id, kept.parts + 1, parts)
     tx.messages.complete(
         kept, body=body, segments=count(body), parts=kept.parts + len(parts), error=error
     )
-    return len(body.encode()) - len(kept.body.encode()) + sum(len(part.data) for part in parts)
+    added = len(body.encode()) - len(kept.body.encode())
+    return added + sum(len(part.data) for part in parts), beyond
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
@@ -203,6 +213,8 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
     """
     if item.mms is not None:
         return _digest(phone, "mms", item.mms)
+    if item.identity is not None:
+        return _digest(phone, "same", item.identity, item.address, item.body)
     if item.date is None and item.local_id is None:
         return None
     return _digest(

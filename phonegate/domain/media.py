@@ -11,7 +11,7 @@ import attrs
 from phonegate.domain import message_access
 from phonegate.domain.one_time_codes import without_codes
 from phonegate.domain.reported_texts import label
-from phonegate.model.bounds import MAX_PART_BYTES, MAX_PARTS
+from phonegate.model.bounds import MAX_MMS_BYTES, MAX_PART_BYTES, MAX_PARTS
 from phonegate.model.media import Part
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Forbidden, NotFound
@@ -72,25 +72,30 @@ def part(content_type: str | None, name: str | None, data: bytes) -> Part:
     )
 
 
-def select(parts: Iterable[Part], stored: Collection[bytes] = ()) -> tuple[list[Part], list[Part]]:
+def select(
+    parts: Iterable[Part], stored: Collection[bytes] = (), stored_bytes: int = 0
+) -> tuple[list[Part], list[Part]]:
     """Says which parts of an MMS are to be kept, and which must be left out.
 
     Args:
         parts: As reported.
         stored: The digests of those that the message has already. They count, and are in neither
             list. Equal parts are kept once.
+        stored_bytes: What those have together.
     """
     kept: list[Part] = []
     beyond: list[Part] = []
     seen = set(stored)
+    room = MAX_MMS_BYTES - stored_bytes
     for one in parts:
         if one.digest in seen:
             continue
-        if len(one.data) > MAX_PART_BYTES or len(seen) >= MAX_PARTS:
+        if len(one.data) > min(MAX_PART_BYTES, room) or len(seen) >= MAX_PARTS:
             beyond.append(one)
         else:
             seen.add(one.digest)
             kept.append(one)
+            room -= len(one.data)
     return kept, beyond
 
 
@@ -103,7 +108,7 @@ def remark(left_out: Sequence[Part]) -> str | None:
         shown.append(f"{len(left_out) - _SHOWN} more")
     return (
         f"Not kept of this MMS: {', '.join(shown)}. At most {MAX_PARTS} parts are kept, of at most "
-        f"{MAX_PART_BYTES:,} bytes each."
+        f"{MAX_PART_BYTES:,} bytes each and {MAX_MMS_BYTES:,} together."
     )
 
 

@@ -39,6 +39,9 @@ MOST_TESTS: Final = 3
 TEST_TTL_S: Final = 300
 """Seconds after which a test that has not left is given up: its reader has gone by then."""
 
+UNNAMED: Final = "phone"
+"""What the key of a phone is called whose owner names none."""
+
 _TOKEN_BYTES: Final = 16
 """128 bits can't be guessed, and make a link whose QR code is small."""
 
@@ -72,6 +75,8 @@ class PairingLink:
     key_id: str
     key: str = attrs.field(repr=False)
     name: str
+    given_name: str | None
+    """What the phone is to be called from when it has come. None leaves that to the phone."""
     url: str
     """The address to give to the phone. Empty: that at which its browser asks."""
     expires_at: int
@@ -128,12 +133,12 @@ class Pairing:
     def __len__(self) -> int:
         return len(self._links)
 
-    async def invite(self, org_name: str, name: str, url: str = "") -> Invitation:
+    async def invite(self, org_name: str, name: str | None, url: str = "") -> Invitation:
         """Makes an API key for a phone, and a link that shows it.
 
         Args:
             org_name: The org that gets the phone.
-            name: What the phone, and its key, is called.
+            name: What the phone, and its key, is called. None leaves that to the phone.
             url: The address of the gateway to give to the phone. Empty: that at which it asks.
 
         Raises:
@@ -142,7 +147,8 @@ class Pairing:
             OrgFull: The org has as many keys as it may.
         """
         org = await self._orgs.named(org_name)
-        key, text = await self._keys.add(org.id, name, ("phone",))
+        shown = UNNAMED if name is None else name
+        key, text = await self._keys.add(org.id, shown, ("phone",))
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._drop_ended()
         if len(self._links) >= MOST_LINKS:
@@ -152,7 +158,8 @@ class Pairing:
             org_name=org.name,
             key_id=key.id,
             key=text,
-            name=name,
+            name=shown,
+            given_name=name,
             url=url,
             expires_at=self._now_ms() + LIFETIME_MS,
             words=f"phonegate test {secrets.randbelow(9_000) + 1_000}",
@@ -210,6 +217,8 @@ class Pairing:
             raise NotFound(UNKNOWN)
         online = self._online(link, phones)
         rows = {phone.id: phone for phone in phones}
+        if rows and link.given_name is not None:
+            await self._name(link, link.given_name, phones)
         phone = rows[online.phone] if online is not None else next(iter(phones), None)
         sims = () if online is None else online.sims
         return PairingState(
@@ -262,6 +271,13 @@ class Pairing:
             for link in self._links.values():
                 if link.org == fact.org and link.words in fact.message.body:
                     link.came_by.add(fact.message.phone)
+
+    async def _name(self, link: PairingLink, name: str, phones: Sequence[Phone]) -> None:
+        """Calls the phone as its owner said, once, and unless it was given a name meanwhile."""
+        new = [phone.id for phone in phones if phone.given_name is None]
+        link.given_name = None
+        if new:
+            await self._database.write(lambda tx: tx.phones.give_name(new[0], name))
 
     def _online(self, link: PairingLink, phones: Sequence[Phone]) -> OnlinePhone | None:
         """Returns the connection of the phone, the last one where several came by the key."""

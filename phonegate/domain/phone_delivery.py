@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 
 import attrs
 
-from phonegate.domain import delivery, inbox
+from phonegate.domain import announced_mms, delivery, inbox
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import RateLimits
@@ -126,6 +126,35 @@ class PhoneReports:
             link=by.link,
         )
         return receipt.ids
+
+    def receive_mms(self, item: Received) -> None:
+        """Stores an MMS, in place of its announcement if there was one.
+
+        Raises:
+            StorageSpent, DiskLow: As with `receive`.
+        """
+        by = self._by
+        fingerprint = inbox.fingerprint_of(item, by.device_id or by.phone)
+        if (
+            fingerprint is not None
+            and self._tx.messages.by_fingerprint(by.org, fingerprint) is None
+        ):
+            found = announced_mms.announced(self._tx, by.org, by.phone, item)
+            if found is not None:
+                self._tx.messages.recognise(found.id, fingerprint)
+        self.receive([item])
+
+    def announce_mms(self, item: Received) -> None:
+        """Stores that there is an MMS, unless it is known.
+
+        Raises:
+            StorageSpent, DiskLow: As with `receive`.
+        """
+        by = self._by
+        if announced_mms.is_there(self._tx, by.org, by.phone, item):
+            return
+        for message_id in self.receive([item]):
+            self._tx.messages.set(message_id, error=announced_mms.NOT_FETCHED)
 
     def _outcome(self, found: Message | None, message_id: int) -> Outcome:
         if found is not None:

@@ -74,6 +74,9 @@ and a layout."""
 MAX_PART_BYTES: Final = 2_097_152
 """Most bytes of a part that is kept. Carriers take no MMS larger than 1 to 3 MB in all."""
 
+MAX_MMS_BYTES: Final = 4 * MAX_PART_BYTES
+"""Most bytes of all parts of one message: some 50 ms of writing, for which all else waits."""
+
 MAX_URL: Final = 2_048
 """Most characters of a media URL: the length that every HTTP client accepts."""
 

@@ -3,6 +3,8 @@
 Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
+from collections.abc import Sequence
+
 import attrs
 
 
@@ -18,6 +20,17 @@ class SimCard:
     """The whole name of its network. None where it is hidden or not known."""
     traits: tuple[str, ...] = attrs.field(default=(), repr=False)
     """What the app shows of its number and of its card's own number: the same at each report."""
+
+
+def completed(sims: Sequence[SimCard], known: Sequence[SimCard]) -> tuple[SimCard, ...]:
+    """Returns SIM cards with what was known of them before, where it is hidden now."""
+    before = {(sim.slot, sim.traits): sim for sim in known if sim.traits}
+    return tuple(
+        attrs.evolve(sim, number=sim.number or kept.number, carrier=sim.carrier or kept.carrier)
+        if (kept := before.get((sim.slot, sim.traits))) is not None
+        else sim
+        for sim in sims
+    )
 
 
 @attrs.frozen(kw_only=True)

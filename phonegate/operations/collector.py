@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from phonegate.api.request_counts import RequestCounts
+from phonegate.domain.alarms import HintedPhone
 from phonegate.domain.carrier_pool import CarrierHealth
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
@@ -20,6 +21,10 @@ from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+
+MOST_HINTED: Final = 20
+"""Phones about which alarms are raised at a time because of what their owners should do. A fleet
+that is set up wrongly is one fault, and each of it is listed where phones are."""
 
 DEADLINE_S: Final = 8.0
 """Prometheus gives up after ten seconds by default. An answer before that can say why."""
@@ -72,10 +77,15 @@ class Collector:
         raise StorageUnavailable("reading took too long")
 
     async def _sample(self) -> Snapshot:
-        def look(tx: Tables) -> tuple[dict[str, int], Backlog]:
-            return tx.message_counts.by_status(), tx.message_counts.backlog()
+        def look(tx: Tables) -> tuple[dict[str, int], Backlog, tuple[HintedPhone, ...]]:
+            hinted = tx.phones.hinted(MOST_HINTED)
+            return (
+                tx.message_counts.by_status(),
+                tx.message_counts.backlog(),
+                tuple(HintedPhone(phone=phone, org=org, hint=hint) for phone, org, hint in hinted),
+            )
 
-        messages, backlog = await self.database.read(look)
+        messages, backlog, hinted = await self.database.read(look)
         space = await self.database.space()
         serves, server = self.switchboard.serves, self.server()
         return Snapshot(
@@ -103,6 +113,7 @@ class Collector:
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
             carriers=self.health.outcomes.copy(),
             failing=self.health.failures.copy(),
+            hinted=hinted,
             lag_s=self.lag.worst_s,
             certificate_ends=server.certificate_ends,
             tasks=trio.lowlevel.current_statistics().tasks_living,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
 import attrs
@@ -14,9 +15,6 @@ from phonegate.model.times import iso
 from phonegate.operations.owner_api import owner_endpoint
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
-
-NAME: Final = "phone"
-"""What a phone is called whose owner names none."""
 
 MAX_NAME: Final = 100
 """Characters of a name, as those of its key."""
@@ -44,8 +42,10 @@ class NewPairing:
     closed: ClassVar[bool] = True
 
     org: Annotated[str, Text(0, 400)] = field("The OrgId.", example="myorg")
-    name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] = field(
-        "What the phone is called.", default=NAME, example="kitchen"
+    name: Annotated[str, Text(1, MAX_NAME, blank=False, line=True)] | None = field(
+        "What the phone is called. Without, it is called what it says itself.",
+        default=None,
+        example="kitchen",
     )
     url: Annotated[str, Text(1, MAX_URL)] | None = field(
         "The address of the gateway to give to the phone.",
@@ -66,11 +66,23 @@ class PairingAnswer:
     url: str = field("The gateway's address for the phone.", example="http://192.168.1.5:8080")
     other_urls: tuple[str, ...] = field("Others, if it has several networks.", example=[])
     link: str = field("The one-time link to open on the phone.", private=True)
+    certificate_page: str | None = field(
+        "Where a phone gets the gateway's own authority, if it has one to trust first."
+    )
     expires_at: str = field("When the link ends (ISO 8601, UTC).")
 
 
-def pairing_endpoint(pairing: Pairing, find_urls: FindUrls) -> Endpoint:
-    """Returns the endpoint by which the owner pairs a phone with a gateway that serves."""
+def pairing_endpoint(
+    pairing: Pairing, find_urls: FindUrls, find_authority: Callable[[], Path]
+) -> Endpoint:
+    """Returns the endpoint by which the owner pairs a phone with a gateway that serves.
+
+    Args:
+        pairing: The links.
+        find_urls: Finds where other devices reach the gateway.
+        find_authority: Returns the file of the certificate of the gateway's own authority, which
+            may not be there.
+    """
 
     async def pair(call: Call) -> Answer:
         """Makes an API key for a phone, and a one-time link to open on it."""
@@ -82,14 +94,16 @@ def pairing_endpoint(pairing: Pairing, find_urls: FindUrls) -> Endpoint:
         if not urls:
             raise Conflict(NOT_REACHED)
         made = await pairing.invite(asked.org, asked.name, urls[0] if asked.url else "")
+        is_own = urls[0].startswith("https:") and await trio.Path(find_authority()).is_file()
         content = PairingAnswer(
             org=asked.org,
-            name=asked.name,
+            name=made.key.name,
             key_id=made.key.id,
             key=made.text,
             url=urls[0],
             other_urls=tuple(urls[1:]),
             link=f"{urls[0]}/pair/{made.token}",
+            certificate_page=f"{urls[0]}/certificate" if is_own else None,
             expires_at=iso(made.expires_at),
         )
         return Answer(status=201, content=content)

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from phonegate.api.request_counts import Route
-from phonegate.domain.alarms import GatewayHealth, WaitingMessages
+from phonegate.domain.alarms import GatewayHealth, HintedPhone, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
@@ -111,6 +111,8 @@ class Snapshot:
     """The number of messages given to carriers, by provider and outcome."""
     failing: Mapping[int, int]
     """The number of successive failures at the carrier, by assistant."""
+    hinted: tuple[HintedPhone, ...]
+    """Some of the phones that their owners should do something for."""
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
@@ -168,6 +170,7 @@ class Snapshot:
             log_bytes=self.space.log,
             in_place=self.space.in_place,
             carrier_failures=self.failing,
+            hinted=self.hinted,
             certificate_s=(
                 None if self.certificate_ends is None else (self.certificate_ends - self.at) / 1000
             ),

@@ -19,6 +19,9 @@ CERTIFICATE_MEDIA: Final = "application/x-x509-ca-cert"
 
 PATH: Final = "/ca.crt"
 
+_GROUPS: Final = 8
+"""Bytes of a fingerprint in a line."""
+
 NONE: Final = (
     "This gateway has no authority of its own. `phonegate certificate` makes one, for HTTPS in a "
     "local network."
@@ -70,7 +73,12 @@ class AuthorityPages:
     async def page(self, call: Call) -> Answer:
         """Shows how a phone installs the authority."""
         _, authority = await trio.to_thread.run_sync(self._read)
-        text = self._printer.page("certificate.html", call.request, authority=authority)
+        text = self._printer.page(
+            "certificate.html",
+            call.request,
+            authority=authority,
+            fingerprint=_in_lines(authority.fingerprint),
+        )
         return Answer(content=text, media=HTML, headers=(("Content-Security-Policy", PAGE_POLICY),))
 
     def _read(self) -> tuple[bytes, Certificate]:
@@ -87,6 +95,13 @@ class AuthorityPages:
         if not authority.is_authority or b"PRIVATE KEY" in content:
             raise NotFound(NONE)
         return content, authority
+
+
+def _in_lines(fingerprint: str) -> str:
+    """Returns a fingerprint in lines that fit a phone and that an eye can compare."""
+    groups = fingerprint.split(":")
+    lines = [groups[at : at + _GROUPS] for at in range(0, len(groups), _GROUPS)]
+    return "\n".join(map(":".join, lines))
 
 
 def _endpoint(path: str, handler: Handler, answer: type, media: str) -> Endpoint:

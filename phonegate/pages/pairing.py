@@ -1,5 +1,6 @@
 """The page of a one-time link, on the phone that is to be paired, and what its script asks for."""
 
+import re
 from typing import Annotated, Any, Final
 
 import attrs
@@ -23,6 +24,7 @@ from phonegate.model.states import (
     UNCERTAIN,
 )
 from phonegate.pages.blueprint import HTML, PAGE_POLICY
+from phonegate.pages.forwarding_apps import APPS
 from phonegate.pages.own_authority import AuthorityPages
 from phonegate.pages.printer import Printer
 from phonegate.typed_json.fields import field
@@ -33,6 +35,8 @@ COOKIE: Final = "pairing"
 """What a browser shows that has opened a link. Its path is that of the link."""
 
 POLICY: Final = f"{PAGE_POLICY}; connect-src 'self'"
+
+_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 _WORDS: Final = {
     QUEUED: "Waiting for its turn at the phone.",
@@ -115,7 +119,12 @@ class PairingPages:
         except (NotFound, Gone) as refused:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
-            text = self._printer.page("pairing_refused.html", request, detail=refused.detail)
+            text = self._printer.page(
+                "pairing_refused.html",
+                request,
+                detail=refused.detail,
+                elsewhere=isinstance(refused, Gone),
+            )
             status = CODES[refused.code].status
             return Answer(status=status, content=text, media=HTML, headers=_headers())
         base = link.url or own_address(
@@ -131,6 +140,7 @@ class PairingPages:
             base=base,
             socket="ws" + base.removeprefix("http"),
             plain=_is_plain(base),
+            apps=[app.filled(url=base, key=link.key, phone=_slug(link.name)) for app in APPS],
             own_authority=base.startswith("https:") and await self._authority.exists(),
             state=_shown(link, state, call.services.now_ms()),
             most_tests=MOST_TESTS,
@@ -183,6 +193,11 @@ def _in_words(test: Message) -> str:
     if test.status == FAILED:
         return f"{words}: {test.error}." if test.error else f"{words}."
     return words
+
+
+def _slug(name: str) -> str:
+    """Returns a name as it may stand in every field of an app, be it JSON or a header."""
+    return _NOT_PLAIN.sub("-", name).strip("-.") or "phone"
 
 
 def _is_plain(base: str) -> bool:

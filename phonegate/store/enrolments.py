@@ -85,11 +85,17 @@ class Enrolments:
             (used_at, streamed_at, heard_at, agent, phone),
         )
 
-    def report(self, phone: int, *, pushed_at: int | None, sims: Sequence[SimCard] | None) -> None:
-        """Stores what an app says of itself. Where it says nothing of its SIMs, they stay."""
+    def report(self, phone: int, *, pushed_at: int | None, sims: Sequence[SimCard]) -> None:
+        """Stores what an app says of itself as it starts."""
         self._connection.execute(
-            "UPDATE enrolments SET pushed_at = ?, sims = coalesce(?, sims) WHERE phone = ?",
-            (pushed_at, None if sims is None else _written(sims), phone),
+            "UPDATE enrolments SET pushed_at = ? WHERE phone = ?", (pushed_at, phone)
+        )
+        self.show_sims(phone, sims)
+
+    def show_sims(self, phone: int, sims: Sequence[SimCard]) -> None:
+        """Stores the SIM cards of a phone, in place of those that it had."""
+        self._connection.execute(
+            "UPDATE enrolments SET sims = ? WHERE phone = ?", (_written(sims), phone)
         )
 
     def _one(self, condition: str, value: Any) -> Enrolment | None:

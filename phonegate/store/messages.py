@@ -142,6 +142,13 @@ class Messages:
             self._word_index.change(row, body)
         self._connection.execute(_COMPLETE, (body, segments, parts, error, message.id))
 
+    def recognise(self, message_id: int, fingerprint: bytes) -> None:
+        """Makes a received message, of which little was known, the one of this fingerprint."""
+        self._connection.execute(
+            "UPDATE messages SET fingerprint = ?, error = NULL WHERE id = ?",
+            (fingerprint, message_id),
+        )
+
     def by_fingerprint(self, org: int, fingerprint: bytes) -> int | None:
         """Returns the id of the received message that has this fingerprint."""
         row = self._connection.execute(_BY_FINGERPRINT, (org, fingerprint)).fetchone()

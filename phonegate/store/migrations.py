@@ -350,6 +350,7 @@ _PHONES_OF_A_KIND: Final = (
     "ALTER TABLE phones ADD COLUMN network TEXT",
     "ALTER TABLE phones ADD COLUMN health_at INTEGER",
     "ALTER TABLE phones ADD COLUMN hint TEXT",
+    "CREATE INDEX phones_hinted ON phones (id) WHERE hint IS NOT NULL",
     # The API key by which a phone came last. NULL is the org's secret, or a time before this step.
     "ALTER TABLE phones ADD COLUMN key TEXT",
     "CREATE INDEX phones_by_key ON phones (key) WHERE key IS NOT NULL",

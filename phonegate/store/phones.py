@@ -145,6 +145,17 @@ class Phones:
         """Stores what the phone's owner should do for it. None where there is nothing to do."""
         self._connection.execute("UPDATE phones SET hint = ? WHERE id = ?", (hint, phone))
 
+    def hinted(self, most: int) -> list[tuple[int, str, str]]:
+        """Returns some phones whose owner should do something, each with its org's name and that.
+
+        Those that came first are before the others.
+        """
+        return self._connection.execute(
+            "SELECT p.id, o.name, p.hint FROM phones AS p JOIN orgs AS o ON o.id = p.org"
+            " WHERE p.hint IS NOT NULL ORDER BY p.id LIMIT ?",
+            (most,),
+        ).fetchall()
+
     def give_name(self, phone: int, name: str | None) -> None:
         """Stores what the phone's owner calls it. None goes back to what it calls itself."""
         self._connection.execute("UPDATE phones SET given_name = ? WHERE id = ?", (name, phone))

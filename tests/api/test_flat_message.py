@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from phonegate.api.flat_message import FORM, MAX_FIELDS, TEXT, org_named, read_pushed
 from phonegate.api.query import parse_query
+from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reported_texts import storable
 from phonegate.http.refusals import UnsupportedMedia
 from phonegate.model.refusals import BadInput
-from tests.api.conftest import ORG, SECRET, Reply, Web
+from phonegate.store.database import Database
+from tests.api.conftest import ORG, SECRET, Reply, Web, build_web
 
 HARD = 'He said "100% \\ off" & more + a/b\r\n\ttab 🎉 {"a":1} [x] %20 &amp; = ü'
 """What breaks templates that are filled without escaping."""
@@ -345,3 +347,18 @@ async def test_a_refused_form_is_a_clear_json_error(web: Web) -> None:
 async def test_no_other_endpoint_takes_a_form(web: Web) -> None:
     reply = await push(web, "to=%2B15553334444&body=x", FORM, f"/send/{ORG}")
     assert reply.status == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "query"),
+    [("x", TEXT, f"?org_id={ORG}"), (f"text=x&org_id={ORG}", FORM, "")],
+    ids=["text", "form"],
+)
+async def test_an_app_with_a_right_secret_is_heard_beside_others_of_its_address(
+    database: Database, body: str, media: str, query: str
+) -> None:
+    web = build_web(database, rate_limits=RateLimits(Bounds(address_requests_per_s=1)))
+    await web.make_org()
+    while (await push(web, "text=x", FORM, secret=None)).status != 429:
+        pass
+    assert (await push(web, body, media, f"/webhook{query}")).json["stored"] == 1

@@ -59,7 +59,11 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
 def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:
     assert main(words(gateway, "--json", "--url", "https://sms.example.org/x")) == 0
     made = json.loads(capsys.readouterr().out)
-    assert set(made) == {"org", "name", "key_id", "key", "url", "other_urls", "link", "expires_at"}
+    assert set(made) == {
+        *("org", "name", "key_id", "key", "url", "other_urls", "link", "expires_at"),
+        "certificate_page",
+    }
+    assert made["certificate_page"] is None
     assert made["name"] == "phone"
     assert made["link"].startswith("https://sms.example.org/x/pair/")
 
@@ -102,3 +106,14 @@ def test_what_is_wrong_is_said_in_a_sentence(
 def test_without_a_gateway_it_says_what_to_start(capsys: Output) -> None:
     assert main(["phone", "add", "myorg"]) == 1
     assert "phonegate serve" in capsys.readouterr().err
+
+
+def test_a_person_learns_what_the_phone_has_to_trust(
+    gateway: GatewayProcess, capsys: Output
+) -> None:
+    assert main(["certificate", "--database", str(gateway.database)]) == 0
+    capsys.readouterr()
+    assert main(words(gateway, "--url", "https://gate.lan:8080")) == 0
+    assert "https://gate.lan:8080/certificate tells how" in capsys.readouterr().err
+    assert main(words(gateway, "--url", gateway.url)) == 0
+    assert "/certificate" not in capsys.readouterr().err

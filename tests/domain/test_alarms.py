@@ -13,6 +13,7 @@ from phonegate.domain.alarms import (
     Alarms,
     AlarmThresholds,
     GatewayHealth,
+    HintedPhone,
     News,
     Signal,
     WaitingMessages,
@@ -193,6 +194,19 @@ def test_each_threshold_has_room_before_it_is_well(
             assert alarms.look(state(now, **between)) == []
     assert alarms.look(state(500, **well)) == []
     assert names(alarms.look(state(500 + CALM_S, **well))) == [(name, False)]
+
+
+def test_a_phone_that_its_owner_should_see_to_raises_an_alarm_until_it_is_well() -> None:
+    hinted = HintedPhone(phone=5, org="myorg", hint="Choose SSE only.")
+    alarms = Alarms(AlarmThresholds())
+    health = GatewayHealth(now=0, up_s=0, hinted=(hinted,))
+    (news,) = alarms.look(health)
+    assert (news.key, news.begins) == (("phone_hint", "5"), True)
+    assert news.fields == {"phone": 5, "org": "myorg", "hint": "Choose SSE only."}
+    assert alarms.look(attrs.evolve(health, up_s=1)) == []
+    assert alarms.look(GatewayHealth(now=0, up_s=2)) == []
+    (news,) = alarms.look(GatewayHealth(now=0, up_s=2 + CALM_S))
+    assert (news.key, news.begins) == (("phone_hint", "5"), False)
 
 
 def test_a_limit_of_nothing_watches_nothing() -> None:

@@ -16,7 +16,7 @@ from phonegate.domain.inbox import Receipt, Received, SourceLink, fingerprint_of
 from phonegate.domain.media import part
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.received_sms import read_received
-from phonegate.model.bounds import MAX_PART_BYTES
+from phonegate.model.bounds import MAX_MMS_BYTES, MAX_PART_BYTES
 from phonegate.model.media import Part
 from phonegate.model.messages import Message, NewInbound, PageQuery
 from phonegate.model.phones import Sim
@@ -444,6 +444,15 @@ async def test_a_piece_that_is_too_large_is_said_each_time(scene: Scene) -> None
     (message,) = await scene.stored()
     assert message.error is not None
     assert message.parts == 0
+
+
+async def test_pieces_together_are_bounded_as_one_report_is(scene: Scene) -> None:
+    pictures = [part("image/png", str(n), b"x" * MAX_PART_BYTES) for n in range(5)]
+    piece = Received(address="+1555", body="", mms="T1")
+    for at, picture in enumerate(pictures):
+        receipt = await scene.receive(attrs.evolve(piece, parts=(picture,)))
+        assert receipt.left_out == (1 if at == MAX_MMS_BYTES // MAX_PART_BYTES else 0)
+    assert await parts_of(scene, 1) == pictures[:4]
 
 
 async def test_parts_count_in_what_an_org_may_store(scene: Scene) -> None:

@@ -102,6 +102,15 @@ def test_parts_are_kept_once_whatever_is_repeated(first: list[Part], more: list[
     assert len(stored | {one.digest for one in added}) == len(kept) + len(added) <= MAX_PARTS
 
 
+def test_all_parts_of_a_message_together_are_bounded_too() -> None:
+    large = [part("image/png", str(n), b"x" * MAX_PART_BYTES) for n in range(6)]
+    small = part("text/plain", None, b"x")
+    assert select([*large, small]) == (large[:4], [*large[4:], small])
+    stored = {one.digest for one in large[:3]}
+    few = [large[3], small]
+    assert select([*large, small], stored, 3 * MAX_PART_BYTES - 1) == (few, large[4:])
+
+
 def test_a_remark_names_what_was_left_out() -> None:
     large = part("video/mp4", "private.mp4", b"x" * (MAX_PART_BYTES + 1))
     assert remark([]) is None
@@ -131,7 +140,7 @@ async def scene(database: Database) -> Scene:
     sent = (
         part("text/plain", "493021.txt", b"Your code is 493021"),
         part("image/png", "493021.png", b"a picture"),
-        part("text/plain", None, "Your code is 493021".encode("utf-16")),
+        part("text/plain", None, "Your code is 493021".encode("utf-16-le")),
         part("text/vcard", None, b"NOTE:Your code is 493021"),
         part("application/pdf", None, b"%PDF"),
     )

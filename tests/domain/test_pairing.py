@@ -184,6 +184,26 @@ async def test_the_phone_is_the_one_that_came_by_the_key(scene: Scene) -> None:
     assert (state.phone is not None, state.online) == (True, False)
 
 
+async def test_the_phone_is_called_as_its_owner_said_unless_it_has_a_name(scene: Scene) -> None:
+    made, link = await scene.opened()
+    phone = await scene.connect("mine", made.key.id)
+
+    async def name() -> str | None:
+        await scene.pairing.state(link)
+        row = await scene.database.read(lambda tx: tx.phones.get(phone))
+        assert row is not None
+        return row.given_name
+
+    assert await name() == "kitchen"
+    await scene.database.write(lambda tx: tx.phones.give_name(phone, "hall"))
+    assert await name() == "hall"
+    unnamed = await scene.pairing.invite(ORG, None)
+    assert (unnamed.key.name, link.given_name) == ("phone", None)
+    link, _ = scene.pairing.open(unnamed.token, None)
+    phone = await scene.connect("other", unnamed.key.id)
+    assert await name() is None
+
+
 async def test_a_revoked_key_ends_the_link(scene: Scene) -> None:
     made, link = await scene.opened()
     await scene.accounts.keys.revoke(scene.org, made.key.id, keep_queued=False)

@@ -54,6 +54,7 @@ def make(**changes: Any) -> Snapshot:
         seconds={},
         carriers={("twilio", "taken"): 3},
         failing={},
+        hinted=(),
         lag_s=0.25,
         tasks=50,
     )

@@ -1,5 +1,6 @@
 """The page of a one-time link over the real web: who sees it, what it says, and what it sends."""
 
+import html
 import re
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from phonegate.model.phones import Sim
 from phonegate.model.states import Event
 from phonegate.pages.assets import Assets
 from phonegate.pages.endpoints import page_endpoints
+from phonegate.pages.forwarding_apps import APPS
 from phonegate.pages.pairing import COOKIE
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web, build_web
 
 OWN_NUMBER = "+15551112222"
+TEXTS = re.compile(r"<code>(.*?)</code></pre>", re.DOTALL)
 HTML = "text/html,application/xhtml+xml"
 
 
@@ -284,3 +287,10 @@ async def test_the_address_is_the_one_that_the_phone_reaches(
     assert f"<code>ws{base.removeprefix('http')}/websocket</code>" in text
     assert f"--url {base} " in text
     assert ("speaks plain HTTP" in text) == plain
+
+
+async def test_each_app_that_forwards_has_its_texts_filled_in(site: Site) -> None:
+    shown = [html.unescape(text) for text in TEXTS.findall((await site.open()).data.decode())]
+    for app in APPS:
+        for paste in app.filled(url="http://gate.lan", key=site.made.text, phone="kitchen").pastes:
+            assert paste.text in shown, paste

@@ -22,6 +22,7 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
@@ -34,6 +35,8 @@ from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.session import Session
+from phonegate.phones.smsgate.presence import Presences
+from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server.forwarded import Peer
@@ -59,6 +62,9 @@ HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0)
 """Open messages are pushed again at once."""
 
 DEADLINE_S = 10
+
+IMPATIENT = SmsgateTimings(away_s=0.3)
+"""A phone that is an app counts as away soon after its last sign of life."""
 
 
 def now_ms() -> int:
@@ -114,6 +120,10 @@ class Site:
             timings=timings or PhoneTimings(),
         )
         self.link = PhoneLink(self.admission, self.services)
+        self.enrolments = Enrolments(
+            database, self.accounts.authentication, rate_limits, now_ms=now_ms
+        )
+        self.presences = Presences(self.services, self.admission, self.enrolments, IMPATIENT)
         self.port = 0
         self.serving = 0
         self.send_buffer = 0
@@ -130,6 +140,7 @@ class Site:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             self.port = listener.socket.getsockname()[1]
             await nursery.start(self.services.heartbeat.run)
+            await nursery.start(self.presences.run)
             await trio.serve_listeners(
                 self._handle, [listener], handler_nursery=nursery, task_status=task_status
             )

@@ -11,6 +11,7 @@ from .conftest import Start
 from .contract import PhoneEnd, PhoneKind, Promise, Push, promises
 from .memory_phone import MemoryKind
 from .site import OTHER, Phone, Site
+from .smsgate_phone import AppKind
 
 
 @attrs.frozen
@@ -77,6 +78,7 @@ KINDS: tuple[PhoneKind, ...] = (
     WebsocketKind("basic", ()),
     WebsocketKind("extended", ("ack", "cancel", "delivery_report")),
     MemoryKind(),
+    AppKind(),
 )
 
 

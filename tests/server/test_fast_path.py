@@ -266,6 +266,29 @@ class TestWhatServesARequest:
             assert (await site.exchange(data)).status == 404
         assert fast.calls == []
 
+    @pytest.mark.parametrize(
+        ("settings", "named", "prefix"),
+        [
+            ({}, "", ""),
+            ({"prefix": "/sms"}, "", "/sms"),
+            ({"trusted_proxies": ("127.0.0.0/8",)}, "/sms", "/sms"),
+            ({}, "/sms", ""),
+        ],
+    )
+    async def test_a_call_has_the_prefix_that_its_client_sees(
+        self,
+        start_server: StartServer,
+        fast: FastSite,
+        settings: dict[str, Any],
+        named: str,
+        prefix: str,
+    ) -> None:
+        site = await start_server(fast_pipeline=fast, **settings)
+        fields = (f"X-Forwarded-Prefix: {named}",) if named else ()
+        async with client(site) as kept:
+            await kept.ask(post(b"a", f"{settings.get('prefix', '')}/fast/echo", *fields))
+        assert [call["prefix"] for call in fast.calls] == [prefix]
+
     @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
     async def test_a_trusted_proxy_says_who_the_client_is(
         self, start_server: StartServer, fast: FastSite, trusted: tuple[str, ...]

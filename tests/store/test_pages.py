@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.model.messages import ROW_BYTES, Message, MessageView, PageQuery
+from phonegate.model.messages import ADDRESS_BYTES, ROW_BYTES, Message, MessageView, PageQuery
 from phonegate.model.orgs import Org
 from phonegate.store import page_sql, pages, search
 from phonegate.store.rows import SELECTED, message
@@ -524,6 +524,14 @@ def test_a_view_has_the_media_of_its_message_and_shows_no_text(tables: Tables, o
     assert shown.body == "a private text"
     assert "private" not in repr(shown)
     assert shown.address not in repr(shown)
+
+
+def test_the_addresses_of_parts_count_in_a_page(tables: Tables, org: Org) -> None:
+    for date in range(4):
+        tables.messages.insert_inbound(inbound(org.id, "x", date=date, parts=20))
+    each = ROW_BYTES + 1 + 20 * ADDRESS_BYTES
+    assert len(tables.messages.views(org.id, PageQuery(most_bytes=3 * each))) == 3
+    assert len(tables.messages.views(org.id, PageQuery(most_bytes=3 * each - 1))) == 2
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from phonegate.api.table import Table
 OPENAPI: Final = "3.1.0"
 
 ABOUT: Final = """\
-Turns the Android phones you already have into an SMS API. Phones push received SMS here and \
+Turns the phones and modems you already have into an SMS API. Phones push received SMS here and \
 stay connected over a websocket; programs and AI agents read messages and send SMS through the \
 phones' SIMs, or through a carrier account.
 

@@ -15,7 +15,7 @@ from phonegate.cli.failure import Failure
 
 @click.command()
 @click.argument("org")
-@click.option("--name", default="phone", show_default=True, help="What the phone is called.")
+@click.option("--name", help="What the phone is called.  [default: what it says itself]")
 @click.option(
     "--url",
     help="The gateway's address, as the phone reaches it.  [default: [http] public_url, or this "
@@ -28,7 +28,7 @@ from phonegate.cli.failure import Failure
 @options.gateway
 def add(
     org: str,
-    name: str,
+    name: str | None,
     url: str | None,
     config: Path | None,
     database: Path | None,
@@ -54,6 +54,12 @@ def add(
     click.echo(f"link     {answer['link']}")
     if sys.stdout.isatty() if qr is None else qr:
         _show_code(answer["link"])
+    if answer["certificate_page"]:
+        click.echo(
+            "If the phone's browser warns of the link, the phone has to trust this gateway first: "
+            f"{answer['certificate_page']} tells how.",
+            err=True,
+        )
     click.echo(
         "Open the link on the phone within 15 minutes; it works in one browser alone. Keep the "
         "key: it is not shown again.",

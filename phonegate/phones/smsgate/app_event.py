@@ -3,11 +3,13 @@
 What was received is kept whatever form its report has. An event that means nothing here is `None`.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from phonegate.domain import media
 from phonegate.domain.inbox import Received
 from phonegate.domain.reported_numbers import moment, whole_number
 from phonegate.domain.reported_values import (
@@ -22,6 +24,7 @@ from phonegate.domain.reported_values import (
 )
 from phonegate.model.bounds import MAX_SEGMENTS, MAX_SLOT
 from phonegate.model.enrolments import SimCard
+from phonegate.model.media import Part
 from phonegate.phones import frames
 from phonegate.phones.smsgate.device_form import read_sims
 from phonegate.phones.smsgate.mobile_message import message_number
@@ -39,6 +42,9 @@ RESULTS: Final[Mapping[str, AppState]] = {
 MAX_BATCH: Final = 100
 """Messages in one event of several."""
 
+MAX_PARTS: Final = 64
+"""Parts of an MMS that are read. Fewer are kept."""
+
 _NETWORKS: Final = ((4, "wifi"), (8, "ethernet"), (2, "mobile"))
 """The bits by which the app says what its phone is connected by."""
 
@@ -54,9 +60,18 @@ _ERROR: Final = ErrorText()
 
 @attrs.frozen
 class Messages:
-    """SMS and MMS that the phone has received."""
+    """SMS that the phone has received."""
 
     received: tuple[Received, ...]
+
+
+@attrs.frozen
+class Mms:
+    """MMS that the phone has fetched, or that its network keeps for it."""
+
+    received: tuple[Received, ...]
+    are_there: bool
+    """The phone has them."""
 
 
 @attrs.frozen
@@ -66,7 +81,7 @@ class Started:
     sims: tuple[SimCard, ...]
 
 
-AppEvent = Messages | StateReport | frames.Status | Started | None
+AppEvent = Messages | Mms | StateReport | frames.Status | Started | None
 
 
 def read_event(value: object, cleaned: list[Kind]) -> AppEvent:
@@ -87,7 +102,10 @@ def read_event(value: object, cleaned: list[Kind]) -> AppEvent:
         case str(name), dict(payload) if read := _READERS.get(name.replace(":batch:", ":")):
             several = payload.get("messages")
             items = several[:MAX_BATCH] if isinstance(several, list) else [payload]
-            return Messages(tuple(read(one, cleaned) for one in items if isinstance(one, dict)))
+            received = tuple(read(one, cleaned) for one in items if isinstance(one, dict))
+            if name.startswith("mms:"):
+                return Mms(received, are_there=read is _mms)
+            return Messages(received)
         case _:
             return None
 
@@ -104,12 +122,47 @@ def _data(payload: Mapping[str, Any], cleaned: list[Kind]) -> Received:
     return _received(payload, _text(payload.get("data"), cleaned), cleaned)
 
 
+def _announced(payload: Mapping[str, Any], cleaned: list[Kind]) -> Received:
+    return _received(payload, _text(payload.get("subject"), cleaned), cleaned)
+
+
 def _mms(payload: Mapping[str, Any], cleaned: list[Kind]) -> Received:
-    texts = (_text(payload.get(name), cleaned) for name in ("subject", "body"))
-    return _received(payload, "\n".join(text for text in texts if text), cleaned)
+    texts = [_text(payload.get(name), cleaned) for name in ("subject", "body")]
+    # Its text is a part of it too, and often the subject says the same.
+    body = "\n".join(dict.fromkeys(text for text in texts if text))
+    received = _received(payload, body, cleaned)
+    listed = payload.get("attachments")
+    parts = [_part(one, cleaned) for one in listed[:MAX_PARTS]] if isinstance(listed, list) else []
+    return attrs.evolve(
+        received,
+        parts=tuple(one for one in parts if one is not None),
+        identity=None,
+        mms=None if received.identity is None else f"{received.identity} {received.address}",
+    )
 
 
-_READERS: Final = {"sms:received": _sms, "sms:data-received": _data, "mms:downloaded": _mms}
+def _part(value: object, cleaned: list[Kind]) -> Part | None:
+    """Reads a part of an MMS. One without its data is too large for the phone, or gone."""
+    if not isinstance(value, dict) or not isinstance(value.get("data"), str):
+        cleaned.append("media")
+        return None
+    try:
+        data = base64.b64decode(value["data"])
+    except ValueError:
+        cleaned.append("media")
+        return None
+    kind, name = value.get("contentType"), value.get("name")
+    return media.part(
+        kind if isinstance(kind, str) else None, name if isinstance(name, str) else None, data
+    )
+
+
+_READERS: Final = {
+    "sms:received": _sms,
+    "sms:data-received": _data,
+    "mms:received": _announced,
+    "mms:downloaded": _mms,
+}
 
 
 def _received(payload: Mapping[str, Any], body: str, cleaned: list[Kind]) -> Received:
@@ -118,14 +171,18 @@ def _received(payload: Mapping[str, Any], body: str, cleaned: list[Kind]) -> Rec
     number = whole_number(payload.get("simNumber"))
     slot = None if number is None or not 1 <= number <= MAX_SLOT + 1 else number - 1
     address = _SENDER.take(sender, cleaned)
+    date = _DATE.take(payload.get("receivedAt"), cleaned)
+    local_id = _ID.take(payload.get("messageId"), cleaned)
     return Received(
         address=address,
         given_address=sender if isinstance(sender, str) and sender != address else None,
         body=body,
-        date=_DATE.take(payload.get("receivedAt"), cleaned),
+        date=date,
         sim_slot=slot,
         sim=_NUMBER.take(payload.get("recipient"), cleaned),
-        local_id=_ID.take(payload.get("messageId"), cleaned),
+        local_id=local_id,
+        # Its id alone is 32 bits of what it says: the same text comes again under the same one.
+        identity=None if date is None or local_id is None else f"{local_id} {date}",
     )
 
 

@@ -13,8 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain.enrolments import Enrolments, KnownApp
-from phonegate.domain.inbox import Received
-from phonegate.domain.phone_delivery import Reporter
+from phonegate.domain.phone_delivery import PhoneReports, Reporter
 from phonegate.domain.phone_registry import Introduction
 from phonegate.http.body_stream import Produce, SendPiece
 from phonegate.model.enrolments import SimCard
@@ -27,6 +26,7 @@ from phonegate.phones.admission import Admission, Arrival
 from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.frames import PhoneFrame
 from phonegate.phones.session import Session
+from phonegate.phones.smsgate.app_event import Messages, Mms
 from phonegate.phones.smsgate.app_version import version_of
 from phonegate.phones.smsgate.event_stream import (
     EXPORT_ASKED,
@@ -88,6 +88,10 @@ class Presences:
             task_status.started()
             await trio.sleep_forever()
 
+    def of_phone(self, phone: int) -> Presence | None:
+        """Returns the session of a phone, if it is there."""
+        return self._here.get(phone)
+
     # --- what calls ask
 
     async def pull(self, app: KnownApp) -> list[dict[str, Any]]:
@@ -128,16 +132,28 @@ class Presences:
                 return
         raise Busy(NOT_RECORDED)
 
-    async def receive(self, app: KnownApp, received: Sequence[Received]) -> None:
+    async def receive(self, app: KnownApp, event: Messages | Mms) -> None:
         """Stores what a phone has received, each once. Returns once it is committed.
 
         Raises:
             StorageSpent, DiskLow: There is no room for it now.
             StoreError: It can't be stored now.
         """
+
+        def receive(tx: PhoneReports) -> None:
+            match event:
+                case Messages(received):
+                    tx.receive(received)
+                case Mms(received, are_there=True):
+                    for item in received:
+                        tx.receive_mms(item)
+                case Mms(received):
+                    for item in received:
+                        tx.announce_mms(item)
+
         enrolment = app.enrolment
         by = Reporter(org=enrolment.org, phone=enrolment.phone, device_id=enrolment.device_id)
-        await self._services.delivery.report(by, lambda tx: tx.receive(received), patient=False)
+        await self._services.delivery.report(by, receive, patient=False)
         if (here := self._here.get(enrolment.phone)) is not None:
             here.transport.touch()
 
