@@ -287,7 +287,6 @@ class Connected:
         "the gateway: ids begin anew, and a phone forgets those that it remembers.",
         default=None,
         omit=True,
-        example="2026-11-20T17:30:00.000Z",
     )
 
 
