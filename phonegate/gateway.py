@@ -320,6 +320,9 @@ class _Gateway:
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )
             await services.start(self.operations.run)
+            modem = trio.CancelScope()
+            if self.core.settings.modem.enabled:
+                services.start_soon(self._be_phone, modem)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as sockets:
@@ -337,6 +340,7 @@ class _Gateway:
                 self.operations.drain()
                 self.server.drain()
                 self.core.services.arrivals.close()
+                modem.cancel()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
                 sockets.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
@@ -344,6 +348,17 @@ class _Gateway:
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
+
+    async def _be_phone(self, scope: trio.CancelScope) -> None:
+        """Is a phone by the modem of `[modem]`, until the scope is cancelled."""
+        from phonegate.builtin_phone.service import BuiltinPhone  # noqa: PLC0415 - most have none
+
+        core = self.core
+        phone = BuiltinPhone.assemble(
+            core.settings.modem, core.services.accounts, core.admission, core.phones
+        )
+        with scope:
+            await phone.run()
 
     def _reload(self, reread: Reread) -> Reload:
         async def renew_certificate(settings: Settings) -> str | None:

@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"http"}),
     # They don't know each other.
     frozenset({"carriers", "events", "phone", "phones", "server"}),
-    frozenset({"api"}),
+    frozenset({"api", "builtin_phone"}),
     frozenset({"pages"}),
     frozenset({"config"}),
     frozenset({"assembly"}),
@@ -45,7 +45,9 @@ LAYERS: tuple[frozenset[str], ...] = (
 
 FOUNDATION = LAYERS[0]
 
-WITHOUT_STORE = frozenset({"api", "carriers", "cli", "http", "pages", "phone", "phones", "server"})
+WITHOUT_STORE = frozenset(
+    {"api", "builtin_phone", "carriers", "cli", "http", "pages", "phone", "phones", "server"}
+)
 """They call named operations of the domain, never tables."""
 
 

@@ -278,7 +278,9 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
                 value = converter.structure(given[key].value, field.type)
                 problem = RULES[key](value) if key in RULES else None
             except TypeError as error:
-                problem = f"{error}, not {shown_value(given[key].value)}"
+                # A field that is kept out of every `repr` is a secret.
+                shown = f", not {shown_value(given[key].value)}" if field.repr else ""
+                problem = f"{error}{shown}"
             if problem is None:
                 values[field.name] = value
             else:
@@ -304,6 +306,9 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         source = given[present].source
         problem = f"is needed as well, because {present} is set (or leave out both)"
         yield Fault(key=missing, source=source, problem=problem)
+    if settings.modem.enabled and not settings.modem.org:
+        problem = "is needed as well, because modem.enabled is true"
+        yield Fault(key="modem.org", source=given["modem.enabled"].source, problem=problem)
     http = settings.http
     if http.public_url and not http.public_url.rstrip("/").endswith(http.prefix):
         problem = f"must end with {http.prefix}, which is [http] prefix"

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from phonegate.bind_address import parse_bind
 from phonegate.carriers.registry import CARRIERS
+from phonegate.domain.credentials import org_problem
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
 from phonegate.http.origins import parse_origin
 from phonegate.http.prefix import read_prefix
+from phonegate.model.numbers import is_e164
 from phonegate.model.refusals import BadInput
 
 Rule = Callable[[Any], str | None]
@@ -120,6 +122,35 @@ def _token(value: str) -> str | None:
     return None
 
 
+def _org(value: str) -> str | None:
+    return org_problem(value) if value else None
+
+
+def _imei(value: str) -> str | None:
+    if not value or (value.isascii() and value.isdigit() and len(value) in _IMEI_DIGITS):
+        return None
+    return f"{value!r} is no IMEI of 14 to 16 digits, such as `mmcli -m 0` shows"
+
+
+def _pin(value: str) -> str | None:
+    """Returns what is wrong with a PIN, without quoting it."""
+    if not value or (value.isascii() and value.isdigit() and len(value) in _PIN_DIGITS):
+        return None
+    return "a PIN of 4 to 8 digits is needed"
+
+
+def _number(value: str) -> str | None:
+    if not value or is_e164(value):
+        return None
+    return f"{value!r} is no number such as +15551112222"
+
+
+_IMEI_DIGITS = range(14, 17)
+"""Without the check digit, with it, and with the version of the modem's software."""
+
+_PIN_DIGITS = range(4, 9)
+"""3GPP TS 31.101, 9.5.1."""
+
 _DAY_S = 86_400
 
 
@@ -184,6 +215,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "phones.max_frame_bytes": _between(1_024, 1 << 24),
         "phones.max_inbound_bytes": _between(1_024, 1 << 24),
         "phones.max_nonsense": _between(1, 1_000_000),
+        "modem.org": _org,
+        "modem.imei": _imei,
+        "modem.pin": _pin,
+        "modem.number": _number,
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,

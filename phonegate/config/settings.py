@@ -189,6 +189,33 @@ class PhoneSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ModemSettings:
+    """A USB or built-in modem of this machine as a phone, by ModemManager (see docs/phones.md)."""
+
+    enabled: bool = setting(
+        False,
+        "The gateway itself is a phone, by the modem. `phonegate phone --modem` is the same as a "
+        "program of its own, on this machine or another.",
+    )
+    org: str = setting(
+        "", "The OrgId whose phone it is. The org must exist: phonegate org add makes it."
+    )
+    imei: str = setting("", "The IMEI of the modem. Empty: the only one that there is.")
+    pin: str = attrs.field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "The PIN of its SIM, which is tried once and never again. Empty: the SIM has "
+            "none."
+        },
+    )
+    number: str = setting(
+        "", "The number of its SIM, such as +15551112222, where the SIM does not know it."
+    )
+    name: str = setting("", "Its name for people. Empty: what its maker calls it.")
+
+
+@attrs.frozen(kw_only=True)
 class CarrierSettings:
     """The APIs of carriers, for assistants that send through one."""
 
@@ -394,6 +421,7 @@ class Settings:
     delivery: DeliverySettings = attrs.field(factory=DeliverySettings)
     pacing: PacingSettings = attrs.field(factory=PacingSettings)
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
+    modem: ModemSettings = attrs.field(factory=ModemSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)

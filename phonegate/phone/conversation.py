@@ -8,8 +8,9 @@ import attrs
 import trio
 
 from phonegate.phone.conduct import Cut
+from phonegate.phone.connector import OpenLink
 from phonegate.phone.device import Device
-from phonegate.phone.link import ABNORMAL, Link, LinkLost
+from phonegate.phone.link import ABNORMAL, LinkLost
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.records import Confirmed, Delivered, Inbound, InboundAcked, Result, Taken
 
@@ -26,7 +27,7 @@ protocol says what arrived, and no more than this fits into the buffers of a lin
 STATUS_EVERY_S = 60
 
 
-async def greet(link: Link) -> dict[str, Any]:
+async def greet(link: OpenLink) -> dict[str, Any]:
     """Waits for the gateway's `connected` frame and returns it.
 
     Raises:
@@ -70,7 +71,7 @@ class Conversation:
         outbox: Takes each message that was accepted and acknowledged.
     """
 
-    def __init__(self, device: Device, link: Link, outbox: Outbox) -> None:
+    def __init__(self, device: Device, link: OpenLink, outbox: Outbox) -> None:
         self._device = device
         self._conduct = device.conduct
         self._ledger = device.journal.ledger

@@ -8,8 +8,8 @@ import attrs
 import trio
 
 from phonegate.phone.conduct import Conduct
+from phonegate.phone.connector import OpenLink
 from phonegate.phone.journal import Journal
-from phonegate.phone.link import Link
 from phonegate.phone.radios.radio import Radio, RadioIdentity, ReceivedSms, SimCard
 from phonegate.phone.records import Delivered, Inbound, Mark, Result
 
@@ -79,7 +79,7 @@ class Device:
         self.changed.set()
         self.changed = trio.Event()
 
-    def cut(self, link: Link, *, reset: bool) -> None:
+    def cut(self, link: OpenLink, *, reset: bool) -> None:
         """Cuts a link on purpose, without a close frame."""
         if not link.is_cut:
             self.stats.cuts += 1

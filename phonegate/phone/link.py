@@ -326,12 +326,12 @@ async def _talk(
                 reading.cancel()
         return End(code=1000)
     except BaseExceptionGroup as group:
-        return _end_of(group)
+        return end_of(group)
     finally:
         wire.cut()
 
 
-def _end_of(group: BaseExceptionGroup[BaseException]) -> End:
+def end_of(group: BaseExceptionGroup[BaseException]) -> End:
     """Returns how a link ended, from a group of failures. Other errors are raised again."""
     network, other = group.split((LinkLost, ConnectionRejected, *_NONSENSE))
     if other is not None:

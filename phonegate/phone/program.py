@@ -11,11 +11,12 @@ import trio
 from phonegate.model.times import now_ms
 from phonegate.phone.address import Address
 from phonegate.phone.conduct import RECONNECT_S, Conduct
+from phonegate.phone.connector import Connector, Network, OpenLink
 from phonegate.phone.conversation import Conversation, greet
 from phonegate.phone.device import Device, Stats
 from phonegate.phone.errors import PhoneError
 from phonegate.phone.journal import JournalFile
-from phonegate.phone.link import REPLACED, Link, hold_link
+from phonegate.phone.link import REPLACED
 from phonegate.phone.radios.radio import (
     UNAVAILABLE_RETRY_S,
     Radio,
@@ -43,7 +44,7 @@ class PhoneProgram:
     """One phone's program. `run` may be called again after it ended.
 
     Args:
-        address: The address to which it connects.
+        address: The address to which it connects, or another way to its gateway.
         device: The phone.
         device_id: The phone's id. Without one it is the radio's.
         name: The phone's name for people. Without one it is the radio's.
@@ -52,7 +53,7 @@ class PhoneProgram:
 
     def __init__(
         self,
-        address: Address,
+        address: Address | Connector,
         device: Device,
         *,
         device_id: str | None = None,
@@ -60,12 +61,11 @@ class PhoneProgram:
         turnstile: trio.CapacityLimiter | None = None,
     ) -> None:
         self.state = State.CONNECTING
-        self._address = address
+        self._connector = Network(address, turnstile) if isinstance(address, Address) else address
         self._device = device
         self._device_id = device_id
         self._name = name
-        self._turnstile = turnstile
-        self._link: Link | None = None
+        self._link: OpenLink | None = None
         self._conversation: Conversation | None = None
 
     def lose_link(self, *, reset: bool = False) -> None:
@@ -120,7 +120,7 @@ class PhoneProgram:
         extended = device.conduct.extended
         failures = 0
 
-        async def session(link: Link) -> None:
+        async def session(link: OpenLink) -> None:
             nonlocal failures
             self._link = link
             try:
@@ -140,18 +140,16 @@ class PhoneProgram:
                 self.state = State.CONNECTING
 
         while True:
-            end = await hold_link(
-                self._address,
+            end = await self._connector.hold(
                 session,
                 device_id=identity.device_id if extended else None,
                 name=identity.name if extended else None,
-                turnstile=self._turnstile,
+                known=device.stats.links > 0,
             )
             if end.code == REPLACED:
                 self.state = State.REPLACED
                 device.notice("another connection of this device took over")
                 return
-            end.raise_if_final(self._address, known=device.stats.links > 0)
             pause = max(device.conduct.pause_s(failures), end.retry_after_s)
             failures += 1
             device.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
@@ -206,7 +204,7 @@ def _first(group: BaseExceptionGroup[PhoneError]) -> PhoneError:
 
 
 async def run_radio(
-    address: Address,
+    address: Address | Connector,
     radio: Radio,
     *,
     journal: Path,
@@ -220,7 +218,7 @@ async def run_radio(
     """Is a phone by a real radio, until cancelled or replaced by another phone.
 
     Args:
-        address: The gateway.
+        address: The gateway, or another way to it.
         radio: The radio.
         journal: The file that remembers, over a kill and a loss of power, what was taken and sent.
         device_id: The phone's id. Without one the radio's own is used.

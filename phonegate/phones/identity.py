@@ -39,7 +39,8 @@ from phonegate.phones.state import (
     PhoneState,
 )
 from phonegate.phones.storage_retry import StorageRetry
-from phonegate.phones.switchboard import Station, Switchboard
+from phonegate.phones.switchboard import Switchboard
+from phonegate.phones.switchboard_station import Station
 
 PREDECESSOR_S: Final = 10.0
 """How long to wait for an older connection of the phone to have its reports recorded."""

@@ -16,10 +16,11 @@ from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message
-from phonegate.model.phones import ACK, CANCEL, Health, Sim
+from phonegate.model.phones import ACK, CANCEL, Sim
 from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.frames import FrameFault, GatewayFrame, PhoneFrame
+from phonegate.phones.reported_health import ReportedHealth
 from phonegate.phones.window import Window
 
 
@@ -128,7 +129,6 @@ class PhoneState:
         "_asked_at",
         "_grace_until",
         "_has_unacknowledged",
-        "_health_due",
         "_in_doubt",
         "_link_name",
         "_nonsense",
@@ -136,7 +136,6 @@ class PhoneState:
         "_ping_at",
         "_reported_in_doubt",
         "_resumed",
-        "_unwritten",
         "grace_over",
         "has_numbers",
         "health",
@@ -194,11 +193,7 @@ class PhoneState:
         self.identified = online.device_id is not None
         """It is known which phone this is."""
         self.hello: frames.Hello | None = None
-        self.health: Health | None = None
-        """How the phone said last that it is."""
-        self._unwritten: frames.Status | None = None
-        """Its last word about that, if it is not written down yet."""
-        self._health_due = now
+        self.health = ReportedHealth(patience.health_s, now)
         self.grace_over = False
         """The phone has had its time to name itself."""
         self._patience = patience
@@ -281,7 +276,7 @@ class PhoneState:
             effects.append(SendFrame(frame.complaint))
         match frame:
             case frames.Status():
-                self._heed(frame)
+                self.health.heed(frame)
                 return effects
             case frames.Hello():
                 self.hello = frame
@@ -292,17 +287,6 @@ class PhoneState:
                 pass
         effects.append(Record(frame))
         return effects
-
-    def _heed(self, status: frames.Status) -> None:
-        """Notes how the phone says that it is. Phones say so each minute, mostly the same."""
-        if (health := status.health) != self.health:
-            self.health = health
-            self._unwritten = status
-
-    def take_health(self) -> Health | None:
-        """Returns how the phone is, if that is to be written down still, and says so once."""
-        unwritten, self._unwritten = self._unwritten, None
-        return None if unwritten is None else self.health
 
     def refuse(self, fault: FrameFault) -> list[Effect]:
         """Takes a frame that could not be understood."""
@@ -400,13 +384,11 @@ class PhoneState:
     def tick(self, now: float) -> list[Effect]:
         """Does what is due: the end of the grace, a probe, the verdict on a silent phone.
 
-        At such a time the phone's health is written down too, if it is news and not too early.
+        At such a time the phone's health is written down too, if that is due.
         """
         effects: list[Effect] = []
-        if self._unwritten is not None and now >= self._health_due:
-            effects.append(Record(self._unwritten))
-            self._unwritten = None
-            self._health_due = now + self._patience.health_s
+        if (news := self.health.due(now)) is not None:
+            effects.append(Record(news))
         if not self.grace_over and now >= self._grace_until:
             self.grace_over = True
             effects.append(Record(GraceOver()))

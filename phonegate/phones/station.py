@@ -145,7 +145,7 @@ class PhoneStation:
             retry,
             say=transport.send,
             identify=identity.take,
-            seen=lambda: services.registry.seen(self.state.phone, self.state.take_health()),
+            seen=lambda: services.registry.seen(self.state.phone, self.state.health.rest()),
             on_end=self._recorded,
             timings=services.timings,
         )
@@ -192,7 +192,7 @@ class PhoneStation:
     def signs(self) -> Signs:
         """When the phone was heard last, and how it said that it is."""
         heard_at = max(self.heard_at, self._transport.answered_at)
-        return Signs(heard_s=trio.current_time() - heard_at, health=self.state.health)
+        return Signs(heard_s=trio.current_time() - heard_at, health=self.state.health.latest)
 
     def inherit(self, phone: int) -> None:
         """Takes over what was given to a row whose connection has ended."""

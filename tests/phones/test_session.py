@@ -549,11 +549,11 @@ def is_empty(board: Switchboard) -> bool:
     kept = (
         board._by_phone,
         board._by_org,
-        board._by_number,
+        board._numbers._by_org,
         board._views,
-        board._claimed,
+        board._rows._claimed,
         board._moved,
-        board._ending,
+        board._rows._seated,
         board._open,
         board._identifying,
     )

@@ -158,32 +158,14 @@ def test_what_comes_is_recorded_in_order() -> None:
     assert state.acks
 
 
-def test_how_a_phone_is_gets_written_down_at_times_and_never_twice() -> None:
+def test_how_a_phone_is_gets_written_down_when_it_is_looked_after() -> None:
     state = link(ping_interval_s=20, now=0)
     state.grace_over = True
-
-    def written(at: float) -> list[object]:
-        state.probe_answered(at)
-        return [e.step for e in state.tick(at) if isinstance(e, Record)]
-
-    def status(battery: int) -> None:
-        assert say(state, "status", battery=battery, charging=True) == []
-        assert state.health == Health(battery=battery, charging=True)
-
-    assert written(1) == []
-    status(5)
-    assert written(20) == [frames.Status(battery=5, charging=True)]
-    # The same again is no news, and news waits its time.
-    status(5)
-    status(6)
-    assert written(20 + HEALTH_S - 1) == []
-    assert written(20 + HEALTH_S) == [frames.Status(battery=6, charging=True)]
-    assert written(20 + 3 * HEALTH_S) == []
-    assert state.take_health() is None
-    status(7)
-    assert state.take_health() == Health(battery=7, charging=True)
-    assert state.take_health() is None
-    assert written(20 + 4 * HEALTH_S) == []
+    assert state.tick(1) == []
+    assert say(state, "status", battery=5, charging=True) == []
+    assert state.health.latest == Health(battery=5, charging=True)
+    assert state.tick(2) == [Record(frames.Status(battery=5, charging=True))]
+    assert state.tick(3) == []
 
 
 def test_a_phone_is_given_no_number_that_it_does_not_know() -> None:

@@ -16,7 +16,8 @@ from phonegate.domain.phone_management import Signs
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
-from phonegate.phones.switchboard import Station, Switchboard
+from phonegate.phones.switchboard import Switchboard
+from phonegate.phones.switchboard_station import Station
 from tests.domain.messages import message
 
 OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=PacingRate(5), now=0)
@@ -278,7 +279,7 @@ def test_the_numbers_that_are_held_are_those_of_the_stations(
         }
     for station in stations:
         board.leave(station)
-    assert not board._by_number
+    assert not board._numbers._by_org
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from phonegate.cli.phone import script, simulated, termux
+from phonegate.cli.phone import modem, script, simulated, termux
 from phonegate.cli.phone.add import add
 from phonegate.cli.phone.connection import (
     Connection,
@@ -17,7 +17,7 @@ from phonegate.cli.phone.connection import (
 )
 from phonegate.cli.phone.way import Way
 
-WAYS: tuple[Way, ...] = (simulated.WAY, termux.WAY)
+WAYS: tuple[Way, ...] = (simulated.WAY, modem.WAY, termux.WAY)
 """The ways that an option chooses. Without any the phone is a script's."""
 
 SHARED = (
@@ -25,7 +25,7 @@ SHARED = (
         ["--journal"],
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Remember over a kill what was taken and sent.",
+        help="Remember over a kill what was taken and sent. A modem has a file by itself.",
     ),
 )
 """The options that some ways take, which name them in `Way.shares`."""
@@ -49,9 +49,10 @@ def command(
     duration: float | None,
     **others: Any,
 ) -> int:
-    """Be a phone: this Android phone, a script's (frames as JSON lines) or simulated.
+    """Be a phone: a modem, this Android phone, a script's (frames as JSON lines) or simulated.
 
-    With --termux, the Android phone on which this runs sends and receives (docs/phones.md).
+    With --modem, a USB or built-in modem sends and receives, by ModemManager. With --termux, the
+    Android phone on which this runs does so. docs/phones.md says how to set up either.
     Without any of these, each line of standard input is sent as a frame, and each frame from the
     gateway is printed as a line. The end of the input ends the phone, unless --duration is given.
     With --simulate, the phones behave by themselves, including faults, and a summary is printed at

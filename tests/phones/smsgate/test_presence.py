@@ -392,7 +392,7 @@ async def test_how_a_phone_is_and_which_cards_it_has_is_known(phones: Phones) ->
     row = await phones.row(end.app)
     here = phones.site.presences.of_phone(row)
     assert here is not None
-    assert here.session.station.state.health == Health(battery=83, charging=True)
+    assert here.session.station.state.health.latest == Health(battery=83, charging=True)
     # It is not forgotten when the app hides it again.
     await phones.client.patch("/device", headers=end.app.headers, json={"simCards": [CARD]})
     await phones.away(end.app)

@@ -1,0 +1,1 @@
+"""A fake GSM modem that speaks AT commands, and the daemons with which to try it."""

@@ -1,0 +1,87 @@
+"""Keeps the gateway's own phone going, whatever becomes of its modem."""
+
+from pathlib import Path
+from typing import Final, Self
+
+import attrs
+import trio
+
+from phonegate import log
+from phonegate.builtin_phone.connector import InnerConnector
+from phonegate.config.settings import ModemSettings
+from phonegate.domain.accounts import Accounts
+from phonegate.phone.errors import PhoneError
+from phonegate.phone.program import run_radio
+from phonegate.phone.radios.modem.radio import SLOT, ModemRadio
+from phonegate.phone.radios.radio import SimCard
+from phonegate.phones.admission import Admission
+from phonegate.phones.station import PhoneServices
+
+RETRY_S: Final = 30.0
+"""Seconds until a modem that could not be used is tried again. It may be plugged in meanwhile."""
+
+_log = log.get("modem")
+
+
+@attrs.frozen(kw_only=True)
+class BuiltinPhone:
+    """The phone of `[modem]`.
+
+    Args:
+        settings: The section.
+        connector: Its way to the gateway.
+        journal: The file of its journal.
+        retry_s: Seconds until it is tried again.
+    """
+
+    settings: ModemSettings
+    connector: InnerConnector
+    journal: Path
+    retry_s: float = RETRY_S
+
+    @classmethod
+    def assemble(
+        cls,
+        settings: ModemSettings,
+        accounts: Accounts,
+        admission: Admission,
+        services: PhoneServices,
+    ) -> Self:
+        """Puts the phone of a gateway together. Its journal lies beside the database."""
+        database = Path(services.settings.database.path)
+        return cls(
+            settings=settings,
+            connector=InnerConnector(
+                org=settings.org, accounts=accounts, admission=admission, services=services
+            ),
+            journal=database.with_name(f"{database.name}.modem"),
+        )
+
+    async def run(self) -> None:
+        """Is a phone until cancelled. What goes wrong is logged and tried again."""
+        said = ""
+        while True:
+            problem = "another phone has connected as this modem"
+            try:
+                await self._be_phone()
+            except PhoneError as error:
+                problem = str(error)
+            except Exception as error:  # noqa: BLE001 - a modem's fault never ends the gateway
+                _log.error("modem_failed", exc_info=error)
+                problem = type(error).__name__
+            if problem != said:
+                _log.warning("modem_unusable", problem=problem, retry_s=self.retry_s)
+                said = problem
+            await trio.sleep(self.retry_s)
+
+    async def _be_phone(self) -> None:
+        settings = self.settings
+        sims = [SimCard(slot=SLOT, number=settings.number)] if settings.number else []
+        await run_radio(
+            self.connector,
+            ModemRadio(wanted=settings.imei or None, pin=settings.pin or None),
+            journal=self.journal,
+            name=settings.name or None,
+            sims=sims,
+            notice=lambda text: _log.info("modem_says", text=text),
+        )

@@ -1,0 +1,1 @@
+"""A USB or built-in modem as a phone, by ModemManager over D-Bus."""

@@ -1,0 +1,104 @@
+"""A gateway that is a phone itself, by a modem under the real ModemManager."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kit.gateway import GatewayProcess
+from tests.phone.radios.modem.machine import WHERE_INSTALLED, Machine
+
+pytestmark = WHERE_INSTALLED
+
+ORG, SECRET = "home", "my-secret-key-123"
+THEM = "+4915112345678"
+CLIENT = httpx.Client()
+"""One for all requests: making its trust store takes longer than any answer."""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    started = Machine(tmp_path_factory.mktemp("machine"))
+    yield started
+    started.stop()
+
+
+class House:
+    """A gateway's file, and gateways that serve it."""
+
+    def __init__(self, folder: Path, bus: str, **settings: object) -> None:
+        self._database = folder / "phonegate.db"
+        self._bus = bus
+        self._settings = {"MODEM_ENABLED": "true", "MODEM_ORG": ORG, **settings}
+
+    def gateway(self) -> GatewayProcess:
+        return GatewayProcess(
+            self._database,
+            settings=self._settings,
+            wrapper=("env", f"DBUS_SYSTEM_BUS_ADDRESS={self._bus}"),
+        )
+
+
+def ask(gateway: GatewayProcess, path: str, **body: Any) -> Any:
+    method = "POST" if body else "GET"
+    answer = CLIENT.request(
+        method, gateway.url + path, headers={"X-Secret-Key": SECRET}, json=body or None
+    )
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def eventually(gateway: GatewayProcess, path: str, found: Callable[[Any], Any]) -> Any:
+    return gateway.wait_until(lambda: found(ask(gateway, path)))
+
+
+def bodies(answer: Any, direction: str, status: str) -> list[str]:
+    wanted = (direction, status)
+    return [
+        one["body"] for one in answer["messages"] if (one["direction"], one["status"]) == wanted
+    ]
+
+
+def test_it_sends_and_receives_and_goes_on_after_a_kill(machine: Machine, tmp_path: Path) -> None:
+    machine.modem.order("forget")
+    house = House(tmp_path, machine.bus.address, MODEM_NUMBER="+4917000000", MODEM_NAME="stick")
+    messages = f"/messages/{ORG}"
+    with house.gateway() as gateway:
+        first = {"address": THEM, "body": "which makes the org"}
+        ask(gateway, "/webhook", org_id=ORG, secret_key=SECRET, messages=[first])
+        eventually(gateway, f"/sims/{ORG}", lambda answer: answer["live_sims"])
+        ask(gateway, f"/send/{ORG}", messages=[{"to": THEM, "body": "out 😀"}])
+        eventually(gateway, messages, lambda answer: "out 😀" in bodies(answer, "out", "sent"))
+        machine.modem.order("deliver")
+        eventually(gateway, messages, lambda answer: "out 😀" in bodies(answer, "out", "delivered"))
+        machine.modem.order("receive", sender=THEM, text="in")
+        eventually(gateway, messages, lambda answer: "in" in bodies(answer, "in", "received"))
+        machine.modem.order("until_stored", count=0)
+        (sim,) = ask(gateway, f"/sims/{ORG}")["live_sims"]
+        assert sim["number"] == "+4917000000"
+        gateway.kill()
+    machine.modem.order("receive", sender=THEM, text="meanwhile")
+    with house.gateway() as gateway:
+        ask(gateway, f"/send/{ORG}", messages=[{"to": THEM, "body": "again"}])
+        eventually(gateway, messages, lambda answer: "again" in bodies(answer, "out", "sent"))
+        answer = eventually(
+            gateway,
+            messages,
+            lambda answer: "meanwhile" in bodies(answer, "in", "received") and answer,
+        )
+        assert gateway.stop() == 0
+    assert bodies(answer, "in", "received") == ["which makes the org", "in", "meanwhile"]
+    assert [one["text"] for one in machine.modem.order("air")] == ["out 😀", "again"]
+
+
+def test_a_modem_that_can_not_be_used_costs_the_gateway_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, f"unix:path={tmp_path / 'no-bus'}")
+    with house.gateway() as gateway:
+        (event,) = gateway.wait_until(
+            lambda: [one for one in gateway.events() if one["event"] == "modem_unusable"]
+        )
+        assert "message bus" in event["problem"]
+        assert httpx.get(f"{gateway.url}/health").is_success
+        assert gateway.stop() == 0
