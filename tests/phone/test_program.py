@@ -15,9 +15,9 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.phone import program as phone_program
 from phonegate.phone.address import Address
 from phonegate.phone.conduct import Conduct
+from phonegate.phone.connector import Session
 from phonegate.phone.device import Device
 from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.journal import Journal, decode, encode
@@ -222,7 +222,7 @@ class Link:
     """A link in memory, which is lost at the frames that `cuts` counts."""
 
     silent_for_s = 0.0
-    is_lost = False
+    is_lost = is_cut = False
 
     def __init__(self, world: "World", fate: Fate) -> None:
         self._world = world
@@ -248,6 +248,12 @@ class Link:
             raise LinkLost
         self._world.change()
 
+    async def probe(self, timeout_s: float) -> None:
+        raise AssertionError(timeout_s)
+
+    def cut(self, *, reset: bool = False) -> None:
+        raise AssertionError(reset)
+
     def hand(self, frame: dict[str, Any]) -> None:
         self._to_phone.send_nowait(frame)
 
@@ -258,6 +264,23 @@ class Link:
             raise LinkLost from None
         self._fate.step()
         return frame
+
+
+@attrs.define
+class Wire:
+    """Connects a phone to the gateway in memory."""
+
+    world: "World"
+    fate: Fate
+    links: list[Link] = attrs.field(factory=list)
+
+    async def hold(self, session: Session, **_: object) -> End:
+        self.links.append(Link(self.world, self.fate))
+        try:
+            await session(self.links[-1])
+        except* LinkLost:
+            pass
+        return End(code=1006)
 
 
 @attrs.define
@@ -292,13 +315,6 @@ class World:
     async def live(self, fate: Fate) -> None:
         """Runs the program until it is killed, or until all has settled."""
 
-        async def hold_link(_: Address, session: Any, **__: Any) -> End:
-            try:
-                await session(Link(self, fate))
-            except* LinkLost:
-                pass
-            return End(code=1006)
-
         device = Device(
             journal=self.disk.journal(fate),
             radio=FakeRadio(self.handset, fate),
@@ -306,11 +322,10 @@ class World:
             notice=self.said.append,
             now_ms=lambda: 1,
         )
-        with pytest.MonkeyPatch.context() as patch, trio.fail_after(PATIENCE_S):
-            patch.setattr(phone_program, "hold_link", hold_link)
+        with trio.fail_after(PATIENCE_S):
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(PhoneProgram(WHERE, device).run)
+                    nursery.start_soon(PhoneProgram(Wire(self, fate), device).run)
                     while not self.settled:  # noqa: ASYNC110 (many things settle)
                         await trio.sleep(1)
                     nursery.cancel_scope.cancel()
@@ -452,7 +467,7 @@ class Unplugged(FakeRadio):
         await trio.sleep_forever()
 
 
-def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
+def waiting_program(world: World, wire: "Wire", now_ms: Callable[[], int]) -> PhoneProgram:
     device = Device(
         journal=world.disk.journal(Fate()),
         radio=Unplugged(world.handset, Fate()),
@@ -460,7 +475,7 @@ def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
         notice=world.said.append,
         now_ms=now_ms,
     )
-    return PhoneProgram(WHERE, device)
+    return PhoneProgram(wire, device)
 
 
 async def until_results(world: World, count: int) -> None:
@@ -469,20 +484,14 @@ async def until_results(world: World, count: int) -> None:
 
 
 async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     del autojump_clock
     world = World(gateway=Gateway(), handset=Handset())
-    links: list[Link] = []
-
-    async def hold_link(_: Address, session: Any, **__: Any) -> End:
-        links.append(Link(world, Fate()))
-        await session(links[0])
-        raise AssertionError
-
-    monkeypatch.setattr(phone_program, "hold_link", hold_link)
+    wire = Wire(world, Fate())
+    links = wire.links
     start = trio.current_time()
-    program = waiting_program(world, lambda: int((trio.current_time() - start) * 1000))
+    program = waiting_program(world, wire, lambda: int((trio.current_time() - start) * 1000))
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(program.run)
