@@ -220,11 +220,20 @@ async def test_what_its_old_app_may_have_sent_is_never_given_to_the_new_one(
 # --- pulling
 
 
-async def test_a_phone_without_a_stream_gets_what_waits_in_one_pull(phones: Phones) -> None:
+async def test_a_phone_without_a_stream_gets_what_waits_in_one_pull(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
     end = phones.end(await phones.app(simCards=[CARD]))
     await end.pull()
     await phones.away(end.app)
     await phones.site.send("one", "two")
+    look = PhoneDelivery.waiting
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        await trio.sleep(0.1)
+        return await look(*args, **kwargs)
+
+    monkeypatch.setattr(PhoneDelivery, "waiting", slow)
     assert [message["message"] for message in await end.pull()] == ["one", "two"]
 
 
