@@ -82,14 +82,14 @@ _PHONE: Final = (
     '{"id":1,"kind":"link","name":"%s","device_id":"pixel-7","model":"Pixel 7",'
     '"app":"demo/1.0","online":true,"last_seen":"2026-11-21T08:00:00.000Z","battery":83,'
     '"charging":true,"signal":3,"network":"wifi","sims":[{"slot":0,"number":"+15551112222",'
-    '"carrier":"AT&T","named":false},%s],"waiting":0,"hint":null}'
+    '"carrier":"AT&T","given":false},%s],"waiting":0,"hint":null}'
 )
 
-_BEFORE: Final = _PHONE % ("Pixel", '{"slot":1,"number":null,"carrier":null,"named":false}')
+_BEFORE: Final = _PHONE % ("Pixel", '{"slot":1,"number":null,"carrier":null,"given":false}')
 
 _AFTER: Final = _PHONE % (
     "Reception",
-    '{"slot":1,"number":"+15551113333","carrier":null,"named":true}',
+    '{"slot":1,"number":"+15551113333","carrier":null,"given":true}',
 )
 
 ENDPOINTS: Final = (

@@ -26,7 +26,7 @@ class PhoneSimJson:
     slot: int = field("Slot index in its phone.", example=0)
     number: str | None = field("Its number, where that is known.", example="+15551112222")
     carrier: str | None = field("Its network.", example="AT&T")
-    named: bool = field(
+    given: bool = field(
         "Whether the number is what its owner said, since the phone does not know it.",
         example=False,
     )
@@ -151,4 +151,4 @@ def phone_json(phone: ManagedPhone) -> PhoneJson:
 
 
 def _sim_json(sim: Sim) -> PhoneSimJson:
-    return PhoneSimJson(slot=sim.slot, number=sim.number, carrier=sim.carrier, named=sim.named)
+    return PhoneSimJson(slot=sim.slot, number=sim.number, carrier=sim.carrier, given=sim.given)

@@ -174,5 +174,5 @@ def _row(phone: Mapping[str, Any]) -> tuple[object, ...]:
 def _sim(sim: Mapping[str, Any]) -> str:
     """Returns a SIM as a person reads it, such as `0 +15551112222 AT&T`."""
     number = sim["number"] or "?"
-    parts = (sim["slot"], f"{number} (given)" if sim["named"] else number, sim["carrier"])
+    parts = (sim["slot"], f"{number} (given)" if sim["given"] else number, sim["carrier"])
     return " ".join(str(part) for part in parts if part is not None)

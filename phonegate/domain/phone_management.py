@@ -64,7 +64,7 @@ class LivePhones(Protocol):
     def identity_lock(self, org: int) -> trio.Lock:
         """Held while the SIMs of a connected phone of the org change."""
 
-    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+    def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
         """Takes the numbers that their owner gave to SIMs of a phone, or took back."""
 
     async def expel(self, phone: int) -> None:
@@ -113,6 +113,7 @@ class GivenNumber:
 class Forgotten:
     """What became of a forgotten phone's messages and its key."""
 
+    org_name: str
     cancelled: int
     """Messages that only it could have sent."""
     uncertain: int
@@ -202,13 +203,13 @@ class PhoneManagement:
                 tx.phones.give_name(phone, name or None)
             for index, given in enumerate(numbers):
                 _require_free(tx, org, phone, index, given)
-                tx.phones.name_number(org, phone, given.slot, given.number)
+                tx.phones.give_number(org, phone, given.slot, given.number)
             return tx.phones.sims_of(phone)
 
         async with self._live.identity_lock(org):
             sims = await self._database.write(change)
             if numbers:
-                self._live.name_numbers(phone, sims)
+                self._live.give_numbers(phone, sims)
         return await self.one(org, phone)
 
     async def forget(self, org: int, phone: int) -> Forgotten:
@@ -236,7 +237,7 @@ class PhoneManagement:
         if forgotten.revoked_key is not None:
             # No other phone came by it, so that none has to come in again.
             self._authentication.changed(org, phones=False)
-        _log.info("phone_forgotten", phone=phone, key=forgotten.revoked_key)
+        _log.info("phone_forgotten", org=forgotten.org_name, phone=phone, key=forgotten.revoked_key)
         return attrs.evolve(forgotten, cancelled=cancelled + forgotten.cancelled)
 
     def _look(self, org: int) -> "_Look":
@@ -342,7 +343,7 @@ def _require_free(tx: Tables, org: int, phone: int, index: int, given: GivenNumb
         return
     form = number_form(given.number)
     sim = sims[given.slot]
-    if sim.number is not None and not sim.named and sim.form != form:
+    if sim.number is not None and not sim.given and sim.form != form:
         raise NumberRefused(
             Conflict(f"The phone itself knows the number in slot {given.slot}: {sim.number}."),
             index,
@@ -350,7 +351,7 @@ def _require_free(tx: Tables, org: int, phone: int, index: int, given: GivenNumb
             "is not the one that the phone itself reports",
         )
     for other in tx.phones.holding(org, [form]):
-        if other.phone != phone or (other.slot != given.slot and not other.named):
+        if other.phone != phone or (other.slot != given.slot and not other.given):
             where = f"slot {other.slot} of phone {other.phone}"
             raise NumberRefused(
                 Conflict(f"{given.number} is the number of another SIM: {where}."),
@@ -378,8 +379,12 @@ def _forget(tx: Tables, org: int, phone: int, now: int) -> Forgotten:
     if key is not None:
         tx.keys.remove(org, key.id)
     tx.phones.remove(org, phone)
+    owner = tx.orgs.by_id(org)
     return Forgotten(
-        cancelled=cancelled, uncertain=len(held), revoked_key=None if key is None else key.id
+        org_name="" if owner is None else owner.name,
+        cancelled=cancelled,
+        uncertain=len(held),
+        revoked_key=None if key is None else key.id,
     )
 
 

@@ -45,6 +45,8 @@ class Introduction:
     name: str | None
     kind: Kind = "link"
     """By what it connects."""
+    row: int | None = None
+    """The row that it is known by, so that it can't begin on another. None where it has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +90,7 @@ class PhoneRegistry:
             likely: The row of the phone that an unnamed one is most likely to be.
 
         Returns:
-            None where the org has just been removed.
+            None where the org has just been removed, or the phone forgotten.
 
         Raises:
             OrgFull: The phone is not known, and the org has as many as it may.
@@ -98,6 +100,8 @@ class PhoneRegistry:
 
         def start(tx: Tables) -> Start | None:
             if tx.orgs.by_id(org) is None:
+                return None
+            if phone.row is not None and tx.phones.get(phone.row) is None:
                 return None
             row = tx.phones.connect(org, _device_of(tx, org, phone), now, phone=free, most=most)
             if (row.kind, row.key) != (phone.kind, key):
@@ -318,7 +322,7 @@ def _holder(tx: Tables, org: int, sims: Sequence[Sim]) -> int | None:
     """
     forms = dict.fromkeys(sim.form for sim in sims if sim.form is not None)
     # What an owner said of a SIM is nothing that its phone is known by.
-    known = [sim for sim in tx.phones.holding(org, forms) if not sim.named]
+    known = [sim for sim in tx.phones.holding(org, forms) if not sim.given]
     slots = {(sim.form, sim.slot) for sim in sims}
     numbers = Counter(sim.phone for sim in known)
     slots_held = Counter(sim.phone for sim in known if (sim.form, sim.slot) in slots)

@@ -122,7 +122,7 @@ class Sim:
     carrier: str | None = None
     phone: int | None = None
     """The phone that reported it last."""
-    named: bool = False
+    given: bool = False
     """The number is what its owner said, since its phone does not know it."""
 
     @property

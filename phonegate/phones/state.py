@@ -323,7 +323,7 @@ class PhoneState:
     def _number_for(self, message: Message) -> str | None:
         """Returns the number of a message's SIM, if the phone knows that itself."""
         for sim in self.online.sims:
-            if sim.named and sim.slot == message.sim_slot:
+            if sim.given and sim.slot == message.sim_slot:
                 return None
         return message.sim
 

@@ -114,16 +114,16 @@ class Switchboard:
         """Held while a connection of this org finds out which row it is, or its SIMs change."""
         return self._identifying.setdefault(org, trio.Lock())
 
-    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+    def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
         """Takes the numbers that their owner gave to SIMs of a connected phone, or took back."""
         station = self._by_phone.get(phone)
         if station is None:
             return
-        given = {sim.slot: sim for sim in sims if sim.named or sim.number is None}
+        given = {sim.slot: sim for sim in sims if sim.given or sim.number is None}
         online = station.online
         kept = tuple(
-            attrs.evolve(sim, number=given[sim.slot].number, named=given[sim.slot].named)
-            if sim.slot in given and (sim.named or sim.number is None)
+            attrs.evolve(sim, number=given[sim.slot].number, given=given[sim.slot].given)
+            if sim.slot in given and (sim.given or sim.number is None)
             else sim
             for sim in online.sims
         )
@@ -270,7 +270,7 @@ class Switchboard:
         holders = self._numbers.holders(station.org, numbers)
         for other in sorted(holders, key=stations.__getitem__):
             # A phone that does not know the number itself is another one.
-            known = any(sim.form in numbers and not sim.named for sim in other.online.sims)
+            known = any(sim.form in numbers and not sim.given for sim in other.online.sims)
             if known and stations[other] < stations[station]:
                 self._part(other, REPLACED, "replaced by a newer connection")
 
@@ -282,9 +282,9 @@ class Switchboard:
         for other in self._numbers.holders(station.org, numbers):
             if other is not station:
                 kept = tuple(
-                    attrs.evolve(sim, number=None, named=False) if sim.form in numbers else sim
+                    attrs.evolve(sim, number=None, given=False) if sim.form in numbers else sim
                     for sim in other.online.sims
-                    if sim.named or sim.form not in numbers
+                    if sim.given or sim.form not in numbers
                 )
                 self.rename(other, attrs.evolve(other.online, sims=kept))
 

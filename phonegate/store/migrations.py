@@ -355,7 +355,7 @@ _PHONES_OF_A_KIND: Final = (
     "ALTER TABLE phones ADD COLUMN key TEXT",
     "CREATE INDEX phones_by_key ON phones (key) WHERE key IS NOT NULL",
     # Numbers that owners gave to SIMs, which outlive what phones report of them. Where a number
-    # stands in `sims` because of that, it is `named` there.
+    # stands in `sims` because of that, it is `given` there.
     """
     CREATE TABLE sim_numbers (
         phone INTEGER NOT NULL REFERENCES phones (id) ON DELETE CASCADE,
@@ -367,7 +367,7 @@ _PHONES_OF_A_KIND: Final = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE UNIQUE INDEX sim_numbers_by_form ON sim_numbers (org, form)",
-    "ALTER TABLE sims ADD COLUMN named INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sims ADD COLUMN given INTEGER NOT NULL DEFAULT 0",
     # The apps that are phones by an API of their own, each with what it was given.
     """
     CREATE TABLE enrolments (

@@ -13,7 +13,7 @@ _PHONE: Final = (
     "id, org, device_id, kind, name, given_name, model, app, first_seen, last_seen, numbered, acks,"
     " battery, charging, signal, network, health_at, hint, key"
 )
-_SIM: Final = "slot, number, carrier, phone, named"
+_SIM: Final = "slot, number, carrier, phone, given"
 
 NAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NOT NULL"
 UNKNOWN: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 0"
@@ -190,12 +190,12 @@ class Phones:
         # Phones report at each reconnect, nearly always the same.
         if known == self.sims_of(phone):
             return known
-        reported = {sim.form for sim in known if sim.form is not None and not sim.named}
+        reported = {sim.form for sim in known if sim.form is not None and not sim.given}
         if most:
             (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
             # A number that another phone had is that phone's no more.
             others -= sum(
-                sim.phone != phone and not sim.named for sim in self.holding(org, reported)
+                sim.phone != phone and not sim.given for sim in self.holding(org, reported)
             )
             if others + len(slots) > most:
                 raise TooMany(most)
@@ -206,15 +206,15 @@ class Phones:
             if sim.form in reported:
                 self._take_number(org, phone, sim.slot, sim.form)
             self._connection.execute(
-                "INSERT INTO sims (phone, slot, org, number, form, carrier, named)"
+                "INSERT INTO sims (phone, slot, org, number, form, carrier, given)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (phone, sim.slot, org, sim.number, sim.form, sim.carrier, sim.named),
+                (phone, sim.slot, org, sim.number, sim.form, sim.carrier, sim.given),
             )
         if reported:
             self._connection.execute("UPDATE phones SET numbered = 1 WHERE id = ?", (phone,))
         return known
 
-    def name_number(self, org: int, phone: int, slot: int, number: str | None) -> None:
+    def give_number(self, org: int, phone: int, slot: int, number: str | None) -> None:
         """Gives the SIM in a slot a number, as long as its phone reports none. None takes it back.
 
         Another slot of the org that was given the same number, and has none of its own, loses it.
@@ -227,14 +227,14 @@ class Phones:
             self._connection.execute(
                 "DELETE FROM sim_numbers WHERE org = ? AND form = ?", (org, form)
             )
-            self._unname_sims(org, form)
+            self._take_back(org, form)
             self._connection.execute(
                 "INSERT INTO sim_numbers (phone, slot, org, number, form) VALUES (?, ?, ?, ?, ?)",
                 (phone, slot, org, number, form),
             )
         self._connection.execute(
-            "UPDATE sims SET number = ?, form = ?, named = ?"
-            " WHERE phone = ? AND slot = ? AND (number IS NULL OR named = 1)",
+            "UPDATE sims SET number = ?, form = ?, given = ?"
+            " WHERE phone = ? AND slot = ? AND (number IS NULL OR given = 1)",
             (number, form, number is not None, phone, slot),
         )
 
@@ -311,7 +311,7 @@ class Phones:
         # What an owner said is not what the phone knows, even where it comes back from there.
         slots = {
             sim.slot: attrs.evolve(
-                sim, phone=phone, number=None if sim.named else sim.number, named=False
+                sim, phone=phone, number=None if sim.given else sim.number, given=False
             )
             for sim in sims
         }
@@ -321,13 +321,13 @@ class Phones:
         )
         for slot, number, form in given:
             if slot in slots and slots[slot].number is None and form not in reported:
-                slots[slot] = attrs.evolve(slots[slot], number=number, named=True)
+                slots[slot] = attrs.evolve(slots[slot], number=number, given=True)
         return slots
 
     def _take_number(self, org: int, phone: int, slot: int, form: str | None) -> None:
         """Makes a number that a phone reports for a slot that phone's alone."""
         self._connection.execute(
-            "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ? AND named = 0",
+            "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ? AND given = 0",
             (org, form, phone),
         )
         self._connection.execute(
@@ -339,12 +339,12 @@ class Phones:
             "DELETE FROM sim_numbers WHERE org = ? AND form = ? AND (phone <> ? OR slot <> ?)",
             (org, form, phone, slot),
         )
-        self._unname_sims(org, form)
+        self._take_back(org, form)
 
-    def _unname_sims(self, org: int, form: str | None) -> None:
+    def _take_back(self, org: int, form: str | None) -> None:
         self._connection.execute(
-            "UPDATE sims SET number = NULL, form = NULL, named = 0"
-            " WHERE org = ? AND form = ? AND named = 1",
+            "UPDATE sims SET number = NULL, form = NULL, given = 0"
+            " WHERE org = ? AND form = ? AND given = 1",
             (org, form),
         )
 
@@ -391,4 +391,4 @@ def _phone(row: tuple[Any, ...]) -> Phone:
 
 
 def _sim(row: tuple[Any, ...]) -> Sim:
-    return Sim(slot=row[0], number=row[1], carrier=row[2], phone=row[3], named=bool(row[4]))
+    return Sim(slot=row[0], number=row[1], carrier=row[2], phone=row[3], given=bool(row[4]))

@@ -117,7 +117,7 @@ class PlayedPhones:
     def identity_lock(self, org: int) -> trio.Lock:
         return self.lock
 
-    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+    def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
         self.named[phone] = [sim.number for sim in sims]
 
     async def expel(self, phone: int) -> None:

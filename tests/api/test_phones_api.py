@@ -41,8 +41,8 @@ async def test_phones_are_listed_with_all_that_is_known(web: Web) -> None:
             "signal": None,
             "network": None,
             "sims": [
-                {"slot": 0, "number": "+15551112222", "carrier": "AT&T", "named": False},
-                {"slot": 1, "number": None, "carrier": None, "named": False},
+                {"slot": 0, "number": "+15551112222", "carrier": "AT&T", "given": False},
+                {"slot": 1, "number": None, "carrier": None, "given": False},
             ],
             "waiting": 0,
             "hint": "Choose SSE only.",
@@ -68,7 +68,7 @@ async def test_a_phone_and_its_sims_are_named(web: Web) -> None:
     shown = changed.json["phone"]
     assert shown["name"] == "Reception"
     assert shown["sims"][1] == {
-        "slot": 1, "number": "+15551113333", "carrier": None, "named": True,
+        "slot": 1, "number": "+15551113333", "carrier": None, "given": True,
     }  # fmt: skip
     assert web.phones.named == {phone: ["+15551112222", "+15551113333"]}
     listed = await web.call("GET", f"/sims/{ORG}")

@@ -29,8 +29,8 @@ def phone(**fields: Any) -> dict[str, Any]:
         "signal": 3,
         "network": "wifi",
         "sims": [
-            {"slot": 0, "number": "+15551112222", "carrier": "AT&T", "named": False},
-            {"slot": 1, "number": "+15551113333", "carrier": None, "named": True},
+            {"slot": 0, "number": "+15551112222", "carrier": "AT&T", "given": False},
+            {"slot": 1, "number": "+15551113333", "carrier": None, "given": True},
         ],
         "waiting": 2,
         "hint": None,
@@ -58,7 +58,7 @@ def listing(*phones: dict[str, Any], unassigned: int = 0) -> tuple[int, dict[str
 def test_phones_are_listed(fake: Fake, capsys: Output) -> None:
     away = phone(
         id=2, kind="smsgate", name=None, online=False, battery=None, charging=None, signal=None,
-        network=None, sims=[{"slot": 0, "number": None, "carrier": None, "named": False}],
+        network=None, sims=[{"slot": 0, "number": None, "carrier": None, "given": False}],
         waiting=0, hint="Choose SSE only.",
     )  # fmt: skip
     fake.answers["/phones/myorg"] = [listing(phone(), away, unassigned=1)]

@@ -55,7 +55,7 @@ class Live:
     def identity_lock(self, org: int) -> trio.Lock:
         return self.lock
 
-    def name_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
+    def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
         assert self.lock.locked()
         self.said.append((phone, [sim.number for sim in sims]))
 

@@ -126,11 +126,20 @@ async def test_a_phone_is_not_known_by_a_number_that_its_owner_gave(database: Da
     registry, org = registry_of(database), await org_of(database)
     row = (await begin(registry, org, named(None))).row.id
     await registry.report_sims(org, row, [Sim(slot=0)])
-    await database.write(lambda tx: tx.phones.name_number(org, row, 0, NUMBER))
+    await database.write(lambda tx: tx.phones.give_number(org, row, 0, NUMBER))
     sims, _ = await registry.report_sims(org, row, [Sim(slot=0)])
-    assert [(sim.number, sim.named) for sim in sims] == [(NUMBER, True)]
+    assert [(sim.number, sim.given) for sim in sims] == [(NUMBER, True)]
     # Another phone that has the number may not take its row, only the number.
     assert await registry.known_by(org, [Sim(slot=0, number=NUMBER)]) == (None, [row])
+
+
+async def test_a_phone_that_was_forgotten_meanwhile_begins_on_no_row(database: Database) -> None:
+    registry, org = registry_of(database), await org_of(database)
+    known = attrs.evolve(named("a"), row=(await begin(registry, org, named("a"))).row.id)
+    assert (await begin(registry, org, known)).row.id == known.row
+    await database.write(lambda tx: tx.phones.remove(org, known.row or 0))
+    assert await registry.start(org, known, key=None, free=None, likely=None) is None
+    assert await database.read(lambda tx: tx.phones.of_org(org)) == []
 
 
 async def test_how_a_phone_was_is_noted_with_its_end(database: Database) -> None:

@@ -82,7 +82,7 @@ async def test_a_number_that_its_owner_gave_routes_to_the_phone(site: Site) -> N
         # It waits already, as for a phone that has yet to come with its SIM.
         given = [GivenNumber(slot=1, number=NUMBER)]
         changed = await management_of(site).change(org, shown.row.id, numbers=given)
-        assert [(sim.number, sim.named) for sim in changed.sims] == [(None, False), (NUMBER, True)]
+        assert [(sim.number, sim.given) for sim in changed.sims] == [(None, False), (NUMBER, True)]
         for _ in range(2):
             await site.until_fed()
             sent = await site.send("hi", sim_selector=NUMBER)

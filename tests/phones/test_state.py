@@ -170,7 +170,7 @@ def test_how_a_phone_is_gets_written_down_when_it_is_looked_after() -> None:
 
 def test_a_phone_is_given_no_number_that_it_does_not_know() -> None:
     state = link()
-    sims = (Sim(slot=0, number="+1550", named=True), Sim(slot=1, number="+1551"))
+    sims = (Sim(slot=0, number="+1550", given=True), Sim(slot=1, number="+1551"))
     state.online = attrs.evolve(state.online, sims=sims)
     for slot, known in ((0, None), (1, "+1551")):
         frame = state.push(message(slot + 1, sim_slot=slot, sim=f"+155{slot}"))

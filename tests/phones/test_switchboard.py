@@ -380,8 +380,8 @@ async def test_owners_give_numbers_to_connected_phones(board: Switchboard) -> No
     station, other = unknown(1, 0, 1), fake(2, "+9")
     for one in (station, other):
         board.join(one)
-    named = Sim(slot=1, number="+1", named=True)
-    board.name_numbers(1, [Sim(slot=0, number="+2"), named])
+    named = Sim(slot=1, number="+1", given=True)
+    board.give_numbers(1, [Sim(slot=0, number="+2"), named])
     assert numbers(station) == [None, "+1"]  # what it reports itself is not given
     assert station.told == ["wake"]
     assert board.online(1)[0].sims[1] == named
@@ -392,12 +392,12 @@ async def test_owners_give_numbers_to_connected_phones(board: Switchboard) -> No
     board.take(other, {"+1"})
     assert (numbers(station), numbers(other)) == ([None, None], ["+1"])
     assert REPLACED not in station.told
-    board.name_numbers(1, [Sim(slot=0), named])
-    board.name_numbers(1, [Sim(slot=0), Sim(slot=1)])
+    board.give_numbers(1, [Sim(slot=0), named])
+    board.give_numbers(1, [Sim(slot=0), Sim(slot=1)])
     assert numbers(station) == [None, None]
     # One that knows its number keeps it, and an absent phone is none to tell.
-    board.name_numbers(2, [Sim(slot=0, number="+5", named=True)])
-    board.name_numbers(3, [named])
+    board.give_numbers(2, [Sim(slot=0, number="+5", given=True)])
+    board.give_numbers(3, [named])
     assert numbers(other) == ["+1"]
 
 

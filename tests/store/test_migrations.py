@@ -254,7 +254,7 @@ def test_a_file_from_before_phones_had_a_kind(empty: sqlite3.Connection) -> None
         Sim(slot=1, phone=7),
     ]
     tables.phones.note_health(7, Health(battery=9, charging=False), 8)
-    tables.phones.name_number(1, 7, 1, "+1777")
+    tables.phones.give_number(1, 7, 1, "+1777")
     assert [sim.number for sim in tables.phones.sims_of(7)] == ["+1 555", "+1777"]
     assert tables.phones.remove(1, 7)
     assert tables.phones.known_sims(1) == []

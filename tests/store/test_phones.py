@@ -190,8 +190,8 @@ def test_a_number_that_its_owner_gave_outlives_reports_without_one(
     phone = tables.phones.connect(org.id, "pixel", 1).id
     blank = [Sim(slot=0), Sim(slot=1, carrier="AT&T")]
     tables.phones.report_sims(org.id, phone, blank, 2)
-    tables.phones.name_number(org.id, phone, 1, "+1 (555) 000-0001")
-    named = Sim(slot=1, number="+1 (555) 000-0001", carrier="AT&T", phone=phone, named=True)
+    tables.phones.give_number(org.id, phone, 1, "+1 (555) 000-0001")
+    named = Sim(slot=1, number="+1 (555) 000-0001", carrier="AT&T", phone=phone, given=True)
     assert tables.phones.holding(org.id, ["+15550000001"]) == [named]
     for sims in (blank, [*blank, Sim(slot=2)], [Sim(slot=0)], blank, [Sim(slot=0), named]):
         known = tables.phones.report_sims(org.id, phone, sims, 3)
@@ -199,7 +199,7 @@ def test_a_number_that_its_owner_gave_outlives_reports_without_one(
     assert known == [Sim(slot=0, phone=phone), named]
     # It is known by what its owner said, which is no number of its own.
     assert [row.numbered for row in tables.phones.of_org(org.id)] == [False]
-    tables.phones.name_number(org.id, phone, 1, None)
+    tables.phones.give_number(org.id, phone, 1, None)
     assert _numbers(tables, phone) == [None, None]
     tables.phones.report_sims(org.id, phone, blank, 4)
     assert _numbers(tables, phone) == [None, None]
@@ -210,7 +210,7 @@ def test_a_number_that_a_phone_reports_wins_over_what_owners_gave(tables: Tables
     other = tables.phones.connect(org.id, "other", 1).id
     tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1)], 2, most=3)
     for slot, number in ((0, "+1550"), (1, "+1551")):
-        tables.phones.name_number(org.id, phone, slot, number)
+        tables.phones.give_number(org.id, phone, slot, number)
     # Another phone has the SIM: this one's is without a number again, and is not gone.
     tables.phones.report_sims(org.id, other, [Sim(slot=0, number="+1550")], 3, most=3)
     assert _numbers(tables, phone) == [None, "+1551"]
@@ -219,11 +219,11 @@ def test_a_number_that_a_phone_reports_wins_over_what_owners_gave(tables: Tables
     tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1)], 5)
     assert _numbers(tables, phone) == [None, None]
     # It reports in another slot what was given to this one.
-    tables.phones.name_number(org.id, phone, 0, "+1553")
+    tables.phones.give_number(org.id, phone, 0, "+1553")
     tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1, number="1553")], 6)
     assert _numbers(tables, phone) == [None, "1553"]
     # It reports just what was given, and is silent about it later.
-    tables.phones.name_number(org.id, other, 1, "+1554")
+    tables.phones.give_number(org.id, other, 1, "+1554")
     tables.phones.report_sims(org.id, other, [Sim(slot=0), Sim(slot=1, number="+1554")], 7)
     tables.phones.report_sims(org.id, other, [Sim(slot=0), Sim(slot=1)], 8)
     assert _numbers(tables, other) == [None, "+1554"]
@@ -233,11 +233,11 @@ def test_a_number_given_twice_is_the_last_one_s(tables: Tables, org: Org) -> Non
     first, second = (tables.phones.connect(org.id, name, 1).id for name in ("a", "b"))
     for phone in (first, second):
         tables.phones.report_sims(org.id, phone, [Sim(slot=0)], 2)
-        tables.phones.name_number(org.id, phone, 0, "+1550")
+        tables.phones.give_number(org.id, phone, 0, "+1550")
     assert (_numbers(tables, first), _numbers(tables, second)) == ([None], ["+1550"])
     # What its phone reports is not replaced.
     tables.phones.report_sims(org.id, first, [Sim(slot=0, number="+1551")], 3)
-    tables.phones.name_number(org.id, first, 0, "+1559")
+    tables.phones.give_number(org.id, first, 0, "+1559")
     assert _numbers(tables, first) == ["+1551"]
 
 

@@ -261,6 +261,7 @@ class Presences:
                 plain_device_id=enrolment.device_id,
                 name=None,
                 kind="smsgate",
+                row=enrolment.phone,
             ),
             is_foreign_host=False,
         )
