@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import sys
 import uuid
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.fake_modem.daemons import FakeModemProcess, ModemManager, PrivateBus
+from kit.fake_termux import FakeTermux
 from kit.program import Program
 from trials.phone_kills import Phone, Place
 
@@ -119,6 +121,40 @@ class SimulatedPhone(LinkPhone):
                     self._mail[record["id"]] = record["body"]
 
 
+class TermuxPhone(LinkPhone):
+    """An Android phone with Termux:API, of which the commands are fakes around a file.
+
+    A command that runs when the program is killed goes on, as on a phone.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._device = FakeTermux(place.folder / "termux", row_after_s=0)
+        self._arrived: Counter[str] = Counter()
+
+    def options(self) -> tuple[str, ...]:
+        return ("--termux", "--sim", "0:+15550001111")
+
+    def variables(self) -> dict[str, str]:
+        return {"PATH": f"{self._device.bin}{os.pathsep}{os.environ['PATH']}"}
+
+    async def start(self) -> None:
+        await super().start()
+        if self._starts == 1 and self._program is not None:
+            # What is in the inbox before that belongs to the phone's owner alone.
+            await asyncio.to_thread(self._program.wait_for_line, "from now on each SMS")
+
+    async def receive(self, body: str) -> None:
+        self._arrived[body] += 1
+        await asyncio.to_thread(self._device.receive, "+15556667777", body)
+
+    def on_air(self) -> Counter[str]:
+        return Counter(sent.body for sent in self._device.air())
+
+    def arrived(self) -> Counter[str]:
+        return self._arrived
+
+
 class ModemPhone(LinkPhone):
     """A modem: the real ModemManager, with a fake modem behind it.
 
@@ -196,4 +232,5 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 PHONES: Final[Mapping[str, Callable[[Place], Phone]]] = {
     "simulate": SimulatedPhone,
     "modem": ModemPhone,
+    "termux": TermuxPhone,
 }

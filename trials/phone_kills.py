@@ -38,7 +38,8 @@ SETTINGS: Mapping[str, object] = {
     "LIMITS_ORG_BYTES_PER_DAY": 0,
     "LIMITS_SELF_MADE_ORG_BYTES_PER_DAY": 0,
     "DELIVERY_LATE_RESULT_GRACE_S": 0.2,
-    "DELIVERY_RESULT_TIMEOUT_S": 60,
+    # A message waits on the phone behind one of which the radio learns nothing for over a minute.
+    "DELIVERY_RESULT_TIMEOUT_S": 600,
 }
 FIRST = "inbound first"
 """The text of the one message that comes by `/webhook`."""

@@ -168,7 +168,8 @@ def _trouble(call: Call) -> Answer | None:
     if program in NEEDS:
         if knobs["frozen"] or program in knobs["hang"]:
             raise Hung
-        time.sleep(knobs["slow_s"])
+        if knobs["slow_s"]:
+            time.sleep(knobs["slow_s"])
         denied = [one for one in NEEDS[program] if one in knobs["denied"]]
         if denied:
             names = ", ".join(f"android.permission.{one}" for one in denied)

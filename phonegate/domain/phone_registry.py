@@ -25,6 +25,8 @@ class Start:
     """The row that a connection begins on, and what is known of its phone by then."""
 
     row: Phone
+    org_since: int
+    """When its org was made."""
     is_new: bool = False
     """The row was made for this connection."""
     usual_sim: Sim | None = None
@@ -99,7 +101,8 @@ class PhoneRegistry:
         now, most = self._now_ms(), self._rate_limits.bounds.org_phones
 
         def start(tx: Tables) -> Start | None:
-            if tx.orgs.by_id(org) is None:
+            known = tx.orgs.by_id(org)
+            if known is None:
                 return None
             if phone.row is not None and tx.phones.get(phone.row) is None:
                 return None
@@ -114,6 +117,7 @@ class PhoneRegistry:
                 sims = sims or tx.phones.sims_of(likely)
             return Start(
                 row=row,
+                org_since=known.created_at,
                 is_new=phone.device_id is None and row.id != free,
                 usual_sim=sims[0] if sims else None,
                 # Whether an unnamed phone is the one that has them is not known yet.

@@ -8,6 +8,7 @@ import attrs
 from phonegate.api.address import own_address
 from phonegate.api.endpoint import Answer, Call, Endpoint, Request
 from phonegate.api.rules import Recipient
+from phonegate.api.smsgate_api import BASES
 from phonegate.bind_address import is_loopback
 from phonegate.domain.pairing import MOST_TESTS, Pairing, PairingLink, PairingState
 from phonegate.http.refusals import CODES
@@ -139,6 +140,7 @@ class PairingPages:
             link=link,
             base=base,
             socket="ws" + base.removeprefix("http"),
+            app_path=BASES[0],
             plain=_is_plain(base),
             apps=[app.filled(url=base, key=link.key, phone=_slug(link.name)) for app in APPS],
             own_authority=base.startswith("https:") and await self._authority.exists(),

@@ -214,8 +214,10 @@ class Conversation:
             return
         if answer.record is None:
             self._device.stats.repeats += 1
-            await self._ack(push.id)
-            if answer.result is not None:
+            if answer.result is None:
+                await self._ack(push.id)
+            else:
+                # Without an ack, after which it would not be asked for again if this is lost.
                 await self.report(answer.result)
             return
         self._device.journal.record(answer.record)

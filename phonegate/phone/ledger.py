@@ -17,6 +17,7 @@ from phonegate.phone.records import (
     Confirmed,
     Delivered,
     Finished,
+    Gateway,
     Handed,
     Inbound,
     InboundAcked,
@@ -77,6 +78,8 @@ class Ledger:
         self._inbound_characters = 0
         self._stored: dict[str, None] = {}
         self._marks: dict[str, str] = {}
+        self.gateway: str | None = None
+        """What tells the gateway of these messages from another, once it is known."""
         for record in records:
             self.apply(record)
 
@@ -100,6 +103,8 @@ class Ledger:
             case Finished():
                 blocks = {int(block): int(bits, 16) for block, bits in record.blocks.items()}
                 self._finished.merge(record.floor, blocks)
+            case Gateway():
+                self._meet(record)
             case Inbound():
                 self._receive(record)
             case InboundAcked():
@@ -109,6 +114,15 @@ class Ledger:
                     self._stored.pop(forgotten, None)
             case Mark():
                 self._marks[record.name] = record.value
+
+    def _meet(self, record: Gateway) -> None:
+        if self.gateway not in {None, record.since}:
+            for memory in (self._taken, self._handed, self._results, self._references):
+                memory.clear()
+            for reported in (self._unreported, self._deliveries, self._settled):
+                reported.clear()
+            self._finished = FinishedIds()
+        self.gateway = record.since
 
     def _receive(self, record: Inbound) -> None:
         before = self._inbound.get(record.id)
@@ -226,9 +240,13 @@ class Ledger:
         """Returns the final result of an id, if it has one."""
         return self._results.get(message)
 
-    def is_waiting(self, message: int) -> bool:
+    def is_waiting(self, taken: Taken) -> bool:
         """Tells whether an accepted message still waits for the radio."""
-        return message in self._taken
+        return self._taken.get(taken.id) == taken
+
+    def is_handed(self, message: int) -> bool:
+        """Tells whether the radio has or had a message, without a result."""
+        return message in self._handed
 
     def referred(self, reference: str) -> Result | None:
         """Returns the newest result with this reference of a radio."""
@@ -283,6 +301,8 @@ class Ledger:
 
     def snapshot(self) -> Iterator[Record]:
         """Yields the fewest records that give this memory again."""
+        if self.gateway is not None:
+            yield Gateway(since=self.gateway)
         for name, value in self._marks.items():
             yield Mark(name=name, value=value)
         yield from self._results.values()

@@ -1,9 +1,9 @@
 """A phone's program: its journal and radio, and a link to the gateway that it makes again."""
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -24,7 +24,7 @@ from phonegate.phone.radios.radio import (
     RadioUnavailable,
     SimCard,
 )
-from phonegate.phone.records import InboundForgotten
+from phonegate.phone.records import Gateway, InboundForgotten
 from phonegate.phone.transmitter import Transmitter
 
 FORGET_S: Final = 60.0
@@ -124,7 +124,7 @@ class PhoneProgram:
             nonlocal failures
             self._link = link
             try:
-                await greet(link)
+                self._meet(await greet(link))
                 # Also after a restart of the gateway (1012), whose phones should return soon.
                 failures = 0
                 device.stats.links += 1
@@ -155,6 +155,15 @@ class PhoneProgram:
             device.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
             device.change()
             await trio.sleep(pause)
+
+    def _meet(self, greeting: Mapping[str, Any]) -> None:
+        """Forgets the messages of another gateway: its ids mean others in a new database."""
+        since, journal = greeting.get("org_since"), self._device.journal
+        if not isinstance(since, str) or since == journal.ledger.gateway:
+            return
+        if journal.ledger.gateway is not None:
+            self._device.notice("the gateway was begun anew; its former messages are forgotten")
+        journal.record(Gateway(since=since))
 
     async def _forget_stored(self) -> None:
         """Has the radio forget what the gateway stored, also what it stored before a restart."""

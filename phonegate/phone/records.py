@@ -82,6 +82,16 @@ class Finished:
 
 
 @attrs.frozen(kw_only=True)
+class Gateway:
+    """The gateway from which messages come. `since` tells it from one that was begun anew.
+
+    The messages of another gateway are forgotten: its ids mean others here.
+    """
+
+    since: str
+
+
+@attrs.frozen(kw_only=True)
 class Inbound:
     """An SMS arrived at this phone. `id` is the phone's own, `date` is ms since 1970, UTC."""
 
@@ -121,6 +131,7 @@ Record = (
     | Delivered
     | Confirmed
     | Finished
+    | Gateway
     | Inbound
     | InboundAcked
     | InboundForgotten
@@ -134,6 +145,7 @@ KINDS: dict[str, type[Any]] = {
     "delivered": Delivered,
     "confirmed": Confirmed,
     "finished": Finished,
+    "gateway": Gateway,
     "inbound": Inbound,
     "inbound_acked": InboundAcked,
     "inbound_forgotten": InboundForgotten,

@@ -94,6 +94,8 @@ class Transmitter:
 
     async def _settle(self, taken: Taken) -> None:
         outcome = await self._within_deadline(self._device.radio.settle, self._transmission(taken))
+        if not self._ledger.is_handed(taken.id):
+            return
         result = _result(taken.id, Uncertain(DIED) if outcome is None else outcome)
         if not self._device.conduct.extended:
             # The basic protocol can't express that a message is uncertain.
@@ -103,11 +105,11 @@ class Transmitter:
 
     async def _serve(self, job: _Job) -> None:
         taken, device = job.taken, self._device
-        if self._ledger.result(taken.id) is not None:
-            return  # It was cancelled, or refused, while it waited.
+        if not self._ledger.is_waiting(taken):
+            return  # It was cancelled or refused while it waited, or is another gateway's.
         transmission = self._transmission(taken)
         refusal = await self._wait_for_radio(taken, transmission)
-        if self._ledger.result(taken.id) is not None:
+        if not self._ledger.is_waiting(taken):
             return
         if refusal is None:
             device.journal.record(Handed(id=taken.id))
@@ -116,6 +118,8 @@ class Transmitter:
             outcome = await self._within_deadline(device.radio.attempt, transmission)
         else:
             outcome = Failed(refusal)
+        if refusal is None and not self._ledger.is_handed(taken.id):
+            return  # Of a gateway that is gone. Another message may have this id by now.
         telling = device.conduct.telling(taken.id)
         result = attrs.evolve(
             _result(taken.id, Uncertain(BROKEN) if outcome is None else outcome),

@@ -282,6 +282,12 @@ class Connected:
     server_time: Annotated[int, Shown(iso, "date-time")] = field(
         "The gateway's clock (ISO 8601, UTC).", example="2026-11-21T08:00:00.000Z"
     )
+    org_since: Annotated[int, Shown(iso, "date-time")] | None = field(
+        "When the org was made, for a phone that names itself. If it is another than before, so is "
+        "the gateway: ids begin anew, and a phone forgets those that it remembers.",
+        default=None,
+        omit=True,
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -160,7 +160,10 @@ class PhoneStation:
         """The code with which it was closed from here, if it was."""
         transport.send_now(
             frames.Connected(
-                org_id=phone.org_name, device_id=start.row.device_id, server_time=services.now_ms()
+                org_id=phone.org_name,
+                device_id=start.row.device_id,
+                server_time=services.now_ms(),
+                org_since=None if start.row.device_id is None else start.org_since,
             )
         )
 

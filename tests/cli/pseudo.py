@@ -1,5 +1,6 @@
 """A program on a terminal of its own, as a person runs it."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -46,6 +47,7 @@ class Terminal:
         )
         os.close(slave)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def until(self, pattern: str) -> str:
         """Waits until what is shown has the pattern."""
@@ -67,7 +69,8 @@ class Terminal:
             data = os.read(self._master, 65_536) if ready else b""
         except OSError:  # how Linux says that nobody has the other end any more
             data = b""
-        self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+        # A letter, or the end of a line, may be cut in two.
+        self.shown = (self.shown + self._decoder.decode(data)).replace("\r\n", "\n")
         return bool(data)
 
     def type(self, keys: bytes) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.routing import Route, choose, is_slot, parse_sim_selector
+from phonegate.domain.routing import Route, by_phone, choose, is_slot, parse_sim_selector
 from phonegate.model.phones import ANY_SIM, Sim
 from phonegate.model.refusals import BadInput, UnknownSim
 
@@ -217,3 +217,11 @@ def test_every_route_keeps_the_selector(
         assert route.stored_phone == route.sim.phone
     else:
         assert route.stored_phone is None
+
+
+def test_a_phone_sends_by_its_first_sim_and_by_no_other_phone() -> None:
+    lower, upper = sim(0, None, 7), sim(1, A, 7)
+    assert by_phone(phone(7, upper, lower)) == Route(
+        phone=7, stored_phone=7, sim_selector="0", sim=lower
+    )
+    assert by_phone(phone(7)) == Route(phone=7, stored_phone=None, sim_selector=ANY_SIM, sim=None)

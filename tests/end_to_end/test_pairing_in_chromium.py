@@ -76,7 +76,7 @@ def test_a_phone_is_paired_by_its_page(browser: Browser, gateway: GatewayProcess
         browser.click(f"[data-copy='{name}'] button.copy")
         browser.until(lambda _: browser.run(SHOWN, "told") == "Copied")
         copied.append(browser.clipboard())
-    assert copied == [f"{gateway.url}/mobile/v1", made["key"]]
+    assert copied == [f"{gateway.url}/api/mobile/v1", made["key"]]
     send = browser.find("#send")
     assert not send.is_enabled()
     with phone(gateway, copied[1]):

@@ -283,9 +283,9 @@ async def test_the_address_is_the_one_that_the_phone_reaches(
 ) -> None:
     site = await build_site(database, public_url=public_url, url=url)
     text = (await site.get(Host=host)).data.decode()
-    assert f"<code>{base}/mobile/v1</code>" in text
+    assert f"<code>{base}/api/mobile/v1</code>" in text
     assert f"<code>ws{base.removeprefix('http')}/websocket</code>" in text
-    assert f"--url {base} " in text
+    assert f"--url {base}</code>" in text
     assert ("speaks plain HTTP" in text) == plain
 
 

@@ -13,6 +13,7 @@ from phonegate.phone.ledger import CANCELLED, DIED, FORGOTTEN, KEPT_RESULTS, Led
 from phonegate.phone.records import (
     Confirmed,
     Delivered,
+    Gateway,
     Handed,
     Inbound,
     InboundAcked,
@@ -168,6 +169,25 @@ def test_a_finished_id_with_another_text_is_another_message() -> None:
     ledger.apply(Handed(id=1))
     assert ledger.result(1) is None
     assert ledger.unreported() == []
+
+
+def test_another_gateway_begins_with_no_messages_but_gets_what_came_in() -> None:
+    ledger = Ledger([Gateway(since="a"), Mark(name="sms", value="1")])
+    for record in (taken(1), Handed(id=1), sent(1), taken(2), taken(3), Handed(id=3)):
+        ledger.apply(record)
+    ledger.apply(Inbound(id="m", address="+1", body="x", date=1))
+    ledger.apply(Gateway(since="a"))
+    assert ledger.waiting() == [taken(2)]
+    ledger.apply(Gateway(since="b"))
+    assert [ledger.answer(taken(message)).record for message in (1, 2, 3)] == [
+        taken(1),
+        taken(2),
+        taken(3),
+    ]
+    assert (ledger.waiting(), ledger.interrupted(), ledger.unreported()) == ([], [], [])
+    assert [mail.id for mail in ledger.unacked()] == ["m"]
+    assert (ledger.mark("sms"), ledger.gateway) == ("1", "b")
+    assert Ledger(ledger.snapshot()).gateway == "b"
 
 
 def test_marks_hold_the_last_value() -> None:

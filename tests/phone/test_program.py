@@ -15,9 +15,9 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonegate.phone import program as phone_program
 from phonegate.phone.address import Address
 from phonegate.phone.conduct import Conduct
+from phonegate.phone.connector import Session
 from phonegate.phone.device import Device
 from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.journal import Journal, decode, encode
@@ -191,12 +191,13 @@ class Gateway:
     results: dict[int, list[dict[str, Any]]] = attrs.field(factory=dict)
     delivered: set[int] = attrs.field(factory=set)
     inbound: list[str] = attrs.field(factory=list)
+    since: str = "2026-11-20T17:30:00.000Z"
 
     def greeting(self) -> list[dict[str, Any]]:
         due = [one for one in self.orders if one not in self.acked and one not in self.results]
         pushes = [{"type": "send_sms", "id": one, "to": "+1", "body": f"text {one}"} for one in due]
         cancels = [{"type": "cancel", "id": one} for one in self.cancels if one not in self.results]
-        return [{"type": "connected"}, *pushes, *cancels]
+        return [{"type": "connected", "org_since": self.since}, *pushes, *cancels]
 
     def hear(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
         match frame["type"]:
@@ -221,7 +222,7 @@ class Link:
     """A link in memory, which is lost at the frames that `cuts` counts."""
 
     silent_for_s = 0.0
-    is_lost = False
+    is_lost = is_cut = False
 
     def __init__(self, world: "World", fate: Fate) -> None:
         self._world = world
@@ -247,6 +248,12 @@ class Link:
             raise LinkLost
         self._world.change()
 
+    async def probe(self, timeout_s: float) -> None:
+        raise AssertionError(timeout_s)
+
+    def cut(self, *, reset: bool = False) -> None:
+        raise AssertionError(reset)
+
     def hand(self, frame: dict[str, Any]) -> None:
         self._to_phone.send_nowait(frame)
 
@@ -257,6 +264,23 @@ class Link:
             raise LinkLost from None
         self._fate.step()
         return frame
+
+
+@attrs.define
+class Wire:
+    """Connects a phone to the gateway in memory."""
+
+    world: "World"
+    fate: Fate
+    links: list[Link] = attrs.field(factory=list)
+
+    async def hold(self, session: Session, **_: object) -> End:
+        self.links.append(Link(self.world, self.fate))
+        try:
+            await session(self.links[-1])
+        except* LinkLost:
+            pass
+        return End(code=1006)
 
 
 @attrs.define
@@ -291,13 +315,6 @@ class World:
     async def live(self, fate: Fate) -> None:
         """Runs the program until it is killed, or until all has settled."""
 
-        async def hold_link(_: Address, session: Any, **__: Any) -> End:
-            try:
-                await session(Link(self, fate))
-            except* LinkLost:
-                pass
-            return End(code=1006)
-
         device = Device(
             journal=self.disk.journal(fate),
             radio=FakeRadio(self.handset, fate),
@@ -305,11 +322,10 @@ class World:
             notice=self.said.append,
             now_ms=lambda: 1,
         )
-        with pytest.MonkeyPatch.context() as patch, trio.fail_after(PATIENCE_S):
-            patch.setattr(phone_program, "hold_link", hold_link)
+        with trio.fail_after(PATIENCE_S):
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(PhoneProgram(WHERE, device).run)
+                    nursery.start_soon(PhoneProgram(Wire(self, fate), device).run)
                     while not self.settled:  # noqa: ASYNC110 (many things settle)
                         await trio.sleep(1)
                     nursery.cancel_scope.cancel()
@@ -403,6 +419,25 @@ def test_no_order_of_kills_losses_and_faults_breaks_a_promise(data: st.DataObjec
     assert "secret text" not in "".join(world.said)
 
 
+@pytest.mark.parametrize("kills", [[], [(9, True)], [(40, False)]])
+def test_a_gateway_that_was_begun_anew_has_its_messages_sent(kills: list[tuple[int, bool]]) -> None:
+    world = a_world()
+    run(world, [])
+    for step, _ in kills:
+        # What the former gateway left in the phone is not told to the new one.
+        world.gateway = Gateway(orders=[1, 2, 3, 4])
+        world.handset.outcomes.append("held")
+        run(world, [(step, False)])
+    before = world.handset.on_air.copy()
+    world.gateway = Gateway(orders=[1, 2], since="2026-11-21T08:00:00.000Z")
+    run(world, kills)
+    assert set(world.gateway.results) == {1, 2}
+    for number, (result, *_) in world.gateway.results.items():
+        assert result["success"] or result["uncertain"]
+        assert world.handset.on_air[number] - before[number] <= 1
+        assert world.handset.on_air[number] > before[number] or not result["success"]
+
+
 def test_a_radio_that_needs_a_person_ends_the_program_with_its_sentence() -> None:
     class Locked(FakeRadio):
         async def run(
@@ -432,7 +467,7 @@ class Unplugged(FakeRadio):
         await trio.sleep_forever()
 
 
-def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
+def waiting_program(world: World, wire: "Wire", now_ms: Callable[[], int]) -> PhoneProgram:
     device = Device(
         journal=world.disk.journal(Fate()),
         radio=Unplugged(world.handset, Fate()),
@@ -440,7 +475,7 @@ def waiting_program(world: World, now_ms: Callable[[], int]) -> PhoneProgram:
         notice=world.said.append,
         now_ms=now_ms,
     )
-    return PhoneProgram(WHERE, device)
+    return PhoneProgram(wire, device)
 
 
 async def until_results(world: World, count: int) -> None:
@@ -449,20 +484,14 @@ async def until_results(world: World, count: int) -> None:
 
 
 async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     del autojump_clock
     world = World(gateway=Gateway(), handset=Handset())
-    links: list[Link] = []
-
-    async def hold_link(_: Address, session: Any, **__: Any) -> End:
-        links.append(Link(world, Fate()))
-        await session(links[0])
-        raise AssertionError
-
-    monkeypatch.setattr(phone_program, "hold_link", hold_link)
+    wire = Wire(world, Fate())
+    links = wire.links
     start = trio.current_time()
-    program = waiting_program(world, lambda: int((trio.current_time() - start) * 1000))
+    program = waiting_program(world, wire, lambda: int((trio.current_time() - start) * 1000))
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(program.run)

@@ -91,7 +91,7 @@ async def test_a_repeated_push_is_answered_again_and_not_sent_again(
     await gateway.until(lambda: order.settled)
     await gateway.push(gateway.peers[0], order)
     await gateway.until(lambda: len(order.results) == 2)
-    assert gateway.peers[0].kinds().count("ack") == 2
+    assert gateway.peers[0].kinds().count("ack") == 1
     assert order.results[0] == order.results[1]
     assert len(radio.sent) == 1
     assert simulated_phone.stats.repeats == 1

@@ -35,6 +35,10 @@ def test_the_others() -> None:
         "device_id": None,
         "server_time": "2023-11-14T22:13:20.000Z",
     }
+    named = frames.Connected(
+        org_id="o", device_id="a", server_time=1_700_000_000_000, org_since=1_600_000_000_000
+    )
+    assert json.loads(encode(named))["org_since"] == "2020-09-13T12:26:40.000Z"
     assert json.loads(encode(frames.InboundAck(ids=("a", None), message_ids=(3, 4)))) == {
         "type": "inbound_ack",
         "ids": ["a", None],

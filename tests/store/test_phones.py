@@ -184,6 +184,17 @@ def test_a_key_is_one_phone_s_until_another_comes_by_it(tables: Tables, org: Org
     assert not tables.phones.others_by_key(first, "k1")
 
 
+def test_the_phones_of_a_key_are_those_of_its_org_the_last_seen_first(
+    tables: Tables, org: Org, other: Org
+) -> None:
+    phones = [tables.phones.connect(org.id, name, at).id for at, name in enumerate("abc")]
+    elsewhere = tables.phones.connect(other.id, "a", 9).id
+    for phone in (phones[0], phones[2], elsewhere):
+        tables.phones.came_by(phone, "link", "k1")
+    assert [one.id for one in tables.phones.by_key(org.id, "k1")] == [phones[2], phones[0]]
+    assert tables.phones.by_key(org.id, "k2") == []
+
+
 def test_a_number_that_its_owner_gave_outlives_reports_without_one(
     tables: Tables, org: Org
 ) -> None:
@@ -220,7 +231,9 @@ def test_a_number_that_a_phone_reports_wins_over_what_owners_gave(tables: Tables
     assert _numbers(tables, phone) == [None, None]
     # It reports in another slot what was given to this one.
     tables.phones.give_number(org.id, phone, 0, "+1553")
-    tables.phones.report_sims(org.id, phone, [Sim(slot=0), Sim(slot=1, number="1553")], 6)
+    moved = [Sim(slot=0), Sim(slot=1, number="1553")]
+    known = tables.phones.report_sims(org.id, phone, moved, 6)
+    assert known == tables.phones.sims_of(phone)
     assert _numbers(tables, phone) == [None, "1553"]
     # It reports just what was given, and is silent about it later.
     tables.phones.give_number(org.id, other, 1, "+1554")

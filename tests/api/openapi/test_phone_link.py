@@ -63,6 +63,12 @@ WRONG: tuple[dict[str, Any], ...] = (
 
 GATEWAY: tuple[frames.GatewayFrame, ...] = (
     frames.Connected(org_id="myorg", device_id=None, server_time=1_700_000_000_000),
+    frames.Connected(
+        org_id="myorg",
+        device_id="a",
+        server_time=1_700_000_000_000,
+        org_since=1_600_000_000_000,
+    ),
     frames.SendSms(id=5, to="+15553334444", body="hi", sim=None),
     frames.SendSms(
         id=5,

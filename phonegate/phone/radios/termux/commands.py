@@ -6,10 +6,11 @@ import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
 import attrs
 import trio
@@ -52,18 +53,19 @@ class _Call:
         with self._lock:
             if self._stopped:
                 return None
-            process = subprocess.Popen(  # noqa: S603 (no shell; the numbers in it are checked)
-                self._words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                # The commands are scripts. Their child would outlive a kill of the shell alone.
-                start_new_session=True,
-            )
+            with _holding(self._text) as text:
+                process = subprocess.Popen(  # noqa: S603 (no shell; the numbers in it are checked)
+                    self._words,
+                    stdin=text,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    # The commands are scripts. Their child would outlive a kill of the shell alone.
+                    start_new_session=True,
+                )
             self._process = process
         with process:
             try:
-                kept = self._talk(process, until)
+                kept = self._listen(process, until)
                 status = process.wait(max(0.0, until - time.monotonic()))
             except (subprocess.TimeoutExpired, TimeoutError):
                 self._kill()
@@ -88,50 +90,41 @@ class _Call:
             if self._process is not None and self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _talk(self, process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
-        """Writes the input and reads both outputs until they are closed.
+    def _listen(self, process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
+        """Reads both outputs until they are closed.
 
         Raises:
             TimeoutError: They were not, in time, or the output is too long.
         """
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 (for mypy)
-        output, complaint, rest = bytearray(), bytearray(), memoryview(self._text)
+        assert process.stdout and process.stderr  # noqa: S101, PT018 (for mypy)
+        output, complaint = bytearray(), bytearray()
         with selectors.DefaultSelector() as streams:
-            os.set_blocking(process.stdin.fileno(), False)
-            streams.register(process.stdin, selectors.EVENT_WRITE)
             streams.register(process.stdout, selectors.EVENT_READ, output)
             streams.register(process.stderr, selectors.EVENT_READ, complaint)
             while streams.get_map():
-                ready = streams.select(max(0.0, until - time.monotonic()))
-                if not ready:
+                left_s = until - time.monotonic()
+                if left_s <= 0 or len(output) > OUTPUT_BYTES:
                     raise TimeoutError
-                for stream, _ in ready:
-                    if stream.data is None:
-                        rest = _write(stream.fd, rest)
-                        if not rest:
-                            streams.unregister(process.stdin)
-                            process.stdin.close()
-                        continue
+                for stream, _ in streams.select(left_s):
                     chunk = os.read(stream.fd, _CHUNK_BYTES)
                     if not chunk:
                         streams.unregister(stream.fileobj)
-                    elif stream.data is output:
-                        output += chunk
-                    elif len(complaint) < COMPLAINT_BYTES:
-                        complaint += chunk
-                if len(output) > OUTPUT_BYTES:
-                    raise TimeoutError
+                    elif stream.data is output or len(complaint) < COMPLAINT_BYTES:
+                        stream.data.extend(chunk)
         return bytes(output), bytes(complaint)
 
 
-def _write(descriptor: int, rest: memoryview) -> memoryview:
-    """Writes what fits, and returns what is left, which is nothing once the reader has gone."""
-    try:
-        return rest[os.write(descriptor, rest) :]
-    except BlockingIOError:
-        return rest
-    except BrokenPipeError:
-        return rest[:0]
+@contextlib.contextmanager
+def _holding(text: bytes) -> Iterator[IO[bytes]]:
+    """Yields a file without a name that holds a text, from its beginning.
+
+    Not a pipe: if this program were killed before it has written all, the command would take what
+    is there for the whole text, and send that.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(text)
+        file.seek(0)
+        yield file
 
 
 class Commands:
@@ -143,10 +136,6 @@ class Commands:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
-
-    def has(self, program: str) -> bool:
-        """Tells whether there is such a program."""
-        return self._find(program) is not None
 
     async def run(self, program: str, *arguments: str, deadline_s: float, text: str = "") -> Ended:
         """Runs a program and returns how it ended. It is killed when the caller is cancelled.

@@ -98,7 +98,7 @@ class Handset:
         try:
             yield
         finally:
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(2 * self._timings.farewell_s, shield=True):
                 await self._try(UNLOCK, self._timings.farewell_s)
 
     async def _try(self, program: str, deadline_s: float) -> None:

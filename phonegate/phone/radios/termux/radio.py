@@ -37,8 +37,6 @@ from phonegate.phone.radios.termux.timings import TIMINGS, Timings
 NO_SUCH_SIM: Final = "NO_SUCH_SIM"
 NOT_A_NUMBER: Final = "NOT_A_NUMBER"
 NO_TEXT: Final = "NO_TEXT"
-NOT_HANDED_OVER: Final = "NOT_HANDED_OVER"
-"""The program ended before it gave the message to Android."""
 PERMISSION_MISSING: Final = "TERMUX_PERMISSION_MISSING"
 API_MISSING: Final = "TERMUX_API_MISSING"
 API_SILENT: Final = "TERMUX_API_SILENT"
@@ -48,8 +46,8 @@ NOT_IN_SENT_BOX: Final = "NOT_IN_SENT_BOX"
 
 DEVICE_ID: Final = "device_id"
 HANDED: Final = "handed"
-"""The mark in the journal under which stands which message Android was given last, and after which
-row. It is written before, so that a message which is not in it was never given to Android."""
+"""The mark in the journal under which stands which message Android was given last, after which row,
+and when (ms since 1970, UTC)."""
 
 _NUMBER = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
 # The command's script hands the number on without quotes, and a comma in it names one more
@@ -146,7 +144,7 @@ class TermuxRadio:
         if isinstance(mark, Failed):
             return mark
         slot = self._sims.slot_of(transmission)
-        self._desk.set_mark(HANDED, f"{transmission.id} {mark}")
+        self._desk.set_mark(HANDED, f"{transmission.id} {mark} {now_ms()}")
         try:
             await self._handset.send(transmission.to, transmission.body, slot)
         except (CommandMissing, PermissionMissing) as error:
@@ -163,12 +161,14 @@ class TermuxRadio:
 
     async def settle(self, transmission: Transmission) -> Outcome | None:
         """Looks for a message of an earlier run in the sent box, until its time is over."""
-        last, _, mark = (self._desk.mark(HANDED) or "").partition(" ")
-        if last != str(transmission.id) or not mark.isdecimal():
-            return Failed(NOT_HANDED_OVER)
-        age_s = (now_ms() - transmission.time) / 1000
+        known = re.fullmatch(r"(\d+) (\d+) (\d+)", self._desk.mark(HANDED) or "", re.ASCII)
+        if known is None or int(known[1]) != transmission.id:
+            # The program ended before it gave the message to Android. Or the phone lost power, and
+            # this note with it: so it is no proof.
+            return None
+        age_s = (now_ms() - int(known[3])) / 1000
         left_s = min(max(self._timings.sent_within_s - age_s, 0), self._timings.sent_within_s)
-        row = await self._seen(transmission, int(mark), left_s)
+        row = await self._seen(transmission, int(known[2]), left_s)
         return None if row is None else _sent(transmission)
 
     async def stored(self, inbound_id: str) -> None:

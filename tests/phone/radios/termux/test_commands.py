@@ -1,8 +1,10 @@
 """Running commands, as processes."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import trio
@@ -94,6 +96,28 @@ async def test_an_endless_output_is_cut_off(folder: Path, monkeypatch: pytest.Mo
     script(folder, "yes", "exec /usr/bin/yes")
     with trio.fail_after(5), pytest.raises(ApiSilent):
         await of(folder).run("yes", deadline_s=60)
+
+
+async def test_an_endless_complaint_ends_at_the_deadline(folder: Path) -> None:
+    script(folder, "moan", "exec /usr/bin/yes >&2")
+    with trio.fail_after(5), pytest.raises(ApiSilent):
+        await of(folder).run("moan", deadline_s=0.3)
+
+
+async def test_a_text_is_whole_before_the_command_begins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[bytes] = []
+    popen: Any = subprocess.Popen
+
+    def look(*words: Any, stdin: IO[bytes], **options: Any) -> Any:
+        begun.append(os.pread(stdin.fileno(), 100_000, stdin.tell()))
+        return popen(*words, stdin=stdin, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", look)
+    script(folder, "say", "cat")
+    ended = await of(folder).run("say", deadline_s=5, text="x" * 70_000)
+    assert begun == [ended.output] == [b"x" * 70_000]
 
 
 async def test_a_long_complaint_does_not_stop_it(folder: Path) -> None:
