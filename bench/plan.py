@@ -22,6 +22,8 @@ class Plan:
     fleet_orgs: int = 10
     """That the phones of a fleet belong to."""
     fleet_sends: int = 300
+    apps: int = 1_000
+    """Phones with the app SMS Gateway for Android, and as many links beside them."""
     settle_s: float = 1.0
     """Before memory is looked at."""
     idle_s: float = 21.0
@@ -42,6 +44,7 @@ QUICK = Plan(
     inbound=2_000,
     rows=(1_000, 20_000),
     fleets=(500,),
+    apps=100,
     idle_s=3.0,
     starts=1,
     zipapp=False,
@@ -55,6 +58,7 @@ TINY = attrs.evolve(
     inbound=100,
     rows=(100, 1_000),
     fleets=(20,),
+    apps=4,
     fleet_orgs=2,
     fleet_sends=10,
     settle_s=0.05,

@@ -21,6 +21,7 @@ TITLES = {
     "g": "Queued messages to phones that return",
     "h": "Single sends on a disk with a 5 ms flush",
     "i": "A quiet org beside one that floods",
+    "j": "Phones with the app SMS Gateway for Android beside as many that have a link",
 }
 
 HELP = """\

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import flush, machine, profile
 from bench.figures import Figures
 from bench.machine import Noise
-from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
+from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import Plan
 from bench.servers import Server, Side, baseline, phonegate
 from kit.load import http
@@ -22,7 +22,7 @@ from kit.load.org import Org
 from kit.load.phones import Refused
 from kit.program import ROOT, DidNotStart, DidNotStop, cores, on_core
 
-LETTERS = "abcdefghi"
+LETTERS = "abcdefghij"
 PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
@@ -169,6 +169,9 @@ class Run:
                     file = self._file()
                     shutil.copyfile(self._queued(side), file)
                     await self._one(letter, side, drain.drain, file=file)
+            case "j":
+                # The baseline knows no such phones.
+                await self._one(letter, self._sides[0], apps.beside_links)
             case _:
                 for side in (*sides, self._batched) if letter == "b" else sides:
                     await self._one(letter, side, SIMPLE[letter])

@@ -1,4 +1,4 @@
-"""The gateway as it is shipped, but for its waits for carriers: minutes become seconds.
+"""The gateway as it is shipped, but for its waits for carriers and phones: minutes become seconds.
 
 It is run as `phonegate` is: `python trials/short_timeouts.py serve --bind …`. For trials only.
 """
@@ -11,6 +11,7 @@ from phonegate.assembly import Timings
 from phonegate.cli import options
 from phonegate.domain.carrier_timings import CarrierTimings, PollTimings
 from phonegate.domain.scheduler import SchedulerTimings
+from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 
 TIMINGS = Timings(
     carriers=CarrierTimings(
@@ -24,6 +25,7 @@ TIMINGS = Timings(
         patience_s=1.0,
     ),
     scheduler=SchedulerTimings(longest_sleep_s=1.0),
+    smsgate=SmsgateTimings(keepalive_s=2.0, feed_s=0.5, away_s=5.0),
 )
 
 

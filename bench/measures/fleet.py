@@ -56,7 +56,7 @@ async def connected(
             cpu = server.cpu_s()
             await asyncio.sleep(plan.idle_s)
             add(IDLE, "% of a core", (server.cpu_s() - cpu) / plan.idle_s * 100)
-        push = await _send_among(orgs, plan.fleet_sends)
+        push = await send_among(orgs, plan.fleet_sends)
         add("API to phone p50", "ms", push.p50)
         add("API to phone p99", "ms", push.p99)
         lost = sum(phone.lost for org in orgs for phone in org.phones)
@@ -70,7 +70,7 @@ async def connected(
             await org.__aexit__()
 
 
-async def _send_among(orgs: list[Org], count: int) -> Quantiles:
+async def send_among(orgs: list[Org], count: int) -> Quantiles:
     """One client that sends to a phone after the other, in all orgs."""
     answers: asyncio.Queue[int] = asyncio.Queue()
     client = Client(orgs[0].server.port, lambda _, status, __: answers.put_nowait(status))

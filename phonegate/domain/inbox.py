@@ -189,7 +189,7 @@ def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tupl
         return 0, []
     stored = tx.media_parts.digests(message_id)
     parts, beyond = select(item.parts, stored, tx.media_parts.bytes_of(message_id))
-    body = kept.body or item.body
+    body = _both(kept.body, item.body)
     error = remark(beyond) or kept.error
     if not parts and body == kept.body and error == kept.error:
         return 0, beyond
@@ -199,6 +199,13 @@ def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tupl
     )
     added = len(body.encode()) - len(kept.body.encode())
     return added + sum(len(part.data) for part in parts), beyond
+
+
+def _both(kept: str, more: str) -> str:
+    """Returns a text that has what two reports of one MMS say: first often its subject alone."""
+    if more in kept:
+        return kept
+    return more if kept in more else f"{kept}\n{more}"
 
 
 def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:

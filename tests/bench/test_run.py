@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from bench.figures import Figures
-from bench.measures import drain, fairness, fleet, inbound, reading, sends, startup
+from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup
 from bench.plan import TINY
 from bench.run import Run
 from bench.servers import Server, baseline, phonegate
@@ -42,6 +42,20 @@ def test_each_measure_gives_figures_of_both_sides(tmp_path: Path) -> None:
     figures = Figures()
     uvloop.run(_crowded(tmp_path, figures))
     assert [letter for letter in "acefgi" if not complete(figures, letter)] == []
+
+
+async def _with_apps(database: Path, figures: Figures) -> None:
+    async with Server(phonegate(), database) as server:
+        await apps.beside_links(server, TINY, figures)
+
+
+def test_phones_with_the_app_are_measured_beside_links(tmp_path: Path) -> None:
+    figures = Figures()
+    uvloop.run(_with_apps(tmp_path / "apps.db", figures))
+    for kind in (apps.LINKS, apps.APPS):
+        figure = figures.find("j", apps.case(TINY.apps, kind), "API to phone p50")
+        assert figure is not None
+        assert figures.values(figure, "phonegate")[0] > 0
 
 
 async def _read(folder: Path, figures: Figures) -> None:

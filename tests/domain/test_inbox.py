@@ -418,7 +418,7 @@ async def test_an_mms_that_comes_piece_by_piece_is_one_message(scene: Scene) -> 
     assert await parts_of(scene, 1) == [PICTURE, TEXT]
     (message,) = await scene.stored()
     assert (message.body, message.date, message.parts, message.segments) == (
-        "words to find",
+        "words to find\nother",
         NOW,
         2,
         1,

@@ -148,7 +148,7 @@ class App:
         if known is not None:
             change = request_bodies.device_change(known.id, self._sims, push_token)
             try:
-                await handset.service.ask("PATCH", "/device", known.token, content=change)
+                await handset.api.ask("PATCH", "/device", known.token, content=change)
             except Refused as refused:
                 if refused.status != UNAUTHORIZED:
                     raise
@@ -158,7 +158,7 @@ class App:
         token = handset.memory.settings.private_token or handset.owner.token
         body = request_bodies.registration(handset.owner.name, self._sims, push_token)
         try:
-            answer = await handset.service.ask("POST", "/device", token, content=body)
+            answer = await handset.api.ask("POST", "/device", token, content=body)
         except Refused as refused:
             if known is None and refused.status in _REFUSALS:
                 raise CredentialsRefused(None, refused.status) from None
@@ -194,7 +194,7 @@ class App:
         async with AsyncExitStack() as stack:
             async with self._turnstile:
                 registration = self._registration()
-                chunks = await stack.enter_async_context(handset.service.stream(registration.token))
+                chunks = await stack.enter_async_context(handset.api.stream(registration.token))
             opened()
             handset.stats.links += 1
             handset.notice("connected")
@@ -216,7 +216,7 @@ class App:
     async def _hold_second_stream(self) -> None:
         """Holds another stream beside the first, as after a loss that only this side noticed."""
         try:
-            async with self._handset.service.stream(self._registration().token) as chunks:
+            async with self._handset.api.stream(self._registration().token) as chunks:
                 reader = StreamReader()
                 async for chunk in chunks:
                     self._hear(reader, chunk)
@@ -306,7 +306,7 @@ class App:
         if registration is None:
             return
         order = handset.memory.settings.processing_order.lower()
-        answer = await handset.service.ask(
+        answer = await handset.api.ask(
             "GET", "/message", registration.token, query={"order": order}
         )
         for pulled in read_messages(answer, handset.version):
@@ -322,7 +322,7 @@ class App:
         handset, registration = self._handset, self._handset.memory.registration
         if registration is None:
             return
-        answer = await handset.service.ask("GET", "/webhooks", registration.token)
+        answer = await handset.api.ask("GET", "/webhooks", registration.token)
         webhooks = tuple(read_webhooks(answer, handset.version))
         if webhooks != handset.memory.webhooks:
             handset.record(HooksTaken(webhooks=webhooks))
@@ -331,7 +331,7 @@ class App:
         handset, registration = self._handset, self._handset.memory.registration
         if registration is None:
             return
-        answer = await handset.service.ask("GET", "/settings", registration.token)
+        answer = await handset.api.ask("GET", "/settings", registration.token)
         before = handset.memory.settings
         settings = before.updated(read_object(answer, "the settings"))
         if settings == before:

@@ -60,7 +60,7 @@ class AppPhone:
             dice=dice,
             journal=AppJournal() if journal is None else journal,
             antenna=AirMemory() if antenna is None else antenna,
-            service=MobileApi(
+            api=MobileApi(
                 base,
                 user_agent=RELEASES[wanted.profile].user_agent,
                 clients=clients,

@@ -52,7 +52,7 @@ class EventPoster:
         counts = event.mail is not None
         handset.stats.inbound_sent += counts
         try:
-            await handset.service.post_event(
+            await handset.api.post_event(
                 event.webhook.url,
                 request_bodies.write(request_bodies.event(event, device)),
                 key=handset.memory.settings.signing_key or self._own_key,

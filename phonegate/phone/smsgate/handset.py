@@ -72,7 +72,7 @@ class Handset:
     dice: AppDice
     journal: AppJournal
     antenna: AppAntenna
-    service: MobileApi
+    api: MobileApi
     timings: AppTimings
     notice: Callable[[str], None]
     clock_ms: Callable[[], int]

@@ -1,7 +1,7 @@
 """Reports the states of messages to the gateway: each report is the whole state of one message."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import trio
@@ -13,12 +13,17 @@ from phonegate.phone.smsgate.app_memory import Job, ReportEnded
 from phonegate.phone.smsgate.app_timings import REPORT_TRIES
 from phonegate.phone.smsgate.handset import Handset
 
+AT_ONCE: Final = 4
+"""Reports that are under way together, as Android runs the work of an app on several threads. So
+they overtake each other."""
+
 
 @attrs.define
 class _Try:
     failures: int = 0
     due: float = -math.inf
     """By trio's clock."""
+    busy: bool = True
 
 
 class Reporter:
@@ -26,7 +31,7 @@ class Reporter:
 
     Args:
         handset: The phone.
-        die: As for the sender.
+        die: Called at each step at which the app may die.
     """
 
     def __init__(self, handset: Handset, die: Die) -> None:
@@ -38,36 +43,37 @@ class Reporter:
 
     async def run(self) -> None:
         """Makes reports until cancelled."""
-        handset = self._handset
-        while True:
-            job = self._next()
-            if job is None:
-                await handset.reports.wait(self._pause_s())
-            else:
-                await self._serve(job)
+        async with trio.open_nursery() as nursery:
+            while True:
+                job = self._next()
+                if job is None:
+                    await self._handset.reports.wait(self._pause_s())
+                    continue
+                self._tries.setdefault(job.number, _Try()).busy = True
+                nursery.start_soon(self._serve, job)
 
     def _next(self) -> Job | None:
+        if sum(one.busy for one in self._tries.values()) >= AT_ONCE:
+            return None
         now = trio.current_time()
-        jobs = self._handset.memory.jobs
-        if not jobs:
-            self._tries.clear()
         return next(
             (
                 job
-                for job in jobs.values()
-                if job.number not in self._tries or self._tries[job.number].due <= now
+                for job in self._handset.memory.jobs.values()
+                if (tried := self._tries.get(job.number)) is None
+                or (not tried.busy and tried.due <= now)
             ),
             None,
         )
 
     def _pause_s(self) -> float:
-        waiting = [self._tries[number].due for number in self._handset.memory.jobs]
+        waiting = [one.due for one in self._tries.values() if not one.busy]
         return min(waiting, default=math.inf) - trio.current_time()
 
     async def _serve(self, job: Job) -> None:
         handset = self._handset
         registration = handset.memory.registration
-        tries = self._tries.setdefault(job.number, _Try())
+        tried = self._tries[job.number]
         if registration is None or handset.dice.happens(handset.plan.lose_reports):
             self._end(job, given_up=True)
             return
@@ -75,19 +81,24 @@ class Reporter:
             handset.memory, job, handset.plan.utc_offset_min, handset.now_ms()
         )
         times = 2 if handset.dice.happens(handset.plan.repeat) else 1
+        old, self._old = self._old, []
         try:
-            for one in [*([body] * times), *self._old]:
-                await handset.service.ask("PATCH", "/message", registration.token, content=one)
+            for one in [*([body] * times), *old]:
+                await handset.api.ask("PATCH", "/message", registration.token, content=one)
         except Trouble as trouble:
-            tries.failures += 1
-            tries.due = trio.current_time() + handset.timings.work.pause_s(tries.failures)
-            if tries.failures >= REPORT_TRIES:
+            tried.failures += 1
+            tried.due = trio.current_time() + handset.timings.work.pause_s(tried.failures)
+            tried.busy = False
+            if tried.failures >= REPORT_TRIES:
                 self._end(job, given_up=True)
                 handset.notice(f"gave up reporting message {job.id}: {trouble}")
+            handset.reports.ring()
             return
-        self._old = [body] if handset.dice.happens(handset.plan.reorder) else []
-        if handset.memory.messages.get(job.id) is not None:
-            number = handset.memory.messages[job.id].recipients[0].number
+        if handset.dice.happens(handset.plan.reorder):
+            self._old.append(body)
+        message = handset.memory.messages.get(job.id)
+        if message is not None:
+            number = message.recipients[0].number
             fate = handset.dice.fate(job.id, number)
             if self._die(fate.crash, "report_taken", f"{job.id}/{number}"):
                 await trio.lowlevel.checkpoint()

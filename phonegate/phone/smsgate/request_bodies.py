@@ -23,6 +23,9 @@ from phonegate.phone.smsgate.app_memory import (
 )
 from phonegate.phone.smsgate.dates import write_date
 
+_SUBJECT: Final = "A picture"
+"""Of every MMS."""
+
 _SHOWN: Final = 4
 """Characters at the end of a number, carrier or card that the app does not star out."""
 
@@ -174,7 +177,7 @@ def received(mail: Mail, *, own: str | None, offset_min: int) -> dict[str, dict[
             "messageId": f"mms-{content_hash(mail)}",
             **common,
             "transactionId": f"T{content_hash(mail)}",
-            "subject": mail.text[:40],
+            "subject": _SUBJECT,
             "size": sum(part["size"] for part in mail.parts),
             "contentClass": "IMAGE_BASIC",
             "receivedAt": moment,
@@ -183,7 +186,7 @@ def received(mail: Mail, *, own: str | None, offset_min: int) -> dict[str, dict[
             "messageId": str(mail.number + 1),
             **common,
             "body": mail.text,
-            "subject": mail.text[:40],
+            "subject": _SUBJECT,
             "attachments": [dict(part) for part in mail.parts],
             "receivedAt": moment,
         },

@@ -128,7 +128,7 @@ def _announced(payload: Mapping[str, Any], cleaned: list[Kind]) -> Received:
 
 def _mms(payload: Mapping[str, Any], cleaned: list[Kind]) -> Received:
     texts = [_text(payload.get(name), cleaned) for name in ("subject", "body")]
-    # Its text is a part of it too, and often the subject says the same.
+    # The app lists no part that is text: what such parts say is in `body` alone.
     body = "\n".join(dict.fromkeys(text for text in texts if text))
     received = _received(payload, body, cleaned)
     listed = payload.get("attachments")

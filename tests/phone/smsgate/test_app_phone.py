@@ -94,6 +94,7 @@ async def test_a_known_id_is_reported_again_and_never_sent_again(
     listed = server.message("m1")
     phone = await started(make_phone(), nursery)
     await server.until(lambda: "Sent" in server.states("m1"))
+    await until(phone, lambda: not phone.memory.jobs)
     server.messages["m1"] = {**listed, "textMessage": {"text": "another text"}}
     before = len(server.states("m1"))
     server.push("MessageEnqueued")
@@ -234,7 +235,11 @@ async def test_failed_results_missing_results_and_missing_sims(
     server.message("m2", simNumber=3)
     phone = await started(make_phone(AppPlan(fail=1)), nursery)
     await server.until(lambda: "Failed" in server.states("m1") and "m2" not in server.messages)
-    errors = {report["id"]: report["recipients"][0].get("error") for report in server.reports}
+    errors = {
+        report["id"]: report["recipients"][0]["error"]
+        for report in server.reports
+        if report["state"] == "Failed"
+    }
     assert errors["m1"].startswith("Send result: RESULT_")
     assert errors["m2"] == "Can't send message: SIM 3 not found"
     assert [one for one, *_ in sent(phone)] == ["m1"]

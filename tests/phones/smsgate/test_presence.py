@@ -359,11 +359,14 @@ async def test_an_announced_mms_and_the_mms_are_one_message(phones: Phones, orde
             payload = mms("T1", transactionId="T1", receivedAt="2026-11-29T04:00:00.500Z")
             answer = await end.call("mms:received", payload)
         else:
-            payload = mms("77", attachments=[PICTURE], receivedAt="2026-11-29T04:00:03.000Z")
+            payload = mms(
+                "77", body="at this", attachments=[PICTURE], receivedAt="2026-11-29T04:00:03.000Z"
+            )
             answer = await end.call("mms:downloaded", payload)
         assert answer.status_code == 204
     (message,) = await phones.site.messages(direction="in")
-    assert (message.body, message.parts, message.error) == ("Look", 1, None)
+    # The text of an MMS is none of its parts.
+    assert (message.body, message.parts, message.error) == ("Look\nat this", 1, None)
 
 
 async def test_an_mms_that_is_not_fetched_is_seen(phones: Phones) -> None:
