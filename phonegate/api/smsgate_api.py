@@ -256,6 +256,7 @@ def _endpoint(
         statuses=(status,),
         error_codes=error_codes,
         protocol=True,
+        detail_too="message",
         listed=False,
         fast_path=fast_path,
         handler=handler,

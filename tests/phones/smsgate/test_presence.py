@@ -145,6 +145,8 @@ async def test_an_org_has_no_more_phones_than_it_may(start: Start, nursery: trio
         assert (await phones.register(name="one")).status_code == 201
         refused = await phones.register(name="two")
         assert (refused.status_code, refused.json()["code"]) == (409, "org_full")
+        # Where the app's own server has it.
+        assert refused.json()["message"] == refused.json()["detail"]
 
 
 async def test_a_phone_that_another_service_rings_gets_a_hint_until_it_streams(
