@@ -64,6 +64,10 @@ class LinkPhone(Phone):
             log=place.folder / f"phone-{self._starts}.log",
         )
 
+    async def keep_running(self) -> None:
+        if self._program is not None and self._program.process.poll() is not None:
+            await self.start()
+
     async def kill(self) -> None:
         if self._program is not None:
             await asyncio.to_thread(self._program.kill)
