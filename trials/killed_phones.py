@@ -5,14 +5,21 @@ import hashlib
 import json
 import os
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from kit.fake_modem.daemons import FakeModemProcess, ModemManager, PrivateBus
 from kit.fake_termux import FakeTermux
 from kit.program import Program
 from trials.phone_kills import Phone, Place
+
+DAEMON_DIES: Final = 3
+"""Kills of a modem's program to one of ModemManager."""
+CAPACITY: Final = 250
+"""SMS that a fake modem holds: what comes in while programs are dead must find room."""
 
 
 class PhoneProgram(Program):
@@ -56,6 +63,10 @@ class LinkPhone(Phone):
             environment={"PHONEGATE_SECRET": place.secret, **self.variables()},
             log=place.folder / f"phone-{self._starts}.log",
         )
+
+    async def keep_running(self) -> None:
+        if self._program is not None and self._program.process.poll() is not None:
+            await self.start()
 
     async def kill(self) -> None:
         if self._program is not None:
@@ -148,6 +159,68 @@ class TermuxPhone(LinkPhone):
         return self._arrived
 
 
+class ModemPhone(LinkPhone):
+    """A modem: the real ModemManager, with a fake modem behind it.
+
+    Every third time its program is killed, ModemManager dies with it.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._kills = 0
+        self._air: Counter[str] = Counter()
+        self._arrived: Counter[str] = Counter()
+        self._bus = PrivateBus(place.folder)
+        self._bus.wait_until_ready()
+        name = f"kills{uuid.uuid4().hex[:8]}"
+        self._modem = FakeModemProcess(name, "--capacity", str(CAPACITY))
+        self._modem.wait_until_ready()
+        self._daemon = self._started_daemon()
+
+    def options(self) -> tuple[str, ...]:
+        return ("--modem", "--sim", "0:+15550001111")
+
+    def variables(self) -> dict[str, str]:
+        return {"DBUS_SYSTEM_BUS_ADDRESS": self._bus.address}
+
+    async def kill(self) -> None:
+        await super().kill()
+        self._kills += 1
+        if self._kills % DAEMON_DIES == 0:
+            await self._restart_daemon()
+
+    async def receive(self, body: str) -> None:
+        if await asyncio.to_thread(self._modem.order, "receive", sender="+15550002222", text=body):
+            self._arrived[body] += 1
+
+    async def rest(self) -> None:
+        # ModemManager overlooks a notice of an SMS that comes while it reads or deletes another.
+        # It finds what is left when it starts.
+        await self._restart_daemon()
+
+    def on_air(self) -> Counter[str]:
+        return self._air
+
+    def arrived(self) -> Counter[str]:
+        return self._arrived
+
+    async def close(self) -> None:
+        await super().close()
+        self._air.update(sms["text"] for sms in self._modem.order("air"))
+        for program in (self._daemon, self._modem, self._bus):
+            await asyncio.to_thread(program.kill)
+
+    def _started_daemon(self) -> ModemManager:
+        daemon = ModemManager(self._bus, self.place.folder)
+        daemon.wait_until_ready()
+        daemon.show(self._modem)
+        return daemon
+
+    async def _restart_daemon(self) -> None:
+        await asyncio.to_thread(self._daemon.kill)
+        self._daemon = await asyncio.to_thread(self._started_daemon)
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -162,5 +235,6 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 PHONES: Final[Mapping[str, Callable[[Place], Phone]]] = {
     "simulate": SimulatedPhone,
+    "modem": ModemPhone,
     "termux": TermuxPhone,
 }

@@ -76,6 +76,10 @@ class Phone(ABC):
     async def kill(self) -> None:
         """Ends its program by SIGKILL."""
 
+    async def keep_running(self) -> None:
+        """Starts its program again if that has ended by itself, as a service manager does."""
+        await asyncio.sleep(0)
+
     async def receive(self, body: str) -> None:
         """Makes an SMS with this text arrive at the device.
 
@@ -248,6 +252,7 @@ class PhoneTrial(KillTrial):
 
     async def underway(self) -> list[str]:
         """What is not over yet: messages, and SMS that are not with the gateway."""
+        await self.phone.keep_running()
         counts = (await asyncio.to_thread(self.gateway.status))["messages"]
         left = [status for status in ("queued", "sending") for _ in range(counts.get(status, 0))]
         missing = self.phone.arrived().total() + 1 - counts.get("received", 0)

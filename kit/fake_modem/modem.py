@@ -14,7 +14,7 @@ ERROR = "\r\nERROR\r\n"
 PROMPT = "\r\n> "
 WRONG_PIN = "\r\n+CME ERROR: 16\r\n"
 PUK_WANTED = "\r\n+CME ERROR: 12\r\n"
-MEMORY_FULL = "\r\n+CMS ERROR: 322\r\n"
+LOCKED = "\r\n+CMS ERROR: 311\r\n"
 NO_SUCH_INDEX = "\r\n+CMS ERROR: 321\r\n"
 
 PIN_TRIES = 3
@@ -130,11 +130,11 @@ class FakeModem:
         if not word.upper().startswith("AT"):
             return ERROR
         name, _, value = word[2:].partition("=")
+        if self._locked and name.upper().startswith(_SMS_COMMANDS):
+            return LOCKED
         handler = _HANDLERS.get(name.upper() + ("=" if "=" in word else ""))
         if handler is not None:
             return handler(self, value)
-        if self._locked and name.upper().startswith(("+CMG", "+CNMI", "+CPMS", "+CSCA", "+CMSS")):
-            return "\r\n+CMS ERROR: 311\r\n"
         return OK if _SETTING.fullmatch(word[2:]) else ERROR
 
     def sms(self, text: str) -> str | None:
@@ -243,6 +243,7 @@ class FakeModem:
         return OK
 
 
+_SMS_COMMANDS = ("+CMG", "+CNMI", "+CPMS", "+CSCA", "+CMSS")
 _SETTING = re.compile(r"&?[A-Z]\d*|\+C(MEE|MGF|NMI|REG|GREG|FUN|SMS|IND|R)=[^?].*", re.IGNORECASE)
 """Settings that change nothing here."""
 

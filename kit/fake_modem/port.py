@@ -14,9 +14,9 @@ END_OF_SMS = b"\x1a"
 ESCAPE = b"\x1b"
 LINE_LIMIT = 4096
 """Bytes of the longest command line: an SMS has at most 352 digits."""
-NOTICE_GAP_S = 0.1
-"""Between two lines that the modem says by itself. Networks take a second and more from one SMS to
-the next, and ModemManager overlooks a notice that comes while it reads the SMS before."""
+IDLE_S = 0.25
+"""The line is idle for so long before the modem says something by itself. ModemManager overlooks a
+notice that it reads together with the answer to a command, and a busy machine reads late."""
 NOTICES = 1000
 
 
@@ -37,6 +37,8 @@ class Port:
         self.changed = trio.Event()
         """Set, and replaced, after each command, so that others may look at the modem again."""
         self._open: dict[trio.SocketStream, trio.MemorySendChannel[bytes]] = {}
+        self._busy_at = 0.0
+        """When something was said last, by trio's clock."""
         self._announce, self._notices = trio.open_memory_channel[str](NOTICES)
         modem.announce = self._announce.send_nowait
         modem.vanish = self.hang_up
@@ -44,8 +46,10 @@ class Port:
     async def run(self) -> None:
         """Says what the modem says by itself, until cancelled."""
         async for text in self._notices:
+            while (left := self._busy_at + IDLE_S - trio.current_time()) > 0:  # noqa: ASYNC110 - it grows
+                await trio.sleep(left)
             self.say(text)
-            await trio.sleep(NOTICE_GAP_S)
+            self._busy_at = trio.current_time()
 
     def say(self, text: str) -> None:
         """Says something to everyone at the port."""
@@ -102,6 +106,7 @@ class Port:
             prompted = answer is not None and answer.endswith("> ")
             if answer:
                 channel.send_nowait(answer.encode("ascii"))
+            self._busy_at = trio.current_time()
             self.changed.set()
             self.changed = trio.Event()
 

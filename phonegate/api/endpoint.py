@@ -182,6 +182,8 @@ class Endpoint:
     its handler takes what it needs itself."""
     protocol: bool = False
     """It speaks a protocol of its own, which documents of this table can't describe."""
+    detail_too: str | None = None
+    """Another name under which its callers look for the sentence of an error."""
     listed: bool = True
     """People and agents look for it: pages name it, and a mistyped address may have meant it."""
     handler: Handler

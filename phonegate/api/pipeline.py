@@ -127,7 +127,7 @@ class Pipeline:
                 if request.method == "GET":
                     self.require_room(reader, len(reply.body))
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
-                answer = answer_for(self._callers.count_refusal(error, exchange))
+                answer = _worded(answer_for(self._callers.count_refusal(error, exchange)), exchange)
                 reply = render(answer, self.base_headers, head=head)
             code = code_of(answer)
             if self._origins.shared:
@@ -277,6 +277,15 @@ class Pipeline:
             structure = partial(CONVERTER.read, exchange.body, endpoint.body, beside)
             body, exchange.ignored = await self._bodies.in_turn(structure, exchange)
         return asked, body
+
+
+def _worded(answer: Answer, exchange: Exchange) -> Answer:
+    """Returns an error with its sentence where the callers of its endpoint look for it too."""
+    match = exchange.match
+    name = None if match is None or match.endpoint is None else match.endpoint.detail_too
+    if name is None:
+        return answer
+    return attrs.evolve(answer, content={**answer.content, name: answer.content["detail"]})
 
 
 def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:

@@ -33,6 +33,8 @@ class Start:
     """The first SIM that is known of this row, or of the likeliest one of an unnamed phone."""
     has_unacknowledged: bool = False
     """Messages given to this phone before have neither an ack nor a result yet."""
+    acknowledged: Collection[int] = ()
+    """The messages that this phone acknowledged before, and whose results are awaited."""
     in_doubt: bool = False
     """It may be a phone that is known by its name or number, and has sent neither yet."""
 
@@ -59,6 +61,8 @@ class Description:
     model: str | None = None
     app: str | None = None
     acks: bool
+    window: int | None = None
+    """How many messages it takes at once. None: it does not say."""
 
 
 @attrs.frozen
@@ -115,16 +119,15 @@ class PhoneRegistry:
             sims = tx.phones.sims_of(row.id)
             if likely is not None:
                 sims = sims or tx.phones.sims_of(likely)
+            # Whether an unnamed phone is the one that has them is not known yet.
+            awaited = [] if row.device_id is None else tx.phone_queue.awaiting_result(row.id)
             return Start(
                 row=row,
                 org_since=known.created_at,
                 is_new=phone.device_id is None and row.id != free,
                 usual_sim=sims[0] if sims else None,
-                # Whether an unnamed phone is the one that has them is not known yet.
-                has_unacknowledged=row.device_id is not None
-                and any(
-                    message.acked_at is None for message in tx.phone_queue.awaiting_result(row.id)
-                ),
+                has_unacknowledged=any(message.acked_at is None for message in awaited),
+                acknowledged=tuple(m.id for m in awaited if m.acked_at is not None),
                 in_doubt=row.device_id is None and tx.phones.has_known(org),
             )
 

@@ -55,6 +55,9 @@ MAX_ERROR: Final = 500
 MAX_SEGMENTS: Final = 255
 """Most parts of one SMS: they are numbered in one byte (3GPP TS 23.040, 9.2.3.24.1)."""
 
+MAX_WINDOW: Final = 1_000
+"""Most messages that a phone can say it takes at once: as many as the default widest window."""
+
 MAX_MESSAGES: Final = 500
 """Most messages in one call or `inbound` frame: as many as fit the default body limit as plain
 text."""

@@ -97,6 +97,8 @@ class Phone:
     last_seen: int
     numbered: bool = False
     """Whether a number of its SIMs has ever been known. Then only numbers identify it again."""
+    window: int | None = None
+    """How many messages it takes at once, where its last `hello` said so."""
     acks: bool = False
     """Whether its last `hello` said that it acknowledges messages."""
     health: Health = Health()

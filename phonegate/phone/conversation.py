@@ -149,6 +149,7 @@ class Conversation:
                 "model": identity.model,
                 "app": "phonegate phone",
                 "features": ["ack", "cancel", *sorted(self._device.radio.features)],
+                "window": self._device.radio.window,
             }
             known = {key: value for key, value in hello.items() if value is not None}
             await self._send({"type": "hello", **known})

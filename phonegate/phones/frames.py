@@ -27,6 +27,7 @@ from phonegate.model.bounds import (
     MAX_SIMS,
     MAX_SLOT,
     MAX_URL,
+    MAX_WINDOW,
 )
 from phonegate.model.phones import FEATURES, Health
 from phonegate.model.times import MAX_TIME_MS, iso
@@ -131,6 +132,12 @@ class Hello(FromPhone):
         f"Of {', '.join(FEATURES)}; others are ignored. Name only what the phone does.",
         default=attrs.Factory(frozenset),
         example=["ack", "delivery_report", "cancel"],
+    )
+    window: Annotated[int | None, reported.Whole(1, MAX_WINDOW)] = field(
+        "How many messages it takes before it has reported the result of one, where its radio is "
+        "slow. The others wait at the gateway.",
+        default=None,
+        example=4,
     )
 
 

@@ -122,7 +122,11 @@ class Identification:
                 await self._say_full(full, "device_id")
         phone = state.phone
         said = Description(
-            name=hello.name, model=hello.model, app=hello.app, acks=ACK in hello.features
+            name=hello.name,
+            model=hello.model,
+            app=hello.app,
+            acks=ACK in hello.features,
+            window=hello.window,
         )
         await self.retry(lambda: self.registry.describe(phone, said))
         name = state.online.name if hello.name is None else hello.name

@@ -280,7 +280,11 @@ class PhoneState:
                 return effects
             case frames.Hello():
                 self.hello = frame
-            case frames.Ack() | frames.SendResult() | frames.DeliveryReport():
+                if frame.window is not None:
+                    self.window.bound(frame.window)
+            case frames.Ack():
+                self.window.acknowledge(frame.id)
+            case frames.SendResult() | frames.DeliveryReport():
                 # A delivery report says as well as a result that the phone had the message.
                 self.window.answer(frame.id)
             case _:

@@ -97,8 +97,11 @@ class PhoneStation:
         start, now = phone.start, trio.current_time()
         self._transport = transport
         self._goodbye_s = services.timings.goodbye_s
+        window = Window(delivery.window, widest=delivery.widest_window, now=now)
+        if start.row.window is not None:
+            window.bound(start.row.window, start.acknowledged)
         self.state = PhoneState(
-            Window(delivery.window, widest=delivery.widest_window, now=now),
+            window,
             services.patience,
             org=phone.org,
             org_name=phone.org_name,

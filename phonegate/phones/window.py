@@ -2,6 +2,8 @@
 
 - A message is pushed over one link once, and never after its ack or result has arrived here, even
   while that is still on its way into the database.
+- A phone that says how many messages it takes has no more than that until their results are here:
+  what its radio can't send yet waits at the gateway, where it can be cancelled and expires.
 - At most `width` messages are in flight. For a phone that answers a whole window within a second
   it widens, up to a bound, and is narrow again when the phone does not. A push keeps its place
   until the phone acknowledges it, reports its result, or the gateway stops waiting.
@@ -10,7 +12,7 @@ Times are seconds of any monotonic clock.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 BRISK_S: Final = 1.0
@@ -32,6 +34,7 @@ class Window:
         "_counted_at",
         "_flight",
         "_remembered",
+        "_until_result",
         "_usual_width",
         "_widest",
         "reserved",
@@ -44,6 +47,7 @@ class Window:
         """Messages that may be in flight now."""
         self._usual_width = width
         self._widest = max(width, widest)
+        self._until_result = False
         self._remembered = REMEMBERED_WINDOWS * width
         self._answers = 0
         self._counted_at = now
@@ -59,8 +63,17 @@ class Window:
 
     @property
     def in_flight(self) -> Collection[int]:
-        """The ids pushed over this link and not yet acknowledged, answered or given up."""
+        """The ids that have a place: pushed over this link, and not yet answered or given up."""
         return self._flight.keys()
+
+    def bound(self, width: int, had: Iterable[int] = ()) -> None:
+        """Keeps to so many messages, of which each has its place until its result is here.
+
+        `had` are messages without a result that the phone acknowledged over an earlier link.
+        """
+        self.width = self._usual_width = self._widest = min(width, self._usual_width)
+        self._until_result = True
+        self._flight.update(dict.fromkeys(had))
 
     def reserve(self) -> bool:
         """Takes a place for one message. Returns False when the window is full."""
@@ -85,8 +98,15 @@ class Window:
         self._flight[message_id] = None
         return True
 
+    def acknowledge(self, message_id: int) -> None:
+        """Frees the place of a message that the phone has, unless its result is waited for."""
+        if not self._until_result:
+            self.answer(message_id)
+        elif message_id not in self._flight:
+            self._remember(message_id)
+
     def answer(self, message_id: int) -> None:
-        """Frees the place of a message that the phone has acknowledged or reported on."""
+        """Frees the place of a message of which the phone has reported what became of it."""
         self._answers += message_id in self._flight
         self._flight.pop(message_id, None)
         self._remember(message_id)

@@ -349,6 +349,7 @@ _PHONES_OF_A_KIND: Final = (
     "ALTER TABLE phones ADD COLUMN signal INTEGER",
     "ALTER TABLE phones ADD COLUMN network TEXT",
     "ALTER TABLE phones ADD COLUMN health_at INTEGER",
+    "ALTER TABLE phones ADD COLUMN window INTEGER",
     "ALTER TABLE phones ADD COLUMN hint TEXT",
     "CREATE INDEX phones_hinted ON phones (id) WHERE hint IS NOT NULL",
     # The API key by which a phone came last. NULL is the org's secret, or a time before this step.

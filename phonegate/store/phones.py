@@ -11,7 +11,7 @@ from phonegate.model.storage_errors import TooMany
 
 _PHONE: Final = (
     "id, org, device_id, kind, name, given_name, model, app, first_seen, last_seen, numbered, acks,"
-    " battery, charging, signal, network, health_at, hint, key"
+    " window, battery, charging, signal, network, health_at, hint, key"
 )
 _SIM: Final = "slot, number, carrier, phone, given"
 
@@ -118,13 +118,18 @@ class Phones:
         model: str | None = None,
         app: str | None = None,
         acks: bool | None = None,
+        window: int | None = None,
         now: int,
     ) -> None:
-        """Stores what a phone says of itself. What it leaves out stays as it was."""
+        """Stores what a phone says of itself. What it leaves out stays as it was.
+
+        `window` counts where `acks` is given: then the phone has said what it can do.
+        """
         self._connection.execute(
             "UPDATE phones SET name = coalesce(?, name), model = coalesce(?, model),"
-            " app = coalesce(?, app), acks = coalesce(?, acks), last_seen = ? WHERE id = ?",
-            (name, model, app, acks, now, phone),
+            " app = coalesce(?, app), acks = coalesce(?, acks),"
+            " window = iif(?, ?, window), last_seen = ? WHERE id = ?",
+            (name, model, app, acks, acks is not None, window, now, phone),
         )
 
     def came_by(self, phone: int, kind: Kind, key: str | None) -> None:
@@ -378,15 +383,16 @@ def _phone(row: tuple[Any, ...]) -> Phone:
         last_seen=row[9],
         numbered=bool(row[10]),
         acks=bool(row[11]),
+        window=row[12],
         health=Health(
-            battery=row[12],
-            charging=None if row[13] is None else bool(row[13]),
-            signal=row[14],
-            network=row[15],
+            battery=row[13],
+            charging=None if row[14] is None else bool(row[14]),
+            signal=row[15],
+            network=row[16],
         ),
-        health_at=row[16],
-        hint=row[17],
-        key=row[18],
+        health_at=row[17],
+        hint=row[18],
+        key=row[19],
     )
 
 

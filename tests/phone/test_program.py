@@ -119,6 +119,7 @@ class Handset:
 
 class FakeRadio:
     features: frozenset[Feature] = frozenset({"delivery_report"})
+    window = None
     attempt_s = 5.0
 
     def __init__(self, handset: Handset, fate: Fate) -> None:

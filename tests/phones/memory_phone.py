@@ -120,6 +120,8 @@ class MemoryKind:
 
     name: str = "memory"
     acks: bool = True
+    window: int | None = None
+    """What it says that it takes at once."""
 
     @asynccontextmanager
     async def connect(self, site: Site, device_id: str) -> AsyncIterator[PhoneEnd]:
@@ -137,6 +139,6 @@ class MemoryKind:
             nursery.start_soon(Session(transport, site.services, admitted).run)
             assert isinstance(await end.get(), frames.Connected)
             features = frozenset({"ack", "cancel", "delivery_report"})
-            await transport.said.send(frames.Hello(features=features))
+            await transport.said.send(frames.Hello(features=features, window=self.window))
             yield end
             transport.said.close()

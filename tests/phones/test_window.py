@@ -79,3 +79,35 @@ def test_answers_of_a_wide_window_are_remembered_when_it_is_narrow_again() -> No
     assert window.width == 10
     assert window.reserve()
     assert not window.push(100)
+
+
+def test_a_bounded_window_keeps_the_place_of_what_was_acknowledged_until_its_result() -> None:
+    window = Window(10, widest=35, now=0.0)
+    window.bound(2, had=[7])
+    push(window, 8)
+    assert window.free == 0
+    window.acknowledge(8)
+    assert window.free == 0
+    window.answer(7)
+    window.fit(0.1)
+    assert (window.width, window.free) == (2, 1)
+    assert window.reserve()
+    assert not window.push(8)
+    window.answer(8)
+    assert window.reserve()
+    assert not window.push(8)
+    assert window.free == 2
+
+
+def test_an_acknowledgement_of_what_has_no_place_is_remembered_in_a_bounded_window() -> None:
+    window = Window(10, now=0.0)
+    window.bound(2)
+    window.acknowledge(5)
+    assert window.reserve()
+    assert not window.push(5)
+
+
+def test_no_phone_gets_a_wider_window_than_the_owner_allows() -> None:
+    window = Window(10, widest=10, now=0.0)
+    window.bound(1000)
+    assert window.free == 10

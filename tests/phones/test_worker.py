@@ -137,3 +137,27 @@ async def test_a_call_is_heeded_while_its_idle_task_is_being_cancelled() -> None
         nursery.cancel_scope.cancel()
         worker.call()
     assert job.done == BUSY + 1
+
+
+async def test_one_can_wait_until_it_has_done_what_it_was_called_for(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    done = 0
+
+    async def work() -> float:
+        nonlocal done
+        await trio.sleep(1)
+        done += 1
+        return FOREVER
+
+    worker = Worker(nursery, work)
+    await worker.done()
+    assert done == 0
+    worker.call()
+    await worker.done()
+    assert done == 1
+    worker.call()
+    await trio.sleep(0.5)
+    worker.call()
+    await worker.done()
+    assert done == 3

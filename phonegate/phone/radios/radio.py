@@ -156,6 +156,15 @@ class Radio(Protocol):
         ...
 
     @property
+    def window(self) -> int | None:
+        """How many messages the phone takes at once. None: as many as the gateway gives.
+
+        What waits on the phone waits there in vain once `[delivery] result_timeout_s` is over,
+        and what waits at the gateway can be cancelled. So a slow radio takes one at a time.
+        """
+        ...
+
+    @property
     def attempt_s(self) -> float:
         """Seconds after which an attempt that has not ended is `uncertain`."""
         ...

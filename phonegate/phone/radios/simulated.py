@@ -159,6 +159,7 @@ class SimulatedRadio:
         now_ms: The wall clock, ms since 1970, UTC.
     """
 
+    window = None
     attempt_s = float("inf")
 
     def __init__(

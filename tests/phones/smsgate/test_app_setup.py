@@ -7,20 +7,20 @@ from phonegate.phones.smsgate.app_version import EARLIEST_EVENTS, EVENTS, versio
 
 
 @pytest.mark.parametrize(
-    ("agent", "known", "media"),
+    ("agent", "known"),
     [
-        ("me.capcom.smsgateway/1.68.0", True, False),
-        ("me.capcom.smsgateway/1.70.2", True, True),
-        ("me.capcom.smsgateway/2.0", True, True),
-        ("me.capcom.smsgateway.insecure/1.75.1", True, True),
-        ("me.capcom.smsgateway/1.9.0", False, False),
-        ("okhttp/4.10", False, False),
-        ("", False, False),
+        ("me.capcom.smsgateway/1.68.0", True),
+        ("me.capcom.smsgateway/1.70.2", True),
+        ("me.capcom.smsgateway/2.0", True),
+        ("me.capcom.smsgateway.insecure/1.75.1", True),
+        ("me.capcom.smsgateway/1.9.0", False),
+        ("okhttp/4.10", False),
+        ("", False),
     ],
 )
-def test_a_version_is_known_by_its_agent(agent: str, *, known: bool, media: bool) -> None:
+def test_a_version_is_known_by_its_agent(agent: str, *, known: bool) -> None:
     version = version_of(agent)
-    assert (version.is_known, version.sends_media) == (known, media)
+    assert version.is_known is known
     assert version.events == (EVENTS if known else EARLIEST_EVENTS)
 
 

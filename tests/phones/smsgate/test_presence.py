@@ -145,6 +145,8 @@ async def test_an_org_has_no_more_phones_than_it_may(start: Start, nursery: trio
         assert (await phones.register(name="one")).status_code == 201
         refused = await phones.register(name="two")
         assert (refused.status_code, refused.json()["code"]) == (409, "org_full")
+        # Where the app's own server has it.
+        assert refused.json()["message"] == refused.json()["detail"]
 
 
 async def test_a_phone_that_another_service_rings_gets_a_hint_until_it_streams(
@@ -220,11 +222,20 @@ async def test_what_its_old_app_may_have_sent_is_never_given_to_the_new_one(
 # --- pulling
 
 
-async def test_a_phone_without_a_stream_gets_what_waits_in_one_pull(phones: Phones) -> None:
+async def test_a_phone_without_a_stream_gets_what_waits_in_one_pull(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
     end = phones.end(await phones.app(simCards=[CARD]))
     await end.pull()
     await phones.away(end.app)
     await phones.site.send("one", "two")
+    look = PhoneDelivery.waiting
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        await trio.sleep(0.1)
+        return await look(*args, **kwargs)
+
+    monkeypatch.setattr(PhoneDelivery, "waiting", slow)
     assert [message["message"] for message in await end.pull()] == ["one", "two"]
 
 

@@ -57,17 +57,19 @@ class Mailbox:
 
     async def collect(self) -> None:
         """Takes what is new, and deletes what is of no use any more. Raises as `Bus.call`."""
+        known = set(self._litter)
         listed = await self.line.messages()
         for path in listed:
             if path not in self._done and (sms := await self.line.sms(path)) is not None:
                 self._take(path, sms)
-        for path in [path for path in self._litter if path in listed]:
+        for path in self._litter.intersection(listed):
             try:
                 await self.line.delete(path)
             except CallRefused:
                 # It stays until the daemon ends. Asking again at each look would not help.
                 self._done.add(path)
-        self._litter.clear()
+        # What was thrown away since then may not have been listed yet.
+        self._litter -= known.union(listed)
         self._done.intersection_update(listed)
         for path in self._received.keys() - listed:
             del self._received[path]

@@ -85,6 +85,11 @@ class ModemRadio:
         return frozenset({"delivery_report"})
 
     @property
+    def window(self) -> int:
+        """One at a time: each takes several seconds, and minutes where the modem hangs."""
+        return 1
+
+    @property
     def attempt_s(self) -> float:
         """Seconds for an attempt."""
         return self._timings.attempt_s

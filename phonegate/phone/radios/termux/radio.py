@@ -69,6 +69,8 @@ class TermuxRadio:
     """
 
     features: frozenset[Feature] = frozenset()
+    window = 1
+    """Each takes several seconds, and over a minute where its row does not come."""
 
     def __init__(
         self,
