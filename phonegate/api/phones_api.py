@@ -40,10 +40,12 @@ async def change(call: Call) -> Answer:
     body: PhonePatch = call.body
     sims = body.sims or ()
     slots = [sim.slot for sim in sims]
+    numbers = [sim.number for sim in sims]
     repeated = tuple(
-        FieldProblem(f"sims[{index}].slot", "is given twice")
-        for index, slot in enumerate(slots)
-        if slot in slots[:index]
+        FieldProblem(f"sims[{index}].{name}", "is given twice")
+        for name, values in (("slot", slots), ("number", numbers))
+        for index, value in enumerate(values)
+        if value is not None and value in values[:index]
     )
     if repeated:
         raise refusal(repeated)
