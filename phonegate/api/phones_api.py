@@ -102,8 +102,8 @@ ENDPOINTS: Final = (
         scope="read",
         group="phones",
         summary="List phones",
-        description="Every phone that has connected and was not forgotten, with how it says that "
-        "it is, its SIMs, and what waits for it.",
+        description="Every phone that has connected, has said anything of itself and was not "
+        "forgotten, with how it says that it is, its SIMs, and what waits for it.",
         answer=PhonesAnswer,
         size=a_list,
         examples=(
