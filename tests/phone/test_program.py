@@ -497,8 +497,9 @@ def waiting_program(world: World, wire: "Wire", now_ms: Callable[[], int]) -> Ph
 
 
 async def until_results(world: World, count: int) -> None:
-    while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
-        await trio.sleep(1)
+    with trio.fail_after(PATIENCE_S):
+        while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
+            await trio.sleep(1)
 
 
 async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
