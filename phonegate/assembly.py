@@ -148,12 +148,15 @@ class Core:
             terms,
             callback_url=assistants.callback_url,
         )
+        pairing = Pairing(
+            database, accounts.orgs, accounts.keys, sending, switchboard, now_ms=now_ms
+        )
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
             arrivals=Arrivals(database),
             assistants=assistants,
-            inbox=Inbox(database, rate_limits, now_ms=now_ms),
+            inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=Media(database),
@@ -189,14 +192,7 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
-            pairing=Pairing(
-                database,
-                accounts.orgs,
-                accounts.keys,
-                sending,
-                switchboard,
-                now_ms=now_ms,
-            ),
+            pairing=pairing,
         )
         core._subscribe()
         return core

@@ -40,7 +40,7 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
     assert main(words(gateway, "--name", "kitchen", "--url", f"{gateway.url}/")) == 0
     output, error = capsys.readouterr()
     shown = dict(line.split(maxsplit=1) for line in output.splitlines())
-    assert (shown["phone"], shown["address"]) == ("kitchen of myorg", gateway.url)
+    assert (shown["phone"], shown["address"]) == ("kitchen, of myorg", gateway.url)
     assert "15 minutes" in error
     assert "▀" not in output
     # The key is one of a phone.
@@ -68,6 +68,18 @@ def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:
     assert made["link"].startswith("https://sms.example.org/x/pair/")
 
 
+def test_an_address_that_no_phone_reaches_is_warned_of(
+    gateway: GatewayProcess, capsys: Output
+) -> None:
+    assert main(words(gateway, "--url", gateway.url)) == 0
+    output, error = capsys.readouterr()
+    assert f"Warning: no phone reaches {gateway.url}" in error
+    # Without a name it is not called as its key is.
+    assert "phone    one that is called what it says itself, of myorg\n" in output
+    assert main(words(gateway, "--url", "http://192.168.1.5:8080")) == 0
+    assert "no phone reaches" not in capsys.readouterr().err
+
+
 def test_a_person_gets_a_code_to_scan(gateway: GatewayProcess) -> None:
     more = ("--url", gateway.url)
     with terminal(*words(gateway, *more)) as shown:
@@ -88,7 +100,7 @@ def test_a_person_gets_a_code_to_scan(gateway: GatewayProcess) -> None:
     ("more", "org", "sentence"),
     [
         ((), "myorg", "listens to this machine alone"),
-        (("--url", "http://a"), "nope", "`phonegate org add` makes one"),
+        (("--url", "http://a"), "nope", "`phonegate org add nope` makes it"),
         (("--url", "ftp://a"), "myorg", "url must be an address such as"),
         (("--url", "http://me@a"), "myorg", "url must be an address such as"),
         (("--url", "http://a", "--name", " "), "myorg", "name must not be empty"),
