@@ -1,8 +1,10 @@
 """`phonegate phone add`: what a person gets to pair a phone, and what they are told without."""
 
+import html
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +56,23 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
     page = httpx.get(shown["link"], trust_env=False)
     assert page.status_code == 200
     assert shown["key"] in page.text
+
+
+def test_the_next_steps_that_the_page_shows_work_as_they_stand(
+    gateway: GatewayProcess, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(words(gateway, "--json", "--url", gateway.url)) == 0
+    link = json.loads(capsys.readouterr().out)["link"]
+    page = html.unescape(httpx.get(link, trust_env=False).text)
+    lines = re.findall(r"<code>(?:PHONEGATE_KEY=pgk_KEY )?phonegate (.*)</code></pre>", page)
+    make, send, read = map(shlex.split, lines[:3])
+    assert main([*make, "--database", str(gateway.database)]) == 0
+    output, _ = capsys.readouterr()
+    (key,) = re.findall(r"pgk_\S+", output)
+    monkeypatch.setenv("PHONEGATE_KEY", key)
+    assert main(send) == 0
+    assert "queued" in "".join(capsys.readouterr())
+    assert main(read) == 0
 
 
 def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:

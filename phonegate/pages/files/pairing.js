@@ -6,7 +6,8 @@ const POLL_MS = 2000;
 const POLL_TIMEOUT_MS = 6000; // an answer takes milliseconds; a machine that is off gives none at all
 const SEND_TIMEOUT_MS = 30000; // longer than the gateway waits for its disk
 const MOST_FAILS = 2; // a phone that changes its network fails once
-const ENDED = [404, 410];
+const TAKEN = 410; // by another browser
+const ENDED = [404, TAKEN];
 
 const here = location.pathname.replace(/\/$/, "");
 const at = (id) => document.getElementById(id);
@@ -70,11 +71,11 @@ function missed() {
   if (fails === MOST_FAILS) lose("away");
 }
 
-function end(detail) {
+function end(status, detail) {
   if (ended) return;
   ended = true;
   reached();
-  write("why", detail);
+  if (status === TAKEN) write("ended", detail);
   lose("ended");
 }
 
@@ -96,7 +97,7 @@ async function look() {
   try {
     const { ok, status, said } = await ask("/state", POLL_TIMEOUT_MS);
     if (ok) show(said);
-    else if (ENDED.includes(status)) end(said.detail);
+    else if (ENDED.includes(status)) end(status, said.detail);
     else missed();
   } catch {
     missed();
@@ -126,7 +127,7 @@ async function send(event) {
       body: JSON.stringify({ number }),
     });
     if (ok) show(said);
-    else if (ENDED.includes(status)) end(said.detail);
+    else if (ENDED.includes(status)) end(status, said.detail);
     else complain(said.detail);
   } catch {
     complain("The gateway can't be reached from here just now.");
