@@ -16,6 +16,7 @@ from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.phones import Health
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from phonegate.phones.smsgate.transport import SmsgateTransport
 from tests.domain.callers import owner
 from tests.phones.conftest import Start
 from tests.phones.site import DEADLINE_S, OTHER, PATIENT, Site
@@ -246,6 +247,26 @@ async def test_a_pull_lists_no_more_than_the_window(start: Start, nursery: trio.
         await end.pull()
         await phones.site.send("one", "two", "three")
         assert [message["message"] for message in await end.pull()] == ["one", "two"]
+
+
+async def test_a_pull_gives_nothing_once_its_session_has_ended(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    await end.pull()
+    await phones.site.send("hi")
+    row, say = await phones.row(end.app), SmsgateTransport.say
+
+    async def shut_out(transport: SmsgateTransport, said: Any) -> bool:
+        # As when the phone is forgotten, or its app enrols anew, while it asks for messages.
+        await phones.site.presences.replace(row)
+        return await say(transport, said)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SmsgateTransport, "say", shut_out)
+        answer = await phones.client.get("/message", headers=end.app.headers)
+    assert answer.status_code == 503
+    assert [message["message"] for message in await end.pull()] == ["hi"]
 
 
 async def test_what_expires_before_it_is_fetched_fails_at_once(phones: Phones) -> None:
