@@ -35,8 +35,8 @@ def make(**more: object) -> Device:
     )
 
 
-def sms(name: str = "m1", body: str = "hi") -> ReceivedSms:
-    return ReceivedSms(id=name, address="+1", body=body, date=5)
+def sms(name: str = "m1", body: str = "hi", address: str = "+1") -> ReceivedSms:
+    return ReceivedSms(id=name, address=address, body=body, date=5)
 
 
 def test_what_the_radio_finds_again_is_taken_once() -> None:

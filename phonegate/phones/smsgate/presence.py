@@ -106,8 +106,8 @@ class Presences:
             here = await self._present(app)
             with trio.move_on_after(self._timings.feed_s):
                 # What an earlier session left open comes first, and then what waits.
-                await here.transport.say([])
-                await here.session.station.feeder.worker.done()
+                if await here.transport.say([]):
+                    await here.session.station.feeder.worker.done()
             if here.transport.ended:
                 # What it lists may be given up by now, or kept for the app that comes after.
                 raise Busy(ENDED)

@@ -15,6 +15,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.phones import Health
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.smsgate.transport import SmsgateTransport
 from tests.domain.callers import owner
@@ -267,6 +268,24 @@ async def test_a_pull_gives_nothing_once_its_session_has_ended(
         answer = await phones.client.get("/message", headers=end.app.headers)
     assert answer.status_code == 503
     assert [message["message"] for message in await end.pull()] == ["hi"]
+
+
+async def test_a_phone_that_is_shut_out_as_it_comes_in_is_asked_to_try_again(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Admission, "is_current", lambda *_: False)
+        for method, path, status in (
+            ("GET", "/message", 503),
+            ("PATCH", "/device", 503),
+            ("GET", "/events", 200),
+        ):
+            said = {"headers": end.app.headers, "json": {"simCards": [CARD]}}
+            answer = await phones.client.request(method, path, **said)
+            assert answer.status_code == status, path
+            await phones.away(end.app)
+    assert await end.pull() == []
 
 
 async def test_what_expires_before_it_is_fetched_fails_at_once(phones: Phones) -> None:
