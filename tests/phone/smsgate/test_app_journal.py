@@ -55,7 +55,14 @@ def test_a_step_comes_back_from_its_line() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"x\n", b"[]\n", b"[" * 100_000, b'{"phone":"a"}\n', b'{"phone":"a","step":[{"record":"None"}]}\n', b"\xff\n"],
+    [
+        b"x\n",
+        b"[]\n",
+        b"[" * 100_000,
+        b'{"phone":"a"}\n',
+        b'{"phone":"a","step":[{"record":"None"}]}\n',
+        b"\xff\n",
+    ],
 )
 def test_other_lines_are_no_steps(line: bytes) -> None:
     with pytest.raises(ValueError, match="not a step"):

@@ -281,8 +281,9 @@ async def test_a_phone_that_is_shut_out_as_it_comes_in_is_asked_to_try_again(
             ("PATCH", "/device", 503),
             ("GET", "/events", 200),
         ):
-            said = {"headers": end.app.headers, "json": {"simCards": [CARD]}}
-            answer = await phones.client.request(method, path, **said)
+            answer = await phones.client.request(
+                method, path, headers=end.app.headers, json={"simCards": [CARD]}
+            )
             assert answer.status_code == status, path
             await phones.away(end.app)
     assert await end.pull() == []
