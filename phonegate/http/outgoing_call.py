@@ -72,6 +72,7 @@ async def _first_answer(
     client: httpx.AsyncClient, url: httpx.URL, addresses: Sequence[Address]
 ) -> httpx.Response:
     """Calls the addresses one after the other, until one takes the connection."""
+    problem = "can't be connected to"
     for address in addresses:
         request = client.build_request(
             "GET",
@@ -82,11 +83,18 @@ async def _first_answer(
         )
         try:
             return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            continue
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if _distrusted(error):
+                problem = "has a certificate that is not trusted"
         except _FAILURES:
             raise CallFailed("broke the connection off") from None
-    raise CallFailed("can't be connected to")
+    raise CallFailed(problem)
+
+
+def _distrusted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 async def read_while(answer: httpx.Response, take: Callable[[int], bool]) -> bytes | None:
@@ -103,14 +111,18 @@ async def read_while(answer: httpx.Response, take: Callable[[int], bool]) -> byt
         return None
     body = bytearray()
     whole = True
-    async for piece in answer.aiter_raw():
-        if whole and take(len(piece)):
-            body += piece
-            continue
-        whole = False
-        # Reading on from a closed response ends its nested generators in order. Leaving the loop
-        # would leave them to the garbage collector.
-        await answer.aclose()
+    try:
+        async for piece in answer.aiter_raw():
+            if whole and take(len(piece)):
+                body += piece
+                continue
+            whole = False
+            # Reading on from a closed response ends its nested generators in order. Leaving the
+            # loop would leave them to the garbage collector.
+            await answer.aclose()
+    except _FAILURES:
+        if whole:
+            raise
     return bytes(body) if whole else None
 
 

@@ -36,7 +36,9 @@ _NEVER: Final[tuple[tuple[str, tuple[Network, ...]], ...]] = (
             "198.51.100.0/24",
             "203.0.113.0/24",
             "240.0.0.0/4",
+            "2001::/23",
             "2001:db8::/32",
+            "3fff::/20",
         ),
     ),
 )
@@ -112,7 +114,7 @@ def refusal(address: Address, rules: Rules) -> str | None:
     address = plain(address)
     if _is_in(address, rules.allow):
         return None
-    inner = _embedded(address) if isinstance(address, ipaddress.IPv6Address) else None
+    inner = embedded(address) if isinstance(address, ipaddress.IPv6Address) else None
     return _problem(address, rules) if inner is None else refusal(inner, rules)
 
 
@@ -129,7 +131,7 @@ def _problem(address: Address, rules: Rules) -> str | None:
     return None
 
 
-def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """Returns the IPv4 address that an IPv6 address leads to."""
     number = int(address)
     if address in _TEREDO:
