@@ -29,12 +29,12 @@ def lan_addresses() -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for target in _ELSEWHERE:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.connect((target, _DISCARD))
                 address = str(probe.getsockname()[0])
-            except OSError:  # there is no way to it
-                continue
+        except OSError:  # there is no way to it
+            continue
         if not ipaddress.ip_address(address).is_loopback:
             found[address] = None
     return tuple(found)

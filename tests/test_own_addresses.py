@@ -53,5 +53,10 @@ def test_a_machine_without_a_network_has_none(monkeypatch: pytest.MonkeyPatch) -
         def connect(self, address: object) -> None:
             raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(socket, "socket", Cut)
-    assert lan_addresses() == ()
+    class Full(socket.socket):
+        def __init__(self, *_: object) -> None:
+            raise OSError(24, "Too many open files")
+
+    for kind in (Cut, Full):
+        monkeypatch.setattr(socket, "socket", kind)
+        assert lan_addresses() == ()

@@ -38,15 +38,11 @@ ORG: Final = "smsgate"
 SECRET: Final = "smsgate-secret-key-1"
 HEADERS: Final = {"X-Secret-Key": SECRET}
 PHONES: Final = 4
-CLIENTS: Final = 3
 PAUSE_S: Final = (0.05, 0.3)
 """Between two sends of a client: the phones keep up, so that the kills meet all of their steps."""
 STANDSTILL_S: Final = 120
 """Once the killing is over, something must reach its end within this time of the one before. A
 phone that pauses after failures does so for longer and longer."""
-HASTE: Final = 30
-"""How many times shorter the app's pauses are than on a phone."""
-
 SETTINGS: Final = {
     "PACING_SEGMENTS_PER_MINUTE": 0,
     "DELIVERY_RESULT_TIMEOUT_S": 90,
@@ -137,6 +133,9 @@ class Trial(KillTrial):
     ledger: SmsgateLedger = attrs.field(factory=SmsgateLedger)
     phones: "subprocess.Popen[bytes] | None" = None
     key: str = ""
+    clients: int = 3
+    haste: int = 30
+    """How many times shorter the app's pauses are than on a phone."""
     log_read: int = 0
     """How far the log of the phones is of no interest."""
 
@@ -160,7 +159,7 @@ class Trial(KillTrial):
             self.mark_log()
             self.start_phones(*RECEIVING)
             async with asyncio.TaskGroup() as group:
-                for number in range(CLIENTS):
+                for number in range(self.clients):
                     group.create_task(self.load(number))
                 for number in range(self.rounds):
                     await self.settle(self.strangers, STANDSTILL_S)
@@ -211,7 +210,7 @@ class Trial(KillTrial):
         command = [
             *(sys.executable, "-m", "phonegate", "phone", "--simulate", "--as", "smsgate"),
             *("--url", self.url, "--phones", str(PHONES), "--seed", str(self.seed)),
-            *("--hasten", str(HASTE), "--delivery-reports", *FAULTS, *more),
+            *("--hasten", str(self.haste), "--delivery-reports", *FAULTS, *more),
             *("--journal", str(self.journal), "--radio-log", str(self.radio_log), "--verbose"),
         ]
         with (self.folder / "phones.log").open("ab") as log:

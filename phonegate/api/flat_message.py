@@ -269,7 +269,8 @@ def _multipart(body: bytes, content_type: str) -> dict[str, str]:
         raise BadInput("The Content-Type of the form names no boundary.")
     decoder = MultipartDecoder(boundary.encode(), len(body) or 1, max_parts=MAX_FIELDS)
     pairs: list[tuple[str, str]] = []
-    name, data = "", bytearray()
+    name: str | None = None
+    data = bytearray()
     try:
         decoder.receive_data(body)
         decoder.receive_data(None)
@@ -278,7 +279,8 @@ def _multipart(body: bytes, content_type: str) -> dict[str, str]:
                 name, data = event.name, bytearray()
             elif isinstance(event, Data):
                 data += event.data
-                if not event.more_data:
+                # RFC 7578, 4.2 has each part named, and werkzeug takes those that are not.
+                if not event.more_data and name is not None:
                     pairs.append((name, data.decode("utf-8", "replace")))
     except RequestEntityTooLarge:
         raise _too_many() from None

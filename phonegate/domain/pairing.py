@@ -22,7 +22,7 @@ from phonegate.model.messages import Message
 from phonegate.model.orgs import ApiKey
 from phonegate.model.phones import Phone
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import Conflict, Gone, NotFound, Throttled
+from phonegate.model.refusals import Conflict, Gone, NotFound, Refused, Throttled
 from phonegate.model.states import RECEIVED
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -128,7 +128,7 @@ class Pairing:
         self._dispatcher = dispatcher
         self._now_ms = now_ms
         self._links: dict[bytes, PairingLink] = {}
-        """By the digest of their token, in the order in which they end."""
+        """By the digest of their token, the oldest first."""
 
     def __len__(self) -> int:
         return len(self._links)
@@ -188,6 +188,10 @@ class Pairing:
         shown = secrets.token_urlsafe(_TOKEN_BYTES)
         link.browser = _digest(shown)
         return link, shown
+
+    def close(self, link: PairingLink) -> None:
+        """Lets any browser open a link again, whose page could not be shown to the one that did."""
+        link.browser = None
 
     def find(self, token: str, browser: str | None) -> PairingLink:
         """Returns a link that this browser has opened.
@@ -256,7 +260,7 @@ class Pairing:
         order = Outgoing(to=number, body=link.words, phone=online.phone, ttl_s=TEST_TTL_S)
         try:
             outcome = await self._sending.send(sender, [order])
-        except BaseException:
+        except Refused:  # of others, and of those who hang up, it may have been stored
             link.tests -= 1
             raise
         link.test = outcome.results[0].id
@@ -294,9 +298,9 @@ class Pairing:
 
     def _drop_ended(self) -> None:
         now = self._now_ms()
-        for digest, link in list(self._links.items()):
-            if link.expires_at > now:
-                break
+        # All of them: where the clock was put back, a later one may end before an earlier one.
+        ended = [digest for digest, link in self._links.items() if link.expires_at <= now]
+        for digest in ended:
             del self._links[digest]
 
     def _drop(self, link: PairingLink) -> None:

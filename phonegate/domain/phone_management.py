@@ -222,9 +222,9 @@ class PhoneManagement:
             NotFound: The org has no such phone.
         """
         await self._database.read(lambda tx: _row(tx, org, phone))
-        await self._live.expel(phone)
         cancelled = 0
         try:
+            await self._live.expel(phone)
             step = CANCELLED_AT_ONCE
             while step == CANCELLED_AT_ONCE:
                 step = await self._database.write(lambda tx: _cancel(tx, org, phone))

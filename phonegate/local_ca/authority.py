@@ -9,6 +9,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -181,10 +182,26 @@ class LocalAuthority:
         return (
             server.ends - self._now() > RENEW_BEFORE
             and server.names.covers(wanted)
-            and self.key.is_file()
+            and self._is_pair()
         )
 
+    def _is_pair(self) -> bool:
+        """Tells whether the server's key is there, and is that of its certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # Without a password OpenSSL would ask the terminal for one.
+            context.load_cert_chain(self.certificate, self.key, password="")
+        except OSError:
+            return False
+        return True
+
     def _make_authority(self, names: Names) -> Certificate:
+        key = self.folder / AUTHORITY_KEY
+        if key.exists():
+            raise FolderUnusable(
+                f"{key} is there and {AUTHORITY} is not, as when making them was cut short. Move "
+                "that key away to make another authority."
+            )
         # Where one kind of name has no entry, the authority could vouch for all of that kind
         # (RFC 5280, 4.2.1.10). The usual names have both.
         permitted = Permitted(dns=names.dns, networks=names.networks)
@@ -193,7 +210,7 @@ class LocalAuthority:
             title, permitted, begins=self._now() - EARLIER, days=AUTHORITY_DAYS
         )
         # The key first: without it the certificate is of no use, and would stay.
-        _write(self.folder / AUTHORITY_KEY, made.key, _KEY_MODE, replace=False)
+        _write(key, made.key, _KEY_MODE, replace=False)
         _write(self.authority, made.certificate, _CERTIFICATE_MODE)
         return read_pem(made.certificate)
 

@@ -54,6 +54,8 @@ class CryptographySigner:
             own = ec.generate_private_key(ec.SECP256R1()) if key is None else _ec_key(key)
         except (TypeError, ValueError) as error:
             raise SigningFailed(f"A certificate or key can't be read: {error}") from None
+        if issuer_key.public_key() != issuer.public_key():
+            raise SigningFailed(f"{authority_key} is not the key of {authority}.")
         alternatives = [*map(x509.DNSName, names.dns), *map(x509.IPAddress, names.addresses)]
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         made = (

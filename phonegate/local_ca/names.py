@@ -88,9 +88,8 @@ def parse(words: Iterable[str]) -> Names:
     dns: dict[str, None] = {}
     addresses: dict[Address, None] = {}
     for word in words:
-        text = word.strip().strip("[]")
         try:
-            addresses[ipaddress.ip_address(text)] = None
+            addresses[_address(word)] = None
         except ValueError:
             dns[_dns_name(word)] = None
     if len(dns) + len(addresses) > MOST_NAMES:
@@ -110,6 +109,19 @@ def usual(host_name: str, own: Sequence[str]) -> Names:
     candidates = dict.fromkeys((name, short, f"{short}.local"))
     known = [one for one in candidates if _is_dns_name(one) and one != "localhost.local"]
     return parse((*known, *own, *HERE))
+
+
+def _address(word: str) -> Address:
+    """Reads an address.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address = ipaddress.ip_address(word.strip().strip("[]"))
+    # A zone means something on this machine alone (RFC 4007, 11), and could be any text.
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise ValueError(word)
+    return address
 
 
 def _dns_name(word: str) -> str:

@@ -59,7 +59,7 @@ class CertificateRenewal:
         """Renews the certificate if it ends soon, or lacks an address that the machine has now."""
         try:
             await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True)
-        except LocalCaError as error:
+        except (LocalCaError, OSError) as error:  # of the folder, or of asking for own addresses
             reason = str(error)
             if reason != self._failed:
                 _log.warning("certificate_not_renewed", reason=reason)

@@ -23,9 +23,9 @@ MAX_URL: Final = 200
 """Characters of an address that a person types into a phone."""
 
 NOT_REACHED: Final = (
-    "No other device reaches this gateway: it listens to this machine alone. Set [http] bind, as "
-    "to 0.0.0.0:8080, or [http] public_url where a proxy stands before it, and restart it. Or name "
-    "the address by --url."
+    "No address is known at which another device reaches this gateway: it listens to this machine "
+    "alone, or on IPv6 alone, or there is no network now. Set [http] bind, as to 0.0.0.0:8080, or "
+    "[http] public_url where a proxy stands before it, and restart it. Or name one by --url."
 )
 
 _URL: Final = re.compile(r"https?://[^\s/?#\\@]+(/[^\s?#\\]*)?", re.IGNORECASE)
@@ -90,11 +90,11 @@ def pairing_endpoint(
         if asked.url is not None and not _URL.fullmatch(asked.url):
             problem = "must be an address such as https://sms.example.org"
             raise BadInput(f"url {problem}.", [FieldProblem("url", problem)])
-        urls = [asked.url.rstrip("/")] if asked.url else await trio.to_thread.run_sync(find_urls)
+        urls = [_plain(asked.url)] if asked.url else await trio.to_thread.run_sync(find_urls)
         if not urls:
             raise Conflict(NOT_REACHED)
-        made = await pairing.invite(asked.org, asked.name, urls[0] if asked.url else "")
         is_own = urls[0].startswith("https:") and await trio.Path(find_authority()).is_file()
+        made = await pairing.invite(asked.org, asked.name, urls[0] if asked.url else "")
         content = PairingAnswer(
             org=asked.org,
             name=made.key.name,
@@ -109,3 +109,9 @@ def pairing_endpoint(
         return Answer(status=201, content=content)
 
     return owner_endpoint("POST", "/pairings", pair, PairingAnswer, body=NewPairing, status=201)
+
+
+def _plain(url: str) -> str:
+    """Returns an address with its scheme in the letters that all apps know it by."""
+    scheme, separator, rest = url.rstrip("/").partition("://")
+    return f"{scheme.lower()}{separator}{rest}"

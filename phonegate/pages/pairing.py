@@ -1,6 +1,7 @@
 """The page of a one-time link, on the phone that is to be paired, and what its script asks for."""
 
 import re
+import shlex
 from typing import Annotated, Any, Final
 
 import attrs
@@ -10,7 +11,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Request
 from phonegate.api.rules import Recipient
 from phonegate.api.smsgate_api import BASES
 from phonegate.bind_address import is_loopback
-from phonegate.domain.pairing import MOST_TESTS, Pairing, PairingLink, PairingState
+from phonegate.domain.pairing import MOST_TESTS, UNNAMED, Pairing, PairingLink, PairingState
 from phonegate.http.refusals import CODES
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Gone, NotFound
@@ -116,7 +117,12 @@ class PairingPages:
             return Answer(content=b"", media=HTML, headers=_headers())
         try:
             link, shown = self._pairing.open(token, _cookie(request))
-            state = await self._pairing.state(link)
+            try:
+                return await self._page(call, link, shown)
+            except BaseException:
+                if shown is not None:
+                    self._pairing.close(link)
+                raise
         except (NotFound, Gone) as refused:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
@@ -128,6 +134,10 @@ class PairingPages:
             )
             status = CODES[refused.code].status
             return Answer(status=status, content=text, media=HTML, headers=_headers())
+
+    async def _page(self, call: Call, link: PairingLink, shown: str | None) -> Answer:
+        request = call.request
+        state = await self._pairing.state(link)
         base = link.url or own_address(
             self._public_url,
             "https" if request.secure else "http",
@@ -139,15 +149,16 @@ class PairingPages:
             request,
             link=link,
             base=base,
+            shell_base=shlex.quote(base),
             socket="ws" + base.removeprefix("http"),
             app_path=BASES[0],
             plain=_is_plain(base),
-            apps=[app.filled(url=base, key=link.key, phone=_slug(link.name)) for app in APPS],
+            apps=[app.filled(url=base, key=link.key, phone=_slug(link)) for app in APPS],
             own_authority=base.startswith("https:") and await self._authority.exists(),
             state=_shown(link, state, call.services.now_ms()),
             most_tests=MOST_TESTS,
         )
-        cookie = () if shown is None else (_set_cookie(request, token, shown, link, call),)
+        cookie = () if shown is None else (_set_cookie(call, link, shown),)
         return Answer(content=text, media=HTML, headers=(*_headers(), *cookie))
 
     async def state(self, call: Call) -> Answer:
@@ -197,9 +208,14 @@ def _in_words(test: Message) -> str:
     return words
 
 
-def _slug(name: str) -> str:
-    """Returns a name as it may stand in every field of an app, be it JSON or a header."""
-    return _NOT_PLAIN.sub("-", name).strip("-.") or "phone"
+def _slug(link: PairingLink) -> str:
+    """Returns the phone's name as it may stand in every field of an app, be it JSON or a header.
+
+    Phones of one name are one phone to the gateway, and the same SMS from both would be one. So
+    where its owner gave none, or none that is left, the key makes it differ from others.
+    """
+    named = "" if link.name == UNNAMED else _NOT_PLAIN.sub("-", link.name).strip("-.")
+    return named or f"{UNNAMED}-{link.key_id}"
 
 
 def _is_plain(base: str) -> bool:
@@ -217,9 +233,8 @@ def _cookie(request: Request) -> str | None:
     return None
 
 
-def _set_cookie(
-    request: Request, token: str, value: str, link: PairingLink, call: Call
-) -> tuple[str, str]:
+def _set_cookie(call: Call, link: PairingLink, value: str) -> tuple[str, str]:
+    request, token = call.request, call.path["token"]
     seconds = max(0, (link.expires_at - call.services.now_ms()) // 1000)
     secure = "; Secure" if request.secure else ""
     text = (

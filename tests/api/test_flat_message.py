@@ -232,6 +232,14 @@ def test_a_form_that_can_t_be_read_is_refused(body: bytes | str, media: str) -> 
         read(body, media)
 
 
+def test_a_part_without_a_name_loses_no_message() -> None:
+    media = f"multipart/form-data; boundary={BOUNDARY}"
+    nameless = f"--{BOUNDARY}\r\nContent-Disposition: form-data\r\n\r\nx\r\n".encode()
+    assert entry(nameless + multipart(("text", "hi")), media) == {"body": "hi"}
+    with pytest.raises(BadInput, match="body is required"):
+        entry(nameless + multipart(), media)
+
+
 @given(st.binary(), st.sampled_from([FORM, TEXT, f"multipart/form-data; boundary={BOUNDARY}"]))
 def test_any_bytes_are_a_message_or_a_refusal(body: bytes, media: str) -> None:
     try:

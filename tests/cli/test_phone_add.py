@@ -57,7 +57,7 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
 
 
 def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:
-    assert main(words(gateway, "--json", "--url", "https://sms.example.org/x")) == 0
+    assert main(words(gateway, "--json", "--url", "HTTPS://sms.example.org/x/")) == 0
     made = json.loads(capsys.readouterr().out)
     assert set(made) == {
         *("org", "name", "key_id", "key", "url", "other_urls", "link", "expires_at"),

@@ -4,6 +4,7 @@ from functools import partial
 
 import attrs
 import pytest
+import trio
 
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
@@ -158,6 +159,15 @@ async def test_a_link_ends_after_its_time(scene: Scene) -> None:
     assert len(scene.pairing) == 0
 
 
+async def test_a_link_ends_after_its_time_where_the_clock_was_put_back(scene: Scene) -> None:
+    await scene.invite()
+    scene.clock.now -= 3_600_000
+    made = await scene.invite()
+    scene.clock.now += LIFETIME_MS
+    with pytest.raises(NotFound):
+        scene.pairing.open(made.token, None)
+
+
 async def test_links_are_bounded_and_the_oldest_gives_way(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +270,22 @@ async def test_a_test_that_was_refused_does_not_count(
         with pytest.raises(Conflict):
             await scene.pairing.send_test(link, OWN_NUMBER)
     assert (link.tests, link.test) == (0, None)
+
+
+async def test_a_test_that_may_have_left_counts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, link = await scene.opened()
+    await scene.connect("mine", made.key.id)
+
+    async def hang(*_: object, **__: object) -> None:
+        scope.cancel()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Sending, "send", hang)
+    with trio.CancelScope() as scope:
+        await scene.pairing.send_test(link, OWN_NUMBER)
+    assert link.tests == 1
 
 
 async def test_the_text_must_come_back_by_the_phone_itself(scene: Scene) -> None:

@@ -275,6 +275,22 @@ async def test_a_phone_is_let_in_again_where_it_can_not_be_forgotten(
     assert [one.row.id for one in (await site.all())[0]] == [phone]
 
 
+async def test_a_phone_is_let_in_again_where_nothing_waits_for_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await site.phone("a")
+
+    async def expel(live: Live, phone: int) -> None:
+        live.said.append(("expel", phone))
+        scope.cancel()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Live, "expel", expel)
+    with trio.CancelScope() as scope:
+        await site.phones.forget(site.org, phone)
+    assert site.live.said == [("expel", phone), ("readmit", phone)]
+
+
 async def test_only_a_key_that_is_a_phone_s_alone_ends_with_it(site: Site) -> None:
     own, text = await site.key("phone")
     assert await site.is_let_in(text)

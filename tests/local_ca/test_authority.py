@@ -245,7 +245,7 @@ def test_no_key_that_is_there_is_replaced(authority: LocalAuthority) -> None:
     authority.certificate.unlink()
     assert authority.ensure(NONE, USUAL).new_server
     authority.authority.unlink()
-    with pytest.raises(FolderUnusable, match=r"ca\.key"):
+    with pytest.raises(FolderUnusable, match=r"ca\.key is there and ca\.crt is not.*Move that key"):
         authority.ensure(NONE, USUAL)
     assert keys.items() <= contents(authority).items()
 
@@ -267,6 +267,22 @@ def test_what_can_not_be_used_is_said_in_a_sentence(
     authority.certificate.write_text("junk")
     with pytest.raises(NoCertificate, match=r"server\.crt can't be used: it holds no certificate"):
         authority.ensure(NONE, USUAL)
+
+
+def test_a_certificate_of_another_key_is_not_good(
+    authority: LocalAuthority, tmp_path: Path
+) -> None:
+    authority.ensure(NONE, USUAL)
+    other = attrs.evolve(authority, folder=tmp_path / "other")
+    other.ensure(NONE, USUAL)
+    shutil.copy(other.key, authority.key)
+    assert authority.ensure(NONE, USUAL).new_server
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(authority.certificate, authority.key)
+    assert not authority.ensure(NONE, USUAL).new_server
+    # Phones would refuse what another authority's key signs.
+    shutil.copy(other.folder / "ca.key", authority.folder / "ca.key")
+    with pytest.raises(SigningFailed):
+        authority.ensure(NONE, USUAL, force=True)
 
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ async def test_what_hinders_it_is_logged_once(
     assert "can't be read" in lines[0]["reason"]
 
 
+async def test_a_fault_of_the_machine_ends_nothing(settings: Settings) -> None:
+    def names() -> Names:
+        raise OSError(24, "Too many open files")
+
+    with capture_logs() as lines:
+        await CertificateRenewal(settings, names=names).look()
+    assert [line["event"] for line in lines] == ["certificate_not_renewed"]
+
+
 def test_where_the_authority_is(settings: Settings, tmp_path: Path) -> None:
     assert own_authority(settings).folder == tmp_path / "tls"
     assert own_authority(settings, tmp_path / "x").folder == tmp_path / "x"

@@ -2,6 +2,7 @@
 
 import html
 import re
+import shlex
 from pathlib import Path
 
 import attrs
@@ -17,6 +18,7 @@ from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.gateway import build_whole_app
 from phonegate.model.phones import Sim
 from phonegate.model.states import Event
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.pages.assets import Assets
 from phonegate.pages.endpoints import page_endpoints
 from phonegate.pages.forwarding_apps import APPS
@@ -285,8 +287,44 @@ async def test_the_address_is_the_one_that_the_phone_reaches(
     text = (await site.get(Host=host)).data.decode()
     assert f"<code>{base}/api/mobile/v1</code>" in text
     assert f"<code>ws{base.removeprefix('http')}/websocket</code>" in text
-    assert f"--url {base}</code>" in text
+    assert f"--url {shlex.quote(base)}</code>" in html.unescape(text)
     assert ("speaks plain HTTP" in text) == plain
+
+
+async def test_the_address_is_one_word_of_the_shells_line(database: Database) -> None:
+    site = await build_site(database, url="https://gate.lan/a;b&(c)")
+    shown = [html.unescape(text) for text in TEXTS.findall((await site.open()).data.decode())]
+    (line,) = [text for text in shown if "--termux" in text]
+    assert shlex.split(line)[-1] == "https://gate.lan/a;b&(c)"
+
+
+async def test_a_link_whose_page_was_not_shown_opens_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pairing, "state", fail)
+        assert (await site.get()).status == 503
+    await site.open()
+    # One that another browser has stays that browser's.
+    with monkeypatch.context() as broken:
+        broken.setattr(Pairing, "state", fail)
+        assert (await site.get()).status == 503
+    site.cookie = ""
+    assert (await site.get()).status == 410
+
+
+async def test_two_phones_without_names_are_not_taken_for_one(site: Site) -> None:
+    seen = set()
+    for name in (None, None, "\u0416"):
+        site.made, site.cookie = await site.pairing.invite(ORG, name), ""
+        (found,) = set(
+            re.findall(r'"device_id":"([^"]*)"', html.unescape((await site.open()).data.decode()))
+        )
+        seen.add(found)
+    assert len(seen) == 3
 
 
 async def test_each_app_that_forwards_has_its_texts_filled_in(site: Site) -> None:

@@ -339,7 +339,11 @@ class App:
         handset.record(SettingsTaken(settings=settings))
         if settings.asks_for_restart(before) and handset.plan.restarts_when_asked:
             handset.notice("settings changed; the owner starts the app again")
-            self._restart()
+            self._nursery.start_soon(self._restart_by_owner)
+
+    async def _restart_by_owner(self) -> None:
+        await trio.sleep(self._handset.timings.owner_s)
+        self._restart()
 
     async def _ping(self, every_s: float) -> None:
         handset = self._handset

@@ -45,6 +45,8 @@ class AppTimings:
     """For a whole request."""
     restart_s: float = 3.0
     """From the death of the app to its next start."""
+    owner_s: float = 2.0
+    """Until the owner starts the app again after it asked for that."""
     part_s: float = 0.0
     """Between the results of two parts of one SMS."""
 
@@ -72,6 +74,7 @@ class AppTimings:
             stream_pause_s=self.stream_pause_s / factor,
             event=shorter(self.event),
             restart_s=self.restart_s / factor,
+            owner_s=self.owner_s / factor,
             part_s=self.part_s / factor,
         )
 

@@ -363,18 +363,18 @@ async def test_whatever_happens_each_message_is_radioed_once_and_told(
     journal = AppJournal()
     phone = await started(make_phone(TROUBLE, journal, rng=Random(7)), nursery)
     await ready(phone)
-    for n in range(15):
+    for n in range(10):
         server.message(f"m{n}", f"text {n}")
     server.push("MessageEnqueued")
     final = {"Delivered", "Failed"}
-    await server.until(lambda: all(set(server.states(f"m{n}")) & final for n in range(15)))
+    await server.until(lambda: all(set(server.states(f"m{n}")) & final for n in range(10)))
     ids = [one for one, *_ in sent(phone)]
-    assert len(ids) == len(set(ids)) == 15
+    assert len(ids) == len(set(ids)) == 10
     assert phone.stats.crashes > 0
     assert phone.stats.radioed_again == 0
     await until(phone, lambda: not phone.memory.events)
     echoes = {payload["message"] for payload in server.of_event("sms:received")}
-    delivered = {f"m{n}" for n in range(15) if "Delivered" in server.states(f"m{n}")}
+    delivered = {f"m{n}" for n in range(10) if "Delivered" in server.states(f"m{n}")}
     assert {f"echo: text {one[1:]}" for one in delivered} <= echoes
 
 
