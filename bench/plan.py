@@ -24,6 +24,8 @@ class Plan:
     fleet_sends: int = 300
     apps: int = 1_000
     """Phones with the app SMS Gateway for Android, and as many links beside them."""
+    app_haste: float = 1.0
+    """How many times shorter the pauses of the app are than those of a real one."""
     settle_s: float = 1.0
     """Before memory is looked at."""
     idle_s: float = 21.0
@@ -59,6 +61,7 @@ TINY = attrs.evolve(
     rows=(100, 1_000),
     fleets=(20,),
     apps=4,
+    app_haste=20.0,
     fleet_orgs=2,
     fleet_sends=10,
     settle_s=0.05,

@@ -49,7 +49,14 @@ async def beside_links(server: Server, plan: Plan, figures: Figures) -> None:
         add(LINKS, "server CPU per connect", "µs", (server.cpu_s() - cpu) / phones * 1e6)
         rss, cpu, begun = server.rss_bytes(), server.cpu_s(), time.perf_counter()
         key = await make_key(app_org)
-        with AppPhones(app_org, key, phones, server.database.parent, core=cores()[1]) as apps:
+        with AppPhones(
+            app_org,
+            key,
+            phones,
+            server.database.parent,
+            haste=plan.app_haste,
+            core=cores()[1],
+        ) as apps:
             await apps.online()
             add(APPS, fleet.CONNECT, "s", time.perf_counter() - begun)
             add(APPS, "server CPU per connect", "µs", (server.cpu_s() - cpu) / phones * 1e6)

@@ -17,6 +17,7 @@ from kit.fake_modem.port import Port, control, listen
 @click.option("--imei", default="490154203237518", show_default=True, help="Its serial number.")
 @click.option("--pin", help="Locks its SIM.")
 @click.option("--number", help="The SIM's own number.")
+@click.option("--network/--no-network", "has_network", default=True, help="Whether it has one.")
 @click.option("--capacity", default=30, show_default=True, help="SMS that it can keep.")
 def main(name: str, **fields: Any) -> None:
     """Speaks AT commands on the abstract socket abstract:NAME and sends nothing to anyone.

@@ -61,6 +61,7 @@ class FakeModem:
     operator: str = "Fake Mobile"
     capacity: int = 30
     signal: int = 20
+    has_network: bool = True
     announce: Callable[[str], None] = attrs.field(default=lambda _: None)
     vanish: Callable[[], None] = attrs.field(default=lambda: None)
     air: list[pdus.Submitted] = attrs.field(factory=list)
@@ -81,23 +82,33 @@ class FakeModem:
 
     # The network's side.
 
-    def receive(self, sender: str, text: str, *, at: float | None = None) -> int:
+    def receive(
+        self, sender: str, text: str, *, at: float | None = None, announced: bool = True
+    ) -> int:
         """Takes an SMS from the network, which has it since `at` (seconds since 1970).
 
+        One that is not `announced` lies in the memory as if its notice had been overlooked.
         Returns how many of its parts found room.
         """
         reference = self._next_reference()
         moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
         parts = pdus.deliver(sender, text, moment, reference)
-        return sum(self.receive_part(part) for part in parts)
+        return sum(self.receive_part(part, announced=announced) for part in parts)
 
-    def receive_part(self, pdu: str) -> bool:
+    def receive_part(self, pdu: str, *, announced: bool = True) -> bool:
         """Takes one SMS-DELIVER. Returns False where there was no room for it."""
         index = self._store(Stored(state=0, pdu=pdu))
         if index is None:
             return False
-        self.announce(f'\r\n+CMTI: "ME",{index}\r\n')
+        if announced:
+            self.announce(f'\r\n+CMTI: "ME",{index}\r\n')
         return True
+
+    def roam(self, *, network: bool) -> None:
+        """Comes to a place with a network, or without one."""
+        self.has_network = network
+        for command in ("+CREG", "+CGREG"):
+            self.announce(f"\r\n{command}: {self._registration()}\r\n")
 
     def deliver(self, status: int = 0) -> int:
         """Reports on every SMS that asked for it and was not yet reported. Returns how many."""
@@ -228,6 +239,15 @@ class FakeModem:
             return f'\r\n+CRSM: 144,0,"{data}"\r\n' + OK
         return ERROR
 
+    def registered(self, _: str) -> str:
+        return f"\r\n+CREG: 2,{self._registration()}\r\n" + OK
+
+    def registered_for_data(self, _: str) -> str:
+        return f"\r\n+CGREG: 2,{self._registration()}\r\n" + OK
+
+    def _registration(self) -> str:
+        return '1,"0001","00000001"' if self.has_network else "2"
+
     def network(self, _: str) -> str:
         return f'\r\n+COPS: 0,{self._operator_form},"{self._operator_name()}"\r\n' + OK
 
@@ -269,8 +289,8 @@ _HANDLERS: dict[str, Callable[[FakeModem, str], str]] = {
     "+CPIN=": FakeModem.unlock,
     "+CLCK=": _says("+CLCK: 0"),
     "+CFUN?": _says("+CFUN: 1"),
-    "+CREG?": _says('+CREG: 2,1,"0001","00000001"'),
-    "+CGREG?": _says('+CGREG: 2,1,"0001","00000001"'),
+    "+CREG?": FakeModem.registered,
+    "+CGREG?": FakeModem.registered_for_data,
     "+CSQ": lambda modem, _: f"\r\n+CSQ: {modem.signal},99\r\n" + OK,
     "+COPS?": FakeModem.network,
     "+COPS=": FakeModem.choose_network,

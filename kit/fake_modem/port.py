@@ -131,10 +131,10 @@ async def control(port: Port, stream: trio.SocketStream) -> None:
 async def obey(port: Port, do: str, order: dict[str, Any]) -> Any:
     """Obeys one order.
 
-    `receive` (`sender`, `text`, `at` in seconds since 1970), `receive_part` (`pdu`), `deliver`
-    (`status`), `fault` (`then`, `code`), `release`, `forget`, `air`, `stored`, `pin_tries`,
-    `signal` (`level`), and `until_air` and `until_stored` (`count`), which answer once the modem
-    has sent, or holds, so many SMS.
+    `receive` (`sender`, `text`, `at` in seconds since 1970, `announced`), `receive_part` (`pdu`,
+    `announced`), `deliver` (`status`), `fault` (`then`, `code`), `release`, `forget`, `air`,
+    `stored`, `pin_tries`, `signal` (`level`), `roam` (`network`), and `until_air` and
+    `until_stored` (`count`), which answer once the modem has sent, or holds, so many SMS.
     """
     modem = port.modem
     counts: dict[str, Callable[[], int]] = {
@@ -155,6 +155,7 @@ async def obey(port: Port, do: str, order: dict[str, Any]) -> Any:
         "air": lambda: [attrs.asdict(one) for one in modem.air],
         "stored": modem.stored,
         "pin_tries": lambda: modem.pin_tries,
+        "roam": lambda: modem.roam(**order),
         "signal": lambda: setattr(modem, "signal", order["level"]),
     }
     return answers[do]()

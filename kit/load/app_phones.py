@@ -39,11 +39,19 @@ class AppPhones(Program):
         key: Their private token.
         count: How many.
         folder: For their log and the radio's.
+        haste: How many times shorter their pauses are than those of the app.
         core: The processor core that they must run on; by default any.
     """
 
     def __init__(
-        self, org: Org, key: str, count: int, folder: Path, *, core: int | None = None
+        self,
+        org: Org,
+        key: str,
+        count: int,
+        folder: Path,
+        *,
+        haste: float = 1.0,
+        core: int | None = None,
     ) -> None:
         self._org = org
         self._count = count
@@ -55,7 +63,7 @@ class AppPhones(Program):
             [
                 *(sys.executable, "-m", "phonegate", "phone", "--simulate", "--as", "smsgate"),
                 *("--url", org.server.url, "--phones", str(count)),
-                *("--radio-log", str(radio)),
+                *("--radio-log", str(radio), "--hasten", str(haste)),
             ],
             folder=ROOT,
             environment={"PHONEGATE_KEY": key},

@@ -58,8 +58,8 @@ class _App(QuartTrio):
             "lstrip_blocks": True,
             "keep_trailing_newline": True,
         }
-        raw = (endpoint.raw_limit or 0 for endpoint in pipeline.table.endpoints)
-        self.config["MAX_CONTENT_LENGTH"] = max(settings.max_body_bytes, *raw)
+        largest = max(settings.max_body_bytes, pipeline.table.largest_body)
+        self.config["MAX_CONTENT_LENGTH"] = largest
         # The pipeline has the deadline of a whole request.
         self.config["BODY_TIMEOUT"] = None
         self.config["RESPONSE_TIMEOUT"] = settings.request_timeout_s
@@ -103,8 +103,8 @@ class _App(QuartTrio):
 
     async def _from_table(self, **_: str) -> Response:
         request = _request(quart_request.scope)
-        most = self._pipeline.table.most_bytes(request.method, request.path)
-        most = max(self._max_body_bytes, most)
+        table = self._pipeline.table
+        most = table.most_bytes(request.method, request.path, self._max_body_bytes)
         reply = await self._pipeline.reply(request, partial(_read_body, most))
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
         scope[OWNER] = (
@@ -234,6 +234,8 @@ def _to_first_page(request: Request) -> Response:
 
 async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
     """Reads the body of Quart's request, which counts no more of it than it holds itself."""
+    if (quart_request.content_length or 0) > most:
+        raise TooLarge(most)
     data = bytearray()
     try:
         async for piece in quart_request.body:

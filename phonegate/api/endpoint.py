@@ -160,6 +160,8 @@ class Endpoint:
     """Set where its body may have another form than JSON of that type."""
     raw_limit: int | None = None
     """Most bytes of a body that is no JSON of ours: the handler reads it from the request."""
+    is_large: bool = False
+    """`raw_limit` holds even where `[http] max_body_bytes`, which is meant for texts, is less."""
     raw_media: str = JSON_MEDIA
     """What such a body is sent as."""
     query: type | None = None

@@ -40,10 +40,12 @@ async def change(call: Call) -> Answer:
     body: PhonePatch = call.body
     sims = body.sims or ()
     slots = [sim.slot for sim in sims]
+    numbers = [sim.number for sim in sims]
     repeated = tuple(
-        FieldProblem(f"sims[{index}].slot", "is given twice")
-        for index, slot in enumerate(slots)
-        if slot in slots[:index]
+        FieldProblem(f"sims[{index}].{name}", "is given twice")
+        for name, values in (("slot", slots), ("number", numbers))
+        for index, value in enumerate(values)
+        if value is not None and value in values[:index]
     )
     if repeated:
         raise refusal(repeated)
@@ -100,8 +102,8 @@ ENDPOINTS: Final = (
         scope="read",
         group="phones",
         summary="List phones",
-        description="Every phone that has connected and was not forgotten, with how it says that "
-        "it is, its SIMs, and what waits for it.",
+        description="Every phone that has connected, has said anything of itself and was not "
+        "forgotten, with how it says that it is, its SIMs, and what waits for it.",
         answer=PhonesAnswer,
         size=a_list,
         examples=(

@@ -236,6 +236,7 @@ def _endpoint(
     answer: type = Nothing,
     status: int = 200,
     raw_limit: int | None = None,
+    is_large: bool = False,
     more_paths: tuple[str, ...] = (),
     error_codes: tuple[str, ...] = (),
     knows_caller: bool = True,
@@ -251,6 +252,7 @@ def _endpoint(
         group="smsgate",
         summary=summary,
         raw_limit=raw_limit,
+        is_large=is_large,
         answer=answer,
         media=media,
         statuses=(status,),
@@ -337,6 +339,7 @@ ENDPOINTS: Final = (
         "Say what happened",
         status=204,
         raw_limit=EVENT_BYTES,
+        is_large=True,
         error_codes=("unauthorized", *ROOM_CODES),
     ),
 )

@@ -130,11 +130,16 @@ class Table:
         endpoint = address.endpoints.get(method)
         return endpoint is not None and endpoint.fast_path
 
-    def most_bytes(self, method: str, path: str) -> int:
-        """Returns the most bytes of a body whose endpoint has a limit of its own, or 0."""
+    def most_bytes(self, method: str, path: str, usual: int) -> int:
+        """Returns the most bytes of a body. `usual` is what holds for all but large ones."""
         address = self._find(_split(path))
         endpoint = None if address is None else address.endpoints.get(method)
-        return 0 if endpoint is None else endpoint.raw_limit or 0
+        return usual if endpoint is None else max(usual, _large(endpoint))
+
+    @property
+    def largest_body(self) -> int:
+        """The most bytes of a body that any endpoint takes where the usual limit is less."""
+        return max(map(_large, self.endpoints))
 
     def match(self, method: str, path: str) -> Match:
         """Finds the endpoint for a method and a path, percent-encoded as sent.
@@ -218,6 +223,10 @@ def _can_meet(one: str, other: str) -> bool:
     if words and "{secret}" in (one, other):
         return len(words[0]) >= SHORTEST_SECRET
     return len(words) < 2  # noqa: PLR2004 - two words that differ
+
+
+def _large(endpoint: Endpoint) -> int:
+    return endpoint.raw_limit or 0 if endpoint.is_large else 0
 
 
 def _split(path: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def command(
 
     It is signed by an authority of your own, which is made once and which phones install. It is
     for the machine's name, that name with .local, its addresses, and NAMEs, others by which phones
-    reach it. The authority may vouch for these names and for private networks alone.
+    reach it. The authority may vouch for these names, names below them, and private networks alone.
 
     The lines for gateway.toml are printed. Nothing but the folder is written, and no key that is
     there is replaced. A gateway that serves by these files renews them by itself, and takes up new

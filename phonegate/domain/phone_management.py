@@ -6,7 +6,7 @@ could have sent are cancelled, and those that it has had without a word become u
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeVar
 
 import attrs
@@ -91,6 +91,11 @@ class ManagedPhone:
         """What its owner calls it, or else what it calls itself."""
         return self.row.given_name or self.row.name
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to see of it."""
+        return self.is_online or self.waiting > 0 or not is_blank(self.row, self.sims)
+
 
 @attrs.frozen(kw_only=True)
 class ManagedPhones:
@@ -155,11 +160,17 @@ class PhoneManagement:
         self._now_ms = now_ms
 
     async def show(self, org: int, show: Callable[[ManagedPhones], T]) -> T:
-        """Returns what `show` makes of all phones of an org, in the thread that reads them."""
+        """Returns what `show` makes of all phones of an org, in the thread that reads them.
+
+        Left out are those of which nothing is known and for which nothing waits.
+        """
         look = self._look(org)
-        return await self._database.read(
-            lambda tx: show(look.at(tx, tx.phones.of_org(org), tx.phones.known_sims(org)))
-        )
+
+        def read(tx: Tables) -> T:
+            found = look.at(tx, tx.phones.of_org(org), tx.phones.known_sims(org))
+            return show(attrs.evolve(found, phones=[one for one in found.phones if one.is_shown]))
+
+        return await self._database.read(read)
 
     async def one(self, org: int, phone: int) -> ManagedPhone:
         """Returns one phone of an org.
@@ -230,7 +241,10 @@ class PhoneManagement:
                 step = await self._database.write(lambda tx: _cancel(tx, org, phone))
                 cancelled += step
             now = self._now_ms()
-            forgotten = await self._authentication.change(lambda tx: _forget(tx, org, phone, now))
+            online = {one.phone for one in self._live.online(org)}
+            forgotten = await self._authentication.change(
+                lambda tx: _forget(tx, org, phone, online, now)
+            )
         except BaseException:
             self._live.readmit(phone)
             raise
@@ -317,6 +331,16 @@ def shares(
     return counts, unassigned
 
 
+def is_blank(row: Phone, sims: Sequence[Sim]) -> bool:
+    """Tells whether nothing is known of a phone.
+
+    Such a row is left where a connection began, and ended or turned out to be that of a known
+    phone. Another begins on it again.
+    """
+    said = (row.device_id, row.name, row.given_name, row.model, row.app, row.health_at)
+    return not sims and all(one is None for one in said)
+
+
 def _row(tx: Tables, org: int, phone: int) -> Phone:
     row = tx.phones.get(phone)
     if row is None or row.org != org:
@@ -367,7 +391,7 @@ def _cancel(tx: Tables, org: int, phone: int) -> int:
     return tx.phone_queue.withdraw(org, phone, forms, CANCELLED_AT_ONCE, error=FORGOTTEN)
 
 
-def _forget(tx: Tables, org: int, phone: int, now: int) -> Forgotten:
+def _forget(tx: Tables, org: int, phone: int, online: Collection[int], now: int) -> Forgotten:
     row = _row(tx, org, phone)
     held = tx.phone_queue.awaiting_result(phone)
     for message in held:
@@ -375,7 +399,7 @@ def _forget(tx: Tables, org: int, phone: int, now: int) -> Forgotten:
     cancelled = 0
     while step := _cancel(tx, org, phone):
         cancelled += step
-    key = _own_key(tx, row)
+    key = _own_key(tx, row, online)
     if key is not None:
         tx.keys.remove(org, key.id)
     tx.phones.remove(org, phone)
@@ -388,9 +412,14 @@ def _forget(tx: Tables, org: int, phone: int, now: int) -> Forgotten:
     )
 
 
-def _own_key(tx: Tables, row: Phone) -> ApiKey | None:
+def _own_key(tx: Tables, row: Phone, online: Collection[int]) -> ApiKey | None:
     """Returns the API key by which a phone came, if that is good for nothing but this phone."""
     key = None if row.key is None else tx.keys.get(row.key)
-    if key is None or key.scopes != (PHONE_SCOPE,) or tx.phones.others_by_key(row.id, key.id):
+    if key is None or key.scopes != (PHONE_SCOPE,):
         return None
+    for other in tx.phones.by_key(row.org, key.id):
+        if other.id == row.id:
+            continue
+        if other.id in online or not is_blank(other, tx.phones.sims_of(other.id)):
+            return None
     return key

@@ -24,7 +24,7 @@ from phonegate.local_ca.errors import (
     OutsideAuthority,
     SigningFailed,
 )
-from phonegate.local_ca.names import Names
+from phonegate.local_ca.names import MOST_NAMES, Names
 from phonegate.local_ca.signer import Signer
 from phonegate.local_ca.x509 import Certificate, Permitted, read_pem
 
@@ -129,7 +129,8 @@ class LocalAuthority:
         """Makes what is missing, and renews what ends soon.
 
         The certificate is for the names that are `asked` for, those of the one that is there, and
-        the `usual` ones, as far as the authority may vouch for these.
+        the `usual` ones, as far as the authority may vouch for these. Of many the addresses that it
+        had first are left out.
 
         Args:
             asked: Names that it must be for.
@@ -161,7 +162,8 @@ class LocalAuthority:
                 "make another one, which every phone has to install again, move the folder away."
             )
         # A machine at home gets another address now and then.
-        wanted = wanted.with_(usual.without(_outside(authority, usual)))
+        now = usual.without(_outside(authority, usual))
+        wanted = wanted.with_(now).at_most(MOST_NAMES, keep=asked.with_(now))
         if before is not None and not force and not made and self._is_good(before, wanted):
             return Outcome(
                 authority=authority, server=before, new_authority=False, new_server=False

@@ -69,6 +69,15 @@ class Names:
             addresses=tuple(one for one in self.addresses if str(one) not in gone),
         )
 
+    def at_most(self, most: int, keep: "Names") -> "Names":
+        """Returns these without the first addresses, where they are more than so many.
+
+        Those to keep stay, and so do all names.
+        """
+        beyond = max(0, len(self.shown) - most)
+        old = [str(one) for one in self.addresses if one not in keep.addresses]
+        return self.without(old[:beyond])
+
     def covers(self, other: "Names") -> bool:
         """Tells whether all of the others are among these."""
         return set(other.shown) <= set(self.shown)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 import trio
@@ -25,6 +25,9 @@ REPORTED_TAIL = 200
 """Results that a phone of the basic protocol reports again after a broken link: no frame of that
 protocol says what arrived, and no more than this fits into the buffers of a link."""
 STATUS_EVERY_S = 60
+POSTPONED: Final = 1000
+"""Pushes that wait on the link for a radio that can't work now, as many as the gateway ever pushes.
+More are passed over, and come again over the next link."""
 
 
 async def greet(link: OpenLink) -> dict[str, Any]:
@@ -87,6 +90,8 @@ class Conversation:
         self._delivered: dict[int, Delivered] = {}
         self._results: set[int] = set()
         self._sims: tuple[SimCard, ...] | None = None
+        # Pushes that are not accepted while the radio can't work.
+        self._postponed: deque[dict[str, Any]] = deque()
 
     async def run(self) -> None:
         """Exchanges frames until the link ends.
@@ -221,6 +226,11 @@ class Conversation:
                 # Without an ack, after which it would not be asked for again if this is lost.
                 await self.report(answer.result)
             return
+        if not self._device.works:
+            # Without an ack it stays the gateway's, which pushes it again over the next link.
+            if len(self._postponed) < POSTPONED:
+                self._postponed.append(frame)
+            return
         self._device.journal.record(answer.record)
         self._device.stats.received += 1
         repeat = self._conduct.repeat()
@@ -282,6 +292,8 @@ class Conversation:
             elif device.status is not None and trio.current_time() >= status_at:
                 status_at = trio.current_time() + STATUS_EVERY_S
                 await self._send({"type": "status", **device.status})
+            while self._postponed and device.works:
+                await self._hear_push(self._postponed.popleft())
             await self._report_sims()
             await self._report_deliveries()
             await self._report_inbound()

@@ -65,6 +65,8 @@ class Device:
     """None until they are known."""
     status: dict[str, Any] | None = None
     """The last status that the radio reported, as fields of a frame."""
+    idle_since: float | None = None
+    """Since when the radio can't work, by trio's clock. None: it can, as far as it says."""
     stats: Stats = attrs.field(factory=Stats)
     wake: trio.Event = attrs.field(factory=trio.Event)
     """Set when the link has something to do."""
@@ -73,6 +75,11 @@ class Device:
     changed: trio.Event = attrs.field(factory=trio.Event)
     """Set, and replaced, at each change that a watcher may wait for."""
     _early: dict[str, tuple[int, bool]] = attrs.field(factory=dict)
+
+    @property
+    def works(self) -> bool:
+        """Whether the radio can send now, as far as it says."""
+        return self.idle_since is None
 
     def change(self) -> None:
         """Wakes all tasks that wait for a change."""
@@ -129,6 +136,7 @@ class Device:
         )
         self.journal.record(inbound)
         self.wake.set()
+        self.change()
         return True
 
     def delivered(self, reference: str, date_ms: int, *, delivered: bool = True) -> None:
@@ -137,6 +145,7 @@ class Device:
         if result is not None:
             self.journal.record(Delivered(id=result.id, date=date_ms, delivered=delivered))
             self.wake.set()
+            self.change()
         elif len(self._early) < EARLY_REPORTS:
             self._early[reference] = (date_ms, delivered)
 
@@ -171,6 +180,13 @@ class Device:
         }
         self.status = {name: value for name, value in reported.items() if value is not None}
         self.wake.set()
+
+    def report_working(self, *, works: bool) -> None:
+        """Takes whether the radio can work now. See `Desk`."""
+        if works != self.works:
+            self.idle_since = None if works else trio.current_time()
+            self.wake.set()
+            self.change()
 
     def mark(self, name: str) -> str | None:
         """Returns what the radio last wrote down under a name."""

@@ -265,6 +265,11 @@ class Ledger:
         """Returns the results that the gateway may not have, oldest first."""
         return [self._results[message] for message in self._unreported]
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything that the gateway may not have."""
+        return bool(self._unreported or self._deliveries or self._inbound)
+
     def is_unreported(self, message: int) -> bool:
         """Tells whether the gateway may not have the result of a finished id."""
         return message in self._unreported

@@ -17,6 +17,7 @@ from phonegate.phone.device import Device, Stats
 from phonegate.phone.errors import PhoneError
 from phonegate.phone.journal import JournalFile
 from phonegate.phone.link import REPLACED
+from phonegate.phone.presence import GRACE_S, Presence
 from phonegate.phone.radios.radio import (
     UNAVAILABLE_RETRY_S,
     Radio,
@@ -49,6 +50,7 @@ class PhoneProgram:
         device_id: The phone's id. Without one it is the radio's.
         name: The phone's name for people. Without one it is the radio's.
         turnstile: Limits how many phones connect at once.
+        grace_s: Seconds without a working radio after which the link ends.
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class PhoneProgram:
         device_id: str | None = None,
         name: str | None = None,
         turnstile: trio.CapacityLimiter | None = None,
+        grace_s: float = GRACE_S,
     ) -> None:
         self.state = State.CONNECTING
         self._connector = Network(address, turnstile) if isinstance(address, Address) else address
         self._device = device
+        self._presence = Presence(device, grace_s)
         self._device_id = device_id
         self._name = name
         self._link: OpenLink | None = None
@@ -82,6 +86,7 @@ class PhoneProgram:
     async def run(self, connected: Callable[[], None] = lambda: None) -> None:
         """Connects, again and again, until cancelled or replaced by another phone.
 
+        It has no link while its radio can't work, unless there is something to report.
         It begins with the records of the journal. `connected` is called whenever the gateway has
         sent `connected`.
 
@@ -134,12 +139,16 @@ class PhoneProgram:
                 connected()
                 self._conversation = Conversation(device, link, transmitter)
                 device.change()
-                await self._conversation.run()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._conversation.run)
+                    await self._presence.until_over()
+                    nursery.cancel_scope.cancel()
             finally:
                 self._link = self._conversation = None
                 self.state = State.CONNECTING
 
         while True:
+            await self._presence.until_wanted()
             end = await self._connector.hold(
                 session,
                 device_id=identity.device_id if extended else None,
@@ -150,6 +159,8 @@ class PhoneProgram:
                 self.state = State.REPLACED
                 device.notice("another connection of this device took over")
                 return
+            if not self._presence.is_wanted:
+                continue
             pause = max(device.conduct.pause_s(failures), end.retry_after_s)
             failures += 1
             device.notice(f"no link ({end.why}); connecting again in {pause:.1f} s")
@@ -212,6 +223,7 @@ async def run_radio(
     name: str | None = None,
     sims: Sequence[SimCard] = (),
     reconnect_s: tuple[float, float] = RECONNECT_S,
+    grace_s: float = GRACE_S,
     notice: Callable[[str], None] = lambda _: None,
     task_status: trio.TaskStatus[Stats] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -225,6 +237,7 @@ async def run_radio(
         name: The phone's name for people. Without one it is the radio's.
         sims: What the owner says of the SIMs, such as numbers that the radio can't read.
         reconnect_s: The shortest and the longest pause before connecting again.
+        grace_s: Seconds without a working radio after which the link ends.
         notice: Called with a sentence for the person who runs it.
         task_status: Gets the phone's counts once the gateway has sent `connected`.
 
@@ -242,7 +255,7 @@ async def run_radio(
             # Until the radio reports its own.
             sims=tuple(sims) or None,
         )
-        program = PhoneProgram(address, device, device_id=device_id, name=name)
+        program = PhoneProgram(address, device, device_id=device_id, name=name, grace_s=grace_s)
         begun = False
 
         def connected() -> None:

@@ -259,18 +259,13 @@ class Phones:
         )
         return [_phone(row) for row in rows]
 
-    def others_by_key(self, phone: int, key: str) -> bool:
-        """Tells whether another phone came last by this API key too."""
-        found = self._connection.execute(
-            "SELECT 1 FROM phones WHERE key = ? AND id <> ?", (key, phone)
-        )
-        return found.fetchone() is not None
-
     def follow_key(self, old: int, new: int) -> None:
         """Notes that the phone of one row, which turned out to be another, came by its key."""
         self._connection.execute(
             "UPDATE phones SET key = (SELECT key FROM phones WHERE id = ?) WHERE id = ?", (old, new)
         )
+        # No other phone has come by it on the row on which its connection began.
+        self._connection.execute("UPDATE phones SET key = NULL WHERE id = ?", (old,))
 
     def forget(self, org: int, phone: int) -> None:
         """Removes an unnamed phone that had numbers and has no SIM left, if no message waits."""

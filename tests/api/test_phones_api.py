@@ -103,6 +103,10 @@ async def test_a_phone_and_its_sims_are_named(web: Web) -> None:
         ({"sims": [{"slot": 1, "number": ""}]}, "sims[0].number"),
         ({"sims": [{"slot": 1, "number": None, "carrier": "x"}]}, "sims[0].carrier"),
         ({"sims": [{"slot": 1, "number": None}] * 2}, "sims[1].slot"),
+        (
+            {"sims": [{"slot": slot, "number": "+15551113333"} for slot in (1, 0)]},
+            "sims[1].number",
+        ),
     ],
 )
 async def test_a_wrong_field_is_named(web: Web, body: dict[str, Any], field: str) -> None:

@@ -93,6 +93,31 @@ def test_it_sends_and_receives_and_goes_on_after_a_kill(machine: Machine, tmp_pa
     assert [one["text"] for one in machine.modem.order("air")] == ["out 😀", "again"]
 
 
+def test_it_is_offline_while_the_modem_has_no_network(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "--no-network")
+    house = House(tmp_path, machine.bus.address)
+    try:
+        with house.gateway() as gateway:
+            first = {"address": THEM, "body": "which makes the org"}
+            ask(gateway, "/webhook", org_id=ORG, secret_key=SECRET, messages=[first])
+            ask(gateway, f"/send/{ORG}", messages=[{"to": THEM, "body": "early"}])
+            gateway.wait_until(
+                lambda: [one for one in gateway.events() if "offline" in one.get("text", "")]
+            )
+            assert not any(one["event"] == "phone_connected" for one in gateway.events())
+            (queued,) = ask(gateway, f"/messages/{ORG}?direction=out")["messages"]
+            assert (queued["status"], queued["waiting_for"]) == ("queued", "phone")
+            machine.modem.order("roam", network=True)
+            eventually(
+                gateway,
+                f"/messages/{ORG}",
+                lambda answer: "early" in bodies(answer, "out", "sent"),
+            )
+            assert gateway.stop() == 0
+    finally:
+        machine.stop()
+
+
 def test_a_modem_that_can_not_be_used_costs_the_gateway_nothing(tmp_path: Path) -> None:
     house = House(tmp_path, f"unix:path={tmp_path / 'no-bus'}")
     with house.gateway() as gateway:

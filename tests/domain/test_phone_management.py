@@ -316,6 +316,30 @@ async def test_only_a_key_that_is_a_phone_s_alone_ends_with_it(site: Site) -> No
     assert (await site.phones.forget(site.org, phone)).revoked_key is None
 
 
+async def test_a_row_on_which_a_connection_began_is_no_phone(site: Site) -> None:
+    key, text = await site.key("phone")
+    phone = await site.phone("a", key=key)
+
+    def begin(tx: Tables) -> int:
+        row = tx.phones.connect(site.org, None, 2)
+        tx.phones.came_by(row.id, "link", key)
+        return row.id
+
+    began = await site.database.write(begin)
+    assert [one.row.id for one in (await site.all())[0]] == [phone]
+    # While it is connected it may be another phone.
+    site.live.connect(began)
+    assert [one.row.id for one in (await site.all())[0]] == [phone, began]
+    assert (await site.phones.forget(site.org, phone)).revoked_key is None
+    site.live.phones.clear()
+    phone = await site.phone("b", key=key)
+    assert (await site.phones.forget(site.org, phone)).revoked_key == key
+    assert not await site.is_let_in(text)
+    # What waits for it is seen.
+    await site.put(to=began)
+    assert [(one.row.id, one.waiting) for one in (await site.all())[0]] == [(began, 1)]
+
+
 _FORMS = st.sampled_from(["+1550", "+1551", None])
 _SIMS = st.builds(
     lambda slot, number, phone: Sim(slot=slot, number=number, phone=phone),

@@ -109,11 +109,12 @@ async def test_the_key_by_which_a_phone_came_follows_it_to_its_row(database: Dat
     assert await key_of(known) == "k1"
     unnamed = (await begin(registry, org, named(None), key="k2")).row.id
     assert await registry.name(org, unnamed, "a", own=False, ids=None, sims=[]) == known
-    assert await key_of(known) == "k2"
+    assert (await key_of(known), await key_of(unnamed)) == ("k2", None)
+    unnamed = (await begin(registry, org, named(None), key="k2")).row.id
     numbered = await registry.recognise(
         org, unnamed, [Sim(slot=0, number=NUMBER)], known=None, ids=None
     )
-    assert await key_of(numbered) == "k2"
+    assert (await key_of(numbered), await key_of(unnamed)) == ("k2", None)
     # By the org's secret it comes without one.
     await begin(registry, org, attrs.evolve(named("a"), kind="smsgate"))
     assert await key_of(known) is None

@@ -28,7 +28,7 @@ from phonegate.local_ca.errors import (
     OutsideAuthority,
     SigningFailed,
 )
-from phonegate.local_ca.names import Names, parse, usual
+from phonegate.local_ca.names import MOST_NAMES, Names, parse, usual
 from phonegate.local_ca.signer import Signer
 
 OPENSSL = shutil.which("openssl")
@@ -225,6 +225,22 @@ def test_it_is_renewed_when_asked_or_for_another_name(authority: LocalAuthority)
     # What was asked for once stays.
     named = authority.ensure(parse(["x.gate.local"]), USUAL)
     assert authority.ensure(NONE, USUAL).server.names == named.server.names
+
+
+def test_a_machine_that_moves_often_has_a_certificate_of_ordinary_size(
+    authority: LocalAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.local_ca.authority.MOST_NAMES", 8)
+    assert MOST_NAMES > 8
+    first = authority.ensure(parse(["10.0.0.1"]), USUAL).server.names
+    for host in range(2, 6):
+        moved = authority.ensure(NONE, usual("gate", [f"10.0.0.{host}"]))
+        assert moved.new_server
+    assert len(moved.server.names.shown) == 8
+    assert moved.server.names.dns == first.dns
+    assert {"10.0.0.4", "10.0.0.5", "127.0.0.1", "::1"} <= set(moved.server.names.shown)
+    assert "10.0.0.1" not in moved.server.names.shown
+    assert not authority.ensure(NONE, usual("gate", ["10.0.0.5"])).new_server
 
 
 def test_a_name_outside_is_refused_if_asked_for_and_else_left_out(

@@ -115,6 +115,8 @@ class Handset:
     attempts: Counter[int] = attrs.field(factory=Counter)
     on_air: Counter[int] = attrs.field(factory=Counter)
     unavailable: int = 0
+    outages: list[int] = attrs.field(factory=list)
+    """Seconds for which the radio can't work, each after one second in which it can."""
 
 
 class FakeRadio:
@@ -137,6 +139,18 @@ class FakeRadio:
         task_status.started(RadioIdentity(device_id="phone"))
         for sms in list(self._handset.inbox.values()):
             assert desk.received(sms)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._be_out, desk)
+            await self._pass_on_reports(desk)
+
+    async def _be_out(self, desk: Desk) -> None:
+        while self._handset.outages:
+            await trio.sleep(1)
+            desk.report_working(works=False)
+            await trio.sleep(self._handset.outages.pop())
+            desk.report_working(works=True)
+
+    async def _pass_on_reports(self, desk: Desk) -> None:
         while True:
             for reference in self._handset.reports:
                 desk.delivered(reference, 5)
@@ -277,11 +291,13 @@ class Wire:
 
     async def hold(self, session: Session, **_: object) -> End:
         self.links.append(Link(self.world, self.fate))
+        end, link = End(code=1000), self.links[-1]
         try:
-            await session(self.links[-1])
+            await session(link)
         except* LinkLost:
-            pass
-        return End(code=1006)
+            end = End(code=1006)
+        link.is_lost = True
+        return end
 
 
 @attrs.define
@@ -409,6 +425,7 @@ def test_no_order_of_kills_losses_and_faults_breaks_a_promise(data: st.DataObjec
                 for name in data.draw(st.sets(st.sampled_from("abc")))
             },
             unavailable=data.draw(st.integers(0, 2)),
+            outages=data.draw(st.lists(st.integers(0, 60), max_size=3)),
         ),
         cuts=data.draw(st.frozensets(st.integers(1, 40), max_size=4)),
     )
@@ -480,8 +497,9 @@ def waiting_program(world: World, wire: "Wire", now_ms: Callable[[], int]) -> Ph
 
 
 async def until_results(world: World, count: int) -> None:
-    while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
-        await trio.sleep(1)
+    with trio.fail_after(PATIENCE_S):
+        while len(world.gateway.results) < count:  # noqa: ASYNC110 (of a gateway in memory)
+            await trio.sleep(1)
 
 
 async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
@@ -512,3 +530,133 @@ async def test_what_waits_for_the_radio_can_expire_and_be_cancelled(
     errors = {number: told[0]["error"] for number, told in world.gateway.results.items()}
     assert errors == {1: "RESULT_TOO_LATE", 2: "cancelled", 3: "cancelled"}
     assert not world.handset.attempts
+
+
+class Modem(FakeRadio):
+    """A radio that has no network until it is given one."""
+
+    network = False
+    desk: Desk | None = None
+
+    async def run(
+        self,
+        desk: Desk,
+        *,
+        task_status: trio.TaskStatus[RadioIdentity] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        self.desk = desk
+        self.report(network=self.network)
+        await super().run(desk, task_status=task_status)
+
+    def report(self, *, network: bool) -> None:
+        assert self.desk is not None
+        self.network = network
+        self.desk.report_working(works=network)
+
+    async def ready(self, transmission: Transmission) -> None:
+        del transmission
+        while not self.network:  # noqa: ASYNC110 (of a radio in memory)
+            await trio.sleep(1)
+
+
+@attrs.frozen
+class Home:
+    """A phone with such a radio, and its links."""
+
+    world: World
+    modem: Modem
+    wire: Wire
+    device: Device
+
+    @property
+    def is_online(self) -> bool:
+        return bool(self.wire.links) and not self.wire.links[-1].is_lost
+
+    def push(self, message: int) -> None:
+        self.world.gateway.orders.append(message)
+        push = {"type": "send_sms", "id": message, "to": "+1", "body": f"text {message}"}
+        self.wire.links[-1].hand(push)
+
+
+@pytest.fixture
+async def home(nursery: trio.Nursery) -> Home:
+    world = World(gateway=Gateway(), handset=Handset())
+    modem, wire = Modem(world.handset, Fate()), Wire(world, Fate())
+    device = Device(
+        journal=world.disk.journal(Fate()),
+        radio=modem,
+        conduct=Conduct((0.5, 1)),
+        notice=world.said.append,
+        now_ms=lambda: 1,
+    )
+    nursery.start_soon(PhoneProgram(wire, device, grace_s=30).run)
+    await trio.sleep(1)
+    return Home(world=world, modem=modem, wire=wire, device=device)
+
+
+async def test_a_phone_is_offline_until_its_radio_works(
+    home: Home, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    home.world.gateway.orders = [1]
+    await trio.sleep(1000)
+    assert not home.wire.links
+    assert home.world.said == [
+        "the radio has no device or no network now; the phone is offline until it works"
+    ]
+    home.modem.report(network=True)
+    await until_results(home.world, 1)
+    assert home.is_online
+    assert home.world.handset.on_air == {1: 1}
+
+
+async def test_a_radio_that_stops_working_takes_no_message_and_soon_the_phone_offline(
+    home: Home, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    home.modem.report(network=True)
+    await trio.sleep(1)
+    home.modem.report(network=False)
+    home.push(1)
+    await trio.sleep(20)
+    assert home.is_online
+    home.modem.report(network=True)
+    await until_results(home.world, 1)
+    assert len(home.wire.links) == 1
+
+    home.modem.network = False
+    home.push(2)
+    await trio.sleep(1)
+    assert home.world.gateway.acked == {1, 2}
+    home.modem.report(network=False)
+    home.push(3)
+    await trio.sleep(31)
+    assert not home.is_online
+    await trio.sleep(1000)
+    assert home.world.gateway.acked == {1, 2}
+    assert len(home.wire.links) == 1
+    assert sum("is offline" in one for one in home.world.said) == 1 + 1
+    assert not any("no link" in one for one in home.world.said)
+    home.modem.report(network=True)
+    await until_results(home.world, 3)
+    assert home.is_online
+    assert home.world.handset.on_air == {1: 1, 2: 1, 3: 1}
+
+
+async def test_what_there_is_to_report_gets_out_while_the_radio_does_not_work(
+    home: Home, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    home.world.gateway.orders = [1]
+    assert home.device.received(ReceivedSms(id="m", address="+2", body="mail", date=1))
+    await trio.sleep(10)
+    assert home.world.gateway.inbound == ["m"]
+    assert not home.device.journal.ledger.has_news
+    await trio.sleep(1000)
+    assert not home.is_online
+    assert len(home.wire.links) == 1
+    assert not home.world.gateway.acked
+    assert len(home.world.said) == 2  # That it is offline, and that it is connected.
+    home.modem.report(network=True)
+    await until_results(home.world, 1)
+    assert home.world.handset.on_air == {1: 1}

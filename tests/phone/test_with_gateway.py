@@ -18,12 +18,16 @@ from phonegate.config.settings import (
     PacingSettings,
     Settings,
 )
+from phonegate.model.times import now_ms
 from phonegate.phone.address import Address
+from phonegate.phone.conduct import Conduct
+from phonegate.phone.device import Device, Stats
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.fleet import Fleet, identities
-from phonegate.phone.program import State
-from phonegate.phone.radios.simulated import RadioMemory
-from phonegate.phone.simulated_faults import Plan
+from phonegate.phone.journal import Journal
+from phonegate.phone.program import PhoneProgram, State
+from phonegate.phone.radios.simulated import RadioMemory, SimulatedRadio
+from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
 
 SECRET = "my-secret-key-123"
@@ -157,6 +161,60 @@ async def test_phones_of_the_basic_protocol_too(url: str) -> None:
         phones.cancel_scope.cancel()
     check(out, radio)
     assert len(out) == 90
+
+
+async def test_messages_wait_at_the_gateway_while_a_radio_does_not_work(
+    url: str, nursery: trio.Nursery
+) -> None:
+    radio = RadioMemory()
+    device = a_device(radio)
+    address = Address.parse(url, "myorg", SECRET)
+    nursery.start_soon(PhoneProgram(address, device, grace_s=0.1).run)
+
+    async with client(url) as api:
+
+        async def is_online() -> bool:
+            sims = await api.get("/sims/myorg")
+            return sims.is_success and bool(sims.json()["live_sims"])
+
+        async def is_offline() -> bool:
+            return not await is_online()
+
+        async def are_sent() -> bool:
+            return all(one["status"] == "sent" for one in (await messages(api, "out")).values())
+
+        await poll(is_online)
+        device.report_working(works=False)
+        await poll(is_offline)
+        texts = [{"to": "+15551112222", "body": f"text {n}"} for n in range(3)]
+        (await api.post("/send/myorg", json={"messages": texts})).raise_for_status()
+        waiting = (await messages(api, "out")).values()
+        assert {(one["status"], one["waiting_for"]) for one in waiting} == {("queued", "phone")}
+        device.report_working(works=True)
+        await poll(are_sent)
+    assert [sms.body for sms in radio.sent] == ["text 0", "text 1", "text 2"]
+
+
+def a_device(antenna: RadioMemory) -> Device:
+    plan, stats = Plan(), Stats()
+    dice = Dice(plan, Random(1))
+    radio = SimulatedRadio(
+        identities(1, Random(1))[0],
+        plan,
+        dice,
+        antenna=antenna,
+        stats=stats,
+        die=lambda: None,
+        now_ms=now_ms,
+    )
+    return Device(
+        journal=Journal(),
+        radio=radio,
+        conduct=Conduct((0.01, 0.02)),
+        notice=lambda _: None,
+        now_ms=now_ms,
+        stats=stats,
+    )
 
 
 async def test_a_second_connection_of_a_device_replaces_the_first(

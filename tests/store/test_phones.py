@@ -169,19 +169,19 @@ def test_a_phone_keeps_its_kind_its_key_and_how_it_is(tables: Tables, org: Org) 
     assert (again.kind, again.key, again.given_name) == ("smsgate", "k1", "Till")
 
 
-def test_a_key_is_one_phone_s_until_another_comes_by_it(tables: Tables, org: Org) -> None:
-    first, second = (tables.phones.connect(org.id, name, 1).id for name in ("a", "b"))
-    tables.phones.came_by(first, "link", "k1")
-    assert not tables.phones.others_by_key(first, "k1")
-    tables.phones.came_by(second, "link", "k1")
-    assert tables.phones.others_by_key(first, "k1")
-    moved = tables.phones.connect(org.id, "c", 3).id
-    tables.phones.follow_key(second, moved)
-    assert tables.phones.remove(org.id, second)
-    assert tables.phones.others_by_key(first, "k1")
-    assert not tables.phones.remove(org.id + 1, moved)
-    assert tables.phones.remove(org.id, moved)
-    assert not tables.phones.others_by_key(first, "k1")
+def test_a_key_goes_along_with_its_phone(tables: Tables, org: Org) -> None:
+    def by_key() -> list[int]:
+        return [phone.id for phone in tables.phones.by_key(org.id, "k1")]
+
+    first = tables.phones.connect(org.id, "a", 1).id
+    began = tables.phones.connect(org.id, None, 2).id
+    tables.phones.came_by(began, "link", "k1")
+    assert by_key() == [began]
+    tables.phones.follow_key(began, first)
+    assert by_key() == [first]
+    assert not tables.phones.remove(org.id + 1, first)
+    assert tables.phones.remove(org.id, first)
+    assert by_key() == []
 
 
 def test_the_phones_of_a_key_are_those_of_its_org_the_last_seen_first(

@@ -127,6 +127,13 @@ class Desk(Protocol):
         """Takes how the phone is: battery in percent, signal 0 to 4, network such as `wifi`."""
         ...
 
+    def report_working(self, *, works: bool) -> None:
+        """Takes whether the radio can send now, as far as it knows. Until it says so, it can.
+
+        The phone accepts no messages while it can't, and is offline once that lasts.
+        """
+        ...
+
     def notice(self, text: str) -> None:
         """Shows a sentence to the person who runs the program. It holds no text of a message."""
         ...

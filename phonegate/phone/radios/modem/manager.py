@@ -187,14 +187,14 @@ class Manager:
                 refusal = troubles.refused(error.name)
         return refusal
 
-    async def enable(self, owner: str, modem: Modem) -> None:
-        """Switches a modem on. Raises as `Bus.call`."""
+    async def enable(self, owner: str, modem: Modem, *, on: bool = True) -> None:
+        """Switches a modem on or off. Raises as `Bus.call`."""
         await self._bus.call(
             owner,
             modem.path,
             f"{objects.MODEM}.Enable",
             "b",
-            (True,),
+            (on,),
             within_s=self._timings.enable_s,
         )
 

@@ -1,6 +1,7 @@
 """A modem as a radio: it sends, receives and reports, over ends of the daemon and of the bus."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import trio
@@ -14,6 +15,7 @@ from phonegate.phone.radios.modem.errors import BusGone, CallRefused, CallTimedO
 from phonegate.phone.radios.modem.lookout import Found, Lookout
 from phonegate.phone.radios.modem.mailbox import Mailbox, StoredIds
 from phonegate.phone.radios.modem.manager import Line, Manager
+from phonegate.phone.radios.modem.objects import REGISTERED
 from phonegate.phone.radios.modem.pin import PinMemory
 from phonegate.phone.radios.modem.timings import TIMINGS, ModemTimings
 from phonegate.phone.radios.modem.troubles import Trouble
@@ -78,6 +80,10 @@ class ModemRadio:
         self._mailbox: Mailbox | None = None
         self._registered = False
         self._stored = StoredIds()
+        self._users = 0
+        """Messages that are sent, or wait for that."""
+        self._used_at = self._read_at = float("-inf")
+        """When there was one last, and when the daemon last read the modem's memory."""
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -106,6 +112,7 @@ class ModemRadio:
             RadioUnusable: It can't be used at the start. Later it waits, and says for what.
         """
         self._desk = desk
+        self._note_network(registered=False)
         self._begun = task_status.started
         self._patient_until = trio.current_time() + self._timings.appear_s
         while True:
@@ -122,23 +129,35 @@ class ModemRadio:
 
     async def ready(self, transmission: Transmission) -> None:  # noqa: ARG002 - as every radio
         """Waits until the modem is there and registered at a network."""
-        while self._mailbox is None or not self._registered:
-            await self._came.wait()
+        with self._in_use():
+            while self._mailbox is None or not self._registered:
+                await self._came.wait()
 
     async def attempt(self, transmission: Transmission) -> Outcome:
         """Sends a message."""
-        mailbox = self._mailbox
-        if mailbox is None:
-            return Failed(messages.NOT_READY)
-        path = await _create(mailbox.line, transmission)
-        if isinstance(path, Failed):
-            return path
-        mailbox.expect(path)
-        self._desk.set_mark(SENDING, f"{transmission.id} {mailbox.line.owner} {path}")
+        with self._in_use():
+            mailbox = self._mailbox
+            if mailbox is None:
+                return Failed(messages.NOT_READY)
+            path = await _create(mailbox.line, transmission)
+            if isinstance(path, Failed):
+                return path
+            mailbox.expect(path)
+            self._desk.set_mark(SENDING, f"{transmission.id} {mailbox.line.owner} {path}")
+            try:
+                return await _send(mailbox.line, path, transmission.to)
+            finally:
+                self._throw_away(mailbox, path)
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Keeps the modem from being switched off within, and for a while after it."""
+        self._users += 1
         try:
-            return await _send(mailbox.line, path, transmission.to)
+            yield
         finally:
-            self._throw_away(mailbox, path)
+            self._users -= 1
+            self._used_at = trio.current_time()
 
     async def settle(self, transmission: Transmission) -> Outcome | None:
         """Returns `Sent` where the daemon holds the message as sent, or comes to do so."""
@@ -146,7 +165,7 @@ class ModemRadio:
         known, owner, path = (mark or _NO_MARK).split(" ")
         if mailbox is None or known != str(transmission.id) or owner != mailbox.line.owner:
             return None
-        with trio.move_on_after(self._timings.settle_s):
+        with trio.move_on_after(self._timings.settle_s), self._in_use():
             while True:
                 stirred = self._stirred
                 try:
@@ -206,6 +225,8 @@ class ModemRadio:
             if isinstance(found, Trouble):
                 self._mailbox = None
                 self._meet(found)
+            elif self._may_reread(found):
+                await self._reread(manager, found)
             if self._heard == heard:
                 with trio.move_on_after(self._until_next_look_s()):
                     await self._stirred.wait()
@@ -227,6 +248,7 @@ class ModemRadio:
                 slot=SLOT,
                 now_ms=self._now_ms,
             )
+            self._read_at = trio.current_time()
         try:
             await self._warn_of_mixtures(manager, found.line.owner)
             await mailbox.collect()
@@ -234,12 +256,38 @@ class ModemRadio:
             return troubles.refused(error.name)
         except CallTimedOut:
             return troubles.silent()
-        self._be_well(found)
         self._mailbox = mailbox
-        self._registered = found.modem.is_registered
+        self._note_network(registered=found.modem.is_registered)
+        self._be_well(found)
         self._came.set()
         self._came = trio.Event()
         return None
+
+    def _note_network(self, *, registered: bool) -> None:
+        self._registered = registered
+        self._desk.report_working(works=registered)
+
+    def _may_reread(self, found: Found) -> bool:
+        """Says whether it is time to read the memory again, and nothing would suffer from it."""
+        now = trio.current_time()
+        # A state above is that of a data connection, which would end.
+        return (
+            found.modem.state == REGISTERED
+            and self._users == 0
+            and now >= self._used_at + self._timings.idle_s
+            and now >= self._read_at + self._timings.recheck_s
+        )
+
+    async def _reread(self, manager: Manager, found: Found) -> None:
+        """Switches the modem off. The next look switches it on, and the daemon reads its memory.
+
+        There is no call for that alone.
+        """
+        self._read_at = trio.current_time()
+        self._note_network(registered=False)
+        self._look_again()
+        with contextlib.suppress(CallRefused, CallTimedOut):
+            await manager.enable(found.line.owner, found.modem, on=False)
 
     def _be_well(self, found: Found) -> None:
         """Notes that the modem works, also for those who wait for it."""
@@ -266,6 +314,7 @@ class ModemRadio:
         if trouble != self._trouble:
             self._desk.notice(f"{trouble.sentence} Waiting for it to pass.")
         self._trouble = trouble
+        self._note_network(registered=False)
 
     def _report(self, found: Found) -> None:
         """Reports the SIM and the signal, where they have changed."""

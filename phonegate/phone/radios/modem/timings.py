@@ -23,6 +23,12 @@ class ModemTimings:
     A network that takes an SMS does so within some seconds."""
     sweep_s: float = 60
     """Between two looks at a modem that says nothing. Signals are what usually makes it look."""
+    recheck_s: float = 6 * 3600
+    """Between two times at which ModemManager is made to read the modem's memory again. It may
+    overlook an SMS, which is then late by some hours and not lost; and the modem is without its
+    network for some seconds each time."""
+    idle_s: float = 60
+    """Without a message to send before that. One that was just waited for begins within them."""
     reconnect_s: tuple[float, float] = (1, 30)
     """Before connecting to the bus again: at first, and at most."""
 

@@ -21,6 +21,7 @@ class DeskMemory:
     notices: list[str] = attrs.field(factory=list)
     marks: dict[str, str] = attrs.field(factory=dict)
     has_room: bool = True
+    works: bool = True
     _changed: trio.Event = attrs.field(factory=trio.Event)
 
     def received(self, sms: ReceivedSms) -> bool:
@@ -46,6 +47,10 @@ class DeskMemory:
         network: str | None = None,
     ) -> None:
         self.signal = signal
+        self._change()
+
+    def report_working(self, *, works: bool) -> None:
+        self.works = works
         self._change()
 
     def notice(self, text: str) -> None:

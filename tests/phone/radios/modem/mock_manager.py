@@ -85,6 +85,8 @@ class MockManager:
     silent: set[str] = attrs.field(factory=set)
     """Methods that are never answered."""
     pins: list[str] = attrs.field(factory=list)
+    switched: list[bool] = attrs.field(factory=list)
+    """What `Enable` was called with."""
     deleted: list[str] = attrs.field(factory=list)
     called: Callable[[str], None] = attrs.field(default=lambda _: None)
     _made: int = 100
@@ -187,8 +189,9 @@ class MockManager:
                 self.pins.append(pin)
                 opened = {"UnlockRequired": ("u", 1), "State": ("i", 3)}
                 self.modems[path.replace("SIM", "Modem")][MODEM] |= opened
-            case "Enable", _:
-                self.modems[path][MODEM]["State"] = ("i", 8)
+            case "Enable", (on,):
+                self.switched.append(on)
+                self.modems[path][MODEM]["State"] = ("i", 8 if on else 3)
         return new_method_return(message)
 
     def _properties(self, message: Message, path: str, interface: str) -> Message:

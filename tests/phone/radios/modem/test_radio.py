@@ -155,6 +155,94 @@ async def test_it_waits_for_a_network(
         await ready.wait()
 
 
+async def test_it_says_whether_it_works(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+) -> None:
+    manager.modems = {MODEM_PATH: modem(State=("i", 7))}
+    await nursery.start(ModemRadio(bus=manager.address, timings=QUICK).run, desk)
+    assert not desk.works
+    for state, works in ((8, True), (7, False), (11, True)):
+        manager.modems[MODEM_PATH][MODEM]["State"] = ("i", state)
+        await manager.stir()
+        await desk.until(lambda one, works=works: one.works == works)  # type: ignore[misc]
+    manager.modems = {}
+    await manager.stir()
+    await desk.until(lambda one: not one.works)
+    manager.modems = {MODEM_PATH: modem()}
+    await manager.stir()
+    await desk.until(lambda one: one.works)
+    manager.die()
+    await desk.until(lambda one: not one.works)
+
+
+EAGER = attrs.evolve(QUICK, sweep_s=0.01, recheck_s=0.05, idle_s=0.05)
+
+
+async def test_an_idle_modem_is_switched_off_and_on_so_that_its_memory_is_read_again(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+) -> None:
+    overlooked = {"/a": sms(THEM, "hi")}
+
+    def read(method: str) -> None:
+        if method == "Enable" and manager.switched == [False]:
+            manager.messages |= overlooked
+
+    manager.called = read
+    radio = await start(nursery, manager, desk, timings=EAGER)
+    await desk.until(lambda one: bool(one.inbox))
+    assert manager.switched[:2] == [False, True]
+    assert isinstance(await radio.attempt(message("hi")), Sent)
+
+
+@pytest.mark.parametrize("state", [7, 10, 11])
+async def test_a_modem_that_carries_data_or_has_no_network_is_left_alone(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory, state: int
+) -> None:
+    manager.modems = {MODEM_PATH: modem(State=("i", state))}
+    await nursery.start(ModemRadio(bus=manager.address, timings=EAGER).run, desk)
+    await looked(manager, 20)
+    assert manager.switched == []
+
+
+async def test_a_modem_that_sends_is_left_alone(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+) -> None:
+    manager.silent.add("Send")
+    timings = attrs.evolve(EAGER, idle_s=0, send_s=DEADLINE_S)
+    radio = await start(nursery, manager, desk, timings=timings)
+    async with trio.open_nursery() as sending:
+        sending.start_soon(radio.attempt, message("hi"))
+        # It may have been switched off just before, and is then switched on.
+        await looked(manager, 2)
+        switched = list(manager.switched)
+        await looked(manager, 20)
+        assert manager.switched == switched
+        sending.cancel_scope.cancel()
+
+
+async def test_a_modem_that_was_just_used_is_left_alone(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+) -> None:
+    await start(nursery, manager, desk, timings=attrs.evolve(EAGER, idle_s=DEADLINE_S))
+    await looked(manager, 20)
+    assert manager.switched == []
+
+
+async def looked(manager: MockManager, times: int) -> None:
+    """Waits until the radio has looked at the modem so many times more."""
+    done = trio.Event()
+
+    def count(method: str) -> None:
+        nonlocal times
+        times -= method == "GetManagedObjects"
+        if times < 0:
+            done.set()
+
+    manager.called = count
+    with trio.fail_after(DEADLINE_S):
+        await done.wait()
+
+
 async def test_a_sent_message_leaves_nothing_behind(
     radio: ModemRadio, manager: MockManager, desk: DeskMemory
 ) -> None:

@@ -53,7 +53,7 @@ class Running:
 async def start(
     nursery: trio.Nursery, machine: Machine, desk: DeskMemory, **fields: Any
 ) -> Running:
-    radio = ModemRadio(bus=machine.bus.address, timings=QUICK, **fields)
+    radio = ModemRadio(bus=machine.bus.address, **{"timings": QUICK, **fields})
     with trio.fail_after(DEADLINE_S):
         identity = await nursery.start(radio.run, desk)
         await radio.ready(sms("any"))
@@ -99,6 +99,37 @@ async def test_it_receives_texts_as_they_are_and_deletes_them_when_stored(
     assert machine.modem.order("stored")
     await radio.stored(received.id)
     assert not machine.modem.order("stored")
+
+
+async def test_what_the_daemon_overlooked_is_found_later(
+    nursery: trio.Nursery, machine: Machine, desk: DeskMemory
+) -> None:
+    machine.modem.order("forget")
+    timings = attrs.evolve(QUICK, recheck_s=2, idle_s=2, sweep_s=0.5)
+    radio = (await start(nursery, machine, desk, timings=timings)).radio
+    machine.modem.order("receive", sender=THEM, text="overlooked", announced=False)
+    machine.modem.order("receive", sender=THEM, text="seen")
+    await desk.until(lambda one: bool(one.inbox))
+    assert desk.bodies() == ["seen"]
+    await desk.until(lambda one: len(one.inbox) == 2)
+    assert set(desk.bodies()) == {"seen", "overlooked"}
+    with trio.fail_after(DEADLINE_S):
+        await radio.ready(sms("any"))
+    assert isinstance(await radio.attempt(sms("hi")), Sent)
+    for known in desk.inbox:
+        await radio.stored(known)
+    await machine.until("until_stored", 0)
+
+
+async def test_it_says_when_it_has_no_network(
+    radio: ModemRadio, machine: Machine, desk: DeskMemory
+) -> None:
+    assert desk.works
+    machine.modem.order("roam", network=False)
+    await desk.until(lambda one: not one.works)
+    machine.modem.order("roam", network=True)
+    await desk.until(lambda one: one.works)
+    assert isinstance(await radio.attempt(sms("hi")), Sent)
 
 
 async def test_it_matches_the_delivery_report_of_the_last_part(

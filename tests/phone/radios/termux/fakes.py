@@ -59,6 +59,9 @@ class FakeDesk:
     def report_status(self, **status: object) -> None:
         self.status.append({key: value for key, value in status.items() if value is not None})
 
+    def report_working(self, *, works: bool) -> None:
+        raise AssertionError("Android knows better")
+
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
