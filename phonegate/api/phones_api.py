@@ -12,7 +12,8 @@ from phonegate.api.phones_types import (
     PhonesAnswer,
     phone_json,
 )
-from phonegate.domain.phone_management import GivenNumber, ManagedPhones, NumberRefused
+from phonegate.domain.managed_phones import ManagedPhones
+from phonegate.domain.phone_management import GivenNumber, NumberRefused
 from phonegate.model.refusals import FieldProblem
 
 

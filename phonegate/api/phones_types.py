@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 import attrs
 
 from phonegate.api.assistants_types import Number
-from phonegate.domain.phone_management import ManagedPhone
+from phonegate.domain.managed_phones import ManagedPhone
 from phonegate.model.bounds import MAX_SLOT
 from phonegate.model.phones import KINDS, Sim
 from phonegate.model.times import iso

@@ -43,7 +43,11 @@ def command(
     """
     # Imported here to keep `--help` fast.
     from phonegate.local_ca.names import parse  # noqa: PLC0415
-    from phonegate.operations.certificate_renewal import own_authority, own_names  # noqa: PLC0415
+    from phonegate.operations.certificate_renewal import (  # noqa: PLC0415
+        is_in_use,
+        own_authority,
+        own_names,
+    )
 
     settings = options.settings(config, database)
     authority = own_authority(settings, folder)
@@ -62,8 +66,7 @@ def command(
             }
         )
         return
-    in_use = settings.tls.certificate and Path(settings.tls.certificate).absolute()
-    _explain(authority, outcome, in_use=in_use == authority.certificate)
+    _explain(authority, outcome, in_use=is_in_use(settings, authority))
 
 
 def _explain(authority: "LocalAuthority", outcome: "Outcome", *, in_use: bool) -> None:

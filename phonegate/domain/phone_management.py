@@ -5,8 +5,7 @@ and nothing else, by which it alone came, is revoked with it. Its messages stay.
 could have sent are cancelled, and those that it has had without a word become uncertain.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, Protocol, TypeVar
 
 import attrs
@@ -16,9 +15,9 @@ from phonegate import log
 from phonegate.domain import delivery
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import Queue
+from phonegate.domain.managed_phones import Look, ManagedPhone, ManagedPhones, Signs, is_blank
 from phonegate.model.orgs import ApiKey
-from phonegate.model.phones import ANY_SIM, BY_CARRIER, Health, Phone, Sim, number_form
+from phonegate.model.phones import Phone, Sim, number_form
 from phonegate.model.principal import Scope
 from phonegate.model.refusals import Conflict, NotFound, Refused
 from phonegate.model.states import Event
@@ -42,16 +41,6 @@ _log = log.get("phones")
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
-class Signs:
-    """The signs of life of a connected phone."""
-
-    heard_s: float
-    """Seconds since anything came from it."""
-    health: Health | None = None
-    """How it said over this connection that it is. None if it said nothing."""
-
-
 class LivePhones(Protocol):
     """The connected phones, as far as managing them needs it. `phones.switchboard` has them."""
 
@@ -72,38 +61,6 @@ class LivePhones(Protocol):
 
     def readmit(self, phone: int) -> None:
         """Lets a phone in again that is not forgotten after all."""
-
-
-@attrs.frozen(kw_only=True)
-class ManagedPhone:
-    """A phone as its owner sees it. Times are in ms since 1970."""
-
-    row: Phone
-    sims: Sequence[Sim] = ()
-    is_online: bool = False
-    last_seen: int
-    health: Health
-    waiting: int = 0
-    """Messages that are queued for it, or that it has and reported no result of."""
-
-    @property
-    def name(self) -> str | None:
-        """What its owner calls it, or else what it calls itself."""
-        return self.row.given_name or self.row.name
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether there is anything to see of it."""
-        return self.is_online or self.waiting > 0 or not is_blank(self.row, self.sims)
-
-
-@attrs.frozen(kw_only=True)
-class ManagedPhones:
-    """All phones of an org."""
-
-    phones: Sequence[ManagedPhone]
-    unassigned: int
-    """Messages that no phone is chosen for yet: none is online that could send them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -254,91 +211,10 @@ class PhoneManagement:
         _log.info("phone_forgotten", org=forgotten.org_name, phone=phone, key=forgotten.revoked_key)
         return attrs.evolve(forgotten, cancelled=cancelled + forgotten.cancelled)
 
-    def _look(self, org: int) -> "_Look":
+    def _look(self, org: int) -> Look:
         online = self._live.online(org)
         signs = {phone.phone: self._live.signs(phone.phone) for phone in online}
-        return _Look(org=org, online=online, signs=signs, now=self._now_ms())
-
-
-@attrs.frozen(kw_only=True)
-class _Look:
-    """The connected phones of an org at one time, to be seen together with what is stored."""
-
-    org: int
-    online: Sequence[OnlinePhone]
-    signs: Mapping[int, Signs | None]
-    now: int
-
-    def at(self, tx: Tables, rows: Sequence[Phone], sims: Sequence[Sim]) -> ManagedPhones:
-        """Reads what is stored of these phones. `sims` are all that are known of the org."""
-        queued, unassigned = shares(tx.phone_queue.count_queued(self.org), sims, self.online)
-        sims_of: dict[int | None, list[Sim]] = {}
-        for sim in sims:
-            sims_of.setdefault(sim.phone, []).append(sim)
-        return ManagedPhones(
-            phones=[
-                self._phone(
-                    row,
-                    sims_of.get(row.id, []),
-                    queued[row.id] + tx.phone_queue.count_given(row.id),
-                )
-                for row in rows
-            ],
-            unassigned=unassigned,
-        )
-
-    def _phone(self, row: Phone, sims: Sequence[Sim], waiting: int) -> ManagedPhone:
-        signs = self.signs.get(row.id)
-        heard = row.last_seen if signs is None else self.now - round(signs.heard_s * 1000)
-        said = None if signs is None else signs.health
-        return ManagedPhone(
-            row=row,
-            sims=sims,
-            is_online=signs is not None,
-            last_seen=max(heard, row.last_seen),
-            health=row.health if said is None else said,
-            waiting=waiting,
-        )
-
-
-def shares(
-    queued: Mapping[Queue, int], known: Sequence[Sim], online: Sequence[OnlinePhone]
-) -> tuple[Counter[int], int]:
-    """Returns how many queued messages wait for each phone, and how many for none in particular.
-
-    Args:
-        queued: How many wait in each queue of an org.
-        known: All SIMs that are known of its phones.
-        online: Its connected phones, earliest connection first.
-    """
-    holders: dict[str, int] = {ANY_SIM: online[0].phone} if online else {}
-    for phone in online:
-        for sim in phone.sims:
-            for selector in (str(sim.slot), sim.form):
-                if selector is not None:
-                    holders.setdefault(selector, phone.phone)
-    for sim in known:
-        if sim.form is not None and sim.phone is not None:
-            holders.setdefault(sim.form, sim.phone)
-    counts: Counter[int] = Counter()
-    unassigned = 0
-    for queue, count in queued.items():
-        phone_id = holders.get(queue.sim_selector) if queue.phone is None else queue.phone
-        if phone_id is not None:
-            counts[phone_id] += count
-        elif queue.sim_selector != BY_CARRIER:
-            unassigned += count
-    return counts, unassigned
-
-
-def is_blank(row: Phone, sims: Sequence[Sim]) -> bool:
-    """Tells whether nothing is known of a phone.
-
-    Such a row is left where a connection began, and ended or turned out to be that of a known
-    phone. Another begins on it again.
-    """
-    said = (row.device_id, row.name, row.given_name, row.model, row.app, row.health_at)
-    return not sims and all(one is None for one in said)
+        return Look(org=org, online=online, signs=signs, now=self._now_ms())
 
 
 def _row(tx: Tables, org: int, phone: int) -> Phone:

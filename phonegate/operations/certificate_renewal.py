@@ -34,6 +34,16 @@ def own_authority(settings: Settings, folder: Path | None = None) -> LocalAuthor
     return LocalAuthority(Path(settings.database.path).absolute().parent / FOLDER)
 
 
+def is_in_use(settings: Settings, authority: LocalAuthority) -> bool:
+    """Tells whether a gateway serves by both files of an authority, as its settings have it.
+
+    With a key from elsewhere a new certificate, for the key of the folder, would be of no use.
+    """
+    used = (settings.tls.certificate, settings.tls.key)
+    own = (authority.certificate, authority.key)
+    return all(used) and tuple(Path(one).absolute() for one in used) == own
+
+
 def own_names() -> Names:
     """Returns the names by which this machine is reached in its network now."""
     return usual(socket.gethostname(), lan_addresses())
@@ -68,8 +78,6 @@ class CertificateRenewal:
             self._failed = None
 
     def _renew(self) -> None:
-        settings = self.settings
-        authority = own_authority(settings)
-        used = settings.tls.certificate and Path(settings.tls.certificate).absolute()
-        if used == authority.certificate and authority.exists:
+        authority = own_authority(self.settings)
+        if is_in_use(self.settings, authority) and authority.exists:
             authority.ensure(Names(), self._names())

@@ -14,9 +14,9 @@ import trio
 from phonegate.config.settings import Settings
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
+from phonegate.domain.managed_phones import Signs
 from phonegate.domain.pacing import PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
-from phonegate.domain.phone_management import Signs
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind

@@ -14,7 +14,7 @@ import trio
 from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.phone_management import Signs
+from phonegate.domain.managed_phones import Signs
 from phonegate.model.events import Fact, OrgChanged
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim

@@ -6,7 +6,7 @@ import trio
 
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.phone_management import Signs
+from phonegate.domain.managed_phones import Signs
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 

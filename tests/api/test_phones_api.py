@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.phone_management import Signs
+from phonegate.domain.managed_phones import Signs
 from phonegate.model.phones import Health
 from tests.api.conftest import ORG, Reply, Web, known_phone
 

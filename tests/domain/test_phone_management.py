@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.domain.managed_phones import ManagedPhone, Signs, shares
 from phonegate.domain.phone_management import (
     CANCELLED_AT_ONCE,
     FORGOTTEN,
     NO_RESULT,
     GivenNumber,
-    ManagedPhone,
     NumberRefused,
     PhoneManagement,
-    Signs,
-    shares,
 )
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration

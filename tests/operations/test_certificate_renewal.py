@@ -55,6 +55,11 @@ async def test_that_of_another_authority_is_left_alone(
     before = {path: path.read_bytes() for path in authority.folder.iterdir()}
     await renewal(attrs.evolve(settings, tls=TlsSettings(certificate=str(other)))).look()
     await renewal(attrs.evolve(settings, tls=TlsSettings())).look()
+    # Nor is one for whose key another file is used: the new one would not fit it.
+    key = authority.key.rename(tmp_path / "server.key")
+    del before[authority.key]
+    own = TlsSettings(certificate=str(authority.certificate), key=str(key))
+    await renewal(attrs.evolve(settings, tls=own)).look()
     assert {path: path.read_bytes() for path in authority.folder.iterdir()} == before
 
 

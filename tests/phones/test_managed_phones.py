@@ -3,11 +3,11 @@
 import pytest
 import trio
 
+from phonegate.domain.managed_phones import ManagedPhone
 from phonegate.domain.phone_management import (
     FORGOTTEN,
     NO_RESULT,
     GivenNumber,
-    ManagedPhone,
     PhoneManagement,
 )
 from phonegate.domain.phone_registry import Introduction

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
+from phonegate.domain.managed_phones import Signs
 from phonegate.domain.pacing import Bucket, PacingRate
-from phonegate.domain.phone_management import Signs
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
