@@ -49,6 +49,8 @@ it."""
 
 NOT_RECORDED: Final = "The gateway could not write this down now. Send it again."
 
+ENDED: Final = "The phone was shut out or comes in anew. Ask again."
+
 NOTE_S: Final = 5.0
 """For noting until when a phone was in reach. It is late by one stream at most without."""
 
@@ -111,9 +113,12 @@ class Presences:
             here = await self._present(app)
             with trio.move_on_after(self._timings.feed_s):
                 # What an earlier session left open comes first, and then what waits.
-                await here.transport.say([])
-                await here.session.station.feeder.worker.done()
-                await here.transport.gather()
+                if await here.transport.say([]):
+                    await here.session.station.feeder.worker.done()
+                    await here.transport.gather()
+            if here.transport.ended:
+                # What it lists may be given up by now, or kept for the app that comes after.
+                raise Busy(ENDED)
             return here.transport.pull()
 
     async def report(self, app: KnownApp, reports: Sequence[StateReport], size: int) -> None:
