@@ -45,6 +45,8 @@ FEATURES: Final = frozenset({ACK, CANCEL, DELIVERY_REPORT})
 
 NOT_RECORDED: Final = "The gateway could not write this down now. Send it again."
 
+ENDED: Final = "The phone was shut out or comes in anew. Ask again."
+
 NOTE_S: Final = 5.0
 """For noting until when a phone was in reach. It is late by one stream at most without."""
 
@@ -104,8 +106,11 @@ class Presences:
             here = await self._present(app)
             with trio.move_on_after(self._timings.feed_s):
                 # What an earlier session left open comes first, and then what waits.
-                await here.transport.say([])
-                await here.session.station.feeder.worker.done()
+                if await here.transport.say([]):
+                    await here.session.station.feeder.worker.done()
+            if here.transport.ended:
+                # What it lists may be given up by now, or kept for the app that comes after.
+                raise Busy(ENDED)
             return here.transport.pull()
 
     async def report(self, app: KnownApp, reports: Sequence[StateReport], size: int) -> None:

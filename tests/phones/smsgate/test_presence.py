@@ -15,7 +15,9 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.phones import Health
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from phonegate.phones.smsgate.transport import SmsgateTransport
 from tests.domain.callers import owner
 from tests.phones.conftest import Start
 from tests.phones.site import DEADLINE_S, OTHER, PATIENT, Site
@@ -248,6 +250,45 @@ async def test_a_pull_lists_no_more_than_the_window(start: Start, nursery: trio.
         assert [message["message"] for message in await end.pull()] == ["one", "two"]
 
 
+async def test_a_pull_gives_nothing_once_its_session_has_ended(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    await end.pull()
+    await phones.site.send("hi")
+    row, say = await phones.row(end.app), SmsgateTransport.say
+
+    async def shut_out(transport: SmsgateTransport, said: Any) -> bool:
+        # As when the phone is forgotten, or its app enrols anew, while it asks for messages.
+        await phones.site.presences.replace(row)
+        return await say(transport, said)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SmsgateTransport, "say", shut_out)
+        answer = await phones.client.get("/message", headers=end.app.headers)
+    assert answer.status_code == 503
+    assert [message["message"] for message in await end.pull()] == ["hi"]
+
+
+async def test_a_phone_that_is_shut_out_as_it_comes_in_is_asked_to_try_again(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Admission, "is_current", lambda *_: False)
+        for method, path, status in (
+            ("GET", "/message", 503),
+            ("PATCH", "/device", 503),
+            ("GET", "/events", 200),
+        ):
+            answer = await phones.client.request(
+                method, path, headers=end.app.headers, json={"simCards": [CARD]}
+            )
+            assert answer.status_code == status, path
+            await phones.away(end.app)
+    assert await end.pull() == []
+
+
 async def test_what_expires_before_it_is_fetched_fails_at_once(phones: Phones) -> None:
     end = phones.end(await phones.app())
     await end.pull()
@@ -437,8 +478,8 @@ async def test_a_phone_stays_there_while_its_streams_come_and_go(phones: Phones)
         here = phones.site.presences.of_phone(await phones.row(app))
     async with streaming(phones.client, app) as end:
         assert phones.site.presences.of_phone(await phones.row(app)) is here
+        # Queued, where the session looks into its queue just then, or given to the phone at once.
         (sent,) = (await phones.site.send("hi")).results
-        assert sent.status == "sending"
         assert (await end.pushed()).id == sent.id
 
 
