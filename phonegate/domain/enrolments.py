@@ -138,8 +138,8 @@ class Enrolments:
                 token=_digest(token),
                 # What the app has yet to report goes there, signed by the key that it has.
                 hook=token_urlsafe(HOOK_BYTES) if before is None else before.hook,
-                # Whoever knows what belonged to a revoked API key signs nothing any more. The app
-                # signs as it sends, and soon by the new one.
+                # A key that was given for an API key ends with that. The app signs as it sends, so
+                # that what waits there is signed by the new one.
                 signing_key=(
                     before.signing_key
                     if before is not None and before.key == key
