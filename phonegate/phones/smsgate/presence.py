@@ -110,16 +110,18 @@ class Presences:
             Busy: The phone can't come in now.
         """
         with trio.fail_after(self._timings.commit_s):
-            here = await self._present(app)
-            with trio.move_on_after(self._timings.feed_s):
-                # What an earlier session left open comes first, and then what waits.
-                if await here.transport.say([]):
-                    await here.session.station.feeder.worker.done()
-                    await here.transport.gather()
-            if here.transport.ended:
-                # What it lists may be given up by now, or kept for the app that comes after.
-                raise Busy(ENDED)
-            return here.transport.pull()
+            while True:
+                here = await self._present(app)
+                with trio.move_on_after(self._timings.feed_s):
+                    # What an earlier session left open comes first, and then what waits.
+                    if await here.transport.say([]):
+                        await here.session.station.feeder.worker.done()
+                        await here.transport.gather()
+                if not here.transport.ended:
+                    return here.transport.pull()
+                if here.transport.close_code is not None:
+                    # What it lists may be given up by now, or kept for the app that comes after.
+                    raise Busy(ENDED)
 
     async def report(self, app: KnownApp, reports: Sequence[StateReport], size: int) -> None:
         """Records what became of messages. Returns once it is committed.
