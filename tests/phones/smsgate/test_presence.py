@@ -186,7 +186,11 @@ async def test_it_is_known_by_another_key_once_its_own_is_gone(phones: Phones) -
     old = await phones.app(key, simCards=[CARD])
     await phones.site.accounts.keys.revoke(await phones.site.org(), key.split("_")[1])
     new = await phones.app(simCards=[CARD])
+    # What it has yet to report arrives, signed by a key that went to it alone.
     assert new.hook == old.hook
+    assert new.signing_key != old.signing_key
+    assert (await phones.end(old).call("system:ping", {})).status_code == 401
+    assert (await phones.end(new).call("system:ping", {})).status_code == 204
 
 
 async def test_another_phone_of_its_model_is_another_phone(phones: Phones) -> None:
