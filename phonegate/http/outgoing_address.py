@@ -17,8 +17,9 @@ from phonegate.http.outgoing_guard import Address, Rules, plain, refusal
 MOST_ADDRESSES: Final = 4
 """Addresses of one name that are tried. All that it has are looked at."""
 
-RESOLVING_AT_ONCE: Final = 16
-"""Names that are looked up at the same time. Each takes a thread, and a slow one keeps it."""
+RESOLVING_AT_ONCE: Final = 64
+"""Names that are looked up at the same time. Each takes a thread, and a slow one keeps it for as
+long as the system tries, even if its caller has given up: up to a minute."""
 
 _PROBE_PORT: Final = 9
 """For datagrams, none of which is sent (RFC 863)."""

@@ -123,8 +123,9 @@ class MediaShelf:
             return
         wanted = Wanted(org=self._org, org_name=self._org_name, message=message, urls=tuple(urls))
         item = _Item(wanted, Place(lambda: self.drop(message)))
-        if self._desk.start(self._fetch, item):
-            self._items[message] = item
+        self._items[message] = item
+        if not self._desk.start(self._fetch, item):
+            del self._items[message]
 
     def media(self, message: int) -> Sequence[Attachment] | None:
         """Returns the media of a message, where they are there."""
@@ -168,6 +169,10 @@ class MediaShelf:
             self._give_up(item, "its media can't be fetched by a fault of the gateway")
         finally:
             item.settled.set()
+            if not self._is_wanted(item):
+                # It may have taken some more between its dropping and its end.
+                item.found = None
+                self._desk.memory.free(item.place)
 
     async def _in_tries(self, item: _Item) -> str | None:
         """Returns why the media can't be had, or None where they are there."""
@@ -208,6 +213,12 @@ class MediaShelf:
 
     def _give_up(self, item: _Item, problem: str) -> None:
         message = item.wanted.message
+        if not self._is_wanted(item):
+            return
         self.drop(message)
         _log.info("mms_without_media", message=message)
         self._failed(message, problem)
+
+    def _is_wanted(self, item: _Item) -> bool:
+        """Tells whether an item was not dropped meanwhile, be it for a newer one."""
+        return self._items.get(item.wanted.message) is item

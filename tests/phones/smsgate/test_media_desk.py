@@ -35,17 +35,22 @@ class Source:
     answers: dict[str, list[Exception | trio.Event]] = attrs.field(factory=dict)
     tries: list[str] = attrs.field(factory=list)
 
+    stubborn: trio.Event | None = None
+    """Fetching does not end before this is set, even if it is cancelled."""
+
     async def fetch(self, wanted: Wanted, take: Take) -> list[Attachment]:
         (url,) = wanted.urls
         self.tries.append(url)
         answers = self.answers.get(url, [])
-        if answers:
-            match answers.pop(0):
-                case trio.Event() as event:
-                    await event.wait()
-                case error:
-                    raise error
-        await trio.lowlevel.checkpoint()
+        answer = answers.pop(0) if answers else None
+        if self.stubborn is not None:
+            with trio.CancelScope(shield=True):
+                await self.stubborn.wait()
+        match answer:
+            case trio.Event() as event:
+                await event.wait()
+            case Exception() as error:
+                raise error
         if not take(SIZE):
             raise NoRoom
         return [Attachment(content_type="image/png", name=url, data=bytes(SIZE))]
@@ -212,3 +217,21 @@ async def test_a_desk_that_does_not_run_fetches_nothing() -> None:
     shelf.begin(1, ["1"])
     assert 1 not in shelf.being_fetched
     await shelf.settle()
+
+
+@pytest.mark.parametrize("answer", [[], [MediaRefused("never")]])
+async def test_what_was_dropped_leaves_nothing_behind(
+    scene: Scene, autojump_clock: Clock, answer: list[Exception | trio.Event]
+) -> None:
+    scene.source.answers, scene.source.stubborn = {"1": answer}, trio.Event()
+    phone = scene.phone()
+    phone.begin(1)
+    await trio.sleep(0.1)
+    phone.shelf.drop(1)
+    phone.begin(1)
+    await trio.sleep(0.1)
+    scene.source.stubborn.set()
+    await trio.sleep(0.1)
+    assert (phone.there(1), phone.failed) == ([True], {})
+    phone.shelf.keep([])
+    assert scene.desk.memory.bytes == 0
