@@ -328,6 +328,7 @@ class _Gateway:
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
                 self.bound[:] = bound
+                self.core.own_ports.update(port for _, port in bound)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode

@@ -20,6 +20,10 @@ from phonegate.phones.station import PhoneServices
 RETRY_S: Final = 30.0
 """Seconds until a modem that could not be used is tried again. It may be plugged in meanwhile."""
 
+WORKED_S: Final = 600.0
+"""A modem that went for so long had worked, so that its trouble is news, the same as before or not.
+Waiting for one and switching it on take less."""
+
 _log = log.get("modem")
 
 
@@ -62,6 +66,7 @@ class BuiltinPhone:
         said = ""
         while True:
             problem = "another phone has connected as this modem"
+            begun = trio.current_time()
             try:
                 await self._be_phone()
             except PhoneError as error:
@@ -69,7 +74,7 @@ class BuiltinPhone:
             except Exception as error:  # noqa: BLE001 - a modem's fault never ends the gateway
                 _log.error("modem_failed", exc_info=error)
                 problem = type(error).__name__
-            if problem != said:
+            if problem != said or trio.current_time() - begun >= WORKED_S:
                 _log.warning("modem_unusable", problem=problem, retry_s=self.retry_s)
                 said = problem
             await trio.sleep(self.retry_s)

@@ -255,7 +255,8 @@ async def test_a_sent_message_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (f"{ERROR}.Message.NetworkTimeout", Failed("MODEM_MESSAGE_NETWORKTIMEOUT")),
+        (f"{ERROR}.Message.SmscAddressUnknown", Failed("MODEM_MESSAGE_SMSCADDRESSUNKNOWN")),
+        (f"{ERROR}.Message.NetworkTimeout", Uncertain("MODEM_MESSAGE_NETWORKTIMEOUT")),
         (f"{ERROR}.Core.WrongState", Failed("MODEM_CORE_WRONGSTATE")),
         (UNAUTHORIZED, Failed("MODEM_CORE_UNAUTHORIZED")),
         (f"{ERROR}.Core.Failed", Uncertain("MODEM_CORE_FAILED")),
