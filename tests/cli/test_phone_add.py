@@ -53,9 +53,16 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
     ).json()
     assert (me["org_id"], me["scopes"]) == ("myorg", ["phone"])
     assert shown["key"] not in shown["link"]
-    page = httpx.get(shown["link"], trust_env=False)
-    assert page.status_code == 200
-    assert shown["key"] in page.text
+    with httpx.Client(trust_env=False) as browser:
+        page = browser.get(shown["link"])
+        assert page.status_code == 200
+        assert shown["key"] in page.text
+        assert not browser.get(f"{shown['link']}/state").json()["forwards"]
+        # What an app pushes with the key is known to be of this phone.
+        pushed = {"from": "+15553334444", "text": "hello"}
+        headers = {"X-Secret-Key": shown["key"]}
+        assert browser.post(f"{gateway.url}/webhook", json=pushed, headers=headers).is_success
+        assert browser.get(f"{shown['link']}/state").json()["forwards"]
 
 
 def test_the_next_steps_that_the_page_shows_work_as_they_stand(

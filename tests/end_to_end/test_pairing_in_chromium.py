@@ -132,12 +132,14 @@ def test_no_light_tells_of_a_phone_of_which_nothing_is_known(
         assert browser.run("return seen")[:2] == [["online"], ["online"]], "one failure is none yet"
         assert "reach the gateway" in browser.find("#away").text
         assert not browser.find("#send").is_enabled()
+        assert "be reached" in browser.find("#left").text
         browser.run("window.fetch = there; look()")
         browser.until(lambda _: browser.run(LIT) == ["online"])
         assert not browser.run("return document.getElementById('away').checkVisibility()")
         ask(gateway.database, OwnerRequest("DELETE", f"/keys/myorg/{made['key_id']}"))
         browser.run("look()")
         assert "15 minutes" in browser.find("#ended").text
+        assert browser.find("#left").text == "This link has ended."
         assert browser.run(LIT) == []
     assert [one for one in browser.complaints() if "404" not in one["message"]] == []
 

@@ -52,11 +52,12 @@ function show(state) {
 }
 
 // The first light tells of this moment, of which nothing is known here any more.
-function lose(id) {
+function lose(id, briefly) {
   lit.online = false;
   at("online").classList.remove("on");
   write("phone-words", "Not known now.");
   at("send").disabled = true;
+  write("left", briefly);
   at(id).hidden = false;
   say(at(id).textContent);
 }
@@ -68,7 +69,7 @@ function reached() {
 
 function missed() {
   fails += 1;
-  if (fails === MOST_FAILS) lose("away");
+  if (fails === MOST_FAILS) lose("away", "The gateway can't be reached from here just now.");
 }
 
 function end(status, detail) {
@@ -76,7 +77,7 @@ function end(status, detail) {
   ended = true;
   reached();
   if (status === TAKEN) write("ended", detail);
-  lose("ended");
+  lose("ended", "This link has ended.");
 }
 
 async function ask(path, patienceMs, options = {}) {
