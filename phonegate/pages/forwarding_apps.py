@@ -91,8 +91,8 @@ APPS: Final = (
         ),
         knows_repeats=True,
         notes=(
-            "The app tries ten times, at growing distances. What the gateway did not take by then "
-            "is lost, though it is still on the phone.",
+            "The app tries ten times, with longer and longer pauses. What the gateway did not take "
+            "by then is lost, though it is still on the phone.",
         ),
     ),
     ForwardingApp(
