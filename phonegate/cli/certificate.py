@@ -106,7 +106,7 @@ def _explain(
 def _explain_client(authority: "LocalAuthority", address: str) -> None:
     """Prints what the commands of this program need from then on."""
     for line in (
-        "\nCommands such as `phonegate phones` reach the gateway on this machine with these lines:\n",
+        "\nCommands such as `phonegate phones` reach the gateway on this machine after these:",
         f"export {client_environment.URL}={shlex.quote(address)}",
         f"export {client_environment.CACERT}={shlex.quote(str(authority.authority))}",
         f"\ncurl needs: --cacert {shlex.quote(str(authority.authority))}",

@@ -328,7 +328,7 @@ class ModemRadio:
         if self._trouble is None:
             self._troubled_since = trio.current_time()
         if trouble != self._trouble:
-            self._desk.notice(f"{trouble.sentence} Trying again until it works.")
+            self._desk.notice(f"{trouble.sentence} Trying again.")
         self._trouble = trouble
         self._note_network(registered=False)
 
