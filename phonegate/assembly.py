@@ -9,8 +9,9 @@ import attrs
 import phonegate
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
+from phonegate.bind_address import parse_bind
 from phonegate.carriers import registry
-from phonegate.config.settings import CarrierSettings, DeliverySettings, Settings
+from phonegate.config.settings import CarrierSettings, DeliverySettings, MediaSettings, Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -41,8 +42,11 @@ from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
+from phonegate.http.outgoing_address import Guard
+from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
+from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices
@@ -78,6 +82,8 @@ class Core:
     reconciler: Reconciler
     flow: Flow
     pairing: Pairing
+    own_ports: set[int]
+    """Where the gateway listens, once it does. It calls none of them on its own machine."""
 
     @classmethod
     def assemble(
@@ -148,6 +154,10 @@ class Core:
             terms,
             callback_url=assistants.callback_url,
         )
+        media = Media(database)
+        own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
+        guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
+        source = MediaSource(media, guard, public_url=settings.http.public_url)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -156,7 +166,7 @@ class Core:
             inbox=Inbox(database, rate_limits, now_ms=now_ms),
             messages=MessageAccess(database),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
-            media=Media(database),
+            media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             approval=Approval(database, now_ms=now_ms),
@@ -167,7 +177,7 @@ class Core:
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             enrolments=enrolments,
-            presences=Presences(phones, admission, enrolments, timings.smsgate),
+            presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),
@@ -197,6 +207,7 @@ class Core:
                 switchboard,
                 now_ms=now_ms,
             ),
+            own_ports=own_ports,
         )
         core._subscribe()
         return core
@@ -212,6 +223,16 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.arrivals.ring)
         subscribe("pairing", self.pairing.note)
+
+
+def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
+    """Returns which addresses may be called now. The owner may open and close registration."""
+    is_open = accounts.orgs.registration.mode == "open"
+    return Rules(
+        allow=parse_networks(settings.allow),
+        private_networks=settings.private_networks or not is_open,
+        setting="[media] private_networks",
+    )
 
 
 def _policy(settings: DeliverySettings) -> Policy:

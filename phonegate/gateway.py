@@ -10,7 +10,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -336,12 +336,13 @@ class _Gateway:
             await services.start(self.operations.run)
             modem = trio.CancelScope()
             if self.builtin is not None:
-                services.start_soon(self.builtin.run, modem)
+                services.start_soon(_until_cancelled, self.builtin.run, modem)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
                 self.bound[:] = bound
+                self.core.own_ports.update(port for _, port in bound)
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -391,6 +392,11 @@ def _builtin_phone(core: Core) -> "BuiltinPhone | None":
     from phonegate.builtin_phone.service import BuiltinPhone  # noqa: PLC0415 - most have none
 
     return BuiltinPhone.assemble(modem, core.services.accounts, core.admission, core.phones)
+
+
+async def _until_cancelled(run: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    with scope:
+        await run()
 
 
 def build_whole_app(

@@ -20,6 +20,10 @@ from phonegate.phones.station import PhoneServices
 RETRY_S: Final = 30.0
 """Seconds until a modem that could not be used is tried again. It may be plugged in meanwhile."""
 
+WORKED_S: Final = 600.0
+"""A modem that went for so long had worked, so that its trouble is news, the same as before or not.
+Waiting for one and switching it on take less."""
+
 _log = log.get("modem")
 
 
@@ -66,15 +70,12 @@ class BuiltinPhone:
             journal=database.with_name(f"{database.name}.modem"),
         )
 
-    async def run(self, scope: trio.CancelScope) -> None:
-        """Is a phone until the scope is cancelled. What goes wrong is logged and tried again."""
-        with scope:
-            await self._run()
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Is a phone until cancelled. What goes wrong is logged and tried again."""
         said = ""
         while True:
             problem = "another phone has connected as this modem"
+            begun = trio.current_time()
             try:
                 await self._be_phone()
             except PhoneError as error:
@@ -82,7 +83,7 @@ class BuiltinPhone:
             except Exception as error:  # noqa: BLE001 - a modem's fault never ends the gateway
                 _log.error("modem_failed", exc_info=error)
                 problem = type(error).__name__
-            if problem != said:
+            if problem != said or trio.current_time() - begun >= WORKED_S:
                 _log.warning("modem_unusable", problem=problem, retry_s=self.retry_s)
                 said = problem
             self._ended = problem

@@ -219,6 +219,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "modem.imei": _imei,
         "modem.pin": _pin,
         "modem.number": _number,
+        "media.allow": _networks,
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,

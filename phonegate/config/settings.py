@@ -216,6 +216,22 @@ class ModemSettings:
 
 
 @attrs.frozen(kw_only=True)
+class MediaSettings:
+    """The media of MMS that a phone is to send, which the gateway fetches (see docs/phones.md)."""
+
+    private_networks: bool = setting(
+        False,
+        "Media may lie in private networks also where every caller can make an org "
+        "(registration open). Elsewhere they always may.",
+    )
+    allow: tuple[str, ...] = setting(
+        [],
+        "Networks (CIDR) that media may lie in besides, such as 127.0.0.0/8 for a server of media "
+        "on this machine. The gateway's own ports are never called.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class CarrierSettings:
     """The APIs of carriers, for assistants that send through one."""
 
@@ -422,6 +438,7 @@ class Settings:
     pacing: PacingSettings = attrs.field(factory=PacingSettings)
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
     modem: ModemSettings = attrs.field(factory=ModemSettings)
+    media: MediaSettings = attrs.field(factory=MediaSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)

@@ -303,7 +303,7 @@ def recall(tx: Tables, message: Message) -> Message:
     Any other phone may have sent it without a word.
     """
     holder = None if message.phone is None else tx.phones.get(message.phone)
-    acks = holder is not None and holder.acks
+    acks = holder is not None and holder.acks_first
     event, doubt = (Event.RECALLED, "") if acks else (Event.LOST_TRACK, ", which may have sent it")
     if message.acked_at is not None:
         return message

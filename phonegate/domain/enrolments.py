@@ -140,8 +140,12 @@ class Enrolments:
                 token=_digest(token),
                 # What the app has yet to report goes there, signed by the key that it has.
                 hook=token_urlsafe(HOOK_BYTES) if before is None else before.hook,
+                # A key that was given for an API key ends with that. The app signs as it sends, so
+                # that what waits there is signed by the new one.
                 signing_key=(
-                    token_urlsafe(SIGNING_KEY_BYTES) if before is None else before.signing_key
+                    before.signing_key
+                    if before is not None and before.key == key
+                    else token_urlsafe(SIGNING_KEY_BYTES)
                 ),
                 name=name,
                 sims=completed(sims, () if before is None else before.sims),

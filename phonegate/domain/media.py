@@ -13,7 +13,7 @@ from phonegate.domain.one_time_codes import without_codes
 from phonegate.domain.reported_texts import label
 from phonegate.model.bounds import MAX_MMS_BYTES, MAX_PART_BYTES, MAX_PARTS
 from phonegate.model.media import Part
-from phonegate.model.principal import Principal
+from phonegate.model.principal import SCOPES, Principal, allows, usable
 from phonegate.model.refusals import Forbidden, NotFound
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -144,17 +144,49 @@ class Media:
             NotFound: There is none, or the reader may not see its message.
             Forbidden: It may show a code that the reader must not see.
         """
+        return await self._database.read(lambda tx: _file(tx, reader, message_id, number))
+
+    async def attachment(self, org: int, sent: int, message_id: int, number: int) -> File:
+        """Returns a part of a received MMS that a message of the same org takes along.
+
+        Args:
+            org: The org.
+            sent: The message that takes it along. What its sender may not read, it can't send.
+            message_id: The received MMS.
+            number: The part.
+
+        Raises:
+            NotFound, Forbidden: As `file`. Or the sender may read nothing.
+        """
 
         def op(tx: Tables) -> File:
-            message = message_access.find(tx, reader, message_id)
-            found = tx.media_parts.get(message_id, number) if message else None
-            if message is None or found is None:
-                raise NotFound(f"No part {number} of a message {message_id} in this org.")
-            if reader.limits is not None and reader.limits.codes_hidden:
-                found = _without_codes(message.address, found)
-            return file(message_id, number, found)
+            message = tx.messages.find(org, sent)
+            key = None if message is None or message.key is None else tx.keys.get(message.key)
+            if message is None or (message.key is not None and key is None):
+                raise Forbidden("The API key of this message is gone.")
+            scopes = SCOPES if key is None else usable(key)
+            if not allows(scopes, "read"):
+                raise Forbidden("The API key of this message may read nothing.")
+            reader = Principal(
+                org=org,
+                org_name="" if key is None else key.org_name,
+                scopes=scopes,
+                key_id=None if key is None else key.id,
+                limits=None if key is None else key.limits,
+            )
+            return _file(tx, reader, message_id, number)
 
         return await self._database.read(op)
+
+
+def _file(tx: Tables, reader: Principal, message_id: int, number: int) -> File:
+    message = message_access.find(tx, reader, message_id)
+    found = tx.media_parts.get(message_id, number) if message else None
+    if message is None or found is None:
+        raise NotFound(f"No part {number} of a message {message_id} in this org.")
+    if reader.limits is not None and reader.limits.codes_hidden:
+        found = _without_codes(message.address, found)
+    return file(message_id, number, found)
 
 
 def _without_codes(address: str, found: Part) -> Part:

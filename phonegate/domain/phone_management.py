@@ -202,6 +202,9 @@ class PhoneManagement:
             forgotten = await self._authentication.change(
                 lambda tx: _forget(tx, org, phone, online, now)
             )
+        except NotFound:
+            # Another call has forgotten it meanwhile: it stays out.
+            raise
         except BaseException:
             self._live.readmit(phone)
             raise

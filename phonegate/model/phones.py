@@ -110,6 +110,14 @@ class Phone:
     key: str | None = None
     """The id of the API key by which it came last. None is the org's secret."""
 
+    @property
+    def acks_first(self) -> bool:
+        """Tells whether it acknowledges a message before it sends it.
+
+        The app SMS Gateway for Android remembers what it was given, and says so after the sending.
+        """
+        return self.acks and self.kind != "smsgate"
+
 
 @attrs.frozen(kw_only=True)
 class Sim:

@@ -15,6 +15,8 @@ from phonegate.phone.records import Delivered, Inbound, Mark, Result
 
 BODY_BYTES: Final = 60_000
 """Most bytes of a received text in a frame, which may have 65,536. No SMS of ASCII is as long."""
+ADDRESS_BYTES: Final = 4_000
+"""Most bytes of a sender in a frame, beside the longest text. Numbers have at most 20."""
 MAX_UNACKED: Final = 5_000
 """Received messages that the phone keeps for an absent gateway: days of a busy phone."""
 MAX_UNACKED_CHARACTERS: Final = 4_000_000
@@ -129,8 +131,8 @@ class Device:
             return False
         inbound = Inbound(
             id=sms.id,
-            address=sms.address,
-            body=_fitting(sms.body),
+            address=_fitting(sms.address, ADDRESS_BYTES),
+            body=_fitting(sms.body, BODY_BYTES),
             date=sms.date,
             sim_slot=sms.sim_slot,
         )
@@ -205,8 +207,8 @@ def _first(
     return next((value for value in values if value is not None), None)
 
 
-def _fitting(body: str) -> str:
+def _fitting(text: str, most: int) -> str:
     """Returns a text, or as much of it as fits a frame: a longer one would close every link."""
-    while len(json.dumps(body)) > BODY_BYTES:
-        body = body[: len(body) * 9 // 10]
-    return body
+    while len(json.dumps(text)) > most:
+        text = text[: len(text) * 9 // 10]
+    return text

@@ -110,7 +110,7 @@ class JournalFile:
         self._durable = durable
         self._compact_bytes = compact_bytes
         self._ledgers: dict[str, Ledger] = {}
-        self._torn = False
+        self._broken = False
         self._written = self._synced = 0
         self._syncing = trio.Lock()
         try:
@@ -144,7 +144,8 @@ class JournalFile:
                     self._ledgers.setdefault(phone, Ledger()).apply(record)
                 except OutOfTurn as error:
                     raise JournalUnusable(self.path, f"line {number}: {error}") from error
-                except ValueError as error:
+                except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                    # The last three are of values that JSON may have and no record has.
                     raise JournalUnusable(
                         self.path, f"line {number} is not a record of a phone's journal"
                     ) from error
@@ -164,14 +165,17 @@ class JournalFile:
     def _append(self, line: bytes) -> None:
         # Written to the kernel on the event loop: that takes microseconds, and the ack that
         # follows must not be sent before it.
-        if self._torn:
-            raise JournalUnusable(self.path, "its last line is torn")
+        if self._broken:
+            raise JournalUnusable(self.path, "a line before could not be written")
+        # What follows a line that is not there whole could not be read again.
+        self._broken = True
         try:
-            self._torn = os.write(self._fd, line) != len(line)
+            whole = os.write(self._fd, line) == len(line)
         except OSError as error:
             raise JournalUnusable(self.path, error.strerror or "not writable") from error
-        if self._torn:
+        if not whole:
             raise JournalUnusable(self.path, "no room left")
+        self._broken = False
         self._size += len(line)
         self._written += 1
         self._compact_if_grown()
@@ -187,7 +191,7 @@ class JournalFile:
                 await trio.to_thread.run_sync(os.fdatasync, self._fd)
             except OSError as error:
                 # What the kernel could not write it may have dropped: nothing can follow.
-                self._torn = True
+                self._broken = True
                 raise JournalUnusable(self.path, error.strerror or "not writable") from error
             self._synced = written
 

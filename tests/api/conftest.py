@@ -50,9 +50,12 @@ from phonegate.domain.sending import Sending
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.gateway import build_whole_app
+from phonegate.http.outgoing_address import Guard
+from phonegate.http.outgoing_guard import Rules
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.admission import Admission
+from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices
@@ -321,7 +324,8 @@ def build_presences(
         switchboard=switchboard,
         rate_limits=rate_limits,
     )
-    return Presences(services, admission, enrolments, SmsgateTimings())
+    source = MediaSource(Media(database), Guard(rules=Rules))
+    return Presences(services, admission, enrolments, source, SmsgateTimings())
 
 
 def build_web(

@@ -18,7 +18,7 @@ from phonegate.api.openapi.schema import schema_of
 from phonegate.domain import delivery
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import PageQuery
-from phonegate.model.phones import Sim
+from phonegate.model.phones import Kind, Sim
 from phonegate.model.principal import Principal
 from tests.api.conftest import (
     NOW,
@@ -696,14 +696,24 @@ async def test_a_sim_is_named_as_its_phone_writes_its_number_or_as_in_e164(web: 
     assert (reply.status, reply.json["code"]) == (404, "unknown_sim")
 
 
-@pytest.mark.parametrize(("acks", "status"), [(True, "cancelled"), (False, "uncertain")])
+@pytest.mark.parametrize(
+    ("kind", "acks", "status"),
+    [
+        ("link", True, "cancelled"),
+        ("link", False, "uncertain"),
+        # It says that it has a message after it has sent it.
+        ("smsgate", True, "uncertain"),
+    ],
+)
 async def test_what_a_phone_took_along_unacknowledged_is_taken_back(
     web: Web,
+    kind: Kind,
     acks: bool,  # noqa: FBT001 - a parameter of the test
     status: str,
 ) -> None:
     phone = await connect(web, SIM)
     await web.database.write(lambda tx: tx.phones.describe(phone, acks=acks, now=NOW))
+    await web.database.write(lambda tx: tx.phones.came_by(phone, kind, None))
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     message_id = sent.json["results"][0]["id"]
     web.phones.phones.clear()

@@ -1,5 +1,6 @@
 """A gateway that is a phone itself, by a modem under the real ModemManager."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -7,11 +8,15 @@ from typing import Any, cast
 import httpx
 import pytest
 import trio
+import trio.testing
+from structlog.testing import capture_logs
 
 from kit.gateway import GatewayProcess
+from phonegate.builtin_phone import service
 from phonegate.builtin_phone.connector import InnerConnector
-from phonegate.builtin_phone.service import BuiltinPhone
+from phonegate.builtin_phone.service import WORKED_S, BuiltinPhone
 from phonegate.config.settings import ModemSettings
+from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.link import End
 from tests.phone.radios.modem.machine import WHERE_INSTALLED, Machine
 
@@ -145,9 +150,8 @@ async def test_its_problem_is_known_while_it_lasts(
         retry_s=0.01,
     )
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'no-bus'}")
-    scope = trio.CancelScope()
     assert phone.problem is None
-    nursery.start_soon(phone.run, scope)
+    nursery.start_soon(phone.run)
     with trio.fail_after(10):
         while "message bus" not in (phone.problem or ""):
             await trio.lowlevel.checkpoint()
@@ -156,7 +160,7 @@ async def test_its_problem_is_known_while_it_lasts(
     assert phone.problem == "there is no org"
     gateway.refusal = None
     assert phone.problem is None
-    scope.cancel()
+    nursery.cancel_scope.cancel()
 
 
 def test_a_modem_that_can_not_be_used_costs_the_gateway_nothing(tmp_path: Path) -> None:
@@ -168,3 +172,23 @@ def test_a_modem_that_can_not_be_used_costs_the_gateway_nothing(tmp_path: Path) 
         assert "message bus" in event["problem"]
         assert httpx.get(f"{gateway.url}/health").is_success
         assert gateway.stop() == 0
+
+
+async def test_trouble_is_told_again_after_the_modem_has_worked(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    lasted = iter([1.0, 1.0, WORKED_S, 1.0])
+
+    async def work(*_: object, **__: object) -> None:
+        await trio.sleep(next(lasted, math.inf))
+        raise RadioUnusable("The stick is gone.")
+
+    monkeypatch.setattr(service, "run_radio", work)
+    phone = BuiltinPhone(
+        settings=ModemSettings(),
+        connector=cast(InnerConnector, None),
+        journal=tmp_path / "journal",
+    )
+    with capture_logs() as logs, trio.move_on_after(10 * WORKED_S):
+        await phone.run()
+    assert [one["event"] for one in logs] == ["modem_unusable"] * 2

@@ -1,6 +1,7 @@
 """Parts of MMS: which are kept, and as what they are given out."""
 
 import unicodedata
+from typing import Any
 
 import attrs
 import pytest
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 from phonegate.domain.media import ENDINGS, UNKNOWN, Media, file, part, remark, select
 from phonegate.model.bounds import MAX_PART_BYTES, MAX_PARTS
 from phonegate.model.media import Part
+from phonegate.model.orgs import ApiKey, KeyLimits
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Forbidden, NotFound
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.callers import limited, owner
-from tests.store.conftest import inbound
+from tests.store.conftest import inbound, outbound
 
 FRIEND = "+15553334444"
 
@@ -179,3 +181,67 @@ async def test_codes_are_hidden_in_parts_too(scene: Scene) -> None:
     for number in (3, 4, 5):
         with pytest.raises(Forbidden):
             await scene.read(key, number)
+
+
+# --- taken along by a message that is sent
+
+
+async def attach(scene: Scene, database: Database, number: int, **key: Any) -> str:
+    """The name of the part that a message takes along, which a key with these fields sent."""
+
+    def send(tx: Tables) -> int:
+        if key:
+            known = ApiKey(
+                id="key1", org=scene.org, org_name="", name="k", digest=b"d", created_at=1, **key
+            )
+            tx.keys.add(known)
+        return tx.messages.insert(outbound(scene.org, key="key1" if key else None))
+
+    sent = await database.write(send)
+    return (await scene.media.attachment(scene.org, sent, 1, number)).name
+
+
+async def test_a_message_takes_along_what_its_sender_may_read(
+    scene: Scene, database: Database
+) -> None:
+    assert await attach(scene, database, 2) == "493021.png"
+    with pytest.raises(NotFound):
+        await attach(scene, database, 6)
+    seen = KeyLimits(codes_hidden=True)
+    assert await attach(scene, database, 2, scopes=("send", "read"), limits=seen) == "1-2.png"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "limits", "refusal"),
+    [
+        (("send",), None, Forbidden),
+        (("send", "read"), KeyLimits(sees=("+1555000*",)), NotFound),
+    ],
+)
+async def test_a_message_takes_along_nothing_that_its_sender_may_not_read(
+    scene: Scene,
+    database: Database,
+    scopes: tuple[str, ...],
+    limits: KeyLimits | None,
+    refusal: type[Exception],
+) -> None:
+    with pytest.raises(refusal):
+        await attach(scene, database, 1, scopes=scopes, limits=limits)
+
+
+async def test_a_message_of_a_revoked_key_takes_nothing_along(
+    scene: Scene, database: Database
+) -> None:
+    sent = await database.write(lambda tx: tx.messages.insert(outbound(scene.org, key="gone")))
+    with pytest.raises(Forbidden):
+        await scene.media.attachment(scene.org, sent, 1, 2)
+
+
+async def test_a_part_of_another_org_is_not_there(scene: Scene, database: Database) -> None:
+    def send(tx: Tables) -> tuple[int, int]:
+        other = tx.orgs.add("other", "hash", 1).id
+        return other, tx.messages.insert(outbound(other))
+
+    other, sent = await database.write(send)
+    with pytest.raises(NotFound):
+        await scene.media.attachment(other, sent, 1, 2)

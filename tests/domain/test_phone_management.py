@@ -304,6 +304,24 @@ async def test_a_phone_is_let_in_again_where_nothing_waits_for_its_end(
     assert site.live.said == [("expel", phone), ("readmit", phone)]
 
 
+async def test_a_phone_that_two_forget_at_once_stays_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await site.phone("a")
+    expel = Live.expel
+
+    async def expel_slowly(live: Live, phone: int) -> None:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Live, "expel", expel)
+            await site.phones.forget(site.org, phone)
+        await expel(live, phone)
+
+    monkeypatch.setattr(Live, "expel", expel_slowly)
+    with pytest.raises(NotFound):
+        await site.phones.forget(site.org, phone)
+    assert site.live.said == [("expel", phone)] * 2
+
+
 async def test_only_a_key_that_is_a_phone_s_alone_ends_with_it(site: Site) -> None:
     own, text = await site.key("phone")
     assert await site.is_let_in(text)

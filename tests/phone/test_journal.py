@@ -1,5 +1,7 @@
+import errno
 import fcntl
 import json
+import os
 import resource
 import stat
 from pathlib import Path
@@ -122,6 +124,23 @@ def test_an_impossible_history_is_damage(tmp_path: Path) -> None:
         JournalFile(path)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"phone":["a"],"record":"taken","id":1,"to":"+1","body":"x"}\n',
+        b'{"phone":"a","record":"finished","blocks":["1"]}\n',
+        b'{"phone":"a","record":"finished","floor":"1","blocks":{"0":"1"}}\n'
+        b'{"phone":"a","record":"finished","floor":1}\n',
+        b'{"phone":"a","record":"inbound","id":{},"address":"","body":"","date":0}\n',
+        b"[" * 100_000 + b"\n",
+    ],
+)
+def test_values_of_another_kind_are_damage(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "j").write_bytes(line)
+    with pytest.raises(JournalUnusable, match="is not a record"):
+        JournalFile(tmp_path / "j")
+
+
 def test_one_program_at_a_time(tmp_path: Path) -> None:
     with JournalFile(tmp_path / "j"), pytest.raises(JournalUnusable, match="another program"):
         JournalFile(tmp_path / "j")
@@ -150,10 +169,29 @@ def test_a_full_disk_is_told_and_nothing_follows_a_torn_line(tmp_path: Path) -> 
                 journals[1].record(record)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        with pytest.raises(JournalUnusable, match="torn"):
+        with pytest.raises(JournalUnusable, match="a line before"):
             journals[2].record(record)
     with JournalFile(tmp_path / "j") as file:
         assert [file.journal(name).ledger.knows(1) for name in "abc"] == [True, False, False]
+
+
+def test_nothing_follows_a_record_that_was_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with JournalFile(tmp_path / "j") as file:
+        journal = file.journal("a")
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", refuse)
+            with pytest.raises(JournalUnusable, match="No space left"):
+                journal.record(Taken(id=1, to="+1", body="x"))
+        # Memory has the message by then, and the file has not.
+        with pytest.raises(JournalUnusable, match="a line before"):
+            journal.record(Handed(id=1))
+    JournalFile(tmp_path / "j").close()
+
+
+def refuse(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_refused_record_is_not_written(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.media import Media
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
@@ -30,11 +31,14 @@ from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.http.outgoing_address import Guard
+from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.model.messages import Message, PageQuery
 from phonegate.phones.admission import Admission
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.session import Session
+from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices, PhoneStation
@@ -63,7 +67,10 @@ HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0)
 
 DEADLINE_S = 10
 
-IMPATIENT = SmsgateTimings(away_s=0.3)
+LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
+"""Where media of tests are."""
+
+IMPATIENT = SmsgateTimings(away_s=0.3, fetch_pauses_s=(0.01, 0.01), room_s=0.01)
 """A phone that is an app counts as away soon after its last sign of life."""
 
 
@@ -82,6 +89,7 @@ class Site:
         timings: PhoneTimings | None = None,
     ) -> None:
         self.database = database
+        self.own_ports: set[int] = set()
         self.switchboard = Switchboard()
         bus = bus_of(database)
         self.accounts = Accounts(
@@ -123,7 +131,14 @@ class Site:
         self.enrolments = Enrolments(
             database, self.accounts.authentication, rate_limits, now_ms=now_ms
         )
-        self.presences = Presences(self.services, self.admission, self.enrolments, IMPATIENT)
+        guard = Guard(rules=lambda: LOOPBACK, own_ports=self.own_ports)
+        self.presences = Presences(
+            self.services,
+            self.admission,
+            self.enrolments,
+            MediaSource(Media(database), guard),
+            IMPATIENT,
+        )
         self.port = 0
         self.serving = 0
         self.send_buffer = 0

@@ -25,7 +25,7 @@ SHARED = (
         ["--journal"],
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Remember over a kill what was taken and sent. A modem has a file by itself.",
+        help="Remember over a kill what was taken and sent. Modem and Termux have a file anyway.",
     ),
 )
 """The options that some ways take, which name them in `Way.shares`."""

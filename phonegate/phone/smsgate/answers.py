@@ -5,6 +5,7 @@ the wrong type spoils the whole answer. Where Gson would convert (a number into 
 reader refuses, since no gateway should count on it.
 """
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -172,7 +173,7 @@ def _an_mms(value: Any, name: str) -> Mapping[str, Any]:
         parts = _object(attachment, "an attachment")
         _required(parts, "contentType", _text)
         _optional(parts, "name", _text)
-        _required(parts, "data", _text)
+        _required(parts, "data", _base64)
     return fields
 
 
@@ -214,6 +215,15 @@ def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise UnreadableAnswer(f"{name} is not a text")
     return value
+
+
+def _base64(value: Any, name: str) -> str:
+    text = _text(value, name)
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        raise UnreadableAnswer(f"{name} is not Base64") from None
+    return text
 
 
 def _texts(value: Any, name: str) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ _CONVERTER: Final = cattrs.Converter()
 
 _NO_STEP: Final = "is not a step of an app"
 
+_DAMAGE: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""The errors of a line with values that JSON may have and no step has."""
+
 
 class AppJournal:
     """Stores the steps of one app, then applies them. `memory` is for reading."""
@@ -59,7 +62,7 @@ def decode(line: bytes) -> tuple[str, list[Record]]:
         fields = json.loads(line)
         records = [_CONVERTER.structure(one, _KINDS[one.pop("record")]) for one in fields["step"]]
         return fields["phone"], records
-    except (AttributeError, KeyError, TypeError, ValueError, cattrs.BaseValidationError) as error:
+    except (*_DAMAGE, cattrs.BaseValidationError) as error:
         raise ValueError(_NO_STEP) from error
 
 
@@ -77,12 +80,12 @@ class AppJournalFile(StepFile):
 
     def _take(self, line: bytes) -> None:
         phone, records = decode(line)
-        memory = self._memories.setdefault(phone, AppMemory())
-        for record in records:
-            try:
+        try:
+            memory = self._memories.setdefault(phone, AppMemory())
+            for record in records:
                 memory.apply(record)
-            except KeyError as error:
-                raise ValueError(_NO_STEP) from error
+        except _DAMAGE as error:
+            raise ValueError(_NO_STEP) from error
 
     def journal(self, phone: str) -> AppJournal:
         """Returns the journal of one phone, with all its steps in the file."""

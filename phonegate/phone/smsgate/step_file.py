@@ -30,7 +30,7 @@ class StepFile:
             JournalUnusable: It can't be opened, another program uses it, or it is damaged.
         """
         self.path = path
-        self._torn = False
+        self._broken = False
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
@@ -71,14 +71,17 @@ class StepFile:
         """
         # Written to the kernel on the event loop: that takes microseconds, and the step that
         # follows must not be taken before it.
-        if self._torn:
-            raise JournalUnusable(self.path, "its last line is torn")
+        if self._broken:
+            raise JournalUnusable(self.path, "a line before could not be written")
+        # What follows a line that is not there whole could not be read again.
+        self._broken = True
         try:
-            self._torn = os.write(self._fd, line) != len(line)
+            whole = os.write(self._fd, line) == len(line)
         except OSError as error:
             raise JournalUnusable(self.path, error.strerror or "not writable") from error
-        if self._torn:
+        if not whole:
             raise JournalUnusable(self.path, "no room left")
+        self._broken = False
 
     def close(self) -> None:
         """Closes the file, so that another program may use it."""

@@ -11,6 +11,9 @@ _KNOWN: Final = (1, 68)
 """The oldest version whose words are known for certain. To an older one, a state or an event that
 it does not know costs all that comes with it."""
 
+_SENDS_MEDIA: Final = (1, 69)
+"""The oldest version that sends MMS. To an older one such a message is empty."""
+
 EARLIEST_EVENTS: Final = ("sms:received", "sms:sent", "sms:delivered", "sms:failed", "system:ping")
 """What every version reports by a call."""
 
@@ -35,6 +38,11 @@ class AppVersion:
     def is_known(self) -> bool:
         """Tells whether it is sure which words it knows."""
         return self.number is not None and self.number >= _KNOWN
+
+    @property
+    def sends_media(self) -> bool:
+        """Tells whether it sends MMS."""
+        return self.number is not None and self.number >= _SENDS_MEDIA
 
     @property
     def events(self) -> tuple[str, ...]:

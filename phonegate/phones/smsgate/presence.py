@@ -17,7 +17,8 @@ from phonegate.domain.phone_delivery import PhoneReports, Reporter
 from phonegate.domain.phone_registry import Introduction
 from phonegate.http.body_stream import Produce, SendPiece
 from phonegate.model.enrolments import SimCard
-from phonegate.model.phones import ACK, CANCEL, DELIVERY_REPORT
+from phonegate.model.messages import Message
+from phonegate.model.phones import ACK, CANCEL, DELIVERY_REPORT, MMS
 from phonegate.model.refusals import Busy
 from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import iso
@@ -34,6 +35,8 @@ from phonegate.phones.smsgate.event_stream import (
     SETTINGS_CHANGED,
     EventStream,
 )
+from phonegate.phones.smsgate.media_desk import MediaDesk
+from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.mobile_message import app_message_id
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.smsgate.state_report import StateReport
@@ -41,9 +44,12 @@ from phonegate.phones.smsgate.transport import SmsgateTransport
 from phonegate.phones.station import PhoneServices
 
 FEATURES: Final = frozenset({ACK, CANCEL, DELIVERY_REPORT})
-"""What the app can do. It writes down all that it is given, before the radio has it."""
+"""What every version of the app can do. It writes down all that it is given, before the radio has
+it."""
 
 NOT_RECORDED: Final = "The gateway could not write this down now. Send it again."
+
+ENDED: Final = "The phone was shut out or comes in anew. Ask again."
 
 NOTE_S: Final = 5.0
 """For noting until when a phone was in reach. It is late by one stream at most without."""
@@ -72,12 +78,14 @@ class Presences:
         services: PhoneServices,
         admission: Admission,
         enrolments: Enrolments,
+        media: MediaSource,
         timings: SmsgateTimings,
     ) -> None:
         self._services = services
         self._admission = admission
         self._enrolments = enrolments
         self._timings = timings
+        self._desk = MediaDesk(media, timings)
         self._here: dict[int, Presence] = {}
         self._beginning: dict[int, trio.Event] = {}
         self._nursery: trio.Nursery | None = None
@@ -85,6 +93,7 @@ class Presences:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Runs the sessions until cancelled."""
         async with trio.open_nursery() as self._nursery:
+            self._desk.open(self._nursery)
             task_status.started()
             await trio.sleep_forever()
 
@@ -101,12 +110,18 @@ class Presences:
             Busy: The phone can't come in now.
         """
         with trio.fail_after(self._timings.commit_s):
-            here = await self._present(app)
-            with trio.move_on_after(self._timings.feed_s):
-                # What an earlier session left open comes first, and then what waits.
-                await here.transport.say([])
-                await here.session.station.feeder.worker.done()
-            return here.transport.pull()
+            while True:
+                here = await self._present(app)
+                with trio.move_on_after(self._timings.feed_s):
+                    # What an earlier session left open comes first, and then what waits.
+                    if await here.transport.say([]):
+                        await here.session.station.feeder.worker.done()
+                        await here.transport.gather()
+                if not here.transport.ended:
+                    return here.transport.pull()
+                if here.transport.close_code is not None:
+                    # What it lists may be given up by now, or kept for the app that comes after.
+                    raise Busy(ENDED)
 
     async def report(self, app: KnownApp, reports: Sequence[StateReport], size: int) -> None:
         """Records what became of messages. Returns once it is committed.
@@ -227,6 +242,7 @@ class Presences:
             here = self._here.get(phone)
             if here is not None and not here.transport.ended:
                 here.transport.touch()
+                _heed_version(here, app)
                 return here
             if here is not None:
                 await here.gone.wait()
@@ -266,16 +282,17 @@ class Presences:
             is_foreign_host=False,
         )
         admitted = await self._admission.enter(app.principal, arrival)
-        greeting: list[PhoneFrame] = [
-            frames.Hello(name=enrolment.name, app=enrolment.agent or None, features=FEATURES)
-        ]
+        greeting: list[PhoneFrame] = [_hello(app)]
         if enrolment.sims:
             greeting.append(sims_frame(enrolment.sims))
         transport = SmsgateTransport(
             greeting,
             version_of(enrolment.agent),
             self._timings,
-            known={one.id: app_message_id(one.id, one.address, one.body) for one in awaited},
+            self._desk,
+            org=enrolment.org,
+            org_name=app.principal.org_name,
+            known={one.id: _app_id(one) for one in awaited},
             now_ms=self._services.now_ms,
         )
         session = Session(transport, self._services, admitted)
@@ -298,16 +315,31 @@ class Presences:
     async def _said(self, org: int, reports: Sequence[StateReport]) -> list[PhoneFrame]:
         """Returns what reports say, but for those on texts that are not the gateway's."""
         found = await self._services.delivery.find(org, {report.number for report in reports})
-        known = {
-            message.id: app_message_id(message.id, message.address, message.body)
-            for message in found
-        }
+        known = {message.id: _app_id(message) for message in found}
         return [
             frame
             for report in reports
             if known.get(report.number) == report.app_id
             for frame in report.frames()
         ]
+
+
+def _app_id(message: Message) -> str:
+    return app_message_id(message.id, message.address, message.body, message.media_urls)
+
+
+def _hello(app: KnownApp) -> frames.Hello:
+    agent = app.enrolment.agent
+    features = FEATURES | {MMS} if version_of(agent).sends_media else FEATURES
+    return frames.Hello(name=app.enrolment.name, app=agent or None, features=features)
+
+
+def _heed_version(here: Presence, app: KnownApp) -> None:
+    """Takes note of another version of the app, which came while its session went on."""
+    version = version_of(app.enrolment.agent)
+    if version != here.transport.version:
+        here.transport.version = version
+        here.transport.tell([_hello(app)])
 
 
 def sims_frame(sims: Sequence[SimCard]) -> frames.Sims:

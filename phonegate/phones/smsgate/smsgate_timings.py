@@ -24,3 +24,10 @@ class SmsgateTimings:
     margin_ms: int = 900_000
     """What is asked for again after an absence begins so long before it: clocks differ, and the
     network may have held an SMS back."""
+    fetch_s: float = 30.0
+    """How long fetching all media of one MMS may take in one try."""
+    fetch_pauses_s: tuple[float, ...] = (5.0, 30.0)
+    """Between the tries to fetch media, of which there is one more. A place that fails for longer
+    would keep its messages from failing, and with them a sender who could choose another place."""
+    room_s: float = 1.0
+    """Until media for which there was no memory are fetched again."""

@@ -16,7 +16,8 @@ from phonegate.phones import frames
 from phonegate.phones.frames import GatewayFrame, PhoneFrame
 from phonegate.phones.smsgate.app_version import AppVersion
 from phonegate.phones.smsgate.event_stream import CANCELLED, EventStream
-from phonegate.phones.smsgate.mobile_message import app_message_id
+from phonegate.phones.smsgate.media_desk import MediaDesk
+from phonegate.phones.smsgate.mobile_message import id_of
 from phonegate.phones.smsgate.pull_list import PullList
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.transport import Heard, Incoming, LinkLost
@@ -33,6 +34,8 @@ MOST_KNOWN: Final = 256
 
 NEVER_FETCHED: Final = "its ttl ran out before the phone fetched it"
 
+NO_MMS: Final = "the app on the phone can't send MMS: it needs a version after 1.68"
+
 
 @attrs.define(eq=False)
 class _Call:
@@ -48,6 +51,7 @@ class SmsgateTransport:
     __slots__ = (
         "_calls",
         "_failed",
+        "_had",
         "_heard",
         "_known",
         "_lost_at",
@@ -57,6 +61,7 @@ class SmsgateTransport:
         "close_code",
         "ended",
         "pulls",
+        "shelf",
         "stream",
         "version",
         "window",
@@ -67,7 +72,10 @@ class SmsgateTransport:
         greeting: Sequence[PhoneFrame],
         version: AppVersion,
         timings: SmsgateTimings,
+        desk: MediaDesk,
         *,
+        org: int,
+        org_name: str,
         known: Mapping[int, str],
         now_ms: Callable[[], int],
     ) -> None:
@@ -77,6 +85,9 @@ class SmsgateTransport:
             greeting: What the phone would say of itself.
             version: Of its app.
             timings: How long it is waited for.
+            desk: Fetches the media of MMS.
+            org: Of the phone.
+            org_name: Of the phone.
             known: The app's ids of messages that it has, by ours.
             now_ms: The wall clock.
         """
@@ -86,10 +97,14 @@ class SmsgateTransport:
         self._calls: deque[_Call] = deque()
         self._failed = False
         self._known: dict[int, str] = dict(known)
+        self._had = frozenset(known)
+        """What an earlier session may have given to the app."""
         self._waiting: trio.CancelScope | None = None
         self._lost_at = trio.current_time() + timings.away_s
         self.version = version
         self.pulls = PullList()
+        self.shelf = desk.shelf(org, org_name, ready=self._ring, failed=self._fail)
+        """The media of MMS that it is to be given."""
         self.stream: EventStream | None = None
         """The stream by which the phone is rung, while it has one."""
         self.ended = False
@@ -138,10 +153,7 @@ class SmsgateTransport:
         """Takes an answer, or something to do. What the app has no ear for is left out."""
         match frame:
             case frames.SendSms():
-                self.pulls.put(frame, self._now_ms())
-                self._remember(frame)
-                if self.stream is not None:
-                    self.stream.ring()
+                self._put(frame)
             case frames.Cancel(message_id):
                 self._cancel(message_id)
             case frames.Error(code="internal_error"):
@@ -187,6 +199,9 @@ class SmsgateTransport:
         self._calls.append(call)
         self._hear([*said, frames.Ping()], size)
         await call.done.wait()
+        if self.pulls.has_ready(self.shelf.media):
+            # The last answer could not hold it beside what is reported on now.
+            self._ring()
         return call.is_recorded
 
     def tell(self, said: Sequence[PhoneFrame]) -> None:
@@ -194,10 +209,25 @@ class SmsgateTransport:
         if not self.ended:
             self._hear(said, FRAME_BYTES)
 
+    async def gather(self) -> None:
+        """Fetches the media of messages, and waits for them where the app would not come again.
+
+        A deadline of the caller's must bound that.
+        """
+        wanted = self.pulls.with_media(self.window.in_flight)
+        self.shelf.keep(frame.id for frame in wanted)
+        for frame in wanted:
+            self.shelf.begin(frame.id, frame.media_urls or ())
+        if self.stream is None:
+            await self.shelf.settle()
+
     def pull(self) -> list[dict[str, Any]]:
         """Returns the messages that the app is to send, or to drop."""
         answer, late = self.pulls.pull(
-            self.window.in_flight, now=self._now_ms(), knows_cancelling=self.version.is_known
+            self.window.in_flight,
+            now=self._now_ms(),
+            knows_cancelling=self.version.is_known,
+            media=self.shelf.media,
         )
         self.tell([frames.SendResult(id=one, success=False, error=NEVER_FETCHED) for one in late])
         return answer
@@ -207,15 +237,12 @@ class SmsgateTransport:
         if self.stream is not None:
             self.stream.end("replaced by a newer stream")
 
-        def has_new() -> bool:
-            return self.pulls.has_new(self.window.in_flight)
-
         def left() -> None:
             if self.stream is stream:
                 self.stream = None
                 self.touch()
 
-        stream = EventStream(self._timings, has_new=has_new, left=left)
+        stream = EventStream(self._timings, has_new=self._has_new, left=left)
         if self.ended:
             # The app comes back in a moment, and then there is a session for it.
             stream.end("the session has ended")
@@ -227,6 +254,7 @@ class SmsgateTransport:
     def over(self) -> None:
         """Answers the calls whose frames could not be written down: the session has ended."""
         self.ended = True
+        self.shelf.keep(())
         while self._calls:
             self._calls.popleft().done.set()
 
@@ -257,12 +285,36 @@ class SmsgateTransport:
         if self._waiting is not None:
             self._waiting.cancel()
 
+    def _put(self, frame: frames.SendSms) -> None:
+        self._remember(frame)
+        if frame.media_urls and not self.version.sends_media:
+            self._fail(frame.id, NO_MMS)
+            return
+        self.pulls.put(frame, self._now_ms())
+        if not frame.media_urls:
+            self._ring()
+        elif self.stream is not None:
+            self.shelf.begin(frame.id, frame.media_urls)
+
+    def _fail(self, message: int, problem: str) -> None:
+        """Ends a message that can't be given to the app, as far as it has not been."""
+        given = self.pulls.drop(message) or message in self._had
+        self.tell([frames.SendResult(id=message, success=False, error=problem, uncertain=given)])
+
+    def _ring(self) -> None:
+        if self.stream is not None:
+            self.stream.ring()
+
+    def _has_new(self) -> bool:
+        return self.pulls.has_new(self.window.in_flight, self.shelf.being_fetched)
+
     def _remember(self, frame: frames.SendSms) -> None:
-        self._known[frame.id] = app_message_id(frame.id, frame.to, frame.body)
+        self._known[frame.id] = id_of(frame)
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
 
     def _cancel(self, message_id: int) -> None:
+        self.shelf.drop(message_id)
         if self.pulls.cancel(message_id):
             said = frames.SendResult(id=message_id, success=False, error=CANCEL_ERROR)
             self.tell([said])

@@ -55,7 +55,14 @@ def test_a_step_comes_back_from_its_line() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"x\n", b"[]\n", b'{"phone":"a"}\n', b'{"phone":"a","step":[{"record":"None"}]}\n', b"\xff\n"],
+    [
+        b"x\n",
+        b"[]\n",
+        b"[" * 100_000,
+        b'{"phone":"a"}\n',
+        b'{"phone":"a","step":[{"record":"None"}]}\n',
+        b"\xff\n",
+    ],
 )
 def test_other_lines_are_no_steps(line: bytes) -> None:
     with pytest.raises(ValueError, match="not a step"):
@@ -87,6 +94,9 @@ def test_damage_another_program_and_no_file(tmp_path: Path) -> None:
     ):
         pass
     path.write_bytes(encode("app", [Moved(id="m", number=None, state="Sent", time=0)]))
+    with pytest.raises(JournalUnusable, match="line 1 is not a step"):
+        AppJournalFile(path)
+    path.write_bytes(b'{"phone":["app"],"step":[]}\n')
     with pytest.raises(JournalUnusable, match="line 1 is not a step"):
         AppJournalFile(path)
     with pytest.raises(JournalUnusable):

@@ -20,6 +20,7 @@ from phonegate.config.settings import (
     DatabaseSettings,
     DeliverySettings,
     HttpSettings,
+    MediaSettings,
     PacingSettings,
     Settings,
 )
@@ -33,6 +34,7 @@ from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.handset import Owner
 from phonegate.phone.smsgate.mobile_api import Clients, api_address
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from tests.http.media_server import PNG, MediaServer
 from tests.phone.smsgate.conftest import OWNER, SIMS
 
 DEADLINE_S = 60
@@ -66,6 +68,7 @@ class Stand:
             database=DatabaseSettings(path=str(self._path)),
             delivery=DeliverySettings(result_timeout_s=DEADLINE_S),
             pacing=PacingSettings(segments_per_minute=0),
+            media=MediaSettings(allow=("127.0.0.0/8",)),
         )
         self._stop, self._ended = trio.Event(), trio.Event()
         self.port = (await self._nursery.start(self._serve, settings))[0][1]
@@ -254,6 +257,86 @@ async def test_an_mms_comes_in_with_its_parts_and_once(stand: Stand, make_app: M
         got = await api.get(httpx.URL(mms["media_urls"][-1]).raw_path.decode())
     assert got.content == base64.b64decode(str(part["data"]))
     assert len(await stand.received()) == 2
+
+
+async def send_mms(stand: Stand, body: str, *urls: str) -> httpx.Response:
+    sims = [{"slot": sim.slot, "number": sim.number} for sim in SIMS]
+    (shown,) = (await stand.ask("GET", f"/phones/{ORG}"))["phones"]
+    await stand.ask("PATCH", f"/phones/{ORG}/{shown['id']}", {"sims": sims})
+    content = {
+        "from_phone_number": SIMS[0].number,
+        "to_phone_number": "+15553334444",
+        "message": body,
+        "media_urls": urls,
+    }
+    async with stand.api() as api:
+        return await api.post(f"/sms/send?org_id={ORG}", json=content)
+
+
+def sent_mms(phone: AppPhone) -> list[tuple[str, list[bytes]]]:
+    """The texts and media of all MMS that the app was given."""
+    return [
+        (
+            str(one.pulled.mms["text"]),
+            [base64.b64decode(part["data"]) for part in one.pulled.mms["attachments"]],
+        )
+        for one in phone.memory.messages.values()
+        if one.pulled.mms is not None
+    ]
+
+
+async def test_an_mms_leaves_with_media_from_elsewhere_and_from_a_received_one(
+    stand: Stand, make_app: MakeApp, nursery: trio.Nursery
+) -> None:
+    server = MediaServer()
+    await nursery.start(server.run)
+    phone = await make_app(AppPlan(profile="later"))
+    part = picture(1)
+    phone.receive_mms("+15559990000", "look", part)
+
+    async def received() -> bool:
+        return any(one["media_urls"] for one in (await stand.messages("in")).values())
+
+    await poll(received)
+    (mms,) = [one for one in (await stand.messages("in")).values() if one["media_urls"]]
+    own = mms["media_urls"][-1]
+    assert own.startswith(stand.url)
+    answer = await send_mms(stand, "both", server.put("/a.png"), own)
+    assert answer.status_code == 200, answer.text
+    await stand.until_status(int(answer.json()["message_id"]), "sent")
+    assert sent_mms(phone) == [("both", [PNG, base64.b64decode(str(part["data"]))])]
+    assert [path for path, _ in server.asked] == ["/a.png"]
+    # The gateway's own port stays closed, whatever the settings allow.
+    answer = await send_mms(stand, "inner", f"{stand.url}/messages/{ORG}")
+    message = await stand.until_status(int(answer.json()["message_id"]), "failed")
+    assert "the gateway itself" in message["error"]
+
+
+async def test_media_for_a_version_that_sends_none_are_refused(
+    stand: Stand, make_app: MakeApp
+) -> None:
+    await make_app()
+    answer = await send_mms(stand, "x", "https://media.example/a.png")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_input")
+
+
+async def test_an_mms_survives_the_end_of_the_gateway_while_its_media_are_fetched(
+    stand: Stand, make_app: MakeApp, nursery: trio.Nursery
+) -> None:
+    server = MediaServer()
+    await nursery.start(server.run)
+    phone = await make_app(AppPlan(profile="later"))
+    url = server.put("/a.png", gate=trio.Event())
+    answer = await send_mms(stand, "kept", url)
+    text = await stand.send("text beside it")
+    await stand.until_status(text, "sent")
+    assert sent_mms(phone) == []
+    await stand.stop()
+    server.put("/a.png")
+    await stand.start()
+    await stand.until_status(int(answer.json()["message_id"]), "sent")
+    assert sent_mms(phone) == [("kept", [PNG])]
+    assert phone.stats.radioed == 2
 
 
 async def test_the_gateway_goes_and_comes_back(stand: Stand, make_app: MakeApp) -> None:

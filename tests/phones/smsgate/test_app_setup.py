@@ -24,6 +24,19 @@ def test_a_version_is_known_by_its_agent(agent: str, *, known: bool) -> None:
     assert version.events == (EVENTS if known else EARLIEST_EVENTS)
 
 
+@pytest.mark.parametrize(
+    ("agent", "sends"),
+    [
+        ("me.capcom.smsgateway/1.68.9", False),
+        ("me.capcom.smsgateway/1.69.0", True),
+        ("me.capcom.smsgateway/2.0", True),
+        ("okhttp/4.10", False),
+    ],
+)
+def test_versions_after_1_68_send_mms(agent: str, *, sends: bool) -> None:
+    assert version_of(agent).sends_media is sends
+
+
 def test_the_address_of_its_server_is_never_set() -> None:
     written = json.dumps(settings_for("key"))
     assert "url" not in written

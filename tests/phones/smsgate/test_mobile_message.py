@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from phonegate.model.bounds import MAX_ID
 from phonegate.phones.frames import SendSms
-from phonegate.phones.smsgate.mobile_message import app_message_id, message_number, mobile_message
+from phonegate.phones.smsgate.mobile_message import (
+    Attachment,
+    app_message_id,
+    message_number,
+    mobile_message,
+)
 
 SMS = SendSms(id=5, to="+15553334444", body="hi", sim=None)
 
@@ -49,6 +54,8 @@ def test_an_id_stands_for_one_text(number: int, to: str, body: str) -> None:
     assert message_number(known) == number
     assert known != app_message_id(number, to, f"{body}.")
     assert known != app_message_id(number, f"{to}.", body)
+    assert known != app_message_id(number, to, body, ["https://a.example/a.png"])
+    assert known == app_message_id(number, to, body, ())
 
 
 def test_an_id_of_another_server_is_none_of_ours() -> None:
@@ -62,3 +69,15 @@ def test_an_id_of_another_server_is_none_of_ours() -> None:
         "0-" + "0" * 12,
     ):
         assert message_number(other) is None
+
+
+def test_an_mms_holds_its_media_and_no_text_beside_it() -> None:
+    sms = attrs.evolve(SMS, media_urls=("https://a.example/a.png",))
+    picture = Attachment(content_type="image/png", name="a.png", data=b"picture")
+    written = mobile_message(sms, created_at=0, attachments=[picture])
+    attachment = {"contentType": "image/png", "name": "a.png", "data": "cGljdHVyZQ=="}
+    assert written["mmsMessage"] == {"text": "hi", "attachments": [attachment]}
+    # The app would send these and not the MMS.
+    assert not {"textMessage", "message", "dataMessage"} & written.keys()
+    silent = mobile_message(attrs.evolve(sms, body=""), created_at=0, attachments=[picture])
+    assert silent["mmsMessage"] == {"attachments": [attachment]}

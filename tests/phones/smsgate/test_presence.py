@@ -1,5 +1,6 @@
 """Phones that are the app, over the real store: what their calls come to."""
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,10 +14,14 @@ from phonegate.config.settings import DeliverySettings
 from phonegate.domain.enrolments import CHOOSE_STREAM
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.model.phones import Health
+from phonegate.domain.sending import Outgoing
+from phonegate.model.phones import MMS, Health
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from phonegate.phones.smsgate.transport import NO_MMS, SmsgateTransport
 from tests.domain.callers import owner
+from tests.http.media_server import PNG, MediaServer
 from tests.phones.conftest import Start
 from tests.phones.site import DEADLINE_S, OTHER, PATIENT, Site
 from tests.phones.smsgate_phone import AGENT, App, AppEnd, AppSite, Json, streaming
@@ -181,7 +186,11 @@ async def test_it_is_known_by_another_key_once_its_own_is_gone(phones: Phones) -
     old = await phones.app(key, simCards=[CARD])
     await phones.site.accounts.keys.revoke(await phones.site.org(), key.split("_")[1])
     new = await phones.app(simCards=[CARD])
+    # What it has yet to report arrives, signed by a key that went to it alone.
     assert new.hook == old.hook
+    assert new.signing_key != old.signing_key
+    assert (await phones.end(old).call("system:ping", {})).status_code == 401
+    assert (await phones.end(new).call("system:ping", {})).status_code == 204
 
 
 async def test_another_phone_of_its_model_is_another_phone(phones: Phones) -> None:
@@ -246,6 +255,45 @@ async def test_a_pull_lists_no_more_than_the_window(start: Start, nursery: trio.
         await end.pull()
         await phones.site.send("one", "two", "three")
         assert [message["message"] for message in await end.pull()] == ["one", "two"]
+
+
+async def test_a_pull_gives_nothing_once_its_session_has_ended(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    await end.pull()
+    await phones.site.send("hi")
+    row, say = await phones.row(end.app), SmsgateTransport.say
+
+    async def shut_out(transport: SmsgateTransport, said: Any) -> bool:
+        # As when the phone is forgotten, or its app enrols anew, while it asks for messages.
+        await phones.site.presences.replace(row)
+        return await say(transport, said)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SmsgateTransport, "say", shut_out)
+        answer = await phones.client.get("/message", headers=end.app.headers)
+    assert answer.status_code == 503
+    assert [message["message"] for message in await end.pull()] == ["hi"]
+
+
+async def test_a_phone_that_is_shut_out_as_it_comes_in_is_asked_to_try_again(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = phones.end(await phones.app())
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Admission, "is_current", lambda *_: False)
+        for method, path, status in (
+            ("GET", "/message", 503),
+            ("PATCH", "/device", 503),
+            ("GET", "/events", 200),
+        ):
+            answer = await phones.client.request(
+                method, path, headers=end.app.headers, json={"simCards": [CARD]}
+            )
+            assert answer.status_code == status, path
+            await phones.away(end.app)
+    assert await end.pull() == []
 
 
 async def test_what_expires_before_it_is_fetched_fails_at_once(phones: Phones) -> None:
@@ -437,8 +485,8 @@ async def test_a_phone_stays_there_while_its_streams_come_and_go(phones: Phones)
         here = phones.site.presences.of_phone(await phones.row(app))
     async with streaming(phones.client, app) as end:
         assert phones.site.presences.of_phone(await phones.row(app)) is here
+        # Queued, where the session looks into its queue just then, or given to the phone at once.
         (sent,) = (await phones.site.send("hi")).results
-        assert sent.status == "sending"
         assert (await end.pushed()).id == sent.id
 
 
@@ -483,3 +531,189 @@ async def test_a_thousand_reports_at_once_are_bounded(phones: Phones) -> None:
             many.start_soon(report)
     assert set(statuses) <= {204, 503}
     assert 204 in statuses
+
+
+# --- MMS that are sent
+
+LATER = "me.capcom.smsgateway/1.75.1"
+
+
+@pytest.fixture
+async def media(nursery: trio.Nursery) -> MediaServer:
+    server = MediaServer()
+    await nursery.start(server.run)
+    return server
+
+
+async def later_app(phones: Phones) -> App:
+    phones.client.headers["User-Agent"] = LATER
+    return await phones.app()
+
+
+async def send(phones: Phones, body: str, *urls: str) -> int:
+    """Sends an MMS as what chose the phone does."""
+    org = await phones.site.org()
+    outgoing = Outgoing(to=OTHER, body=body, media_urls=urls or None)
+    (sent,) = (await phones.site.sending.send(owner(org), [outgoing])).results
+    return sent.id
+
+
+async def mms_of(end: AppEnd) -> list[Json]:
+    answer = await end.client.get("/message?order=fifo", headers=end.app.headers)
+    listed: list[Json] = answer.json()
+    for one in listed:
+        end.app.ids[int(one["id"].partition("-")[0])] = one["id"]
+    return listed
+
+
+async def test_a_phone_has_mms_if_its_app_sends_them(phones: Phones) -> None:
+    app = await phones.app()
+    end = phones.end(app)
+    org = await phones.site.org()
+    await end.pull()
+
+    async def features() -> frozenset[str]:
+        await end.pull()
+        (online,) = phones.site.switchboard.online(org)
+        return online.features
+
+    assert MMS not in await features()
+    # The app is updated while its session goes on.
+    phones.client.headers["User-Agent"] = LATER
+    assert (await phones.client.patch("/device", headers=app.headers, json={})).status_code == 204
+    await end.pull()
+    assert MMS in await features()
+
+
+async def test_an_mms_is_given_with_its_media_until_it_is_reported_on(
+    phones: Phones, media: MediaServer
+) -> None:
+    async with streaming(phones.client, await later_app(phones)) as end:
+        await mms_of(end)
+        number = await send(phones, "look", media.put("/a.png"))
+        await end.event("MessageEnqueued")
+        for _ in range(2):
+            (message,) = await mms_of(end)
+            assert "textMessage" not in message
+            assert message["mmsMessage"] == {
+                "text": "look",
+                "attachments": [
+                    {
+                        "contentType": "image/png",
+                        "name": "a.png",
+                        "data": base64.b64encode(PNG).decode(),
+                    }
+                ],
+            }
+        # The second answer needed no second call.
+        assert len(media.asked) == 1
+        await end.acknowledge(number)
+        assert await mms_of(end) == []
+        await end.report(number, success=True)
+    assert (await phones.site.message(number)).status == "sent"
+    here = phones.site.presences.of_phone(await phones.row(end.app))
+    assert here is not None
+    assert here.transport.shelf.media(number) is None
+
+
+async def test_a_phone_without_a_stream_gets_its_mms_in_one_pull(
+    phones: Phones, media: MediaServer
+) -> None:
+    end = phones.end(await later_app(phones))
+    await mms_of(end)
+    await send(phones, "look", media.put("/a.png"))
+    assert [one["mmsMessage"]["text"] for one in await mms_of(end)] == ["look"]
+
+
+async def test_a_slow_place_delays_no_other_message(phones: Phones, media: MediaServer) -> None:
+    gate = trio.Event()
+    async with streaming(phones.client, await later_app(phones)) as end:
+        await mms_of(end)
+        slow = await send(phones, "slow", media.put("/slow.png", gate=gate))
+        await send(phones, "quick", media.put("/quick.png"))
+        await send(phones, "text")
+        found: set[str] = set()
+        while found != {"quick", "text"}:
+            await end.event("MessageEnqueued")
+            for one in await mms_of(end):
+                content = one.get("mmsMessage") or one["textMessage"]
+                found.add(content["text"])
+        gate.set()
+        await end.event("MessageEnqueued")
+        assert slow in {int(one["id"].partition("-")[0]) for one in await mms_of(end)}
+
+
+async def test_media_that_can_not_be_had_fail_the_message_before_the_phone_has_it(
+    phones: Phones, media: MediaServer
+) -> None:
+    async with streaming(phones.client, await later_app(phones)) as end:
+        await mms_of(end)
+        wrong = await send(phones, "wrong", media.put("/a", status=404))
+        down = await send(phones, "down", media.put("/b", status=503))
+        inner = await send(phones, "inner", "http://169.254.169.254/latest")
+        for number, problem in (
+            (wrong, "its media (127.0.0.1) answered HTTP 404"),
+            (down, "its media (127.0.0.1) answered HTTP 503"),
+            (inner, "its media (169.254.169.254) may not be called: its address is link-local"),
+        ):
+            message = await phones.site.until_status(number, "failed")
+            assert message.error == problem
+        assert [path for path, _ in media.asked].count("/b") == 3
+        assert await mms_of(end) == []
+
+
+async def test_what_an_earlier_session_may_have_given_is_uncertain_without_its_media(
+    phones: Phones, media: MediaServer
+) -> None:
+    app = await later_app(phones)
+    end = phones.end(app)
+    await mms_of(end)
+    number = await send(phones, "look", media.put("/a.png"))
+    assert len(await mms_of(end)) == 1
+    await phones.away(app)
+    media.put("/a.png", status=410)
+    await mms_of(end)
+    message = await phones.site.until_status(number, "uncertain")
+    assert message.error == "its media (127.0.0.1) answered HTTP 410"
+
+
+async def test_an_mms_that_waits_for_a_phone_whose_app_sends_none_fails(
+    phones: Phones, media: MediaServer
+) -> None:
+    end = phones.end(await phones.app())
+    await end.pull()
+    number = await send(phones, "look", media.put("/a.png"))
+    message = await phones.site.until_status(number, "failed")
+    assert message.error == NO_MMS
+    assert media.asked == []
+
+
+async def test_an_mms_is_cancelled_while_its_media_are_on_their_way(
+    phones: Phones, media: MediaServer
+) -> None:
+    async with streaming(phones.client, await later_app(phones)) as end:
+        await mms_of(end)
+        number = await send(phones, "look", media.put("/a.png", gate=trio.Event()))
+        await phones.site.withdrawal.cancel(owner(await phones.site.org()), number)
+        await phones.site.until_status(number, "cancelled")
+        assert await mms_of(end) == []
+
+
+async def test_more_mms_than_an_answer_holds_come_once_the_first_are_reported_on(
+    phones: Phones, media: MediaServer
+) -> None:
+    async with streaming(phones.client, await later_app(phones)) as end:
+        await mms_of(end)
+        url = media.put("/a.png", body=bytes(900_000))
+        waiting = {await send(phones, str(n), url) for n in range(3)}
+        here = phones.site.presences.of_phone(await phones.row(end.app))
+        assert here is not None
+        await here.transport.shelf.settle()
+        while waiting:
+            listed = {int(one["id"].partition("-")[0]) for one in await mms_of(end)}
+            assert len(listed) <= 2
+            for number in listed:
+                await end.report(number, success=True)
+            waiting -= listed
+            if waiting and not listed:
+                await end.event("MessageEnqueued")

@@ -50,6 +50,13 @@ _NEVER_SENT = (
 )
 """How the names of errors begin after which certainly nothing was sent."""
 
+_UNANSWERED: Final = (
+    "ModemManager1.Error.Message.NetworkTimeout",
+    "ModemManager1.Error.MobileEquipment.NetworkTimeout",
+)
+"""The exceptions: the network got the SMS, perhaps, and only its answer is missing (3GPP TS 24.011,
+6.2)."""
+
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _OUTCOMES_OF_DELIVERY = {0: True}
 _FIRST_PERMANENT = 0x40
@@ -149,7 +156,8 @@ def outcome_of(error: str) -> Outcome:
     have the text. Whatever may have happened behind a lost answer is `Uncertain`.
     """
     code = code_of(error)
-    return Failed(code) if error.startswith(_NEVER_SENT) else Uncertain(code)
+    is_certain = error.startswith(_NEVER_SENT) and error not in _UNANSWERED
+    return Failed(code) if is_certain else Uncertain(code)
 
 
 def code_of(error: str) -> str:

@@ -103,9 +103,7 @@ async def test_what_is_wrong_at_the_start_is_said_and_ends_it(
     assert re.search(says, await refusal(desk, manager.address, timings=HASTY))
 
 
-async def test_an_inquiry_says_what_is_wrong(
-    manager: MockManager, tmp_path: Path
-) -> None:
+async def test_an_inquiry_says_what_is_wrong(manager: MockManager, tmp_path: Path) -> None:
     async def asked(bus: str = manager.address, wanted: str | None = None) -> str | None:
         trouble = await inquire(wanted, bus, HASTY)
         return None if trouble is None else trouble.sentence
@@ -292,7 +290,8 @@ async def test_a_sent_message_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (f"{ERROR}.Message.NetworkTimeout", Failed("MODEM_MESSAGE_NETWORKTIMEOUT")),
+        (f"{ERROR}.Message.SmscAddressUnknown", Failed("MODEM_MESSAGE_SMSCADDRESSUNKNOWN")),
+        (f"{ERROR}.Message.NetworkTimeout", Uncertain("MODEM_MESSAGE_NETWORKTIMEOUT")),
         (f"{ERROR}.Core.WrongState", Failed("MODEM_CORE_WRONGSTATE")),
         (UNAUTHORIZED, Failed("MODEM_CORE_UNAUTHORIZED")),
         (f"{ERROR}.Core.Failed", Uncertain("MODEM_CORE_FAILED")),
