@@ -154,6 +154,9 @@ class Core:
             terms,
             callback_url=assistants.callback_url,
         )
+        pairing = Pairing(
+            database, accounts.orgs, accounts.keys, sending, switchboard, now_ms=now_ms
+        )
         media = Media(database)
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
@@ -163,7 +166,7 @@ class Core:
             authentication=accounts.authentication,
             arrivals=Arrivals(database),
             assistants=assistants,
-            inbox=Inbox(database, rate_limits, now_ms=now_ms),
+            inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
@@ -199,14 +202,7 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
-            pairing=Pairing(
-                database,
-                accounts.orgs,
-                accounts.keys,
-                sending,
-                switchboard,
-                now_ms=now_ms,
-            ),
+            pairing=pairing,
             own_ports=own_ports,
         )
         core._subscribe()

@@ -31,6 +31,14 @@ def parse_bind(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def leads_to_loopback(url: str) -> bool:
+    """Tells whether a URL leads each machine to itself, so that no other device gets here by it."""
+    authority = url.partition("://")[2].partition("/")[0]
+    bracketed, _, _ = authority.removeprefix("[").partition("]")
+    host = bracketed if authority.startswith("[") else authority.partition(":")[0]
+    return is_loopback(host.lower())
+
+
 def is_loopback(host: str) -> bool:
     """Tells whether only this machine can reach a host that is listened on."""
     try:

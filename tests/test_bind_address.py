@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.bind_address import parse_bind
+from phonegate.bind_address import leads_to_loopback, parse_bind
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,25 @@ from phonegate.bind_address import parse_bind
 )
 def test_an_address_is_host_and_port(text: str, expected: tuple[str, int]) -> None:
     assert parse_bind(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "leads"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://127.0.0.1", True),
+        ("https://127.1.2.3/x:y", True),
+        ("http://LOCALHOST:8080/x", True),
+        ("http://[::1]:8080", True),
+        ("http://[::1]", True),
+        ("http://[::2]:8080", False),
+        ("http://192.168.1.5:8080", False),
+        ("http://localhost.example:8080", False),
+        ("http://[", False),
+    ],
+)
+def test_a_url_leads_to_this_machine_or_to_another(url: str, *, leads: bool) -> None:
+    assert leads_to_loopback(url) == leads
 
 
 @given(st.text())

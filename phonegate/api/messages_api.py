@@ -79,7 +79,7 @@ async def receive(call: Call) -> Answer:
     batch: Batch = call.body.messages
     call.services.cleaned.update(batch.cleaned)
     receipt = await call.services.inbox.receive(
-        call.caller.org, batch.readable, device_id=body.device_id
+        call.caller.org, batch.readable, device_id=body.device_id, key=call.caller.key_id
     )
     return Answer(
         content=WebhookAnswer(

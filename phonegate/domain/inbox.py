@@ -70,14 +70,25 @@ class Inbox:
     """Takes received SMS that were pushed by a request, and not over a phone's link."""
 
     def __init__(
-        self, database: Database, rate_limits: RateLimits, *, now_ms: Callable[[], int]
+        self,
+        database: Database,
+        rate_limits: RateLimits,
+        *,
+        now_ms: Callable[[], int],
+        note_pushed: Callable[[str | None, Sequence[Received]], None] = lambda _key, _items: None,
     ) -> None:
         self._database = database
         self._rate_limits = rate_limits
         self._now_ms = now_ms
+        self._note_pushed = note_pushed
 
     async def receive(
-        self, org: int, items: Sequence[Received], *, device_id: str | None
+        self,
+        org: int,
+        items: Sequence[Received],
+        *,
+        device_id: str | None,
+        key: str | None = None,
     ) -> Receipt:
         """Stores received SMS durably.
 
@@ -85,6 +96,7 @@ class Inbox:
             org: Whose they are.
             items: The SMS.
             device_id: The name of the phone, if it says one.
+            key: The id of the API key that it showed, if it was one.
 
         Raises:
             StorageSpent, DiskLow, StorageUnavailable: Nothing was stored.
@@ -102,7 +114,9 @@ class Inbox:
                 rate_limits=self._rate_limits,
             )
 
-        return await self._database.write(op)
+        receipt = await self._database.write(op)
+        self._note_pushed(key, items)
+        return receipt
 
 
 def receive(

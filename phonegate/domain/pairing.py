@@ -15,6 +15,7 @@ import attrs
 
 from phonegate.domain.api_keys import ApiKeys
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
+from phonegate.domain.inbox import Received
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.sending import Outgoing, Sending
 from phonegate.model.events import Changed, Fact
@@ -77,6 +78,10 @@ class PairingLink:
     name: str
     given_name: str | None
     """What the phone is to be called from when it has come. None leaves that to the phone."""
+    named: bool = False
+    """Whether the phone has come, so that it bears its name."""
+    kept_name: bool = False
+    """Whether it keeps another one, which its owner had given it before."""
     url: str
     """The address to give to the phone. Empty: that at which its browser asks."""
     expires_at: int
@@ -87,8 +92,12 @@ class PairingLink:
     tests: int = 0
     test: int | None = None
     """The last test SMS."""
-    came_by: set[int | None] = attrs.field(factory=set)
-    """The phones that have received the text. None is one that is not known."""
+    came_by: set[int] = attrs.field(factory=set)
+    """The connected phones that have received the text."""
+    pushed: bool = False
+    """Whether an app has pushed received SMS with the key."""
+    text_pushed: bool = False
+    """Whether it has pushed the text."""
 
 
 @attrs.frozen(kw_only=True)
@@ -98,11 +107,15 @@ class PairingState:
     phone: Phone | None
     """The phone that has come by the key. Of several, the last."""
     online: bool
+    forwards: bool
+    """Whether an app has pushed received SMS with the key, as those do that only forward."""
     numbers: tuple[str, ...]
     """Those of its SIMs, as far as they are known."""
     test: Message | None
     received: bool
-    """Whether the text of the test has come back."""
+    """Whether the text of the test has come in."""
+    kept_name: bool
+    """Whether the phone keeps another name, which its owner had given it before this link."""
 
 
 class Pairing:
@@ -221,16 +234,18 @@ class Pairing:
             raise NotFound(UNKNOWN)
         online = self._online(link, phones)
         rows = {phone.id: phone for phone in phones}
-        if rows and link.given_name is not None:
-            await self._name(link, link.given_name, phones)
         phone = rows[online.phone] if online is not None else next(iter(phones), None)
+        if phone is not None and link.given_name is not None and not link.named:
+            await self._name(link, link.given_name, phone)
         sims = () if online is None else online.sims
         return PairingState(
             phone=phone,
             online=online is not None,
+            forwards=link.pushed,
             numbers=tuple(sim.number for sim in sims if sim.number),
             test=test,
-            received=not link.came_by.isdisjoint({None, *rows}),
+            received=link.text_pushed or not link.came_by.isdisjoint(rows),
+            kept_name=link.kept_name,
         )
 
     async def send_test(self, link: PairingLink, number: str) -> None:
@@ -272,16 +287,30 @@ class Pairing:
         for fact in facts:
             if type(fact) is not Changed or fact.after != RECEIVED or fact.message is None:
                 continue
+            phone = fact.message.phone
+            if phone is None:
+                continue
+            text = _plain(fact.message.body)
             for link in self._links.values():
-                if link.org == fact.org and link.words in fact.message.body:
-                    link.came_by.add(fact.message.phone)
+                if link.org == fact.org and link.words in text:
+                    link.came_by.add(phone)
 
-    async def _name(self, link: PairingLink, name: str, phones: Sequence[Phone]) -> None:
-        """Calls the phone as its owner said, once, and unless it was given a name meanwhile."""
-        new = [phone.id for phone in phones if phone.given_name is None]
-        link.given_name = None
-        if new:
-            await self._database.write(lambda tx: tx.phones.give_name(new[0], name))
+    def note_pushed(self, key: str | None, items: Sequence[Received]) -> None:
+        """Looks for the texts of tests in what was pushed with an API key, new or not."""
+        if key is None:
+            return
+        for link in self._links.values():
+            if link.key_id == key:
+                link.pushed = True
+                link.text_pushed |= any(link.words in _plain(item.body) for item in items)
+
+    async def _name(self, link: PairingLink, name: str, phone: Phone) -> None:
+        """Calls the phone as its owner said, once, and unless it was given a name before."""
+        link.named = True
+        if phone.given_name is None:
+            await self._database.write(lambda tx: tx.phones.give_name(phone.id, name))
+        else:
+            link.kept_name = phone.given_name != name
 
     def _online(self, link: PairingLink, phones: Sequence[Phone]) -> OnlinePhone | None:
         """Returns the connection of the phone, the last one where several came by the key."""
@@ -311,6 +340,11 @@ def _require_browser(link: PairingLink, browser: str | None) -> None:
     right = link.browser is not None and browser is not None
     if not (right and hmac.compare_digest(_digest(browser or ""), link.browser or b"")):
         raise Gone(ELSEWHERE)
+
+
+def _plain(text: str) -> str:
+    """Returns a text as it is compared: a keyboard begins with a capital, and adds spaces."""
+    return " ".join(text.casefold().split())
 
 
 def _digest(text: str) -> bytes:

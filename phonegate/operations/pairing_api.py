@@ -60,7 +60,9 @@ class PairingAnswer:
 
     ok: bool = field("Always true.", default=True)
     org: str = field("The OrgId.", example="myorg")
-    name: str = field("What the phone is called.", example="kitchen")
+    name: str = field(
+        "What its key is called, and the phone too where a name was asked for.", example="kitchen"
+    )
     key_id: str = field("Names the key in /keys/{org}/{id}.", example="k3v9")
     key: str = field("The phone's API key.", example="pgk_…", private=True)
     url: str = field("The gateway's address for the phone.", example="http://192.168.1.5:8080")

@@ -1,5 +1,6 @@
 """The gateway's own authority for phones: its certificate, and how a phone installs it."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -57,13 +58,13 @@ class AuthorityPages:
             _endpoint("/certificate", self.page, AuthorityPage, HTML),
         )
 
-    async def exists(self) -> bool:
-        """Tells whether there is an authority for phones to install."""
+    async def checksum(self) -> str | None:
+        """Returns the SHA-256 of the file that phones get, in hex, or None where there is none."""
         try:
-            await trio.to_thread.run_sync(self._read)
+            content, _ = await trio.to_thread.run_sync(self._read)
         except NotFound:
-            return False
-        return True
+            return None
+        return hashlib.sha256(content).hexdigest()
 
     async def file(self, call: Call) -> Answer:  # noqa: ARG002 - all get the same
         """Gives the certificate of the authority, for phones to install."""

@@ -10,7 +10,7 @@ from phonegate.api.address import own_address
 from phonegate.api.endpoint import Answer, Call, Endpoint, Request
 from phonegate.api.rules import Recipient
 from phonegate.api.smsgate_api import BASES
-from phonegate.bind_address import is_loopback
+from phonegate.bind_address import leads_to_loopback
 from phonegate.domain.pairing import MOST_TESTS, UNNAMED, Pairing, PairingLink, PairingState
 from phonegate.http.refusals import CODES
 from phonegate.model.messages import Message
@@ -27,6 +27,7 @@ from phonegate.model.states import (
 )
 from phonegate.pages.blueprint import HTML, PAGE_POLICY
 from phonegate.pages.forwarding_apps import APPS
+from phonegate.pages.own_authority import PATH as CA_PATH
 from phonegate.pages.own_authority import AuthorityPages
 from phonegate.pages.printer import Printer
 from phonegate.typed_json.fields import field
@@ -74,13 +75,15 @@ class PairingStateJson:
     ok: bool = field("Always true.", default=True)
     ends_in_s: int = field("Seconds until the link ends.")
     online: bool = field("Whether the phone is connected.")
+    forwards: bool = field("Whether an app that only forwards has called, and no phone connected.")
     phone: str = field("What is known of the phone, in words.")
     hint: str | None = field("What its owner should do, in a sentence.")
     number: str | None = field("The number of its first SIM, where that is known.", private=True)
-    test: str | None = field("What became of the test SMS, in words. None before the first.")
+    test: str | None = field("What became of the test SMS, in words. None before there is one.")
     test_failed: bool = field("Whether the test SMS will not be sent any more.")
     tests_left: int = field("Test SMS that this link may still send.")
-    received: bool = field("Whether the text of the test has come back.")
+    left: str = field("How many these are and what they need, in words.")
+    received: bool = field("Whether the text of the test has come in.")
 
 
 @attrs.frozen
@@ -152,11 +155,12 @@ class PairingPages:
             shell_base=shlex.quote(base),
             socket="ws" + base.removeprefix("http"),
             app_path=BASES[0],
-            plain=_is_plain(base),
+            plain=base.startswith("http:") and not leads_to_loopback(base),
             apps=[app.filled(url=base, key=link.key, phone=_slug(link)) for app in APPS],
-            own_authority=base.startswith("https:") and await self._authority.exists(),
+            checksum=await self._authority.checksum() if base.startswith("https:") else None,
+            shell_ca=shlex.quote(f"{base}{CA_PATH}"),
+            shell_org=shlex.quote(link.org_name),
             state=_shown(link, state, call.services.now_ms()),
-            most_tests=MOST_TESTS,
         )
         cookie = () if shown is None else (_set_cookie(call, link, shown),)
         return Answer(content=text, media=HTML, headers=(*_headers(), *cookie))
@@ -181,31 +185,65 @@ def _shown(link: PairingLink, state: PairingState, now: int) -> PairingStateJson
     return PairingStateJson(
         ends_in_s=max(0, (link.expires_at - now) // 1000),
         online=state.online,
+        forwards=_only_forwards(state),
         phone=_described(state),
         hint=None if state.phone is None else state.phone.hint,
         number=next(iter(state.numbers), None),
-        test=None if test is None else _in_words(test),
+        test=_tested(state),
         test_failed=failed,
         tests_left=MOST_TESTS - link.tests,
+        left=_left(link, state),
         received=state.received,
     )
 
 
+def _only_forwards(state: PairingState) -> bool:
+    return state.forwards and state.phone is None
+
+
 def _described(state: PairingState) -> str:
+    if _only_forwards(state):
+        return "An app that forwards has called. It passes on what comes in, and can't send."
     if state.phone is None:
         return "Waiting for the phone to connect."
     phone = state.phone
     name = phone.given_name or phone.name or phone.model or "The phone"
     if not state.online:
         return f"{name} was here, and is not connected now."
+    if state.kept_name:
+        return f"The phone is connected. It is already known as {name}, and keeps that name."
     return f"{name} is connected."
+
+
+def _tested(state: PairingState) -> str | None:
+    """Returns what the test has shown: a text that came in may have come from another phone."""
+    sent = None if state.test is None else _in_words(state.test)
+    if not state.received:
+        return sent
+    if state.test is not None and state.test.status in {SENT, DELIVERED}:
+        return "It did: this phone sends and receives."
+    came = "It came in: this phone receives."
+    return came if sent is None else f"{came} Its own test SMS: {sent}"
 
 
 def _in_words(test: Message) -> str:
     words = _WORDS[test.status]
     if test.status == FAILED:
-        return f"{words}: {test.error}." if test.error else f"{words}."
+        return f"{words}: {test.error.rstrip('.')}." if test.error else f"{words}."
     return words
+
+
+def _left(link: PairingLink, state: PairingState) -> str:
+    left = MOST_TESTS - link.tests
+    if left < 1:
+        command = f"phonegate phone add {shlex.quote(link.org_name)}"
+        return f"0 left. For more, make a new link on the gateway's machine: {command}"
+    words = f"{left} of {MOST_TESTS} left."
+    if state.online:
+        return words
+    if _only_forwards(state):
+        return "An app that only forwards can't send this. Use the words below instead."
+    return f"{words} It works once the phone is online."
 
 
 def _slug(link: PairingLink) -> str:
@@ -216,13 +254,6 @@ def _slug(link: PairingLink) -> str:
     """
     named = "" if link.name == UNNAMED else _NOT_PLAIN.sub("-", link.name).strip("-.")
     return named or f"{UNNAMED}-{link.key_id}"
-
-
-def _is_plain(base: str) -> bool:
-    """Tells whether an address is one that an app may refuse, since it is not encrypted."""
-    scheme, _, rest = base.partition("://")
-    host = rest.partition("/")[0].rpartition(":")[0] or rest
-    return scheme == "http" and not is_loopback(host.strip("[]"))
 
 
 def _cookie(request: Request) -> str | None:

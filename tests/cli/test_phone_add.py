@@ -1,8 +1,10 @@
 """`phonegate phone add`: what a person gets to pair a phone, and what they are told without."""
 
+import html
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +42,7 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
     assert main(words(gateway, "--name", "kitchen", "--url", f"{gateway.url}/")) == 0
     output, error = capsys.readouterr()
     shown = dict(line.split(maxsplit=1) for line in output.splitlines())
-    assert (shown["phone"], shown["address"]) == ("kitchen of myorg", gateway.url)
+    assert (shown["phone"], shown["address"]) == ("kitchen, of myorg", gateway.url)
     assert "15 minutes" in error
     assert "▀" not in output
     # The key is one of a phone.
@@ -56,6 +58,23 @@ def test_a_phone_gets_an_address_a_key_and_a_link(gateway: GatewayProcess, capsy
     assert shown["key"] in page.text
 
 
+def test_the_next_steps_that_the_page_shows_work_as_they_stand(
+    gateway: GatewayProcess, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(words(gateway, "--json", "--url", gateway.url)) == 0
+    link = json.loads(capsys.readouterr().out)["link"]
+    page = html.unescape(httpx.get(link, trust_env=False).text)
+    lines = re.findall(r"<code>(?:PHONEGATE_KEY=pgk_KEY )?phonegate (.*)</code></pre>", page)
+    make, send, read = map(shlex.split, lines[:3])
+    assert main([*make, "--database", str(gateway.database)]) == 0
+    output, _ = capsys.readouterr()
+    (key,) = re.findall(r"pgk_\S+", output)
+    monkeypatch.setenv("PHONEGATE_KEY", key)
+    assert main(send) == 0
+    assert "queued" in "".join(capsys.readouterr())
+    assert main(read) == 0
+
+
 def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:
     assert main(words(gateway, "--json", "--url", "HTTPS://sms.example.org/x/")) == 0
     made = json.loads(capsys.readouterr().out)
@@ -66,6 +85,18 @@ def test_programs_get_json(gateway: GatewayProcess, capsys: Output) -> None:
     assert made["certificate_page"] is None
     assert made["name"] == "phone"
     assert made["link"].startswith("https://sms.example.org/x/pair/")
+
+
+def test_an_address_that_no_phone_reaches_is_warned_of(
+    gateway: GatewayProcess, capsys: Output
+) -> None:
+    assert main(words(gateway, "--url", gateway.url)) == 0
+    output, error = capsys.readouterr()
+    assert f"Warning: no phone reaches {gateway.url}" in error
+    # Without a name it is not called as its key is.
+    assert "phone    one that is called what it says itself, of myorg\n" in output
+    assert main(words(gateway, "--url", "http://192.168.1.5:8080")) == 0
+    assert "no phone reaches" not in capsys.readouterr().err
 
 
 def test_a_person_gets_a_code_to_scan(gateway: GatewayProcess) -> None:
@@ -88,7 +119,7 @@ def test_a_person_gets_a_code_to_scan(gateway: GatewayProcess) -> None:
     ("more", "org", "sentence"),
     [
         ((), "myorg", "listens to this machine alone"),
-        (("--url", "http://a"), "nope", "`phonegate org add` makes one"),
+        (("--url", "http://a"), "nope", "`phonegate org add nope` makes it"),
         (("--url", "ftp://a"), "myorg", "url must be an address such as"),
         (("--url", "http://me@a"), "myorg", "url must be an address such as"),
         (("--url", "http://a", "--name", " "), "myorg", "name must not be empty"),

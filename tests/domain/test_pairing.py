@@ -9,6 +9,7 @@ import trio
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.dispatch import OnlinePhone, follow
+from phonegate.domain.inbox import Received
 from phonegate.domain.pairing import (
     LIFETIME_MS,
     MOST_LINKS,
@@ -208,10 +209,25 @@ async def test_the_phone_is_called_as_its_owner_said_unless_it_has_a_name(scene:
     await scene.database.write(lambda tx: tx.phones.give_name(phone, "hall"))
     assert await name() == "hall"
     unnamed = await scene.pairing.invite(ORG, None)
-    assert (unnamed.key.name, link.given_name) == ("phone", None)
+    assert unnamed.key.name == "phone"
     link, _ = scene.pairing.open(unnamed.token, None)
     phone = await scene.connect("other", unnamed.key.id)
     assert await name() is None
+
+
+async def test_a_phone_that_was_there_before_keeps_its_name(scene: Scene) -> None:
+    made, link = await scene.opened()
+    phone = await scene.connect("mine", made.key.id)
+    state = await scene.pairing.state(link)
+    assert not state.kept_name
+    for name, kept in (("hall", True), ("kitchen", False)):
+        again = await scene.invite(name)
+        link, _ = scene.pairing.open(again.token, None)
+        await scene.connect("mine", again.key.id)
+        state = await scene.pairing.state(link)
+        assert state.phone is not None
+        assert (state.phone.id, state.phone.given_name) == (phone, "kitchen")
+        assert state.kept_name == kept
 
 
 async def test_a_revoked_key_ends_the_link(scene: Scene) -> None:
@@ -304,7 +320,43 @@ async def test_the_text_must_come_back_by_the_phone_itself(scene: Scene) -> None
     assert await received()
 
 
-async def test_the_text_may_come_by_an_app_that_only_forwards(scene: Scene) -> None:
-    _, link = await scene.opened()
-    scene.receive(link.words, None)
+def typed(link: PairingLink) -> list[str]:
+    """How keyboards write the words of a test."""
+    first, second, number = link.words.split()
+    return [
+        f"Phonegate test {number}",
+        f"PHONEGATE TEST {number}",
+        f" phonegate\u00a0 test\n{number} ",
+        f"Hi! {first.title()} {second.title()} {number}.",
+    ]
+
+
+@pytest.mark.parametrize("at", range(4))
+async def test_the_text_counts_however_a_keyboard_writes_it(scene: Scene, at: int) -> None:
+    made, link = await scene.opened()
+    phone = await scene.connect("mine", made.key.id, *SIMS)
+    scene.receive(typed(link)[at], phone)
     assert (await scene.pairing.state(link)).received
+
+
+async def test_the_text_may_come_by_an_app_that_only_forwards(scene: Scene) -> None:
+    made, link = await scene.opened()
+    other = await scene.invite("other")
+
+    async def seen() -> tuple[bool, bool]:
+        state = await scene.pairing.state(link)
+        return state.forwards, state.received
+
+    # What comes by a carrier, by the org's secret or another phone's key, shows nothing of this.
+    scene.receive(link.words, None)
+    for key in (None, other.key.id):
+        scene.pairing.note_pushed(key, [Received(address="", body=link.words)])
+    assert await seen() == (False, False)
+    scene.pairing.note_pushed(made.key.id, [Received(address="", body="hello")])
+    assert await seen() == (True, False)
+    scene.pairing.note_pushed(
+        made.key.id, [Received(address="", body=typed(link)[0]), Received(address="", body="bye")]
+    )
+    assert await seen() == (True, True)
+    scene.pairing.note_pushed(made.key.id, [])
+    assert await seen() == (True, True)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -27,6 +28,7 @@ pytestmark = needed
 
 NUMBER = "+15551112222"
 LIT = "return [...document.querySelectorAll('.light.on')].map((light) => light.id)"
+FAIL = f"seen.push((() => {{ {LIT} }})()); return Promise.reject(new Error());"
 SHOWN = "return document.getElementById(arguments[0]).textContent"
 
 ALL_OPEN = """
@@ -88,11 +90,73 @@ def test_a_phone_is_paired_by_its_page(browser: Browser, gateway: GatewayProcess
         assert number.get_attribute("value") == NUMBER
         number.send_keys(Keys.ENTER)
         browser.until(lambda _: browser.run(LIT) == ["online", "received"])
-        assert "sends and receives" in browser.run(SHOWN, "test-words")
+        browser.until(lambda _: "sends and receives" in browser.run(SHOWN, "test-words"))
+        # It is said beside the button too, with what comes next.
+        assert browser.find("#progress").text == "It did: this phone sends and receives."
+        assert browser.find("#done-send").is_displayed()
         browser.driver.refresh()
         assert browser.run(LIT) == ["online", "received"]
     browser.until(lambda _: browser.run(LIT) == ["received"])
     assert "not connected now" in browser.run(SHOWN, "phone-words")
+
+
+def test_an_app_that_only_forwards_lights_both(browser: Browser, gateway: GatewayProcess) -> None:
+    made = invite(gateway, gateway.url)
+    browser.look(made["link"], width=360)
+    words = browser.find("[data-copy='text of the test'] code").text
+    pushed = httpx.post(
+        f"{gateway.url}/webhook",
+        json={"from": "+15553334444", "text": words.capitalize()},
+        headers={"X-Secret-Key": made["key"]},
+        trust_env=False,
+    )
+    assert pushed.status_code == 200
+    browser.run("look()")
+    browser.until(lambda _: browser.run(LIT) == ["online", "received"])
+    assert browser.find("#test-words").text == "It came in: this phone receives."
+    assert browser.find("#online h3").text == "App has called"
+    assert browser.find("#done").is_displayed()
+    assert not browser.run("return document.getElementById('done-send').checkVisibility()")
+
+
+def test_no_light_tells_of_a_phone_of_which_nothing_is_known(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    made = invite(gateway, gateway.url)
+    browser.look(made["link"], width=360)
+    with phone(gateway, made["key"]):
+        browser.until(lambda _: browser.run(LIT) == ["online"])
+        browser.run(f"window.there = fetch; window.seen = []; window.fetch = () => {{ {FAIL} }};")
+        browser.run("look().then(look)")
+        browser.until(lambda _: browser.run(LIT) == [])
+        assert browser.run("return seen")[:2] == [["online"], ["online"]], "one failure is none yet"
+        assert "reach the gateway" in browser.find("#away").text
+        assert not browser.find("#send").is_enabled()
+        browser.run("window.fetch = there; look()")
+        browser.until(lambda _: browser.run(LIT) == ["online"])
+        assert not browser.run("return document.getElementById('away').checkVisibility()")
+        ask(gateway.database, OwnerRequest("DELETE", f"/keys/myorg/{made['key_id']}"))
+        browser.run("look()")
+        assert "15 minutes" in browser.find("#ended").text
+        assert browser.run(LIT) == []
+    assert [one for one in browser.complaints() if "404" not in one["message"]] == []
+
+
+def test_it_copies_over_plain_http_or_says_that_it_did_not(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    made = invite(gateway, f"http://{HOME}:{gateway.port}")
+    browser.look(made["link"], width=360)
+    assert not browser.run("return isSecureContext")
+    browser.click("[data-copy='private token'] button.copy")
+    browser.until(lambda _: browser.run(SHOWN, "told") == "Copied")
+    number = browser.find("#number")
+    number.send_keys(Keys.CONTROL, "v")
+    assert number.get_attribute("value") == made["key"]
+    browser.run("document.execCommand = () => false")
+    button = browser.click("[data-copy='API URL'] button.copy")
+    browser.until(lambda _: button.text == "Selected: copy it by hand")
+    assert browser.run("return String(getSelection())") == f"{made['url']}/api/mobile/v1"
 
 
 def test_the_page_fits_the_screen_by_day_and_by_night(
@@ -121,5 +185,5 @@ def test_what_the_gateway_refuses_is_said_beside_the_field(
         browser.until(lambda _: browser.run(LIT) == ["online"])
         browser.write(browser.find("#number"), "nonsense")
         browser.click("#send")
-        assert "must be a number" in browser.find("#problem").text
+        assert browser.find("#problem").text.startswith("Number must be a number")
     assert [one["message"] for one in browser.complaints() if "400" not in one["message"]] == []

@@ -1,8 +1,12 @@
 """How phones get the gateway's own authority: the file, and the page that explains it."""
 
+import html
+import os
+import re
 from pathlib import Path
 
 import pytest
+import trio
 
 from phonegate.local_ca.authority import LocalAuthority
 from phonegate.local_ca.names import Names, usual
@@ -46,11 +50,33 @@ async def test_a_phone_is_told_to_trust_it_first(site: Site, database: Database)
     assert 'href="/certificate"' in (await site.open()).data.decode()
 
 
+async def test_termux_gets_it_too_and_checks_it_against_the_page(
+    site: Site, authority: LocalAuthority, tmp_path: Path
+) -> None:
+    text = html.unescape((await site.open()).data.decode())
+    shown = re.findall(r"<code>(curl .*?|PHONEGATE_KEY=.*?)</code>", text)
+    fetch, start = shown[:2]
+    assert " https://gate.lan/ca.crt " in fetch
+    assert "--termux --cacert ca.crt --url" in start
+    # What comes is kept if it is the file, and deleted if it is another.
+    (tmp_path / "curl").write_text('#!/bin/sh\ncp "$SENT" ca.crt\n')
+    (tmp_path / "curl").chmod(0o755)
+    for sent in (authority.authority, authority.certificate):
+        environment = {"PATH": f"{tmp_path}:{os.defpath}", "SENT": str(sent)}
+        command = ["sh", "-c", fetch]
+        await trio.run_process(
+            command, cwd=tmp_path, env=environment, capture_stdout=True, capture_stderr=True
+        )
+        assert (tmp_path / "ca.crt").exists() == (sent == authority.authority)
+
+
 async def test_by_plain_http_there_is_nothing_to_trust(
     database: Database, authority: LocalAuthority
 ) -> None:
     site = await build_site(database, authority=authority.authority)
-    assert 'href="/certificate"' not in (await site.open()).data.decode()
+    page = (await site.open()).data.decode()
+    assert 'href="/certificate"' not in page
+    assert "--cacert" not in page
 
 
 @pytest.mark.parametrize("content", [None, b"junk", "server", "with its key"])

@@ -13,7 +13,8 @@ from phonegate.api.app import build_pipeline
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.pairing import LIFETIME_MS, Invitation, Pairing
+from phonegate.domain.inbox import Received
+from phonegate.domain.pairing import LIFETIME_MS, MOST_TESTS, Invitation, Pairing, PairingLink
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.gateway import build_whole_app
 from phonegate.model.phones import Sim
@@ -60,6 +61,21 @@ class Site:
         body = {"number": number}
         at = f"/pair/{self.made.token}/test"
         return await self.web.call("POST", at, body, secret=None, headers=headers)
+
+    @property
+    def link(self) -> PairingLink:
+        return self.pairing.find(self.made.token, self.cookie.partition("=")[2])
+
+    async def report(self, event: Event, error: str | None = None) -> None:
+        """Has the phone say what became of the test."""
+        link = self.link
+
+        def report(tx: Tables) -> None:
+            message = tx.messages.find(link.org, link.test or 0)
+            assert message is not None
+            tx.messages.transition(message, event, error=error)
+
+        await self.web.database.write(report)
 
     async def connect(self, hint: str | None = None) -> int:
         org = await self.web.services.accounts.orgs.named(ORG)
@@ -194,27 +210,79 @@ async def test_the_lights_follow_the_phone(site: Site) -> None:
     assert sent.json["test"].startswith("Handed to the phone.")
     assert sent.json["tests_left"] == 2
     (pushed,) = site.web.phones.pushed
-    link = site.pairing.find(site.made.token, site.cookie.partition("=")[2])
-    assert (pushed.address, pushed.body) == (OWN_NUMBER, link.words)
-    link.came_by.add(phone)
-    assert (await site.get("/state")).json["received"] is True
+    assert (pushed.address, pushed.body) == (OWN_NUMBER, site.link.words)
+    site.link.came_by.add(phone)
+    state = (await site.get("/state")).json
+    assert state["received"] is True
+    # It may have come from another phone, as long as this one has not said that it sent it.
+    assert state["test"].startswith("It came in: this phone receives. Its own test SMS: Handed")
     page = (await site.get()).data.decode()
     assert page.count('class="light on"') == 2
     assert "Choose SSE only." in page
+    await site.report(Event.RADIOED)
+    assert (await site.get("/state")).json["test"] == "It did: this phone sends and receives."
+    assert "It did: this phone sends and receives." in (await site.get()).data.decode()
+
+
+async def test_an_app_that_only_forwards_is_said_to_receive_and_no_more(site: Site) -> None:
+    await site.open()
+    assert 'id="done" class="done" hidden' in (await site.get()).data.decode()
+    sms = Received(address="+15553334444", body="hello")
+    site.pairing.note_pushed(site.made.key.id, [sms])
+    state = (await site.get("/state")).json
+    assert (state["online"], state["forwards"], state["test"]) == (False, True, None)
+    assert state["phone"].startswith("An app that forwards has called.")
+    assert "Use the words below" in state["left"]
+    words = site.link.words
+    site.pairing.note_pushed(site.made.key.id, [attrs.evolve(sms, body=words.title())])
+    state = (await site.get("/state")).json
+    assert (state["received"], state["test"]) == (True, "It came in: this phone receives.")
+    page = (await site.get()).data.decode()
+    assert page.count('class="light on"') == 2
+    assert "App has called" in page
+    assert 'id="done" class="done">' in page
+    assert 'id="done-send" hidden' in page
+
+
+async def test_a_connected_phone_that_only_received_is_not_said_to_send(site: Site) -> None:
+    await site.open()
+    site.link.came_by.add(await site.connect())
+    state = (await site.get("/state")).json
+    assert (state["forwards"], state["test"]) == (False, "It came in: this phone receives.")
+
+
+async def test_a_phone_that_keeps_another_name_is_said_to(site: Site) -> None:
+    await site.open()
+    phone = await site.connect()
+    await site.web.database.write(lambda tx: tx.phones.give_name(phone, "phone2"))
+    state = (await site.get("/state")).json
+    assert state["phone"] == (
+        "The phone is connected. It is already known as phone2, and keeps that name."
+    )
+    assert "to be called" in (await site.get()).data.decode()
+    site.made, site.cookie = await site.pairing.invite(ORG, None), ""
+    assert "to be called" not in (await site.open()).data.decode()
+
+
+async def test_what_is_left_of_the_tests_is_said_with_what_to_do(site: Site) -> None:
+    await site.open()
+    assert (await site.get("/state")).json["left"] == (
+        "3 of 3 left. It works once the phone is online."
+    )
+    await site.connect()
+    assert (await site.test()).json["left"] == "2 of 3 left."
+    site.link.tests = MOST_TESTS
+    left = (await site.get("/state")).json["left"]
+    assert left.startswith("0 left. For more, make a new link")
+    assert left.endswith(f"phonegate phone add {ORG}")
+    assert "phonegate phone add" in (await site.get()).data.decode()
 
 
 async def test_why_a_test_was_not_sent_is_said_in_words(site: Site) -> None:
     await site.open()
     await site.connect()
     await site.test()
-    link = site.pairing.find(site.made.token, site.cookie.partition("=")[2])
-
-    def fail(tx: Tables) -> None:
-        message = tx.messages.find(link.org, link.test or 0)
-        assert message is not None
-        tx.messages.transition(message, Event.REFUSED, error="no service")
-
-    await site.web.database.write(fail)
+    await site.report(Event.REFUSED, error="no service")
     state = (await site.get("/state")).json
     assert (state["test"], state["test_failed"]) == ("Not sent: no service.", True)
 

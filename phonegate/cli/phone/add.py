@@ -1,6 +1,7 @@
 """`phonegate phone add`."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from phonegate import colour
+from phonegate.bind_address import leads_to_loopback
 from phonegate.cli import columns, options, terminal
 from phonegate.cli.failure import Failure
 
@@ -46,7 +48,8 @@ def add(
     if as_json:
         terminal.print_json(answer)
         return
-    click.echo(f"phone    {terminal.clean(answer['name'])} of {answer['org']}")
+    called = "one that is called what it says itself" if name is None else terminal.clean(name)
+    click.echo(f"phone    {called}, of {answer['org']}")
     click.echo(f"address  {answer['url']}")
     for other in answer["other_urls"]:
         click.echo(f"         {other} (another network of this machine)")
@@ -58,6 +61,12 @@ def add(
         click.echo(
             "If the phone's browser warns of the link, the phone has to trust this gateway first: "
             f"{answer['certificate_page']} tells how.",
+            err=True,
+        )
+    if leads_to_loopback(answer["url"]):
+        click.echo(
+            f"Warning: no phone reaches {answer['url']}, since that is this machine for itself. "
+            "Name an address in the phone's network by --url, or give none to have it found.",
             err=True,
         )
     click.echo(
@@ -91,7 +100,8 @@ def _pair(config: Path | None, database: Path | None, body: dict[str, Any]) -> d
         ) from None
     except ControlRefused as refused:
         if refused.code == "not_found":
-            raise Failure(f"{refused.detail} `phonegate org add` makes one.") from None
+            command = f"phonegate org add {shlex.quote(body['org'])}"
+            raise Failure(f"{refused.detail} `{command}` makes it.") from None
         raise
 
 
