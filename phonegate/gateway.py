@@ -10,11 +10,11 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -32,7 +32,7 @@ from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
 from phonegate.operations.app import OperatorApp
-from phonegate.operations.certificate_renewal import own_authority
+from phonegate.operations.certificate_renewal import is_in_use, own_authority
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
@@ -46,6 +46,9 @@ from phonegate.pages.endpoints import page_endpoints
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import Server
 from phonegate.store.database import Database
+
+if TYPE_CHECKING:
+    from phonegate.builtin_phone.service import BuiltinPhone
 
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
@@ -225,6 +228,8 @@ class _Gateway:
     owner: Pipeline
     bound: list[tuple[str, int]]
     """The addresses that are listened on, once they are."""
+    builtin: "BuiltinPhone | None"
+    """The phone of `[modem]`."""
 
     @classmethod
     def assemble(
@@ -235,6 +240,7 @@ class _Gateway:
         services, phones = core.services, core.phones
         rate_limits = services.rate_limits
         link = PhoneLink(core.admission, phones)
+        builtin = _builtin_phone(core)
         operations = Operations(
             settings,
             services,
@@ -244,6 +250,7 @@ class _Gateway:
             flow=core.flow,
             link=link,
             server=lambda: server,
+            modem_problem=lambda: None if builtin is None else builtin.problem,
         )
         assets = Assets()
 
@@ -267,7 +274,13 @@ class _Gateway:
         server = Server(
             settings.http,
             settings.tls,
-            app=build_whole_app(services, settings.http, pipeline, assets),
+            app=build_whole_app(
+                services,
+                settings.http,
+                pipeline,
+                assets,
+                own_certificate=is_in_use(settings, own_authority(settings)),
+            ),
             serve_phone=link.serve,
             fast_pipeline=pipeline,
             rate_limits=rate_limits,
@@ -292,6 +305,7 @@ class _Gateway:
                 pairing_endpoint(core.pairing, find_urls, find_authority),
             ),
             bound=bound,
+            builtin=builtin,
         )
 
     async def serve(
@@ -321,8 +335,8 @@ class _Gateway:
             )
             await services.start(self.operations.run)
             modem = trio.CancelScope()
-            if self.core.settings.modem.enabled:
-                services.start_soon(self._be_phone, modem)
+            if self.builtin is not None:
+                services.start_soon(_until_cancelled, self.builtin.run, modem)
             if reloads is not None:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as sockets:
@@ -350,17 +364,6 @@ class _Gateway:
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
 
-    async def _be_phone(self, scope: trio.CancelScope) -> None:
-        """Is a phone by the modem of `[modem]`, until the scope is cancelled."""
-        from phonegate.builtin_phone.service import BuiltinPhone  # noqa: PLC0415 - most have none
-
-        core = self.core
-        phone = BuiltinPhone.assemble(
-            core.settings.modem, core.services.accounts, core.admission, core.phones
-        )
-        with scope:
-            await phone.run()
-
     def _reload(self, reread: Reread) -> Reload:
         async def renew_certificate(settings: Settings) -> str | None:
             return "tls (certificate renewed)" if await self.server.renew(settings.tls) else None
@@ -381,13 +384,30 @@ class _Gateway:
         await self.core.carrier_pool.close()
 
 
+def _builtin_phone(core: Core) -> "BuiltinPhone | None":
+    """Returns the phone of `[modem]`, where there is one."""
+    modem = core.settings.modem
+    if not modem.enabled:
+        return None
+    from phonegate.builtin_phone.service import BuiltinPhone  # noqa: PLC0415 - most have none
+
+    return BuiltinPhone.assemble(modem, core.services.accounts, core.admission, core.phones)
+
+
+async def _until_cancelled(run: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    with scope:
+        await run()
+
+
 def build_whole_app(
     services: Services,
     http: HttpSettings,
     pipeline: Pipeline | None = None,
     assets: Assets | None = None,
+    *,
+    own_certificate: bool = False,
 ) -> QuartTrio:
-    """Returns the app with the API and the pages."""
+    """Returns the app with the API and the pages. The certificate may be of an own authority."""
     app = build_app(services, http, pipeline=pipeline)
     pages = build_pages(
         build_table(),
@@ -395,6 +415,7 @@ def build_whole_app(
         version=services.version,
         max_body_bytes=http.max_body_bytes,
         registration=services.accounts.orgs.registration,
+        own_certificate=own_certificate,
         assets=assets,
     )
     app.register_blueprint(pages)

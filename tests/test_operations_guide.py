@@ -139,6 +139,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         carrier_failures={1: 9},
         hinted=(HintedPhone(phone=1, org="a", hint="Do this."),),
         certificate_s=0.0,
+        modem_problem="No bus.",
     )
     alarms = Alarms(AlarmThresholds(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))

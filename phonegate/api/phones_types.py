@@ -146,7 +146,7 @@ def phone_json(phone: ManagedPhone) -> PhoneJson:
         network=health.network,
         sims=tuple(_sim_json(sim) for sim in phone.sims),
         waiting=phone.waiting,
-        hint=row.hint,
+        hint=phone.hint,
     )
 
 

@@ -19,7 +19,7 @@ from phonegate.phones.station import PhoneServices
 _log = log.get("phones")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class InnerConnector:
     """Connects within the process. It implements `phone.connector.Connector`.
 
@@ -34,6 +34,8 @@ class InnerConnector:
     accounts: Accounts
     admission: Admission
     services: PhoneServices
+    refusal: str | None = attrs.field(default=None, init=False)
+    """Why the gateway did not let the phone in at its last try. None where it did."""
 
     async def hold(
         self, session: PhoneSession, *, device_id: str | None, name: str | None, known: bool
@@ -49,11 +51,12 @@ class InnerConnector:
         try:
             admitted = await self.admission.enter(await self._principal(), arrival)
         except NotFound:
-            return End(
-                detail=f"there is no org {self.org}; make it with: phonegate org add {self.org}"
+            return self._refused(
+                f"there is no org {self.org}; make it with: phonegate org add {self.org}"
             )
         except (Refused, StoreError) as error:
-            return End(detail=str(error))
+            return self._refused(str(error))
+        self.refusal = None
         delivery = self.services.settings.delivery
         link, transport = open_link(max(delivery.window, delivery.widest_window))
         try:
@@ -69,6 +72,10 @@ class InnerConnector:
         except BaseExceptionGroup as group:
             return end_of(group)
         return End(code=1000)
+
+    def _refused(self, reason: str) -> End:
+        self.refusal = reason
+        return End(detail=reason)
 
     async def _principal(self) -> Principal:
         org = await self.accounts.orgs.named(self.org)

@@ -27,7 +27,7 @@ Waiting for one and switching it on take less."""
 _log = log.get("modem")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class BuiltinPhone:
     """The phone of `[modem]`.
 
@@ -42,6 +42,15 @@ class BuiltinPhone:
     connector: InnerConnector
     journal: Path
     retry_s: float = RETRY_S
+    _radio: ModemRadio | None = attrs.field(default=None, init=False)
+    _ended: str | None = attrs.field(default=None, init=False)
+    """Why it is not a phone now, while it is not."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why its modem can't be used, in a sentence. None where it works, or may in a moment."""
+        lasting = None if self._radio is None else self._radio.lasting_trouble
+        return lasting or self._ended or self.connector.refusal
 
     @classmethod
     def assemble(
@@ -77,16 +86,23 @@ class BuiltinPhone:
             if problem != said or trio.current_time() - begun >= WORKED_S:
                 _log.warning("modem_unusable", problem=problem, retry_s=self.retry_s)
                 said = problem
+            self._ended = problem
             await trio.sleep(self.retry_s)
 
     async def _be_phone(self) -> None:
         settings = self.settings
         sims = [SimCard(slot=SLOT, number=settings.number)] if settings.number else []
+        self._radio = ModemRadio(wanted=settings.imei or None, pin=settings.pin or None)
         await run_radio(
             self.connector,
-            ModemRadio(wanted=settings.imei or None, pin=settings.pin or None),
+            self._radio,
             journal=self.journal,
             name=settings.name or None,
             sims=sims,
-            notice=lambda text: _log.info("modem_says", text=text),
+            notice=self._note,
         )
+
+    def _note(self, text: str) -> None:
+        if self._radio is not None and self._radio.works:
+            self._ended = None
+        _log.info("modem_says", text=text)

@@ -1,12 +1,15 @@
 """`phonegate certificate`."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from phonegate.bind_address import parse_bind
 from phonegate.cli import options, terminal
+from phonegate.config import client_environment
 
 if TYPE_CHECKING:
     from phonegate.local_ca.authority import LocalAuthority, Outcome
@@ -66,10 +69,14 @@ def command(
             }
         )
         return
-    _explain(authority, outcome, in_use=is_in_use(settings, authority))
+    ports = [port for _, port in map(parse_bind, settings.http.bind)]
+    address = f"https://localhost:{ports[0]}{settings.http.prefix}"
+    _explain(authority, outcome, address, in_use=is_in_use(settings, authority))
 
 
-def _explain(authority: "LocalAuthority", outcome: "Outcome", *, in_use: bool) -> None:
+def _explain(
+    authority: "LocalAuthority", outcome: "Outcome", address: str, *, in_use: bool
+) -> None:
     """Prints what was made for a person, and what to do with it."""
     server = outcome.server
     made = "made" if outcome.new_server else "good already"
@@ -82,13 +89,26 @@ def _explain(authority: "LocalAuthority", outcome: "Outcome", *, in_use: bool) -
         click.echo(line, err=True)
     if in_use:
         click.echo("The gateway takes it up within some seconds.", err=True)
+        _explain_client(authority, address)
         return
     click.echo("Put this into gateway.toml, and restart the gateway:\n", err=True)
     click.echo("[tls]")
     # A string of JSON is one of TOML.
     click.echo(f"certificate = {json.dumps(str(authority.certificate), ensure_ascii=False)}")
     click.echo(f"key = {json.dumps(str(authority.key), ensure_ascii=False)}")
+    _explain_client(authority, address)
     click.echo(
-        "\nThen install the authority on each phone: the gateway's page /certificate shows how.",
+        "Then install the authority on each phone: the gateway's page /certificate shows how.",
         err=True,
     )
+
+
+def _explain_client(authority: "LocalAuthority", address: str) -> None:
+    """Prints what the commands of this program need from then on."""
+    for line in (
+        "\nCommands such as `phonegate phones` reach the gateway on this machine after these:",
+        f"export {client_environment.URL}={shlex.quote(address)}",
+        f"export {client_environment.CACERT}={shlex.quote(str(authority.authority))}",
+        f"\ncurl needs: --cacert {shlex.quote(str(authority.authority))}",
+    ):
+        click.echo(line, err=True)

@@ -19,6 +19,7 @@ from phonegate.cli.failure import Failure, refusal
 from phonegate.cli.retries import Retries, is_transient, retry_after
 from phonegate.config import client_environment
 from phonegate.domain.credentials import is_key_like
+from phonegate.model.refusals import FieldProblem
 
 CONNECT_S = 10.0
 ANSWER_S = 65.0
@@ -38,6 +39,15 @@ class Unavailable(Failure):
 
     def __init__(self, sentence: str, retry_after_s: float = 0.0) -> None:
         self.retry_after_s = retry_after_s
+        super().__init__(sentence)
+
+
+class Refusal(Failure):
+    """The gateway refused: `detail` for a person, and `problems`, the fields that are wrong."""
+
+    def __init__(self, sentence: str, detail: str, problems: tuple[FieldProblem, ...]) -> None:
+        self.detail = detail
+        self.problems = problems
         super().__init__(sentence)
 
 
@@ -212,7 +222,8 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
         if is_transient(status):
             raise Unavailable(f"{said}, as a proxy does while its gateway is away.", wait)
         raise Failure(f"{said}. Is it a phonegate gateway?")
-    sentence = refusal(str(body.get("detail") or f"HTTP {status}"), _problems(body))
+    detail, problems = str(body.get("detail") or f"HTTP {status}"), _problems(body)
+    sentence = refusal(detail, [(one.field, one.problem) for one in problems])
     if status == _UNAUTHORIZED:
         sentence += (
             f" Check {client_environment.ORG} and {' or '.join(client_environment.CREDENTIALS)}."
@@ -221,13 +232,13 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
     # The gateway is still working on the same request, whose answer was lost.
     if is_transient(status) or (keyed and status == _CONFLICT):
         raise Unavailable(sentence, wait)
-    raise Failure(sentence)
+    raise Refusal(sentence, detail, problems)
 
 
-def _problems(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _problems(body: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     errors = body.get("errors")
-    return [
-        (str(one.get("field")), str(one.get("problem")))
+    return tuple(
+        FieldProblem(str(one.get("field")), str(one.get("problem")))
         for one in (errors if isinstance(errors, list) else ())
         if isinstance(one, dict)
-    ]
+    )

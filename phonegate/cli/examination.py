@@ -73,6 +73,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     findings += [*_database(path, serving), *_tls(settings)]
     findings += _unsigned(settings, path, serving)
     findings += _addresses(settings, serving)
+    findings += _modem(settings)
     findings += _admissions(settings, path)
     return findings
 
@@ -221,6 +222,23 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
     if operator.bind and not operator.token and not is_loopback(parse_bind(operator.bind)[0]):
         text = f"anyone who reaches {operator.bind} can read the metrics: set a token"
         yield Finding("note", "operator", text)
+
+
+def _modem(settings: Settings) -> Iterator[Finding]:
+    """Yields whether the modem of `[modem]` can be reached. It is not touched."""
+    if not settings.modem.enabled:
+        return
+    # Imported here: most gateways have no modem.
+    import trio  # noqa: PLC0415
+
+    from phonegate.phone.radios.modem.inquiry import inquire  # noqa: PLC0415 - as above
+
+    trouble = trio.run(inquire, settings.modem.imei or None)
+    if trouble is None:
+        yield Finding("fine", "modem", "ModemManager has it")
+    else:
+        # The gateway serves all the same, and tries it again and again.
+        yield Finding("note", "modem", trouble.sentence)
 
 
 def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:

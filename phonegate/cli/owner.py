@@ -1,12 +1,23 @@
 """Carries out a command on the database, through the gateway that serves it or else directly."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from phonegate.cli import options
 from phonegate.cli.failure import Failure
+from phonegate.model.storage_errors import DatabaseBusy
+
+if TYPE_CHECKING:
+    from phonegate.config.settings import Settings
+    from phonegate.operations.control_client import OwnerRequest, Progress
+
+START_S: Final = 5.0
+"""Seconds to wait for a gateway that has the database and can't be asked. It starts in one."""
+AGAIN_S: Final = 0.1
+"""Seconds until it is asked again."""
 
 
 def target(*parts: str, **query: str | int) -> str:
@@ -48,13 +59,30 @@ def carry_out(
     settings = options.settings(config, database)
     path = Path(settings.database.path).absolute()
     command = OwnerRequest(method, target, body)
-    try:
-        return ask(path, command, progress=progress)
-    except NotServing:
-        if not makes_database and not path.exists():
-            raise Failure(
-                f"There is no database at {path}; name it with --database, or start the gateway."
-            ) from None
+    busy_until = time.monotonic() + START_S
+    while True:
+        try:
+            return ask(path, command, progress=progress)
+        except NotServing:
+            if not makes_database and not path.exists():
+                raise Failure(
+                    f"There is no database at {path}; name it with --database, or start the "
+                    "gateway."
+                ) from None
+        try:
+            return _offline(settings, path, command, progress)
+        except DatabaseBusy:
+            # A gateway that is starting has the file already, and can't be asked yet.
+            if time.monotonic() >= busy_until:
+                raise
+            time.sleep(AGAIN_S)
+
+
+def _offline(
+    settings: "Settings", path: Path, command: "OwnerRequest", progress: "Progress | None"
+) -> dict[str, Any]:
+    """Carries out a request on the database of a gateway that does not run."""
+    # Imported here to keep `--help` fast.
     from phonegate import log  # noqa: PLC0415
     from phonegate.operations import offline  # noqa: PLC0415
 

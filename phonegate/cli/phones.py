@@ -1,6 +1,7 @@
 """`phonegate phones`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,8 +9,26 @@ import attrs
 import click
 
 from phonegate.cli import options, terminal
+from phonegate.cli.failure import Failure
 
-_NUMBER: Final = click.IntRange(min=1)
+
+class _PhoneId(click.IntRange):
+    """The ID of a phone. It says what that is where something else was given, such as a name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Reads an ID."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(
+                f"{value!r} is no phone's ID. The ID is the number in the first column of "
+                "`phonegate phones`.",
+                param,
+                ctx,
+            )
+
+
+_ID: Final = _PhoneId(min=1)
 
 _LOCAL: Final = click.option(
     "--database",
@@ -87,7 +106,7 @@ def command(context: click.Context, /, *, as_json: bool, **where: Any) -> None:
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
-@click.argument("id", type=_NUMBER)
+@click.argument("id", type=_ID)
 @click.argument("name", required=False)
 @click.option("--remove", is_flag=True, help="Call it what it calls itself again.")
 @_gateway
@@ -99,7 +118,7 @@ def name(*, id: int, name: str | None, remove: bool, **where: Any) -> None:  # n
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
-@click.argument("id", type=_NUMBER)
+@click.argument("id", type=_ID)
 @click.argument("slot", type=click.IntRange(min=0))
 @click.argument("number", required=False)
 @click.option("--remove", is_flag=True, help="Take the number back.")
@@ -111,13 +130,14 @@ def number(*, id: int, slot: int, number: str | None, remove: bool, **where: Any
     """
     given = _one_of(number, "NUMBER", remove=remove)
     body = {"sims": [{"slot": slot, "number": given}]}
-    phone = _Gateway(**where).ask("PATCH", id, body=body)["phone"]
+    with _spoken():
+        phone = _Gateway(**where).ask("PATCH", id, body=body)["phone"]
     (sim,) = (sim for sim in phone["sims"] if sim["slot"] == slot)
     click.echo(f"Slot {slot} of phone {id} is {sim['number'] or 'without a number'}.")
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
-@click.argument("id", type=_NUMBER)
+@click.argument("id", type=_ID)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_gateway
 def forget(*, id: int, yes: bool, **where: Any) -> None:  # noqa: A002
@@ -133,7 +153,7 @@ def forget(*, id: int, yes: bool, **where: Any) -> None:  # noqa: A002
         if found:
             (phone,) = found
             what = terminal.clean(phone["name"] or phone["device_id"] or "which has no name")
-            waits = f" and cancel the {phone['waiting']} that wait" if phone["waiting"] else ""
+            waits = _that_wait(phone["waiting"])
             click.confirm(f"Forget phone {id} ({what}){waits}?", abort=True, err=True)
     gone = gateway.ask("DELETE", id)
     click.echo(f"Forgot phone {id}.")
@@ -146,7 +166,38 @@ def forget(*, id: int, yes: bool, **where: Any) -> None:  # noqa: A002
     if gone["revoked_key"] is not None:
         click.echo(f"Revoked its API key {gone['revoked_key']}.")
     else:
-        click.echo("It may come back as a new phone, by the org's secret or a key of others.")
+        click.echo(
+            "Its credential still works: the org's secret, or a key that is also used elsewhere. "
+            "If the phone connects with it again, it is listed as a new phone."
+        )
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """Says a gateway's refusal in the words of the command, which knows no field `sims[0]`.
+
+    Raises:
+        Failure: It refused.
+    """
+    # Imported here to keep `--help` fast.
+    from phonegate.cli.client import Refusal  # noqa: PLC0415
+    from phonegate.operations.control_client import ControlRefused  # noqa: PLC0415
+
+    try:
+        yield
+    except (Refusal, ControlRefused) as refused:
+        problems = {one.field: one.problem for one in refused.problems}
+        if "sims[0].slot" in problems:
+            # The sentence names the slots that there are.
+            raise Failure(refused.detail) from None
+        raise Failure(refused.detail.replace("sims[0].number", "NUMBER")) from None
+
+
+def _that_wait(count: int) -> str:
+    """Returns what else becomes of a phone's messages, as a part of a question."""
+    if not count:
+        return ""
+    return f" and cancel the {'message' if count == 1 else f'{count} messages'} waiting for it"
 
 
 def _one_of(value: str | None, what: str, *, remove: bool) -> str | None:

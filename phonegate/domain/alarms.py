@@ -100,6 +100,8 @@ class GatewayHealth:
     """The phones that their owners should do something for."""
     certificate_s: float | None = None
     """Seconds until the certificate in use ends. None without one."""
+    modem_problem: str | None = None
+    """Why the modem of `[modem]` can't be used, in a sentence. None where it works, or is not."""
 
 
 class Alarms:
@@ -185,6 +187,8 @@ class Alarms:
         for one in health.hinted:
             fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
             yield Signal(("phone_hint", str(one.phone)), True, False, fields)
+        if health.modem_problem is not None:
+            yield Signal(("modem_away", ""), True, False, {"problem": health.modem_problem})
         if thresholds.certificate_days and health.certificate_s is not None:
             days = health.certificate_s / DAY_S
             bad = days < thresholds.certificate_days

@@ -36,14 +36,16 @@ SIGNING_KEY_BYTES: Final = 24
 """192 bits, as API keys have them."""
 
 CHOOSE_STREAM: Final = (
-    "The app waits for another service to ring it, which knows nothing of this gateway, so it looks"
-    " for messages each 15 minutes only. On the phone: Settings, Cloud server, Notification"
-    " channel: choose SSE only, and restart the app."
+    "This phone gets messages up to 15 minutes late, because its app waits for push notifications,"
+    " which this gateway can't send. On the phone: Settings, Cloud server, Notification channel:"
+    " choose SSE only, and restart the app."
 )
 
 UNKNOWN_TOKEN: Final = "This phone is not known here any more. Register it again."  # noqa: S105 - a sentence
 
-ENROLLED_ANEW: Final = "the app of its phone was set up anew and may have sent it"
+ENROLLED_ANEW: Final = (
+    "the app on its phone was set up again, and the earlier app may have sent this message"
+)
 
 _log = log.get("phones")
 
@@ -104,7 +106,7 @@ class Enrolments:
             principal: Whom the app's API key speaks for.
             name: What the app calls its phone.
             sims: Its SIM cards.
-            is_pushed: Another service is to ring it.
+            is_pushed: It waits for push notifications.
             agent: Its User-Agent.
             unfetched: Messages that were kept for it, and that it surely has not got.
 
@@ -210,7 +212,7 @@ class Enrolments:
         await self._database.write(lambda tx: tx.enrolments.show_sims(phone, sims))
 
     async def streams(self, app: KnownApp) -> None:
-        """Notes that an app has opened a stream, which is how it is to be rung."""
+        """Notes that an app has opened a stream, by which it hears of messages at once."""
         now, phone, key = self._now_ms(), app.enrolment.phone, app.enrolment.key
 
         def note(tx: Tables) -> None:

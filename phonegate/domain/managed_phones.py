@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -9,6 +10,11 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import Queue
 from phonegate.model.phones import ANY_SIM, BY_CARRIER, Health, Phone, Sim
 from phonegate.store.tables import Tables
+
+KEY_GONE: Final = (
+    "The API key of this phone was revoked, so it can't connect. Give the phone another key, or "
+    "forget it."
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +38,13 @@ class ManagedPhone:
     health: Health
     waiting: int = 0
     """Messages that are queued for it, or that it has and reported no result of."""
+    is_key_gone: bool = False
+    """Whether the API key by which it came last is no more."""
+
+    @property
+    def hint(self) -> str | None:
+        """What its owner should do for it, in a sentence."""
+        return KEY_GONE if self.is_key_gone and not self.is_online else self.row.hint
 
     @property
     def name(self) -> str | None:
@@ -74,13 +87,16 @@ class Look:
                     row,
                     sims_of.get(row.id, []),
                     queued[row.id] + tx.phone_queue.count_given(row.id),
+                    is_key_gone=row.key is not None and not tx.keys.exists(row.key),
                 )
                 for row in rows
             ],
             unassigned=unassigned,
         )
 
-    def _phone(self, row: Phone, sims: Sequence[Sim], waiting: int) -> ManagedPhone:
+    def _phone(
+        self, row: Phone, sims: Sequence[Sim], waiting: int, *, is_key_gone: bool
+    ) -> ManagedPhone:
         signs = self.signs.get(row.id)
         heard = row.last_seen if signs is None else self.now - round(signs.heard_s * 1000)
         said = None if signs is None else signs.health
@@ -91,6 +107,7 @@ class Look:
             last_seen=max(heard, row.last_seen),
             health=row.health if said is None else said,
             waiting=waiting,
+            is_key_gone=is_key_gone,
         )
 
 

@@ -235,9 +235,11 @@ def _require_free(tx: Tables, org: int, phone: int, index: int, given: GivenNumb
     """
     sims = {sim.slot: sim for sim in tx.phones.sims_of(phone)}
     if given.slot not in sims:
-        has = f"which has {', '.join(map(str, sims))}" if sims else "which has reported none"
+        slots = ", ".join(map(str, sims))
+        has = f"which has {slots}" if sims else "which has reported none"
+        only = f"SIMs in slot {slots} only" if len(sims) == 1 else f"SIMs in the slots {slots} only"
         raise NumberRefused(
-            NotFound(f"This phone has no SIM in slot {given.slot}."),
+            NotFound(f"This phone has {only}." if sims else "This phone has reported no SIM yet."),
             index,
             "slot",
             f"is that of no SIM of this phone, {has}",

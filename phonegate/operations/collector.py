@@ -59,6 +59,7 @@ class Collector:
     health: CarrierHealth
     link: PhoneLink
     server: Callable[[], ServerView]
+    modem_problem: Callable[[], str | None]
     lag: Lag
     now_ms: Callable[[], int]
     began: float
@@ -114,6 +115,7 @@ class Collector:
             carriers=self.health.outcomes.copy(),
             failing=self.health.failures.copy(),
             hinted=hinted,
+            modem_problem=self.modem_problem(),
             lag_s=self.lag.worst_s,
             certificate_ends=server.certificate_ends,
             tasks=trio.lowlevel.current_statistics().tasks_living,

@@ -49,8 +49,21 @@ class Operations:
         flow: Flow,
         link: PhoneLink,
         server: Callable[[], Server],
+        modem_problem: Callable[[], str | None],
     ) -> None:
-        """`server` returns the main server, which may be made later than this object."""
+        """Prepares the observation.
+
+        Args:
+            settings: What the gateway runs by.
+            services: Its services.
+            database: Its store.
+            switchboard: The phones that are connected.
+            pool: The carriers.
+            flow: Counts what becomes of messages.
+            link: The link of phones.
+            server: Returns the main server, which may be made later than this object.
+            modem_problem: Returns why the modem of `[modem]` can't be used, or None.
+        """
         self._settings = settings
         self._services = services
         self._database = database
@@ -70,6 +83,7 @@ class Operations:
             health=pool.health,
             link=link,
             server=server,
+            modem_problem=modem_problem,
             lag=self._lag,
             now_ms=services.now_ms,
             began=trio.current_time(),

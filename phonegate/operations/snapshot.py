@@ -113,6 +113,8 @@ class Snapshot:
     """The number of successive failures at the carrier, by assistant."""
     hinted: tuple[HintedPhone, ...]
     """Some of the phones that their owners should do something for."""
+    modem_problem: str | None = None
+    """Why the modem of `[modem]` can't be used."""
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
@@ -171,6 +173,7 @@ class Snapshot:
             in_place=self.space.in_place,
             carrier_failures=self.failing,
             hinted=self.hinted,
+            modem_problem=self.modem_problem,
             certificate_s=(
                 None if self.certificate_ends is None else (self.certificate_ends - self.at) / 1000
             ),

@@ -75,6 +75,7 @@ class _Printer:
         version: str,
         max_body_bytes: int,
         registration: Registration,
+        own_certificate: bool,
         swagger_version: str,
     ) -> None:
         self._table = table
@@ -82,6 +83,7 @@ class _Printer:
         self._version = version
         self._max_body_bytes = max_body_bytes
         self._registration = registration
+        self._own_certificate = own_certificate
         self._swagger_version = swagger_version
         self._printed: dict[tuple[str, str, str, Mode], str] = {}
         """Each page with a stand-in for its host, by template, scheme, stand-in and mode."""
@@ -109,7 +111,10 @@ class _Printer:
                 registration=mode,
             )
             self._printed[key] = await render_template(
-                page.template, swagger_version=self._swagger_version, **context
+                page.template,
+                swagger_version=self._swagger_version,
+                own_certificate=self._own_certificate and scheme == "https",
+                **context,
             )
         return self._printed[key]
 
@@ -121,6 +126,7 @@ def build_pages(
     version: str,
     max_body_bytes: int,
     registration: Registration,
+    own_certificate: bool = False,
     assets: Assets | None = None,
 ) -> Blueprint:
     """Returns the pages, for the app of a gateway.
@@ -131,6 +137,7 @@ def build_pages(
         version: The program's version.
         max_body_bytes: The largest body that the gateway takes.
         registration: Who may make an org by a first call, now.
+        own_certificate: The certificate is of the gateway's own authority, unknown to clients.
         assets: The files that the pages load, where they are read already.
     """
     pages = Blueprint("pages", "phonegate.pages")
@@ -147,6 +154,7 @@ def build_pages(
         version=version,
         max_body_bytes=max_body_bytes,
         registration=registration,
+        own_certificate=own_certificate,
         swagger_version=assets.swagger_version,
     )
 

@@ -91,8 +91,8 @@ APPS: Final = (
         ),
         knows_repeats=True,
         notes=(
-            "The app tries ten times, at growing distances. What the gateway did not take by then "
-            "is lost, though it is still on the phone.",
+            "The app tries ten times, with longer and longer pauses. What the gateway did not take "
+            "by then is lost, though it is still on the phone.",
         ),
     ),
     ForwardingApp(
@@ -205,13 +205,15 @@ APPS: Final = (
         system="iPhone",
         about="It comes with iOS. From iOS 17 on, an automation runs by itself.",
         steps=(
-            "Add an automation of the kind Message. It asks for a sender or for what the message "
-            "contains: one space there stands for nearly any message.",
-            "Choose Run Immediately.",
-            "Add the action Get Contents of URL with the method POST and the request body JSON.",
-            "Paste the URL and the header. Add the text fields from (Shortcut Input, Sender), text "
-            "(Shortcut Input, Content) and device_id.",
-            "Send the phone an SMS.",
+            "In the app Shortcuts, tap Automation, then +, then Message. As Message Contains, type "
+            "one space: it stands for nearly any message. Choose Run Immediately, and tap Next.",
+            "Choose New Blank Automation, add the action Get Contents of URL, and paste the URL.",
+            "Tap the arrow (Show More) of the action. As Method choose POST.",
+            "Under Headers tap Add new header: as key X-Secret-Key, as text the key.",
+            "As Request Body choose JSON. Tap Add new field, Text, three times: the key from with "
+            "the value Shortcut Input (tap it, and choose Sender), the key text with the value "
+            "Shortcut Input (choose Content), and the key device_id with the name of the phone.",
+            "Tap Done, and send the phone an SMS.",
         ),
         pastes=(_URL, _KEY, Paste(field="Text field device_id", text="$phone")),
         knows_repeats=False,

@@ -10,13 +10,17 @@ class PhoneError(Exception):
 class CredentialsRefused(PhoneError):
     """The gateway knows no such org and secret (HTTP 401), or the key can't do this (403)."""
 
-    def __init__(self, org: str | None, status: int, detail: str | None = None) -> None:
+    def __init__(
+        self, org: str | None, status: int, detail: str | None = None, *, by_key: bool = False
+    ) -> None:
         self.org = org
         self.status = status
         said = ": " + detail.rstrip(".") if detail else ""
         whose, check = ("the API key", "Check the key.")
-        if org is not None:
-            whose, check = f"the credentials of org {org}", "Check the org and its secret."
+        if by_key and org is not None:
+            check = f"Check the key, and that it is one of org {org}."
+        elif org is not None:
+            whose, check = f"the secret of org {org}", "Check the org and its secret."
         super().__init__(f"The gateway refused {whose} (HTTP {status}){said}. {check}")
 
 

@@ -15,6 +15,7 @@ from trio_websocket import wrap_client_stream as open_websocket
 from wsproto.utilities import ProtocolError
 
 from phonegate import trust
+from phonegate.domain.credentials import is_key_like
 from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 
@@ -64,7 +65,8 @@ class End:
             LinkRefused: The gateway refuses this phone, or there is no gateway.
         """
         if self.status in {401, 403}:
-            raise CredentialsRefused(address.org, self.status, self.detail)
+            by_key = is_key_like(address.secret)
+            raise CredentialsRefused(address.org, self.status, self.detail, by_key=by_key)
         if self.code == POLICY:
             raise LinkRefused(POLICY, self.detail)
         if self.status in WRONG_ADDRESS and not known:

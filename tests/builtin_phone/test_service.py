@@ -17,6 +17,7 @@ from phonegate.builtin_phone.connector import InnerConnector
 from phonegate.builtin_phone.service import WORKED_S, BuiltinPhone
 from phonegate.config.settings import ModemSettings
 from phonegate.phone.errors import RadioUnusable
+from phonegate.phone.link import End
 from tests.phone.radios.modem.machine import WHERE_INSTALLED, Machine
 
 pytestmark = WHERE_INSTALLED
@@ -125,6 +126,41 @@ def test_it_is_offline_while_the_modem_has_no_network(tmp_path: Path) -> None:
             assert gateway.stop() == 0
     finally:
         machine.stop()
+
+
+async def test_its_problem_is_known_while_it_lasts(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+) -> None:
+    class Refusing:
+        """A gateway that lets nothing in. It is asked once the modem works."""
+
+        refusal: str | None = None
+        asked = trio.Event()
+
+        async def hold(self, *_: object, **__: object) -> End:
+            self.refusal = "there is no org"
+            self.asked.set()
+            return End(detail=self.refusal)
+
+    gateway = Refusing()
+    phone = BuiltinPhone(
+        settings=ModemSettings(enabled=True, org=ORG),
+        connector=cast("InnerConnector", gateway),
+        journal=tmp_path / "journal",
+        retry_s=0.01,
+    )
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'no-bus'}")
+    assert phone.problem is None
+    nursery.start_soon(phone.run)
+    with trio.fail_after(10):
+        while "message bus" not in (phone.problem or ""):
+            await trio.lowlevel.checkpoint()
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", machine.bus.address)
+        await gateway.asked.wait()
+    assert phone.problem == "there is no org"
+    gateway.refusal = None
+    assert phone.problem is None
+    nursery.cancel_scope.cancel()
 
 
 def test_a_modem_that_can_not_be_used_costs_the_gateway_nothing(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_its_output_belongs_into_the_configuration(tmp_path: Path, capsys: Outpu
     assert "sms.home.arpa, " in error
     assert "SHA-256 " in error
     assert "gateway.toml" in error
+    assert "export PHONEGATE_URL=https://localhost:8080\n" in error
+    assert f"export PHONEGATE_CACERT={tmp_path}/tls/ca.crt\n" in error
     Path("gateway.toml").write_text(output)
     assert main(["certificate"]) == 0
     output, error = capsys.readouterr()

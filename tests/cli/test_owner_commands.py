@@ -8,14 +8,17 @@ import socket
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from kit.gateway import GatewayProcess
-from phonegate.cli import main
+from phonegate.cli import main, owner
 from phonegate.cli.examination import exposures
 from phonegate.config.reader import example, load
+from phonegate.model.storage_errors import DatabaseBusy
+from phonegate.operations import offline
 
 Output = pytest.CaptureFixture[str]
 TOKEN = "0123456789abcdefghij"
@@ -66,6 +69,41 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert told(capsys, "org", "remove", "myorg", "--yes") == "Removed myorg.\n"
     assert json.loads(told(capsys, "org", "list", "--json")) == {"orgs": []}
+
+
+def test_a_gateway_that_is_starting_is_waited_for(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told(capsys, "org", "add", "myorg")
+    before = offline.carry_out
+    tries = []
+
+    def carry_out(*given: Any) -> dict[str, Any]:
+        tries.append(given)
+        if len(tries) < 3:
+            raise DatabaseBusy(tmp_path / "phonegate.db", 7)
+        return before(*given)
+
+    monkeypatch.setattr(offline, "carry_out", carry_out)
+    monkeypatch.setattr(owner, "AGAIN_S", 0.001)
+    told(capsys, "org", "add", "second")
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(owner, "START_S", 0)
+    assert main(["org", "add", "third"]) == 1
+    assert "(process 7) is using this database" in capsys.readouterr().err
+    assert len(tries) == 1
+
+
+def test_check_asks_for_the_modem(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'none'}")
+    assert " modem: " not in told(capsys, "check")
+    Path("gateway.toml").write_text('[modem]\nenabled = true\norg = "myorg"\n')
+    assert "note   modem: There is no connection to the system's message bus" in told(
+        capsys, "check"
+    )
 
 
 def test_removing_asks_first(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

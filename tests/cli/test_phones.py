@@ -128,12 +128,34 @@ def test_wrong_usage_asks_nothing(fake: Fake, capsys: Output, words: list[str]) 
     assert fake.asked == []
 
 
-def test_a_refusal_names_the_field(fake: Fake, capsys: Output) -> None:
-    problem = {"field": "sims[0].slot", "problem": "is that of no SIM of this phone, which has 0"}
-    answer = {"ok": False, "detail": "This phone has no SIM in slot 3.", "errors": [problem]}
-    fake.answers["/phones/myorg/1"] = [(404, answer)]
+def test_a_name_in_place_of_an_id_is_explained(fake: Fake, capsys: Output) -> None:
+    assert main(["phones", "name", "kitchen", "x"]) == 2
+    assert "first column of `phonegate phones`" in capsys.readouterr().err
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "field", "problem", "said"),
+    [
+        (
+            *(404, "This phone has SIMs in slot 0 only.", "sims[0].slot"),
+            *("is that of no SIM of this phone, which has 0", "SIMs in slot 0 only."),
+        ),
+        (
+            *(400, "sims[0].number must be a number.", "sims[0].number"),
+            *("must be a number", "NUMBER must be a number."),
+        ),
+    ],
+)
+def test_a_refusal_is_in_the_words_of_the_command(
+    fake: Fake, capsys: Output, status: int, detail: str, field: str, problem: str, said: str
+) -> None:
+    answer = {"ok": False, "detail": detail, "errors": [{"field": field, "problem": problem}]}
+    fake.answers["/phones/myorg/1"] = [(status, answer)]
     assert main(["phones", "number", "1", "3", "+15551113333"]) == 1
-    assert "no SIM in slot 3" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert said in error
+    assert "sims[" not in error
 
 
 def test_a_phone_is_forgotten_once_a_person_has_agreed(
@@ -151,7 +173,7 @@ def test_a_phone_is_forgotten_once_a_person_has_agreed(
 
     monkeypatch.setattr("click.confirm", confirm)
     assert main(["phones", "forget", "1"]) == 0
-    assert asked == ["Forget phone 1 (Till�[31m) and cancel the 2 that wait?"]
+    assert asked == ["Forget phone 1 (Till�[31m) and cancel the 2 messages waiting for it?"]
     assert capsys.readouterr().out.splitlines() == [
         "Forgot phone 1.",
         "Messages that are cancelled: 2",
@@ -162,7 +184,8 @@ def test_a_phone_is_forgotten_once_a_person_has_agreed(
     assert main(["phones", "--url", fake.url, "forget", "1", "--yes"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Forgot phone 1.",
-        "It may come back as a new phone, by the org's secret or a key of others.",
+        "Its credential still works: the org's secret, or a key that is also used elsewhere. "
+        "If the phone connects with it again, it is listed as a new phone.",
     ]
     assert len(asked) == 1
 

@@ -209,6 +209,16 @@ def test_a_phone_that_its_owner_should_see_to_raises_an_alarm_until_it_is_well()
     assert (news.key, news.begins) == (("phone_hint", "5"), False)
 
 
+def test_a_modem_that_can_not_be_used_raises_an_alarm_until_it_works() -> None:
+    alarms = Alarms(AlarmThresholds())
+    (news,) = alarms.look(GatewayHealth(now=0, up_s=0, modem_problem="No bus."))
+    assert (news.key, news.begins) == (("modem_away", ""), True)
+    assert news.fields == {"problem": "No bus."}
+    assert alarms.look(GatewayHealth(now=0, up_s=1)) == []
+    (news,) = alarms.look(GatewayHealth(now=0, up_s=1 + CALM_S))
+    assert (news.key, news.begins) == (("modem_away", ""), False)
+
+
 def test_a_limit_of_nothing_watches_nothing() -> None:
     worst = state(
         1e9,

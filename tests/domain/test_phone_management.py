@@ -161,6 +161,19 @@ async def test_phones_are_shown_as_they_are_and_were(site: Site) -> None:
         await site.phones.one(site.org + 1, here)
 
 
+async def test_a_phone_whose_key_was_revoked_says_so(site: Site) -> None:
+    key, _ = await site.key("phone")
+    phone, other = await site.phone("a", key=key), await site.phone("b")
+    assert (await site.phones.one(site.org, phone)).hint is None
+    await site.database.write(lambda tx: tx.phones.set_hint(phone, "Choose SSE only."))
+    await site.accounts.keys.revoke(site.org, key)
+    shown = await site.phones.one(site.org, phone)
+    assert shown.hint is not None
+    assert "key of this phone was revoked" in shown.hint
+    assert attrs.evolve(shown, is_online=True).hint == "Choose SSE only."
+    assert (await site.phones.one(site.org, other)).hint is None
+
+
 async def test_a_name_is_given_and_taken_back(site: Site) -> None:
     phone = await site.phone("a")
     await site.database.write(lambda tx: tx.phones.describe(phone, name="Pixel", now=3))
@@ -197,6 +210,8 @@ async def test_numbers_are_given_where_they_are_free(site: Site) -> None:
             await give(*numbers, to=to)
         assert type(refused.value.cause) is cause
         assert (refused.value.index, refused.value.field) == place
+        if place[1] == "slot":
+            assert str(refused.value.cause) == "This phone has SIMs in the slots 0, 1, 2 only."
     assert await give((0, None)) == ["+1 555 000", None, "+15551"]
     # All or nothing.
     with pytest.raises(NumberRefused):

@@ -202,6 +202,16 @@ async def test_the_owners_address_comes_before_the_asked_one(web: Web) -> None:
     assert "elsewhere" not in page
 
 
+async def test_a_certificate_of_the_own_authority_is_explained_to_curl(web: Web) -> None:
+    said = "CURL_CA_BUNDLE"
+    assert said not in (await get(web, "/")).data.decode()
+    for url, is_said in (("https://example.org", True), ("http://example.org", False)):
+        settings = HttpSettings(public_url=url)
+        app = build_whole_app(web.services, settings, own_certificate=True)
+        owned = attrs.evolve(web, app=app)
+        assert (said in (await get(owned, "/")).data.decode()) is is_said
+
+
 class StuckDatabase:
     """A disk that hangs."""
 

@@ -111,7 +111,7 @@ async def test_refused_credentials_are_one_sentence_and_exit_1(gateway: Gateway)
         async with phone(gateway, *options) as process:
             code, _, told = await output(process)
         assert code == 1
-        assert "refused the credentials of org myorg" in told
+        assert "refused the secret of org myorg" in told
         assert "Traceback" not in told
         assert SECRET not in told
 

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -35,6 +36,20 @@ from tests.phone.gateway import SECRET, Gateway
 def test_ends_that_are_final(end: End, known: bool, error: type[Exception]) -> None:  # noqa: FBT001
     with pytest.raises(error):
         end.raise_if_final(Address.parse("ws://h", "org", SECRET), known=known)
+
+
+def test_refused_credentials_are_named_as_what_they_are() -> None:
+    for org, credential, said in (
+        ("org", SECRET, "refused the secret of org org (HTTP 401). Check the org and its secret."),
+        (
+            "org",
+            "pgk_x",
+            "refused the API key (HTTP 401). Check the key, and that it is one of org",
+        ),
+        (None, "pgk_x", "refused the API key (HTTP 401). Check the key."),
+    ):
+        with pytest.raises(CredentialsRefused, match=re.escape(said)):
+            End(status=401).raise_if_final(Address.parse("ws://h", org, credential), known=False)
 
 
 @pytest.mark.parametrize(

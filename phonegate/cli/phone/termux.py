@@ -1,6 +1,7 @@
 """`phonegate phone --termux`: the Android phone on which this program runs, by Termux:API."""
 
 import os
+import shutil
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -25,9 +26,13 @@ def _sub_id(value: str) -> tuple[int, int]:
 
 def _job(connection: Connection, values: dict[str, Any]) -> Callable[[], Awaitable[None]]:
     from phonegate.phone.program import run_radio  # noqa: PLC0415 - `--help` is fast
+    from phonegate.phone.radios.termux.errors import CommandMissing  # noqa: PLC0415 - as above
+    from phonegate.phone.radios.termux.handset import DEVICE  # noqa: PLC0415 - as above
     from phonegate.phone.radios.termux.radio import TermuxRadio  # noqa: PLC0415 - as above
 
     if values["install_boot"]:
+        if shutil.which(DEVICE) is None:
+            raise CommandMissing(DEVICE, in_termux=bool(os.environ.get("TERMUX_VERSION")))
         return partial(_install_boot, click.get_current_context())
     sub_ids = dict(values["sub_ids"])
     if strange := sub_ids.keys() - {sim.slot for sim in connection.sims}:

@@ -28,6 +28,16 @@ _INTEGERS: Final = range(-(2**31), 2**31)
 """Of a Java `Int`."""
 
 
+def detail_of(body: bytes) -> str | None:
+    """Returns the reason that a refusal gives to a person. None if it gives none."""
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return None
+    said = fields.get("detail") if isinstance(fields, Mapping) else None
+    return said if isinstance(said, str) and said else None
+
+
 @attrs.frozen(kw_only=True)
 class Registration:
     """The answer to a registration."""

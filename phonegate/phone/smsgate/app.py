@@ -161,7 +161,7 @@ class App:
             answer = await handset.api.ask("POST", "/device", token, content=body)
         except Refused as refused:
             if known is None and refused.status in _REFUSALS:
-                raise CredentialsRefused(None, refused.status) from None
+                raise CredentialsRefused(None, refused.status, refused.detail) from None
             raise
         handset.record(Registered(registration=read_registration(answer)))
         handset.stats.registrations += 1

@@ -16,11 +16,13 @@ class UnreadableAnswer(Trouble):
 
 
 class Refused(Trouble):
-    """The gateway answered with a status that is not 2xx."""
+    """The gateway answered with a status that is not 2xx. `detail` is the reason that it gave."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, detail: str | None = None) -> None:
         self.status = status
-        super().__init__(f"The gateway refused it (HTTP {status}).")
+        self.detail = detail
+        said = "." if detail is None else f": {detail.rstrip('.')}."
+        super().__init__(f"The gateway refused it (HTTP {status}){said}")
 
 
 class Unreachable(Trouble):

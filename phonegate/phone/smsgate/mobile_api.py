@@ -12,6 +12,7 @@ import trio
 
 from phonegate import trust
 from phonegate.phone.smsgate import request_bodies
+from phonegate.phone.smsgate.answers import detail_of
 from phonegate.phone.smsgate.app_errors import Refused, Unreachable, UnreadableAnswer
 from phonegate.phone.smsgate.app_timings import AppTimings
 
@@ -139,7 +140,7 @@ class MobileApi:
         body = None if content is None else request_bodies.write(content)
         answer, answered = await self._request(method, self.base + path, body, headers, query=query)
         if answer.status_code not in _SUCCESS:
-            raise Refused(answer.status_code)
+            raise Refused(answer.status_code, detail_of(answered))
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if method != "PATCH" and kind != "application/json":
             raise UnreadableAnswer(f"its type is {kind or 'not said'}, not application/json")
@@ -157,9 +158,9 @@ class MobileApi:
             "X-Timestamp": timestamp,
             "X-Signature": request_bodies.signature(key, body, timestamp),
         }
-        answer, _ = await self._request("POST", url, body, headers)
+        answer, answered = await self._request("POST", url, body, headers)
         if answer.status_code not in _SUCCESS:
-            raise Refused(answer.status_code)
+            raise Refused(answer.status_code, detail_of(answered))
 
     async def _request(
         self,

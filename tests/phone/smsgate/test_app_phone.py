@@ -10,7 +10,8 @@ import trio
 
 from phonegate.phone.errors import CredentialsRefused
 from phonegate.phone.smsgate.air import AirMemory
-from phonegate.phone.smsgate.app_errors import SentAway
+from phonegate.phone.smsgate.answers import detail_of
+from phonegate.phone.smsgate.app_errors import Refused, SentAway
 from phonegate.phone.smsgate.app_faults import AppPlan
 from phonegate.phone.smsgate.app_journal import AppJournal
 from phonegate.phone.smsgate.app_phone import AppPhone
@@ -279,6 +280,13 @@ async def test_a_private_token_that_is_refused_ends_the_phone(
     phone = make_phone(owner=attrs.evolve(OWNER, token="wrong"))
     with pytest.raises(CredentialsRefused, match="HTTP 401"), trio.fail_after(10):
         await phone.run()
+
+
+def test_a_refusal_gives_the_gateways_reason() -> None:
+    refused = Refused(400, detail_of(b'{"detail":"Use https."}'))
+    assert str(refused) == "The gateway refused it (HTTP 400): Use https."
+    for body in (b"", b"[1]", b'{"detail":3}', b"\xff"):
+        assert str(Refused(400, detail_of(body))) == "The gateway refused it (HTTP 400)."
 
 
 async def test_settings_that_move_it_away_end_the_phone(

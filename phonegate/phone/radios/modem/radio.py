@@ -75,6 +75,7 @@ class ModemRadio:
         self._patient_until = 0.0
         self._pause_s = timings.reconnect_s[0]
         self._trouble: Trouble | None = None
+        self._troubled_since = 0.0
         self._warned_of: str | None = None
         self._last: dict[str, Any] = {}
         self._mailbox: Mailbox | None = None
@@ -99,6 +100,19 @@ class ModemRadio:
     def attempt_s(self) -> float:
         """Seconds for an attempt."""
         return self._timings.attempt_s
+
+    @property
+    def works(self) -> bool:
+        """Whether the modem was there and could be used when it was looked at last."""
+        return self._mailbox is not None
+
+    @property
+    def lasting_trouble(self) -> str | None:
+        """Why the modem has not worked for a while, in a sentence. None where it works."""
+        if self._trouble is None:
+            return None
+        lasts = trio.current_time() - self._troubled_since >= self._timings.lasting_s
+        return self._trouble.sentence if lasts else None
 
     async def run(
         self,
@@ -311,8 +325,10 @@ class ModemRadio:
         impatient = trio.current_time() >= self._patient_until or not trouble.may_pass
         if self._begun is not None and impatient:
             raise RadioUnusable(trouble.sentence)
+        if self._trouble is None:
+            self._troubled_since = trio.current_time()
         if trouble != self._trouble:
-            self._desk.notice(f"{trouble.sentence} Waiting for it to pass.")
+            self._desk.notice(f"{trouble.sentence} Trying again.")
         self._trouble = trouble
         self._note_network(registered=False)
 

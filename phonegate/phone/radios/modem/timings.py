@@ -27,6 +27,9 @@ class ModemTimings:
     """Between two times at which ModemManager is made to read the modem's memory again. It may
     overlook an SMS, which is then late by some hours and not lost; and the modem is without its
     network for some seconds each time."""
+    lasting_s: float = 60
+    """After which a trouble counts as lasting. A modem that is switched off and on, or plugged in
+    again, is back before."""
     idle_s: float = 60
     """Without a message to send before that. One that was just waited for begins within them."""
     reconnect_s: tuple[float, float] = (1, 30)

@@ -76,8 +76,8 @@ def choose(modems: Sequence[Modem], wanted: str | None) -> Modem | Trouble:
         fitting = [one for one in modems if wanted in {one.imei, one.index}]
         if fitting:
             return fitting[0]
-        there = f"there is {listed}" if modems else "there is none"
-        return Trouble(sentence=f"There is no modem {wanted}; {there}.", may_pass=True)
+        others = f"ModemManager lists {listed}" if modems else "ModemManager lists no modem"
+        return Trouble(sentence=f"The modem {wanted} was not found: {others}.", may_pass=True)
     if not modems:
         return Trouble(
             sentence="There is no modem. Plug it in and see whether `mmcli -L` lists it; a stick "

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from phonegate.phone.errors import RadioUnusable
+from phonegate.phone.radios.modem.inquiry import inquire
 from phonegate.phone.radios.modem.objects import MESSAGING, MODEM
 from phonegate.phone.radios.modem.radio import ModemRadio
 from phonegate.phone.radios.modem.timings import ModemTimings
@@ -100,6 +101,40 @@ async def test_what_is_wrong_at_the_start_is_said_and_ends_it(
     for name, value in situation.items():
         setattr(manager, name, value)
     assert re.search(says, await refusal(desk, manager.address, timings=HASTY))
+
+
+async def test_an_inquiry_says_what_is_wrong(manager: MockManager, tmp_path: Path) -> None:
+    async def asked(bus: str = manager.address, wanted: str | None = None) -> str | None:
+        trouble = await inquire(wanted, bus, HASTY)
+        return None if trouble is None else trouble.sentence
+
+    manager.modems = {MODEM_PATH: modem(**LOCKED)}
+    assert await asked() is None
+    assert "The modem 99 was not found" in str(await asked(wanted="99"))
+    assert "message bus" in str(await asked(f"unix:path={tmp_path / 'none'}"))
+    manager.silent = {"GetManagedObjects"}
+    assert "does not answer" in str(await asked())
+    manager.owner = None
+    assert "ModemManager does not run" in str(await asked())
+
+
+async def test_a_trouble_counts_once_it_lasts(
+    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+) -> None:
+    for lasting_s, says in ((60, ""), (0, "There is no modem")):
+        manager.modems = {MODEM_PATH: modem()}
+        radio = await start(
+            nursery, manager, desk, timings=attrs.evolve(QUICK, lasting_s=lasting_s)
+        )
+        assert radio.works
+        assert radio.lasting_trouble is None
+        manager.modems = {}
+        await manager.stir()
+        with trio.fail_after(DEADLINE_S):
+            while radio.works:
+                await trio.lowlevel.checkpoint()
+        assert (radio.lasting_trouble or "").startswith(says)
+        assert bool(radio.lasting_trouble) is bool(says)
 
 
 async def test_no_bus_is_said(desk: DeskMemory, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ def test_without_a_name_only_a_single_one_is_chosen() -> None:
 def test_one_that_is_not_there_is_named_beside_those_that_are() -> None:
     missing = choose(TWO[:1], B)
     assert isinstance(missing, Trouble)
-    assert missing.sentence == f"There is no modem {B}; there is {A} (Mock One)."
+    assert missing.sentence == f"The modem {B} was not found: ModemManager lists {A} (Mock One)."
+    alone = choose([], B)
+    assert isinstance(alone, Trouble)
+    assert alone.sentence == f"The modem {B} was not found: ModemManager lists no modem."
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ async def test_two_modems_are_told_apart(
         with pytest.raises(RadioUnusable, match=r"490154203237518.*356938035643809"):
             await ModemRadio(bus=machine.bus.address, timings=QUICK).run(desk)
         impatient = attrs.evolve(QUICK, appear_s=0)
-        with pytest.raises(RadioUnusable, match="There is no modem 99"):
+        with pytest.raises(RadioUnusable, match="The modem 99 was not found"):
             await ModemRadio(bus=machine.bus.address, timings=impatient, wanted="99").run(desk)
 
 

@@ -120,6 +120,16 @@ def test_options_that_make_no_sense(
     assert said in capsys.readouterr().err
 
 
+def test_a_boot_script_is_for_termux_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["phone", "--termux", "--install-boot", "--key", "pgk_x"]) == 1
+    assert "--termux works in Termux" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_boot_script_repeats_the_command(
     on_the_phone: FakeTermux,
     tmp_path: Path,
