@@ -219,7 +219,7 @@ APPS: Final = (
         knows_repeats=False,
         notes=(
             "The sender may be the name of a contact.",
-            "That a space stands for any message is what people report; nobody has promised it.",
+            "People report that a space stands for any message. Apple does not document it.",
         ),
     ),
 )
