@@ -34,7 +34,7 @@ BEYOND_SCHEMAS = (
     # A key with limits can't be given what would let it lift them.
     (r"scopes", "can't hold manage for a key with limits"),
     # Entries of a list may be told apart by one of their fields alone.
-    (r"sims\[\d+\]\.slot", "is given twice"),
+    (r"sims\[\d+\]\.(slot|number)", "is given twice"),
     # Which zones there are is the machine's to know.
     (r"limits\.quiet_hours\.zone", "must be the name of a time zone, such as Europe/Berlin"),
 )
