@@ -21,7 +21,7 @@ BEYOND_SCHEMAS = (
     # Nor what a date is, where a pattern says how one is written: 2031-02-30.
     (r"(messages\[\d+\]\.)?send_at", "is no date of the calendar"),
     # Printable is a property of Unicode that no portable regular expression can ask for.
-    (r"name", r"must be 1 to 100 printable characters"),
+    (r"name", r"must be [01] to 100 printable characters"),
     # So are letters and digits, and a search needs one of them.
     (r"q", "has no letter and no digit, and only words are searched for"),
     # A URL's port may be out of range, or its host be brackets around nothing.
