@@ -89,7 +89,7 @@ class SimNumber:
 
 @attrs.frozen(kw_only=True)
 class PhonePatch:
-    """What to change of a phone; what is left out, or null, stays."""
+    """What to change of a phone. What is left out, or null, stays as it is."""
 
     closed: ClassVar[bool] = True
     """An unknown field is refused: a misspelt one would change nothing, and say that it did."""
