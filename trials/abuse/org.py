@@ -49,9 +49,11 @@ async def stay_alive(wire: Wire) -> None:
         await trio.sleep(0.2)
 
 
-async def known(victim: Victim, numbers: Collection[str], *, online: bool = True) -> bool:
+async def known(
+    victim: Victim, numbers: Collection[str], *, online: bool = True, within_s: float = GONE_S
+) -> bool:
     """Waits until all of these SIMs are shown as online, or none. Returns whether they were."""
-    with trio.move_on_after(GONE_S):
+    with trio.move_on_after(within_s):
         while True:
             status, body = await call(victim, "GET", f"/sims/{ORG}", None)
             if status == 200:

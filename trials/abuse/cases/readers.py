@@ -15,6 +15,8 @@ READERS = 30
 WINDOW = 2_048
 PAGES = 20
 """Pages that one client asks for in a row: 1.1 MB each."""
+TRIES = 3
+"""To be online together: on a machine that stands still for two seconds, one is found dead."""
 MESSAGES = 100
 """For each deaf phone, 5 KB each: as many as it may have in flight, and more than its window."""
 
@@ -50,19 +52,22 @@ async def unread_pages(victim: Victim) -> None:
 )
 async def deaf_phones(victim: Victim) -> None:
     numbers = [f"+1555000{i:04d}" for i in range(3)]
-    wires = [await phone(victim, number[1:], number, window=WINDOW) for number in numbers]
-    gone = 0
+    wires: list[Wire] = []
+    gone: set[Wire] = set()
 
     async def live(wire: Wire) -> None:
-        nonlocal gone
         await stay_alive(wire)
-        gone += 1
+        gone.add(wire)
 
     ids: list[int] = []
     async with trio.open_nursery() as nursery:
-        for wire in wires:
-            nursery.start_soon(live, wire)
-        victim.expect(await known(victim, numbers), "deaf phones are not shown online")
+        for _ in range(TRIES):
+            wires = [await phone(victim, one[1:], one, window=WINDOW) for one in numbers]
+            for wire in wires:
+                nursery.start_soon(live, wire)
+            if shown := await known(victim, numbers, within_s=GONE_S / TRIES):
+                break
+        victim.expect(shown, "deaf phones are not shown online")
         for number in numbers:
             item = {"to": "+15553334444", "sim": number, "body": "\u20ac" * 1_600}
             batch = {"messages": [item] * MESSAGES}
@@ -72,7 +77,8 @@ async def deaf_phones(victim: Victim) -> None:
         nursery.cancel_scope.deadline = trio.current_time() + GONE_S
     for wire in wires:
         await trio.aclose_forcefully(wire.stream)
-    victim.expect(gone == len(wires), f"{len(wires) - gone} deaf phones were never dropped")
+    left = [wire for wire in wires if wire not in gone]
+    victim.expect(not left, f"{len(left)} deaf phones were never dropped")
     since, states = min(ids, default=1) - 1, Counter[str]()
     while True:
         # A page of such texts ends long before its limit.
@@ -91,4 +97,6 @@ async def deaf_phones(victim: Victim) -> None:
         states.update(m["status"] for m in page if m["id"] in ids)
     waiting = states["queued"] + states["sending"]
     victim.expect(waiting >= len(set(ids)), f"of {len(ids)} messages are {dict(states)}")
-    victim.seen(f"{gone} phones dropped, {waiting} of {len(ids)} messages wait for them")
+    victim.seen(
+        f"{len(wires) - len(left)} phones dropped, {waiting} of {len(ids)} messages wait for them"
+    )
