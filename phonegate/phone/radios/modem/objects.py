@@ -21,7 +21,7 @@ NO_OBJECT: Final = "/"
 """The path that stands for no object."""
 
 FAILED, DISABLED, ENABLED, REGISTERED = -1, 3, 6, 8
-"""States of a modem; those above `REGISTERED` are of its data connection."""
+"""States of a modem. Those above `REGISTERED` are of its data connection."""
 SIM_PIN, SIM_PUK = 2, 4
 """What a locked SIM asks for."""
 _OPEN_LOCKS = frozenset({0, 1, 3, 5})

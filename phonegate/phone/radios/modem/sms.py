@@ -13,7 +13,7 @@ from phonegate.phone.radios.radio import Failed, Outcome, Uncertain
 RECEIVING, RECEIVED, SENT = 2, 3, 5
 """States of an SMS. One that could not be sent stays as it was when it was made."""
 DELIVER, SUBMIT, STATUS_REPORT, CDMA_DELIVER = 1, 2, 3, 32
-"""Kinds of SMS; the last is what networks of the CDMA family deliver."""
+"""Kinds of SMS. The last is what networks of the CDMA family deliver."""
 INCOMPLETE_FOR_S: Final = 3 * 24 * 3600
 """Networks keep an SMS for at most about three days, so a part that is missing after so long never
 comes, and the others only fill the modem's memory."""
