@@ -19,7 +19,7 @@ from pathlib import Path
 import trio
 
 from phonegate.model.messages import NewInbound, NewMessage, PageQuery
-from phonegate.model.states import QUEUED, SENDING, Event
+from phonegate.model.states import QUEUED, SENDING, Cause
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -72,7 +72,7 @@ def fill(tx: Tables, *, org: int, start: int, count: int, chance: random.Random)
             message = tx.messages.find(org, stored)
             assert message is not None
             if message.status == SENDING:
-                tx.messages.transition(message, Event.RADIOED, sent_at=NOW + number)
+                tx.messages.transition(message, Cause.RADIOED, sent_at=NOW + number)
 
 
 async def build(path: Path, rows: int, others: int = OTHERS) -> tuple[Database, int]:

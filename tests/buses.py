@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from phonegate.events.bus import Bus
-from phonegate.model.events import Publish
+from phonegate.model.facts import Publish
 from phonegate.store.database import Database
 
 F = TypeVar("F")

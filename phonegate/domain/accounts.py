@@ -8,7 +8,7 @@ from phonegate.domain.credentials import STANDARD_COST, Cost
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.model.events import Publish, unheard
+from phonegate.model.facts import Publish, unheard
 from phonegate.store.database import Database
 
 

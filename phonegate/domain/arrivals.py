@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from phonegate.domain.message_access import may_see, views
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import MessageView, PageQuery
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Throttled

@@ -21,7 +21,7 @@ from phonegate.domain.assistant_form import (
 from phonegate.domain.assistant_sync import make_token, require_usable, sync_declared
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.assistants import PHONE, Assistant
-from phonegate.model.events import AssistantChanged, Publish, unheard
+from phonegate.model.facts import AssistantChanged, Publish, unheard
 from phonegate.model.refusals import (
     Conflict,
     FieldProblem,

@@ -16,7 +16,7 @@ from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, 
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.model.events import OrgChanged, Publish
+from phonegate.model.facts import OrgChanged, Publish
 from phonegate.model.principal import (
     LIMITED_SCOPES,
     OWNER_SCOPE,

@@ -15,7 +15,7 @@ from phonegate import log
 from phonegate.domain.carrier import Account, Carrier
 from phonegate.domain.carrier_attempt import Accepted, NotAccepted, Outcome, Rejected, Unknown
 from phonegate.model.assistants import Assistant
-from phonegate.model.events import AssistantChanged, Fact
+from phonegate.model.facts import AssistantChanged, Fact
 from phonegate.model.refusals import Refused, Throttled
 
 AT_ONCE: Final = 16

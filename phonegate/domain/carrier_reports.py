@@ -25,7 +25,7 @@ from phonegate.model.states import (
     QUEUED,
     SENDING,
     UNCERTAIN,
-    Event,
+    Cause,
     advance,
     delivered_at,
 )
@@ -35,10 +35,10 @@ from phonegate.store.tables import Tables
 WATCHED_MS: Final = 72 * 3_600_000
 """How long a message is watched: networks keep trying to reach a phone for up to three days."""
 
-_EVENTS: Final = {
-    "sent": Event.RADIOED,
-    "delivered": Event.DELIVERED,
-    "failed": Event.UNDELIVERED,
+_CAUSES: Final = {
+    "sent": Cause.RADIOED,
+    "delivered": Cause.DELIVERED,
+    "failed": Cause.UNDELIVERED,
 }
 
 _FOUND: Final = "the carrier has it and has not said yet whether it was sent"
@@ -146,9 +146,9 @@ def progressed(
     changes: dict[str, Any] = {}
     if report.segments is not None and report.segments != message.segments:
         changes["segments"] = report.segments
-    event = _EVENTS.get(report.progress)
-    status = None if event is None else advance(message.status, event)
-    if event is not None and status is not None:
+    cause = _CAUSES.get(report.progress)
+    status = None if cause is None else advance(message.status, cause)
+    if cause is not None and status is not None:
         changes["error"] = sentence(report.fault) if report.progress == "failed" else None
         if report.progress != "failed":
             sent_at = changes["sent_at"] = message.sent_at or _sent_at(report) or now
@@ -157,7 +157,7 @@ def progressed(
                 changes["delivered_at"] = delivered_at(at, sent_at=sent_at, now=now)
         if status in FINAL_STATES:
             changes["next_poll_at"] = None
-        return tx.messages.transition(message, event, **changes) or message
+        return tx.messages.transition(message, cause, **changes) or message
     return _change(tx, message, changes)
 
 
@@ -166,7 +166,7 @@ def rejected(tx: Tables, message: Message, reason: str) -> Message:
     present = _present(tx, message)
     if present.carrier_id is not None:
         return present
-    changed = tx.messages.transition(present, Event.REFUSED, error=reason, next_poll_at=None)
+    changed = tx.messages.transition(present, Cause.REFUSED, error=reason, next_poll_at=None)
     return changed or present
 
 
@@ -184,7 +184,7 @@ def lost_track(
     present = _present(tx, message)
     if present.carrier_id is not None:
         return present
-    after = advance(present.status, Event.LOST_TRACK)
+    after = advance(present.status, Cause.LOST_TRACK)
     if (after or present.status) != UNCERTAIN:
         return present
     uncertain = attrs.evolve(present, status=UNCERTAIN)
@@ -196,7 +196,7 @@ def lost_track(
     }
     if after is None:
         return _change(tx, present, changes)
-    return tx.messages.transition(present, Event.LOST_TRACK, **changes) or present
+    return tx.messages.transition(present, Cause.LOST_TRACK, **changes) or present
 
 
 def postponed(
@@ -251,7 +251,7 @@ def leased(tx: Tables, message: Message, now: int, until: int) -> tuple[Message,
             "pushed_at": now,
             "first_tried_at": first,
         }
-    pushed = tx.messages.transition(present, Event.PUSHED, **changes)
+    pushed = tx.messages.transition(present, Cause.PUSHED, **changes)
     return pushed or _change(tx, present, changes), untried
 
 
@@ -273,15 +273,15 @@ def polled(
     changes: dict[str, Any] = {"next_poll_at": next_poll_at, "polls": present.polls + 1}
     ended = None
     if next_poll_at is None:
-        ended = tx.messages.transition(present, Event.LOST_TRACK, error=_SILENT, **changes)
+        ended = tx.messages.transition(present, Cause.LOST_TRACK, error=_SILENT, **changes)
     return ended or _change(tx, present, changes)
 
 
 def orphaned(tx: Tables, message: Message, reason: str, *, untried: bool) -> Message:
     """Ends the watch over a message whose assistant is gone, or its account."""
     present = _present(tx, message)
-    event = Event.REFUSED if untried else Event.LOST_TRACK
-    ended = tx.messages.transition(present, event, error=reason, next_poll_at=None)
+    cause = Cause.REFUSED if untried else Cause.LOST_TRACK
+    ended = tx.messages.transition(present, cause, error=reason, next_poll_at=None)
     if ended is not None:
         return ended
     changes: dict[str, Any] = {"next_poll_at": None}

@@ -18,7 +18,7 @@ from phonegate.model.states import (
     QUEUED,
     SENDING,
     UNCERTAIN,
-    Event,
+    Cause,
     advance,
     delivered_at,
 )
@@ -129,13 +129,13 @@ def apply_result(
         if message.status != SENDING:
             return message
         reason = error or "the phone does not know whether it was sent"
-        return give_up(tx, _change(tx, message, acked_at=acked_at), Event.LOST_TRACK, reason, now)
-    event = Event.RADIOED if success else Event.REFUSED
+        return give_up(tx, _change(tx, message, acked_at=acked_at), Cause.LOST_TRACK, reason, now)
+    cause = Cause.RADIOED if success else Cause.REFUSED
     if not success and error == CANCEL_ERROR:
-        event = Event.DROPPED
+        cause = Cause.DROPPED
     changed = tx.messages.transition(
         message,
-        event,
+        cause,
         acked_at=acked_at,
         sent_at=now if success else None,
         error=None if success else (error or "the phone gave no reason"),
@@ -164,7 +164,7 @@ def confirm(
     sent_at = message.sent_at or now
     changed = tx.messages.transition(
         message,
-        Event.DELIVERED if delivered else Event.UNDELIVERED,
+        Cause.DELIVERED if delivered else Cause.UNDELIVERED,
         acked_at=message.acked_at or now,
         sent_at=sent_at,
         delivered_at=delivered_at(date, sent_at=sent_at, now=now) if delivered else None,
@@ -197,12 +197,12 @@ def resume(
         if message.acked_at is not None or message.id in in_flight:
             continue
         if message.expires_at is not None and message.expires_at <= now:
-            give_up(tx, message, Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}", now)
+            give_up(tx, message, Cause.OUT_OF_TIME, f"{why_late(message)} {_AWAY}", now)
         elif not acks and policy.unacknowledged == "hold":
-            give_up(tx, message, Event.LOST_TRACK, "the phone left without a result", now)
+            give_up(tx, message, Cause.LOST_TRACK, "the phone left without a result", now)
         elif not acks and message.attempts >= policy.max_attempts:
             reason = f"no result after {message.attempts} attempts"
-            give_up(tx, message, Event.LOST_TRACK, reason, now)
+            give_up(tx, message, Cause.LOST_TRACK, reason, now)
         elif (sim := _sim_for(message, sims)) is not None:
             again.append(
                 _change(
@@ -231,15 +231,15 @@ def _sim_for(message: Message, sims: Sequence[Sim]) -> Sim | None:
     return next(same, min(sims, key=lambda sim: sim.slot, default=None))
 
 
-def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -> Message:
-    """Ends the wait for a message, as `event` says, with `reason` as its error.
+def give_up(tx: Tables, message: Message, cause: Cause, reason: str, now: int) -> Message:
+    """Ends the wait for a message, as `cause` says, with `reason` as its error.
 
     One that turns `uncertain` is sent again as a new message if its sender asked for that.
     The new one holds if it comes to the same, so that a text is repeated once at most, and counts
     against the limits of the API key that sent it, without room in which there is none. A phone
     that journals would drop a second push of the same id: hence the new id.
     """
-    status = advance(message.status, event)
+    status = advance(message.status, cause)
     if status is None:
         return message
     again = (
@@ -253,7 +253,7 @@ def give_up(tx: Tables, message: Message, event: Event, reason: str, now: int) -
         phone = message.phone if is_slot(message.sim_selector) else None
         copy = tx.messages.insert(message.again(created_at=now, phone=phone))
         reason = f"{reason}; sent again as message {copy}"
-    return tx.messages.transition(message, event, error=reason) or message
+    return tx.messages.transition(message, cause, error=reason) or message
 
 
 def why_late(message: Message) -> str:
@@ -284,7 +284,7 @@ def refuse(tx: Tables, message: Message, now: int) -> Message:
     if message.approval != "asked" or message.status != QUEUED:
         return message
     refused = _change(tx, message, approval="refused")
-    return give_up(tx, refused, Event.WITHDRAWN, "refused by its owner", now)
+    return give_up(tx, refused, Cause.WITHDRAWN, "refused by its owner", now)
 
 
 def withdraw_of_key(tx: Tables, key: str) -> int:
@@ -304,11 +304,11 @@ def recall(tx: Tables, message: Message) -> Message:
     """
     holder = None if message.phone is None else tx.phones.get(message.phone)
     acks = holder is not None and holder.acks_first
-    event, doubt = (Event.RECALLED, "") if acks else (Event.LOST_TRACK, ", which may have sent it")
+    cause, doubt = (Cause.RECALLED, "") if acks else (Cause.LOST_TRACK, ", which may have sent it")
     if message.acked_at is not None:
         return message
     reason = f"cancelled by its sender {_AWAY}{doubt}"
-    return tx.messages.transition(message, event, error=reason) or message
+    return tx.messages.transition(message, cause, error=reason) or message
 
 
 def expire(tx: Tables, now: int, limit: int) -> list[Message]:
@@ -335,12 +335,12 @@ def abandon_silent(
     for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
         if message.acked_at is None and message.phone not in online:
             if message.expires_at is not None and message.expires_at <= now:
-                event, reason = Event.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
+                cause, reason = Cause.OUT_OF_TIME, f"{why_late(message)} {_AWAY}"
             else:
-                event, reason = Event.LOST_TRACK, away
+                cause, reason = Cause.LOST_TRACK, away
         else:
-            event, reason = Event.LOST_TRACK, silent
-        changed.append(give_up(tx, message, event, reason, now))
+            cause, reason = Cause.LOST_TRACK, silent
+        changed.append(give_up(tx, message, cause, reason, now))
     return changed
 
 
@@ -363,7 +363,7 @@ def _end_if_over(tx: Tables, phone: int, message_id: int, now: int) -> None:
     if message is None or message.status != QUEUED:
         return
     if is_of_ended_key(tx, message):
-        give_up(tx, message, Event.WITHDRAWN, KEY_REVOKED, now)
+        give_up(tx, message, Cause.WITHDRAWN, KEY_REVOKED, now)
     elif message.expires_at is not None and message.expires_at <= now:
         _expired(tx, message, now)
 
@@ -374,7 +374,7 @@ def is_of_ended_key(tx: Tables, message: Message) -> bool:
 
 
 def _expired(tx: Tables, message: Message, now: int) -> Message:
-    return give_up(tx, message, Event.OUT_OF_TIME, f"{why_late(message)} {_UNSENT}", now)
+    return give_up(tx, message, Cause.OUT_OF_TIME, f"{why_late(message)} {_UNSENT}", now)
 
 
 def _held(tx: Tables, org: int, phone: int, message_id: int) -> Message | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 
 from phonegate.domain.forecast import Outlook
-from phonegate.model.events import Changed, Fact, Rescheduled
+from phonegate.model.facts import Changed, Fact, Rescheduled
 from phonegate.model.messages import Message, NewMessage, Queue
 from phonegate.model.phones import Sim
 from phonegate.model.states import QUEUED, UNCERTAIN

@@ -21,7 +21,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.enrolments import Enrolment, SimCard, completed
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import Forbidden, OrgFull, Unauthorized
-from phonegate.model.states import Event
+from phonegate.model.states import Cause
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -267,7 +267,7 @@ def _give_up_fetched(tx: Tables, phone: int, unfetched: Collection[int], now: in
     for message in tx.phone_queue.awaiting_result(phone):
         kept = message.id in unfetched and message.attempts == 1
         if message.acked_at is None and not kept:
-            delivery.give_up(tx, message, Event.LOST_TRACK, ENROLLED_ANEW, now)
+            delivery.give_up(tx, message, Cause.LOST_TRACK, ENROLLED_ANEW, now)
 
 
 def _hint(tx: Tables, enrolment: Enrolment) -> None:

@@ -18,7 +18,7 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.inbox import Received
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.sending import Outgoing, Sending
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import Message
 from phonegate.model.orgs import ApiKey
 from phonegate.model.phones import Phone

@@ -20,7 +20,7 @@ from phonegate.model.orgs import ApiKey
 from phonegate.model.phones import Phone, Sim, number_form
 from phonegate.model.principal import Scope
 from phonegate.model.refusals import Conflict, NotFound, Refused
-from phonegate.model.states import Event
+from phonegate.model.states import Cause
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -276,7 +276,7 @@ def _forget(tx: Tables, org: int, phone: int, online: Collection[int], now: int)
     row = _row(tx, org, phone)
     held = tx.phone_queue.awaiting_result(phone)
     for message in held:
-        delivery.give_up(tx, message, Event.LOST_TRACK, NO_RESULT, now)
+        delivery.give_up(tx, message, Cause.LOST_TRACK, NO_RESULT, now)
     cancelled = 0
     while step := _cancel(tx, org, phone):
         cancelled += step

@@ -26,7 +26,7 @@ from phonegate.domain.carrier_attempt import (
 from phonegate.domain.carrier_pool import CarrierPool, NoAccount
 from phonegate.domain.carrier_sending import Terms
 from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings, PollTimings
-from phonegate.model.events import Fact, Rescheduled
+from phonegate.model.facts import Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.model.refusals import Throttled
 from phonegate.model.states import SENDING

@@ -12,7 +12,7 @@ from phonegate import log
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Policy
 from phonegate.domain.idempotency import KEPT_MS
-from phonegate.model.events import Changed, Fact, Rescheduled
+from phonegate.model.facts import Changed, Fact, Rescheduled
 from phonegate.model.messages import FAR_AHEAD_MS, NewMessage
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.database import Database

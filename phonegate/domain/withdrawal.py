@@ -8,7 +8,7 @@ from phonegate.domain.message_access import may_see
 from phonegate.model.messages import Message
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, Forbidden, NotFound
-from phonegate.model.states import QUEUED, SENDING, Event
+from phonegate.model.states import QUEUED, SENDING, Cause
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -53,7 +53,7 @@ class Withdrawal:
                 )
             if message.status != QUEUED:
                 return message
-            return delivery.give_up(tx, message, Event.WITHDRAWN, "cancelled by its sender", now)
+            return delivery.give_up(tx, message, Cause.WITHDRAWN, "cancelled by its sender", now)
 
         message = await self._database.write(withdraw)
         if message is None:

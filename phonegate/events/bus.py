@@ -7,7 +7,7 @@ of its own.
 from collections.abc import Sequence
 
 from phonegate import log
-from phonegate.model.events import Fact, Publish
+from phonegate.model.facts import Fact, Publish
 
 _log = log.get("events")
 

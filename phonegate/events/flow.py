@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from phonegate.model.events import Changed, Fact, Move, Repeated
+from phonegate.model.facts import Changed, Fact, Move, Repeated
 from phonegate.model.states import RECEIVED
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from phonegate import log
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.states import UNDELIVERED
 
 _log = log.get("store")

@@ -48,8 +48,8 @@ UNDELIVERED: Final = frozenset({FAILED, EXPIRED, UNCERTAIN})
 """States of a message that its recipient did not get, or may not have."""
 
 
-class Event(Enum):
-    """Something that happened to a message."""
+class Cause(Enum):
+    """Why a message moves from one state to another: what happened to it."""
 
     PUSHED = "handed to a phone or carrier"
     RADIOED = "a send result of success"
@@ -63,30 +63,30 @@ class Event(Enum):
     RECALLED = "the sender cancelled it, which its holder can't have sent, away as it is"
 
 
-_NEXT: Final[dict[tuple[str, Event], str]] = {
-    (QUEUED, Event.PUSHED): SENDING,
-    (QUEUED, Event.OUT_OF_TIME): EXPIRED,
-    (QUEUED, Event.WITHDRAWN): CANCELLED,
-    (SENDING, Event.RADIOED): SENT,
-    (SENDING, Event.REFUSED): FAILED,
-    (SENDING, Event.DROPPED): CANCELLED,
+_NEXT: Final[dict[tuple[str, Cause], str]] = {
+    (QUEUED, Cause.PUSHED): SENDING,
+    (QUEUED, Cause.OUT_OF_TIME): EXPIRED,
+    (QUEUED, Cause.WITHDRAWN): CANCELLED,
+    (SENDING, Cause.RADIOED): SENT,
+    (SENDING, Cause.REFUSED): FAILED,
+    (SENDING, Cause.DROPPED): CANCELLED,
     # A delivery report can arrive before the send result.
-    (SENDING, Event.DELIVERED): DELIVERED,
-    (SENDING, Event.UNDELIVERED): FAILED,
-    (SENDING, Event.RECALLED): CANCELLED,
-    (SENDING, Event.LOST_TRACK): UNCERTAIN,
+    (SENDING, Cause.DELIVERED): DELIVERED,
+    (SENDING, Cause.UNDELIVERED): FAILED,
+    (SENDING, Cause.RECALLED): CANCELLED,
+    (SENDING, Cause.LOST_TRACK): UNCERTAIN,
     # Once pushed, it may have left: it can't be called expired.
-    (SENDING, Event.OUT_OF_TIME): UNCERTAIN,
-    (UNCERTAIN, Event.RADIOED): SENT,
-    (UNCERTAIN, Event.REFUSED): FAILED,
-    (UNCERTAIN, Event.DROPPED): CANCELLED,
-    (UNCERTAIN, Event.DELIVERED): DELIVERED,
-    (UNCERTAIN, Event.UNDELIVERED): FAILED,
-    (SENT, Event.DELIVERED): DELIVERED,
-    (SENT, Event.UNDELIVERED): FAILED,
-    (FAILED, Event.DELIVERED): DELIVERED,
-    (CANCELLED, Event.RADIOED): SENT,
-    (CANCELLED, Event.DELIVERED): DELIVERED,
+    (SENDING, Cause.OUT_OF_TIME): UNCERTAIN,
+    (UNCERTAIN, Cause.RADIOED): SENT,
+    (UNCERTAIN, Cause.REFUSED): FAILED,
+    (UNCERTAIN, Cause.DROPPED): CANCELLED,
+    (UNCERTAIN, Cause.DELIVERED): DELIVERED,
+    (UNCERTAIN, Cause.UNDELIVERED): FAILED,
+    (SENT, Cause.DELIVERED): DELIVERED,
+    (SENT, Cause.UNDELIVERED): FAILED,
+    (FAILED, Cause.DELIVERED): DELIVERED,
+    (CANCELLED, Cause.RADIOED): SENT,
+    (CANCELLED, Cause.DELIVERED): DELIVERED,
 }
 
 
@@ -108,9 +108,9 @@ def allows(before: str | None, after: str | None) -> bool:
 _MOVES: Final = frozenset((before, after) for (before, _), after in _NEXT.items())
 
 
-def advance(status: str, event: Event) -> str | None:
-    """Returns the state that `event` leads to from `status`, or None where it changes nothing."""
-    return _NEXT.get((status, event))
+def advance(status: str, cause: Cause) -> str | None:
+    """Returns the state that `cause` leads to from `status`, or None where it changes nothing."""
+    return _NEXT.get((status, cause))
 
 
 def delivered_at(reported: int | None, *, sent_at: int, now: int) -> int:

@@ -10,7 +10,7 @@ from phonegate.domain.alarms import GatewayHealth, HintedPhone, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
-from phonegate.model.events import Move
+from phonegate.model.facts import Move
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.states import OUTBOUND_STATES, SENDING
 from phonegate.store.data_file import Space

@@ -15,7 +15,7 @@ from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
-from phonegate.model.events import Fact, OrgChanged
+from phonegate.model.facts import Fact, OrgChanged
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED

@@ -12,7 +12,7 @@ from typing import Final, Literal, Self, TypeVar
 
 import trio
 
-from phonegate.model.events import Publish, unheard
+from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StoreClosed
 from phonegate.store import backup, data_file, migrations
 from phonegate.store.data_file import Space

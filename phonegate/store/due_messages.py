@@ -6,7 +6,7 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from phonegate.model.events import Fact, Rescheduled
+from phonegate.model.facts import Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.store.due_orgs import DueOrgs, in_turn
 from phonegate.store.rows import SELECTED, message

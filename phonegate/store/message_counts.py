@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from typing import Final
 
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import FAR_AHEAD_MS, Backlog, WaitingQueue
 
 # The message with a queue's lowest id began to wait first, unless it had a `send_at`. In that case

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import Aged
 from phonegate.store.media_parts import MediaParts
 from phonegate.store.word_index import WordIndex

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import attrs
 
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.events import Changed, Fact, Repeated, Rescheduled
+from phonegate.model.facts import Changed, Fact, Repeated, Rescheduled
 from phonegate.model.messages import (
     SETTABLE,
     Message,
@@ -17,7 +17,7 @@ from phonegate.model.messages import (
     NewMessage,
     PageQuery,
 )
-from phonegate.model.states import CANCELLED, QUEUED, RECEIVED, UNDELIVERED, Event, advance
+from phonegate.model.states import CANCELLED, QUEUED, RECEIVED, UNDELIVERED, Cause, advance
 from phonegate.store.pages import Pages
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.rows import (
@@ -54,17 +54,17 @@ _COMPLETE = "UPDATE messages SET body = ?, segments = ?, parts = ?, error = ? WH
 _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
 
 
-def bulk_change(before: str, event: Event) -> tuple[str, str]:
+def bulk_change(before: str, cause: Cause) -> tuple[str, str]:
     """Returns how a statement moves the status of many messages, and which it takes."""
-    after = advance(before, event)
+    after = advance(before, cause)
     if after is None:
-        raise ValueError(f"nothing follows {event.name} in the state {before}")
+        raise ValueError(f"nothing follows {cause.name} in the state {before}")
     return f"status = '{after}'", f"status = '{before}'"
 
 
 _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
 
-_WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Event.WITHDRAWN)
+_WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Cause.WITHDRAWN)
 WITHDRAW: Final = f"""
     UPDATE messages SET {_WITHDRAWN}, error = ? WHERE id IN (
         SELECT id FROM messages INDEXED BY messages_waiting_of_key
@@ -181,8 +181,8 @@ class Messages:
 
     # -- changing
 
-    def transition(self, message: Message, event: Event, **columns: object) -> Message | None:
-        """Moves a message to the status that an event leads to, and changes the named columns.
+    def transition(self, message: Message, cause: Cause, **columns: object) -> Message | None:
+        """Moves a message to the status that a cause leads to, and changes the named columns.
 
         Every change of a status goes through here or through one of the methods that change many
         at once, and each is recorded as a fact.
@@ -190,18 +190,18 @@ class Messages:
         Args:
             message: The message as this transaction has read it. One that is gone, with its org,
                 is changed nowhere.
-            event: What happened to it.
+            cause: What happened to it.
             columns: Other columns that change with it.
 
         Returns:
-            The message as it is then. None where the event changes nothing, and nothing else was
+            The message as it is then. None where the cause changes nothing, and nothing else was
             changed either.
 
         Raises:
             ValueError: One of the names is no column that may change, or the message has another
                 status by now.
         """
-        after = advance(message.status, event)
+        after = advance(message.status, cause)
         if after is None:
             return None
         sql = _update(tuple(columns), own="status")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from phonegate.model.bounds import MAX_ID, MAX_SLOT
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import Candidate, Message, Queue
-from phonegate.model.states import CANCELLED, QUEUED, SENDING, SENT, Event
+from phonegate.model.states import CANCELLED, QUEUED, SENDING, SENT, Cause
 from phonegate.store.keys import KEY_HOLDS
 from phonegate.store.messages import bulk_change
 from phonegate.store.rows import SELECTED, message
@@ -29,7 +29,7 @@ WAITING: Final = """
     )
 """
 
-_PUSHED, _TO_PUSH = bulk_change(QUEUED, Event.PUSHED)
+_PUSHED, _TO_PUSH = bulk_change(QUEUED, Cause.PUSHED)
 LEASE: Final = f"""
     UPDATE messages SET {_PUSHED}, phone = ?, sim_slot = ?, sim = ?,
         attempts = attempts + 1, pushed_at = ?, acked_at = NULL
@@ -44,7 +44,7 @@ ACKNOWLEDGE: Final = """
     WHERE id = ? AND org = ? AND phone = ? AND attempts > 0 AND acked_at IS NULL
 """
 
-_SENT, _TO_SEND = bulk_change(SENDING, Event.RADIOED)
+_SENT, _TO_SEND = bulk_change(SENDING, Cause.RADIOED)
 STORE_SENT: Final = f"""
     UPDATE messages SET {_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
         segments = coalesce(?, segments)
@@ -66,7 +66,7 @@ GIVEN: Final = """
     WHERE status = 'sending' AND phone = ?
 """
 
-_WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Event.WITHDRAWN)
+_WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Cause.WITHDRAWN)
 QUEUED_FOR: Final = f"""
     SELECT id FROM messages INDEXED BY messages_ready
     WHERE {_TO_WITHDRAW} AND held_until IS NULL AND org = ?

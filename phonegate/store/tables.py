@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters

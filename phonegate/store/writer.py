@@ -17,7 +17,7 @@ import trio
 
 from phonegate import log
 from phonegate.histogram import Histogram
-from phonegate.model.events import Publish, unheard
+from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.store.sqlite_errors import of_storage, translated
 from phonegate.store.tables import Tables

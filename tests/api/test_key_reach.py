@@ -11,7 +11,7 @@ from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.sending import Outgoing
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import Unauthorized
-from phonegate.model.states import Event
+from phonegate.model.states import Cause
 from phonegate.model.times import iso
 from phonegate.store.tables import Tables
 from tests.api.conftest import (
@@ -228,7 +228,7 @@ async def lose(web: Web, id_: int) -> None:
 
     def op(tx: Any) -> None:
         found = tx.messages.find(org, id_)
-        delivery.give_up(tx, found, Event.LOST_TRACK, "it vanished", NOW)
+        delivery.give_up(tx, found, Cause.LOST_TRACK, "it vanished", NOW)
 
     await web.database.write(op)
 

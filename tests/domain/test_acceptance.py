@@ -12,7 +12,7 @@ from phonegate.domain.idempotency import KEPT_MS, Keep
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.scheduler import sets_a_time
 from phonegate.domain.sending import Outgoing
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, QueueFull, StorageSpent, Unauthorized

@@ -25,7 +25,7 @@ from phonegate.domain.reconciler import releases
 from phonegate.domain.scheduler import Scheduler, sets_a_time
 from phonegate.domain.sending import Outgoing, Sending
 from phonegate.domain.withdrawal import Withdrawal
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.model.messages import FAR_AHEAD_MS, Message, PageQuery
 from phonegate.model.orgs import ApiKey, QuietHours
 from phonegate.model.phones import Sim

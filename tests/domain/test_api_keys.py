@@ -10,7 +10,7 @@ import trio.lowlevel
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.events.bus import Bus
-from phonegate.model.events import OrgChanged
+from phonegate.model.facts import OrgChanged
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
     BadInput,

@@ -12,7 +12,7 @@ from phonegate.domain.assistants import Assistants, Change
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.events.bus import Bus
 from phonegate.model.assistants import Assistant
-from phonegate.model.events import AssistantChanged
+from phonegate.model.facts import AssistantChanged
 from phonegate.model.refusals import (
     BadInput,
     Conflict,

@@ -11,10 +11,10 @@ from phonegate.domain import carrier_reports, delivery
 from phonegate.domain.carrier import StatusReport
 from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.delivery import Pick, Policy
-from phonegate.model.events import Changed, Fact, Rescheduled
+from phonegate.model.facts import Changed, Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.model.orgs import Org
-from phonegate.model.states import OUTBOUND_STATES, STATES, Event, advance, allows
+from phonegate.model.states import OUTBOUND_STATES, STATES, Cause, advance, allows
 from phonegate.store.tables import Tables
 from tests.store.conftest import inbound, memory, outbound
 
@@ -110,7 +110,7 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     IDS.map(lambda id_: on(id_, delivery.recall)),
     IDS.map(lambda id_: on(id_, lambda tx, one: delivery.approve(tx, one, NOW))),
     IDS.map(lambda id_: on(id_, lambda tx, one: delivery.refuse(tx, one, NOW))),
-    st.tuples(IDS, st.sampled_from(Event)).map(
+    st.tuples(IDS, st.sampled_from(Cause)).map(
         lambda of: on(of[0], lambda tx, one: delivery.give_up(tx, one, of[1], "why", NOW))
     ),
     IDS.map(lambda id_: on(id_, lambda tx, one: carrier_reports.leased(tx, one, NOW, NOW + 9))),
@@ -181,8 +181,8 @@ def test_the_state_table_allows_what_an_event_leads_to_and_nothing_else() -> Non
     led = {
         (before, after)
         for before in STATES
-        for event in Event
-        if (after := advance(before, event)) is not None
+        for cause in Cause
+        if (after := advance(before, cause)) is not None
     }
     for before in STATES:
         assert allows(before, None)
@@ -191,8 +191,8 @@ def test_the_state_table_allows_what_an_event_leads_to_and_nothing_else() -> Non
     assert {after for after in STATES if allows(None, after)} == {"queued", "sending", "received"}
 
 
-@pytest.mark.parametrize("event", Event)
-def test_one_event_is_one_fact_or_nothing(event: Event) -> None:
+@pytest.mark.parametrize("cause", Cause)
+def test_one_cause_is_one_fact_or_nothing(cause: Cause) -> None:
     connection = memory()
     tx = Tables(connection)
     org = tx.orgs.add("myorg", "hash", 1).id
@@ -202,8 +202,8 @@ def test_one_event_is_one_fact_or_nothing(event: Event) -> None:
         before = tx.messages.find(org, id_)
         assert before is not None
         tx.facts.clear()
-        moved = tx.messages.transition(before, event, error="why")
-        after = advance(status, event)
+        moved = tx.messages.transition(before, cause, error="why")
+        after = advance(status, cause)
         if after is None:
             assert (moved, tx.facts, tx.messages.find(org, id_)) == (None, [], before)
             continue
@@ -219,10 +219,10 @@ def test_a_message_that_has_moved_since_it_was_read_is_not_moved_again(
 ) -> None:
     read = tx.messages.find(made.id, tx.messages.insert(outbound(made.id)))
     assert read is not None
-    tx.messages.transition(read, Event.PUSHED)
+    tx.messages.transition(read, Cause.PUSHED)
     tx.facts.clear()
     with pytest.raises(ValueError, match="something else"):
-        tx.messages.transition(read, Event.WITHDRAWN)
+        tx.messages.transition(read, Cause.WITHDRAWN)
     assert tx.facts == []
     with pytest.raises(ValueError, match="may be set"):
         tx.messages.set(read.id, status="sent")

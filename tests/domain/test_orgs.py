@@ -12,7 +12,7 @@ from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.events.bus import Bus
-from phonegate.model.events import OrgChanged
+from phonegate.model.facts import OrgChanged
 from phonegate.model.refusals import (
     BadInput,
     Conflict,

@@ -21,7 +21,7 @@ from phonegate.domain.pairing import (
 )
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.sending import Sending
-from phonegate.model.events import Changed
+from phonegate.model.facts import Changed
 from phonegate.model.messages import Message, NewInbound, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import BadInput, Conflict, Gone, NotFound, Throttled

@@ -8,7 +8,7 @@ from phonegate.domain.carrier_reports import WATCHED_MS
 from phonegate.domain.carrier_timings import EACH_AT_ONCE, CarrierTimings
 from phonegate.domain.reconciler import AssistantTurns
 from phonegate.domain.scheduler import sets_a_time
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import ApiKey, QuietHours
 from phonegate.model.principal import Principal

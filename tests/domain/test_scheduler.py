@@ -15,7 +15,7 @@ from phonegate.domain.dispatch import follow
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.reconciler import releases
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.model.messages import NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.store.database import Database

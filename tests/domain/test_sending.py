@@ -15,7 +15,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.scheduler import sets_a_time
 from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
-from phonegate.model.events import Fact
+from phonegate.model.facts import Fact
 from phonegate.model.messages import Message, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.refusals import Conflict, UnknownSim

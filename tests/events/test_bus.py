@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
-from phonegate.model.events import Changed, Fact, OrgChanged, Repeated, Rescheduled
+from phonegate.model.facts import Changed, Fact, OrgChanged, Repeated, Rescheduled
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, inbound, outbound

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.model import states
-from phonegate.model.states import Event, advance
+from phonegate.model.states import Cause, advance
 
 FURTHEST = {
     states.QUEUED: 0,
@@ -19,13 +19,13 @@ FURTHEST = {
 }
 """How far a state is from the start; the same figure for ends that exclude each other."""
 
-events = st.sampled_from(Event)
+causes = st.sampled_from(Cause)
 
 
-def after(*happened: Event) -> str:
+def after(*happened: Cause) -> str:
     status = states.QUEUED
-    for event in happened:
-        status = advance(status, event) or status
+    for cause in happened:
+        status = advance(status, cause) or status
     return status
 
 
@@ -33,72 +33,72 @@ def after(*happened: Event) -> str:
     ("happened", "status"),
     [
         ((), states.QUEUED),
-        ((Event.PUSHED,), states.SENDING),
-        ((Event.PUSHED, Event.RADIOED), states.SENT),
-        ((Event.PUSHED, Event.RADIOED, Event.DELIVERED), states.DELIVERED),
-        ((Event.PUSHED, Event.DELIVERED, Event.RADIOED), states.DELIVERED),
-        ((Event.PUSHED, Event.REFUSED), states.FAILED),
-        ((Event.PUSHED, Event.REFUSED, Event.RADIOED), states.FAILED),
-        ((Event.PUSHED, Event.LOST_TRACK), states.UNCERTAIN),
-        ((Event.PUSHED, Event.LOST_TRACK, Event.RADIOED), states.SENT),
-        ((Event.PUSHED, Event.LOST_TRACK, Event.REFUSED), states.FAILED),
-        ((Event.PUSHED, Event.OUT_OF_TIME), states.UNCERTAIN),
-        ((Event.OUT_OF_TIME,), states.EXPIRED),
-        ((Event.WITHDRAWN,), states.CANCELLED),
-        ((Event.PUSHED, Event.WITHDRAWN), states.SENDING),
-        ((Event.PUSHED, Event.DROPPED), states.CANCELLED),
-        ((Event.PUSHED, Event.RADIOED, Event.LOST_TRACK), states.SENT),
-        ((Event.PUSHED, Event.RADIOED, Event.UNDELIVERED), states.FAILED),
-        ((Event.PUSHED, Event.RADIOED, Event.UNDELIVERED, Event.DELIVERED), states.DELIVERED),
-        ((Event.PUSHED, Event.UNDELIVERED, Event.RADIOED), states.FAILED),
-        ((Event.PUSHED, Event.RADIOED, Event.DELIVERED, Event.UNDELIVERED), states.DELIVERED),
-        ((Event.PUSHED, Event.RECALLED), states.CANCELLED),
-        ((Event.PUSHED, Event.RECALLED, Event.REFUSED), states.CANCELLED),
-        ((Event.PUSHED, Event.RECALLED, Event.RADIOED), states.SENT),
-        ((Event.RECALLED,), states.QUEUED),
-        ((Event.RADIOED,), states.QUEUED),
+        ((Cause.PUSHED,), states.SENDING),
+        ((Cause.PUSHED, Cause.RADIOED), states.SENT),
+        ((Cause.PUSHED, Cause.RADIOED, Cause.DELIVERED), states.DELIVERED),
+        ((Cause.PUSHED, Cause.DELIVERED, Cause.RADIOED), states.DELIVERED),
+        ((Cause.PUSHED, Cause.REFUSED), states.FAILED),
+        ((Cause.PUSHED, Cause.REFUSED, Cause.RADIOED), states.FAILED),
+        ((Cause.PUSHED, Cause.LOST_TRACK), states.UNCERTAIN),
+        ((Cause.PUSHED, Cause.LOST_TRACK, Cause.RADIOED), states.SENT),
+        ((Cause.PUSHED, Cause.LOST_TRACK, Cause.REFUSED), states.FAILED),
+        ((Cause.PUSHED, Cause.OUT_OF_TIME), states.UNCERTAIN),
+        ((Cause.OUT_OF_TIME,), states.EXPIRED),
+        ((Cause.WITHDRAWN,), states.CANCELLED),
+        ((Cause.PUSHED, Cause.WITHDRAWN), states.SENDING),
+        ((Cause.PUSHED, Cause.DROPPED), states.CANCELLED),
+        ((Cause.PUSHED, Cause.RADIOED, Cause.LOST_TRACK), states.SENT),
+        ((Cause.PUSHED, Cause.RADIOED, Cause.UNDELIVERED), states.FAILED),
+        ((Cause.PUSHED, Cause.RADIOED, Cause.UNDELIVERED, Cause.DELIVERED), states.DELIVERED),
+        ((Cause.PUSHED, Cause.UNDELIVERED, Cause.RADIOED), states.FAILED),
+        ((Cause.PUSHED, Cause.RADIOED, Cause.DELIVERED, Cause.UNDELIVERED), states.DELIVERED),
+        ((Cause.PUSHED, Cause.RECALLED), states.CANCELLED),
+        ((Cause.PUSHED, Cause.RECALLED, Cause.REFUSED), states.CANCELLED),
+        ((Cause.PUSHED, Cause.RECALLED, Cause.RADIOED), states.SENT),
+        ((Cause.RECALLED,), states.QUEUED),
+        ((Cause.RADIOED,), states.QUEUED),
     ],
 )
-def test_known_lives(happened: tuple[Event, ...], status: str) -> None:
+def test_known_lives(happened: tuple[Cause, ...], status: str) -> None:
     assert after(*happened) == status
 
 
-@given(st.lists(events))
-def test_no_order_of_events_leads_backwards(happened: list[Event]) -> None:
+@given(st.lists(causes))
+def test_no_order_of_causes_leads_backwards(happened: list[Cause]) -> None:
     status = states.QUEUED
-    for event in happened:
-        following = advance(status, event)
+    for cause in happened:
+        following = advance(status, cause)
         if following is not None:
             assert FURTHEST[following] > FURTHEST[status]
             status = following
 
 
-@given(st.lists(events), events)
-def test_a_repeated_event_changes_nothing(happened: list[Event], event: Event) -> None:
-    once = after(*happened, event)
-    assert after(*happened, event, event) == once
+@given(st.lists(causes), causes)
+def test_a_repeated_cause_changes_nothing(happened: list[Cause], cause: Cause) -> None:
+    once = after(*happened, cause)
+    assert after(*happened, cause, cause) == once
 
 
-@given(st.lists(events))
-def test_only_proof_that_it_left_changes_a_final_state(happened: list[Event]) -> None:
+@given(st.lists(causes))
+def test_only_proof_that_it_left_changes_a_final_state(happened: list[Cause]) -> None:
     status = states.QUEUED
-    for event in happened:
-        if status in states.FINAL_STATES and advance(status, event) is not None:
-            assert event in {Event.RADIOED, Event.DELIVERED}
-        status = advance(status, event) or status
+    for cause in happened:
+        if status in states.FINAL_STATES and advance(status, cause) is not None:
+            assert cause in {Cause.RADIOED, Cause.DELIVERED}
+        status = advance(status, cause) or status
 
 
-@given(st.lists(events))
+@given(st.lists(causes))
 def test_only_a_pushed_message_can_be_anywhere_but_waiting_or_withdrawn(
-    happened: list[Event],
+    happened: list[Cause],
 ) -> None:
     # Proof that it left is proof that it was pushed.
-    if not {Event.PUSHED, Event.RADIOED, Event.DELIVERED} & set(happened):
+    if not {Cause.PUSHED, Cause.RADIOED, Cause.DELIVERED} & set(happened):
         assert after(*happened) in {states.QUEUED, states.EXPIRED, states.CANCELLED}
 
 
 def test_inbound_never_changes() -> None:
-    assert all(advance(states.RECEIVED, event) is None for event in Event)
+    assert all(advance(states.RECEIVED, cause) is None for cause in Cause)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from phonegate.config.settings import Settings
-from phonegate.model.events import AssistantChanged
+from phonegate.model.facts import AssistantChanged
 from phonegate.model.refusals import Unauthorized
 from phonegate.model.storage_errors import DatabaseBusy, StorageUnavailable
 from phonegate.model.times import iso

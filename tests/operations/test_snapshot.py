@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.model.events import Move
+from phonegate.model.facts import Move
 from phonegate.model.states import OUTBOUND_STATES, advance
-from phonegate.model.states import Event as Step
+from phonegate.model.states import Cause as Step
 from phonegate.operations.snapshot import QueueSummary, Snapshot, counts
 
 from .conftest import NOW

@@ -13,7 +13,7 @@ from phonegate.model.states import (
     FAILED,
     FINAL_STATES,
     STATES,
-    Event,
+    Cause,
     advance,
 )
 from phonegate.pages import page_context
@@ -36,7 +36,7 @@ def test_what_is_final_says_what_changes_it_after_all() -> None:
     for name in STATES:
         ends = name in FINAL_STATES or name == "received"
         assert told[name].startswith("final") is ends
-    assert advance(FAILED, Event.DELIVERED) == DELIVERED
+    assert advance(FAILED, Cause.DELIVERED) == DELIVERED
     assert "unless a delivery" in told[FAILED]
 
 

@@ -18,7 +18,7 @@ from phonegate.domain.pairing import LIFETIME_MS, MOST_TESTS, Invitation, Pairin
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.gateway import build_whole_app
 from phonegate.model.phones import Sim
-from phonegate.model.states import Event
+from phonegate.model.states import Cause
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.pages.assets import Assets
 from phonegate.pages.endpoints import page_endpoints
@@ -66,14 +66,14 @@ class Site:
     def link(self) -> PairingLink:
         return self.pairing.find(self.made.token, self.cookie.partition("=")[2])
 
-    async def report(self, event: Event, error: str | None = None) -> None:
+    async def report(self, cause: Cause, error: str | None = None) -> None:
         """Has the phone say what became of the test."""
         link = self.link
 
         def report(tx: Tables) -> None:
             message = tx.messages.find(link.org, link.test or 0)
             assert message is not None
-            tx.messages.transition(message, event, error=error)
+            tx.messages.transition(message, cause, error=error)
 
         await self.web.database.write(report)
 
@@ -219,7 +219,7 @@ async def test_the_lights_follow_the_phone(site: Site) -> None:
     page = (await site.get()).data.decode()
     assert page.count('class="light on"') == 2
     assert "Choose SSE only." in page
-    await site.report(Event.RADIOED)
+    await site.report(Cause.RADIOED)
     assert (await site.get("/state")).json["test"] == "It did: this phone sends and receives."
     assert "It did: this phone sends and receives." in (await site.get()).data.decode()
 
@@ -282,7 +282,7 @@ async def test_why_a_test_was_not_sent_is_said_in_words(site: Site) -> None:
     await site.open()
     await site.connect()
     await site.test()
-    await site.report(Event.REFUSED, error="no service")
+    await site.report(Cause.REFUSED, error="no service")
     state = (await site.get("/state")).json
     assert (state["test"], state["test_failed"]) == ("Not sent: no service.", True)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from phonegate.domain.inbox import Received
 from phonegate.domain.phone_delivery import PhoneReports, Reporter
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.events import Changed
+from phonegate.model.facts import Changed
 from phonegate.model.messages import PageQuery
 from phonegate.phones import frames
 from phonegate.phones.phone_timings import PhoneTimings

@@ -23,7 +23,7 @@ from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import Message
 from phonegate.model.phones import Health, Phone, Sim
-from phonegate.model.states import Event, advance
+from phonegate.model.states import Cause, advance
 from phonegate.phones import frames
 from phonegate.phones.frames import FrameFault, encode
 from phonegate.phones.link.frame_reader import read
@@ -276,8 +276,8 @@ class MemoryMessages:
     def set(self, id: int, **columns: Any) -> None:  # noqa: A002
         self.rows[id] = attrs.evolve(self.rows[id], **columns)
 
-    def transition(self, message: Message, event: Event, **columns: Any) -> Message | None:
-        after = advance(message.status, event)
+    def transition(self, message: Message, cause: Cause, **columns: Any) -> Message | None:
+        after = advance(message.status, cause)
         if after is None:
             return None
         assert self.rows[message.id].status == message.status

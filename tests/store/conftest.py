@@ -9,7 +9,7 @@ import trio
 
 from phonegate.model.messages import NewInbound, NewMessage
 from phonegate.model.orgs import Org
-from phonegate.model.states import Event, advance
+from phonegate.model.states import Cause, advance
 from phonegate.store import migrations
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -56,18 +56,18 @@ def bring(tables: Tables, id_: int, status: str, **columns: object) -> None:
     (org,) = connection.execute("SELECT org FROM messages WHERE id = ?", (id_,)).fetchone()
     message = tables.messages.find(org, id_)
     assert message is not None
-    ways: dict[str, list[Event]] = {message.status: []}
+    ways: dict[str, list[Cause]] = {message.status: []}
     waiting = [message.status]
     while status not in ways:
         before = waiting.pop(0)
-        for event in Event:
-            after = advance(before, event)
+        for cause in Cause:
+            after = advance(before, cause)
             if after is not None and after not in ways:
-                ways[after] = [*ways[before], event]
+                ways[after] = [*ways[before], cause]
                 waiting.append(after)
-    for event in ways[status]:
-        last = status == advance(message.status, event)
-        moved = tables.messages.transition(message, event, **(columns if last else {}))
+    for cause in ways[status]:
+        last = status == advance(message.status, cause)
+        moved = tables.messages.transition(message, cause, **(columns if last else {}))
         assert moved is not None
         message = moved
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.model.events import Changed
+from phonegate.model.facts import Changed
 from phonegate.model.messages import FAR_AHEAD_MS, Message
 from phonegate.model.orgs import Org
-from phonegate.model.states import Event
+from phonegate.model.states import Cause
 from phonegate.store import messages
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, inbound, memory, outbound
@@ -144,7 +144,7 @@ def test_counts_follow_every_change(
     bring(tables, numbers[1], "sent")
     bring(tables, numbers[2], "cancelled", error="asked")
     gone = attrs.evolve(_found(tables, org, numbers[3]), id=99_999)
-    tables.messages.transition(gone, Event.PUSHED)
+    tables.messages.transition(gone, Cause.PUSHED)
     tables.message_counts.write()
     counted = connection.execute("SELECT status, count(*) FROM messages GROUP BY status")
     assert tables.message_counts.by_status() == dict(counted)

@@ -15,7 +15,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from phonegate.events.undelivered import log_undelivered
-from phonegate.model.events import Changed, Fact
+from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable, StoreClosed

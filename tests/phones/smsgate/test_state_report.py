@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.model.states import SENDING, Event, advance
+from phonegate.model.states import SENDING, Cause, advance
 from phonegate.phones import frames
 from phonegate.phones.frames import PhoneFrame
 from phonegate.phones.smsgate.mobile_message import app_message_id
@@ -48,16 +48,16 @@ def read(item: object) -> StateReport:
     return report
 
 
-def event_of(frame: PhoneFrame) -> Event | None:
+def cause_of(frame: PhoneFrame) -> Cause | None:
     match frame:
         case frames.SendResult(success=True):
-            return Event.RADIOED
+            return Cause.RADIOED
         case frames.SendResult(error="cancelled"):
-            return Event.DROPPED
+            return Cause.DROPPED
         case frames.SendResult():
-            return Event.REFUSED
+            return Cause.REFUSED
         case frames.DeliveryReport(delivered=delivered):
-            return Event.DELIVERED if delivered else Event.UNDELIVERED
+            return Cause.DELIVERED if delivered else Cause.UNDELIVERED
     return None
 
 
@@ -66,8 +66,8 @@ def status_after(reports: Sequence[StateReport], status: str = SENDING) -> list[
     gone = [status]
     for report in reports:
         for frame in report.frames():
-            event = event_of(frame)
-            gone.append((event and advance(gone[-1], event)) or gone[-1])
+            cause = cause_of(frame)
+            gone.append((cause and advance(gone[-1], cause)) or gone[-1])
     return gone
 
 

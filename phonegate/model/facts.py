@@ -1,4 +1,4 @@
-"""Events: facts about changes that a transaction records, published once it is committed."""
+"""Facts about changes that a transaction records, published once it is committed."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
