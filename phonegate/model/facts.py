@@ -61,7 +61,31 @@ class AssistantChanged:
     assistant: int
 
 
-Fact = Changed | Repeated | Rescheduled | OrgChanged | AssistantChanged
+@attrs.frozen
+class EventsRecorded:
+    """Events of an org were recorded."""
+
+    org: int
+    last: int
+    """The id of the last of them."""
+
+
+@attrs.frozen
+class WebhooksChanged:
+    """Webhooks of an org were made, changed, enabled or removed, or have something to deliver."""
+
+    org: int
+
+
+Fact = (
+    Changed
+    | Repeated
+    | Rescheduled
+    | OrgChanged
+    | AssistantChanged
+    | EventsRecorded
+    | WebhooksChanged
+)
 
 Publish = Callable[[Sequence[Fact]], None]
 """Takes committed facts, in their order. It is called on the event loop."""

@@ -407,6 +407,86 @@ _PHONES_OF_A_KIND: Final = (
     "ALTER TABLE messages ADD COLUMN parts INTEGER NOT NULL DEFAULT 0",
 )
 
+_EVENTS: Final = (
+    # What apps get to know. `data` is JSON: of a message what a reader sees, without what is NULL.
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        message INTEGER,
+        phone INTEGER,
+        data TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX events_by_org ON events (org, id)",
+    # Orgs that have opened a stream of late: their events are recorded until then (ms). Of events
+    # up to the first one some may be missing.
+    """
+    CREATE TABLE listeners (
+        org INTEGER PRIMARY KEY REFERENCES orgs (id) ON DELETE CASCADE,
+        until INTEGER NOT NULL,
+        first INTEGER NOT NULL
+    ) STRICT
+    """,
+    # Whether a phone is connected, to report those that the end of a process took along.
+    "ALTER TABLE phones ADD COLUMN online INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX phones_online ON phones (id) WHERE online = 1",
+    # Secrets are kept as they were shown, since calls are signed with them.
+    """
+    CREATE TABLE webhooks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        url TEXT NOT NULL,
+        events TEXT NOT NULL,
+        address TEXT,
+        sim TEXT,
+        phone INTEGER,
+        headers TEXT NOT NULL,
+        shape TEXT NOT NULL,
+        name TEXT,
+        secret TEXT NOT NULL,
+        old_secret TEXT,
+        old_secret_until INTEGER,
+        key TEXT,
+        created_at INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        failing_since INTEGER,
+        disabled_at INTEGER,
+        disabled_reason TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX webhooks_by_org ON webhooks (org, id)",
+    "CREATE INDEX webhooks_by_key ON webhooks (key) WHERE key IS NOT NULL",
+    # One event on its way to one webhook, with its last attempt. `next_at` is NULL where it is
+    # over. `event` is NULL for a test.
+    """
+    CREATE TABLE deliveries (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        webhook INTEGER NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+        event INTEGER,
+        type TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        at INTEGER,
+        ms INTEGER,
+        status INTEGER,
+        error TEXT,
+        answer TEXT,
+        next_at INTEGER
+    ) STRICT
+    """,
+    "CREATE INDEX deliveries_by_webhook ON deliveries (webhook, n)",
+    """
+    CREATE INDEX deliveries_waiting ON deliveries (webhook, subject, n) WHERE next_at IS NOT NULL
+    """,
+    """
+    CREATE INDEX deliveries_due ON deliveries (webhook, next_at) WHERE next_at IS NOT NULL
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -419,6 +499,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _BOUNDS,
     _NAMES,
     _PHONES_OF_A_KIND,
+    _EVENTS,
 )
 """Step n brings a file from version n to n + 1."""
 

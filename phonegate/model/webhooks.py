@@ -1,0 +1,81 @@
+"""Webhooks and what was delivered to them, as plain values.
+
+Every time is an integer: milliseconds since 1970-01-01 UTC.
+"""
+
+from typing import Literal
+
+import attrs
+
+Shape = Literal["standard", "flat", "twilio"]
+"""The form in which a receiver gets events."""
+
+
+@attrs.frozen(kw_only=True)
+class Webhook:
+    """A URL of an org that is called with its events."""
+
+    id: int
+    org: int
+    org_name: str
+    url: str = attrs.field(repr=False)
+    events: tuple[str, ...]
+    """The types that it gets, or patterns such as `message.*`."""
+    address: str | None = attrs.field(default=None, repr=False)
+    """Only events of messages with this other party."""
+    sim: str | None = None
+    """Only events of messages by this SIM: a number, or a slot index as digits."""
+    phone: int | None = None
+    """Only events of this phone and of messages by it."""
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    """Sent along with each call."""
+    shape: Shape = "standard"
+    name: str | None = None
+    secret: str = attrs.field(repr=False)
+    """Signs what is sent, as its owner was shown it."""
+    old_secret: str | None = attrs.field(default=None, repr=False)
+    old_secret_until: int | None = None
+    """Until then the secret before signs too."""
+    key: str | None = None
+    """The API key that made it, whose limits bind what it gets. None: the org's own secret."""
+    created_at: int
+    position: int
+    """Events up to this id were looked at: what is to be delivered of them has its delivery."""
+    failing_since: int | None = None
+    """The first failure after which nothing has succeeded."""
+    disabled_at: int | None = None
+    disabled_reason: str | None = None
+    """Why it is not called, in a sentence. Set with `disabled_at`."""
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One call of a webhook, and what its receiver answered."""
+
+    at: int
+    ms: int
+    """How long it took."""
+    status: int | None = None
+    """The HTTP status. None where there was no answer."""
+    error: str | None = None
+    """Why it does not count as a success, in a sentence. None where it does."""
+    answer: str | None = attrs.field(default=None, repr=False)
+    """The beginning of the answer."""
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One event on its way to one webhook, with its last attempt."""
+
+    n: int
+    """Names it among all deliveries of the gateway."""
+    webhook: int
+    event: int | None
+    """None for a test."""
+    type: str
+    subject: str
+    created_at: int
+    attempts: int = 0
+    last: Attempt | None = None
+    next_at: int | None = None
+    """When it is tried next. None where it is over."""
