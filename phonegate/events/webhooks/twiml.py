@@ -36,7 +36,7 @@ class Reply:
 
     text: str = attrs.field(repr=False)
     to: str | None = attrs.field(default=None, repr=False)
-    """None for whoever wrote the message that is answered."""
+    """None for the sender of the message that is answered."""
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 

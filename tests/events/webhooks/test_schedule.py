@@ -8,8 +8,8 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-def failed(**fields: int | float | None) -> Failure:
-    usual: dict[str, int | float | None] = {
+def failed(**fields: float | None) -> Failure:
+    usual: dict[str, float | None] = {
         "now": 0,
         "created_at": 0,
         "attempts": 1,
@@ -62,7 +62,9 @@ def test_retry_after_is_obeyed() -> None:
     st.floats(0, 1),
     st.none() | st.floats(0, 86_400),
 )
-def test_a_delay_is_never_short_nor_endless(attempts: int, luck: float, asked: float | None) -> None:
+def test_a_delay_is_never_short_nor_endless(
+    attempts: int, luck: float, asked: float | None
+) -> None:
     delay = delay_s(attempts, luck, asked)
     assert schedule.SHORTEST_PAUSE_S <= delay <= 86_400 * 1.1
     if asked is not None:

@@ -23,19 +23,17 @@ OTHER = "whsec_" + base64.b64encode(bytes(range(64, 96))).decode()
 
 
 def webhook(**fields: Any) -> Webhook:
-    return Webhook(
-        **{
-            "id": 1,
-            "org": 1,
-            "org_name": "acme",
-            "url": "https://a.example/",
-            "events": ("*",),
-            "secret": SECRET,
-            "created_at": 0,
-            "position": 0,
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "id": 1,
+        "org": 1,
+        "org_name": "acme",
+        "url": "https://a.example/",
+        "events": ("*",),
+        "secret": SECRET,
+        "created_at": 0,
+        "position": 0,
+    }
+    return Webhook(**usual | fields)
 
 
 def test_the_package_of_standard_webhooks_verifies_it() -> None:
@@ -82,6 +80,6 @@ def test_the_package_of_twilio_verifies_it(fields: list[tuple[str, str]], url: s
 def test_a_url_is_signed_as_its_receiver_finds_it() -> None:
     assert signature.called("http://A.Example:80") == "http://a.example/"
     assert signature.called("https://a.example:8443/x?y=1#z") == "https://a.example:8443/x?y=1"
-    assert urlencode(write("twilio", event(), 1).fields).encode() == write(
-        "twilio", event(), 1
-    ).body
+    assert (
+        urlencode(write("twilio", event(), 1).fields).encode() == write("twilio", event(), 1).body
+    )
