@@ -129,7 +129,7 @@ class Events:
             return
         # This id is no event's. Who has read up to the last one finds that there may be a gap, even
         # where no other org's event came meanwhile.
-        first = self._last_id() + 1
+        first = self.last() + 1
         if self._connection.execute(_LISTEN, (until or 0, first, org)).rowcount:
             self._listening().add(org)
             self._changed = True
@@ -203,11 +203,17 @@ class Events:
 
     def extent(self, org: int) -> Extent:
         """Returns which events of an org there are. Of one that does not listen all are missing."""
-        (last,) = self._connection.execute(_LAST).fetchone()
+        last = self._read_last()
         row = self._connection.execute(
             "SELECT first FROM listeners WHERE org = ?", (org,)
         ).fetchone()
-        return Extent(first=last + 1 if row is None else int(row[0]), last=int(last))
+        return Extent(first=last + 1 if row is None else int(row[0]), last=last)
+
+    def last(self) -> int:
+        """Returns the highest id so far, of any org. For the one connection that writes."""
+        if self._last is None:
+            self._last = self._read_last()
+        return self._last
 
     # -- deleting
 
@@ -251,7 +257,7 @@ class Events:
         rows = self._rows(listeners)
         if not rows:
             return
-        last = self._last_id()
+        last = self.last()
         values = [value for n, row in enumerate(rows, last + 1) for value in (n, *row)]
         at = 0
         for count, sql in _INSERTS:
@@ -326,15 +332,12 @@ class Events:
         self._listeners = None
         self._changed = True
 
-    def _last_id(self) -> int:
-        if self._last is None:
-            (self._last,) = self._connection.execute(_LAST).fetchone()
-        assert self._last is not None, "an aggregate"  # noqa: S101
-        return self._last
+    def _read_last(self) -> int:
+        return int(self._connection.execute(_LAST).fetchone()[0])
 
     def _keep_last(self) -> None:
         """Writes down which id was given last, where no event may have it, so that none gets it."""
-        self._connection.execute(_MARK, (self._last_id(),))
+        self._connection.execute(_MARK, (self.last(),))
 
 
 def _bounded(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[Event]:

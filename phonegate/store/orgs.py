@@ -8,18 +8,6 @@ from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import NameTaken
 from phonegate.store.events import Events
 
-_EMPTY_WEBHOOKS = """
-    UPDATE webhooks SET url = '', headers = '[]', secret = '', old_secret = NULL, address = NULL,
-        disabled_at = coalesce(disabled_at, 0), disabled_reason = 'its org was removed'
-    WHERE org = ?
-"""
-
-_DELIVERIES = """
-    DELETE FROM deliveries WHERE n IN (
-        SELECT n FROM deliveries WHERE webhook IN (SELECT id FROM webhooks WHERE org = ?) LIMIT ?
-    )
-"""
-
 _COLUMNS = "id, name, secret_hash, created_at"
 
 
@@ -116,7 +104,6 @@ class Orgs:
 
         The org, its secret, keys and phones are gone with the commit, and the name is free for
         callers of `add` who ask `was_removed` first.
-        What its webhooks knew is gone too, and they are called no more.
         Messages may be millions: the writer clears them away afterwards in slices (see
         `doomed`), so that no other org waits for them. A restart goes on with it.
         """
@@ -130,7 +117,6 @@ class Orgs:
         self._connection.execute("DELETE FROM api_keys WHERE org = ?", (org,))
         self._connection.execute("DELETE FROM phones WHERE org = ?", (org,))
         self._events.stop_listening(org)
-        self._connection.execute(_EMPTY_WEBHOOKS, (org,))
         self._connection.execute("DELETE FROM org_places WHERE org = ?", (org,))
         self._connection.execute("INSERT OR IGNORE INTO removed_orgs VALUES (?)", (_digest(name),))
         self.removed = True
@@ -143,16 +129,6 @@ class Orgs:
         ).fetchone()
         self.removed = row is not None
         return None if row is None else int(row[0])
-
-    def drop_deliveries(self, org: int, limit: int) -> bool:
-        """Deletes up to *limit* deliveries of a removed org's webhooks, or else these webhooks.
-
-        Returns whether that was all.
-        """
-        if self._connection.execute(_DELIVERIES, (org, limit)).rowcount == limit:
-            return False
-        self._connection.execute("DELETE FROM webhooks WHERE org = ?", (org,))
-        return True
 
     def forget(self, org: int) -> None:
         """Deletes the last of a removed org, once its messages are gone."""

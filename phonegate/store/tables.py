@@ -23,6 +23,7 @@ from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
 CLEARED_AT_ONCE = 500
@@ -61,6 +62,7 @@ class Tables:
         self.message_removal = MessageRemoval(
             connection, self.facts, self.word_index, self.media_parts
         )
+        self.webhooks = Webhooks(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
@@ -104,9 +106,9 @@ class Tables:
         if org is None:
             return
         if (
-            self.message_removal.drop(org, CLEARED_AT_ONCE)
+            self.webhooks.drop(org, CLEARED_AT_ONCE)
+            and self.message_removal.drop(org, CLEARED_AT_ONCE)
             and self.kept_answers.drop(org, CLEARED_AT_ONCE)
             and self.events.drop(org, CLEARED_AT_ONCE)
-            and self.orgs.drop_deliveries(org, CLEARED_AT_ONCE)
         ):
             self.orgs.forget(org)

@@ -267,25 +267,20 @@ def test_listening_lapses_and_begins_anew(tables: Tables, org: Org) -> None:
 
 
 def test_an_org_with_a_webhook_listens_on(tables: Tables, org: Org) -> None:
-    tables.events.listen(org.id)
-    add_webhook(tables, org.id)
+    hook = add_webhook(tables, org.id)
     tables.events.lapse(NOW)
     assert tables.events.is_listener(org.id)
     tables.messages.insert(outbound(org.id))
     assert commit(tables) == [EventsRecorded(org.id, 2)]
-    tables.orgs._connection.execute("DELETE FROM webhooks")
+    tables.webhooks.remove(org.id, hook)
     tables.events.lapse(NOW)
     assert tables.events.listening() == []
 
 
 def add_webhook(tables: Tables, org: int) -> int:
-    added = tables.orgs._connection.execute(
-        "INSERT INTO webhooks (org, url, events, headers, shape, secret, created_at, position)"
-        " VALUES (?, 'https://example.com/secret', '[]', '[]', 'standard', 'whsec_secret', 1, 0)",
-        (org,),
-    )
-    assert added.lastrowid is not None
-    return added.lastrowid
+    return tables.webhooks.add(
+        org, url="https://example.com", events=("*",), secret="whsec_s", created_at=1
+    ).id
 
 
 async def test_an_operation_that_fails_leaves_neither_events_nor_a_listener(
@@ -398,10 +393,7 @@ def test_nothing_is_left_of_a_removed_org(tables: Tables, org: Org, other: Org) 
     tables.orgs.remove("myorg")
     # At once: nothing can be called, or recorded, for it any more.
     assert tables.events.listening() == [other.id]
-    left = tables.orgs._connection.execute(
-        "SELECT url, secret, disabled_at FROM webhooks ORDER BY org"
-    ).fetchall()
-    assert left == [("", "", 0), ("https://example.com/secret", "whsec_secret", None)]
+    assert [one.org for one in tables.webhooks.active()] == [other.id]
     tables.events.listen(org.id, NOW)
     tables.events.record(org.id, "phone.offline", 1, data={})
     slices = 0
