@@ -108,9 +108,7 @@ class WebhookReplies:
         if not is_recipient(to):
             return "its recipient is no number that can be sent to."
         if message.provider != PHONE and message.sim is not None:
-            draft = Draft(
-                sender=message.sim, to=to, body=reply.text, media_urls=reply.media_urls
-            )
+            draft = Draft(sender=message.sim, to=to, body=reply.text, media_urls=reply.media_urls)
             await self._carrier_sending.send(sender, draft, keep=keep)
             return None
         if reply.media_urls:

@@ -54,6 +54,7 @@ class CallFailed(Exception):
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Finds all addresses that a host stands for."""
 
+
 def resolver(at_once: int) -> Resolve:
     """Returns what looks names up as the system does, so many at the same time.
 

@@ -22,6 +22,16 @@ _COLUMNS: Final = (
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM deliveries"  # noqa: S608 - constants
 
+_INSERT: Final = """
+    INSERT INTO deliveries (webhook, event, type, subject, created_at, next_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_INSERT_TEST: Final = f"""
+    INSERT INTO deliveries
+        (webhook, type, subject, created_at, attempts, at, ms, status, error, answer)
+    VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}
+"""  # noqa: S608
+
 _BEFORE: Final = """
     SELECT 1 FROM deliveries AS b INDEXED BY deliveries_waiting
     WHERE b.webhook = d.webhook AND b.subject = d.subject AND b.n < d.n AND b.next_at IS NOT NULL
@@ -99,9 +109,7 @@ class Deliveries:
 
     # -- taking events up
 
-    def take(
-        self, webhook: Webhook, limit: int, fits: Callable[[Event], bool], now: int
-    ) -> Taken:
+    def take(self, webhook: Webhook, limit: int, fits: Callable[[Event], bool], now: int) -> Taken:
         """Takes up the next events of a webhook, as deliveries that are due at once.
 
         Args:
@@ -126,8 +134,7 @@ class Deliveries:
             if fits(event)
         ]
         self._connection.executemany(
-            "INSERT INTO deliveries (webhook, event, type, subject, created_at, next_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            _INSERT,
             rows,
         )
         self._connection.execute(
@@ -208,10 +215,7 @@ class Deliveries:
             attempt: What came of it.
         """
         row = self._connection.execute(
-            "INSERT INTO deliveries (webhook, type, subject, created_at, attempts,"
-            f" at, ms, status, error, answer) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
-            f" RETURNING {_COLUMNS}",
-            (webhook, type, TEST_SUBJECT, attempt.at, *_values(attempt)),
+            _INSERT_TEST, (webhook, type, TEST_SUBJECT, attempt.at, *_values(attempt))
         ).fetchone()
         return _delivery(row)
 
@@ -241,8 +245,7 @@ class Deliveries:
             self._connection.execute("UPDATE deliveries SET next_at = ? WHERE n = ?", (now, n))
         else:
             self._connection.execute(
-                "INSERT INTO deliveries (webhook, event, type, subject, created_at, next_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                _INSERT,
                 (webhook.id, found.event, found.type, found.subject, now, now),
             )
         self._facts.append(WebhooksChanged(webhook.org))

@@ -48,6 +48,9 @@ class CallTimings:
     """For the body of an answer that only the log shows. Its status says all that counts."""
 
 
+CALL_TIMINGS: Final = CallTimings()
+
+
 @attrs.frozen(kw_only=True)
 class Call:
     """A request to a receiver."""
@@ -90,18 +93,24 @@ class Caller:
     """
 
     def __init__(
-        self, guard: Guard, *, connections: int, timings: CallTimings = CallTimings()
+        self, guard: Guard, *, connections: int, timings: CallTimings = CALL_TIMINGS
     ) -> None:
         self._guard = guard
         self._connections = connections
         self._timings = timings
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._transports: list[GuardedTransport] = []
 
     async def aclose(self) -> None:
         """Closes all connections. Calls under way fail."""
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
+
+    async def sweep(self) -> None:
+        """Closes connections that have not been used for a while."""
+        for transport in self._transports:
+            await transport.sweep()
 
     async def call(self, call: Call) -> Result:
         """Makes a call. It never fails: what went wrong is in the result."""
@@ -125,7 +134,11 @@ class Caller:
             async with client.stream(
                 "POST",
                 call.url,
-                headers=[(n, v) for n, v in call.headers if n.lower() not in _OWN],
+                headers=[
+                    (name.encode("ascii"), value.encode())
+                    for name, value in call.headers
+                    if name.lower() not in _OWN
+                ],
                 content=call.body,
                 extensions={"trace": attempt.watch},
             ) as answer:
@@ -149,14 +162,13 @@ class Caller:
         # One a scheme: reading whom TLS trusts takes 20 ms, and many gateways call none by TLS.
         found = self._clients.get(scheme)
         if found is None:
+            trusted = _trust() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            transport = GuardedTransport(
+                self._guard, trusted, connections=self._connections, idle_s=IDLE_S
+            )
+            self._transports.append(transport)
             found = self._clients[scheme] = httpx.AsyncClient(
-                transport=GuardedTransport(
-                    self._guard,
-                    _trust() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                    connections=self._connections,
-                    kept=self._connections,
-                    idle_s=IDLE_S,
-                ),
+                transport=transport,
                 trust_env=False,
                 follow_redirects=False,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

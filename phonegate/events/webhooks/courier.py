@@ -14,7 +14,7 @@ from phonegate import log
 from phonegate.domain import webhook_standing
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.events.webhooks import schedule, twiml
-from phonegate.events.webhooks.call import Caller, CallTimings, Result, readable
+from phonegate.events.webhooks.call import CALL_TIMINGS, Caller, CallTimings, Result, readable
 from phonegate.events.webhooks.envelope import Render, seal, wants_reply
 from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.slots import Standing
@@ -88,7 +88,7 @@ class Courier:
         *,
         now_ms: Callable[[], int],
         calls_at_once: int,
-        timings: CallTimings = CallTimings(),
+        timings: CallTimings = CALL_TIMINGS,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -169,7 +169,9 @@ class Courier:
             return None
         return await self._replies.send(webhook, event.id, event.message, replies)
 
-    async def store(self, webhook: Webhook, due: Due, done: Attempted, *, was_failing: bool) -> None:
+    async def store(
+        self, webhook: Webhook, due: Due, done: Attempted, *, was_failing: bool
+    ) -> None:
         """Stores what came of an attempt, and disables the webhook where that follows.
 
         Raises:

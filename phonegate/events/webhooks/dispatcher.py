@@ -13,7 +13,7 @@ import trio
 
 from phonegate import log
 from phonegate.domain.event_filter import EventFilter
-from phonegate.domain.event_log import seen_by
+from phonegate.domain.event_log import seen
 from phonegate.domain.webhook_standing import reader_of
 from phonegate.events.webhooks.courier import Attempted, Courier
 from phonegate.events.webhooks.line import Line
@@ -36,6 +36,8 @@ MOST_WAITING: Final = 10_000
 MOST_WAITING_OF_ORG: Final = 50_000
 """The same for all webhooks of an org."""
 
+FOR_EVER: Final = float("inf")
+
 _log = log.get("webhooks")
 
 
@@ -50,6 +52,9 @@ class DispatcherTimings:
     """After a failure of the gateway's own, as when the disk is full."""
     goodbye_s: float = 2.0
     """For calls under way when the gateway stops."""
+
+
+DISPATCHER_TIMINGS: Final = DispatcherTimings()
 
 
 class Dispatcher:
@@ -70,7 +75,7 @@ class Dispatcher:
         *,
         calls_at_once: int,
         now_ms: Callable[[], int],
-        timings: DispatcherTimings = DispatcherTimings(),
+        timings: DispatcherTimings = DISPATCHER_TIMINGS,
     ) -> None:
         self._database = database
         self._courier = courier
@@ -94,15 +99,16 @@ class Dispatcher:
     def note(self, facts: Sequence[Fact]) -> None:
         """Takes note of new events, and of webhooks that have changed."""
         for fact in facts:
-            kind = type(fact)
-            if kind is EventsRecorded:
+            if type(fact) is EventsRecorded:
                 for line in self._lines.get(fact.org, _NONE).values():
                     line.behind = True
                     self._poke(line)
-            elif kind is WebhooksChanged or (kind is OrgChanged and fact.org in self._lines):
+            elif type(fact) is WebhooksChanged:
+                self._changed[fact.org] = True
+                self._wake.set()
+            elif type(fact) is OrgChanged and fact.org in self._lines:
                 # An org changes also by its keys, and those don't help a receiver that fails.
-                again = kind is WebhooksChanged
-                self._changed[fact.org] = again or self._changed.get(fact.org, False)
+                self._changed.setdefault(fact.org, False)
                 self._wake.set()
 
     @property
@@ -208,36 +214,43 @@ class Dispatcher:
         None means that nothing waits at all.
         """
         now = trio.current_time()
-        if now < line.rests_until:
-            if line.may_take and now >= line.takes_at:
-                await self._take(line)
-                line.takes_at = now + self._timings.look_s
-            return min(line.rests_until, now + self._timings.look_s)
-        if line.may_take:
+        resting = now < line.rests_until
+        if line.may_take and (not resting or now >= line.takes_at):
             await self._take(line)
-        if line.wanted:
-            limit = line.wanted + line.at_hand
-            found = await self._database.read(
-                lambda tx: _due(tx, line.webhook, self._now_ms(), limit)
-            )
-            if line.removed or trio.current_time() < line.rests_until:
-                return now
-            line.add(due for due in found if due.event is not None)
-            self._offer(line)
-            lost = [due.delivery for due in found if due.event is None]
-            if lost:
-                await self._courier.drop(line.webhook, lost)
-                return now
-        if line.at_hand:
-            # The end of a call wakes it.
-            return float("inf")
+            line.takes_at = now + self._timings.look_s
+        if resting:
+            return min(line.rests_until, now + self._timings.look_s)
+        if line.wanted and not await self._fill(line):
+            return now
+        # The end of a call wakes it.
+        return FOR_EVER if line.at_hand else await self._next_look(line)
+
+    async def _fill(self, line: Line) -> bool:
+        """Has the line what is due. Returns whether that is all for now."""
+        limit = line.wanted + line.at_hand
+        found = await self._database.read(lambda tx: _due(tx, line.webhook, self._now_ms(), limit))
+        if line.removed or trio.current_time() < line.rests_until:
+            return False
+        line.add(due for due in found if due.event is not None)
+        self._offer(line)
+        lost = [due.delivery for due in found if due.event is None]
+        if lost:
+            await self._courier.drop(line.webhook, lost)
+        return not lost
+
+    async def _next_look(self, line: Line) -> float | None:
+        """Returns when a line with nothing at hand has something to do. None where nothing waits.
+
+        It is looked at again before that, since the clock may be set anew meanwhile.
+        """
+        now = trio.current_time()
         if line.may_take:
             return now
         next_at = await self._database.read(lambda tx: tx.deliveries.next_due(line.webhook.id))
         if next_at is None:
             return now if line.behind else None
         wait_s = max(0.0, (next_at - self._now_ms()) / 1000)
-        return trio.current_time() + min(wait_s, self._timings.look_s)
+        return now + min(wait_s, self._timings.look_s)
 
     async def _take(self, line: Line) -> None:
         """Takes new events up, as far as there is room for them to wait."""
@@ -325,9 +338,7 @@ class Dispatcher:
         if isinstance(error, StorageUnavailable):
             _log.warning("webhook_unstored", org=webhook.org_name, webhook=webhook.id)
         else:
-            _log.error(
-                "webhook_failed", org=webhook.org_name, webhook=webhook.id, exc_info=error
-            )
+            _log.error("webhook_failed", org=webhook.org_name, webhook=webhook.id, exc_info=error)
 
 
 _NONE: Final[dict[int, Line]] = {}
@@ -352,7 +363,7 @@ def _take(tx: Tables, webhook: Webhook, now: int) -> Taken | None:
     def fits(event: Event) -> bool:
         if reader is None or not wanted.fits(event) or not has_form(webhook.shape, event.type):
             return False
-        return seen_by(reader, event) is not None
+        return seen(reader.limits, event) is not None
 
     return deliveries.take(webhook, TAKEN_AT_ONCE, fits, now)
 
@@ -363,6 +374,6 @@ def _due(tx: Tables, webhook: Webhook, now: int, limit: int) -> list[Due]:
     return [
         due
         if due.event is None
-        else Due(due.delivery, None if reader is None else seen_by(reader, due.event))
+        else Due(due.delivery, None if reader is None else seen(reader.limits, due.event))
         for due in tx.deliveries.due(webhook, now, limit)
     ]

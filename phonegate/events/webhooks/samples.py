@@ -36,7 +36,10 @@ def sample(webhook: Webhook, now: int) -> Event:
         return Event(message=_message(what, now), **common)
     if kind == "phone":
         return Event(phone=ID, data=_phone(what), **common)
-    return Event(data={"id": ID, "name": "test", "detail": _TEXT}, **common)
+    data = {"since": now, "sentence": _TEXT, "alarm": "test", "fields": {}}
+    if kind == "webhook":
+        data = {"id": ID, "name": "test", "disabled_at": now, "disabled_reason": _TEXT}
+    return Event(data=data, **common)
 
 
 def _message(status: str, now: int) -> MessageView:

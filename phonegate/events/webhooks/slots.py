@@ -73,8 +73,11 @@ class Slots:
 
     def is_full(self, standing: Standing) -> bool:
         """Tells whether no webhook of a standing can have a call now."""
-        return any(self._used[kind] >= self._bounds[kind] for kind in ("all", standing)
-                   if kind in self._bounds)
+        return any(
+            self._used[kind] >= self._bounds[kind]
+            for kind in ("all", standing)
+            if kind in self._bounds
+        )
 
     def take(self, caller: Caller) -> Slot | None:
         """Takes a slot for one more call of a webhook. None where there is none for it now."""
