@@ -20,7 +20,7 @@ def disable(tx: Tables, webhook: Webhook, reason: str, now: int) -> None:
 def end_of_key(tx: Tables, key_id: str, now: int) -> None:
     """Disables the webhooks that an API key has made, which is revoked.
 
-    Whoever held the key has chosen where they go.
+    The holder of the key has chosen where they go.
     """
     for webhook in tx.webhooks.by_key(key_id):
         if webhook.disabled_at is None:
