@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from phonegate.model.facts import Fact, WebhooksChanged
 from phonegate.model.webhooks import Webhook
+from phonegate.store.events import Events
 
 _COLUMNS: Final = (
     "url",
@@ -46,15 +47,20 @@ _WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
 )
 """How the values of some columns are kept."""
 
-_LAST_EVENT: Final = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"
+_DROP_DELIVERIES: Final = """
+    DELETE FROM deliveries WHERE n IN (
+        SELECT n FROM deliveries WHERE webhook IN (SELECT id FROM webhooks WHERE org = ?) LIMIT ?
+    )
+"""
 
 
 class Webhooks:
     """The rows of `webhooks`."""
 
-    def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact], events: Events) -> None:
         self._connection = connection
         self._facts = facts
+        self._events = events
 
     def add(
         self,
@@ -76,11 +82,11 @@ class Webhooks:
             created_at: When it is made (ms).
             **columns: Others, by their names in `Webhook`.
         """
-        (position,) = self._connection.execute(_LAST_EVENT).fetchone()
+        self._events.listen(org)
         given = {
             "headers": (),
             "shape": "standard",
-            "position": position,
+            "position": self._events.last(),
             **columns,
             "url": url,
             "events": events,
@@ -150,12 +156,15 @@ class Webhooks:
         self._facts.append(WebhooksChanged(org))
         return True
 
-    def drop(self, org: int) -> bool:
-        """Deletes one webhook of a removed org. Returns whether none is left."""
-        cursor = self._connection.execute(
-            "DELETE FROM webhooks WHERE id = (SELECT min(id) FROM webhooks WHERE org = ?)", (org,)
-        )
-        return cursor.rowcount == 0
+    def drop(self, org: int, limit: int) -> bool:
+        """Deletes up to *limit* deliveries of a removed org, or else its webhooks.
+
+        Returns whether that was all.
+        """
+        if self._connection.execute(_DROP_DELIVERIES, (org, limit)).rowcount == limit:
+            return False
+        self._connection.execute("DELETE FROM webhooks WHERE org = ?", (org,))
+        return True
 
     def _all(self, where: str, *values: Any) -> list[Webhook]:
         return [_webhook(row) for row in self._connection.execute(f"{_SELECT} {where}", values)]

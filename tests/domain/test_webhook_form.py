@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-
 from phonegate.domain.webhook_form import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,

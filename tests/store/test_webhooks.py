@@ -50,22 +50,26 @@ def test_what_was_added_comes_back_as_it_was(tables: Tables, org: Org, other: Or
         secret="whsec_s",
         key="k3v9",
         created_at=7,
-        position=0,
+        position=1,
     )
     assert tables.webhooks.get(org.id, made.id) == made
     assert tables.webhooks.get(other.id, made.id) is None
     assert tables.facts == [WebhooksChanged(org.id)]
 
 
-def test_a_new_one_gets_the_events_from_then_on(
-    tables: Tables, connection: sqlite3.Connection, org: Org
-) -> None:
-    sql = "INSERT INTO events (org, type, at, data) VALUES (?, 'phone.online', 1, '{}')"
+def test_a_new_one_gets_the_events_from_then_on(tables: Tables, org: Org) -> None:
+    tables.events.listen(org.id)
     for _ in range(3):
-        connection.execute(sql, (org.id,))
+        tables.events.record(org.id, "phone.online", 1, data={})
+    tables.write_counts()
     # What was deleted was an event all the same.
-    connection.execute("DELETE FROM events")
-    assert _add(tables, org).position == 3
+    assert tables.events.erase([2, 3, 4]) == 3
+    assert _add(tables, org).position == 4
+
+
+def test_with_one_an_org_listens(tables: Tables, org: Org, other: Org) -> None:
+    _add(tables, org)
+    assert tables.events.listening() == [org.id]
 
 
 @pytest.mark.parametrize(
