@@ -38,6 +38,14 @@ class StreamReader:
         self._data: list[str] = []
         self._size = 0
 
+    @property
+    def last_id(self) -> str:
+        """The last id that the stream has named, from which it can go on. Empty before the first.
+
+        A stream may name one without an event: everything up to it has been looked at.
+        """
+        return self._id
+
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Takes the next bytes and returns the events that they complete.
 

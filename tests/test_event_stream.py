@@ -34,6 +34,13 @@ def test_events_are_the_same_byte_by_byte() -> None:
     assert [event for byte in STREAM for event in reader.feed(bytes([byte]))] == EVENTS
 
 
+def test_an_id_moves_on_without_an_event() -> None:
+    reader = StreamReader()
+    assert reader.last_id == ""
+    assert reader.feed(b"id: 5\ndata: 1\n\n:\nid: 9\n\n") == [StreamEvent("", "1", "5")]
+    assert reader.last_id == "9"
+
+
 def test_an_event_is_given_as_soon_as_its_last_line_end_is_there() -> None:
     assert StreamReader().feed(b"data: 1\r\r") == [StreamEvent("", "1")]
 
