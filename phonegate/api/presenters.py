@@ -113,7 +113,7 @@ def message_json(
     """Makes the message of an answer, or of an event.
 
     `online` are the org's phones and `known` finds its SIMs, to tell why the message waits. Without
-    phones, as they are not known of a past time, only what the message shows by itself is told.
+    phones, as they are not known of a past time, only what the message shows by itself counts.
     `media` is the beginning of the addresses of its org's parts (see `media_address`).
     """
     # Written for a page of a thousand: what rarely is costs no call where it is not.
