@@ -19,8 +19,9 @@ from phonegate.store.address_patterns import fits
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-RENEWED_EACH_MS: Final = 3_600_000
-"""How often it is written down that an org still listens, however often it reads: once an hour."""
+RENEWED_EACH_MS: Final = 900_000
+"""How often it is written down that an org still listens, however often it reads: each 15 minutes,
+which is a quarter of the shortest time that events can be kept for."""
 
 LOOKED_THROUGH: Final = 2_000
 """Most events that one read looks at: some 20 ms of a thread."""
