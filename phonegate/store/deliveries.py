@@ -175,6 +175,14 @@ class Deliveries:
             (since,) = found.fetchone()
         return Backlog(waiting=count, since=since)
 
+    def hasten(self, webhook: int, now: int) -> None:
+        """Has all that waits for a webhook tried at once, and its three days begin anew."""
+        self._connection.execute(
+            "UPDATE deliveries SET next_at = min(next_at, ?), created_at = max(created_at, ?)"
+            " WHERE webhook = ? AND next_at IS NOT NULL",
+            (now, now, webhook),
+        )
+
     def finish(self, n: int, attempt: Attempt, next_at: int | None) -> None:
         """Notes an attempt.
 
@@ -250,6 +258,14 @@ class Deliveries:
             )
         self._facts.append(WebhooksChanged(webhook.org))
         return True
+
+    def logged(self) -> list[int]:
+        """Returns the webhooks that have a log."""
+        rows = self._connection.execute(
+            "SELECT id FROM webhooks"
+            " WHERE EXISTS (SELECT 1 FROM deliveries WHERE deliveries.webhook = webhooks.id)"
+        )
+        return [webhook for (webhook,) in rows]
 
     def finished(self, webhook: int, *, before: int, most: int, limit: int) -> list[int]:
         """Returns the oldest deliveries that are over and need be kept no longer.

@@ -162,6 +162,17 @@ def test_a_replay_is_a_new_delivery_or_hastens_one_that_waits(
     assert not tables.deliveries.replay(webhook, delivery.n, NOW)
 
 
+def test_what_waits_can_be_hastened(tables: Tables, org: Org, webhook: Webhook) -> None:
+    happen(tables, org, 1, 2)
+    tables.deliveries.take(webhook, 10, anything, NOW)
+    one, two = tables.deliveries.due(webhook, NOW, 10)
+    tables.deliveries.finish(one.delivery.n, failed(), NOW + 9_000)
+    tables.deliveries.finish(two.delivery.n, OK, None)
+    tables.deliveries.hasten(webhook.id, NOW + 5)
+    ((again, _),) = tables.deliveries.due(webhook, NOW + 5, 10)
+    assert (again.n, again.created_at) == (one.delivery.n, NOW + 5)
+
+
 def test_a_failing_webhook_has_its_first_failure(
     tables: Tables, org: Org, webhook: Webhook
 ) -> None:

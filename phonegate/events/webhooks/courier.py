@@ -106,6 +106,11 @@ class Courier:
         await self._working.aclose()
         await self._doubtful.aclose()
 
+    async def sweep(self) -> None:
+        """Closes connections that have not been used for a while."""
+        await self._working.sweep()
+        await self._doubtful.sweep()
+
     async def call(self, webhook: Webhook, event: Event, standing: Standing) -> Result:
         """Calls a webhook with an event. What went wrong is in the result."""
         return await self._call(webhook, event, str(event.id), standing)

@@ -227,13 +227,13 @@ class Dispatcher:
 
     async def _fill(self, line: Line) -> bool:
         """Has the line what is due. Returns whether that is all for now."""
+        line.look()
         limit = line.wanted + line.at_hand
         found = await self._database.read(lambda tx: _due(tx, line.webhook, self._now_ms(), limit))
         if line.removed or trio.current_time() < line.rests_until:
             return False
-        line.add(due for due in found if due.event is not None)
+        lost = line.add(found)
         self._offer(line)
-        lost = [due.delivery for due in found if due.event is None]
         if lost:
             await self._courier.drop(line.webhook, lost)
         return not lost

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from phonegate.events.webhooks.slots import Standing
-from phonegate.model.webhooks import Webhook
+from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.store.deliveries import Due
 
 WIDEST: Final = 16
@@ -46,6 +46,8 @@ class Line:
         """The numbers of deliveries, with their subjects."""
         self._subjects: set[str] = set()
         """Those that are ready or under way."""
+        self._ended: set[int] = set()
+        """The numbers of what has ended since it was last read what is due."""
         self._widest = 1
         self._failures = 0
 
@@ -79,12 +81,26 @@ class Line:
         """How many deliveries are ready or under way."""
         return self.under_way + len(self._ready)
 
-    def add(self, found: Iterable[Due]) -> None:
-        """Adds what was found due, but for subjects that it has already."""
+    def look(self) -> None:
+        """Notes that what is due is being read, as it is from now on or later."""
+        self._ended.clear()
+
+    def add(self, found: Iterable[Due]) -> list[Delivery]:
+        """Adds what was read. Returns that of which the event is gone.
+
+        Left out is what is at hand already, and what has ended while it was being read.
+        """
+        gone = []
         for due in found:
-            if due.delivery.subject not in self._subjects:
-                self._subjects.add(due.delivery.subject)
-                self._ready.append(due)
+            n, subject = due.delivery.n, due.delivery.subject
+            if n in self._ended or subject in self._subjects:
+                continue
+            if due.event is None:
+                gone.append(due.delivery)
+                continue
+            self._subjects.add(subject)
+            self._ready.append(due)
+        return gone
 
     def start(self) -> Due:
         """Takes the next of what is ready, whose call begins."""
@@ -95,6 +111,7 @@ class Line:
     def end(self, n: int) -> None:
         """Ends a call, whose result is stored."""
         self._subjects.discard(self._under_way.pop(n))
+        self._ended.add(n)
         self.full = False
 
     def put_off(self) -> None:
