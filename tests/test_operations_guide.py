@@ -29,6 +29,7 @@ from phonegate.domain.alarms import (
     HintedPhone,
     WaitingMessages,
 )
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.model.states import UNDELIVERED
 from phonegate.operations.exposition import families
@@ -140,13 +141,15 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         hinted=(HintedPhone(phone=1, org="a", hint="Do this."),),
         certificate_s=0.0,
         modem_problem="No bus.",
+        mute={"webhook example.org": "HTTP 500"},
     )
     alarms = Alarms(AlarmThresholds(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))
     raised = {signal.key[0] for signal in alarms.signals(worst) if signal.bad}
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", table("`alarm`"), re.MULTILINE))
     assert raised == set(rows)
-    thresholds = {field.name for field in attrs.fields(AlarmSettings)}
+    assert raised == set(WORDINGS)
+    thresholds = {field.name for field in attrs.fields(AlarmSettings)} - {"notify", "heartbeat_url"}
     assert thresholds == {field.name for field in attrs.fields(AlarmThresholds)}
     assert thresholds <= set(re.findall(r"`([a-z_]+)`", " ".join(rows.values())))
 
