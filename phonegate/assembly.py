@@ -15,7 +15,6 @@ from phonegate.config.settings import CarrierSettings, DeliverySettings, MediaSe
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
-from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
@@ -38,6 +37,7 @@ from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
+from phonegate.domain.waits import Waits
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
@@ -164,7 +164,7 @@ class Core:
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
-            arrivals=Arrivals(database),
+            waits=Waits(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
@@ -217,7 +217,7 @@ class Core:
         subscribe("carrier pool", self.carrier_pool.note)
         subscribe("scheduler", self.scheduler.note)
         subscribe("reconciler", self.reconciler.note)
-        subscribe("waits", self.services.arrivals.ring)
+        subscribe("waits", self.services.waits.ring)
         subscribe("pairing", self.pairing.note)
 
 

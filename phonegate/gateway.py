@@ -356,7 +356,7 @@ class _Gateway:
                 await stop.wait()
                 self.operations.drain()
                 self.server.drain()
-                self.core.services.arrivals.close()
+                self.core.services.waits.close()
                 modem.cancel()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
                 sockets.cancel_scope.deadline = drained_at

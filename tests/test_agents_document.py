@@ -19,7 +19,7 @@ from phonegate.api.mcp.api import MAX_POST_BYTES
 from phonegate.api.mcp.protocol import HANDSHAKE, MAX_BATCH, MODERN
 from phonegate.api.mcp.tool_types import MAX_WAIT_S
 from phonegate.api.mcp.tools import TOOLS
-from phonegate.domain.arrivals import PER_HOLDER, PER_ORG
+from phonegate.domain.waits import PER_HOLDER, PER_ORG
 from tests.test_documents import SECRET, blocks, run_curls, run_owner
 
 TEXT = (Path(__file__).parent.parent / "docs" / "agents.md").read_text()

@@ -15,6 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "__init__",
             "bind_address",
             "colour",
+            "event_stream",
             "histogram",
             "local_ca",
             "log",

@@ -11,7 +11,6 @@ from phonegate.api.large_bodies import LargeBodyReader
 from phonegate.api.request_counts import RequestCounts
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
-from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
@@ -26,6 +25,7 @@ from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
+from phonegate.domain.waits import Waits
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.phones.smsgate.presence import Presences
 
@@ -36,7 +36,7 @@ class Services:
 
     accounts: Accounts
     authentication: Authenticator
-    arrivals: Arrivals
+    waits: Waits
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess

@@ -5,11 +5,8 @@ its `trace` extension, so it need not be guessed from the kind of failure.
 """
 
 import functools
-import math
-import re
 import ssl
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -19,6 +16,7 @@ import trio
 
 import phonegate
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
+from phonegate.http.retry_after import retry_after_s
 from phonegate.model.times import now_ms
 
 CONNECT_S = 10.0
@@ -30,10 +28,7 @@ that a request seldom meets a connection that is just being closed."""
 MAX_CONNECTIONS = 8
 """For each account: carriers take 1 to 100 messages a second for one account and answer in about
 a tenth of a second."""
-LONGEST_PAUSE_S = 86_400.0
-"""The longest wait that a carrier may ask for. A longer one is a mistake of the carrier's."""
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
 _MOVED = frozenset({301, 302, 307, 308})
 _BUSY = frozenset({429, 503})
 _REQUEST_TIMEOUT = 408
@@ -234,26 +229,3 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes | None:
         return bytes(body) if whole else None
     finally:
         await response.aclose()
-
-
-def retry_after_s(value: str | None, now: int) -> float | None:
-    """Reads a Retry-After header, a number of seconds or a date (RFC 9110 section 10.2.3).
-
-    Args:
-        value: The header, or None where there is none.
-        now: What a date is compared with, in ms.
-
-    Returns:
-        The seconds to wait, or None where the header is missing or can't be read.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if _SECONDS.fullmatch(value):
-        return min(float(value), LONGEST_PAUSE_S)
-    try:
-        moment = parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    pause = moment - now / 1000
-    return min(max(0.0, pause), LONGEST_PAUSE_S) if math.isfinite(pause) else None

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -25,6 +26,8 @@ CONNECT_S = 10.0
 ANSWER_S = 65.0
 """A little more than the gateway's `request_timeout_s`, whose answer says more than a timeout."""
 
+STREAM_TYPE = "text/event-stream"
+
 _UNAUTHORIZED = 401
 _CONFLICT = 409
 _OK = 200
@@ -40,6 +43,10 @@ class Unavailable(Failure):
     def __init__(self, sentence: str, retry_after_s: float = 0.0) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(sentence)
+
+
+class Silence(Failure):
+    """A stream does not even begin in time."""
 
 
 class Refusal(Failure):
@@ -95,6 +102,37 @@ class Client:
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends any other request. Raises `Failure` where the gateway refuses."""
         return self._answer(method, path, **({} if body is None else {"json": body}))
+
+    def open_stream(
+        self, path: str, parameters: Mapping[str, Any], silence_s: float
+    ) -> httpx.Response:
+        """GETs a stream of events of the org, which the caller closes.
+
+        Reading it raises the errors of httpx, a `ReadTimeout` where it is silent for `silence_s`.
+
+        Raises:
+            Silence: It does not begin in this time.
+            Failure: The gateway refuses.
+        """
+        kept = {key: value for key, value in parameters.items() if value is not None}
+        # A proxy that compresses would hold back what it has until there is more.
+        headers = {"Accept": STREAM_TYPE, "Accept-Encoding": "identity"}
+        timeout = httpx.Timeout(silence_s, connect=CONNECT_S)
+        try:
+            request = self._http.build_request(
+                "GET", f"{self.url}{path}", params=kept, headers=headers, timeout=timeout
+            )
+            response = self._http.send(request, stream=True)
+            if _is_stream(response):
+                return response
+            with closing(response):
+                response.read()
+        except httpx.ReadTimeout:
+            raise Silence(f"The gateway at {self.url} sends nothing.") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise unanswered(self.url, error) from None
+        _understood(response, self.url)
+        raise Failure(f"{self.url} answered without a stream. Is it a phonegate gateway?")
 
     def _answer(self, method: str, path: str, **extra: Any) -> dict[str, Any]:
         url = f"{self.url}{path}"
@@ -203,6 +241,11 @@ def credential() -> str:
         key, secret = client_environment.CREDENTIALS
         raise Failure(f"Set {key} to an API key, or {secret} to the org's secret.")
     return value
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return bool(response.status_code == _OK and kind == STREAM_TYPE)
 
 
 def _understood(response: httpx.Response, url: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ MAX_LINE: Final = 262_144
 
 MAX_ASKED: Final = 64
 """Requests that wait for the gateway at once. While there are so many, lines stay unread, so that a
-runaway agent takes little memory. The gateway itself lets one key wait for 20 replies."""
+runaway agent takes little memory. The gateway itself lets one key have 20 waits."""
 
 FAREWELL_S: Final = 1.5
 """Seconds for outstanding answers once the input has ended: agents kill a server that still runs

@@ -6,23 +6,30 @@ Nothing is followed, no proxy is used, and no cookie or credential of the gatewa
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+import httpcore
 import httpx
 import trio
 
 import phonegate
 from phonegate import trust
+from phonegate.http.guarded_connections import CONNECT_S, GuardedTransport
 from phonegate.http.outgoing_address import CallFailed, CallRefused, Guard
-from phonegate.http.outgoing_guard import Address
 
-CONNECT_S: Final = 5.0
-"""Seconds to connect to one address, so that a name with several gets its turn at another."""
+HEADERS: Final = {
+    "user-agent": f"phonegate/{phonegate.__version__}",
+    # A small compressed answer can be a huge one.
+    "accept-encoding": "identity",
+}
 
-_FAILURES: Final = (
+FAILURES: Final = (
     httpx.HTTPError,
     httpx.StreamError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
     OSError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
@@ -33,11 +40,36 @@ _FAILURES: Final = (
 async def opened(guard: Guard, text: str) -> AsyncIterator[httpx.Response]:
     """Gets a URL, until the head of its answer. The caller's deadline bounds it all.
 
-    The name is resolved once, and what was looked at is connected to. TLS still checks the name.
-
     Raises:
         CallRefused: It may not be called.
         CallFailed: It can't be reached now.
+    """
+    url = web_address(text)
+    async with httpx.AsyncClient(
+        transport=GuardedTransport(guard, trust_of(url)),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(None, connect=CONNECT_S),
+        headers={**HEADERS, "accept": "*/*"},
+    ) as client:
+        try:
+            answer = await client.send(client.build_request("GET", url), stream=True)
+        except FAILURES as error:
+            raise CallFailed(problem_of(error)) from None
+        try:
+            yield answer
+        except FAILURES:
+            raise CallFailed("broke off its answer") from None
+        finally:
+            with trio.move_on_after(CONNECT_S, shield=True):
+                await answer.aclose()
+
+
+def web_address(text: str) -> httpx.URL:
+    """Reads a URL.
+
+    Raises:
+        CallRefused: It is none of http or https.
     """
     try:
         url = httpx.URL(text)
@@ -45,50 +77,18 @@ async def opened(guard: Guard, text: str) -> AsyncIterator[httpx.Response]:
         raise CallRefused("is no http or https address") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise CallRefused("is no http or https address")
-    addresses = await guard.addresses(url.raw_host.decode("ascii"), _port(url))
-    async with httpx.AsyncClient(
-        verify=_trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        trust_env=False,
-        follow_redirects=False,
-        timeout=httpx.Timeout(None, connect=CONNECT_S),
-        headers={
-            "user-agent": f"phonegate/{phonegate.__version__}",
-            "accept": "*/*",
-            # A small compressed answer can be a huge one.
-            "accept-encoding": "identity",
-        },
-    ) as client:
-        answer = await _first_answer(client, url, addresses)
-        try:
-            yield answer
-        except _FAILURES:
-            raise CallFailed("broke off its answer") from None
-        finally:
-            with trio.move_on_after(CONNECT_S, shield=True):
-                await answer.aclose()
+    return url
 
 
-async def _first_answer(
-    client: httpx.AsyncClient, url: httpx.URL, addresses: Sequence[Address]
-) -> httpx.Response:
-    """Calls the addresses one after the other, until one takes the connection."""
-    problem = "can't be connected to"
-    for address in addresses:
-        request = client.build_request(
-            "GET",
-            url.copy_with(host=str(address)),
-            headers={"Host": url.netloc.decode("ascii")},
-            # The certificate must be that of the name.
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
-        try:
-            return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if _distrusted(error):
-                problem = "has a certificate that is not trusted"
-        except _FAILURES:
-            raise CallFailed("broke the connection off") from None
-    raise CallFailed(problem)
+def problem_of(error: BaseException) -> str:
+    """Says why a request got no answer, in words that follow a name."""
+    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
+        if _distrusted(error):
+            return "has a certificate that is not trusted"
+        return "can't be connected to"
+    if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" not in str(error):
+        return "answered something that is no HTTP"
+    return "broke the connection off"
 
 
 def _distrusted(error: BaseException | None) -> bool:
@@ -120,14 +120,15 @@ async def read_while(answer: httpx.Response, take: Callable[[int], bool]) -> byt
             # Reading on from a closed response ends its nested generators in order. Leaving the
             # loop would leave them to the garbage collector.
             await answer.aclose()
-    except _FAILURES:
+    except FAILURES:
         if whole:
             raise
     return bytes(body) if whole else None
 
 
-def _port(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+def trust_of(url: httpx.URL) -> ssl.SSLContext:
+    """Returns whom a connection to a URL trusts. Without TLS the certificates are not read."""
+    return _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @functools.cache

@@ -1,10 +1,11 @@
 """Facts about changes that a transaction records, published once it is committed."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import attrs
 
+from phonegate.model.events import EventType
 from phonegate.model.messages import Message, NewInbound, NewMessage
 
 Move = tuple[str | None, str | None]
@@ -62,6 +63,31 @@ class AssistantChanged:
 
 
 @attrs.frozen
+class Amended:
+    """A message is something else for the apps of its org, though its status has not changed.
+
+    It was approved and may leave, or it was received before and is complete now.
+    """
+
+    id: int
+    org: int
+    type: EventType
+
+
+@attrs.frozen
+class Happened:
+    """Something has happened to an org that is no change of a message."""
+
+    org: int
+    type: EventType
+    at: int
+    """In ms."""
+    phone: int | None
+    data: Mapping[str, Any] = attrs.field(repr=False)
+    """The phone, alarm or webhook as it is then."""
+
+
+@attrs.frozen
 class EventsRecorded:
     """Events of an org were recorded."""
 
@@ -83,6 +109,8 @@ Fact = (
     | Rescheduled
     | OrgChanged
     | AssistantChanged
+    | Amended
+    | Happened
     | EventsRecorded
     | WebhooksChanged
 )

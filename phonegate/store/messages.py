@@ -8,7 +8,7 @@ from typing import Final, Literal
 import attrs
 
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.facts import Changed, Fact, Repeated, Rescheduled
+from phonegate.model.facts import Amended, Changed, Fact, Repeated, Rescheduled
 from phonegate.model.messages import (
     SETTABLE,
     Message,
@@ -141,6 +141,7 @@ class Messages:
             row = (message.id, message.org, message.direction, message.address, message.body)
             self._word_index.change(row, body)
         self._connection.execute(_COMPLETE, (body, segments, parts, error, message.id))
+        self._facts.append(Amended(message.id, message.org, "message.received"))
 
     def recognise(self, message_id: int, fingerprint: bytes) -> None:
         """Makes a received message, of which little was known, the one of this fingerprint."""
@@ -227,6 +228,8 @@ class Messages:
         sql = _update(tuple(columns), own="held_until")
         self._connection.execute(sql, (held_until, *columns.values(), message.id))
         self._facts.append(Rescheduled(message.org, held_until))
+        if columns.get("approval") == "given":
+            self._facts.append(Amended(message.id, message.org, "message.queued"))
         return attrs.evolve(message, held_until=held_until, **columns)  # type: ignore[arg-type]
 
     def set(self, id: int, **columns: object) -> None:  # noqa: A002

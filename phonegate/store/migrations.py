@@ -409,9 +409,10 @@ _PHONES_OF_A_KIND: Final = (
 
 _EVENTS: Final = (
     # What apps get to know. `data` is JSON: of a message what a reader sees, without what is NULL.
+    # Ids are counted by the writer; 'events' in `marks` is the highest one whose row may be gone.
     """
     CREATE TABLE events (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY,
         org INTEGER NOT NULL,
         type TEXT NOT NULL,
         at INTEGER NOT NULL,
@@ -421,7 +422,7 @@ _EVENTS: Final = (
     ) STRICT
     """,
     "CREATE INDEX events_by_org ON events (org, id)",
-    # Orgs that have opened a stream of late: their events are recorded until then (ms). Of events
+    # Orgs whose events are recorded: until then (ms), and as long as they have a webhook. Of events
     # up to the first one some may be missing.
     """
     CREATE TABLE listeners (

@@ -6,6 +6,7 @@ from typing import Any
 
 from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import NameTaken
+from phonegate.store.events import Events
 
 _COLUMNS = "id, name, secret_hash, created_at"
 
@@ -13,8 +14,9 @@ _COLUMNS = "id, name, secret_hash, created_at"
 class Orgs:
     """The rows of `orgs`. A removed org is in no answer from that moment on."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, events: Events) -> None:
         self._connection = connection
+        self._events = events
         self.removed = True
         """Whether removed orgs may be waiting to be cleared away; true until looked."""
 
@@ -114,6 +116,7 @@ class Orgs:
         )
         self._connection.execute("DELETE FROM api_keys WHERE org = ?", (org,))
         self._connection.execute("DELETE FROM phones WHERE org = ?", (org,))
+        self._events.stop_listening(org)
         self._connection.execute("DELETE FROM org_places WHERE org = ?", (org,))
         self._connection.execute("INSERT OR IGNORE INTO removed_orgs VALUES (?)", (_digest(name),))
         self.removed = True

@@ -1,13 +1,16 @@
 """All tables over one connection."""
 
 import sqlite3
+from collections.abc import Callable
 
 from phonegate.model.facts import Fact
+from phonegate.model.times import now_ms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters
 from phonegate.store.due_messages import DueMessages
 from phonegate.store.enrolments import Enrolments
+from phonegate.store.events import Events
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
 from phonegate.store.media_parts import MediaParts
@@ -20,10 +23,15 @@ from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
 CLEARED_AT_ONCE = 500
 """Rows of a removed org that one slice deletes: some 20 ms, which others may have to wait."""
+
+
+Mark = tuple[int, int]
+"""Where a transaction stands: the number of its facts, and of what was counted."""
 
 
 class Tables:
@@ -33,15 +41,16 @@ class Tables:
     operation raises undoes all it did.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.orgs = Orgs(connection)
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int] = now_ms) -> None:
+        self.facts: list[Fact] = []
+        """What the transaction has changed so far."""
+        self.events = Events(connection, self.facts, clock)
+        self.orgs = Orgs(connection, self.events)
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.enrolments = Enrolments(connection)
-        self.facts: list[Fact] = []
-        """What the transaction has changed so far."""
         self.word_index = WordIndex(connection)
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
@@ -53,6 +62,7 @@ class Tables:
         self.message_removal = MessageRemoval(
             connection, self.facts, self.word_index, self.media_parts
         )
+        self.webhooks = Webhooks(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
@@ -60,18 +70,32 @@ class Tables:
     # -- business of the writer
 
     def write_counts(self) -> None:
-        """Writes what was only counted so far. Part of every commit, before it."""
+        """Writes what follows from the facts. Part of every commit, before it."""
         self.message_counts.write()
         self.storage_quota.write()
+        self.events.write()
 
     def committed(self) -> None:
         """Takes note that all of it is durable."""
         self.storage_quota.committed()
+        self.events.committed()
+
+    def mark(self) -> Mark:
+        """Returns where the transaction stands, for `undo`."""
+        return len(self.facts), self.storage_quota.mark()
+
+    def undo(self, mark: Mark) -> None:
+        """Forgets what an operation has changed since then, which is no more."""
+        facts, counted = mark
+        del self.facts[facts:]
+        self.storage_quota.undo(counted)
+        self.events.undone(wholly=False)
 
     def undone(self) -> None:
-        """Forgets what was counted in a transaction that is no more."""
+        """Forgets what was changed in a transaction that is no more."""
         self.facts.clear()
         self.storage_quota.undo()
+        self.events.undone(wholly=True)
 
     def clear_slice(self) -> None:
         """Deletes one slice of what removed orgs have left, if anything.
@@ -81,7 +105,10 @@ class Tables:
         org = self.orgs.doomed()
         if org is None:
             return
-        if self.message_removal.drop(org, CLEARED_AT_ONCE) and self.kept_answers.drop(
-            org, CLEARED_AT_ONCE
+        if (
+            self.webhooks.drop(org, CLEARED_AT_ONCE)
+            and self.message_removal.drop(org, CLEARED_AT_ONCE)
+            and self.kept_answers.drop(org, CLEARED_AT_ONCE)
+            and self.events.drop(org, CLEARED_AT_ONCE)
         ):
             self.orgs.forget(org)

@@ -330,8 +330,7 @@ class Writer:
         return ran
 
     def _attempt(self, order: _Order) -> None:
-        recorded = len(self._tables.facts)
-        counted = self._tables.storage_quota.mark()
+        mark = self._tables.mark()
         self._connection.execute("SAVEPOINT op")
         try:
             order.result = order.op(self._tables)
@@ -340,8 +339,7 @@ class Writer:
             if of_storage(error) or not self._connection.in_transaction:
                 raise _TransactionFailed(error) from error
             self._connection.execute("ROLLBACK TO op")
-            del self._tables.facts[recorded:]
-            self._tables.storage_quota.undo(counted)
+            self._tables.undo(mark)
             order.error = translated(error)
         if not self._connection.in_transaction:
             raise _TransactionFailed(sqlite3.OperationalError("the transaction was lost"))

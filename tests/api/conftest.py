@@ -22,7 +22,6 @@ from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
-from phonegate.domain.arrivals import Arrivals
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.carrier_pool import CarrierPool
@@ -47,6 +46,7 @@ from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
+from phonegate.domain.waits import Waits
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.gateway import build_whole_app
@@ -239,8 +239,8 @@ def build_services(
     )
     acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
     sending = Sending(database, phones, acceptance)
-    arrivals = Arrivals(database)
-    subscribe(database, arrivals.ring)
+    waits = Waits(database)
+    subscribe(database, waits.ring)
     subscribe(database, partial(follow, phones))
     accounts = Accounts(
         database,
@@ -254,7 +254,7 @@ def build_services(
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
-        arrivals=arrivals,
+        waits=waits,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),

@@ -1,14 +1,12 @@
 import httpx
 import pytest
 import trio
-from hypothesis import given
-from hypothesis import strategies as st
 
 from phonegate.carriers import api_client
-from phonegate.carriers.api_client import ApiClient, Response, retry_after_s
+from phonegate.carriers.api_client import ApiClient, Response
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
 
-from .samples import NOW, patient
+from .samples import NOW
 from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
 
 MOST = 1_000
@@ -250,33 +248,6 @@ def test_a_carrier_elsewhere_has_not_taken_it(status: int) -> None:
 def test_other_statuses_leave_it_unknown(status: int) -> None:
     with pytest.raises(OutcomeUnknown, match=str(status)):
         verdict(status)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0),
-        (" 12 ", 12),
-        ("999999999", api_client.LONGEST_PAUSE_S),
-        ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
-        ("Tue, 14 Nov 2023 22:12:20 GMT", 0),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("٣", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
-    assert retry_after_s(value, NOW) == seconds
-
-
-@patient
-@given(st.text())
-def test_no_retry_after_breaks_anything(value: str) -> None:
-    pause = retry_after_s(value, NOW)
-    assert pause is None or 0 <= pause <= api_client.LONGEST_PAUSE_S
 
 
 async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() -> None:

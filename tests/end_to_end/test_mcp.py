@@ -32,7 +32,14 @@ from phonegate.phone.simulated_faults import Plan
 ORG = "myorg"
 SECRET = "my-secret-key-123"
 PUBLIC_URL = "https://sms.example.org"
-TOOLS = ["get_messages", "get_message", "send_sms", "list_sims", "wait_for_reply"]
+TOOLS = [
+    "get_messages",
+    "get_message",
+    "send_sms",
+    "list_sims",
+    "wait_for_outcome",
+    "wait_for_reply",
+]
 PATIENCE_S = 30
 DRAIN_S = 8
 
@@ -131,6 +138,11 @@ async def test_an_agent_sends_and_hears_the_answer(
         assert sent.structured_content is not None
         assert again.structured_content == {**sent.structured_content, "replayed": True}
         id_ = sent.structured_content["results"][0]["id"]
+
+        waited = await client.call_tool("wait_for_outcome", {"id": id_})
+        assert waited.structured_content is not None
+        assert waited.structured_content["timed_out"] is False
+        assert waited.structured_content["message"]["status"] in {"sent", "delivered"}
 
         wanted = {"address": to, "since_id": id_}
         heard = await client.call_tool("wait_for_reply", wanted)

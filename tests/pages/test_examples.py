@@ -20,6 +20,7 @@ import pytest
 from websockets.sync.client import connect
 
 from kit.gateway import GatewayProcess
+from phonegate.api.mcp.tools import TOOLS
 from tests.pages.printed import Block, blocks_of_html, blocks_of_markdown
 
 KEY = "pgk_…"
@@ -141,7 +142,7 @@ class Reader:
         asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
         answer = httpx.post(server["url"], headers=headers, json=asked, timeout=30)
         tools = {tool["name"] for tool in answer.json()["result"]["tools"]}
-        assert tools == {"get_messages", "send_sms", "list_sims", "get_message", "wait_for_reply"}
+        assert tools == {tool.name for tool in TOOLS}
 
     def talk(self) -> None:
         """Plays the printed frames as a phone of another org, in their order."""

@@ -17,6 +17,7 @@ from phonegate.api.messages_types import (
 )
 from phonegate.api.presenters import MessageJson
 from phonegate.api.rules import Sender
+from phonegate.domain.waits import Milestone
 from phonegate.model.bounds import MAX_ID
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text, Whole
@@ -95,6 +96,21 @@ class WaitForReply:
 
 
 @attrs.frozen(kw_only=True)
+class WaitForOutcome:
+    """What to wait for."""
+
+    closed: ClassVar[bool] = True
+
+    id: Annotated[int, Whole(1, MAX_ID)] = field("The id of the message.", example=5)
+    until: Milestone = field(
+        "How far it must have come: sent, or delivered.", default="sent", example="sent"
+    )
+    timeout_s: Annotated[int, Whole(1, MAX_WAIT_S)] = field(
+        "Seconds to wait.", default=MAX_WAIT_S, example=MAX_WAIT_S
+    )
+
+
+@attrs.frozen(kw_only=True)
 class Messages(MessagesAnswer):
     """A page of messages."""
 
@@ -106,6 +122,15 @@ class OneMessage(MessageAnswer):
     """One message."""
 
     notice: str = field("Whose words the text is.", default=NOTICE)
+
+
+@attrs.frozen(kw_only=True)
+class Outcome(OneMessage):
+    """How far a message has come."""
+
+    timed_out: bool = field(
+        "Whether the wait ended before it came so far, or ended otherwise.", example=False
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The tools that agents get: the endpoints of the table under another protocol, and one wait.
+"""The tools that agents get: the endpoints of the table under another protocol, and waits.
 
 A tool runs its endpoint's own handler within the org's fair share, so that limits, idempotency
 and errors are the same either way.
@@ -26,10 +26,12 @@ from phonegate.api.mcp.tool_types import (
     ListSims,
     Messages,
     OneMessage,
+    Outcome,
     Reply,
     SendSms,
     Sent,
     Sims,
+    WaitForOutcome,
     WaitForReply,
 )
 from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
@@ -126,18 +128,12 @@ async def _list_sims(call: Call, asked: ListSims) -> Json:
 
 
 async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
-    services, caller = call.services, call.caller
-    arrivals = services.arrivals
-    since = await arrivals.newest(caller) if asked.since_id is None else asked.since_id
-    left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
-    found = await arrivals.wait(
-        caller,
-        address=asked.address,
-        since_id=since,
-        seconds=max(0, min(asked.timeout_s, left)),
+    waits, caller = call.services.waits, call.caller
+    since = await waits.newest(caller) if asked.since_id is None else asked.since_id
+    found = await waits.reply(
+        caller, address=asked.address, since_id=since, seconds=_patience(asked.timeout_s)
     )
-    if not services.authentication.is_current(caller):
-        raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
+    _require_current(call)
     message = None if found is None else message_json(found, (), media=media_address(call))
     return _plain(
         Answer(
@@ -148,6 +144,27 @@ async def _wait_for_reply(call: Call, asked: WaitForReply) -> Json:
             )
         )
     )
+
+
+async def _wait_for_outcome(call: Call, asked: WaitForOutcome) -> Json:
+    reached = await call.services.waits.outcome(
+        call.caller, asked.id, until=asked.until, seconds=_patience(asked.timeout_s)
+    )
+    _require_current(call)
+    message = await _get_message(call, GetMessage(id=asked.id))
+    return {**message, "timed_out": not reached}
+
+
+def _patience(seconds: float) -> float:
+    """Returns how long to wait, so that the answer leaves before the request's time is over."""
+    left = trio.current_effective_deadline() - trio.current_time() - ANSWER_S
+    return max(0, min(seconds, left))
+
+
+def _require_current(call: Call) -> None:
+    """Refuses to answer after a wait whose credential was changed meanwhile."""
+    if not call.services.authentication.is_current(call.caller):
+        raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
 
 
 async def _answer_of(
@@ -251,10 +268,10 @@ TOOLS: Final = (
         name="send_sms",
         title="Send an SMS",
         description="Sends one SMS from a phone of the gateway's owner. It can't be taken back. "
-        "The answer's results hold its id: follow it with get_message, and wait for an answer "
-        "with wait_for_reply and since_id set to it. Give an idempotency_key, and the same one "
-        "if you have to repeat a call. Where waiting_for is approval, a person has to approve it "
-        "first: don't send it again.",
+        "The answer's results hold its id: see what becomes of it with wait_for_outcome, and wait "
+        "for an answer with wait_for_reply and since_id set to it. Give an idempotency_key, and "
+        "the same one if you have to repeat a call. Where waiting_for is approval, a person has to "
+        "approve it first: don't send it again.",
         scope="send",
         takes=SendSms,
         gives=Sent,
@@ -274,11 +291,26 @@ TOOLS: Final = (
         run=_list_sims,
     ),
     Tool(
+        name="wait_for_outcome",
+        title="Wait until an SMS is sent",
+        description="Waits until an SMS that was sent has left, or with until set to delivered "
+        "until its recipient's phone has confirmed it, and returns it; at once if that is so "
+        "already, or if it ended otherwise (failed, expired, cancelled, uncertain). Many networks "
+        "never confirm a delivery. With timed_out true it is still under way, and its waiting_for "
+        "says why: call again, or go on with something else.",
+        scope="read",
+        takes=WaitForOutcome,
+        gives=Outcome,
+        reads_only=True,
+        run=_wait_for_outcome,
+    ),
+    Tool(
         name="wait_for_reply",
         title="Wait for an SMS",
-        description="Waits until an SMS is received, from one address or from anybody, and "
-        "returns it; at once if one has come after since_id already. With timed_out true none "
-        "came: call again with the since_id of the answer.",
+        description="Waits until an SMS is received, from anybody or from one address, and "
+        "returns it; at once if one has come after since_id already. It returns one: for those "
+        "after it, and with timed_out true, where none came, call again with the since_id of the "
+        "answer. So nothing is missed between two calls.",
         scope="read",
         takes=WaitForReply,
         gives=Reply,

@@ -3,6 +3,7 @@
 A rule without an entry here is refused with `TypeError`, so that none is left undescribed.
 """
 
+import re
 from functools import singledispatch
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from phonegate.api.rules import (
 )
 from phonegate.carriers.registry import CARRIERS
 from phonegate.domain import reported_values as reported
+from phonegate.domain.event_filter import TYPE_PATTERNS, TypeList, TypePattern
 from phonegate.domain.routing import NUMBER_PATTERN
 from phonegate.model.bounds import (
     MAX_ID,
@@ -164,6 +166,17 @@ def _(_: Sender) -> Schema:
 def _(_: SimSelector) -> Schema:
     text = {"type": "string", "pattern": f"^([0-9]{{1,2}}|{NUMBER_PATTERN})$", "maxLength": 64}
     return {"anyOf": [text, {"type": "integer", "minimum": 0, "maximum": 99}]}
+
+
+@schema_of_rule.register
+def _(_: TypePattern) -> Schema:
+    return {"type": "string", "enum": list(TYPE_PATTERNS)}
+
+
+@schema_of_rule.register
+def _(_: TypeList) -> Schema:
+    one = f"({'|'.join(map(re.escape, TYPE_PATTERNS))})"
+    return {"type": "string", "pattern": f"^{one}(,{one})*$"}
 
 
 @schema_of_rule.register

@@ -3,7 +3,6 @@
 Source: twilio.com/docs/usage/webhooks/webhooks-security.
 """
 
-import base64
 import hashlib
 import hmac
 import re
@@ -11,6 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from phonegate.carriers.provider import BadSignature
+from phonegate.http.twilio_signature import sign
 
 
 def check(
@@ -41,27 +41,18 @@ def check(
         addresses = {url, _with_port(split), _without_port(split)}
     except ValueError:
         raise BadSignature("the address is no URL") from None
-    signed = ""
     if fields is None:
         (promised, *_) = parse_qs(split.query).get("bodySHA256", [""])
         if not _same(hashlib.sha256(body).hexdigest(), promised.lower()):
             raise BadSignature("the body is not the one that was signed")
-    else:
-        signed = "".join(f"{name}{value}" for name, value in sorted(set(fields)))
+    listed = list(fields or ())
     # Twilio signs some addresses with their port, others without. All are tried, in even time.
-    right = [
-        _same(_twilio_signature(auth_token, address + signed), signature) for address in addresses
-    ]
+    right = [_same(sign(auth_token, address, listed), signature) for address in addresses]
     if not any(right):
         raise BadSignature(
             "the X-Twilio-Signature is wrong: check auth_token, and that public_url is the address "
             "that Twilio calls"
         )
-
-
-def _twilio_signature(auth_token: str, signed: str) -> str:
-    mac = hmac.digest(auth_token.encode(), signed.encode("utf-8", "surrogatepass"), "sha1")
-    return base64.b64encode(mac).decode()
 
 
 def _without_port(url: SplitResult) -> str:

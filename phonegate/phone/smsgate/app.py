@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import attrs
 import trio
 
+from phonegate.event_stream import StreamEvent, StreamReader
 from phonegate.phone.errors import CredentialsRefused, PhoneError
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.smsgate import outbox, request_bodies
@@ -32,7 +33,6 @@ from phonegate.phone.smsgate.event_poster import EventPoster
 from phonegate.phone.smsgate.handset import Bell, Handset
 from phonegate.phone.smsgate.reporter import Reporter
 from phonegate.phone.smsgate.sender import Sender
-from phonegate.phone.smsgate.stream_reader import StreamEvent, StreamReader
 
 UNAUTHORIZED = 401
 _REFUSALS = frozenset({UNAUTHORIZED, 403})

@@ -117,7 +117,10 @@ async def test_who_shows_no_key_is_told_how(web: Web) -> None:
 @pytest.mark.parametrize(
     ("scopes", "names"),
     [
-        (["read"], ["get_messages", "get_message", "list_sims", "wait_for_reply"]),
+        (
+            ["read"],
+            ["get_messages", "get_message", "list_sims", "wait_for_outcome", "wait_for_reply"],
+        ),
         (["send"], ["send_sms"]),
         (["manage"], []),
     ],
@@ -131,6 +134,7 @@ async def test_a_key_sees_and_uses_what_its_scopes_allow(
     arguments: dict[str, Any] = {
         "send_sms": {"to": TO, "body": "x"},
         "get_message": {"id": 1},
+        "wait_for_outcome": {"id": 1},
         "wait_for_reply": {"timeout_s": 1},
     }
     for tool in TOOLS:
@@ -519,7 +523,7 @@ async def test_a_wait_without_a_beginning_begins_now(web: Web, nursery: trio.Nur
         found.append(await agent.use("wait_for_reply"))
 
     nursery.start_soon(wait)
-    await until(lambda: len(web.services.arrivals) == 1)
+    await until(lambda: len(web.services.waits) == 1)
     await receive(web, "new")
     await until(lambda: bool(found))
     content = found[0]["structuredContent"]
@@ -527,12 +531,59 @@ async def test_a_wait_without_a_beginning_begins_now(web: Web, nursery: trio.Nur
     assert content["since_id"] == content["message"]["id"] == 2
 
 
+async def test_a_wait_for_anybody_takes_one_after_another(web: Web, agent: Agent) -> None:
+    for number in range(3):
+        await receive(web, f"words {number}", f"+1555000{number}")
+    since, heard = 0, []
+    for _ in range(3):
+        found = (await agent.use("wait_for_reply", since_id=since))["structuredContent"]
+        heard.append(found["message"]["address"])
+        since = found["since_id"]
+    assert heard == ["+15550000", "+15550001", "+15550002"]
+    last = await agent.use("wait_for_reply", since_id=since, timeout_s=1)
+    assert (last["structuredContent"]["message"], last["structuredContent"]["since_id"]) == (
+        None,
+        3,
+    )
+
+
+async def test_an_agent_waits_until_its_message_has_ended(
+    web: Web, agent: Agent, nursery: trio.Nursery
+) -> None:
+    sent = await agent.use("send_sms", to=TO, body="hello")
+    (result,) = sent["structuredContent"]["results"]
+    found: list[Any] = []
+
+    async def wait() -> None:
+        found.append(await agent.use("wait_for_outcome", id=result["id"]))
+
+    nursery.start_soon(wait)
+    await until(lambda: len(web.services.waits) == 1)
+    await web.call("DELETE", f"/messages/{ORG}/id/{result['id']}")
+    await until(lambda: bool(found))
+    content = found[0]["structuredContent"]
+    assert (content["message"]["status"], content["timed_out"]) == ("cancelled", False)
+    # What it was sent is framed as any text.
+    assert "SMS" in found[0]["content"][0]["text"].splitlines()[2]
+
+
+async def test_what_has_not_ended_in_time_shows_how_far_it_has_come(web: Web, agent: Agent) -> None:
+    sent = await agent.use("send_sms", to=TO, body="hello")
+    (result,) = sent["structuredContent"]["results"]
+    found = await agent.use("wait_for_outcome", id=result["id"], until="delivered", timeout_s=1)
+    content = found["structuredContent"]
+    assert content["timed_out"] is True
+    assert (content["message"]["status"], content["message"]["waiting_for"]) == ("queued", "phone")
+    lines = await agent.refused("wait_for_outcome", id=99)
+    assert lines == ["No message 99 in this org.", "code: not_found"]
+
+
 async def test_waits_take_nothing_of_their_orgs_share(web: Web, nursery: trio.Nursery) -> None:
     agents = [await make_agent(web) for _ in range(3)]
     for agent in agents:
         for _ in range(20):
             nursery.start_soon(partial(agent.use, "wait_for_reply", since_id=99))
-    await until(lambda: len(web.services.arrivals) == 60)
+    await until(lambda: len(web.services.waits) == 60)
     assert len(web.services.shares) == 0
     # A call for the whole share goes through beside them.
     with trio.fail_after(LIMIT_S):
@@ -541,11 +592,11 @@ async def test_waits_take_nothing_of_their_orgs_share(web: Web, nursery: trio.Nu
     # The bound is each key's own.
     lines = await agents[0].refused("wait_for_reply")
     assert lines == [
-        "20 calls with this key wait for a reply already, the most it may. Try again in 5 s.",
+        "20 calls with this key wait already, the most it may. Try again in 5 s.",
         "code: too_many_requests",
         "retry_after_s: 5",
     ]
-    web.services.arrivals.close()
+    web.services.waits.close()
 
 
 async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery) -> None:
@@ -585,7 +636,7 @@ async def test_a_key_that_was_revoked_hears_nothing_more(web: Web, nursery: trio
         said.extend(await agent.refused("wait_for_reply", since_id=0))
 
     nursery.start_soon(wait)
-    await until(lambda: len(web.services.arrivals) == 1)
+    await until(lambda: len(web.services.waits) == 1)
     await web.call("DELETE", f"/keys/{ORG}/{listed['id']}")
     await receive(web, "for others")
     await until(lambda: bool(said))

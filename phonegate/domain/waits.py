@@ -1,22 +1,22 @@
-"""Waiting for a message to be received, without asking the database again and again.
+"""Waiting for what becomes of messages, without asking the database again and again.
 
-Each received message is published once it is committed. Who waits is found by the org and the
-address, and only then is a message read. A thousand waits in which nothing comes read nothing.
+Each change of a message is published once it is committed. Who waits for it is found by the org,
+and only then is a message read. A thousand waits for which nothing happens read nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 import trio
 
-from phonegate.domain.message_access import may_see, views
+from phonegate.domain.message_access import find, may_see, views
 from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import MessageView, PageQuery
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import Throttled
-from phonegate.model.states import RECEIVED
+from phonegate.model.refusals import NotFound, Throttled
+from phonegate.model.states import FINAL_STATES, RECEIVED, SENT, UNCERTAIN
 from phonegate.store.database import Database
 
 PER_HOLDER: Final = 20
@@ -24,22 +24,33 @@ PER_HOLDER: Final = 20
 Each of them holds a connection."""
 
 PER_ORG: Final = 200
-"""Waits of one org at a time. Each message that comes is compared with all of them."""
+"""Waits of one org at a time. Each change of a message is compared with all of them."""
 
 RETRY_S: Final = 5
 """When to come again if there are too many: a wait ends within half a minute."""
+
+Milestone = Literal["sent", "delivered"]
+"""How far a message must have come. Each includes that it can't be expected to come so far."""
+
+_ENDED: Final = FINAL_STATES | {UNCERTAIN, RECEIVED}
+"""An uncertain message may still be reported as sent, but no one can say when."""
+
+REACHED: Final[Mapping[Milestone, frozenset[str]]] = {"sent": _ENDED | {SENT}, "delivered": _ENDED}
+"""The states in which a message has come so far, or has ended otherwise."""
 
 
 @attrs.define(eq=False)
 class _Watch:
     reader: Principal
-    address: str | None
-    since_id: int
+    wants: Callable[[Changed], bool]
     rung: trio.Event = attrs.field(factory=trio.Event)
 
 
-class Arrivals:
-    """The waits for a message. `ring` subscribes to the bus."""
+class Waits:
+    """The waits for a received message, or for the outcome of a sent one.
+
+    `ring` subscribes to the bus.
+    """
 
     def __init__(
         self, database: Database, *, per_holder: int = PER_HOLDER, per_org: int = PER_ORG
@@ -54,18 +65,14 @@ class Arrivals:
         return sum(map(len, self._watches.values()))
 
     def ring(self, facts: Sequence[Fact]) -> None:
-        """Wakes the waits for one of the messages that were received."""
+        """Wakes the waits for one of the changes."""
+        if not self._watches:
+            return
         for fact in facts:
-            if type(fact) is not Changed or fact.after != RECEIVED or fact.message is None:
-                continue
-            address = fact.message.address
-            for watch in self._watches.get(fact.org, ()):
-                if (
-                    watch.address in {None, address}
-                    and fact.id > watch.since_id
-                    and may_see(watch.reader, address)
-                ):
-                    watch.rung.set()
+            if type(fact) is Changed:
+                for watch in self._watches.get(fact.org, ()):
+                    if watch.wants(fact):
+                        watch.rung.set()
 
     def close(self) -> None:
         """Ends every wait now, and those to come at once."""
@@ -80,10 +87,12 @@ class Arrivals:
         found = await self._database.read(lambda tx: views(tx, reader, query))
         return found[0].id if found else 0
 
-    async def wait(
+    async def reply(
         self, reader: Principal, *, address: str | None, since_id: int, seconds: float
     ) -> MessageView | None:
-        """Returns the first message after an id that the reader may see. None if none came in time.
+        """Returns the first message received after an id that the reader may see.
+
+        It is None if none came in time.
 
         Args:
             reader: Who waits. The waits of each credential are counted.
@@ -96,7 +105,17 @@ class Arrivals:
             StoreError: The database can't be asked.
         """
         query = PageQuery(limit=1, since_id=since_id, direction="in", address=address)
-        with self._watching(reader.org, _Watch(reader, address, since_id)) as watch:
+
+        def wants(fact: Changed) -> bool:
+            return (
+                fact.after == RECEIVED
+                and fact.id > since_id
+                and fact.message is not None
+                and address in {None, fact.message.address}
+                and may_see(reader, fact.message.address)
+            )
+
+        with self._watching(reader.org, _Watch(reader, wants)) as watch:
             deadline = trio.current_time() + seconds
             # Watching begins before the look, so that nothing comes unseen between the two.
             while True:
@@ -109,20 +128,53 @@ class Arrivals:
                     return None
                 watch.rung = trio.Event()
 
+    async def outcome(
+        self, reader: Principal, message_id: int, *, until: Milestone, seconds: float
+    ) -> bool:
+        """Tells whether a message has come so far, or has ended otherwise, before the time is over.
+
+        Args:
+            reader: Who waits. The waits of each credential are counted.
+            message_id: The message.
+            until: How far it must have come.
+            seconds: How long to wait where it has not yet.
+
+        Raises:
+            NotFound: The reader sees no such message.
+            Throttled: Too many waits of this credential, or of this org.
+            StoreError: The database can't be asked.
+        """
+        # One that is deleted meanwhile comes no further.
+        enough = {*REACHED[until], None}
+
+        def wants(fact: Changed) -> bool:
+            return fact.id == message_id and fact.after in enough
+
+        with self._watching(reader.org, _Watch(reader, wants)) as watch:
+            found = await self._database.read(lambda tx: find(tx, reader, message_id))
+            if found is None:
+                raise NotFound(f"No message {message_id} in this org.")
+            if found.status in enough:
+                return True
+            if not self._closed:
+                with trio.move_on_after(seconds):
+                    await watch.rung.wait()
+            return watch.rung.is_set() and not self._closed
+
     @contextmanager
     def _watching(self, org: int, watch: _Watch) -> Iterator[_Watch]:
         watches = self._watches.setdefault(org, set())
         try:
             if len(watches) >= self._per_org:
                 raise Throttled(
-                    f"{len(watches)} calls of this org wait for a reply already, the most it may. "
+                    f"{len(watches)} calls of this org wait already, the most it may. "
                     f"Try again in {RETRY_S} s.",
                     RETRY_S,
                 )
             mine = sum(other.reader.key_id == watch.reader.key_id for other in watches)
             if mine >= self._per_holder:
                 raise Throttled(
-                    f"{mine} calls with this key wait for a reply already, the most it may. "
+                    f"{mine} calls with this key wait already, the most it may. "
                     f"Try again in {RETRY_S} s.",
                     RETRY_S,
                 )

@@ -1,0 +1,1 @@
+"""Webhooks: how events are written for receivers, signed, sent to them, and tried again."""

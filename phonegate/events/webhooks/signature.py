@@ -1,0 +1,69 @@
+"""Signs what receivers of webhooks get, so that they can tell who called. Pure.
+
+Shape `twilio` is signed as Twilio signs, see `http/twilio_signature.py`. All others follow Standard
+Webhooks 1.0.0 (github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md).
+"""
+
+import base64
+import binascii
+import hmac
+from typing import Final
+
+import httpx
+
+from phonegate.http.twilio_signature import sign as sign_form
+from phonegate.model.webhooks import Webhook
+
+PREFIX: Final = "whsec_"
+"""What a secret of Standard Webhooks begins with. The rest is base64."""
+
+
+def current_secrets(webhook: Webhook, now: int) -> tuple[str, ...]:
+    """Returns the secrets that sign at a time (ms): for a day after a rotation the old one too."""
+    old, until = webhook.old_secret, webhook.old_secret_until
+    if old is None or until is None or now >= until:
+        return (webhook.secret,)
+    return (webhook.secret, old)
+
+
+def standard_headers(
+    call_id: str, body: bytes, secrets: tuple[str, ...], now: int
+) -> list[tuple[str, str]]:
+    """Returns the headers of Standard Webhooks.
+
+    Args:
+        call_id: Names what is delivered, the same at every attempt.
+        body: What is sent, byte for byte.
+        secrets: Each makes a signature.
+        now: The time of this attempt, in ms.
+    """
+    seconds = str(now // 1000)
+    signed = b".".join((call_id.encode(), seconds.encode(), body))
+    signatures = (hmac.digest(_key(secret), signed, "sha256") for secret in secrets)
+    return [
+        ("webhook-id", call_id),
+        ("webhook-timestamp", seconds),
+        ("webhook-signature", " ".join(f"v1,{base64.b64encode(s).decode()}" for s in signatures)),
+    ]
+
+
+def twilio_headers(
+    url: str, fields: tuple[tuple[str, str], ...], secret: str
+) -> list[tuple[str, str]]:
+    """Returns the header of Twilio's. There is one signature, by the secret as it is shown."""
+    return [("x-twilio-signature", sign_form(secret, called(url), fields))]
+
+
+def called(url: str) -> str:
+    """Returns a URL as its receiver finds it in the request: normalised, and without fragment."""
+    parsed = httpx.URL(url)
+    target = parsed.raw_path.decode("ascii")
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{target}"
+
+
+def _key(secret: str) -> bytes:
+    encoded = secret.removeprefix(PREFIX)
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return secret.encode()

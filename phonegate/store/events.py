@@ -1,0 +1,351 @@
+"""The record of events: what happened to the messages, phones and webhooks of orgs that listen.
+
+An event is written in the transaction that makes the change, so that neither exists without the
+other. All of a transaction are written together before its commit, from its facts. Of an org that
+does not listen nothing is recorded, which costs one look into a set for each fact.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from phonegate.model.bounds import MAX_ID
+from phonegate.model.events import Event, EventType, Extent
+from phonegate.model.facts import Amended, Changed, EventsRecorded, Fact, Happened
+from phonegate.model.messages import PAGE_BYTES, MessageView
+from phonegate.model.times import now_ms
+from phonegate.store.event_rows import (
+    READ,
+    TYPES,
+    encode,
+    event_type,
+    message_data,
+    message_of,
+    row_data,
+)
+
+_STORED: Final = "id, org, type, at, message, phone, data"
+_COLUMNS: Final = 7
+_INSERTS: Final = tuple(
+    (
+        count,
+        f"INSERT INTO events ({_STORED}) VALUES "  # noqa: S608 - constants
+        + ", ".join([f"({', '.join('?' * _COLUMNS)})"] * count),
+    )
+    for count in (256, 64, 16, 4, 1)
+)
+"""Statements that store so many events. Ids are given and not AUTOINCREMENT's, whose own table each
+statement would write too: with 50 orgs that listen it took half as long again. Many in one
+statement let the event loop have its turn once."""
+
+_SELECT: Final = "SELECT id, org, type, at, phone, message, data FROM events"
+
+AFTER: Final = f"{_SELECT} WHERE org = ? AND id > ? ORDER BY id LIMIT ?"
+NEWEST: Final = f"{_SELECT} WHERE org = ? ORDER BY id DESC LIMIT ?"
+
+AGED: Final = "SELECT id, at, length(data) FROM events WHERE id > ? ORDER BY id LIMIT ?"
+SURPLUS_FROM: Final = "SELECT id FROM events WHERE org = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+SURPLUS: Final = """
+    SELECT id, at, length(data) FROM events WHERE org = ? AND id <= ? ORDER BY id LIMIT ?
+"""
+WITHOUT_MESSAGE: Final = """
+    SELECT id, at, length(data) FROM events
+    WHERE id > ? AND id <= ? AND message IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.id = events.message)
+    ORDER BY id
+"""
+ERASE: Final = """
+    DELETE FROM events WHERE id IN (SELECT value FROM json_each(?)) RETURNING org, id
+"""
+OF_ORG: Final = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE org = ? LIMIT ?)"
+
+_LISTEN: Final = """
+    INSERT INTO listeners (org, until, first)
+    SELECT id, ?, ? FROM orgs WHERE id = ? AND name IS NOT NULL
+"""
+_PROLONG: Final = "UPDATE listeners SET until = ? WHERE org = ?"
+_LAPSE: Final = """
+    DELETE FROM listeners
+    WHERE until < ? AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.org = listeners.org)
+"""
+_FORGET: Final = "UPDATE listeners SET first = max(first, ?) WHERE org = ?"
+
+_MARK: Final = """
+    INSERT INTO marks VALUES ('events', ?)
+    ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
+"""
+_LAST: Final = """
+    SELECT max(
+        coalesce((SELECT max(id) FROM events), 0),
+        coalesce((SELECT value FROM marks WHERE name = 'events'), 0)
+    )
+"""
+
+_PHONE: Final = MessageView._fields.index("phone")
+
+
+class Stored:
+    """An event as its deletion needs to know it: its id, time (ms) and size (characters)."""
+
+    __slots__ = ("at", "id", "size")
+
+    def __init__(self, id_: int, at: int, size: int) -> None:
+        self.id, self.at, self.size = id_, at, size
+
+
+class Events:
+    """The rows of `events` and `listeners`.
+
+    The one connection that writes keeps in memory who listens, and which id was given last.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        facts: list[Fact],
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._connection = connection
+        self._facts = facts
+        self._clock = clock
+        self._listeners: set[int] | None = None
+        """The orgs whose events are recorded. None until looked."""
+        self._changed = False
+        """Whether this transaction has changed who listens."""
+        self._last: int | None = None
+        """The highest id given so far. None until looked."""
+
+    # -- who listens
+
+    def listen(self, org: int, until: int | None = None) -> None:
+        """Records the events of an org from now on, until a time (ms) at least.
+
+        Without one they are recorded as long as the org has a webhook. A removed org can't listen.
+        """
+        if org in self._listening():
+            if until is not None:
+                self._connection.execute(_PROLONG, (until, org))
+            return
+        # This id is no event's. Who has read up to the last one finds that there may be a gap, even
+        # where no other org's event came meanwhile.
+        first = self.last() + 1
+        if self._connection.execute(_LISTEN, (until or 0, first, org)).rowcount:
+            self._listening().add(org)
+            self._changed = True
+            self._last = first
+            self._keep_last()
+
+    def is_listener(self, org: int) -> bool:
+        """Tells whether events of the org are recorded."""
+        found = self._connection.execute("SELECT 1 FROM listeners WHERE org = ?", (org,))
+        return found.fetchone() is not None
+
+    def listens_until(self, org: int) -> int | None:
+        """Returns until when an org listens without a webhook (ms). None where it does not."""
+        found = self._connection.execute("SELECT until FROM listeners WHERE org = ?", (org,))
+        row = found.fetchone()
+        return None if row is None else int(row[0])
+
+    def listening(self) -> list[int]:
+        """Returns the orgs whose events are recorded."""
+        return [row[0] for row in self._connection.execute("SELECT org FROM listeners")]
+
+    def lapse(self, now: int) -> None:
+        """Records no more events of those that had to be recorded until before now."""
+        if self._connection.execute(_LAPSE, (now,)).rowcount:
+            self._look_again()
+
+    def stop_listening(self, org: int) -> None:
+        """Records no more events of an org, which is being removed."""
+        if self._connection.execute("DELETE FROM listeners WHERE org = ?", (org,)).rowcount:
+            self._look_again()
+
+    # -- recording
+
+    def record(
+        self,
+        org: int,
+        type: EventType,  # noqa: A002 - the model's name for it
+        at: int,
+        *,
+        phone: int | None = None,
+        data: Mapping[str, Any],
+    ) -> None:
+        """Records an event that is no message's, where the org listens.
+
+        Args:
+            org: Whose it is.
+            type: What happened.
+            at: When, in ms.
+            phone: The phone that it is about, where it is about one.
+            data: The phone, alarm or webhook as it is now, of values that JSON can hold.
+        """
+        self._facts.append(Happened(org, type, at, phone, data))
+
+    # -- reading
+
+    def page(
+        self, org: int, since_id: int, limit: int, most_bytes: int = PAGE_BYTES
+    ) -> list[Event]:
+        """Returns the first events of an org after an id, ascending.
+
+        The page ends at its limit, or once it has so many characters of data: it is never empty
+        where there are more.
+        """
+        rows = self._connection.execute(AFTER, (org, min(since_id, MAX_ID), limit))
+        return list(_bounded(rows, most_bytes))
+
+    def newest(self, org: int, limit: int, most_bytes: int = PAGE_BYTES) -> list[Event]:
+        """Returns the newest events of an org, ascending. The page is bounded as others are."""
+        rows = self._connection.execute(NEWEST, (org, limit))
+        return list(_bounded(rows, most_bytes))[::-1]
+
+    def extent(self, org: int) -> Extent:
+        """Returns which events of an org there are. Of one that does not listen all are missing."""
+        last = self._read_last()
+        row = self._connection.execute(
+            "SELECT first FROM listeners WHERE org = ?", (org,)
+        ).fetchone()
+        return Extent(first=last + 1 if row is None else int(row[0]), last=last)
+
+    def last(self) -> int:
+        """Returns the highest id so far, of any org. For the one connection that writes."""
+        if self._last is None:
+            self._last = self._read_last()
+        return self._last
+
+    # -- deleting
+
+    def oldest(self, after: int, limit: int) -> list[Stored]:
+        """Returns the next events after an id, of all orgs, in the order of their ids."""
+        return [Stored(*row) for row in self._connection.execute(AGED, (after, limit))]
+
+    def surplus(self, org: int, most: int, limit: int) -> list[Stored]:
+        """Returns the oldest events of an org beyond its newest *most*."""
+        row = self._connection.execute(SURPLUS_FROM, (org, most)).fetchone()
+        if row is None:
+            return []
+        return [Stored(*one) for one in self._connection.execute(SURPLUS, (org, row[0], limit))]
+
+    def without_message(self, after: int, upto: int) -> list[Stored]:
+        """Returns the events whose message was deleted, after an id and up to another."""
+        return [Stored(*row) for row in self._connection.execute(WITHOUT_MESSAGE, (after, upto))]
+
+    def erase(self, ids: Sequence[int]) -> int:
+        """Deletes events, and notes that they are missing. Returns how many there were."""
+        self._keep_last()
+        gone: dict[int, int] = {}
+        rows = self._connection.execute(ERASE, (json.dumps(ids),)).fetchall()
+        for org, id_ in rows:
+            gone[org] = max(gone.get(org, 0), id_)
+        self._connection.executemany(_FORGET, [(id_, org) for org, id_ in gone.items()])
+        return len(rows)
+
+    def drop(self, org: int, limit: int) -> bool:
+        """Deletes up to *limit* events of a removed org. Returns whether that was all."""
+        self._keep_last()
+        return self._connection.execute(OF_ORG, (org, limit)).rowcount < limit
+
+    # -- business of the writer
+
+    def write(self) -> None:
+        """Writes the events of what has happened. Part of every commit, before it."""
+        listeners = self._listening()
+        if not listeners or not self._facts:
+            return
+        rows = self._rows(listeners)
+        if not rows:
+            return
+        last = self.last()
+        values = [value for n, row in enumerate(rows, last + 1) for value in (n, *row)]
+        at = 0
+        for count, sql in _INSERTS:
+            size = count * _COLUMNS
+            while len(values) - at >= size:
+                self._connection.execute(sql, values[at : at + size])
+                at += size
+        newest = {row[0]: n for n, row in enumerate(rows, last + 1)}
+        self._last = last + len(rows)
+        self._facts += [EventsRecorded(org, n) for org, n in newest.items()]
+
+    def committed(self) -> None:
+        """Takes note that who listens is durable."""
+        self._changed = False
+
+    def undone(self, *, wholly: bool) -> None:
+        """Forgets what an operation, or a whole transaction, has changed that is no more."""
+        if self._changed:
+            self._listeners = None
+        if wholly:
+            self._changed = False
+            self._last = None
+
+    def _rows(self, listeners: set[int]) -> list[tuple[Any, ...]]:
+        """Returns the events of the facts, without their ids."""
+        now = self._clock()
+        rows: list[tuple[Any, ...]] = []
+        unread: dict[int, int] = {}
+        """Where the events of messages are that must be read yet: places and ids."""
+        for fact in self._facts:
+            if type(fact) is Changed:
+                id_, org, _, after, message, _ = fact
+                if org not in listeners or after is None:
+                    continue
+                if message is None:
+                    unread[len(rows)] = id_
+                    rows.append((org, TYPES[after], now, id_, None, after))
+                    continue
+                approval = getattr(message, "approval", None)
+                type_ = event_type(after, approval)
+                data = message_data(id_, after, message)
+                rows.append((org, type_, now, id_, message.phone, data))
+            elif type(fact) is Amended:
+                if fact.org in listeners:
+                    unread[len(rows)] = fact.id
+                    status = fact.type.removeprefix("message.")
+                    rows.append((fact.org, fact.type, now, fact.id, None, status))
+            elif type(fact) is Happened and fact.org in listeners:
+                rows.append((fact.org, fact.type, fact.at, None, fact.phone, encode(fact.data)))
+        return self._read(rows, unread) if unread else rows
+
+    def _read(self, rows: list[tuple[Any, ...]], unread: dict[int, int]) -> list[tuple[Any, ...]]:
+        """Fills in the messages that the facts did not have. One that was deleted has no event."""
+        found = {
+            row[0]: row
+            for row in self._connection.execute(READ, (json.dumps(list(unread.values())),))
+        }
+        for place, id_ in unread.items():
+            row = found.get(id_)
+            if row is not None:
+                org, type_, at, _, _, status = rows[place]
+                rows[place] = (org, type_, at, id_, row[_PHONE], row_data(row, status))
+        gone = {place for place, id_ in unread.items() if id_ not in found}
+        return [row for place, row in enumerate(rows) if place not in gone] if gone else rows
+
+    def _listening(self) -> set[int]:
+        if self._listeners is None:
+            self._listeners = set(self.listening())
+        return self._listeners
+
+    def _look_again(self) -> None:
+        self._listeners = None
+        self._changed = True
+
+    def _read_last(self) -> int:
+        return int(self._connection.execute(_LAST).fetchone()[0])
+
+    def _keep_last(self) -> None:
+        """Writes down which id was given last, where no event may have it, so that none gets it."""
+        self._connection.execute(_MARK, (self.last(),))
+
+
+def _bounded(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[Event]:
+    """Yields events until they have so many characters: one at least."""
+    for id_, org, type_, at, phone, message, data in rows:
+        shown = message_of(data) if message is not None else None
+        other = {} if message is not None else json.loads(data)
+        yield Event(id=id_, org=org, type=type_, at=at, message=shown, phone=phone, data=other)
+        most -= len(data)
+        if most <= 0:
+            return

@@ -1,0 +1,182 @@
+"""Webhooks: which URLs of which orgs are called with events."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from phonegate.model.facts import Fact, WebhooksChanged
+from phonegate.model.webhooks import Webhook
+from phonegate.store.events import Events
+
+_COLUMNS: Final = (
+    "url",
+    "events",
+    "address",
+    "sim",
+    "phone",
+    "headers",
+    "shape",
+    "name",
+    "secret",
+    "old_secret",
+    "old_secret_until",
+    "key",
+    "created_at",
+    "position",
+    "failing_since",
+    "disabled_at",
+    "disabled_reason",
+)
+"""All but the two that never change, as `Webhook` has them."""
+
+_SELECT: Final = (
+    f"SELECT w.id, w.org, o.name, {', '.join(f'w.{column}' for column in _COLUMNS)}"  # noqa: S608
+    " FROM webhooks AS w JOIN orgs AS o ON o.id = w.org AND o.name IS NOT NULL"
+)
+"""Those of a removed org are in no answer."""
+
+_INSERT: Final = (
+    f"INSERT INTO webhooks (org, {', '.join(_COLUMNS)})"  # noqa: S608 - constants
+    f" VALUES (?, {', '.join('?' * len(_COLUMNS))})"
+)
+
+_WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
+    {"events": " ".join, "headers": json.dumps}
+)
+"""How the values of some columns are kept."""
+
+_DROP_DELIVERIES: Final = """
+    DELETE FROM deliveries WHERE n IN (
+        SELECT n FROM deliveries WHERE webhook IN (SELECT id FROM webhooks WHERE org = ?) LIMIT ?
+    )
+"""
+
+
+class Webhooks:
+    """The rows of `webhooks`."""
+
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact], events: Events) -> None:
+        self._connection = connection
+        self._facts = facts
+        self._events = events
+
+    def add(
+        self,
+        org: int,
+        *,
+        url: str,
+        events: Sequence[str],
+        secret: str,
+        created_at: int,
+        **columns: Any,
+    ) -> Webhook:
+        """Stores a webhook that gets the events from now on.
+
+        Args:
+            org: Whose webhook.
+            url: What is called.
+            events: The types that it gets, or patterns of them.
+            secret: What signs the calls, as its owner is shown it.
+            created_at: When it is made (ms).
+            **columns: Others, by their names in `Webhook`.
+        """
+        self._events.listen(org)
+        given = {
+            "headers": (),
+            "shape": "standard",
+            "position": self._events.last(),
+            **columns,
+            "url": url,
+            "events": events,
+            "secret": secret,
+            "created_at": created_at,
+        }
+        values = (_written(column, given.get(column)) for column in _COLUMNS)
+        cursor = self._connection.execute(_INSERT, (org, *values))
+        assert cursor.lastrowid is not None, "an INSERT of one row"  # noqa: S101
+        self._facts.append(WebhooksChanged(org))
+        made = self.get(org, cursor.lastrowid)
+        assert made is not None, "it was stored for an org that there is"  # noqa: S101
+        return made
+
+    def get(self, org: int, id: int) -> Webhook | None:  # noqa: A002 - the record's own name for it
+        """Returns the webhook of this id, where it is this org's."""
+        row = self._connection.execute(
+            f"{_SELECT} WHERE w.id = ? AND w.org = ?", (id, org)
+        ).fetchone()
+        return None if row is None else _webhook(row)
+
+    def of_org(self, org: int) -> list[Webhook]:
+        """Returns the webhooks of an org, oldest first."""
+        return self._all("WHERE w.org = ? ORDER BY w.id", org)
+
+    def by_key(self, key: str) -> list[Webhook]:
+        """Returns the webhooks that an API key has made."""
+        return self._all("WHERE w.key = ? ORDER BY w.id", key)
+
+    def active(self) -> list[Webhook]:
+        """Returns the webhooks of all orgs that are called."""
+        return self._all("WHERE w.disabled_at IS NULL ORDER BY w.id")
+
+    def disabled(self) -> list[Webhook]:
+        """Returns the webhooks of all orgs that are called no more, with the reason of each."""
+        return self._all("WHERE w.disabled_at IS NOT NULL ORDER BY w.id")
+
+    def count_of_org(self, org: int) -> int:
+        """Returns how many webhooks an org has."""
+        sql = "SELECT count(*) FROM webhooks WHERE org = ?"
+        return int(self._connection.execute(sql, (org,)).fetchone()[0])
+
+    def orgs(self) -> list[int]:
+        """Returns the orgs that have a webhook, called or not."""
+        rows = self._connection.execute("SELECT DISTINCT org FROM webhooks")
+        return [org for (org,) in rows]
+
+    def set(self, id: int, **columns: Any) -> None:  # noqa: A002
+        """Changes columns of a webhook, by their names in `Webhook`."""
+        changes = ", ".join(f"{column} = ?" for column in columns)
+        values = (_written(column, value) for column, value in columns.items())
+        row = self._connection.execute(
+            # The names are our own: a wrong one is no column.
+            f"UPDATE webhooks SET {changes} WHERE id = ? RETURNING org",  # noqa: S608
+            (*values, id),
+        ).fetchone()
+        if row is not None:
+            self._facts.append(WebhooksChanged(row[0]))
+
+    def remove(self, org: int, id: int) -> bool:  # noqa: A002
+        """Removes a webhook of this org with its deliveries. Returns whether there was one."""
+        cursor = self._connection.execute(
+            "DELETE FROM webhooks WHERE org = ? AND id = ?", (org, id)
+        )
+        if cursor.rowcount == 0:
+            return False
+        self._facts.append(WebhooksChanged(org))
+        return True
+
+    def drop(self, org: int, limit: int) -> bool:
+        """Deletes up to *limit* deliveries of a removed org, or else its webhooks.
+
+        Returns whether that was all.
+        """
+        if self._connection.execute(_DROP_DELIVERIES, (org, limit)).rowcount == limit:
+            return False
+        self._connection.execute("DELETE FROM webhooks WHERE org = ?", (org,))
+        return True
+
+    def _all(self, where: str, *values: Any) -> list[Webhook]:
+        return [_webhook(row) for row in self._connection.execute(f"{_SELECT} {where}", values)]
+
+
+def _written(column: str, value: Any) -> Any:
+    return _WRITTEN[column](value) if column in _WRITTEN else value
+
+
+def _webhook(row: tuple[Any, ...]) -> Webhook:
+    org = {"id": row[0], "org": row[1], "org_name": row[2]}
+    columns = dict(zip(_COLUMNS, row[3:], strict=True))
+    columns["events"] = tuple(columns["events"].split())
+    columns["headers"] = tuple((name, value) for name, value in json.loads(columns["headers"]))
+    return Webhook(**org, **columns)
