@@ -22,14 +22,15 @@ from kit.gateway import GatewayProcess
 from phonegate.cli import group
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.alarms import (
     Alarms,
     AlarmThresholds,
+    DeadWebhook,
     GatewayHealth,
     HintedPhone,
     WaitingMessages,
 )
-from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.rate_limits import KINDS, Bounds
 from phonegate.model.states import UNDELIVERED
 from phonegate.operations.exposition import families
@@ -141,6 +142,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         hinted=(HintedPhone(phone=1, org="a", hint="Do this."),),
         certificate_s=0.0,
         modem_problem="No bus.",
+        dead_webhooks=(DeadWebhook(webhook=1, org="a", reason="It is gone.", since=0.0),),
         mute={"webhook example.org": "HTTP 500"},
     )
     alarms = Alarms(AlarmThresholds(**limits))

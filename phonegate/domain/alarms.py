@@ -118,6 +118,18 @@ class HintedPhone:
 
 
 @attrs.frozen(kw_only=True)
+class DeadWebhook:
+    """A webhook that is called no more, since its calls have failed for too long."""
+
+    webhook: int
+    org: str
+    reason: str
+    """Why, in a sentence."""
+    since: float
+    """When the calls ended, in seconds of the wall clock."""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayHealth:
     """What alarms are raised about, as it is at one time."""
 
@@ -135,6 +147,8 @@ class GatewayHealth:
     """The number of successive sends that were not answered, by assistant."""
     hinted: tuple[HintedPhone, ...] = ()
     """The phones that their owners should do something for."""
+    dead_webhooks: tuple[DeadWebhook, ...] = ()
+    """The webhooks that are called no more."""
     certificate_s: float | None = None
     """Seconds until the certificate in use ends. None without one."""
     modem_problem: str | None = None
@@ -243,15 +257,7 @@ class Alarms:
                     {"assistant": assistant, "failures": count},
                     health.assistant_orgs.get(assistant),
                 )
-
-        for one in health.hinted:
-            fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
-            yield Signal(("phone_hint", str(one.phone)), True, False, fields, one.org)
-        if health.modem_problem is not None:
-            yield Signal(("modem_away", ""), True, False, {"problem": health.modem_problem})
-        for target, reason in health.mute.items():
-            fields = {"target": target, "reason": reason}
-            yield Signal(("notices_failing", target), True, False, fields)
+        yield from _of_parts(health)
         if thresholds.certificate_days and health.certificate_s is not None:
             days = health.certificate_s / DAY_S
             bad = days < thresholds.certificate_days
@@ -302,3 +308,20 @@ class Alarms:
                     self._turn_since[key] = turn[key]
             else:
                 self._turn_since[key] = turn.get(key, now)
+
+
+def _of_parts(health: GatewayHealth) -> Iterator[Signal]:
+    """Yields a signal for each thing that is bad as long as it is there."""
+    for one in health.hinted:
+        fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
+        yield Signal(("phone_hint", str(one.phone)), True, False, fields, one.org)
+    for dead in health.dead_webhooks:
+        fields = {"webhook": dead.webhook, "org": dead.org, "reason": dead.reason}
+        age_s = max(0.0, health.now - dead.since)
+        key = ("webhook_disabled", str(dead.webhook))
+        yield Signal(key, True, False, fields, dead.org, age_s)
+    if health.modem_problem is not None:
+        yield Signal(("modem_away", ""), True, False, {"problem": health.modem_problem})
+    for target, reason in health.mute.items():
+        fields = {"target": target, "reason": reason}
+        yield Signal(("notices_failing", target), True, False, fields)

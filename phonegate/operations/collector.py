@@ -8,13 +8,14 @@ import attrs
 import trio
 
 from phonegate.api.request_counts import RequestCounts
-from phonegate.domain.alarms import HintedPhone
+from phonegate.domain.alarms import DeadWebhook, HintedPhone
 from phonegate.domain.carrier_pool import CarrierHealth
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.events.flow import Flow
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.model.webhooks import Webhook
 from phonegate.operations.lag import Lag
 from phonegate.operations.snapshot import Snapshot
 from phonegate.phones.link.phone_link import PhoneLink
@@ -25,6 +26,9 @@ from phonegate.store.tables import Tables
 MOST_HINTED: Final = 20
 """Phones about which alarms are raised at a time because of what their owners should do. A fleet
 that is set up wrongly is one fault, and each of it is listed where phones are."""
+
+MOST_DEAD: Final = 20
+"""Webhooks about which alarms are raised at a time, for the same reason."""
 
 DEADLINE_S: Final = 8.0
 """Prometheus gives up after ten seconds by default. An answer before that can say why."""
@@ -67,6 +71,7 @@ class _Stored:
     stranded: tuple[WaitingQueue, ...]
     hinted: tuple[HintedPhone, ...]
     failing_orgs: Mapping[int, str]
+    dead_webhooks: tuple[DeadWebhook, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -115,6 +120,7 @@ class Collector:
                 hinted=tuple(
                     HintedPhone(phone=phone, org=org, hint=hint) for phone, org, hint in hinted
                 ),
+                dead_webhooks=tuple(map(_dead, tx.webhooks.failed(MOST_DEAD))),
                 failing_orgs={one.id: one.org_name for one in found if one is not None},
             )
 
@@ -152,6 +158,7 @@ class Collector:
             stranded=tuple(
                 queue for queue in stored.stranded if self.switchboard.at(queue.phone or 0) is None
             ),
+            dead_webhooks=stored.dead_webhooks,
             mute=notices.mute,
             notices=notices.outcomes,
             alarms_on=notices.alarms,
@@ -160,3 +167,12 @@ class Collector:
             certificate_ends=server.certificate_ends,
             tasks=trio.lowlevel.current_statistics().tasks_living,
         )
+
+
+def _dead(webhook: Webhook) -> DeadWebhook:
+    return DeadWebhook(
+        webhook=webhook.id,
+        org=webhook.org_name,
+        reason=webhook.disabled_reason or "its calls failed",
+        since=(webhook.disabled_at or 0) / 1000,
+    )

@@ -15,6 +15,7 @@ from phonegate.api.table import Table
 from phonegate.config.settings import Settings, TlsSettings
 from phonegate.domain.alarms import Alarms, AlarmThresholds, News
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.org_alarms import OrgAlarms
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
 from phonegate.operations.alarm_loop import AlarmLoop
@@ -101,6 +102,7 @@ class Operations:
             fields=self._alarms.fields,
         )
         self._notifier.engage(settings.alarms.notify)
+        self._org_alarms = OrgAlarms(database, now_ms=services.now_ms)
         self._alarm_loop = AlarmLoop(self._collector, self._alarms, self._publish)
         self._heartbeat = Heartbeat(self._why_not_well)
         self._heartbeat.url = settings.alarms.heartbeat_url
@@ -150,6 +152,7 @@ class Operations:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
             await nursery.start(self._notifier.run)
+            await nursery.start(self._org_alarms.run)
             await nursery.start(self._alarm_loop.run)
             await nursery.start(self._heartbeat.run)
             if self._settings.tls.certificate:
@@ -183,6 +186,7 @@ class Operations:
 
     def _publish(self, news: News) -> None:
         self._notifier.take(news)
+        self._org_alarms.take(news)
 
     def _notice_counts(self) -> NoticeCounts:
         return NoticeCounts(

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from phonegate.api.request_counts import Route
-from phonegate.domain.alarms import GatewayHealth, HintedPhone, WaitingMessages
+from phonegate.domain.alarms import DeadWebhook, GatewayHealth, HintedPhone, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
@@ -119,6 +119,8 @@ class Snapshot:
     """Messages that were pushed to phones which left before they acknowledged them."""
     failing_orgs: Mapping[int, str] = attrs.field(factory=dict)
     """The orgs of the assistants in `failing`, by assistant."""
+    dead_webhooks: tuple[DeadWebhook, ...] = ()
+    """Some of the webhooks that are called no more because the calls failed."""
     mute: Mapping[str, str] = attrs.field(factory=dict)
     """The targets of `[alarms] notify` that take no notices, each with the reason."""
     notices: Mapping[str, int] = attrs.field(factory=dict)
@@ -178,6 +180,7 @@ class Snapshot:
             carrier_failures=self.failing,
             assistant_orgs=self.failing_orgs,
             mute=self.mute,
+            dead_webhooks=self.dead_webhooks,
             hinted=self.hinted,
             modem_problem=self.modem_problem,
             certificate_s=(

@@ -56,9 +56,9 @@ class Heartbeat:
         if reason != self._silent:
             self._silent = reason
             if reason is not None:
-                _log.warning("heartbeat_paused", reason=reason)
+                _log.warning("heartbeat_url_paused", reason=reason)
             else:
-                _log.info("heartbeat_resumed")
+                _log.info("heartbeat_url_resumed")
         if reason is not None:
             return False
         problem: str | None = None
@@ -74,7 +74,7 @@ class Heartbeat:
         if (problem is not None) != self._fails:
             self._fails = problem is not None
             if problem is not None:
-                _log.warning("heartbeat_failed", host=host_of(url), reason=problem)
+                _log.warning("heartbeat_url_failed", host=host_of(url), reason=problem)
             else:
-                _log.info("heartbeat_arrives", host=host_of(url))
+                _log.info("heartbeat_url_answers", host=host_of(url))
         return problem is None
