@@ -232,6 +232,22 @@ class MediaSettings:
 
 
 @attrs.frozen(kw_only=True)
+class WebhookSettings:
+    """The webhooks of orgs: URLs that the gateway calls with what happens (see docs/events.md)."""
+
+    private_networks: bool = setting(
+        False,
+        "Webhooks may lie in private networks also where every caller can make an org "
+        "(registration open). Elsewhere they always may.",
+    )
+    allow: tuple[str, ...] = setting(
+        [],
+        "Networks (CIDR) that webhooks may lie in besides, such as 127.0.0.0/8 for a program on "
+        "this machine. The gateway's own ports are never called.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class CarrierSettings:
     """The APIs of carriers, for assistants that send through one."""
 
@@ -352,6 +368,7 @@ class LimitSettings:
     )
     org_keys: int = setting(1_000, "API keys that one org may have.")
     org_assistants: int = setting(1_000, "Assistants that one org may have.")
+    org_webhooks: int = setting(100, "Webhooks that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for all request bodies on their way. When it is used up, a request of those that "
@@ -459,6 +476,7 @@ class Settings:
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
     modem: ModemSettings = attrs.field(factory=ModemSettings)
     media: MediaSettings = attrs.field(factory=MediaSettings)
+    webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
