@@ -22,6 +22,8 @@ from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
+from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -161,6 +163,11 @@ class Core:
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
         source = MediaSource(media, guard, public_url=settings.http.public_url)
+        event_log = EventLog(
+            database,
+            now_ms=now_ms,
+            keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
+        )
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -168,6 +175,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
+            event_log=event_log,
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
             sending=sending,
