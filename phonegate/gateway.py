@@ -31,6 +31,7 @@ from phonegate.carriers import registry
 from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
+from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
 from phonegate.operations.control import Control
@@ -303,6 +304,7 @@ class _Gateway:
                 services,
                 OwnerEndpoints(database, operations.status),
                 pairing_endpoint(core.pairing, find_urls, find_authority),
+                *alarms_endpoints(lambda: operations.standing, operations.try_targets),
             ),
             bound=bound,
             builtin=builtin,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from phonegate.bind_address import parse_bind
 from phonegate.carriers.registry import CARRIERS
+from phonegate.domain.alarm_targets import parse_targets, url_problem
 from phonegate.domain.credentials import org_problem
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
@@ -97,6 +98,20 @@ def _origins(values: tuple[str, ...]) -> str | None:
 
 def _filled_url(value: str) -> str | None:
     return _url(value) if value else "an address such as https://api.example.org is needed"
+
+
+def _targets(values: tuple[str, ...]) -> str | None:
+    """Returns what is wrong with targets of alarms, without quoting them."""
+    try:
+        parse_targets(values)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _secret_url(value: str) -> str | None:
+    """Returns what is wrong with an address that is a secret, without quoting it."""
+    return url_problem(value) if value else None
 
 
 def _filled(value: str) -> str | None:
@@ -250,6 +265,8 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.org_webhooks": _between(0, _MOST_LIMIT),
         "limits.bodies_bytes": _between(0, 1 << 50),
         "limits.answers_bytes": _between(0, 1 << 50),
+        "alarms.notify": _targets,
+        "alarms.heartbeat_url": _secret_url,
         "alarms.phone_away_s": _between(0, 30 * _DAY_S),
         "alarms.queue_age_s": _between(0, 30 * _DAY_S),
         "alarms.disk_low_bytes": _between(0, 1 << 50),

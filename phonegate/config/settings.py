@@ -402,12 +402,32 @@ class LimitSettings:
 
 @attrs.frozen(kw_only=True)
 class AlarmSettings:
-    """Alarms in the log, once when one begins and once when it is over. 0: not watched."""
+    """Alarms in the log and to people, when one begins and when it is over. 0: not watched."""
 
+    notify: tuple[str, ...] = attrs.field(
+        factory=tuple,
+        repr=False,
+        metadata={
+            "help": "Where alarms are reported to. webhook:URL gets JSON (a topic of ntfy reads "
+            "it too). sms:ORG:+15551112222 goes through a phone or carrier of that org that works. "
+            "Any other is a URL of Apprise, for mail and a hundred services (pip install "
+            "'phonegate[apprise]'). `phonegate alarms test` tries them. See docs/operations.md."
+        },
+    )
+    heartbeat_url: str = attrs.field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "Called (GET) each minute while no alarm is on and the disk takes writes: the "
+            "address of a check at healthchecks.io, or of a push monitor of Uptime Kuma, which "
+            "raises the alarm when the calls stop."
+        },
+    )
     phone_away_s: float = setting(
-        300.0,
-        "Seconds that messages may wait for a phone that is away. A phone that changes networks "
-        "is back in a minute or two.",
+        20.0,
+        "Seconds that messages may wait for a phone that is away. A dead link is noticed within "
+        "half a minute, so that the alarm comes within a minute after the phone was lost. Phones "
+        "that change networks often, and are back in a minute, may need more.",
     )
     queue_age_s: float = setting(
         900.0,

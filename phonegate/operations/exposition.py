@@ -13,10 +13,12 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.rate_limits import KINDS
 from phonegate.domain.reported_values import KINDS as CLEANED
 from phonegate.histogram import Histogram
 from phonegate.model.states import STATES
+from phonegate.operations.notices.notifier import OUTCOMES
 from phonegate.operations.snapshot import Snapshot
 
 
@@ -93,6 +95,19 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         "When the certificate in use ends, in seconds since 1970; 0 without one.",
         (snapshot.certificate_ends or 0) / 1000,
     )
+    alarms = GaugeMetricFamily("phonegate_alarms", "Alarms that are on.", labels=["alarm"])
+    for alarm in WORDINGS:
+        alarms.add_metric([alarm], snapshot.alarms_on.get(alarm, 0))
+    yield alarms
+    notices = CounterMetricFamily(
+        "phonegate_notices",
+        "Notices of alarms to people: delivered, and attempts that failed.",
+        labels=["outcome"],
+    )
+    for became in OUTCOMES:
+        notices.add_metric([became], snapshot.notices.get(became, 0))
+    yield notices
+    yield _gauge("notice_targets_failing", "Targets of notices that take none.", len(snapshot.mute))
     carriers = CounterMetricFamily(
         "phonegate_carrier_messages",
         "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",
