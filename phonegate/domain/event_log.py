@@ -4,14 +4,14 @@ Whatever shows events takes them from here and not from the tables, so that no s
 webhook can forget a limit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 import attrs
 
 from phonegate.domain.event_filter import EVERYTHING, EventFilter
 from phonegate.domain.one_time_codes import without_codes
-from phonegate.model.events import Event, EventType, Extent
+from phonegate.model.events import Event, Extent
 from phonegate.model.messages import PAGE_BYTES
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.principal import Principal
@@ -39,22 +39,6 @@ class EventPage(Generic[T]):
     """Up to this id, all were looked at. The next page begins after it."""
     extent: Extent
     """Which events there are."""
-
-
-@attrs.frozen(kw_only=True)
-class RaisedAlarm:
-    """An alarm about an org, as its events have it."""
-
-    alarm: str
-    """Its name."""
-    since: int | None = None
-    """When that which it is about began (ms)."""
-    sentence: str
-    """What is wrong, or that it is over."""
-    remedy: str | None = None
-    """What to do."""
-    fields: Mapping[str, Any] = attrs.field(factory=dict)
-    """What else is known of it, of values that JSON can hold."""
 
 
 def seen(limits: KeyLimits | None, event: Event) -> Event | None:
@@ -104,28 +88,6 @@ class EventLog:
             return
         await self._database.write(lambda tx: tx.events.listen(org, now + self._keep_ms))
         self._renewed[org] = now
-
-    async def record_alarm(self, org_name: str, alarm: RaisedAlarm, *, begins: bool) -> None:
-        """Records that an alarm about an org begins or is over, where the org listens.
-
-        Raises:
-            StoreError: It can't be recorded.
-        """
-        now = self._now_ms()
-        data = attrs.asdict(alarm)
-
-        def listens(tx: Tables) -> bool:
-            org = tx.orgs.get(org_name)
-            return org is not None and tx.events.is_listener(org.id)
-
-        def record(tx: Tables) -> None:
-            org = tx.orgs.get(org_name)
-            if org is not None:
-                type_: EventType = "alarm.raised" if begins else "alarm.cleared"
-                tx.events.record(org.id, type_, now, data=data)
-
-        if await self._database.read(listens):
-            await self._database.write(record)
 
     async def extent(self, org: int) -> Extent:
         """Returns which events of an org there are."""

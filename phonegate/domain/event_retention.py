@@ -1,6 +1,6 @@
 """Deletes events that are old, too many, or of deleted messages, hardly noticed by other work.
 
-An event is kept for some days, and never longer than its message. Whoever reads finds a gap where
+An event is kept for some days, and never longer than its message. A reader finds a gap where
 events were deleted before they were read. Orgs that read no more, and have no webhook, have their
 events recorded no more.
 """

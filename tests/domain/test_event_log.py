@@ -7,7 +7,6 @@ from phonegate.domain.event_log import (
     RENEWED_EACH_MS,
     EventLog,
     EventPage,
-    RaisedAlarm,
     seen,
 )
 from phonegate.model.events import Event, Extent
@@ -144,23 +143,3 @@ async def test_the_tail_is_read_as_it_is(place: Place) -> None:
     assert ([id_ for id_, _ in page.events], page.upto) == ([2, 3, 4], 4)
     end = await place.log.tail(place.org, 6, 3, most_bytes=100_000)
     assert (list(end.events), end.upto) == ([], 6)
-
-
-async def test_an_alarm_about_an_org_is_an_event_of_that_org(place: Place) -> None:
-    alarm = RaisedAlarm(
-        alarm="phone_away", since=5, sentence="It is away.", remedy="Look.", fields={"messages": 3}
-    )
-    deaf = await place.database.write(lambda tx: tx.orgs.add("deaf", "hash", 1))
-    for name in ("myorg", "deaf", "gone"):
-        await place.log.record_alarm(name, alarm, begins=True)
-    await place.log.record_alarm(
-        "myorg", RaisedAlarm(alarm="phone_away", sentence="Over."), begins=False
-    )
-    raised, cleared = [event for _, event in (await place.read(place.reader)).events]
-    assert (raised.type, raised.at, raised.data) == (
-        "alarm.raised",
-        place.clock.ms,
-        attrs.asdict(alarm),
-    )
-    assert (cleared.type, cleared.data["sentence"]) == ("alarm.cleared", "Over.")
-    assert await place.database.read(lambda tx: tx.events.page(deaf.id, 0, 9)) == []
