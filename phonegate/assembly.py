@@ -29,6 +29,8 @@ from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
+from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -188,6 +190,11 @@ class Core:
             now_ms=now_ms,
             timings=timings.webhooks,
         )
+        event_log = EventLog(
+            database,
+            now_ms=now_ms,
+            keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
+        )
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -195,6 +202,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
+            event_log=event_log,
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
             sending=sending,

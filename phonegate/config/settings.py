@@ -309,6 +309,18 @@ class RetentionSettings:
 
 
 @attrs.frozen(kw_only=True)
+class EventSettings:
+    """What happens to messages and phones, as apps and webhooks get to know it."""
+
+    keep_hours: int = setting(
+        72,
+        "Hours that an event is kept, and that an app may be away and still read on without a "
+        "gap. Events of an org are recorded while it has a webhook, or an app has read them in "
+        "this time. No event is kept longer than [retention] keeps messages.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class LimitSettings:
     """How much one address, org or phone may use of what all share. 0: no limit."""
 
@@ -377,6 +389,11 @@ class LimitSettings:
     )
     org_keys: int = setting(1_000, "API keys that one org may have.")
     org_assistants: int = setting(1_000, "Assistants that one org may have.")
+    org_events: int = setting(
+        100_000,
+        "Events that are kept of one org, the newest ones. An app that is further behind finds a "
+        "gap. A message that is sent makes three or four.",
+    )
     org_webhooks: int = setting(100, "Webhooks that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
@@ -489,6 +506,7 @@ class Settings:
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
+    events: EventSettings = attrs.field(factory=EventSettings)
     limits: LimitSettings = attrs.field(factory=LimitSettings)
     alarms: AlarmSettings = attrs.field(factory=AlarmSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
