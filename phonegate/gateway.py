@@ -254,6 +254,7 @@ class _Gateway:
             link=link,
             server=lambda: server,
             modem_problem=lambda: None if builtin is None else builtin.problem,
+            deliveries=core.webhooks.courier.counts,
         )
         assets = Assets()
 
