@@ -46,6 +46,8 @@ class CallTimings:
     """From its beginning until its answer was read."""
     body_s: float = 2.0
     """For the body of an answer that only the log shows. Its status says all that counts."""
+    pace: float = 1.0
+    """What the delays until further tries are multiplied by."""
 
 
 CALL_TIMINGS: Final = CallTimings()

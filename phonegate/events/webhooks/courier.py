@@ -98,6 +98,7 @@ class Courier:
         self._replies = replies
         self._now_ms = now_ms
         self._luck = luck
+        self._pace = timings.pace
         self._tests = trio.CapacityLimiter(TESTS_AT_ONCE)
         self.counts: Counter[str] = Counter()
         """The outcomes of attempts since the start."""
@@ -148,6 +149,7 @@ class Courier:
                     retry_after_s=result.retry_after_s,
                 ),
                 self._luck(),
+                self._pace,
             )
             return Attempted(
                 attempt=_attempt(result, result.error),
