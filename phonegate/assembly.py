@@ -9,9 +9,16 @@ import attrs
 import phonegate
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
+from phonegate.api.webhook_rendering import WebhookRendering
 from phonegate.bind_address import parse_bind
 from phonegate.carriers import registry
-from phonegate.config.settings import CarrierSettings, DeliverySettings, MediaSettings, Settings
+from phonegate.config.settings import (
+    CarrierSettings,
+    DeliverySettings,
+    MediaSettings,
+    Settings,
+    WebhookSettings,
+)
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -41,12 +48,15 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
+from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
+from phonegate.http.webhook_url import PRIVATE_NETWORKS
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
 from phonegate.phones.attendance_book import AttendanceBook
@@ -65,6 +75,7 @@ class Timings:
     carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
     scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
     smsgate: SmsgateTimings = attrs.field(factory=SmsgateTimings)
+    webhooks: WebhookTimings = attrs.field(factory=WebhookTimings)
 
 
 TIMINGS: Final = Timings()
@@ -87,8 +98,11 @@ class Core:
     flow: Flow
     attendance: AttendanceBook
     pairing: Pairing
+    webhooks: WebhookService
     own_ports: set[int]
     """Where the gateway listens, once it does. It calls none of them on its own machine."""
+    own_urls: list[str]
+    """The beginnings of its URLs for others, once it listens, the best one first."""
 
     @classmethod
     def assemble(
@@ -166,6 +180,19 @@ class Core:
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
         source = MediaSource(media, guard, public_url=settings.http.public_url)
+        webhook_guard = Guard(
+            rules=lambda: _webhooks_may_call(settings.webhooks, accounts), own_ports=own_ports
+        )
+        own_urls = [settings.http.public_url] if settings.http.public_url else []
+        webhooks = WebhookService(
+            database,
+            webhook_guard,
+            WebhookRendering(lambda: own_urls[0].rstrip("/") if own_urls else ""),
+            WebhookReplies(database, sending, carrier_sending, now_ms=now_ms),
+            settings.webhooks,
+            now_ms=now_ms,
+            timings=timings.webhooks,
+        )
         event_log = EventLog(
             database,
             now_ms=now_ms,
@@ -215,7 +242,9 @@ class Core:
             flow=Flow(),
             attendance=AttendanceBook(switchboard, Attendance(database, now_ms)),
             pairing=pairing,
+            webhooks=webhooks,
             own_ports=own_ports,
+            own_urls=own_urls,
         )
         core._subscribe()
         return core
@@ -231,6 +260,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("pairing", self.pairing.note)
+        subscribe("webhooks", self.webhooks.note)
 
 
 def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
@@ -240,6 +270,16 @@ def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
         allow=parse_networks(settings.allow),
         private_networks=settings.private_networks or not is_open,
         setting="[media] private_networks",
+    )
+
+
+def _webhooks_may_call(settings: WebhookSettings, accounts: Accounts) -> Rules:
+    """The same for webhooks."""
+    is_open = accounts.orgs.registration.mode == "open"
+    return Rules(
+        allow=parse_networks(settings.allow),
+        private_networks=settings.private_networks or not is_open,
+        setting=PRIVATE_NETWORKS,
     )
 
 
