@@ -32,7 +32,7 @@ from werkzeug.serving import make_server
 
 from kit.ledger import INBOUND, BrokenPromise, Ledger
 from kit.load import http
-from kit.program import child_environment
+from kit.program import ROOT, child_environment
 from trials.kill_trial import KillTrial, hold, parser
 
 ORGS = ("alpha", "beta", "gamma")
@@ -151,7 +151,7 @@ def _breaking() -> Iterator[bytes]:
 class Trial(KillTrial):
     """Clients, fleets of simulated phones, and one receiver."""
 
-    program: tuple[str, ...] = ("trials/short_timeouts.py",)
+    program: tuple[str, ...] = (str(ROOT / "trials" / "short_timeouts.py"),)
     ledger: Ledger = attrs.field(factory=Ledger)
     receiver: Receiver = attrs.field(init=False)
 

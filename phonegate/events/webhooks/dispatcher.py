@@ -304,6 +304,7 @@ class Dispatcher:
             line.put_off()
         finally:
             line.end(due.delivery.n)
+            self._offer(line)
             self._poke(line)
 
     async def _attempt(self, line: Line, webhook: Webhook, due: Due, slot: Slot) -> Attempted:
@@ -331,8 +332,8 @@ class Dispatcher:
                 asked=done.answered_in_trouble,
                 next_try=next_try,
             )
+        # It may have another standing now. It is offered again once this call has ended.
         self._turns.discard(line)
-        self._offer(line)
 
     def _report(self, webhook: Webhook, error: Exception) -> None:
         if isinstance(error, StorageUnavailable):

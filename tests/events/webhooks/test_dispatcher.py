@@ -106,6 +106,17 @@ async def test_many_events_are_delivered_by_several_calls_at_once(
     assert 1 < receiver.connections <= 16
 
 
+async def test_messages_that_fail_by_themselves_keep_no_other_waiting(
+    site: Site, receiver: Receiver
+) -> None:
+    receiver.act = lambda call: http(400 if call.event["data"]["phone"]["phone"] % 7 == 3 else 200)
+    webhook = await site.webhook(receiver.url())
+    await site.happen(*range(60))
+    found = await site.settled(webhook, 60)
+    assert sorted(phones(receiver.calls)) == list(range(60))
+    assert sum(one.next_at is not None for one in found) == len(range(3, 60, 7))
+
+
 async def test_a_receiver_that_does_not_answer_rests_as_a_whole(
     site: Site, receiver: Receiver
 ) -> None:
