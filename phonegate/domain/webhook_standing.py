@@ -15,6 +15,8 @@ def disable(tx: Tables, webhook: Webhook, reason: str, now: int) -> None:
         now: The time (ms).
     """
     tx.webhooks.set(webhook.id, disabled_at=now, disabled_reason=reason)
+    shown = {"id": webhook.id, "name": webhook.name, "disabled_at": now, "disabled_reason": reason}
+    tx.events.record(webhook.org, "webhook.disabled", now, data=shown)
 
 
 def end_of_key(tx: Tables, key_id: str, now: int) -> None:
