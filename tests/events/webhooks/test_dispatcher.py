@@ -134,7 +134,8 @@ async def test_a_receiver_that_does_not_answer_rests_as_a_whole(
         lambda tx: tx.deliveries.replay(webhook, tx.deliveries.page(webhook.id, 9)[-1].n, 0)
     )
     await receiver.count(4)
-    assert phones(receiver.calls)[1:] == [1, 2, 3]
+    assert phones(receiver.calls)[1] == 1
+    assert sorted(phones(receiver.calls)[1:]) == [1, 2, 3]
     await site.until_logged(webhook, lambda found: all(one.next_at is None for one in found))
     assert (await site.found(webhook)).failing_since is None
 
