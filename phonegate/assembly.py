@@ -11,7 +11,13 @@ from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
 from phonegate.bind_address import parse_bind
 from phonegate.carriers import registry
-from phonegate.config.settings import CarrierSettings, DeliverySettings, MediaSettings, Settings
+from phonegate.config.settings import (
+    CarrierSettings,
+    DeliverySettings,
+    MediaSettings,
+    Settings,
+    WebhookSettings,
+)
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -40,13 +46,17 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
+from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
+from phonegate.model.refusals import Busy
 from phonegate.model.times import now_ms
+from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
@@ -161,13 +171,21 @@ class Core:
         )
         media = Media(database)
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
-        guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
+        guard = Guard(
+            rules=lambda: _outgoing(settings.media, accounts, "[media] private_networks"),
+            own_ports=own_ports,
+        )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
         event_log = EventLog(
             database,
             now_ms=now_ms,
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
         )
+        webhook_guard = Guard(
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS),
+            own_ports=own_ports,
+        )
+        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -188,6 +206,13 @@ class Core:
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             enrolments=enrolments,
+            webhooks=Webhooks(
+                database,
+                check_url=webhook_urls.check,
+                call_test=_no_test,
+                now_ms=now_ms,
+                rate_limits=rate_limits,
+            ),
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             now_ms=now_ms,
             version=phonegate.__version__,
@@ -229,14 +254,21 @@ class Core:
         subscribe("pairing", self.pairing.note)
 
 
-def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
-    """Returns which addresses may be called now. The owner may open and close registration."""
+def _outgoing(settings: MediaSettings | WebhookSettings, accounts: Accounts, setting: str) -> Rules:
+    """Returns which addresses may be called now. The owner may open and close registration.
+
+    `setting` is the one that opens private networks, for a refusal to name.
+    """
     is_open = accounts.orgs.registration.mode == "open"
     return Rules(
         allow=parse_networks(settings.allow),
         private_networks=settings.private_networks or not is_open,
-        setting="[media] private_networks",
+        setting=setting,
     )
+
+
+async def _no_test(webhook: Webhook) -> Delivery:  # until calls are made
+    raise Busy(f"Webhook {webhook.id} can't be called yet.")
 
 
 def _policy(settings: DeliverySettings) -> Policy:
