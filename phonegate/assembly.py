@@ -9,6 +9,7 @@ import attrs
 import phonegate
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
+from phonegate.api.webhook_rendering import WebhookRendering
 from phonegate.bind_address import parse_bind
 from phonegate.carriers import registry
 from phonegate.config.settings import (
@@ -46,17 +47,17 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
+from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
-from phonegate.model.refusals import Busy
 from phonegate.model.times import now_ms
-from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
@@ -73,6 +74,7 @@ class Timings:
     carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
     scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
     smsgate: SmsgateTimings = attrs.field(factory=SmsgateTimings)
+    webhooks: WebhookTimings = attrs.field(factory=WebhookTimings)
 
 
 TIMINGS: Final = Timings()
@@ -94,8 +96,11 @@ class Core:
     reconciler: Reconciler
     flow: Flow
     pairing: Pairing
+    webhooks: WebhookService
     own_ports: set[int]
     """Where the gateway listens, once it does. It calls none of them on its own machine."""
+    own_urls: list[str]
+    """The beginnings of its URLs for others, once it listens, the best one first."""
 
     @classmethod
     def assemble(
@@ -176,14 +181,24 @@ class Core:
             own_ports=own_ports,
         )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
+        webhook_guard = Guard(
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS),
+            own_ports=own_ports,
+        )
+        own_urls = [settings.http.public_url] if settings.http.public_url else []
+        webhooks = WebhookService(
+            database,
+            webhook_guard,
+            WebhookRendering(lambda: own_urls[0].rstrip("/") if own_urls else ""),
+            WebhookReplies(database, sending, carrier_sending, now_ms=now_ms),
+            settings.webhooks,
+            now_ms=now_ms,
+            timings=timings.webhooks,
+        )
         event_log = EventLog(
             database,
             now_ms=now_ms,
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
-        )
-        webhook_guard = Guard(
-            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS),
-            own_ports=own_ports,
         )
         webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         services = Services(
@@ -209,7 +224,7 @@ class Core:
             webhooks=Webhooks(
                 database,
                 check_url=webhook_urls.check,
-                call_test=_no_test,
+                call_test=webhooks.courier.test,
                 now_ms=now_ms,
                 rate_limits=rate_limits,
             ),
@@ -236,7 +251,9 @@ class Core:
             reconciler=reconciler,
             flow=Flow(),
             pairing=pairing,
+            webhooks=webhooks,
             own_ports=own_ports,
+            own_urls=own_urls,
         )
         core._subscribe()
         return core
@@ -252,6 +269,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("pairing", self.pairing.note)
+        subscribe("webhooks", self.webhooks.note)
 
 
 def _outgoing(settings: MediaSettings | WebhookSettings, accounts: Accounts, setting: str) -> Rules:
@@ -265,10 +283,6 @@ def _outgoing(settings: MediaSettings | WebhookSettings, accounts: Accounts, set
         private_networks=settings.private_networks or not is_open,
         setting=setting,
     )
-
-
-async def _no_test(webhook: Webhook) -> Delivery:  # until calls are made
-    raise Busy(f"Webhook {webhook.id} can't be called yet.")
 
 
 def _policy(settings: DeliverySettings) -> Policy:

@@ -236,6 +236,8 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "modem.number": _number,
         "media.allow": _networks,
         "webhooks.allow": _networks,
+        "webhooks.calls_at_once": _between(4, 10_000),
+        "webhooks.log_days": _between(1, 36_500),
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,

@@ -245,6 +245,15 @@ class WebhookSettings:
         "Networks (CIDR) that webhooks may lie in besides, such as 127.0.0.0/8 for a program on "
         "this machine. The gateway's own ports are never called.",
     )
+    calls_at_once: int = setting(
+        256,
+        "Calls of webhooks that may be under way at once, each for up to 15 seconds. One that "
+        "hangs takes about 100 kB. Webhooks that fail share an eighth of them.",
+    )
+    log_days: int = setting(
+        7,
+        "Days that the log of a webhook shows what was delivered, of the newest 5,000 deliveries.",
+    )
 
 
 @attrs.frozen(kw_only=True)

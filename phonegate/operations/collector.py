@@ -21,6 +21,7 @@ from phonegate.operations.snapshot import Snapshot
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
+from phonegate.store.deliveries import Waiting
 from phonegate.store.tables import Tables
 
 MOST_HINTED: Final = 20
@@ -71,6 +72,7 @@ class _Stored:
     stranded: tuple[WaitingQueue, ...]
     hinted: tuple[HintedPhone, ...]
     failing_orgs: Mapping[int, str]
+    deliveries: Waiting
     dead_webhooks: tuple[DeadWebhook, ...]
 
 
@@ -89,6 +91,8 @@ class Collector:
     server: Callable[[], ServerView]
     modem_problem: Callable[[], str | None]
     notices: Callable[[], NoticeCounts]
+    deliveries: Mapping[str, int]
+    """Calls of webhooks, by outcome."""
     lag: Lag
     now_ms: Callable[[], int]
     began: float
@@ -121,6 +125,7 @@ class Collector:
                     HintedPhone(phone=phone, org=org, hint=hint) for phone, org, hint in hinted
                 ),
                 dead_webhooks=tuple(map(_dead, tx.webhooks.failed(MOST_DEAD))),
+                deliveries=tx.deliveries.all_waiting(),
                 failing_orgs={one.id: one.org_name for one in found if one is not None},
             )
 
@@ -138,6 +143,8 @@ class Collector:
             writer=self.database.statistics(),
             space=space,
             backlog=backlog,
+            deliveries=dict(self.deliveries),
+            deliveries_waiting=stored.deliveries,
             away=frozenset(
                 queue
                 for queue in backlog.queues

@@ -57,6 +57,7 @@ class Operations:
         link: PhoneLink,
         server: Callable[[], Server],
         modem_problem: Callable[[], str | None],
+        deliveries: Mapping[str, int],
     ) -> None:
         """Prepares the observation.
 
@@ -70,6 +71,7 @@ class Operations:
             link: The link of phones.
             server: Returns the main server, which may be made later than this object.
             modem_problem: Returns why the modem of `[modem]` can't be used, or None.
+            deliveries: The calls of webhooks so far, by outcome.
         """
         self._settings = settings
         self._services = services
@@ -92,6 +94,7 @@ class Operations:
             server=server,
             modem_problem=modem_problem,
             notices=self._notice_counts,
+            deliveries=deliveries,
             lag=self._lag,
             now_ms=services.now_ms,
             began=trio.current_time(),

@@ -99,7 +99,8 @@ class Courier:
         self._now_ms = now_ms
         self._luck = luck
         self._tests = trio.CapacityLimiter(TESTS_AT_ONCE)
-        self.counts: Counter[Outcome] = Counter()
+        self.counts: Counter[str] = Counter()
+        """The outcomes of attempts since the start."""
 
     async def aclose(self) -> None:
         """Closes all connections."""
