@@ -156,6 +156,10 @@ class Webhooks:
         _log.info("webhook_added", org=caller.org_name, webhook=made.webhook.id)
         return made
 
+    async def of_org(self, org: int) -> list[Webhook]:
+        """Lists the webhooks of an org, oldest first."""
+        return await self._database.read(lambda tx: tx.webhooks.of_org(org))
+
     async def show(self, org: int, show: Callable[[Sequence[Standing]], T]) -> T:
         """Returns what `show` makes of the webhooks of an org, oldest first.
 
