@@ -38,6 +38,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
@@ -59,6 +60,7 @@ from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
+from phonegate.phones.attendance_book import AttendanceBook
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
@@ -95,6 +97,7 @@ class Core:
     carrier_pool: CarrierPool
     reconciler: Reconciler
     flow: Flow
+    attendance: AttendanceBook
     pairing: Pairing
     webhooks: WebhookService
     own_ports: set[int]
@@ -250,6 +253,7 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
+            attendance=AttendanceBook(switchboard, Attendance(database, now_ms)),
             pairing=pairing,
             webhooks=webhooks,
             own_ports=own_ports,

@@ -335,6 +335,7 @@ class _Gateway:
             await services.start(self.core.reconciler.run)
             # No phone stays connected for long without it.
             await services.start(self.core.phones.heartbeat.run)
+            await services.start(self.core.attendance.run)
             await services.start(self.core.services.presences.run)
             await services.start(
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
@@ -369,6 +370,7 @@ class _Gateway:
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
+                await self.core.attendance.finish()
             await self.core.webhooks.close()
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
