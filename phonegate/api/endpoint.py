@@ -232,13 +232,13 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
     ),
     PathParameter(
         name="id",
-        description="The id of the message, phone, key or assistant.",
+        description="The id of the message, phone, key, assistant or webhook.",
         example="5",
         rule=NUMBERED,
     ),
     PathParameter(
         name="n",
-        description="The number of the part, from 1 on.",
+        description="The number of the part of a message, from 1 on, or of the delivery.",
         example="1",
         rule=NUMBERED,
     ),

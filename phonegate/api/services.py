@@ -27,6 +27,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.phones.smsgate.presence import Presences
 
@@ -52,6 +53,7 @@ class Services:
     idempotency: Idempotency
     switchboard: Dispatcher
     enrolments: Enrolments
+    webhooks: Webhooks
     presences: Presences
     now_ms: Callable[[], int]
     version: str

@@ -18,6 +18,7 @@ from phonegate.api import (
     phones_api,
     sms_api,
     smsgate_api,
+    webhooks_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
@@ -259,6 +260,7 @@ def build_table() -> Table:
             *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
+            *webhooks_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,

@@ -56,6 +56,7 @@ GROUPS: Final = {
     "phones": "Phones",
     "keys": "API keys",
     "assistants": "Assistants",
+    "webhooks": "Webhooks",
     "agents": "Agents",
     "gateway": "The gateway itself",
 }

@@ -18,6 +18,7 @@ from phonegate.api.openapi.operations import (
 )
 from phonegate.api.openapi.refusals import by_status
 from phonegate.api.openapi.schema import Components
+from phonegate.api.openapi.webhooks import webhooks
 from phonegate.api.table import Table
 
 OPENAPI: Final = "3.1.0"
@@ -48,6 +49,7 @@ TAGS: Final[Mapping[str, str]] = {
     "they are looked after.",
     "assistants": "Sender numbers at a carrier or in an own phone, and sending from them.",
     "keys": "API keys: less than all of an org's rights, revoked one by one.",
+    "webhooks": "URLs that are called with what happens.",
     "callbacks": "What carriers call. Nothing else should.",
     "gateway": "The gateway itself.",
 }
@@ -86,6 +88,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
             paths.setdefault(template, {})[endpoint.method.lower()] = operation
     paths[phone_link.PATH] = {"get": _handshake(components)}
     phone_link.add_frames(components)
+    called = webhooks(components)
     return {
         "openapi": OPENAPI,
         "info": {
@@ -97,6 +100,7 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
         "servers": servers(server),
         "tags": [{"name": name, "description": TAGS.get(name, "")} for name in _groups(described)],
         "paths": paths,
+        "webhooks": called,
         "components": {
             "schemas": components.schemas,
             "securitySchemes": dict(SECURITY),
