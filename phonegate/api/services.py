@@ -27,8 +27,8 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
-from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.feed import Feed
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -43,6 +43,7 @@ class Services:
     inbox: Inbox
     messages: MessageAccess
     event_log: EventLog
+    feed: Feed
     phones: PhoneManagement
     media: Media
     sending: Sending
@@ -53,7 +54,6 @@ class Services:
     idempotency: Idempotency
     switchboard: Dispatcher
     enrolments: Enrolments
-    webhooks: Webhooks
     presences: Presences
     now_ms: Callable[[], int]
     version: str

@@ -60,12 +60,9 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "short" not in capsys.readouterr().err
 
     told(capsys, "key", "add", "myorg", "billing")
-    told(capsys, "webhook", "add", "myorg", "https://example.org/sms")
     assert main(["org", "rotate", "myorg"]) == 0
     assert "These API keys of myorg go on" in (err := capsys.readouterr().err)
-    assert err.splitlines()[-3].endswith("  billing")
-    assert "webhook remove myorg ID" in err.splitlines()[-2]
-    assert err.splitlines()[-1].endswith("  https://example.org/sms")
+    assert err.splitlines()[-1].endswith("  billing")
     monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
     assert main(["org", "rotate", "myorg", "--secret-from", "environment"]) == 0
     assert "Everybody has this secret" in capsys.readouterr().err

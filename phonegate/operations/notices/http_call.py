@@ -1,10 +1,9 @@
 """Calls addresses that the operator has named: no guard, and no redirect is followed."""
 
 import functools
-import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import httpx
@@ -84,27 +83,16 @@ async def _beginning(answer: httpx.Response) -> str:
 
 def _why(error: BaseException) -> str:
     """Returns why a call failed, without the error's text where that may quote the URL."""
-    for cause in _causes(error):
+    cause: BaseException | None = error
+    while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message})"
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
-            # The text of Trio's own names the address.
-            number = cause.errno or 0
-            return f"can't be reached: {os.strerror(number) if number > 0 else cause.strerror}"
+            return f"can't be reached: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectError):
         return "can't be reached"
     return f"the connection failed ({type(error).__name__})"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an error and what led to it, from the outside to the inside."""
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _causes(one)
-    inner = error.__cause__ or error.__context__
-    if inner is not None:
-        yield from _causes(inner)
 
 
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
