@@ -64,7 +64,7 @@ async def call(
         return shown
     if answer.has_redirect_location:
         raise NotDelivered(f"{said}, a redirect, which is not followed: name the new address")
-    raise NotDelivered(f"answered {said}")
+    raise NotDelivered(f"answered {said}", text)
 
 
 async def _beginning(answer: httpx.Response) -> str:
