@@ -48,7 +48,7 @@ async def test_an_event_is_delivered_signed_and_logged(site: Site, receiver: Rec
     assert (one.event, one.attempts) == (call.event["id"], 1)
     assert one.last is not None
     assert (one.last.status, one.last.error, one.last.answer) == (200, None, "thanks")
-    assert site.courier.counts == {"delivered": 1}
+    await site.counted(delivered=1)
 
 
 async def test_events_that_a_webhook_is_not_for_are_not_delivered(
@@ -214,7 +214,7 @@ async def test_an_event_that_is_gone_is_given_up(site: Site, receiver: Receiver)
     await site.database.write(lambda tx: tx.events.erase([tx.events.last()]))
     site.clock.ahead_ms = 6_000
     await site.until_logged(webhook, lambda found: found[0].next_at is None)
-    assert site.courier.counts == {"failed": 1, "lost": 1}
+    await site.counted(failed=1, lost=1)
     assert len(receiver.calls) == 1
 
 
@@ -321,7 +321,7 @@ async def test_both_secrets_sign_after_a_rotation(site: Site, receiver: Receiver
 async def test_receivers_that_hang_take_nothing_from_one_that_works(
     nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    site = Site.make(tmp_path, calls_at_once=16, whole_s=30)
+    site = Site.make(tmp_path, calls_at_once=64, whole_s=30)
     await nursery.start(site.run)
     receiver = Receiver(act=lambda call: acts.hang if call.path == "/hang" else http())
     await nursery.start(receiver.run)
@@ -332,9 +332,9 @@ async def test_receivers_that_hang_take_nothing_from_one_that_works(
         await site.webhook(receiver.url("/hang"), org=f"dead{number % 3}")
     for name in ("dead0", "dead1", "dead2"):
         await site.happen(1, org=name)
-    # A fourth of all calls is for new webhooks.
+    # A sixteenth of all calls is for new webhooks, and a fourth for those that take long.
     await receiver.count(1 + 4)
     with trio.fail_after(3):
         await site.happen(*range(2, 102), org="good")
         await site.settled(good, 101)
-    assert sum(call.path == "/hang" for call in receiver.calls) == 4
+    assert 4 <= sum(call.path == "/hang" for call in receiver.calls) <= 4 + 16
