@@ -103,7 +103,7 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 assert (message["sim"], message["address"]) == (OTHER, PERSON)
                 assert message["body"] == f"phonegate: {notice['sentence']}"
                 assert raised(client) == ("phone_away", notice["sentence"])
-                code, said = run(tmp_path, "alarms", "list")
+                _, said = run(tmp_path, "alarms", "list")
                 assert "phone_away (club)" in said
                 assert "Check its battery" in said
 
