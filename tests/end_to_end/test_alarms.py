@@ -39,6 +39,23 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def arrived(folder: Path) -> int:
+    """How many targets took a test notice, which all do."""
+    code, said = run(folder, "alarms", "test")
+    assert code == 0, said
+    assert "t0ps3cret" not in said
+    return said.count("ok      ")
+
+
+def raised(client: httpx.Client) -> tuple[str, str]:
+    """The alarm of the org's only event about one, and its sentence."""
+    query: dict[str, str | int] = {"types": "alarm.*", "since_id": 0, "wait": 20}
+    (event,) = client.get(f"/events/{ORG}", params=query, timeout=30).json()["events"]
+    assert event["type"] == "alarm.raised"
+    alarm = event["data"]["alarm"]
+    return alarm["alarm"], alarm["sentence"]
+
+
 def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
 
@@ -64,9 +81,7 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 eventually(lambda: phones(2))
                 # From here on the events of the org are recorded.
                 client.get(f"/events/{ORG}")
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 2), said
-                assert "t0ps3cret" not in said
+                assert arrived(tmp_path) == 2
                 assert receiver.taken.pop().json["state"] == "test"
                 assert run(tmp_path, "alarms", "list") == (0, "No alarm is on.\n")
 
@@ -87,15 +102,15 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 (message,) = eventually(by_sms)
                 assert (message["sim"], message["address"]) == (OTHER, PERSON)
                 assert message["body"] == f"phonegate: {notice['sentence']}"
-                code, said = run(tmp_path, "alarms", "list")
+                assert raised(client) == ("phone_away", notice["sentence"])
+                _, said = run(tmp_path, "alarms", "list")
                 assert "phone_away (club)" in said
                 assert "Check its battery" in said
 
                 configure(sms)
                 gateway.process.send_signal(signal.SIGHUP)
                 gateway.wait_for_line('"reloaded"')
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 1), said
+                assert arrived(tmp_path) == 1
                 assert len(receiver.taken) == 1
                 assert "t0ps3cret" not in "\n".join(gateway.log)
             finally:

@@ -16,7 +16,7 @@ from phonegate.operations.notices.apprise_sender import (
     url_problem,
     without_secrets,
 )
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import raised
 
 from .ntfy import ntfy_serving

@@ -6,8 +6,8 @@ from structlog.testing import capture_logs
 from trio.abc import Clock
 
 from phonegate.operations.notices import heartbeat
-from phonegate.operations.notices.courier import NotDelivered
 from phonegate.operations.notices.heartbeat import EVERY_S, FIRST_S, Heartbeat
+from phonegate.operations.notices.messenger import NotDelivered
 
 from .receiver import receiving
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trio
 
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import raised, trial_notice
 from phonegate.operations.notices.webhook_sender import WebhookSender
 
