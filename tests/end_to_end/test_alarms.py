@@ -12,8 +12,11 @@ import httpx
 
 from kit.gateway import GatewayProcess
 from kit.program import child_environment
-from tests.operations.notices.receiver import receiving
-from trials.phone_away import LOST, ORG, OTHER, PERSON, SECRET, SimulatedPhone
+from kit.receiver import receiving
+from kit.simulated_phone import SimulatedPhone
+
+ORG, SECRET = "club", "club-secret-key-1"
+LOST, OTHER, PERSON = "+15551110001", "+15551110002", "+15559990000"
 
 PATIENCE_S = 50.0
 
@@ -70,8 +73,9 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
             client = httpx.Client(base_url=gateway.url, headers={"X-Secret-Key": SECRET})
             received = {"address": PERSON, "body": "makes the org"}
             client.post("/webhook", json={"org_id": ORG, "messages": [received]})
-            lost = SimulatedPhone(tmp_path, gateway.url, "lost", LOST)
-            other = SimulatedPhone(tmp_path, gateway.url, "other", OTHER)
+            known = {"org": ORG, "secret": SECRET}
+            lost = SimulatedPhone(tmp_path, gateway.url, **known, name="lost", number=LOST)
+            other = SimulatedPhone(tmp_path, gateway.url, **known, name="other", number=OTHER)
 
             def phones(online: int) -> bool:
                 found = client.get(f"/phones/{ORG}").json()["phones"]
