@@ -2,8 +2,8 @@
 
 Start: store, declared assistants, scheduler and reconciler, control socket, operator's side,
 server. Stop is the reverse, each step under a deadline: no new connections, every phone asked to
-come back (1012), running requests answered, carriers hung up on, writes committed, the file
-checkpointed.
+come back (1012), running requests answered, webhooks and carriers hung up on, writes committed, the
+file checkpointed.
 """
 
 import gc
@@ -229,6 +229,8 @@ class _Gateway:
     owner: Pipeline
     bound: list[tuple[str, int]]
     """The addresses that are listened on, once they are."""
+    find_urls: Callable[[], Sequence[str]]
+    """Finds the gateway's URLs for others, once it listens."""
     builtin: "BuiltinPhone | None"
     """The phone of `[modem]`."""
 
@@ -252,6 +254,7 @@ class _Gateway:
             link=link,
             server=lambda: server,
             modem_problem=lambda: None if builtin is None else builtin.problem,
+            deliveries=core.webhooks.courier.counts,
         )
         assets = Assets()
 
@@ -307,6 +310,7 @@ class _Gateway:
                 *alarms_endpoints(lambda: operations.standing, operations.try_targets),
             ),
             bound=bound,
+            find_urls=find_urls,
             builtin=builtin,
         )
 
@@ -331,11 +335,14 @@ class _Gateway:
             await services.start(self.core.reconciler.run)
             # No phone stays connected for long without it.
             await services.start(self.core.phones.heartbeat.run)
+            await services.start(self.core.attendance.run)
             await services.start(self.core.services.presences.run)
+            await services.start(self.core.services.feed.run)
             await services.start(
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )
             await services.start(self.operations.run)
+            await services.start(self.core.webhooks.run)
             modem = trio.CancelScope()
             if self.builtin is not None:
                 services.start_soon(_until_cancelled, self.builtin.run, modem)
@@ -345,6 +352,7 @@ class _Gateway:
                 bound = await sockets.start(self.server.serve)
                 self.bound[:] = bound
                 self.core.own_ports.update(port for _, port in bound)
+                self.core.own_urls[:] = self.find_urls()
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -357,12 +365,15 @@ class _Gateway:
                 self.operations.drain()
                 self.server.drain()
                 self.core.services.waits.close()
+                self.core.services.feed.close()
                 modem.cancel()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
                 sockets.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
+                await self.core.attendance.finish()
+            await self.core.webhooks.close()
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
 

@@ -17,6 +17,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -26,7 +27,9 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.feed import Feed
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -40,6 +43,8 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    event_log: EventLog
+    feed: Feed
     phones: PhoneManagement
     media: Media
     sending: Sending
@@ -50,6 +55,7 @@ class Services:
     idempotency: Idempotency
     switchboard: Dispatcher
     enrolments: Enrolments
+    webhooks: Webhooks
     presences: Presences
     now_ms: Callable[[], int]
     version: str

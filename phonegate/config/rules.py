@@ -236,12 +236,17 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "modem.number": _number,
         "media.allow": _networks,
         "webhooks.allow": _networks,
+        "webhooks.calls_at_once": _between(4, 10_000),
+        "webhooks.log_days": _between(1, 36_500),
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,
         "operator.token": _token,
         # A day is longer than any client repeats a request. Ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
+        # At least what a listener needs to write down that it goes on. A year is more than any app
+        # is away for and then wants to read everything.
+        "events.keep_hours": _between(1, 8_760),
         "log.trouble_per_s": _between(0, _MOST_LIMIT),
         "limits.address_connections": _between(0, _MOST_LIMIT),
         "limits.address_handshakes_per_s": _between(0, _MOST_LIMIT),
@@ -258,6 +263,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.org_sims": _between(0, _MOST_LIMIT),
         "limits.org_keys": _between(0, _MOST_LIMIT),
         "limits.org_assistants": _between(0, _MOST_LIMIT),
+        "limits.org_events": _between(0, 1 << 40),
         "limits.org_webhooks": _between(0, _MOST_LIMIT),
         "limits.bodies_bytes": _between(0, 1 << 50),
         "limits.answers_bytes": _between(0, 1 << 50),

@@ -245,6 +245,15 @@ class WebhookSettings:
         "Networks (CIDR) that webhooks may lie in besides, such as 127.0.0.0/8 for a program on "
         "this machine. The gateway's own ports are never called.",
     )
+    calls_at_once: int = setting(
+        256,
+        "Calls of webhooks that may be under way at once, each for up to 15 seconds. One that "
+        "hangs takes about 100 kB. Webhooks that fail share a small part of them.",
+    )
+    log_days: int = setting(
+        7,
+        "Days that the log of a webhook shows what was delivered, of the newest 5,000 deliveries.",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -296,6 +305,18 @@ class RetentionSettings:
         0,
         "Days after which finished messages are deleted. Messages that wait or are uncertain "
         "stay. 0: all are kept for ever.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class EventSettings:
+    """What happens to messages and phones, as apps and webhooks get to know it."""
+
+    keep_hours: int = setting(
+        72,
+        "Hours that an event is kept, and that an app may be away and still read on without a "
+        "gap. Events of an org are recorded while it has a webhook, or an app has read them in "
+        "this time. No event is kept longer than [retention] keeps messages.",
     )
 
 
@@ -368,6 +389,11 @@ class LimitSettings:
     )
     org_keys: int = setting(1_000, "API keys that one org may have.")
     org_assistants: int = setting(1_000, "Assistants that one org may have.")
+    org_events: int = setting(
+        100_000,
+        "Events that are kept of one org, the newest ones. An app that is further behind finds a "
+        "gap. A message that is sent makes three or four.",
+    )
     org_webhooks: int = setting(100, "Webhooks that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
@@ -480,6 +506,7 @@ class Settings:
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
+    events: EventSettings = attrs.field(factory=EventSettings)
     limits: LimitSettings = attrs.field(factory=LimitSettings)
     alarms: AlarmSettings = attrs.field(factory=AlarmSettings)
     log: LogSettings = attrs.field(factory=LogSettings)

@@ -82,6 +82,7 @@ class Bounds:
     org_sims: int = 0
     org_keys: int = 0
     org_assistants: int = 0
+    org_events: int = 0
     org_webhooks: int = 0
     bodies_bytes: int = 0
     answers_bytes: int = 0

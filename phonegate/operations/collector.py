@@ -21,6 +21,7 @@ from phonegate.operations.snapshot import Snapshot
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
+from phonegate.store.deliveries import Waiting
 from phonegate.store.tables import Tables
 
 MOST_HINTED: Final = 20
@@ -71,6 +72,7 @@ class _Stored:
     stranded: tuple[WaitingQueue, ...]
     hinted: tuple[HintedPhone, ...]
     failing_orgs: Mapping[int, str]
+    deliveries: Waiting
     dead_webhooks: tuple[DeadWebhook, ...]
 
 
@@ -88,7 +90,11 @@ class Collector:
     link: PhoneLink
     server: Callable[[], ServerView]
     modem_problem: Callable[[], str | None]
+    followers: Callable[[], int]
+    """Counts the streams of events and long polls."""
     notices: Callable[[], NoticeCounts]
+    deliveries: Mapping[str, int]
+    """Calls of webhooks, by outcome."""
     lag: Lag
     now_ms: Callable[[], int]
     began: float
@@ -121,6 +127,7 @@ class Collector:
                     HintedPhone(phone=phone, org=org, hint=hint) for phone, org, hint in hinted
                 ),
                 dead_webhooks=tuple(map(_dead, tx.webhooks.failed(MOST_DEAD))),
+                deliveries=tx.deliveries.all_waiting(),
                 failing_orgs={one.id: one.org_name for one in found if one is not None},
             )
 
@@ -138,6 +145,8 @@ class Collector:
             writer=self.database.statistics(),
             space=space,
             backlog=backlog,
+            deliveries=dict(self.deliveries),
+            deliveries_waiting=stored.deliveries,
             away=frozenset(
                 queue
                 for queue in backlog.queues
@@ -145,6 +154,7 @@ class Collector:
                 and not serves(queue.org, queue.phone, queue.sim_selector)
             ),
             connections=server.connections,
+            followers=self.followers(),
             refused_connections=server.refused,
             refused_phones=self.link.refused,
             cleaned=self.cleaned.copy(),

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.rate_limits import KINDS
 from phonegate.domain.reported_values import KINDS as CLEANED
+from phonegate.events.webhooks.courier import OUTCOMES as DELIVERED_AS
 from phonegate.histogram import Histogram
 from phonegate.model.states import STATES
 from phonegate.operations.notices.notifier import OUTCOMES
@@ -63,6 +64,9 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         snapshot.refused_phones,
     )
     yield _gauge("connections", "Connections open at the server.", snapshot.connections)
+    yield _gauge(
+        "event_followers", "Streams of events and long polls that are open.", snapshot.followers
+    )
     yield _counter(
         "connections_refused",
         "Connections turned away because there were too many.",
@@ -99,6 +103,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     for alarm in WORDINGS:
         alarms.add_metric([alarm], snapshot.alarms_on.get(alarm, 0))
     yield alarms
+    yield from _of_webhooks(snapshot)
     notices = CounterMetricFamily(
         "phonegate_notices",
         "Notices of alarms to people: delivered, and attempts that failed.",
@@ -153,6 +158,27 @@ def _of_messages(snapshot: Snapshot) -> Iterator[Metric]:
             since = snapshot.at if queue.since is None else queue.since
             age.add_metric([reason], max(0, snapshot.at - since) / 1000)
     yield from (depth, age)
+
+
+def _of_webhooks(snapshot: Snapshot) -> Iterator[Metric]:
+    calls = CounterMetricFamily(
+        "phonegate_webhook_deliveries",
+        "Events on their way to webhooks: delivered, failed (tried again), given_up, lost.",
+        labels=["outcome"],
+    )
+    for outcome in DELIVERED_AS:
+        calls.add_metric([outcome], snapshot.deliveries.get(outcome, 0))
+    yield calls
+    waiting = snapshot.deliveries_waiting
+    yield _gauge(
+        "webhook_deliveries_waiting", "Events that webhooks are still to get.", waiting.count
+    )
+    since = snapshot.at if waiting.since is None else waiting.since
+    yield _gauge(
+        "webhook_oldest_seconds",
+        "For how long the oldest of them waits.",
+        max(0, snapshot.at - since) / 1000,
+    )
 
 
 def _of_requests(snapshot: Snapshot) -> Iterator[Metric]:

@@ -15,6 +15,8 @@ from phonegate.api.table import Table
 from phonegate.config.settings import Settings, TlsSettings
 from phonegate.domain.alarms import Alarms, AlarmThresholds, News
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.clock_jumps import ClockJumps
+from phonegate.domain.event_retention import EventRetention, kept_ms
 from phonegate.domain.org_alarms import OrgAlarms
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
@@ -24,8 +26,8 @@ from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
-from phonegate.operations.notices.courier import Trial
 from phonegate.operations.notices.heartbeat import Heartbeat
+from phonegate.operations.notices.messenger import Trial
 from phonegate.operations.notices.notifier import Notifier
 from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import status_document
@@ -55,6 +57,7 @@ class Operations:
         link: PhoneLink,
         server: Callable[[], Server],
         modem_problem: Callable[[], str | None],
+        deliveries: Mapping[str, int],
     ) -> None:
         """Prepares the observation.
 
@@ -68,6 +71,7 @@ class Operations:
             link: The link of phones.
             server: Returns the main server, which may be made later than this object.
             modem_problem: Returns why the modem of `[modem]` can't be used, or None.
+            deliveries: The calls of webhooks so far, by outcome.
         """
         self._settings = settings
         self._services = services
@@ -89,7 +93,9 @@ class Operations:
             link=link,
             server=server,
             modem_problem=modem_problem,
+            followers=services.feed.__len__,
             notices=self._notice_counts,
+            deliveries=deliveries,
             lag=self._lag,
             now_ms=services.now_ms,
             began=trio.current_time(),
@@ -157,13 +163,27 @@ class Operations:
             await nursery.start(self._heartbeat.run)
             if self._settings.tls.certificate:
                 await nursery.start(self._renewal.run)
-            if days := self._settings.retention.messages_days:
-                keeping = Retention(self._database, days=days, now_ms=self._services.now_ms)
-                await nursery.start(keeping.run)
+            await self._start_retention(nursery)
             if self._settings.operator.bind:
                 for host, port in await nursery.start(self._own_server().serve):
                     _log.info("operator_listening", host=host, port=port)
             task_status.started()
+
+    async def _start_retention(self, nursery: trio.Nursery) -> None:
+        days, now_ms = self._settings.retention.messages_days, self._services.now_ms
+        jumps = ClockJumps(self._database, now_ms)
+        if days:
+            keeping = Retention(self._database, days=days, now_ms=now_ms, jumps=jumps)
+            await nursery.start(keeping.run)
+        events = EventRetention(
+            self._database,
+            keep_ms=kept_ms(self._settings.events.keep_hours, days),
+            most=self._settings.limits.org_events,
+            messages_go=days > 0,
+            now_ms=now_ms,
+            jumps=jumps,
+        )
+        await nursery.start(events.run)
 
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
         """Returns the gateway's status, with `phones` also how many each org has connected."""

@@ -14,6 +14,7 @@ from phonegate.model.facts import Move
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.states import OUTBOUND_STATES, SENDING
 from phonegate.store.data_file import Space
+from phonegate.store.deliveries import NONE_WAITING, Waiting
 from phonegate.store.writer import WriterStatistics
 
 Reason = Literal["phone", "turn", "carrier", "time", "approval", "result"]
@@ -97,6 +98,8 @@ class Snapshot:
     away: frozenset[WaitingQueue]
     """The parts of the backlog that wait for a phone which is not connected."""
     connections: int
+    followers: int = 0
+    """Streams of events and long polls that are open."""
     refused_connections: int
     refused_phones: int
     limited: Mapping[Kind, int]
@@ -123,6 +126,10 @@ class Snapshot:
     """Some of the webhooks that are called no more because the calls failed."""
     mute: Mapping[str, str] = attrs.field(factory=dict)
     """The targets of `[alarms] notify` that take no notices, each with the reason."""
+    deliveries: Mapping[str, int] = attrs.field(factory=dict)
+    """How many calls of webhooks were made, by what came of them."""
+    deliveries_waiting: Waiting = NONE_WAITING
+    """What webhooks are still to get."""
     notices: Mapping[str, int] = attrs.field(factory=dict)
     """How many notices were delivered, and how many attempts failed, since the start."""
     alarms_on: Mapping[str, int] = attrs.field(factory=dict)

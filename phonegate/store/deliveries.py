@@ -91,12 +91,15 @@ class Taken:
 
 
 @attrs.frozen(kw_only=True)
-class Backlog:
+class Waiting:
     """What waits for all webhooks together."""
 
-    waiting: int
+    count: int
     since: int | None
     """When the oldest of it was taken up, in ms. None where nothing waits."""
+
+
+NONE_WAITING: Final = Waiting(count=0, since=None)
 
 
 class Deliveries:
@@ -162,7 +165,7 @@ class Deliveries:
         """Returns how many deliveries of an org's webhooks are not over."""
         return int(self._connection.execute(WAITING_OF_ORG, (org,)).fetchone()[0])
 
-    def backlog(self) -> Backlog:
+    def all_waiting(self) -> Waiting:
         """Returns what waits for all webhooks, as metrics show it."""
         count, oldest = self._connection.execute(
             "SELECT count(*), min(n) FROM deliveries WHERE next_at IS NOT NULL"
@@ -173,7 +176,7 @@ class Deliveries:
                 "SELECT created_at FROM deliveries WHERE n = ?", (oldest,)
             )
             (since,) = found.fetchone()
-        return Backlog(waiting=count, since=since)
+        return Waiting(count=count, since=since)
 
     def hasten(self, webhook: int, now: int) -> None:
         """Has all that waits for a webhook tried at once, and its three days begin anew."""

@@ -2,7 +2,13 @@ import attrs
 import pytest
 
 from phonegate.domain.event_filter import EventFilter
-from phonegate.domain.event_log import LOOKED_THROUGH, RENEWED_EACH_MS, EventLog, EventPage, seen
+from phonegate.domain.event_log import (
+    LOOKED_THROUGH,
+    RENEWED_EACH_MS,
+    EventLog,
+    EventPage,
+    seen,
+)
 from phonegate.model.events import Event, Extent
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.principal import Principal

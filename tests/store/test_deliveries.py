@@ -206,10 +206,10 @@ def test_the_log_is_cleared_of_what_is_old_or_too_much(
 
 
 def test_what_waits_is_counted(tables: Tables, org: Org, webhook: Webhook) -> None:
-    assert tables.deliveries.backlog() == deliveries.Backlog(waiting=0, since=None)
+    assert tables.deliveries.all_waiting() == deliveries.Waiting(count=0, since=None)
     happen(tables, org, 1, 2)
     tables.deliveries.take(webhook, 10, anything, NOW)
-    assert tables.deliveries.backlog() == deliveries.Backlog(waiting=2, since=NOW)
+    assert tables.deliveries.all_waiting() == deliveries.Waiting(count=2, since=NOW)
 
 
 @pytest.mark.parametrize(
