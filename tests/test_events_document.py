@@ -20,6 +20,7 @@ import attrs
 import httpx
 import pytest
 from click.testing import CliRunner
+from websockets.sync.client import ClientConnection, connect
 
 from kit.gateway import GatewayProcess
 from kit.program import Program, child_environment
@@ -116,10 +117,22 @@ class House:
         return number, secret
 
     def receive(self, body: str = "Dinner at eight?") -> None:
-        sms = {"address": SENDER, "body": body, "sim_number": SIM, "date": 1796032800000}
+        sms = {"address": SENDER, "body": body, "sim": SIM, "date": 1796032800000}
         pushed = {"org_id": "myorg", "secret_key": SECRET, "messages": [sms]}
         answer = httpx.post(f"{self.gateway.url}/webhook", json=pushed, trust_env=False)
         assert answer.json()["stored"] == 1
+
+    @contextlib.contextmanager
+    def phone(self) -> Iterator[ClientConnection]:
+        """A phone that holds the SIM."""
+        address = f"ws://127.0.0.1:{self.gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
+        with connect(address, proxy=None) as link:
+            link.recv()
+            sims = [{"slot": 0, "number": SIM}]
+            link.send(json.dumps({"type": "sims", "sims": sims}))
+            link.send('{"type":"ping"}')
+            assert json.loads(link.recv())["type"] == "pong"
+            yield link
 
     def messages(self) -> list[Any]:
         url = f"{self.gateway.url}/messages/myorg/{SECRET}?direction=out"
@@ -398,12 +411,14 @@ def test_a_program_made_for_twilio_answers_as_printed(house: House) -> None:
     address = "http://192.168.1.20:5000", f"http://127.0.0.1:{port}"
     _, secret = house.add(the(section, "sh", "webhook add"), address)
     program = the(section, "python")
-    with flask(program, port, house.folder, TWILIO_AUTH_TOKEN=secret) as receiver:
+    with (
+        flask(program, port, house.folder, TWILIO_AUTH_TOKEN=secret) as receiver,
+        house.phone() as phone,
+    ):
         house.receive("Ünïcode 🙂 & more")
-        receiver.wait_for_line("POST /sms")
-        receiver.wait_until(house.messages)
+        frame = json.loads(phone.recv(timeout=PATIENCE_S))
+        assert (frame["to"], frame["body"]) == (SENDER, "You wrote: Ünïcode 🙂 & more")
         (reply,) = house.messages()
-        assert (reply["address"], reply["body"]) == (SENDER, "You wrote: Ünïcode 🙂 & more")
         assert reply["sim"] == SIM
         forged = httpx.post(f"{receiver.url}/sms", data={"Body": "x"}, trust_env=False)
         assert forged.status_code == 403
@@ -488,14 +503,18 @@ def test_the_reader_of_httpx_sse_works_as_printed(house: House) -> None:
 
 
 def test_a_long_poll_answers_as_printed(house: House) -> None:
-    (poll,) = printed("Long poll", "sh")
-    local = poll.replace(GATEWAY, house.gateway.url).replace("curl", "curl -sS", 1)
+    first, then = the("Long poll", "sh").strip().splitlines()
 
-    def page() -> Any:
+    def page(command: str) -> Any:
+        local = command.replace(GATEWAY, house.gateway.url).replace("curl", "curl -sS", 1)
         done = subprocess.run(
             ["bash", "-c", local], capture_output=True, text=True, check=True, timeout=60
         )
         return json.loads(done.stdout)
 
-    found = until_followed(house, page)
+    found = until_followed(house, lambda: page(first))
     assert found["events"][-1]["id"] == found["last_id"]
+    house.receive("the next one")
+    assert "since_id=1234&" in then
+    found = page(then.replace("1234", str(found["last_id"])))
+    assert found["events"][-1]["data"]["message"]["body"] == "the next one"
