@@ -52,6 +52,7 @@ from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
+from phonegate.events.feed import Feed
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
 from phonegate.events.webhooks.service import WebhookService, WebhookTimings
@@ -212,6 +213,7 @@ class Core:
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
             event_log=event_log,
+            feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
             sending=sending,
@@ -272,6 +274,7 @@ class Core:
         subscribe("scheduler", self.scheduler.note)
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
+        subscribe("feed", self.services.feed.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
 

@@ -169,6 +169,8 @@ class Endpoint:
     """None where its answers are never JSON."""
     media: str | None = None
     """The Content-Type of answers that are no JSON, where some are not, or a range of them."""
+    streamed: type | None = None
+    """The JSON that each event has as its data, where `media` is a stream of events."""
     statuses: tuple[int, ...] = (200,)
     error_codes: tuple[str, ...] = ()
     """Codes of errors beyond those that every endpoint shares."""

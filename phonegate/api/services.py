@@ -29,6 +29,7 @@ from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.feed import Feed
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -43,6 +44,7 @@ class Services:
     inbox: Inbox
     messages: MessageAccess
     event_log: EventLog
+    feed: Feed
     phones: PhoneManagement
     media: Media
     sending: Sending

@@ -10,6 +10,7 @@ import attrs
 from phonegate.api import (
     assistants_api,
     callbacks_api,
+    events_api,
     health,
     keys_api,
     me_api,
@@ -256,6 +257,7 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *events_api.ENDPOINTS,
             *phones_api.ENDPOINTS,
             *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,

@@ -26,8 +26,8 @@ from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
-from phonegate.operations.notices.courier import Trial
 from phonegate.operations.notices.heartbeat import Heartbeat
+from phonegate.operations.notices.messenger import Trial
 from phonegate.operations.notices.notifier import Notifier
 from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import status_document
@@ -93,6 +93,7 @@ class Operations:
             link=link,
             server=server,
             modem_problem=modem_problem,
+            followers=services.feed.__len__,
             notices=self._notice_counts,
             deliveries=deliveries,
             lag=self._lag,

@@ -53,6 +53,7 @@ DAY_S: Final = 24 * 60 * 60
 
 GROUPS: Final = {
     "messages": "Messages",
+    "events": "Events",
     "phones": "Phones",
     "keys": "API keys",
     "assistants": "Assistants",

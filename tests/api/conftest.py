@@ -51,6 +51,7 @@ from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
+from phonegate.events.feed import Feed
 from phonegate.gateway import build_whole_app
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules
@@ -72,6 +73,7 @@ ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "192.168.178.9"
 NOW = 1_800_000_000_000
+KEPT_MS = 72 * 3_600_000
 PUBLIC_URL = "https://sms.example.org"
 HOME = "http://gate.lan"
 """Where clients ask: a name of a home network, for the secret is a published one."""
@@ -285,6 +287,9 @@ def build_services(
         publish=bus_of(database).publish,
     )
     enrolments = Enrolments(database, accounts.authentication, rate_limits, now_ms=now_ms)
+    event_log = EventLog(database, now_ms=now_ms, keep_ms=KEPT_MS)
+    feed = Feed(event_log, is_current=accounts.authentication.is_current)
+    subscribe(database, feed.note)
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
@@ -292,7 +297,8 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
-        event_log=EventLog(database, now_ms=now_ms, keep_ms=3_600_000),
+        event_log=event_log,
+        feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         media=Media(database),
         sending=sending,

@@ -5,14 +5,16 @@ import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
 import trio
 
 import phonegate
 from phonegate import trust
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_S: Final = 10.0
 """Seconds to connect to one address, so that a name with several gets its turn at another."""
@@ -22,15 +24,6 @@ ANSWER_BYTES: Final = 1_024
 
 SHOWN: Final = 200
 """Characters of an answer that are shown."""
-
-FAILURES: Final = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    OSError,
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-)
 
 _UNPRINTED: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]+")
 
@@ -46,6 +39,8 @@ async def call(
     Raises:
         NotDelivered: It can't be reached, or does not answer with 2xx.
     """
+    import httpx  # noqa: PLC0415 - few gateways need it, and loading it takes long
+
     try:
         async with (
             httpx.AsyncClient(
@@ -57,17 +52,17 @@ async def call(
         ):
             said = f"HTTP {answer.status_code}"
             text = await _beginning(answer)
-    except FAILURES as error:
+    except _failures() as error:
         raise NotDelivered(_why(error)) from None
     shown = f"{said}: {text}" if text else said
     if answer.is_success:
         return shown
     if answer.has_redirect_location:
         raise NotDelivered(f"{said}, a redirect, which is not followed: name the new address")
-    raise NotDelivered(f"answered {said}")
+    raise NotDelivered(f"answered {said}", text)
 
 
-async def _beginning(answer: httpx.Response) -> str:
+async def _beginning(answer: "httpx.Response") -> str:
     """Reads how the text of an answer begins."""
     body = bytearray()
     try:
@@ -76,7 +71,7 @@ async def _beginning(answer: httpx.Response) -> str:
             if len(body) >= ANSWER_BYTES:
                 # Reading on from a closed response ends its nested generators in order.
                 await answer.aclose()
-    except FAILURES:
+    except _failures():
         # The status is known, and counts.
         pass
     return _UNPRINTED.sub(" ", body[:ANSWER_BYTES].decode(errors="replace")).strip()[:SHOWN]
@@ -91,9 +86,24 @@ def _why(error: BaseException) -> str:
             # The text of Trio's own names the address.
             number = cause.errno or 0
             return f"can't be reached: {os.strerror(number) if number > 0 else cause.strerror}"
-    if isinstance(error, httpx.ConnectError):
+    if type(error).__name__ == "ConnectError":
         return "can't be reached"
     return f"the connection failed ({type(error).__name__})"
+
+
+@functools.cache
+def _failures() -> tuple[type[BaseException], ...]:
+    """Returns what a call may fail with. Some of it comes from the layers below httpx."""
+    import httpx  # noqa: PLC0415 - as in call
+
+    return (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        OSError,
+        trio.BrokenResourceError,
+        trio.ClosedResourceError,
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
