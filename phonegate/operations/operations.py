@@ -26,8 +26,8 @@ from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
-from phonegate.operations.notices.courier import Trial
 from phonegate.operations.notices.heartbeat import Heartbeat
+from phonegate.operations.notices.messenger import Trial
 from phonegate.operations.notices.notifier import Notifier
 from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import status_document

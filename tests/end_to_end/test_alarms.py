@@ -12,8 +12,11 @@ import httpx
 
 from kit.gateway import GatewayProcess
 from kit.program import child_environment
-from tests.operations.notices.receiver import receiving
-from trials.phone_away import LOST, ORG, OTHER, PERSON, SECRET, SimulatedPhone
+from kit.receiver import receiving
+from kit.simulated_phone import SimulatedPhone
+
+ORG, SECRET = "club", "club-secret-key-1"
+LOST, OTHER, PERSON = "+15551110001", "+15551110002", "+15559990000"
 
 PATIENCE_S = 50.0
 
@@ -39,6 +42,23 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def arrived(folder: Path) -> int:
+    """How many targets took a test notice, which all do."""
+    code, said = run(folder, "alarms", "test")
+    assert code == 0, said
+    assert "t0ps3cret" not in said
+    return said.count("ok      ")
+
+
+def raised(client: httpx.Client) -> tuple[str, str]:
+    """The alarm of the org's only event about one, and its sentence."""
+    query: dict[str, str | int] = {"types": "alarm.*", "since_id": 0, "wait": 20}
+    (event,) = client.get(f"/events/{ORG}", params=query, timeout=30).json()["events"]
+    assert event["type"] == "alarm.raised"
+    alarm = event["data"]["alarm"]
+    return alarm["alarm"], alarm["sentence"]
+
+
 def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
 
@@ -53,8 +73,9 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
             client = httpx.Client(base_url=gateway.url, headers={"X-Secret-Key": SECRET})
             received = {"address": PERSON, "body": "makes the org"}
             client.post("/webhook", json={"org_id": ORG, "messages": [received]})
-            lost = SimulatedPhone(tmp_path, gateway.url, "lost", LOST)
-            other = SimulatedPhone(tmp_path, gateway.url, "other", OTHER)
+            known = {"org": ORG, "secret": SECRET}
+            lost = SimulatedPhone(tmp_path, gateway.url, **known, name="lost", number=LOST)
+            other = SimulatedPhone(tmp_path, gateway.url, **known, name="other", number=OTHER)
 
             def phones(online: int) -> bool:
                 found = client.get(f"/phones/{ORG}").json()["phones"]
@@ -64,9 +85,7 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 eventually(lambda: phones(2))
                 # From here on the events of the org are recorded.
                 client.get(f"/events/{ORG}")
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 2), said
-                assert "t0ps3cret" not in said
+                assert arrived(tmp_path) == 2
                 assert receiver.taken.pop().json["state"] == "test"
                 assert run(tmp_path, "alarms", "list") == (0, "No alarm is on.\n")
 
@@ -87,15 +106,15 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 (message,) = eventually(by_sms)
                 assert (message["sim"], message["address"]) == (OTHER, PERSON)
                 assert message["body"] == f"phonegate: {notice['sentence']}"
-                code, said = run(tmp_path, "alarms", "list")
+                assert raised(client) == ("phone_away", notice["sentence"])
+                _, said = run(tmp_path, "alarms", "list")
                 assert "phone_away (club)" in said
                 assert "Check its battery" in said
 
                 configure(sms)
                 gateway.process.send_signal(signal.SIGHUP)
                 gateway.wait_for_line('"reloaded"')
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 1), said
+                assert arrived(tmp_path) == 1
                 assert len(receiver.taken) == 1
                 assert "t0ps3cret" not in "\n".join(gateway.log)
             finally:

@@ -9,19 +9,18 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from kit.receiver import Receiver, receiving
 from phonegate.api.services import Services
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import AlarmSettings, Settings
 from phonegate.domain.alarms import News
 from phonegate.operations.notices import notifier as module
 from phonegate.operations.notices.apprise_sender import MISSING
-from phonegate.operations.notices.courier import CourierTimings
+from phonegate.operations.notices.messenger import MessengerTimings
 from phonegate.operations.notices.notifier import Notifier, demand_usable_targets
 
-from .receiver import Receiver, receiving
-
 SECRET = "t0ps3cret"
-TIMINGS = CourierTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)
+TIMINGS = MessengerTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)
 
 
 def new_notifier() -> Notifier:

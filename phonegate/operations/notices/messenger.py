@@ -56,8 +56,8 @@ class Sender(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class CourierTimings:
-    """The waits of a courier. Tests pass shorter ones."""
+class MessengerTimings:
+    """The waits of a messenger. Tests pass shorter ones."""
 
     attempt_s: float = 75.0
     """How long one attempt may take. An SMS waits for its phone, and for the next one."""
@@ -78,7 +78,7 @@ class Trial:
     seconds: float
 
 
-class Courier:
+class Messenger:
     """Delivers to one target whatever there is to say, until it is cancelled.
 
     Args:
@@ -98,7 +98,7 @@ class Courier:
         *,
         wall_s: Callable[[], float],
         note: Callable[[bool], None],
-        timings: CourierTimings,
+        timings: MessengerTimings,
     ) -> None:
         self.name = name
         self._sender = sender
