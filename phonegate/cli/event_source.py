@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
+import click
 import httpx
 
 from phonegate.cli.client import Client, Silence, with_retries
@@ -85,9 +86,10 @@ class EventSource:
         """
         query = {**self._about, "since_id": since, "limit": limit, "wait": wait}
         answer = self._client.get(self._path, query)
-        upto = int(answer["last_id"])
-        gap = (upto if since is None else since) if answer.get("gap") else None
-        return News(answer["events"], upto, gap)
+        events, upto = answer["events"], int(answer["last_id"])
+        if not answer.get("gap"):
+            return News(events, upto)
+        return News(events, upto, events[0]["id"] - 1 if events else upto)
 
     def follow(self, since: int) -> Iterator[News]:
         """Yields what happens after an id, without end.
@@ -145,6 +147,11 @@ class EventSource:
             raise Failure(f"{self._client.url} answered with no event stream.") from None
 
 
+def tell_of_gap(upto: int) -> None:
+    """Prints that events are missing, for the person and not for the reader of the output."""
+    click.echo(f"phonegate: Events up to {upto} are no longer kept.", err=True)
+
+
 def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
     """Reads the events of a stream. Those up to the id `since` were read before.
 
@@ -164,10 +171,12 @@ def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
         if type(number) is not int:
             raise ValueError(f"an event of the stream has no {name}")
         if one.name == GAP:
-            gap = number
+            # It may be lower, where the gateway's database was begun anew.
+            since = gap = number
         elif number > since:
+            since = number
             events.append(content)
-        since = max(since, number)
     if last_id.isascii() and last_id.isdigit():
+        # It may be beyond the last event, where none of those after it fitted.
         since = max(since, int(last_id))
     return News(events, since, gap)

@@ -27,8 +27,6 @@ class Pauses:
 
     sent_s: float = 0.5
     """Between two reads of a message that was sent. A phone takes a second or more to send one."""
-    received_s: float = 1.0
-    """Between two reads of new messages. A page takes the gateway little work."""
     first_retry_s: float = 0.5
     """Before the first new try. Each later pause is twice as long."""
 
