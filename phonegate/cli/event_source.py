@@ -15,7 +15,7 @@ import attrs
 import click
 import httpx
 
-from phonegate.cli.client import Client, Silence, with_retries
+from phonegate.cli.client import Client, Refusal, Silence, with_retries
 from phonegate.cli.failure import Failure
 from phonegate.cli.retries import Pauses, Retries
 from phonegate.event_stream import StreamEvent, StreamReader
@@ -27,14 +27,23 @@ SILENCE_S: Final = 40.0
 LONG_POLL_S: Final = 25
 """Seconds of a long poll: fewer than the 30 after which many proxies give up."""
 
-SHORT_S: Final = 5.0
+SHORT_S: Final = 1.0
 """A stream that brings nothing and ends sooner was no success: the next is opened later."""
+
+_NOT_FOUND: Final = 404
 
 GAP: Final = "gap"
 """The name of the event that says that others are missing."""
 
 Event = Mapping[str, Any]
 """An event as the gateway writes it in JSON."""
+
+
+class NoEvents(Failure):
+    """A gateway has no events, since it is of an earlier version."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"The gateway at {url} has no events: it is older than this command.")
 
 
 @attrs.frozen
@@ -82,11 +91,19 @@ class EventSource:
             wait: Seconds to wait where there is none yet.
 
         Raises:
-            Failure: The gateway refuses, or does not answer.
+            NoEvents: The gateway does not know what they are.
+            Failure: It refuses, or does not answer.
         """
         query = {**self._about, "since_id": since, "limit": limit, "wait": wait}
-        answer = self._client.get(self._path, query)
-        events, upto = answer["events"], int(answer["last_id"])
+        try:
+            answer = self._client.get(self._path, query)
+        except Refusal as refused:
+            if refused.status == _NOT_FOUND:
+                raise NoEvents(self._client.url) from None
+            raise
+        events, upto = answer.get("events"), answer.get("last_id")
+        if not isinstance(events, list) or not isinstance(upto, int):
+            raise NoEvents(self._client.url)
         if not answer.get("gap"):
             return News(events, upto)
         return News(events, upto, events[0]["id"] - 1 if events else upto)

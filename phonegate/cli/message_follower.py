@@ -1,11 +1,14 @@
 """Shows messages as they come and change: what `phonegate messages --follow` does."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
 
 from phonegate.cli.client import Client, with_retries
-from phonegate.cli.event_source import EventSource, tell_of_gap
+from phonegate.cli.event_source import EventSource, NoEvents, tell_of_gap
 from phonegate.cli.following import Following, Message, same_state, spans
 from phonegate.cli.retries import Pauses, Retries
 from phonegate.model.bounds import MAX_PAGE
@@ -14,6 +17,8 @@ from phonegate.model.states import QUEUED
 T = TypeVar("T")
 
 TYPES: Final = "message.*"
+
+_NEW_ALONE: Final = "New messages are shown, but not how they change."
 
 _OWN: Final = frozenset({"direction", "key"})
 """The filters that the gateway has for messages and not for events."""
@@ -61,13 +66,26 @@ class MessageFollower:
         Raises:
             Failure: The gateway refuses, or does not answer at the beginning.
         """
-        position = with_retries(self._newest, Retries(pauses=self._pauses))
+        try:
+            position = with_retries(self._newest, Retries(pauses=self._pauses))
+        except NoEvents as error:
+            click.echo(f"phonegate: {error} {_NEW_ALONE}", err=True)
+            self._show_new(bounds)
         self._show_pages(bounds)
+        self._following.read(self._patiently(self._newest))
         for news in self._source.follow(position):
             if news.gap is not None:
                 tell_of_gap(news.gap)
                 self._show_pages({"since_id": self._following.last})
+                self._following.read(self._patiently(self._newest))
             self._show_changes(self._following.news(news.events))
+
+    def _show_new(self, bounds: Mapping[str, Any]) -> NoReturn:
+        """Shows the messages within some bounds, and each that comes, without end."""
+        self._show_pages(bounds)
+        while True:
+            time.sleep(self._pauses.received_s)
+            self._show_pages({"since_id": max(bounds["since_id"] or 0, self._following.last)})
 
     def _newest(self) -> int:
         return self._source.page(None, 1).upto
@@ -82,7 +100,6 @@ class MessageFollower:
             if not found or bounds.get("since_id") is None:
                 break
             bounds |= {"since_id": found[-1]["id"], "limit": MAX_PAGE}
-        self._following.read(self._patiently(self._newest))
 
     def _show_changes(self, messages: Sequence[Message]) -> None:
         now = self._now(messages)

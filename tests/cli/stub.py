@@ -11,7 +11,7 @@ from typing import Any, Self
 from phonegate import cli
 from phonegate.cli.retries import Pauses
 
-SHORT = Pauses(sent_s=0.001, first_retry_s=0.001)
+SHORT = Pauses(sent_s=0.001, received_s=0.001, first_retry_s=0.001)
 
 
 def main(words: list[str]) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from phonegate.cli.client import Client, Refusal
-from phonegate.cli.event_source import LONG_POLL_S, EventSource, News, understood
+from phonegate.cli.event_source import LONG_POLL_S, EventSource, News, NoEvents, understood
 from phonegate.cli.failure import Failure
 from phonegate.event_stream import StreamEvent
 from tests.cli.stub import SHORT, Fake, Stream, event, events_page, frames
@@ -169,6 +169,22 @@ def test_a_page_says_where_to_go_on(fake: Fake, client: Client) -> None:
     assert asking.page(2) == News([event(8)], 8, 7)
     assert asking.page(2) == News([], 9, 9)
     assert asked(fake) == [{"limit": "10"}, {"since_id": "2"}, {"since_id": "2"}]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        (404, {"ok": False, "detail": "Nothing is here."}),
+        (200, {"messages": []}),
+        (200, {"events": [], "last_id": None}),
+    ],
+)
+def test_a_gateway_of_an_earlier_version_has_no_events(
+    fake: Fake, client: Client, unknown: tuple[int, Any]
+) -> None:
+    fake.answers[PATH] = [unknown]
+    with pytest.raises(NoEvents, match="is older than this command"):
+        source(client).page(None)
 
 
 def test_only_what_is_new_is_read_from_a_stream() -> None:

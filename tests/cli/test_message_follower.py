@@ -167,6 +167,25 @@ def test_messages_are_not_missed_with_their_events(fake: Fake, capsys: Output) -
     assert queries(fake, "/messages/myorg")[1]["since_id"] == "4"
 
 
+@pytest.mark.parametrize(
+    "unknown", [(404, {"ok": False, "detail": "Nothing is here."}), (200, {"messages": []})]
+)
+def test_of_a_gateway_without_events_the_new_messages_are_shown(
+    fake: Fake, capsys: Output, unknown: tuple[int, Any]
+) -> None:
+    fake.answers["/events/myorg"] = [unknown]
+    fake.answers["/messages/myorg"] = [
+        *(page(message(4)), page(), (502, b"<html>"), page(message(5), message(6))),
+        *(page(), page(), DENIED),
+    ]
+    assert main(["messages", "--follow", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert [json.loads(line)["id"] for line in captured.out.splitlines()] == [4, 5, 6]
+    assert "has no events: it is older than this command. New messages" in captured.err
+    asked = [query.get("since_id") for query in queries(fake, "/messages/myorg")]
+    assert asked == [None, "4", "4", "4", "6", "6", "6"]
+
+
 def test_a_gateway_that_is_not_there_at_the_beginning_is_a_failure(
     fake: Fake, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
