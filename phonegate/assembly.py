@@ -9,9 +9,16 @@ import attrs
 import phonegate
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
+from phonegate.api.webhook_rendering import WebhookRendering
 from phonegate.bind_address import parse_bind
 from phonegate.carriers import registry
-from phonegate.config.settings import CarrierSettings, DeliverySettings, MediaSettings, Settings
+from phonegate.config.settings import (
+    CarrierSettings,
+    DeliverySettings,
+    MediaSettings,
+    Settings,
+    WebhookSettings,
+)
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
@@ -22,6 +29,8 @@ from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
+from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -29,6 +38,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
@@ -38,14 +48,18 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
+from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
+from phonegate.http.webhook_url import PRIVATE_NETWORKS
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
+from phonegate.phones.attendance_book import AttendanceBook
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
@@ -61,6 +75,7 @@ class Timings:
     carriers: CarrierTimings = attrs.field(factory=CarrierTimings)
     scheduler: SchedulerTimings = attrs.field(factory=SchedulerTimings)
     smsgate: SmsgateTimings = attrs.field(factory=SmsgateTimings)
+    webhooks: WebhookTimings = attrs.field(factory=WebhookTimings)
 
 
 TIMINGS: Final = Timings()
@@ -81,9 +96,13 @@ class Core:
     carrier_pool: CarrierPool
     reconciler: Reconciler
     flow: Flow
+    attendance: AttendanceBook
     pairing: Pairing
+    webhooks: WebhookService
     own_ports: set[int]
     """Where the gateway listens, once it does. It calls none of them on its own machine."""
+    own_urls: list[str]
+    """The beginnings of its URLs for others, once it listens, the best one first."""
 
     @classmethod
     def assemble(
@@ -161,6 +180,24 @@ class Core:
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
         source = MediaSource(media, guard, public_url=settings.http.public_url)
+        webhook_guard = Guard(
+            rules=lambda: _webhooks_may_call(settings.webhooks, accounts), own_ports=own_ports
+        )
+        own_urls = [settings.http.public_url] if settings.http.public_url else []
+        webhooks = WebhookService(
+            database,
+            webhook_guard,
+            WebhookRendering(lambda: own_urls[0].rstrip("/") if own_urls else ""),
+            WebhookReplies(database, sending, carrier_sending, now_ms=now_ms),
+            settings.webhooks,
+            now_ms=now_ms,
+            timings=timings.webhooks,
+        )
+        event_log = EventLog(
+            database,
+            now_ms=now_ms,
+            keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
+        )
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -168,6 +205,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
+            event_log=event_log,
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
             sending=sending,
@@ -202,8 +240,11 @@ class Core:
             carrier_pool=carrier_pool,
             reconciler=reconciler,
             flow=Flow(),
+            attendance=AttendanceBook(switchboard, Attendance(database, now_ms)),
             pairing=pairing,
+            webhooks=webhooks,
             own_ports=own_ports,
+            own_urls=own_urls,
         )
         core._subscribe()
         return core
@@ -219,6 +260,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("pairing", self.pairing.note)
+        subscribe("webhooks", self.webhooks.note)
 
 
 def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
@@ -228,6 +270,16 @@ def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
         allow=parse_networks(settings.allow),
         private_networks=settings.private_networks or not is_open,
         setting="[media] private_networks",
+    )
+
+
+def _webhooks_may_call(settings: WebhookSettings, accounts: Accounts) -> Rules:
+    """The same for webhooks."""
+    is_open = accounts.orgs.registration.mode == "open"
+    return Rules(
+        allow=parse_networks(settings.allow),
+        private_networks=settings.private_networks or not is_open,
+        setting=PRIVATE_NETWORKS,
     )
 
 

@@ -2,8 +2,8 @@
 
 Start: store, declared assistants, scheduler and reconciler, control socket, operator's side,
 server. Stop is the reverse, each step under a deadline: no new connections, every phone asked to
-come back (1012), running requests answered, carriers hung up on, writes committed, the file
-checkpointed.
+come back (1012), running requests answered, webhooks and carriers hung up on, writes committed, the
+file checkpointed.
 """
 
 import gc
@@ -31,6 +31,7 @@ from phonegate.carriers import registry
 from phonegate.config.settings import HttpSettings, Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
+from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
 from phonegate.operations.control import Control
@@ -228,6 +229,8 @@ class _Gateway:
     owner: Pipeline
     bound: list[tuple[str, int]]
     """The addresses that are listened on, once they are."""
+    find_urls: Callable[[], Sequence[str]]
+    """Finds the gateway's URLs for others, once it listens."""
     builtin: "BuiltinPhone | None"
     """The phone of `[modem]`."""
 
@@ -251,6 +254,7 @@ class _Gateway:
             link=link,
             server=lambda: server,
             modem_problem=lambda: None if builtin is None else builtin.problem,
+            deliveries=core.webhooks.courier.counts,
         )
         assets = Assets()
 
@@ -303,8 +307,10 @@ class _Gateway:
                 services,
                 OwnerEndpoints(database, operations.status),
                 pairing_endpoint(core.pairing, find_urls, find_authority),
+                *alarms_endpoints(lambda: operations.standing, operations.try_targets),
             ),
             bound=bound,
+            find_urls=find_urls,
             builtin=builtin,
         )
 
@@ -329,11 +335,13 @@ class _Gateway:
             await services.start(self.core.reconciler.run)
             # No phone stays connected for long without it.
             await services.start(self.core.phones.heartbeat.run)
+            await services.start(self.core.attendance.run)
             await services.start(self.core.services.presences.run)
             await services.start(
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )
             await services.start(self.operations.run)
+            await services.start(self.core.webhooks.run)
             modem = trio.CancelScope()
             if self.builtin is not None:
                 services.start_soon(_until_cancelled, self.builtin.run, modem)
@@ -343,6 +351,7 @@ class _Gateway:
                 bound = await sockets.start(self.server.serve)
                 self.bound[:] = bound
                 self.core.own_ports.update(port for _, port in bound)
+                self.core.own_urls[:] = self.find_urls()
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -361,6 +370,8 @@ class _Gateway:
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
                 with trio.move_on_after(GOODBYE_S):
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
+                await self.core.attendance.finish()
+            await self.core.webhooks.close()
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
 

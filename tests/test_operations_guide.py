@@ -22,9 +22,11 @@ from kit.gateway import GatewayProcess
 from phonegate.cli import group
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.alarms import (
     Alarms,
     AlarmThresholds,
+    DeadWebhook,
     GatewayHealth,
     HintedPhone,
     WaitingMessages,
@@ -140,13 +142,16 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
         hinted=(HintedPhone(phone=1, org="a", hint="Do this."),),
         certificate_s=0.0,
         modem_problem="No bus.",
+        dead_webhooks=(DeadWebhook(webhook=1, org="a", reason="It is gone.", since=0.0),),
+        mute={"webhook example.org": "HTTP 500"},
     )
     alarms = Alarms(AlarmThresholds(**limits))
     alarms.look(attrs.evolve(worst, up_s=0))
     raised = {signal.key[0] for signal in alarms.signals(worst) if signal.bad}
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.*) \|.*\|$", table("`alarm`"), re.MULTILINE))
     assert raised == set(rows)
-    thresholds = {field.name for field in attrs.fields(AlarmSettings)}
+    assert raised == set(WORDINGS)
+    thresholds = {field.name for field in attrs.fields(AlarmSettings)} - {"notify", "heartbeat_url"}
     assert thresholds == {field.name for field in attrs.fields(AlarmThresholds)}
     assert thresholds <= set(re.findall(r"`([a-z_]+)`", " ".join(rows.values())))
 

@@ -33,8 +33,8 @@ class PhoneSimJson:
 
 
 @attrs.frozen(kw_only=True)
-class PhoneJson:
-    """A phone that has connected, as it was last known."""
+class PhoneState:
+    """A phone that has connected, as it says that it is."""
 
     id: int = field("Names the phone in /phones/{org}/{id}.", example=1)
     kind: Annotated[str, OneOf(KINDS)] = field(
@@ -56,6 +56,12 @@ class PhoneJson:
     signal: int | None = field("Bars or dBm, as the phone likes.", example=3)
     network: str | None = field("How it reaches the internet, such as wifi.", example="wifi")
     sims: tuple[PhoneSimJson, ...] = field("By slot.")
+
+
+@attrs.frozen(kw_only=True)
+class PhoneJson(PhoneState):
+    """A phone that has connected, as it was last known."""
+
     waiting: int = field(
         "Messages that wait for this phone, or that it has and reported no result of.", example=0
     )

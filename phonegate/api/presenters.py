@@ -105,15 +105,16 @@ class FieldError:
 
 def message_json(
     message: Message | MessageView,
-    online: Sequence[OnlinePhone],
+    online: Sequence[OnlinePhone] | None,
     known: Callable[[], Sequence[Sim]] = tuple,
     *,
     media: str,
 ) -> MessageJson:
-    """Makes the message of an answer.
+    """Makes the message of an answer, or of an event.
 
-    `online` are the org's phones and `known` finds its SIMs, to tell why the message waits. `media`
-    is the beginning of the addresses of its org's parts (see `media_address`).
+    `online` are the org's phones and `known` finds its SIMs, to tell why the message waits. Without
+    phones, as they are not known of a past time, only what the message shows by itself counts.
+    `media` is the beginning of the addresses of its org's parts (see `media_address`).
     """
     # Written for a page of a thousand: what rarely is costs no call where it is not.
     send_at, sent_at, delivered_at = message.held_until, message.sent_at, message.delivered_at
@@ -168,16 +169,18 @@ def key_json(key: ApiKey) -> KeyJson:
 
 def _reason(
     message: Message | MessageView,
-    online: Sequence[OnlinePhone],
+    online: Sequence[OnlinePhone] | None,
     known: Callable[[], Sequence[Sim]],
-) -> str:
+) -> str | None:
     """Returns why a queued or sending message has not been sent."""
     if message.status == SENDING:
-        return _awaited(message, online)
+        return None if online is None else _awaited(message, online)
     if message.approval == "asked":
         return APPROVAL
     if message.held_until is not None:
         return "send_at"
+    if online is None:
+        return None
     if any(_can_send(phone, message) for phone in online):
         return "turn"
     return "sim" if _is_sim_gone(message, online, known) else "phone"

@@ -17,6 +17,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
@@ -40,6 +41,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    event_log: EventLog
     phones: PhoneManagement
     media: Media
     sending: Sending

@@ -52,6 +52,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "key": CommandEntry("key", "command", "Add, list, limit and revoke API keys."),
     "assistant": CommandEntry("assistant", "command", "Add, list and remove senders at a carrier."),
     "status": CommandEntry("status", "command", "Show the state of the gateway that serves."),
+    "alarms": CommandEntry(
+        "alarms", "command", "List the alarms that are on; try what they are reported to."
+    ),
     "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
     "check": CommandEntry(
         "check", "command", "Find everything wrong with the configuration and machine."

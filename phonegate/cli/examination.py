@@ -21,6 +21,7 @@ from phonegate.cli import options
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings
+from phonegate.domain.alarm_targets import names, parse_targets
 from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import now_ms
 from phonegate.operations import offline
@@ -74,6 +75,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     findings += _unsigned(settings, path, serving)
     findings += _addresses(settings, serving)
     findings += _modem(settings)
+    findings += _notices(settings)
     findings += _admissions(settings, path)
     return findings
 
@@ -87,6 +89,8 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
         holds = [
             *(["assistants"] if any(one.credentials for one in settings.assistants) else []),
             *(["the operator's token"] if settings.operator.token else []),
+            *(["targets of alarms"] if settings.alarms.notify else []),
+            *(["the heartbeat's address"] if settings.alarms.heartbeat_url else []),
         ]
         if holds:
             text = f"{source} holds {' and '.join(holds)} and can be read by others: chmod 600 it"
@@ -239,6 +243,22 @@ def _modem(settings: Settings) -> Iterator[Finding]:
     else:
         # The gateway serves all the same, and tries it again and again.
         yield Finding("note", "modem", trouble.sentence)
+
+
+def _notices(settings: Settings) -> Iterator[Finding]:
+    """Yields whether the targets of alarms can be used. None of them is called."""
+    # Imported here: it loads much, and most gateways have none.
+    from phonegate.operations.notices.notifier import target_faults  # noqa: PLC0415
+
+    targets = parse_targets(settings.alarms.notify)
+    if not targets:
+        return
+    faults = target_faults(settings)
+    for fault in faults:
+        yield Finding("fault", "alarms", str(fault))
+    if not faults:
+        text = f"{', '.join(names(targets))} (`phonegate alarms test` tries them)"
+        yield Finding("fine", "alarms", text)
 
 
 def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import gc
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ import phonegate
 from phonegate.cli import hangup, options
 from phonegate.domain.registration import Mode
 from phonegate.own_addresses import base_urls, lan_addresses, local_url
+
+if TYPE_CHECKING:
+    from phonegate.config.settings import Settings
 
 _NEW_ORGS: dict[Mode, str] = {
     "local": "from this machine and private networks",
@@ -36,14 +40,22 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
     No configuration is needed: it listens on port 8080 and keeps its data in ./phonegate.db.
     """
-    settings = options.settings(config, database, bind)
+
+    def read() -> "Settings":
+        found = options.settings(config, database, bind)
+        demand_usable_targets(found)
+        return found
+
     # Loaded modules stay: to search them for garbage takes a sixth of a start.
     gc.disable()
     try:
         from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
         from phonegate.cli.examination import exposures  # noqa: PLC0415 - as above
+        from phonegate.operations.notices.notifier import demand_usable_targets  # noqa: PLC0415
     finally:
         gc.enable()
+
+    settings = read()
 
     log.configure(settings.log.format, settings.log.level, trouble_per_s=settings.log.trouble_per_s)
     for finding in exposures(settings, options.config_file(config)):
@@ -62,7 +74,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
     gateway.run(
         settings,
         ready=ready,
-        reread=lambda: options.settings(config, database, bind),
+        reread=read,
         hang_up_stops=hangup.ends_with_terminal(),
     )
 

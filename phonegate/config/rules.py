@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from phonegate.bind_address import parse_bind
 from phonegate.carriers.registry import CARRIERS
+from phonegate.domain.alarm_targets import parse_targets, url_problem
 from phonegate.domain.credentials import org_problem
 from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
@@ -97,6 +98,20 @@ def _origins(values: tuple[str, ...]) -> str | None:
 
 def _filled_url(value: str) -> str | None:
     return _url(value) if value else "an address such as https://api.example.org is needed"
+
+
+def _targets(values: tuple[str, ...]) -> str | None:
+    """Returns what is wrong with targets of alarms, without quoting them."""
+    try:
+        parse_targets(values)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _secret_url(value: str) -> str | None:
+    """Returns what is wrong with an address that is a secret, without quoting it."""
+    return url_problem(value) if value else None
 
 
 def _filled(value: str) -> str | None:
@@ -220,12 +235,18 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "modem.pin": _pin,
         "modem.number": _number,
         "media.allow": _networks,
+        "webhooks.allow": _networks,
+        "webhooks.calls_at_once": _between(4, 10_000),
+        "webhooks.log_days": _between(1, 36_500),
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
         "operator.bind": _one_bind,
         "operator.token": _token,
         # A day is longer than any client repeats a request. Ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
+        # At least what a listener needs to write down that it goes on. A year is more than any app
+        # is away for and then wants to read everything.
+        "events.keep_hours": _between(1, 8_760),
         "log.trouble_per_s": _between(0, _MOST_LIMIT),
         "limits.address_connections": _between(0, _MOST_LIMIT),
         "limits.address_handshakes_per_s": _between(0, _MOST_LIMIT),
@@ -242,8 +263,12 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.org_sims": _between(0, _MOST_LIMIT),
         "limits.org_keys": _between(0, _MOST_LIMIT),
         "limits.org_assistants": _between(0, _MOST_LIMIT),
+        "limits.org_events": _between(0, 1 << 40),
+        "limits.org_webhooks": _between(0, _MOST_LIMIT),
         "limits.bodies_bytes": _between(0, 1 << 50),
         "limits.answers_bytes": _between(0, 1 << 50),
+        "alarms.notify": _targets,
+        "alarms.heartbeat_url": _secret_url,
         "alarms.phone_away_s": _between(0, 30 * _DAY_S),
         "alarms.queue_age_s": _between(0, 30 * _DAY_S),
         "alarms.disk_low_bytes": _between(0, 1 << 50),

@@ -232,6 +232,31 @@ class MediaSettings:
 
 
 @attrs.frozen(kw_only=True)
+class WebhookSettings:
+    """The webhooks of orgs: URLs that the gateway calls with what happens (see docs/events.md)."""
+
+    private_networks: bool = setting(
+        False,
+        "Webhooks may lie in private networks also where every caller can make an org "
+        "(registration open). Elsewhere they always may.",
+    )
+    allow: tuple[str, ...] = setting(
+        [],
+        "Networks (CIDR) that webhooks may lie in besides, such as 127.0.0.0/8 for a program on "
+        "this machine. The gateway's own ports are never called.",
+    )
+    calls_at_once: int = setting(
+        256,
+        "Calls of webhooks that may be under way at once, each for up to 15 seconds. One that "
+        "hangs takes about 100 kB. Webhooks that fail share an eighth of them.",
+    )
+    log_days: int = setting(
+        7,
+        "Days that the log of a webhook shows what was delivered, of the newest 5,000 deliveries.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class CarrierSettings:
     """The APIs of carriers, for assistants that send through one."""
 
@@ -280,6 +305,18 @@ class RetentionSettings:
         0,
         "Days after which finished messages are deleted. Messages that wait or are uncertain "
         "stay. 0: all are kept for ever.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class EventSettings:
+    """What happens to messages and phones, as apps and webhooks get to know it."""
+
+    keep_hours: int = setting(
+        72,
+        "Hours that an event is kept, and that an app may be away and still read on without a "
+        "gap. Events of an org are recorded while it has a webhook, or an app has read them in "
+        "this time. No event is kept longer than [retention] keeps messages.",
     )
 
 
@@ -352,6 +389,12 @@ class LimitSettings:
     )
     org_keys: int = setting(1_000, "API keys that one org may have.")
     org_assistants: int = setting(1_000, "Assistants that one org may have.")
+    org_events: int = setting(
+        100_000,
+        "Events that are kept of one org, the newest ones. An app that is further behind finds a "
+        "gap. A message that is sent makes three or four.",
+    )
+    org_webhooks: int = setting(100, "Webhooks that one org may have.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for all request bodies on their way. When it is used up, a request of those that "
@@ -368,12 +411,32 @@ class LimitSettings:
 
 @attrs.frozen(kw_only=True)
 class AlarmSettings:
-    """Alarms in the log, once when one begins and once when it is over. 0: not watched."""
+    """Alarms in the log and to people, when one begins and when it is over. 0: not watched."""
 
+    notify: tuple[str, ...] = attrs.field(
+        factory=tuple,
+        repr=False,
+        metadata={
+            "help": "Where alarms are reported to. webhook:URL gets JSON (a topic of ntfy reads "
+            "it too). sms:ORG:+15551112222 goes through a phone or carrier of that org that works. "
+            "Any other is a URL of Apprise, for mail and a hundred services (pip install "
+            "'phonegate[apprise]'). `phonegate alarms test` tries them. See docs/operations.md."
+        },
+    )
+    heartbeat_url: str = attrs.field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "Called (GET) each minute while no alarm is on and the disk takes writes: the "
+            "address of a check at healthchecks.io, or of a push monitor of Uptime Kuma, which "
+            "raises the alarm when the calls stop."
+        },
+    )
     phone_away_s: float = setting(
-        300.0,
-        "Seconds that messages may wait for a phone that is away. A phone that changes networks "
-        "is back in a minute or two.",
+        20.0,
+        "Seconds that messages may wait for a phone that is away. A dead link is noticed within "
+        "half a minute, so that the alarm comes within a minute after the phone was lost. Phones "
+        "that change networks often, and are back in a minute, may need more.",
     )
     queue_age_s: float = setting(
         900.0,
@@ -439,9 +502,11 @@ class Settings:
     phones: PhoneSettings = attrs.field(factory=PhoneSettings)
     modem: ModemSettings = attrs.field(factory=ModemSettings)
     media: MediaSettings = attrs.field(factory=MediaSettings)
+    webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
+    events: EventSettings = attrs.field(factory=EventSettings)
     limits: LimitSettings = attrs.field(factory=LimitSettings)
     alarms: AlarmSettings = attrs.field(factory=AlarmSettings)
     log: LogSettings = attrs.field(factory=LogSettings)

@@ -11,9 +11,13 @@ from typing import Any, Final
 
 import attrs
 
-CALM_S: Final = 60.0
+CALM_S: Final = 30.0
 """An alarm is over when all has been well for this time. A phone that connects and disconnects
-every few seconds is one problem, not a hundred."""
+every few seconds is one problem, not a hundred. Half a minute leaves time to report the end of the
+alarm within a minute."""
+
+BLINK_S: Final = 60.0
+"""A phone that was away for less has not let its queue rest: it may come and go for ever."""
 
 DAY_S: Final = 24 * 60 * 60
 
@@ -33,6 +37,10 @@ class Signal:
     well: bool
     fields: Mapping[str, Any] = attrs.field(factory=dict)
     """The fields that the log line has besides."""
+    org: str | None = None
+    """The org that it is about. None where it concerns the operator alone."""
+    age_s: float = 0.0
+    """For how long it has been so already."""
 
 
 @attrs.frozen
@@ -42,6 +50,35 @@ class News:
     key: Key
     begins: bool
     fields: Mapping[str, Any]
+    """As they were last while it was on."""
+    org: str | None = None
+    """The org that it is about. None where it concerns the operator alone."""
+    since: float = 0.0
+    """When that which it is about began, in seconds of the wall clock."""
+    lasted_s: float = 0.0
+    """How long it lasted, if it is over."""
+
+
+@attrs.define
+class _Raised:
+    """An alarm that is on. Times ending in `at` are seconds of a monotonic clock."""
+
+    signal: Signal
+    since: float
+    began_at: float
+    well_at: float | None = None
+    """Since when all is well again."""
+
+    def news(self, *, begins: bool) -> News:
+        ended = self.began_at if begins or self.well_at is None else self.well_at
+        return News(
+            self.signal.key,
+            begins,
+            self.signal.fields,
+            self.signal.org,
+            self.since,
+            ended - self.began_at,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +118,18 @@ class HintedPhone:
 
 
 @attrs.frozen(kw_only=True)
+class DeadWebhook:
+    """A webhook that is called no more, since its calls have failed for too long."""
+
+    webhook: int
+    org: str
+    reason: str
+    """Why, in a sentence."""
+    since: float
+    """When the calls ended, in seconds of the wall clock."""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayHealth:
     """What alarms are raised about, as it is at one time."""
 
@@ -98,10 +147,16 @@ class GatewayHealth:
     """The number of successive sends that were not answered, by assistant."""
     hinted: tuple[HintedPhone, ...] = ()
     """The phones that their owners should do something for."""
+    dead_webhooks: tuple[DeadWebhook, ...] = ()
+    """The webhooks that are called no more."""
     certificate_s: float | None = None
     """Seconds until the certificate in use ends. None without one."""
     modem_problem: str | None = None
     """Why the modem of `[modem]` can't be used, in a sentence. None where it works, or is not."""
+    mute: Mapping[str, str] = attrs.field(factory=dict)
+    """The targets of `[alarms] notify` that take no notices, each with the reason."""
+    assistant_orgs: Mapping[int, str] = attrs.field(factory=dict)
+    """The orgs of the assistants in `carrier_failures`, by assistant."""
 
 
 class Alarms:
@@ -110,8 +165,7 @@ class Alarms:
     def __init__(self, thresholds: AlarmThresholds) -> None:
         self.thresholds = thresholds
         """The thresholds, which may be changed at any time."""
-        self._well_since: dict[Key, float | None] = {}
-        """For each alarm that is on, since when all is well again."""
+        self._raised: dict[Key, _Raised] = {}
         self._away_since: dict[Hashable, float] = {}
         self._turn_since: dict[Hashable, float] = {}
         """For each queue, since when it has waited for an absent phone, or for its turn."""
@@ -119,16 +173,31 @@ class Alarms:
     @property
     def on(self) -> list[Key]:
         """Returns the alarms that are on, the oldest first."""
-        return list(self._well_since)
+        return list(self._raised)
+
+    @property
+    def standing(self) -> list[News]:
+        """Returns the beginnings of the alarms that are on, with what is known of them now."""
+        return [one.news(begins=True) for one in self._raised.values()]
+
+    def fields(self, key: Key) -> Mapping[str, Any] | None:
+        """Returns what is known now of an alarm that is on, and None for any other."""
+        raised = self._raised.get(key)
+        return None if raised is None else raised.signal.fields
 
     def look(self, health: GatewayHealth) -> list[News]:
         """Returns the alarms that begin or are over at this health of the gateway."""
-        return self.heed(self.signals(health), health.up_s)
+        return self.heed(self.signals(health), health.up_s, health.now)
 
-    def heed(self, signals: Iterable[Signal], now: float) -> list[News]:
+    def heed(self, signals: Iterable[Signal], now: float, wall: float = 0.0) -> list[News]:
         """Returns the alarms that begin or are over by these signals.
 
-        An alarm whose signal is missing counts as well. `now` is in seconds of a monotonic clock.
+        An alarm whose signal is missing counts as well.
+
+        Args:
+            signals: All that there are.
+            now: Seconds of a monotonic clock.
+            wall: Seconds of the wall clock.
         """
         news = []
         seen = set()
@@ -136,17 +205,21 @@ class Alarms:
             key = signal.key
             if not signal.well:
                 seen.add(key)
-            if signal.bad and key not in self._well_since:
-                self._well_since[key] = None
-                news.append(News(key, True, signal.fields))
-        for key, since in list(self._well_since.items()):
+            raised = self._raised.get(key)
+            if raised is not None and not signal.well:
+                raised.signal = signal
+            elif raised is None and signal.bad:
+                age = signal.age_s
+                raised = self._raised[key] = _Raised(signal, wall - age, now - age)
+                news.append(raised.news(begins=True))
+        for key, raised in list(self._raised.items()):
             if key in seen:
-                self._well_since[key] = None
-            elif since is None:
-                self._well_since[key] = now
-            elif now - since >= CALM_S:
-                del self._well_since[key]
-                news.append(News(key, False, {}))
+                raised.well_at = None
+            elif raised.well_at is None:
+                raised.well_at = now
+            elif now - raised.well_at >= CALM_S:
+                del self._raised[key]
+                news.append(raised.news(begins=False))
         return news
 
     def signals(self, health: GatewayHealth) -> Iterator[Signal]:
@@ -182,13 +255,9 @@ class Alarms:
                     count >= thresholds.carrier_failures,
                     False,
                     {"assistant": assistant, "failures": count},
+                    health.assistant_orgs.get(assistant),
                 )
-
-        for one in health.hinted:
-            fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
-            yield Signal(("phone_hint", str(one.phone)), True, False, fields)
-        if health.modem_problem is not None:
-            yield Signal(("modem_away", ""), True, False, {"problem": health.modem_problem})
+        yield from _of_parts(health)
         if thresholds.certificate_days and health.certificate_s is not None:
             days = health.certificate_s / DAY_S
             bad = days < thresholds.certificate_days
@@ -220,12 +289,13 @@ class Alarms:
                     "waited_s": round(waited),
                 }
                 well = name == "queue_ageing" and waited < limit / 2
-                yield Signal((name, org), waited >= limit, well, fields)
+                bad = waited >= limit
+                yield Signal((name, org), bad, well, fields, org, age_s=waited)
 
     def _see(self, health: GatewayHealth) -> None:
         """Notes since when each queue has waited for what it waits for now.
 
-        A phone that has been away for less than `CALM_S` counts as never gone: one that comes and
+        A phone that has been away for less than `BLINK_S` counts as never gone: one that comes and
         goes and sends nothing would otherwise age no queue.
         """
         away, turn = self._away_since, self._turn_since
@@ -234,7 +304,24 @@ class Alarms:
             key, now = (one.org, one.queue), health.up_s
             if one.away:
                 left = self._away_since[key] = away.get(key, now)
-                if key in turn and now - left < CALM_S:
+                if key in turn and now - left < BLINK_S:
                     self._turn_since[key] = turn[key]
             else:
                 self._turn_since[key] = turn.get(key, now)
+
+
+def _of_parts(health: GatewayHealth) -> Iterator[Signal]:
+    """Yields a signal for each thing that is bad as long as it is there."""
+    for one in health.hinted:
+        fields = {"phone": one.phone, "org": one.org, "hint": one.hint}
+        yield Signal(("phone_hint", str(one.phone)), True, False, fields, one.org)
+    for dead in health.dead_webhooks:
+        fields = {"webhook": dead.webhook, "org": dead.org, "reason": dead.reason}
+        age_s = max(0.0, health.now - dead.since)
+        key = ("webhook_disabled", str(dead.webhook))
+        yield Signal(key, True, False, fields, dead.org, age_s)
+    if health.modem_problem is not None:
+        yield Signal(("modem_away", ""), True, False, {"problem": health.modem_problem})
+    for target, reason in health.mute.items():
+        fields = {"target": target, "reason": reason}
+        yield Signal(("notices_failing", target), True, False, fields)

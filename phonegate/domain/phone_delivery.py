@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 
 import attrs
 
-from phonegate.domain import announced_mms, delivery, inbox
+from phonegate.domain import announced_mms, delivery, inbox, phone_events
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import RateLimits
@@ -107,6 +107,7 @@ class PhoneReports:
     def note_health(self, health: Health) -> None:
         """Notes how the phone says that it is."""
         self._tx.phones.note_health(self._by.phone, health, self._now)
+        phone_events.record(self._tx, "phone.health", self._by.phone, self._now, online=True)
 
     def receive(self, items: Sequence[Received]) -> tuple[int, ...]:
         """Stores received SMS, each once. Returns the id of each.

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain import phone_delivery
+from phonegate.domain import phone_delivery, phone_events
 from phonegate.domain.rate_limits import Kind as Limit
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.phones import Health, Kind, Phone, Sim
@@ -150,6 +150,7 @@ class PhoneRegistry:
                 tx.phones.seen(phone, now)
             else:
                 tx.phones.note_health(phone, health, now)
+                phone_events.record(tx, "phone.health", phone, now)
 
         await self._database.write(seen)
 
@@ -190,7 +191,7 @@ class PhoneRegistry:
                     # No phone would come back for them under the other row. Moved, they are no
                     # more than they were.
                     tx.phones.report_sims(org, phone, (), now)
-                    tx.phones.report_sims(org, row.id, sims, now)
+                    _report(tx, org, row.id, sims, now)
                     _move_queued(tx, org, sims, phone, row.id)
             return row.id
 
@@ -238,7 +239,7 @@ class PhoneRegistry:
                 # With its numbers at once, so that no other connection begins on this row. It is
                 # bounded by them: it is not one of the phones that have sent nothing.
                 row = tx.phones.connect(org, None, now).id
-                tx.phones.report_sims(org, row, sims, now, most=most)
+                _report(tx, org, row, sims, now, most=most)
             tx.phones.follow_key(phone, row)
             phone_delivery.move(tx, phone, row, ids)
             if ids is None:
@@ -264,8 +265,12 @@ class PhoneRegistry:
 
         def report(tx: Tables) -> tuple[Sequence[Sim], set[int]]:
             before = {sim.phone for sim in tx.phones.holding(org, forms_of(sims))}
-            known = tx.phones.report_sims(org, phone, sims, now, most=most)
-            return known, {row for row in before if row is not None and row != phone}
+            known = _report(tx, org, phone, sims, now, most=most)
+            others = {row for row in before if row is not None and row != phone}
+            for other in others:
+                # It has lost a number by this.
+                phone_events.record(tx, "phone.sims", other, now)
+            return known, others
 
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(report)
@@ -309,6 +314,17 @@ def _device_of(tx: Tables, org: int, phone: Introduction) -> str | None:
     if plain != device_id and not tx.phones.has_device(org, device_id):
         return plain if tx.phones.has_device(org, plain) else device_id
     return device_id
+
+
+def _report(
+    tx: Tables, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
+) -> Sequence[Sim]:
+    """Stores the SIMs that a connected phone has now, and records it if that is news."""
+    before = tx.phones.sims_of(phone)
+    known = tx.phones.report_sims(org, phone, sims, now, most=most)
+    if known != before:
+        phone_events.record(tx, "phone.sims", phone, now, online=True)
+    return known
 
 
 def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) -> None:

@@ -34,6 +34,7 @@ Kind = Literal[
     "org_sims",
     "org_keys",
     "org_assistants",
+    "org_webhooks",
 ]
 """What a limit is about."""
 
@@ -81,6 +82,8 @@ class Bounds:
     org_sims: int = 0
     org_keys: int = 0
     org_assistants: int = 0
+    org_events: int = 0
+    org_webhooks: int = 0
     bodies_bytes: int = 0
     answers_bytes: int = 0
 

@@ -5,8 +5,7 @@ readers, then deleted in steps that each take the writer a few milliseconds, wit
 them. Messages that wait, are uncertain or are still watched at their carrier stay until a later
 pass finds them finished.
 
-A clock that jumps far ahead, such as that of a small machine without a battery, would make all
-messages old at once. It is not believed for a day, in which a person may correct it.
+A clock that jumps far ahead would make all messages old at once (see `clock_jumps`).
 """
 
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.model.messages import Aged
 from phonegate.model.states import (
     CANCELLED,
@@ -41,10 +41,6 @@ ERASED_AT_ONCE: Final = 50
 """Messages that one write deletes, with their words: 1.3 ms of work and a commit, for which others
 may have to wait. A send of 50 messages takes as long."""
 
-JUMP_MS: Final = DAY_MS
-"""The smallest jump ahead that is not believed. A wrong time zone is less, and so does little harm
-to ages in days."""
-
 _log = log.get("retention")
 
 
@@ -65,8 +61,6 @@ class RetentionTimings:
     """Between two passes. An hour more or less does not matter among days."""
     first_s: float = 60.0
     """Before the first pass, since after a start phones return and need their messages."""
-    doubt_s: float = 86_400.0
-    """For how long a clock that jumped ahead is not believed."""
 
 
 class Retention:
@@ -78,17 +72,15 @@ class Retention:
         *,
         days: int,
         now_ms: Callable[[], int],
+        jumps: ClockJumps | None = None,
         timings: RetentionTimings = RetentionTimings(),
     ) -> None:
         """Messages are kept for `days`, counted from the time when they were stored."""
         self._database = database
         self._kept_ms = days * DAY_MS
         self._now_ms = now_ms
+        self._jumps = ClockJumps(database, now_ms) if jumps is None else jumps
         self._timings = timings
-        self._ahead_ms: int | None = None
-        """How far the wall clock was ahead of trio's when it was last checked."""
-        self._believed_at = 0.0
-        """When the wall clock is believed again, by trio's clock."""
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Works until cancelled, or until the store is closed."""
@@ -96,7 +88,7 @@ class Retention:
         await trio.sleep(self._timings.first_s)
         while True:
             try:
-                erased = await self.sweep() if await self._believes() else 0
+                erased = await self.sweep() if await self._jumps.are_past() else 0
             except StorageUnavailable as error:
                 _log.warning("retention_failed", reason=error.reason)
             except StoreClosed:
@@ -107,26 +99,6 @@ class Retention:
                 if erased:
                     _log.info("messages_erased", count=erased)
             await trio.sleep(self._timings.pass_s)
-
-    async def _believes(self) -> bool:
-        """Tells whether the wall clock may be right, as it has not jumped ahead within a day.
-
-        A start counts as such a jump if the newest message is old, since it is then unknown whether
-        little was sent or the clock is wrong.
-        """
-        now, wall = trio.current_time(), self._now_ms()
-        ahead, known = wall - round(now * 1000), self._ahead_ms
-        if known is None:
-            newest = await self._database.read(lambda tx: tx.message_removal.newest())
-            known = ahead if newest is None else newest - round(now * 1000)
-        self._ahead_ms = ahead
-        if ahead - known > JUMP_MS:
-            doubt_s = self._timings.doubt_s
-            self._believed_at = now + doubt_s
-            _log.warning("retention_waits", reason="the clock jumped ahead", seconds=doubt_s)
-        elif known - ahead > JUMP_MS:
-            self._believed_at = now
-        return now >= self._believed_at
 
     async def sweep(self) -> int:
         """Makes one pass over all old messages. Returns how many were deleted.

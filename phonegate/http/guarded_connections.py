@@ -28,32 +28,25 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     Args:
         guard: Finds the addresses of a name, and refuses those that may not be called.
         trust: Whom TLS trusts.
-        connections: How many may be open at once. Requests wait for a free one.
-        kept: How many of them may be idle.
-        idle_s: How long an idle one is kept.
+        connections: How many may be open to one server. Further requests wait for a free one.
+        idle_s: How long one is kept that is not used. `sweep` closes what is older.
     """
 
     def __init__(
-        self,
-        guard: Guard,
-        trust: ssl.SSLContext,
-        *,
-        connections: int = 1,
-        kept: int = 0,
-        idle_s: float = 0.0,
+        self, guard: Guard, trust: ssl.SSLContext, *, connections: int = 1, idle_s: float = 0.0
     ) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trust,
-            max_connections=connections,
-            max_keepalive_connections=kept,
-            keepalive_expiry=idle_s,
-            network_backend=_GuardedBackend(guard),
-        )
+        self._backend = _GuardedBackend(guard)
+        self._trust = trust
+        self._connections = connections
+        self._idle_s = idle_s
+        # One a server: a pool looks at all of its connections for each request.
+        self._pools: dict[_Server, httpcore.AsyncConnectionPool] = {}
+        self._used_at: dict[_Server, float] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends a request. The answer's body is read, or closed, by the caller."""
         url = request.url
-        answer = await self._pool.handle_async_request(
+        answer = await self._pool(url.raw_scheme, url.raw_host, url.port).handle_async_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(
@@ -71,9 +64,37 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             extensions=answer.extensions,
         )
 
+    def _pool(self, *server: Any) -> httpcore.AsyncConnectionPool:
+        self._used_at[server] = trio.current_time()
+        found = self._pools.get(server)
+        if found is None:
+            found = self._pools[server] = httpcore.AsyncConnectionPool(
+                ssl_context=self._trust,
+                max_connections=self._connections,
+                max_keepalive_connections=self._connections if self._idle_s else 0,
+                keepalive_expiry=self._idle_s,
+                network_backend=self._backend,
+            )
+        return found
+
+    async def sweep(self) -> None:
+        """Closes the connections to servers that have not been called for a while."""
+        before = trio.current_time() - self._idle_s
+        unused = [server for server, used_at in self._used_at.items() if used_at < before]
+        for server in unused:
+            pool = self._pools[server]
+            if all(one.is_idle() for one in pool.connections):
+                del self._pools[server], self._used_at[server]
+                await pool.aclose()
+
     async def aclose(self) -> None:
         """Closes all connections. Requests under way fail."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+
+_Server = tuple[Any, ...]
+"""Scheme, host and port."""
 
 
 class _Body(httpx.AsyncByteStream):

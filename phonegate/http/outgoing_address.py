@@ -54,24 +54,28 @@ class CallFailed(Exception):
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Finds all addresses that a host stands for."""
 
-_resolving: Final = trio.CapacityLimiter(RESOLVING_AT_ONCE)
 
+def resolver(at_once: int) -> Resolve:
+    """Returns what looks names up as the system does, so many at the same time.
 
-async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Finds all addresses that a host stands for, as the system does.
-
-    Raises:
-        CallFailed: There is none, or they can't be found now.
+    It raises `CallFailed` where there is no address, or none can be found now.
     """
+    limiter = trio.CapacityLimiter(at_once)
 
-    def look_up() -> list[Address]:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [ipaddress.ip_address(str(entry[4][0])) for entry in found]
+    async def resolve(host: str, port: int) -> Sequence[Address]:
+        def look_up() -> list[Address]:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [ipaddress.ip_address(str(entry[4][0])) for entry in found]
 
-    try:
-        return await trio.to_thread.run_sync(look_up, abandon_on_cancel=True, limiter=_resolving)
-    except (OSError, UnicodeError, ValueError):
-        raise CallFailed("has a name that leads to no address") from None
+        try:
+            return await trio.to_thread.run_sync(look_up, abandon_on_cancel=True, limiter=limiter)
+        except (OSError, UnicodeError, ValueError):
+            raise CallFailed("has a name that leads to no address") from None
+
+    return resolve
+
+
+resolve: Final = resolver(RESOLVING_AT_ONCE)
 
 
 def is_this_machine(address: Address) -> bool:

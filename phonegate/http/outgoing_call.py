@@ -86,6 +86,8 @@ def problem_of(error: BaseException) -> str:
         if _distrusted(error):
             return "has a certificate that is not trusted"
         return "can't be connected to"
+    if isinstance(error, httpcore.LocalProtocolError):
+        return "has headers that can't be sent"
     if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" not in str(error):
         return "answered something that is no HTTP"
     return "broke the connection off"

@@ -71,6 +71,11 @@ CODES: Final[Mapping[str, RefusalCode]] = MappingProxyType(
             "more messages at once than the API key may send in an hour or day",
             "Send fewer in a call, or ask your owner.",
         ),
+        "address_refused": RefusalCode(
+            403,
+            "the gateway may not call that address; `detail` names the setting that would allow it",
+            _OWNER,
+        ),
         "not_found": RefusalCode(
             404, "there is no such thing in this org", "Ask for what exists: list it first."
         ),

@@ -4,7 +4,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import attrs
 
@@ -67,3 +67,12 @@ class Extent:
     """Of events up to this id some may be missing: they were too old, or never recorded."""
     last: int
     """The highest id that an event has had so far."""
+
+
+class StoredEvent(NamedTuple):
+    """What decides whether an event may be deleted."""
+
+    id: int
+    at: int
+    size: int
+    """Characters of its data."""

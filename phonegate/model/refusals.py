@@ -77,6 +77,19 @@ class BatchOverLimit(Forbidden):
         super().__init__(detail)
 
 
+class AddressRefused(Forbidden):
+    """The gateway may not call an address that it was given.
+
+    `problems` names the field, and the setting that would allow it.
+    """
+
+    code = "address_refused"
+
+    def __init__(self, detail: str, problems: Sequence[FieldProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(detail)
+
+
 class NotFound(Refused):
     """The org has no such thing."""
 

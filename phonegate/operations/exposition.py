@@ -13,10 +13,13 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.rate_limits import KINDS
 from phonegate.domain.reported_values import KINDS as CLEANED
+from phonegate.events.webhooks.courier import OUTCOMES as DELIVERED_AS
 from phonegate.histogram import Histogram
 from phonegate.model.states import STATES
+from phonegate.operations.notices.notifier import OUTCOMES
 from phonegate.operations.snapshot import Snapshot
 
 
@@ -93,6 +96,20 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         "When the certificate in use ends, in seconds since 1970; 0 without one.",
         (snapshot.certificate_ends or 0) / 1000,
     )
+    alarms = GaugeMetricFamily("phonegate_alarms", "Alarms that are on.", labels=["alarm"])
+    for alarm in WORDINGS:
+        alarms.add_metric([alarm], snapshot.alarms_on.get(alarm, 0))
+    yield alarms
+    yield from _of_webhooks(snapshot)
+    notices = CounterMetricFamily(
+        "phonegate_notices",
+        "Notices of alarms to people: delivered, and attempts that failed.",
+        labels=["outcome"],
+    )
+    for became in OUTCOMES:
+        notices.add_metric([became], snapshot.notices.get(became, 0))
+    yield notices
+    yield _gauge("notice_targets_failing", "Targets of notices that take none.", len(snapshot.mute))
     carriers = CounterMetricFamily(
         "phonegate_carrier_messages",
         "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",
@@ -138,6 +155,27 @@ def _of_messages(snapshot: Snapshot) -> Iterator[Metric]:
             since = snapshot.at if queue.since is None else queue.since
             age.add_metric([reason], max(0, snapshot.at - since) / 1000)
     yield from (depth, age)
+
+
+def _of_webhooks(snapshot: Snapshot) -> Iterator[Metric]:
+    calls = CounterMetricFamily(
+        "phonegate_webhook_deliveries",
+        "Events on their way to webhooks: delivered, failed (tried again), given_up, lost.",
+        labels=["outcome"],
+    )
+    for outcome in DELIVERED_AS:
+        calls.add_metric([outcome], snapshot.deliveries.get(outcome, 0))
+    yield calls
+    waiting = snapshot.deliveries_waiting
+    yield _gauge(
+        "webhook_deliveries_waiting", "Events that webhooks are still to get.", waiting.count
+    )
+    since = snapshot.at if waiting.since is None else waiting.since
+    yield _gauge(
+        "webhook_oldest_seconds",
+        "For how long the oldest of them waits.",
+        max(0, snapshot.at - since) / 1000,
+    )
 
 
 def _of_requests(snapshot: Snapshot) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 """The operator's services of a gateway: alarms, metrics, readiness, status and retention."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,16 +13,22 @@ from phonegate.api.endpoint import Endpoint
 from phonegate.api.services import Services
 from phonegate.api.table import Table
 from phonegate.config.settings import Settings, TlsSettings
-from phonegate.domain.alarms import Alarms, AlarmThresholds
+from phonegate.domain.alarms import Alarms, AlarmThresholds, News
 from phonegate.domain.carrier_pool import CarrierPool
+from phonegate.domain.clock_jumps import ClockJumps
+from phonegate.domain.event_retention import EventRetention, kept_ms
+from phonegate.domain.org_alarms import OrgAlarms
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import CertificateRenewal
-from phonegate.operations.collector import Collector
+from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
+from phonegate.operations.notices.courier import Trial
+from phonegate.operations.notices.heartbeat import Heartbeat
+from phonegate.operations.notices.notifier import Notifier
 from phonegate.operations.readiness import Readiness
 from phonegate.operations.status import status_document
 from phonegate.phones.link.phone_link import PhoneLink
@@ -50,6 +57,7 @@ class Operations:
         link: PhoneLink,
         server: Callable[[], Server],
         modem_problem: Callable[[], str | None],
+        deliveries: Mapping[str, int],
     ) -> None:
         """Prepares the observation.
 
@@ -63,6 +71,7 @@ class Operations:
             link: The link of phones.
             server: Returns the main server, which may be made later than this object.
             modem_problem: Returns why the modem of `[modem]` can't be used, or None.
+            deliveries: The calls of webhooks so far, by outcome.
         """
         self._settings = settings
         self._services = services
@@ -84,13 +93,24 @@ class Operations:
             link=link,
             server=server,
             modem_problem=modem_problem,
+            notices=self._notice_counts,
+            deliveries=deliveries,
             lag=self._lag,
             now_ms=services.now_ms,
             began=trio.current_time(),
             version=services.version,
         )
-        self._alarms = Alarms(AlarmThresholds(**attrs.asdict(settings.alarms)))
-        self._alarm_loop = AlarmLoop(self._collector, self._alarms)
+        self._alarms = Alarms(_thresholds(settings))
+        self._notifier = Notifier(
+            services,
+            failing=pool.health.failures.keys,
+            fields=self._alarms.fields,
+        )
+        self._notifier.engage(settings.alarms.notify)
+        self._org_alarms = OrgAlarms(database, now_ms=services.now_ms)
+        self._alarm_loop = AlarmLoop(self._collector, self._alarms, self._publish)
+        self._heartbeat = Heartbeat(self._why_not_well)
+        self._heartbeat.url = settings.alarms.heartbeat_url
         self._renewal = CertificateRenewal(settings)
         self._endpoints = OperatorEndpoints(
             self._collector, self._readiness, token=settings.operator.token
@@ -115,10 +135,12 @@ class Operations:
         return self._endpoints.endpoints() if operator.token and not operator.bind else ()
 
     async def take_up(self, settings: Settings) -> None:
-        """Takes the alarms' thresholds, what is logged, and the certificate to renew, anew."""
+        """Takes the alarms' thresholds and targets, what is logged, and the certificate anew."""
         self._renewal.settings = settings
         self._pipeline.log.logged = settings.log.requests
-        self._alarms.thresholds = AlarmThresholds(**attrs.asdict(settings.alarms))
+        self._alarms.thresholds = _thresholds(settings)
+        self._notifier.engage(settings.alarms.notify)
+        self._heartbeat.url = settings.alarms.heartbeat_url
         self._readiness.disk_low_bytes = settings.alarms.disk_low_bytes
         self._services.rate_limits.disk_low_bytes = settings.alarms.disk_low_bytes
 
@@ -134,16 +156,33 @@ class Operations:
         """
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
+            await nursery.start(self._notifier.run)
+            await nursery.start(self._org_alarms.run)
             await nursery.start(self._alarm_loop.run)
+            await nursery.start(self._heartbeat.run)
             if self._settings.tls.certificate:
                 await nursery.start(self._renewal.run)
-            if days := self._settings.retention.messages_days:
-                keeping = Retention(self._database, days=days, now_ms=self._services.now_ms)
-                await nursery.start(keeping.run)
+            await self._start_retention(nursery)
             if self._settings.operator.bind:
                 for host, port in await nursery.start(self._own_server().serve):
                     _log.info("operator_listening", host=host, port=port)
             task_status.started()
+
+    async def _start_retention(self, nursery: trio.Nursery) -> None:
+        days, now_ms = self._settings.retention.messages_days, self._services.now_ms
+        jumps = ClockJumps(self._database, now_ms)
+        if days:
+            keeping = Retention(self._database, days=days, now_ms=now_ms, jumps=jumps)
+            await nursery.start(keeping.run)
+        events = EventRetention(
+            self._database,
+            keep_ms=kept_ms(self._settings.events.keep_hours, days),
+            most=self._settings.limits.org_events,
+            messages_go=days > 0,
+            now_ms=now_ms,
+            jumps=jumps,
+        )
+        await nursery.start(events.run)
 
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
         """Returns the gateway's status, with `phones` also how many each org has connected."""
@@ -155,9 +194,44 @@ class Operations:
             answer = {**answer, "phones": dict(sorted(online.items()))}
         return answer
 
+    @property
+    def standing(self) -> Sequence[News]:
+        """The alarms that are on, with what is known of them now."""
+        return self._alarms.standing
+
+    async def try_targets(self) -> Sequence[tuple[str, Trial]]:
+        """Sends a test notice to every target. Returns what became of it, by target."""
+        return await self._notifier.test()
+
+    def _publish(self, news: News) -> None:
+        self._notifier.take(news)
+        self._org_alarms.take(news)
+
+    def _notice_counts(self) -> NoticeCounts:
+        return NoticeCounts(
+            outcomes={str(name): n for name, n in self._notifier.outcomes.items()},
+            mute=self._notifier.mute,
+            alarms=Counter(name for name, _ in self._alarms.on),
+        )
+
+    async def _why_not_well(self) -> str | None:
+        """Returns why the heartbeat must not be sent, in a word, or None while all is well."""
+        if self._alarms.on:
+            return self._alarms.on[0][0]
+        if not self._alarm_loop.works:
+            return "look_failed"
+        reasons = await self._readiness.reasons()
+        return reasons[0].code if reasons else None
+
     def _own_server(self) -> Server:
         app = OperatorApp(self._pipeline)
         return Server(self._http, TlsSettings(), app=app, serve_phone=_no_phone, phone_path="")
+
+
+def _thresholds(settings: Settings) -> AlarmThresholds:
+    """Returns the settings of `[alarms]` that are thresholds."""
+    names = (field.name for field in attrs.fields(AlarmThresholds))
+    return AlarmThresholds(**{name: getattr(settings.alarms, name) for name in names})
 
 
 async def _no_phone(*_: object) -> None:

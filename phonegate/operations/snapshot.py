@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from phonegate.api.request_counts import Route
-from phonegate.domain.alarms import GatewayHealth, HintedPhone, WaitingMessages
+from phonegate.domain.alarms import DeadWebhook, GatewayHealth, HintedPhone, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
@@ -14,6 +14,7 @@ from phonegate.model.facts import Move
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.states import OUTBOUND_STATES, SENDING
 from phonegate.store.data_file import Space
+from phonegate.store.deliveries import NONE_WAITING, Waiting
 from phonegate.store.writer import WriterStatistics
 
 Reason = Literal["phone", "turn", "carrier", "time", "approval", "result"]
@@ -115,6 +116,22 @@ class Snapshot:
     """Some of the phones that their owners should do something for."""
     modem_problem: str | None = None
     """Why the modem of `[modem]` can't be used."""
+    stranded: tuple[WaitingQueue, ...] = ()
+    """Messages that were pushed to phones which left before they acknowledged them."""
+    failing_orgs: Mapping[int, str] = attrs.field(factory=dict)
+    """The orgs of the assistants in `failing`, by assistant."""
+    dead_webhooks: tuple[DeadWebhook, ...] = ()
+    """Some of the webhooks that are called no more because the calls failed."""
+    mute: Mapping[str, str] = attrs.field(factory=dict)
+    """The targets of `[alarms] notify` that take no notices, each with the reason."""
+    deliveries: Mapping[str, int] = attrs.field(factory=dict)
+    """How many calls of webhooks were made, by what came of them."""
+    deliveries_waiting: Waiting = NONE_WAITING
+    """What webhooks are still to get."""
+    notices: Mapping[str, int] = attrs.field(factory=dict)
+    """How many notices were delivered, and how many attempts failed, since the start."""
+    alarms_on: Mapping[str, int] = attrs.field(factory=dict)
+    """How many alarms are on, by name."""
     lag_s: float
     """The longest that the event loop was late within the last minute."""
     tasks: int
@@ -157,24 +174,31 @@ class Snapshot:
         return GatewayHealth(
             now=self.at / 1000,
             up_s=self.up_s,
-            waiting=tuple(
-                WaitingMessages(
-                    org=queue.org_name,
-                    count=queue.count,
-                    since=queue.since / 1000,
-                    away=queue in self.away,
-                    queue=(queue.sim_selector, queue.phone),
-                )
-                for queue in self.backlog.queues
+            waiting=(
+                *(_waiting(queue, away=queue in self.away) for queue in self.backlog.queues),
+                *(_waiting(queue, away=True) for queue in self.stranded),
             ),
             free_bytes=self.space.free,
             database_bytes=self.space.database,
             log_bytes=self.space.log,
             in_place=self.space.in_place,
             carrier_failures=self.failing,
+            assistant_orgs=self.failing_orgs,
+            mute=self.mute,
+            dead_webhooks=self.dead_webhooks,
             hinted=self.hinted,
             modem_problem=self.modem_problem,
             certificate_s=(
                 None if self.certificate_ends is None else (self.certificate_ends - self.at) / 1000
             ),
         )
+
+
+def _waiting(queue: WaitingQueue, *, away: bool) -> WaitingMessages:
+    return WaitingMessages(
+        org=queue.org_name,
+        count=queue.count,
+        since=queue.since / 1000,
+        away=away,
+        queue=(queue.sim_selector, queue.phone),
+    )

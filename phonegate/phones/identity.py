@@ -82,6 +82,7 @@ class Identification:
             case GraceOver():
                 await self._take_waiting()
                 self.state.identified = True
+        self.switchboard.identified(self.station)
         if self.state.take_resume():
             await self._resume()
         elif in_doubt:

@@ -192,6 +192,11 @@ class PhoneStation:
         return self.state.anonymous
 
     @property
+    def identified(self) -> bool:
+        """Tells whether it is clear on which row its phone is."""
+        return self.state.identified
+
+    @property
     def signs(self) -> Signs:
         """When the phone was heard last, and how it said that it is."""
         heard_at = max(self.heard_at, self._transport.answered_at)

@@ -4,7 +4,7 @@ Everything here but a few waits is synchronous, and all of it runs on the event 
 one connected phone, of whatever kind.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from typing import Final
 
@@ -45,6 +45,8 @@ class Switchboard:
         self._open: dict[Station, None] = {}
         self._identifying: dict[int, trio.Lock] = {}
         self._closing: tuple[int, str] | None = None
+        self.on_seat: Callable[[int], None] = _ignore
+        """Called with the row of a phone that has come, gone, or turned out to be on that row."""
 
     # --- Dispatcher
 
@@ -217,8 +219,7 @@ class Switchboard:
         was_first = next(iter(stations)) is station
         del stations[station]
         self._numbers.remove(station)
-        if self._by_phone.get(station.online.phone) is station:
-            del self._by_phone[station.online.phone]
+        self._unseat(station)
         self._views.pop(station.org, None)
         if not stations:
             del self._by_org[station.org]
@@ -246,8 +247,7 @@ class Switchboard:
             self._describe(station, online)
             self._views.pop(station.org, None)
             return
-        if self._by_phone.get(station.online.phone) is station:
-            del self._by_phone[station.online.phone]
+        self._unseat(station)
         self._rows.release(station)
         self._moved[station.online.phone] = station
         self._describe(station, online)
@@ -299,6 +299,16 @@ class Switchboard:
     def at(self, phone: int) -> Station | None:
         """Returns the connection of this phone."""
         return self._by_phone.get(phone)
+
+    def identified(self, station: Station) -> None:
+        """Notes that it is clear by now on which row this connection is, if it is."""
+        if station.identified and self._by_phone.get(station.online.phone) is station:
+            self.on_seat(station.online.phone)
+
+    def is_identified(self, phone: int) -> bool:
+        """Tells whether a connection has this row, and surely is this phone's."""
+        station = self._by_phone.get(phone)
+        return station is not None and station.identified
 
     def is_vacant(self, phone: int) -> bool:
         """Tells whether no connection has this row, be it one that begins or ends."""
@@ -353,10 +363,21 @@ class Switchboard:
         if older is not None:
             self._part(older, REPLACED, "replaced by a newer connection")
         self._by_phone[phone] = station
+        self.on_seat(phone)
         self._moved.pop(phone, None)
         self._rows.seat(station)
         self._views.pop(station.org, None)
 
+    def _unseat(self, station: Station) -> None:
+        phone = station.online.phone
+        if self._by_phone.get(phone) is station:
+            del self._by_phone[phone]
+            self.on_seat(phone)
+
     def _part(self, station: Station, code: int, reason: str) -> None:
         self.leave(station)
         station.close(code, reason)
+
+
+def _ignore(phone: int) -> None:
+    """Takes no notice of a phone."""

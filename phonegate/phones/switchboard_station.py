@@ -28,6 +28,10 @@ class Station(Protocol):
         """Tells whether its phone can't be distinguished, by neither an id nor a number."""
 
     @property
+    def identified(self) -> bool:
+        """Tells whether it is clear on which row its phone is."""
+
+    @property
     def began(self) -> float:
         """When it was accepted, by trio's clock."""
 

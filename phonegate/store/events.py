@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.events import Event, EventType, Extent
+from phonegate.model.events import Event, EventType, Extent, StoredEvent
 from phonegate.model.facts import Amended, Changed, EventsRecorded, Fact, Happened
 from phonegate.model.messages import PAGE_BYTES, MessageView
 from phonegate.model.times import now_ms
@@ -65,8 +65,8 @@ _LISTEN: Final = """
     SELECT id, ?, ? FROM orgs WHERE id = ? AND name IS NOT NULL
 """
 _PROLONG: Final = "UPDATE listeners SET until = ? WHERE org = ?"
-_LAPSE: Final = """
-    DELETE FROM listeners
+_LAPSED: Final = """
+    FROM listeners
     WHERE until < ? AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.org = listeners.org)
 """
 _FORGET: Final = "UPDATE listeners SET first = max(first, ?) WHERE org = ?"
@@ -83,15 +83,6 @@ _LAST: Final = """
 """
 
 _PHONE: Final = MessageView._fields.index("phone")
-
-
-class Stored:
-    """An event as its deletion needs to know it: its id, time (ms) and size (characters)."""
-
-    __slots__ = ("at", "id", "size")
-
-    def __init__(self, id_: int, at: int, size: int) -> None:
-        self.id, self.at, self.size = id_, at, size
 
 
 class Events:
@@ -151,9 +142,14 @@ class Events:
         """Returns the orgs whose events are recorded."""
         return [row[0] for row in self._connection.execute("SELECT org FROM listeners")]
 
+    def has_lapsed(self, now: int) -> bool:
+        """Tells whether `lapse` has something to do."""
+        found = self._connection.execute(f"SELECT 1 {_LAPSED} LIMIT 1", (now,))
+        return found.fetchone() is not None
+
     def lapse(self, now: int) -> None:
         """Records no more events of those that had to be recorded until before now."""
-        if self._connection.execute(_LAPSE, (now,)).rowcount:
+        if self._connection.execute(f"DELETE {_LAPSED}", (now,)).rowcount:
             self._look_again()
 
     def stop_listening(self, org: int) -> None:
@@ -217,20 +213,24 @@ class Events:
 
     # -- deleting
 
-    def oldest(self, after: int, limit: int) -> list[Stored]:
+    def oldest(self, after: int, limit: int) -> list[StoredEvent]:
         """Returns the next events after an id, of all orgs, in the order of their ids."""
-        return [Stored(*row) for row in self._connection.execute(AGED, (after, limit))]
+        return [StoredEvent(*row) for row in self._connection.execute(AGED, (after, limit))]
 
-    def surplus(self, org: int, most: int, limit: int) -> list[Stored]:
+    def surplus(self, org: int, most: int, limit: int) -> list[StoredEvent]:
         """Returns the oldest events of an org beyond its newest *most*."""
         row = self._connection.execute(SURPLUS_FROM, (org, most)).fetchone()
         if row is None:
             return []
-        return [Stored(*one) for one in self._connection.execute(SURPLUS, (org, row[0], limit))]
+        return [
+            StoredEvent(*one) for one in self._connection.execute(SURPLUS, (org, row[0], limit))
+        ]
 
-    def without_message(self, after: int, upto: int) -> list[Stored]:
+    def without_message(self, after: int, upto: int) -> list[StoredEvent]:
         """Returns the events whose message was deleted, after an id and up to another."""
-        return [Stored(*row) for row in self._connection.execute(WITHOUT_MESSAGE, (after, upto))]
+        return [
+            StoredEvent(*row) for row in self._connection.execute(WITHOUT_MESSAGE, (after, upto))
+        ]
 
     def erase(self, ids: Sequence[int]) -> int:
         """Deletes events, and notes that they are missing. Returns how many there were."""

@@ -1,7 +1,9 @@
 """How many messages there are of each status, and what waits in the queue."""
 
+import json
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from phonegate.model.facts import Changed, Fact
@@ -36,6 +38,23 @@ HELD: Final = """
     WHERE status = 'queued' AND held_until IS NOT NULL
 """
 
+STRANDED: Final = """
+    SELECT pushed.org, orgs.name, '', pushed.phone, NULL, count(*),
+        min(coalesce(pushed.pushed_at, pushed.created_at))
+    FROM (
+        SELECT org, phone, acked_at, pushed_at, created_at
+        FROM messages INDEXED BY messages_unsettled
+        WHERE status = 'sending' AND phone IS NOT NULL
+            AND phone NOT IN (SELECT value FROM json_each(?))
+        LIMIT ?
+    ) AS pushed
+    JOIN orgs ON orgs.id = pushed.org AND orgs.name IS NOT NULL
+    WHERE pushed.acked_at IS NULL GROUP BY pushed.org, pushed.phone
+"""
+
+MAX_STRANDED: Final = 20_000
+"""Most messages of absent phones that are looked at. Those of one phone are a window at most."""
+
 MAX_QUEUES: Final = 10_000
 """Most queues that are counted separately: every SIM of a very large gateway."""
 
@@ -62,6 +81,15 @@ class MessageCounts:
         rows = self._connection.execute(BACKLOG, (MAX_QUEUES,))
         timed, asked = self._connection.execute(HELD, (FAR_AHEAD_MS,)).fetchone()
         return Backlog(queues=tuple(WaitingQueue(*row) for row in rows), timed=timed, asked=asked)
+
+    def stranded(self, online: Sequence[int]) -> tuple[WaitingQueue, ...]:
+        """Returns what was pushed to phones that left before they acknowledged it, by phone.
+
+        Args:
+            online: The phones that are connected.
+        """
+        rows = self._connection.execute(STRANDED, (json.dumps(list(online)), MAX_STRANDED))
+        return tuple(WaitingQueue(*row) for row in rows)
 
     # -- chores of the writer
 

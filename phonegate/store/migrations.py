@@ -484,7 +484,7 @@ _EVENTS: Final = (
     CREATE INDEX deliveries_waiting ON deliveries (webhook, subject, n) WHERE next_at IS NOT NULL
     """,
     """
-    CREATE INDEX deliveries_due ON deliveries (webhook, next_at) WHERE next_at IS NOT NULL
+    CREATE INDEX deliveries_due ON deliveries (webhook, n, next_at) WHERE next_at IS NOT NULL
     """,
 )
 

@@ -172,6 +172,27 @@ class Phones:
         )
         return cursor.rowcount == 1
 
+    def set_online(self, phone: int, online: bool) -> bool:  # noqa: FBT001 - it is what is set
+        """Notes whether the phone is connected. Returns whether that is news."""
+        cursor = self._connection.execute(
+            "UPDATE phones SET online = ? WHERE id = ? AND online <> ?", (online, phone, online)
+        )
+        return cursor.rowcount == 1
+
+    def is_online(self, phone: int) -> bool:
+        """Tells whether the phone was noted as connected."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones WHERE id = ? AND online = 1", (phone,)
+        )
+        return found.fetchone() is not None
+
+    def online(self, limit: int) -> list[int]:
+        """Returns phones that were noted as connected, up to *limit*."""
+        rows = self._connection.execute(
+            "SELECT id FROM phones INDEXED BY phones_online WHERE online = 1 LIMIT ?", (limit,)
+        )
+        return [row[0] for row in rows]
+
     def report_sims(
         self, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
     ) -> list[Sim]:

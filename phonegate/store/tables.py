@@ -8,6 +8,7 @@ from phonegate.model.times import now_ms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters
+from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
 from phonegate.store.enrolments import Enrolments
 from phonegate.store.events import Events
@@ -63,6 +64,7 @@ class Tables:
             connection, self.facts, self.word_index, self.media_parts
         )
         self.webhooks = Webhooks(connection, self.facts, self.events)
+        self.deliveries = Deliveries(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)

@@ -124,6 +124,11 @@ class Webhooks:
         """Returns the webhooks of all orgs that are called no more, with the reason of each."""
         return self._all("WHERE w.disabled_at IS NOT NULL ORDER BY w.id")
 
+    def failed(self, most: int) -> list[Webhook]:
+        """Returns some webhooks of all orgs that are called no more because the calls failed."""
+        where = "WHERE w.disabled_at IS NOT NULL AND w.failing_since IS NOT NULL"
+        return self._all(f"{where} ORDER BY w.id LIMIT ?", most)
+
     def count_of_org(self, org: int) -> int:
         """Returns how many webhooks an org has."""
         sql = "SELECT count(*) FROM webhooks WHERE org = ?"

@@ -60,16 +60,20 @@ class JsonWriter:
         """
         names: dict[str, Any] = {"null": "null", "nothing": ""}
         members = ",".join(f'"{name}":"{value}"' for name, value in constants.items())
+        begins = False
         for a in attrs.fields(cls):
             if not a.metadata.get("omit"):
                 members += ("," if members else "") + self._member(a, names)
                 continue
-            if not members:
-                raise TypeError(f"{cls.__name__}: the first attribute can't be left out")
+            # Where nothing surely comes before it, the first comma is one too many.
+            begins = begins or not members
             # An optional part of an answer is left out; all else is there, null or not.
             present = _compiled("," + self._member(a, names), names)
             default, part = _named(a.default, names), _named(present, names)
             members += f"{{nothing if it.{a.name} == {default} else {part}(it)}}"
+        if begins:
+            inner = _compiled(members, names)
+            return lambda it: f"{{{inner(it)[1:]}}}"
         return _compiled(f"{{{{{members}}}}}", names)
 
     def _member(self, a: "attrs.Attribute[Any]", names: dict[str, Any]) -> str:

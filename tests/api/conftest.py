@@ -32,6 +32,7 @@ from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.enrolments import Enrolments
+from phonegate.domain.event_log import EventLog
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.inbox import Inbox
@@ -258,6 +259,7 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        event_log=EventLog(database, now_ms=now_ms, keep_ms=3_600_000),
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         media=Media(database),
         sending=sending,

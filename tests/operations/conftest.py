@@ -9,6 +9,7 @@ from phonegate.histogram import Histogram
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.operations.snapshot import Snapshot
 from phonegate.store.data_file import Space
+from phonegate.store.deliveries import Waiting
 from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
 
 NOW = 1_800_000_000_000
@@ -53,6 +54,8 @@ def make(**changes: Any) -> Snapshot:
         requests={(("POST", "/send/{org}"), 200): 5, (("POST", "/send/{org}"), 401): 2},
         seconds={},
         carriers={("twilio", "taken"): 3},
+        deliveries={"delivered": 9},
+        deliveries_waiting=Waiting(count=4, since=NOW - 8_000),
         failing={},
         hinted=(),
         lag_s=0.25,

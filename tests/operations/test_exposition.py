@@ -34,6 +34,10 @@ def test_a_scraper_reads_what_the_sample_says(snapshot: Snapshot) -> None:
     assert found["phonegate_http_requests_total", ("POST", "/send/{org}", "401")] == 2
     assert found["phonegate_http_refused_total", ("unauthorized",)] == 2
     assert found["phonegate_carrier_messages_total", ("taken", "twilio")] == 3
+    assert found["phonegate_webhook_deliveries_total", ("delivered",)] == 9
+    assert found["phonegate_webhook_deliveries_total", ("given_up",)] == 0
+    assert found["phonegate_webhook_deliveries_waiting", ()] == 4
+    assert found["phonegate_webhook_oldest_seconds", ()] == 8
     assert found["phonegate_cleaned_total", ("text",)] == 2
     assert found["phonegate_cleaned_total", ("entry",)] == 0
     assert found["phonegate_database_log_bytes", ()] == 800

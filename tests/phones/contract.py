@@ -216,6 +216,22 @@ async def what_it_brings_is_stored_once(kind: PhoneKind, start: Start) -> None:
     ]
 
 
+async def its_coming_and_going_are_events(kind: PhoneKind, start: Start) -> None:
+    site = await start(PATIENT)
+    await site.listen()
+    told = ("phone.online", "phone.offline")
+    async with kind.connect(site, "a") as old:
+        (came,) = await site.until_events(1, *told)
+        async with kind.connect(site, "a") as new:
+            # Its own second connection replaces the first: it neither goes nor comes.
+            await old.closed()
+            await new.at_rest()
+    came, went = await site.until_events(2, *told)
+    assert (came.type, went.type) == told
+    assert (came.data["online"], went.data["online"]) == (True, False)
+    assert came.phone == went.phone == came.data["id"] == went.data["id"]
+
+
 OF_ALL: Final[tuple[Promise, ...]] = (
     what_is_sent_is_pushed_and_its_result_recorded,
     a_failure_is_recorded_with_its_reason,
@@ -226,6 +242,7 @@ OF_ALL: Final[tuple[Promise, ...]] = (
     its_sim_is_paced,
     it_takes_over_from_its_older_connection,
     what_it_brings_is_stored_once,
+    its_coming_and_going_are_events,
 )
 
 OF_THOSE_THAT_ACKNOWLEDGE: Final[tuple[Promise, ...]] = (

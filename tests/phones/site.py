@@ -25,6 +25,7 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.media import Media
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
@@ -33,8 +34,10 @@ from phonegate.domain.sending import Outgoing, Sending, SendOutcome
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
+from phonegate.model.events import Event
 from phonegate.model.messages import Message, PageQuery
 from phonegate.phones.admission import Admission
+from phonegate.phones.attendance_book import AttendanceBook
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.session import Session
@@ -127,6 +130,7 @@ class Site:
             cleaned=self.cleaned,
             timings=timings or PhoneTimings(),
         )
+        self.attendance = AttendanceBook(self.switchboard, Attendance(database, now_ms))
         self.link = PhoneLink(self.admission, self.services)
         self.enrolments = Enrolments(
             database, self.accounts.authentication, rate_limits, now_ms=now_ms
@@ -156,6 +160,7 @@ class Site:
             self.port = listener.socket.getsockname()[1]
             await nursery.start(self.services.heartbeat.run)
             await nursery.start(self.presences.run)
+            await nursery.start(self.attendance.run)
             await trio.serve_listeners(
                 self._handle, [listener], handler_nursery=nursery, task_status=task_status
             )
@@ -271,6 +276,26 @@ class Site:
             (timed for timed in turns if isinstance(timed, Session)),
             key=lambda session: session.station.began,
         )
+
+    async def listen(self) -> int:
+        """Makes the org, and has its events recorded. Returns the org."""
+        org = (await self.accounts.orgs.add(ORG, SECRET))[0].id
+        await self.database.write(lambda tx: tx.events.listen(org, 2**50))
+        return org
+
+    async def events(self, *types: str) -> list[Event]:
+        """What was recorded, of these types only where there are any."""
+        org = await self.org()
+        found = await self.database.read(lambda tx: tx.events.page(org, 0, 1000))
+        return [event for event in found if not types or event.type in types]
+
+    async def until_events(self, count: int, *types: str) -> list[Event]:
+        """Waits until so many were recorded, and no more by then."""
+        with trio.fail_after(DEADLINE_S):
+            while len(found := await self.events(*types)) < count:  # noqa: ASYNC110 - they are stored
+                await trio.sleep(0.005)
+        assert len(found) == count, [event.type for event in found]
+        return found
 
     async def until_online(self, count: int) -> None:
         org = await self.org()

@@ -50,6 +50,10 @@ class Fake:
         return OUTLOOK
 
     @property
+    def identified(self) -> bool:
+        return True
+
+    @property
     def anonymous(self) -> bool:
         return self.online.device_id is None and not self.online.sims
 

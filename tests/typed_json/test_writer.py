@@ -86,10 +86,14 @@ def test_what_is_not_of_its_type_is_no_answer(number: Any) -> None:
         Converter().encode(Inner(number=number))
 
 
-def test_what_may_be_missing_is_not_the_first() -> None:
-    @attrs.frozen
-    class Odd:
-        rare: int = field("rare", default=0, omit=True)
+def test_all_may_be_missing() -> None:
+    @attrs.frozen(kw_only=True)
+    class Rare:
+        one: int = field("one", default=0, omit=True)
+        other: str | None = field("other", default=None, omit=True)
 
-    with pytest.raises(TypeError, match="first"):
-        JsonWriter().text(Odd())
+    writer = JsonWriter()
+    assert writer.text(Rare()) == "{}"
+    assert writer.text(Rare(one=1)) == '{"one":1}'
+    assert writer.text(Rare(other="{x}")) == '{"other":"{x}"}'
+    assert writer.text(Rare(one=1, other="é")) == '{"one":1,"other":"é"}'

@@ -144,6 +144,8 @@ class Components:
             case origin if origin is Mapping:
                 values = self.of_type(arguments[1], answer=answer)
                 return {"type": "object", "additionalProperties": values}
+            case None if type_ is Any:
+                return {}
             case _:
                 raise TypeError(f"no schema is known for {type_}")
 

@@ -7,8 +7,7 @@ else there is, such as `<Redirect>`, is passed over.
 from typing import Final
 from xml.parsers import expat
 
-import attrs
-
+from phonegate.domain.webhook_replies import Reply
 from phonegate.model.bounds import MAX_MEDIA, MAX_URL
 
 MAX_BYTES: Final = 65_536
@@ -28,16 +27,6 @@ _TOP, _VERB, _PART = 1, 2, 3
 
 class BadTwiml(ValueError):
     """An answer is no TwiML that can be followed. Its text is a sentence, without what was sent."""
-
-
-@attrs.frozen(kw_only=True)
-class Reply:
-    """A message to send."""
-
-    text: str = attrs.field(repr=False)
-    to: str | None = attrs.field(default=None, repr=False)
-    """None for the sender of the message that is answered."""
-    media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 
 def read(answer: bytes) -> tuple[Reply, ...]:

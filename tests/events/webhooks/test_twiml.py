@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped]
 
+from phonegate.domain.webhook_replies import Reply
 from phonegate.events.webhooks import twiml
-from phonegate.events.webhooks.twiml import BadTwiml, Reply, read
+from phonegate.events.webhooks.twiml import BadTwiml, read
 
 
 def test_what_the_package_of_twilio_writes_is_read() -> None:

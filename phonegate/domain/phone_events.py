@@ -1,0 +1,94 @@
+"""Events of phones: their coming and going, their health, and their SIMs.
+
+Each is recorded in the transaction that notes the change, where the phone's org listens.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import attrs
+
+from phonegate.model.phones import Phone, Sim
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+PhoneEvent = Literal["phone.online", "phone.offline", "phone.health", "phone.sims"]
+
+LEFT_AT_ONCE: Final = 500
+"""Phones that one write notes as gone after a start: some 10 ms."""
+
+
+@attrs.frozen
+class Attendance:
+    """Notes which phones are connected, so that a start knows whom the last run left so."""
+
+    _database: Database
+    _now_ms: Callable[[], int]
+
+    async def note(self, online: Mapping[int, bool]) -> None:
+        """Notes phones that have come (True) or gone.
+
+        Raises:
+            StoreError: It can't be stored.
+        """
+        now = self._now_ms()
+
+        def note(tx: Tables) -> None:
+            for phone, is_online in online.items():
+                if tx.phones.set_online(phone, is_online):
+                    record(tx, "phone.online" if is_online else "phone.offline", phone, now)
+
+        await self._database.write(note, patient=True)
+
+    async def clear(self) -> None:
+        """Notes that none is connected: those that were when the last run ended are gone.
+
+        Raises:
+            StoreError: It can't be stored.
+        """
+        while left := await self._database.read(lambda tx: tx.phones.online(LEFT_AT_ONCE)):
+            await self.note(dict.fromkeys(left, False))
+
+
+def record(
+    tx: Tables, type_: PhoneEvent, phone_id: int, now: int, *, online: bool | None = None
+) -> None:
+    """Records what happened to a phone, if its org listens.
+
+    Args:
+        tx: The transaction that notes the change, after it.
+        type_: What happened.
+        phone_id: The phone. One that was removed has no more events.
+        now: When (ms).
+        online: Whether it is connected. None: as was noted last.
+    """
+    phone = tx.phones.get(phone_id)
+    if phone is None or not tx.events.is_listener(phone.org):
+        return
+    if online is None:
+        online = tx.phones.is_online(phone_id)
+    data = phone_data(phone, tx.phones.sims_of(phone_id), online=online)
+    tx.events.record(phone.org, type_, now, phone=phone_id, data=data)
+
+
+def phone_data(phone: Phone, sims: Sequence[Sim], *, online: bool) -> dict[str, Any]:
+    """Returns what an event holds of a phone."""
+    health = phone.health
+    return {
+        "id": phone.id,
+        "kind": phone.kind,
+        "name": phone.given_name or phone.name,
+        "device_id": phone.device_id,
+        "model": phone.model,
+        "app": phone.app,
+        "online": online,
+        "last_seen": phone.last_seen,
+        "battery": health.battery,
+        "charging": health.charging,
+        "signal": health.signal,
+        "network": health.network,
+        "sims": [
+            {"slot": sim.slot, "number": sim.number, "carrier": sim.carrier, "given": sim.given}
+            for sim in sims
+        ],
+    }

@@ -1,0 +1,149 @@
+"""The rules for a webhook's headers and for what it gets, and its secret."""
+
+import base64
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from phonegate.domain.event_filter import types_of
+from phonegate.model.refusals import BadInput, FieldProblem
+from phonegate.model.webhooks import Shape
+
+Headers = Sequence[tuple[str, str]]
+
+MAX_NAME: Final = 100
+"""Characters of a webhook's name, as of an API key's."""
+
+MAX_HEADERS: Final = 10
+"""Headers of one webhook: receivers ask for one or two."""
+
+MAX_HEADER_NAME: Final = 64
+"""Characters of a header's name, which an error may repeat."""
+
+MAX_HEADER_BYTES: Final = 4_096
+"""Bytes of all headers of a webhook together. Many receivers take 8 KiB of head in all."""
+
+_NAMED: Final = 3
+"""Problems that a sentence names. All of them are in `BadInput.problems`."""
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2."""
+
+_VALUE: Final = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
+"""RFC 9110, 5.5, without what is obsolete."""
+
+_OF_THE_CALL: Final = frozenset(
+    {
+        # RFC 9110, 7.6.1 and 9112: of the connection.
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "http2-settings",
+        "expect",
+        # What the gateway itself says of the call.
+        "host",
+        "accept-encoding",
+        "x-twilio-signature",
+        "i-twilio-idempotency-token",
+    }
+)
+
+_BEGINNINGS: Final = ("content-", "webhook-")
+"""What says how to read the body, and who signed it."""
+
+SECRET_BYTES: Final = 32
+"""Random bytes of a secret. Standard Webhooks 1.0.0 has 24 to 64."""
+
+PREFIX: Final = "whsec_"
+"""What a secret begins with, by the same."""
+
+
+def new_secret(shape: Shape) -> str:
+    """Makes a secret, as it is shown and kept. Programs made for Twilio know of no prefix."""
+    encoded = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
+    return encoded if shape == "twilio" else PREFIX + encoded
+
+
+def require_form(
+    *,
+    name: str | None,
+    headers: Headers,
+    events: Sequence[str],
+    address: str | None,
+    sim: str | None,
+    shape: Shape,
+) -> None:
+    """Checks a whole webhook but for its URL.
+
+    Raises:
+        BadInput: It names every wrong field, and no value of a header.
+    """
+    problems = [*header_problems(headers), *_filter_problems(events, address, sim, shape)]
+    if name is not None and not (1 <= len(name) <= MAX_NAME and name.isprintable()):
+        problems.append(FieldProblem("name", f"must be 1 to {MAX_NAME} printable characters"))
+    if problems:
+        named = "; ".join(f"{one.field} {one.problem}" for one in problems[:_NAMED])
+        more = f" ({len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
+        raise BadInput(f"{named}{more}.", problems)
+
+
+def merged_headers(present: Headers, changes: Mapping[str, str | None]) -> Headers:
+    """Returns headers with some of them changed, added, or taken away by None.
+
+    Names are the same in any letter case (RFC 9110, 5.1).
+    """
+    changed = {name.lower() for name in changes}
+    kept = [(name, value) for name, value in present if name.lower() not in changed]
+    given = [(name, value) for name, value in changes.items() if value is not None]
+    return (*kept, *given)
+
+
+def header_problems(headers: Headers) -> Iterator[FieldProblem]:
+    """Finds what is wrong with headers. Their values are in no problem."""
+    if len(headers) > MAX_HEADERS:
+        yield FieldProblem("headers", f"holds {len(headers)}, at most {MAX_HEADERS} are allowed")
+        return
+    if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        yield FieldProblem("headers", f"has more than {MAX_HEADER_BYTES} bytes in all")
+        return
+    seen: set[str] = set()
+    for name, value in headers:
+        if len(name) > MAX_HEADER_NAME or not _TOKEN.fullmatch(name):
+            # The name itself is not repeated: it may be anything.
+            problem = f"holds a name that no header has: 1 to {MAX_HEADER_NAME} of letters, digits"
+            yield FieldProblem("headers", f"{problem} and !#$%&'*+-.^_`|~")
+            continue
+        lower = name.lower()
+        if lower in _OF_THE_CALL or lower.startswith(_BEGINNINGS):
+            yield FieldProblem(f"headers.{name}", "is set by the gateway itself")
+        if lower in seen:
+            yield FieldProblem(f"headers.{name}", "stands there twice")
+        seen.add(lower)
+        if not _VALUE.fullmatch(value):
+            problem = "must be 1 or more printable ASCII characters, without blanks at its ends"
+            yield FieldProblem(f"headers.{name}", problem)
+
+
+def _filter_problems(
+    events: Sequence[str], address: str | None, sim: str | None, shape: Shape
+) -> Iterator[FieldProblem]:
+    """Finds what would keep a webhook from ever being called."""
+    wanted = types_of(events)
+    if not wanted:
+        yield FieldProblem("events", "must hold at least one type of event")
+        return
+    if any(type_.startswith("message.") for type_ in wanted):
+        return
+    for field, value in (("address", address), ("sim", sim)):
+        if value is not None:
+            problem = "is of messages alone, and events names none of theirs"
+            yield FieldProblem(field, problem)
+    if shape == "twilio":
+        yield FieldProblem("events", "names none of messages, and shape twilio has no other")

@@ -1,0 +1,104 @@
+"""Calls addresses that the operator has named: no guard, and no redirect is followed."""
+
+import functools
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+import trio
+
+import phonegate
+from phonegate import trust
+from phonegate.operations.notices.courier import NotDelivered
+
+CONNECT_S: Final = 10.0
+"""Seconds to connect to one address, so that a name with several gets its turn at another."""
+
+ANSWER_BYTES: Final = 1_024
+"""What is read of an answer: it is shown by `phonegate alarms test`, and nowhere else."""
+
+SHOWN: Final = 200
+"""Characters of an answer that are shown."""
+
+FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
+
+_UNPRINTED: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]+")
+
+
+async def call(
+    method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+) -> str:
+    """Calls a URL. The caller's deadline bounds it.
+
+    Returns:
+        The status of the answer, and how its text begins.
+
+    Raises:
+        NotDelivered: It can't be reached, or does not answer with 2xx.
+    """
+    try:
+        async with (
+            httpx.AsyncClient(
+                verify=_trust() if url.startswith("https") else _NO_TLS,
+                timeout=httpx.Timeout(None, connect=CONNECT_S),
+                headers={"user-agent": f"phonegate/{phonegate.__version__}"},
+            ) as client,
+            client.stream(method, url, headers=headers, content=content) as answer,
+        ):
+            said = f"HTTP {answer.status_code}"
+            text = await _beginning(answer)
+    except FAILURES as error:
+        raise NotDelivered(_why(error)) from None
+    shown = f"{said}: {text}" if text else said
+    if answer.is_success:
+        return shown
+    if answer.has_redirect_location:
+        raise NotDelivered(f"{said}, a redirect, which is not followed: name the new address")
+    raise NotDelivered(f"answered {said}")
+
+
+async def _beginning(answer: httpx.Response) -> str:
+    """Reads how the text of an answer begins."""
+    body = bytearray()
+    try:
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) >= ANSWER_BYTES:
+                # Reading on from a closed response ends its nested generators in order.
+                await answer.aclose()
+    except FAILURES:
+        # The status is known, and counts.
+        pass
+    return _UNPRINTED.sub(" ", body[:ANSWER_BYTES].decode(errors="replace")).strip()[:SHOWN]
+
+
+def _why(error: BaseException) -> str:
+    """Returns why a call failed, without the error's text where that may quote the URL."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
+            return f"can't be reached: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ConnectError):
+        return "can't be reached"
+    return f"the connection failed ({type(error).__name__})"
+
+
+_NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    # Shared: reading the certificates takes some 20 ms and 1 MB, each time.
+    return trust.context()

@@ -1,0 +1,168 @@
+"""All targets of `[alarms] notify`: each has a courier, and none waits for another."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, Literal, get_args
+
+import attrs
+import trio
+
+from phonegate.api.services import Services
+from phonegate.config.reader import ConfigError, Fault
+from phonegate.config.settings import Settings
+from phonegate.domain.alarm_targets import (
+    AppriseTarget,
+    SmsTarget,
+    Target,
+    WebhookTarget,
+    names,
+    parse_targets,
+)
+from phonegate.domain.alarms import News
+from phonegate.operations.notices.apprise_sender import AppriseSender, url_problem
+from phonegate.operations.notices.courier import Courier, CourierTimings, Sender, Trial
+from phonegate.operations.notices.digest import Fields
+from phonegate.operations.notices.notice import trial_notice
+from phonegate.operations.notices.sms_sender import SmsSender
+from phonegate.operations.notices.webhook_sender import WebhookSender
+
+TEST_S: Final = 45.0
+"""How long one target may take for a test: within the time that a command waits for its answer."""
+
+Outcome = Literal["delivered", "failed"]
+
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+
+def target_faults(settings: Settings) -> tuple[Fault, ...]:
+    """Returns the targets that can't be used, of those that no rule of the configuration knows.
+
+    Where there is a target of Apprise this takes a second or two.
+    """
+    targets = parse_targets(settings.alarms.notify)
+    source = settings.sources.get("alarms.notify", "the configuration")
+    found: dict[str, str] = {}
+    for number, target in enumerate(targets, 1):
+        if isinstance(target, AppriseTarget) and (problem := url_problem(target.url)):
+            # That the package is missing is one fault, however many targets need it.
+            found[problem] = f"{', '.join(filter(None, [found.get(problem), str(number)]))}"
+    return tuple(
+        Fault(key="alarms.notify", source=source, problem=f"target {numbers}: {problem}")
+        for problem, numbers in found.items()
+    )
+
+
+def demand_usable_targets(settings: Settings) -> None:
+    """Checks what `target_faults` looks at.
+
+    Raises:
+        ConfigError: Some targets can't be used.
+    """
+    if faults := target_faults(settings):
+        raise ConfigError(faults)
+
+
+@attrs.frozen
+class _Engaged:
+    target: Target
+    courier: Courier
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    async def run(self) -> None:
+        with self.scope:
+            await self.courier.run()
+
+
+class Notifier:
+    """Gives the news of alarms to the couriers of all targets.
+
+    Args:
+        services: Those of the gateway, through which SMS are sent.
+        failing: Returns the assistants whose carrier does not answer now.
+        fields: What is known of alarms that are on.
+        timings: How long couriers wait.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        failing: Callable[[], Collection[int]],
+        fields: Fields,
+        timings: CourierTimings | None = None,
+    ) -> None:
+        self._services = services
+        self._failing = failing
+        self._fields = fields
+        self._timings = CourierTimings() if timings is None else timings
+        self._engaged: dict[str, _Engaged] = {}
+        self._nursery: trio.Nursery | None = None
+        self.outcomes: Counter[Outcome] = Counter()
+        """How many notices were delivered, and how many attempts failed, since the start."""
+
+    @property
+    def mute(self) -> Mapping[str, str]:
+        """The targets that take no notices, each with the reason, by their names."""
+        found = ((one.courier.name, one.courier.mute) for one in self._engaged.values())
+        return {name: reason for name, reason in found if reason is not None}
+
+    def engage(self, texts: Sequence[str]) -> None:
+        """Takes the targets as they are configured now. One that was there goes on as it was."""
+        targets = parse_targets(texts)
+        wanted = dict(zip(texts, zip(targets, names(targets), strict=True), strict=True))
+        for text in [text for text in self._engaged if text not in wanted]:
+            self._engaged.pop(text).scope.cancel()
+        for text, (target, name) in wanted.items():
+            if text in self._engaged:
+                self._engaged[text].courier.name = name
+                continue
+            courier = Courier(
+                name,
+                self._sender(target),
+                self._fields,
+                wall_s=lambda: self._services.now_ms() / 1000,
+                note=self._note,
+                timings=self._timings,
+            )
+            engaged = self._engaged[text] = _Engaged(target, courier)
+            if self._nursery is not None:
+                self._nursery.start_soon(engaged.run)
+
+    def take(self, news: News) -> None:
+        """Takes the beginning or the end of an alarm. Never waits."""
+        for one in self._engaged.values():
+            one.courier.take(news)
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Delivers until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for one in self._engaged.values():
+                nursery.start_soon(one.run)
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def test(self) -> list[tuple[str, Trial]]:
+        """Sends a test notice to every target at once. Returns what became of it, by target."""
+        engaged = list(self._engaged.values())
+        trials: dict[int, Trial] = {}
+
+        async def run(at: int, courier: Courier) -> None:
+            trials[at] = await courier.test(trial_notice(), TEST_S)
+
+        async with trio.open_nursery() as nursery:
+            for at, one in enumerate(engaged):
+                nursery.start_soon(run, at, one.courier)
+        return [(one.courier.name, trials[at]) for at, one in enumerate(engaged)]
+
+    def _sender(self, target: Target) -> Sender:
+        match target:
+            case WebhookTarget():
+                return WebhookSender(target.url)
+            case SmsTarget():
+                return SmsSender(target.org, target.number, self._services, self._failing)
+            case AppriseTarget():
+                return AppriseSender(target.url)
+
+    def _note(self, delivered: bool) -> None:  # noqa: FBT001 - the whole of what is noted
+        self.outcomes["delivered" if delivered else "failed"] += 1

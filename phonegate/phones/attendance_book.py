@@ -1,0 +1,96 @@
+"""Keeps the store up to date on which phones are connected.
+
+A phone that is replaced by its own second connection has neither gone nor come, and neither has one
+that comes back before it was noted that it went. An unnamed phone counts from the moment when it is
+clear on which row it is.
+"""
+
+from typing import Final
+
+import trio
+
+from phonegate import log
+from phonegate.domain.phone_events import Attendance
+from phonegate.model.storage_errors import StorageUnavailable, StoreClosed, StoreError
+from phonegate.phones.switchboard import Switchboard
+
+AGAIN_S: Final = 1.0
+"""Before the next try, where the disk refuses."""
+
+FINISH_S: Final = 1.0
+"""For the last write. What it does not get to, the next start makes good."""
+
+_log = log.get("phones")
+
+
+class AttendanceBook:
+    """Writes down who has come and gone, all that have meanwhile in one transaction."""
+
+    def __init__(self, switchboard: Switchboard, attendance: Attendance) -> None:
+        self._switchboard = switchboard
+        self._attendance = attendance
+        self._written: set[int] = set()
+        """The rows of the phones that are noted as connected."""
+        self._changed: set[int] = set()
+        self._more = trio.Event()
+        self._writing = trio.Lock()
+        switchboard.on_seat = self._note
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Writes until cancelled, or until the store is closed.
+
+        It has started once those are noted as gone whom the last run left connected, if the disk
+        takes that.
+        """
+        try:
+            await self._attendance.clear()
+        except StorageUnavailable as error:
+            _log.warning("attendance_not_noted", reason=error.reason)
+        task_status.started()
+        while True:
+            await self._more.wait()
+            self._more = trio.Event()
+            try:
+                await self.write()
+            except StorageUnavailable as error:
+                _log.warning("attendance_not_noted", reason=error.reason)
+                self._more.set()
+                await trio.sleep(AGAIN_S)
+            except StoreClosed:
+                return
+
+    async def write(self) -> None:
+        """Writes down what has changed.
+
+        Raises:
+            StoreError: It can't be stored, and is left for another time.
+        """
+        async with self._writing:
+            rows, self._changed = self._changed, set()
+            changes = {}
+            for row in rows:
+                is_online = self._switchboard.is_identified(row)
+                if is_online != (row in self._written):
+                    changes[row] = is_online
+            if not changes:
+                return
+            try:
+                await self._attendance.note(changes)
+            except BaseException:
+                self._changed |= rows
+                raise
+            self._written = self._written.union(
+                row for row, is_online in changes.items() if is_online
+            ).difference(row for row, is_online in changes.items() if not is_online)
+
+    async def finish(self) -> None:
+        """Writes down that all have gone, at the end, if that can be done in time."""
+        with trio.move_on_after(FINISH_S):
+            try:
+                await self.write()
+            except StoreError as error:
+                _log.warning("attendance_not_noted", reason=str(error))
+
+    def _note(self, row: int) -> None:
+        self._changed.add(row)
+        self._more.set()

@@ -1,0 +1,324 @@
+"""Deliveries: which events are on their way to which webhooks, and the log of those that are over.
+
+What waits is here and nowhere else, so that it survives the end of the process.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from phonegate.model.events import Event
+from phonegate.model.facts import Fact, WebhooksChanged
+from phonegate.model.webhooks import Attempt, Delivery, Webhook
+from phonegate.store.events import Events
+
+TEST_SUBJECT: Final = "test"
+
+_COLUMNS: Final = (
+    "n, webhook, event, type, subject, created_at, attempts, at, ms, status, error, answer, next_at"
+)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM deliveries"  # noqa: S608 - constants
+
+_INSERT: Final = """
+    INSERT INTO deliveries (webhook, event, type, subject, created_at, next_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_INSERT_TEST: Final = f"""
+    INSERT INTO deliveries
+        (webhook, type, subject, created_at, attempts, at, ms, status, error, answer)
+    VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}
+"""  # noqa: S608
+
+_BEFORE: Final = """
+    SELECT 1 FROM deliveries AS b INDEXED BY deliveries_waiting
+    WHERE b.webhook = d.webhook AND b.subject = d.subject AND b.n < d.n AND b.next_at IS NOT NULL
+"""
+"""Whether an earlier event of the same subject is still on its way."""
+
+DUE: Final = f"""
+    SELECT {_COLUMNS} FROM deliveries AS d INDEXED BY deliveries_due
+    WHERE webhook = ? AND next_at IS NOT NULL AND next_at <= ? AND NOT EXISTS ({_BEFORE})
+    ORDER BY n LIMIT ?
+"""  # noqa: S608
+
+NEXT_DUE: Final = """
+    SELECT min(d.next_at) FROM deliveries AS d JOIN (
+        SELECT min(n) AS n FROM deliveries INDEXED BY deliveries_waiting
+        WHERE webhook = ? AND next_at IS NOT NULL GROUP BY subject
+    ) AS first ON d.n = first.n
+"""
+"""The first of each subject is the only one that may be tried."""
+
+WAITING: Final = """
+    SELECT count(*) FROM deliveries INDEXED BY deliveries_due
+    WHERE webhook = ? AND next_at IS NOT NULL
+"""
+WAITING_OF_ORG: Final = f"""
+    SELECT coalesce(sum((
+        {WAITING.replace("webhook = ?", "webhook = webhooks.id")}
+    )), 0) FROM webhooks WHERE org = ?
+"""  # noqa: S608
+
+FINISHED: Final = """
+    SELECT n FROM deliveries
+    WHERE webhook = :webhook AND next_at IS NULL AND (created_at < :before OR n <= :surplus)
+    ORDER BY n LIMIT :limit
+"""
+_SURPLUS: Final = "SELECT n FROM deliveries WHERE webhook = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
+
+
+class Due(NamedTuple):
+    """A delivery whose time has come."""
+
+    delivery: Delivery
+    event: Event | None
+    """None where the event is kept no more."""
+
+
+@attrs.frozen(kw_only=True)
+class Taken:
+    """What became of the events after a webhook's position."""
+
+    looked_at: int
+    """How many there were, up to the limit."""
+    waiting: int
+    """How many of them are to be delivered."""
+    missed: bool = False
+    """Whether there had been others, which are kept no more."""
+
+
+@attrs.frozen(kw_only=True)
+class Waiting:
+    """What waits for all webhooks together."""
+
+    count: int
+    since: int | None
+    """When the oldest of it was taken up, in ms. None where nothing waits."""
+
+
+NONE_WAITING: Final = Waiting(count=0, since=None)
+
+
+class Deliveries:
+    """The rows of `deliveries`, and how far each webhook has got."""
+
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact], events: Events) -> None:
+        self._connection = connection
+        self._facts = facts
+        self._events = events
+
+    # -- taking events up
+
+    def take(self, webhook: Webhook, limit: int, fits: Callable[[Event], bool], now: int) -> Taken:
+        """Takes up the next events of a webhook, as deliveries that are due at once.
+
+        Args:
+            webhook: The webhook. How far it has got is read anew.
+            limit: How many events are looked at.
+            fits: Tells whether it gets an event.
+            now: The time, in ms.
+        """
+        row = self._connection.execute(
+            "SELECT position FROM webhooks WHERE id = ? AND disabled_at IS NULL", (webhook.id,)
+        ).fetchone()
+        if row is None:
+            return Taken(looked_at=0, waiting=0)
+        (position,) = row
+        missed = self._events.extent(webhook.org).first > position
+        events = self._events.page(webhook.org, position, limit)
+        if not events:
+            return Taken(looked_at=0, waiting=0)
+        rows = [
+            (webhook.id, event.id, event.type, event.subject, now, now)
+            for event in events
+            if fits(event)
+        ]
+        self._connection.executemany(
+            _INSERT,
+            rows,
+        )
+        self._connection.execute(
+            "UPDATE webhooks SET position = ? WHERE id = ?", (events[-1].id, webhook.id)
+        )
+        return Taken(looked_at=len(events), waiting=len(rows), missed=missed)
+
+    # -- what is on its way
+
+    def due(self, webhook: Webhook, now: int, limit: int) -> list[Due]:
+        """Returns what may be tried now: the oldest first, and of each subject one."""
+        rows = self._connection.execute(DUE, (webhook.id, now, limit))
+        return [Due(one, self._event(webhook.org, one.event)) for one in map(_delivery, rows)]
+
+    def next_due(self, webhook: int) -> int | None:
+        """Returns when something may be tried next, in ms. None where nothing waits."""
+        (at,) = self._connection.execute(NEXT_DUE, (webhook,)).fetchone()
+        return None if at is None else int(at)
+
+    def waiting(self, webhook: int) -> int:
+        """Returns how many deliveries of a webhook are not over."""
+        return int(self._connection.execute(WAITING, (webhook,)).fetchone()[0])
+
+    def waiting_of_org(self, org: int) -> int:
+        """Returns how many deliveries of an org's webhooks are not over."""
+        return int(self._connection.execute(WAITING_OF_ORG, (org,)).fetchone()[0])
+
+    def all_waiting(self) -> Waiting:
+        """Returns what waits for all webhooks, as metrics show it."""
+        count, oldest = self._connection.execute(
+            "SELECT count(*), min(n) FROM deliveries WHERE next_at IS NOT NULL"
+        ).fetchone()
+        since = None
+        if oldest is not None:
+            found = self._connection.execute(
+                "SELECT created_at FROM deliveries WHERE n = ?", (oldest,)
+            )
+            (since,) = found.fetchone()
+        return Waiting(count=count, since=since)
+
+    def hasten(self, webhook: int, now: int) -> None:
+        """Has all that waits for a webhook tried at once, and its three days begin anew."""
+        self._connection.execute(
+            "UPDATE deliveries SET next_at = min(next_at, ?), created_at = max(created_at, ?)"
+            " WHERE webhook = ? AND next_at IS NOT NULL",
+            (now, now, webhook),
+        )
+
+    def finish(self, n: int, attempt: Attempt, next_at: int | None) -> None:
+        """Notes an attempt.
+
+        Args:
+            n: The delivery.
+            attempt: What was tried.
+            next_at: When it is tried again. None where it is over.
+        """
+        self._connection.execute(
+            "UPDATE deliveries SET attempts = attempts + 1, at = ?, ms = ?, status = ?, error = ?,"
+            " answer = ?, next_at = ? WHERE n = ?",
+            (*_values(attempt), next_at, n),
+        )
+
+    def drop(self, n: int, reason: str) -> None:
+        """Gives a delivery up that can't be tried."""
+        self._connection.execute(
+            "UPDATE deliveries SET error = ?, next_at = NULL WHERE n = ?", (reason, n)
+        )
+
+    def mark_failing(self, webhook: int, since: int | None) -> None:
+        """Notes since when a webhook fails. With None it fails no more."""
+        if since is None:
+            sql = "UPDATE webhooks SET failing_since = NULL WHERE id = ?"
+            self._connection.execute(sql, (webhook,))
+            return
+        sql = "UPDATE webhooks SET failing_since = ? WHERE id = ? AND failing_since IS NULL"
+        self._connection.execute(sql, (since, webhook))
+
+    # -- the log
+
+    def add_test(self, webhook: int, type: str, attempt: Attempt) -> Delivery:  # noqa: A002
+        """Notes a test, which is over at once.
+
+        Args:
+            webhook: The webhook that was tested.
+            type: The type of the event that was sent.
+            attempt: What came of it.
+        """
+        row = self._connection.execute(
+            _INSERT_TEST, (webhook, type, TEST_SUBJECT, attempt.at, *_values(attempt))
+        ).fetchone()
+        return _delivery(row)
+
+    def page(self, webhook: int, limit: int, before_n: int | None = None) -> list[Delivery]:
+        """Returns deliveries of a webhook, newest first: those before a number, where given."""
+        where, values = "", [webhook]
+        if before_n is not None:
+            where = " AND n < ?"
+            values.append(before_n)
+        rows = self._connection.execute(
+            f"{_SELECT} WHERE webhook = ?{where} ORDER BY n DESC LIMIT ?", (*values, limit)
+        )
+        return list(map(_delivery, rows))
+
+    def replay(self, webhook: Webhook, n: int, now: int) -> bool:
+        """Tries a delivery again: at once if it still waits, else as a new one of the same event.
+
+        Returns False where there is no such delivery, or its event is kept no more.
+        """
+        row = self._connection.execute(
+            f"{_SELECT} WHERE webhook = ? AND n = ?", (webhook.id, n)
+        ).fetchone()
+        found = None if row is None else _delivery(row)
+        if found is None or self._event(webhook.org, found.event) is None:
+            return False
+        if found.next_at is not None:
+            self._connection.execute("UPDATE deliveries SET next_at = ? WHERE n = ?", (now, n))
+        else:
+            self._connection.execute(
+                _INSERT,
+                (webhook.id, found.event, found.type, found.subject, now, now),
+            )
+        self._facts.append(WebhooksChanged(webhook.org))
+        return True
+
+    def logged(self) -> list[int]:
+        """Returns the webhooks that have a log."""
+        rows = self._connection.execute(
+            "SELECT id FROM webhooks"
+            " WHERE EXISTS (SELECT 1 FROM deliveries WHERE deliveries.webhook = webhooks.id)"
+        )
+        return [webhook for (webhook,) in rows]
+
+    def finished(self, webhook: int, *, before: int, most: int, limit: int) -> list[int]:
+        """Returns the oldest deliveries that are over and need be kept no longer.
+
+        Args:
+            webhook: Whose log.
+            before: Those that began before this time, in ms.
+            most: How many are kept at most.
+            limit: How many are returned.
+        """
+        row = self._connection.execute(_SURPLUS, (webhook, most)).fetchone()
+        surplus = 0 if row is None else row[0]
+        values = {"webhook": webhook, "before": before, "surplus": surplus, "limit": limit}
+        return [n for (n,) in self._connection.execute(FINISHED, values)]
+
+    def erase(self, numbers: Sequence[int]) -> None:
+        """Deletes deliveries from the log, unless they wait again."""
+        self._connection.execute(
+            "DELETE FROM deliveries WHERE next_at IS NULL"
+            " AND n IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        )
+
+    def _event(self, org: int, event: int | None) -> Event | None:
+        if event is None:
+            return None
+        found = self._events.page(org, event - 1, 1)
+        return found[0] if found and found[0].id == event else None
+
+
+def _values(attempt: Attempt) -> tuple[Any, ...]:
+    return attempt.at, attempt.ms, attempt.status, attempt.error, attempt.answer
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    n, webhook, event, type_, subject, created_at, attempts = row[:7]
+    at, ms, status, error, answer, next_at = row[7:]
+    last = None
+    if at is not None:
+        last = Attempt(at=at, ms=ms, status=status, error=error, answer=answer)
+    elif error is not None:
+        last = Attempt(at=created_at, ms=0, error=error)
+    return Delivery(
+        n=n,
+        webhook=webhook,
+        event=event,
+        type=type_,
+        subject=subject,
+        created_at=created_at,
+        attempts=attempts,
+        last=last,
+        next_at=next_at,
+    )

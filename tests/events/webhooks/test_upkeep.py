@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+import trio
+
+from phonegate.events.webhooks import upkeep
+from phonegate.events.webhooks.upkeep import Upkeep, UpkeepTimings
+from tests.events.webhooks.receiver import Receiver, http
+from tests.events.webhooks.site import Site
+
+
+async def test_the_log_keeps_its_newest_and_what_waits(
+    nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "MOST_LOGGED", 3)
+    monkeypatch.setattr(upkeep, "ERASED_AT_ONCE", 2)
+    receiver = Receiver()
+    receiver.act = lambda call: http(400 if call.event["data"]["phone"]["phone"] == 1 else 200)
+    await nursery.start(receiver.run)
+    site = Site.make(tmp_path)
+    await nursery.start(site.run)
+    webhook = await site.webhook(receiver.url())
+    await site.happen(*range(1, 9))
+    found = await site.settled(webhook, 8)
+    waiting = [one.n for one in found if one.next_at is not None]
+    assert len(waiting) == 1
+    keeper = Upkeep(
+        site.database,
+        site.courier,
+        log_days=1,
+        now_ms=site.clock,
+        timings=UpkeepTimings(round_s=0.01, pause_s=0.0),
+    )
+    await nursery.start(keeper.run)
+    kept = await site.until_logged(webhook, lambda found: len(found) == 4)
+    assert [one.n for one in kept] == sorted({*waiting, *(one.n for one in found[-3:])})
+    site.clock.ahead_ms = 2 * upkeep.DAY_MS
+    await site.until_logged(webhook, lambda found: all(one.next_at is not None for one in found))
+
+
+async def test_idle_connections_are_closed(nursery: trio.Nursery, tmp_path: Path) -> None:
+    receiver = Receiver()
+    await nursery.start(receiver.run)
+    site = Site.make(tmp_path)
+    await nursery.start(site.run)
+    webhook = await site.webhook(receiver.url())
+    await site.happen(1)
+    await site.settled(webhook)
+    for transport in site.courier._doubtful._transports:
+        transport._idle_s = 0.0
+    await site.courier.sweep()
+    await receiver.left()
