@@ -21,7 +21,7 @@ from phonegate.cli.retries import Pauses, Retries
 from phonegate.event_stream import StreamEvent, StreamReader
 from phonegate.model.bounds import MAX_PAGE
 
-SILENCE_S: Final = 40.0
+SILENCE_S: Final = 25.0
 """Without a byte for so long, a stream is dead, or held back: the gateway writes each 15 s."""
 
 LONG_POLL_S: Final = 25

@@ -8,13 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
+import trio
 
 from kit.gateway import UNLIMITED, GatewayProcess
 from kit.program import Program, child_environment
+from phonegate.phone.address import Address
+from phonegate.phone.fleet import Fleet, identities
+from phonegate.phone.simulated_faults import Plan
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -123,6 +128,23 @@ def test_over_restarts_and_kills_all_is_shown_once(gateway: GatewayProcess, tmp_
         assert later == states([event["data"]["message"] for event in happened])
         # What a message waits for is shown, though its events do not say so.
         assert messages.events()[-1]["waiting_for"] == "phone"
+
+
+async def test_a_phone_that_comes_and_goes_is_shown(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    with Command(tmp_path, gateway.url, "events", "--follow", "--type", "phone.*") as shown:
+
+        def has(words: str) -> bool:
+            return any(words in line for line in shown.log)
+
+        address, who = Address.parse(gateway.url, ORG, SECRET), identities(1, Random(1))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Fleet(address, who, plan=Plan()).run)
+            await trio.to_thread.run_sync(until, lambda: has("phone.online       phone 1, "))
+            await trio.to_thread.run_sync(until, lambda: has("phone.sims "))
+            nursery.cancel_scope.cancel()
+        await trio.to_thread.run_sync(until, lambda: has("phone.offline      phone 1, "))
 
 
 def test_a_wrong_secret_ends_it_with_a_sentence(gateway: GatewayProcess, tmp_path: Path) -> None:
