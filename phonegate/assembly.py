@@ -49,14 +49,16 @@ from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhook_replies import WebhookReplies
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
+from phonegate.events.feed import Feed
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
 from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
-from phonegate.http.webhook_url import PRIVATE_NETWORKS
+from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
 from phonegate.phones.attendance_book import AttendanceBook
@@ -178,10 +180,14 @@ class Core:
         )
         media = Media(database)
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
-        guard = Guard(rules=lambda: _outgoing(settings.media, accounts), own_ports=own_ports)
+        guard = Guard(
+            rules=lambda: _outgoing(settings.media, accounts, "[media] private_networks"),
+            own_ports=own_ports,
+        )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
         webhook_guard = Guard(
-            rules=lambda: _webhooks_may_call(settings.webhooks, accounts), own_ports=own_ports
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS),
+            own_ports=own_ports,
         )
         own_urls = [settings.http.public_url] if settings.http.public_url else []
         webhooks = WebhookService(
@@ -198,6 +204,7 @@ class Core:
             now_ms=now_ms,
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
         )
+        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -206,6 +213,7 @@ class Core:
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
             event_log=event_log,
+            feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             media=media,
             sending=sending,
@@ -218,6 +226,13 @@ class Core:
             idempotency=Idempotency(database, now_ms=now_ms),
             switchboard=switchboard,
             enrolments=enrolments,
+            webhooks=Webhooks(
+                database,
+                check_url=webhook_urls.check,
+                call_test=webhooks.courier.test,
+                now_ms=now_ms,
+                rate_limits=rate_limits,
+            ),
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             now_ms=now_ms,
             version=phonegate.__version__,
@@ -259,27 +274,21 @@ class Core:
         subscribe("scheduler", self.scheduler.note)
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
+        subscribe("feed", self.services.feed.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
 
 
-def _outgoing(settings: MediaSettings, accounts: Accounts) -> Rules:
-    """Returns which addresses may be called now. The owner may open and close registration."""
+def _outgoing(settings: MediaSettings | WebhookSettings, accounts: Accounts, setting: str) -> Rules:
+    """Returns which addresses may be called now. The owner may open and close registration.
+
+    `setting` is the one that opens private networks, for a refusal to name.
+    """
     is_open = accounts.orgs.registration.mode == "open"
     return Rules(
         allow=parse_networks(settings.allow),
         private_networks=settings.private_networks or not is_open,
-        setting="[media] private_networks",
-    )
-
-
-def _webhooks_may_call(settings: WebhookSettings, accounts: Accounts) -> Rules:
-    """The same for webhooks."""
-    is_open = accounts.orgs.registration.mode == "open"
-    return Rules(
-        allow=parse_networks(settings.allow),
-        private_networks=settings.private_networks or not is_open,
-        setting=PRIVATE_NETWORKS,
+        setting=setting,
     )
 
 

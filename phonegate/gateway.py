@@ -337,6 +337,7 @@ class _Gateway:
             await services.start(self.core.phones.heartbeat.run)
             await services.start(self.core.attendance.run)
             await services.start(self.core.services.presences.run)
+            await services.start(self.core.services.feed.run)
             await services.start(
                 Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
             )
@@ -364,6 +365,7 @@ class _Gateway:
                 self.operations.drain()
                 self.server.drain()
                 self.core.services.waits.close()
+                self.core.services.feed.close()
                 modem.cancel()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
                 sockets.cancel_scope.deadline = drained_at

@@ -169,6 +169,8 @@ class Endpoint:
     """None where its answers are never JSON."""
     media: str | None = None
     """The Content-Type of answers that are no JSON, where some are not, or a range of them."""
+    streamed: type | None = None
+    """The JSON that each event has as its data, where `media` is a stream of events."""
     statuses: tuple[int, ...] = (200,)
     error_codes: tuple[str, ...] = ()
     """Codes of errors beyond those that every endpoint shares."""
@@ -232,13 +234,13 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
     ),
     PathParameter(
         name="id",
-        description="The id of the message, phone, key or assistant.",
+        description="The id of the message, phone, key, assistant or webhook.",
         example="5",
         rule=NUMBERED,
     ),
     PathParameter(
         name="n",
-        description="The number of the part, from 1 on.",
+        description="The number of the part of a message, from 1 on, or of the delivery.",
         example="1",
         rule=NUMBERED,
     ),

@@ -28,13 +28,13 @@ _PAGE: Final = (
     '"body":"hello","status":"received","created_at":"2026-11-21T08:00:00.000Z"}]}'
 )
 
-_MESSAGE: Final = (
+WHOLE_MESSAGE: Final = (
     '{"id":1,"direction":"in","address":"+15551112222","body":"hello","status":"received",'
     '"created_at":"2026-11-21T08:00:00.000Z","sim_slot":0,"sim":null,"date":1700000000000,'
     '"sent_at":null,"delivered_at":null,"error":null,"segments":1,"provider":"phone",'
     '"media_urls":null,"send_at":null,"expires_at":null,"waiting_for":null,"key":null}'
 )
-_WHOLE_PAGE: Final = f'{{"org_id":"myorg","count":1,"messages":[{_MESSAGE}]}}'
+_WHOLE_PAGE: Final = f'{{"org_id":"myorg","count":1,"messages":[{WHOLE_MESSAGE}]}}'
 
 MESSAGES: Final = (
     Example(
@@ -63,7 +63,7 @@ MESSAGE: Final = (
         title="a received message",
         path="/messages/myorg/id/1",
         headers=_SECRET,
-        answer=f'{{"org_id":"myorg","message":{_MESSAGE}}}',
+        answer=f'{{"org_id":"myorg","message":{WHOLE_MESSAGE}}}',
     ),
 )
 

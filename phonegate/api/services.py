@@ -27,7 +27,9 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
+from phonegate.events.feed import Feed
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -42,6 +44,7 @@ class Services:
     inbox: Inbox
     messages: MessageAccess
     event_log: EventLog
+    feed: Feed
     phones: PhoneManagement
     media: Media
     sending: Sending
@@ -52,6 +55,7 @@ class Services:
     idempotency: Idempotency
     switchboard: Dispatcher
     enrolments: Enrolments
+    webhooks: Webhooks
     presences: Presences
     now_ms: Callable[[], int]
     version: str

@@ -10,6 +10,7 @@ import attrs
 from phonegate.api import (
     assistants_api,
     callbacks_api,
+    events_api,
     health,
     keys_api,
     me_api,
@@ -18,6 +19,7 @@ from phonegate.api import (
     phones_api,
     sms_api,
     smsgate_api,
+    webhooks_api,
 )
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
@@ -255,10 +257,12 @@ def build_table() -> Table:
     return Table(
         [
             *messages_api.ENDPOINTS,
+            *events_api.ENDPOINTS,
             *phones_api.ENDPOINTS,
             *media_api.ENDPOINTS,
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
+            *webhooks_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,

@@ -51,6 +51,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "key": CommandEntry("key", "command", "Add, list, limit and revoke API keys."),
     "assistant": CommandEntry("assistant", "command", "Add, list and remove senders at a carrier."),
+    "webhook": CommandEntry(
+        "webhook", "command", "Add, list, test and remove URLs that are called with events."
+    ),
     "status": CommandEntry("status", "command", "Show the state of the gateway that serves."),
     "alarms": CommandEntry(
         "alarms", "command", "List the alarms that are on; try what they are reported to."

@@ -53,9 +53,9 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
 def rotate(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the org NAME a new secret. The old one ends at once. The org's API keys stay.
+    """Give the org NAME a new secret. The old one ends at once. Its API keys and webhooks stay.
 
-    The keys are shown, since a person who had the secret may have made one.
+    They are shown, since a person who had the secret may have made one.
     """
     body = {"secret": secrets.read(source)}
     answer = carry_out(config, database, "POST", target("orgs", name, "secret"), body)
@@ -65,6 +65,13 @@ def rotate(
         click.echo(f"These API keys of {name} go on. `phonegate key revoke` ends one:", err=True)
         for key in keys:
             click.echo(f"  {key['id']}  {terminal.clean(key['name'])}", err=True)
+    webhooks = answer.get("webhooks", [])
+    if webhooks and not as_json:
+        click.echo(
+            f"So do these webhooks. `phonegate webhook remove {name} ID` ends one:", err=True
+        )
+        for one in webhooks:
+            click.echo(f"  {one['id']}  {terminal.clean(one['url'])}", err=True)
 
 
 @command.command()
@@ -72,7 +79,7 @@ def rotate(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.gateway
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
-    """Remove the org NAME with its phones, messages and API keys, for good.
+    """Remove the org NAME with its phones, messages, API keys and webhooks, for good.
 
     A phone that goes on with its old secret does not make it again. Only `phonegate org add` does.
     """
@@ -86,7 +93,11 @@ def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) 
 
 def _show_secret(answer: Mapping[str, Any], source: str, *, as_json: bool) -> None:
     if as_json:
-        shown = {field: answer[field] for field in ("org", "secret", "keys") if field in answer}
+        shown = {
+            field: answer[field]
+            for field in ("org", "secret", "keys", "webhooks")
+            if field in answer
+        }
         terminal.print_json(shown)
     else:
         click.echo(f"org     {answer['org']}")

@@ -16,7 +16,7 @@ from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, 
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.model.facts import OrgChanged, Publish
+from phonegate.model.facts import CredentialsChanged, OrgChanged, Publish
 from phonegate.model.principal import (
     LIMITED_SCOPES,
     OWNER_SCOPE,
@@ -72,9 +72,9 @@ class Authenticator(Protocol):
 class Authentication:
     """Checks credentials, and forgets its results once credentials are changed.
 
-    It publishes `OrgChanged` after an org was removed, its secret was rotated, or a key by which a
-    phone may have come in was revoked or limited. Phones that came in before then must come in
-    again.
+    It publishes `CredentialsChanged` after any credential was revoked or changed. `OrgChanged`
+    comes with it where an org was removed, its secret was rotated, or a key by which a phone may
+    have come in was revoked or limited. Phones that came in before then must come in again.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class Authentication:
     def is_current(self, principal: Principal) -> bool:
         """Tells whether the org's credentials are still those that let this principal in.
 
-        One who keeps a principal for long asks again once `OrgChanged` was published.
+        One who keeps a principal for long asks again once `CredentialsChanged` was published.
         """
         return self.checks.generation(principal.org) == principal.generation
 
@@ -216,11 +216,11 @@ class Authentication:
 
         Args:
             org: Whose credentials have changed.
-            phones: Whether a phone may have come in by one of them, so that it is published.
+            phones: Whether a phone may have come in by one of them.
         """
         self.checks.changed(org)
-        if phones:
-            self._publish((OrgChanged(org),))
+        facts = (CredentialsChanged(org), *((OrgChanged(org),) if phones else ()))
+        self._publish(facts)
 
     async def _touch(self, mark: bytes) -> None:
         known, now = self._cache.recall(mark, self._now_ms()), self._now_ms()

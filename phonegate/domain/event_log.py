@@ -84,7 +84,9 @@ class EventLog:
             StoreError: It can't be written down.
         """
         now = self._now_ms()
-        if abs(now - self._renewed.get(org, 0)) < RENEWED_EACH_MS:
+        renewed = self._renewed.get(org)
+        # A clock that was set back counts as time that has passed.
+        if renewed is not None and 0 <= now - renewed < RENEWED_EACH_MS:
             return
         await self._database.write(lambda tx: tx.events.listen(org, now + self._keep_ms))
         self._renewed[org] = now

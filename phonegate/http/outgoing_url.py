@@ -10,7 +10,6 @@ import re
 from typing import Final
 
 import attrs
-import httpx
 
 from phonegate.http.outgoing_guard import Address
 from phonegate.model.bounds import MAX_URL
@@ -113,6 +112,8 @@ def _read_host(written: str, text: str) -> tuple[str, tuple[Address, ...], str |
             plain = plain or host
     if plain is not None:  # which not every reader of URLs takes
         return host, literals, plain
+    import httpx  # noqa: PLC0415 - a gateway without webhooks and carriers does without
+
     try:
         host = httpx.URL(text).raw_host.decode("ascii").removesuffix(".")
     except (httpx.InvalidURL, ValueError):

@@ -4,6 +4,7 @@ Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import attrs
@@ -31,6 +32,31 @@ EventType = Literal[
 ]
 
 EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
+
+MEANINGS: Final[Mapping[EventType, str]] = MappingProxyType(
+    {
+        "message.received": "A message was received. An MMS that was announced before it was "
+        "fetched is reported again with its media.",
+        "message.queued": "A message to send was stored. It waits for its phone, turn or time.",
+        "message.held": "A message to send waits for a person's approval.",
+        "message.sending": "A phone or carrier was given the message.",
+        "message.sent": "The phone's radio or the carrier took the message.",
+        "message.delivered": "The recipient's phone confirmed the message.",
+        "message.failed": "The phone, the carrier or the network refused the message.",
+        "message.expired": "The message did not leave in time, and never will.",
+        "message.cancelled": "The message was withdrawn before it left.",
+        "message.uncertain": "A phone or carrier took the message and never said what became of "
+        "it.",
+        "phone.online": "A phone has connected.",
+        "phone.offline": "A phone is connected no more.",
+        "phone.health": "A phone has reported how it is: battery, signal, network.",
+        "phone.sims": "A phone has reported other SIMs than before.",
+        "alarm.raised": "Something is wrong that a person should know of.",
+        "alarm.cleared": "An alarm is over.",
+        "webhook.disabled": "A webhook is called no more.",
+    }
+)
+"""What happened, in a sentence."""
 
 
 @attrs.frozen(kw_only=True)

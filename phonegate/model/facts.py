@@ -56,6 +56,16 @@ class OrgChanged:
 
 
 @attrs.frozen
+class CredentialsChanged:
+    """An org was removed, or any of its credentials was revoked or changed.
+
+    Readers who are served for long must be authenticated anew.
+    """
+
+    org: int
+
+
+@attrs.frozen
 class AssistantChanged:
     """An assistant was changed or removed."""
 
@@ -108,6 +118,7 @@ Fact = (
     | Repeated
     | Rescheduled
     | OrgChanged
+    | CredentialsChanged
     | AssistantChanged
     | Amended
     | Happened

@@ -90,6 +90,8 @@ class Collector:
     link: PhoneLink
     server: Callable[[], ServerView]
     modem_problem: Callable[[], str | None]
+    followers: Callable[[], int]
+    """Counts the streams of events and long polls."""
     notices: Callable[[], NoticeCounts]
     deliveries: Mapping[str, int]
     """Calls of webhooks, by outcome."""
@@ -152,6 +154,7 @@ class Collector:
                 and not serves(queue.org, queue.phone, queue.sim_selector)
             ),
             connections=server.connections,
+            followers=self.followers(),
             refused_connections=server.refused,
             refused_phones=self.link.refused,
             cleaned=self.cleaned.copy(),

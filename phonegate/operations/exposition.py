@@ -64,6 +64,9 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         snapshot.refused_phones,
     )
     yield _gauge("connections", "Connections open at the server.", snapshot.connections)
+    yield _gauge(
+        "event_followers", "Streams of events and long polls that are open.", snapshot.followers
+    )
     yield _counter(
         "connections_refused",
         "Connections turned away because there were too many.",

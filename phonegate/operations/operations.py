@@ -93,6 +93,7 @@ class Operations:
             link=link,
             server=server,
             modem_problem=modem_problem,
+            followers=services.feed.__len__,
             notices=self._notice_counts,
             deliveries=deliveries,
             lag=self._lag,

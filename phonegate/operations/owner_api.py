@@ -77,6 +77,15 @@ class NamedKey:
 
 
 @attrs.frozen(kw_only=True)
+class NamedWebhook:
+    """A webhook, and where it goes."""
+
+    id: int = field("Names the webhook in /webhooks/{org}/{id}.", example=3)
+    name: str | None = field("What its owner called it.", example="crm")
+    url: str = field("What is called.", example="https://example.org/sms", private=True)
+
+
+@attrs.frozen(kw_only=True)
 class OrgSecretAnswer:
     """An org with its secret, in the only answer that ever shows it."""
 
@@ -86,6 +95,9 @@ class OrgSecretAnswer:
     published: bool = field("Whether the secret stands in the documents, for all to know.")
     keys: tuple[NamedKey, ...] | None = field(
         "The API keys that go on where the secret was changed.", default=None, omit=True
+    )
+    webhooks: tuple[NamedWebhook, ...] | None = field(
+        "The webhooks that go on, likewise.", default=None, omit=True
     )
 
 
@@ -241,20 +253,22 @@ class OwnerEndpoints:
         return Answer(content=OrgsAnswer(orgs=shown))
 
     async def rotate_org(self, call: Call) -> Answer:
-        """Gives an org another secret. The old one ends at once. Names the keys that go on."""
+        """Gives an org another secret. The old one ends at once. Says what goes on."""
         accounts = call.services.accounts
         org, secret = await accounts.orgs.rotate(call.path["org"], call.body.secret)
         keys = await accounts.keys.of_org(org.id)
+        webhooks = await call.services.webhooks.of_org(org.id)
         content = OrgSecretAnswer(
             org=org.name,
             secret=secret,
             published=secret in PUBLISHED_SECRETS,
             keys=tuple(NamedKey(id=key.id, name=key.name) for key in keys),
+            webhooks=tuple(NamedWebhook(id=one.id, name=one.name, url=one.url) for one in webhooks),
         )
         return Answer(content=content)
 
     async def remove_org(self, call: Call) -> Answer:
-        """Removes an org with its phones, messages, keys and assistants."""
+        """Removes an org with its phones, messages, keys, assistants and webhooks."""
         services, name = call.services, call.path["org"]
         org = await services.accounts.orgs.named(name)
         assistants = await services.assistants.of_org(org.id)

@@ -98,6 +98,8 @@ class Snapshot:
     away: frozenset[WaitingQueue]
     """The parts of the backlog that wait for a phone which is not connected."""
     connections: int
+    followers: int = 0
+    """Streams of events and long polls that are open."""
     refused_connections: int
     refused_phones: int
     limited: Mapping[Kind, int]

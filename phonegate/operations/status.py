@@ -18,6 +18,7 @@ def status_document(snapshot: Snapshot, alarm_loop: AlarmLoop) -> Mapping[str, A
         "uptime_s": int(snapshot.up_s),
         "phones_online": snapshot.online,
         "connections": snapshot.connections,
+        "event_followers": snapshot.followers,
         "messages": dict(snapshot.messages),
         "waiting": {
             reason: {

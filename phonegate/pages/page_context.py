@@ -53,9 +53,11 @@ DAY_S: Final = 24 * 60 * 60
 
 GROUPS: Final = {
     "messages": "Messages",
+    "events": "Events",
     "phones": "Phones",
     "keys": "API keys",
     "assistants": "Assistants",
+    "webhooks": "Webhooks",
     "agents": "Agents",
     "gateway": "The gateway itself",
 }

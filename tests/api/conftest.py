@@ -48,13 +48,17 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
+from phonegate.events.feed import Feed
 from phonegate.gateway import build_whole_app
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules
+from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
+from phonegate.model.webhooks import Attempt, Delivery, Webhook
 from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
@@ -69,11 +73,15 @@ ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "192.168.178.9"
 NOW = 1_800_000_000_000
+KEPT_MS = 72 * 3_600_000
 PUBLIC_URL = "https://sms.example.org"
 HOME = "http://gate.lan"
 """Where clients ask: a name of a home network, for the secret is a published one."""
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+HOME_RULES = Rules(setting=PRIVATE_NETWORKS)
+"""What webhooks may call in a gateway that takes orgs of private networks alone."""
 
 CHEAP = Cost(log2_n=4, r=1, p=1)
 """A slow hash that is fast: these tests are not about guessing."""
@@ -162,6 +170,26 @@ class PlayedCarrier:
         pass
 
 
+@attrs.define
+class PlayedReceiver:
+    """Every webhook's receiver: it takes what it is given, unless a test says otherwise."""
+
+    database: Database
+    answers: list[Attempt] = attrs.field(factory=list)
+    """What comes of the next tests."""
+    waiting: trio.Event | None = None
+    """It answers only once this is set, where it is."""
+
+    async def test(self, webhook: Webhook) -> Delivery:
+        if self.waiting is not None:
+            await self.waiting.wait()
+        usual = Attempt(at=NOW, ms=48, status=200, answer="ok")
+        attempt = self.answers.pop(0) if self.answers else usual
+        return await self.database.write(
+            lambda tx: tx.deliveries.add_test(webhook.id, "message.received", attempt)
+        )
+
+
 @attrs.frozen
 class Reply:
     """An answer as a client sees it."""
@@ -189,6 +217,9 @@ class Web:
     database: Database
     phones: PlayedPhones
     carrier: PlayedCarrier
+    receiver: PlayedReceiver
+    outgoing: list[Rules]
+    """What webhooks may call: the last of them."""
 
     async def call(
         self,
@@ -224,11 +255,15 @@ def build_services(
     phones: PlayedPhones,
     carrier: PlayedCarrier,
     rate_limits: RateLimits | None = None,
+    *,
+    receiver: PlayedReceiver | None = None,
+    outgoing: Sequence[Rules] = (HOME_RULES,),
 ) -> Services:
     def now_ms() -> int:
         return NOW
 
     rate_limits = RateLimits() if rate_limits is None else rate_limits
+    receiver = PlayedReceiver(database) if receiver is None else receiver
     assistants = Assistants(
         database,
         check=check_credentials,
@@ -252,6 +287,9 @@ def build_services(
         publish=bus_of(database).publish,
     )
     enrolments = Enrolments(database, accounts.authentication, rate_limits, now_ms=now_ms)
+    event_log = EventLog(database, now_ms=now_ms, keep_ms=KEPT_MS)
+    feed = Feed(event_log, is_current=accounts.authentication.is_current)
+    subscribe(database, feed.note)
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
@@ -259,7 +297,8 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
-        event_log=EventLog(database, now_ms=now_ms, keep_ms=3_600_000),
+        event_log=event_log,
+        feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         media=Media(database),
         sending=sending,
@@ -277,6 +316,15 @@ def build_services(
         idempotency=Idempotency(database, now_ms=now_ms),
         switchboard=phones,
         enrolments=enrolments,
+        webhooks=Webhooks(
+            database,
+            check_url=WebhookUrls(
+                guard=Guard(rules=lambda: outgoing[-1]), public_url=PUBLIC_URL
+            ).check,
+            call_test=receiver.test,
+            now_ms=now_ms,
+            rate_limits=rate_limits,
+        ),
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         now_ms=now_ms,
         version="0.1.0",
@@ -337,13 +385,16 @@ def build_web(
     rate_limits: RateLimits | None = None,
     **settings: Any,
 ) -> Web:
-    phones, carrier = PlayedPhones(), PlayedCarrier()
+    phones, carrier, receiver = PlayedPhones(), PlayedCarrier(), PlayedReceiver(database)
+    outgoing = [HOME_RULES]
     services, http = (
-        build_services(database, phones, carrier, rate_limits),
+        build_services(
+            database, phones, carrier, rate_limits, receiver=receiver, outgoing=outgoing
+        ),
         HttpSettings(**settings),
     )
     app = build_whole_app(services, http, build_pipeline(services, http, encrypted=encrypted))
-    return Web(app, services, database, phones, carrier)
+    return Web(app, services, database, phones, carrier, receiver, outgoing)
 
 
 @pytest.fixture

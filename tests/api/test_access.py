@@ -14,8 +14,10 @@ from phonegate.domain.inbox import Received
 from phonegate.domain.media import part
 from phonegate.http.credentials import CredentialPlace
 from phonegate.model.principal import SCOPES
+from phonegate.store.tables import Tables
 from tests.api.conftest import (
     CLIENT,
+    NOW,
     ORG,
     SECRET,
     Reply,
@@ -26,6 +28,8 @@ from tests.api.conftest import (
 ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
 DECISIONS = ("approve_message", "refuse_message")
 """These act on a message that waits for approval."""
+READING = ("create_webhook", "change_webhook", "enable_webhook")
+"""These need the scope read too."""
 OTHER_ORG = "other-org"
 OTHER_SECRET = "another/secret%9"
 
@@ -38,7 +42,7 @@ PLACES = [
 
 @attrs.frozen
 class Target:
-    """What the routes act on: a queued message, a key, an assistant and a phone of the org."""
+    """What the routes act on: a queued message, a key, an assistant, a phone and a webhook."""
 
     message_id: int
     held_id: int
@@ -48,11 +52,15 @@ class Target:
     phone_id: int
     mms_id: int
     """A received message with a part."""
+    webhook_id: int
+    """One with a first delivery."""
 
 
 @pytest.fixture
 async def target(web: Web) -> Target:
     await web.make_org(OTHER_ORG, OTHER_SECRET)
+    new = {"url": "https://example.org/hook", "events": ["*"]}
+    hook = (await web.call("POST", f"/webhooks/{ORG}", new)).json["webhook"]["id"]
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     made = await web.call("POST", f"/keys/{ORG}", {"name": "target"})
     holding = await web.call("POST", f"/keys/{ORG}", {"name": "h", "limits": {"hold": True}})
@@ -71,6 +79,7 @@ async def target(web: Web) -> Target:
     )
     mms = Received(address="+15553334444", body="x", parts=(part("image/png", None, b"x"),))
     receipt = await web.services.inbox.receive(caller.org, [mms], device_id=None)
+    await web.database.write(lambda tx: _take_up(tx, caller.org, hook))
     return Target(
         sent.json["results"][0]["id"],
         held.json["results"][0]["id"],
@@ -78,7 +87,14 @@ async def target(web: Web) -> Target:
         added.json["assistant"]["id"],
         await known_phone(web.database),
         receipt.ids[0],
+        hook,
     )
+
+
+def _take_up(tx: Tables, org: int, hook: int) -> None:
+    webhook = tx.webhooks.get(org, hook)
+    assert webhook is not None
+    tx.deliveries.take(webhook, 1, lambda _: True, NOW)
 
 
 async def attempt(
@@ -100,6 +116,7 @@ async def attempt(
         "assistants": str(target.assistant_id),
         "phones": str(target.phone_id),
         "media": str(target.mms_id),
+        "webhooks": str(target.webhook_id),
     }
     message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
     path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id))).replace("{n}", "1")
@@ -170,6 +187,8 @@ async def test_an_api_key_opens_what_its_scopes_allow(
             assert (reply.status, reply.json["code"]) == (403, "forbidden")
         elif endpoint.name == "create_key":
             assert reply.status == 403  # its example asks for more than this key has
+        elif endpoint.name in READING:
+            assert reply.status == 403  # by a webhook its holder would read
         else:
             assert reply.status in endpoint.statuses, reply.data
         await web.call("DELETE", f"/keys/{ORG}/{made.json['id']}")

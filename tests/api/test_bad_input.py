@@ -112,6 +112,10 @@ async def make_room(web: Web, endpoint: Endpoint) -> str:
         return f"/keys/{ORG}/{made.json['id']}"
     if endpoint.name == "change_phone":
         return f"/phones/{ORG}/{await known_phone(web.database)}"
+    if endpoint.name == "change_webhook":
+        new = {"url": "https://example.org/sms", "events": ["*"]}
+        made = await web.call("POST", f"/webhooks/{ORG}", new)
+        return f"/webhooks/{ORG}/{made.json['webhook']['id']}"
     return address(endpoint)
 
 

@@ -60,9 +60,12 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "short" not in capsys.readouterr().err
 
     told(capsys, "key", "add", "myorg", "billing")
+    told(capsys, "webhook", "add", "myorg", "https://example.org/sms")
     assert main(["org", "rotate", "myorg"]) == 0
     assert "These API keys of myorg go on" in (err := capsys.readouterr().err)
-    assert err.splitlines()[-1].endswith("  billing")
+    assert err.splitlines()[-3].endswith("  billing")
+    assert "webhook remove myorg ID" in err.splitlines()[-2]
+    assert err.splitlines()[-1].endswith("  https://example.org/sms")
     monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
     assert main(["org", "rotate", "myorg", "--secret-from", "environment"]) == 0
     assert "Everybody has this secret" in capsys.readouterr().err
@@ -409,3 +412,24 @@ def test_check_notes_who_may_come_in(capsys: Output, monkeypatch: pytest.MonkeyP
     noted = told(capsys, "check")
     assert "ok     registration: open" in noted
     assert "trusted_proxies does not name it" in noted
+
+
+def test_alarms_are_asked_of_a_gateway_that_serves(capsys: Output) -> None:
+    for command in ("list", "test"):
+        assert main(["alarms", command]) == 1
+        assert "phonegate: " in capsys.readouterr().err
+    with GatewayProcess(Path("phonegate.db").absolute()):
+        assert told(capsys, "alarms", "list") == "No alarm is on.\n"
+        assert main(["alarms", "test"]) == 1
+        assert "There is no target" in capsys.readouterr().err
+        assert json.loads(told(capsys, "alarms", "list", "--json"))["alarms"] == []
+
+
+def test_check_names_targets_by_kind_and_host(capsys: Output) -> None:
+    path = Path("gateway.toml")
+    path.write_text('[alarms]\nnotify = ["webhook:http://a.example/t0ps3cret"]\n')
+    path.chmod(0o644)
+    output = told(capsys, "check")
+    assert "alarms: webhook a.example (`phonegate alarms test` tries them)" in output
+    assert "holds targets of alarms and can be read by others" in output
+    assert "t0ps3cret" not in output

@@ -363,3 +363,23 @@ def test_a_pin_without_quotes_is_refused_without_being_shown(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="text in quotes is needed") as refusal:
         load(tmp_path / "gateway.toml")
     assert "4711" not in str(refusal.value)
+
+
+def test_targets_of_alarms_are_checked_together_and_never_shown(tmp_path: Path) -> None:
+    secret = "t0ps3cret"
+    (tmp_path / "wrong.toml").write_text(
+        "[alarms]\n"
+        f'notify = ["webhook:{secret}", "sms:club:+15551112222", "{secret}"]\n'
+        f'heartbeat_url = "{secret}"\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "wrong.toml", {})
+    notify, heartbeat = caught.value.faults
+    assert "target 1: behind webhook: an address" in notify.problem
+    assert "target 3: a target is webhook:URL" in notify.problem
+    assert heartbeat.key == "alarms.heartbeat_url"
+    assert secret not in str(caught.value)
+    target = f"webhook:http://a/{secret}"
+    settings = load(None, {"PHONEGATE_ALARMS_NOTIFY": f"{target}, sms:club:+15551112222"})
+    assert settings.alarms.notify == (target, "sms:club:+15551112222")
+    assert secret not in repr(settings)

@@ -12,6 +12,7 @@ from phonegate.domain.alarms import (
     DAY_S,
     Alarms,
     AlarmThresholds,
+    DeadWebhook,
     GatewayHealth,
     HintedPhone,
     News,
@@ -230,3 +231,43 @@ def test_a_limit_of_nothing_watches_nothing() -> None:
         certificate_s=-1.0,
     )
     assert Alarms(AlarmThresholds()).look(worst) == []
+
+
+def test_news_say_since_when_and_how_long_it_lasted() -> None:
+    alarms = Alarms(LIMITS)
+    alarms.look(state(0, waiting=(waiting(),)))
+    (raised,) = alarms.look(state(310, waiting=(waiting(),)))
+    assert (raised.org, raised.since, raised.lasted_s) == ("myorg", 0, 0)
+    alarms.look(state(400, waiting=(waiting(count=7),)))
+    assert alarms.fields(("phone_away", "myorg")) == {
+        "org": "myorg",
+        "messages": 7,
+        "waited_s": 400,
+    }
+    (standing,) = alarms.standing
+    assert (standing.begins, standing.since, standing.fields["messages"]) == (True, 0, 7)
+    alarms.look(state(420))
+    (over,) = alarms.look(state(420 + CALM_S))
+    assert (over.org, over.since, over.lasted_s) == ("myorg", 0, 420)
+    assert alarms.fields(("phone_away", "myorg")) is None
+
+
+def test_a_webhook_that_is_called_no_more_is_an_alarm_of_its_org() -> None:
+    dead = DeadWebhook(webhook=3, org="myorg", reason="It answered 410.", since=90.0)
+    alarms = Alarms(AlarmThresholds())
+    (news,) = alarms.look(state(100, dead_webhooks=(dead,)))
+    assert (news.key, news.org, news.since) == (("webhook_disabled", "3"), "myorg", 90.0)
+    assert news.fields == {"webhook": 3, "org": "myorg", "reason": "It answered 410."}
+
+
+def test_a_target_that_takes_no_notices_is_an_alarm_of_the_operator() -> None:
+    alarms = Alarms(AlarmThresholds())
+    (news,) = alarms.look(state(0, mute={"webhook a": "HTTP 500"}))
+    assert (news.key, news.org) == (("notices_failing", "webhook a"), None)
+    assert news.fields == {"target": "webhook a", "reason": "HTTP 500"}
+
+
+def test_a_carrier_that_fails_is_an_alarm_of_its_org() -> None:
+    health = state(0, carrier_failures={7: 3}, assistant_orgs={7: "myorg"})
+    (news,) = Alarms(LIMITS).look(health)
+    assert news.org == "myorg"

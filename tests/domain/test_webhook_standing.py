@@ -51,6 +51,20 @@ def test_a_disabled_one_says_since_when_and_why(tables: Tables, org: Org) -> Non
     ]
 
 
+def test_its_org_has_an_event_of_it_without_its_url(tables: Tables, org: Org) -> None:
+    made = hook(tables, org, name="crm")
+    disable(tables, made, "It answered 410.", 7)
+    tables.write_counts()
+    (event,) = tables.events.page(org.id, 0, 10)
+    assert (event.type, event.at) == ("webhook.disabled", 7)
+    assert event.data == {
+        "id": made.id,
+        "name": "crm",
+        "disabled_at": 7,
+        "disabled_reason": "It answered 410.",
+    }
+
+
 def test_those_of_a_revoked_key_are_disabled_and_no_others(tables: Tables, org: Org) -> None:
     theirs, own = hook(tables, org, key="k3v9"), hook(tables, org)
     failed = hook(tables, org, key="k3v9")

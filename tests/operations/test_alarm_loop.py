@@ -6,7 +6,9 @@ import pytest
 import structlog
 import trio
 
+from phonegate.config.settings import AlarmSettings
 from phonegate.domain.alarms import CALM_S, Alarms, AlarmThresholds
+from phonegate.model.messages import Backlog
 from phonegate.model.storage_errors import StoreClosed
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.collector import Collector
@@ -14,7 +16,7 @@ from phonegate.operations.lag import Lag
 from phonegate.operations.status import status_document
 from phonegate.store.data_file import Space
 
-from .conftest import NOW, make
+from .conftest import AWAY, NOW, make
 
 FULL = Space(database=1, log=1, free=10, disk=100)
 ROOMY = Space(database=1, log=1, free=90, disk=100)
@@ -122,3 +124,36 @@ async def test_a_look_that_fails_is_told_and_the_next_one_comes(
         await alarm_loop.run()
     assert blind.looks == 3
     assert [one["event"] for one in lines] == ["look_failed"] * 2
+
+
+async def test_a_phone_that_was_lost_is_reported_within_half_a_minute_and_so_is_its_return(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    """With half a minute until a dead link is noticed, that is the minute which is promised."""
+    reported: list[tuple[float, bool]] = []
+    phone = {"is back": False}
+
+    class Sight:
+        async def snapshot(self) -> Any:
+            now = trio.current_time()
+            away = frozenset() if phone["is back"] else frozenset({AWAY})
+            backlog = Backlog(queues=(AWAY,), timed=0, asked=0)
+            return make(at=NOW + int(now * 1000), up_s=now, backlog=backlog, away=away)
+
+    thresholds = AlarmThresholds(phone_away_s=AlarmSettings().phone_away_s)
+    alarm_loop = AlarmLoop(
+        cast("Collector", Sight()),
+        Alarms(thresholds),
+        lambda news: reported.append((trio.current_time(), news.begins)),
+    )
+    assert not alarm_loop.works
+    with structlog.testing.capture_logs():
+        await nursery.start(alarm_loop.run)
+        await trio.sleep(61)
+        assert alarm_loop.works
+        phone["is back"] = True
+        await trio.sleep(61)
+    (lost_at, lost), (back_at, back) = reported
+    assert (lost, back) == (True, False)
+    assert lost_at <= 30
+    assert back_at - 61 <= 40

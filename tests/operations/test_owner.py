@@ -72,7 +72,10 @@ async def test_orgs_and_keys(web: Web, do: Do) -> None:
 
     key = await do("POST", "/keys/shop", {"name": "reader", "scopes": ["read"]})
     assert await authenticate(key["key"]) == "shop"
+    new = {"url": "https://example.org/sms", "events": ["*"], "name": "crm"}
+    hook = (await do("POST", "/webhooks/shop", new))["webhook"]["id"]
     rotated = await do("POST", "/orgs/shop/secret", {"secret": SECRET})
+    assert rotated["webhooks"] == [{"id": hook, "name": "crm", "url": new["url"]}]
     assert rotated["keys"] == [{"id": key["id"], "name": "reader"}]
     (listed,) = (await do("GET", "/keys/shop"))["keys"]
     assert (listed["id"], listed["scopes"]) == (key["id"], ["read"])

@@ -9,7 +9,7 @@ import trio
 from phonegate.model.messages import FAR_AHEAD_MS
 from phonegate.model.orgs import Org
 from phonegate.store.database import Database
-from phonegate.store.message_counts import BACKLOG, HELD, MAX_QUEUES
+from phonegate.store.message_counts import BACKLOG, HELD, MAX_QUEUES, STRANDED
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, outbound
 
@@ -106,3 +106,24 @@ async def test_proof_that_the_disk_takes_writes_is_one_row(
     with sqlite3.connect(tmp_path / "phonegate.db") as plain:
         assert plain.execute("SELECT value FROM marks WHERE name = 'proved'").fetchall() == [(6,)]
     plain.close()
+
+
+def test_what_was_pushed_to_a_phone_that_left_is_stranded_until_it_is_acknowledged(
+    tables: Tables, connection: sqlite3.Connection, org: Org, other: Org
+) -> None:
+    messages = tables.messages
+    for created_at in (500, 400):
+        messages.insert(outbound(org.id, status="sending", phone=1, created_at=created_at))
+    acked = messages.insert(outbound(org.id, status="sending", phone=1, created_at=1))
+    messages.set(acked, acked_at=2)
+    messages.insert(outbound(org.id, status="sending", phone=2))
+    messages.insert(outbound(other.id, status="sending", phone=3, created_at=9))
+    messages.insert(outbound(org.id, status="queued", phone=1))
+    found = tables.message_counts.stranded([2])
+    assert {(one.org_name, one.phone, one.count, one.since) for one in found} == {
+        ("myorg", 1, 2, 400),
+        ("other", 3, 1, 9),
+    }
+    assert tables.message_counts.stranded([1, 2, 3]) == ()
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {STRANDED}", ("[]", 9))]
+    assert any("INDEX messages_unsettled" in step for step in plan), plan

@@ -138,3 +138,13 @@ def test_secrets_and_addresses_are_in_no_repr(tables: Tables, org: Org) -> None:
     made = _add(tables, org, secret="whsec_abc", url="https://example.org/t0ken")
     assert "whsec_abc" not in repr(made)
     assert "t0ken" not in repr(made)
+
+
+def test_those_that_failed_are_apart_from_those_that_were_ended(tables: Tables, org: Org) -> None:
+    failed, ended, works, failing = (_add(tables, org) for _ in range(4))
+    tables.webhooks.set(failed.id, failing_since=1, disabled_at=2, disabled_reason="It is gone.")
+    tables.webhooks.set(ended.id, disabled_at=2, disabled_reason="Its key was revoked.")
+    tables.webhooks.set(failing.id, failing_since=1)
+    assert [one.id for one in tables.webhooks.failed(9)] == [failed.id]
+    assert tables.webhooks.failed(0) == []
+    assert works.disabled_at is None

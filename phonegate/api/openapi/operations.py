@@ -280,7 +280,7 @@ def _responses(
             media["examples"] = shown
         found[str(status)] = {"description": _SUCCESS[status], "content": {JSON: media}}
         if endpoint.media is not None:
-            found[str(status)]["content"][endpoint.media] = {"schema": {"type": "string"}}
+            found[str(status)]["content"][endpoint.media] = _stream(endpoint.streamed, components)
         if endpoint.idempotent:
             found[str(status)]["headers"] = {
                 REPLAYED[0]: {
@@ -291,6 +291,25 @@ def _responses(
     for code, codes in refusals_of(endpoint).items():
         found[str(code)] = error_response(codes, code, components)
     return found
+
+
+def _stream(event: type | None, components: Components) -> Schema:
+    """Describes an answer that is text. Of a stream of events, each event too.
+
+    OpenAPI 3.2 has `itemSchema` for it. A document of 3.1 may have it as an extension.
+    """
+    if event is None:
+        return {"schema": {"type": "string"}}
+    data = {
+        "type": "string",
+        "contentMediaType": JSON,
+        "contentSchema": components.refer(event, answer=True),
+    }
+    fields = {"id": {"type": "string"}, "event": {"type": "string"}, "data": data}
+    return {
+        "schema": {"type": "string", "description": "Server-sent events (HTML standard, 9.2)."},
+        "x-itemSchema": {"type": "object", "properties": fields, "required": ["event", "data"]},
+    }
 
 
 # --- Examples ---------------------------------------------------------------------------------

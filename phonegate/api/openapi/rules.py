@@ -23,10 +23,12 @@ from phonegate.api.rules import (
     SimSelector,
     WebAddress,
 )
+from phonegate.api.webhooks_types import CalledUrl, HeaderFields, OrEmpty
 from phonegate.carriers.registry import CARRIERS
 from phonegate.domain import reported_values as reported
 from phonegate.domain.event_filter import TYPE_PATTERNS, TypeList, TypePattern
 from phonegate.domain.routing import NUMBER_PATTERN
+from phonegate.domain.webhook_form import MAX_HEADER_NAME, MAX_HEADERS
 from phonegate.model.bounds import (
     MAX_ID,
     MAX_LABEL,
@@ -177,6 +179,31 @@ def _(_: TypePattern) -> Schema:
 def _(_: TypeList) -> Schema:
     one = f"({'|'.join(map(re.escape, TYPE_PATTERNS))})"
     return {"type": "string", "pattern": f"^{one}(,{one})*$"}
+
+
+@schema_of_rule.register
+def _(_: CalledUrl) -> Schema:
+    pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#\\@]+([/?][^\s#\\]*)?$"
+    return {"type": "string", "format": "uri", "maxLength": MAX_URL, "pattern": pattern}
+
+
+@schema_of_rule.register
+def _(rule: HeaderFields) -> Schema:
+    value: Schema = {"type": ["string", "null"] if rule.removable else "string"}
+    return {
+        "type": "object",
+        "maxProperties": MAX_HEADERS,
+        "propertyNames": {
+            "pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+            "maxLength": MAX_HEADER_NAME,
+        },
+        "additionalProperties": {**value, "pattern": r"^[!-~]([ \t!-~]*[!-~])?$"},
+    }
+
+
+@schema_of_rule.register
+def _(rule: OrEmpty) -> Schema:
+    return {"anyOf": [schema_of_rule(rule.rule), {"type": "string", "const": ""}]}
 
 
 @schema_of_rule.register

@@ -29,7 +29,16 @@ _log = log.get("operations")
 
 
 class NotDelivered(Exception):
-    """A target did not take a notice. The text says why, without anything secret."""
+    """A target did not take a notice. The text says why, without anything secret.
+
+    Args:
+        reason: The text.
+        answer: What the target answered beside that, which may hold anything.
+    """
+
+    def __init__(self, reason: str, answer: str = "") -> None:
+        self.answer = answer
+        super().__init__(reason)
 
 
 class Sender(Protocol):
@@ -157,11 +166,12 @@ class Courier:
         return arrived
 
     async def _attempt(self, notice: Notice, deadline_s: float) -> tuple[bool, str]:
+        answer = ""
         try:
             with trio.fail_after(deadline_s):
                 answer = await self._sender.send(notice)
         except NotDelivered as error:
-            reason = str(error)
+            reason, answer = str(error), error.answer
         except trio.TooSlowError:
             reason = f"no answer within {deadline_s:g} s"
         except Exception as error:  # noqa: BLE001 - one target must not end the others
@@ -172,7 +182,8 @@ class Courier:
             return True, answer
         reason = reason[:LONGEST_REASON]
         self._fails(reason)
-        return False, reason
+        # The answer is for the operator who asks, and not for the log.
+        return False, f"{reason}: {answer}" if answer else reason
 
     async def _pause(self) -> None:
         pauses = self._timings.pauses_s

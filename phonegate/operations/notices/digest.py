@@ -115,7 +115,7 @@ class Digest:
         kind = self._kinds.get(due.key)
         if kind is None:
             return
-        if due.begun:
+        if due.begun and (due.on or not kind.reported_on):
             kind.began_at = now
         kind.begun -= due.begun
         kind.reported_on = due.on

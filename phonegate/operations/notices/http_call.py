@@ -1,17 +1,20 @@
 """Calls addresses that the operator has named: no guard, and no redirect is followed."""
 
 import functools
+import os
 import re
 import ssl
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
-import httpx
 import trio
 
 import phonegate
 from phonegate import trust
 from phonegate.operations.notices.courier import NotDelivered
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_S: Final = 10.0
 """Seconds to connect to one address, so that a name with several gets its turn at another."""
@@ -21,15 +24,6 @@ ANSWER_BYTES: Final = 1_024
 
 SHOWN: Final = 200
 """Characters of an answer that are shown."""
-
-FAILURES: Final = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    OSError,
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-)
 
 _UNPRINTED: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff]+")
 
@@ -45,6 +39,8 @@ async def call(
     Raises:
         NotDelivered: It can't be reached, or does not answer with 2xx.
     """
+    import httpx  # noqa: PLC0415 - few gateways need it, and loading it takes long
+
     try:
         async with (
             httpx.AsyncClient(
@@ -56,17 +52,17 @@ async def call(
         ):
             said = f"HTTP {answer.status_code}"
             text = await _beginning(answer)
-    except FAILURES as error:
+    except _failures() as error:
         raise NotDelivered(_why(error)) from None
     shown = f"{said}: {text}" if text else said
     if answer.is_success:
         return shown
     if answer.has_redirect_location:
         raise NotDelivered(f"{said}, a redirect, which is not followed: name the new address")
-    raise NotDelivered(f"answered {said}")
+    raise NotDelivered(f"answered {said}", text)
 
 
-async def _beginning(answer: httpx.Response) -> str:
+async def _beginning(answer: "httpx.Response") -> str:
     """Reads how the text of an answer begins."""
     body = bytearray()
     try:
@@ -75,7 +71,7 @@ async def _beginning(answer: httpx.Response) -> str:
             if len(body) >= ANSWER_BYTES:
                 # Reading on from a closed response ends its nested generators in order.
                 await answer.aclose()
-    except FAILURES:
+    except _failures():
         # The status is known, and counts.
         pass
     return _UNPRINTED.sub(" ", body[:ANSWER_BYTES].decode(errors="replace")).strip()[:SHOWN]
@@ -83,16 +79,42 @@ async def _beginning(answer: httpx.Response) -> str:
 
 def _why(error: BaseException) -> str:
     """Returns why a call failed, without the error's text where that may quote the URL."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message})"
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
-            return f"can't be reached: {cause.strerror}"
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ConnectError):
+            # The text of Trio's own names the address.
+            number = cause.errno or 0
+            return f"can't be reached: {os.strerror(number) if number > 0 else cause.strerror}"
+    if type(error).__name__ == "ConnectError":
         return "can't be reached"
     return f"the connection failed ({type(error).__name__})"
+
+
+@functools.cache
+def _failures() -> tuple[type[BaseException], ...]:
+    """Returns what a call may fail with. Some of it comes from the layers below httpx."""
+    import httpx  # noqa: PLC0415 - as in call
+
+    return (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        OSError,
+        trio.BrokenResourceError,
+        trio.ClosedResourceError,
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and what led to it, from the outside to the inside."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _causes(one)
+    inner = error.__cause__ or error.__context__
+    if inner is not None:
+        yield from _causes(inner)
 
 
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

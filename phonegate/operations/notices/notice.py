@@ -63,10 +63,6 @@ class Notice:
         text = f"phonegate: {self.sentence}"
         return text if len(text) <= SMS_LENGTH else f"{text[: SMS_LENGTH - 3]}..."
 
-    def keys(self) -> list[Key]:
-        """Returns the alarms that it is about."""
-        return [(one.alarm, one.about) for one in self.parts or (self,)]
-
     def values(self, name: str) -> set[Any]:
         """Returns the values that a field has in the alarms that it is about."""
         return {one.fields[name] for one in self.parts or (self,) if name in one.fields}

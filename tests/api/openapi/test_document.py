@@ -5,10 +5,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
 import phonegate
+from phonegate.api.convert import CONVERTER
+from phonegate.api.event_json import event_json
 from phonegate.api.openapi.document import (
     TAGS,
     Publication,
@@ -18,8 +21,10 @@ from phonegate.api.openapi.document import (
 from phonegate.api.openapi.refusals import meanings_of, refusals_of
 from phonegate.api.table import build_table
 from phonegate.http.refusals import CODES
+from phonegate.model.events import EVENT_TYPES, MEANINGS, Event, EventType
 from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import Web
+from tests.domain.sample_events import message_event
 
 TABLE = build_table()
 DESCRIBED = [endpoint for endpoint in TABLE.endpoints if not endpoint.protocol]
@@ -39,6 +44,41 @@ def operation(name: str) -> dict[str, Any]:
 
 def test_it_is_valid() -> None:
     validate(DOCUMENT)
+
+
+def test_each_type_of_event_is_a_webhook_with_its_own_schema() -> None:
+    assert list(DOCUMENT["webhooks"]) == list(EVENT_TYPES)
+    for type_, item in DOCUMENT["webhooks"].items():
+        call = item["post"]
+        assert call["description"] == MEANINGS[type_]
+        assert [p["name"] for p in call["parameters"]] == [
+            "webhook-id",
+            "webhook-timestamp",
+            "webhook-signature",
+        ]
+        schema = call["requestBody"]["content"]["application/json"]["schema"]
+        whole = jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+        for other in EVENT_TYPES:
+            found = [error.message for error in whole.iter_errors(_sample(other))]
+            assert bool(found) == (other != type_), found
+
+
+OTHER_DATA: dict[str, dict[str, Any]] = {
+    "phone": {"id": 7, "kind": "link", "online": True, "last_seen": 1_000},
+    "alarm": {"alarm": "phone_away", "sentence": "It is away.", "fields": {}},
+    "webhook": {"id": 3, "disabled_at": 1_000, "disabled_reason": "It answered 410."},
+}
+
+
+def _sample(type_: EventType) -> Any:
+    """An event as receivers get it."""
+    data = OTHER_DATA.get(type_.partition(".")[0])
+    event = (
+        message_event(type_=type_)
+        if data is None
+        else Event(id=1, org=1, type=type_, at=1_000, data=data)
+    )
+    return json.loads(CONVERTER.encode(event_json(event, media="/media/myorg")))
 
 
 def test_it_is_of_this_gateway() -> None:

@@ -5,9 +5,12 @@ gateway's to choose: ids, times, keys.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import attrs
@@ -22,9 +25,11 @@ from kit.gateway import GatewayProcess
 ORG = "myorg"
 SECRET = {"X-Secret-Key": "my-secret-key-123"}
 FROM = "+1234567890"
+DEADLINE_S = 20
 OWN = {
     *("id", "key", "key_id", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
     *("callback_url", "credentials", "send_at", "last_seen"),
+    *("secret", "old_secret_until", "n", "event_id", "at", "ms"),
 }
 """Fields whose value is the gateway's to choose, or made of the account's own."""
 
@@ -159,13 +164,23 @@ def whole_phone(gateway: GatewayProcess) -> Iterator[None]:
 def reader(tmp_path: Path) -> Iterator[Reader]:
     with FakeCarrierProcess() as fake:
         fake.control("account", telnyx={"numbers": [FROM]})
-        settings = {"CARRIERS_TELNYX_URL": fake.url, "PACING_SEGMENTS_PER_MINUTE": 0}
+        settings = {
+            "CARRIERS_TELNYX_URL": fake.url,
+            "PACING_SEGMENTS_PER_MINUTE": 0,
+            "WEBHOOKS_ALLOW": "127.0.0.0/8",
+        }
         with GatewayProcess(tmp_path / "phonegate.db", settings=settings) as gateway:
             document = httpx.get(f"{gateway.url}/openapi.json").json()
             reader = Reader(gateway, document, list(printed(document)))
             # Before anything else has come or gone, so that the page of messages is as printed.
             for name in ("push_messages", "get_messages", "get_messages_by_path_secret"):
                 reader.run(name)
+            # What is received before the first look at events is in none.
+            httpx.get(f"{gateway.url}/events/{ORG}", headers=SECRET)
+            (push,) = (one for one in printed(document) if one.operation == "push_messages")
+            push.body["messages"][0]["id"] = "124"
+            httpx.post(f"{gateway.url}/webhook", json=push.body)
+            reader.run("get_events")
             account = fake.accounts()["telnyx"]
             made = httpx.post(
                 f"{gateway.url}/assistants?org_id={ORG}",
@@ -182,6 +197,56 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
             gone = f"{gateway.url}/assistants/{made.json()['assistant']['id']}?org_id={ORG}"
             assert httpx.delete(gone, headers=SECRET).status_code == 200
             yield reader
+
+
+def try_webhooks(reader: Reader) -> None:
+    """Runs the examples of webhooks: their own URL is called by none, and a receiver's is."""
+    hooks = f"{reader.gateway.url}/webhooks/{ORG}"
+    made = reader.run("create_webhook")["webhook"]["id"]
+    for name in ("list_webhooks", "get_webhook", "rotate_webhook_secret", "enable_webhook"):
+        reader.run(name, id=made)
+    reader.run("change_webhook", id=made)
+    reader.run("remove_webhook", id=made)
+    with receiver() as url:
+        new = {"url": url, "events": ["message.received"]}
+        made = httpx.post(hooks, headers=SECRET, json=new).json()["webhook"]["id"]
+        reader.run("test_webhook", id=made)
+        body = {"messages": [{"address": "+15553334444", "body": "once more"}]}
+        pushed = {"org_id": ORG, "secret_key": SECRET["X-Secret-Key"], **body}
+        httpx.post(f"{reader.gateway.url}/webhook", json=pushed).raise_for_status()
+        until = time.monotonic() + DEADLINE_S
+        while True:
+            log = httpx.get(f"{hooks}/{made}/deliveries", headers=SECRET).json()["deliveries"]
+            if log[0]["event_id"] is not None and log[0]["next_at"] is None:
+                break
+            assert time.monotonic() < until, log
+        shown = reader.run("list_deliveries", id=made)["deliveries"][0]
+        reader.run("replay_delivery", id=made, n=shown["n"])
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """What takes every event, and says so."""
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/sms"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_every_example_runs_as_printed(reader: Reader) -> None:
@@ -224,5 +289,7 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     made = reader.run("create_assistant")["assistant"]
     for name in ("list_assistants", "get_assistant", "change_assistant", "remove_assistant"):
         reader.run(name, id=made["id"])
+
+    try_webhooks(reader)
 
     assert [example.operation for example in reader.waiting] == []

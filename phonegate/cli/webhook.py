@@ -1,0 +1,334 @@
+"""`phonegate webhook`."""
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from phonegate.cli import options, terminal
+from phonegate.cli.owner import carry_out, target
+
+SHAPES: Final = ("standard", "flat", "twilio")
+
+LOOK_S: Final = 1.0
+"""Seconds between two looks into a log that is followed."""
+
+MOST_LINES: Final = 200
+"""Deliveries that one request shows."""
+
+_FIRST: Final = "message.received"
+
+
+def _headers(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Reads headers as curl takes them, `Name: value`. No error repeats one."""
+    found = {}
+    for value in values:
+        name, colon, text = value.partition(":")
+        if not colon or not name.strip() or not text.strip():
+            raise click.BadParameter(
+                "This is no header such as 'Authorization: Bearer abc'.", context, option
+            )
+        found[name.strip()] = text.strip()
+    return found
+
+
+@click.group()
+def command() -> None:
+    """Add, list, test and remove webhooks: URLs that are called with an org's events."""
+
+
+@command.command()
+@click.argument("org")
+@click.argument("url")
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    metavar="TYPE",
+    default=(_FIRST,),
+    help="What it gets, such as message.received, message.* or phone.offline; may be repeated.  "
+    f"[default: {_FIRST}]",
+)
+@click.option("--address", metavar="NUMBER", help="Only of messages with this other party.")
+@click.option("--sim", metavar="SIM", help="Only of messages by this SIM, by number or slot.")
+@click.option("--phone", type=click.IntRange(min=1), metavar="ID", help="Only of this phone.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    callback=_headers,
+    metavar="'NAME: VALUE'",
+    help="Sent along with each call; may be repeated. Other users of this machine may see it here.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice(SHAPES),
+    default="standard",
+    show_default=True,
+    help="standard: events as JSON. flat: on one level of keys. twilio: forms as Twilio sends.",
+)
+@click.option("--name", metavar="NAME", help="What to call it.")
+@options.as_json
+@options.gateway
+def add(
+    *,
+    org: str,
+    url: str,
+    events: tuple[str, ...],
+    headers: dict[str, str],
+    config: Path | None,
+    database: Path | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Add a webhook of the ORG that calls the URL, and show its secret, once."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    body = {"url": url, "events": list(events), "headers": headers, **given}
+    answer = carry_out(config, database, "POST", target("webhooks", org), body)
+    _show_secret(answer, org, as_json=as_json)
+
+
+@command.command(name="list")
+@click.argument("org")
+@options.as_json
+@options.gateway
+def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool) -> None:
+    """List the webhooks of the ORG."""
+    found = carry_out(config, database, "GET", target("webhooks", org))["webhooks"]
+    if as_json:
+        terminal.print_json({"webhooks": found})
+        return
+    rows = [
+        (
+            one["id"],
+            one["name"],
+            one["url"],
+            " ".join(one["events"]),
+            one["shape"],
+            one["waiting"],
+            _standing(one),
+        )
+        for one in found
+    ]
+    terminal.show_table(("id", "name", "url", "events", "shape", "waiting", "state"), rows)
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@options.as_json
+@options.gateway
+def show(
+    org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
+) -> None:
+    """Show the webhook ID of the ORG."""
+    address = target("webhooks", org, webhook_id)
+    webhook = carry_out(config, database, "GET", address)["webhook"]
+    if as_json:
+        terminal.print_json({"webhook": webhook})
+        return
+    for line in _lines(webhook):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@options.as_json
+@options.gateway
+def test(
+    org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
+) -> int:
+    """Call the webhook ID of the ORG with a sample, and show what its receiver answers.
+
+    The exit code is 1 where it does not take it.
+    """
+    address = target("webhooks", org, webhook_id, "test")
+    answer = carry_out(config, database, "POST", address)
+    if as_json:
+        terminal.print_json({"succeeded": answer["succeeded"], "delivery": answer["delivery"]})
+    else:
+        delivery = answer["delivery"]
+        status = delivery["status"]
+        click.echo(f"status  {'none' if status is None else status}")
+        if delivery["error"]:
+            click.echo(f"error   {terminal.clean(delivery['error'])}")
+        click.echo(f"took    {delivery['ms']} ms")
+        if delivery["answer"]:
+            click.echo(f"answer  {terminal.clean(delivery['answer'])}")
+    return 0 if answer["succeeded"] else 1
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, MOST_LINES),
+    default=20,
+    show_default=True,
+    help="How many deliveries, of the newest.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with each new one, until stopped.")
+@options.as_json
+@options.gateway
+def log(
+    *,
+    org: str,
+    webhook_id: str,
+    limit: int,
+    follow: bool,
+    config: Path | None,
+    database: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what was delivered to the webhook ID of the ORG, and what is on its way."""
+    address = ("webhooks", org, webhook_id, "deliveries")
+
+    def read(most: int) -> list[dict[str, Any]]:
+        answer = carry_out(config, database, "GET", target(*address, limit=most))
+        found: list[dict[str, Any]] = answer["deliveries"]
+        return found[::-1]
+
+    if not follow:
+        deliveries = read(limit)
+        if as_json:
+            terminal.print_json({"deliveries": deliveries})
+        else:
+            rows = [_row(one) for one in deliveries]
+            terminal.show_table(("n", "event", "at", "status", "ms", "tries", "next", "what"), rows)
+        return
+    known: dict[int, Mapping[str, Any]] = {}
+    for most in itertools.chain((limit,), itertools.repeat(MOST_LINES)):
+        if known:
+            time.sleep(LOOK_S)
+        for one in _news(read(most), known):
+            if as_json:
+                terminal.print_json(one)
+            else:
+                click.echo("  ".join("-" if c is None else terminal.clean(c) for c in _row(one)))
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@click.argument("n", metavar="N")
+@options.gateway
+def replay(org: str, webhook_id: str, n: str, config: Path | None, database: Path | None) -> None:
+    """Deliver the event of delivery N to the webhook ID of the ORG again."""
+    carry_out(
+        config, database, "POST", target("webhooks", org, webhook_id, "deliveries", n, "replay")
+    )
+    click.echo(f"The event of delivery {n} is delivered again. `phonegate webhook log` shows it.")
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@options.as_json
+@options.gateway
+def rotate(
+    org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
+) -> None:
+    """Give the webhook ID of the ORG a new secret, and show it, once.
+
+    For 24 hours the old secret signs too.
+    """
+    address = target("webhooks", org, webhook_id, "rotate")
+    _show_secret(carry_out(config, database, "POST", address), org, as_json=as_json)
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@options.gateway
+def enable(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
+    """Have the webhook ID of the ORG called again, at once with what waits for it."""
+    address = target("webhooks", org, webhook_id, "enable")
+    webhook = carry_out(config, database, "POST", address)["webhook"]
+    waiting = webhook["waiting"]
+    also = f" Events that wait for it: {waiting}." if waiting else ""
+    click.echo(f"Enabled {webhook_id}.{also}")
+
+
+@command.command()
+@click.argument("org")
+@click.argument("webhook_id", metavar="ID")
+@options.gateway
+def remove(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
+    """Remove the webhook ID of the ORG. What waits for it is never delivered."""
+    carry_out(config, database, "DELETE", target("webhooks", org, webhook_id))
+    click.echo(f"Removed {webhook_id}.")
+
+
+def _show_secret(answer: Mapping[str, Any], org: str, *, as_json: bool) -> None:
+    webhook, secret = answer["webhook"], answer["secret"]
+    if as_json:
+        terminal.print_json({"secret": secret, "webhook": webhook})
+        return
+    click.echo(f"id      {webhook['id']}")
+    click.echo(f"secret  {secret}")
+    click.echo(f"events  {' '.join(webhook['events'])}")
+    click.echo("Keep the secret: it is not shown again.", err=True)
+    click.echo(f"To see whether it works: phonegate webhook test {org} {webhook['id']}", err=True)
+
+
+def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
+    shown = {
+        "id": webhook["id"],
+        "name": webhook["name"],
+        "url": webhook["url"],
+        "events": " ".join(webhook["events"]),
+        "address": webhook["address"],
+        "sim": webhook["sim"],
+        "phone": webhook["phone"],
+        "headers": ", ".join(f"{name}: {value}" for name, value in webhook["headers"].items()),
+        "shape": webhook["shape"],
+        "secret": webhook["secret"],
+        "key": webhook["key"],
+        "created": terminal.moment(webhook["created_at"]),
+        "waiting": webhook["waiting"],
+        "state": _standing(webhook),
+    }
+    for name, value in shown.items():
+        if value not in (None, ""):
+            yield f"{name:<8} {terminal.clean(value)}"
+
+
+def _standing(webhook: Mapping[str, Any]) -> str:
+    """Returns in words whether a webhook is called, and whether that works."""
+    if not webhook["enabled"]:
+        return f"disabled: {webhook['disabled_reason']}"
+    if webhook["failing_since"]:
+        return f"failing since {terminal.moment(webhook['failing_since'])}"
+    return "enabled"
+
+
+def _row(delivery: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        delivery["n"],
+        "test" if delivery["event_id"] is None else delivery["event_id"],
+        terminal.moment(delivery["at"] or delivery["created_at"]),
+        delivery["status"],
+        delivery["ms"],
+        delivery["attempts"],
+        terminal.optional_moment(delivery["next_at"]),
+        f"{delivery['type']}: {delivery['error']}" if delivery["error"] else delivery["type"],
+    )
+
+
+def _news(
+    deliveries: Sequence[Mapping[str, Any]], known: dict[int, Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Yields the deliveries that are new or have changed, and notes them."""
+    for one in deliveries:
+        if known.get(one["n"]) != one:
+            yield one
+    known.clear()
+    known.update((one["n"], one) for one in deliveries)

@@ -1,0 +1,386 @@
+"""Webhooks of an org: made, shown, changed, enabled and removed, and what was delivered to them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
+
+import attrs
+
+from phonegate import log
+from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.webhook_form import (
+    merged_headers,
+    new_secret,
+    require_form,
+)
+from phonegate.model.principal import Principal, allows
+from phonegate.model.refusals import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    NotFound,
+    OrgFull,
+)
+from phonegate.model.webhooks import Delivery, Shape, Webhook
+from phonegate.store.database import Database
+from phonegate.store.tables import Tables
+
+ROTATION_MS: Final = 24 * 3_600 * 1000
+"""For how long the secret before signs too, so that a receiver can be given the new one."""
+
+CheckUrl = Callable[[str], None]
+"""Takes a URL. It raises `BadInput` or `AddressRefused` for one that the gateway won't call."""
+
+CallTest = Callable[[Webhook], Awaitable[Delivery]]
+"""Calls a webhook once with a sample of an event, and keeps what came of it."""
+
+_log = log.get("webhooks")
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class NewWebhook:
+    """A webhook to make. The fields are those of `Webhook`."""
+
+    url: str = attrs.field(repr=False)
+    events: Sequence[str]
+    address: str | None = attrs.field(default=None, repr=False)
+    sim: str | None = None
+    """As `routing.parse_sim_selector` returns it."""
+    phone: int | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    shape: Shape = "standard"
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What to change of a webhook. None leaves a thing as it is."""
+
+    url: str | None = attrs.field(default=None, repr=False)
+    events: Sequence[str] | None = None
+    address: str | None = attrs.field(default=None, repr=False)
+    """Empty: of every party."""
+    sim: str | None = None
+    """Empty: by every SIM."""
+    phone: int | None = None
+    """0: of every phone."""
+    headers: Mapping[str, str | None] = attrs.field(factory=dict, repr=False)
+    """Only those that are named change. None takes one away."""
+    shape: Shape | None = None
+    name: str | None = None
+    """Empty: none."""
+
+
+@attrs.frozen
+class Standing:
+    """A webhook, and how many events wait for it."""
+
+    webhook: Webhook
+    waiting: int
+
+    @classmethod
+    def of(cls, tx: Tables, webhook: Webhook) -> Self:
+        """Returns how a webhook stands."""
+        return cls(webhook, tx.deliveries.waiting(webhook.id))
+
+
+class Webhooks:
+    """Makes, shows, changes and removes webhooks."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        check_url: CheckUrl,
+        call_test: CallTest,
+        now_ms: Callable[[], int],
+        rate_limits: RateLimits,
+    ) -> None:
+        self._database = database
+        self._check_url = check_url
+        self._call_test = call_test
+        self._now_ms = now_ms
+        self._rate_limits = rate_limits
+        self._tested: set[int] = set()
+
+    async def add(self, caller: Principal, new: NewWebhook) -> Standing:
+        """Makes a webhook, which gets what happens from now on.
+
+        Raises:
+            BadInput: Fields are wrong. All are named, and no header's value is.
+            AddressRefused: The URL may not be called.
+            Forbidden: The caller's API key may not read.
+            NotFound: There is no such org any more.
+            OrgFull: The org has as many webhooks as it may.
+        """
+        _require_reader(caller)
+        self._check_url(new.url)
+        headers = tuple(new.headers.items())
+        require_form(
+            name=new.name,
+            headers=headers,
+            events=new.events,
+            address=new.address,
+            sim=new.sim,
+            shape=new.shape,
+        )
+        secret, now = new_secret(new.shape), self._now_ms()
+
+        def op(tx: Tables) -> Standing:
+            if tx.orgs.by_id(caller.org) is None:
+                raise NotFound("There is no such org any more.")
+            most = self._rate_limits.bounds.org_webhooks
+            if most and tx.webhooks.count_of_org(caller.org) >= most:
+                self._rate_limits.note("org_webhooks")
+                raise OrgFull(most, "webhooks")
+            _require_phone(tx, caller.org, new.phone)
+            made = tx.webhooks.add(
+                caller.org,
+                url=new.url,
+                events=tuple(dict.fromkeys(new.events)),
+                address=new.address,
+                sim=new.sim,
+                phone=new.phone,
+                headers=headers,
+                shape=new.shape,
+                name=new.name,
+                secret=secret,
+                key=caller.key_id,
+                created_at=now,
+            )
+            return Standing(made, 0)
+
+        made = await self._database.write(op)
+        _log.info("webhook_added", org=caller.org_name, webhook=made.webhook.id)
+        return made
+
+    async def of_org(self, org: int) -> list[Webhook]:
+        """Lists the webhooks of an org, oldest first."""
+        return await self._database.read(lambda tx: tx.webhooks.of_org(org))
+
+    async def show(self, org: int, show: Callable[[Sequence[Standing]], T]) -> T:
+        """Returns what `show` makes of the webhooks of an org, oldest first.
+
+        It runs in the thread that reads them.
+        """
+        return await self._database.read(
+            lambda tx: show([Standing.of(tx, one) for one in tx.webhooks.of_org(org)])
+        )
+
+    async def get(self, org: int, id: int) -> Standing:  # noqa: A002 - the record's own name
+        """Gets a webhook.
+
+        Raises:
+            NotFound: The org has no such webhook.
+        """
+        return await self._database.read(lambda tx: Standing.of(tx, _found(tx, org, id)))
+
+    async def change(self, caller: Principal, id: int, change: Change) -> Standing:  # noqa: A002
+        """Changes a webhook. What waits for it goes to the new URL.
+
+        One whose URL an API key changes is that key's from then on: it is bound by the limits of
+        the key, and ends with it.
+
+        Raises:
+            BadInput: Fields are wrong. All are named, and no header's value is.
+            AddressRefused: The URL may not be called.
+            Forbidden: The caller's API key may not read.
+            NotFound: The org has no such webhook.
+        """
+        _require_reader(caller)
+        if change.url is not None:
+            self._check_url(change.url)
+
+        def op(tx: Tables) -> Standing:
+            old = _found(tx, caller.org, id)
+            columns = _changed(old, change)
+            if change.phone:
+                _require_phone(tx, caller.org, change.phone)
+            if change.url not in (None, old.url) and caller.key_id is not None:
+                columns["key"] = caller.key_id
+            if columns:
+                tx.webhooks.set(id, **columns)
+            return Standing.of(tx, _found(tx, caller.org, id))
+
+        changed = await self._database.write(op)
+        _log.info("webhook_changed", org=caller.org_name, webhook=id)
+        return changed
+
+    async def remove(self, caller: Principal, id: int) -> None:  # noqa: A002
+        """Removes a webhook, with what waits for it.
+
+        Raises:
+            NotFound: The org has no such webhook.
+        """
+
+        def op(tx: Tables) -> None:
+            if not tx.webhooks.remove(caller.org, id):
+                raise _unknown()
+
+        await self._database.write(op)
+        _log.info("webhook_removed", org=caller.org_name, webhook=id)
+
+    async def rotate(self, caller: Principal, id: int) -> Standing:  # noqa: A002
+        """Gives a webhook another secret. For a day the one before signs too.
+
+        Raises:
+            NotFound: The org has no such webhook.
+        """
+        now = self._now_ms()
+
+        def op(tx: Tables) -> Standing:
+            old = _found(tx, caller.org, id)
+            tx.webhooks.set(
+                id,
+                secret=new_secret(old.shape),
+                old_secret=old.secret,
+                old_secret_until=now + ROTATION_MS,
+            )
+            return Standing.of(tx, _found(tx, caller.org, id))
+
+        rotated = await self._database.write(op)
+        _log.info("webhook_rotated", org=caller.org_name, webhook=id)
+        return rotated
+
+    async def enable(self, caller: Principal, id: int) -> Standing:  # noqa: A002
+        """Has a webhook called again, at once with what waits for it.
+
+        One whose API key is gone is the caller's from then on.
+
+        Raises:
+            Forbidden: The caller's API key may not read.
+            NotFound: The org has no such webhook.
+        """
+        _require_reader(caller)
+        now = self._now_ms()
+
+        def op(tx: Tables) -> Standing:
+            old = _found(tx, caller.org, id)
+            columns: dict[str, Any] = dict.fromkeys(
+                ("failing_since", "disabled_at", "disabled_reason")
+            )
+            if old.key is not None and not tx.keys.exists(old.key):
+                columns["key"] = caller.key_id
+            tx.webhooks.set(id, **columns)
+            tx.deliveries.hasten(id, now)
+            return Standing.of(tx, _found(tx, caller.org, id))
+
+        enabled = await self._database.write(op)
+        _log.info("webhook_enabled", org=caller.org_name, webhook=id)
+        return enabled
+
+    # -- what was delivered
+
+    async def deliveries(
+        self,
+        org: int,
+        id: int,  # noqa: A002
+        limit: int,
+        before: int | None,
+        show: Callable[[Sequence[Delivery]], T],
+    ) -> T:
+        """Returns what `show` makes of deliveries to a webhook, the newest first.
+
+        Raises:
+            NotFound: The org has no such webhook.
+        """
+
+        def op(tx: Tables) -> T:
+            return show(tx.deliveries.page(_found(tx, org, id).id, limit, before))
+
+        return await self._database.read(op)
+
+    async def replay(self, caller: Principal, id: int, n: int) -> None:  # noqa: A002
+        """Delivers an event to a webhook again, at once and with the tries of a new one.
+
+        Raises:
+            NotFound: The org has no such webhook, or that no such delivery.
+            Conflict: The webhook is disabled, or the event is kept no longer.
+        """
+        now = self._now_ms()
+
+        def op(tx: Tables) -> None:
+            webhook = _found(tx, caller.org, id)
+            if webhook.disabled_at is not None:
+                raise Conflict("The webhook is disabled: enable it first.")
+            if not tx.deliveries.replay(webhook, n, now):
+                raise NotFound("No such delivery to this webhook, or its event is kept no longer.")
+
+        await self._database.write(op)
+        _log.info("delivery_replayed", org=caller.org_name, webhook=id, n=n)
+
+    async def test(self, caller: Principal, id: int) -> Delivery:  # noqa: A002
+        """Calls a webhook once with a sample of an event. A disabled one too.
+
+        Returns:
+            The delivery, with what the receiver answered.
+
+        Raises:
+            NotFound: The org has no such webhook.
+            Conflict: It is being tested.
+        """
+        webhook = (await self.get(caller.org, id)).webhook
+        if id in self._tested:
+            raise Conflict("This webhook is being tested. Wait for the answer.")
+        self._tested.add(id)
+        try:
+            return await self._call_test(webhook)
+        finally:
+            self._tested.discard(id)
+
+
+def _changed(old: Webhook, change: Change) -> dict[str, Any]:
+    """Returns the columns to change.
+
+    Raises:
+        BadInput: The webhook would have a wrong form.
+    """
+    columns: dict[str, Any] = {}
+    for name in ("url", "shape"):
+        if (value := getattr(change, name)) is not None:
+            columns[name] = value
+    for name in ("address", "sim", "phone", "name"):
+        if (value := getattr(change, name)) is not None:
+            columns[name] = value or None
+    if change.events is not None:
+        columns["events"] = tuple(dict.fromkeys(change.events))
+    if change.headers:
+        columns["headers"] = tuple(merged_headers(old.headers, change.headers))
+    new = attrs.evolve(old, **columns)
+    require_form(
+        name=new.name,
+        headers=new.headers,
+        events=new.events,
+        address=new.address,
+        sim=new.sim,
+        shape=new.shape,
+    )
+    return columns
+
+
+def _require_reader(caller: Principal) -> None:
+    """Refuses an API key that may not read: by a webhook it would."""
+    if not allows(caller.scopes, "read"):
+        raise Forbidden("Your key lacks read, so it can't have events delivered.")
+
+
+def _require_phone(tx: Tables, org: int, phone: int | None) -> None:
+    if phone is None:
+        return
+    found = tx.phones.get(phone)
+    if found is None or found.org != org:
+        problem = "is none of this org's phones"
+        raise BadInput(f"phone {problem}.", [FieldProblem("phone", problem)])
+
+
+def _found(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
+    found = tx.webhooks.get(org, id)
+    if found is None:
+        raise _unknown()
+    return found
+
+
+def _unknown() -> NotFound:
+    return NotFound("No such webhook in this org.")

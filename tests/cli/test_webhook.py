@@ -1,0 +1,173 @@
+"""webhook add, list, show, test, log, replay, rotate, enable and remove."""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phonegate.cli import main
+
+Output = pytest.CaptureFixture[str]
+
+URL = "https://example.org/sms"
+HIDDEN = "hunter2-hunter2-9f3a"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("PHONEGATE_"):
+            monkeypatch.delenv(name)
+    assert main(["org", "add", "myorg"]) == 0
+    capsys.readouterr()
+
+
+def shown(capsys: Output, *words: str) -> str:
+    assert main(["webhook", *words]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def as_json(capsys: Output, *words: str) -> Any:
+    return json.loads(shown(capsys, *words, "--json"))
+
+
+def refused(capsys: Output, *words: str, code: int = 1) -> str:
+    assert main(["webhook", *words]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def write(sql: str, *values: object) -> None:
+    with closing(sqlite3.connect("phonegate.db")) as file:
+        file.execute(sql, values)
+        file.commit()
+
+
+def delivery(**columns: object) -> None:
+    """A delivery as the dispatcher leaves it."""
+    given: dict[str, object] = {
+        "webhook": 1,
+        "event": 7,
+        "type": "message.received",
+        "subject": "message/5",
+        "created_at": 1_800_000_000_000,
+        **columns,
+    }
+    names, marks = ", ".join(given), ", ".join("?" * len(given))
+    write(f"INSERT INTO deliveries ({names}) VALUES ({marks})", *given.values())
+
+
+def test_a_webhook_is_added_listed_shown_and_removed(capsys: Output) -> None:
+    words = ("--event", "message.*", "--event", "phone.offline", "--name", "crm")
+    header = ("--header", f"Authorization: Bearer {HIDDEN}", "--header", "X-Title:{{.from}}")
+    added = shown(capsys, "add", "myorg", URL, *words, *header, "--sim", "1").splitlines()
+    assert added[0] == "id      1"
+    assert added[1].startswith("secret  whsec_")
+    secret = added[1].split()[-1]
+    listed = shown(capsys, "list", "myorg")
+    for text in ("crm", URL, "message.* phone.offline", "standard", "enabled"):
+        assert text in listed
+    one = shown(capsys, "show", "myorg", "1")
+    assert "Authorization: …9f3a, X-Title: …" in one
+    for text in (listed, one, shown(capsys, "list", "myorg", "--json")):
+        assert HIDDEN not in text
+        assert secret not in text
+    found = as_json(capsys, "show", "myorg", "1")["webhook"]
+    assert (found["events"], found["sim"]) == (["message.*", "phone.offline"], "1")
+    assert shown(capsys, "remove", "myorg", "1") == "Removed 1.\n"
+    assert as_json(capsys, "list", "myorg") == {"webhooks": []}
+    assert "No such webhook" in refused(capsys, "remove", "myorg", "1")
+
+
+def test_without_events_it_gets_received_messages(capsys: Output) -> None:
+    made = as_json(capsys, "add", "myorg", URL, "--shape", "twilio")
+    assert made["webhook"]["events"] == ["message.received"]
+    assert not made["secret"].startswith("whsec_")
+
+
+def test_the_secret_is_kept_by_nothing_else(capsys: Output) -> None:
+    assert main(["webhook", "add", "myorg", URL]) == 0
+    captured = capsys.readouterr()
+    assert "not shown again" in captured.err
+    assert "phonegate webhook test myorg 1" in captured.err
+    first = captured.out.splitlines()[1].split()[-1]
+    second = as_json(capsys, "rotate", "myorg", "1")
+    assert second["secret"] not in (first, "")
+    assert second["webhook"]["old_secret_until"] is not None
+
+
+def test_what_is_wrong_is_said_and_no_secret_shown(capsys: Output) -> None:
+    assert "[webhooks] allow" in refused(capsys, "add", "myorg", "http://127.0.0.1:9/")
+    assert "message.recieved" in refused(capsys, "add", "myorg", URL, "--event", "message.recieved")
+    header = f"Host: {HIDDEN}"
+    error = refused(capsys, "add", "myorg", URL, "--header", header)
+    assert "headers.Host" in error
+    assert HIDDEN not in error
+    error = refused(capsys, "add", "myorg", URL, "--header", HIDDEN, code=2)
+    assert "Authorization: Bearer abc" in error
+    assert HIDDEN not in error
+    assert "no org named nope" in refused(capsys, "add", "nope", URL)
+    assert refused(capsys, "show", "myorg", "x")
+
+
+def test_the_log_is_a_table_by_age(capsys: Output) -> None:
+    shown(capsys, "add", "myorg", URL)
+    assert shown(capsys, "log", "myorg", "1").split() == [
+        "n", "event", "at", "status", "ms", "tries", "next", "what",
+    ]  # fmt: skip
+    at = 1_800_000_000_048
+    delivery(attempts=1, at=at, ms=48, status=200, answer="ok")
+    delivery(event=8, attempts=2, at=at, ms=9, status=500, error="It answered 500.", next_at=at)
+    delivery(event=None, attempts=1, at=at, ms=9, error="It can't be reached.")
+    _, first, second, third = shown(capsys, "log", "myorg", "1").splitlines()
+    assert first.split()[:2] == ["1", "7"]
+    assert first.endswith("message.received")
+    assert second.endswith("message.received: It answered 500.")
+    assert third.split()[:2] == ["3", "test"]
+    found = as_json(capsys, "log", "myorg", "1", "--limit", "2")["deliveries"]
+    assert [one["n"] for one in found] == [2, 3]
+
+
+def test_a_log_is_followed_as_it_changes(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown(capsys, "add", "myorg", URL)
+    at = 1_800_000_000_048
+    delivery(next_at=at)
+    looks: Iterator[Callable[[], None]] = iter(
+        [
+            lambda: write("UPDATE deliveries SET status = 200, at = ?, next_at = NULL", at),
+            lambda: None,
+            lambda: delivery(event=8),
+        ]
+    )
+
+    def sleep(_: float) -> None:
+        try:
+            next(looks)()
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert main(["webhook", "log", "myorg", "1", "--follow", "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["n"], one["status"]) for one in lines] == [(1, None), (1, 200), (2, None)]
+
+
+def test_one_that_was_disabled_says_why_and_is_enabled(capsys: Output) -> None:
+    shown(capsys, "add", "myorg", URL)
+    delivery(next_at=9_900_000_000_000)
+    write("UPDATE webhooks SET failing_since = 1800000000000")
+    assert "failing since 2027-01-" in shown(capsys, "list", "myorg")
+    write("UPDATE webhooks SET disabled_at = 1, disabled_reason = 'It answered 410.'")
+    assert "disabled: It answered 410." in shown(capsys, "list", "myorg")
+    assert "enable it first" in refused(capsys, "replay", "myorg", "1", "1")
+    assert shown(capsys, "enable", "myorg", "1") == "Enabled 1. Events that wait for it: 1.\n"
+    assert "enabled" in shown(capsys, "list", "myorg")
+    assert "No such delivery" in refused(capsys, "replay", "myorg", "1", "99")
