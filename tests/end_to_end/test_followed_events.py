@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +17,8 @@ import trio
 
 from kit.gateway import UNLIMITED, GatewayProcess
 from kit.program import Program, child_environment
+from phonegate.cli.client import Client
+from phonegate.event_stream import StreamReader
 from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.simulated_faults import Plan
@@ -128,6 +130,16 @@ def test_over_restarts_and_kills_all_is_shown_once(gateway: GatewayProcess, tmp_
         assert later == states([event["data"]["message"] for event in happened])
         # What a message waits for is shown, though its events do not say so.
         assert messages.events()[-1]["waiting_for"] == "phone"
+
+
+def test_a_stream_says_at_once_where_it_is(gateway: GatewayProcess) -> None:
+    with (
+        Client(gateway.url, ORG, SECRET) as client,
+        closing(client.open_stream(f"/events/{ORG}", {"since_id": 7}, PATIENCE_S)) as stream,
+    ):
+        reader = StreamReader()
+        assert reader.feed(next(stream.iter_bytes())) == []
+        assert reader.last_id == "7"
 
 
 async def test_a_phone_that_comes_and_goes_is_shown(
