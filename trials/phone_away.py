@@ -8,24 +8,20 @@ go to a web server here and, by SMS, through the second phone. The settings are 
 gateway, unless others are given in the environment. Exits 1 if a notice takes longer than a minute.
 """
 
-import http.server
-import json
 import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import httpx
 
 from kit.gateway import GatewayProcess
-from kit.program import Program
+from kit.receiver import receiving
+from kit.simulated_phone import SimulatedPhone
 
 ORG, SECRET = "club", "club-secret-key-1"
 LOST, OTHER = "+15551110001", "+15551110002"
@@ -34,52 +30,6 @@ PERSON = "+15559990000"
 PROMISED_S = 60.0
 PATIENCE_S = 150.0
 """Longest wait for what does not come."""
-
-
-@attrs.define
-class Receiver:
-    """A web server that keeps the notices it gets, with their times."""
-
-    notices: list[tuple[float, dict[str, Any]]] = attrs.field(factory=list)
-    url: str = ""
-
-    @contextmanager
-    def serving(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
-        kept = self.notices
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                kept.append((time.monotonic(), json.loads(body)))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{server.server_address[1]}/notices"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-
-
-class SimulatedPhone(Program):
-    """`phonegate phone --simulate` with one SIM."""
-
-    def __init__(self, folder: Path, gateway: str, name: str, number: str) -> None:
-        words = [sys.executable, "-m", "phonegate", "phone", "--simulate", "--url", gateway]
-        super().__init__(
-            [*words, "--org", ORG, "--device-id", name, "--name", name, "--sim", f"0:{number}"],
-            folder=folder,
-            environment={"PHONEGATE_SECRET": SECRET},
-        )
-
-    def wait_until_ready(self) -> None:
-        """The gateway says when it is online."""
 
 
 def eventually(found: Callable[[], Any], what: str) -> Any:
@@ -92,15 +42,16 @@ def eventually(found: Callable[[], Any], what: str) -> Any:
 
 
 def online(client: httpx.Client) -> int:
+    """How many phones are connected that have reported their SIM."""
     phones = client.get(f"/phones/{ORG}").json()["phones"]
-    return sum(phone["online"] for phone in phones)
+    return sum(phone["online"] and bool(phone["sims"]) for phone in phones)
 
 
 def lose(how: str, settings: dict[str, object]) -> list[tuple[str, float]]:
     """Loses the first phone. Returns what took how many seconds."""
     took = []
-    receiver = Receiver()
-    with tempfile.TemporaryDirectory(prefix="phonegate-away-") as name, receiver.serving():
+    known = {"org": ORG, "secret": SECRET}
+    with tempfile.TemporaryDirectory(prefix="phonegate-away-") as name, receiving() as receiver:
         folder = Path(name)
         notify = f"webhook:{receiver.url},sms:{ORG}:{PERSON}"
         chosen = {"ALARMS_NOTIFY": notify, **settings}
@@ -108,17 +59,17 @@ def lose(how: str, settings: dict[str, object]) -> list[tuple[str, float]]:
             client = httpx.Client(base_url=gateway.url, headers={"X-Secret-Key": SECRET})
             sms = {"org_id": ORG, "messages": [{"address": PERSON, "body": "makes the org"}]}
             client.post("/webhook", json=sms).raise_for_status()
-            lost = SimulatedPhone(folder, gateway.url, "lost", LOST)
-            other = SimulatedPhone(folder, gateway.url, "other", OTHER)
+            lost = SimulatedPhone(folder, gateway.url, **known, name="lost", number=LOST)
+            other = SimulatedPhone(folder, gateway.url, **known, name="other", number=OTHER)
             try:
                 eventually(lambda: online(client) == 2, "both phones")
                 lost.process.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
                 began = time.monotonic()
                 to_send = {"to": PERSON, "body": "for the lost phone", "sim": LOST}
                 client.post(f"/send/{ORG}", json=to_send).raise_for_status()
-                at, notice = eventually(lambda: next(iter(receiver.notices), None), "the notice")
-                took.append((f"{how}: webhook that it is away", at - began))
-                print(f"  {notice['sentence']}")
+                notice = eventually(lambda: receiver.taken[:1], "the notice")[0]
+                took.append((f"{how}: webhook that it is away", notice.at - began))
+                print(f"  {notice.json['sentence']}")
 
                 def arrived() -> list[Any]:
                     page = client.get(f"/messages/{ORG}?direction=out").json()["messages"]
@@ -128,14 +79,14 @@ def lose(how: str, settings: dict[str, object]) -> list[tuple[str, float]]:
                 took.append((f"{how}: SMS by the other phone", time.monotonic() - began))
                 assert message["sim"] == OTHER
                 if how == "killed":
-                    lost = SimulatedPhone(folder, gateway.url, "lost", LOST)
+                    lost = SimulatedPhone(folder, gateway.url, **known, name="lost", number=LOST)
                 else:
                     lost.process.send_signal(signal.SIGCONT)
                 eventually(lambda: online(client) == 2, "the phone's return")
                 back = time.monotonic()
-                at, notice = eventually(lambda: receiver.notices[1:2], "the all-clear")[0]
-                took.append((f"{how}: webhook that it is back", at - back))
-                print(f"  {notice['sentence']}")
+                notice = eventually(lambda: receiver.taken[1:2], "the all-clear")[0]
+                took.append((f"{how}: webhook that it is back", notice.at - back))
+                print(f"  {notice.json['sentence']}")
             finally:
                 for phone in (lost, other):
                     os.kill(phone.process.pid, signal.SIGCONT)

@@ -1,4 +1,6 @@
-"""The gateway as it is shipped, but for its waits for carriers and phones: minutes become seconds.
+"""The gateway as it is shipped, but for its waits for carriers, phones and receivers.
+
+Minutes become seconds.
 
 It is run as `phonegate` is: `python trials/short_timeouts.py serve --bind …`. For trials only.
 """
@@ -11,6 +13,8 @@ from phonegate.assembly import Timings
 from phonegate.cli import options
 from phonegate.domain.carrier_timings import CarrierTimings, PollTimings
 from phonegate.domain.scheduler import SchedulerTimings
+from phonegate.events.webhooks.call import CallTimings
+from phonegate.events.webhooks.service import WebhookTimings
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 
 TIMINGS = Timings(
@@ -26,6 +30,7 @@ TIMINGS = Timings(
     ),
     scheduler=SchedulerTimings(longest_sleep_s=1.0),
     smsgate=SmsgateTimings(keepalive_s=2.0, feed_s=0.5, away_s=5.0),
+    webhooks=WebhookTimings(call=CallTimings(whole_s=2.0, pace=0.02)),
 )
 
 

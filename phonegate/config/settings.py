@@ -248,7 +248,7 @@ class WebhookSettings:
     calls_at_once: int = setting(
         256,
         "Calls of webhooks that may be under way at once, each for up to 15 seconds. One that "
-        "hangs takes about 100 kB. Webhooks that fail share an eighth of them.",
+        "hangs takes about 100 kB. Webhooks that fail share a small part of them.",
     )
     log_days: int = setting(
         7,

@@ -16,9 +16,10 @@ EVERY_S: Final = 5.0
 """Seconds between two snapshots. A person is to learn within a minute of a phone that was lost:
 half a minute until its dead link is noticed, `phone_away_s`, and two of these."""
 
-REST: Final = 50
+REST: Final = 20
 """The pause before the next snapshot is at least this many times as long as the last one took. With
-millions queued that is seconds, and must not keep a database reader busy for much of the time."""
+a million queued that takes up to a second, and must not keep a database reader busy all the time,
+nor delay the news of a lost phone for long."""
 
 LATE_S: Final = 60.0
 """A look that is later than this is overdue: something holds the loop up."""

@@ -9,7 +9,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.domain import alarm_wording
 from phonegate.domain.alarms import News
 from phonegate.model.times import iso
-from phonegate.operations.notices.courier import Trial
+from phonegate.operations.notices.messenger import Trial
 from phonegate.operations.owner_api import owner_endpoint
 from phonegate.typed_json.fields import field
 

@@ -125,8 +125,14 @@ class Webhooks:
         return self._all("WHERE w.disabled_at IS NOT NULL ORDER BY w.id")
 
     def failed(self, most: int) -> list[Webhook]:
-        """Returns some webhooks of all orgs that are called no more because the calls failed."""
-        where = "WHERE w.disabled_at IS NOT NULL AND w.failing_since IS NOT NULL"
+        """Returns some webhooks of all orgs that are called no more because the calls failed.
+
+        One whose API key is gone was ended with it.
+        """
+        where = (
+            "WHERE w.disabled_at IS NOT NULL AND w.failing_since IS NOT NULL"
+            " AND (w.key IS NULL OR EXISTS (SELECT 1 FROM api_keys WHERE id = w.key))"
+        )
         return self._all(f"{where} ORDER BY w.id LIMIT ?", most)
 
     def count_of_org(self, org: int) -> int:

@@ -1,6 +1,7 @@
 """A phone is lost while a message waits for it, and people learn of it, by the whole gateway."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,8 +13,11 @@ import httpx
 
 from kit.gateway import GatewayProcess
 from kit.program import child_environment
-from tests.operations.notices.receiver import receiving
-from trials.phone_away import LOST, ORG, OTHER, PERSON, SECRET, SimulatedPhone
+from kit.receiver import receiving
+from kit.simulated_phone import SimulatedPhone
+
+ORG, SECRET = "club", "club-secret-key-1"
+LOST, OTHER, PERSON = "+15551110001", "+15551110002", "+15559990000"
 
 PATIENCE_S = 50.0
 
@@ -39,6 +43,23 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def arrived(folder: Path) -> int:
+    """How many targets took a test notice, which all do."""
+    code, said = run(folder, "alarms", "test")
+    assert code == 0, said
+    assert "t0ps3cret" not in said
+    return said.count("ok      ")
+
+
+def raised(client: httpx.Client) -> tuple[str, str]:
+    """The alarm of the org's only event about one, and its sentence."""
+    query: dict[str, str | int] = {"types": "alarm.*", "since_id": 0, "wait": 20}
+    (event,) = client.get(f"/events/{ORG}", params=query, timeout=30).json()["events"]
+    assert event["type"] == "alarm.raised"
+    alarm = event["data"]["alarm"]
+    return alarm["alarm"], alarm["sentence"]
+
+
 def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
 
@@ -53,20 +74,19 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
             client = httpx.Client(base_url=gateway.url, headers={"X-Secret-Key": SECRET})
             received = {"address": PERSON, "body": "makes the org"}
             client.post("/webhook", json={"org_id": ORG, "messages": [received]})
-            lost = SimulatedPhone(tmp_path, gateway.url, "lost", LOST)
-            other = SimulatedPhone(tmp_path, gateway.url, "other", OTHER)
+            known = {"org": ORG, "secret": SECRET}
+            lost = SimulatedPhone(tmp_path, gateway.url, **known, name="lost", number=LOST)
+            other = SimulatedPhone(tmp_path, gateway.url, **known, name="other", number=OTHER)
 
             def phones(online: int) -> bool:
                 found = client.get(f"/phones/{ORG}").json()["phones"]
-                return bool(sum(one["online"] for one in found) == online)
+                return len([one for one in found if one["online"] and one["sims"]]) == online
 
             try:
                 eventually(lambda: phones(2))
                 # From here on the events of the org are recorded.
                 client.get(f"/events/{ORG}")
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 2), said
-                assert "t0ps3cret" not in said
+                assert arrived(tmp_path) == 2
                 assert receiver.taken.pop().json["state"] == "test"
                 assert run(tmp_path, "alarms", "list") == (0, "No alarm is on.\n")
 
@@ -87,18 +107,51 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 (message,) = eventually(by_sms)
                 assert (message["sim"], message["address"]) == (OTHER, PERSON)
                 assert message["body"] == f"phonegate: {notice['sentence']}"
-                code, said = run(tmp_path, "alarms", "list")
+                assert raised(client) == ("phone_away", notice["sentence"])
+                _, said = run(tmp_path, "alarms", "list")
                 assert "phone_away (club)" in said
                 assert "Check its battery" in said
 
                 configure(sms)
                 gateway.process.send_signal(signal.SIGHUP)
                 gateway.wait_for_line('"reloaded"')
-                code, said = run(tmp_path, "alarms", "test")
-                assert (code, said.count("ok      ")) == (0, 1), said
+                assert arrived(tmp_path) == 1
                 assert len(receiver.taken) == 1
                 assert "t0ps3cret" not in "\n".join(gateway.log)
             finally:
                 lost.kill()
                 other.kill()
                 client.close()
+
+
+def test_a_phone_that_comes_back_to_a_restarted_gateway_is_reported_too(tmp_path: Path) -> None:
+    database = tmp_path / "phonegate.db"
+    with receiving() as receiver:
+        settings = {"ALARMS_NOTIFY": f"webhook:{receiver.url}", "ALARMS_PHONE_AWAY_S": 1}
+        first = GatewayProcess(database, settings=settings)
+        first.wait_until_ready()
+        body = {"org_id": ORG, "messages": [{"address": PERSON, "body": "makes the org"}]}
+        httpx.post(f"{first.url}/webhook", json=body, headers={"X-Secret-Key": SECRET})
+        waiting = {"to": PERSON, "body": "for a phone"}
+        httpx.post(f"{first.url}/send/{ORG}", json=waiting, headers={"X-Secret-Key": SECRET})
+        eventually(lambda: receiver.taken)
+        eventually(lambda: _reported(database))
+        first.kill()
+        with GatewayProcess(database, settings=settings) as gateway:
+            known = {"org": ORG, "secret": SECRET, "name": "only", "number": LOST}
+            phone = SimulatedPhone(tmp_path, gateway.url, **known)
+            try:
+                notices = eventually(lambda: receiver.taken[1:])
+            finally:
+                phone.kill()
+    (notice,) = (one.json for one in notices)
+    assert (notice["alarm"], notice["state"]) == ("phone_away", "cleared")
+    assert notice["sentence"].startswith(f"Phone back: no message of org {ORG} waits")
+
+
+def _reported(database: Path) -> bool:
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return bool(connection.execute("SELECT 1 FROM alarms WHERE reported").fetchone())
+    finally:
+        connection.close()

@@ -145,6 +145,8 @@ def test_those_that_failed_are_apart_from_those_that_were_ended(tables: Tables, 
     tables.webhooks.set(failed.id, failing_since=1, disabled_at=2, disabled_reason="It is gone.")
     tables.webhooks.set(ended.id, disabled_at=2, disabled_reason="Its key was revoked.")
     tables.webhooks.set(failing.id, failing_since=1)
+    orphan = _add(tables, org, key="k3v9")
+    tables.webhooks.set(orphan.id, failing_since=1, disabled_at=2, disabled_reason="As above.")
     assert [one.id for one in tables.webhooks.failed(9)] == [failed.id]
     assert tables.webhooks.failed(0) == []
     assert works.disabled_at is None

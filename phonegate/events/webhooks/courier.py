@@ -4,17 +4,17 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import attrs
-import httpx
 import trio
 
 from phonegate import log
 from phonegate.domain import webhook_standing
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.events.webhooks import schedule, twiml
-from phonegate.events.webhooks.call import CALL_TIMINGS, Caller, CallTimings, Result, readable
+from phonegate.events.webhooks.call import CALL_TIMINGS, CallTimings, Result, readable
 from phonegate.events.webhooks.envelope import Render, seal, wants_reply
 from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.slots import Standing
@@ -24,6 +24,9 @@ from phonegate.model.webhooks import Attempt, Delivery, Webhook
 from phonegate.store.database import Database
 from phonegate.store.deliveries import Due
 from phonegate.store.tables import Tables
+
+if TYPE_CHECKING:
+    from phonegate.events.webhooks.caller import Caller
 
 Outcome = Literal["delivered", "failed", "given_up", "lost"]
 """What can come of an attempt: it is over, it is tried again, it is not tried again, or its event
@@ -92,8 +95,11 @@ class Courier:
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
-        self._working = Caller(guards.working, connections=calls_at_once, timings=timings)
-        self._doubtful = Caller(guards.doubtful, connections=calls_at_once, timings=timings)
+        self._guards = guards
+        self._calls_at_once = calls_at_once
+        self._timings = timings
+        self._callers: tuple[Caller, Caller] | None = None
+        """For receivers that work and for doubtful ones, once there was a call."""
         self._render = render
         self._replies = replies
         self._now_ms = now_ms
@@ -104,13 +110,13 @@ class Courier:
 
     async def aclose(self) -> None:
         """Closes all connections."""
-        await self._working.aclose()
-        await self._doubtful.aclose()
+        for caller in self._callers or ():
+            await caller.aclose()
 
     async def sweep(self) -> None:
         """Closes connections that have not been used for a while."""
-        await self._working.sweep()
-        await self._doubtful.sweep()
+        for caller in self._callers or ():
+            await caller.sweep()
 
     async def call(self, webhook: Webhook, event: Event, standing: Standing) -> Result:
         """Calls a webhook with an event. What went wrong is in the result."""
@@ -125,8 +131,21 @@ class Courier:
         except Exception:  # noqa: BLE001 - one event that can't be written must not stop others
             _log.exception("webhook_unwritten", org=webhook.org_name, webhook=webhook.id)
             return Result(at=now, ms=0, error=UNWRITTEN)
-        caller = self._working if standing == "working" else self._doubtful
-        return await caller.call(call)
+        return await self._caller(standing).call(call)
+
+    def _caller(self, standing: Standing) -> "Caller":
+        if self._callers is None:
+            from phonegate.events.webhooks.caller import (  # noqa: PLC0415 - most call nothing
+                Caller,
+            )
+
+            bounds: dict[str, Any] = {"connections": self._calls_at_once, "timings": self._timings}
+            self._callers = (
+                Caller(self._guards.working, **bounds),
+                Caller(self._guards.doubtful, **bounds),
+            )
+        working, doubtful = self._callers
+        return working if standing == "working" else doubtful
 
     async def conclude(
         self, webhook: Webhook, due: Due, result: Result, failing_since: int | None
@@ -148,6 +167,7 @@ class Courier:
                     retry_after_s=result.retry_after_s,
                 ),
                 self._luck(),
+                self._timings.pace,
             )
             return Attempted(
                 attempt=_attempt(result, result.error),
@@ -249,7 +269,7 @@ class Courier:
 
 def host(webhook: Webhook) -> str:
     """Returns what a log may say of a webhook's address, whose path and query may be secret."""
-    return httpx.URL(webhook.url).host
+    return urlsplit(webhook.url).hostname or ""
 
 
 def _attempt(result: Result, error: str | None) -> Attempt:

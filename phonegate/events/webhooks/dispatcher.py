@@ -18,7 +18,7 @@ from phonegate.domain.webhook_standing import reader_of
 from phonegate.events.webhooks.courier import Attempted, Courier
 from phonegate.events.webhooks.line import Line
 from phonegate.events.webhooks.shapes import has_form
-from phonegate.events.webhooks.slots import Slot, Slots, Turns
+from phonegate.events.webhooks.slots import SLOW_S, Slot, Slots, Turns
 from phonegate.model.events import Event
 from phonegate.model.facts import EventsRecorded, Fact, OrgChanged, WebhooksChanged
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
@@ -100,9 +100,11 @@ class Dispatcher:
         """Takes note of new events, and of webhooks that have changed."""
         for fact in facts:
             if type(fact) is EventsRecorded:
+                now = trio.current_time()
                 for line in self._lines.get(fact.org, _NONE).values():
                     line.behind = True
-                    self._poke(line)
+                    if line.is_hungry(now):
+                        self._poke(line)
             elif type(fact) is WebhooksChanged:
                 self._changed[fact.org] = True
                 self._wake.set()
@@ -131,6 +133,7 @@ class Dispatcher:
         try:
             async with trio.open_nursery() as self._nursery:
                 task_status.started()
+                self._nursery.start_soon(self._age)
                 await self._load(None, again=True)
                 while True:
                     await self._wake.wait()
@@ -142,6 +145,13 @@ class Dispatcher:
             self._nursery = None
             with trio.move_on_after(self._timings.goodbye_s, shield=True):
                 await self._courier.aclose()
+
+    async def _age(self) -> None:
+        """Looks for calls that take long, and makes room for others beside them."""
+        while True:
+            await trio.sleep(SLOW_S / 2)
+            if self._slots.age(trio.current_time()):
+                self._begin()
 
     async def _load(self, org: int | None, *, again: bool) -> None:
         """Reads the webhooks of an org, or all, until that succeeds."""
@@ -214,14 +224,15 @@ class Dispatcher:
         None means that nothing waits at all.
         """
         now = trio.current_time()
-        resting = now < line.rests_until
-        if line.may_take and (not resting or now >= line.takes_at):
-            await self._take(line)
-            line.takes_at = now + self._timings.look_s
-        if resting:
+        if now < line.rests_until:
+            if now >= line.takes_at:
+                await self._take(line, now)
             return min(line.rests_until, now + self._timings.look_s)
-        if line.wanted and not await self._fill(line):
-            return now
+        if line.wanted:
+            if line.dry:
+                await self._take(line, now)
+            if not await self._fill(line) or (line.wanted and line.dry and line.may_take):
+                return now
         # The end of a call wakes it.
         return FOR_EVER if line.at_hand else await self._next_look(line)
 
@@ -232,6 +243,7 @@ class Dispatcher:
         found = await self._database.read(lambda tx: _due(tx, line.webhook, self._now_ms(), limit))
         if line.removed or trio.current_time() < line.rests_until:
             return False
+        line.dry = len(found) < limit
         lost = line.add(found)
         self._offer(line)
         if lost:
@@ -252,8 +264,9 @@ class Dispatcher:
         wait_s = max(0.0, (next_at - self._now_ms()) / 1000)
         return now + min(wait_s, self._timings.look_s)
 
-    async def _take(self, line: Line) -> None:
+    async def _take(self, line: Line, now: float) -> None:
         """Takes new events up, as far as there is room for them to wait."""
+        line.takes_at = now + self._timings.look_s
         while line.may_take:
             line.behind = False
             taken = await self._database.write(
@@ -267,7 +280,7 @@ class Dispatcher:
                     "webhook_missed_events", org=line.webhook.org_name, webhook=line.webhook.id
                 )
             line.behind = line.behind or taken.looked_at > 0
-            if line.at_hand or taken.waiting:
+            if taken.waiting:
                 # Sending begins before all is taken up.
                 return
 
@@ -279,7 +292,7 @@ class Dispatcher:
     def _begin(self) -> None:
         """Begins as many calls as there is room for."""
         while self._nursery is not None and not self._stopping:
-            found = self._turns.next()
+            found = self._turns.next(trio.current_time())
             if found is None:
                 return
             line, slot = found
@@ -304,6 +317,7 @@ class Dispatcher:
             line.put_off()
         finally:
             line.end(due.delivery.n)
+            self._offer(line)
             self._poke(line)
 
     async def _attempt(self, line: Line, webhook: Webhook, due: Due, slot: Slot) -> Attempted:
@@ -331,8 +345,8 @@ class Dispatcher:
                 asked=done.answered_in_trouble,
                 next_try=next_try,
             )
+        # It may have another standing now. It is offered again once this call has ended.
         self._turns.discard(line)
-        self._offer(line)
 
     def _report(self, webhook: Webhook, error: Exception) -> None:
         if isinstance(error, StorageUnavailable):

@@ -37,6 +37,8 @@ class Line:
         """Whether there may be events that it has not taken up yet."""
         self.full = False
         """Whether so much waits that nothing more is taken up for now."""
+        self.dry = True
+        """Whether what was found due the last time was all of it."""
         self.rests_until = 0.0
         self.takes_at = 0.0
         """When it may take events up while it rests."""
@@ -85,6 +87,10 @@ class Line:
         """Notes that what is due is being read, as it is from now on or later."""
         self._ended.clear()
 
+    def is_hungry(self, now: float) -> bool:
+        """Tells whether it can use new events now. Else it looks for them by itself, later."""
+        return bool(self.wanted) and now >= self.rests_until
+
     def add(self, found: Iterable[Due]) -> list[Delivery]:
         """Adds what was read. Returns that of which the event is gone.
 
@@ -123,7 +129,7 @@ class Line:
         """Takes a change of the webhook up. What was known of its receiver may be so no more."""
         self.webhook = webhook
         self.failing_since = webhook.failing_since
-        self.behind, self.full = True, False
+        self.behind, self.full, self.dry = True, False, True
         self.rests_until = 0.0
         self.put_off()
 

@@ -62,18 +62,19 @@ class Sequel:
     """Why the webhook is to be called no more, in a sentence."""
 
 
-def after(failure: Failure, luck: float) -> Sequel:
+def after(failure: Failure, luck: float, pace: float = 1.0) -> Sequel:
     """Says what follows a failure.
 
     Args:
         failure: The call that failed.
         luck: From 0 to 1, at random. It makes the delay shorter or longer.
+        pace: What all delays are multiplied by.
     """
     now = failure.now
     if failure.status == GONE:
         return Sequel(next_at=None, disable="It answered 410: it wants no more events.")
     end = failure.created_at + LASTS_MS
-    due = now + round(delay_s(failure.attempts, luck, failure.retry_after_s) * 1000)
+    due = now + round(delay_s(failure.attempts, luck, failure.retry_after_s) * pace * 1000)
     since = now if failure.failing_since is None else failure.failing_since
     return Sequel(
         # The last call is made when the time is over.

@@ -9,8 +9,6 @@ import binascii
 import hmac
 from typing import Final
 
-import httpx
-
 from phonegate.http.twilio_signature import sign as sign_form
 from phonegate.model.webhooks import Webhook
 
@@ -56,6 +54,8 @@ def twilio_headers(
 
 def called(url: str) -> str:
     """Returns a URL as its receiver finds it in the request: normalised, and without fragment."""
+    import httpx  # noqa: PLC0415 - a gateway without webhooks and carriers does without
+
     parsed = httpx.URL(url)
     target = parsed.raw_path.decode("ascii")
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{target}"

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import Notice
 
 MISSING: Final = (

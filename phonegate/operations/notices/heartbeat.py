@@ -11,8 +11,8 @@ import trio
 
 from phonegate import log
 from phonegate.domain.alarm_targets import host_of
-from phonegate.operations.notices.courier import NotDelivered
 from phonegate.operations.notices.http_call import call
+from phonegate.operations.notices.messenger import NotDelivered
 
 EVERY_S: Final = 60.0
 """The shortest period of healthchecks.io, and the usual one of Uptime Kuma."""

@@ -11,7 +11,7 @@ import trio
 
 import phonegate
 from phonegate import trust
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 
 if TYPE_CHECKING:
     import httpx

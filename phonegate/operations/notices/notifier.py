@@ -1,4 +1,4 @@
-"""All targets of `[alarms] notify`: each has a courier, and none waits for another."""
+"""All targets of `[alarms] notify`: each has a messenger, and none waits for another."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,10 +18,10 @@ from phonegate.domain.alarm_targets import (
     names,
     parse_targets,
 )
-from phonegate.domain.alarms import News
+from phonegate.domain.alarms import Key, News
 from phonegate.operations.notices.apprise_sender import AppriseSender, url_problem
-from phonegate.operations.notices.courier import Courier, CourierTimings, Sender, Trial
 from phonegate.operations.notices.digest import Fields
+from phonegate.operations.notices.messenger import Messenger, MessengerTimings, Sender, Trial
 from phonegate.operations.notices.notice import trial_notice
 from phonegate.operations.notices.sms_sender import SmsSender
 from phonegate.operations.notices.webhook_sender import WebhookSender
@@ -65,22 +65,23 @@ def demand_usable_targets(settings: Settings) -> None:
 @attrs.frozen
 class _Engaged:
     target: Target
-    courier: Courier
+    messenger: Messenger
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     async def run(self) -> None:
         with self.scope:
-            await self.courier.run()
+            await self.messenger.run()
 
 
 class Notifier:
-    """Gives the news of alarms to the couriers of all targets.
+    """Gives the news of alarms to the messengers of all targets.
 
     Args:
         services: Those of the gateway, through which SMS are sent.
         failing: Returns the assistants whose carrier does not answer now.
         fields: What is known of alarms that are on.
-        timings: How long couriers wait.
+        reported: Called with an alarm that is on, once a notice of it has reached a target.
+        timings: How long messengers wait.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class Notifier:
         *,
         failing: Callable[[], Collection[int]],
         fields: Fields,
-        timings: CourierTimings | None = None,
+        reported: Callable[[Key], None],
+        timings: MessengerTimings | None = None,
     ) -> None:
         self._services = services
         self._failing = failing
         self._fields = fields
-        self._timings = CourierTimings() if timings is None else timings
+        self._reported = reported
+        self._timings = MessengerTimings() if timings is None else timings
         self._engaged: dict[str, _Engaged] = {}
         self._nursery: trio.Nursery | None = None
         self.outcomes: Counter[Outcome] = Counter()
@@ -103,7 +106,7 @@ class Notifier:
     @property
     def mute(self) -> Mapping[str, str]:
         """The targets that take no notices, each with the reason, by their names."""
-        found = ((one.courier.name, one.courier.mute) for one in self._engaged.values())
+        found = ((one.messenger.name, one.messenger.mute) for one in self._engaged.values())
         return {name: reason for name, reason in found if reason is not None}
 
     def engage(self, texts: Sequence[str]) -> None:
@@ -114,24 +117,31 @@ class Notifier:
             self._engaged.pop(text).scope.cancel()
         for text, (target, name) in wanted.items():
             if text in self._engaged:
-                self._engaged[text].courier.name = name
+                self._engaged[text].messenger.name = name
                 continue
-            courier = Courier(
+            messenger = Messenger(
                 name,
                 self._sender(target),
                 self._fields,
                 wall_s=lambda: self._services.now_ms() / 1000,
                 note=self._note,
+                reported=self._reported,
                 timings=self._timings,
             )
-            engaged = self._engaged[text] = _Engaged(target, courier)
+            engaged = self._engaged[text] = _Engaged(target, messenger)
             if self._nursery is not None:
                 self._nursery.start_soon(engaged.run)
 
     def take(self, news: News) -> None:
         """Takes the beginning or the end of an alarm. Never waits."""
         for one in self._engaged.values():
-            one.courier.take(news)
+            one.messenger.take(news)
+
+    def restore(self, standing: Sequence[tuple[News, bool]]) -> None:
+        """Takes the alarms that were on when the gateway ended, and whether each was reported."""
+        for one in self._engaged.values():
+            for news, reported in standing:
+                one.messenger.restore(news, reported=reported)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Delivers until cancelled."""
@@ -147,13 +157,13 @@ class Notifier:
         engaged = list(self._engaged.values())
         trials: dict[int, Trial] = {}
 
-        async def run(at: int, courier: Courier) -> None:
-            trials[at] = await courier.test(trial_notice(), TEST_S)
+        async def run(at: int, messenger: Messenger) -> None:
+            trials[at] = await messenger.test(trial_notice(), TEST_S)
 
         async with trio.open_nursery() as nursery:
             for at, one in enumerate(engaged):
-                nursery.start_soon(run, at, one.courier)
-        return [(one.courier.name, trials[at]) for at, one in enumerate(engaged)]
+                nursery.start_soon(run, at, one.messenger)
+        return [(one.messenger.name, trials[at]) for at, one in enumerate(engaged)]
 
     def _sender(self, target: Target) -> Sender:
         match target:

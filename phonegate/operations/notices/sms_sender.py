@@ -17,7 +17,7 @@ from phonegate.model.principal import SCOPES, Principal
 from phonegate.model.refusals import Refused
 from phonegate.model.states import DELIVERED, QUEUED, SENDING, SENT
 from phonegate.model.storage_errors import StoreError
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import Notice
 
 TTL_S: Final = 600

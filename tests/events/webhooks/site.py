@@ -163,6 +163,14 @@ class Site:
                     return found
                 await trio.sleep(0.01)
 
+    async def counted(self, **outcomes: int) -> None:
+        """Waits until so much was counted, and no more."""
+        with trio.fail_after(10):
+            while True:
+                if self.courier.counts == outcomes:
+                    return
+                await trio.sleep(0.01)
+
     async def settled(self, webhook: Webhook, number: int = 1) -> list[Delivery]:
         """Waits until so many deliveries of a webhook were tried."""
         return await self.until_logged(

@@ -48,7 +48,7 @@ async def test_an_event_is_delivered_signed_and_logged(site: Site, receiver: Rec
     assert (one.event, one.attempts) == (call.event["id"], 1)
     assert one.last is not None
     assert (one.last.status, one.last.error, one.last.answer) == (200, None, "thanks")
-    assert site.courier.counts == {"delivered": 1}
+    await site.counted(delivered=1)
 
 
 async def test_events_that_a_webhook_is_not_for_are_not_delivered(
@@ -106,6 +106,17 @@ async def test_many_events_are_delivered_by_several_calls_at_once(
     assert 1 < receiver.connections <= 16
 
 
+async def test_messages_that_fail_by_themselves_keep_no_other_waiting(
+    site: Site, receiver: Receiver
+) -> None:
+    receiver.act = lambda call: http(400 if call.event["data"]["phone"]["phone"] % 7 == 3 else 200)
+    webhook = await site.webhook(receiver.url())
+    await site.happen(*range(60))
+    found = await site.settled(webhook, 60)
+    assert sorted(phones(receiver.calls)) == list(range(60))
+    assert sum(one.next_at is not None for one in found) == len(range(3, 60, 7))
+
+
 async def test_a_receiver_that_does_not_answer_rests_as_a_whole(
     site: Site, receiver: Receiver
 ) -> None:
@@ -123,7 +134,8 @@ async def test_a_receiver_that_does_not_answer_rests_as_a_whole(
         lambda tx: tx.deliveries.replay(webhook, tx.deliveries.page(webhook.id, 9)[-1].n, 0)
     )
     await receiver.count(4)
-    assert phones(receiver.calls)[1:] == [1, 2, 3]
+    assert phones(receiver.calls)[1] == 1
+    assert sorted(phones(receiver.calls)[1:]) == [1, 2, 3]
     await site.until_logged(webhook, lambda found: all(one.next_at is None for one in found))
     assert (await site.found(webhook)).failing_since is None
 
@@ -202,7 +214,7 @@ async def test_an_event_that_is_gone_is_given_up(site: Site, receiver: Receiver)
     await site.database.write(lambda tx: tx.events.erase([tx.events.last()]))
     site.clock.ahead_ms = 6_000
     await site.until_logged(webhook, lambda found: found[0].next_at is None)
-    assert site.courier.counts == {"failed": 1, "lost": 1}
+    await site.counted(failed=1, lost=1)
     assert len(receiver.calls) == 1
 
 
@@ -309,7 +321,7 @@ async def test_both_secrets_sign_after_a_rotation(site: Site, receiver: Receiver
 async def test_receivers_that_hang_take_nothing_from_one_that_works(
     nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    site = Site.make(tmp_path, calls_at_once=16, whole_s=30)
+    site = Site.make(tmp_path, calls_at_once=64, whole_s=30)
     await nursery.start(site.run)
     receiver = Receiver(act=lambda call: acts.hang if call.path == "/hang" else http())
     await nursery.start(receiver.run)
@@ -320,9 +332,9 @@ async def test_receivers_that_hang_take_nothing_from_one_that_works(
         await site.webhook(receiver.url("/hang"), org=f"dead{number % 3}")
     for name in ("dead0", "dead1", "dead2"):
         await site.happen(1, org=name)
-    # A fourth of all calls is for new webhooks.
+    # A sixteenth of all calls is for new webhooks, and a fourth for those that take long.
     await receiver.count(1 + 4)
     with trio.fail_after(3):
         await site.happen(*range(2, 102), org="good")
         await site.settled(good, 101)
-    assert sum(call.path == "/hang" for call in receiver.calls) == 4
+    assert 4 <= sum(call.path == "/hang" for call in receiver.calls) <= 4 + 16

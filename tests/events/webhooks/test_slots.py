@@ -13,13 +13,13 @@ class Caller:
     under_way: int = 0
 
 
-def taken(slots: Slots, caller: Caller) -> Slot | None:
-    slot = slots.take(caller)
+def taken(slots: Slots, caller: Caller, now: float = 0.0) -> Slot | None:
+    slot = slots.take(caller, now)
     caller.under_way += slot is not None
     return slot
 
 
-@pytest.mark.parametrize(("standing", "most"), [("failing", 4), ("new", 8), ("working", 32)])
+@pytest.mark.parametrize(("standing", "most"), [("failing", 1), ("new", 2), ("working", 32)])
 def test_each_standing_has_its_part(standing: Standing, most: int) -> None:
     slots = Slots(32)
     found = [taken(slots, Caller(org=n, standing=standing)) for n in range(100)]
@@ -47,6 +47,25 @@ def test_an_org_has_half() -> None:
     assert taken(slots, Caller(org=2)) is not None
 
 
+def test_what_takes_long_makes_room_for_its_like() -> None:
+    slots = Slots(32)
+    for n in range(2):
+        assert taken(slots, Caller(org=n, standing="new")) is not None
+    assert taken(slots, Caller(org=3, standing="new")) is None
+    assert not slots.age(0.5)
+    assert slots.age(1.0)
+    assert slots.used == 2
+    late = taken(slots, Caller(org=3, standing="new"), 5.0)
+    assert late is not None
+    for n in range(4, 40):
+        taken(slots, Caller(org=n, standing="new"), float(n))
+        slots.age(n + 2.0)
+    # An eighth and a half of all, whatever hangs.
+    assert slots.used == 8 + 2
+    slots.give_back(late)
+    assert slots.used == 9
+
+
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["working", "new", "failing"]))))
 def test_what_is_given_back_can_be_taken_again(callers: list[tuple[int, Standing]]) -> None:
     slots = Slots(8)
@@ -67,7 +86,7 @@ def test_orgs_take_turns_and_their_webhooks_too() -> None:
         turns.add(caller)
         turns.add(caller)
     order = []
-    while (found := turns.next()) is not None:
+    while (found := turns.next(0.0)) is not None:
         order.append(found[0])
     assert order == [many[0], one, many[1], many[2]]
 
@@ -78,14 +97,14 @@ def test_what_has_no_slot_waits_and_what_is_discarded_does_not() -> None:
     failing = [Caller(org=n, standing="failing") for n in range(3)]
     for caller in failing:
         turns.add(caller)
-    first = turns.next()
+    first = turns.next(0.0)
     assert first is not None
     assert first[0] is failing[0]
-    assert turns.next() is None
+    assert turns.next(0.0) is None
     turns.discard(failing[1])
     turns.discard(failing[1])
     slots.give_back(first[1])
-    second = turns.next()
+    second = turns.next(0.0)
     assert second is not None
     assert second[0] is failing[2]
 
@@ -97,10 +116,10 @@ def test_a_webhook_whose_standing_changes_waits_among_its_equals() -> None:
     turns.add(caller)
     caller.standing = "working"
     turns.add(caller)
-    found = turns.next()
+    found = turns.next(0.0)
     assert found is not None
     assert found[1].kinds == ("all",)
-    assert turns.next() is None
+    assert turns.next(0.0) is None
 
 
 def test_a_webhook_that_can_have_no_further_call_keeps_none_of_its_org_waiting() -> None:
@@ -113,6 +132,6 @@ def test_a_webhook_that_can_have_no_further_call_keeps_none_of_its_org_waiting()
     idle = Caller(org=2)
     turns.add(other)
     turns.add(idle)
-    found = turns.next()
+    found = turns.next(0.0)
     assert found is not None
     assert found[0] is idle

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from kit.receiver import receiving
 from phonegate import log
 from phonegate.operations.notices.apprise_sender import (
     MISSING,
@@ -16,11 +17,10 @@ from phonegate.operations.notices.apprise_sender import (
     url_problem,
     without_secrets,
 )
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import raised
 
 from .ntfy import ntfy_serving
-from .receiver import receiving
 
 AWAY = raised(("phone_away", "club"), {"org": "club", "messages": 3}, since=0.0, now=420.0)
 SECRET = "t0ps3cret"

@@ -5,11 +5,10 @@ import trio
 from structlog.testing import capture_logs
 from trio.abc import Clock
 
+from kit.receiver import receiving
 from phonegate.operations.notices import heartbeat
-from phonegate.operations.notices.courier import NotDelivered
 from phonegate.operations.notices.heartbeat import EVERY_S, FIRST_S, Heartbeat
-
-from .receiver import receiving
+from phonegate.operations.notices.messenger import NotDelivered
 
 
 async def beats(url: str, *reasons: str | None) -> list[bool]:

@@ -12,7 +12,7 @@ from phonegate.domain.alarms import Key
 from phonegate.domain.carrier_answers import CarrierSent, NotSentByCarrier
 from phonegate.domain.sending import Outgoing, Sent
 from phonegate.model.refusals import Conflict, NotFound
-from phonegate.operations.notices.courier import NotDelivered
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import Notice, raised
 from phonegate.operations.notices.sms_sender import PRIORITY, RESULT_S, TTL_S, SmsSender
 

@@ -7,12 +7,12 @@ import httpx
 import pytest
 import trio
 
-from phonegate.operations.notices.courier import NotDelivered
+from kit.receiver import receiving
+from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import raised, trial_notice
 from phonegate.operations.notices.webhook_sender import WebhookSender
 
 from .ntfy import ntfy_serving
-from .receiver import receiving
 
 AWAY = raised(("phone_away", "club"), {"org": "club", "messages": 3}, since=0.0, now=420.0)
 SECRET = "t0ps3cret"

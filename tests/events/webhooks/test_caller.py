@@ -10,8 +10,9 @@ import pytest
 import trio
 import trustme
 
-from phonegate.events.webhooks import call as module
-from phonegate.events.webhooks.call import Call, Caller, CallTimings, Result, readable
+from phonegate.events.webhooks import caller as module
+from phonegate.events.webhooks.call import Call, CallTimings, Result, readable
+from phonegate.events.webhooks.caller import Caller
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.events.webhooks import receiver as acts

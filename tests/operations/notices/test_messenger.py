@@ -1,4 +1,4 @@
-"""A courier: tries again, in newer words, and stands in nobody's way."""
+"""A messenger: tries again, in newer words, and stands in nobody's way."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,15 +10,15 @@ from structlog.testing import capture_logs
 from trio.abc import Clock
 
 from phonegate.domain.alarms import Key, News
-from phonegate.operations.notices.courier import (
+from phonegate.operations.notices.digest import QUARTER_S
+from phonegate.operations.notices.messenger import (
     FAILING,
     MOST_APART,
     PACE,
-    Courier,
-    CourierTimings,
+    Messenger,
+    MessengerTimings,
     NotDelivered,
 )
-from phonegate.operations.notices.digest import QUARTER_S
 from phonegate.operations.notices.notice import Notice, trial_notice
 
 FIELDS = {"org": "club", "messages": 3}
@@ -45,25 +45,26 @@ class FakeSender:
 
 
 class Site:
-    """One courier that runs."""
+    """One messenger that runs."""
 
     def __init__(self) -> None:
         self.sender = FakeSender()
         self.noted: list[bool] = []
         self.fields: dict[Key, Mapping[str, Any]] = {}
-        self.courier = Courier(
+        self.messenger = Messenger(
             "webhook example.org",
             self.sender,
             self.fields.get,
             wall_s=lambda: 1_800_000_000.0 + trio.current_time(),
             note=self.noted.append,
-            timings=CourierTimings(attempt_s=10.0, pauses_s=(5.0, 60.0), mute_s=30.0),
+            reported=lambda _: None,
+            timings=MessengerTimings(attempt_s=10.0, pauses_s=(5.0, 60.0), mute_s=30.0),
         )
 
     def take(self, *, begins: bool, org: str = "club", name: str = "phone_away") -> None:
         wall = 1_800_000_000.0 + trio.current_time()
         fields = FIELDS | {"org": org, "target": org, "reason": "HTTP 500"}
-        self.courier.take(News((name, org), begins, fields, org, since=wall - 60, lasted_s=60.0))
+        self.messenger.take(News((name, org), begins, fields, org, since=wall - 60, lasted_s=60.0))
 
     def said(self) -> list[str]:
         return [f"{notice.about or notice.title} {notice.state}" for _, notice in self.sender.taken]
@@ -78,7 +79,7 @@ def clock(autojump_clock: Clock) -> Clock:
 @pytest.fixture
 async def site(nursery: trio.Nursery) -> Site:
     made = Site()
-    nursery.start_soon(made.courier.run)
+    nursery.start_soon(made.messenger.run)
     return made
 
 
@@ -99,14 +100,14 @@ async def test_one_that_fails_is_tried_again_in_newer_words_and_logged_once(
         site.take(begins=True)
         await trio.sleep(140)
         assert site.sender.tries == [0, 5, 65, 125]
-        assert site.courier.mute == "HTTP 500"
+        assert site.messenger.mute == "HTTP 500"
         site.fields["phone_away", "club"] = FIELDS | {"messages": 8}
         site.sender.fault = None
         await trio.sleep(60)
     ((_, notice),) = site.sender.taken
     assert "8 messages of org club" in notice.sentence
     assert "(4 minutes)" in notice.sentence
-    assert site.courier.mute is None
+    assert site.messenger.mute is None
     assert site.noted == [False, False, False, False, True]
     assert [line["event"] for line in lines] == ["notice_not_delivered", "notices_arrive"]
     assert lines[0]["target"] == "webhook example.org"
@@ -133,9 +134,9 @@ async def test_one_that_hangs_is_given_up_and_is_mute_only_after_a_while(
     with capture_logs():
         site.take(begins=True)
         await trio.sleep(11)
-        assert site.courier.mute is None
+        assert site.messenger.mute is None
         await trio.sleep(30)
-    assert site.courier.mute == "no answer within 10 s"
+    assert site.messenger.mute == "no answer within 10 s"
 
 
 async def test_an_error_of_any_kind_is_a_failure_and_its_text_stays_here(
@@ -149,7 +150,7 @@ async def test_an_error_of_any_kind_is_a_failure_and_its_text_stays_here(
 
 
 async def test_it_hears_nothing_of_its_own_failure(site: Site, clock: Clock) -> None:
-    site.courier.take(News((FAILING, "webhook example.org"), begins=True, fields={}))
+    site.messenger.take(News((FAILING, "webhook example.org"), begins=True, fields={}))
     site.take(begins=True, name=FAILING, org="another")
     await trio.sleep(1)
     assert site.said() == ["another raised"]
@@ -162,10 +163,10 @@ async def test_a_test_goes_out_beside_the_queue_and_ends_its_pause(
     with capture_logs():
         site.take(begins=True)
         await trio.sleep(6)
-        trial = await site.courier.test(trial_notice(), 5.0)
+        trial = await site.messenger.test(trial_notice(), 5.0)
         assert (trial.arrived, trial.answer) == (False, "HTTP 500")
         site.sender.fault = None
-        trial = await site.courier.test(trial_notice(), 5.0)
+        trial = await site.messenger.test(trial_notice(), 5.0)
         assert (trial.arrived, trial.answer) == (True, "HTTP 200")
         assert trial.seconds == pytest.approx(0.1)
         await trio.sleep(1)

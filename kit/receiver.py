@@ -1,8 +1,9 @@
-"""A web server that takes notices, in a thread, on a socket of the loopback."""
+"""A web server that keeps what it is sent, in a thread, on a socket of the loopback."""
 
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ class Taken:
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = attrs.field(factory=time.monotonic)
+    """When it came, by the monotonic clock."""
 
     @property
     def json(self) -> Any:

@@ -1,0 +1,16 @@
+"""Short form of `trials.webhooks`."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from trials import webhooks
+
+
+def test_kill_9_in_the_midst_of_load_loses_and_mixes_up_no_event(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = webhooks.Trial(folder=tmp_path, seed=7, rounds=2, seconds=1.5)
+    asyncio.run(trial.run())
+    assert "2 kills" in capsys.readouterr().out
