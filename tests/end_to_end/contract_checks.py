@@ -33,6 +33,8 @@ BEYOND_SCHEMAS = (
     (r"org_id", "is required"),
     # A key with limits can't be given what would let it lift them.
     (r"scopes", "can't hold manage for a key with limits"),
+    # Or be longer than a name can be.
+    (r"url", "has a host (that is no name or address|or port that can't be)"),
     # The phone of a webhook must be one that the org has.
     (r"phone", "is none of this org's phones"),
     # Its filters have to fit the types of events that it names.
