@@ -141,7 +141,8 @@ class Deliveries:
             rows,
         )
         self._connection.execute(
-            "UPDATE webhooks SET position = ? WHERE id = ?", (events[-1].id, webhook.id)
+            "UPDATE webhooks SET position = ?, missed_at = coalesce(?, missed_at) WHERE id = ?",
+            (events[-1].id, now if missed else None, webhook.id),
         )
         return Taken(looked_at=len(events), waiting=len(rows), missed=missed)
 

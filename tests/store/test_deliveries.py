@@ -117,7 +117,10 @@ def test_what_was_missed_is_noticed(tables: Tables, org: Org, webhook: Webhook) 
         looked_at=1, waiting=1, missed=True
     )
     happen(tables, org, 3)
-    assert not tables.deliveries.take(webhook, 10, anything, NOW).missed
+    assert not tables.deliveries.take(webhook, 10, anything, NOW + 5).missed
+    found = tables.webhooks.get(org.id, webhook.id)
+    assert found is not None
+    assert found.missed_at == NOW
 
 
 def test_none_of_another_org(tables: Tables, org: Org, other: Org, webhook: Webhook) -> None:
