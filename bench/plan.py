@@ -26,6 +26,9 @@ class Plan:
     """Phones with the app SMS Gateway for Android, and as many links beside them."""
     app_haste: float = 1.0
     """How many times shorter the pauses of the app are than those of a real one."""
+    streams: int = 1_000
+    """Of events, open at once in one org."""
+    stream_events: int = 50
     settle_s: float = 1.0
     """Before memory is looked at."""
     idle_s: float = 21.0
@@ -47,6 +50,7 @@ QUICK = Plan(
     rows=(1_000, 20_000),
     fleets=(500,),
     apps=100,
+    stream_events=20,
     idle_s=3.0,
     starts=1,
     zipapp=False,
@@ -61,6 +65,8 @@ TINY = attrs.evolve(
     rows=(100, 1_000),
     fleets=(20,),
     apps=4,
+    streams=8,
+    stream_events=3,
     app_haste=20.0,
     fleet_orgs=2,
     fleet_sends=10,

@@ -22,6 +22,7 @@ TITLES = {
     "h": "Single sends on a disk with a 5 ms flush",
     "i": "A quiet org beside one that floods",
     "j": "Phones with the app SMS Gateway for Android beside as many that have a link",
+    "k": "Many streams of events open at once in one org, and another org beside it",
 }
 
 HELP = """\

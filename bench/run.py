@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import flush, machine, profile
 from bench.figures import Figures
 from bench.machine import Noise
-from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup
+from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup, streams
 from bench.plan import Plan
 from bench.servers import Server, Side, baseline, phonegate
 from kit.load import http
@@ -22,7 +22,7 @@ from kit.load.org import Org
 from kit.load.phones import Refused
 from kit.program import ROOT, DidNotStart, DidNotStop, cores, on_core
 
-LETTERS = "abcdefghij"
+LETTERS = "abcdefghijk"
 PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
@@ -39,6 +39,9 @@ SIMPLE: dict[str, Measure] = {
     "i": fairness.quiet,
 }
 """The measures that need one fresh server."""
+
+OURS_ALONE: dict[str, Measure] = {"j": apps.beside_links, "k": streams.crowd}
+"""The measures of what the baseline does not have."""
 
 
 class Run:
@@ -91,8 +94,8 @@ class Run:
             case "g":
                 measure, file = drain.drain, self._queued(side)
                 await self._prepare([letter])
-            case _ if letter in SIMPLE:
-                measure = SIMPLE[letter]
+            case _ if letter in SIMPLE | OURS_ALONE:
+                measure = (SIMPLE | OURS_ALONE)[letter]
                 await self._prepare([letter])
             case _:
                 raise ValueError(f"({letter}) can't be profiled")
@@ -169,9 +172,8 @@ class Run:
                     file = self._file()
                     shutil.copyfile(self._queued(side), file)
                     await self._one(letter, side, drain.drain, file=file)
-            case "j":
-                # The baseline knows no such phones.
-                await self._one(letter, self._sides[0], apps.beside_links)
+            case _ if letter in OURS_ALONE:
+                await self._one(letter, self._sides[0], OURS_ALONE[letter])
             case _:
                 for side in (*sides, self._batched) if letter == "b" else sides:
                     await self._one(letter, side, SIMPLE[letter])

@@ -35,16 +35,13 @@ class StreamReader:
         self._skips_newline = False
         self._name = ""
         self._id = ""
-        self._data: list[str] = []
-        self._size = 0
-
-    @property
-    def last_id(self) -> str:
+        self.last_id = ""
         """The last id that the stream has named, from which it can go on. Empty before the first.
 
         A stream may name one without an event: everything up to it has been looked at.
         """
-        return self._id
+        self._data: list[str] = []
+        self._size = 0
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Takes the next bytes and returns the events that they complete.
@@ -68,6 +65,8 @@ class StreamReader:
 
     def _line(self, line: bytes) -> StreamEvent | None:
         if not line:
+            # Not before: an event that was cut off has named its id already.
+            self.last_id = self._id
             event = StreamEvent(self._name, "\n".join(self._data), self._id) if self._data else None
             self._name, self._data, self._size = "", [], 0
             return event

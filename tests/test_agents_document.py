@@ -32,10 +32,14 @@ PATIENCE_S = 30
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     database = tmp_path_factory.mktemp("agents") / "phonegate.db"
     with GatewayProcess(database) as process:
-        sms = {"address": "+1555", "body": "hello"}
-        body = {"org_id": "myorg", "secret_key": SECRET, "messages": [sms]}
-        httpx.post(f"{process.url}/webhook", json=body, trust_env=False).raise_for_status()
+        receive(process, "+1555", "hello")
         yield process
+
+
+def receive(gateway: GatewayProcess, address: str, body: str) -> None:
+    sms = {"address": address, "body": body}
+    content = {"org_id": "myorg", "secret_key": SECRET, "messages": [sms]}
+    httpx.post(f"{gateway.url}/webhook", json=content, trust_env=False).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,21 @@ def test_the_call_works_as_printed(gateway: GatewayProcess, key: str) -> None:
     lines = answer["result"]["content"][0]["text"].splitlines()
     (sims,) = [line.removeprefix("| ") for line in lines if line.startswith("| ")]
     assert json.loads(sims)["online_devices"] == 0
+
+
+def test_an_agent_waits_over_plain_http_as_printed(gateway: GatewayProcess, key: str) -> None:
+    (wait,) = blocks(TEXT, "Waiting for any reply", "sh")
+    begin = wait.replace("types=message.received&wait=25&since_id=0", "limit=1")
+    answers = []
+    for call in (begin, wait):
+        if call is wait:
+            receive(gateway, "+15553334444", "Yes")
+        local = call.replace(ADDRESS, "http://localhost:8080").replace("pgk_…", key)
+        answers += run_curls(local + "#", gateway)
+    assert answers[0]["events"] == []
+    (event,) = answers[1]["events"]
+    assert event["data"]["message"]["body"] == "Yes"
+    assert answers[1]["last_id"] == event["id"] > answers[0]["last_id"]
 
 
 def test_a_person_approves_as_printed(

@@ -145,14 +145,16 @@ def test_the_command_line_works_as_printed(
     monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
     commands, completion = blocks(README, "The command line", "sh")
     run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
-    export, send, follow, sims = commands.replace("http://127.0.0.1:8080", gateway.url).splitlines()
-    assert follow == "phonegate messages --follow"
+    local = commands.replace("http://127.0.0.1:8080", gateway.url)
+    export, send, *follow, sims = local.splitlines()
+    assert follow == ["phonegate messages --follow", "phonegate events --follow"]
+    newest = "phonegate events --type message.received --type 'phone.*'"
     send = send.replace("--wait 30", "--wait 0")
     later = re.search(r"`(--send-at .*?)`", README)
     assert later is not None
     later_send = f"phonegate send --to +15553334444 Breakfast {later[1]}"
     program = f'phonegate() {{ {sys.executable} -m phonegate "$@"; }}'
-    script = f"{program}\n{export}\n{send}\n{later_send}\n{sims}\nphonegate messages"
+    script = f"{program}\n{export}\n{send}\n{later_send}\n{sims}\nphonegate messages\n{newest}"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     )

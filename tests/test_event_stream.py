@@ -39,6 +39,9 @@ def test_an_id_moves_on_without_an_event() -> None:
     assert reader.last_id == ""
     assert reader.feed(b"id: 5\ndata: 1\n\n:\nid: 9\n\n") == [StreamEvent("", "1", "5")]
     assert reader.last_id == "9"
+    # What comes with it may have been cut off.
+    assert reader.feed(b"id: 10\ndata: 1\n") == []
+    assert reader.last_id == "9"
 
 
 def test_an_event_is_given_as_soon_as_its_last_line_end_is_there() -> None:

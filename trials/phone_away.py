@@ -42,8 +42,9 @@ def eventually(found: Callable[[], Any], what: str) -> Any:
 
 
 def online(client: httpx.Client) -> int:
+    """How many phones are connected that have reported their SIM."""
     phones = client.get(f"/phones/{ORG}").json()["phones"]
-    return sum(phone["online"] for phone in phones)
+    return sum(phone["online"] and bool(phone["sims"]) for phone in phones)
 
 
 def lose(how: str, settings: dict[str, object]) -> list[tuple[str, float]]:

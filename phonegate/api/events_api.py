@@ -51,7 +51,9 @@ at once from one that reads."""
 ANSWER_S: Final = 2.0
 """Of the time that a request may take, kept for its answer."""
 
-_BROWSER: Final = "mozilla/"
+_BY_STANDARD: Final = ("mozilla/", "phonegate/")
+"""How User-Agents begin, in lower case, of those that take an id with a blank line alone, as the
+standard has it: browsers, and our own commands."""
 
 
 async def events(call: Call) -> Answer:
@@ -139,7 +141,7 @@ async def _stream(call: Call, query: EventsQuery) -> Answer:
         since_id=since_id,
         wanted=query.wanted,
         view=View(("stream", media), show),
-        is_browser=call.request.headers.get("user-agent", "").lower().startswith(_BROWSER),
+        blank=call.request.headers.get("user-agent", "").lower().startswith(_BY_STANDARD),
     )
     feed.require_room(call.caller)
     return Answer(
@@ -159,7 +161,8 @@ class EventStream:
     since_id: int
     wanted: EventFilter
     view: View[bytes]
-    is_browser: bool
+    blank: bool
+    """Whether a blank line follows an id without an event."""
     silence_s: float = SILENCE_S
 
     async def produce(self, send: SendPiece) -> None:
@@ -169,8 +172,7 @@ class EventStream:
         back what comes for it, and is dropped by the server.
         """
         retry_ms = round(uniform(*RETRY_MS))  # noqa: S311 - no secret
-        blank = self.is_browser
-        await send(opening_text(self.since_id, retry_ms, blank=blank))
+        await send(opening_text(self.since_id, retry_ms, blank=self.blank))
         try:
             with self.feed.follow(
                 self.reader, since_id=self.since_id, wanted=self.wanted, view=self.view
@@ -187,7 +189,7 @@ class EventStream:
             found = await follower.take()
         if silence.cancelled_caught:
             await self.feed.event_log.listen(self.reader.org)
-            await send(silence_text(follower.position, blank=self.is_browser))
+            await send(silence_text(follower.position, blank=self.blank))
             return
         if follower.missed is not None:
             await send(gap_text(follower.missed))

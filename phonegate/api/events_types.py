@@ -120,8 +120,8 @@ def opening_text(position: int, retry_ms: int, *, blank: bool) -> bytes:
     Args:
         position: The id after which its events come.
         retry_ms: When to come back after the stream was lost.
-        blank: Whether a blank line follows. A browser takes an id only with one. To other programs
-            each such line may be an event without data, which they would stumble upon.
+        blank: Whether a blank line follows. By the standard an id counts only with one. To many
+            programs each such line is an event without data, which they would stumble upon.
     """
     return b": events\nretry: %d\nid: %d\n%b" % (retry_ms, position, b"\n" if blank else b"")
 

@@ -37,6 +37,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "messages": CommandEntry(
         "messages", "command", "Read messages from a gateway; approve what waits for approval."
     ),
+    "events": CommandEntry(
+        "events", "command", "Read what happens to an org's messages and phones, as it happens."
+    ),
     "sims": CommandEntry("sims", "command", "List the SIMs of an org's phones."),
     "phones": CommandEntry("phones", "command", "List, name and forget an org's phones."),
     "mcp": CommandEntry(

@@ -50,9 +50,15 @@ class Silence(Failure):
 
 
 class Refusal(Failure):
-    """The gateway refused: `detail` for a person, and `problems`, the fields that are wrong."""
+    """The gateway refused: `detail` for a person, and `problems`, the fields that are wrong.
 
-    def __init__(self, sentence: str, detail: str, problems: tuple[FieldProblem, ...]) -> None:
+    `status` is that of HTTP.
+    """
+
+    def __init__(
+        self, sentence: str, detail: str, problems: tuple[FieldProblem, ...], status: int
+    ) -> None:
+        self.status = status
         self.detail = detail
         self.problems = problems
         super().__init__(sentence)
@@ -275,7 +281,7 @@ def _understood(response: httpx.Response, url: str) -> dict[str, Any]:
     # The gateway is still working on the same request, whose answer was lost.
     if is_transient(status) or (keyed and status == _CONFLICT):
         raise Unavailable(sentence, wait)
-    raise Refusal(sentence, detail, problems)
+    raise Refusal(sentence, detail, problems, status)
 
 
 def _problems(body: Mapping[str, Any]) -> tuple[FieldProblem, ...]:

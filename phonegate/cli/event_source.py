@@ -12,28 +12,38 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
+import click
 import httpx
 
-from phonegate.cli.client import Client, Silence, with_retries
+from phonegate.cli.client import Client, Refusal, Silence, with_retries
 from phonegate.cli.failure import Failure
 from phonegate.cli.retries import Pauses, Retries
 from phonegate.event_stream import StreamEvent, StreamReader
 from phonegate.model.bounds import MAX_PAGE
 
-SILENCE_S: Final = 40.0
+SILENCE_S: Final = 25.0
 """Without a byte for so long, a stream is dead, or held back: the gateway writes each 15 s."""
 
 LONG_POLL_S: Final = 25
 """Seconds of a long poll: fewer than the 30 after which many proxies give up."""
 
-SHORT_S: Final = 5.0
+SHORT_S: Final = 1.0
 """A stream that brings nothing and ends sooner was no success: the next is opened later."""
+
+_NOT_FOUND: Final = 404
 
 GAP: Final = "gap"
 """The name of the event that says that others are missing."""
 
 Event = Mapping[str, Any]
 """An event as the gateway writes it in JSON."""
+
+
+class NoEvents(Failure):
+    """A gateway has no events, since it is of an earlier version."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"The gateway at {url} has no events: it is older than this command.")
 
 
 @attrs.frozen
@@ -81,13 +91,22 @@ class EventSource:
             wait: Seconds to wait where there is none yet.
 
         Raises:
-            Failure: The gateway refuses, or does not answer.
+            NoEvents: The gateway does not know what they are.
+            Failure: It refuses, or does not answer.
         """
         query = {**self._about, "since_id": since, "limit": limit, "wait": wait}
-        answer = self._client.get(self._path, query)
-        upto = int(answer["last_id"])
-        gap = (upto if since is None else since) if answer.get("gap") else None
-        return News(answer["events"], upto, gap)
+        try:
+            answer = self._client.get(self._path, query)
+        except Refusal as refused:
+            if refused.status == _NOT_FOUND:
+                raise NoEvents(self._client.url) from None
+            raise
+        events, upto = answer.get("events"), answer.get("last_id")
+        if not isinstance(events, list) or not isinstance(upto, int):
+            raise NoEvents(self._client.url)
+        if not answer.get("gap"):
+            return News(events, upto)
+        return News(events, upto, events[0]["id"] - 1 if events else upto)
 
     def follow(self, since: int) -> Iterator[News]:
         """Yields what happens after an id, without end.
@@ -145,6 +164,11 @@ class EventSource:
             raise Failure(f"{self._client.url} answered with no event stream.") from None
 
 
+def tell_of_gap(upto: int) -> None:
+    """Prints that events are missing, for the person and not for the reader of the output."""
+    click.echo(f"phonegate: Events up to {upto} are no longer kept.", err=True)
+
+
 def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
     """Reads the events of a stream. Those up to the id `since` were read before.
 
@@ -164,10 +188,12 @@ def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
         if type(number) is not int:
             raise ValueError(f"an event of the stream has no {name}")
         if one.name == GAP:
-            gap = number
+            # It may be lower, where the gateway's database was begun anew.
+            since = gap = number
         elif number > since:
+            since = number
             events.append(content)
-        since = max(since, number)
     if last_id.isascii() and last_id.isdigit():
+        # It may be beyond the last event, where none of those after it fitted.
         since = max(since, int(last_id))
     return News(events, since, gap)

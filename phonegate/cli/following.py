@@ -1,90 +1,82 @@
-"""The messages that `--follow` has shown, and those it reads again to see them change. Pure."""
+"""Which of the events of messages `--follow` shows, after what it has shown already. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from phonegate.model.states import FINAL_STATES, SENT
+from phonegate.model.bounds import MAX_PAGE
+from phonegate.model.states import may_become
 
 Message = Mapping[str, Any]
 
-LOOK: Final = 200
-"""Messages of a page that is read to see changes, which happens again and again."""
-
-MOST_WATCHED: Final = 1_000
-"""Unfinished messages that are read again. Of more, only the newest are."""
-
-SENT_S: Final = 3_600.0
-"""How long a sent message is read again until it is delivered: many networks never report it."""
+MOST_REMEMBERED: Final = 100_000
+"""Messages of pages whose states are remembered until the events before them are through. Of more,
+the oldest may be shown once more."""
 
 
 class Following:
-    """Decides which messages to show: each new one, and each whose state has changed.
+    """Decides which changes of messages are new beside the pages of messages that were shown.
 
-    Args:
-        last: The id of the last message that was shown or skipped.
-        wanted: Tells whether to show a message in its present state.
-        look: Messages of a page that is read again.
+    A page is read while things happen: some of the events that come after it are older than it.
+    They are left out, up to an id that was asked for after the page.
     """
 
-    def __init__(
-        self,
-        last: int,
-        wanted: Callable[[Message], bool] = lambda _: True,
-        look: int = LOOK,
-    ) -> None:
-        self.last = last
-        self.look = look
-        self._wanted = wanted
-        self._watched: dict[int, tuple[str, float]] = {}
-        """The state of each message by its id, ascending, and until when it is read again."""
-        self._looked = 0
-        """The highest id that the present round of reading has come to."""
+    def __init__(self) -> None:
+        self.last = 0
+        """The highest id of a message so far."""
+        self._shown: dict[int, Message] = {}
+        self._until = 0
 
-    def seen(self, messages: Sequence[Message], now: float) -> None:
-        """Notes messages that were shown already."""
-        for message in messages:
-            self._note(message, now)
-        while len(self._watched) > MOST_WATCHED:
-            del self._watched[next(iter(self._watched))]
-
-    def take(self, messages: Sequence[Message], now: float) -> list[Message]:
-        """Returns the messages to show of a page of those after `last`."""
+    def shown(self, messages: Iterable[Message]) -> None:
+        """Notes messages of a page that were shown."""
         for message in messages:
             self.last = max(self.last, message["id"])
-        new = [message for message in messages if message["id"] not in self._watched]
-        self.seen(messages, now)
-        return [message for message in new if self._wanted(message)]
+            self._shown[message["id"]] = _brief(message)
+        while len(self._shown) > MOST_REMEMBERED:
+            del self._shown[next(iter(self._shown))]
 
-    def next_poll(self, now: float) -> int | None:
-        """Returns the id after which to read a page of `look`, or None while nothing can change."""
-        for number, (_, until) in list(self._watched.items()):
-            if until < now:
-                del self._watched[number]
-        later = (number for number in self._watched if number > self._looked)
-        first = next(later, None) or next(iter(self._watched), None)
-        return None if first is None else first - 1
+    def read(self, upto: int) -> None:
+        """Notes that no event after the id `upto` is older than the pages shown."""
+        self._until = upto
 
-    def changed(self, after: int, page: Sequence[Message], now: float) -> list[Message]:
-        """Returns the messages of a page of `next_poll` whose state has changed."""
-        end = page[-1]["id"] if len(page) == self.look else max(self._watched, default=0)
-        self._looked = 0 if end >= max(self._watched, default=0) else end
-        found = {message["id"]: message for message in page}
-        shown = []
-        for number in [number for number in self._watched if after < number <= end]:
-            message = found.get(number)
+    def news(self, events: Iterable[Mapping[str, Any]]) -> list[Message]:
+        """Returns the messages to look at of events that come after the pages, in their order."""
+        found = []
+        for event in events:
+            message = event.get("data", {}).get("message")
             if message is None:
-                # It was deleted, by age.
-                del self._watched[number]
-            elif message["status"] != self._watched[number][0]:
-                self._note(message, now)
-                if self._wanted(message):
-                    shown.append(message)
-        return shown
+                continue
+            if event["id"] > self._until:
+                self._shown.clear()
+            self.last = max(self.last, message["id"])
+            shown = self._shown.get(message["id"])
+            if shown is None or not _is_past(message, shown):
+                found.append(message)
+        return found
 
-    def _note(self, message: Message, now: float) -> None:
-        number, status = message["id"], message["status"]
-        if message["direction"] == "in" or status in FINAL_STATES:
-            self._watched.pop(number, None)
-        else:
-            until = now + SENT_S if status == SENT else float("inf")
-            self._watched[number] = status, until
+
+def spans(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yields the first and the last of the ids that one page of messages can hold."""
+    left = sorted(set(numbers))
+    while left:
+        first = left[0]
+        held = [number for number in left if number < first + MAX_PAGE]
+        yield first, held[-1]
+        left = left[len(held) :]
+
+
+def same_state(message: Message, other: Message) -> bool:
+    """Tells whether a message is in the same state in both."""
+    return _brief(message) == _brief(other)
+
+
+def _brief(message: Message) -> Message:
+    held = message.get("waiting_for") == "approval"
+    return {"status": message["status"], "held": held}
+
+
+def _is_past(message: Message, shown: Message) -> bool:
+    """Tells whether a message was in a state before the one that was shown, or in that one."""
+    now = _brief(message)
+    if now["status"] == shown["status"]:
+        return now["held"] or not shown["held"]
+    return may_become(now["status"], shown["status"])

@@ -1,7 +1,9 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,17 @@ CLIENT_EPILOG = (
     "An API key, or the org's secret, is read from PHONEGATE_KEY or PHONEGATE_SECRET, whichever "
     "is set (the first of them counts). On a terminal it is asked for where neither is."
 )
+
+
+@contextmanager
+def until_ctrl_c() -> Iterator[None]:
+    """Goes on until a person ends it by Ctrl-C, which is not a failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            # The terminal shows ^C, and the shell would write on the same line.
+            click.echo(err=True)
 
 
 def config_file(chosen: Path | None) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from phonegate.cli import options, terminal
+from phonegate.cli import options, phone_words, terminal
 from phonegate.cli.failure import Failure
 
 
@@ -208,22 +208,14 @@ def _one_of(value: str | None, what: str, *, remove: bool) -> str | None:
 
 
 def _row(phone: Mapping[str, Any]) -> tuple[object, ...]:
-    battery = phone["battery"]
     return (
         phone["id"],
         phone["name"] or phone["device_id"],
         phone["kind"],
         "online" if phone["online"] else terminal.moment(phone["last_seen"]),
-        None if battery is None else f"{battery}%{' charging' if phone['charging'] else ''}",
+        phone_words.battery(phone),
         phone["signal"],
         phone["network"],
-        ", ".join(map(_sim, phone["sims"])) or None,
+        ", ".join(map(phone_words.sim, phone["sims"])) or None,
         phone["waiting"],
     )
-
-
-def _sim(sim: Mapping[str, Any]) -> str:
-    """Returns a SIM as a person reads it, such as `0 +15551112222 AT&T`."""
-    number = sim["number"] or "?"
-    parts = (sim["slot"], f"{number} (given)" if sim["given"] else number, sim["carrier"])
-    return " ".join(str(part) for part in parts if part is not None)

@@ -28,7 +28,7 @@ class Pauses:
     sent_s: float = 0.5
     """Between two reads of a message that was sent. A phone takes a second or more to send one."""
     received_s: float = 1.0
-    """Between two reads of new messages. A page takes the gateway little work."""
+    """Between two reads of new messages, of a gateway that has no events."""
     first_retry_s: float = 0.5
     """Before the first new try. Each later pause is twice as long."""
 

@@ -157,18 +157,27 @@ def print_json(data: Any) -> None:
 
 def message_line(message: Mapping[str, Any]) -> str:
     """Returns one message as a line for a person, with its state in colour."""
-    arrow = "<-" if message["direction"] == "in" else "->"
     status = str(message["status"])
-    line = (
-        f"{message['id']:>6}  {moment(message['created_at'])}  {arrow} "
-        f"{columns.pad(clean(message['address'] or 'no sender'), 16)} "
-        f"{state(status, f'{status:<9}')}  {clean(message['body'])}"
+    return (
+        f"{message['id']:>6}  {moment(message['created_at'])}  {party(message)} "
+        f"{state(status, f'{status:<9}')}  {message_text(message)}"
     )
+
+
+def party(message: Mapping[str, Any]) -> str:
+    """Returns the direction of a message, and the other party in a column of its own."""
+    arrow = "<-" if message["direction"] == "in" else "->"
+    return f"{arrow} {columns.pad(clean(message['address'] or 'no sender'), 16)}"
+
+
+def message_text(message: Mapping[str, Any]) -> str:
+    """Returns the text of a message, and what went wrong with it or what it waits for."""
+    text = clean(message["body"])
     if message.get("error"):
-        return f"{line}  ({clean(message['error'])})"
+        return f"{text}  ({clean(message['error'])})"
     if message.get("waiting_for"):
-        return f"{line}  (waits for {waits_for(message)})"
-    return line
+        return f"{text}  (waits for {waits_for(message)})"
+    return text
 
 
 def waits_for(message: Mapping[str, Any]) -> str:

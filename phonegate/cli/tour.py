@@ -39,8 +39,8 @@ STEP_S = 30.0
 POLL_S = 0.05
 """Seconds between two tries to see what should be there in a moment."""
 
-FOLLOW_S = 0.5
-"""Seconds between two reads of what a person may cause."""
+WAIT_S = 20
+"""Seconds of a long poll for what a person may cause."""
 
 Message = dict[str, Any]
 
@@ -153,18 +153,16 @@ class _Guide:
     async def forever(self) -> None:
         """Shows messages as they flow, until it is stopped."""
         phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
+        since = (await self._events(limit=1))["last_id"]
         click.echo(_invitation(self._url))
         phone.receive_sms(SENDER, "Hello from the simulated phone.")
         text = {"to": FRIEND, "body": "Sent by the demo. Are you there?"}
         (await self._client.post(f"/send/{ORG}", json=text)).raise_for_status()
-        last, states = 0, dict[int, str]()
         while True:
-            for message in await self._page(max(0, last - MAX_PAGE // 2)):
-                if states.get(message["id"]) != message["status"]:
-                    states[message["id"]] = message["status"]
-                    click.echo(terminal.message_line(message))
-                last = max(last, message["id"])
-            await trio.sleep(FOLLOW_S)
+            news = await self._events(since_id=since, limit=MAX_PAGE, wait=WAIT_S)
+            since = news["last_id"]
+            for event in news["events"]:
+                click.echo(terminal.message_line(event["data"]["message"]))
 
     async def _phone(self, plan: Plan) -> SimulatedPhone:
         sims = (SimCard(slot=0, number=SIM, carrier="Simulated"),)
@@ -201,6 +199,12 @@ class _Guide:
         )
         messages: list[Message] = response.raise_for_status().json()["messages"]
         return messages
+
+    async def _events(self, **query: int) -> dict[str, Any]:
+        """Asks what happened to messages. From the first time on, that is recorded."""
+        response = await self._client.get(f"/events/{ORG}", params={"types": "message.*", **query})
+        answer: dict[str, Any] = response.raise_for_status().json()
+        return answer
 
     async def _expect(self, since: int, wanted: Callable[[Message], bool], what: str) -> None:
         async def look() -> Message:
@@ -246,6 +250,10 @@ Push one as a phone does that received it, and read everything:
     "secret_key": "{SECRET}", "messages": [{{"address": "{SENDER}", "body": "hi"}}]}}'
   curl -H 'X-Secret-Key: {SECRET}' {url}/messages/{ORG}
   curl -H 'X-Secret-Key: {SECRET}' {url}/sims/{ORG}
+
+Hear of everything as it happens:
+
+  curl -N -H 'X-Secret-Key: {SECRET}' -H 'Accept: text/event-stream' {url}/events/{ORG}
 
 Messages, as they come and change:
 """

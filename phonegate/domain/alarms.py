@@ -185,6 +185,19 @@ class Alarms:
         raised = self._raised.get(key)
         return None if raised is None else raised.signal.fields
 
+    def restore(self, standing: Iterable[News], now: float, wall: float) -> None:
+        """Takes alarms that were on when the gateway ended. They are on until all is well.
+
+        Args:
+            standing: Their beginnings.
+            now: Seconds of the monotonic clock.
+            wall: Seconds of the wall clock.
+        """
+        for news in standing:
+            signal = Signal(news.key, True, False, news.fields, news.org)
+            began_at = now - max(0.0, wall - news.since)
+            self._raised[news.key] = _Raised(signal, news.since, began_at)
+
     def look(self, health: GatewayHealth) -> list[News]:
         """Returns the alarms that begin or are over at this health of the gateway."""
         return self.heed(self.signals(health), health.up_s, health.now)

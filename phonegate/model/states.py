@@ -7,6 +7,7 @@ furthest is the proof that it was sent: a delivery, which replaces even a failur
 report "not yet" in words that phones take for "never".
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -106,6 +107,22 @@ def allows(before: str | None, after: str | None) -> bool:
 
 
 _MOVES: Final = frozenset((before, after) for (before, _), after in _NEXT.items())
+
+
+def may_become(before: str, after: str) -> bool:
+    """Tells whether a message may come from one state to another one, by any number of steps."""
+    return after in _LATER.get(before, ())
+
+
+def _later() -> Mapping[str, frozenset[str]]:
+    found = {status: {after for before, after in _MOVES if before == status} for status in STATES}
+    for _ in STATES:
+        for later in found.values():
+            later.update(*(found[status] for status in later))
+    return {status: frozenset(later) for status, later in found.items()}
+
+
+_LATER: Final = _later()
 
 
 def advance(status: str, cause: Cause) -> str | None:

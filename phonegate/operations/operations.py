@@ -13,13 +13,14 @@ from phonegate.api.endpoint import Endpoint
 from phonegate.api.services import Services
 from phonegate.api.table import Table
 from phonegate.config.settings import Settings, TlsSettings
+from phonegate.domain.alarm_record import AlarmRecord
 from phonegate.domain.alarms import Alarms, AlarmThresholds, News
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.domain.event_retention import EventRetention, kept_ms
-from phonegate.domain.org_alarms import OrgAlarms
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
+from phonegate.model.storage_errors import StoreError
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import CertificateRenewal
@@ -102,13 +103,14 @@ class Operations:
             version=services.version,
         )
         self._alarms = Alarms(_thresholds(settings))
+        self._record = AlarmRecord(database, now_ms=services.now_ms)
         self._notifier = Notifier(
             services,
             failing=pool.health.failures.keys,
             fields=self._alarms.fields,
+            reported=self._record.reported,
         )
         self._notifier.engage(settings.alarms.notify)
-        self._org_alarms = OrgAlarms(database, now_ms=services.now_ms)
         self._alarm_loop = AlarmLoop(self._collector, self._alarms, self._publish)
         self._heartbeat = Heartbeat(self._why_not_well)
         self._heartbeat.url = settings.alarms.heartbeat_url
@@ -157,8 +159,9 @@ class Operations:
         """
         async with trio.open_nursery() as nursery:
             await nursery.start(self._lag.run)
+            await self._restore()
             await nursery.start(self._notifier.run)
-            await nursery.start(self._org_alarms.run)
+            await nursery.start(self._record.run)
             await nursery.start(self._alarm_loop.run)
             await nursery.start(self._heartbeat.run)
             if self._settings.tls.certificate:
@@ -204,9 +207,20 @@ class Operations:
         """Sends a test notice to every target. Returns what became of it, by target."""
         return await self._notifier.test()
 
+    async def _restore(self) -> None:
+        """Goes on with the alarms that were on when the gateway ended."""
+        try:
+            standing = await self._record.load()
+        except StoreError as error:
+            _log.warning("alarms_not_restored", reason=str(error))
+            return
+        now = trio.current_time() - self._collector.began
+        self._alarms.restore([news for news, _ in standing], now, self._services.now_ms() / 1000)
+        self._notifier.restore(standing)
+
     def _publish(self, news: News) -> None:
         self._notifier.take(news)
-        self._org_alarms.take(news)
+        self._record.take(news)
 
     def _notice_counts(self) -> NoticeCounts:
         return NoticeCounts(

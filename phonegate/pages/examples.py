@@ -45,6 +45,22 @@ MORE: Final[Mapping[str, Sequence[Example]]] = {
             answer=_NOTHING_NEW,
         ),
     ),
+    "get_events": (
+        Example(
+            title="where to begin",
+            path="/events/myorg?limit=1",
+            headers=(_AGENT,),
+            answer='{"ok":true,"events":[],"last_id":5}',
+        ),
+        Example(
+            title="wait until what you sent has left",
+            path="/events/myorg?types=message.sent,message.failed&wait=25&since_id=0",
+            headers=(_AGENT,),
+            answer='{"ok":true,"events":[{"id":7,"type":"message.sent",'
+            '"created_at":"2026-11-21T08:00:01.000Z","data":{"message":{"id":6,"direction":"out",'
+            '"address":"+15553334444","body":"Dinner at eight?","status":"sent"}}}],"last_id":7}',
+        ),
+    ),
     "send_sms": (
         Example(
             title="one message, safe to repeat",

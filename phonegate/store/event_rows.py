@@ -1,4 +1,4 @@
-"""How the message of an event becomes JSON, and is read back. Pure.
+"""How the message of an event becomes JSON, by SQL or not, and is read back. Pure.
 
 The JSON has the fields that readers see, without those that are None, of which a message has many.
 """
@@ -6,7 +6,8 @@ The JSON has the fields that readers see, without those that are None, of which 
 import json
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, Final, cast
+from types import NoneType
+from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -33,6 +34,34 @@ READ: Final = f"""
     SELECT {_SELECTED} FROM messages WHERE id IN (SELECT value FROM json_each(?))
 """  # noqa: S608 - constants
 """Reads the messages of these ids, given as a JSON array."""
+
+
+def _member(name: str, hint: Any) -> str:
+    """Returns the SQL of a column as a member of a JSON object, empty where it is NULL."""
+    kinds = set(get_args(hint)) or {hint}
+    if int in kinds or any(get_origin(kind) is tuple for kind in kinds):
+        value = f"messages.{name}"  # Numbers, and what is JSON already.
+    else:
+        value = f"json_quote(messages.{name})"
+    member = f"',\"{name}\":' || {value}"
+    return f"iif(messages.{name} IS NULL, '', {member})" if NoneType in kinds else member
+
+
+_MEMBERS: Final = " || ".join(
+    _member(name, hint) for name, hint in get_type_hints(MessageView).items() if name != "id"
+)
+
+RECORD: Final = f"""
+    INSERT INTO events (id, org, type, at, message, phone, data)
+    SELECT ? + changed.key, messages.org,
+        iif(messages.status = '{QUEUED}' AND messages.approval = 'asked',
+            '{HELD}', 'message.' || messages.status),
+        ?, messages.id, messages.phone,
+        '{{"id":' || messages.id || {_MEMBERS} || '}}'
+    FROM json_each(?) AS changed JOIN messages ON messages.id = changed.value
+"""  # noqa: S608 - constants
+"""Records messages as they are now, with ids from the first on, given their own as a JSON array.
+To write the JSON here takes a third of the time that it takes to read them and write it outside."""
 
 
 def _writer(

@@ -7,6 +7,7 @@ does not listen nothing is recorded, which costs one look into a set for each fa
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from phonegate.model.messages import PAGE_BYTES, MessageView
 from phonegate.model.times import now_ms
 from phonegate.store.event_rows import (
     READ,
+    RECORD,
     TYPES,
     encode,
     event_type,
@@ -25,19 +27,9 @@ from phonegate.store.event_rows import (
     row_data,
 )
 
-_STORED: Final = "id, org, type, at, message, phone, data"
-_COLUMNS: Final = 7
-_INSERTS: Final = tuple(
-    (
-        count,
-        f"INSERT INTO events ({_STORED}) VALUES "  # noqa: S608 - constants
-        + ", ".join([f"({', '.join('?' * _COLUMNS)})"] * count),
-    )
-    for count in (256, 64, 16, 4, 1)
-)
-"""Statements that store so many events. Ids are given and not AUTOINCREMENT's, whose own table each
-statement would write too: with 50 orgs that listen it took half as long again. Many in one
-statement let the event loop have its turn once."""
+_INSERT: Final = """
+    INSERT INTO events (id, org, type, at, message, phone, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 
 _SELECT: Final = "SELECT id, org, type, at, phone, message, data FROM events"
 
@@ -250,23 +242,31 @@ class Events:
     # -- business of the writer
 
     def write(self) -> None:
-        """Writes the events of what has happened. Part of every commit, before it."""
+        """Writes the events of what has happened. Part of every commit, before it.
+
+        Events of one message, phone or webhook are in the order in which they happened.
+        """
         listeners = self._listening()
-        if not listeners or not self._facts:
+        if not listeners:
             return
-        rows = self._rows(listeners)
-        if not rows:
+        once, others = self._told(listeners)
+        if not once and not others:
             return
-        last = self.last()
-        values = [value for n, row in enumerate(rows, last + 1) for value in (n, *row)]
-        at = 0
-        for count, sql in _INSERTS:
-            size = count * _COLUMNS
-            while len(values) - at >= size:
-                self._connection.execute(sql, values[at : at + size])
-                at += size
-        newest = {row[0]: n for n, row in enumerate(rows, last + 1)}
-        self._last = last + len(rows)
+        last, now = self.last(), self._clock()
+        newest: dict[int, int] = {}
+        if once:
+            ids = json.dumps([fact.id for fact in once])
+            self._connection.execute(RECORD, (last + 1, now, ids))
+            newest.update((fact.org, n) for n, fact in enumerate(once, last + 1))
+            last += len(once)
+        if others:
+            rows = self._rows(others, now)
+            self._connection.executemany(
+                _INSERT, [(n, *row) for n, row in enumerate(rows, last + 1)]
+            )
+            newest.update((row[0], n) for n, row in enumerate(rows, last + 1))
+            last += len(rows)
+        self._last = last
         self._facts += [EventsRecorded(org, n) for org, n in newest.items()]
 
     def committed(self) -> None:
@@ -281,31 +281,59 @@ class Events:
             self._changed = False
             self._last = None
 
-    def _rows(self, listeners: set[int]) -> list[tuple[Any, ...]]:
-        """Returns the events of the facts, without their ids."""
-        now = self._clock()
+    def _told(
+        self, listeners: set[int]
+    ) -> tuple[Sequence[Changed], Sequence[Changed | Amended | Happened]]:
+        """Returns what has happened to orgs that listen.
+
+        First the changes of messages that have changed but once in this transaction, and so are
+        now as that change left them. These are nearly all.
+        """
+        changes: list[Changed] = []
+        others: list[Changed | Amended | Happened] = []
+        for fact in self._facts:
+            if type(fact) is Changed:
+                if fact.org in listeners and fact.after is not None:
+                    changes.append(fact)
+            elif (type(fact) is Amended or type(fact) is Happened) and fact.org in listeners:
+                others.append(fact)
+        amended = [fact.id for fact in others if type(fact) is Amended]
+        ids = [*amended, *(fact.id for fact in changes)]
+        if len(set(ids)) == len(ids):
+            return changes, others
+        often = {id_ for id_, count in Counter(ids).items() if count > 1}
+        # In their order, which the facts have.
+        several: list[Changed | Amended | Happened] = [
+            fact
+            for fact in self._facts
+            if (type(fact) is Changed and fact.id in often and fact.after is not None)
+            or ((type(fact) is Amended or type(fact) is Happened) and fact.org in listeners)
+        ]
+        return [fact for fact in changes if fact.id not in often], several
+
+    def _rows(
+        self, facts: Sequence[Changed | Amended | Happened], now: int
+    ) -> list[tuple[Any, ...]]:
+        """Returns the events of facts, without their ids."""
         rows: list[tuple[Any, ...]] = []
         unread: dict[int, int] = {}
         """Where the events of messages are that must be read yet: places and ids."""
-        for fact in self._facts:
+        for fact in facts:
             if type(fact) is Changed:
                 id_, org, _, after, message, _ = fact
-                if org not in listeners or after is None:
-                    continue
+                assert after is not None, "it was not deleted"  # noqa: S101
                 if message is None:
                     unread[len(rows)] = id_
                     rows.append((org, TYPES[after], now, id_, None, after))
                     continue
-                approval = getattr(message, "approval", None)
-                type_ = event_type(after, approval)
+                type_ = event_type(after, getattr(message, "approval", None))
                 data = message_data(id_, after, message)
                 rows.append((org, type_, now, id_, message.phone, data))
             elif type(fact) is Amended:
-                if fact.org in listeners:
-                    unread[len(rows)] = fact.id
-                    status = fact.type.removeprefix("message.")
-                    rows.append((fact.org, fact.type, now, fact.id, None, status))
-            elif type(fact) is Happened and fact.org in listeners:
+                unread[len(rows)] = fact.id
+                status = fact.type.removeprefix("message.")
+                rows.append((fact.org, fact.type, now, fact.id, None, status))
+            elif type(fact) is Happened:
                 rows.append((fact.org, fact.type, fact.at, None, fact.phone, encode(fact.data)))
         return self._read(rows, unread) if unread else rows
 

@@ -486,6 +486,18 @@ _EVENTS: Final = (
     """
     CREATE INDEX deliveries_due ON deliveries (webhook, n, next_at) WHERE next_at IS NOT NULL
     """,
+    # The alarms that are on, so that their end is reported after a restart too.
+    """
+    CREATE TABLE alarms (
+        name TEXT NOT NULL,
+        about TEXT NOT NULL,
+        org TEXT,
+        since INTEGER NOT NULL,
+        fields TEXT NOT NULL,
+        reported INTEGER NOT NULL,
+        PRIMARY KEY (name, about)
+    ) STRICT
+    """,
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (

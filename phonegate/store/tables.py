@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from phonegate.model.facts import Fact
 from phonegate.model.times import now_ms
+from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.counters import Counters
@@ -63,6 +64,7 @@ class Tables:
         self.message_removal = MessageRemoval(
             connection, self.facts, self.word_index, self.media_parts
         )
+        self.alarms = StandingAlarms(connection)
         self.webhooks = Webhooks(connection, self.facts, self.events)
         self.deliveries = Deliveries(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)

@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from bench.figures import Figures
-from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup
+from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup, streams
 from bench.plan import TINY
 from bench.run import Run
 from bench.servers import Server, baseline, phonegate
@@ -54,6 +54,20 @@ def test_phones_with_the_app_are_measured_beside_links(tmp_path: Path) -> None:
     uvloop.run(_with_apps(tmp_path / "apps.db", figures))
     for kind in (apps.LINKS, apps.APPS):
         figure = figures.find("j", apps.case(TINY.apps, kind), "API to phone p50")
+        assert figure is not None
+        assert figures.values(figure, "phonegate")[0] > 0
+
+
+async def _with_streams(database: Path, figures: Figures) -> None:
+    async with Server(phonegate(), database) as server:
+        await streams.crowd(server, TINY, figures)
+
+
+def test_streams_of_events_are_measured_and_another_org_beside_them(tmp_path: Path) -> None:
+    figures = Figures()
+    uvloop.run(_with_streams(tmp_path / "streams.db", figures))
+    for case in (streams.case(1), streams.case(TINY.streams)):
+        figure = figures.find("k", case, streams.P50)
         assert figure is not None
         assert figures.values(figure, "phonegate")[0] > 0
 

@@ -5,41 +5,17 @@ import json
 import ssl
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from phonegate import cli
-from phonegate.cli.retries import Pauses
-from tests.cli.stub import Fake, accepted, message
+from tests.cli.stub import Fake, accepted, main, message
 
 Output = pytest.CaptureFixture[str]
 
 SIM = {"slot": 0, "number": "+15551112222", "carrier": "AT&T"}
-
-
-SHORT = Pauses(sent_s=0.001, received_s=0.001, first_retry_s=0.001)
-
-
-def main(words: list[str]) -> int:
-    return cli.main(words, pauses=SHORT)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Fake]:
-    monkeypatch.chdir(tmp_path)
-    gateway = Fake()
-    monkeypatch.delenv("PHONEGATE_KEY", raising=False)
-    monkeypatch.setenv("PHONEGATE_URL", gateway.url)
-    monkeypatch.setenv("PHONEGATE_ORG", "myorg")
-    monkeypatch.setenv("PHONEGATE_SECRET", "my-secret-key-123")
-    # A proxy of the environment must not come between us and this machine.
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with gateway.serving():
-        yield gateway
 
 
 def test_send_one(fake: Fake, capsys: Output) -> None:
@@ -309,75 +285,6 @@ def test_what_is_said_before_a_command_counts_for_more_than_the_environment(
         said = message(7, direction="out")
         fake.answers[f"/messages/{org}/id/7/approve"] = [(200, {"ok": True, "message": said})]
         assert main(["messages", "--url", fake.url, *words]) == 0
-
-
-def test_following_goes_on_after_the_last_one_and_through_a_failure(
-    fake: Fake, capsys: Output
-) -> None:
-    denied = {"ok": False, "detail": "Wrong secret.", "code": "unauthorized"}
-    fake.answers["/messages/myorg"] = [
-        (200, {"messages": [message(3)]}),
-        (503, {"ok": False, "detail": "Restarting.", "code": "unavailable"}),
-        (200, {"messages": [message(4), message(5)]}),
-        (401, denied),
-    ]
-    # Only an answer that trying again can't change ends it.
-    assert main(["messages", "--follow"]) == 1
-    captured = capsys.readouterr()
-    assert [int(line.split()[0]) for line in captured.out.splitlines()] == [3, 4, 5]
-    assert "Restarting. Trying again." in captured.err
-    assert "since_id=5" in fake.asked[-1][1]
-
-
-def test_following_shows_each_change_of_state(fake: Fake, capsys: Output) -> None:
-    first = message(5, direction="out", status="sending")
-    states = iter(["sending", "sent", "sent", "delivered"])
-
-    def page(path: str) -> dict[str, Any]:
-        if "since_id=4" in path:
-            return {"messages": [{**first, "status": next(states, "delivered")}]}
-        return {"messages": []}
-
-    denied = (401, {"ok": False, "detail": "Wrong secret."})
-    pages = [(200, {"messages": [message(4), first]}), *[(200, page)] * 30, denied]
-    fake.answers["/messages/myorg"] = [*pages]
-    assert main(["messages", "--follow", "--json"]) == 1
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["id"], line["status"]) for line in lines] == [
-        *((4, "received"), (5, "sending"), (5, "sent"), (5, "delivered"))
-    ]
-    # Once it can't change any more, nobody looks.
-    later = [asked[1] for asked in fake.asked][-5:]
-    assert not any("since_id=4&" in path or path.endswith("since_id=4") for path in later)
-
-
-def test_following_a_state_shows_messages_as_they_reach_it(fake: Fake, capsys: Output) -> None:
-    waiting = message(7, direction="out", status="queued")
-    failed = {**waiting, "status": "failed"}
-    fake.answers["/messages/myorg"] = [
-        (200, {"messages": [message(6)]}),
-        (200, {"messages": [message(3, direction="out", status="failed")]}),
-        (200, {"messages": [waiting]}),
-        *[(200, lambda path: {"messages": [failed] if "since_id=6" in path else []})] * 20,
-        (401, {"ok": False, "detail": "Wrong secret."}),
-    ]
-    assert main(["messages", "--follow", "--status", "failed", "--json"]) == 1
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["id"], line["status"]) for line in lines] == [(3, "failed"), (7, "failed")]
-    assert "status=failed" in fake.asked[1][1]
-    assert not any("status=" in asked[1] for asked in fake.asked[2:])
-
-
-def test_ctrl_c_ends_following_without_a_failure(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake.answers["/messages/myorg"] = [(200, {"messages": []})]
-
-    def interrupted(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(time, "sleep", interrupted)
-    assert main(["messages", "--follow"]) == 0
 
 
 def test_a_question_has_no_full_stop_behind_it(capsys: Output) -> None:

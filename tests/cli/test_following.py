@@ -1,108 +1,94 @@
-"""Which messages a follower shows, and what it looks at again."""
+"""Which changes of messages a follower shows."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.cli.following import LOOK, MOST_WATCHED, SENT_S, Following
+from phonegate.cli.following import MOST_REMEMBERED, Following, same_state, spans
 from phonegate.model.bounds import MAX_PAGE
+from tests.cli.stub import changed, event, message
 
-Messages = dict[int, dict[str, Any]]
-NEXT = {"queued": "sending", "sending": "sent", "sent": "delivered", "delivered": "delivered"}
-
-
-def out(number: int, status: str = "queued") -> dict[str, Any]:
-    return {"id": number, "direction": "out", "status": status}
+LIFE = ("queued", "sending", "sent", "delivered")
 
 
-def page(stored: Messages, after: int, limit: int) -> list[dict[str, Any]]:
-    """As the gateway answers: copies, the first `limit` after an id."""
-    return [dict(stored[number]) for number in sorted(stored) if number > after][:limit]
+def state(number: int, status: str, **fields: Any) -> dict[str, Any]:
+    own = {"direction": "out", "waiting_for": None, **fields}
+    return message(number, status=status, **own)
 
 
-def look(follower: Following, stored: Messages, now: float = 0.0) -> list[tuple[int, str]]:
-    after = follower.next_poll(now)
-    if after is None:
-        return []
-    shown = follower.changed(after, page(stored, after, LOOK), now)
-    return [(message["id"], message["status"]) for message in shown]
+def shown(found: list[Any]) -> list[tuple[int, str]]:
+    return [(one["id"], one["status"]) for one in found]
 
 
-def test_a_message_is_shown_as_it_comes_and_at_each_change() -> None:
-    follower = Following(0)
-    stored = {5: out(5), 6: {"id": 6, "direction": "in", "status": "received"}}
-    assert [m["id"] for m in follower.take(page(stored, 0, 10), 0)] == [5, 6]
-    assert follower.last == 6
-    assert look(follower, stored) == []
-    for status in ("sending", "sent", "delivered"):
-        stored[5]["status"] = status
-        assert look(follower, stored) == [(5, status)]
-        assert look(follower, stored) == []
-    assert follower.next_poll(0) is None
+def test_what_happens_is_shown_in_its_order() -> None:
+    following = Following()
+    events = [changed(1, "queued", 5), changed(2, "received", 6), changed(3, "sending", 5)]
+    assert shown(following.news(events)) == [(5, "queued"), (6, "received"), (5, "sending")]
+    assert following.last == 6
 
 
 def test_what_is_on_the_screen_already_is_shown_when_it_changes() -> None:
-    follower = Following(9)
-    follower.seen([out(9, "sending"), out(10, "failed")], 0)
-    assert look(follower, {9: out(9, "uncertain")}) == [(9, "uncertain")]
-    assert look(follower, {9: out(9, "sent")}) == [(9, "sent")]
+    following = Following()
+    following.shown([state(5, "sending"), state(6, "failed")])
+    following.read(12)
+    events = [
+        *(changed(9, "queued", 5), changed(10, "sending", 5), changed(11, "failed", 6)),
+        *(changed(12, "sent", 5), changed(13, "delivered", 6)),
+    ]
+    assert shown(following.news(events)) == [(5, "sent"), (6, "delivered")]
 
 
-def test_a_state_that_is_wanted_is_shown_when_it_is_reached() -> None:
-    follower = Following(0, lambda message: message["status"] == "failed")
-    assert follower.take([out(1), out(2, "failed")], 0) == [out(2, "failed")]
-    assert look(follower, {1: out(1, "sending"), 2: out(2, "failed")}) == []
-    assert look(follower, {1: out(1, "failed"), 2: out(2, "failed")}) == [(1, "failed")]
+def test_what_was_approved_is_shown() -> None:
+    held = {"waiting_for": "approval"}
+    following = Following()
+    following.shown([state(5, "queued", **held)])
+    following.read(9)
+    again = {**changed(2, "queued", 5, **held), "type": "message.held"}
+    assert shown(following.news([again])) == []
+    assert shown(following.news([changed(3, "queued", 5)])) == [(5, "queued")]
+    following.shown([state(6, "queued")])
+    assert shown(following.news([changed(4, "queued", 6, **held)])) == []
+    assert not same_state(state(5, "queued"), state(5, "queued", **held))
 
 
-def test_what_was_deleted_is_looked_at_no_longer() -> None:
-    follower = Following(0)
-    follower.take([out(1), out(2)], 0)
-    assert look(follower, {2: out(2)}) == []
-    assert follower.next_poll(0) == 1
-    assert look(follower, {}) == []
-    assert follower.next_poll(0) is None
+def test_what_comes_after_the_pages_is_always_shown() -> None:
+    following = Following()
+    following.shown([state(5, "received")])
+    following.read(9)
+    # The pictures of an MMS that was announced before.
+    assert shown(following.news([changed(9, "received", 5)])) == []
+    assert shown(following.news([changed(10, "received", 5)])) == [(5, "received")]
 
 
-def test_one_that_nobody_confirms_is_given_up() -> None:
-    follower = Following(0)
-    follower.take([out(1, "sent"), out(2, "queued")], 0.0)
-    assert follower.next_poll(SENT_S) == 0
-    assert follower.next_poll(SENT_S + 1) == 1
+def test_events_of_other_kinds_are_passed_over() -> None:
+    assert Following().news([event(1, "phone.online", phone={"id": 1}), event(2, "new")]) == []
 
 
-def test_what_is_watched_is_bounded() -> None:
-    follower = Following(0)
-    for first in range(1, 3 * MOST_WATCHED, MAX_PAGE):
-        follower.take([out(number) for number in range(first, first + MAX_PAGE)], 0)
-    assert follower.next_poll(0) == follower.last - MOST_WATCHED
+def test_what_is_remembered_is_bounded() -> None:
+    following = Following()
+    following.shown(state(number, "sent") for number in range(MOST_REMEMBERED + 1))
+    following.read(9)
+    assert shown(following.news([changed(1, "sent", 0), changed(2, "sent", 1)])) == [(0, "sent")]
 
 
-@given(
-    st.sets(st.integers(1, 900), min_size=1, max_size=60),
-    st.integers(1, 7),
-    st.lists(st.integers(0, 59), max_size=80),
-)
-def test_every_last_state_is_shown_within_a_round(
-    numbers: set[int], look_size: int, steps: list[int]
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+def test_each_change_is_shown_once_whenever_the_page_is_read(
+    asked: int, read: int, checked: int
 ) -> None:
-    stored = {number: out(number) for number in numbers}
-    follower = Following(0, look=look_size)
-    shown = {m["id"]: m["status"] for m in follower.take(page(stored, 0, 1000), 0)}
-    ids = sorted(stored)
-    for step in steps:
-        message = stored[ids[step % len(ids)]]
-        message["status"] = NEXT[message["status"]]
-        after = follower.next_poll(0)
-        if after is not None:
-            for m in follower.changed(after, page(stored, after, look_size), 0):
-                assert shown[m["id"]] != m["status"]
-                shown[m["id"]] = m["status"]
-    # One round under way, and a whole one.
-    for _ in range(2 * (len(ids) // look_size + 1)):
-        after = follower.next_poll(0)
-        if after is not None:
-            found = follower.changed(after, page(stored, after, look_size), 0)
-            shown |= {m["id"]: m["status"] for m in found}
-    assert shown == {number: message["status"] for number, message in stored.items()}
+    asked, read, checked = sorted((asked, read, checked))
+    # The event with the id n brings the state n of its life.
+    following = Following()
+    following.shown([state(5, LIFE[read])])
+    following.read(checked)
+    events = [changed(number, LIFE[number], 5) for number in range(asked + 1, 4)]
+    assert [one["status"] for one in following.news(events)] == list(LIFE[read + 1 :])
+
+
+@given(st.sets(st.integers(1, 5 * MAX_PAGE), max_size=30))
+def test_spans_hold_every_id_and_fit_a_page(numbers: set[int]) -> None:
+    found = list(spans(numbers))
+    assert all(any(first <= number <= last for first, last in found) for number in numbers)
+    assert all(last - first < MAX_PAGE for first, last in found)
+    assert all(last < first for (_, last), (first, _) in pairwise(found))

@@ -15,7 +15,7 @@ import pytest
 from kit.gateway import GatewayProcess
 from phonegate.cli import columns, main
 from tests.cli.pseudo import COLUMNS, terminal
-from tests.cli.stub import Fake, accepted, message
+from tests.cli.stub import Fake, Stream, accepted, events_page, message
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SECRET = "my-secret-key-123"
@@ -95,6 +95,10 @@ def test_the_end_of_the_terminal_ends_a_phone(tmp_path: Path) -> None:
 def test_following_ends_with_a_line_of_its_own() -> None:
     with Fake().serving() as fake:
         fake.answers["/messages/myorg"] = [(200, {"messages": [message(1)]})]
+        fake.answers["/events/myorg"] = [
+            *[events_page(last=7)] * 2,
+            (200, Stream(b": events\n\n", held=True)),
+        ]
         with terminal("messages", "--follow", **client(fake)) as shown:
             shown.until(r"hello.*there\n")
             shown.type(b"\x03")

@@ -271,3 +271,17 @@ def test_a_carrier_that_fails_is_an_alarm_of_its_org() -> None:
     health = state(0, carrier_failures={7: 3}, assistant_orgs={7: "myorg"})
     (news,) = Alarms(LIMITS).look(health)
     assert news.org == "myorg"
+
+
+def test_an_alarm_that_outlived_a_restart_is_over_when_all_is_well() -> None:
+    before = Alarms(LIMITS)
+    before.look(state(0, waiting=(waiting(),)))
+    news = before.look(state(301, waiting=(waiting(),)))
+    after = Alarms(LIMITS)
+    after.restore(news, 0.0, 1_000.0)
+    assert after.on == [("phone_away", "myorg")]
+    # It waits for less than the threshold, by this gateway's clock, and is on all the same.
+    assert after.look(GatewayHealth(now=1_001, up_s=1, waiting=(waiting(),))) == []
+    assert after.look(GatewayHealth(now=1_010, up_s=10)) == []
+    (over,) = after.look(GatewayHealth(now=1_010 + CALM_S, up_s=10 + CALM_S))
+    assert (over.begins, over.since, over.lasted_s) == (False, 0, 1_010)

@@ -1,6 +1,7 @@
 """A phone is lost while a message waits for it, and people learn of it, by the whole gateway."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -79,7 +80,7 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
 
             def phones(online: int) -> bool:
                 found = client.get(f"/phones/{ORG}").json()["phones"]
-                return bool(sum(one["online"] for one in found) == online)
+                return len([one for one in found if one["online"] and one["sims"]]) == online
 
             try:
                 eventually(lambda: phones(2))
@@ -121,3 +122,36 @@ def test_a_lost_phone_is_reported_by_url_and_by_sms_through_the_other_phone(tmp_
                 lost.kill()
                 other.kill()
                 client.close()
+
+
+def test_a_phone_that_comes_back_to_a_restarted_gateway_is_reported_too(tmp_path: Path) -> None:
+    database = tmp_path / "phonegate.db"
+    with receiving() as receiver:
+        settings = {"ALARMS_NOTIFY": f"webhook:{receiver.url}", "ALARMS_PHONE_AWAY_S": 1}
+        first = GatewayProcess(database, settings=settings)
+        first.wait_until_ready()
+        body = {"org_id": ORG, "messages": [{"address": PERSON, "body": "makes the org"}]}
+        httpx.post(f"{first.url}/webhook", json=body, headers={"X-Secret-Key": SECRET})
+        waiting = {"to": PERSON, "body": "for a phone"}
+        httpx.post(f"{first.url}/send/{ORG}", json=waiting, headers={"X-Secret-Key": SECRET})
+        eventually(lambda: receiver.taken)
+        eventually(lambda: _reported(database))
+        first.kill()
+        with GatewayProcess(database, settings=settings) as gateway:
+            known = {"org": ORG, "secret": SECRET, "name": "only", "number": LOST}
+            phone = SimulatedPhone(tmp_path, gateway.url, **known)
+            try:
+                notices = eventually(lambda: receiver.taken[1:])
+            finally:
+                phone.kill()
+    (notice,) = (one.json for one in notices)
+    assert (notice["alarm"], notice["state"]) == ("phone_away", "cleared")
+    assert notice["sentence"].startswith(f"Phone back: no message of org {ORG} waits")
+
+
+def _reported(database: Path) -> bool:
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return bool(connection.execute("SELECT 1 FROM alarms WHERE reported").fetchone())
+    finally:
+        connection.close()

@@ -113,3 +113,18 @@ def test_a_message_is_delivered_between_its_sending_and_the_report(
 
 def test_a_message_that_a_carrier_sent_later_is_delivered_then() -> None:
     assert states.delivered_at(None, sent_at=300, now=200) == 300
+
+
+@given(st.lists(causes, max_size=6))
+def test_a_message_may_become_what_it_becomes_and_never_again_what_it_was(
+    happened: list[Cause],
+) -> None:
+    seen = list(dict.fromkeys(after(*happened[:count]) for count in range(len(happened) + 1)))
+    for at, status in enumerate(seen):
+        assert all(states.may_become(status, later) for later in seen[at + 1 :])
+        assert not any(states.may_become(status, earlier) for earlier in seen[: at + 1])
+
+
+def test_ends_that_exclude_each_other_become_each_other_never() -> None:
+    assert not states.may_become(states.EXPIRED, states.FAILED)
+    assert not states.may_become(states.RECEIVED, states.SENT)

@@ -24,7 +24,7 @@ from phonegate.api.mcp.tools import TOOLS
 from tests.pages.printed import Block, blocks_of_html, blocks_of_markdown
 
 KEY = "pgk_…"
-OWN = {"id", "key", "message_id", "created_at", "sent_at", "server_time"}
+OWN = {"id", "key", "last_id", "message_id", "created_at", "sent_at", "server_time"}
 """Fields whose value is the gateway's to choose."""
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

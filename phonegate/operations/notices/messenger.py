@@ -7,7 +7,7 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.alarms import News
+from phonegate.domain.alarms import Key, News
 from phonegate.operations.notices.digest import Digest, Due, Fields, worded
 from phonegate.operations.notices.notice import Notice, together
 from phonegate.rates import Buckets, Rate
@@ -87,6 +87,7 @@ class Messenger:
         fields: What is known of alarms that are on.
         wall_s: The wall clock, in seconds.
         note: Called with whether a notice was delivered, for each attempt.
+        reported: Called with an alarm that is on, once a notice of it was delivered.
         timings: How long it waits.
     """
 
@@ -98,6 +99,7 @@ class Messenger:
         *,
         wall_s: Callable[[], float],
         note: Callable[[bool], None],
+        reported: Callable[[Key], None],
         timings: MessengerTimings,
     ) -> None:
         self.name = name
@@ -105,6 +107,7 @@ class Messenger:
         self._fields = fields
         self._wall_s = wall_s
         self._note = note
+        self._reported = reported
         self._timings = timings
         self._digest = Digest()
         self._woken = trio.Event()
@@ -131,6 +134,12 @@ class Messenger:
             self._overfull = True
             _log.warning("notices_left_out", target=self.name)
         self._woken.set()
+
+    def restore(self, news: News, *, reported: bool) -> None:
+        """Takes an alarm that was on when the gateway ended, and whether it was reported then."""
+        if news.key != (FAILING, self.name):
+            self._digest.restore(news, trio.current_time(), reported=reported)
+            self._woken.set()
 
     async def run(self) -> None:
         """Delivers until cancelled."""
@@ -163,6 +172,8 @@ class Messenger:
         if arrived:
             for one in due:
                 self._digest.delivered(one, trio.current_time())
+                if one.on:
+                    self._reported(one.key)
         return arrived
 
     async def _attempt(self, notice: Notice, deadline_s: float) -> tuple[bool, str]:

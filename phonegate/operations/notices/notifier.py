@@ -18,7 +18,7 @@ from phonegate.domain.alarm_targets import (
     names,
     parse_targets,
 )
-from phonegate.domain.alarms import News
+from phonegate.domain.alarms import Key, News
 from phonegate.operations.notices.apprise_sender import AppriseSender, url_problem
 from phonegate.operations.notices.digest import Fields
 from phonegate.operations.notices.messenger import Messenger, MessengerTimings, Sender, Trial
@@ -80,6 +80,7 @@ class Notifier:
         services: Those of the gateway, through which SMS are sent.
         failing: Returns the assistants whose carrier does not answer now.
         fields: What is known of alarms that are on.
+        reported: Called with an alarm that is on, once a notice of it has reached a target.
         timings: How long messengers wait.
     """
 
@@ -89,11 +90,13 @@ class Notifier:
         *,
         failing: Callable[[], Collection[int]],
         fields: Fields,
+        reported: Callable[[Key], None],
         timings: MessengerTimings | None = None,
     ) -> None:
         self._services = services
         self._failing = failing
         self._fields = fields
+        self._reported = reported
         self._timings = MessengerTimings() if timings is None else timings
         self._engaged: dict[str, _Engaged] = {}
         self._nursery: trio.Nursery | None = None
@@ -122,6 +125,7 @@ class Notifier:
                 self._fields,
                 wall_s=lambda: self._services.now_ms() / 1000,
                 note=self._note,
+                reported=self._reported,
                 timings=self._timings,
             )
             engaged = self._engaged[text] = _Engaged(target, messenger)
@@ -132,6 +136,12 @@ class Notifier:
         """Takes the beginning or the end of an alarm. Never waits."""
         for one in self._engaged.values():
             one.messenger.take(news)
+
+    def restore(self, standing: Sequence[tuple[News, bool]]) -> None:
+        """Takes the alarms that were on when the gateway ended, and whether each was reported."""
+        for one in self._engaged.values():
+            for news, reported in standing:
+                one.messenger.restore(news, reported=reported)
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Delivers until cancelled."""

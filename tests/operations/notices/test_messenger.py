@@ -57,6 +57,7 @@ class Site:
             self.fields.get,
             wall_s=lambda: 1_800_000_000.0 + trio.current_time(),
             note=self.noted.append,
+            reported=lambda _: None,
             timings=MessengerTimings(attempt_s=10.0, pauses_s=(5.0, 60.0), mute_s=30.0),
         )
 

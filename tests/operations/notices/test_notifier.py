@@ -13,7 +13,7 @@ from kit.receiver import Receiver, receiving
 from phonegate.api.services import Services
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import AlarmSettings, Settings
-from phonegate.domain.alarms import News
+from phonegate.domain.alarms import Key, News
 from phonegate.operations.notices import notifier as module
 from phonegate.operations.notices.apprise_sender import MISSING
 from phonegate.operations.notices.messenger import MessengerTimings
@@ -23,9 +23,16 @@ SECRET = "t0ps3cret"
 TIMINGS = MessengerTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)
 
 
-def new_notifier() -> Notifier:
+def new_notifier(reported: list[Key] | None = None) -> Notifier:
+    reported = [] if reported is None else reported
     services = cast("Services", SimpleNamespace(now_ms=lambda: 1_800_000_000_000))
-    return Notifier(services, failing=lambda: (), fields=lambda _: None, timings=TIMINGS)
+    return Notifier(
+        services,
+        failing=lambda: (),
+        fields=lambda _: None,
+        reported=reported.append,
+        timings=TIMINGS,
+    )
 
 
 def news(org: str = "club", *, begins: bool = True) -> News:
@@ -123,3 +130,21 @@ def test_without_the_package_the_start_is_refused_with_what_to_install(
         demand_usable_targets(of_targets(f"tgram://{SECRET}"))
     assert MISSING in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+async def test_an_alarm_that_outlived_a_restart_is_reported_once_and_so_is_its_end(
+    nursery: trio.Nursery,
+) -> None:
+    reported: list[Key] = []
+    notifier = new_notifier(reported)
+    with receiving() as receiver:
+        notifier.engage([f"webhook:{receiver.url}"])
+        notifier.restore([(news("known"), True), (news("unknown"), False)])
+        await nursery.start(notifier.run)
+        (first,) = await taken(receiver, 1)
+        assert (first["about"], first["state"]) == ("unknown", "raised")
+        notifier.take(news("known", begins=False))
+        _, second = await taken(receiver, 2)
+        assert (second["about"], second["state"]) == ("known", "cleared")
+        await until(lambda: bool(reported))
+        assert reported == [("phone_away", "unknown")]

@@ -4,8 +4,10 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from phonegate.domain.alarm_record import KEPT, MOST_WAITING, AlarmRecord
+from phonegate.domain.alarm_wording import WORDINGS
 from phonegate.domain.alarms import News
-from phonegate.domain.org_alarms import MOST_WAITING, OrgAlarms
+from phonegate.model.alarms import StandingAlarm
 from phonegate.model.events import Event
 from phonegate.store.database import Database
 
@@ -36,7 +38,7 @@ async def events(database: Database, org: int) -> list[Event]:
 async def test_its_beginning_and_its_end_are_recorded(
     database: Database, orgs: dict[str, int], nursery: trio.Nursery
 ) -> None:
-    alarms = OrgAlarms(database, now_ms=lambda: NOW)
+    alarms = AlarmRecord(database, now_ms=lambda: NOW)
     await nursery.start(alarms.run)
     for news in (DISK, AWAY, OVER):
         alarms.take(news)
@@ -56,7 +58,7 @@ async def test_its_beginning_and_its_end_are_recorded(
 
 
 async def test_what_waits_is_bounded(database: Database) -> None:
-    alarms = OrgAlarms(database, now_ms=lambda: NOW)
+    alarms = AlarmRecord(database, now_ms=lambda: NOW)
     with capture_logs() as lines:
         for _ in range(MOST_WAITING + 1):
             alarms.take(AWAY)
@@ -65,4 +67,29 @@ async def test_what_waits_is_bounded(database: Database) -> None:
 
 
 async def test_an_org_that_is_gone_gets_nothing(database: Database) -> None:
-    await OrgAlarms(database, now_ms=lambda: NOW).record(AWAY)
+    await AlarmRecord(database, now_ms=lambda: NOW).record(AWAY)
+
+
+async def test_what_is_on_is_known_after_a_restart_until_it_is_over(database: Database) -> None:
+    record = AlarmRecord(database, now_ms=lambda: NOW)
+    await record.record(AWAY)
+    await record.record(DISK)
+    again = AlarmRecord(database, now_ms=lambda: NOW)
+    assert await again.load() == [(DISK, False), (AWAY, False)]
+    await record._mark(*AWAY.key)
+    assert (AWAY, True) in await again.load()
+    await record.record(OVER)
+    assert await again.load() == [(DISK, False)]
+
+
+async def test_an_alarm_of_another_version_is_left_out(database: Database) -> None:
+    alarm = StandingAlarm(name="of_the_future", about="", org=None, since=1, fields={})
+    await database.write(lambda tx: tx.alarms.add(alarm))
+    assert await AlarmRecord(database, now_ms=lambda: NOW).load() == []
+
+
+async def test_an_alarm_of_which_a_new_start_knows_nothing_is_not_kept(database: Database) -> None:
+    assert set(WORDINGS) > KEPT
+    record = AlarmRecord(database, now_ms=lambda: NOW)
+    await record.record(News(("modem_away", ""), True, {"problem": "No bus."}))
+    assert await database.read(lambda tx: tx.alarms.all()) == []
