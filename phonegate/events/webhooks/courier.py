@@ -227,12 +227,7 @@ class Courier:
         Raises:
             StoreError: It could not be stored.
         """
-
-        def op(tx: Tables) -> None:
-            for delivery in lost:
-                tx.deliveries.drop(delivery.n, LOST)
-
-        await self._database.write(op)
+        await self._database.write(lambda tx: tx.deliveries.drop(lost, LOST, self._now_ms()))
         self.counts["lost"] += len(lost)
         _log.warning(
             "webhook_events_lost", org=webhook.org_name, webhook=webhook.id, count=len(lost)
