@@ -4,7 +4,8 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ INBOUND = "inbound "
 
 class BrokenPromise(AssertionError):
     """The gateway lost, doubled, regressed or misreported something."""
+
+
+@attrs.frozen
+class Event:
+    """What was recorded of a message."""
+
+    org: int
+    message: int
+    type: str
+    """Without `message.`."""
+    status: str
+    """As its data has it."""
 
 
 @attrs.define
@@ -66,11 +79,14 @@ class Ledger:
                 if verdict != "ok":
                     raise BrokenPromise(f"integrity_check: {verdict}")
                 rows = stored(connection)
+                events = recorded(connection)
             finally:
                 connection.close()
         self.check(rows)
+        check_events(rows, events)
         found = Counter(row["status"] for row in rows.values())
-        return f"{self.tried.total()} tried, {dict(sorted(found.items()))}"
+        told = f", {len(events)} events" if events else ""
+        return f"{self.tried.total()} tried, {dict(sorted(found.items()))}{told}"
 
     def check(self, rows: Rows) -> None:
         """Holds what is stored against what was answered, and against what was stored before."""
@@ -90,6 +106,42 @@ class Ledger:
             raise BrokenPromise(f"received, answered and gone: {sorted(lost)}")
         if repeated := [b for b, n in inbound.items() if n > 1 and b.startswith(INBOUND)]:
             raise BrokenPromise(f"received twice: {repeated}")
+
+
+def check_events(rows: Rows, events: Sequence[Event]) -> None:
+    """Holds the events of messages against what is stored: neither is there without the other.
+
+    Messages from before their org listened have none. From the first that has one on, each must
+    have had one for its storing and one for each change, of which the last is its state.
+    """
+    chains: dict[int, list[str]] = {}
+    since: dict[int, int] = {}
+    for event in events:
+        row = rows.get(event.message)
+        if row is None or row["org"] != event.org or event.status != event.type:
+            raise BrokenPromise(f"an event of no message, or of another org's: {event}")
+        chains.setdefault(event.message, []).append(event.type)
+        since[event.org] = min(since.get(event.org, event.message), event.message)
+    for i, row in rows.items():
+        if row["org"] not in since or i < since[row["org"]]:
+            continue
+        chain = chains.get(i, [])
+        if not chain or chain[0] not in {"queued", "sending", "received"}:
+            raise BrokenPromise(f"message {i} was stored without an event: {chain}")
+        if chain[-1] != row["status"]:
+            raise BrokenPromise(f"message {i} is {row['status']}, and its events are {chain}")
+        ranks = [RANK[status] for status in chain]
+        if any(later <= earlier for earlier, later in pairwise(ranks)):
+            raise BrokenPromise(f"message {i} has an event twice, or out of order: {chain}")
+
+
+def recorded(connection: sqlite3.Connection) -> list[Event]:
+    """Returns every event of a message, in their order."""
+    rows = connection.execute(
+        "SELECT org, message, substr(type, 9), json_extract(data, '$.status') FROM events"
+        " WHERE message IS NOT NULL ORDER BY id"
+    )
+    return [Event(*row) for row in rows]
 
 
 def stored(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:

@@ -89,6 +89,7 @@ class Trial(KillTrial):
         await self.start(SETTINGS)
         chance = self.pauses()
         await self.push(self.client(), "first")  # creates the org
+        await self.listen()
         fleet = self.start_fleet()
         try:
             async with asyncio.TaskGroup() as group:
@@ -149,6 +150,13 @@ class Trial(KillTrial):
         message = {"address": "+15550009999", "body": body, "date": 1_700_000_000_000, "id": key}
         await self.post(client, "/webhook", {"org_id": ORG, "messages": [message]})
         self.ledger.received.add(body)
+
+    async def listen(self) -> None:
+        """Has the org's events recorded from here on. They are checked with the file."""
+        request = http.encode("GET", f"/events/{ORG}", headers=HEADERS)
+        status, _ = await http.ask(self.port, request)
+        if status != 200:
+            raise BrokenPromise(f"GET /events answered {status}")
 
     async def post(self, client: http.Caller, path: str, content: Any, key: str = "") -> Any:
         headers = HEADERS if not key else {**HEADERS, "Idempotency-Key": key}

@@ -264,6 +264,15 @@ async def test_those_of_another_org_are_not_there(web: Web) -> None:
     assert (await call(web, "GET")).json["count"] == 1
 
 
+async def test_a_phone_of_another_org_is_none_to_filter_by(web: Web) -> None:
+    phone = await known_phone(web.database)
+    await web.make_org("other-org", "another-secret-9")
+    theirs = NEW | {"phone": phone}
+    reply = await web.call("POST", "/webhooks/other-org", theirs, secret="another-secret-9")
+    assert (reply.status, list(reply.fields)) == (400, ["phone"])
+    assert (await call(web, "POST", body=theirs)).status == 201
+
+
 async def test_a_rotation_leaves_the_old_secret_a_day(web: Web) -> None:
     made = await make(web)
     id_ = made["webhook"]["id"]

@@ -1,7 +1,9 @@
 """webhook add, list, show, test, log, replay, rotate, enable and remove."""
 
+import contextlib
 import json
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +11,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from kit.gateway import GatewayProcess
 from phonegate.cli import main
+from tests.events.webhooks.plain_receiver import plain_receiver
 
 Output = pytest.CaptureFixture[str]
 
@@ -171,3 +176,96 @@ def test_one_that_was_disabled_says_why_and_is_enabled(capsys: Output) -> None:
     assert shown(capsys, "enable", "myorg", "1") == "Enabled 1. Events that wait for it: 1.\n"
     assert "enabled" in shown(capsys, "list", "myorg")
     assert "No such delivery" in refused(capsys, "replay", "myorg", "1", "99")
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_a_test_shows_what_the_receiver_answers(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, *, serving: bool
+) -> None:
+    monkeypatch.setenv("PHONEGATE_WEBHOOKS_ALLOW", "127.0.0.0/8")
+    with contextlib.ExitStack() as stack:
+        receiver = stack.enter_context(plain_receiver())
+        if serving:
+            allowed = {"WEBHOOKS_ALLOW": "127.0.0.0/8"}
+            stack.enter_context(GatewayProcess(Path("phonegate.db"), settings=allowed))
+        shown(capsys, "add", "myorg", receiver.url)
+        lines = shown(capsys, "test", "myorg", "1").splitlines()
+        assert lines[0] == "status  200"
+        assert lines[-1] == "answer  ok"
+        event = json.loads(receiver.bodies[0])
+        assert (event["id"], event["test"], event["type"]) == (0, True, "message.received")
+
+        receiver.status, receiver.answer = 403, b"who \x1b[31mare you?"
+        assert main(["webhook", "test", "myorg", "1"]) == 1
+        output = capsys.readouterr().out
+        assert output.startswith("status  403\nerror   ")
+        assert "\x1b" not in output
+        assert main(["webhook", "test", "myorg", "1", "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert (found["succeeded"], found["delivery"]["status"]) == (False, 403)
+    if serving:
+        return
+    # Nothing is there any more.
+    assert main(["webhook", "test", "myorg", "1"]) == 1
+    assert capsys.readouterr().out.startswith("status  none\nerror   ")
+    log = as_json(capsys, "log", "myorg", "1")["deliveries"]
+    assert [one["status"] for one in log] == [200, 403, 403, None]
+
+
+def test_a_delivery_is_seen_and_made_again(capsys: Output) -> None:
+    allowed = {"WEBHOOKS_ALLOW": "127.0.0.0/8"}
+    with (
+        plain_receiver() as receiver,
+        GatewayProcess(Path("phonegate.db"), settings=allowed) as gateway,
+    ):
+        shown(capsys, "add", "myorg", receiver.url)
+        assert main(["org", "rotate", "myorg", "--json"]) == 0
+        secret = json.loads(capsys.readouterr().out)["secret"]
+        body = {"messages": [{"address": "AMAZON", "body": "x"}]}
+        pushed = {"org_id": "myorg", "secret_key": secret, **body}
+        httpx.post(f"{gateway.url}/webhook", json=pushed).raise_for_status()
+        (first,) = done(capsys, 1)
+        assert first["status"] == 200
+        assert "is delivered again" in shown(capsys, "replay", "myorg", "1", str(first["n"]))
+        again = done(capsys, 2)[1]
+        assert again["event_id"] == first["event_id"]
+        assert receiver.bodies[0] == receiver.bodies[1]
+
+
+def done(capsys: Output, count: int) -> list[dict[str, Any]]:
+    """The log, once so many deliveries are over."""
+    until = time.monotonic() + 20
+    while True:
+        log: list[dict[str, Any]] = as_json(capsys, "log", "myorg", "1")["deliveries"]
+        if len(log) == count and all(one["next_at"] is None for one in log):
+            return log
+        assert time.monotonic() < until, log
+
+
+def test_opening_registration_closes_private_networks_at_once(capsys: Output) -> None:
+    home = ("add", "myorg", "http://192.168.178.5:1880/sms")
+    with GatewayProcess(Path("phonegate.db")):
+        shown(capsys, *home)
+        assert main(["registration", "open"]) == 0
+        capsys.readouterr()
+        error = refused(capsys, *home)
+        assert "needs [webhooks] private_networks = true" in error
+        assert main(["registration", "local"]) == 0
+        capsys.readouterr()
+        shown(capsys, *home)
+
+
+def test_the_gateway_never_calls_itself_whatever_is_allowed(capsys: Output) -> None:
+    everything = {"WEBHOOKS_ALLOW": "0.0.0.0/0,::/0", "OPERATOR_BIND": "127.0.0.1:0"}
+    with GatewayProcess(Path("phonegate.db"), settings=everything) as gateway:
+        for host in ("127.0.0.1", "localhost", "127.1", "0", "[::ffff:127.0.0.1]", "[::ffff:0:0]"):
+            error = refused(capsys, "add", "myorg", f"http://{host}:{gateway.port}/x")
+            assert "is the gateway itself" in error, host
+        # A name that leads here is found out when it is called.
+        name = socket.gethostname()
+        url = f"http://{name}:{gateway.port}/health"
+        made = as_json(capsys, "add", "myorg", url)["webhook"]["id"]
+        assert main(["webhook", "test", "myorg", str(made), "--json"]) == 1
+        delivery = json.loads(capsys.readouterr().out)["delivery"]
+        assert delivery["status"] is None
+        assert "gateway itself" in delivery["error"] or "no address" in delivery["error"]

@@ -35,10 +35,22 @@ BEYOND_SCHEMAS = (
     (r"scopes", "can't hold manage for a key with limits"),
     # Entries of a list may be told apart by one of their fields alone.
     (r"sims\[\d+\]\.(slot|number)", "is given twice"),
+    # Which phones there are is the org's to know.
+    (r"phone", "is none of this org's phones"),
+    # A host is a name or an address, each with rules of its own.
+    (r"url", r"(has a host|must hold no blank|holds an address that is written oddly).*"),
+    # Of headers some names are the call's own, and letter case tells no two of them apart.
+    (r"headers\.[^ ]+", "(is set by the gateway itself|stands there twice)"),
+    # Not every event is of a message.
+    (r"address|sim", "is of messages alone, and events names none of theirs"),
+    (r"events", "names none of messages, and shape twilio has no other"),
     # Which zones there are is the machine's to know.
     (r"limits\.quiet_hours\.zone", "must be the name of a time zone, such as Europe/Berlin"),
 )
 """Fields and problems that a request valid by its schema may still have, as patterns."""
+
+WEBHOOK_HOST = re.compile(rb'("url": ?"[Hh][Tt][Tt][Pp][Ss]?://)[^\s/?#\\@"]{1,253}(?=[/?#"])')
+"""A longer one is none."""
 
 KEY, KEY_EXAMPLE = IDEMPOTENCY_KEY["name"], IDEMPOTENCY_KEY["example"]
 
@@ -56,6 +68,10 @@ def _send(session: requests.Session, request: requests.PreparedRequest, **option
     request.headers["X-Forwarded-For"] = address
     if request.headers.get(KEY) == KEY_EXAMPLE:
         request.headers[KEY] = f"{KEY_EXAMPLE}-{number}"
+    if isinstance(request.body, bytes) and "/webhooks/" in str(request.url):
+        # What a made-up webhook is called with must reach no real host (RFC 6761, 6.4).
+        request.body = WEBHOOK_HOST.sub(rb"\1nowhere.invalid", request.body)
+        request.headers["Content-Length"] = str(len(request.body))
     return _sent(session, request, **options)
 
 

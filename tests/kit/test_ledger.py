@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kit.ledger import BrokenPromise, Ledger
+from kit.ledger import BrokenPromise, Event, Ledger, check_events
 
 SENT = {"direction": "out", "body": "text 1", "status": "sent"}
 RECEIVED = {"direction": "in", "body": "inbound 1", "status": "received"}
@@ -43,11 +43,45 @@ def test_a_failed_message_does_not_expire() -> None:
         Ledger(states={1: "failed"}).check({1: {**RECEIVED, "status": "expired"}})
 
 
+def told(*types: str, message: int = 3, org: int = 1) -> list[Event]:
+    return [Event(org, message, type_, type_) for type_ in types]
+
+
+STORED = {2: {"org": 1, "status": "sent"}, 3: {"org": 1, "status": "sent"}}
+
+
+def test_events_that_tell_all_from_the_first_on_pass() -> None:
+    check_events(STORED, [])
+    check_events(STORED, told("sending", "sent"))
+    check_events(STORED, [*told("queued", "sending", "sent", message=2), *told("sending", "sent")])
+
+
+@pytest.mark.parametrize(
+    ("events", "broken"),
+    [
+        (told("sending"), "is sent, and its events"),
+        (told("sending", "sent", "sent"), "twice, or out of order"),
+        (told("sending", "delivered", "sent"), "twice, or out of order"),
+        (told("sent"), "without an event"),
+        (told("sending", "sent", message=2), "message 3 was stored without an event"),
+        (told("sending", "sent", org=2), "another org's"),
+        (told("queued", message=9), "of no message"),
+        ([Event(1, 3, "sending", "sent")], "of no message"),
+    ],
+)
+def test_a_missing_or_wrong_event_is_named(events: list[Event], broken: str) -> None:
+    with pytest.raises(BrokenPromise, match=broken):
+        check_events(STORED, events)
+
+
 def test_the_file_itself_is_examined(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, direction, body, status)")
-    connection.execute("INSERT INTO messages VALUES (1, 'out', 'text 1', 'queued')")
+    connection.execute(
+        "CREATE TABLE messages (id INTEGER PRIMARY KEY, org, direction, body, status)"
+    )
+    connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, org, type, message, data)")
+    connection.execute("INSERT INTO messages VALUES (1, 1, 'out', 'text 1', 'queued')")
     connection.commit()
     connection.close()
     assert Ledger(tried=Counter({"text 1": 1})).examine(path) == "1 tried, {'queued': 1}"

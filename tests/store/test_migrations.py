@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from phonegate.model.events import Extent
 from phonegate.model.messages import PageQuery
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.phones import Health, Phone, Sim
@@ -259,3 +260,32 @@ def test_a_file_from_before_phones_had_a_kind(empty: sqlite3.Connection) -> None
     assert tables.phones.remove(1, 7)
     assert tables.phones.known_sims(1) == []
     assert empty.execute("SELECT * FROM sim_numbers").fetchall() == []
+
+
+def test_a_file_from_before_there_were_events(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    before = migrations.STEPS.index(migrations._EVENTS)
+    migrations.migrate(empty, migrations.STEPS[:before])
+    assert migrations.version(empty) == 11
+    empty.execute("INSERT INTO orgs (id, name, secret_hash, created_at) VALUES (1, 'o', 'h', 5)")
+    empty.execute(
+        "INSERT INTO phones (id, org, device_id, first_seen, last_seen) VALUES (7, 1, 'a', 5, 6)"
+    )
+    columns = "id, org, direction, address, body, status, created_at, sim_selector, provider, phone"
+    empty.execute(
+        f"INSERT INTO messages ({columns}) VALUES (3, 1, 'out', '+1555', 'hi', 'sending', 5, '',"
+        " 'phone', 7)"
+    )
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    assert tables.events.listening() == tables.phones.online(10) == []
+    # Nothing is known of before.
+    tables.events.listen(1, 99)
+    assert tables.events.page(1, 0, 10) == []
+    assert tables.phones.set_online(7, True)
+    tables.phone_queue.store_sent(1, 7, [(3, 1)], 8)
+    tables.write_counts()
+    (event,) = tables.events.page(1, 0, 10)
+    assert (event.type, event.phone, event.id) == ("message.sent", 7, 2)
+    assert tables.events.extent(1) == Extent(first=1, last=2)
+    assert tables.webhooks.add(1, url="https://a", events=("*",), secret="s", created_at=9).id == 1

@@ -57,6 +57,7 @@ class N8n:
             "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
             "N8N_TEMPLATES_ENABLED": "false",
             "N8N_RUNNERS_ENABLED": "false",
+            "N8N_RUNNERS_BROKER_PORT": str(free_port()),
         }
         program = str(self._program(folder))
         # What its reader does by hand: import, choose the credential, publish.
@@ -75,7 +76,13 @@ class N8n:
         ):
             owner.run(program, *command, variables=variables)
         with WebProgram(
-            [program, "start"], port=port, ready="/healthz", folder=home, environment=variables
+            [program, "start"],
+            port=port,
+            ready="/healthz",
+            # Until then it answers 404.
+            says="1 published workflow",
+            folder=home,
+            environment=variables,
         ) as running:
             yield from self._look(ground, running)
 

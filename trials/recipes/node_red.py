@@ -39,14 +39,14 @@ class NodeRed:
             [*command, "-D", "uiHost=127.0.0.1", "flows.json"],
             port=port,
             ready="/",
+            says="Started flows",
             folder=folder,
             environment={"SMS_TOKEN": TOKEN},
         ) as program:
-            program.wait_for_line("Started flows")
             address = ("http://192.168.1.20:1880", program.url)
             webhook, _ = ground.webhook(SECTION, address)
             ground.receive("Dinner at eight?")
-            line = seen("the SMS", lambda: _line(program, "Dinner at eight?"))
+            line = seen("the SMS", lambda: program.line("Dinner at eight?"))
             assert line.endswith(f"[debug:SMS] {SENDER}: Dinner at eight?"), line
             yield f"the log of Node-RED shows: {line}"
             assert seen("an answer", lambda: ground.deliveries(webhook))[0]["status"] == 204
@@ -56,7 +56,3 @@ class NodeRed:
 
     def _program(self, folder: Path) -> Path:
         return folder / "node_modules" / "node-red" / "red.js"
-
-
-def _line(program: WebProgram, text: str) -> str | None:
-    return next((line for line in program.log if text in line), None)

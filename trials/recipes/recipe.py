@@ -10,10 +10,13 @@ import attrs
 import httpx
 
 from kit.program import Program, child_environment
-from trials.recipes.ground import Ground, seen
+from trials.recipes.ground import Ground, NotSeen, seen
 
 INSTALL_S: Final = 1_200
 """n8n has two thousand packages."""
+
+START_S: Final = 240
+"""Its first start makes a database in two hundred steps."""
 
 
 class Recipe(Protocol):
@@ -78,18 +81,32 @@ class WebProgram(Program):
         *,
         port: int,
         ready: str,
+        says: str = "",
         folder: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(command, folder=folder, environment=environment)
         self.port = port
         self.ready = ready
+        self.says = says
 
     def wait_until_ready(self) -> None:
-        """Waits until a path answers with anything but an error of the server."""
-        seen(f"{self.process.args!r} at {self.url}", self._answers)
+        """Waits until a path answers with anything but an error, and what it says was said."""
+        what = f"the start of {self.process.args!r}"
+        try:
+            seen(what, self._answers, within_s=START_S)
+            seen(what, lambda: self.line(self.says), within_s=START_S)
+        except NotSeen as error:
+            self.kill()
+            raise NotSeen(f"{error}:\n" + "\n".join(self.log[-20:])) from None
+
+    def line(self, text: str) -> str | None:
+        """Returns the first line of its log that holds a text."""
+        return next((line for line in self.log if text in line), None)
 
     def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise NotSeen(f"{self.process.args!r} has ended")
         try:
             answer = httpx.get(self.url + self.ready, trust_env=False, timeout=5)
         except httpx.TransportError:

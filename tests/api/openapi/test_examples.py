@@ -8,9 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import attrs
@@ -21,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from kit.fake_carrier import FakeCarrierProcess
 from kit.gateway import GatewayProcess
+from tests.events.webhooks.plain_receiver import plain_receiver
 
 ORG = "myorg"
 SECRET = {"X-Secret-Key": "my-secret-key-123"}
@@ -207,8 +206,8 @@ def try_webhooks(reader: Reader) -> None:
         reader.run(name, id=made)
     reader.run("change_webhook", id=made)
     reader.run("remove_webhook", id=made)
-    with receiver() as url:
-        new = {"url": url, "events": ["message.received"]}
+    with plain_receiver() as receiver:
+        new = {"url": receiver.url, "events": ["message.received"]}
         made = httpx.post(hooks, headers=SECRET, json=new).json()["webhook"]["id"]
         reader.run("test_webhook", id=made)
         body = {"messages": [{"address": "+15553334444", "body": "once more"}]}
@@ -222,31 +221,6 @@ def try_webhooks(reader: Reader) -> None:
             assert time.monotonic() < until, log
         shown = reader.run("list_deliveries", id=made)["deliveries"][0]
         reader.run("replay_delivery", id=made, n=shown["n"])
-
-
-@contextmanager
-def receiver() -> Iterator[str]:
-    """What takes every event, and says so."""
-
-    class Taking(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/sms"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_every_example_runs_as_printed(reader: Reader) -> None:

@@ -1,0 +1,520 @@
+"""What docs/events.md prints works: receivers, bodies, checks of signatures, streams, recipes."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar, get_args
+from urllib.parse import parse_qsl
+
+import attrs
+import httpx
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import ClientConnection, connect
+
+from kit.gateway import GatewayProcess
+from kit.program import Program, child_environment
+from phonegate.cli import group
+from phonegate.events.webhooks import schedule
+from phonegate.model.events import EVENT_TYPES
+from phonegate.model.webhooks import Shape
+from tests.test_documents import SECRET, run_owner
+
+T = TypeVar("T")
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "events.md").read_text()
+GATEWAY = "http://127.0.0.1:8080"
+RECEIVER = "http://127.0.0.1:5000"
+SENDER, SIM = "+15553334444", "+15551112222"
+PATIENCE_S = 30
+
+
+def printed(section: str, language: str) -> list[str]:
+    """The blocks of a section, whatever its level, as its reader copies them."""
+    _, found, rest = DOCUMENT.partition(f"# {section}\n")
+    assert found, section
+    body = re.split(r"^#{2,4} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    blocks = re.findall(rf"^( *)```{language}\n(.*?)^ *```", body, re.MULTILINE | re.DOTALL)
+    assert blocks, (section, language)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in blocks]
+
+
+def the(section: str, language: str, holding: str = "") -> str:
+    """The one block of a section that holds something."""
+    (block,) = (block for block in printed(section, language) if holding in block)
+    return block
+
+
+@attrs.frozen
+class Call:
+    """What a receiver got."""
+
+    path: str
+    headers: Mapping[str, str]
+    """Their names in lower case."""
+    body: bytes
+
+
+@attrs.frozen
+class Recorder:
+    """A receiver that keeps each call."""
+
+    url: str
+    calls: "SimpleQueue[Call]" = attrs.field(factory=SimpleQueue)
+
+    def next(self) -> Call:
+        return self.calls.get(timeout=PATIENCE_S)
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[Recorder]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            recorder.calls.put(Call(self.path, headers, body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield recorder
+        server.shutdown()
+
+
+@attrs.frozen
+class House:
+    """A gateway on its own machine, and what its owner and phones do."""
+
+    gateway: GatewayProcess
+    folder: Path
+
+    def owner(self, command: str) -> str:
+        return run_owner(command, self.folder)
+
+    def add(self, command: str, *replaced: tuple[str, str]) -> tuple[str, str]:
+        """Makes a webhook as printed, but for its address. Its id and its secret."""
+        for old, new in replaced:
+            assert old in command
+            command = command.replace(old, new)
+        shown = self.owner(command)
+        (number,) = re.findall(r"^id +(\d+)$", shown, re.MULTILINE)
+        (secret,) = re.findall(r"^secret +(\S+)$", shown, re.MULTILINE)
+        return number, secret
+
+    def receive(self, body: str = "Dinner at eight?") -> None:
+        sms = {"address": SENDER, "body": body, "sim": SIM, "date": 1796032800000}
+        pushed = {"org_id": "myorg", "secret_key": SECRET, "messages": [sms]}
+        answer = httpx.post(f"{self.gateway.url}/webhook", json=pushed, trust_env=False)
+        assert answer.json()["stored"] == 1
+
+    @contextlib.contextmanager
+    def phone(self) -> Iterator[ClientConnection]:
+        """A phone that holds the SIM."""
+        address = f"ws://127.0.0.1:{self.gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
+        with connect(address, proxy=None) as link:
+            link.recv()
+            sims = [{"slot": 0, "number": SIM}]
+            link.send(json.dumps({"type": "sims", "sims": sims}))
+            link.send('{"type":"ping"}')
+            assert json.loads(link.recv())["type"] == "pong"
+            yield link
+
+    def messages(self) -> list[Any]:
+        url = f"{self.gateway.url}/messages/myorg/{SECRET}?direction=out"
+        found: list[Any] = httpx.get(url, trust_env=False).json()["messages"]
+        return found
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
+    serve = the("A first webhook in five minutes", "sh", "phonegate serve")
+    (allowed,) = re.findall(
+        r"^PHONEGATE_WEBHOOKS_ALLOW=(\S+) phonegate serve$", serve, re.MULTILINE
+    )
+    settings = {"WEBHOOKS_ALLOW": allowed}
+    with GatewayProcess(tmp_path / "phonegate.db", settings=settings) as gateway:
+        sms = {"address": "+1555", "body": "makes the org"}
+        body = {"org_id": "myorg", "secret_key": SECRET, "messages": [sms]}
+        httpx.post(f"{gateway.url}/webhook", json=body, trust_env=False).raise_for_status()
+        yield House(gateway, tmp_path)
+
+
+def key_of(shown: str) -> str:
+    (key,) = re.findall(r"^key +(pgk_\S+)$", shown, re.MULTILINE)
+    assert isinstance(key, str)
+    return key
+
+
+class Receiver(Program):
+    """A receiver as printed, on a free port."""
+
+    def __init__(self, command: list[str], *, port: int, folder: Path, **variables: str) -> None:
+        super().__init__(command, folder=folder, environment=variables)
+        self.port = port
+
+    def wait_until_ready(self) -> None:
+        self.wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            httpx.get(self.url, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def flask(program: str, port: int, folder: Path, **variables: str) -> Receiver:
+    (folder / "receiver.py").write_text(program)
+    command = [sys.executable, "-m", "flask", "--app", "receiver", "run", "--port", str(port)]
+    return Receiver(command, port=port, folder=folder, **variables)
+
+
+# -- the first webhook
+
+FIRST = "A first webhook in five minutes"
+
+
+def test_the_first_webhook_works_as_printed(house: House) -> None:
+    port = free_port()
+    number, secret = house.add(
+        the(FIRST, "sh", "webhook add").partition("\n")[0],
+        (RECEIVER, f"http://127.0.0.1:{port}"),
+    )
+    start = the(FIRST, "sh", "flask --app")
+    assert "WEBHOOK_SECRET=whsec_… venv/bin/flask --app receiver run --port 5000" in start
+    assert secret.startswith("whsec_")
+    program = the(FIRST, "python")
+    with flask(program, port, house.folder, WEBHOOK_SECRET=secret) as receiver:
+        test = the(FIRST, "sh", "webhook test").strip()
+        assert test.endswith(" 1")
+        shown = house.owner(test.removesuffix("1") + number)
+        assert "204" in shown
+        lines = len(receiver.log)
+        push = the(FIRST, "sh", "/webhook ").replace(GATEWAY, house.gateway.url)
+        done = subprocess.run(
+            ["bash", "-c", push.replace("curl", "curl -sS", 1)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(done.stdout)["stored"] == 1
+        (promised,) = re.findall(r"The receiver prints `(.*)`", DOCUMENT)
+        receiver.wait_for_line(promised)
+        assert len(receiver.log) > lines
+        unsigned = httpx.post(f"{receiver.url}/sms", json={}, trust_env=False)
+        assert unsigned.status_code == 401
+
+
+def test_a_webhook_is_made_over_http_as_printed(house: House) -> None:
+    (make,) = (b for b in printed(FIRST, "sh") if "/webhooks/" in b)
+    with recording() as receiver:
+        command = make.replace(GATEWAY, house.gateway.url).replace(RECEIVER, receiver.url)
+        done = subprocess.run(
+            ["bash", "-c", command.replace("curl", "curl -sS", 1)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        made = json.loads(done.stdout)
+        assert made["ok"], made
+        house.receive()
+        assert json.loads(receiver.next().body)["type"] == "message.received"
+
+
+# -- what it gets
+
+
+@pytest.mark.parametrize("shape", get_args(Shape))
+def test_the_printed_bodies_are_what_receivers_get(house: House, shape: Shape) -> None:
+    with recording() as receiver:
+        add = "phonegate webhook add myorg http://receiver/sms --event message.received --shape "
+        house.add(add + shape, ("http://receiver", receiver.url))
+        house.receive()
+        call = receiver.next()
+    (section,) = (s for s in SHAPES if f"`{shape}`" in s)
+    if shape == "twilio":
+        lines = the(section, "text twilio").replace("\n", "")
+        assert dict(parse_qsl(lines)) == dict(parse_qsl(call.body.decode()))
+        return
+    example = json.loads(the(section, f"json {shape}"))
+    assert steady(example) == steady(json.loads(call.body))
+    assert list(example) == list(json.loads(call.body))
+
+
+SHAPES = [f"Shape `{shape}`" for shape in get_args(Shape)]
+
+
+def steady(value: Any) -> Any:
+    """A body without what is another at each run: the time."""
+    if not isinstance(value, dict):
+        return value
+    return {key: "now" if key == "created_at" else steady(inner) for key, inner in value.items()}
+
+
+def test_every_type_of_event_is_listed() -> None:
+    table = DOCUMENT.partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z.]+`(?:, `[a-z.]+`)*) \|", table, re.MULTILINE)
+    assert re.findall(r"`([a-z.]+)`", " ".join(rows)) == list(EVENT_TYPES)
+
+
+def test_the_printed_schedule_is_the_codes_own() -> None:
+    (line,) = re.findall(
+        r"^- \*\*A failure is tried again\*\* after (.*)\. `Retry", DOCUMENT, re.MULTILINE
+    )
+    units = {"s": 1, "min": 60, "h": 3600}
+    first, last = re.fullmatch(r"(.*), then every (\d+) h, for 3 days", line).groups()  # type: ignore[union-attr]
+    delays = [int(n) * units[u] for n, u in re.findall(r"(\d+) (s|min|h)", first)]
+    assert tuple(delays) == schedule.DELAYS_S
+    assert int(last) * 3600 == schedule.LATER_S
+    assert schedule.LASTS_MS == 3 * 86_400_000
+
+
+# -- who calls
+
+CHECKS = "Checking who calls"
+SMS = "phonegate webhook add myorg http://receiver --event message.received"
+
+
+def test_the_check_by_hand_and_the_shells_are_right(house: House, tmp_path: Path) -> None:
+    with recording() as receiver:
+        _, secret = house.add(SMS, ("http://receiver", receiver.url))
+        house.receive("Ünïcode 🙂")
+        call = receiver.next()
+    names: dict[str, Any] = {}
+    exec(the(CHECKS, "python"), names)
+    is_signed: Callable[..., bool] = names["is_signed"]
+    assert is_signed(secret, call.headers, call.body)
+    assert not is_signed(secret, call.headers, call.body + b" ")
+    assert not is_signed(secret, {**call.headers, "webhook-timestamp": "1"}, call.body)
+    assert not is_signed(secret, {**call.headers, "webhook-signature": "v1,é"}, call.body)
+    assert not is_signed(secret, {}, call.body)
+    (tmp_path / "body.json").write_bytes(call.body)
+    done = subprocess.run(
+        ["bash", "-c", the(CHECKS, "sh")],
+        cwd=tmp_path,
+        env=child_environment(
+            WEBHOOK_SECRET=secret,
+            WEBHOOK_ID=call.headers["webhook-id"],
+            WEBHOOK_TIMESTAMP=call.headers["webhook-timestamp"],
+        ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"v1,{done.stdout.strip()}" == call.headers["webhook-signature"]
+
+
+@pytest.mark.parametrize("language", ["js", "php"])
+def test_the_receivers_in_other_languages_work_as_printed(house: House, language: str) -> None:
+    program = {"js": "node", "php": "php"}[language]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    port = free_port()
+    number, secret = house.add(SMS, ("http://receiver", f"http://127.0.0.1:{port}"))
+    text = the(CHECKS, language)
+    if language == "js":
+        assert "listen(5000," in text
+        text = text.replace("listen(5000,", f"listen({port},")
+        command = ["node", "receiver.mjs"]
+    else:
+        assert "php -S 127.0.0.1:5000 receiver.php" in DOCUMENT
+        command = ["php", "-S", f"127.0.0.1:{port}", "receiver.php"]
+    (house.folder / command[-1]).write_text(text)
+    with Receiver(command, port=port, folder=house.folder, WEBHOOK_SECRET=secret) as receiver:
+        house.receive("Ünïcode 🙂")
+        receiver.wait_for_line("message.received Ünïcode 🙂")
+        false = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
+        refused = httpx.post(receiver.url, json={}, headers=false, trust_env=False)
+        assert refused.status_code == 401
+        assert "204" in house.owner(f"phonegate webhook test myorg {number}")
+
+
+# -- the commands
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"^ *(phonegate .*)$", DOCUMENT, re.MULTILINE)))
+)
+def test_every_printed_command_exists(command: str) -> None:
+    command = command.removesuffix("\\")
+    words = command.split()[1:3]
+    while words:
+        shown = CliRunner().invoke(group, [*words, "--help"])
+        if shown.exit_code == 0:
+            break
+        words.pop()
+    assert words, command
+    assert set(re.findall(r" (--[a-z-]+)", command)) <= set(re.findall(r"--[a-z-]+", shown.output))
+
+
+def test_a_webhook_is_tested_replayed_and_rotated_as_printed(house: House) -> None:
+    commands = the("Test, log, replay, rotate", "sh").strip().splitlines()
+    with recording() as receiver:
+        number, secret = house.add(SMS, ("http://receiver", receiver.url))
+        house.receive()
+        first = receiver.next()
+        for command in commands:
+            words = command.split()
+            if "replay" in words:
+                assert words[-1] == "7"
+                log = json.loads(house.owner(f"phonegate webhook log myorg {number} --json"))
+                (real,) = (one for one in log["deliveries"] if one["event_id"])
+                words[-1] = str(real["n"])
+            if words[-1] != "myorg":
+                words[4] = number
+            shown = house.owner(" ".join(words))
+            match words[2]:
+                case "test":
+                    assert json.loads(receiver.next().body)["test"] is True
+                case "log":
+                    assert "message.received" in shown
+                    assert "204" in shown
+                case "replay":
+                    again = receiver.next()
+                    assert again.headers["webhook-id"] == first.headers["webhook-id"]
+                case "rotate":
+                    assert "whsec_" in shown
+                    assert secret not in shown
+                    house.receive("after it")
+                    assert receiver.next().headers["webhook-signature"].count("v1,") == 2
+        assert number not in house.owner("phonegate webhook list myorg --json")
+
+
+# -- recipes
+
+
+def test_a_program_made_for_twilio_answers_as_printed(house: House) -> None:
+    section = "Programs that were made for Twilio"
+    port = free_port()
+    address = "http://192.168.1.20:5000", f"http://127.0.0.1:{port}"
+    _, secret = house.add(the(section, "sh", "webhook add"), address)
+    program = the(section, "python")
+    with (
+        flask(program, port, house.folder, TWILIO_AUTH_TOKEN=secret) as receiver,
+        house.phone() as phone,
+    ):
+        house.receive("Ünïcode 🙂 & more")
+        frame = json.loads(phone.recv(timeout=PATIENCE_S))
+        assert (frame["to"], frame["body"]) == (SENDER, "You wrote: Ünïcode 🙂 & more")
+        (reply,) = house.messages()
+        assert reply["sim"] == SIM
+        forged = httpx.post(f"{receiver.url}/sms", data={"Body": "x"}, trust_env=False)
+        assert forged.status_code == 403
+
+
+def test_ntfy_gets_its_templates_as_printed(house: House) -> None:
+    with recording() as receiver:
+        command = the("ntfy", "sh", "webhook add").replace("\\\n", "")
+        house.add(command, ("https://ntfy.example.org", receiver.url), ("tk_…", "tk_123"))
+        house.receive()
+        call = receiver.next()
+    assert call.path == "/my-sms"
+    assert call.headers["authorization"] == "Bearer tk_123"
+    assert as_ntfy_shows(call) == (f"SMS from {SENDER}", "Dinner at eight?")
+
+
+def as_ntfy_shows(call: Call) -> tuple[str, str]:
+    """Title and message, read from a call as the server of ntfy 2.13 does (server/server.go).
+
+    Of Go's templates there is what the document uses: a field.
+    """
+    assert call.headers["template"] in {"1", "yes", "true"}
+    fields = json.loads(call.body)
+
+    def filled(name: str) -> str:
+        return re.sub(r"\{\{\.(\w+)\}\}", lambda one: str(fields[one[1]]), call.headers[name])
+
+    return filled("title"), filled("message")
+
+
+# -- streams
+
+
+@contextlib.contextmanager
+def running(command: list[str], **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **variables},
+    ) as process:
+        yield process
+        process.terminate()
+
+
+def until_followed(house: House, read: Callable[[], T]) -> T:
+    """Hands in one SMS after the other until a reader has one, since it may not listen yet."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        number = 0
+        while not stop.wait(0.2):
+            number += 1
+            house.receive(f"number {number}")
+
+    sender = threading.Thread(target=go_on)
+    sender.start()
+    try:
+        return read()
+    finally:
+        stop.set()
+        sender.join()
+
+
+def test_curl_follows_the_stream_as_printed(house: House) -> None:
+    follow = the("Streams", "sh").strip().replace(GATEWAY, house.gateway.url)
+    command = follow.replace("curl", "exec curl -sS", 1)
+    with running(["bash", "-c", command]) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        line = until_followed(house, lambda: next(one for one in lines if one.startswith("data:")))
+    assert json.loads(line.removeprefix("data:"))["type"] == "message.received"
+
+
+def test_the_reader_of_httpx_sse_works_as_printed(house: House) -> None:
+    program = the("Streams", "python").replace(GATEWAY, house.gateway.url)
+    with running([sys.executable, "-u", "-c", program], NO_PROXY="*") as process:
+        assert process.stdout is not None
+        line = until_followed(house, process.stdout.readline)
+    assert re.fullmatch(rf"\d+ \{SENDER} number \d+\n", line), line
+
+
+def test_a_long_poll_answers_as_printed(house: House) -> None:
+    first, then = the("Long poll", "sh").strip().splitlines()
+
+    def page(command: str) -> Any:
+        local = command.replace(GATEWAY, house.gateway.url).replace("curl", "curl -sS", 1)
+        done = subprocess.run(
+            ["bash", "-c", local], capture_output=True, text=True, check=True, timeout=60
+        )
+        return json.loads(done.stdout)
+
+    found = until_followed(house, lambda: page(first))
+    assert found["events"][-1]["id"] == found["last_id"]
+    house.receive("the next one")
+    assert "since_id=1234&" in then
+    found = page(then.replace("1234", str(found["last_id"])))
+    assert found["events"][-1]["data"]["message"]["body"] == "the next one"
