@@ -456,7 +456,8 @@ _EVENTS: Final = (
         failing_since INTEGER,
         missed_at INTEGER,
         disabled_at INTEGER,
-        disabled_reason TEXT
+        disabled_reason TEXT,
+        missed_at INTEGER
     ) STRICT
     """,
     "CREATE INDEX webhooks_by_org ON webhooks (org, id)",

@@ -29,6 +29,7 @@ _COLUMNS: Final = (
     "missed_at",
     "disabled_at",
     "disabled_reason",
+    "missed_at",
 )
 """All but the two that never change, as `Webhook` has them."""
 
