@@ -454,8 +454,10 @@ _EVENTS: Final = (
         created_at INTEGER NOT NULL,
         position INTEGER NOT NULL,
         failing_since INTEGER,
+        missed_at INTEGER,
         disabled_at INTEGER,
-        disabled_reason TEXT
+        disabled_reason TEXT,
+        missed_at INTEGER
     ) STRICT
     """,
     "CREATE INDEX webhooks_by_org ON webhooks (org, id)",

@@ -26,8 +26,10 @@ _COLUMNS: Final = (
     "created_at",
     "position",
     "failing_since",
+    "missed_at",
     "disabled_at",
     "disabled_reason",
+    "missed_at",
 )
 """All but the two that never change, as `Webhook` has them."""
 
