@@ -186,9 +186,6 @@ class WebhookState:
     failing_since: str | None = field(
         "The first failure after which nothing has succeeded (ISO 8601, UTC)."
     )
-    missed_at: str | None = field(
-        "When events were last found to be deleted before they could be delivered (ISO 8601, UTC)."
-    )
     waiting: int = field("Events that wait to be delivered to it.", example=0)
     missed_at: str | None = field(
         "When it was found last that events had been deleted before they could be delivered, since "
@@ -312,7 +309,6 @@ def webhook_json(standing: Standing) -> WebhookState:
         disabled_at=_iso(hook.disabled_at),
         disabled_reason=hook.disabled_reason,
         failing_since=_iso(hook.failing_since),
-        missed_at=_iso(hook.missed_at),
         waiting=standing.waiting,
         missed_at=_iso(hook.missed_at),
     )

@@ -43,8 +43,6 @@ class Webhook:
     """Events up to this id were looked at: what is to be delivered of them has its delivery."""
     failing_since: int | None = None
     """The first failure after which nothing has succeeded."""
-    missed_at: int | None = None
-    """When it was last found that events were deleted before they could be delivered."""
     disabled_at: int | None = None
     disabled_reason: str | None = None
     """Why it is not called, in a sentence. Set with `disabled_at`."""

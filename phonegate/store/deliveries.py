@@ -141,13 +141,8 @@ class Deliveries:
             rows,
         )
         self._connection.execute(
-<<<<<<< HEAD
-            "UPDATE webhooks SET position = ?, missed_at = iif(?, ?, missed_at) WHERE id = ?",
-            (events[-1].id, missed, now, webhook.id),
-=======
             "UPDATE webhooks SET position = ?, missed_at = coalesce(?, missed_at) WHERE id = ?",
             (events[-1].id, now if missed else None, webhook.id),
->>>>>>> main
         )
         return Taken(looked_at=len(events), waiting=len(rows), missed=missed)
 

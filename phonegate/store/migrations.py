@@ -454,7 +454,6 @@ _EVENTS: Final = (
         created_at INTEGER NOT NULL,
         position INTEGER NOT NULL,
         failing_since INTEGER,
-        missed_at INTEGER,
         disabled_at INTEGER,
         disabled_reason TEXT,
         missed_at INTEGER

@@ -26,7 +26,6 @@ _COLUMNS: Final = (
     "created_at",
     "position",
     "failing_since",
-    "missed_at",
     "disabled_at",
     "disabled_reason",
     "missed_at",

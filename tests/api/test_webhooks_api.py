@@ -86,7 +86,6 @@ async def test_a_webhook_is_made_shown_changed_and_removed(web: Web) -> None:
         "disabled_at": None,
         "disabled_reason": None,
         "failing_since": None,
-        "missed_at": None,
         "waiting": 0,
         "missed_at": None,
     }
