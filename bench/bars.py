@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from bench.figures import Figures
-from bench.measures import drain, fleet, reading, sends
+from bench.measures import drain, fleet, listening, reading, sends
 from bench.plan import Plan
 
 OURS = "phonegate"
@@ -100,6 +100,15 @@ def of(figures: Figures, plan: Plan) -> Iterator[Bar]:
         1.5,
         2.5,
     )
+
+    for clients, batch in listening.LOADS:
+        at = listening.case(clients, batch)
+        yield Bar(
+            f"(l) {at}: server CPU of an org that listens, by one that does not",
+            ours("l", at, listening.RATIO),
+            1.15,
+            at_most=True,
+        )
 
 
 def _quotient(ours: Callable[[str, str, str], float | None], case: str, base: str) -> float | None:

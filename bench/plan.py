@@ -38,6 +38,8 @@ class Plan:
     zipapp: bool = True
     drain: int = 100_000
     fair_s: float = 2.0
+    slices: int = 7
+    """Turns of each of two orgs that are compared on one server."""
 
 
 DEFAULT = Plan()
@@ -56,6 +58,7 @@ QUICK = Plan(
     zipapp=False,
     drain=10_000,
     fair_s=1.5,
+    slices=3,
 )
 TINY = attrs.evolve(
     QUICK,
@@ -74,5 +77,6 @@ TINY = attrs.evolve(
     idle_s=0.2,
     drain=400,
     fair_s=0.15,
+    slices=1,
 )
 """For the test that every measure works."""

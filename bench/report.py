@@ -23,6 +23,7 @@ TITLES = {
     "i": "A quiet org beside one that floods",
     "j": "Phones with the app SMS Gateway for Android beside as many that have a link",
     "k": "Many streams of events open at once in one org, and another org beside it",
+    "l": "An org whose events are recorded, by one on the same server that does not listen",
 }
 
 HELP = """\

@@ -13,7 +13,18 @@ from pathlib import Path
 from bench import flush, machine, profile
 from bench.figures import Figures
 from bench.machine import Noise
-from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup, streams
+from bench.measures import (
+    apps,
+    drain,
+    fairness,
+    fleet,
+    inbound,
+    listening,
+    reading,
+    sends,
+    startup,
+    streams,
+)
 from bench.plan import Plan
 from bench.servers import Server, Side, baseline, phonegate
 from kit.load import http
@@ -22,7 +33,7 @@ from kit.load.org import Org
 from kit.load.phones import Refused
 from kit.program import ROOT, DidNotStart, DidNotStop, cores, on_core
 
-LETTERS = "abcdefghijk"
+LETTERS = "abcdefghijkl"
 PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
@@ -40,7 +51,11 @@ SIMPLE: dict[str, Measure] = {
 }
 """The measures that need one fresh server."""
 
-OURS_ALONE: dict[str, Measure] = {"j": apps.beside_links, "k": streams.crowd}
+OURS_ALONE: dict[str, Measure] = {
+    "j": apps.beside_links,
+    "k": streams.crowd,
+    "l": listening.beside,
+}
 """The measures of what the baseline does not have."""
 
 

@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -112,12 +112,17 @@ async def sends(org: Org, seconds: float) -> tuple[Quantiles, int]:
     return Quantiles.of(org.deliveries.latencies), count
 
 
-async def measure(folder: Path, seconds: float) -> Iterator[str]:
+CASES = ("none", "one", "hanging", "refusing")
+
+
+async def measure(
+    folder: Path, seconds: float, cases: Sequence[str] = CASES, settle_s: float = SETTLE_S
+) -> list[str]:
     """Returns the lines of a table."""
     lines = ["| case | API to phone p50 / p99, ms | event to receiver p50 / p99, ms | events |"]
     lines.append("| --- | --- | --- | --- |")
     settings = {**UNLIMITED, "WEBHOOKS_ALLOW": "127.0.0.0/8", "LIMITS_ORG_WEBHOOKS": ORG_WEBHOOKS}
-    for case in ("none", "one", "hanging", "refusing"):
+    for case in cases:
         receiver = Receiver()
         side = phonegate(settings=settings)
         async with (
@@ -133,10 +138,10 @@ async def measure(folder: Path, seconds: float) -> Iterator[str]:
                 await add_webhooks(org, f"{base}/hang", DEAD)
             if case == "refusing":
                 await add_webhooks(org, "http://127.0.0.1:1/", DEAD)
-            await sends(org, SETTLE_S)
+            await sends(org, settle_s)
             receiver.delays.clear()
             push, count = await sends(org, seconds)
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(settle_s)
             hook = Quantiles.of(receiver.delays) if receiver.delays else None
             shown = "-" if hook is None else f"{hook.p50:.1f} / {hook.p99:.1f}"
             lines.append(
@@ -144,7 +149,7 @@ async def measure(folder: Path, seconds: float) -> Iterator[str]:
                 f" {len(receiver.delays)} of {count} sends |"
             )
             print(lines[-1], flush=True)
-    return iter(lines)
+    return lines
 
 
 def main() -> int:

@@ -187,6 +187,10 @@ class WebhookState:
         "The first failure after which nothing has succeeded (ISO 8601, UTC)."
     )
     waiting: int = field("Events that wait to be delivered to it.", example=0)
+    missed_at: str | None = field(
+        "When it was found last that events had been deleted before they could be delivered, since "
+        "the webhook was too far behind (ISO 8601, UTC)."
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -306,6 +310,7 @@ def webhook_json(standing: Standing) -> WebhookState:
         disabled_reason=hook.disabled_reason,
         failing_since=_iso(hook.failing_since),
         waiting=standing.waiting,
+        missed_at=_iso(hook.missed_at),
     )
 
 

@@ -294,6 +294,7 @@ def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
         "key": webhook["key"],
         "created": terminal.moment(webhook["created_at"]),
         "waiting": webhook["waiting"],
+        "missed": webhook["missed_at"] and f"events, at {terminal.moment(webhook['missed_at'])}",
         "state": _standing(webhook),
     }
     for name, value in shown.items():

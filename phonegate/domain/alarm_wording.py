@@ -178,15 +178,23 @@ WORDINGS: Final[Mapping[str, Wording]] = {
 
 def problem(name: str, fields: Fields, *, since: float, now: float) -> str:
     """Returns what is wrong, in one sentence. Times are seconds of the wall clock."""
-    wording = WORDINGS[name]
-    return f"{wording.title}: {wording.problem(fields, Since(at=since, now=max(since, now)))}"
+    wording, moment = WORDINGS[name], Since(at=since, now=max(since, now))
+    try:
+        said = wording.problem(fields, moment)
+    except _MISFITS:
+        said = f"{_listed(fields)} {moment}."
+    return f"{wording.title}: {said}"
 
 
 def all_clear(name: str, fields: Fields, *, since: float, lasted_s: float, now: float) -> str:
     """Returns what is well again, and for how long it was not. Times are of the wall clock."""
     wording = WORDINGS[name]
+    try:
+        said = wording.well(fields)
+    except _MISFITS:
+        said = _listed(fields)
     lasted = f"It lasted {duration(lasted_s)}, from {clock(since, now)}."
-    return f"{wording.over}: {wording.well(fields)}. {lasted}"
+    return f"{wording.over}: {said}. {lasted}"
 
 
 def clock(at: float, now: float) -> str:
@@ -194,6 +202,14 @@ def clock(at: float, now: float) -> str:
     moment = datetime.fromtimestamp(at, UTC)
     today = moment.date() == datetime.fromtimestamp(now, UTC).date()
     return moment.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
+
+
+_MISFITS: Final = (KeyError, TypeError, ValueError, AttributeError)
+"""What fields of another version, which were kept over an upgrade, may lead to."""
+
+
+def _listed(fields: Fields) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()) or "see the log"
 
 
 _MINUTE_S: Final = 60

@@ -14,8 +14,8 @@ from phonegate.store.tables import Tables
 
 PhoneEvent = Literal["phone.online", "phone.offline", "phone.health", "phone.sims"]
 
-LEFT_AT_ONCE: Final = 500
-"""Phones that one write notes as gone after a start: some 10 ms."""
+NOTED_AT_ONCE: Final = 100
+"""Phones that one write notes as come or gone: some 10 ms, where their orgs listen."""
 
 
 @attrs.frozen
@@ -26,7 +26,7 @@ class Attendance:
     _now_ms: Callable[[], int]
 
     async def note(self, online: Mapping[int, bool]) -> None:
-        """Notes phones that have come (True) or gone.
+        """Notes phones that have come (True) or gone, no more than `NOTED_AT_ONCE`.
 
         Raises:
             StoreError: It can't be stored.
@@ -46,7 +46,7 @@ class Attendance:
         Raises:
             StoreError: It can't be stored.
         """
-        while left := await self._database.read(lambda tx: tx.phones.online(LEFT_AT_ONCE)):
+        while left := await self._database.read(lambda tx: tx.phones.online(NOTED_AT_ONCE)):
             await self.note(dict.fromkeys(left, False))
 
 

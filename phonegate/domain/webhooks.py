@@ -20,6 +20,7 @@ from phonegate.model.refusals import (
     Forbidden,
     NotFound,
     OrgFull,
+    Throttled,
 )
 from phonegate.model.webhooks import Delivery, Shape, Webhook
 from phonegate.store.database import Database
@@ -27,6 +28,13 @@ from phonegate.store.tables import Tables
 
 ROTATION_MS: Final = 24 * 3_600 * 1000
 """For how long the secret before signs too, so that a receiver can be given the new one."""
+
+TESTS_OF_ORG: Final = 2
+"""Tests of one org's webhooks that are under way at the same time. A receiver that hangs takes one
+for as long as a call may last, and all orgs share a few."""
+
+TEST_AGAIN_S: Final = 5
+"""When to come again if there are so many. Most receivers answer within a second."""
 
 CheckUrl = Callable[[str], None]
 """Takes a URL. It raises `BadInput` or `AddressRefused` for one that the gateway won't call."""
@@ -103,7 +111,8 @@ class Webhooks:
         self._call_test = call_test
         self._now_ms = now_ms
         self._rate_limits = rate_limits
-        self._tested: set[int] = set()
+        self._tested: dict[int, int] = {}
+        """The webhooks that are being tested, with their org."""
 
     async def add(self, caller: Principal, new: NewWebhook) -> Standing:
         """Makes a webhook, which gets what happens from now on.
@@ -320,15 +329,22 @@ class Webhooks:
         Raises:
             NotFound: The org has no such webhook.
             Conflict: It is being tested.
+            Throttled: Others of the org are.
         """
         webhook = (await self.get(caller.org, id)).webhook
         if id in self._tested:
             raise Conflict("This webhook is being tested. Wait for the answer.")
-        self._tested.add(id)
+        if list(self._tested.values()).count(caller.org) >= TESTS_OF_ORG:
+            raise Throttled(
+                f"{TESTS_OF_ORG} webhooks of this org are being tested. Try again in "
+                f"{TEST_AGAIN_S} s.",
+                TEST_AGAIN_S,
+            )
+        self._tested[id] = caller.org
         try:
             return await self._call_test(webhook)
         finally:
-            self._tested.discard(id)
+            del self._tested[id]
 
 
 def _changed(old: Webhook, change: Change) -> dict[str, Any]:

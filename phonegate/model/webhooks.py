@@ -46,6 +46,8 @@ class Webhook:
     disabled_at: int | None = None
     disabled_reason: str | None = None
     """Why it is not called, in a sentence. Set with `disabled_at`."""
+    missed_at: int | None = None
+    """When it was found last that events had been deleted before they could be looked at."""
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from phonegate import log
-from phonegate.domain.phone_events import Attendance
+from phonegate.domain.phone_events import NOTED_AT_ONCE, Attendance
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed, StoreError
 from phonegate.phones.switchboard import Switchboard
 
@@ -24,7 +24,7 @@ _log = log.get("phones")
 
 
 class AttendanceBook:
-    """Writes down who has come and gone, all that have meanwhile in one transaction."""
+    """Writes down who has come and gone, many that have meanwhile in one transaction."""
 
     def __init__(self, switchboard: Switchboard, attendance: Attendance) -> None:
         self._switchboard = switchboard
@@ -66,22 +66,24 @@ class AttendanceBook:
             StoreError: It can't be stored, and is left for another time.
         """
         async with self._writing:
-            rows, self._changed = self._changed, set()
-            changes = {}
-            for row in rows:
-                is_online = self._switchboard.is_identified(row)
-                if is_online != (row in self._written):
-                    changes[row] = is_online
-            if not changes:
-                return
-            try:
-                await self._attendance.note(changes)
-            except BaseException:
-                self._changed |= rows
-                raise
-            self._written = self._written.union(
-                row for row, is_online in changes.items() if is_online
-            ).difference(row for row, is_online in changes.items() if not is_online)
+            while changes := self._next():
+                try:
+                    await self._attendance.note(changes)
+                except BaseException:
+                    self._changed.update(changes)
+                    raise
+                for row, is_online in changes.items():
+                    (self._written.add if is_online else self._written.discard)(row)
+
+    def _next(self) -> dict[int, bool]:
+        """Returns which phones have come and gone that are to be written down next."""
+        changes: dict[int, bool] = {}
+        while self._changed and len(changes) < NOTED_AT_ONCE:
+            row = self._changed.pop()
+            is_online = self._switchboard.is_identified(row)
+            if is_online != (row in self._written):
+                changes[row] = is_online
+        return changes
 
     async def finish(self) -> None:
         """Writes down that all have gone, at the end, if that can be done in time."""

@@ -141,7 +141,8 @@ class Deliveries:
             rows,
         )
         self._connection.execute(
-            "UPDATE webhooks SET position = ? WHERE id = ?", (events[-1].id, webhook.id)
+            "UPDATE webhooks SET position = ?, missed_at = coalesce(?, missed_at) WHERE id = ?",
+            (events[-1].id, now if missed else None, webhook.id),
         )
         return Taken(looked_at=len(events), waiting=len(rows), missed=missed)
 
@@ -200,11 +201,15 @@ class Deliveries:
             (*_values(attempt), next_at, n),
         )
 
-    def drop(self, n: int, reason: str) -> None:
-        """Gives a delivery up that can't be tried."""
-        self._connection.execute(
-            "UPDATE deliveries SET error = ?, next_at = NULL WHERE n = ?", (reason, n)
-        )
+    def drop(self, lost: Sequence[Delivery], reason: str, now: int) -> None:
+        """Gives deliveries up whose events are gone. Their webhooks have missed them."""
+        for delivery in lost:
+            self._connection.execute(
+                "UPDATE deliveries SET error = ?, next_at = NULL WHERE n = ?", (reason, delivery.n)
+            )
+            self._connection.execute(
+                "UPDATE webhooks SET missed_at = ? WHERE id = ?", (now, delivery.webhook)
+            )
 
     def mark_failing(self, webhook: int, since: int | None) -> None:
         """Notes since when a webhook fails. With None it fails no more."""

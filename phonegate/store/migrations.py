@@ -455,7 +455,8 @@ _EVENTS: Final = (
         position INTEGER NOT NULL,
         failing_since INTEGER,
         disabled_at INTEGER,
-        disabled_reason TEXT
+        disabled_reason TEXT,
+        missed_at INTEGER
     ) STRICT
     """,
     "CREATE INDEX webhooks_by_org ON webhooks (org, id)",

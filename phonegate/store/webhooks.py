@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     "failing_since",
     "disabled_at",
     "disabled_reason",
+    "missed_at",
 )
 """All but the two that never change, as `Webhook` has them."""
 

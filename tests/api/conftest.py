@@ -179,8 +179,10 @@ class PlayedReceiver:
     """What comes of the next tests."""
     waiting: trio.Event | None = None
     """It answers only once this is set, where it is."""
+    asked: int = 0
 
     async def test(self, webhook: Webhook) -> Delivery:
+        self.asked += 1
         if self.waiting is not None:
             await self.waiting.wait()
         usual = Attempt(at=NOW, ms=48, status=200, answer="ok")

@@ -87,6 +87,7 @@ async def test_a_webhook_is_made_shown_changed_and_removed(web: Web) -> None:
         "disabled_reason": None,
         "failing_since": None,
         "waiting": 0,
+        "missed_at": None,
     }
     at = f"/{shown['id']}"
     assert (await call(web, "GET", at)).json == {"ok": True, "webhook": shown}
@@ -378,6 +379,36 @@ async def test_one_test_of_a_webhook_runs_at_a_time(web: Web) -> None:
             nursery.start_soon(ask)
     assert sorted(replies) == [200, 409]
     assert (await call(web, "POST", f"/{id_}/test")).status == 200
+
+
+async def test_an_org_tests_few_at_a_time_and_holds_up_no_other(web: Web) -> None:
+    ids = [(await make(web))["webhook"]["id"] for _ in range(3)]
+    await web.make_org("other-org", "another-secret-9")
+    secret = "another-secret-9"
+    theirs = await web.call("POST", "/webhooks/other-org", NEW, secret=secret)
+    web.receiver.waiting = trio.Event()
+    replies: list[int] = []
+
+    async def ask(id_: int) -> None:
+        replies.append((await call(web, "POST", f"/{id_}/test")).status)
+
+    async def ask_other() -> None:
+        path = f"/webhooks/other-org/{theirs.json['webhook']['id']}/test"
+        replies.append((await web.call("POST", path, secret=secret)).status)
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, ids[0])
+            nursery.start_soon(ask, ids[1])
+            nursery.start_soon(ask_other)
+            while web.receiver.asked < 3:
+                await trio.lowlevel.checkpoint()
+            refused = await call(web, "POST", f"/{ids[2]}/test")
+            assert (refused.status, refused.json["code"]) == (429, "too_many_requests")
+            assert refused.headers["Retry-After"] == "5"
+            web.receiver.waiting.set()
+    assert replies == [200, 200, 200]
+    assert (await call(web, "POST", f"/{ids[2]}/test")).status == 200
 
 
 # -- API keys

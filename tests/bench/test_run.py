@@ -8,7 +8,18 @@ import pytest
 import uvloop
 
 from bench.figures import Figures
-from bench.measures import apps, drain, fairness, fleet, inbound, reading, sends, startup, streams
+from bench.measures import (
+    apps,
+    drain,
+    fairness,
+    fleet,
+    inbound,
+    listening,
+    reading,
+    sends,
+    startup,
+    streams,
+)
 from bench.plan import TINY
 from bench.run import Run
 from bench.servers import Server, baseline, phonegate
@@ -68,6 +79,20 @@ def test_streams_of_events_are_measured_and_another_org_beside_them(tmp_path: Pa
     uvloop.run(_with_streams(tmp_path / "streams.db", figures))
     for case in (streams.case(1), streams.case(TINY.streams)):
         figure = figures.find("k", case, streams.P50)
+        assert figure is not None
+        assert figures.values(figure, "phonegate")[0] > 0
+
+
+async def _with_a_listener(database: Path, figures: Figures) -> None:
+    async with Server(phonegate(), database) as server:
+        await listening.beside(server, TINY, figures)
+
+
+def test_an_org_that_listens_is_compared_with_one_that_does_not(tmp_path: Path) -> None:
+    figures = Figures()
+    uvloop.run(_with_a_listener(tmp_path / "listening.db", figures))
+    for clients, batch in listening.LOADS:
+        figure = figures.find("l", listening.case(clients, batch), listening.RATIO)
         assert figure is not None
         assert figures.values(figure, "phonegate")[0] > 0
 

@@ -98,3 +98,14 @@ def test_a_time_has_its_date_where_that_is_not_today() -> None:
 
 def test_sizes_are_as_a_person_reads_them() -> None:
     assert (size(0), size(268_435_456), size(1_500_000_000)) == ("0 MB", "268 MB", "1.5 GB")
+
+
+@pytest.mark.parametrize("name", WORDINGS)
+def test_fields_of_another_version_are_said_as_they_are(name: str) -> None:
+    for fields in ({}, {"other": 3}, dict.fromkeys(FIELDS[name])):
+        text = problem(name, fields, since=NOON, now=NOON + 60)
+        assert text.startswith(f"{WORDINGS[name].title}: ")
+        assert all_clear(name, fields, since=NOON, lasted_s=1, now=NOON).endswith("12:00 UTC.")
+    assert "other 3 since 12:00 UTC" in problem(
+        "phone_away", {"other": 3}, since=NOON, now=NOON + 60
+    )

@@ -77,7 +77,8 @@ def test_a_missing_or_wrong_event_is_named(events: list[Event], broken: str) -> 
 def test_the_file_itself_is_examined(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, org, direction, body, status)")
+    columns = "id INTEGER PRIMARY KEY, org, direction, body, status"
+    connection.execute(f"CREATE TABLE messages ({columns})")
     connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, org, type, message, data)")
     connection.execute("INSERT INTO messages VALUES (1, 1, 'out', 'text 1', 'queued')")
     connection.commit()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
 from kit.gateway import GatewayProcess
+from kit.receiver import Receiver, receiving
 
 TOKEN = "a-token-of-the-operator-1"
 SECRET = "my-secret-key-123"
@@ -21,17 +23,31 @@ UNHEARD = "+15559990000"
 
 
 @pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def switch() -> Iterator[Receiver]:
+    """What the gateways call while all is well."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory, switch: Receiver) -> Iterator[GatewayProcess]:
     """One that answers at its only address, to whoever shows the token."""
-    settings = {"OPERATOR_TOKEN": TOKEN, "ALARMS_DISK_LOW_BYTES": 1 << 50}
+    settings = {
+        "OPERATOR_TOKEN": TOKEN,
+        "ALARMS_DISK_LOW_BYTES": 1 << 50,
+        "ALARMS_HEARTBEAT_URL": f"{switch.url}/public",
+    }
     with GatewayProcess(tmp_path_factory.mktemp("p") / "phonegate.db", settings=settings) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def private(tmp_path_factory: pytest.TempPathFactory, switch: Receiver) -> Iterator[GatewayProcess]:
     """One with an address for its operator."""
-    settings = {"OPERATOR_BIND": "127.0.0.1:0"}
+    settings = {
+        "OPERATOR_BIND": "127.0.0.1:0",
+        "ALARMS_HEARTBEAT_URL": f"{switch.url}/private",
+    }
     with GatewayProcess(tmp_path_factory.mktemp("p") / "phonegate.db", settings=settings) as one:
         push(one)
         yield one
@@ -163,3 +179,16 @@ def test_status_tells_the_owner(private: GatewayProcess, tmp_path: Path) -> None
     nobody = status(tmp_path / "phonegate.db")
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert "No gateway is serving" in nobody.stderr
+
+
+def test_a_gateway_that_is_well_calls_the_switch_and_one_with_an_alarm_does_not(
+    public: GatewayProcess, private: GatewayProcess, switch: Receiver
+) -> None:
+    # The clock of both began at their start.
+    until = time.monotonic() + 60
+    while not (switch.taken and any("heartbeat_url_paused" in line for line in public.log)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    (line,) = (one for one in public.events() if one["event"] == "heartbeat_url_paused")
+    assert line["reason"] == "disk_low"
+    assert {(one.method, one.path) for one in switch.taken} == {("GET", "/private")}

@@ -6,7 +6,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from phonegate.domain.phone_events import Attendance
+from phonegate.domain.phone_events import NOTED_AT_ONCE, Attendance
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.attendance_book import AttendanceBook
 from phonegate.phones.switchboard import Switchboard
@@ -144,3 +144,31 @@ async def test_at_the_end_all_have_gone(start: Start) -> None:
         await site.attendance.finish()
         found = await site.events(*COMINGS)
         assert [event.type for event in found] == [*["phone.online"] * 2, *["phone.offline"] * 2]
+
+
+async def test_no_write_notes_many(
+    database: Database, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def before(tx: Tables) -> None:
+        org = tx.orgs.add("myorg", "hash", 1).id
+        for number in range(NOTED_AT_ONCE + 5):
+            tx.phones.connect(org, str(number), 1)
+
+    await database.write(before)
+    rows = range(1, NOTED_AT_ONCE + 6)
+    switchboard = Switchboard()
+    monkeypatch.setattr(switchboard, "is_identified", rows.__contains__)
+    book = AttendanceBook(switchboard, Attendance(database, now_ms))
+    noted: list[int] = []
+    note = Attendance.note
+
+    async def counted(self: Attendance, changes: Mapping[int, bool]) -> None:
+        noted.append(len(changes))
+        await note(self, changes)
+
+    monkeypatch.setattr(Attendance, "note", counted)
+    for row in rows:
+        switchboard.on_seat(row)
+    await book.write()
+    assert noted == [NOTED_AT_ONCE, 5]
+    assert len(await database.read(lambda tx: tx.phones.online(1000))) == len(rows)

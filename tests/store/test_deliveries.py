@@ -42,6 +42,12 @@ def failed(status: int = 500) -> Attempt:
 OK = Attempt(at=NOW, ms=3, status=200)
 
 
+def missed_at(tables: Tables, webhook: Webhook) -> int | None:
+    found = tables.webhooks.get(webhook.org, webhook.id)
+    assert found is not None
+    return found.missed_at
+
+
 def numbers(found: list[Due]) -> list[int]:
     return [due.event.id if due.event else -1 for due in found]
 
@@ -104,7 +110,8 @@ def test_an_event_that_is_gone_is_known_to_be(tables: Tables, org: Org, webhook:
     gone, there = tables.deliveries.due(webhook, NOW, 10)
     assert gone.event is None
     assert there.event is not None
-    tables.deliveries.drop(gone.delivery.n, "gone")
+    tables.deliveries.drop([gone.delivery], "gone", NOW + 3)
+    assert missed_at(tables, webhook) == NOW + 3
     assert len(tables.deliveries.due(webhook, NOW, 10)) == 1
     _, shown = tables.deliveries.page(webhook.id, 10)
     assert shown.last == Attempt(at=NOW, ms=0, error="gone")
@@ -117,7 +124,10 @@ def test_what_was_missed_is_noticed(tables: Tables, org: Org, webhook: Webhook) 
         looked_at=1, waiting=1, missed=True
     )
     happen(tables, org, 3)
-    assert not tables.deliveries.take(webhook, 10, anything, NOW).missed
+    assert not tables.deliveries.take(webhook, 10, anything, NOW + 5).missed
+    found = tables.webhooks.get(org.id, webhook.id)
+    assert found is not None
+    assert found.missed_at == NOW
 
 
 def test_none_of_another_org(tables: Tables, org: Org, other: Org, webhook: Webhook) -> None:

@@ -125,27 +125,29 @@ class Courier:
     async def _call(
         self, webhook: Webhook, event: Event, call_id: str, standing: Standing, **marks: bool
     ) -> Result:
+        caller = await self._caller(standing)
         now = self._now_ms()
         try:
             call = seal(webhook, {**self._render(event, webhook), **marks}, call_id, now)
         except Exception:  # noqa: BLE001 - one event that can't be written must not stop others
             _log.exception("webhook_unwritten", org=webhook.org_name, webhook=webhook.id)
             return Result(at=now, ms=0, error=UNWRITTEN)
-        return await self._caller(standing).call(call)
+        return await caller.call(call)
 
-    def _caller(self, standing: Standing) -> "Caller":
+    async def _caller(self, standing: Standing) -> "Caller":
         if self._callers is None:
-            from phonegate.events.webhooks.caller import (  # noqa: PLC0415 - most call nothing
-                Caller,
-            )
-
-            bounds: dict[str, Any] = {"connections": self._calls_at_once, "timings": self._timings}
-            self._callers = (
-                Caller(self._guards.working, **bounds),
-                Caller(self._guards.doubtful, **bounds),
-            )
+            # Most gateways call nothing, and reading an HTTP client takes a tenth of a second.
+            made = await trio.to_thread.run_sync(self._make_callers)
+            if self._callers is None:
+                self._callers = made
         working, doubtful = self._callers
         return working if standing == "working" else doubtful
+
+    def _make_callers(self) -> "tuple[Caller, Caller]":
+        from phonegate.events.webhooks.caller import Caller  # noqa: PLC0415 - see `_caller`
+
+        bounds: dict[str, Any] = {"connections": self._calls_at_once, "timings": self._timings}
+        return Caller(self._guards.working, **bounds), Caller(self._guards.doubtful, **bounds)
 
     async def conclude(
         self, webhook: Webhook, due: Due, result: Result, failing_since: int | None
@@ -225,12 +227,7 @@ class Courier:
         Raises:
             StoreError: It could not be stored.
         """
-
-        def op(tx: Tables) -> None:
-            for delivery in lost:
-                tx.deliveries.drop(delivery.n, LOST)
-
-        await self._database.write(op)
+        await self._database.write(lambda tx: tx.deliveries.drop(lost, LOST, self._now_ms()))
         self.counts["lost"] += len(lost)
         _log.warning(
             "webhook_events_lost", org=webhook.org_name, webhook=webhook.id, count=len(lost)

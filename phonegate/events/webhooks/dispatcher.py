@@ -36,6 +36,10 @@ MOST_WAITING: Final = 10_000
 MOST_WAITING_OF_ORG: Final = 50_000
 """The same for all webhooks of an org."""
 
+FEW_WAITING: Final = 500
+"""A webhook for which fewer wait takes events up in any case: a hundred of them have no more than
+the org may have. To count what waits for all takes as long as to take up three events."""
+
 FOR_EVER: Final = float("inf")
 
 _log = log.get("webhooks")
@@ -367,9 +371,10 @@ def _active(tx: Tables, org: int | None) -> list[Webhook]:
 def _take(tx: Tables, webhook: Webhook, now: int) -> Taken | None:
     """Takes events up. None where too much waits already."""
     deliveries = tx.deliveries
-    if deliveries.waiting(webhook.id) >= MOST_WAITING:
+    own = deliveries.waiting(webhook.id)
+    if own >= MOST_WAITING:
         return None
-    if deliveries.waiting_of_org(webhook.org) >= MOST_WAITING_OF_ORG:
+    if own >= FEW_WAITING and deliveries.waiting_of_org(webhook.org) >= MOST_WAITING_OF_ORG:
         return None
     reader = reader_of(tx, webhook)
     wanted = EventFilter.of_webhook(webhook)

@@ -13,8 +13,8 @@ import attrs
 Standing = Literal["new", "working", "failing"]
 """What is known of a receiver since the gateway has started."""
 
-NEW_PART: Final = 16
-"""The part of all calls that new webhooks may have: a sixteenth. A start of the gateway makes all
+NEW_PART: Final = 4
+"""The part of all calls that new webhooks may have: a fourth. A start of the gateway makes all
 of them new, and one success each is enough to be new no more."""
 
 FAILING_PART: Final = 32
@@ -26,7 +26,7 @@ hangs keeps no other from its turn."""
 
 SLOW_S: Final = 1.0
 
-FURTHER_PART: Final = 2
+FURTHER_PART: Final = 4
 """The part of all calls that are not the only one of their webhook. A hundred receivers that begin
 to hang at the same time then leave as many for others."""
 

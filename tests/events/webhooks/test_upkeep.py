@@ -46,7 +46,7 @@ async def test_idle_connections_are_closed(nursery: trio.Nursery, tmp_path: Path
     webhook = await site.webhook(receiver.url())
     await site.happen(1)
     await site.settled(webhook)
-    for transport in site.courier._caller("new")._transports:
+    for transport in (await site.courier._caller("new"))._transports:
         transport._idle_s = 0.0
     await site.courier.sweep()
     await receiver.left()
