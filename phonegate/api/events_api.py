@@ -72,6 +72,12 @@ async def events(call: Call) -> Answer:
 
 async def _page(call: Call, query: EventsQuery) -> Answer:
     """Answers with the events that there are."""
+    # As much as a page of messages takes. One that waits holds none while it does.
+    async with call.services.shares.take(call.caller.org, query.limit // 2):
+        return await _read_page(call, query)
+
+
+async def _read_page(call: Call, query: EventsQuery) -> Answer:
     log, show = call.services.event_log, _json_view(call).show
     if query.since_id is None:
         page = await log.newest(call.caller, query.limit, wanted=query.wanted, show=show)
@@ -240,7 +246,7 @@ ENDPOINTS: Final = (
         streamed=EventJson,
         # It waits for most of its time, and there costs a fraction of the memory.
         fast_path=True,
-        # What waits is not under way.
+        # A page takes its share by itself: what waits is not under way.
         size=None,
         examples=(
             Example(

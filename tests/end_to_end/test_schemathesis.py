@@ -25,6 +25,8 @@ SETTINGS = f"""\
 # Other orgs have other secrets: with a made-up one every answer would be 401.
 "path.org" = "{ORG}"
 "query.org_id" = "{ORG}"
+# Who waits for events waits longer than the tool does.
+"query.wait" = 0
 
 # `valid_data_is_accepted` stands in for it: the same, but for what no schema can say. A key that
 # came before with another request is refused with 422, as the draft of Idempotency-Key asks.
