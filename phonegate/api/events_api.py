@@ -199,7 +199,7 @@ class EventStream:
             await send(silence_text(follower.position, blank=self.blank))
             return
         if follower.missed is not None:
-            # A client that is cut off after it goes on at its id: some before `missed` may be there.
+            # Who is cut off after it goes on at its id: some below `missed` may be there yet.
             position = found[0][0] - 1 if found else follower.position
             await send(gap_text(follower.missed, position))
             follower.missed = None
