@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar, get_args
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import httpx
@@ -123,9 +123,10 @@ class House:
         assert answer.json()["stored"] == 1
 
     @contextlib.contextmanager
-    def phone(self) -> Iterator[ClientConnection]:
+    def phone(self, **named: str) -> Iterator[ClientConnection]:
         """A phone that holds the SIM."""
-        address = f"ws://127.0.0.1:{self.gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
+        query = urlencode({"org_id": "myorg", "secret_key": SECRET, **named})
+        address = f"ws://127.0.0.1:{self.gateway.port}/websocket?{query}"
         with connect(address, proxy=None) as link:
             link.recv()
             sims = [{"slot": 0, "number": SIM}]
@@ -267,10 +268,38 @@ SHAPES = [f"Shape `{shape}`" for shape in get_args(Shape)]
 
 
 def steady(value: Any) -> Any:
-    """A body without what is another at each run: the time."""
+    """A body without what is another at each run: times."""
     if not isinstance(value, dict):
         return value
-    return {key: "now" if key == "created_at" else steady(inner) for key, inner in value.items()}
+    times = {"created_at", "last_seen"}
+    return {key: "now" if key in times else steady(inner) for key, inner in value.items()}
+
+
+def test_the_printed_event_of_a_phone_is_what_receivers_get(house: House) -> None:
+    house.receive()
+    with recording() as receiver:
+        add = "phonegate webhook add myorg http://receiver --event phone.online"
+        house.add(add, ("http://receiver", receiver.url))
+        with house.phone(device_id="kitchen"):
+            call = receiver.next()
+    example = json.loads(the("Shape `standard`", "json phone"))
+    found = json.loads(call.body)
+    assert {**steady(example), "id": 0} == {**steady(found), "id": 0}
+
+
+def test_a_refused_address_names_the_line_as_printed(tmp_path: Path) -> None:
+    refusal = the("Where webhooks may go", "text").strip()
+    with GatewayProcess(tmp_path / "phonegate.db") as gateway:
+        run_owner("phonegate org add myorg", tmp_path)
+        key = key_of(run_owner("phonegate key add myorg app", tmp_path))
+        answer = httpx.post(
+            f"{gateway.url}/webhooks/myorg",
+            json={"url": "http://127.0.0.1:5000/sms", "events": ["message.received"]},
+            headers={"Authorization": f"Bearer {key}"},
+            trust_env=False,
+        )
+    assert (answer.status_code, answer.json()["code"]) == (403, "address_refused")
+    assert answer.json()["detail"] == refusal
 
 
 def test_every_type_of_event_is_listed() -> None:
@@ -494,12 +523,21 @@ def test_curl_follows_the_stream_as_printed(house: House) -> None:
     assert json.loads(line.removeprefix("data:"))["type"] == "message.received"
 
 
-def test_the_reader_of_httpx_sse_works_as_printed(house: House) -> None:
+def test_the_reader_of_httpx_sse_goes_on_after_a_restart(house: House) -> None:
     program = the("Streams", "python").replace(GATEWAY, house.gateway.url)
     with running([sys.executable, "-u", "-c", program], NO_PROXY="*") as process:
         assert process.stdout is not None
         line = until_followed(house, process.stdout.readline)
-    assert re.fullmatch(rf"\d+ \{SENDER} number \d+\n", line), line
+        assert re.fullmatch(rf"\{SENDER}: number \d+\n", line), line
+        house.receive("the last one before")
+        while "the last one before" not in line:
+            line = process.stdout.readline()
+        house.gateway.kill()
+        database, port = house.gateway.database, house.gateway.port
+        with GatewayProcess(database, port=port) as gateway:
+            again = House(gateway, house.folder)
+            again.receive("while it was away")
+            assert process.stdout.readline() == f"{SENDER}: while it was away\n"
 
 
 def test_a_long_poll_answers_as_printed(house: House) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 import httpx
 
+from trials.recipes import document
 from trials.recipes.ground import SENDER, Ground, seen
 from trials.recipes.recipe import Installer, NotInstalled, WebProgram, free_port
 
@@ -76,6 +77,16 @@ class AppriseApi:
             assert wanted.items() <= arrived[0].items(), arrived
             yield f"the service of Apprise got {arrived[0]}"
             assert seen("an answer", lambda: ground.deliveries(webhook))[0]["status"] == 200
+        key = ground.key("phonegate key add myorg apprise --scope send")
+        command = document.block(SECTION, "sh", "apprise -b")
+        command = command.replace("192.168.1.10:8080", f"127.0.0.1:{ground.gateway.port}")
+        Installer(ground.folder).run(
+            "bash",
+            "-c",
+            command.replace("apprise", str(folder / "bin" / "apprise"), 1).replace("pgk_…", key),
+        )
+        assert ground.sent() == ["The backup failed"], ground.sent()
+        yield "the command apprise sent an SMS"
 
 
 @contextmanager

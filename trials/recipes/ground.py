@@ -23,6 +23,8 @@ SECRET: Final = "recipes-secret-key-1"
 SENDER: Final = "+15553334444"
 SIM: Final = "+15551112222"
 
+ADD: Final = "phonegate webhook add"
+
 SEEN_WITHIN_S: Final = 30
 """The gateway calls at once. A program that has just started may take its time."""
 
@@ -57,7 +59,7 @@ class Ground:
 
     def webhook(self, section: str, *replaced: tuple[str, str]) -> tuple[str, str]:
         """Makes the webhook of a recipe as printed, but for addresses. Returns id and secret."""
-        command = document.block(section, "sh")
+        command = document.block(section, "sh", ADD)
         for old, new in replaced:
             if old not in command:
                 raise NotSeen(f"{section}: no {old} in {command}")
