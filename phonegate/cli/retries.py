@@ -8,7 +8,7 @@ import attrs
 TRANSIENT: Final = frozenset({408, 425, 429})
 """Statuses below 500 after which a later try may succeed. All from 500 on are such."""
 
-LONGEST_PAUSE_S: Final = 30.0
+LONGEST_PAUSE_S: Final = 10.0
 """Most seconds between two tries of a command that never gives up, which then notices soon enough
 that a gateway is back."""
 

@@ -30,6 +30,10 @@ from phonegate.store.tables import Tables
 TAKEN_AT_ONCE: Final = 200
 """Events that one write takes up: some 2 ms of the writer's time."""
 
+FEW_AT_ONCE: Final = 20
+"""The same for a webhook that is called once at a time, as it is new or fails. A hundred that are
+dead would else write down a hundred times what happens, and never send it."""
+
 MOST_WAITING: Final = 10_000
 """Deliveries of one webhook that may wait. Beyond it no more events are taken up."""
 
@@ -229,12 +233,10 @@ class Dispatcher:
         """
         now = trio.current_time()
         if now < line.rests_until:
-            if now >= line.takes_at:
-                await self._take(line, now)
             return min(line.rests_until, now + self._timings.look_s)
         if line.wanted:
             if line.dry:
-                await self._take(line, now)
+                await self._take(line)
             if not await self._fill(line) or (line.wanted and line.dry and line.may_take):
                 return now
         # The end of a call wakes it.
@@ -268,13 +270,13 @@ class Dispatcher:
         wait_s = max(0.0, (next_at - self._now_ms()) / 1000)
         return now + min(wait_s, self._timings.look_s)
 
-    async def _take(self, line: Line, now: float) -> None:
+    async def _take(self, line: Line) -> None:
         """Takes new events up, as far as there is room for them to wait."""
-        line.takes_at = now + self._timings.look_s
+        limit = TAKEN_AT_ONCE if line.standing == "working" else FEW_AT_ONCE
         while line.may_take:
             line.behind = False
             taken = await self._database.write(
-                lambda tx: _take(tx, line.webhook, self._now_ms()), patient=line.at_hand > 0
+                lambda tx: _take(tx, line.webhook, limit, self._now_ms()), patient=line.at_hand > 0
             )
             if taken is None:
                 line.behind = line.full = True
@@ -368,7 +370,7 @@ def _active(tx: Tables, org: int | None) -> list[Webhook]:
     return [one for one in tx.webhooks.of_org(org) if one.disabled_at is None]
 
 
-def _take(tx: Tables, webhook: Webhook, now: int) -> Taken | None:
+def _take(tx: Tables, webhook: Webhook, limit: int, now: int) -> Taken | None:
     """Takes events up. None where too much waits already."""
     deliveries = tx.deliveries
     own = deliveries.waiting(webhook.id)
@@ -384,7 +386,7 @@ def _take(tx: Tables, webhook: Webhook, now: int) -> Taken | None:
             return False
         return seen(reader.limits, event) is not None
 
-    return deliveries.take(webhook, TAKEN_AT_ONCE, fits, now)
+    return deliveries.take(webhook, limit, fits, now)
 
 
 def _due(tx: Tables, webhook: Webhook, now: int, limit: int) -> list[Due]:

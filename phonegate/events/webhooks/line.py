@@ -40,8 +40,6 @@ class Line:
         self.dry = True
         """Whether what was found due the last time was all of it."""
         self.rests_until = 0.0
-        self.takes_at = 0.0
-        """When it may take events up while it rests."""
         self.removed = False
         self._ready: deque[Due] = deque()
         self._under_way: dict[int, str] = {}
@@ -153,6 +151,8 @@ class Line:
             next_try: When this event is tried again.
         """
         self.standing = "failing"
+        # What waits already comes first, and nothing new is taken up beside it.
+        self.dry = False
         self._widest = 1
         self._failures += 1
         if self.failing_since is None:
