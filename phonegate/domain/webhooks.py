@@ -7,11 +7,7 @@ import attrs
 
 from phonegate import log
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.domain.webhook_form import (
-    merged_headers,
-    new_secret,
-    require_form,
-)
+from phonegate.domain.webhook_form import merged_headers, new_secret, require_form
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import (
     BadInput,
