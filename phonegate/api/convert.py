@@ -143,8 +143,8 @@ def refusal(problems: tuple[FieldProblem, ...]) -> BadInput:
     return BadInput(f"{name} {first.problem}{end}{more}", problems[:MAX_PROBLEMS])
 
 
-def id_in_path(text: str) -> int:
-    """Reads the number that names a thing in a path.
+def id_in_path(text: str, name: str = "id") -> int:
+    """Reads the number that names a thing in a path, where it is called *name*.
 
     Raises:
         BadInput: It is no such number.
@@ -152,7 +152,7 @@ def id_in_path(text: str) -> int:
     try:
         number: int = NUMBERED.read_text(text)
     except Wrong as error:
-        raise refusal((FieldProblem("id", str(error)),)) from None
+        raise refusal((FieldProblem(name, str(error)),)) from None
     return number
 
 

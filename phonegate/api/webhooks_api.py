@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from phonegate.api.convert import CONVERTER, id_in_path, refusal
-from phonegate.api.endpoint import NUMBERED, Answer, Call, Endpoint, Example, a_list
+from phonegate.api.convert import CONVERTER, id_in_path
+from phonegate.api.endpoint import Answer, Call, Endpoint, Example, a_list
 from phonegate.api.webhooks_types import (
     DeliveriesAnswer,
     DeliveriesQuery,
@@ -19,10 +19,10 @@ from phonegate.api.webhooks_types import (
     delivery_json,
     webhook_json,
 )
-from phonegate.domain.webhooks import Change, NewWebhook, Standing
-from phonegate.model.refusals import AddressRefused, FieldProblem, OrgFull
+from phonegate.domain.webhook_form import Change, NewWebhook
+from phonegate.domain.webhooks import Standing
+from phonegate.model.refusals import AddressRefused, OrgFull
 from phonegate.model.webhooks import Delivery
-from phonegate.typed_json.fields import Wrong
 
 FIRST_SUCCESS: Final = 200
 FIRST_REDIRECT: Final = 300
@@ -142,21 +142,13 @@ async def deliveries(call: Call) -> Answer:
 
 async def replay(call: Call) -> Answer:
     """Delivers an event again."""
-    id_, n = _id(call), _number(call)
+    id_, n = _id(call), id_in_path(call.path["n"], "n")
     await call.services.webhooks.replay(call.caller, id_, n)
     return Answer(content=ReplayedAnswer(n=n))
 
 
 def _id(call: Call) -> int:
     return id_in_path(call.path["id"])
-
-
-def _number(call: Call) -> int:
-    try:
-        number: int = NUMBERED.read_text(call.path["n"])
-    except Wrong as error:
-        raise refusal((FieldProblem("n", str(error)),)) from None
-    return number
 
 
 _SECRET: Final = (("X-Secret-Key", "my-secret-key-123"),)
