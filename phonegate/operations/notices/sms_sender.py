@@ -37,7 +37,7 @@ LOOK_S: Final = 0.5
 
 
 TAKE_BACK_S: Final = 2.0
-"""How long it may take to withdraw an SMS where nobody waits for its result any more."""
+"""How long it may take to withdraw an SMS where the time for its notice is over."""
 
 
 @attrs.frozen
