@@ -33,12 +33,6 @@ BEYOND_SCHEMAS = (
     (r"org_id", "is required"),
     # A key with limits can't be given what would let it lift them.
     (r"scopes", "can't hold manage for a key with limits"),
-    # Or be longer than a name can be.
-    (r"url", "has a host (that is no name or address|or port that can't be)"),
-    # The phone of a webhook must be one that the org has.
-    (r"phone", "is none of this org's phones"),
-    # Its filters have to fit the types of events that it names.
-    (r"address|sim", "is of messages alone, and events names none of theirs"),
     # Entries of a list may be told apart by one of their fields alone.
     (r"sims\[\d+\]\.(slot|number)", "is given twice"),
     # Which phones there are is the org's to know.
