@@ -264,10 +264,13 @@ class Dispatcher:
         now = trio.current_time()
         if line.may_take:
             return now
-        next_at = await self._database.read(lambda tx: tx.deliveries.next_due(line.webhook.id))
+        clock = self._now_ms()
+        next_at = await self._database.read(
+            lambda tx: tx.deliveries.next_due(line.webhook.id, clock)
+        )
         if next_at is None:
             return now if line.behind else None
-        wait_s = max(0.0, (next_at - self._now_ms()) / 1000)
+        wait_s = max(0.0, (next_at - clock) / 1000)
         return now + min(wait_s, self._timings.look_s)
 
     async def _take(self, line: Line) -> None:
