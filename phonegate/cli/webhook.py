@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import click
 
-from phonegate.cli import options, terminal
+from phonegate.cli import columns, options, terminal
+from phonegate.cli.event_lines import TYPE_COLUMNS
 from phonegate.cli.owner import carry_out, target
 
 SHAPES: Final = ("standard", "flat", "twilio")
@@ -18,6 +19,9 @@ LOOK_S: Final = 1.0
 
 MOST_LINES: Final = 200
 """Deliveries that one request shows."""
+
+ANSWER_COLUMNS: Final = 60
+"""The columns that the log gives to the beginning of an answer. `--json` has more of it."""
 
 _FIRST: Final = "message.received"
 
@@ -86,7 +90,10 @@ def add(
     as_json: bool,
     **fields: Any,
 ) -> None:
-    """Add a webhook of the ORG that calls the URL, and show its secret, once."""
+    """Add a webhook of the ORG, and show its secret, once.
+
+    The URL is called with each event of the given types.
+    """
     given = {name: value for name, value in fields.items() if value is not None}
     body = {"url": url, "events": list(events), "headers": headers, **given}
     answer = carry_out(config, database, "POST", target("webhooks", org), body)
@@ -126,7 +133,7 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
 def show(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Show the webhook ID of the ORG."""
+    """Show one webhook of the ORG."""
     address = target("webhooks", org, webhook_id)
     webhook = carry_out(config, database, "GET", address)["webhook"]
     if as_json:
@@ -144,7 +151,7 @@ def show(
 def test(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> int:
-    """Call the webhook ID of the ORG with a sample, and show what its receiver answers.
+    """Call a webhook with a sample, and show what its receiver answers.
 
     The exit code is 1 where it does not take it.
     """
@@ -188,7 +195,12 @@ def log(
     database: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what was delivered to the webhook ID of the ORG, and what is on its way."""
+    """Show what was delivered to a webhook, and what is on its way.
+
+    Each line has the number of the delivery, when its receiver was called last, the type of the
+    event, the HTTP status, what went wrong, and when it is called again. --json has more of what
+    the receiver answered.
+    """
     address = ("webhooks", org, webhook_id, "deliveries")
 
     def read(most: int) -> list[dict[str, Any]]:
@@ -201,8 +213,10 @@ def log(
         if as_json:
             terminal.print_json({"deliveries": deliveries})
         else:
-            rows = [_row(one) for one in deliveries]
-            terminal.show_table(("n", "event", "at", "status", "ms", "tries", "next", "what"), rows)
+            for delivery in deliveries:
+                click.echo(_line(delivery))
+            if not deliveries:
+                click.echo("Nothing has been delivered to it yet.", err=True)
         return
     known: dict[int, Mapping[str, Any]] = {}
     for most in itertools.chain((limit,), itertools.repeat(MOST_LINES)):
@@ -212,7 +226,7 @@ def log(
             if as_json:
                 terminal.print_json(one)
             else:
-                click.echo("  ".join("-" if c is None else terminal.clean(c) for c in _row(one)))
+                click.echo(_line(one))
 
 
 @command.command()
@@ -221,11 +235,15 @@ def log(
 @click.argument("n", metavar="N")
 @options.gateway
 def replay(org: str, webhook_id: str, n: str, config: Path | None, database: Path | None) -> None:
-    """Deliver the event of delivery N to the webhook ID of the ORG again."""
+    """Deliver an event to a webhook again.
+
+    N is the number of the delivery in `phonegate webhook log`.
+    """
     carry_out(
         config, database, "POST", target("webhooks", org, webhook_id, "deliveries", n, "replay")
     )
-    click.echo(f"The event of delivery {n} is delivered again. `phonegate webhook log` shows it.")
+    click.echo(f"The event of delivery {n} is delivered again.")
+    click.echo(f"To see what comes of it: phonegate webhook log {org} {webhook_id}", err=True)
 
 
 @command.command()
@@ -236,7 +254,7 @@ def replay(org: str, webhook_id: str, n: str, config: Path | None, database: Pat
 def rotate(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the webhook ID of the ORG a new secret, and show it, once.
+    """Give a webhook a new secret, and show it, once.
 
     For 24 hours the old secret signs too.
     """
@@ -249,7 +267,7 @@ def rotate(
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def enable(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Have the webhook ID of the ORG called again, at once with what waits for it."""
+    """Have a disabled webhook called again, first with what waits for it."""
     address = target("webhooks", org, webhook_id, "enable")
     webhook = carry_out(config, database, "POST", address)["webhook"]
     waiting = webhook["waiting"]
@@ -262,7 +280,7 @@ def enable(org: str, webhook_id: str, config: Path | None, database: Path | None
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def remove(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Remove the webhook ID of the ORG. What waits for it is never delivered."""
+    """Remove a webhook. What waits for it is never delivered."""
     carry_out(config, database, "DELETE", target("webhooks", org, webhook_id))
     click.echo(f"Removed {webhook_id}.")
 
@@ -311,17 +329,44 @@ def _standing(webhook: Mapping[str, Any]) -> str:
     return "enabled"
 
 
-def _row(delivery: Mapping[str, Any]) -> tuple[object, ...]:
-    return (
-        delivery["n"],
-        "test" if delivery["event_id"] is None else delivery["event_id"],
+def _line(delivery: Mapping[str, Any]) -> str:
+    """Returns one delivery as a line for a person, its status in colour."""
+    event = delivery["event_id"]
+    parts = (
+        f"{delivery['n']:>6}",
         terminal.moment(delivery["at"] or delivery["created_at"]),
-        delivery["status"],
-        delivery["ms"],
-        delivery["attempts"],
-        terminal.optional_moment(delivery["next_at"]),
-        f"{delivery['type']}: {delivery['error']}" if delivery["error"] else delivery["type"],
+        columns.pad(terminal.clean(delivery["type"]), TYPE_COLUMNS),
+        _status(delivery),
+        *_outcome(delivery),
+        "[test]" if event is None else f"[event {event}]",
     )
+    return "  ".join(parts)
+
+
+def _status(delivery: Mapping[str, Any]) -> str:
+    """Returns the status of the last answer, where there was one."""
+    if not delivery["attempts"]:
+        return terminal.state("queued", "-   ")
+    shown = columns.pad(str(delivery["status"] or "none"), len("none"))
+    return terminal.state("failed" if delivery["error"] else "sent", shown)
+
+
+def _outcome(delivery: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what came of a delivery, and what comes next."""
+    tries, next_at = delivery["attempts"], delivery["next_at"]
+    if not tries:
+        yield "has not been called yet"
+        return
+    if delivery["error"]:
+        yield terminal.clean(delivery["error"])
+        if delivery["answer"]:
+            yield columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
+    else:
+        yield f"in {delivery['ms']} ms"
+    if next_at is not None:
+        yield f"(try {tries}, the next at {terminal.moment(next_at)})"
+    elif tries > 1:
+        yield f"(try {tries})"
 
 
 def _news(
