@@ -19,7 +19,8 @@ from phonegate.api.webhooks_types import (
     delivery_json,
     webhook_json,
 )
-from phonegate.domain.webhooks import Change, NewWebhook, Standing
+from phonegate.domain.webhook_form import Change, NewWebhook
+from phonegate.domain.webhooks import Standing
 from phonegate.model.refusals import AddressRefused, OrgFull
 from phonegate.model.webhooks import Delivery
 

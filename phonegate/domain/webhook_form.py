@@ -1,14 +1,16 @@
-"""The rules for a webhook's headers and for what it gets, and its secret."""
+"""What a webhook is made of, or changed to: the form that it must have. And its secret."""
 
 import base64
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import attrs
 
 from phonegate.domain.event_filter import types_of
 from phonegate.model.refusals import BadInput, FieldProblem
-from phonegate.model.webhooks import Shape
+from phonegate.model.webhooks import Shape, Webhook
 
 Headers = Sequence[tuple[str, str]]
 
@@ -65,6 +67,40 @@ PREFIX: Final = "whsec_"
 """What a secret begins with, by the same."""
 
 
+@attrs.frozen(kw_only=True)
+class NewWebhook:
+    """A webhook to make. The fields are those of `Webhook`."""
+
+    url: str = attrs.field(repr=False)
+    events: Sequence[str]
+    address: str | None = attrs.field(default=None, repr=False)
+    sim: str | None = None
+    """As `routing.parse_sim_selector` returns it."""
+    phone: int | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    shape: Shape = "standard"
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What to change of a webhook. None leaves a thing as it is."""
+
+    url: str | None = attrs.field(default=None, repr=False)
+    events: Sequence[str] | None = None
+    address: str | None = attrs.field(default=None, repr=False)
+    """Empty: of every party."""
+    sim: str | None = None
+    """Empty: by every SIM."""
+    phone: int | None = None
+    """0: of every phone."""
+    headers: Mapping[str, str | None] = attrs.field(factory=dict, repr=False)
+    """Only those that are named change. None takes one away."""
+    shape: Shape | None = None
+    name: str | None = None
+    """Empty: none."""
+
+
 def new_secret(shape: Shape) -> str:
     """Makes a secret, as it is shown and kept. Programs made for Twilio know of no prefix."""
     encoded = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
@@ -92,6 +128,35 @@ def require_form(
         named = "; ".join(f"{one.field} {one.problem}" for one in problems[:_NAMED])
         more = f" ({len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
         raise BadInput(f"{named}{more}.", problems)
+
+
+def changed_columns(old: Webhook, change: Change) -> dict[str, Any]:
+    """Returns the columns to change.
+
+    Raises:
+        BadInput: The webhook would have a wrong form.
+    """
+    columns: dict[str, Any] = {}
+    for name in ("url", "shape"):
+        if (value := getattr(change, name)) is not None:
+            columns[name] = value
+    for name in ("address", "sim", "phone", "name"):
+        if (value := getattr(change, name)) is not None:
+            columns[name] = value or None
+    if change.events is not None:
+        columns["events"] = tuple(dict.fromkeys(change.events))
+    if change.headers:
+        columns["headers"] = tuple(merged_headers(old.headers, change.headers))
+    new = attrs.evolve(old, **columns)
+    require_form(
+        name=new.name,
+        headers=new.headers,
+        events=new.events,
+        address=new.address,
+        sim=new.sim,
+        shape=new.shape,
+    )
+    return columns
 
 
 def merged_headers(present: Headers, changes: Mapping[str, str | None]) -> Headers:

@@ -1,7 +1,7 @@
 """Facts about changes that a transaction records, published once it is committed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import attrs
 
@@ -93,8 +93,8 @@ class Happened:
     at: int
     """In ms."""
     phone: int | None
-    data: Mapping[str, Any] = attrs.field(repr=False)
-    """The phone, alarm or webhook as it is then."""
+    data: str = attrs.field(repr=False)
+    """The phone, alarm or webhook as it is then, as JSON."""
 
 
 @attrs.frozen

@@ -63,10 +63,37 @@ WAITING_OF_ORG: Final = f"""
 """  # noqa: S608
 
 FINISHED: Final = """
-    SELECT n FROM deliveries
-    WHERE webhook = :webhook AND next_at IS NULL AND (created_at < :before OR n <= :surplus)
-    ORDER BY n LIMIT :limit
+    SELECT n FROM (
+        SELECT n, created_at FROM deliveries
+        WHERE webhook = :webhook AND next_at IS NULL ORDER BY n LIMIT :limit
+    ) WHERE created_at < :before OR n <= :surplus
 """
+"""Looks at the first ones alone: numbers ascend with time, and the whole log is long."""
+
+HASTEN: Final = """
+    UPDATE deliveries SET next_at = min(next_at, :now), created_at = max(created_at, :now)
+    WHERE n IN (
+        SELECT n FROM deliveries INDEXED BY deliveries_due
+        WHERE webhook = :webhook AND next_at IS NOT NULL AND n > :after ORDER BY n LIMIT :limit
+    ) RETURNING n
+"""
+
+OWNERLESS: Final = """
+    WITH RECURSIVE logged (webhook) AS (
+        SELECT min(webhook) FROM deliveries
+        UNION ALL
+        SELECT (SELECT min(webhook) FROM deliveries WHERE webhook > logged.webhook)
+        FROM logged WHERE webhook IS NOT NULL
+    )
+    SELECT webhook FROM logged
+    WHERE webhook IS NOT NULL AND NOT EXISTS (SELECT 1 FROM webhooks WHERE id = logged.webhook)
+"""
+"""Goes from one webhook to the next, and not through their deliveries."""
+
+ERASE_OWNERLESS: Final = """
+    DELETE FROM deliveries WHERE n IN (SELECT n FROM deliveries WHERE webhook = ? LIMIT ?)
+"""
+
 _SURPLUS: Final = "SELECT n FROM deliveries WHERE webhook = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
 
 
@@ -179,13 +206,21 @@ class Deliveries:
             (since,) = found.fetchone()
         return Waiting(count=count, since=since)
 
-    def hasten(self, webhook: int, now: int) -> None:
-        """Has all that waits for a webhook tried at once, and its three days begin anew."""
-        self._connection.execute(
-            "UPDATE deliveries SET next_at = min(next_at, ?), created_at = max(created_at, ?)"
-            " WHERE webhook = ? AND next_at IS NOT NULL",
-            (now, now, webhook),
-        )
+    def hasten(self, webhook: int, now: int, *, after: int, limit: int) -> int | None:
+        """Has what waits for a webhook tried at once, and its three days begin anew.
+
+        Args:
+            webhook: The webhook.
+            now: The time, in ms.
+            after: Those beyond this number.
+            limit: So many at most.
+
+        Returns:
+            The number after which to go on. None where that was all.
+        """
+        values = {"webhook": webhook, "now": now, "after": after, "limit": limit}
+        found = [n for (n,) in self._connection.execute(HASTEN, values)]
+        return max(found) if len(found) == limit else None
 
     def finish(self, n: int, attempt: Attempt, next_at: int | None) -> None:
         """Notes an attempt.
@@ -214,7 +249,10 @@ class Deliveries:
     def mark_failing(self, webhook: int, since: int | None) -> None:
         """Notes since when a webhook fails. With None it fails no more."""
         if since is None:
-            sql = "UPDATE webhooks SET failing_since = NULL WHERE id = ?"
+            sql = (
+                "UPDATE webhooks SET failing_since = NULL"
+                " WHERE id = ? AND failing_since IS NOT NULL"
+            )
             self._connection.execute(sql, (webhook,))
             return
         sql = "UPDATE webhooks SET failing_since = ? WHERE id = ? AND failing_since IS NULL"
@@ -282,7 +320,7 @@ class Deliveries:
             webhook: Whose log.
             before: Those that began before this time, in ms.
             most: How many are kept at most.
-            limit: How many are returned.
+            limit: How many are looked at.
         """
         row = self._connection.execute(_SURPLUS, (webhook, most)).fetchone()
         surplus = 0 if row is None else row[0]
@@ -296,6 +334,14 @@ class Deliveries:
             " AND n IN (SELECT value FROM json_each(?))",
             (json.dumps(list(numbers)),),
         )
+
+    def ownerless(self) -> list[int]:
+        """Returns the webhooks that were removed and have left deliveries."""
+        return [webhook for (webhook,) in self._connection.execute(OWNERLESS)]
+
+    def erase_ownerless(self, webhook: int, limit: int) -> bool:
+        """Deletes up to *limit* deliveries of a removed webhook. Returns whether that was all."""
+        return self._connection.execute(ERASE_OWNERLESS, (webhook, limit)).rowcount < limit
 
     def _event(self, org: int, event: int | None) -> Event | None:
         if event is None:

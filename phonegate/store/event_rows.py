@@ -22,8 +22,8 @@ TYPES: Final[Mapping[str, EventType]] = {
 
 HELD: Final[EventType] = "message.held"
 
-encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""Writes compact JSON. Its function is looked up once, since this runs for each change."""
+_compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Its function is looked up once, since this runs for each change."""
 
 _LATER: Final = {SENT: ("delivered_at",), QUEUED: ("sent_at", "delivered_at")}
 """What a message can't have had yet when it was sent, and when it was in a state before that."""
@@ -88,6 +88,15 @@ _WRITERS: Final[Mapping[type, Callable[[int, str, Any], dict[str, Any]]]] = {
     NewInbound: _writer(NewInbound, direction="in", sim_selector=""),
     Message: _writer(Message),
 }
+
+
+def encode(value: Mapping[str, Any]) -> str:
+    """Writes compact JSON. Half a surrogate pair, which no text in the store can have, becomes `?`.
+
+    Raises:
+        TypeError, ValueError: It holds what is no JSON.
+    """
+    return _compact(value).encode("utf-8", "replace").decode()
 
 
 def event_type(status: str, approval: str | None) -> EventType:

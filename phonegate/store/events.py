@@ -162,6 +162,9 @@ class Events:
     ) -> None:
         """Records an event that is no message's, where the org listens.
 
+        It is written as JSON here and not before the commit: data that JSON can't hold then undoes
+        the operation that gave it, and no other one.
+
         Args:
             org: Whose it is.
             type: What happened.
@@ -169,7 +172,8 @@ class Events:
             phone: The phone that it is about, where it is about one.
             data: The phone, alarm or webhook as it is now, of values that JSON can hold.
         """
-        self._facts.append(Happened(org, type, at, phone, data))
+        if org in self._listening():
+            self._facts.append(Happened(org, type, at, phone, encode(data)))
 
     # -- reading
 
@@ -334,7 +338,7 @@ class Events:
                 status = fact.type.removeprefix("message.")
                 rows.append((fact.org, fact.type, now, fact.id, None, status))
             elif type(fact) is Happened:
-                rows.append((fact.org, fact.type, fact.at, None, fact.phone, encode(fact.data)))
+                rows.append((fact.org, fact.type, fact.at, None, fact.phone, fact.data))
         return self._read(rows, unread) if unread else rows
 
     def _read(self, rows: list[tuple[Any, ...]], unread: dict[int, int]) -> list[tuple[Any, ...]]:

@@ -462,11 +462,12 @@ _EVENTS: Final = (
     "CREATE INDEX webhooks_by_org ON webhooks (org, id)",
     "CREATE INDEX webhooks_by_key ON webhooks (key) WHERE key IS NOT NULL",
     # One event on its way to one webhook, with its last attempt. `next_at` is NULL where it is
-    # over. `event` is NULL for a test.
+    # over. `event` is NULL for a test. Those of a removed webhook may be many: they are deleted
+    # little by little, and not by a rule of the schema.
     """
     CREATE TABLE deliveries (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
-        webhook INTEGER NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+        webhook INTEGER NOT NULL,
         event INTEGER,
         type TEXT NOT NULL,
         subject TEXT NOT NULL,

@@ -121,10 +121,6 @@ class Webhooks:
         """Returns the webhooks of all orgs that are called."""
         return self._all("WHERE w.disabled_at IS NULL ORDER BY w.id")
 
-    def disabled(self) -> list[Webhook]:
-        """Returns the webhooks of all orgs that are called no more, with the reason of each."""
-        return self._all("WHERE w.disabled_at IS NOT NULL ORDER BY w.id")
-
     def failed(self, most: int) -> list[Webhook]:
         """Returns some webhooks of all orgs that are called no more because the calls failed.
 
@@ -141,11 +137,6 @@ class Webhooks:
         sql = "SELECT count(*) FROM webhooks WHERE org = ?"
         return int(self._connection.execute(sql, (org,)).fetchone()[0])
 
-    def orgs(self) -> list[int]:
-        """Returns the orgs that have a webhook, called or not."""
-        rows = self._connection.execute("SELECT DISTINCT org FROM webhooks")
-        return [org for (org,) in rows]
-
     def set(self, id: int, **columns: Any) -> None:  # noqa: A002
         """Changes columns of a webhook, by their names in `Webhook`."""
         changes = ", ".join(f"{column} = ?" for column in columns)
@@ -159,7 +150,10 @@ class Webhooks:
             self._facts.append(WebhooksChanged(row[0]))
 
     def remove(self, org: int, id: int) -> bool:  # noqa: A002
-        """Removes a webhook of this org with its deliveries. Returns whether there was one."""
+        """Removes a webhook of this org. Returns whether there was one.
+
+        Its deliveries are deleted later, see `Deliveries.ownerless`.
+        """
         cursor = self._connection.execute(
             "DELETE FROM webhooks WHERE org = ? AND id = ?", (org, id)
         )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from phonegate.domain import webhooks
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.webhooks import ROTATION_MS
 from phonegate.http.outgoing_guard import Rules, parse_networks
@@ -313,6 +314,20 @@ async def test_one_that_is_enabled_gets_at_once_what_waits(web: Web) -> None:
     assert enabled == shown | empty | {"enabled": True}
     (one,) = (await call(web, "GET", f"/{id_}/deliveries")).json["deliveries"]
     assert one["next_at"] == iso(NOW)
+
+
+async def test_all_that_waits_is_due_at_once_however_much_it_is(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "HASTENED_AT_ONCE", 1)
+    id_ = (await make(web))["webhook"]["id"]
+    await deliver(web, id_, "alarm.raised", "alarm.cleared", "alarm.raised")
+    late = Attempt(at=NOW, ms=1, error="It hung up.")
+    for n in (1, 2, 3):
+        await web.database.write(lambda tx, n=n: tx.deliveries.finish(n, late, NOW + 99_000))  # type: ignore[misc]
+    await call(web, "POST", f"/{id_}/enable")
+    found = (await call(web, "GET", f"/{id_}/deliveries")).json["deliveries"]
+    assert [one["next_at"] for one in found] == [iso(NOW)] * 3
 
 
 async def test_the_log_shows_deliveries_by_pages_and_replays_them(web: Web) -> None:

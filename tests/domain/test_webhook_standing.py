@@ -46,7 +46,7 @@ def key(tables: Tables, org: Org, *scopes: Scope, limits: KeyLimits | None = Non
 def test_a_disabled_one_says_since_when_and_why(tables: Tables, org: Org) -> None:
     made = hook(tables, org)
     disable(tables, made, "It answered 410.", 7)
-    assert tables.webhooks.disabled() == [
+    assert tables.webhooks.of_org(org.id) == [
         attrs.evolve(made, disabled_at=7, disabled_reason="It answered 410.")
     ]
 
@@ -70,8 +70,11 @@ def test_those_of_a_revoked_key_are_disabled_and_no_others(tables: Tables, org: 
     failed = hook(tables, org, key="k3v9")
     disable(tables, failed, "It answered 410.", 7)
     end_of_key(tables, "k3v9", 9)
-    reasons = {one.id: (one.disabled_at, one.disabled_reason) for one in tables.webhooks.disabled()}
+    reasons = {
+        one.id: (one.disabled_at, one.disabled_reason) for one in tables.webhooks.of_org(org.id)
+    }
     assert reasons == {
+        own.id: (None, None),
         theirs.id: (9, "The API key k3v9, which made it, was revoked."),
         failed.id: (7, "It answered 410."),
     }

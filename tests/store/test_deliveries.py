@@ -178,9 +178,50 @@ def test_what_waits_can_be_hastened(tables: Tables, org: Org, webhook: Webhook) 
     one, two = tables.deliveries.due(webhook, NOW, 10)
     tables.deliveries.finish(one.delivery.n, failed(), NOW + 9_000)
     tables.deliveries.finish(two.delivery.n, OK, None)
-    tables.deliveries.hasten(webhook.id, NOW + 5)
+    assert tables.deliveries.hasten(webhook.id, NOW + 5, after=0, limit=9) is None
     ((again, _),) = tables.deliveries.due(webhook, NOW + 5, 10)
     assert (again.n, again.created_at) == (one.delivery.n, NOW + 5)
+
+
+def test_much_that_waits_is_hastened_in_steps(tables: Tables, org: Org, webhook: Webhook) -> None:
+    happen(tables, org, *range(1, 6))
+    tables.deliveries.take(webhook, 10, anything, 2 * NOW)
+    numbers, after, steps = [one.n for one in tables.deliveries.page(webhook.id, 9)], 0, 0
+    while True:
+        found = tables.deliveries.hasten(webhook.id, NOW, after=after, limit=2)
+        steps += 1
+        assert len(tables.deliveries.due(webhook, NOW, 9)) == min(2 * steps, len(numbers))
+        if found is None:
+            break
+        after = found
+    assert steps == 3
+
+
+def test_what_a_removed_webhook_leaves_is_deleted_in_steps(
+    tables: Tables, org: Org, webhook: Webhook
+) -> None:
+    kept = tables.webhooks.add(
+        org.id, url="https://b.example/", events=("*",), secret="whsec_s", created_at=1
+    )
+    happen(tables, org, 1, 2, 3)
+    for one in (webhook, kept):
+        tables.deliveries.take(one, 10, anything, NOW)
+    assert tables.deliveries.ownerless() == []
+    assert tables.webhooks.remove(org.id, webhook.id)
+    assert tables.deliveries.ownerless() == [webhook.id]
+    assert not tables.deliveries.erase_ownerless(webhook.id, 2)
+    assert tables.deliveries.waiting(webhook.id) == 1
+    assert tables.deliveries.erase_ownerless(webhook.id, 2)
+    assert tables.deliveries.ownerless() == []
+    assert tables.deliveries.waiting(kept.id) == 3
+
+
+def test_a_test_that_outlasts_its_webhook_is_no_fault(
+    tables: Tables, org: Org, webhook: Webhook
+) -> None:
+    tables.webhooks.remove(org.id, webhook.id)
+    tables.deliveries.add_test(webhook.id, "phone.online", OK)
+    assert tables.deliveries.ownerless() == [webhook.id]
 
 
 def test_a_failing_webhook_has_its_first_failure(
@@ -230,6 +271,9 @@ def test_what_waits_is_counted(tables: Tables, org: Org, webhook: Webhook) -> No
         (deliveries.WAITING, (1,)),
         (deliveries.WAITING_OF_ORG, (1,)),
         (deliveries.FINISHED, {"webhook": 1, "before": 1, "surplus": 1, "limit": 1}),
+        (deliveries.HASTEN, {"webhook": 1, "now": 1, "after": 1, "limit": 1}),
+        (deliveries.OWNERLESS, ()),
+        (deliveries.ERASE_OWNERLESS, (1, 1)),
     ],
 )
 def test_no_question_looks_through_all(

@@ -14,6 +14,8 @@ from phonegate.model.messages import FAR_AHEAD_MS, MessageView
 from phonegate.model.orgs import Org
 from phonegate.model.states import OUTBOUND_STATES, QUEUED, SENDING, STATES, Cause
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable
+from phonegate.store import event_rows
+from phonegate.store import events as events_store
 from phonegate.store.database import Database
 from phonegate.store.event_rows import TYPES
 from phonegate.store.tables import Tables
@@ -553,3 +555,41 @@ def test_every_way_to_a_status_is_recorded(tables: Tables, org: Org, status: str
     last = events(tables, org.id)[-1]
     assert last.type == f"message.{status}"
     assert last.message == view(tables, org.id, id_)
+
+
+@pytest.mark.parametrize("data", [{"a": {1}}, {"a": object()}], ids=["a set", "an object"])
+async def test_data_that_is_no_json_undoes_its_own_operation_alone(
+    store: Database, data: dict[str, Any]
+) -> None:
+    org = (await store.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
+    await store.write(lambda tx: tx.events.listen(org, NOW))
+    with pytest.raises(TypeError):
+        await store.write(lambda tx: tx.events.record(org, "alarm.raised", NOW, data=data))
+    await store.write(
+        lambda tx: tx.events.record(org, "alarm.raised", NOW, data={"a": "half \ud83d of one"})
+    )
+    (event,) = await store.read(lambda tx: tx.events.page(org, 0, 9))
+    assert event.data == {"a": "half ? of one"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        (events_store.AFTER, (1, 1, 1)),
+        (events_store.NEWEST, (1, 1)),
+        (events_store.AGED, (1, 1)),
+        (events_store.SURPLUS_FROM, (1, 1)),
+        (events_store.SURPLUS, (1, 1, 1)),
+        (events_store.WITHOUT_MESSAGE, (1, 1)),
+        (events_store.ERASE, ("[]",)),
+        (events_store.OF_ORG, (1, 1)),
+        (event_rows.READ, ("[]",)),
+        (event_rows.RECORD, (1, 1, "[]")),
+    ],
+)
+def test_no_question_looks_through_all(
+    connection: sqlite3.Connection, tables: Tables, sql: str, values: tuple[object, ...]
+) -> None:
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert not [step for step in plan if step.startswith(("SCAN events", "SCAN messages"))]
+    assert not [step for step in plan if "TEMP B-TREE" in step]

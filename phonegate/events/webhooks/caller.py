@@ -122,7 +122,11 @@ class Caller:
         if found is None:
             trusted = _trust() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             transport = GuardedTransport(
-                self._guard, trusted, connections=self._connections, idle_s=IDLE_S
+                self._guard,
+                trusted,
+                connections=self._connections,
+                idle_s=IDLE_S,
+                most_open=2 * self._connections,
             )
             self._transports.append(transport)
             found = self._clients[scheme] = httpx.AsyncClient(

@@ -1,6 +1,6 @@
 """What is done for webhooks from time to time: their log is cleared, idle connections are closed.
 
-The log of a webhook keeps its newest deliveries, for some days.
+The log of a webhook keeps its newest deliveries, for some days. That of a removed one goes wholly.
 """
 
 from collections.abc import Callable
@@ -85,6 +85,11 @@ class Upkeep:
         Raises:
             StoreError: The store could not be read or written to.
         """
+        for removed in await self._database.read(lambda tx: tx.deliveries.ownerless()):
+            whole = False
+            while not whole:
+                whole = await self._erase_ownerless(removed)
+                await trio.sleep(self._timings.pause_s)
         for webhook in await self._database.read(lambda tx: tx.deliveries.logged()):
             while numbers := await self._finished(webhook):
                 await self._erase(numbers)
@@ -99,6 +104,11 @@ class Upkeep:
             )
 
         return await self._database.read(op)
+
+    async def _erase_ownerless(self, webhook: int) -> bool:
+        return await self._database.write(
+            lambda tx: tx.deliveries.erase_ownerless(webhook, ERASED_AT_ONCE), patient=True
+        )
 
     async def _erase(self, numbers: list[int]) -> None:
         await self._database.write(lambda tx: tx.deliveries.erase(numbers), patient=True)

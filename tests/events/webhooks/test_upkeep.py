@@ -38,6 +38,26 @@ async def test_the_log_keeps_its_newest_and_what_waits(
     await site.until_logged(webhook, lambda found: all(one.next_at is not None for one in found))
 
 
+async def test_the_log_of_a_removed_webhook_goes_wholly(
+    nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ERASED_AT_ONCE", 2)
+    receiver = Receiver()
+    await nursery.start(receiver.run)
+    site = Site.make(tmp_path)
+    await nursery.start(site.run)
+    gone, kept = await site.webhook(receiver.url()), await site.webhook(receiver.url())
+    await site.happen(*range(1, 6))
+    for webhook in (gone, kept):
+        await site.settled(webhook, 5)
+    await site.database.write(lambda tx: tx.webhooks.remove(gone.org, gone.id))
+    keeper = Upkeep(site.database, site.courier, log_days=1, now_ms=site.clock)
+    await keeper.clear()
+    for webhook, count in ((gone, 0), (kept, 5)):
+        left = await site.database.read(lambda tx, id_=webhook.id: tx.deliveries.page(id_, 9))  # type: ignore[misc]
+        assert len(left) == count
+
+
 async def test_idle_connections_are_closed(nursery: trio.Nursery, tmp_path: Path) -> None:
     receiver = Receiver()
     await nursery.start(receiver.run)
