@@ -97,8 +97,8 @@ class OrgSettings:
     registration: Literal["local", "open", "closed"] = setting(
         "local",
         "Where the first phone or POST /webhook with a new OrgId may create it. local: on this "
-        "machine and private networks only. open: everywhere. closed: nowhere, only `phonegate org add` "
-        "creates orgs. A value set here overrides `phonegate registration`.",
+        "machine and private networks only. open: everywhere. closed: nowhere, only `phonegate org "
+        "add` creates orgs. A value set here overrides `phonegate registration`.",
     )
 
 
@@ -367,7 +367,8 @@ class LimitSettings:
     self_made_org_bytes_per_day: int = setting(
         67_108_864,
         "The same for an org made by its first phone or POST /webhook, and not by `phonegate org "
-        "add` or `org rotate`. The default is 80,000 messages, more than a phone can send or receive.",
+        "add` or `org rotate`. The default is 80,000 messages, more than a phone can send or "
+        "receive.",
     )
     phone_frames_per_s: int = setting(
         500,
