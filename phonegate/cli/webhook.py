@@ -1,8 +1,7 @@
 """`phonegate webhook`."""
 
-import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,8 @@ MOST_LINES: Final = 200
 
 ANSWER_COLUMNS: Final = 60
 """The columns that the log gives to the beginning of an answer. `--json` has more of it."""
+
+Json = Mapping[str, Any]
 
 _FIRST: Final = "message.received"
 
@@ -203,30 +204,27 @@ def log(
     """
     address = ("webhooks", org, webhook_id, "deliveries")
 
-    def read(most: int) -> list[dict[str, Any]]:
-        answer = carry_out(config, database, "GET", target(*address, limit=most))
-        found: list[dict[str, Any]] = answer["deliveries"]
+    def read(**bounds: int) -> list[Json]:
+        answer = carry_out(config, database, "GET", target(*address, **bounds))
+        found: list[Json] = answer["deliveries"]
         return found[::-1]
 
-    if not follow:
-        deliveries = read(limit)
-        if as_json:
-            terminal.print_json({"deliveries": deliveries})
-        else:
-            for delivery in deliveries:
-                click.echo(_line(delivery))
-            if not deliveries:
-                click.echo("Nothing has been delivered to it yet.", err=True)
+    if follow:
+        with options.until_ctrl_c():
+            for one in _followed(read, limit):
+                if as_json:
+                    terminal.print_json(one)
+                else:
+                    click.echo(_line(one))
         return
-    known: dict[int, Mapping[str, Any]] = {}
-    for most in itertools.chain((limit,), itertools.repeat(MOST_LINES)):
-        if known:
-            time.sleep(LOOK_S)
-        for one in _news(read(most), known):
-            if as_json:
-                terminal.print_json(one)
-            else:
-                click.echo(_line(one))
+    deliveries = read(limit=limit)
+    if as_json:
+        terminal.print_json({"deliveries": deliveries})
+        return
+    for one in deliveries:
+        click.echo(_line(one))
+    if not deliveries:
+        click.echo("Nothing has been delivered to it yet.", err=True)
 
 
 @command.command()
@@ -285,7 +283,7 @@ def remove(org: str, webhook_id: str, config: Path | None, database: Path | None
     click.echo(f"Removed {webhook_id}.")
 
 
-def _show_secret(answer: Mapping[str, Any], org: str, *, as_json: bool) -> None:
+def _show_secret(answer: Json, org: str, *, as_json: bool) -> None:
     webhook, secret = answer["webhook"], answer["secret"]
     if as_json:
         terminal.print_json({"secret": secret, "webhook": webhook})
@@ -297,7 +295,7 @@ def _show_secret(answer: Mapping[str, Any], org: str, *, as_json: bool) -> None:
     click.echo(f"To see whether it works: phonegate webhook test {org} {webhook['id']}", err=True)
 
 
-def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
+def _lines(webhook: Json) -> Iterator[str]:
     shown = {
         "id": webhook["id"],
         "name": webhook["name"],
@@ -320,7 +318,7 @@ def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:<8} {terminal.clean(value)}"
 
 
-def _standing(webhook: Mapping[str, Any]) -> str:
+def _standing(webhook: Json) -> str:
     """Returns in words whether a webhook is called, and whether that works."""
     if not webhook["enabled"]:
         return f"disabled: {webhook['disabled_reason']}"
@@ -329,7 +327,7 @@ def _standing(webhook: Mapping[str, Any]) -> str:
     return "enabled"
 
 
-def _line(delivery: Mapping[str, Any]) -> str:
+def _line(delivery: Json) -> str:
     """Returns one delivery as a line for a person, its status in colour."""
     event = delivery["event_id"]
     parts = (
@@ -343,7 +341,7 @@ def _line(delivery: Mapping[str, Any]) -> str:
     return "  ".join(parts)
 
 
-def _status(delivery: Mapping[str, Any]) -> str:
+def _status(delivery: Json) -> str:
     """Returns the status of the last answer, where there was one."""
     if not delivery["attempts"]:
         return terminal.state("queued", "-   ")
@@ -351,30 +349,35 @@ def _status(delivery: Mapping[str, Any]) -> str:
     return terminal.state("failed" if delivery["error"] else "sent", shown)
 
 
-def _outcome(delivery: Mapping[str, Any]) -> Iterator[str]:
+def _outcome(delivery: Json) -> Iterator[str]:
     """Yields what came of a delivery, and what comes next."""
     tries, next_at = delivery["attempts"], delivery["next_at"]
     if not tries:
         yield "has not been called yet"
         return
-    if delivery["error"]:
-        yield terminal.clean(delivery["error"])
-        if delivery["answer"]:
-            yield columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
-    else:
-        yield f"in {delivery['ms']} ms"
+    yield terminal.clean(delivery["error"] or f"in {delivery['ms']} ms")
+    if delivery["answer"]:
+        yield columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
     if next_at is not None:
         yield f"(try {tries}, the next at {terminal.moment(next_at)})"
     elif tries > 1:
         yield f"(try {tries})"
 
 
-def _news(
-    deliveries: Sequence[Mapping[str, Any]], known: dict[int, Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
-    """Yields the deliveries that are new or have changed, and notes them."""
-    for one in deliveries:
-        if known.get(one["n"]) != one:
-            yield one
-    known.clear()
-    known.update((one["n"], one) for one in deliveries)
+def _followed(read: Callable[..., list[Json]], first: int) -> Iterator[Json]:
+    """Yields the newest deliveries, so many of them, and then each that is new or has changed.
+
+    Args:
+        read: Reads a page of the log by its `limit` and `before`, the newest last.
+        first: How many of the deliveries that there are already.
+    """
+    known = {one["n"]: one for one in read(limit=MOST_LINES)}
+    yield from list(known.values())[-first:]
+    while True:
+        time.sleep(LOOK_S)
+        page = found = read(limit=MOST_LINES)
+        while known and len(page) == MOST_LINES and page[0]["n"] > max(known):
+            page = read(limit=MOST_LINES, before=page[0]["n"])
+            found = page + found
+        yield from (one for one in found if known.get(one["n"]) != one)
+        known = {one["n"]: one for one in found}
