@@ -109,7 +109,9 @@ def run(
         BadInput: an assistant of the configuration can't be used.
         ServerError: an address can't be listened on, or the certificate or key can't be used.
     """
-    _allow_connections(settings.http.max_connections)
+    # Two clients call webhooks, and each keeps as many connections idle as it may use.
+    called = 4 * settings.webhooks.calls_at_once
+    _allow_connections(settings.http.max_connections + called)
     gc.set_threshold(*GARBAGE)
     sys.setswitchinterval(TURN_S)
     try:

@@ -13,6 +13,7 @@ import attrs
 
 from phonegate.domain.carrier_sending import CarrierSending, Draft
 from phonegate.domain.idempotency import Keep, kept_answer, kept_under
+from phonegate.domain.reply_bound import MOST_REPLIES, ReplyBound
 from phonegate.domain.routing import parse_sim_selector
 from phonegate.domain.sending import Outgoing, Sending
 from phonegate.domain.webhook_standing import reader_of
@@ -60,6 +61,7 @@ class WebhookReplies:
         self._sending = sending
         self._carrier_sending = carrier_sending
         self._now_ms = now_ms
+        self._bound = ReplyBound()
 
     async def send(
         self, webhook: Webhook, event: int, message: MessageView, replies: Sequence[Reply]
@@ -78,7 +80,14 @@ class WebhookReplies:
         Raises:
             StoreError, TooSlowError: The store can't be written to. It may be tried again.
         """
-        sender = await self._database.read(lambda tx: reader_of(tx, webhook))
+        known, sender = await self._database.read(
+            lambda tx: (
+                tx.webhooks.get(webhook.org, webhook.id) is not None,
+                reader_of(tx, webhook),
+            )
+        )
+        if not known:
+            return "Its reply was not sent: the webhook was removed meanwhile."
         if sender is None or not allows(sender.scopes, "send"):
             return "Its reply was not sent: the API key that made this webhook may not send."
         for number, reply in enumerate(replies):
@@ -107,13 +116,19 @@ class WebhookReplies:
         to = message.address if reply.to is None else reply.to
         if not is_recipient(to):
             return "its recipient is no number that can be sent to."
+        if self._bound.is_reached(sender.org, to, now):
+            return (
+                f"{MOST_REPLIES} replies went to this number within an hour. If it answers by "
+                "itself, don't answer it."
+            )
         if message.provider != PHONE and message.sim is not None:
             draft = Draft(sender=message.sim, to=to, body=reply.text, media_urls=reply.media_urls)
             await self._carrier_sending.send(sender, draft, keep=keep)
-            return None
-        if reply.media_urls:
+        elif reply.media_urls:
             return "it has media, and those are sent from the numbers of carriers only."
-        sim = message.sim if message.sim is not None else message.sim_slot
-        outgoing = Outgoing(to=to, body=reply.text, sim_selector=parse_sim_selector(sim))
-        await self._sending.send(sender, [outgoing], keep=keep)
+        else:
+            sim = message.sim if message.sim is not None else message.sim_slot
+            outgoing = Outgoing(to=to, body=reply.text, sim_selector=parse_sim_selector(sim))
+            await self._sending.send(sender, [outgoing], keep=keep)
+        self._bound.note(sender.org, to, now)
         return None

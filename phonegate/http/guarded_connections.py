@@ -5,13 +5,14 @@ the name, the request bears it, and a connection that is kept open leads where i
 """
 
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import httpcore
 import httpx
 import trio
 
+from phonegate.http.answer_head import AnswerHead, HeadTooLong
 from phonegate.http.outgoing_address import Guard
 
 CONNECT_S: Final = 5.0
@@ -30,18 +31,27 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         trust: Whom TLS trusts.
         connections: How many may be open to one server. Further requests wait for a free one.
         idle_s: How long one is kept that is not used. `sweep` closes what is older.
+        most_open: How many may be open to all servers, where enough of them are idle to be closed.
     """
 
     def __init__(
-        self, guard: Guard, trust: ssl.SSLContext, *, connections: int = 1, idle_s: float = 0.0
+        self,
+        guard: Guard,
+        trust: ssl.SSLContext,
+        *,
+        connections: int = 1,
+        idle_s: float = 0.0,
+        most_open: int = 1,
     ) -> None:
-        self._backend = _GuardedBackend(guard)
+        self._backend = _GuardedBackend(guard, self._close_idle)
         self._trust = trust
         self._connections = connections
         self._idle_s = idle_s
+        self._most_open = most_open
         # One a server: a pool looks at all of its connections for each request.
         self._pools: dict[_Server, httpcore.AsyncConnectionPool] = {}
         self._used_at: dict[_Server, float] = {}
+        """Those that were called longest ago come first."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends a request. The answer's body is read, or closed, by the caller."""
@@ -64,7 +74,21 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             extensions=answer.extensions,
         )
 
+    async def _close_idle(self) -> None:
+        """Closes idle connections if there are too many.
+
+        A server that is called rarely would else keep as many open as it was ever called at once.
+        """
+        for server in list(self._used_at):
+            pool = self._pools.get(server)
+            for one in () if pool is None else pool.connections:
+                if self._backend.open <= self._most_open:
+                    return
+                if one.is_idle():
+                    await one.aclose()
+
     def _pool(self, *server: Any) -> httpcore.AsyncConnectionPool:
+        self._used_at.pop(server, None)
         self._used_at[server] = trio.current_time()
         found = self._pools.get(server)
         if found is None:
@@ -83,7 +107,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         unused = [server for server, used_at in self._used_at.items() if used_at < before]
         for server in unused:
             pool = self._pools[server]
-            if all(one.is_idle() for one in pool.connections):
+            if self._used_at[server] < before and all(one.is_idle() for one in pool.connections):
                 del self._pools[server], self._used_at[server]
                 await pool.aclose()
 
@@ -110,9 +134,15 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, make_room: Callable[[], Awaitable[None]]) -> None:
         self._guard = guard
+        self._make_room = make_room
         self._network = httpcore.TrioBackend()
+        self.open = 0
+        """How many connections are open, or being opened."""
+
+    def _closed(self) -> None:
+        self.open -= 1
 
     async def connect_tcp(
         self,
@@ -128,16 +158,22 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             CallRefused, CallFailed: As `Guard.addresses`.
             httpcore.ConnectError, httpcore.ConnectTimeout: None takes it.
         """
+        self.open += 1
+        try:
+            await self._make_room()
+            stream = await self._connect(host, port, timeout, local_address, socket_options)
+        except BaseException:
+            self._closed()
+            raise
+        return _Stream(stream, self._closed)
+
+    async def _connect(self, host: str, port: int, *how: Any) -> httpcore.AsyncNetworkStream:
         problem: Exception = httpcore.ConnectError()
         for address in await self._guard.addresses(host, port):
             try:
-                stream = await self._network.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
-                )
+                return await self._network.connect_tcp(str(address), port, *how)
             except _UNREACHABLE as error:
                 problem = error
-            else:
-                return _Stream(stream)
         raise problem
 
     async def sleep(self, seconds: float) -> None:
@@ -145,14 +181,52 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that is closed also where its TLS handshake is cancelled."""
+    """A connection whose answers have a head of bounded length.
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    It is closed also where its TLS handshake is cancelled.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, closed: Callable[[], None]) -> None:
         self._stream = stream
-        self.read = stream.read  # type: ignore[method-assign]
-        self.write = stream.write  # type: ignore[method-assign]
-        self.aclose = stream.aclose  # type: ignore[method-assign]
-        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+        self._closed: Callable[[], None] | None = closed
+        self._head = AnswerHead()
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+    ) -> bytes:
+        """Reads what has come.
+
+        Raises:
+            httpcore.RemoteProtocolError: The head of the answer is too long.
+        """
+        data = await self._stream.read(max_bytes, timeout)
+        try:
+            self._head.take(data)
+        except HeadTooLong:
+            raise httpcore.RemoteProtocolError("head too long") from None
+        return data
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+    ) -> None:
+        """Sends a piece of a request, after which the answer begins anew."""
+        self._head = AnswerHead()
+        await self._stream.write(buffer, timeout)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Returns what is known of the connection."""
+        return self._stream.get_extra_info(info)
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            closed()
+        await self._stream.aclose()
 
     async def start_tls(
         self,
@@ -161,10 +235,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
     ) -> httpcore.AsyncNetworkStream:
         try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            self._stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         except BaseException:
             with trio.CancelScope(shield=True) as scope:
                 # A close that may not wait.
                 scope.cancel()
-                await self._stream.aclose()
+                await self.aclose()
             raise
+        return self

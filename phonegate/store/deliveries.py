@@ -249,7 +249,10 @@ class Deliveries:
     def mark_failing(self, webhook: int, since: int | None) -> None:
         """Notes since when a webhook fails. With None it fails no more."""
         if since is None:
-            sql = "UPDATE webhooks SET failing_since = NULL WHERE id = ?"
+            sql = (
+                "UPDATE webhooks SET failing_since = NULL"
+                " WHERE id = ? AND failing_since IS NOT NULL"
+            )
             self._connection.execute(sql, (webhook,))
             return
         sql = "UPDATE webhooks SET failing_since = ? WHERE id = ? AND failing_since IS NULL"

@@ -8,6 +8,7 @@ import pytest
 from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reply_bound import MOST_REPLIES
 from phonegate.domain.sending import Sending
 from phonegate.domain.webhook_replies import Reply, WebhookReplies
 from phonegate.model.messages import MessageView
@@ -28,13 +29,14 @@ class Scene:
     site: CarrierSite
     replies: WebhookReplies
     webhook: Webhook
+    event: int = 7
 
     async def send(
         self, *texts: str, message: MessageView | None = None, **reply: Any
     ) -> str | None:
         shown = message_view(sim=SIM) if message is None else message
         return await self.replies.send(
-            self.webhook, 7, shown, [Reply(text=text, **reply) for text in texts]
+            self.webhook, self.event, shown, [Reply(text=text, **reply) for text in texts]
         )
 
 
@@ -43,16 +45,15 @@ async def scene(database: Database) -> Scene:
     site = await build_pipeline(database)
     phones = as_dispatcher(site.phones)
     sending = Sending(database, phones, Acceptance(database, RateLimits(), now_ms=lambda: NOW))
-    webhook = Webhook(
-        id=3,
-        org=site.org,
-        org_name="myorg",
-        url="https://a.example/",
-        events=("message.received",),
-        shape="twilio",
-        secret="s",
-        created_at=NOW,
-        position=0,
+    webhook = await database.write(
+        lambda tx: tx.webhooks.add(
+            site.org,
+            url="https://a.example/",
+            events=("message.received",),
+            shape="twilio",
+            secret="s",
+            created_at=NOW,
+        )
     )
     site.phones.phones.append(
         OnlinePhone(phone=1, device_id="a", name=None, sims=(Sim(slot=0, number=SIM),))
@@ -147,3 +148,22 @@ async def test_a_key_that_is_gone_sends_nothing(scene: Scene) -> None:
     scene.webhook = attrs.evolve(scene.webhook, key="gone")
     assert await scene.send("hi") is not None
     assert await scene.site.stored() == []
+
+
+async def test_what_a_receiver_answers_for_a_webhook_that_was_removed_is_not_sent(
+    scene: Scene, database: Database
+) -> None:
+    await database.write(lambda tx: tx.webhooks.remove(scene.site.org, scene.webhook.id))
+    assert await scene.send("hi") == "Its reply was not sent: the webhook was removed meanwhile."
+    assert await scene.site.stored() == []
+
+
+async def test_two_programs_do_not_answer_each_other_for_ever(scene: Scene) -> None:
+    problems = []
+    for event in range(MOST_REPLIES + 5):
+        scene.event = event
+        problems.append(await scene.send("I am away"))
+    assert problems[:MOST_REPLIES] == [None] * MOST_REPLIES
+    assert all(problem and "within an hour" in problem for problem in problems[MOST_REPLIES:])
+    assert len(await scene.site.stored()) == MOST_REPLIES
+    assert await scene.send("hi", to="+15550001111") is None

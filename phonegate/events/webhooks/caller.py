@@ -118,7 +118,11 @@ class Caller:
         found = self._clients.get(url.scheme)
         if found is None:
             transport = GuardedTransport(
-                self._guard, trust_of(url), connections=self._connections, idle_s=IDLE_S
+                self._guard,
+                trust_of(url),
+                connections=self._connections,
+                idle_s=IDLE_S,
+                most_open=2 * self._connections,
             )
             self._transports.append(transport)
             found = self._clients[url.scheme] = httpx.AsyncClient(

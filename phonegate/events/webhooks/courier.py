@@ -20,6 +20,7 @@ from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.slots import Standing
 from phonegate.http.outgoing_address import Guard
 from phonegate.model.events import Event
+from phonegate.model.refusals import NotFound
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
 from phonegate.store.database import Database
 from phonegate.store.deliveries import Due
@@ -197,9 +198,7 @@ class Courier:
             return None
         return await self._replies.send(webhook, event.id, event.message, replies)
 
-    async def store(
-        self, webhook: Webhook, due: Due, done: Attempted, *, was_failing: bool
-    ) -> None:
+    async def store(self, webhook: Webhook, due: Due, done: Attempted) -> None:
         """Stores what came of an attempt, and disables the webhook where that follows.
 
         Raises:
@@ -208,12 +207,10 @@ class Courier:
 
         def op(tx: Tables) -> None:
             tx.deliveries.finish(due.delivery.n, done.attempt, done.next_at)
+            # Whatever the memory says: what it has learnt last may not have been stored.
+            tx.deliveries.mark_failing(webhook.id, None if done.succeeded else done.attempt.at)
             if done.succeeded:
-                if was_failing:
-                    tx.deliveries.mark_failing(webhook.id, None)
                 return
-            if not was_failing:
-                tx.deliveries.mark_failing(webhook.id, done.attempt.at)
             found = tx.webhooks.get(webhook.org, webhook.id)
             if done.disable is not None and found is not None and found.disabled_at is None:
                 webhook_standing.disable(tx, found, done.disable, self._now_ms())
@@ -237,6 +234,7 @@ class Courier:
         """Calls a webhook with an event that did not happen. Nothing of it is tried again.
 
         Raises:
+            NotFound: The webhook was removed meanwhile.
             StoreError: The result could not be stored.
         """
         event = sample(webhook, self._now_ms())
@@ -244,9 +242,13 @@ class Courier:
         async with self._tests:
             result = await self._call(webhook, event, call_id, "new", test=True)
         attempt = _attempt(result, result.error)
-        return await self._database.write(
-            lambda tx: tx.deliveries.add_test(webhook.id, event.type, attempt)
-        )
+
+        def op(tx: Tables) -> Delivery:
+            if tx.webhooks.get(webhook.org, webhook.id) is None:
+                raise NotFound("The webhook was removed while it was tested.")
+            return tx.deliveries.add_test(webhook.id, event.type, attempt)
+
+        return await self._database.write(op)
 
     def _note(self, webhook: Webhook, delivery: Delivery, done: Attempted) -> None:
         about = {"org": webhook.org_name, "webhook": webhook.id, "host": host(webhook)}

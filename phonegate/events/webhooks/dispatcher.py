@@ -311,9 +311,8 @@ class Dispatcher:
         webhook = line.webhook
         try:
             done = await self._attempt(line, webhook, due, slot)
-            was_failing = line.failing_since is not None
             self._learn(line, done)
-            await self._courier.store(webhook, due, done, was_failing=was_failing)
+            await self._courier.store(webhook, due, done)
         except StoreClosed:
             return
         except Exception as error:  # noqa: BLE001 - one webhook must not cost the others

@@ -158,3 +158,9 @@ async def endless_head(stream: trio.abc.Stream) -> None:
     await stream.send_all(b"HTTP/1.1 200 OK\r\n")
     while True:
         await stream.send_all(b"X-A: " + b"a" * 10_000 + b"\r\n")
+
+
+async def provisional(stream: trio.abc.Stream) -> None:
+    """Answers for ever that the answer is still to come."""
+    while True:
+        await stream.send_all(b"HTTP/1.1 100 \r\n\r\n" * 1000)

@@ -87,6 +87,28 @@ async def test_connections_are_kept(receiver: Receiver) -> None:
     assert receiver.connections == 1
 
 
+async def test_few_connections_stay_open_to_servers_that_are_called_no_more(
+    nursery: trio.Nursery,
+) -> None:
+    async def slowly(stream: trio.abc.Stream) -> None:
+        await trio.sleep(0.05)
+        await stream.send_all(http())
+        await stream.receive_some(1)
+
+    receivers = [Receiver(act=lambda _: slowly) for _ in range(5)]
+    one = caller()
+    for receiver in receivers:
+        await nursery.start(receiver.run)
+        async with trio.open_nursery() as calls:
+            for _ in range(4):
+                calls.start_soon(one.call, call(receiver.url()))
+    assert [receiver.connections for receiver in receivers] == [4] * 5
+    for receiver in receivers[:3]:
+        await receiver.left()
+    assert receivers[-1].open_now == 4
+    await one.aclose()
+
+
 async def test_a_connection_that_was_closed_while_idle_costs_no_failure(
     receiver: Receiver,
 ) -> None:
@@ -110,6 +132,8 @@ async def test_a_connection_that_was_closed_while_idle_costs_no_failure(
         (acts.close, None, "broke the connection off"),
         (acts.garbage, None, "answered something that is no HTTP"),
         (acts.endless_head, None, "answered something that is no HTTP"),
+        (acts.provisional, None, "answered something that is no HTTP"),
+        (b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n" + http(500), 500, "answered HTTP 500"),
         (http(500, b"oops"), 500, "answered HTTP 500"),
         (http(404), 404, "answered HTTP 404"),
         (

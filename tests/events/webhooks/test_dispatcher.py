@@ -10,6 +10,7 @@ from standardwebhooks import Webhook as Verifier
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from phonegate.domain.webhook_replies import Reply
+from phonegate.model.refusals import NotFound
 from tests.events.webhooks import receiver as acts
 from tests.events.webhooks.receiver import Received, Receiver, http
 from tests.events.webhooks.site import SECRET, Site
@@ -338,3 +339,30 @@ async def test_receivers_that_hang_take_nothing_from_one_that_works(
         await site.happen(*range(2, 102), org="good")
         await site.settled(good, 101)
     assert 8 <= sum(call.path == "/hang" for call in receiver.calls) <= 8 + 8
+
+
+async def test_a_webhook_that_is_removed_while_it_is_tested_is_said_to_be(
+    site: Site, receiver: Receiver
+) -> None:
+    webhook = await site.webhook(receiver.url())
+
+    async def answer_late(stream: trio.abc.Stream) -> None:
+        await site.database.write(lambda tx: tx.webhooks.remove(webhook.org, webhook.id))
+        await stream.send_all(http())
+
+    receiver.act = lambda _: answer_late
+    with pytest.raises(NotFound):
+        await site.courier.test(webhook)
+
+
+async def test_a_success_ends_a_failure_that_only_the_store_remembers(
+    site: Site, receiver: Receiver
+) -> None:
+    webhook = await site.webhook(receiver.url())
+    await site.happen(1)
+    await site.settled(webhook)
+    # As when the disk was full while a success should have been noted.
+    await site.database.write(lambda tx: tx.deliveries.mark_failing(webhook.id, 1))
+    await site.happen(2)
+    await site.settled(webhook, 2)
+    assert (await site.found(webhook)).failing_since is None
