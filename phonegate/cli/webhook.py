@@ -1,14 +1,13 @@
 """`phonegate webhook`."""
 
-import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from phonegate.cli import options, terminal
+from phonegate.cli import columns, options, terminal
 from phonegate.cli.owner import carry_out, target
 
 SHAPES: Final = ("standard", "flat", "twilio")
@@ -18,6 +17,13 @@ LOOK_S: Final = 1.0
 
 MOST_LINES: Final = 200
 """Deliveries that one request shows."""
+
+ANSWER_COLUMNS: Final = 60
+"""What a table shows of an answer, which --json has whole."""
+
+COLUMNS: Final = ("n", "event", "at", "status", "ms", "tries", "next", "what", "answer")
+
+Json = Mapping[str, Any]
 
 _FIRST: Final = "message.received"
 
@@ -191,28 +197,25 @@ def log(
     """Show what was delivered to the webhook ID of the ORG, and what is on its way."""
     address = ("webhooks", org, webhook_id, "deliveries")
 
-    def read(most: int) -> list[dict[str, Any]]:
-        answer = carry_out(config, database, "GET", target(*address, limit=most))
-        found: list[dict[str, Any]] = answer["deliveries"]
+    def read(**bounds: int) -> list[Json]:
+        answer = carry_out(config, database, "GET", target(*address, **bounds))
+        found: list[Json] = answer["deliveries"]
         return found[::-1]
 
-    if not follow:
-        deliveries = read(limit)
-        if as_json:
-            terminal.print_json({"deliveries": deliveries})
-        else:
-            rows = [_row(one) for one in deliveries]
-            terminal.show_table(("n", "event", "at", "status", "ms", "tries", "next", "what"), rows)
+    if follow:
+        with options.until_ctrl_c():
+            for one in _followed(read, limit):
+                if as_json:
+                    terminal.print_json(one)
+                else:
+                    cells = ("-" if cell is None else terminal.clean(cell) for cell in _row(one))
+                    click.echo("  ".join(cells))
         return
-    known: dict[int, Mapping[str, Any]] = {}
-    for most in itertools.chain((limit,), itertools.repeat(MOST_LINES)):
-        if known:
-            time.sleep(LOOK_S)
-        for one in _news(read(most), known):
-            if as_json:
-                terminal.print_json(one)
-            else:
-                click.echo("  ".join("-" if c is None else terminal.clean(c) for c in _row(one)))
+    deliveries = read(limit=limit)
+    if as_json:
+        terminal.print_json({"deliveries": deliveries})
+    else:
+        terminal.show_table(COLUMNS, [_row(one) for one in deliveries])
 
 
 @command.command()
@@ -267,7 +270,7 @@ def remove(org: str, webhook_id: str, config: Path | None, database: Path | None
     click.echo(f"Removed {webhook_id}.")
 
 
-def _show_secret(answer: Mapping[str, Any], org: str, *, as_json: bool) -> None:
+def _show_secret(answer: Json, org: str, *, as_json: bool) -> None:
     webhook, secret = answer["webhook"], answer["secret"]
     if as_json:
         terminal.print_json({"secret": secret, "webhook": webhook})
@@ -279,7 +282,7 @@ def _show_secret(answer: Mapping[str, Any], org: str, *, as_json: bool) -> None:
     click.echo(f"To see whether it works: phonegate webhook test {org} {webhook['id']}", err=True)
 
 
-def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
+def _lines(webhook: Json) -> Iterator[str]:
     shown = {
         "id": webhook["id"],
         "name": webhook["name"],
@@ -302,7 +305,7 @@ def _lines(webhook: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:<8} {terminal.clean(value)}"
 
 
-def _standing(webhook: Mapping[str, Any]) -> str:
+def _standing(webhook: Json) -> str:
     """Returns in words whether a webhook is called, and whether that works."""
     if not webhook["enabled"]:
         return f"disabled: {webhook['disabled_reason']}"
@@ -311,7 +314,7 @@ def _standing(webhook: Mapping[str, Any]) -> str:
     return "enabled"
 
 
-def _row(delivery: Mapping[str, Any]) -> tuple[object, ...]:
+def _row(delivery: Json) -> tuple[object, ...]:
     return (
         delivery["n"],
         "test" if delivery["event_id"] is None else delivery["event_id"],
@@ -321,15 +324,26 @@ def _row(delivery: Mapping[str, Any]) -> tuple[object, ...]:
         delivery["attempts"],
         terminal.optional_moment(delivery["next_at"]),
         f"{delivery['type']}: {delivery['error']}" if delivery["error"] else delivery["type"],
+        columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
+        if delivery["answer"]
+        else None,
     )
 
 
-def _news(
-    deliveries: Sequence[Mapping[str, Any]], known: dict[int, Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
-    """Yields the deliveries that are new or have changed, and notes them."""
-    for one in deliveries:
-        if known.get(one["n"]) != one:
-            yield one
-    known.clear()
-    known.update((one["n"], one) for one in deliveries)
+def _followed(read: Callable[..., list[Json]], first: int) -> Iterator[Json]:
+    """Yields the newest deliveries, so many of them, and then each that is new or has changed.
+
+    Args:
+        read: Reads a page of the log by its `limit` and `before`, the newest last.
+        first: How many of the deliveries that there are already.
+    """
+    known = {one["n"]: one for one in read(limit=MOST_LINES)}
+    yield from list(known.values())[-first:]
+    while True:
+        time.sleep(LOOK_S)
+        page = found = read(limit=MOST_LINES)
+        while known and len(page) == MOST_LINES and page[0]["n"] > max(known):
+            page = read(limit=MOST_LINES, before=page[0]["n"])
+            found = page + found
+        yield from (one for one in found if known.get(one["n"]) != one)
+        known = {one["n"]: one for one in found}

@@ -332,6 +332,11 @@ class Feed:
                 _log.exception("events_unread", again_s=UNREAD_S)
                 await trio.sleep(UNREAD_S)
             else:
+                if page.extent.first > channel.tail.upto:
+                    # Some were deleted before they were read: each follower finds that by itself.
+                    channel.tail = None
+                    channel.ring()
+                    break
                 events = [event for _, event in page.events]
                 await self._wake(channel.add(channel.tail, events, page.upto))
         channel.filling = False

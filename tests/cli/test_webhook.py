@@ -6,7 +6,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -126,43 +126,91 @@ def test_what_is_wrong_is_said_and_no_secret_shown(capsys: Output) -> None:
 def test_the_log_is_a_table_by_age(capsys: Output) -> None:
     shown(capsys, "add", "myorg", URL)
     assert shown(capsys, "log", "myorg", "1").split() == [
-        "n", "event", "at", "status", "ms", "tries", "next", "what",
+        "n", "event", "at", "status", "ms", "tries", "next", "what", "answer",
     ]  # fmt: skip
     at = 1_800_000_000_048
     delivery(attempts=1, at=at, ms=48, status=200, answer="ok")
-    delivery(event=8, attempts=2, at=at, ms=9, status=500, error="It answered 500.", next_at=at)
+    failed = {"status": 500, "error": "It answered 500.", "answer": "who\x1b[31m?\n" + 1_000 * "x"}
+    delivery(event=8, attempts=2, at=at, ms=9, next_at=at, **failed)
     delivery(event=None, attempts=1, at=at, ms=9, error="It can't be reached.")
     _, first, second, third = shown(capsys, "log", "myorg", "1").splitlines()
     assert first.split()[:2] == ["1", "7"]
-    assert first.endswith("message.received")
-    assert second.endswith("message.received: It answered 500.")
+    assert first.split()[-2:] == ["message.received", "ok"]
+    assert "  message.received: It answered 500.  " in second
+    assert second.endswith("who�[31m? ⏎ " + 47 * "x" + "…")
+    assert third.split()[-1] == "-"
     assert third.split()[:2] == ["3", "test"]
     found = as_json(capsys, "log", "myorg", "1", "--limit", "2")["deliveries"]
     assert [one["n"] for one in found] == [2, 3]
+
+
+def followed(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, *looks: Callable[[], None]
+) -> list[tuple[int, int | None]]:
+    """The number and status of what a follower of two deliveries shows, which looks so often."""
+    left = iter(looks)
+
+    def sleep(_: float) -> None:
+        try:
+            next(left)()
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", sleep)
+        words = ("log", "myorg", "1", "--follow", "--limit", "2", "--json")
+        lines = map(json.loads, shown(capsys, *words).splitlines())
+        return [(one["n"], one["status"]) for one in lines]
 
 
 def test_a_log_is_followed_as_it_changes(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     shown(capsys, "add", "myorg", URL)
     at = 1_800_000_000_048
     delivery(next_at=at)
-    looks: Iterator[Callable[[], None]] = iter(
-        [
-            lambda: write("UPDATE deliveries SET status = 200, at = ?, next_at = NULL", at),
-            lambda: None,
-            lambda: delivery(event=8),
-        ]
+    looks = (
+        lambda: write("UPDATE deliveries SET status = 200, at = ?, next_at = NULL", at),
+        lambda: None,
+        lambda: delivery(event=8),
     )
+    assert followed(capsys, monkeypatch, *looks) == [(1, None), (1, 200), (2, None)]
 
-    def sleep(_: float) -> None:
-        try:
-            next(looks)()
-        except StopIteration:
-            raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(time, "sleep", sleep)
-    assert main(["webhook", "log", "myorg", "1", "--follow", "--json"]) == 1
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["n"], one["status"]) for one in lines] == [(1, None), (1, 200), (2, None)]
+def test_a_follower_shows_what_it_left_out_at_first_only_when_it_changes(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(capsys, "add", "myorg", URL)
+    for event in range(1, 6):
+        delivery(event=event)
+
+    def change() -> None:
+        write("UPDATE deliveries SET status = 500, at = 1 WHERE n = 2")
+
+    assert followed(capsys, monkeypatch, lambda: None, change) == [(4, None), (5, None), (2, 500)]
+
+
+def test_a_follower_of_an_empty_log_pauses_between_its_looks(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(capsys, "add", "myorg", URL)
+    assert followed(capsys, monkeypatch, lambda: None, delivery) == [(1, None)]
+
+
+def test_a_follower_shows_all_that_came_between_two_looks(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(capsys, "add", "myorg", URL)
+    delivery()
+
+    def many() -> None:
+        with closing(sqlite3.connect("phonegate.db")) as file:
+            file.executemany(
+                "INSERT INTO deliveries (webhook, event, type, subject, created_at) "
+                "VALUES (1, ?, 'message.sent', 'message/1', 1)",
+                [(event,) for event in range(450)],
+            )
+            file.commit()
+
+    assert [n for n, _ in followed(capsys, monkeypatch, many)] == list(range(1, 452))
 
 
 def test_one_that_was_disabled_says_why_and_is_enabled(capsys: Output) -> None:

@@ -299,6 +299,27 @@ async def test_what_may_be_missing_is_said(site: Site) -> None:
         assert follower.missed is None
 
 
+async def test_what_was_deleted_before_it_was_read_is_said_to_who_waits(
+    site: Site, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "UNREAD_S", 0.01)
+    with follow(site, owner(site.org), since_id=await site.last()) as follower:
+        found = await waits(nursery, follower)
+        site.watched.failing = True
+        gone, kept = await site.receive(), await site.receive()
+        await site.watched.database.write(lambda tx: tx.events.erase([gone]))
+        site.watched.failing = False
+        with trio.fail_after(LIMIT_S):
+            assert [id_ for id_, _ in await found.receive()] == [kept]
+        assert follower.missed == gone
+        follower.missed = None
+        later = await waits(nursery, follower)
+        last = await site.receive()
+        with trio.fail_after(LIMIT_S):
+            assert [id_ for id_, _ in await later.receive()] == [last]
+        assert follower.missed is None
+
+
 async def test_an_id_of_another_file_counts_as_missing(site: Site) -> None:
     last = await site.receive()
     with follow(site, owner(site.org), since_id=last + 1_000) as follower:
