@@ -305,10 +305,10 @@ async def test_what_was_deleted_before_it_was_read_is_said_to_who_waits(
     monkeypatch.setattr(feed_module, "UNREAD_S", 0.01)
     with follow(site, owner(site.org), since_id=await site.last()) as follower:
         found = await waits(nursery, follower)
-        site.watched.failing = True
+        site.watched.failing = StorageUnavailable("for a test")
         gone, kept = await site.receive(), await site.receive()
         await site.watched.database.write(lambda tx: tx.events.erase([gone]))
-        site.watched.failing = False
+        site.watched.failing = None
         with trio.fail_after(LIMIT_S):
             assert [id_ for id_, _ in await found.receive()] == [kept]
         assert follower.missed == gone
