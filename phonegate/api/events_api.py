@@ -191,14 +191,17 @@ class EventStream:
 
     async def _send_next(self, follower: Follower[bytes], send: SendPiece) -> None:
         found: Sequence[tuple[int, bytes]] = []
+        # Also where it is never silent: an org whose app keeps one stream open asks but once.
+        await self.feed.event_log.listen(self.reader.org)
         with trio.move_on_after(self.silence_s) as silence:
             found = await follower.take()
         if silence.cancelled_caught:
-            await self.feed.event_log.listen(self.reader.org)
             await send(silence_text(follower.position, blank=self.blank))
             return
         if follower.missed is not None:
-            await send(gap_text(follower.missed))
+            # Who is cut off after it goes on at its id: some below `missed` may be there yet.
+            position = found[0][0] - 1 if found else follower.position
+            await send(gap_text(follower.missed, position))
             follower.missed = None
         piece = b""
         for _, text in found:

@@ -109,9 +109,14 @@ def event_text(event: EventJson) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.id, event.type.encode(), data)
 
 
-def gap_text(first: int) -> bytes:
-    """Writes that events up to an id may be missing."""
-    return b'id: %d\nevent: gap\ndata: {"first":%d}\n\n' % (first, first)
+def gap_text(first: int, position: int) -> bytes:
+    """Writes that events may be missing.
+
+    Args:
+        first: Up to this id.
+        position: The id after which those come that are there, which may be lower.
+    """
+    return b'id: %d\nevent: gap\ndata: {"first":%d}\n\n' % (position, first)
 
 
 def opening_text(position: int, retry_ms: int, *, blank: bool) -> bytes:

@@ -188,12 +188,16 @@ def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
         if type(number) is not int:
             raise ValueError(f"an event of the stream has no {name}")
         if one.name == GAP:
-            # It may be lower, where the gateway's database was begun anew.
-            since = gap = number
+            # Its id is where the events go on that are there. It may be lower than that of the last
+            # one, where the gateway's database was begun anew.
+            gap, since = number, _named(one.id, number)
         elif number > since:
             since = number
             events.append(content)
-    if last_id.isascii() and last_id.isdigit():
-        # It may be beyond the last event, where none of those after it fitted.
-        since = max(since, int(last_id))
-    return News(events, since, gap)
+    # It may be beyond the last event, where none of those after it fitted.
+    return News(events, max(since, _named(last_id, since)), gap)
+
+
+def _named(text: str, otherwise: int) -> int:
+    """Reads the id that a stream has named."""
+    return int(text) if text.isascii() and text.isdigit() else otherwise

@@ -1,6 +1,7 @@
 """The record of alarms: those that are on outlive a restart, and those of an org are its events."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
@@ -14,8 +15,12 @@ from phonegate.model.storage_errors import StoreClosed, StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-MOST_WAITING: Final = 1_000
-"""News that wait to be recorded while the disk is slow. Those beyond are only in the log."""
+MOST_WAITING: Final = 10_000
+"""News that wait to be recorded while the disk is slow, some 10 MB. When a network fails, thousands
+of orgs have theirs at once. Those beyond are only in the log."""
+
+AT_ONCE: Final = 100
+"""News that one write records: some 10 ms, where their orgs listen."""
 
 KEPT: Final = frozenset(
     {
@@ -77,23 +82,34 @@ class AlarmRecord:
         """Records until cancelled, or until the store is closed."""
         task_status.started()
         async for what in self._receive:
+            waiting = [what]
+            with suppress(trio.WouldBlock):
+                while len(waiting) < AT_ONCE:
+                    waiting.append(self._receive.receive_nowait())
             try:
-                if isinstance(what, News):
-                    await self.record(what)
-                else:
-                    await self._mark(*what)
+                await self.record(*waiting)
             except StoreClosed:
                 return
             except StoreError as error:
-                key = what.key if isinstance(what, News) else what
-                _log.warning("alarm_not_recorded", alarm=key[0], reason=str(error))
+                for one in waiting:
+                    key = one.key if isinstance(one, News) else one
+                    _log.warning("alarm_not_recorded", alarm=key[0], reason=str(error))
 
-    async def record(self, news: News) -> None:
-        """Records one, also as an event where its org listens.
+    async def record(self, *whats: News | Key) -> None:
+        """Records news, also as events where their orgs listen, and what was reported.
 
         Raises:
-            StoreError: The database can't be written to.
+            StoreError: The database can't be written to. None of it is recorded.
         """
+        ops = [self._recording(one) if isinstance(one, News) else _marking(one) for one in whats]
+
+        def record(tx: Tables) -> None:
+            for op in ops:
+                op(tx)
+
+        await self._database.write(record)
+
+    def _recording(self, news: News) -> Callable[[Tables], None]:
         now = self._now_ms()
         name, about = news.key
         kind: EventType = "alarm.raised" if news.begins else "alarm.cleared"
@@ -115,16 +131,17 @@ class AlarmRecord:
             if org is not None:
                 tx.events.record(org.id, kind, now, data=data)
 
-        await self._database.write(op)
-
-    async def _mark(self, name: str, about: str) -> None:
-        await self._database.write(lambda tx: tx.alarms.mark_reported(name, about))
+        return op
 
     def _take(self, what: News | Key, key: Key) -> None:
         try:
             self._send.send_nowait(what)
         except trio.WouldBlock:
             _log.warning("alarm_not_recorded", alarm=key[0], reason="too many wait")
+
+
+def _marking(key: Key) -> Callable[[Tables], None]:
+    return lambda tx: tx.alarms.mark_reported(*key)
 
 
 def event_data(news: News, now: float) -> dict[str, Any]:

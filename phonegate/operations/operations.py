@@ -27,7 +27,7 @@ from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
-from phonegate.operations.notices.heartbeat import Heartbeat
+from phonegate.operations.notices.heartbeat import UNKNOWN, Heartbeat
 from phonegate.operations.notices.messenger import Trial
 from phonegate.operations.notices.notifier import Notifier
 from phonegate.operations.readiness import Readiness
@@ -108,6 +108,7 @@ class Operations:
             services,
             failing=pool.health.failures.keys,
             fields=self._alarms.fields,
+            standing=lambda: self._alarms.standing,
             reported=self._record.reported,
         )
         self._notifier.engage(settings.alarms.notify)
@@ -234,7 +235,7 @@ class Operations:
         if self._alarms.on:
             return self._alarms.on[0][0]
         if not self._alarm_loop.works:
-            return "look_failed"
+            return UNKNOWN
         reasons = await self._readiness.reasons()
         return reasons[0].code if reasons else None
 

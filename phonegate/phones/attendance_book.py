@@ -32,6 +32,8 @@ class AttendanceBook:
         self._written: set[int] = set()
         """The rows of the phones that are noted as connected."""
         self._changed: set[int] = set()
+        self._cleared = False
+        """Whether those are noted as gone whom the last run left connected."""
         self._more = trio.Event()
         self._writing = trio.Lock()
         switchboard.on_seat = self._note
@@ -43,9 +45,10 @@ class AttendanceBook:
         takes that.
         """
         try:
-            await self._attendance.clear()
+            await self.write()
         except StorageUnavailable as error:
             _log.warning("attendance_not_noted", reason=error.reason)
+            self._more.set()
         task_status.started()
         while True:
             await self._more.wait()
@@ -66,6 +69,10 @@ class AttendanceBook:
             StoreError: It can't be stored, and is left for another time.
         """
         async with self._writing:
+            if not self._cleared:
+                # Before any that has come is noted, which would be noted as gone by this.
+                await self._attendance.clear()
+                self._cleared = True
             while changes := self._next():
                 try:
                     await self._attendance.note(changes)

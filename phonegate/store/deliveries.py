@@ -17,6 +17,10 @@ from phonegate.store.events import Events
 
 TEST_SUBJECT: Final = "test"
 
+LONGEST_WAIT_MS: Final = 2 * 86_400_000
+"""No try is planned farther ahead. One that seems to be was planned before the clock was set back,
+and is due."""
+
 _COLUMNS: Final = (
     "n, webhook, event, type, subject, created_at, attempts, at, ms, status, error, answer, next_at"
 )
@@ -40,16 +44,18 @@ _BEFORE: Final = """
 
 DUE: Final = f"""
     SELECT {_COLUMNS} FROM deliveries AS d INDEXED BY deliveries_due
-    WHERE webhook = ? AND next_at IS NOT NULL AND next_at <= ? AND NOT EXISTS ({_BEFORE})
-    ORDER BY n LIMIT ?
+    WHERE webhook = :webhook AND next_at IS NOT NULL
+        AND (next_at <= :now OR next_at > :now + {LONGEST_WAIT_MS}) AND NOT EXISTS ({_BEFORE})
+    ORDER BY n LIMIT :limit
 """  # noqa: S608
 
-NEXT_DUE: Final = """
-    SELECT min(d.next_at) FROM deliveries AS d JOIN (
+NEXT_DUE: Final = f"""
+    SELECT min(iif(d.next_at > :now + {LONGEST_WAIT_MS}, :now, d.next_at))
+    FROM deliveries AS d JOIN (
         SELECT min(n) AS n FROM deliveries INDEXED BY deliveries_waiting
-        WHERE webhook = ? AND next_at IS NOT NULL GROUP BY subject
+        WHERE webhook = :webhook AND next_at IS NOT NULL GROUP BY subject
     ) AS first ON d.n = first.n
-"""
+"""  # noqa: S608
 """The first of each subject is the only one that may be tried."""
 
 WAITING: Final = """
@@ -177,12 +183,14 @@ class Deliveries:
 
     def due(self, webhook: Webhook, now: int, limit: int) -> list[Due]:
         """Returns what may be tried now: the oldest first, and of each subject one."""
-        rows = self._connection.execute(DUE, (webhook.id, now, limit))
+        values = {"webhook": webhook.id, "now": now, "limit": limit}
+        rows = self._connection.execute(DUE, values)
         return [Due(one, self._event(webhook.org, one.event)) for one in map(_delivery, rows)]
 
-    def next_due(self, webhook: int) -> int | None:
+    def next_due(self, webhook: int, now: int) -> int | None:
         """Returns when something may be tried next, in ms. None where nothing waits."""
-        (at,) = self._connection.execute(NEXT_DUE, (webhook,)).fetchone()
+        values = {"webhook": webhook, "now": now}
+        (at,) = self._connection.execute(NEXT_DUE, values).fetchone()
         return None if at is None else int(at)
 
     def waiting(self, webhook: int) -> int:

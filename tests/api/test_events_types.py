@@ -41,13 +41,13 @@ def test_a_page_is_written_as_its_type_says(found: list[EventJson], last: int, g
 
 @given(st.lists(events, max_size=4), st.integers(1, 50), st.booleans())
 def test_a_stream_is_read_as_it_was_written(found: list[EventJson], cut: int, blank: bool) -> None:  # noqa: FBT001 - drawn
-    text = opening_text(5, 1_500, blank=blank) + gap_text(7)
+    text = opening_text(5, 1_500, blank=blank) + gap_text(7, 6)
     text += b"".join(event_text(one) + silence_text(one.id, blank=blank) for one in found)
     reader, read = StreamReader(), list[Any]()
     for at in range(0, len(text), cut):
         read += reader.feed(text[at : at + cut])
     gap, *rest = read
-    assert (gap.name, gap.id, json.loads(gap.data)) == ("gap", "7", {"first": 7})
+    assert (gap.name, gap.id, json.loads(gap.data)) == ("gap", "6", {"first": 7})
     assert [(one.name, int(one.id)) for one in rest] == [(one.type, one.id) for one in found]
     assert [json.loads(one.data) for one in rest] == [
         json.loads(CONVERTER.encode(one)) for one in found

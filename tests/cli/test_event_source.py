@@ -109,6 +109,16 @@ def test_missing_events_are_told_of_and_what_follows_is_shown(fake: Fake, client
     assert [one["id"] for one in first.events] or ids(found, 1) == [8]
 
 
+def test_events_before_the_missing_ones_are_shown(fake: Fake, client: Client) -> None:
+    gap = b'id: 4\nevent: gap\ndata: {"first":7}\n\n'
+    streams = [(200, Stream(OPENING, gap)), (200, Stream(frames(event(5), event(8))))]
+    fake.answers[PATH] = [*streams, DENIED]
+    found = source(client).follow(4)
+    assert next(found).gap == 7
+    assert ids(found, 2) == [5, 8]
+    assert asked(fake)[1]["since_id"] == "4"
+
+
 def test_a_database_begun_anew_begins_anew(fake: Fake, client: Client) -> None:
     fake.answers[PATH] = [(200, Stream(b"id: 900\n\n", GAP, frames(event(8)))), DENIED]
     assert ids(source(client).follow(900), 1) == [8]

@@ -66,6 +66,25 @@ async def test_what_waits_is_bounded(database: Database) -> None:
     assert (line["event"], line["alarm"]) == ("alarm_not_recorded", "phone_away")
 
 
+async def test_those_of_thousands_of_orgs_at_once_are_all_recorded(
+    database: Database, nursery: trio.Nursery
+) -> None:
+    alarms = AlarmRecord(database, now_ms=lambda: NOW)
+    orgs = [f"org-{number}" for number in range(2_000)]
+    with capture_logs() as lines:
+        for org in orgs:
+            fields = {"org": org, "messages": 1}
+            news = News(("phone_away", org), True, fields, org, since=NOW / 1000)
+            alarms.take(news)
+            alarms.reported(news.key)
+        await nursery.start(alarms.run)
+        with trio.fail_after(20):
+            while sum(reported for _, reported in await alarms.load()) < len(orgs):  # noqa: ASYNC110 - it waits
+                await trio.sleep(0.01)
+    assert {news.org for news, _ in await alarms.load()} == set(orgs)
+    assert lines == []
+
+
 async def test_an_org_that_is_gone_gets_nothing(database: Database) -> None:
     await AlarmRecord(database, now_ms=lambda: NOW).record(AWAY)
 
@@ -76,7 +95,7 @@ async def test_what_is_on_is_known_after_a_restart_until_it_is_over(database: Da
     await record.record(DISK)
     again = AlarmRecord(database, now_ms=lambda: NOW)
     assert await again.load() == [(DISK, False), (AWAY, False)]
-    await record._mark(*AWAY.key)
+    await record.record(AWAY.key)
     assert (AWAY, True) in await again.load()
     await record.record(OVER)
     assert await again.load() == [(DISK, False)]

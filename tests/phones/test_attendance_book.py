@@ -109,6 +109,37 @@ async def test_a_start_finds_those_gone_that_a_killed_process_left(
     assert await database.read(lambda tx: tx.phones.online(10)) == []
 
 
+async def test_a_start_on_a_full_disk_finds_them_gone_later(
+    database: Database, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a phone that comes back would be noted as there already, without an event."""
+
+    def before(tx: Tables) -> int:
+        org = tx.orgs.add("myorg", "hash", 1).id
+        tx.events.listen(org, 2**50)
+        tx.phones.set_online(tx.phones.connect(org, "a", 1).id, True)
+        return org
+
+    org = await database.write(before)
+    note = Attendance.note
+    full = True
+
+    async def refuse(self: Attendance, changes: Mapping[int, bool]) -> None:
+        if full:
+            raise StorageUnavailable("disk full")
+        await note(self, changes)
+
+    monkeypatch.setattr(Attendance, "note", refuse)
+    monkeypatch.setattr("phonegate.phones.attendance_book.AGAIN_S", 0.01)
+    await nursery.start(AttendanceBook(Switchboard(), Attendance(database, now_ms)).run)
+    assert len(await database.read(lambda tx: tx.phones.online(10))) == 1
+    full = False
+    with trio.fail_after(20):
+        while not (found := await database.read(lambda tx: tx.events.page(org, 0, 10))):  # noqa: ASYNC110 - it waits
+            await trio.sleep(0.01)
+    assert [event.type for event in found] == ["phone.offline"]
+
+
 async def test_what_the_disk_refuses_is_noted_later(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ def happen(tables: Tables, org: Org, *phones: int) -> None:
     """Records an event of each phone."""
     for phone in phones:
         tables.events.record(org.id, "phone.online", NOW, phone=phone, data={"id": phone})
-    tables.events.write()
+    tables.events.write(NOW)
     tables.facts.clear()
 
 
@@ -95,12 +95,12 @@ def test_events_of_one_subject_come_one_by_one_and_others_pass(
     assert numbers(tables.deliveries.due(webhook, NOW, 10)) == [first + 2]
     tables.deliveries.finish(due[1].delivery.n, OK, None)
     assert tables.deliveries.due(webhook, NOW, 10) == []
-    assert tables.deliveries.next_due(webhook.id) == NOW + 5_000
+    assert tables.deliveries.next_due(webhook.id, NOW) == NOW + 5_000
     (again,) = tables.deliveries.due(webhook, NOW + 5_000, 10)
     assert (again.delivery.attempts, again.delivery.last) == (1, failed())
     tables.deliveries.finish(again.delivery.n, OK, None)
     assert numbers(tables.deliveries.due(webhook, NOW, 10)) == [first + 1]
-    assert tables.deliveries.next_due(webhook.id) == NOW
+    assert tables.deliveries.next_due(webhook.id, NOW) == NOW
 
 
 def test_an_event_that_is_gone_is_known_to_be(tables: Tables, org: Org, webhook: Webhook) -> None:
@@ -256,6 +256,20 @@ def test_the_log_is_cleared_of_what_is_old_or_too_much(
     assert [one.n for one in tables.deliveries.page(webhook.id, 9)] == n[3:]
 
 
+def test_what_was_planned_before_the_clock_was_set_back_is_due(
+    tables: Tables, org: Org, webhook: Webhook
+) -> None:
+    happen(tables, org, 1, 2)
+    tables.deliveries.take(webhook, 10, anything, NOW)
+    one, two = tables.deliveries.due(webhook, NOW, 10)
+    tables.deliveries.finish(one.delivery.n, failed(), NOW + 86_400_000)
+    tables.deliveries.finish(two.delivery.n, failed(), NOW + 300 * 86_400_000)
+    assert numbers(tables.deliveries.due(webhook, NOW, 10)) == [two.delivery.event]
+    assert tables.deliveries.next_due(webhook.id, NOW) == NOW
+    tables.deliveries.finish(two.delivery.n, OK, None)
+    assert tables.deliveries.next_due(webhook.id, NOW) == NOW + 86_400_000
+
+
 def test_what_waits_is_counted(tables: Tables, org: Org, webhook: Webhook) -> None:
     assert tables.deliveries.all_waiting() == deliveries.Waiting(count=0, since=None)
     happen(tables, org, 1, 2)
@@ -266,8 +280,8 @@ def test_what_waits_is_counted(tables: Tables, org: Org, webhook: Webhook) -> No
 @pytest.mark.parametrize(
     ("sql", "values"),
     [
-        (deliveries.DUE, (1, NOW, 10)),
-        (deliveries.NEXT_DUE, (1,)),
+        (deliveries.DUE, {"webhook": 1, "now": NOW, "limit": 10}),
+        (deliveries.NEXT_DUE, {"webhook": 1, "now": NOW}),
         (deliveries.WAITING, (1,)),
         (deliveries.WAITING_OF_ORG, (1,)),
         (deliveries.FINISHED, {"webhook": 1, "before": 1, "surplus": 1, "limit": 1}),

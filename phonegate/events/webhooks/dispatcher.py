@@ -100,6 +100,8 @@ class Dispatcher:
         self._wake = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._stopping = False
+        self._delivering = 0
+        """How many calls are under way, or their results being stored."""
         self._idle = trio.Event()
 
     # -- what it is called with
@@ -129,7 +131,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Begins no more calls, and gives those under way a moment. The rest is cut off."""
         self._stopping = True
-        if self._slots.used:
+        if self._delivering:
             self._idle = trio.Event()
             with trio.move_on_after(self._timings.goodbye_s):
                 await self._idle.wait()
@@ -264,10 +266,13 @@ class Dispatcher:
         now = trio.current_time()
         if line.may_take:
             return now
-        next_at = await self._database.read(lambda tx: tx.deliveries.next_due(line.webhook.id))
+        clock = self._now_ms()
+        next_at = await self._database.read(
+            lambda tx: tx.deliveries.next_due(line.webhook.id, clock)
+        )
         if next_at is None:
             return now if line.behind else None
-        wait_s = max(0.0, (next_at - self._now_ms()) / 1000)
+        wait_s = max(0.0, (next_at - clock) / 1000)
         return now + min(wait_s, self._timings.look_s)
 
     async def _take(self, line: Line) -> None:
@@ -303,6 +308,7 @@ class Dispatcher:
                 return
             line, slot = found
             due = line.start()
+            self._delivering += 1
             self._nursery.start_soon(self._deliver, line, due, slot)
             if line.is_waiting:
                 self._turns.add(line)
@@ -324,6 +330,10 @@ class Dispatcher:
             line.end(due.delivery.n)
             self._offer(line)
             self._poke(line)
+            self._delivering -= 1
+            if not self._delivering:
+                # What was delivered and not noted would be delivered again after the start.
+                self._idle.set()
 
     async def _attempt(self, line: Line, webhook: Webhook, due: Due, slot: Slot) -> Attempted:
         assert due.event is not None, "what has none was dropped"  # noqa: S101
@@ -331,8 +341,6 @@ class Dispatcher:
             result = await self._courier.call(webhook, due.event, line.standing)
         finally:
             self._slots.give_back(slot)
-            if not self._slots.used:
-                self._idle.set()
             self._begin()
         return await self._courier.conclude(webhook, due, result, line.failing_since)
 

@@ -22,6 +22,10 @@ days later, finds a webhook that has failed for a little less."""
 LAST_STRAW_MS: Final = LASTS_MS - SLACK_MS
 """A webhook that has failed for so long and fails again is disabled."""
 
+LEAST_ATTEMPTS: Final = 6
+"""An event is given up, and a webhook disabled, only after so many calls, which take 40 minutes: a
+clock that was wrong when the machine started makes three days of a moment."""
+
 JITTER: Final = 0.1
 """The largest part of a delay by which it is longer or shorter. What failed together, as when a
 receiver was down, then does not return together."""
@@ -76,6 +80,8 @@ def after(failure: Failure, luck: float, pace: float = 1.0) -> Sequel:
     end = failure.created_at + LASTS_MS
     due = now + round(delay_s(failure.attempts, luck, failure.retry_after_s) * pace * 1000)
     since = now if failure.failing_since is None else failure.failing_since
+    if failure.attempts < LEAST_ATTEMPTS and failure.retry_after_s is None:
+        return Sequel(next_at=due)
     return Sequel(
         # The last call is made when the time is over.
         next_at=min(due, end) if now < end else None,

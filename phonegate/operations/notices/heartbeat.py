@@ -23,6 +23,9 @@ FIRST_S: Final = 10.0
 DEADLINE_S: Final = 20.0
 """Seconds for one call."""
 
+UNKNOWN: Final = "look_failed"
+"""The reason where it can't be found out whether all is well, as with a folder that is gone."""
+
 _log = log.get("operations")
 
 
@@ -52,7 +55,7 @@ class Heartbeat:
 
     async def beat(self) -> bool:
         """Calls once, if all is well. Returns whether the call succeeded."""
-        url, reason = self.url, await self._why_not()
+        url, reason = self.url, await self._reason()
         if reason != self._silent:
             self._silent = reason
             if reason is not None:
@@ -78,3 +81,11 @@ class Heartbeat:
             else:
                 _log.info("heartbeat_url_answers", host=host_of(url))
         return problem is None
+
+    async def _reason(self) -> str | None:
+        """Returns why not all is well. Where that can't be found out, that is why."""
+        try:
+            return await self._why_not()
+        except Exception:  # noqa: BLE001 - the beat must not end the gateway
+            # The loop of alarms looks at the same, and logs what is wrong.
+            return UNKNOWN

@@ -80,6 +80,7 @@ class Notifier:
         services: Those of the gateway, through which SMS are sent.
         failing: Returns the assistants whose carrier does not answer now.
         fields: What is known of alarms that are on.
+        standing: Returns the beginnings of those.
         reported: Called with an alarm that is on, once a notice of it has reached a target.
         timings: How long messengers wait.
     """
@@ -90,12 +91,14 @@ class Notifier:
         *,
         failing: Callable[[], Collection[int]],
         fields: Fields,
+        standing: Callable[[], Sequence[News]],
         reported: Callable[[Key], None],
         timings: MessengerTimings | None = None,
     ) -> None:
         self._services = services
         self._failing = failing
         self._fields = fields
+        self._standing = standing
         self._reported = reported
         self._timings = MessengerTimings() if timings is None else timings
         self._engaged: dict[str, _Engaged] = {}
@@ -110,7 +113,10 @@ class Notifier:
         return {name: reason for name, reason in found if reason is not None}
 
     def engage(self, texts: Sequence[str]) -> None:
-        """Takes the targets as they are configured now. One that was there goes on as it was."""
+        """Takes the targets as they are configured now. One that was there goes on as it was.
+
+        A new one is sent the alarms that are on: it may be an old one whose text was wrong.
+        """
         targets = parse_targets(texts)
         wanted = dict(zip(texts, zip(targets, names(targets), strict=True), strict=True))
         for text in [text for text in self._engaged if text not in wanted]:
@@ -128,6 +134,8 @@ class Notifier:
                 reported=self._reported,
                 timings=self._timings,
             )
+            for news in self._standing():
+                messenger.restore(news, reported=False)
             engaged = self._engaged[text] = _Engaged(target, messenger)
             if self._nursery is not None:
                 self._nursery.start_soon(engaged.run)

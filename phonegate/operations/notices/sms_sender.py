@@ -1,10 +1,12 @@
 """Notices by SMS, through the phones and carriers of an org, one after the other."""
 
+import math
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
+import attrs
 import trio
 
 from phonegate.api.services import Services
@@ -34,8 +36,18 @@ LOOK_S: Final = 0.5
 """Between two looks at what became of it."""
 
 
-Way = tuple[str, Callable[[str], Awaitable[str]]]
-"""One phone or number of an org by its name, and what sends a text through it."""
+TAKE_BACK_S: Final = 2.0
+"""How long it may take to withdraw an SMS where the time for its notice is over."""
+
+
+@attrs.frozen
+class _Way:
+    """One phone or carrier of an org."""
+
+    key: tuple[str, int]
+    name: str
+    send: Callable[[str], Awaitable[str]]
+    """Sends a text through it."""
 
 
 class SmsSender:
@@ -63,6 +75,9 @@ class SmsSender:
         self._services = services
         self._failing = failing
         self._result_s = result_s
+        self._failed_at: dict[tuple[str, int], float] = {}
+        """When each way that did not work was tried last. It is then tried after the others, which
+        the time for a notice may not suffice for."""
 
     async def send(self, notice: Notice) -> str:
         """Sends a notice by the first way that works, and that it is not about.
@@ -82,28 +97,39 @@ class SmsSender:
                 "what the alarm is about"
             )
         reasons = []
-        for name, send in ways:
+        for way in ways:
+            self._failed_at[way.key] = trio.current_time()
             try:
-                return f"{name}: {await send(notice.sms)}"
+                said = await way.send(notice.sms)
             except (NotDelivered, Refused, StoreError, trio.TooSlowError) as error:
-                reasons.append(f"{name}: {str(error) or 'the disk is too slow'}")
+                reasons.append(f"{way.name}: {str(error) or 'the disk is too slow'}")
+            else:
+                del self._failed_at[way.key]
+                return f"{way.name}: {said}"
         raise NotDelivered("; ".join(reasons))
 
-    async def _ways(self, sender: Principal, notice: Notice) -> list[Way]:
-        """Returns what may be tried, the phones first. Not what the notice is about."""
+    async def _ways(self, sender: Principal, notice: Notice) -> list[_Way]:
+        """Returns what may be tried, the phones first, and last what did not work before.
+
+        What the notice is about is not among them.
+        """
         bad_phones, bad_assistants = notice.values("phone"), notice.values("assistant")
-        ways: list[Way] = []
+        ways: list[_Way] = []
         for phone in self._services.switchboard.online(sender.org):
             if phone.phone not in bad_phones:
                 name = phone.name or f"phone {phone.phone}"
-                ways.append((name, partial(self._by_phone, sender, phone.phone)))
+                send = partial(self._by_phone, sender, phone.phone)
+                ways.append(_Way(("phone", phone.phone), name, send))
         failing = self._failing()
         for one in await self._services.assistants.of_org(sender.org):
             works = one.id not in bad_assistants and one.id not in failing
             if one.provider != PHONE and one.phone_numbers and works:
                 name = f"{one.provider} ({one.name})"
-                ways.append((name, partial(self._by_carrier, sender, one.phone_numbers[0])))
-        return ways
+                send = partial(self._by_carrier, sender, one.phone_numbers[0])
+                ways.append(_Way(("assistant", one.id), name, send))
+        failed = self._failed_at
+        self._failed_at = {way.key: failed[way.key] for way in ways if way.key in failed}
+        return sorted(ways, key=lambda way: self._failed_at.get(way.key, -math.inf))
 
     async def _by_phone(self, sender: Principal, phone: int, text: str) -> str:
         outgoing = Outgoing(
@@ -115,17 +141,26 @@ class SmsSender:
             phone=phone,
         )
         (sent,) = (await self._services.sending.send(sender, [outgoing])).results
-        message = await self._outcome(sender, sent.id)
+        try:
+            message = await self._outcome(sender, sent.id)
+        except trio.Cancelled:
+            # The time for the notice is over, and it is sent anew.
+            with trio.move_on_after(TAKE_BACK_S, shield=True):
+                await self._take_back(sender, sent.id)
+            raise
         if message is None:
             raise NotDelivered("its message is gone")
         if message.status in (SENT, DELIVERED):
             return f"{message.status} (message {message.id})"
         if message.status in (QUEUED, SENDING):
             # Else it might leave beside the one that goes another way, or later.
-            with suppress(Refused, StoreError):
-                await self._services.withdrawal.cancel(sender, message.id)
+            await self._take_back(sender, message.id)
             raise NotDelivered(f"not sent within {self._result_s:g} s")
         raise NotDelivered(f"{message.status}: {message.error or 'no reason given'}")
+
+    async def _take_back(self, sender: Principal, message_id: int) -> None:
+        with suppress(Refused, StoreError):
+            await self._services.withdrawal.cancel(sender, message_id)
 
     async def _outcome(self, sender: Principal, message_id: int) -> Message | None:
         """Returns a message once there is a result, or as it is when the time for that is over."""

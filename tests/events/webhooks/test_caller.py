@@ -10,9 +10,9 @@ import pytest
 import trio
 import trustme
 
-from phonegate.events.webhooks import caller as module
 from phonegate.events.webhooks.call import Call, CallTimings, Result, readable
 from phonegate.events.webhooks.caller import Caller
+from phonegate.http import outgoing_call
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.events.webhooks import receiver as acts
@@ -256,7 +256,7 @@ async def test_a_certificate_must_be_that_of_the_name(
     authority.issue_cert("a.example").configure_cert(context)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    monkeypatch.setattr(module, "_trust", lambda: trusting)
+    monkeypatch.setattr(outgoing_call, "_trust", lambda: trusting)
     secure = Receiver(tls=context)
     await nursery.start(secure.run)
     one = caller(resolve=Rebinding("127.0.0.1"))

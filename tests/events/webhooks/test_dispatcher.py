@@ -366,3 +366,20 @@ async def test_a_success_ends_a_failure_that_only_the_store_remembers(
     await site.happen(2)
     await site.settled(webhook, 2)
     assert (await site.found(webhook)).failing_since is None
+
+
+async def test_what_was_delivered_when_the_gateway_stops_is_noted(
+    nursery: trio.Nursery, receiver: Receiver, tmp_path: Path
+) -> None:
+    stopped = Site.make(tmp_path)
+    await nursery.start(stopped.database.run_writer)
+    async with trio.open_nursery() as serving:
+        await serving.start(stopped.dispatcher.run)
+        webhook = await stopped.webhook(receiver.url())
+        await stopped.happen(*range(200))
+        await receiver.count(100)
+        await stopped.dispatcher.close()
+        serving.cancel_scope.cancel()
+    noted = [one for one in await stopped.log(webhook) if one.last is not None]
+    assert len(noted) == len(receiver.calls)
+    stopped.database.close()

@@ -2,7 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.events.webhooks import schedule
-from phonegate.events.webhooks.schedule import Failure, Sequel, after, delay_s
+from phonegate.events.webhooks.schedule import LEAST_ATTEMPTS, Failure, Sequel, after, delay_s
+from phonegate.http.retry_after import LONGEST_PAUSE_S
+from phonegate.store.deliveries import LONGEST_WAIT_MS
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -41,6 +43,30 @@ def test_a_dead_receiver_is_tried_for_three_days_and_then_disabled() -> None:
 def test_a_message_that_is_never_taken_does_not_disable_what_works() -> None:
     late = failed(now=3 * DAY_MS, attempts=30, failing_since=3 * DAY_MS - 60_000 - 1)
     assert after(late, luck=0.5) == Sequel(next_at=None, disable=None)
+
+
+def test_a_clock_that_was_wrong_at_the_start_gives_nothing_up() -> None:
+    # Five days pass within seconds when the time is learnt from the network.
+    for attempts in range(1, LEAST_ATTEMPTS):
+        jumped = failed(now=5 * DAY_MS, attempts=attempts, failing_since=0)
+        sequel = after(jumped, luck=0.5)
+        assert sequel.disable is None
+        assert sequel.next_at is not None
+        assert sequel.next_at > 5 * DAY_MS
+    last = after(failed(now=5 * DAY_MS, attempts=LEAST_ATTEMPTS, failing_since=0), luck=0.5)
+    assert last.next_at is None
+    assert last.disable is not None
+
+
+def test_a_receiver_that_puts_calls_off_is_given_up_after_fewer() -> None:
+    late = failed(now=3 * DAY_MS, attempts=4, failing_since=0, retry_after_s=86_400.0)
+    assert after(late, luck=0.5).next_at is None
+
+
+def test_no_try_is_planned_farther_ahead_than_the_store_believes() -> None:
+    for asked_s in (None, LONGEST_PAUSE_S):
+        for attempts in range(1, 40):
+            assert delay_s(attempts, 1.0, asked_s) * 1000 < LONGEST_WAIT_MS
 
 
 def test_gone_disables_at_once() -> None:

@@ -39,6 +39,20 @@ async def test_one_that_fails_is_logged_once_by_its_host() -> None:
     assert "t0ps3cret" not in str(line)
 
 
+async def test_it_is_silent_where_it_is_not_known_whether_all_is_well() -> None:
+    async def why_not() -> str | None:
+        raise FileNotFoundError("the folder of the database")
+
+    switch = Heartbeat(why_not)
+    with receiving() as receiver, capture_logs() as lines:
+        switch.url = receiver.url
+        assert not await switch.beat()
+    assert receiver.taken == []
+    assert [(line["event"], line["reason"]) for line in lines] == [
+        ("heartbeat_url_paused", "look_failed")
+    ]
+
+
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     made: list[float] = []

@@ -1,7 +1,7 @@
 """All targets together: none waits for another, and they change while the gateway serves."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,13 +23,14 @@ SECRET = "t0ps3cret"
 TIMINGS = MessengerTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)
 
 
-def new_notifier(reported: list[Key] | None = None) -> Notifier:
+def new_notifier(reported: list[Key] | None = None, standing: Sequence[News] = ()) -> Notifier:
     reported = [] if reported is None else reported
     services = cast("Services", SimpleNamespace(now_ms=lambda: 1_800_000_000_000))
     return Notifier(
         services,
         failing=lambda: (),
         fields=lambda _: None,
+        standing=lambda: standing,
         reported=reported.append,
         timings=TIMINGS,
     )
@@ -96,6 +97,23 @@ async def test_targets_come_and_go_and_those_that_stay_go_on(nursery: trio.Nurse
         notifier.take(news("third"))
         await taken(second, 2)
         assert [one["about"] for one in await taken(first, 3)][3:] == []
+
+
+async def test_a_target_that_was_corrected_gets_the_alarms_that_are_on(
+    nursery: trio.Nursery,
+) -> None:
+    standing: list[News] = []
+    notifier = new_notifier(standing=standing)
+    await nursery.start(notifier.run)
+    with receiving(status=404) as wrong, receiving() as right, capture_logs():
+        notifier.engage([f"webhook:{wrong.url}"])
+        standing.append(news())
+        notifier.take(news())
+        await taken(wrong, 1)
+        notifier.engage([f"webhook:{right.url}"])
+        assert [one["about"] for one in await taken(right, 1)] == ["club"]
+        notifier.take(news(begins=False))
+        assert [one["state"] for one in await taken(right, 2)] == ["raised", "cleared"]
 
 
 async def test_a_test_is_sent_to_all_at_once(nursery: trio.Nursery) -> None:

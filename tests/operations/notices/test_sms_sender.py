@@ -150,6 +150,23 @@ async def test_one_that_takes_too_long_is_taken_back(
     assert site.cancelled == [1]
 
 
+async def test_ways_that_hang_do_not_keep_it_from_those_behind_them(
+    site: Site, autojump_clock: Clock
+) -> None:
+    """The time for a notice does not suffice to try five phones, of which none has a network."""
+    site.phones = dict.fromkeys(range(1, 6), "queued")
+    site.carriers = {8: TAKEN}
+    with trio.move_on_after(3.5 * RESULT_S) as late:
+        await site.sender.send(notice())
+    assert late.cancelled_caught
+    assert site.cancelled == [1, 2, 3, 4]
+    with trio.fail_after(3.5 * RESULT_S):
+        assert (await site.sender.send(notice())).startswith("twilio")
+    assert [phone for phone, _ in site.sent] == [1, 2, 3, 4, 5]
+    # From now on by what works, until that fails too.
+    assert (await site.sender.send(notice())).startswith("twilio")
+
+
 async def test_an_org_that_is_not_there_is_named(site: Site) -> None:
     sender = SmsSender("nowhere", NUMBER, site.sender._services, lambda: ())
     with pytest.raises(NotDelivered, match="no org named nowhere"):
