@@ -18,6 +18,15 @@ from phonegate.http.outgoing_address import Guard
 CONNECT_S: Final = 5.0
 """Seconds to connect to one address, so that a name with several gets its turn at another."""
 
+SMALL_PIECES: Final = 1_000
+"""Pieces (chunks, RFC 9112 7.1) of an answer that may be as small as they like."""
+
+LEAST_PIECE_BYTES: Final = 128
+"""Bytes of each further piece, on average. Web servers send some thousand."""
+
+PIECES_AT_ONCE: Final = 50
+"""Pieces that are parsed before others have their turn: some 3 ms."""
+
 _UNREACHABLE: Final = (httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
@@ -122,11 +131,23 @@ _Server = tuple[Any, ...]
 
 
 class _Body(httpx.AsyncByteStream):
+    """The body of an answer, which ends where its pieces are too small.
+
+    Up to 64 KiB are read at once, and may be 13,000 pieces, which are parsed one by one.
+    """
+
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = size = 0
         async for piece in self._stream:
+            pieces += 1
+            size += len(piece)
+            if pieces > SMALL_PIECES + size // LEAST_PIECE_BYTES:
+                raise httpcore.RemoteProtocolError("pieces too small")
+            if pieces % PIECES_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
             yield piece
 
     async def aclose(self) -> None:

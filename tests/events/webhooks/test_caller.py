@@ -13,6 +13,7 @@ import trustme
 from phonegate.events.webhooks import caller as module
 from phonegate.events.webhooks.call import Call, CallTimings, Result, readable
 from phonegate.events.webhooks.caller import Caller
+from phonegate.http.guarded_connections import PIECES_AT_ONCE, SMALL_PIECES
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.events.webhooks import receiver as acts
@@ -175,6 +176,27 @@ async def test_a_slow_answer_is_waited_for_as_long_as_it_counts(receiver: Receiv
     await one.aclose()
     assert not counts.whole
     assert len(counts.answer) > len(result.answer)
+
+
+async def test_an_answer_in_crumbs_is_cut_and_holds_nothing_up(receiver: Receiver) -> None:
+    receiver.act = lambda _: acts.crumbs
+    one = caller(body_s=5.0)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as others:
+        others.start_soon(count)
+        result = await one.call(call(receiver.url(), read_bytes=65_537))
+        others.cancel_scope.cancel()
+    await one.aclose()
+    assert (result.status, result.whole) == (200, False)
+    assert SMALL_PIECES <= len(result.answer) < 2 * SMALL_PIECES
+    assert turns > SMALL_PIECES // PIECES_AT_ONCE
 
 
 async def test_retry_after_is_read(receiver: Receiver) -> None:
