@@ -64,7 +64,7 @@ SECRET_BYTES: Final = 32
 """Random bytes of a secret. Standard Webhooks 1.0.0 has 24 to 64."""
 
 PREFIX: Final = "whsec_"
-"""What a secret begins with, by the same."""
+"""What a secret begins with, by the same. The rest is base64."""
 
 
 @attrs.frozen(kw_only=True)

@@ -5,10 +5,9 @@ when the bus says that there are more. One that is behind it reads pages of the 
 follower begins to be one before it first reads, so that no event comes unseen between the two.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 import trio
@@ -16,10 +15,10 @@ import trio
 from phonegate import log
 from phonegate.domain.event_filter import EVERYTHING, EventFilter
 from phonegate.domain.event_log import EventLog, seen
+from phonegate.events.channel import Audience, Channel, Waiting
 from phonegate.events.tail import MOST_BYTES, Entry, Tail
 from phonegate.model.events import Event
 from phonegate.model.facts import CredentialsChanged, EventsRecorded, Fact
-from phonegate.model.orgs import KeyLimits
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Throttled
 from phonegate.model.storage_errors import StoreError
@@ -64,74 +63,6 @@ class View(Generic[T]):
     """Makes of an event what followers get, in whatever thread."""
 
 
-AS_THEY_ARE: Final[View[Event]] = View(None, lambda event: event)
-"""The view of those who want the events themselves."""
-
-
-@attrs.define(eq=False)
-class _Audience:
-    """The followers of an org who see the same events."""
-
-    limits: KeyLimits | None
-    wanted: EventFilter
-    members: int = 0
-    cleared: int = 0
-    """For those who wait: up to this event, nothing has come for them since they began to."""
-    waiting: dict["Follower[Any]", trio.Event] = attrs.field(factory=dict)
-
-    def ring(self, follower: "Follower[Any]") -> None:
-        """Wakes a follower, if it waits."""
-        bell = self.waiting.pop(follower, None)
-        if bell is not None:
-            follower.position = max(follower.position, self.cleared)
-            bell.set()
-
-    def sees(self, event: Event) -> bool:
-        """Tells whether an event is for these followers."""
-        shown = seen(self.limits, event)
-        return shown is not None and self.wanted.fits(shown)
-
-
-@attrs.define(eq=False)
-class _Channel:
-    """An org that has followers."""
-
-    org: int
-    audiences: dict[Hashable, _Audience] = attrs.field(factory=dict)
-    holders: Counter[str | None] = attrs.field(factory=Counter)
-    tail: Tail | None = None
-    """None until it is known where it begins."""
-    recorded: int = 0
-    """The last event that the bus has spoken of."""
-    filling: bool = False
-
-    @property
-    def lags(self) -> bool:
-        """Whether its tail lacks events."""
-        return self.tail is not None and self.tail.upto < self.recorded
-
-    def add(
-        self, tail: Tail, events: Sequence[Event], upto: int
-    ) -> list[tuple[_Audience, "Follower[Any]"]]:
-        """Adds the events that follow up to an id. Returns who waits for one of them."""
-        found: list[tuple[_Audience, Follower[Any]]] = []
-        for event in events:
-            tail.add(event)
-        tail.extend(upto)
-        for audience in self.audiences.values():
-            first = next((event.id for event in events if audience.sees(event)), None)
-            audience.cleared = upto if first is None else first - 1
-            if first is not None:
-                found += [(audience, follower) for follower in audience.waiting]
-        return found
-
-    def ring(self) -> None:
-        """Wakes all who wait."""
-        for audience in self.audiences.values():
-            for follower in list(audience.waiting):
-                audience.ring(follower)
-
-
 class Follower(Generic[T]):
     """One reader who waits for the events of its org. `Feed.follow` makes it.
 
@@ -142,8 +73,8 @@ class Follower(Generic[T]):
     def __init__(
         self,
         feed: "Feed",
-        channel: _Channel,
-        audience: _Audience,
+        channel: Channel,
+        audience: Audience,
         *,
         reader: Principal,
         view: View[T],
@@ -268,7 +199,9 @@ class Feed:
         """Whether every follower is to end."""
         self._per_holder = per_holder
         self._per_org = per_org
-        self._channels: dict[int, _Channel] = {}
+        self._channels: dict[int, Channel] = {}
+        self._share = MOST_BYTES
+        """Bytes that each tail may take now."""
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
 
@@ -342,9 +275,12 @@ class Feed:
             Throttled: See `require_room`.
         """
         self.require_room(reader)
-        channel = self._channels.setdefault(reader.org, _Channel(reader.org))
+        channel = self._channels.get(reader.org)
+        if channel is None:
+            channel = self._channels[reader.org] = Channel(reader.org)
+            self._divide()
         key = (reader.limits, wanted)
-        audience = channel.audiences.setdefault(key, _Audience(reader.limits, wanted))
+        audience = channel.audiences.setdefault(key, Audience(reader.limits, wanted))
         channel.holders[reader.key_id] += 1
         audience.members += 1
         try:
@@ -358,22 +294,31 @@ class Feed:
                 del channel.holders[reader.key_id]
             if not channel.holders:
                 del self._channels[reader.org]
+                self._divide()
 
     # -- the tails
 
-    def begin_tail(self, channel: _Channel, at: int) -> None:
+    def begin_tail(self, channel: Channel, at: int) -> None:
         """Begins a channel's tail, where it has none yet, once its events up to an id were read."""
         if channel.tail is None:
-            most = min(MOST_BYTES, ALL_TAILS_BYTES // len(self._channels))
-            channel.tail = Tail(at, most_bytes=most)
+            channel.tail = Tail(at, most_bytes=self._share)
             self._fill_soon(channel)
 
-    def _fill_soon(self, channel: _Channel) -> None:
+    def _divide(self) -> None:
+        """Gives each tail its share of what all may take."""
+        share = min(MOST_BYTES, ALL_TAILS_BYTES // max(1, len(self._channels)))
+        if share != self._share:
+            self._share = share
+            for channel in self._channels.values():
+                if channel.tail is not None:
+                    channel.tail.bound(share)
+
+    def _fill_soon(self, channel: Channel) -> None:
         if self._nursery is not None and not channel.filling and channel.lags:
             channel.filling = True
             self._nursery.start_soon(self._fill, channel)
 
-    async def _fill(self, channel: _Channel) -> None:
+    async def _fill(self, channel: Channel) -> None:
         """Reads what was recorded into a tail, and wakes those for whom there is something."""
         while channel.tail is not None and channel.lags and channel.holders and not self.closed:
             try:
@@ -382,6 +327,9 @@ class Feed:
                 )
             except StoreError as error:
                 _log.warning("events_unread", error=type(error).__name__, again_s=UNREAD_S)
+                await trio.sleep(UNREAD_S)
+            except Exception:  # noqa: BLE001 - the events of one org must not end the gateway
+                _log.exception("events_unread", again_s=UNREAD_S)
                 await trio.sleep(UNREAD_S)
             else:
                 if page.extent.first > channel.tail.upto:
@@ -393,7 +341,7 @@ class Feed:
                 await self._wake(channel.add(channel.tail, events, page.upto))
         channel.filling = False
 
-    async def _wake(self, woken: Sequence[tuple[_Audience, Follower[Any]]]) -> None:
+    async def _wake(self, woken: Sequence[tuple[Audience, Waiting]]) -> None:
         """Wakes followers, some at a time, so that what else is to be done has its turn between."""
         for at in range(0, len(woken), WAKE_AT_ONCE):
             # One org after the other, however many have events at once.

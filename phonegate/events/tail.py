@@ -65,6 +65,11 @@ class Tail:
         """Notes that there are no more events up to an id."""
         self.upto = max(self.upto, upto)
 
+    def bound(self, most_bytes: int) -> None:
+        """Sets what it may take from now on."""
+        self._most_bytes = most_bytes
+        self._make_room()
+
     def after(self, position: int) -> list[Entry]:
         """Returns the events after an id that is not below the floor, ascending."""
         found = list(self._newest(position))

@@ -24,6 +24,9 @@ SMALL_PIECES: Final = 1_000
 LEAST_PIECE_BYTES: Final = 128
 """Bytes of each further piece, on average. Web servers send some thousand."""
 
+READ_BYTES: Final = 16_384
+"""Bytes that are read at once. They may be 3,000 pieces."""
+
 PIECES_AT_ONCE: Final = 50
 """Pieces that are parsed before others have their turn: some 3 ms."""
 
@@ -131,9 +134,9 @@ _Server = tuple[Any, ...]
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, which ends where its pieces are too small.
+    """The body of an answer, which is cut where its pieces are too small.
 
-    Up to 64 KiB are read at once, and may be 13,000 pieces, which are parsed one by one.
+    What is read at once may be thousands of pieces, which are parsed one by one.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -141,14 +144,20 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = size = 0
+        cut = False
         async for piece in self._stream:
             pieces += 1
             size += len(piece)
-            if pieces > SMALL_PIECES + size // LEAST_PIECE_BYTES:
-                raise httpcore.RemoteProtocolError("pieces too small")
             if pieces % PIECES_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
-            yield piece
+            if not cut and pieces > SMALL_PIECES + size // LEAST_PIECE_BYTES:
+                cut = True
+                # Reading on ends the nested generators in order: it fails once no more is here.
+                await self.aclose()
+            if not cut:
+                yield piece
+        if cut:
+            raise httpcore.RemoteProtocolError("pieces too small")
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -222,7 +231,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         Raises:
             httpcore.RemoteProtocolError: The head of the answer is too long.
         """
-        data = await self._stream.read(max_bytes, timeout)
+        data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
         try:
             self._head.take(data)
         except HeadTooLong:

@@ -8,14 +8,13 @@ does not listen nothing is recorded, which costs one look into a set for each fa
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.events import Event, EventType, Extent, StoredEvent
 from phonegate.model.facts import Amended, Changed, EventsRecorded, Fact, Happened
 from phonegate.model.messages import PAGE_BYTES, MessageView
-from phonegate.model.times import now_ms
 from phonegate.store.event_rows import (
     READ,
     RECORD,
@@ -83,15 +82,9 @@ class Events:
     The one connection that writes keeps in memory who listens, and which id was given last.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        facts: list[Fact],
-        clock: Callable[[], int] = now_ms,
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
         self._connection = connection
         self._facts = facts
-        self._clock = clock
         self._listeners: set[int] | None = None
         """The orgs whose events are recorded. None until looked."""
         self._changed = False
@@ -245,18 +238,21 @@ class Events:
 
     # -- business of the writer
 
-    def write(self) -> None:
+    def write(self, now: int) -> None:
         """Writes the events of what has happened. Part of every commit, before it.
 
         Events of one message, phone or webhook are in the order in which they happened.
+
+        Args:
+            now: When messages have changed, in ms.
         """
         listeners = self._listening()
         if not listeners:
             return
-        once, others = self._told(listeners)
+        once, others = self._heard(listeners)
         if not once and not others:
             return
-        last, now = self.last(), self._clock()
+        last = self.last()
         newest: dict[int, int] = {}
         if once:
             ids = json.dumps([fact.id for fact in once])
@@ -285,7 +281,7 @@ class Events:
             self._changed = False
             self._last = None
 
-    def _told(
+    def _heard(
         self, listeners: set[int]
     ) -> tuple[Sequence[Changed], Sequence[Changed | Amended | Happened]]:
         """Returns what has happened to orgs that listen.

@@ -1,10 +1,8 @@
 """All tables over one connection."""
 
 import sqlite3
-from collections.abc import Callable
 
 from phonegate.model.facts import Fact
-from phonegate.model.times import now_ms
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
@@ -43,10 +41,10 @@ class Tables:
     operation raises undoes all it did.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self.facts: list[Fact] = []
         """What the transaction has changed so far."""
-        self.events = Events(connection, self.facts, clock)
+        self.events = Events(connection, self.facts)
         self.orgs = Orgs(connection, self.events)
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
@@ -73,11 +71,15 @@ class Tables:
 
     # -- business of the writer
 
-    def write_counts(self) -> None:
-        """Writes what follows from the facts. Part of every commit, before it."""
+    def complete(self, now: int) -> None:
+        """Writes what follows from the facts. Part of every commit, before it.
+
+        Args:
+            now: When that is, in ms.
+        """
         self.message_counts.write()
         self.storage_quota.write()
-        self.events.write()
+        self.events.write(now)
 
     def committed(self) -> None:
         """Takes note that all of it is durable."""

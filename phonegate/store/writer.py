@@ -19,6 +19,7 @@ from phonegate import log
 from phonegate.histogram import Histogram
 from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import now_ms
 from phonegate.store.sqlite_errors import of_storage, translated
 from phonegate.store.tables import Tables
 
@@ -105,6 +106,7 @@ class Writer:
         is_there: Callable[[], bool] = lambda: True,
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         """Takes over a connection.
 
@@ -113,10 +115,12 @@ class Writer:
             is_there: Tells whether the file is at its path. What is written to another is lost.
             publish: Called with what a transaction has changed, once it is committed.
             timings: How long it waits for what.
+            now_ms: The wall clock, by which changes are recorded.
         """
         self._is_there = is_there
         self._publish = publish
         self._timings = timings
+        self._now_ms = now_ms
         self._connection = connection
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
@@ -130,8 +134,7 @@ class Writer:
         # A thread of the writer's own: trio's default limit of 40 is shared with DNS look-ups.
         self._thread = trio.CapacityLimiter(1)
         self._using = threading.Lock()
-        self._ended = False
-        self._failing = False
+        self._ended = self._failing = False
         self._commit_seconds = Histogram(COMMIT_BOUNDS_S)
         self._group_sizes = Histogram(GROUP_BOUNDS)
         self._failures = 0
@@ -320,7 +323,7 @@ class Writer:
                 self._attempt(order)
                 if time.perf_counter() > until:
                     break
-            self._tables.write_counts()
+            self._tables.complete(self._now_ms())
             self._connection.execute("COMMIT")
             self._tables.committed()
         except _TransactionFailed as failure:
@@ -378,7 +381,7 @@ class Writer:
             if orgs.removed:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._tables.clear_slice()
-                self._tables.write_counts()
+                self._tables.complete(self._now_ms())
                 self._connection.execute("COMMIT")
                 self._tables.committed()
         except (sqlite3.Error, MemoryError) as error:

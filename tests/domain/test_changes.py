@@ -11,7 +11,7 @@ from phonegate.domain import carrier_reports, delivery
 from phonegate.domain.carrier import StatusReport
 from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.delivery import Pick, Policy
-from phonegate.model.facts import Changed, Fact, Rescheduled
+from phonegate.model.facts import Amended, Changed, Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.model.orgs import Org
 from phonegate.model.states import OUTBOUND_STATES, STATES, Cause, advance, allows
@@ -155,7 +155,7 @@ def test_committed_facts_replayed_are_what_the_rows_show(
         connection.execute("BEGIN")
         operation(tx, org, phone)
         if kept:
-            tx.write_counts()
+            tx.complete(NOW)
             connection.execute("COMMIT")
             committed += tx.facts
             tx.facts.clear()
@@ -237,7 +237,11 @@ def test_another_time_to_leave_is_a_fact(tx: Tables, made: Org) -> None:
     later = tx.messages.reschedule(held, NOW + 5, approval="given")
     assert later == tx.messages.find(made.id, held.id)
     assert tx.due_messages.release_held(NOW + 5, 9) == {made.id}
-    assert tx.facts == [Rescheduled(made.id, NOW + 5), Rescheduled(made.id, None)]
+    assert tx.facts == [
+        Rescheduled(made.id, NOW + 5),
+        Amended(held.id, made.id, "message.queued"),
+        Rescheduled(made.id, None),
+    ]
 
 
 @pytest.fixture

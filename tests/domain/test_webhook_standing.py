@@ -54,7 +54,7 @@ def test_a_disabled_one_says_since_when_and_why(tables: Tables, org: Org) -> Non
 def test_its_org_has_an_event_of_it_without_its_url(tables: Tables, org: Org) -> None:
     made = hook(tables, org, name="crm")
     disable(tables, made, "It answered 410.", 7)
-    tables.write_counts()
+    tables.complete(7)
     (event,) = tables.events.page(org.id, 0, 10)
     assert (event.type, event.at) == ("webhook.disabled", 7)
     assert event.data == {

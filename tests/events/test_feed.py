@@ -1,7 +1,7 @@
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import pytest
@@ -12,7 +12,8 @@ from phonegate.domain.event_filter import EVERYTHING, EventFilter
 from phonegate.domain.event_log import EventLog
 from phonegate.events import feed as feed_module
 from phonegate.events.bus import Bus
-from phonegate.events.feed import AS_THEY_ARE, Feed, Follower, View
+from phonegate.events.feed import Feed, Follower, View
+from phonegate.events.tail import EVENT_BYTES
 from phonegate.model.events import Event
 from phonegate.model.facts import CredentialsChanged
 from phonegate.model.principal import Principal
@@ -24,6 +25,7 @@ from tests.domain.callers import limited, owner
 from tests.store.conftest import inbound
 
 T = TypeVar("T")
+AS_THEY_ARE: Final[View[Event]] = View(None, lambda event: event)
 ADDRESS = "+15553334444"
 LIMIT_S = 20
 """No test waits longer, whatever breaks."""
@@ -37,14 +39,14 @@ class Watched:
 
     database: Database
     reads: int = 0
-    failing: bool = False
+    failing: Exception | None = None
     after_read: Callable[[], Any] | None = None
 
     async def read(self, op: Callable[[Tables], T]) -> T:
         self.reads += 1
-        if self.failing:
+        if self.failing is not None:
             await trio.lowlevel.checkpoint()
-            raise StorageUnavailable("for a test")
+            raise self.failing
         found = await self.database.read(op)
         if self.after_read is not None:
             after_read, self.after_read = self.after_read, None
@@ -303,10 +305,10 @@ async def test_what_was_deleted_before_it_was_read_is_said_to_who_waits(
     monkeypatch.setattr(feed_module, "UNREAD_S", 0.01)
     with follow(site, owner(site.org), since_id=await site.last()) as follower:
         found = await waits(nursery, follower)
-        site.watched.failing = True
+        site.watched.failing = StorageUnavailable("for a test")
         gone, kept = await site.receive(), await site.receive()
         await site.watched.database.write(lambda tx: tx.events.erase([gone]))
-        site.watched.failing = False
+        site.watched.failing = None
         with trio.fail_after(LIMIT_S):
             assert [id_ for id_, _ in await found.receive()] == [kept]
         assert follower.missed == gone
@@ -415,21 +417,53 @@ async def test_followers_are_bounded_by_credential_and_by_org(site: Site) -> Non
     site.feed.require_room(owner(site.org))
 
 
-async def test_a_disk_that_fails_holds_events_back_and_loses_none(
-    site: Site, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "failure",
+    [StorageUnavailable("for a test"), ValueError("for a test")],
+    ids=type,
+)
+async def test_a_read_that_fails_holds_events_back_and_loses_none(
+    site: Site, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr(feed_module, "UNREAD_S", 0.01)
     begun = await site.last()
     with follow(site, owner(site.org), since_id=begun) as follower:
         found = await waits(nursery, follower)
-        site.watched.failing = True
+        site.watched.failing = failure
         event, reads = await site.receive(), site.watched.reads
         await until(lambda: site.watched.reads >= reads + 3)
-        site.watched.failing = False
+        site.watched.failing = None
         assert [id_ for id_, _ in await found.receive()] == [event]
-        site.watched.failing = True
+        site.watched.failing = failure
         with (
             follow(site, owner(site.org), since_id=begun) as another,
-            pytest.raises(StorageUnavailable),
+            pytest.raises(type(failure)),
         ):
             await another.take()
+
+
+async def test_the_tails_of_all_orgs_share_what_they_may_take(
+    site: Site, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 16 * EVENT_BYTES
+    monkeypatch.setattr(feed_module, "ALL_TAILS_BYTES", room)
+
+    def taken() -> int:
+        tails = (channel.tail for channel in site.feed._channels.values())
+        return sum(tail.size for tail in tails if tail is not None)
+
+    with ExitStack() as stack:
+        sizes = []
+        for org in (site.org, site.other):
+            follower = stack.enter_context(follow(site, owner(org), since_id=await site.last()))
+            for _ in range(12):
+                found = await waits(nursery, follower)
+                await site.receive(org=org)
+                await found.receive()
+            sizes.append(taken())
+        assert room / 2 < sizes[0] <= room
+        assert room / 2 < sizes[1] <= room
+        tails = [channel.tail for channel in site.feed._channels.values()]
+    with follow(site, owner(site.org), since_id=await site.last()):
+        assert all(tail is not None and tail.size <= room / 2 for tail in tails)
+        assert site.feed._share == room

@@ -20,6 +20,7 @@ class Tails(RuleBasedStateMachine):
         self.tail = Tail(100, most_events=EVENTS, most_bytes=BYTES)
         self.all: list[Event] = []
         self.last = 100
+        self.most_bytes = BYTES
 
     @rule(step=st.integers(1, 5), body=st.text(max_size=4_000), is_message=st.booleans())
     def add(self, step: int, body: str, *, is_message: bool) -> None:
@@ -27,6 +28,11 @@ class Tails(RuleBasedStateMachine):
         event = message_event(self.last, body=body) if is_message else phone_event(self.last)
         self.tail.add(event)
         self.all.append(event)
+
+    @rule(most=st.integers(0, BYTES))
+    def bound(self, most: int) -> None:
+        self.tail.bound(most)
+        self.most_bytes = most
 
     @rule(step=st.integers(0, 5))
     def extend(self, step: int) -> None:
@@ -48,7 +54,7 @@ class Tails(RuleBasedStateMachine):
     @invariant()
     def it_is_bounded(self) -> None:
         assert len(self.tail) <= EVENTS
-        assert self.tail.size <= BYTES or len(self.tail) == 1
+        assert self.tail.size <= self.most_bytes or len(self.tail) == 1
         assert self.tail.size == sum(one.size for one in self.tail.after(self.tail.floor))
 
 

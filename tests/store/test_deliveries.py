@@ -31,7 +31,7 @@ def happen(tables: Tables, org: Org, *phones: int) -> None:
     """Records an event of each phone."""
     for phone in phones:
         tables.events.record(org.id, "phone.online", NOW, phone=phone, data={"id": phone})
-    tables.events.write()
+    tables.events.write(NOW)
     tables.facts.clear()
 
 

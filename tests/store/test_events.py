@@ -24,14 +24,9 @@ from tests.store.conftest import bring, inbound, memory, outbound
 NOW = 1_000_000
 
 
-@pytest.fixture
-def tables(connection: sqlite3.Connection) -> Tables:
-    return Tables(connection, lambda: NOW)
-
-
 def commit(tables: Tables) -> list[EventsRecorded]:
     """Does what the writer does at the end of a transaction. Returns what is said of events."""
-    tables.write_counts()
+    tables.complete(NOW)
     tables.committed()
     recorded = [fact for fact in tables.facts if isinstance(fact, EventsRecorded)]
     tables.facts.clear()
@@ -239,7 +234,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 def test_every_text_is_read_back_as_it_was(
     body: str, address: str, key: str, urls: list[str], at: int
 ) -> None:
-    tables = Tables(memory(), lambda: NOW)
+    tables = Tables(memory())
     org = tables.orgs.add("myorg", "hash", 1).id
     tables.events.listen(org, NOW)
     id_ = tables.messages.insert(
@@ -341,8 +336,8 @@ async def test_a_transaction_that_fails_leaves_no_events_and_no_id_is_skipped(
     tables = store._writer._tables
     good = tables.events.write
 
-    def full() -> None:
-        good()
+    def full(now: int) -> None:
+        good(now)
         raise sqlite3.OperationalError("disk is full")
 
     monkeypatch.setattr(tables.events, "write", full)
@@ -364,7 +359,7 @@ def test_who_listens_and_the_last_id_outlive_the_process(
     commit(tables)
     tables.events.erase([4, 3])
     commit(tables)
-    again = Tables(connection, lambda: NOW)
+    again = Tables(connection)
     assert again.events.extent(org.id) == Extent(first=4, last=4)
     again.messages.insert(outbound(org.id))
     assert commit(again) == [EventsRecorded(org.id, 5)]
@@ -484,7 +479,7 @@ def take(tables: Tables, orgs: list[int], phone: int, step: Step) -> None:
 def test_every_change_has_its_event_in_its_commit(
     transactions: list[tuple[list[Step], bool]],
 ) -> None:
-    tables = Tables(memory(), lambda: NOW)
+    tables = Tables(memory())
     orgs = [tables.orgs.add(name, "hash", 1).id for name in ("one", "two", "deaf")]
     phone = tables.phones.connect(orgs[0], "pixel", 1).id
     for org in orgs[:2]:
@@ -495,7 +490,7 @@ def test_every_change_has_its_event_in_its_commit(
         for step in steps:
             take(tables, orgs, phone, step)
         facts = list(tables.facts)
-        tables.write_counts()
+        tables.complete(NOW)
         if fails:
             tables.orgs._connection.execute("ROLLBACK TO tx")
             tables.undone()

@@ -64,7 +64,7 @@ def test_sums_are_written_once_for_an_org_and_read_again(
     for _ in range(100):
         assert tables.storage_quota.take(org.id, 600, DAY_BYTES, 5) == 0
     changes = connection.total_changes
-    tables.write_counts()
+    tables.complete(1)
     assert connection.total_changes == changes + 1
     tables.committed()
     again = StorageQuota(connection)
@@ -106,7 +106,7 @@ def test_memory_of_sums_is_bounded(tables: Tables, monkeypatch: pytest.MonkeyPat
     for number in range(9):
         org = tables.orgs.add(f"org-{number}", "hash", 1)
         assert tables.storage_quota.take(org.id, 80_000, DAY_BYTES, 5) == 0
-        tables.write_counts()
+        tables.complete(1)
         tables.committed()
         assert len(tables.storage_quota._sums) <= 3
     assert tables.storage_quota.take(1, 80_000, DAY_BYTES, 5) > 0
@@ -142,7 +142,7 @@ def test_an_org_becomes_its_owner_s_though_it_stores_something_in_the_same_commi
     assert tables.storage_quota.take(org, 700, DAY_BYTES, 1) == 0
     tables.orgs.rotate("self", "another")
     tables.storage_quota.forget(org)
-    tables.write_counts()
+    tables.complete(1)
     tables.committed()
     assert not tables.storage_quota.is_self_made(org)
     # What it has stored counts on.

@@ -61,7 +61,7 @@ def test_a_new_one_gets_the_events_from_then_on(tables: Tables, org: Org) -> Non
     tables.events.listen(org.id)
     for _ in range(3):
         tables.events.record(org.id, "phone.online", 1, data={})
-    tables.write_counts()
+    tables.complete(1)
     # What was deleted was an event all the same.
     assert tables.events.erase([2, 3, 4]) == 3
     assert _add(tables, org).position == 4

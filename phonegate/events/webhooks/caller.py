@@ -4,8 +4,6 @@ No redirect is followed, no proxy used and no cookie kept. Whatever a receiver d
 its deadline, and no more of an answer is read than is needed.
 """
 
-import functools
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -14,7 +12,6 @@ from typing import Any, Final
 import httpx
 import trio
 
-from phonegate import trust
 from phonegate.events.webhooks.call import (
     ANSWER_BYTES,
     CALL_TIMINGS,
@@ -24,7 +21,7 @@ from phonegate.events.webhooks.call import (
 )
 from phonegate.http.guarded_connections import CONNECT_S, GuardedTransport
 from phonegate.http.outgoing_address import CallFailed, CallRefused, Guard
-from phonegate.http.outgoing_call import FAILURES, HEADERS, problem_of
+from phonegate.http.outgoing_call import FAILURES, HEADERS, problem_of, trust_of
 from phonegate.http.retry_after import retry_after_s
 from phonegate.model.times import now_ms
 
@@ -88,7 +85,7 @@ class Caller:
 
     async def _try(self, call: Call, attempt: "_Attempt") -> None:
         try:
-            client = self._client(httpx.URL(call.url).scheme)
+            client = self._client(httpx.URL(call.url))
             async with client.stream(
                 "POST",
                 call.url,
@@ -116,20 +113,19 @@ class Caller:
         except (httpx.InvalidURL, ValueError):
             attempt.problem = "has an address or headers that can't be sent"
 
-    def _client(self, scheme: str) -> httpx.AsyncClient:
+    def _client(self, url: httpx.URL) -> httpx.AsyncClient:
         # One a scheme: reading whom TLS trusts takes 20 ms, and many gateways call none by TLS.
-        found = self._clients.get(scheme)
+        found = self._clients.get(url.scheme)
         if found is None:
-            trusted = _trust() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             transport = GuardedTransport(
                 self._guard,
-                trusted,
+                trust_of(url),
                 connections=self._connections,
                 idle_s=IDLE_S,
                 most_open=2 * self._connections,
             )
             self._transports.append(transport)
-            found = self._clients[scheme] = httpx.AsyncClient(
+            found = self._clients[url.scheme] = httpx.AsyncClient(
                 transport=transport,
                 trust_env=False,
                 follow_redirects=False,
@@ -204,8 +200,3 @@ def _refusal(status: int) -> str | None:
     if 300 <= status < 400:  # noqa: PLR2004
         return f"answered HTTP {status}, a redirect, and none is followed: set the address it names"
     return f"answered HTTP {status}"
-
-
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    return trust.context()

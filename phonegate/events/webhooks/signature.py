@@ -7,13 +7,10 @@ Webhooks 1.0.0 (github.com/standard-webhooks/standard-webhooks, spec/standard-we
 import base64
 import binascii
 import hmac
-from typing import Final
 
+from phonegate.domain.webhook_form import PREFIX
 from phonegate.http.twilio_signature import sign as sign_form
 from phonegate.model.webhooks import Webhook
-
-PREFIX: Final = "whsec_"
-"""What a secret of Standard Webhooks begins with. The rest is base64."""
 
 
 def current_secrets(webhook: Webhook, now: int) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ import pytest
 import trio
 import trustme
 
-from phonegate.events.webhooks import caller as module
 from phonegate.events.webhooks.call import Call, CallTimings, Result, readable
 from phonegate.events.webhooks.caller import Caller
+from phonegate.http import outgoing_call
 from phonegate.http.guarded_connections import PIECES_AT_ONCE, SMALL_PIECES
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
@@ -43,11 +43,11 @@ def call(url: str, **fields: Any) -> Call:
     return Call(**{"url": url, "headers": (("x-a", "b"),), "body": b"{}"} | fields)
 
 
-async def made(url: str, **fields: Any) -> Result:
+async def made(url: str, *, read_bytes: int = 1_024, **fields: Any) -> Result:
     one = caller(**fields)
     with trio.fail_after(10):
         try:
-            return await one.call(call(url))
+            return await one.call(call(url, read_bytes=read_bytes))
         finally:
             await one.aclose()
 
@@ -199,6 +199,15 @@ async def test_an_answer_in_crumbs_is_cut_and_holds_nothing_up(receiver: Receive
     assert turns > SMALL_PIECES // PIECES_AT_ONCE
 
 
+async def test_an_answer_in_crumbs_that_ends_is_not_taken_for_whole(receiver: Receiver) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for number, whole in ((SMALL_PIECES, True), (SMALL_PIECES + 100, False)):
+        answer = head + b"1\r\nx\r\n" * number + b"0\r\n\r\n"
+        receiver.act = lambda _, answer=answer: answer  # type: ignore[misc]
+        result = await made(receiver.url(), read_bytes=65_537)
+        assert (result.status, result.whole) == (200, whole)
+
+
 async def test_retry_after_is_read(receiver: Receiver) -> None:
     receiver.act = lambda _: http(503, b"", "Retry-After: 7")
     assert (await made(receiver.url())).retry_after_s == 7
@@ -278,7 +287,7 @@ async def test_a_certificate_must_be_that_of_the_name(
     authority.issue_cert("a.example").configure_cert(context)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    monkeypatch.setattr(module, "_trust", lambda: trusting)
+    monkeypatch.setattr(outgoing_call, "_trust", lambda: trusting)
     secure = Receiver(tls=context)
     await nursery.start(secure.run)
     one = caller(resolve=Rebinding("127.0.0.1"))
