@@ -58,7 +58,7 @@ from phonegate.events.undelivered import log_undelivered
 from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
-from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
+from phonegate.http.webhook_url import ALLOW, PRIVATE_NETWORKS, WebhookUrls
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
 from phonegate.phones.attendance_book import AttendanceBook
@@ -181,12 +181,14 @@ class Core:
         media = Media(database)
         own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(
-            rules=lambda: _outgoing(settings.media, accounts, "[media] private_networks"),
+            rules=lambda: _outgoing(
+                settings.media, accounts, "[media] private_networks", "[media] allow"
+            ),
             own_ports=own_ports,
         )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
         webhook_guard = Guard(
-            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS),
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS, ALLOW),
             own_ports=own_ports,
         )
         own_urls = [settings.http.public_url] if settings.http.public_url else []
@@ -279,16 +281,20 @@ class Core:
         subscribe("webhooks", self.webhooks.note)
 
 
-def _outgoing(settings: MediaSettings | WebhookSettings, accounts: Accounts, setting: str) -> Rules:
+def _outgoing(
+    settings: MediaSettings | WebhookSettings, accounts: Accounts, setting: str, allow_setting: str
+) -> Rules:
     """Returns which addresses may be called now. The owner may open and close registration.
 
-    `setting` is the one that opens private networks, for a refusal to name.
+    `setting` is the one that opens private networks, and `allow_setting` the one that opens any
+    network, for a refusal to name.
     """
     is_open = accounts.orgs.registration.mode == "open"
     return Rules(
         allow=parse_networks(settings.allow),
         private_networks=settings.private_networks or not is_open,
         setting=setting,
+        allow_setting=allow_setting,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
@@ -45,21 +46,37 @@ def context(authority: Path | None = None) -> ssl.SSLContext:
     return made
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error and what led to it, from the outside to the inside."""
+    if error is None:
+        return
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from causes(one)
+    yield from causes(error.__cause__ or error.__context__)
+
+
 def distrust(error: BaseException | None, gateway: str) -> str | None:
     """Returns the sentence that explains why TLS with a gateway failed, from an error's causes.
 
     Returns None where TLS was not the cause. `gateway` is the gateway's address.
     """
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return _why(error, gateway)
-        if isinstance(error, ssl.SSLError):
-            reason = (error.reason or "").replace("_", " ").lower()
-            if "wrong version number" in reason or "record layer failure" in reason:
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _why(cause, gateway)
+        if isinstance(cause, ssl.SSLError):
+            if speaks_no_tls(cause):
                 return f"{gateway} speaks no TLS. Is its address http:// instead of https://?"
+            reason = (cause.reason or "").replace("_", " ").lower()
             return f"TLS with {gateway} failed: {reason or 'no reason was given'}."
-        error = error.__cause__ or error.__context__
     return None
+
+
+def speaks_no_tls(error: ssl.SSLError) -> bool:
+    """Tells whether what a server answered was nothing of TLS."""
+    # The second since OpenSSL 3.2.
+    return error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 
 def _why(error: ssl.SSLCertVerificationError, gateway: str) -> str:

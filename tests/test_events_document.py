@@ -26,7 +26,8 @@ from websockets.sync.client import ClientConnection, connect
 from kit.gateway import GatewayProcess
 from kit.program import Program, child_environment
 from phonegate.cli import group
-from phonegate.events.webhooks import schedule
+from phonegate.events.webhooks import caller, schedule
+from phonegate.http import outgoing_address, outgoing_call
 from phonegate.model.events import EVENT_TYPES
 from phonegate.model.webhooks import Shape
 from tests.test_documents import SECRET, run_owner
@@ -456,6 +457,23 @@ def test_a_webhook_is_tested_replayed_and_rotated_as_printed(house: House) -> No
         assert number not in house.owner("phonegate webhook list myorg --json")
 
 
+def test_every_reason_that_is_explained_is_one_that_a_call_gives() -> None:
+    _, _, section = DOCUMENT.partition("\n## When a webhook does not work\n")
+    table = section.partition("\n## ")[0]
+    explained = re.findall(
+        r"`([^`]+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
+    )
+    assert len(explained) > 10
+    given = "".join(
+        Path(str(module.__file__)).read_text(encoding="utf-8")
+        for module in (caller, outgoing_address, outgoing_call)
+    )
+    for reason in explained:
+        # The numbers stand in constants.
+        beginning = re.split(r"\d", reason, maxsplit=1)[0]
+        assert beginning in given, reason
+
+
 # -- recipes
 
 
@@ -563,6 +581,20 @@ def test_the_reader_of_httpx_sse_goes_on_after_a_restart(fresh: House) -> None:
             again = House(gateway, fresh.folder)
             again.receive("while it was away")
             assert process.stdout.readline() == f"{SENDER}: while it was away\n"
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_the_script_of_long_polls_prints_each_sms_once(house: House) -> None:
+    script = the("Long poll", "bash").replace(GATEWAY, house.gateway.url)
+    with running(["bash", "-c", script], NO_PROXY="*") as process:
+        assert process.stdout is not None
+        line = until_followed(house, process.stdout.readline)
+        assert re.fullmatch(rf"\{SENDER}: number \d+\n", line), line
+        house.receive("the last one")
+        lines = [line]
+        while "the last one" not in lines[-1]:
+            lines.append(process.stdout.readline())
+        assert len(set(lines)) == len(lines)
 
 
 def test_a_long_poll_answers_as_printed(house: House) -> None:

@@ -164,9 +164,17 @@ class EventSource:
             raise Failure(f"{self._client.url} answered with no event stream.") from None
 
 
-def tell_of_gap(upto: int) -> None:
-    """Prints that events are missing, for the person and not for the reader of the output."""
-    click.echo(f"phonegate: Events up to {upto} are no longer kept.", err=True)
+def tell_of_gap(upto: int, since: int | None = None) -> None:
+    """Prints that events are missing, for the person and not for the reader of the output.
+
+    Args:
+        upto: The last one that is missing, or the newest that there is.
+        since: The id that the person has named, if any.
+    """
+    if since is not None and since > upto:
+        click.echo(f"phonegate: There is no event {since}: the newest is {upto}.", err=True)
+    else:
+        click.echo(f"phonegate: Events up to {upto} are no longer kept.", err=True)
 
 
 def understood(found: Sequence[StreamEvent], since: int, last_id: str) -> News:

@@ -62,7 +62,7 @@ def command(
 
     def show(news: "News") -> None:
         if news.gap is not None:
-            tell_of_gap(news.gap)
+            tell_of_gap(news.gap, since)
         for event in news.events:
             if as_json:
                 terminal.print_json(event)

@@ -161,7 +161,7 @@ def limit(
 @click.option("--off", is_flag=True, help="Let its messages leave without approval again.")
 @options.gateway
 def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Path | None) -> None:
-    """Hold what the API key ID of the ORG sends until a person approves it.
+    """Hold what an API key sends until a person approves it.
 
     `phonegate messages --held` lists what waits; `phonegate messages approve` lets it leave.
     """
@@ -177,7 +177,7 @@ def hold(*, org: str, key_id: str, off: bool, config: Path | None, database: Pat
 def revoke(
     *, org: str, key_id: str, keep_queued: bool, config: Path | None, database: Path | None
 ) -> None:
-    """End the API key ID of the ORG at once, and cancel what it has sent that has not left."""
+    """End an API key at once, and cancel what it sent that has not left."""
     address = target("keys", org, key_id, keep_queued=str(keep_queued).lower())
     count = _carry_out(config, database, "DELETE", address)["cancelled"]
     also = f"; cancelled {count} of its messages" if count else ""

@@ -26,7 +26,7 @@ def command() -> None:
 def add(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Add the org NAME and show its secret, once: only a hash of it is kept."""
+    """Add the org NAME and show its secret, once. Only a hash of it is kept."""
     body = {"org": name, "secret": secrets.read(source)}
     answer = carry_out(config, database, "POST", "/orgs", body, makes_database=True)
     _show_secret(answer, source, as_json=as_json)
@@ -79,8 +79,9 @@ def rotate(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.gateway
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
-    """Remove the org NAME with its phones, messages, API keys and webhooks, for good.
+    """Remove the org NAME with all that it has, for good.
 
+    Its phones, messages, API keys and webhooks are deleted.
     A phone that goes on with its old secret does not make it again. Only `phonegate org add` does.
     """
     if not yes:

@@ -124,9 +124,10 @@ def name(*, id: int, name: str | None, remove: bool, **where: Any) -> None:  # n
 @click.option("--remove", is_flag=True, help="Take the number back.")
 @_gateway
 def number(*, id: int, slot: int, number: str | None, remove: bool, **where: Any) -> None:  # noqa: A002
-    """Name the NUMBER of the SIM in a SLOT of the phone ID, which the phone does not know.
+    """Name the NUMBER of a SIM that its phone does not know.
 
-    It can be sent from by that number from then on. The number is written as +15551113333.
+    It is the SIM in the SLOT of the phone ID. It can be sent from by that number from then on. The
+    number is written as +15551113333.
     """
     given = _one_of(number, "NUMBER", remove=remove)
     body = {"sims": [{"slot": slot, "number": given}]}

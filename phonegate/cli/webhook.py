@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from phonegate.cli import columns, options, terminal
+from phonegate.cli.event_lines import TYPE_COLUMNS
 from phonegate.cli.owner import carry_out, target
 
 SHAPES: Final = ("standard", "flat", "twilio")
@@ -19,9 +20,7 @@ MOST_LINES: Final = 200
 """Deliveries that one request shows."""
 
 ANSWER_COLUMNS: Final = 60
-"""What a table shows of an answer, which --json has whole."""
-
-COLUMNS: Final = ("n", "event", "at", "status", "ms", "tries", "next", "what", "answer")
+"""The columns that the log gives to the beginning of an answer. `--json` has more of it."""
 
 Json = Mapping[str, Any]
 
@@ -92,7 +91,10 @@ def add(
     as_json: bool,
     **fields: Any,
 ) -> None:
-    """Add a webhook of the ORG that calls the URL, and show its secret, once."""
+    """Add a webhook of the ORG, and show its secret, once.
+
+    The URL is called with each event of the given types.
+    """
     given = {name: value for name, value in fields.items() if value is not None}
     body = {"url": url, "events": list(events), "headers": headers, **given}
     answer = carry_out(config, database, "POST", target("webhooks", org), body)
@@ -132,7 +134,7 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
 def show(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Show the webhook ID of the ORG."""
+    """Show one webhook of the ORG."""
     address = target("webhooks", org, webhook_id)
     webhook = carry_out(config, database, "GET", address)["webhook"]
     if as_json:
@@ -150,7 +152,7 @@ def show(
 def test(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> int:
-    """Call the webhook ID of the ORG with a sample, and show what its receiver answers.
+    """Call a webhook with a sample, and show what its receiver answers.
 
     The exit code is 1 where it does not take it.
     """
@@ -194,7 +196,12 @@ def log(
     database: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what was delivered to the webhook ID of the ORG, and what is on its way."""
+    """Show what was delivered to a webhook, and what is on its way.
+
+    Each line has the number of the delivery, when its receiver was called last, the type of the
+    event, the HTTP status, what went wrong, and when it is called again. --json has more of what
+    the receiver answered.
+    """
     address = ("webhooks", org, webhook_id, "deliveries")
 
     def read(**bounds: int) -> list[Json]:
@@ -208,14 +215,16 @@ def log(
                 if as_json:
                     terminal.print_json(one)
                 else:
-                    cells = ("-" if cell is None else terminal.clean(cell) for cell in _row(one))
-                    click.echo("  ".join(cells))
+                    click.echo(_line(one))
         return
     deliveries = read(limit=limit)
     if as_json:
         terminal.print_json({"deliveries": deliveries})
-    else:
-        terminal.show_table(COLUMNS, [_row(one) for one in deliveries])
+        return
+    for one in deliveries:
+        click.echo(_line(one))
+    if not deliveries:
+        click.echo("Nothing has been delivered to it yet.", err=True)
 
 
 @command.command()
@@ -224,11 +233,15 @@ def log(
 @click.argument("n", metavar="N")
 @options.gateway
 def replay(org: str, webhook_id: str, n: str, config: Path | None, database: Path | None) -> None:
-    """Deliver the event of delivery N to the webhook ID of the ORG again."""
+    """Deliver an event to a webhook again.
+
+    N is the number of the delivery in `phonegate webhook log`.
+    """
     carry_out(
         config, database, "POST", target("webhooks", org, webhook_id, "deliveries", n, "replay")
     )
-    click.echo(f"The event of delivery {n} is delivered again. `phonegate webhook log` shows it.")
+    click.echo(f"The event of delivery {n} is delivered again.")
+    click.echo(f"To see what comes of it: phonegate webhook log {org} {webhook_id}", err=True)
 
 
 @command.command()
@@ -239,7 +252,7 @@ def replay(org: str, webhook_id: str, n: str, config: Path | None, database: Pat
 def rotate(
     org: str, webhook_id: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the webhook ID of the ORG a new secret, and show it, once.
+    """Give a webhook a new secret, and show it, once.
 
     For 24 hours the old secret signs too.
     """
@@ -252,7 +265,7 @@ def rotate(
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def enable(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Have the webhook ID of the ORG called again, at once with what waits for it."""
+    """Have a disabled webhook called again, first with what waits for it."""
     address = target("webhooks", org, webhook_id, "enable")
     webhook = carry_out(config, database, "POST", address)["webhook"]
     waiting = webhook["waiting"]
@@ -265,7 +278,7 @@ def enable(org: str, webhook_id: str, config: Path | None, database: Path | None
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def remove(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Remove the webhook ID of the ORG. What waits for it is never delivered."""
+    """Remove a webhook. What waits for it is never delivered."""
     carry_out(config, database, "DELETE", target("webhooks", org, webhook_id))
     click.echo(f"Removed {webhook_id}.")
 
@@ -314,20 +327,41 @@ def _standing(webhook: Json) -> str:
     return "enabled"
 
 
-def _row(delivery: Json) -> tuple[object, ...]:
-    return (
-        delivery["n"],
-        "test" if delivery["event_id"] is None else delivery["event_id"],
+def _line(delivery: Json) -> str:
+    """Returns one delivery as a line for a person, its status in colour."""
+    event = delivery["event_id"]
+    parts = (
+        f"{delivery['n']:>6}",
         terminal.moment(delivery["at"] or delivery["created_at"]),
-        delivery["status"],
-        delivery["ms"],
-        delivery["attempts"],
-        terminal.optional_moment(delivery["next_at"]),
-        f"{delivery['type']}: {delivery['error']}" if delivery["error"] else delivery["type"],
-        columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
-        if delivery["answer"]
-        else None,
+        columns.pad(terminal.clean(delivery["type"]), TYPE_COLUMNS),
+        _status(delivery),
+        *_outcome(delivery),
+        "[test]" if event is None else f"[event {event}]",
     )
+    return "  ".join(parts)
+
+
+def _status(delivery: Json) -> str:
+    """Returns the status of the last answer, where there was one."""
+    if not delivery["attempts"]:
+        return terminal.state("queued", "-   ")
+    shown = columns.pad(str(delivery["status"] or "none"), len("none"))
+    return terminal.state("failed" if delivery["error"] else "sent", shown)
+
+
+def _outcome(delivery: Json) -> Iterator[str]:
+    """Yields what came of a delivery, and what comes next."""
+    tries, next_at = delivery["attempts"], delivery["next_at"]
+    if not tries:
+        yield "has not been called yet"
+        return
+    yield terminal.clean(delivery["error"] or f"in {delivery['ms']} ms")
+    if delivery["answer"]:
+        yield columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
+    if next_at is not None:
+        yield f"(try {tries}, the next at {terminal.moment(next_at)})"
+    elif tries > 1:
+        yield f"(try {tries})"
 
 
 def _followed(read: Callable[..., list[Json]], first: int) -> Iterator[Json]:

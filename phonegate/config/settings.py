@@ -96,9 +96,9 @@ class OrgSettings:
 
     registration: Literal["local", "open", "closed"] = setting(
         "local",
-        "Where the first phone or webhook with a new OrgId may create it. local: on this machine "
-        "and private networks only. open: everywhere. closed: nowhere, only `phonegate org add` "
-        "creates orgs. A value set here overrides `phonegate registration`.",
+        "Where the first phone or POST /webhook with a new OrgId may create it. local: on this "
+        "machine and private networks only. open: everywhere. closed: nowhere, only `phonegate org "
+        "add` creates orgs. A value set here overrides `phonegate registration`.",
     )
 
 
@@ -366,8 +366,9 @@ class LimitSettings:
     )
     self_made_org_bytes_per_day: int = setting(
         67_108_864,
-        "The same for an org made by its first phone or webhook, and not by `phonegate org add` or "
-        "`org rotate`. The default is 80,000 messages, more than a phone can send or receive.",
+        "The same for an org made by its first phone or POST /webhook, and not by `phonegate org "
+        "add` or `org rotate`. The default is 80,000 messages, more than a phone can send or "
+        "receive.",
     )
     phone_frames_per_s: int = setting(
         500,

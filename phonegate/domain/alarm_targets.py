@@ -128,7 +128,7 @@ def url_problem(text: str) -> str | None:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or any(map(str.isspace, text)):
-        return "an address such as https://hooks.example.org/alarms is needed"
+        return "an address such as https://example.org/alarms is needed"
     return None
 
 

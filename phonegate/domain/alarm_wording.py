@@ -161,7 +161,7 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         well=lambda fields: (
             f"webhook {fields['webhook']} of org {fields['org']} is called again, or is removed"
         ),
-        remedy="Correct its receiver, then enable it again.",
+        remedy="Correct its receiver, then enable it again (`phonegate webhook enable`).",
     ),
     "notices_failing": Wording(
         title="Notices do not arrive",

@@ -119,7 +119,7 @@ class Authentication:
             address: Of the client: its failures are counted.
             scope: What the request is about to do. None where any scope will do.
             create: Whether an org that does not exist is created with this secret, as the first
-                phone or webhook does where registration allows it.
+                phone or `POST /webhook` does where registration allows it.
             relayed: Whether a proxy that is not trusted passed the request on, so that the
                 address may be the proxy's.
             foreign_host: Whether the request's Host is a name that anyone may own, so that a page

@@ -297,7 +297,10 @@ class Webhooks:
             if webhook.disabled_at is not None:
                 raise Conflict("The webhook is disabled: enable it first.")
             if not tx.deliveries.replay(webhook, n, now):
-                raise NotFound("No such delivery to this webhook, or its event is kept no longer.")
+                raise NotFound(
+                    f"Delivery {n} can't be made again: there is none, it was a test, "
+                    "or its event is too old."
+                )
 
         await self._database.write(op)
         _log.info("delivery_replayed", org=caller.org_name, webhook=id, n=n)

@@ -120,5 +120,14 @@ class Guard:
         rules = self.rules()
         for address in found:
             if (problem := refusal(address, rules)) is not None:
-                raise CallRefused(f"may not be called: its address {problem}")
+                raise CallRefused(
+                    f"may not be called: its address {problem}{_remedy(problem, rules)}"
+                )
         return found[:MOST_ADDRESSES]
+
+
+def _remedy(problem: str, rules: Rules) -> str:
+    """Returns the setting that would open an address, where the problem does not name one."""
+    if not rules.allow_setting or (rules.setting and rules.setting in problem):
+        return ""
+    return f", which needs its network in {rules.allow_setting}"

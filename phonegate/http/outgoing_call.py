@@ -4,6 +4,7 @@ Nothing is followed, no proxy is used, and no cookie or credential of the gatewa
 """
 
 import contextlib
+import errno
 import functools
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +35,14 @@ FAILURES: Final = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
+
+_UNCONNECTED: Final = {
+    errno.ECONNREFUSED: "refused the connection: nothing listens at its address and port",
+    errno.EHOSTUNREACH: "can't be reached: its host does not answer",
+    errno.ENETUNREACH: "can't be reached: there is no way to its network",
+    errno.ETIMEDOUT: "can't be reached: its host does not answer",
+}
+"""Why a connection was not made, by the error of the system."""
 
 
 @contextlib.asynccontextmanager
@@ -82,10 +91,10 @@ def web_address(text: str) -> httpx.URL:
 
 def problem_of(error: BaseException) -> str:
     """Says why a request got no answer, in words that follow a name."""
-    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
-        if _distrusted(error):
-            return "has a certificate that is not trusted"
-        return "can't be connected to"
+    if isinstance(error, httpcore.ConnectTimeout):
+        return f"did not take the connection within {CONNECT_S:g} seconds"
+    if isinstance(error, httpcore.ConnectError):
+        return _unconnected(error)
     if isinstance(error, httpcore.LocalProtocolError):
         return "has headers that can't be sent"
     if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" not in str(error):
@@ -93,10 +102,16 @@ def problem_of(error: BaseException) -> str:
     return "broke the connection off"
 
 
-def _distrusted(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
+def _unconnected(error: BaseException) -> str:
+    """Says why there is no connection. Of the causes' own texts, some name the address."""
+    for cause in trust.causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"has a certificate that is not trusted: {cause.verify_message.rstrip('.')}"
+        if isinstance(cause, ssl.SSLError) and trust.speaks_no_tls(cause):
+            return "speaks no TLS: its address may have to begin with http://"
+        if isinstance(cause, OSError) and cause.errno in _UNCONNECTED:
+            return _UNCONNECTED[cause.errno]
+    return "can't be connected to"
 
 
 async def read_while(answer: httpx.Response, take: Callable[[int], bool]) -> bytes | None:

@@ -20,7 +20,9 @@ def _networks(*texts: str) -> tuple[Network, ...]:
 
 
 _NEVER: Final[tuple[tuple[str, tuple[Network, ...]], ...]] = (
-    ("is this machine's own (loopback)", _networks("127.0.0.0/8", "::1/128")),
+    ("is this machine's own (loopback)", _networks("127.0.0.0/8")),
+    # Many systems call both localhost, so it is said which of them is closed.
+    ("is this machine's own (loopback, ::1)", _networks("::1/128")),
     # Linux connects to itself there.
     ("is unspecified", _networks("0.0.0.0/8", "::/128")),
     ("is link-local", _networks("169.254.0.0/16", "fe80::/10")),
@@ -90,6 +92,8 @@ class Rules:
     """Whether private networks may be called."""
     setting: str = ""
     """The setting that opens private networks, for a refusal to name."""
+    allow_setting: str = ""
+    """The setting that `allow` is, for a refusal to name."""
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -67,7 +67,8 @@ def _closed(url: OutgoingUrl, rules: Rules) -> str | None:
     problem = f"may not be called: its address {problems[0]}"
     if rules.setting and rules.setting in problem:
         return problem
-    return f'{problem}, which needs {ALLOW} = ["{_leads_to(url.literals[0])}"]'
+    networks = ", ".join(f'"{_leads_to(address)}"' for address in url.literals)
+    return f"{problem}, which needs {ALLOW} = [{networks}] in gateway.toml, and a restart"
 
 
 def _leads_to(address: Address) -> Address:

@@ -202,7 +202,7 @@ async def test_an_address_is_refused_with_the_line_that_would_allow_it(web: Web)
     for url, line in (
         ("http://127.0.0.1:9000/", '[webhooks] allow = ["127.0.0.1"]'),
         ("http://0x7f.1/", '[webhooks] allow = ["127.0.0.1"]'),
-        ("http://localhost./", '[webhooks] allow = ["127.0.0.1"]'),
+        ("http://localhost./", '[webhooks] allow = ["127.0.0.1", "::1"]'),
         ("http://[::ffff:169.254.169.254]/", '[webhooks] allow = ["169.254.169.254"]'),
         (f"{PUBLIC_URL}/send/{ORG}", "the gateway itself"),
     ):

@@ -54,6 +54,15 @@ def test_every_command_and_option_has_help() -> None:
                 assert parameter.help, (command, parameter)
 
 
+def test_each_command_of_a_group_has_a_line_that_a_narrow_terminal_shows_whole() -> None:
+    for name in COMMANDS:
+        command = loaded(name)
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=name, terminal_width=80)
+            _, overview = command.get_help(context).split("\nCommands:\n")
+            assert "..." not in overview, overview
+
+
 def test_no_secret_can_be_an_argument_of_the_owners_commands() -> None:
     for name in ("org", "key", "send", "messages", "sims", "serve", "backup", "check"):
         command = loaded(name)

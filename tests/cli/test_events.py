@@ -52,6 +52,12 @@ def test_missing_events_are_told_of_beside_the_output(
     assert "phonegate: Events up to 8 are no longer kept.\n" in captured.err
 
 
+def test_an_id_that_there_is_not_yet_is_no_id_of_an_old_event(fake: Fake, capsys: Output) -> None:
+    fake.answers[PATH] = [events_page(gap=True, last=12)]
+    assert main(["events", "--since", "99999"]) == 0
+    assert capsys.readouterr().err == "phonegate: There is no event 99999: the newest is 12.\n"
+
+
 def test_following_shows_the_newest_and_goes_on_from_there(fake: Fake, capsys: Output) -> None:
     gap = b'id: 20\nevent: gap\ndata: {"first":20}\n\n'
     fake.answers[PATH] = [

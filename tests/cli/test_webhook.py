@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from kit.gateway import GatewayProcess
-from phonegate.cli import main
+from phonegate.cli import main, terminal
 from tests.events.webhooks.plain_receiver import plain_receiver
 
 Output = pytest.CaptureFixture[str]
@@ -123,25 +123,30 @@ def test_what_is_wrong_is_said_and_no_secret_shown(capsys: Output) -> None:
     assert refused(capsys, "show", "myorg", "x")
 
 
-def test_the_log_is_a_table_by_age(capsys: Output) -> None:
+def test_the_log_has_a_line_for_each_delivery_the_oldest_first(capsys: Output) -> None:
     shown(capsys, "add", "myorg", URL)
-    assert shown(capsys, "log", "myorg", "1").split() == [
-        "n", "event", "at", "status", "ms", "tries", "next", "what", "answer",
-    ]  # fmt: skip
+    assert main(["webhook", "log", "myorg", "1"]) == 0
+    assert capsys.readouterr() == ("", "Nothing has been delivered to it yet.\n")
     at = 1_800_000_000_048
+    when = terminal.moment("2027-01-15T08:00:00.048Z")
+    answer = "<h1>oops</h1>\x1b[31m\n" + "x" * 200
+    error = "The receiver answered HTTP 500."
     delivery(attempts=1, at=at, ms=48, status=200, answer="ok")
-    failed = {"status": 500, "error": "It answered 500.", "answer": "who\x1b[31m?\n" + 1_000 * "x"}
-    delivery(event=8, attempts=2, at=at, ms=9, next_at=at, **failed)
-    delivery(event=None, attempts=1, at=at, ms=9, error="It can't be reached.")
-    _, first, second, third = shown(capsys, "log", "myorg", "1").splitlines()
-    assert first.split()[:2] == ["1", "7"]
-    assert first.split()[-2:] == ["message.received", "ok"]
-    assert "  message.received: It answered 500.  " in second
-    assert second.endswith("who�[31m? ⏎ " + 47 * "x" + "…")
-    assert third.split()[-1] == "-"
-    assert third.split()[:2] == ["3", "test"]
+    delivery(event=8, attempts=2, at=at, status=500, error=error, answer=answer, next_at=at)
+    delivery(event=None, attempts=1, at=at, error="The receiver broke the connection off.")
+    delivery(event=9, created_at=at, next_at=at)
+    delivery(event=10, attempts=3, at=at, ms=5, status=204)
+    first, second, third, fourth, fifth = shown(capsys, "log", "myorg", "1").splitlines()
+    assert first == f"     1  {when}  message.received   200   in 48 ms  ok  [event 7]"
+    begun = f"     2  {when}  message.received   500   {error}  <h1>oops</h1>�[31m ⏎ xxx"
+    assert second.startswith(begun)
+    assert second.endswith(f"x…  (try 2, the next at {when})  [event 8]")
+    assert len(second) < len(begun) + 140
+    assert third.endswith("none  The receiver broke the connection off.  [test]")
+    assert fourth.endswith("  message.received   -     has not been called yet  [event 9]")
+    assert fifth.endswith("  204   in 5 ms  (try 3)  [event 10]")
     found = as_json(capsys, "log", "myorg", "1", "--limit", "2")["deliveries"]
-    assert [one["n"] for one in found] == [2, 3]
+    assert [one["n"] for one in found] == [4, 5]
 
 
 def followed(
@@ -223,7 +228,7 @@ def test_one_that_was_disabled_says_why_and_is_enabled(capsys: Output) -> None:
     assert "enable it first" in refused(capsys, "replay", "myorg", "1", "1")
     assert shown(capsys, "enable", "myorg", "1") == "Enabled 1. Events that wait for it: 1.\n"
     assert "enabled" in shown(capsys, "list", "myorg")
-    assert "No such delivery" in refused(capsys, "replay", "myorg", "1", "99")
+    assert "Delivery 99 can't be made again" in refused(capsys, "replay", "myorg", "1", "99")
 
 
 @pytest.mark.parametrize("serving", [True, False])

@@ -1,5 +1,6 @@
 """Which URLs a webhook may have, as far as the URL itself shows."""
 
+import json
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -34,7 +35,7 @@ def refused(url: str, rules: Rules = HOME, *own_ports: int, public_url: str = ""
 
 
 @pytest.mark.parametrize(
-    ("host", "why", "network"),
+    ("host", "why", "networks"),
     [
         ("127.0.0.1", "loopback", "127.0.0.1"),
         ("127.1", "loopback", "127.0.0.1"),
@@ -44,10 +45,10 @@ def refused(url: str, rules: Rules = HOME, *own_ports: int, public_url: str = ""
         ("017700000001", "loopback", "127.0.0.1"),
         ("127.0.0.1.", "loopback", "127.0.0.1"),
         ("127.8.8.8", "loopback", "127.8.8.8"),
-        ("localhost", "loopback", "127.0.0.1"),
-        ("LOCALHOST.", "loopback", "127.0.0.1"),
-        ("x.localhost", "loopback", "127.0.0.1"),
-        ("ip6-localhost", "loopback", "127.0.0.1"),
+        ("localhost", "loopback", "127.0.0.1 ::1"),
+        ("LOCALHOST.", "loopback", "127.0.0.1 ::1"),
+        ("x.localhost", "loopback", "127.0.0.1 ::1"),
+        ("ip6-localhost", "loopback", "127.0.0.1 ::1"),
         ("[::1]", "loopback", "::1"),
         ("[0:0:0:0:0:0:0:1]", "loopback", "::1"),
         ("[::1%25lo]", "loopback", "::1"),
@@ -74,15 +75,16 @@ def refused(url: str, rules: Rules = HOME, *own_ports: int, public_url: str = ""
     ],
 )
 def test_what_is_never_called_is_refused_with_the_line_that_would_allow_it(
-    host: str, why: str, network: str
+    host: str, why: str, networks: str
 ) -> None:
+    named = networks.split()
     for rules in (HOME, OPEN):
         problem = refused(f"http://{host}:9000/hook", rules)
         assert why in problem
-        line = f'[webhooks] allow = ["{network}"]'
-        assert problem.endswith(line)
+        line = f"[webhooks] allow = {json.dumps(named)}"
+        assert problem.endswith(f"{line} in gateway.toml, and a restart")
         # The line is one that the configuration takes, and it helps.
-        allowed = Rules(allow=parse_networks([network]), setting=PRIVATE_NETWORKS)
+        allowed = Rules(allow=parse_networks(named), setting=PRIVATE_NETWORKS)
         try:
             urls(allowed).check(f"http://{host}:9000/hook")
         except BadInput as error:

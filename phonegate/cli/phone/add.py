@@ -38,7 +38,7 @@ def add(
     qr: bool | None,
     as_json: bool,
 ) -> None:
-    """Pair a new phone with the ORG: show its API key, and a one-time link to open on it.
+    """Pair a new phone with the ORG: show its API key and a link for it.
 
     The link works for 15 minutes, in the browser that opens it first. Its page explains how to
     connect the phone, with everything to copy, and shows when it is online and when a test SMS

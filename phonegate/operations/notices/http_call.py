@@ -4,7 +4,7 @@ import functools
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -79,9 +79,11 @@ async def _beginning(answer: "httpx.Response") -> str:
 
 def _why(error: BaseException) -> str:
     """Returns why a call failed, without the error's text where that may quote the URL."""
-    for cause in _causes(error):
+    for cause in trust.causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError) and trust.speaks_no_tls(cause):
+            return "it speaks no TLS: its address may have to begin with http://"
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
             # The text of Trio's own names the address.
             number = cause.errno or 0
@@ -104,17 +106,6 @@ def _failures() -> tuple[type[BaseException], ...]:
         trio.BrokenResourceError,
         trio.ClosedResourceError,
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an error and what led to it, from the outside to the inside."""
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _causes(one)
-    inner = error.__cause__ or error.__context__
-    if inner is not None:
-        yield from _causes(inner)
 
 
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -264,7 +264,9 @@ async def test_a_name_that_moves_is_looked_at_whenever_it_is_connected_to(
     names = Rebinding("127.0.0.2", "127.0.0.1")
     one = caller(rules=rules, resolve=names)
     url = f"http://a.example:{receiver.port}/"
-    assert (await one.call(call(url))).error == "The receiver can't be connected to."
+    assert (await one.call(call(url))).error == (
+        "The receiver refused the connection: nothing listens at its address and port."
+    )
     for _ in range(2):
         refused = await one.call(call(url))
         assert refused.error is not None
@@ -294,8 +296,42 @@ async def test_a_certificate_must_be_that_of_the_name(
     assert (await one.call(call(f"https://a.example:{secure.port}/"))).error is None
     result = await one.call(call(f"https://b.example:{secure.port}/"))
     await one.aclose()
-    assert result.error == "The receiver has a certificate that is not trusted."
+    assert result.error is not None
+    assert result.error.startswith(
+        "The receiver has a certificate that is not trusted: Hostname mismatch"
+    )
+    assert "\n" not in result.error
     assert len(secure.calls) == 1
+
+
+async def test_a_receiver_that_answers_tls_in_clear_is_named_as_such(
+    nursery: trio.Nursery,
+) -> None:
+    async def answer(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+        await stream.aclose()
+
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, answer, [listener])
+    port = listener.socket.getsockname()[1]
+    result = await made(f"https://127.0.0.1:{port}/")
+    assert result.error == (
+        "The receiver speaks no TLS: its address may have to begin with http://."
+    )
+
+
+async def test_a_refusal_of_a_name_names_the_setting_that_would_allow_it(
+    receiver: Receiver,
+) -> None:
+    allowed = Rules(allow=parse_networks(["127.0.0.0/8"]), allow_setting="[webhooks] allow")
+    one = caller(rules=allowed, resolve=Rebinding("::1"))
+    result = await one.call(call(f"http://a.example:{receiver.port}/"))
+    await one.aclose()
+    assert result.error == (
+        "The receiver may not be called: its address is this machine's own (loopback, ::1), "
+        "which needs its network in [webhooks] allow."
+    )
 
 
 async def test_a_receiver_that_speaks_no_tls_leaves_no_connection(receiver: Receiver) -> None:
