@@ -271,6 +271,8 @@ class Dispatcher:
             lambda tx: tx.deliveries.next_due(line.webhook.id, clock)
         )
         if next_at is None:
+            # Nothing is left whose end would say that there is room again.
+            line.full = False
             return now if line.behind else None
         wait_s = max(0.0, (next_at - clock) / 1000)
         return now + min(wait_s, self._timings.look_s)

@@ -10,6 +10,7 @@ from standardwebhooks import Webhook as Verifier
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from phonegate.domain.webhook_replies import Reply
+from phonegate.events.webhooks import dispatcher
 from phonegate.model.refusals import NotFound
 from tests.events.webhooks import receiver as acts
 from tests.events.webhooks.receiver import Received, Receiver, http
@@ -383,3 +384,24 @@ async def test_what_was_delivered_when_the_gateway_stops_is_noted(
     noted = [one for one in await stopped.log(webhook) if one.last is not None]
     assert len(noted) == len(receiver.calls)
     stopped.database.close()
+
+
+@pytest.mark.parametrize("bound", ["MOST_WAITING", "MOST_WAITING_OF_ORG"])
+async def test_where_too_much_waits_no_more_is_taken_up_until_some_is_delivered(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    for name, value in {bound: 1, "FEW_WAITING": 0, "FEW_AT_ONCE": 1, "TAKEN_AT_ONCE": 1}.items():
+        monkeypatch.setattr(dispatcher, name, value)
+    webhook = await site.webhook(receiver.url())
+    waiting: list[int] = []
+
+    async def look(stream: trio.abc.Stream) -> None:
+        found = await site.log(webhook)
+        waiting.append(sum(one.next_at is not None for one in found))
+        await stream.send_all(http())
+
+    receiver.act = lambda _: look
+    await site.happen(*range(1, 6))
+    await site.until_logged(webhook, lambda found: [one.next_at for one in found] == [None] * 5)
+    assert waiting == [1] * 5
+    assert phones(receiver.calls) == [1, 2, 3, 4, 5]

@@ -112,3 +112,12 @@ def test_a_change_of_the_webhook_ends_its_rest(line: Line) -> None:
     line.change(attrs.evolve(WEBHOOK, url="v", failing_since=3))
     assert (line.rests_until, line.may_take, line.failing_since) == (0.0, True, 3)
     assert line.standing == "failing"
+
+
+def test_one_that_was_full_takes_events_up_again_once_something_has_ended(line: Line) -> None:
+    line.add([due(1)])
+    line.start()
+    line.full = True
+    assert not line.may_take
+    line.end(1)
+    assert line.may_take
