@@ -18,6 +18,18 @@ from phonegate.http.outgoing_address import Guard
 CONNECT_S: Final = 5.0
 """Seconds to connect to one address, so that a name with several gets its turn at another."""
 
+SMALL_PIECES: Final = 1_000
+"""Pieces (chunks, RFC 9112 7.1) of an answer that may be as small as they like."""
+
+LEAST_PIECE_BYTES: Final = 128
+"""Bytes of each further piece, on average. Web servers send some thousand."""
+
+READ_BYTES: Final = 16_384
+"""Bytes that are read at once. They may be 3,000 pieces."""
+
+PIECES_AT_ONCE: Final = 50
+"""Pieces that are parsed before others have their turn: some 3 ms."""
+
 _UNREACHABLE: Final = (httpcore.ConnectError, httpcore.ConnectTimeout)
 
 
@@ -122,12 +134,30 @@ _Server = tuple[Any, ...]
 
 
 class _Body(httpx.AsyncByteStream):
+    """The body of an answer, which is cut where its pieces are too small.
+
+    What is read at once may be thousands of pieces, which are parsed one by one.
+    """
+
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = size = 0
+        cut = False
         async for piece in self._stream:
-            yield piece
+            pieces += 1
+            size += len(piece)
+            if pieces % PIECES_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+            if not cut and pieces > SMALL_PIECES + size // LEAST_PIECE_BYTES:
+                cut = True
+                # Reading on ends the nested generators in order: it fails once no more is here.
+                await self.aclose()
+            if not cut:
+                yield piece
+        if cut:
+            raise httpcore.RemoteProtocolError("pieces too small")
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -201,7 +231,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         Raises:
             httpcore.RemoteProtocolError: The head of the answer is too long.
         """
-        data = await self._stream.read(max_bytes, timeout)
+        data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
         try:
             self._head.take(data)
         except HeadTooLong:

@@ -43,6 +43,11 @@ _HEADERS: Final[tuple[Schema, ...]] = (
     },
 )
 
+_BODY: Final = (
+    "The event, as a webhook of shape standard gets it. One of shape flat gets its values on one "
+    "level of keys, signed likewise; one of shape twilio a form, signed by X-Twilio-Signature."
+)
+
 _RESPONSES: Final[Schema] = {
     "2XX": {"description": "It was taken, and is not delivered again."},
     "410": {"description": "Nothing more is wanted: the webhook is disabled at once."},
@@ -79,6 +84,7 @@ def _call(type_: EventType, event: Schema) -> dict[str, Any]:
         "parameters": list(_HEADERS),
         "requestBody": {
             "required": True,
+            "description": _BODY,
             "content": {_JSON: {"schema": {"allOf": [event, own]}}},
         },
         "responses": _RESPONSES,

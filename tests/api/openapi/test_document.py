@@ -20,6 +20,7 @@ from phonegate.api.openapi.document import (
 )
 from phonegate.api.openapi.refusals import meanings_of, refusals_of
 from phonegate.api.table import build_table
+from phonegate.api.webhooks_types import SHAPES
 from phonegate.http.refusals import CODES
 from phonegate.model.events import EVENT_TYPES, MEANINGS, Event, EventType
 from phonegate.typed_json.fields import fields_of
@@ -51,6 +52,7 @@ def test_each_type_of_event_is_a_webhook_with_its_own_schema() -> None:
     for type_, item in DOCUMENT["webhooks"].items():
         call = item["post"]
         assert call["description"] == MEANINGS[type_]
+        assert all(f"shape {shape}" in call["requestBody"]["description"] for shape in SHAPES)
         assert [p["name"] for p in call["parameters"]] == [
             "webhook-id",
             "webhook-timestamp",

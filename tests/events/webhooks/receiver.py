@@ -171,3 +171,10 @@ async def provisional(stream: trio.abc.Stream) -> None:
     """Answers for ever that the answer is still to come."""
     while True:
         await stream.send_all(b"HTTP/1.1 100 \r\n\r\n" * 1000)
+
+
+async def crumbs(stream: trio.abc.Stream) -> None:
+    """Answers for ever, in chunks of one byte."""
+    await stream.send_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        await stream.send_all(b"1\r\nx\r\n" * 1000)

@@ -13,6 +13,7 @@ import trustme
 from phonegate.events.webhooks.call import Call, CallTimings, Result, readable
 from phonegate.events.webhooks.caller import Caller
 from phonegate.http import outgoing_call
+from phonegate.http.guarded_connections import PIECES_AT_ONCE, SMALL_PIECES
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.events.webhooks import receiver as acts
@@ -42,11 +43,11 @@ def call(url: str, **fields: Any) -> Call:
     return Call(**{"url": url, "headers": (("x-a", "b"),), "body": b"{}"} | fields)
 
 
-async def made(url: str, **fields: Any) -> Result:
+async def made(url: str, *, read_bytes: int = 1_024, **fields: Any) -> Result:
     one = caller(**fields)
     with trio.fail_after(10):
         try:
-            return await one.call(call(url))
+            return await one.call(call(url, read_bytes=read_bytes))
         finally:
             await one.aclose()
 
@@ -175,6 +176,36 @@ async def test_a_slow_answer_is_waited_for_as_long_as_it_counts(receiver: Receiv
     counts = await one.call(call(receiver.url(), read_bytes=65_537))
     await one.aclose()
     assert (counts.whole, counts.answer) == (True, b"xx")
+
+
+async def test_an_answer_in_crumbs_is_cut_and_holds_nothing_up(receiver: Receiver) -> None:
+    receiver.act = lambda _: acts.crumbs
+    one = caller(body_s=5.0)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as others:
+        others.start_soon(count)
+        result = await one.call(call(receiver.url(), read_bytes=65_537))
+        others.cancel_scope.cancel()
+    await one.aclose()
+    assert (result.status, result.whole) == (200, False)
+    assert SMALL_PIECES <= len(result.answer) < 2 * SMALL_PIECES
+    assert turns > SMALL_PIECES // PIECES_AT_ONCE
+
+
+async def test_an_answer_in_crumbs_that_ends_is_not_taken_for_whole(receiver: Receiver) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for number, whole in ((SMALL_PIECES, True), (SMALL_PIECES + 100, False)):
+        answer = head + b"1\r\nx\r\n" * number + b"0\r\n\r\n"
+        receiver.act = lambda _, answer=answer: answer  # type: ignore[misc]
+        result = await made(receiver.url(), read_bytes=65_537)
+        assert (result.status, result.whole) == (200, whole)
 
 
 async def test_retry_after_is_read(receiver: Receiver) -> None:
