@@ -265,7 +265,7 @@ def rotate(
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def enable(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Have a disabled webhook called again, first with what waits for it."""
+    """Have a disabled webhook called again, at once with what waits."""
     address = target("webhooks", org, webhook_id, "enable")
     webhook = carry_out(config, database, "POST", address)["webhook"]
     waiting = webhook["waiting"]
