@@ -15,6 +15,7 @@ from phonegate.model.events import Event, Extent
 from phonegate.model.messages import PAGE_BYTES
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.principal import Principal
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.address_patterns import fits
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -25,6 +26,9 @@ which is a quarter of the shortest time that events can be kept for."""
 
 LOOKED_THROUGH: Final = 2_000
 """Most events that one read looks at: some 20 ms of a thread."""
+
+AGAIN_MS: Final = 60_000
+"""When that is tried again where the disk refused it."""
 
 T = TypeVar("T")
 
@@ -81,15 +85,23 @@ class EventLog:
         """Has the events of an org recorded from now on, for as long as they are kept.
 
         Raises:
-            StoreError: It can't be written down.
+            StoreError: It can't be written down, and the org may not listen yet.
         """
         now = self._now_ms()
         renewed = self._renewed.get(org)
         # A clock that was set back counts as time that has passed.
         if renewed is not None and 0 <= now - renewed < RENEWED_EACH_MS:
             return
-        await self._database.write(lambda tx: tx.events.listen(org, now + self._keep_ms))
-        self._renewed[org] = now
+        try:
+            await self._database.write(lambda tx: tx.events.listen(org, now + self._keep_ms))
+        except StorageUnavailable:
+            if renewed is None or now - renewed >= self._keep_ms:
+                raise
+            # It listens for long yet, and longer while a full disk lets nothing end that. What
+            # there is can be read meanwhile.
+            self._renewed[org] = now - RENEWED_EACH_MS + AGAIN_MS
+        else:
+            self._renewed[org] = now
 
     async def extent(self, org: int) -> Extent:
         """Returns which events of an org there are."""

@@ -3,6 +3,7 @@ import pytest
 
 from phonegate.domain.event_filter import EventFilter
 from phonegate.domain.event_log import (
+    AGAIN_MS,
     LOOKED_THROUGH,
     RENEWED_EACH_MS,
     EventLog,
@@ -12,6 +13,7 @@ from phonegate.domain.event_log import (
 from phonegate.model.events import Event, Extent
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.principal import Principal
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.sample_events import message_event, phone_event
@@ -135,6 +137,36 @@ async def test_that_an_org_still_listens_is_written_down_now_and_then(place: Pla
     place.clock.ms = 1_000
     await place.log.listen(place.org)
     assert await until() == 1_000 + KEEP_MS
+
+
+async def test_a_full_disk_keeps_no_listener_from_reading(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    async def refuse(_: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise StorageUnavailable("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.database, "write", refuse)
+        place.clock.ms += RENEWED_EACH_MS
+        await place.log.listen(place.org)
+        await place.log.listen(place.org)
+        assert tried == 1
+        place.clock.ms += AGAIN_MS
+        await place.log.listen(place.org)
+        assert tried == 2
+        # It may listen no more.
+        with pytest.raises(StorageUnavailable):
+            await place.log.listen(place.org + 1)
+        place.clock.ms += KEEP_MS
+        with pytest.raises(StorageUnavailable):
+            await place.log.listen(place.org)
+    await place.log.listen(place.org)
+    found = await place.database.read(lambda tx: tx.events.listens_until(place.org))
+    assert found == place.clock.ms + KEEP_MS
 
 
 async def test_the_tail_is_read_as_it_is(place: Place) -> None:
