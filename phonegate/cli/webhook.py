@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -265,7 +266,7 @@ def rotate(
 @click.argument("webhook_id", metavar="ID")
 @options.gateway
 def enable(org: str, webhook_id: str, config: Path | None, database: Path | None) -> None:
-    """Have a disabled webhook called again, first with what waits for it."""
+    """Have a disabled webhook called again, at once with what waits."""
     address = target("webhooks", org, webhook_id, "enable")
     webhook = carry_out(config, database, "POST", address)["webhook"]
     waiting = webhook["waiting"]
@@ -358,8 +359,11 @@ def _outcome(delivery: Json) -> Iterator[str]:
     yield terminal.clean(delivery["error"] or f"in {delivery['ms']} ms")
     if delivery["answer"]:
         yield columns.cut(terminal.clean(delivery["answer"]), ANSWER_COLUMNS)
-    if next_at is not None:
+    if next_at is not None and datetime.fromisoformat(next_at) > datetime.now(UTC):
         yield f"(try {tries}, the next at {terminal.moment(next_at)})"
+    elif next_at is not None:
+        # While a receiver fails again and again, only one of those that are due is tried.
+        yield f"(try {tries}, waits for its turn)"
     elif tries > 1:
         yield f"(try {tries})"
 

@@ -92,14 +92,21 @@ class EventLog:
         # A clock that was set back counts as time that has passed.
         if renewed is not None and 0 <= now - renewed < RENEWED_EACH_MS:
             return
+        if renewed is not None and now - renewed < self._keep_ms:
+            # A thousand streams of an org come here at once: one of them writes.
+            self._renewed[org] = now
         try:
             await self._database.write(lambda tx: tx.events.listen(org, now + self._keep_ms))
         except StorageUnavailable:
             if renewed is None or now - renewed >= self._keep_ms:
+                self._renewed.pop(org, None)
                 raise
             # It listens for long yet, and longer while a full disk lets nothing end that. What
             # there is can be read meanwhile.
             self._renewed[org] = now - RENEWED_EACH_MS + AGAIN_MS
+        except BaseException:
+            self._renewed.pop(org, None)
+            raise
         else:
             self._renewed[org] = now
 

@@ -129,24 +129,27 @@ def test_the_log_has_a_line_for_each_delivery_the_oldest_first(capsys: Output) -
     assert capsys.readouterr() == ("", "Nothing has been delivered to it yet.\n")
     at = 1_800_000_000_048
     when = terminal.moment("2027-01-15T08:00:00.048Z")
+    later, then = 9_900_000_000_000, terminal.moment("2283-09-20T08:00:00Z")
     answer = "<h1>oops</h1>\x1b[31m\n" + "x" * 200
     error = "The receiver answered HTTP 500."
     delivery(attempts=1, at=at, ms=48, status=200, answer="ok")
-    delivery(event=8, attempts=2, at=at, status=500, error=error, answer=answer, next_at=at)
+    delivery(event=8, attempts=2, at=at, status=500, error=error, answer=answer, next_at=later)
     delivery(event=None, attempts=1, at=at, error="The receiver broke the connection off.")
     delivery(event=9, created_at=at, next_at=at)
     delivery(event=10, attempts=3, at=at, ms=5, status=204)
-    first, second, third, fourth, fifth = shown(capsys, "log", "myorg", "1").splitlines()
+    delivery(event=11, attempts=4, at=at, error=error, status=500, next_at=1_700_000_000_000)
+    first, second, third, fourth, fifth, sixth = shown(capsys, "log", "myorg", "1").splitlines()
     assert first == f"     1  {when}  message.received   200   in 48 ms  ok  [event 7]"
     begun = f"     2  {when}  message.received   500   {error}  <h1>oops</h1>�[31m ⏎ xxx"
     assert second.startswith(begun)
-    assert second.endswith(f"x…  (try 2, the next at {when})  [event 8]")
+    assert second.endswith(f"x…  (try 2, the next at {then})  [event 8]")
     assert len(second) < len(begun) + 140
     assert third.endswith("none  The receiver broke the connection off.  [test]")
     assert fourth.endswith("  message.received   -     has not been called yet  [event 9]")
     assert fifth.endswith("  204   in 5 ms  (try 3)  [event 10]")
+    assert sixth.endswith(f"{error}  (try 4, waits for its turn)  [event 11]")
     found = as_json(capsys, "log", "myorg", "1", "--limit", "2")["deliveries"]
-    assert [one["n"] for one in found] == [4, 5]
+    assert [one["n"] for one in found] == [5, 6]
 
 
 def followed(

@@ -1,5 +1,8 @@
+from collections.abc import Callable
+
 import attrs
 import pytest
+import trio
 
 from phonegate.domain.event_filter import EventFilter
 from phonegate.domain.event_log import (
@@ -137,6 +140,32 @@ async def test_that_an_org_still_listens_is_written_down_now_and_then(place: Pla
     place.clock.ms = 1_000
     await place.log.listen(place.org)
     assert await until() == 1_000 + KEEP_MS
+
+
+async def test_of_many_streams_one_writes_that_the_org_still_listens(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, writes = place.database.write, 0
+
+    async def counted(op: Callable[[Tables], None]) -> None:
+        nonlocal writes
+        writes += 1
+        await write(op)
+
+    monkeypatch.setattr(place.database, "write", counted)
+    place.clock.ms += RENEWED_EACH_MS
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(place.log.listen, place.org)
+    assert writes == 1
+    # One whose reader left meanwhile counts for nothing.
+    place.clock.ms += RENEWED_EACH_MS
+    with trio.CancelScope() as left:
+        left.cancel()
+        await place.log.listen(place.org)
+    await place.log.listen(place.org)
+    found = await place.database.read(lambda tx: tx.events.listens_until(place.org))
+    assert found == place.clock.ms + KEEP_MS
 
 
 async def test_a_full_disk_keeps_no_listener_from_reading(

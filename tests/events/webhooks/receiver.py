@@ -153,6 +153,13 @@ async def drip(stream: trio.abc.Stream) -> None:
         await trio.sleep(0.02)
 
 
+async def late(stream: trio.abc.Stream) -> None:
+    """Answers with a body half of which comes after most callers have stopped reading."""
+    await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx")
+    await trio.sleep(0.5)
+    await stream.send_all(b"x")
+
+
 async def endless_head(stream: trio.abc.Stream) -> None:
     """Answers with headers for ever."""
     await stream.send_all(b"HTTP/1.1 200 OK\r\n")
