@@ -148,7 +148,7 @@ async def measure(
                 f"| {case} | {push.p50:.1f} / {push.p99:.1f} | {shown} |"
                 f" {len(receiver.delays)} of {count} sends |"
             )
-            print(lines[-1], flush=True)
+            print(lines[-1], file=sys.stderr)
     return lines
 
 

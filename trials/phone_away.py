@@ -8,6 +8,7 @@ go to a web server here and, by SMS, through the second phone. The settings are 
 gateway, unless others are given in the environment. Exits 1 if a notice takes longer than a minute.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -96,6 +97,11 @@ def lose(how: str, settings: dict[str, object]) -> list[tuple[str, float]]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m trials.phone_away",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     settings: dict[str, object] = {
         name.removeprefix("PHONEGATE_"): value
         for name, value in os.environ.items()

@@ -428,9 +428,9 @@ class AlarmSettings:
         default="",
         repr=False,
         metadata={
-            "help": "Called (GET) each minute while no alarm is on and the disk takes writes: the "
-            "address of a check at healthchecks.io, or of a push monitor of Uptime Kuma, which "
-            "raises the alarm when the calls stop."
+            "help": "Called (GET) each minute while no alarm is on, but for advice to an org's "
+            "owner, and the disk takes writes: the address of a check at healthchecks.io, or of a "
+            "push monitor of Uptime Kuma, which raises the alarm when the calls stop."
         },
     )
     phone_away_s: float = setting(

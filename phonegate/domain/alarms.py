@@ -24,6 +24,9 @@ DAY_S: Final = 24 * 60 * 60
 ENOUGH_ROOM: Final = 1.1
 """The free space counts as enough again at the threshold times this factor."""
 
+FOR_ORGS: Final = frozenset({"phone_hint", "webhook_disabled"})
+"""The alarms that stay on until the owner of an org does something, while the gateway is well."""
+
 Key = tuple[str, str]
 """An alarm's name, and what it is about. The second part is empty where that is the gateway."""
 
@@ -174,6 +177,11 @@ class Alarms:
     def on(self) -> list[Key]:
         """Returns the alarms that are on, the oldest first."""
         return list(self._raised)
+
+    @property
+    def trouble(self) -> str | None:
+        """The oldest alarm that is on and is no advice to an org. None where there is none."""
+        return next((name for name, _ in self._raised if name not in FOR_ORGS), None)
 
     @property
     def standing(self) -> list[News]:

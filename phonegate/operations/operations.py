@@ -232,8 +232,8 @@ class Operations:
 
     async def _why_not_well(self) -> str | None:
         """Returns why the heartbeat must not be sent, in a word, or None while all is well."""
-        if self._alarms.on:
-            return self._alarms.on[0][0]
+        if (alarm := self._alarms.trouble) is not None:
+            return alarm
         if not self._alarm_loop.works:
             return UNKNOWN
         reasons = await self._readiness.reasons()

@@ -45,7 +45,7 @@ def test_a_bar_without_a_measure_is_not_judged() -> None:
 
 
 def test_every_bar_of_the_plan_is_asked_for_by_a_name_that_a_measure_gives() -> None:
-    assert len(list(bars.of(Figures(), DEFAULT))) == 10
+    assert len(list(bars.of(Figures(), DEFAULT))) == 12
 
 
 def test_the_report_tells_medians_spread_ratio_and_bars() -> None:

@@ -88,6 +88,16 @@ def waiting(**changes: Any) -> WaitingMessages:
     return attrs.evolve(WaitingMessages(org="myorg", count=2, since=0.0, away=True), **changes)
 
 
+def test_what_an_orgs_owner_should_do_is_no_trouble_of_the_gateway() -> None:
+    alarms = Alarms(LIMITS)
+    advice = ("webhook_disabled", "phone_hint")
+    alarms.heed([Signal((name, "1"), True, False) for name in advice], 0)
+    assert len(alarms.on) == 2
+    assert alarms.trouble is None
+    alarms.heed([Signal(("disk_low", ""), True, False)], 1)
+    assert alarms.trouble == "disk_low"
+
+
 def test_a_phone_is_away_only_when_messages_wait_for_it_for_long() -> None:
     alarms = Alarms(LIMITS)
     assert alarms.look(state(0, waiting=(waiting(),))) == []

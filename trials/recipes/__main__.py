@@ -21,7 +21,9 @@ from trials.recipes.recipe import NotInstalled, Recipe
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m trials.recipes", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--folder", type=Path, required=True, help="where programs are installed")
     parser.add_argument("--python", default="python3.13", help="for Home Assistant")
     parser.add_argument("--apprise-api", default="", help="a checkout of the Apprise API")
