@@ -125,7 +125,7 @@ class NewWebhookJson:
 
 @attrs.frozen(kw_only=True)
 class WebhookPatch:
-    """What to change of a webhook; what is left out, or null, stays."""
+    """What to change of a webhook. What is left out, or null, stays as it is."""
 
     closed: ClassVar[bool] = True
     """As of a new one."""
@@ -161,7 +161,7 @@ class WebhookPatch:
 
 @attrs.frozen(kw_only=True)
 class WebhookState:
-    """A webhook; of its secret and headers, the last four characters."""
+    """A webhook. Of its secret and headers it shows the last four characters."""
 
     id: int = field("Names it in /webhooks/{org}/{id}.", example=3)
     name: str | None = field("What its owner called it.", example="crm")
