@@ -85,8 +85,8 @@ class Ledger:
         self.check(rows)
         check_events(rows, events)
         found = Counter(row["status"] for row in rows.values())
-        told = f", {len(events)} events" if events else ""
-        return f"{self.tried.total()} tried, {dict(sorted(found.items()))}{told}"
+        heard = f", {len(events)} events" if events else ""
+        return f"{self.tried.total()} tried, {dict(sorted(found.items()))}{heard}"
 
     def check(self, rows: Rows) -> None:
         """Holds what is stored against what was answered, and against what was stored before."""

@@ -60,7 +60,7 @@ class Attempt:
     status: int | None = None
     """The HTTP status. None where there was no answer."""
     error: str | None = None
-    """Why it does not count as a success, in a sentence. None where it does."""
+    """What went wrong, in a sentence. Beside a status of success: a reply was not sent."""
     answer: str | None = attrs.field(default=None, repr=False)
     """The beginning of the answer."""
 

@@ -87,7 +87,7 @@ class Client:
 async def test_a_gap_has_the_id_after_which_the_events_come_that_are_there(
     site: Site, nursery: trio.Nursery
 ) -> None:
-    """Else whoever is cut off after the gap would go on beyond those that are there."""
+    """A client that is cut off after the gap goes on from its id, and must miss none of them."""
     first, middle, last = [await site.receive() for _ in range(3)]
     await site.database.write(lambda tx: tx.events.erase([middle]))
     client = Client(nursery, site.stream(0))
