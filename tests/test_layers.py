@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "own_addresses",
             "rates",
             "trust",
+            "turn_end",
             "typed_json",
             "values",
         }
