@@ -146,9 +146,9 @@ class TestKeptConnections:
         assert fast_path is not None
         async with client(site) as kept:
             assert "connection:" not in (await kept.ask(WHO)).head
-            await until(lambda: len(fast_path._idle) == 1)
+            await until(lambda: len(fast_path.idle) == 1)
             os.write(kept.stream.socket.fileno(), WHO)
-            for end in fast_path._idle:
+            for end in fast_path.idle:
                 end()
             assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()
