@@ -649,6 +649,7 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
 ) -> None:
     await web.call("POST", "/webhook", webhook(), secret=None)
     written: list[int] = []
+
     def noting(*page: Any, media: str) -> bytes:
         written.append(threading.get_ident())
         return page_text(*page, media=media)
