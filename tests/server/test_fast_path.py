@@ -13,11 +13,11 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 from trio_websocket import wrap_client_stream
 
 from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import HANDSHAKE, PATIENCE_S, Answer, FastSite, Level, Site, read_all, reset, until

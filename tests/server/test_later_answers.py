@@ -7,9 +7,9 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import LARGE, PATIENCE_S, FastSite, HotReply, Level, Site, read_all, reset, until
