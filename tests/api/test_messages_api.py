@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 
 from phonegate.api import messages_examples
 from phonegate.api.convert import CONVERTER
@@ -27,6 +26,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 SMS = {"address": "+15551112222", "body": "hello", "date": 1700000000000, "sim_slot": 0}

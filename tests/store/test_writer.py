@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 
 from phonegate.events.undelivered import log_undelivered
 from phonegate.model.facts import Changed, Fact
@@ -24,6 +23,7 @@ from phonegate.store.database import Database
 from phonegate.store.group_commit import INDEX_AT
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WriterTimings
+from tests.captured_logs import capture_logs
 from tests.store.conftest import bring, inbound, outbound
 
 LIMIT_S = 30
