@@ -5,7 +5,7 @@ status, headers and bytes, whatever went wrong. Each request is counted, and may
 the log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
@@ -31,6 +31,7 @@ from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
 from phonegate.http.credentials import SECRET_FIELD
 from phonegate.http.origins import ForeignPage, Origins
+from phonegate.http.plain_request import PlainRequest
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import FieldProblem, NotFound
 
@@ -80,6 +81,16 @@ class Pipeline:
     def takes(self, method: str, path: str) -> bool:
         """Tells whether a request is for an endpoint that the fast path answers too."""
         return self.table.on_fast_path(method, path)
+
+    def begin(
+        self, request: PlainRequest, body: bytes, client: str, reply: Callable[[Reply], None]
+    ) -> bool:
+        """Begins a request whose answer needs no task that waits for it. So far that is none."""
+        del request, body, client, reply
+        return False
+
+    def expire(self) -> None:
+        """Answers the requests that were begun and take too long."""
 
     async def answer(
         self,

@@ -8,9 +8,8 @@ through h11 alone, 41 through `head`, which asks h11 and then looks at what h11 
 """
 
 import re
-from collections.abc import Mapping
 
-import attrs
+from phonegate.http.plain_request import PlainRequest
 
 from .head import AUTHORITY, MAX_HEADERS, RequestHead
 
@@ -34,32 +33,6 @@ _STEERING = frozenset(
     }
 )
 """Fields that change how a connection or a body is read; a plain request has none of them."""
-
-
-@attrs.frozen(kw_only=True)
-class PlainRequest:
-    """The head of a plain request. Nearly every field may hold a secret, hence the short `repr`."""
-
-    method: str
-    path: str = attrs.field(repr=False)
-    query: str = attrs.field(repr=False)
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """By lower-case name. Each was sent once."""
-    length: int
-    """Bytes of the body."""
-    stays: bool
-    """Whether the client wants to use the connection again."""
-
-    @property
-    def head(self) -> RequestHead:
-        """The same head, as `head.parse` reads it."""
-        return RequestHead(
-            method=self.method,
-            target=f"{self.path}?{self.query}" if self.query else self.path,
-            path=self.path,
-            query=self.query,
-            headers=tuple(self.headers.items()),
-        )
 
 
 def read_plain(head: bytes) -> PlainRequest | None:
@@ -99,3 +72,14 @@ def _fields(block: bytes) -> dict[str, str] | None:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" ")
     return None if len(headers) != len(lines) or len(lines) > MAX_HEADERS else headers
+
+
+def head_of(request: PlainRequest) -> RequestHead:
+    """Returns the same head, as `head.parse` reads it."""
+    return RequestHead(
+        method=request.method,
+        target=f"{request.path}?{request.query}" if request.query else request.path,
+        path=request.path,
+        query=request.query,
+        headers=tuple(request.headers.items()),
+    )

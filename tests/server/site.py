@@ -18,6 +18,7 @@ from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
+from phonegate.http.plain_request import PlainRequest
 from phonegate.server import Peer, RequestHead, Server
 
 PATIENCE_S = 15
@@ -169,6 +170,11 @@ class HotReply:
     owner: str = "somebody"
     stream: None = None
 
+    @classmethod
+    def of(cls, body: bytes) -> "HotReply":
+        fields = (("X-Served-By", "fast path"), ("Content-Length", str(len(body))))
+        return cls(200, fields, body)
+
 
 class FastSite:
     """A pipeline of busy endpoints, all under /fast/; what it does is in the path."""
@@ -182,6 +188,9 @@ class FastSite:
         self.leaving_now: list[tuple[int | str, int]] = []
         self.give_up = trio.CancelScope()
         self.pieces = 0
+        self.begun: list[tuple[str, bytes, Callable[[HotReply], None]]] = []
+        """The path, the body and the way back of each request that was begun."""
+        self.expired = 0
 
     def moved(self) -> None:
         self.pieces += 1
@@ -198,6 +207,27 @@ class FastSite:
 
     def takes(self, method: str, path: str) -> bool:
         return path.startswith("/fast/")
+
+    def begin(
+        self,
+        request: PlainRequest,
+        body: bytes,
+        client: str,
+        reply: Callable[[HotReply], None],
+    ) -> bool:
+        assert client == "127.0.0.1"
+        if not request.path.startswith("/fast/later"):
+            return False
+        self.begun.append((request.path, body, reply))
+        return True
+
+    def expire(self) -> None:
+        self.expired += 1
+
+    def reply(self, body: bytes | None = None) -> None:
+        """Answers the oldest request that was begun, by its own body if by no other."""
+        _, sent, reply = self.begun.pop(0)
+        reply(HotReply.of(sent if body is None else body))
 
     async def answer(self, *, body: Any, **asked: Any) -> HotReply:
         try:
@@ -225,9 +255,7 @@ class FastSite:
         elif not isinstance(body, bytes):
             body = await body(lambda _: None)
         self.finished += 1
-        return HotReply(
-            200, (("X-Served-By", "fast path"), ("Content-Length", str(len(body)))), body
-        )
+        return HotReply.of(body)
 
 
 async def answer(send: Any, status: int, body: bytes) -> None:
