@@ -52,6 +52,7 @@ def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -
 
     assert ids(phone=None, sim_selector="") == [urgent, first, second, low]
     assert ids(2, phone=None, sim_selector="") == [urgent, first]
+    assert tables.phone_queue.any_ready(org.id)
     assert ids(phone=8, sim_selector="0") == [pinned]
     assert ids(phone=None, sim_selector="0") == []
     assert tables.phone_queue.candidates(org.id, phone=None, sim_selector="", limit=2)[
@@ -74,6 +75,15 @@ def test_messages_awaiting_a_result_are_by_id_and_of_the_phone(tables: Tables, o
         for phone in (1, 2, 1)
     ]
     assert [m.id for m in tables.phone_queue.awaiting_result(1)] == [numbers[0], numbers[2]]
+    assert set(tables.phone_queue.awaited(1)) == {numbers[0], numbers[2]}
+
+
+def test_what_is_held_or_another_orgs_is_not_ready(tables: Tables, org: Org, other: Org) -> None:
+    tables.messages.insert(outbound(org.id, held_until=5))
+    tables.messages.insert(outbound(org.id, status="sending", phone=1))
+    tables.messages.insert(outbound(other.id))
+    assert not tables.phone_queue.any_ready(org.id)
+    assert tables.phone_queue.any_ready(other.id)
 
 
 def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
@@ -210,7 +220,7 @@ def _of(tables: Tables) -> tuple[object, ...]:
 
 @given(REPORTS)
 @example([(n, 1 + n % ORGS, 1 + n % PHONES, n % 3 or None) for n in range(1, 91)])
-@example([(5, 3, 1, None), *((n, 1 + n % ORGS, 1 + n % PHONES, 2) for n in (1, 2, 3, 4, 5, 5, 6))])
+@example([(5, 3, 1, 1), *((n, 1 + n % 3, 1 + n % 4, m) for m, n in enumerate((5, 1, *range(9))))])
 def test_reports_of_many_phones_come_to_what_each_comes_to_alone(
     reports: list[tuple[int, int, int, int | None]],
 ) -> None:
