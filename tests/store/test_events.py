@@ -333,7 +333,7 @@ async def test_a_transaction_that_fails_leaves_no_events_and_no_id_is_skipped(
 ) -> None:
     org = (await store.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
     await store.write(lambda tx: tx.events.listen(org, NOW))
-    tables = store._writer._tables
+    tables = store._writer._group_commit._tables
     good = tables.events.write
 
     def full(now: int) -> None:
