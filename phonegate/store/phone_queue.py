@@ -20,6 +20,11 @@ CANDIDATES: Final = """
     ORDER BY priority DESC, id LIMIT ?
 """
 
+ANY_READY: Final = """
+    SELECT 1 FROM messages INDEXED BY messages_ready
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? LIMIT 1
+"""
+
 WAITING: Final = """
     SELECT sum(segments) FROM (
         SELECT segments FROM messages INDEXED BY messages_ready
@@ -50,6 +55,10 @@ STORE_SENT: Final = f"""
         segments = coalesce(?, segments)
     WHERE id = ? AND org = ? AND phone = ? AND {_TO_SEND}
 """  # noqa: S608 - constants
+
+AWAITED: Final = """
+    SELECT id FROM messages INDEXED BY messages_unsettled WHERE status = 'sending' AND phone = ?
+"""
 
 AWAITING_RESULT: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
@@ -120,6 +129,10 @@ class PhoneQueue:
         rows = self._connection.execute(CANDIDATES, (org, sim_selector, phone, priority, limit))
         return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
 
+    def any_ready(self, org: int) -> bool:
+        """Tells whether any message of an org is queued that may leave now."""
+        return self._connection.execute(ANY_READY, (org,)).fetchone() is not None
+
     def waiting_segments(
         self,
         org: int,
@@ -183,6 +196,10 @@ class PhoneQueue:
     def awaiting_result(self, phone: int) -> list[Message]:
         """Returns the messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(AWAITING_RESULT, (phone,))]
+
+    def awaited(self, phone: int) -> list[int]:
+        """Returns the ids of what `awaiting_result` returns, in no order."""
+        return [row[0] for row in self._connection.execute(AWAITED, (phone,))]
 
     def count_given(self, phone: int) -> int:
         """Returns how many messages were pushed to this phone and have no result."""

@@ -50,6 +50,7 @@ def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -
 
     assert ids(phone=None, sim_selector="") == [urgent, first, second, low]
     assert ids(2, phone=None, sim_selector="") == [urgent, first]
+    assert tables.phone_queue.any_ready(org.id)
     assert ids(phone=8, sim_selector="0") == [pinned]
     assert ids(phone=None, sim_selector="0") == []
     assert tables.phone_queue.candidates(org.id, phone=None, sim_selector="", limit=2)[
@@ -72,6 +73,15 @@ def test_messages_awaiting_a_result_are_by_id_and_of_the_phone(tables: Tables, o
         for phone in (1, 2, 1)
     ]
     assert [m.id for m in tables.phone_queue.awaiting_result(1)] == [numbers[0], numbers[2]]
+    assert set(tables.phone_queue.awaited(1)) == {numbers[0], numbers[2]}
+
+
+def test_what_is_held_or_another_orgs_is_not_ready(tables: Tables, org: Org, other: Org) -> None:
+    tables.messages.insert(outbound(org.id, held_until=5))
+    tables.messages.insert(outbound(org.id, status="sending", phone=1))
+    tables.messages.insert(outbound(other.id))
+    assert not tables.phone_queue.any_ready(org.id)
+    assert tables.phone_queue.any_ready(other.id)
 
 
 def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
