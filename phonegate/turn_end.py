@@ -19,6 +19,13 @@ class _TurnEnd(trio.abc.Instrument):
         self.work: list[Callable[[], None]] = []
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - of every instrument
+        self._do()
+
+    def after_run(self) -> None:
+        # The last turn waits for nothing.
+        self._do()
+
+    def _do(self) -> None:
         while self.work:
             some, self.work = self.work, []
             for one in some:

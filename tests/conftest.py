@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 import trio
 from hypothesis import HealthCheck, settings
 
 from phonegate.events.bus import Bus
+from phonegate.log import Logger
 from phonegate.store.database import Database
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
@@ -33,7 +33,7 @@ def _logging_as_imported() -> Iterator[None]:
     """Undoes what a command that a test ran in this process did to the loggers."""
     handlers = list(logging.getLogger().handlers)
     yield
-    structlog.reset_defaults()
+    Logger.output = None
     logging.getLogger().handlers[:] = handlers
 
 

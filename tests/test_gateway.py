@@ -3,9 +3,9 @@
 import resource
 
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate import gateway
+from tests.captured_logs import capture_logs
 
 
 @pytest.mark.parametrize(

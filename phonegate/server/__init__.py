@@ -2,7 +2,7 @@
 
 from .connection import ServePhone
 from .errors import AppUnusable, CannotListen, CertificateUnusable, ServerError
-from .fast_path import FastPipeline
+from .fast_pipeline import FastPipeline
 from .forwarded import Peer
 from .head import RequestHead
 from .server import Server

@@ -8,9 +8,8 @@ through h11 alone, 41 through `head`, which asks h11 and then looks at what h11 
 """
 
 import re
-from collections.abc import Mapping
 
-import attrs
+from phonegate.http.plain_request import PlainRequest
 
 from .head import AUTHORITY, MAX_HEADERS, RequestHead
 
@@ -20,6 +19,9 @@ _HEAD = re.compile(
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\x20-\x7e]*\r\n)+)\r\n"
 )
 _LENGTH = re.compile("0|[1-9][0-9]{0,9}")
+_LENGTH_DIGITS = 10
+"""Digits of the longest of them."""
+_LENGTH_FIELD = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 _STEERING = frozenset(
     {
@@ -34,32 +36,6 @@ _STEERING = frozenset(
     }
 )
 """Fields that change how a connection or a body is read; a plain request has none of them."""
-
-
-@attrs.frozen(kw_only=True)
-class PlainRequest:
-    """The head of a plain request. Nearly every field may hold a secret, hence the short `repr`."""
-
-    method: str
-    path: str = attrs.field(repr=False)
-    query: str = attrs.field(repr=False)
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """By lower-case name. Each was sent once."""
-    length: int
-    """Bytes of the body."""
-    stays: bool
-    """Whether the client wants to use the connection again."""
-
-    @property
-    def head(self) -> RequestHead:
-        """The same head, as `head.parse` reads it."""
-        return RequestHead(
-            method=self.method,
-            target=f"{self.path}?{self.query}" if self.query else self.path,
-            path=self.path,
-            query=self.query,
-            headers=tuple(self.headers.items()),
-        )
 
 
 def read_plain(head: bytes) -> PlainRequest | None:
@@ -91,6 +67,47 @@ def read_plain(head: bytes) -> PlainRequest | None:
     )
 
 
+class HeadMemory:
+    """The last plain head of a connection, as which the next is read if it is nearly the same.
+
+    A client that asks the same again sends the same head, but for the length of its body. So all
+    of it is compared but for that number, and nothing is read again.
+    """
+
+    def __init__(self) -> None:
+        self._begin = self._end = b""
+        """What stands before the length and after it. All of it before, where there is none."""
+
+    def keep(self, head: bytes) -> None:
+        """Keeps a head that `read_plain` has read."""
+        found = _LENGTH_FIELD.search(head)
+        if found is None:
+            self._begin, self._end = head, b""
+        else:
+            self._begin, self._end = head[: found.start(1)], head[found.end(1) :]
+
+    def find(self, data: bytes, most: int) -> tuple[int, int] | None:
+        """Looks whether the same head comes again, with the same or another length of its body.
+
+        Args:
+            data: What has come.
+            most: The most bytes of a head.
+
+        Returns:
+            Where the head ends in `data`, and the length. `None` if it is another head.
+        """
+        begin, end = self._begin, self._end
+        if not begin or not data.startswith(begin):
+            return None
+        if not end:
+            return (len(begin), 0) if len(begin) <= most else None
+        at = data.find(end, len(begin), len(begin) + _LENGTH_DIGITS + len(end))
+        if at < 0 or at + len(end) > most:
+            return None
+        digits = data[len(begin) : at].decode("latin-1")
+        return (at + len(end), int(digits)) if _LENGTH.fullmatch(digits) else None
+
+
 def _fields(block: bytes) -> dict[str, str] | None:
     lines = block.decode("ascii").split("\r\n")
     lines.pop()
@@ -99,3 +116,14 @@ def _fields(block: bytes) -> dict[str, str] | None:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" ")
     return None if len(headers) != len(lines) or len(lines) > MAX_HEADERS else headers
+
+
+def head_of(request: PlainRequest) -> RequestHead:
+    """Returns the same head, as `head.parse` reads it."""
+    return RequestHead(
+        method=request.method,
+        target=f"{request.path}?{request.query}" if request.query else request.path,
+        path=request.path,
+        query=request.query,
+        headers=tuple(request.headers.items()),
+    )

@@ -16,11 +16,12 @@ import attrs
 import trio
 
 from phonegate.config.settings import HttpSettings
+from phonegate.http.plain_request import PlainRequest
 from phonegate.http.prefix import without_prefix
 
 from .answers import error_answer
 from .asgi import AsgiShell
-from .canonical import PlainRequest, read_plain
+from .canonical import head_of, read_plain
 from .errors import RequestRefused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, SocketPeer, true_peer
@@ -164,9 +165,11 @@ class ConnectionHandler:
         stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
         request, arrival.request = arrival.request, None
         if isinstance(request, PlainRequest):
-            if self._fast_path is not None and self._fast_path.takes(request):
-                return await self._fast_path.serve(arrival.connection, stream, peer, request, rest)
-            request = request.head
+            fast_path = self._fast_path
+            known = None if fast_path is None else fast_path.find(request, peer)
+            if fast_path is not None and known is not None:
+                return await fast_path.serve(arrival.connection, stream, peer, known, rest)
+            request = head_of(request)
         if request is not None and self._is_for_phones(request) and wants_websocket(request):
             check_handshake(request)
             client = true_peer(peer.address, peer.scheme, request.headers, self._trusted)

@@ -3,105 +3,37 @@
 A connection stays here for as long as plain requests come. Whatever else comes is given back,
 untouched, to be served by the application. That a client has hung up is noticed when its answer
 is written: a request that was read whole runs to its end, as if its answer got lost on the way.
+
+Most answers are made by the connection's own task. The answer to a request that the pipeline has
+begun comes later, from what has done its work, and is written without waking that task, which
+waits for the next request meanwhile.
 """
 
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, suppress
-from typing import Any, Protocol
-from wsgiref.handlers import format_date_time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
+import attrs
 import trio
 
+from phonegate import log
 from phonegate.config.settings import HttpSettings
-from phonegate.http.body_stream import BodyStream
+from phonegate.http.plain_request import PlainRequest
 from phonegate.http.prefix import without_prefix
 
-from .answers import whole_answer
-from .canonical import PlainRequest, read_plain
+from .canonical import HeadMemory, read_plain
+from .fast_answers import FastAnswers
+from .fast_pipeline import FastPipeline, Reply
 from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
-from .streams import Connection, send_in_pieces
-
-ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
-"""Reads the rest of a body. Calls its argument with the size of each piece that has come."""
+from .redacted_trace import redacted
+from .streams import Connection
 
 _EMPTY_LINE = b"\r\n"
 _END = b"\r\n\r\n"
 _RECEIVE_BYTES = 65_536
 
-
-class Reply(Protocol):
-    """An answer of the busy endpoints."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, str]]:
-        """Its fields, `Content-Length` among them unless it is a stream."""
-
-    @property
-    def body(self) -> bytes:
-        """Its body."""
-
-    @property
-    def owner(self) -> Any:
-        """Who is answerable for the memory that it takes."""
-
-    @property
-    def stream(self) -> BodyStream | None:
-        """The body, where it is produced while it is sent."""
-
-
-class UnsentAnswer(Protocol):
-    """A large answer on its way to the client."""
-
-    def moved(self) -> None:
-        """Notes that its client has taken some of it."""
-
-
-class FastPipeline(Protocol):
-    """Answers the busy endpoints, for the fast path and for the application alike."""
-
-    def takes(self, method: str, path: str) -> bool:
-        """Tells whether a request (its path as sent, undecoded) is for a busy endpoint."""
-
-    async def answer(
-        self,
-        *,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        client: str,
-        relayed: bool,
-        secure: bool,
-        prefix: str,
-        body: bytes | ReadRest,
-    ) -> Reply:
-        """Answers a request. Raises nothing but cancellation.
-
-        Args:
-            method: The method.
-            path: The path as sent, undecoded.
-            query: The query as sent, undecoded.
-            headers: By lower-case name.
-            client: The client's address.
-            relayed: Whether a proxy that is not trusted passed it on.
-            secure: Whether a proxy that is trusted took it by HTTPS.
-            prefix: The path prefix that stood before the path.
-            body: The whole body, or what reads it.
-        """
-
-    def hold(self, owner: Any, size: int) -> AbstractContextManager[UnsentAnswer] | None:
-        """Counts the memory of an answer until it has left.
-
-        Returns:
-            A context in which to send the answer, which is cancelled if the answer is given up.
-            `None` for a small answer, which is not counted.
-        """
+_log = log.get("server")
 
 
 class FastPath:
@@ -119,30 +51,33 @@ class FastPath:
         self._pipeline = pipeline
         self._settings = settings
         self._trusted = trusted
-        self._idle: dict[Callable[[], None], float] = {}
+        self.idle: dict[Callable[[], None], float] = {}
         """What ends each connection that has no request, and since when it has none. The one that
         idles longest is first."""
-        self._streams: set[BodyStream] = set()
-        """The bodies that are produced now."""
-        self._draining = False
+        self.answers = FastAnswers(pipeline.hold, settings.peer_timeout_s)
+        self.draining = False
         self._running = trio.CancelScope()
-        self._second = -1
-        self._date = ""
+        self.unsent: trio.Nursery | None = None
+        """Sends the rests of answers whose connections wait for the next request."""
 
-    async def run(self) -> None:
-        """Closes connections that idle too long, until `stop` is called.
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Ends connections that idle and requests that last too long, until `stop` is called.
 
         One task looks after all of them, since a deadline for each request would cost as much as
         reading it.
         """
         allowed = self._settings.keepalive_timeout_s
         with self._running:
-            while True:
-                await trio.sleep(min(1.0, allowed / 4))
-                for end, since in self._idle.items():
-                    if since > trio.current_time() - allowed:
-                        break
-                    end()
+            async with trio.open_nursery() as self.unsent:
+                task_status.started()
+                while True:
+                    await trio.sleep(min(1.0, allowed / 4))
+                    for end, since in self.idle.items():
+                        if since > trio.current_time() - allowed:
+                            break
+                        end()
+                    self._pipeline.expire()
+        self.unsent = None
 
     def stop(self) -> None:
         """Ends `run`, once no connection is left."""
@@ -153,26 +88,44 @@ class FastPath:
 
         Answers that are produced while they are sent end now.
         """
-        self._draining = True
-        for body in self._streams:
-            body.end()
-        for end in self._idle:
+        self.draining = True
+        self.answers.drain()
+        for end in self.idle:
             end()
 
-    def takes(self, request: PlainRequest) -> bool:
-        """Tells whether a request can be served here."""
-        if self._settings.prefix and "x-forwarded-prefix" in request.headers:
-            return False  # it may have been taken off: the ASGI shell knows who says so
-        return request.length <= self._settings.max_body_bytes and self._pipeline.takes(
-            request.method, without_prefix(request.path, self._settings.prefix)
+    def find(self, request: PlainRequest, peer: SocketPeer) -> "FastRequest | None":
+        """Looks at the head of a request. Returns `None` if it can't be served here."""
+        settings, headers = self._settings, request.headers
+        if settings.prefix and "x-forwarded-prefix" in headers:
+            return None  # it may have been taken off: the ASGI shell knows who says so
+        if request.length > settings.max_body_bytes:
+            return None
+        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
+        relayed = secure = False
+        prefix = settings.prefix
+        if self._trusted or any(map(is_proxy_field, headers)):
+            told = true_peer(client, "http", tuple(headers.items()), self._trusted)
+            client, relayed, secure = told.address, told.relayed, told.scheme == "https"
+            prefix = told.prefix or prefix
+        known = self._pipeline.find(
+            method=request.method,
+            path=without_prefix(request.path, settings.prefix),
+            query=request.query,
+            # But for what is each request's own: all others of it are the same in the next.
+            headers={name: headers[name] for name in headers if name != "content-length"},
+            client=client,
+            relayed=relayed,
+            secure=secure,
+            prefix=prefix,
         )
+        return None if known is None else FastRequest(known, request.length, request.stays)
 
     async def serve(
         self,
         connection: Connection,
         stream: trio.abc.Stream,
         peer: SocketPeer,
-        request: PlainRequest,
+        request: "FastRequest",
         data: bytes,
     ) -> bytes | None:
         """Serves a request and the plain ones that follow it.
@@ -181,164 +134,193 @@ class FastPath:
             connection: The connection.
             stream: What is spoken on it: itself, or TLS.
             peer: Its other end.
-            request: The first request, one that this `takes`.
+            request: The first request, which `find` has returned.
             data: What was read after its head.
 
         Returns:
             What came of a request that is not for the fast path. `None` if the connection is to
             be closed.
         """
-        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
+        turns = _Turns(self, connection, stream)
+        try:
+            with turns.scope:
+                return await self._serve(turns, peer, request, data)
+        finally:
+            turns.over = True
+        return None
+
+    async def _serve(
+        self, turns: "_Turns", peer: SocketPeer, request: "FastRequest", data: bytes
+    ) -> bytes | None:
+        heads = HeadMemory()
         while True:
-            body: bytes | _Body
             if len(data) >= request.length:
                 body, data = data[: request.length], data[request.length :]
-                reply = await self._answer(request, client, body)
-                stays = request.stays
+                stays = self._begun(turns, request, body) or await turns.answer(
+                    await self._pipeline.answer(request.known, body), stays=request.stays
+                )
+                del body  # or a connection that idles would keep it
             else:
-                body = _Body(stream, data, request.length)
-                with body.gone:
-                    reply = await self._answer(request, client, body.read)
-                if body.gone.cancelled_caught:
-                    return None
-                data = body.after
-                # A body that was not read to its end: where the next request begins is still
-                # to come, and not worth waiting for.
-                stays = body.whole and request.stays
-            stays = stays and not (self._draining or connection.hung_up)
-            if not await self._send(stream, reply, stays=stays) or not stays:
+                coming = _Body(turns.stream, data, request.length)
+                stays = await self._answer_coming(turns, request, coming)
+                data = coming.after
+                del coming
+            if not stays:
                 return None
-            del body, reply  # or a connection that idles would keep both
-            if data:
-                await trio.lowlevel.checkpoint()  # nothing else here need be one
-            else:
-                data = await self._wait(connection, stream)
+            data = await turns.next(data)
             if data.startswith(_EMPTY_LINE):
-                data = data[after_empty_lines(data) :] or await self._wait(connection, stream)
+                data = await turns.next(data[after_empty_lines(data) :])
             if not data:
                 return None
-            following, end = None, data.find(_END) + len(_END)
-            if len(_END) <= end <= self._settings.max_head_bytes:
-                following = read_plain(data[:end])
-            if following is None or not self.takes(following):
+            end = self._next(request, heads, data, peer)
+            if not end:
                 return data
-            request, data = following, data[end:]
+            data = data[end:]
 
-    async def _send(self, stream: trio.abc.Stream, reply: Reply, *, stays: bool) -> bool:
-        """Sends an answer. Returns whether the client took all of it and another may follow."""
-        if reply.stream is not None:
-            await self._stream(stream, reply, reply.stream)
+    def _begun(self, turns: "_Turns", request: "FastRequest", body: bytes) -> bool:
+        """Tells whether the pipeline has begun a request, whose answer it gives to `turns`."""
+        begins = turns.bare and request.stays
+        if begins and self._pipeline.begin(request.known, body, turns.reply):
+            turns.pending = True
+        return turns.pending
+
+    async def _answer_coming(self, turns: "_Turns", request: "FastRequest", body: "_Body") -> bool:
+        """Answers a request whose body is still to come. Returns whether another may follow."""
+        with body.gone:
+            reply = await self._pipeline.answer(request.known, body.read)
+        if body.gone.cancelled_caught:
             return False
-        leaving = self._pipeline.hold(reply.owner, len(reply.body))
-        body = reply.body if leaving is None else b""
-        answer = whole_answer(reply.status, reply.headers, body, date=self._now(), stays=stays)
-        if leaving is None:
-            return await send_in_pieces(stream, answer, self._settings.peer_timeout_s)
-        # Apart from its head: to put it behind one would take a copy of it.
-        return await self._send_counted(stream, leaving, answer, reply.body)
+        # A body that was not read to its end: where the next request begins is still to come, and
+        # not worth waiting for.
+        return await turns.answer(reply, stays=body.whole and request.stays)
 
-    async def _send_counted(
-        self,
-        stream: trio.abc.Stream,
-        leaving: AbstractContextManager[UnsentAnswer],
-        head: bytes,
-        body: bytes,
-    ) -> bool:
-        seconds = self._settings.peer_timeout_s
-        with leaving as one:
-            if await send_in_pieces(stream, head, seconds):
-                return await send_in_pieces(stream, body, seconds, one.moved)
-        return False
+    def _next(
+        self, request: "FastRequest", heads: HeadMemory, data: bytes, peer: SocketPeer
+    ) -> int:
+        """Makes a request the one whose head `data` begins with.
 
-    async def _stream(self, stream: trio.abc.Stream, reply: Reply, body: BodyStream) -> None:
-        """Sends an answer whose body is produced meanwhile, in chunks (RFC 9112, 7.1).
-
-        The connection ends with it, as it ends when the client leaves or takes nothing for long.
+        Returns:
+            Where that head ends. 0 if it is not served here.
         """
-        async with trio.open_nursery() as nursery:
+        again = heads.find(data, self._settings.max_head_bytes)
+        if again is not None and again[1] <= self._settings.max_body_bytes:
+            end, request.length = again
+            return end
+        end = data.find(_END) + len(_END)
+        if not len(_END) <= end <= self._settings.max_head_bytes:
+            return 0
+        plain = read_plain(data[:end])
+        found = None if plain is None else self.find(plain, peer)
+        if found is None:
+            return 0
+        heads.keep(data[:end])
+        request.known, request.length, request.stays = found.known, found.length, found.stays
+        return end
 
-            async def watch() -> None:
-                with suppress(trio.BrokenResourceError):
-                    while await stream.receive_some(_RECEIVE_BYTES):
-                        pass
-                nursery.cancel_scope.cancel()
 
-            async def send(head: bytes, piece: bytes = b"") -> None:
-                leaving = self._pipeline.hold(reply.owner, len(piece))
-                if leaving is None:
-                    seconds = self._settings.peer_timeout_s
-                    taken = await send_in_pieces(stream, head + piece, seconds)
-                else:
-                    taken = await self._send_counted(stream, leaving, head, piece)
-                if not taken:
-                    nursery.cancel_scope.cancel()
-                await trio.lowlevel.checkpoint_if_cancelled()
+@attrs.define(eq=False)
+class FastRequest:
+    """A request of the fast path."""
 
-            async def send_chunk(piece: bytes) -> None:
-                await send(b"%x\r\n" % len(piece), piece + b"\r\n")
+    known: Any
+    """What the pipeline knows of its head."""
+    length: int
+    """Bytes of its body."""
+    stays: bool
+    """Whether its client wants to use the connection again."""
 
-            fields = (*reply.headers, ("Transfer-Encoding", "chunked"))
-            head = whole_answer(reply.status, fields, b"", date=self._now(), stays=False)
-            with closing(body):
-                self._streams.add(body)
-                try:
-                    nursery.start_soon(watch)
-                    if self._draining:
-                        body.end()
-                    await send(head)
-                    await body.run(send_chunk)
-                    await send(b"0\r\n\r\n")
-                finally:
-                    self._streams.discard(body)
-            nursery.cancel_scope.cancel()
 
-    async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
-        relayed = secure = False
-        prefix = self._settings.prefix
-        if self._trusted or any(map(is_proxy_field, request.headers)):
-            headers = tuple(request.headers.items())
-            peer = true_peer(client, "http", headers, self._trusted)
-            client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
-            prefix = peer.prefix or prefix
-        return await self._pipeline.answer(
-            method=request.method,
-            path=without_prefix(request.path, self._settings.prefix),
-            query=request.query,
-            headers=request.headers,
-            client=client,
-            relayed=relayed,
-            secure=secure,
-            prefix=prefix,
-            body=body,
-        )
+class _Turns:
+    """The requests and answers of one connection, in turn: no request before its answer is out."""
 
-    async def _wait(self, connection: Connection, stream: trio.abc.Stream) -> bytes:
-        """Returns what the client sends next.
+    def __init__(self, path: FastPath, connection: Connection, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.scope = trio.CancelScope()
+        """Ends the connection's task, which waits for a next request or for an answer."""
+        self.bare = stream is connection
+        self.pending = False
+        """Whether the answer to a request that was begun is not out yet."""
+        self.over = False
+        """Whether the connection is not served here any more."""
+        self._path = path
+        self._connection = connection
+        self._reading = False
+        self._out: trio.Event | None = None
+        """Set once the answer is out that the task waits for."""
+        # TLS would not end by itself without saying so.
+        self._end = connection.hang_up if self.bare else self.scope.cancel
+
+    async def answer(self, reply: Reply, *, stays: bool) -> bool:
+        """Sends an answer. Returns whether another request may follow it."""
+        stays = stays and self._may_stay
+        return await self._path.answers.send(self.stream, reply, stays=stays) and stays
+
+    def reply(self, reply: Reply) -> None:
+        """Sends the answer to the request that was begun."""
+        if self.over:
+            return
+        stays, unsent = self._may_stay, self._path.unsent
+        try:
+            rest = self._path.answers.send_now(self._connection, reply, stays=stays)
+        except trio.BrokenResourceError:
+            rest, stays = None, False
+        if rest is None:
+            self._answered(stays=stays)
+        elif unsent is not None:
+            unsent.start_soon(partial(self._send_rest, rest, stays=stays))
+
+    async def next(self, data: bytes) -> bytes:
+        """Returns what the client sends next, which is `data` if any of it has come before.
 
         That is nothing if it leaves or idles too long, or if the server drains.
         """
-        if self._draining:  # since before its answer was sent
-            return b""
-        scope = None if stream is connection else trio.CancelScope()
-        end = connection.hang_up if scope is None else scope.cancel
-        self._idle[end] = trio.current_time()
-        try:
-            if scope is None:
-                return await connection.receive_next(_RECEIVE_BYTES)
-            with scope:  # or TLS would end without saying so
-                return bytes(await stream.receive_some(_RECEIVE_BYTES))
-        except trio.BrokenResourceError:
-            pass
-        finally:
-            del self._idle[end]
-        return b""
+        if not data:
+            data = await self._receive()
+        elif not self.pending:
+            await trio.lowlevel.checkpoint()  # nothing else here need be one
+        if self.pending:
+            self._out = trio.Event()
+            await self._out.wait()
+            self._out = None
+        return b"" if self.scope.cancel_called else data
 
-    def _now(self) -> str:
-        """Returns the `Date` field of answers."""
-        second = int(time.time())
-        if second != self._second:
-            self._second, self._date = second, format_date_time(second)
-        return self._date
+    @property
+    def _may_stay(self) -> bool:
+        return not (self._path.draining or self._connection.hung_up)
+
+    async def _receive(self) -> bytes:
+        idle = self._path.idle
+        if not self.pending:
+            if self._path.draining:  # since before its answer was sent
+                return b""
+            idle[self._end] = trio.current_time()
+        self._reading = True
+        try:
+            if self.bare:
+                return await self._connection.receive_next(_RECEIVE_BYTES)
+            return bytes(await self.stream.receive_some(_RECEIVE_BYTES))
+        except trio.BrokenResourceError:
+            return b""
+        finally:
+            self._reading = False
+            idle.pop(self._end, None)
+
+    async def _send_rest(self, rest: Callable[[], Awaitable[bool]], *, stays: bool) -> None:
+        try:
+            taken = await rest()
+        except Exception as error:  # noqa: BLE001 - as for the task of a connection
+            _log.warning("connection_failed", errors=redacted(error))
+            taken = False
+        self._answered(stays=stays and taken)
+
+    def _answered(self, *, stays: bool) -> None:
+        self.pending = False
+        if not stays:
+            self.scope.cancel()
+        elif self._out is not None:
+            self._out.set()
+        elif self._reading:
+            self._path.idle[self._end] = trio.current_time()
 
 
 class _Body:

@@ -12,7 +12,8 @@ from .app_call import AsgiApp
 from .asgi import ANSWER_GRACE_S, AsgiShell
 from .connection import ConnectionHandler, ServePhone
 from .errors import AppUnusable, CertificateUnusable
-from .fast_path import FastPath, FastPipeline
+from .fast_path import FastPath
+from .fast_pipeline import FastPipeline
 from .forwarded import networks
 from .listener import AddressLimits, Listener
 
@@ -117,7 +118,7 @@ class Server:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._shell.run)
                 if self._fast_path is not None:
-                    nursery.start_soon(self._fast_path.run)
+                    await nursery.start(self._fast_path.run)
                 async with trio.open_nursery() as watch:
                     if self._tls.certificate:
                         watch.start_soon(self._watch_certificate)

@@ -5,7 +5,6 @@ from typing import Any
 
 import attrs
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.payload import read_object
@@ -24,6 +23,7 @@ from tests.api.conftest import (
     Web,
     known_phone,
 )
+from tests.captured_logs import capture_logs
 
 ENDPOINTS = [e for e in build_table().endpoints if e.scope is not None]
 DECISIONS = ("approve_message", "refuse_message")

@@ -10,7 +10,6 @@ import trio
 import trio.testing
 from hypercorn.config import Config
 from hypercorn.trio import serve
-from structlog.testing import capture_logs
 
 from phonegate import gateway
 from phonegate.config.settings import DatabaseSettings, HttpSettings, Settings
@@ -24,6 +23,7 @@ from tests.api.conftest import (
     Web,
     build_web,
 )
+from tests.captured_logs import capture_logs
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 LIMIT = 50_000

@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import AssistantSettings
 from tests.api.conftest import (
@@ -11,6 +10,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 
 SID = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "89abcdef-the-secret-token-4f2a"

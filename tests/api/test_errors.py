@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 
 from phonegate.api import errors
@@ -12,6 +11,7 @@ from phonegate.http import refusals
 from phonegate.model import refusals as domain
 from phonegate.model.refusals import FieldProblem
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from tests.captured_logs import capture_logs
 
 SECRET = "my-secret-key-123"
 

@@ -1,7 +1,6 @@
 """Requests that pages of other sites can make, and those of pages that are let in."""
 
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
@@ -14,6 +13,7 @@ from tests.api.conftest import (
     Web,
     build_web,
 )
+from tests.captured_logs import capture_logs
 
 ENDPOINTS = build_table().endpoints
 EVIL = "https://evil.example"

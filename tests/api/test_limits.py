@@ -5,7 +5,6 @@ from typing import Any
 
 import attrs
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
@@ -20,6 +19,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 
 ENDPOINTS = {e.name: e for e in build_table().endpoints}
 SIM = "+15551112222"

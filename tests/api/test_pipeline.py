@@ -7,7 +7,6 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 
 from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.endpoint import (
@@ -30,6 +29,7 @@ from phonegate.model.principal import Principal
 from phonegate.model.refusals import Unauthorized
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
+from tests.captured_logs import capture_logs
 
 SECRET = "my-secret-key-123"
 BODY_TEXT = "the words of a message"
@@ -50,6 +50,12 @@ class OneOrg:
         if credential != SECRET:
             raise Unauthorized("no")
         return Principal(org=1, org_name=org_name or "myorg", scopes=("send",))
+
+    def mark(self, credential: str, *_: object, **__: object) -> bytes:
+        return credential.encode()
+
+    def remembered(self, *_: object) -> Principal | None:
+        return None
 
     def is_current(self, _: Principal) -> bool:
         return True

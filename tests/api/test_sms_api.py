@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal, NotTaken
 from phonegate.domain.dispatch import OnlinePhone
@@ -16,6 +15,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 
 SENDER = "+1234567890"
 SIM = Sim(slot=0, number="+15551112222")

@@ -9,7 +9,6 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 
 from kit.gateway import GatewayProcess
 from phonegate.builtin_phone import service
@@ -18,6 +17,7 @@ from phonegate.builtin_phone.service import WORKED_S, BuiltinPhone
 from phonegate.config.settings import ModemSettings
 from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.link import End
+from tests.captured_logs import capture_logs
 from tests.phone.radios.modem.machine import WHERE_INSTALLED, Machine
 
 pytestmark = WHERE_INSTALLED

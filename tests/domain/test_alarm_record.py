@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.domain.alarm_record import KEPT, MOST_WAITING, AlarmRecord
 from phonegate.domain.alarm_wording import WORDINGS
@@ -10,6 +9,7 @@ from phonegate.domain.alarms import News
 from phonegate.model.alarms import StandingAlarm
 from phonegate.model.events import Event
 from phonegate.store.database import Database
+from tests.captured_logs import capture_logs
 
 NOW = 1_800_000_000_000
 AWAY = News(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import trio
 import trio.lowlevel
-from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from phonegate.domain import hash_queue as turns_module
@@ -26,6 +25,7 @@ from phonegate.model.refusals import (
     Unauthorized,
 )
 from phonegate.store.database import Database
+from tests.captured_logs import capture_logs
 from tests.domain.account_site import (
     CHEAP,
     HERE,

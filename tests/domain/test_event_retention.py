@@ -2,7 +2,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-import structlog
 import trio
 import trio.testing
 from hypothesis import given
@@ -22,6 +21,7 @@ from phonegate.domain.event_retention import (
 from phonegate.model.events import Extent, StoredEvent
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.store.conftest import outbound
 
 NOW = 1_700_000_000_000
@@ -75,7 +75,7 @@ async def test_of_each_org_the_newest_are_kept(database: Database) -> None:
     busy, calm = await listener(database), await listener(database, "calm")
     await record(database, busy, [1] * 500)
     await record(database, calm, [1] * 5)
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         assert await keep(database, most=30).sweep() == 470
     assert len(await ids(database, busy)) == 30
     assert len(await ids(database, calm)) == 5
@@ -155,7 +155,7 @@ async def test_a_clock_that_jumped_far_ahead_deletes_nothing_for_a_day(
         now_ms=now,
         jumps=ClockJumps(database, now),
     )
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         async with trio.open_nursery() as running:
             await running.start(keeping.run)
             await trio.sleep(1_000)

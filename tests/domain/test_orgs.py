@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import trio
 import trio.lowlevel
-from structlog.testing import capture_logs
 
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
@@ -21,6 +20,7 @@ from phonegate.model.refusals import (
 )
 from phonegate.store.database import Database
 from tests.buses import heard
+from tests.captured_logs import capture_logs
 from tests.domain.account_site import (
     CHEAP,
     HERE,

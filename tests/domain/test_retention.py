@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import attrs
 import pytest
-import structlog
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from phonegate.model.states import (
 )
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.store.conftest import bring
 
 NOW = 1_700_000_000_000
@@ -230,7 +230,7 @@ async def test_a_clock_that_jumped_far_ahead_is_not_believed_for_a_day(
     async def left() -> int:
         return (await database.read(lambda tx: tx.message_counts.by_status())).get("received", 0)
 
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         async with trio.open_nursery() as running:
             await running.start(keeping.run)
             if newest == FRESH:

@@ -13,7 +13,6 @@ import requests
 import trio
 import trio.testing
 import trustme
-from structlog.testing import capture_logs
 
 from phonegate.api.answer_budget import LARGE_BYTES, AnswerBudget
 from phonegate.api.app import build_app, build_pipeline
@@ -26,6 +25,7 @@ from phonegate.server import Server
 from phonegate.server.asgi import ANSWER_GRACE_S
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
+from tests.captured_logs import capture_logs
 from tests.server.site import echo_phone, read_all, reset, until
 
 DEADLINE_S = 20

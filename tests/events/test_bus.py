@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.events.bus import Bus
 from phonegate.events.flow import Flow
@@ -13,6 +12,7 @@ from phonegate.events.undelivered import log_undelivered
 from phonegate.model.facts import Changed, Fact, OrgChanged, Repeated, Rescheduled
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.store.conftest import bring, inbound, outbound
 
 ONE, TWO = OrgChanged(1), OrgChanged(2)

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import pytest
-import structlog
 import trio
 
 from phonegate.config.settings import AlarmSettings
@@ -15,6 +14,7 @@ from phonegate.operations.collector import Collector
 from phonegate.operations.lag import Lag
 from phonegate.operations.status import status_document
 from phonegate.store.data_file import Space
+from tests.captured_logs import capture_logs
 
 from .conftest import AWAY, NOW, make
 
@@ -35,7 +35,7 @@ def new_loop() -> AlarmLoop:
 
 def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
     alarm_loop = new_loop()
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         for second, space in (
             (0, FULL),
             (15, FULL),
@@ -52,7 +52,7 @@ def test_an_alarm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
 
 def test_a_line_names_the_org_whose_phone_is_away() -> None:
     alarm_loop = new_loop()
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         alarm_loop.take(make(space=ROOMY))
         alarm_loop.take(make(**after(61), space=ROOMY))
         assert alarm_loop.alarms == [("phone_away", "myorg")]
@@ -120,7 +120,7 @@ async def test_a_look_that_fails_is_told_and_the_next_one_comes(
 
     blind = Blind()
     alarm_loop = AlarmLoop(cast("Collector", blind), Alarms(AlarmThresholds()))
-    with structlog.testing.capture_logs() as lines:
+    with capture_logs() as lines:
         await alarm_loop.run()
     assert blind.looks == 3
     assert [one["event"] for one in lines] == ["look_failed"] * 2
@@ -147,7 +147,7 @@ async def test_a_phone_that_was_lost_is_reported_within_half_a_minute_and_so_is_
         lambda news: reported.append((trio.current_time(), news.begins)),
     )
     assert not alarm_loop.works
-    with structlog.testing.capture_logs():
+    with capture_logs():
         await nursery.start(alarm_loop.run)
         await trio.sleep(61)
         assert alarm_loop.works

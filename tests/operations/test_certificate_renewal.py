@@ -5,12 +5,12 @@ from pathlib import Path
 import attrs
 import pytest
 import trustme
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import DatabaseSettings, Settings, TlsSettings
 from phonegate.local_ca.authority import LocalAuthority
 from phonegate.local_ca.names import Names, usual
 from phonegate.operations.certificate_renewal import CertificateRenewal, own_authority, own_names
+from tests.captured_logs import capture_logs
 
 BEFORE, NOW = usual("gate", ["192.168.1.5"]), usual("gate", ["192.168.1.6"])
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import attrs
 import pytest
-import structlog
 import trio
 
 from phonegate.api.reply import Reply
@@ -28,6 +27,7 @@ from phonegate.operations.control_client import (
     ask,
 )
 from phonegate.operations.control_path import socket_path
+from tests.captured_logs import capture_logs
 
 PROBLEMS = (FieldProblem("to", "is short"), FieldProblem("zone", "is on no map"))
 
@@ -252,7 +252,7 @@ async def test_a_client_that_leaves_during_a_long_command_is_no_fault(
             ended.set()
 
     database = tmp_path / "x.db"
-    with structlog.testing.capture_logs() as logged:
+    with capture_logs() as logged:
         await nursery.start(Control(database, App(forever)).serve)
         stream = await trio.open_unix_socket(socket_path(database))
         await stream.send_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -14,7 +14,6 @@ import pytest
 import trio
 import trio.lowlevel
 import trio.testing
-from structlog.testing import capture_logs
 
 from kit.gateway import GatewayProcess
 from phonegate.config.reader import ConfigError, Fault
@@ -27,6 +26,7 @@ from phonegate.config.settings import (
 )
 from phonegate.operations.reload import TAKEN_UP, Reload
 from phonegate.server import CertificateUnusable
+from tests.captured_logs import capture_logs
 
 DEADLINE_S = 60
 

@@ -6,7 +6,6 @@ import re
 import attrs
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
@@ -21,6 +20,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 from tests.pages.printed import blocks_of_html, blocks_of_markdown
 
 PATHS = sorted(PAGES)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import attrs
 import pytest
-from structlog.testing import capture_logs
 
 from phonegate.api.app import build_pipeline
 from phonegate.api.table import Table, build_table
@@ -27,6 +26,7 @@ from phonegate.pages.pairing import COOKIE
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web, build_web
+from tests.captured_logs import capture_logs
 
 OWN_NUMBER = "+15551112222"
 TEXTS = re.compile(r"<code>(.*?)</code></pre>", re.DOTALL)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.domain.phone_events import NOTED_AT_ONCE, Attendance
 from phonegate.model.storage_errors import StorageUnavailable
@@ -12,6 +11,7 @@ from phonegate.phones.attendance_book import AttendanceBook
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 
 from .conftest import Start
 from .site import HASTY, PATIENT, Site, now_ms

@@ -3,13 +3,13 @@
 import attrs
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.domain.inbox import Received
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.phones import frames, held_inbound
 from phonegate.phones.link.websocket import PORTION, PhoneWebsocket, Read
 from phonegate.phones.state import Step
+from tests.captured_logs import capture_logs
 
 from .conftest import Start
 from .link.test_phone_link import refusal

@@ -169,6 +169,11 @@ class HotReply:
     owner: str = "somebody"
     stream: None = None
 
+    @classmethod
+    def of(cls, body: bytes) -> "HotReply":
+        fields = (("X-Served-By", "fast path"), ("Content-Length", str(len(body))))
+        return cls(200, fields, body)
+
 
 class FastSite:
     """A pipeline of busy endpoints, all under /fast/; what it does is in the path."""
@@ -182,6 +187,9 @@ class FastSite:
         self.leaving_now: list[tuple[int | str, int]] = []
         self.give_up = trio.CancelScope()
         self.pieces = 0
+        self.begun: list[tuple[str, bytes, Callable[[HotReply], None]]] = []
+        """The path, the body and the way back of each request that was begun."""
+        self.expired = 0
 
     def moved(self) -> None:
         self.pieces += 1
@@ -196,12 +204,26 @@ class FastSite:
             yield self
         self.leaving_now.remove((owner, size))
 
-    def takes(self, method: str, path: str) -> bool:
-        return path.startswith("/fast/")
+    def find(self, *, path: str, **asked: Any) -> dict[str, Any] | None:
+        return {"path": path, **asked} if path.startswith("/fast/") else None
 
-    async def answer(self, *, body: Any, **asked: Any) -> HotReply:
+    def begin(self, head: dict[str, Any], body: bytes, reply: Callable[[HotReply], None]) -> bool:
+        if not head["path"].startswith("/fast/later"):
+            return False
+        self.begun.append((head["path"], body, reply))
+        return True
+
+    def expire(self) -> None:
+        self.expired += 1
+
+    def reply(self, body: bytes | None = None) -> None:
+        """Answers the oldest request that was begun, by its own body if by no other."""
+        _, sent, reply = self.begun.pop(0)
+        reply(HotReply.of(sent if body is None else body))
+
+    async def answer(self, head: dict[str, Any], body: Any) -> HotReply:
         try:
-            return await self._answer(body, **asked)
+            return await self._answer(body, **head)
         except trio.Cancelled:
             self.left += 1
             raise
@@ -225,9 +247,7 @@ class FastSite:
         elif not isinstance(body, bytes):
             body = await body(lambda _: None)
         self.finished += 1
-        return HotReply(
-            200, (("X-Served-By", "fast path"), ("Content-Length", str(len(body)))), body
-        )
+        return HotReply.of(body)
 
 
 async def answer(send: Any, status: int, body: bytes) -> None:

@@ -6,11 +6,11 @@ import trio.testing
 from hypercorn.events import RawData
 from quart import request
 from quart_trio import QuartTrio
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import AppUnusable, Server, asgi
 from phonegate.server.forwarded import SocketPeer
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import PIECES, Answer, App, Level, Site, echo_phone, read_all, reset, until

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 from trio_websocket import wrap_client_stream
 
 from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import HANDSHAKE, PATIENCE_S, Answer, FastSite, Level, Site, read_all, reset, until
@@ -146,9 +146,9 @@ class TestKeptConnections:
         assert fast_path is not None
         async with client(site) as kept:
             assert "connection:" not in (await kept.ask(WHO)).head
-            await until(lambda: len(fast_path._idle) == 1)
+            await until(lambda: len(fast_path.idle) == 1)
             os.write(kept.stream.socket.fileno(), WHO)
-            for end in fast_path._idle:
+            for end in fast_path.idle:
                 end()
             assert "connection: close" in (await kept.answer()).head
             assert await kept.closed()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import HANDSHAKE, PATIENCE_S, Site, read_all, reset

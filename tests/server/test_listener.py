@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import CannotListen, Server
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import HANDSHAKE, App, Level, echo_phone, read_all, reset, until

@@ -6,11 +6,11 @@ import trio
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import TlsSettings
 from phonegate.server import CertificateUnusable
 from phonegate.server.tls import context
+from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import Site, read_all

@@ -1,9 +1,10 @@
-"""A phone's websocket: wsproto's frames on a stream, with limits and deadlines.
+"""A phone's websocket: frames on a stream, with limits and deadlines.
 
-wsproto, which trio-websocket is built on, is used by itself: a phone then costs a third of the
-memory (7 KiB and not 19) and a frame half the time, for there is no task that reads ahead into a
-channel. The server has read the handshake and `link` has checked it, so what is left of it is one
-answer. And what must hold here, holds by itself:
+Nearly all frames are plain ones (see `plain_frames`). The first that is not makes an object of
+wsproto, which reads from there on until it is between two frames again. A phone that has never
+sent one costs no memory for it, nor a task that reads ahead into a channel. The server has read the
+handshake and `link` has checked it, so what is left of it is one answer. And what must hold here,
+holds by itself:
 
 - Frames that wait leave in one write, which has a deadline. A write that was cut short ends the
   link, since nothing can follow half a frame.
@@ -14,17 +15,16 @@ answer. And what must hold here, holds by itself:
 """
 
 import struct
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import attrs
 import trio
-from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import generate_accept_token
 
-from phonegate.phones.close_codes import TOO_BIG
-from phonegate.phones.link.frame_budget import FrameBudget, Share
+from phonegate.phones.link import plain_frames
+from phonegate.phones.link.frame_budget import FrameBudget
+from phonegate.phones.link.general_frames import GeneralFrames
 from phonegate.phones.transport import LinkLost
 
 RECEIVE_BYTES: Final = 16_384
@@ -39,22 +39,10 @@ MAX_UNPRODUCTIVE: Final = 1_048_576
 64 KiB in pieces of one byte takes less than half of it. Twice what has come of a frame is beside
 it, so that a larger one may come in pieces of eight bytes."""
 
-MAX_PIECES: Final = 256
-"""Pieces of a frame before they are put together: each costs some fifty bytes beside its own."""
-
 CLOSE_S: Final = 3.0
 """For the end of the connection: TLS's goodbye, the server's own linger."""
 
-LARGE_BYTES: Final = 65_536
-"""From this size on a frame counts towards the budget that all large frames share. Smaller ones are
-so small that every phone may have one on its way."""
-
-MAX_REASON: Final = 123
-"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
-
-_NAMES: Final = ('"messages"', '"message"', '"inbound"')
-
-_PING: Final = Ping(payload=struct.pack("!I", 0x70676174))
+_PING: Final = plain_frames.ping(struct.pack("!I", 0x70676174))
 
 _UPGRADE: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -76,7 +64,7 @@ class Quick(Protocol):
 class Read:
     """What one read brought."""
 
-    frames: list[str | bytes]
+    frames: Sequence[str | bytes]
     """The contents of whole frames."""
     reply: bytes
     """What answers pings and close frames."""
@@ -90,20 +78,18 @@ class PhoneWebsocket:
     """An accepted websocket: text frames in, bytes of frames out."""
 
     __slots__ = (
+        "_begun",
         "_budget",
-        "_frames",
-        "_joined",
-        "_limit",
+        "_general",
         "_max_frame_bytes",
         "_max_inbound_bytes",
-        "_parts",
+        "_plain_bytes",
         "_quick",
-        "_share",
-        "_size",
         "_stream",
         "_torn",
         "_unparsed",
         "_unproductive",
+        "_unsent",
         "_write_timeout_s",
         "answered_at",
         "code",
@@ -130,21 +116,20 @@ class PhoneWebsocket:
         """
         self._stream = stream
         self._quick: Quick | None = None
-        self._frames = Connection(ConnectionType.SERVER)
+        self._general: GeneralFrames | None = None
+        """Reads what is no plain frame, and makes our close frame. None while there is no such."""
+        self._begun = b""
+        """The beginning of a plain frame."""
+        self._plain_bytes = min(max_frame_bytes, plain_frames.PLAIN_BYTES)
         self._max_frame_bytes = max_frame_bytes
         self._write_timeout_s = write_timeout_s
         self._max_inbound_bytes = max(max_frame_bytes, max_inbound_bytes)
-        self._limit = max_frame_bytes
-        # All text or all bytes: the latest pieces of a frame, and what earlier ones were joined to.
-        self._parts: list[Any] | None = None
-        self._joined: list[Any] = []
         self._budget = FrameBudget() if budget is None else budget
-        self._share: Share | None = None
         self.on_give_up: Callable[[], None] = _ignore
         """Called when a large frame on its way has to make room for others."""
-        self._size = 0
         self._unproductive = 0
         self._unparsed = b""
+        self._unsent = b""
         self._torn = False
         self.code: int | None = None
         """The close code, once one was given or got."""
@@ -179,10 +164,12 @@ class PhoneWebsocket:
         most = PORTION if sparing() else RECEIVE_BYTES
         data, self._unparsed = data[:most], data[most:]
         self._unproductive += len(data)
-        if self._unproductive > MAX_UNPRODUCTIVE + 2 * self._size:
+        size = 0 if self._general is None else self._general.size
+        if self._unproductive > MAX_UNPRODUCTIVE + 2 * size:
             # Bytes without end make no frame.
             raise LinkLost
-        return self._parse(data)
+        begun, self._begun = self._begun, b""
+        return self._parse(begun + data)
 
     async def _read(self) -> bytes:
         try:
@@ -198,8 +185,18 @@ class PhoneWebsocket:
             raise LinkLost
         return bytes(data)
 
+    @property
+    def is_quick(self) -> bool:
+        """Tells whether `send_now` may send at all: not under TLS."""
+        return self._quick is not None
+
+    @property
+    def has_unsent(self) -> bool:
+        """Tells whether something that `send_now` took is left for `send`."""
+        return bool(self._unsent)
+
     async def send(self, data: bytes) -> None:
-        """Sends bytes in one write. Not for two tasks at once.
+        """Sends bytes in one write, after what is left of earlier ones. Not for two tasks at once.
 
         Raises:
             LinkLost: Some of them may not have been sent, and the link can't be used any more.
@@ -207,6 +204,7 @@ class PhoneWebsocket:
         if self._torn:
             raise LinkLost
         self._torn = True
+        data, self._unsent = self._unsent + data, b""
         try:
             sent = 0 if self._quick is None else self._quick.send_now(data)
             if sent < len(data):
@@ -220,152 +218,100 @@ class PhoneWebsocket:
             raise LinkLost from None
         self._torn = False
 
-    def send_now(self, data: bytes) -> bytes:
-        """Sends what can go at once. Returns what is left, for `send` to send before all else.
+    def send_now(self, data: bytes) -> bool:
+        """Takes bytes and sends of them what can go at once. Returns whether they were taken.
 
-        Nothing goes while `send` is under way, or once the link is lost, which `send` then raises.
+        What is left of them goes by `send`, before all else. None are taken while some are left,
+        while `send` is under way, or once the link is lost, which `send` then raises.
         """
-        if self._torn or self._quick is None:
-            return data
+        if self._torn or self._unsent or self._quick is None:
+            return False
         try:
-            return data[self._quick.send_now(data) :]
+            self._unsent = data[self._quick.send_now(data) :]
         except trio.BrokenResourceError:
             self._torn = True
-            return data
+            return False
+        return True
 
     def text(self, text: str) -> bytes:
         """Returns the bytes of a text frame, or none once a close frame was made."""
-        if self._frames.state is not ConnectionState.OPEN:
-            return b""
-        return self._frames.send(TextMessage(data=text))
+        return plain_frames.text(text.encode()) if self._is_open else b""
 
     def ping(self) -> bytes:
         """Returns the bytes of a ping, or none once a close frame was made."""
-        return self._frames.send(_PING) if self._frames.state is ConnectionState.OPEN else b""
+        return _PING if self._is_open else b""
 
     def goodbye(self, code: int, reason: str) -> bytes:
         """Returns the bytes of a close frame, or none if one was made before."""
-        if self._frames.state is not ConnectionState.OPEN:
+        if not self._is_open:
             return b""
         self.code = code
-        cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
-        return self._frames.send(CloseConnection(code=code, reason=cut))
+        return self._make_general().goodbye(code, reason)
 
     async def drop(self) -> None:
         """Closes the connection under the websocket, without a close frame."""
-        self._forget()
+        if self._general is not None:
+            self._general.forget()
         with trio.move_on_after(CLOSE_S):
             await self._stream.aclose()
 
-    def _parse(self, data: bytes) -> Read:
-        frames: list[str | bytes] = []
-        pong = close = b""
-        over = False
-        events = 0
-        self._frames.receive_data(data)
-        for event in self._frames.events():
-            events += 1
-            match event:
-                case TextMessage() | BytesMessage():
-                    if (whole := self._join(event)) is not None:
-                        frames.append(whole)
-                    if self._size > self._limit:
-                        problem = f"more than {self._limit} bytes in one frame"
-                        close = self.goodbye(TOO_BIG, problem)
-                        over = True
-                        self._forget()
-                        break
-                    if event.message_finished:
-                        self._size = self._unproductive = 0
-                        self._limit = self._max_frame_bytes
-                case Ping():
-                    if self._frames.state is ConnectionState.OPEN:
-                        # Only the latest of several needs an answer (RFC 6455, 5.5.3).
-                        pong = self._frames.send(event.response())
-                case Pong():
-                    self.answered_at = trio.current_time()
-                case CloseConnection():
-                    close = self._answer_close(event)
-                    over = True
-                    break
-        return Read(frames, pong + close, over, events)
+    @property
+    def _is_open(self) -> bool:
+        """Whether neither side has made a close frame."""
+        return self._general is None or self._general.is_open
 
-    def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
-        """Returns the frame that these data complete, if they do and it is not too large."""
-        self._size += len(event.data)
-        if self._size > self._limit and not self._may_be_larger(event):
-            return None
-        empty: Any = "" if isinstance(event, TextMessage) else b""
-        if not event.message_finished:
-            if self._parts is None:
-                self._parts = []
-            if event.data:
-                self._parts.append(event.data)
-            if len(self._parts) >= MAX_PIECES:
-                self._joined.append(empty.join(self._parts))
-                self._parts.clear()
-            self._hold()
-            return None
-        if self._parts is not None:
-            whole: str | bytes = empty.join([*self._joined, *self._parts, event.data])
-            self._forget()
-        else:
-            whole = event.data if isinstance(event.data, str) else bytes(event.data)
-        if isinstance(whole, str) and self._size * 4 > self._limit:
-            # Counted in characters so far, of at most four bytes each.
-            self._size = len(whole.encode())
-            if self._size > self._limit and not (_names_sms(whole) and self._widen()):
-                return None
-        return whole
+    def _make_general(self) -> GeneralFrames:
+        if self._general is None:
+            self._general = GeneralFrames(
+                max_frame_bytes=self._max_frame_bytes,
+                max_inbound_bytes=self._max_inbound_bytes,
+                budget=self._budget,
+                on_give_up=self._give_up,
+            )
+        return self._general
 
-    def _may_be_larger(self, event: TextMessage | BytesMessage) -> bool:
-        """Tells whether the frame on its way may be one of received SMS, and fits as one."""
-        if isinstance(event, BytesMessage):
-            return False
-        begun = "".join((*self._joined, *(self._parts or ()), event.data))
-        return _names_sms(begun) and self._widen()
-
-    def _widen(self) -> bool:
-        self._limit = self._max_inbound_bytes
-        return self._size <= self._limit
-
-    def _hold(self) -> None:
-        """Takes its share of the budget for large frames."""
-        if self._share is not None:
-            self._share.grew(self._size)
-        elif self._size > LARGE_BYTES:
-            self._share = self._budget.enter(self._crowded_out)
-            self._share.grew(self._size)
-
-    def _forget(self) -> None:
-        """Forgets the frame that is on its way."""
-        self._parts = None
-        self._joined.clear()
-        if self._share is not None:
-            self._share.leave()
-            self._share = None
-
-    def _crowded_out(self) -> None:
-        self._forget()
-        # Whatever else of it comes is too much.
-        self._size, self._limit = 1, 0
+    def _give_up(self) -> None:
         self.on_give_up()
 
-    def _answer_close(self, event: CloseConnection) -> bytes:
-        match self._frames.state:
-            case ConnectionState.REMOTE_CLOSING:
-                self.code = int(event.code)
-                return self._frames.send(event.response())
-            case ConnectionState.OPEN:
-                # Not the phone's: wsproto says so that the phone broke the protocol.
-                return self.goodbye(int(event.code), "a broken frame")
-            case _:
-                return b""
+    def _parse(self, data: bytes) -> Read:
+        general = self._general
+        if general is not None and general.is_amid:
+            return self._parse_any(data, [], b"", 0)
+        plain = plain_frames.read(data, self._plain_bytes)
+        events, pong = plain.events, b""
+        if plain.texts:
+            self._unproductive = 0
+        if plain.ping is not None and self._is_open:
+            # Only the latest of several needs an answer (RFC 6455, 5.5.3).
+            pong = plain_frames.pong(plain.ping)
+        if plain.ponged:
+            self.answered_at = trio.current_time()
+        rest = data[plain.end :]
+        if plain_frames.is_begun(rest, self._plain_bytes):
+            self._begun, rest = rest, b""
+            events += 1
+        if rest:
+            return self._parse_any(rest, plain.texts, pong, events)
+        return Read(plain.texts, pong, is_last=False, events=events)
 
-
-def _names_sms(text: str) -> bool:
-    """Tells whether the beginning of a frame has a name that frames of received SMS have."""
-    return any(name in text for name in _NAMES)
+    def _parse_any(self, data: bytes, before: Sequence[str], pong: bytes, events: int) -> Read:
+        """Parses what begins with no plain frame, after the texts, ping and frames before it."""
+        general = self._make_general()
+        taken = general.take(data)
+        if taken.is_productive:
+            self._unproductive = 0
+        if taken.ponged:
+            self.answered_at = trio.current_time()
+        if taken.code is not None:
+            self.code = taken.code
+        if general.is_open and not general.is_amid:
+            self._general = None
+        return Read(
+            [*before, *taken.frames],
+            (taken.pong or pong) + taken.close,
+            is_last=taken.is_last,
+            events=events + taken.events,
+        )
 
 
 def _ignore() -> None:

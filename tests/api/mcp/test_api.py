@@ -10,7 +10,6 @@ import pytest
 import trio
 import trio.testing
 from jsonschema import Draft202012Validator
-from structlog.testing import capture_logs
 
 from phonegate.api.app import build_app, build_pipeline
 from phonegate.api.fair_share import SHARE
@@ -27,6 +26,7 @@ from tests.api.conftest import (
     Reply,
     Web,
 )
+from tests.captured_logs import capture_logs
 
 NEW = "2026-07-28"
 OLD = "2025-11-25"

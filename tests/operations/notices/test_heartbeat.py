@@ -2,13 +2,13 @@
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 from trio.abc import Clock
 
 from kit.receiver import receiving
 from phonegate.operations.notices import heartbeat
 from phonegate.operations.notices.heartbeat import EVERY_S, FIRST_S, Heartbeat
 from phonegate.operations.notices.messenger import NotDelivered
+from tests.captured_logs import capture_logs
 
 
 async def beats(url: str, *reasons: str | None) -> list[bool]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 from trio.abc import Clock
 
 from phonegate.domain.alarms import Key, News
@@ -20,6 +19,7 @@ from phonegate.operations.notices.messenger import (
     NotDelivered,
 )
 from phonegate.operations.notices.notice import Notice, trial_notice
+from tests.captured_logs import capture_logs
 
 FIELDS = {"org": "club", "messages": 3}
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from kit.receiver import Receiver, receiving
 from phonegate.api.services import Services
@@ -18,6 +17,7 @@ from phonegate.operations.notices import notifier as module
 from phonegate.operations.notices.apprise_sender import MISSING
 from phonegate.operations.notices.messenger import MessengerTimings
 from phonegate.operations.notices.notifier import Notifier, demand_usable_targets
+from tests.captured_logs import capture_logs
 
 SECRET = "t0ps3cret"
 TIMINGS = MessengerTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)

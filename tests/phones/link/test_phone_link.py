@@ -11,7 +11,6 @@ import pytest
 import trio
 import trio.testing
 import websockets
-from structlog.testing import capture_logs
 
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
@@ -21,6 +20,7 @@ from phonegate.model.principal import Scope
 from phonegate.model.refusals import Throttled, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.session import Session
+from tests.captured_logs import capture_logs
 from tests.phones.conftest import Start
 from tests.phones.site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
 
